@@ -1,0 +1,166 @@
+"""What actors may ask of the world. Product code and the in-process stage implement the same ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from domain.effects import Instant
+from domain.instrument import Instrument
+from domain.messages import Event
+from domain.order_messages import (
+    Balance,
+    CancelAccepted,
+    CancelOrder,
+    Fill,
+    InstrumentsLoaded,
+    JournalEntry,
+    OrderAccepted,
+    OrderNotFound,
+    OrderReported,
+    QueryOrder,
+    SubmitOrder,
+)
+
+
+class Clock(Protocol):
+    def now(self) -> Instant: ...
+
+
+class TradingVenue(Protocol):
+    """Where orders go. Every call blocks, ends within `timeout_s` seconds, and may run on any thread.
+
+    Errors are the four fates of `domain.errors`. There is no retry and no redirect below this port.
+    """
+
+    venue: str
+    resubmits_safely: bool  # the same id and body again can never make a second order
+
+    def load_instruments(self, names: Sequence[str], timeout_s: float) -> InstrumentsLoaded: ...
+
+    def submit_order(self, command: SubmitOrder, timeout_s: float) -> OrderAccepted:
+        """Place one order, at most once.
+
+        Raises:
+            Retryable: no request byte was written, or the venue said it did not happen (429).
+            Rejected: the venue said no; `code` is the venue's own word for why.
+            Ambiguous: it may be resting there; call `find_order` before anything else.
+            Fatal: bad credentials.
+        """
+        ...
+
+    def cancel_order(self, command: CancelOrder, timeout_s: float) -> CancelAccepted:
+        """Ask to cancel. Raises Rejected when the venue says it cannot, Ambiguous when unanswered."""
+        ...
+
+    def find_order(self, query: QueryOrder, timeout_s: float) -> OrderReported | OrderNotFound:
+        """Report what the venue holds under our id, or that a complete look did not show it.
+
+        Raises:
+            Retryable: the venue did not answer; the order's fate is still unknown.
+        """
+        ...
+
+    def list_balances(self, timeout_s: float) -> tuple[Balance, ...]: ...
+
+    def list_open_orders(self, timeout_s: float) -> tuple[OrderReported, ...]: ...
+
+    def list_fills(
+        self, since: int, timeout_s: float, venue_order_ids: Sequence[str] = ()
+    ) -> tuple[Fill, ...]:
+        """Return our fills with ts_event >= `since` (UTC ns), oldest first, all pages."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Frames(NamedTuple):
+    """What one read of a pipe brought."""
+
+    frames: tuple[bytes, ...]  # whole text messages, in order
+    read_ns: int  # CLOCK_MONOTONIC right after the read
+    closed: str  # why the peer is gone, e.g. "1006"; empty while open
+
+
+class Pipe(Protocol):
+    """An open websocket. Never blocks once open."""
+
+    def fileno(self) -> int: ...
+
+    def read(self) -> Frames:
+        """Return everything that has arrived, also what TLS or the frame splitter buffered."""
+        ...
+
+    def send(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Dialer(Protocol):
+    """Opens pipes. `open` blocks (DNS, connect, TLS, upgrade) and so runs on an Executor."""
+
+    def open(self, url: str, timeout_s: float) -> Pipe:
+        """Raises Retryable with `code` one of refused, timeout, dns, tls, handshake, reset; Fatal for 401."""
+        ...
+
+
+class StreamCodec(Protocol):
+    """One venue's websocket protocol as a pure machine over frames: bytes in, domain events out."""
+
+    url: str
+
+    def hello(self, now: Instant) -> tuple[str, ...]:
+        """Return the frames to send right after connecting (subscriptions, freshly signed)."""
+        ...
+
+    def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
+        """Return what a frame says. Never raises on anything a venue or an attacker sends."""
+        ...
+
+    def tick(self, now: Instant) -> tuple[str, ...]:
+        """Return frames that are due by time (venue pings, resubscriptions)."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs blocking calls away from the mailbox; `fileno` becomes readable when answers wait."""
+
+    def submit(self, key: str, call: Callable[[], Any]) -> None: ...
+
+    def fileno(self) -> int: ...
+
+    def collect(self) -> list[tuple[str, Any]]:
+        """Return (key, result or exception) of what finished since the last call."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class OrderJournal(Protocol):
+    """Append-only, one writer; the only source of truth about our orders."""
+
+    def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
+        """Write all or nothing, durably, and return the entries with their sequence numbers.
+
+        Raises:
+            Fatal: the store cannot be written (`code` "disk_full" or "io").
+        """
+        ...
+
+    def read(self, after_seq: int = 0) -> Sequence[JournalEntry]: ...
+
+    def close(self) -> None: ...
+
+
+class VenueKit(NamedTuple):
+    """Everything that one venue adds, as module-level factories (those pickle by name).
+
+    Each takes the venue's settings (`domain.settings.VenueSettings`).
+    """
+
+    trading: Callable[..., TradingVenue]
+    market_stream: Callable[..., StreamCodec]
+    private_stream: Callable[..., StreamCodec]
+    dialer: Callable[..., Dialer]
+
+

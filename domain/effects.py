@@ -1,0 +1,57 @@
+"""What a machine may ask for. It decides; the shell performs, in the order given."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from domain.messages import Event, Message
+
+
+class Role(StrEnum):
+    """Who plays in the system. Per-venue roles are addressed as "price_feed:coinbase"."""
+
+    SUPERVISOR = "supervisor"
+    PRICE_FEED = "price_feed"
+    CIRCUIT_BREAKER = "circuit_breaker"
+    SIGNAL_ENGINE = "signal_engine"
+    PORTFOLIO = "portfolio"
+    ORDER_ROUTER = "order_router"
+    EXCHANGE_GATEWAY = "exchange_gateway"
+    RECORDER = "recorder"
+    DEAD_LETTERS = "dead_letters"
+    MONITOR = "monitor"
+
+    def at(self, venue: str) -> str:
+        """Return the address of this role at one venue, e.g. "exchange_gateway:coinbase"."""
+        return f"{self.value}:{venue}"
+
+
+class Instant(NamedTuple):
+    """One reading of both clocks: intervals use `monotonic_ns`, the journal and venues `utc_ns`."""
+
+    monotonic_ns: int
+    utc_ns: int
+
+
+class Tell(NamedTuple):
+    """Send `message` to whoever plays `to` now."""
+
+    to: str  # a Role, or Role.at(venue)
+    message: Message
+
+
+class WakeAt(NamedTuple):
+    """Call `tick(key, now)` at `due_ns` (monotonic). Alarms cannot be cancelled: the machine asks "still due?"."""
+
+    due_ns: int
+    key: str
+
+
+class Record(NamedTuple):
+    """Append `event` to the order journal before any later effect of the same list is performed."""
+
+    event: Event
+
+
+Effect = Tell | WakeAt | Record

@@ -1,0 +1,53 @@
+"""Errors sorted by what the caller must do next: the four fates of a venue call."""
+
+from __future__ import annotations
+
+
+class NzezaError(Exception):
+    """Root of every error that is ours to raise."""
+
+
+class InvalidSetting(NzezaError):
+    """A setting is unknown, of the wrong type or out of bounds; the text is one line for a person."""
+
+
+class VenueError(NzezaError):
+    """A venue call failed. Subclasses say what may be done about it.
+
+    Attributes:
+        venue: our name of the venue.
+        code: the venue's own word for why, or a transport word such as "timeout".
+        raw: the first 256 bytes of what came back, for the journal; never a secret.
+        retry_after_ns: how long the venue asked us to wait, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        venue: str = "",
+        code: str = "",
+        raw: bytes = b"",
+        retry_after_ns: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.venue = venue
+        self.code = code
+        self.raw = raw[:256]
+        self.retry_after_ns = retry_after_ns
+
+
+class Retryable(VenueError):
+    """It did not happen; the same call may be made again."""
+
+
+class Rejected(VenueError):
+    """Understood and refused; never repeat it unchanged."""
+
+
+class Ambiguous(VenueError):
+    """It may have happened; ask by client_order_id before anything else."""
+
+
+class Fatal(VenueError):
+    """No later message can help: stop trading there and tell a person."""

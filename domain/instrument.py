@@ -1,0 +1,72 @@
+"""What we trade and where, and the only rounding of prices and quantities."""
+
+from __future__ import annotations
+
+import decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from domain.numbers import PRECISION
+
+_ROUNDING = decimal.Context(prec=PRECISION)  # Inexact not trapped: rounding is this module's job
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class InstrumentKind(StrEnum):
+    SPOT = "spot"
+    PERPETUAL = "perpetual"
+
+
+class Instrument(Struct, frozen=True, kw_only=True):
+    """One product of one venue, with its grid and limits."""
+
+    venue: str
+    name: str  # our spelling, "BTC-USD"
+    symbol: str  # the venue's spelling
+    base: str
+    quote: str
+    tick_size: Decimal  # step of prices, quote currency
+    lot_size: Decimal  # step of quantities, base units
+    min_quantity: Decimal  # base units
+    max_quantity: Decimal  # base units
+    min_notional: Decimal  # quote currency
+    kind: InstrumentKind = InstrumentKind.SPOT
+    is_tradable: bool = True
+
+    @property
+    def key(self) -> str:
+        """Return the name that positions go by, "coinbase:BTC-USD"."""
+        return f"{self.venue}:{self.name}"
+
+    def round_quantity(self, quantity: Decimal) -> Decimal:
+        """Return `quantity` rounded down to the lot: never more than was asked for."""
+        return _to_step(quantity, self.lot_size, ROUND_DOWN)
+
+    def round_price(self, price: Decimal, side: Side) -> Decimal:
+        """Return `price` on the tick grid, never worse for us than asked: buys round down, sells up."""
+        return _to_step(price, self.tick_size, ROUND_FLOOR if side is Side.BUY else ROUND_CEILING)
+
+    def is_on_grid(self, price: Decimal, quantity: Decimal) -> bool:
+        """Tell whether the venue would take this price and quantity as they are."""
+        return not _ROUNDING.remainder(price, self.tick_size) and not _ROUNDING.remainder(
+            quantity, self.lot_size
+        )
+
+
+def _to_step(number: Decimal, step: Decimal, rounding: str) -> Decimal:
+    steps = _ROUNDING.divide(number, step).quantize(Decimal(1), rounding, _ROUNDING)
+    return _ROUNDING.multiply(steps, step)

@@ -1,0 +1,156 @@
+"""What a venue tells everybody: quotes, trades, and whether its stream can be believed.
+
+Three stamps travel with a price: `ts_event` (the venue's UTC nanoseconds), `ts_init` (ours) and `read_ns`
+(CLOCK_MONOTONIC when its frame was read: one clock for all processes of a host, so latency and age are exact).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from domain.instrument import Side
+from domain.messages import Event, Message
+from domain.numbers import divide
+
+
+class Quote(Event, kw_only=True):
+    """Best bid and ask of one instrument at one venue."""
+
+    venue: str
+    instrument: str
+    bid_price: Decimal
+    bid_quantity: Decimal
+    ask_price: Decimal
+    ask_quantity: Decimal
+    ts_init: int
+    read_ns: int
+    is_whole: bool  # False while the stream behind it has a gap or no snapshot yet
+
+    @property
+    def mid_price(self) -> Decimal:
+        return divide(self.bid_price + self.ask_price, Decimal(2))
+
+    @property
+    def is_crossed(self) -> bool:
+        return self.bid_price >= self.ask_price
+
+
+class Trade(Event, kw_only=True):
+    """One public print."""
+
+    venue: str
+    instrument: str
+    trade_id: str
+    price: Decimal
+    quantity: Decimal
+    aggressor: Side
+    ts_init: int
+    read_ns: int
+    is_history: bool = False  # from a snapshot at subscription: warms candles, never fires a signal
+
+
+class TradeBar(Message, kw_only=True):
+    """Trades folded because the reader was slow: exact open, high, low, close, volume and count."""
+
+    venue: str
+    instrument: str
+    first_ts_event: int
+    last_ts_event: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    count: int
+
+
+class StreamState(Event, kw_only=True):
+    """How far one venue's market-data stream can be trusted.
+
+    `alive_ns` is when the venue last proved (heartbeat) that the stream is alive: a price is only as
+    fresh as that proof, however recently it changed.
+    """
+
+    venue: str
+    is_connected: bool
+    is_whole: bool  # every subscribed book has a snapshot and no gap since
+    alive_ns: int  # CLOCK_MONOTONIC; 0 before the first proof
+    clock_offset_ns: int | None  # min(receive - event) over the window; None = unknown, so no orders
+    lag_ns: int  # offset-corrected lag of the newest frame
+    gaps: int = 0
+    reconnects: int = 0
+
+
+class MarketBatch(Message, kw_only=True):
+    """One grant's worth of market data from one feed to one subscriber.
+
+    `quotes` holds the newest per instrument; `trades` all of them in order, up to the bound, after which the
+    oldest are folded into `bars`. `conflated` counts quotes replaced since the last batch.
+    """
+
+    venue: str
+    quotes: tuple[Quote, ...]
+    trades: tuple[Trade, ...]
+    bars: tuple[TradeBar, ...]
+    state: StreamState
+    conflated: int = 0
+
+
+class Candle(Message, kw_only=True):
+    """Trades of one interval, aligned to the clock. Stamps are event time, UTC nanoseconds."""
+
+    venue: str
+    instrument: str
+    interval_ns: int
+    open_ts: int  # inclusive
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    count: int  # trades in it; 0 = nothing traded, prices carry the last close
+    has_gap: bool = False  # the stream was broken inside the interval
+
+    @property
+    def close_ts(self) -> int:
+        """Return the exclusive end of the interval."""
+        return self.open_ts + self.interval_ns
+
+
+# ---- what a stream codec reports besides prices ----------------------------------------------------------
+
+
+class HeartbeatSeen(Event, kw_only=True):
+    """The venue's own proof that the stream is alive."""
+
+    venue: str
+    read_ns: int
+
+
+class StreamGap(Event, kw_only=True):
+    """Messages were lost: every book of the stream is suspect until its next snapshot."""
+
+    venue: str
+    expected: int
+    got: int
+
+
+class StreamWhole(Event, kw_only=True):
+    """Every subscribed book has its snapshot again."""
+
+    venue: str
+
+
+class VenueComplained(Event, kw_only=True):
+    """An error frame of the venue."""
+
+    venue: str
+    text: str
+
+
+class DecodeFailed(Event, kw_only=True):
+    """A frame that could not be read; the stream goes on."""
+
+    venue: str
+    category: str  # "parse", "structure", "type" or "validation"
+    raw: bytes  # first 256 bytes

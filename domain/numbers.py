@@ -1,0 +1,31 @@
+"""Exact decimal arithmetic: every result is exact or an error, except in named divisions and rounding."""
+
+from __future__ import annotations
+
+import decimal
+from decimal import Decimal
+
+PRECISION = 80  # one product of two 18-decimal numbers needs 38 digits, with room for sums
+_DIVISION = decimal.Context(prec=40, rounding=decimal.ROUND_HALF_EVEN)
+
+ZERO = Decimal(0)
+
+
+def use_exact_decimals() -> None:
+    """Make 80 digits with Inexact trapped the rule for this thread and all threads started later."""
+    for context in (decimal.DefaultContext, decimal.getcontext()):
+        context.prec = PRECISION
+        context.traps[decimal.Inexact] = True
+
+
+def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
+    """Return the quotient to 40 digits: the one place where money may be inexact (averages, ratios)."""
+    return _DIVISION.divide(numerator, denominator)
+
+
+def plain(number: Decimal) -> str:
+    """Return canonical text: no exponent, no trailing zeros, no negative zero."""
+    if not number:
+        return "0"
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,456 @@
+"""The words of an order's life: intents, commands to gateways, and events that come back or are journaled.
+
+Ids: `intent_id` names a decision (derived from the signal and the leg, so deciding twice is a duplicate);
+`client_order_id` names one attempt at one venue, minted from the intent before anything is sent;
+`venue_order_id` is the venue's.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from domain.instrument import Instrument, Side
+from domain.messages import Command, Event
+
+
+class OrderStatus(StrEnum):
+    SUBMITTED = "SUBMITTED"  # journaled and handed over; nothing heard yet
+    UNCONFIRMED = "UNCONFIRMED"  # it may rest at the venue: ask, never guess
+    OPEN = "OPEN"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"  # refused by the venue, or proven never to have reached it
+
+
+FINAL = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
+)
+
+
+class OrderType(StrEnum):
+    LIMIT = "LIMIT"  # a market order is an IOC limit at the fresh touch plus a collar (MONEY.md 1)
+    BRACKET = "BRACKET"  # take profit at `limit_price`, stop at `stop_price`, one order
+
+
+class TimeInForce(StrEnum):
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTD = "GTD"
+
+
+class Purpose(StrEnum):
+    OPEN = "OPEN"  # adds risk: every gate applies
+    CLOSE = "CLOSE"  # reduces a position of ours: passes halts, open breakers and a full disk
+    PROTECT = "PROTECT"  # a resting stop / target that covers a position of ours
+
+
+# ---- intents -------------------------------------------------------------------------------------------
+
+
+class OrderIntent(Command, kw_only=True):
+    """One decision to trade: Portfolio to OrderRouter. The router journals it or refuses it, once."""
+
+    intent_id: str
+    signal_id: str  # the signal or exit that caused it: "fast_scalping:coinbase:BTC-USD:1s:1700…", "stop_loss:…"
+    venue: str
+    instrument: str
+    side: Side
+    quantity: Decimal  # base units, on the lot grid
+    purpose: Purpose
+    reference_price: Decimal  # own mid when decided; price drift is measured from it
+    expires_at: int  # UTC ns; not sent (again) after it
+    limit_price: Decimal | None = None  # PROTECT: the target; otherwise the router prices from the touch
+    stop_price: Decimal | None = None  # PROTECT: the trigger
+    origin_read_ns: int = 0  # CLOCK_MONOTONIC of the frame that caused it; 0 = a timer did
+
+
+class IntentAccepted(Event, kw_only=True):
+    """Journaled: the intent exists from here on, whatever crashes."""
+
+    intent: OrderIntent
+
+
+class IntentDenied(Event, kw_only=True):
+    """Journaled: refused locally, nothing was or will be sent."""
+
+    intent_id: str
+    venue: str
+    instrument: str
+    purpose: Purpose
+    reason: str  # which limit, e.g. "stale_quote", "expired", "unconfirmed_order"
+
+
+class IntentDone(Event, kw_only=True):
+    """Journaled: every order of the plan is final and nothing more will be sent for it."""
+
+    intent_id: str
+    filled_quantity: Decimal
+
+
+# ---- commands, OrderRouter to ExchangeGateway ----------------------------------------------------------
+
+
+class SubmitOrder(Command, kw_only=True):
+    client_order_id: str
+    intent_id: str
+    venue: str
+    instrument: str
+    symbol: str
+    side: Side
+    purpose: Purpose
+    order_type: OrderType
+    time_in_force: TimeInForce
+    quantity: Decimal  # base units, always positive
+    limit_price: Decimal  # quote currency per base unit
+    stop_price: Decimal | None = None
+    post_only: bool = False
+    expires_at: int = 0  # UTC ns: for GTD; 0 = none
+    origin_read_ns: int = 0
+    is_resubmission: bool = False  # same id and body again, at a venue that is idempotent by it
+
+
+class CancelOrder(Command, kw_only=True):
+    client_order_id: str
+    venue: str
+    venue_order_id: str
+
+
+class QueryOrder(Command, kw_only=True):
+    """Ask the venue what it holds under our id."""
+
+    client_order_id: str
+    venue: str
+    instrument: str
+    sent_at: int  # UTC ns of the first send: how far back to look
+    venue_order_id: str = ""  # empty while unknown
+
+
+class RequestSnapshot(Command, kw_only=True):
+    """Ask for balances, open orders and fills, for reconciliation."""
+
+    request_id: int
+    venue: str
+    fills_since: int  # UTC ns
+
+
+# ---- events, ExchangeGateway to OrderRouter ------------------------------------------------------------
+
+
+class OrderAccepted(Event, kw_only=True):
+    client_order_id: str
+    venue: str
+    venue_order_id: str
+
+
+class OrderRejected(Event, kw_only=True):
+    """The venue understood and refused: proof that nothing rests there."""
+
+    client_order_id: str
+    venue: str
+    code: str
+    reason: str = ""
+
+
+class OrderNotSent(Event, kw_only=True):
+    """No request byte was written (or we refused locally): proof that nothing rests there."""
+
+    client_order_id: str
+    venue: str
+    reason: str
+
+
+class OrderUnconfirmed(Event, kw_only=True):
+    """It may have happened: timeout, 5xx, dropped socket, unreadable answer."""
+
+    client_order_id: str
+    venue: str
+    reason: str
+    raw: str = ""  # first 256 bytes of what came back
+
+
+class CancelAccepted(Event, kw_only=True):
+    """The venue took the cancel request; a fill may still win the race."""
+
+    client_order_id: str
+    venue: str
+
+
+class CancelRejected(Event, kw_only=True):
+    """The venue refused to cancel (already done, unknown): ask for the status."""
+
+    client_order_id: str
+    venue: str
+    code: str
+
+
+class CancelUnconfirmed(Event, kw_only=True):
+    client_order_id: str
+    venue: str
+    reason: str
+
+
+class OrderReported(Event, kw_only=True):
+    """What the venue holds under an order now: totals, no single fills. From the private stream or a query."""
+
+    client_order_id: str
+    venue: str
+    venue_order_id: str
+    instrument: str
+    side: Side
+    status: OrderStatus
+    cumulative_quantity: Decimal
+    average_price: Decimal  # of the cumulative quantity; 0 when nothing filled
+    total_fees: Decimal  # quote currency
+    reason: str = ""  # why it was canceled or rejected, in the venue's words
+
+
+class OrderNotFound(Event, kw_only=True):
+    """A complete look at the venue's orders did not show it. Alone it proves nothing: reads lag."""
+
+    client_order_id: str
+    venue: str
+    listing_began_at: int  # UTC ns
+    is_proof: bool = False  # the adapter knows that nothing can arrive any more (venue's rule in MONEY.md 1)
+
+
+class QueryFailed(Event, kw_only=True):
+    """The venue did not answer; the order's fate is still unknown."""
+
+    client_order_id: str
+    venue: str
+    reason: str
+
+
+class FillKind(StrEnum):
+    FILL = "FILL"
+    REVERSAL = "REVERSAL"  # takes a fill back
+    CORRECTION = "CORRECTION"
+
+
+class Fill(Struct, frozen=True, kw_only=True):
+    """One execution of ours as the venue books it, keyed by the venue's own id."""
+
+    venue: str
+    fill_id: str
+    venue_order_id: str
+    instrument: str
+    side: Side
+    quantity: Decimal  # base units, positive
+    price: Decimal
+    fee: Decimal  # positive when we pay
+    fee_currency: str
+    ts_event: int
+    kind: FillKind = FillKind.FILL
+    is_maker: bool = False
+
+
+class FillsReported(Event, kw_only=True):
+    venue: str
+    fills: tuple[Fill, ...]
+
+
+class Balance(Struct, frozen=True, kw_only=True):
+    """One currency of one venue's wallet."""
+
+    currency: str
+    total: Decimal  # available + hold
+    hold: Decimal
+
+
+class VenueSnapshot(Event, kw_only=True):
+    """One venue's account as its REST API tells it; the reads are moments apart, so never atomic.
+
+    `fills` were read last, so that what balances already show is explained.
+    """
+
+    request_id: int
+    venue: str
+    balances: tuple[Balance, ...]
+    open_orders: tuple[OrderReported, ...]  # foreign ones have a client_order_id that is not ours
+    fills: tuple[Fill, ...]
+
+
+class SnapshotFailed(Event, kw_only=True):
+    request_id: int
+    venue: str
+    reason: str
+
+
+class InstrumentsLoaded(Event, kw_only=True):
+    """A venue's products that we trade, with grid and limits, and our fee rates there."""
+
+    venue: str
+    instruments: tuple[Instrument, ...]
+    taker_fee_ratio: Decimal
+    maker_fee_ratio: Decimal
+
+
+class PrivateStreamChanged(Event, kw_only=True):
+    """No openings on a venue while its private stream is down."""
+
+    venue: str
+    is_live: bool
+
+
+# ---- events that exist only in the journal -------------------------------------------------------------
+
+
+class OrderSubmitted(Event, kw_only=True):
+    """An attempt, journaled before it is sent: the request and what was seen when it was made."""
+
+    order: SubmitOrder
+    attempt: int  # 1, 2, ...
+    quote_bid: Decimal | None
+    quote_ask: Decimal | None
+    quote_ts_event: int
+    configuration_hash: str
+    code_version: str
+
+
+class OrderResubmitted(Event, kw_only=True):
+    """The same id and body is sent again, at a venue where that cannot make a second order."""
+
+    client_order_id: str
+
+
+class CancelRequested(Event, kw_only=True):
+    client_order_id: str
+    reason: str
+
+
+class OrderFilled(Event, kw_only=True):
+    """An exact execution, once per fill_id. It replaces provisional quantity of the same order first."""
+
+    client_order_id: str
+    intent_id: str
+    purpose: Purpose
+    fill: Fill
+
+
+class OrderFilledProvisionally(Event, kw_only=True):
+    """Derived from totals of the private stream; exact fills will replace it (quantity counts once)."""
+
+    client_order_id: str
+    intent_id: str
+    purpose: Purpose
+    venue: str
+    instrument: str
+    side: Side
+    quantity: Decimal  # of this step
+    price: Decimal
+    fee: Decimal  # quote currency
+
+
+class OrderClosed(Event, kw_only=True):
+    """A final status, with the evidence for it."""
+
+    client_order_id: str
+    intent_id: str
+    status: OrderStatus
+    filled_quantity: Decimal
+    evidence: str  # "reported:stream", "not_found:proof", "rejected:INSUFFICIENT_FUND", ...
+
+
+class BalancesOpened(Event, kw_only=True):
+    """What a venue's wallet held when this journal first met it."""
+
+    venue: str
+    balances: tuple[Balance, ...]
+
+
+class ExternalFillSeen(Event, kw_only=True):
+    """A fill of an order that is not ours: moves balances, never our positions."""
+
+    fill: Fill
+
+
+class BalanceCorrected(Event, kw_only=True):
+    """What was left after fills explained all they could. A healthy run has none."""
+
+    correction_id: str  # deterministic: a second reconciliation finds nothing
+    venue: str
+    currency: str
+    difference: Decimal  # venue minus ours
+    reason: str
+
+
+class VenueReconciled(Event, kw_only=True):
+    """Venue truth equalled the journal at this point (not journaled on every pass: only when it changes)."""
+
+    venue: str
+    is_equal: bool
+    differences: tuple[str, ...] = ()
+
+
+class HaltRaised(Event, kw_only=True):
+    """No new risk in `scope` until a person resumes."""
+
+    scope: str  # "all", "coinbase" or "coinbase:BTC-USD"
+    reason: str
+
+
+class HaltCleared(Event, kw_only=True):
+    scope: str
+
+
+JournalEvent = (
+    IntentAccepted
+    | IntentDenied
+    | IntentDone
+    | OrderSubmitted
+    | OrderResubmitted
+    | OrderAccepted
+    | OrderRejected
+    | OrderNotSent
+    | OrderUnconfirmed
+    | CancelRequested
+    | CancelAccepted
+    | CancelRejected
+    | CancelUnconfirmed
+    | OrderFilled
+    | OrderFilledProvisionally
+    | OrderClosed
+    | BalancesOpened
+    | ExternalFillSeen
+    | BalanceCorrected
+    | VenueReconciled
+    | HaltRaised
+    | HaltCleared
+)
+
+
+class JournalEntry(Struct, frozen=True, kw_only=True):
+    """One line of the journal. `seq` rises by one, without holes."""
+
+    seq: int
+    recorded_at: int  # UTC ns
+    event: JournalEvent
+
+
+class JournalExtended(Event, kw_only=True):
+    """OrderRouter to everybody who projects the journal: the entries just appended, in order."""
+
+    entries: tuple[JournalEntry, ...]
+
+
+# ---- signals -------------------------------------------------------------------------------------------
+
+
+class Signal(Event, kw_only=True):
+    """A combined opinion on one instrument at one venue. HOLD is never sent."""
+
+    signal_id: str  # strategies + venue + instrument + candle: the same candle cannot speak twice
+    venue: str
+    instrument: str
+    side: Side
+    confidence: float  # 0..1
+    strategies: tuple[str, ...]  # those that voted for `side`
+    candle_close: Decimal
+    expires_at: int  # UTC ns
+    origin_read_ns: int  # CLOCK_MONOTONIC of the frame that completed the candle; 0 = the clock did

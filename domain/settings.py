@@ -1,0 +1,188 @@
+"""Every setting, as frozen structs: default, unit, bounds. Reading files and environment: `adapters/settings.py`.
+
+The defaults here are those of the `demo` profile's opposite: careful values for real markets. `PROFILES`
+holds what a profile changes.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Ratio = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=1)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+SECOND_NS = 1_000_000_000
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the configuration file: unknown keys are errors."""
+
+
+class SystemSettings(Section):
+    profile: Literal["demo", "standard"] = "demo"  # demo: 1 s candles on the simulated market, labelled DEMO
+    data_directory: str = "nzeza-data"  # relative to the working directory; journal, history, control socket
+    actor_base: Literal["multiprocTCPBase"] = "multiprocTCPBase"
+    admin_port: Port = 0  # of the actor system; 0 = any free port
+    stop_within_s: Positive = 3.0
+    report_every_s: Positive = 0.5  # each actor's counters to the monitor
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    journal_synchronous: Literal["normal", "full"] = "normal"  # full: also survives a power cut, slower
+
+
+class SupervisionSettings(Section):
+    hello_within_s: Positive = 2.0  # a started actor must report by then
+    backoff_first_s: Positive = 0.02
+    backoff_cap_s: Positive = 1.0
+    stable_after_s: Positive = 5.0  # a run this long resets the backoff
+    restarts_per_minute: Count = 10  # over it: halt and escalate
+
+
+class VenueSettings(Section):
+    """One venue. `mode` decides who is behind the wire."""
+
+    mode: Literal["simulated", "live"] = "simulated"
+    instruments: tuple[str, ...] = ("BTC-USD", "ETH-USD", "SOL-USD")
+    rest_url: str = ""  # empty: the venue's own, or the simulator's
+    market_stream_url: str = ""
+    private_stream_url: str = ""
+    api_key_env: str = ""  # names of environment variables; the secrets themselves never enter settings
+    api_secret_env: str = ""
+    key_file: str = ""  # JSON with "name" and "privateKey", instead of the two above
+    request_timeout_s: Positive = 5.0
+    connect_timeout_s: Positive = 5.0
+    requests_per_second: Positive = 25.0  # our own budget, below the venue's limit
+    workers: Count = 4  # threads for REST calls
+    heartbeat_timeout_s: Positive = 3.0  # proof of life older than this = stale prices
+    order_token_ttl_s: Positive = 30.0  # lifetime of the token that authorises a create
+
+
+class SimulatorSettings(Section):
+    seed: int = 1
+    port_base: Port = 0  # control at port_base, venues after it; 0 = any free ports
+    warm_up_s: NotNegative = 90.0  # market history printed before the first client connects
+    quotes_per_s: Positive = 25.0  # book updates per product
+    trades_per_s: Positive = 6.0  # public prints per product
+    volatility: Positive = 0.00025  # standard deviation of the latent log price per square-root second
+    latency_min_s: NotNegative = 0.02
+    latency_max_s: NotNegative = 0.15
+    read_lag_max_s: NotNegative = 0.3  # read-after-write lag of order reads
+    taker_fee_ratio: Decimal = Decimal("0.006")
+    maker_fee_ratio: Decimal = Decimal("0.004")
+    balances: dict[str, Decimal] = field(default_factory=lambda: {"USD": Decimal("10000")})
+
+
+class SignalSettings(Section):
+    candle_s: Positive = 60.0
+    watermark_s: NotNegative = 0.5  # how long a candle waits for late trades
+    history: Count = 100  # candles kept per instrument
+    weights: dict[str, NotNegative] = field(
+        default_factory=lambda: {
+            "fast_scalping": 0.4,
+            "momentum_scalping": 0.4,
+            "conservative_scalping": 0.2,
+        }
+    )
+    winner_above: Ratio = 0.5  # a side must score more than this
+    expire_after_s: Positive = 5.0  # a signal older than this is not traded
+    adapt_every_s: Positive = 300.0
+
+
+class RiskSettings(Section):
+    min_confidence: Ratio = 0.5
+    position_ratio: Ratio = 0.02  # of equity per position
+    max_position_ratio: Ratio = 0.10
+    max_positions_per_instrument: Count = 1
+    max_positions: Count = 5
+    max_exposure_ratio: Ratio = 0.8  # sum of notionals over equity
+    reserve_ratio: Ratio = 0.05  # cash kept back
+    max_order_notional: Decimal = Decimal("1000")  # USD: fat finger
+    max_price_drift_ratio: Ratio = 0.002  # since the signal
+    max_deviation_ratio: Ratio = 0.01  # limit price from own mid
+    orders_per_hour: Count = 10
+    orders_per_day: Count = 50
+    daily_loss_ratio: Ratio = 0.03
+    max_drawdown_ratio: Ratio = 0.10
+    late_after_s: Positive = 2.0  # offset-corrected lag of a price
+    min_edge_cost_ratio: NotNegative = 2.0  # expected move over round-trip cost; 0 = off
+
+
+class ProtectionSettings(Section):
+    stop_loss_ratio: Annotated[float, Meta(gt=0, lt=1)] = 0.05
+    take_profit_ratio: Annotated[float, Meta(gt=0, lt=10)] = 0.10
+    within_s: Positive = 5.0  # a fill must be covered by then, else the position is closed
+    on_exit: Literal["keep_stops", "flatten"] = "keep_stops"
+
+
+class OrderSettings(Section):
+    collar_ratio: Annotated[float, Meta(gt=0, le=0.01)] = 0.002  # IOC limit beyond the touch
+    close_collar_cap_ratio: Annotated[float, Meta(gt=0, le=0.05)] = 0.05  # closes widen stepwise to this
+    acknowledge_within_s: Positive = 6.0  # then UNCONFIRMED; above the request timeout
+    intent_expire_after_s: Positive = 5.0
+    reconcile_every_s: Positive = 5.0
+    fills_overlap_s: Positive = 60.0
+    correct_after_s: Positive = 5.0  # two equal snapshots this far apart before a correction
+    correction_halts_above: Decimal = Decimal("10")  # USD
+    query_delays_s: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # the last repeats
+    alarm_after_s: Positive = 30.0  # UNCONFIRMED this long: tell the person
+    absent_twice_apart_s: Positive = 10.0  # two full listings without it, after nothing can arrive any more
+
+
+class BreakerSettings(Section):
+    failures: Count = 5
+    open_s: Positive = 30.0
+    open_factor: Annotated[float, Meta(ge=1)] = 2.0
+    open_cap_s: Positive = 300.0
+    successes: Count = 3
+
+
+class SessionSettings(Section):
+    backoff_base_s: Positive = 1.0
+    backoff_factor: Annotated[float, Meta(ge=1)] = 2.0
+    backoff_cap_s: Positive = 8.0
+    jitter_ratio: Ratio = 0.1
+    stable_after_s: Positive = 5.0  # connected this long resets the backoff
+    first_message_within_s: Positive = 5.0
+
+
+class MarketDataSettings(Section):
+    credit: Count = 2  # batches in flight per subscriber
+    trades_per_batch: Count = 500  # beyond it the oldest are folded into exact bars
+
+
+class Settings(Section):
+    system: SystemSettings = SystemSettings()
+    supervision: SupervisionSettings = SupervisionSettings()
+    venues: dict[str, VenueSettings] = field(default_factory=lambda: {"coinbase": VenueSettings()})
+    simulator: SimulatorSettings = SimulatorSettings()
+    signals: SignalSettings = SignalSettings()
+    risk: RiskSettings = RiskSettings()
+    protection: ProtectionSettings = ProtectionSettings()
+    orders: OrderSettings = OrderSettings()
+    breaker: BreakerSettings = BreakerSettings()
+    session: SessionSettings = SessionSettings()
+    market_data: MarketDataSettings = MarketDataSettings()
+
+
+# What a profile changes; the file and the environment are laid over it. Strategies are the same in all.
+PROFILES: dict[str, dict] = {
+    "standard": {},
+    "demo": {
+        "signals": {"candle_s": 1.0, "winner_above": 0.3},
+        "risk": {
+            "min_confidence": 0.3,  # reachable by one strategy alone (0.32): see MONEY.md 6
+            "orders_per_hour": 2000,
+            "orders_per_day": 20000,
+            "min_edge_cost_ratio": 0.0,  # the demo pays its costs; it must not be "right", only alive
+            "daily_loss_ratio": 0.5,
+            "max_drawdown_ratio": 0.5,
+        },
+        "protection": {"stop_loss_ratio": 0.01, "take_profit_ratio": 0.015},
+        "session": {"backoff_base_s": 0.25, "backoff_cap_s": 2.0},
+    },
+}
