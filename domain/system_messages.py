@@ -1,0 +1,133 @@
+"""How the system talks about itself: readiness, breakers, winding down, reports for the monitor."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from domain.messages import Command, Event, Message
+
+
+class BreakerState(StrEnum):
+    CLOSED = "closed"
+    HALF_OPEN = "half_open"
+    OPEN = "open"
+
+
+class Operation(StrEnum):
+    """What a breaker guards; each has one caller, which holds the gate and the single probe."""
+
+    DATA = "data"  # the price feed's connects
+    SUBMIT = "submit"  # the gateway's creates
+    CANCEL = "cancel"  # counted, never gated: cancels reduce risk
+
+
+class OperationEnded(Event, kw_only=True):
+    """One guarded call ended. Business rejections are successes: the venue answered."""
+
+    venue: str
+    operation: Operation
+    succeeded: bool
+    reason: str = ""
+
+
+class BreakerChanged(Event, kw_only=True):
+    """Feeds, gateways and routers keep the last one they heard."""
+
+    venue: str
+    operation: Operation
+    state: BreakerState
+
+
+class VenueReadyChanged(Event, kw_only=True):
+    """OrderRouter to Portfolio: openings are possible (private stream live, instruments known, reconciled)."""
+
+    venue: str
+    is_ready: bool
+    reason: str = ""  # what is missing
+
+
+class WindDown(Command, kw_only=True):
+    """Supervisor to Portfolio and OrderRouter: no new entries, cancel resting entries, keep protection, prove the rest."""
+
+    deadline_ns: int  # CLOCK_MONOTONIC
+
+
+class WoundDown(Event, kw_only=True):
+    """OrderRouter to Supervisor: nothing is in flight any more, or the deadline came first."""
+
+    is_reconciled: bool
+    unconfirmed: tuple[str, ...]  # client_order_ids
+    protective: tuple[str, ...]  # resting stops that were left in place, in words for a person
+    differences: tuple[str, ...]  # what reconciliation could not explain, or which venue did not answer
+    journal_seq: int  # the last entry
+
+
+class ResumeTrading(Command, kw_only=True):
+    """A person clears every halt."""
+
+
+class OpenOrderLine(Message, kw_only=True):
+    """One live order as the screen shows it. Numbers are canonical text."""
+
+    client_order_id: str
+    venue: str
+    instrument: str
+    side: str
+    purpose: str
+    quantity: str
+    filled_quantity: str
+    limit_price: str
+    status: str
+
+
+class OrdersReported(Event, kw_only=True):
+    """OrderRouter to Monitor: counts since the start of this run, from the journal."""
+
+    counts: dict[str, int]  # submitted, accepted, filled, canceled, rejected, denied, expired, unconfirmed, open
+    by_venue: dict[str, dict[str, int]]  # venue -> {"orders": n, "fills": n}
+    open_orders: tuple[OpenOrderLine, ...]
+    corrections: int
+    is_reconciled: bool  # every venue equalled the journal at its last comparison
+    reconciled_at: int  # UTC ns, 0 = never
+    halts: tuple[str, ...]
+    journal_seq: int
+
+
+class PositionLine(Message, kw_only=True):
+    """One position as the screen shows it. Numbers are canonical text."""
+
+    key: str  # "coinbase:BTC-USD"
+    quantity: str
+    average_price: str
+    mark_price: str
+    unrealized_pnl: str
+
+
+class PortfolioReported(Event, kw_only=True):
+    """Portfolio to Monitor: the account as the journal tells it, marked at the newest whole quotes."""
+
+    positions: tuple[PositionLine, ...]
+    net: dict[str, str]  # base asset -> signed quantity over venues
+    equity: str
+    cash: str
+    realized_pnl: str
+    unrealized_pnl: str
+    fees: str
+    is_complete: bool  # False: an asset is unpriced or a balance unknown
+    decisions: dict[str, int]  # why signals were traded or not: "opened", "closed", "stale_quote", ...
+    journal_seq: int
+
+
+class VenueReported(Event, kw_only=True):
+    """PriceFeed to Monitor: what the screen shows of one venue."""
+
+    venue: str
+    state: str  # of the session
+    quotes: int
+    trades: int
+    reconnects: int
+    gaps: int
+    decode_errors: int
+    last_prices: dict[str, str]  # instrument -> mid
+    last_read_ns: int  # CLOCK_MONOTONIC of the newest frame
+    alive_ns: int  # CLOCK_MONOTONIC of the newest proof of life
