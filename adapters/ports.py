@@ -164,3 +164,55 @@ class VenueKit(NamedTuple):
     dialer: Callable[..., Dialer]
 
 
+
+
+class Parts(Protocol):
+    """The toolbox that an actor gets with its role: everything that touches the world.
+
+    The launcher hands out real tools, the in-process stage virtual ones; an actor can't tell which. It travels
+    in the first message, so it pickles as a reference or as plain data.
+    """
+
+    def clock(self) -> Clock: ...
+
+    def executor(self, workers: int) -> Executor: ...
+
+    def venue_kit(self, venue: str) -> VenueKit: ...
+
+    def journal(self) -> OrderJournal: ...
+
+    def journal_reader(self) -> JournalReader: ...
+
+    def history(self) -> History: ...
+
+    def orphaned_fd(self) -> int | None:
+        """Return a descriptor that becomes readable when the launcher is gone, or None."""
+        ...
+
+    def kill(self, pid: int) -> None:
+        """End another actor's process at once (SIGKILL); it may be gone already."""
+        ...
+
+    def pid(self) -> int: ...
+
+    def die(self) -> None:
+        """End this actor's process at once: the way to ask for a restart."""
+        ...
+
+
+class JournalReader(Protocol):
+    """The journal as its readers see it: read-only, while the router writes."""
+
+    def read(self, after_seq: int = 0) -> Sequence[JournalEntry]: ...
+
+    def close(self) -> None: ...
+
+
+class History(Protocol):
+    """Rows for people (signals, equity, breaker moves, dead letters); losing them loses no money."""
+
+    def add(self, recorded_at: int, kind: str, fields: dict[str, Any]) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...

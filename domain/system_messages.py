@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from domain.histogram import HistogramSnapshot
 from domain.messages import Command, Event, Message
 
 
@@ -131,3 +132,60 @@ class VenueReported(Event, kw_only=True):
     last_prices: dict[str, str]  # instrument -> mid
     last_read_ns: int  # CLOCK_MONOTONIC of the newest frame
     alive_ns: int  # CLOCK_MONOTONIC of the newest proof of life
+
+
+class ActorReported(Event, kw_only=True):
+    """Any actor to Monitor: totals since this incarnation began."""
+
+    role: str
+    incarnation: int
+    counters: dict[str, int]
+    lag_ns: int  # how late its newest alarm was served
+    hops: HistogramSnapshot  # from a peer's send to its handler
+    latency: HistogramSnapshot  # from a frame read to the order request handed to the socket
+
+
+class ReportNow(Command):
+    """Supervisor to everybody: do not wait for the interval."""
+
+
+class ActorLine(Message, kw_only=True):
+    """How one actor stands, as the supervisor sees it."""
+
+    pid: int
+    incarnation: int
+    restarts: int
+    state: str  # "starting", "up", "down" or "given_up"
+
+
+class RosterReported(Event, kw_only=True):
+    """Supervisor to Monitor."""
+
+    actors: dict[str, ActorLine]  # role -> line
+
+
+class SubscribeMarketData(Command, kw_only=True):
+    """A reader grants a feed its first `credit` batches, at most one each `min_interval_ns`."""
+
+    credit: int
+    min_interval_ns: int = 0
+
+
+class GrantCredit(Command, kw_only=True):
+    """A reader has handled this many batches and takes as many more."""
+
+    batches: int
+
+
+class RequestStatus(Command, kw_only=True):
+    """Supervisor to Monitor, for the launcher."""
+
+    request_id: int
+
+
+class StatusReported(Event, kw_only=True):
+    """Monitor to Supervisor: the status object of ARCHITECTURE section 7 as JSON."""
+
+    request_id: int
+    status: bytes
+    journal_seq: int  # the older of what router and portfolio have reported up to

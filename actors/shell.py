@@ -1,0 +1,275 @@
+"""The rules of Thespian, kept once for all actors.
+
+What Thespian does and what the shell makes of it:
+
+- A handler that raises is run again with the same message. The guard catches everything, reports ActorFailed,
+  goes deaf and asks for its process to be ended, so no message is ever handled twice.
+- Wakeups cannot be cancelled, and those that came due while the actor was busy arrive newest first. The shell
+  keeps its own heap of alarms behind one wakeup; a wakeup of an older generation is ignored.
+- The watch list is dropped after every message. The shell returns it on every path.
+- A restarted peer has a new address. Peers are kept by role; every envelope carries role and incarnation, and
+  one that is not for this incarnation is dropped and counted.
+
+Subclasses write `receiveMsg_<Class>(message, sender)` where `sender` is the role that spoke, `started()`, and
+`tick(key, now)` for their machine's alarms.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+from thespian.actors import Actor, ActorExitRequest, ThespianWatch, WakeupMessage, WatchMessage
+
+from actors.wiring import ActorFailed, ActorStarted, Envelope, Peer, Rewired, StartActor
+from domain.effects import Effect, Instant, Role, Tell, WakeAt
+from domain.histogram import Histogram
+from domain.messages import Message
+from domain.numbers import use_exact_decimals
+from domain.settings import SECOND_NS
+from domain.system_messages import ActorReported
+
+log = logging.getLogger(__name__)
+
+_REPORT = "shell:report"
+_DIE = "shell:die"
+_DIE_AFTER_NS = SECOND_NS // 5  # time for ActorFailed to leave
+
+
+class Shell(Actor):
+    """An actor around a machine: decode, ask the machine, perform its effects in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.role = ""
+        self.incarnation = 0
+        self.peers: dict[str, Peer] = {}  # role -> who plays it now
+        self.counters: Counter[str] = Counter()
+        self.hops = Histogram()  # ns from a peer's send to our handler
+        self.latency = Histogram()  # ns from frame to order request; only a gateway fills it
+        self.lag_ns = 0  # how late the last alarm was: the length of the mailbox in time
+        self._alarms: list[tuple[int, int, str]] = []  # heap of (due_ns, order of arming, key)
+        self._pending: set[tuple[int, str]] = set()  # alarms in the heap
+        self._sequence = 0
+        self._generation = 0
+        self._armed_ns: int | None = None
+        self._is_ringing = False
+        self._watches: dict[int, Callable[[], None]] = {}  # fd -> what to do when it is readable
+        self._handlers: dict[type, Callable | None] = {}  # message class -> bound handler
+        self._failed = False
+
+    # ---- for subclasses ----------------------------------------------------------------------------------
+
+    def started(self) -> None:
+        """Rebuild state and begin. Settings, parts, clock and peers are there."""
+
+    def peer_appeared(self, role: str) -> None:
+        """A role is played by a new incarnation: tell it again what it must know."""
+
+    def tick(self, key: str, now: Instant) -> list[Effect]:
+        return []
+
+    def stopping(self) -> None:
+        """Close what is open; the process ends after this."""
+
+    def report(self) -> None:
+        """Add what the monitor should know; called at each reporting interval."""
+
+    # ---- speaking ----------------------------------------------------------------------------------------
+
+    def tell(self, role: str, message: Message) -> bool:
+        """Send to whoever plays `role`. Returns False, and counts, when nobody does."""
+        peer = self.peers.get(role)
+        if peer is None:
+            self.counters["unwired"] += 1
+            return False
+        self.send(
+            peer.address,
+            Envelope(
+                role, peer.incarnation, self.role, self.incarnation, self.clock.now().monotonic_ns, message
+            ),
+        )
+        return True
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        """Do what a machine asked for, in order."""
+        for effect in effects:
+            self.perform_one(effect)
+
+    def perform_one(self, effect: Effect) -> None:
+        if isinstance(effect, Tell):
+            self.tell(effect.to, effect.message)
+        elif isinstance(effect, WakeAt):
+            self.wake_at(effect.due_ns, effect.key)
+        else:
+            raise TypeError(f"{self.role} cannot perform {effect!r}")
+
+    def wake_at(self, due_ns: int, key: str) -> None:
+        """Call `tick(key, now)` at `due_ns`; the same pair is armed once."""
+        if (due_ns, key) in self._pending:
+            return
+        self._sequence += 1
+        self._pending.add((due_ns, key))
+        heapq.heappush(self._alarms, (due_ns, self._sequence, key))
+        self._arm()
+
+    def watch(self, fd: int, ready: Callable[[], None]) -> None:
+        """Call `ready()` whenever `fd` is readable, until `unwatch(fd)`."""
+        self._watches[fd] = ready
+
+    def unwatch(self, fd: int) -> None:
+        """Forget `fd`. Call it before closing: the number may be reused at once."""
+        self._watches.pop(fd, None)
+
+    # ---- hearing -----------------------------------------------------------------------------------------
+
+    def receiveMessage(self, message: Any, sender: Any) -> ThespianWatch | None:
+        if isinstance(message, ActorExitRequest):
+            self._guarded(self.stopping)
+            return None
+        if not self._failed:
+            self._guarded(self._dispatch, message, sender)
+        elif isinstance(message, WakeupMessage):
+            self.parts.die()
+        return ThespianWatch(list(self._watches)) if self._watches else None
+
+    def _guarded(self, step: Callable, *args: Any) -> None:
+        try:
+            step(*args)
+        except Exception:
+            self._fail(traceback.format_exc())
+
+    def _fail(self, error: str) -> None:
+        """Say so, go deaf, and end: Thespian would otherwise run the same message again on half-done state."""
+        self._failed = True
+        self._watches.clear()
+        log.error("actor_failed role=%s incarnation=%s\n%s", self.role, self.incarnation, error)
+        supervisor = self.peers.get(Role.SUPERVISOR)
+        if supervisor is not None:
+            self.send(supervisor.address, ActorFailed(self.role, self.incarnation, error))
+        self.wakeupAfter(timedelta(microseconds=_DIE_AFTER_NS // 1000), _DIE)
+
+    def _dispatch(self, message: Any, sender: Any) -> None:
+        if isinstance(message, Envelope):
+            self._open(message)
+        elif isinstance(message, WakeupMessage):
+            if message.payload == self._generation:
+                self._ring()
+        elif isinstance(message, WatchMessage):
+            for fd in message.ready:
+                ready = self._watches.get(fd)
+                if ready is not None:
+                    ready()
+        elif isinstance(message, StartActor):
+            self._start(message)
+        elif isinstance(message, Rewired):
+            self._rewire(message.peers)
+        else:
+            self._handle(message, sender)
+
+    def _open(self, envelope: Envelope) -> None:
+        if envelope.to != self.role or envelope.to_incarnation != self.incarnation:
+            self.counters["misdelivered"] += 1
+            return
+        self.hops.record(self.clock.now().monotonic_ns - envelope.sent_ns)
+        self._handle(envelope.message, envelope.sender)
+
+    def _handle(self, message: Any, sender: Any) -> None:
+        kind = type(message)
+        if kind not in self._handlers:
+            names = (f"receiveMsg_{base.__name__}" for base in kind.__mro__)
+            self._handlers[kind] = next((getattr(self, name) for name in names if hasattr(self, name)), None)
+        handler = self._handlers[kind]
+        if handler is None:
+            self.counters["unhandled"] += 1
+            log.warning("unhandled role=%s message=%s sender=%s", self.role, kind.__name__, sender)
+            return
+        handler(message, sender)
+
+    def _start(self, part: StartActor) -> None:
+        use_exact_decimals()
+        self.role, self.incarnation = part.role, part.incarnation
+        self.settings, self.parts = part.settings, part.parts
+        self.clock = self.parts.clock()
+        self.peers = dict(part.peers)
+        orphaned = self.parts.orphaned_fd()
+        if orphaned is not None:
+            self.watch(orphaned, self.orphaned)
+        self.started()
+        self._schedule_report()
+        supervisor = self.peers.get(Role.SUPERVISOR)
+        if supervisor is not None:
+            self.send(supervisor.address, ActorStarted(self.role, self.incarnation, self.parts.pid()))
+
+    def orphaned(self) -> None:
+        """The launcher is gone and nobody could stop us any more: end."""
+        self.parts.die()
+
+    def _rewire(self, peers: dict[str, Peer]) -> None:
+        before, self.peers = self.peers, dict(peers)
+        for role, peer in peers.items():
+            if role != self.role and (role not in before or before[role].incarnation != peer.incarnation):
+                self.peer_appeared(role)
+
+    # ---- alarms ------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        if self._is_ringing or not self._alarms:
+            return
+        due_ns = self._alarms[0][0]
+        if self._armed_ns is not None and self._armed_ns <= due_ns:
+            return
+        self._armed_ns = due_ns
+        self._generation += 1
+        delay_ns = max(0, due_ns - self.clock.now().monotonic_ns)
+        self.wakeupAfter(timedelta(microseconds=-(-delay_ns // 1000)), self._generation)
+
+    def _ring(self) -> None:
+        """Serve every alarm that is due, oldest first."""
+        self._armed_ns = None
+        self._is_ringing = True
+        now = self.clock.now()
+        while self._alarms and self._alarms[0][0] <= now.monotonic_ns:
+            due_ns, _, key = heapq.heappop(self._alarms)
+            self._pending.discard((due_ns, key))
+            self.lag_ns = now.monotonic_ns - due_ns
+            if key == _REPORT:
+                self._report()
+            else:
+                self.perform(self.tick(key, now))
+        self._is_ringing = False
+        self._arm()
+
+    # ---- reporting ---------------------------------------------------------------------------------------
+
+    def _schedule_report(self) -> None:
+        interval_ns = int(self.settings.system.report_every_s * SECOND_NS)
+        self.wake_at(self.clock.now().monotonic_ns + interval_ns, _REPORT)
+
+    def _report(self) -> None:
+        self.report_now()
+        self._schedule_report()
+
+    def report_now(self) -> None:
+        """Tell the monitor how this actor is; totals since this incarnation began."""
+        self.report()
+        self.tell(
+            Role.MONITOR,
+            ActorReported(
+                ts_event=self.clock.now().utc_ns,
+                role=self.role,
+                incarnation=self.incarnation,
+                counters=dict(self.counters),
+                lag_ns=self.lag_ns,
+                hops=self.hops.snapshot(),
+                latency=self.latency.snapshot(),
+            ),
+        )
+
+    def receiveMsg_ReportNow(self, command: Any, sender: str) -> None:
+        self.report_now()

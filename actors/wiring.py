@@ -1,0 +1,98 @@
+"""The messages that set actors up and tell them about each other. They hold addresses and factories, so
+unlike domain messages they pickle plainly."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from domain.messages import Message
+from domain.settings import Settings
+
+
+class Envelope:
+    """One domain message on its way between two roles.
+
+    It names the receiver's role and incarnation because the stock base reuses addresses: a message for a dead
+    actor may reach a stranger. `sent_ns` (CLOCK_MONOTONIC) measures the hop.
+    """
+
+    __slots__ = ("to", "to_incarnation", "sender", "sender_incarnation", "sent_ns", "message")
+
+    def __init__(
+        self,
+        to: str,
+        to_incarnation: int,
+        sender: str,
+        sender_incarnation: int,
+        sent_ns: int,
+        message: Message,
+    ) -> None:
+        self.to = to
+        self.to_incarnation = to_incarnation
+        self.sender = sender
+        self.sender_incarnation = sender_incarnation
+        self.sent_ns = sent_ns
+        self.message = message
+
+    def __reduce__(self) -> tuple:
+        return Envelope, (
+            self.to,
+            self.to_incarnation,
+            self.sender,
+            self.sender_incarnation,
+            self.sent_ns,
+            self.message,
+        )
+
+    def __str__(self) -> str:
+        return "Envelope"  # formatted several times per hop by Thespian
+
+
+class Peer(NamedTuple):
+    """Who plays a role now."""
+
+    address: Any  # ActorAddress
+    incarnation: int
+
+
+class _Wiring:
+    """A plain message whose text is cheap and never shows settings."""
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+
+class StartActor(_Wiring):
+    """Supervisor to a new child: your part in the play. Answered by ActorStarted once state is rebuilt."""
+
+    def __init__(
+        self, role: str, incarnation: int, settings: Settings, parts: Any, peers: dict[str, Peer]
+    ) -> None:
+        self.role = role
+        self.incarnation = incarnation
+        self.settings = settings
+        self.parts = parts  # adapters.ports.Parts
+        self.peers = peers
+
+
+class ActorStarted(_Wiring):
+    def __init__(self, role: str, incarnation: int, pid: int) -> None:
+        self.role = role
+        self.incarnation = incarnation
+        self.pid = pid
+
+
+class ActorFailed(_Wiring):
+    """A handler raised: the actor has stopped listening and wants to be replaced."""
+
+    def __init__(self, role: str, incarnation: int, error: str) -> None:
+        self.role = role
+        self.incarnation = incarnation
+        self.error = error
+
+
+class Rewired(_Wiring):
+    """The whole table of who plays what; sent at every change."""
+
+    def __init__(self, peers: dict[str, Peer]) -> None:
+        self.peers = peers  # role -> Peer; a role that nobody plays now is absent
