@@ -1,0 +1,113 @@
+"""Market data by credit: a reader grants batches, a feed never has more than that in flight to it.
+
+What arrives while a reader has no credit left is conflated for it: quotes are replaced by the newer one, trades
+queue up to a bound and then fold, oldest first, into exact bars. So every queue is bounded, a slow reader sees
+fewer but fresher quotes, and a burst becomes a bigger batch instead of more messages.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from domain.market_data import MarketBatch, Quote, StreamState, Trade, TradeBar
+
+
+@dataclass
+class _Reader:
+    """What one reader has coming."""
+
+    credit: int
+    min_interval_ns: int
+    sent_ns: int = 0  # of the last batch; CLOCK_MONOTONIC
+    quotes: dict[str, Quote] = field(default_factory=dict)  # instrument -> newest
+    trades: deque[Trade] = field(default_factory=deque)
+    bars: dict[str, TradeBar] = field(default_factory=dict)  # instrument -> trades that did not fit
+    conflated: int = 0
+    state: StreamState | None = None
+
+
+class CreditPublisher:
+    """The feed's side of the market-data links, for all its readers."""
+
+    def __init__(self, venue: str, trades_per_batch: int) -> None:
+        self.venue = venue
+        self.conflated = 0  # quotes replaced before they were read, over all readers
+        self.folded = 0  # trades folded into bars
+        self._trades_per_batch = trades_per_batch
+        self._readers: dict[str, _Reader] = {}  # role -> reader
+
+    def subscribe(self, role: str, credit: int, min_interval_ns: int, quotes: Sequence[Quote]) -> None:
+        """Begin with `role`, or begin again with its new incarnation; `quotes` are the newest known."""
+        self._readers[role] = _Reader(
+            credit, min_interval_ns, quotes={quote.instrument: quote for quote in quotes}
+        )
+
+    def grant(self, role: str, batches: int) -> None:
+        reader = self._readers.get(role)
+        if reader is not None:
+            reader.credit += batches
+
+    def publish(self, quotes: Sequence[Quote], trades: Sequence[Trade], state: StreamState) -> None:
+        """Add to what every reader has coming."""
+        for reader in self._readers.values():
+            reader.state = state
+            for quote in quotes:
+                if quote.instrument in reader.quotes:
+                    reader.conflated += 1
+                    self.conflated += 1
+                reader.quotes[quote.instrument] = quote
+            reader.trades.extend(trades)
+            while len(reader.trades) > self._trades_per_batch:
+                self._fold(reader, reader.trades.popleft())
+
+    def take_due(self, now_ns: int) -> list[tuple[str, MarketBatch]]:
+        """Return the batches that may leave now, and charge them to their readers' credit."""
+        due = []
+        for role, reader in self._readers.items():
+            if reader.state is None or not reader.credit:
+                continue
+            if now_ns - reader.sent_ns < reader.min_interval_ns:
+                continue
+            due.append((role, self._batch(reader)))
+            reader.credit -= 1
+            reader.sent_ns = now_ns
+        return due
+
+    def next_due_ns(self) -> int | None:
+        """Return when a reader held back only by its interval may have its batch."""
+        waiting = (r for r in self._readers.values() if r.state is not None and r.credit)
+        return min((r.sent_ns + r.min_interval_ns for r in waiting), default=None)
+
+    def _batch(self, reader: _Reader) -> MarketBatch:
+        batch = MarketBatch(
+            venue=self.venue,
+            quotes=tuple(reader.quotes.values()),
+            trades=tuple(reader.trades),
+            bars=tuple(reader.bars.values()),
+            state=reader.state,
+            conflated=reader.conflated,
+        )
+        reader.quotes.clear()
+        reader.trades.clear()
+        reader.bars.clear()
+        reader.conflated = 0
+        reader.state = None
+        return batch
+
+    def _fold(self, reader: _Reader, trade: Trade) -> None:
+        self.folded += 1
+        bar = reader.bars.get(trade.instrument)
+        reader.bars[trade.instrument] = TradeBar(
+            venue=trade.venue,
+            instrument=trade.instrument,
+            first_ts_event=bar.first_ts_event if bar else trade.ts_event,
+            last_ts_event=trade.ts_event,
+            open=bar.open if bar else trade.price,
+            high=max(bar.high, trade.price) if bar else trade.price,
+            low=min(bar.low, trade.price) if bar else trade.price,
+            close=trade.price,
+            volume=(bar.volume if bar else 0) + trade.quantity,
+            count=(bar.count if bar else 0) + 1,
+        )
