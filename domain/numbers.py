@@ -8,6 +8,8 @@ from decimal import Decimal
 PRECISION = 80  # one product of two 18-decimal numbers needs 38 digits, with room for sums
 _DIVISION = decimal.Context(prec=40, rounding=decimal.ROUND_HALF_EVEN)
 
+_FINEST = Decimal(1).scaleb(-18)  # what is divided up gets no finer than the finest wire
+
 ZERO = Decimal(0)
 
 
@@ -21,6 +23,13 @@ def use_exact_decimals() -> None:
 def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
     """Return the quotient to 40 digits: the one place where money may be inexact (averages, ratios)."""
     return _DIVISION.divide(numerator, denominator)
+
+
+def proportion(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """Return `amount` times `part` over `whole`, to 18 decimals; all of `amount` when they are equal."""
+    if part == whole:
+        return amount
+    return divide(amount * part, whole).quantize(_FINEST, context=_DIVISION)
 
 
 def plain(number: Decimal) -> str:

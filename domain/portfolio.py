@@ -1,0 +1,322 @@
+"""The account as the order journal tells it: balances, positions of ours, live orders, halts.
+
+A projection and nothing else: the same entries give the same state, so it is rebuilt by reading. It refuses to
+price anything (the allocator has the marks) and to guess: what the journal doesn't say is not so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import singledispatchmethod
+
+from domain.instrument import Side
+from domain.messages import Event
+from domain.numbers import ZERO
+from domain.order_messages import (
+    BalanceCorrected,
+    BalancesOpened,
+    CancelRequested,
+    ExternalFillSeen,
+    Fill,
+    FillKind,
+    HaltCleared,
+    HaltRaised,
+    IntentAccepted,
+    IntentDenied,
+    IntentDone,
+    JournalEntry,
+    JournalEvent,
+    OrderAccepted,
+    OrderClosed,
+    OrderFilled,
+    OrderFilledProvisionally,
+    OrderIntent,
+    OrderStatus,
+    OrderSubmitted,
+    OrderUnconfirmed,
+    Purpose,
+    SubmitOrder,
+)
+from domain.position import Execution, Position, PositionLedger
+
+DAY_NS = 86_400 * 1_000_000_000
+
+Key = tuple[str, str]  # (venue, instrument) or (venue, currency)
+_FLAT = Position()
+
+
+def currencies(instrument: str) -> tuple[str, str]:
+    """Return base and quote of a name such as "BTC-USD"."""
+    base, quote = instrument.split("-")[:2]
+    return base, quote
+
+
+@dataclass
+class LiveOrder:
+    """One attempt at a venue that is not proven dead."""
+
+    order: SubmitOrder
+    leaves_quantity: Decimal
+    status: OrderStatus = OrderStatus.SUBMITTED
+    is_canceling: bool = False
+
+
+@dataclass
+class Plan:
+    """One journaled intent of which something may still trade."""
+
+    intent: OrderIntent
+    leaves_quantity: Decimal
+    worst_price: Decimal  # the dearest price of a purchase so far
+
+
+class Portfolio:
+    """The projection of the journal up to `last_seq`."""
+
+    def __init__(self) -> None:
+        self.last_seq = 0
+        self.venues: set[str] = set()  # whose balances are known
+        self.balances: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> total
+        self.fees: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> paid by our orders
+        self.transfers: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> corrections, foreign fills
+        self.ledgers: dict[Key, PositionLedger] = {}  # (venue, instrument) ->
+        self.orders: dict[str, LiveOrder] = {}  # client_order_id ->
+        self.plans: dict[str, Plan] = {}  # intent_id ->
+        self.halts: dict[str, str] = {}  # scope -> reason
+        self.openings: deque[int] = deque()  # UTC ns of accepted OPEN intents of the last day
+        self.decided: Counter[tuple[str, str, Purpose]] = Counter()  # intents accepted or denied so far
+
+    # ---- the journal ------------------------------------------------------------------------------------
+
+    def replay(self, entries: Iterable[JournalEntry]) -> None:
+        """Apply entries in order; those already applied are skipped.
+
+        Raises:
+            ValueError: an entry is missing.
+        """
+        for entry in entries:
+            if entry.seq <= self.last_seq:
+                continue
+            if entry.seq != self.last_seq + 1:
+                raise ValueError(f"journal entry {entry.seq} follows {self.last_seq}")
+            self.apply(entry.event)
+            self.last_seq = entry.seq
+
+    def apply(self, event: JournalEvent) -> None:
+        """Apply one event of the journal, whatever its sequence number."""
+        self._apply(event)
+
+    @singledispatchmethod
+    def _apply(self, event: Event) -> None:
+        """Most of an order's story changes nothing here."""
+
+    @_apply.register
+    def _(self, event: BalancesOpened) -> None:
+        self.venues.add(event.venue)
+        for balance in event.balances:
+            self.balances[event.venue, balance.currency] = balance.total
+
+    @_apply.register
+    def _(self, event: BalanceCorrected) -> None:
+        key = event.venue, event.currency
+        self.balances[key] += event.difference
+        self.transfers[key] += event.difference
+
+    @_apply.register
+    def _(self, event: ExternalFillSeen) -> None:
+        for key, amount in _flows(event.fill):
+            self.balances[key] += amount
+
+    @_apply.register
+    def _(self, event: IntentAccepted) -> None:
+        intent = event.intent
+        self.plans[intent.intent_id] = Plan(intent, intent.quantity, intent.limit_price or intent.reference_price)
+        self.decided[intent.venue, intent.instrument, intent.purpose] += 1
+        if intent.purpose is Purpose.OPEN:
+            self.openings.append(event.ts_event)
+            while self.openings[0] < event.ts_event - DAY_NS:
+                self.openings.popleft()
+
+    @_apply.register
+    def _(self, event: IntentDenied) -> None:
+        self.decided[event.venue, event.instrument, event.purpose] += 1
+
+    @_apply.register
+    def _(self, event: IntentDone) -> None:
+        self.plans.pop(event.intent_id, None)
+
+    @_apply.register
+    def _(self, event: OrderSubmitted) -> None:
+        order = event.order
+        self.orders[order.client_order_id] = LiveOrder(order, order.quantity)
+        plan = self.plans.get(order.intent_id)
+        if plan:
+            plan.worst_price = max(plan.worst_price, order.limit_price)
+
+    @_apply.register
+    def _(self, event: OrderAccepted) -> None:
+        self._set_status(event.client_order_id, OrderStatus.OPEN)
+
+    @_apply.register
+    def _(self, event: OrderUnconfirmed) -> None:
+        self._set_status(event.client_order_id, OrderStatus.UNCONFIRMED)
+
+    @_apply.register
+    def _(self, event: CancelRequested) -> None:
+        if order := self.orders.get(event.client_order_id):
+            order.is_canceling = True
+
+    @_apply.register
+    def _(self, event: OrderClosed) -> None:
+        self.orders.pop(event.client_order_id, None)
+
+    @_apply.register
+    def _(self, event: OrderFilledProvisionally) -> None:
+        execution = Execution(
+            event.client_order_id, event.side, event.quantity, event.price, event.fee, is_provisional=True
+        )
+        self._ledger(event.venue, event.instrument).book(execution)
+        fill = _as_fill(execution, event.venue, event.instrument)
+        self._move(fill)
+        self._count(event.client_order_id, event.intent_id, event.quantity)
+
+    @_apply.register
+    def _(self, event: OrderFilled) -> None:
+        fill = event.fill
+        is_reversal = fill.kind is FillKind.REVERSAL
+        execution = Execution(
+            # A reversal stands for itself: it must not use up provisional quantity of its order.
+            client_order_id="" if is_reversal else event.client_order_id,
+            side=fill.side.opposite if is_reversal else fill.side,
+            quantity=fill.quantity,
+            price=fill.price,
+        )
+        replaced = self._ledger(fill.venue, fill.instrument).book(execution)
+        self._move(fill)
+        for piece in replaced:
+            self._move(_as_fill(piece, fill.venue, fill.instrument), sign=-1)
+        if not is_reversal:
+            known = sum((piece.quantity for piece in replaced), ZERO)
+            self._count(event.client_order_id, event.intent_id, fill.quantity - known)
+
+    @_apply.register
+    def _(self, event: HaltRaised) -> None:
+        self.halts.setdefault(event.scope, event.reason)
+
+    @_apply.register
+    def _(self, event: HaltCleared) -> None:
+        self.halts.pop(event.scope, None)
+
+    def _ledger(self, venue: str, instrument: str) -> PositionLedger:
+        return self.ledgers.setdefault((venue, instrument), PositionLedger())
+
+    def _move(self, fill: Fill, sign: int = 1) -> None:
+        for key, amount in _flows(fill):
+            self.balances[key] += sign * amount
+        paid = -fill.fee if fill.kind is FillKind.REVERSAL else fill.fee
+        self.fees[fill.venue, fill.fee_currency] += sign * paid
+
+    def _count(self, client_order_id: str, intent_id: str, quantity: Decimal) -> None:
+        """Take newly filled quantity off what may still trade."""
+        if order := self.orders.get(client_order_id):
+            order.leaves_quantity = max(ZERO, order.leaves_quantity - quantity)
+            order.status = OrderStatus.PARTIALLY_FILLED if order.leaves_quantity else OrderStatus.FILLED
+        if plan := self.plans.get(intent_id):
+            plan.leaves_quantity = max(ZERO, plan.leaves_quantity - quantity)
+
+    def _set_status(self, client_order_id: str, status: OrderStatus) -> None:
+        order = self.orders.get(client_order_id)
+        if order and order.status in (OrderStatus.SUBMITTED, OrderStatus.UNCONFIRMED, OrderStatus.OPEN):
+            order.status = status
+
+    # ---- what it tells ----------------------------------------------------------------------------------
+
+    def position(self, venue: str, instrument: str) -> Position:
+        """Return the position of ours, flat when there is none."""
+        ledger = self.ledgers.get((venue, instrument))
+        return ledger.position if ledger else _FLAT
+
+    @property
+    def positions(self) -> dict[Key, Position]:
+        """Return the positions that are not flat, by (venue, instrument)."""
+        return {key: ledger.position for key, ledger in self.ledgers.items() if not ledger.position.is_flat}
+
+    def realized_pnl(self, quote: str) -> Decimal:
+        """Return what closed quantity has earned in one quote currency over all venues, before fees."""
+        return sum(
+            (
+                ledger.position.realized_pnl
+                for (_, instrument), ledger in self.ledgers.items()
+                if currencies(instrument)[1] == quote
+            ),
+            ZERO,
+        )
+
+    def plans_of(self, venue: str, instrument: str, purpose: Purpose) -> list[Plan]:
+        """Return what is decided, journaled and not proven over."""
+        return [
+            plan
+            for plan in self.plans.values()
+            if (plan.intent.venue, plan.intent.instrument, plan.intent.purpose) == (venue, instrument, purpose)
+        ]
+
+    def orders_of(self, venue: str, instrument: str, purpose: Purpose) -> list[LiveOrder]:
+        """Return the attempts that are not proven dead."""
+        return [
+            live
+            for live in self.orders.values()
+            if (live.order.venue, live.order.instrument, live.order.purpose) == (venue, instrument, purpose)
+        ]
+
+    def reserved_cash(self, venue: str, currency: str, cost_ratio: Decimal) -> Decimal:
+        """Return the most that journaled purchases may still take, `cost_ratio` (fee, collar) included.
+
+        Only quantity that filled or whose plan is proven over is released.
+        """
+        return sum(
+            (
+                plan.leaves_quantity * plan.worst_price * (1 + cost_ratio)
+                for plan in self.plans.values()
+                if plan.intent.side is Side.BUY
+                and plan.intent.venue == venue
+                and currencies(plan.intent.instrument)[1] == currency
+            ),
+            ZERO,
+        )
+
+    def covered_quantity(self, venue: str, instrument: str) -> Decimal:
+        """Return how much of the position live protective orders would close."""
+        return sum(
+            (live.leaves_quantity for live in self.orders_of(venue, instrument, Purpose.PROTECT)), ZERO
+        )
+
+
+def _as_fill(execution: Execution, venue: str, instrument: str) -> Fill:
+    """Return provisional quantity in the form that moves money: its fee is in quote currency."""
+    return Fill(
+        venue=venue,
+        fill_id="",
+        venue_order_id="",
+        instrument=instrument,
+        side=execution.side,
+        quantity=execution.quantity,
+        price=execution.price,
+        fee=execution.fee,
+        fee_currency=currencies(instrument)[1],
+        ts_event=0,
+    )
+
+
+def _flows(fill: Fill) -> list[tuple[Key, Decimal]]:
+    """Return what a spot fill does to the wallet: (venue, currency) and amount."""
+    base, quote = currencies(fill.instrument)
+    sign = -1 if fill.kind is FillKind.REVERSAL else 1
+    traded = sign * fill.side.sign * fill.quantity
+    return [
+        ((fill.venue, base), traded),
+        ((fill.venue, quote), -traded * fill.price),
+        ((fill.venue, fill.fee_currency), -sign * fill.fee),
+    ]

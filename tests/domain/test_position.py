@@ -1,0 +1,209 @@
+"""Average cost, exactly, and provisional executions that exact fills replace."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.instrument import Instrument, Side
+from domain.numbers import ZERO, use_exact_decimals
+from domain.position import Execution, Position, PositionLedger, is_dust
+
+use_exact_decimals()
+
+BUY, SELL = Side.BUY, Side.SELL
+quantities = st.decimals(min_value="0.00000001", max_value="100", places=8)
+prices = st.decimals(min_value="0.01", max_value="100000", places=2)
+
+
+def position_after(*executions: tuple[Side, str, str]) -> Position:
+    position = Position()
+    for side, quantity, price in executions:
+        position = position.after(side, Decimal(quantity), Decimal(price))
+    return position
+
+
+def test_adding_averages_the_entry() -> None:
+    position = position_after((BUY, "1", "100"), (BUY, "3", "200"))
+
+    assert position.quantity == 4
+    assert position.average_price == Decimal("175")
+    assert position.realized_pnl == 0
+
+
+def test_reducing_realizes_against_the_average_and_leaves_it_alone() -> None:
+    position = position_after((BUY, "1", "100"), (BUY, "3", "200"), (SELL, "1", "275"))
+
+    assert position.quantity == 3
+    assert position.average_price == Decimal("175")
+    assert position.realized_pnl == Decimal("100")
+    assert position.unrealized_pnl(Decimal("176")) == Decimal("3")
+
+
+def test_a_long_of_a_hundredth_closed_a_thousand_higher_earns_ten() -> None:
+    position = position_after((BUY, "0.01", "50000"), (SELL, "0.01", "51000"))
+
+    assert position.is_flat
+    assert position.realized_pnl == Decimal("10")
+    assert position.average_price == 0
+
+
+def test_a_short_of_a_hundredth_closed_a_thousand_higher_loses_ten() -> None:
+    position = position_after((SELL, "0.01", "50000"), (BUY, "0.01", "51000"))
+
+    assert position.is_flat
+    assert position.realized_pnl == Decimal("-10")
+
+
+def test_crossing_zero_realizes_the_old_side_and_opens_the_new_one_at_the_crossing_price() -> None:
+    position = position_after((BUY, "2", "100"), (SELL, "5", "110"))
+
+    assert position.quantity == -3
+    assert position.average_price == Decimal("110")
+    assert position.realized_pnl == Decimal("20")
+    assert position.unrealized_pnl(Decimal("100")) == Decimal("30")
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.sampled_from(Side), quantities, prices), max_size=12), prices)
+def test_profit_is_always_what_came_in_minus_what_went_out(executions, mark) -> None:
+    position, received = Position(), ZERO
+    for side, quantity, price in executions:
+        position = position.after(side, quantity, price)
+        received -= side.sign * quantity * price
+
+    assert position.realized_pnl + position.unrealized_pnl(mark) == received + position.quantity * mark
+    assert position.is_flat or position.average_price > 0
+    assert not position.is_flat or position.cost == 0
+
+
+@settings(max_examples=50)
+@given(quantities, st.lists(st.tuples(quantities, prices), min_size=1, max_size=6), st.randoms())
+def test_closing_in_any_order_of_steps_ends_in_the_same_state(more, closes, shuffler) -> None:
+    total = sum((quantity for quantity, _ in closes), more)
+    shuffled = list(closes)
+    shuffler.shuffle(shuffled)
+
+    ends = []
+    for order in (closes, shuffled):
+        position = Position().after(BUY, total, Decimal("123.45"))
+        for quantity, price in order:
+            position = position.after(SELL, quantity, price)
+        ends.append(position)
+
+    assert ends[0] == ends[1]
+
+
+# ---- provisional executions ----------------------------------------------------------------------------
+
+
+def provisional(order: str, side: Side, quantity: str, price: str, fee: str = "0") -> Execution:
+    return Execution(order, side, Decimal(quantity), Decimal(price), Decimal(fee), is_provisional=True)
+
+
+def exact(order: str, side: Side, quantity: str, price: str) -> Execution:
+    return Execution(order, side, Decimal(quantity), Decimal(price))
+
+
+def test_an_exact_fill_replaces_provisional_quantity_of_its_order_and_says_what_it_replaced() -> None:
+    ledger = PositionLedger()
+    ledger.book(provisional("a", BUY, "1", "100", fee="0.6"))
+
+    replaced = ledger.book(exact("a", BUY, "0.4", "99"))
+
+    assert replaced == [provisional("a", BUY, "0.4", "100", fee="0.24")]
+    assert ledger.position.quantity == 1
+    assert ledger.position.cost == Decimal("0.4") * 99 + Decimal("0.6") * 100
+    assert ledger.has_provisional
+
+
+def test_an_exact_fill_beyond_the_provisional_quantity_adds_the_rest() -> None:
+    ledger = PositionLedger()
+    ledger.book(provisional("a", BUY, "1", "100"))
+
+    ledger.book(exact("a", BUY, "1.5", "99"))
+
+    assert ledger.position == position_after((BUY, "1.5", "99"))
+    assert not ledger.has_provisional
+
+
+def test_an_exact_fill_of_another_order_replaces_nothing() -> None:
+    ledger = PositionLedger()
+    ledger.book(provisional("a", BUY, "1", "100"))
+
+    replaced = ledger.book(exact("b", BUY, "1", "90"))
+
+    assert replaced == []
+    assert ledger.position.quantity == 2
+
+
+def test_exact_fills_take_effect_where_the_provisional_ones_stood() -> None:
+    ledger = PositionLedger()
+    ledger.book(provisional("open", BUY, "1", "100"))
+    ledger.book(provisional("close", SELL, "1", "110"))
+    ledger.book(exact("again", BUY, "1", "200"))
+
+    ledger.book(exact("close", SELL, "1", "111"))
+    ledger.book(exact("open", BUY, "1", "101"))
+
+    assert ledger.position == position_after((BUY, "1", "101"), (SELL, "1", "111"), (BUY, "1", "200"))
+    assert ledger.position.realized_pnl == Decimal("10")
+    assert ledger.position.average_price == Decimal("200")
+
+
+@st.composite
+def order_histories(draw):
+    """Return orders as (id, side, exact fills): each order's fills share one side, as at a venue."""
+    sides = draw(st.lists(st.sampled_from(Side), min_size=1, max_size=4))
+    fills = st.lists(st.tuples(quantities, prices), min_size=1, max_size=3)
+    return [(f"order-{n}", side, draw(fills)) for n, side in enumerate(sides)]
+
+
+@settings(max_examples=60)
+@given(order_histories(), st.data())
+def test_any_split_into_provisional_steps_ends_as_if_the_exact_fills_had_been_booked(orders, data) -> None:
+    expected = PositionLedger()
+    ledger = PositionLedger()
+    waiting = []
+    for order, side, fills in orders:
+        for quantity, price in fills:
+            expected.book(Execution(order, side, quantity, price))
+        total = sum(quantity for quantity, _ in fills)
+        first = (total * data.draw(st.sampled_from([Decimal(0), Decimal("0.25"), Decimal("0.5"), Decimal(1)])))
+        for step in (first, total - first):
+            if step:
+                ledger.book(Execution(order, side, step, Decimal("77.7"), Decimal("0.1"), is_provisional=True))
+        waiting.append([Execution(order, side, quantity, price) for quantity, price in fills])
+
+    replaced = ZERO
+    while waiting:  # rows of one order come in their order, orders in any
+        rows = waiting[data.draw(st.integers(0, len(waiting) - 1))]
+        replaced += sum(piece.fee for piece in ledger.book(rows.pop(0)))
+        waiting = [rows for rows in waiting if rows]
+
+    assert ledger.position == expected.position
+    assert not ledger.has_provisional
+    assert replaced % Decimal("0.1") == 0
+
+
+BTC = Instrument(
+    venue="coinbase",
+    name="BTC-USD",
+    symbol="BTC-USD",
+    base="BTC",
+    quote="USD",
+    tick_size=Decimal("0.01"),
+    lot_size=Decimal("0.00000001"),
+    min_quantity=Decimal("0.0001"),
+    max_quantity=Decimal("100"),
+    min_notional=Decimal("1"),
+)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "expected"),
+    [("0.0001", "50000", False), ("0.00009999", "50000", True), ("-0.01", "99", True), ("0.01", "100", False)],
+)
+def test_dust_is_what_the_venue_would_not_take_back(quantity: str, price: str, expected: bool) -> None:
+    assert is_dust(BTC, Decimal(quantity), Decimal(price)) is expected
