@@ -93,6 +93,14 @@ class IntentDone(Event, kw_only=True):
     filled_quantity: Decimal
 
 
+class CancelProtection(Command, kw_only=True):
+    """Portfolio to OrderRouter: the resting PROTECT order has the wrong size; cancel it, a new one follows."""
+
+    venue: str
+    instrument: str
+    reason: str
+
+
 # ---- commands, OrderRouter to ExchangeGateway ----------------------------------------------------------
 
 
@@ -399,6 +407,13 @@ class HaltCleared(Event, kw_only=True):
     scope: str
 
 
+class EquityMarked(Event, kw_only=True):
+    """What drawdown and daily loss are measured from: survives restarts, is only ever replaced."""
+
+    peak: Decimal  # USD, highest so far; transfers left out
+    day_start: Decimal  # USD, first complete reading of the UTC day of `ts_event`
+
+
 JournalEvent = (
     IntentAccepted
     | IntentDenied
@@ -422,6 +437,7 @@ JournalEvent = (
     | VenueReconciled
     | HaltRaised
     | HaltCleared
+    | EquityMarked
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 from domain.histogram import HistogramSnapshot
@@ -65,6 +66,21 @@ class WoundDown(Event, kw_only=True):
 
 class ResumeTrading(Command, kw_only=True):
     """A person clears every halt."""
+
+
+class RaiseHalt(Command, kw_only=True):
+    """Portfolio to OrderRouter: journal HaltRaised. Told again until seen; one already raised is a duplicate."""
+
+    scope: str  # "all", "coinbase" or "coinbase:BTC-USD"
+    reason: str
+
+
+class MarkEquity(Command, kw_only=True):
+    """Portfolio to OrderRouter: journal EquityMarked with these numbers. Told again until seen."""
+
+    peak: Decimal
+    day_start: Decimal
+    marked_at: int  # UTC ns, becomes `ts_event`; the same stamp again is a duplicate
 
 
 class OpenOrderLine(Message, kw_only=True):
