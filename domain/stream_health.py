@@ -1,0 +1,73 @@
+"""How far a venue's stream can be trusted: clock offset, lag, proof of life, wholeness.
+
+Raw clocks are never compared. The venue's offset is the smallest (receive - event) seen over a window, network
+latency included; lag is what a frame took beyond that.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from domain.effects import Instant
+from domain.market_data import StreamState
+from domain.settings import SECOND_NS
+
+WINDOW_NS = 60 * SECOND_NS
+JUMP_NS = SECOND_NS // 2  # wall against monotonic clock moving apart by this is a clock step
+
+
+class StreamHealth:
+    """Everything about one stream that a price must carry besides its numbers."""
+
+    def __init__(self, venue: str) -> None:
+        self.venue = venue
+        self.is_connected = False
+        self.is_whole = False
+        self.alive_ns = 0
+        self.gaps = 0
+        self.reconnects = 0
+        self.lag_ns = 0
+        self._minima: deque[tuple[int, int]] = deque()  # (seen monotonic, receive - event), rising
+        self._wall_ahead_ns: int | None = None  # utc - monotonic at the last frame
+
+    @property
+    def clock_offset_ns(self) -> int | None:
+        return self._minima[0][1] if self._minima else None
+
+    def stamped(self, ts_event: int, now: Instant) -> None:
+        """Learn from one venue stamp, received at `now`."""
+        ahead_ns = now.utc_ns - now.monotonic_ns
+        if self._wall_ahead_ns is not None and abs(ahead_ns - self._wall_ahead_ns) > JUMP_NS:
+            self._minima.clear()  # our wall clock stepped: every old difference is void
+        self._wall_ahead_ns = ahead_ns
+        difference = now.utc_ns - ts_event
+        while self._minima and self._minima[0][0] < now.monotonic_ns - WINDOW_NS:
+            self._minima.popleft()
+        while self._minima and self._minima[-1][1] >= difference:
+            self._minima.pop()
+        self._minima.append((now.monotonic_ns, difference))
+        self.lag_ns = difference - self._minima[0][1]
+
+    def proven_alive(self, read_ns: int) -> None:
+        self.alive_ns = max(self.alive_ns, read_ns)
+
+    def connected(self) -> None:
+        self.is_connected = True
+
+    def broken(self) -> None:
+        """The connection or its sequence is gone: no price of it can be believed until it is whole again."""
+        self.is_connected = False
+        self.is_whole = False
+
+    def state(self, now: Instant) -> StreamState:
+        return StreamState(
+            ts_event=now.utc_ns,
+            venue=self.venue,
+            is_connected=self.is_connected,
+            is_whole=self.is_whole,
+            alive_ns=self.alive_ns,
+            clock_offset_ns=self.clock_offset_ns,
+            lag_ns=self.lag_ns,
+            gaps=self.gaps,
+            reconnects=self.reconnects,
+        )
