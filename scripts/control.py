@@ -1,0 +1,228 @@
+"""The socket in the data directory by which `nzeza status`, `stop` and `resume` reach a running system.
+
+One JSON object per line each way: `{"verb": "status"}` in, one object out, or `{"error": "..."}`. Only the
+user who runs the system is answered. The server has no thread and never blocks: the launcher's loop polls it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from domain.errors import InvalidSetting, NzezaError
+from scripts.data_directory import DataDirectory
+
+SOCKET_NAME = "control.sock"
+LONGEST_REQUEST = 4096  # bytes
+LONGEST_ANSWER = 4 * 1024 * 1024  # bytes
+MOST_CLIENTS = 32  # the longest silent one makes room
+_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
+
+
+class NotRunning(NzezaError):
+    """No system listens in this data directory."""
+
+
+class NoAnswer(NzezaError):
+    """A system listens, but what came back is no answer, or an error; the text is one line for a person."""
+
+
+class _Question(msgspec.Struct):
+    verb: str
+
+
+class Request:
+    """One question from a person, to be answered once, now or later."""
+
+    def __init__(self, verb: str, connection: socket.socket) -> None:
+        self.verb = verb
+        self._connection = connection
+
+    def reply(self, answer: dict[str, Any]) -> None:
+        """Send `answer` as one line; a client that has gone, or reads nothing, is dropped."""
+        _send_line(self._connection, answer)
+
+
+class ControlServer:
+    """Listens from construction until `close`."""
+
+    def __init__(self, directory: DataDirectory) -> None:
+        """Raises InvalidSetting when the directory's file system can't hold a socket."""
+        self._directory = directory.path
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._received: dict[socket.socket, bytes] = {}  # client -> its unfinished line
+        try:
+            with _reachable(self._directory) as address:
+                # We hold the directory's lock, so a socket file is what a dead launcher left behind.
+                Path(address).unlink(missing_ok=True)
+                self._listener.bind(address)
+                os.chmod(address, 0o600)  # before listen, so there is no moment in which others get in
+        except OSError as error:
+            self._listener.close()
+            raise InvalidSetting(
+                f"system.data_directory = {str(self._directory)!r}: must be able to hold a socket ({error.strerror})"
+            ) from None
+        self._listener.listen()
+
+    def filenos(self) -> list[int]:
+        """Return what to wait on: any of them readable means that `poll` has work."""
+        return [self._listener.fileno(), *(client.fileno() for client in self._received)]
+
+    def poll(self, timeout_s: float = 0.0) -> list[Request]:
+        """Wait at most `timeout_s` for somebody to say something, and return the whole questions."""
+        waiting = select.poll()
+        for fileno in self.filenos():
+            waiting.register(fileno, select.POLLIN)
+        ready = {fileno for fileno, _ in waiting.poll(timeout_s * 1000)}
+        requests: list[Request] = []
+        for client in [client for client in self._received if client.fileno() in ready]:
+            requests += self._read(client)
+        if self._listener.fileno() in ready:
+            self._accept()
+        return requests
+
+    def _accept(self) -> None:
+        try:
+            client, _ = self._listener.accept()
+        except OSError:
+            return  # it hung up before we looked, or we are out of descriptors: the next poll tries again
+        client.setblocking(False)
+        if _peer(client)[1] != os.geteuid():
+            client.close()
+            return
+        if len(self._received) >= MOST_CLIENTS:
+            self._drop(next(iter(self._received)))
+        self._received[client] = b""
+
+    def _read(self, client: socket.socket) -> Iterator[Request]:
+        try:
+            chunk = client.recv(LONGEST_REQUEST)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        *lines, rest = (self._received[client] + chunk).split(b"\n")
+        self._received[client] = rest
+        for line in lines:
+            try:
+                yield Request(msgspec.json.decode(line, type=_Question).verb, client)
+            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+                _send_line(client, {"error": 'not a question: say {"verb": "status"}'})
+        if not chunk or len(rest) > LONGEST_REQUEST:
+            self._drop(client)
+
+    def _drop(self, client: socket.socket) -> None:
+        del self._received[client]
+        _hang_up(client)
+
+    def close(self) -> None:
+        """Stop listening and hang up on everybody; replies given before have left."""
+        for client in list(self._received):
+            self._drop(client)
+        _hang_up(self._listener)
+        with _reachable(self._directory) as address:
+            Path(address).unlink(missing_ok=True)
+
+
+class Conversation:
+    """A client's connection to the running system, by a context manager."""
+
+    def __init__(self, data_directory: Path) -> None:
+        """Raises NotRunning when no system listens there."""
+        self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with _reachable(data_directory) as address:
+                self._connection.connect(address)
+            self.pid = _peer(self._connection)[0]  # of the launcher
+            self._launcher = os.pidfd_open(self.pid)
+        except OSError:
+            self._connection.close()
+            raise NotRunning(f"no system is running in {str(data_directory)!r}") from None
+
+    def ask(self, verb: str, timeout_s: float) -> dict[str, Any]:
+        """Return the answer.
+
+        Raises:
+            NoAnswer: it said nothing within `timeout_s`, hung up, or answered with an error.
+        """
+        give_up_at = time.monotonic() + timeout_s
+        _send_line(self._connection, {"verb": verb})
+        line = b""
+        while not line.endswith(b"\n"):
+            self._connection.settimeout(max(give_up_at - time.monotonic(), 0.001))
+            try:
+                chunk = self._connection.recv(65536)
+            except TimeoutError:
+                raise NoAnswer(f"pid {self.pid} did not answer {verb!r} within {timeout_s:g} s") from None
+            except ConnectionError:
+                chunk = b""
+            line += chunk
+            if not chunk or len(line) > LONGEST_ANSWER:
+                raise NoAnswer(f"pid {self.pid} hung up without answering {verb!r}")
+        try:
+            answer = msgspec.json.decode(line, type=dict[str, Any])
+        except msgspec.DecodeError:
+            raise NoAnswer(f"pid {self.pid} answered {verb!r} with something unreadable") from None
+        if "error" in answer:
+            raise NoAnswer(f"pid {self.pid} refused {verb!r}: {answer['error']}")
+        return answer
+
+    def has_ended_within(self, timeout_s: float) -> bool:
+        """Wait until the launcher's process is gone; False when it is still there."""
+        waiting = select.poll()
+        waiting.register(self._launcher, select.POLLIN)
+        return bool(waiting.poll(timeout_s * 1000))
+
+    def __enter__(self) -> Conversation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        os.close(self._launcher)
+
+
+def ask(data_directory: Path, verb: str, timeout_s: float) -> dict[str, Any]:
+    """Ask the running system one thing. Raises NotRunning or NoAnswer."""
+    with Conversation(data_directory) as conversation:
+        return conversation.ask(verb, timeout_s)
+
+
+@contextlib.contextmanager
+def _reachable(data_directory: Path) -> Iterator[str]:
+    """Yield a path to the socket short enough for the kernel's 108 bytes, however deep the directory lies."""
+    directory = os.open(data_directory, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{directory}/{SOCKET_NAME}"
+    finally:
+        os.close(directory)
+
+
+def _peer(connection: socket.socket) -> tuple[int, int]:
+    """Return pid and uid of the other side, as the kernel saw them at connect or listen."""
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, uid, _ = _CREDENTIALS.unpack(raw)
+    return pid, uid
+
+
+def _send_line(connection: socket.socket, message: dict[str, Any]) -> None:
+    """Send in one go or not at all: whoever lets 200 KB pile up in the socket isn't reading."""
+    line = msgspec.json.encode(message) + b"\n"
+    with contextlib.suppress(OSError):
+        if connection.send(line) < len(line):
+            connection.shutdown(socket.SHUT_RDWR)  # seen as the end by both sides, who then close
+
+
+def _hang_up(connection: socket.socket) -> None:
+    # Forked actors may hold a copy of the descriptor: only a shutdown is seen by the other side.
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()

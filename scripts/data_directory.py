@@ -1,0 +1,98 @@
+"""The directory that one system owns while it runs: its journal, keys and control socket.
+
+One system per directory, by a lock that the kernel drops when its last holder dies. The actors inherit
+it when they are forked: after a kill of the launcher the directory stays taken until they are gone too,
+so that a second system never writes beside the leftovers of the first.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from domain.errors import InvalidSetting
+
+LEFTOVERS_END_WITHIN_S = 2.0  # orphaned actors see the launcher's death and end themselves
+_LOOK_AGAIN_S = 0.02
+
+
+class DataDirectory:
+    """A locked directory, from construction until `release` (or the death of this process and its children)."""
+
+    def __init__(self, path: Path) -> None:
+        """Create the directory if it is missing, and lock it.
+
+        Raises:
+            InvalidSetting: it can't be created or written, or another system runs in it.
+        """
+        self.path = path.absolute()
+        try:
+            # Journal and keys are nobody else's business.
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._lock = os.open(self.path / "lock", flags, 0o600)
+        except FileExistsError:
+            raise _invalid(path, "must be a directory, and this is something else") from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise _invalid(path, f"must be a directory that we can write to ({reason})") from None
+        try:
+            self._take_lock(path)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _take_lock(self, path: Path) -> None:
+        give_up_at = time.monotonic() + LEFTOVERS_END_WITHIN_S
+        while not _is_locked_now(self._lock):
+            holder = _holder(self._lock)
+            if _is_alive(holder):
+                raise _invalid(path, f"already in use by the system with pid {holder}")
+            if time.monotonic() > give_up_at:
+                raise _invalid(path, f"still in use by what the system with pid {holder} left running")
+            time.sleep(_LOOK_AGAIN_S)
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Give the directory up, for forked children too."""
+        fcntl.flock(self._lock, fcntl.LOCK_UN)
+        os.close(self._lock)
+
+    def __enter__(self) -> DataDirectory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def _is_locked_now(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(lock: int) -> int:
+    """Return the pid that the lock file tells; 0 when its holder hasn't written it yet."""
+    text = os.pread(lock, 32, 0).strip()
+    return int(text) if text.isdigit() else 0
+
+
+def _is_alive(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _invalid(path: Path, reason: str) -> InvalidSetting:
+    return InvalidSetting(f"system.data_directory = {str(path)!r}: {reason}")
