@@ -10,7 +10,10 @@ from msgspec import Struct
 
 from domain.numbers import PRECISION
 
-_ROUNDING = decimal.Context(prec=PRECISION)  # Inexact not trapped: rounding is this module's job
+# Rounding is this module's job: Inexact must stay untrapped, also when this loads after use_exact_decimals().
+_ROUNDING = decimal.Context(
+    prec=PRECISION, traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow]
+)
 
 
 class Side(StrEnum):
