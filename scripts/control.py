@@ -68,9 +68,8 @@ class ControlServer:
                 os.chmod(address, 0o600)  # before listen, so there is no moment in which others get in
         except OSError as error:
             self._listener.close()
-            raise InvalidSetting(
-                f"system.data_directory = {str(self._directory)!r}: must be able to hold a socket ({error.strerror})"
-            ) from None
+            setting = f"system.data_directory = {str(self._directory)!r}"
+            raise InvalidSetting(f"{setting}: must be able to hold a socket ({error.strerror})") from None
         self._listener.listen()
 
     def filenos(self) -> list[int]:

@@ -19,7 +19,7 @@ _LOOK_AGAIN_S = 0.02
 
 
 class DataDirectory:
-    """A locked directory, from construction until `release` (or the death of this process and its children)."""
+    """A locked directory, from construction until `release`, or until this process and its children died."""
 
     def __init__(self, path: Path) -> None:
         """Create the directory if it is missing, and lock it.

@@ -37,7 +37,7 @@ def connect(directory: DataDirectory) -> socket.socket:
 
 
 def next_requests(server: ControlServer) -> list[Request]:
-    """Poll until somebody has asked: the first poll only sees a new client, its question comes with the next."""
+    """Poll until somebody has asked: the first poll only sees a new client, the next its question."""
     for _ in range(100):
         if requests := server.poll(timeout_s=0.1):
             return requests
@@ -62,7 +62,9 @@ def answering(server: ControlServer, answer: Callable[[Request], None], client: 
     return outcome[0]
 
 
-def test_question_reaches_the_server_and_its_answer_comes_back(directory: DataDirectory, server: ControlServer) -> None:
+def test_question_reaches_the_server_and_its_answer_comes_back(
+    directory: DataDirectory, server: ControlServer
+) -> None:
     asked: list[str] = []
 
     def answer(request: Request) -> None:
@@ -75,7 +77,9 @@ def test_question_reaches_the_server_and_its_answer_comes_back(directory: DataDi
     assert got == {"equity": "10000.00"}
 
 
-def test_answer_may_come_much_later_than_the_question(directory: DataDirectory, server: ControlServer) -> None:
+def test_answer_may_come_much_later_than_the_question(
+    directory: DataDirectory, server: ControlServer
+) -> None:
     client = connect(directory)
     client.sendall(b'{"verb": "stop"}\n')
     (request,) = next_requests(server)
@@ -90,7 +94,9 @@ def test_poll_returns_at_once_when_nobody_asks(server: ControlServer) -> None:
     assert server.poll() == []
 
 
-def test_question_may_arrive_in_pieces_and_two_in_one(directory: DataDirectory, server: ControlServer) -> None:
+def test_question_may_arrive_in_pieces_and_two_in_one(
+    directory: DataDirectory, server: ControlServer
+) -> None:
     client = connect(directory)
     client.sendall(b'{"verb": "sta')
     server.poll(), server.poll()
@@ -120,7 +126,9 @@ def test_endless_line_is_hung_up_on(directory: DataDirectory, server: ControlSer
         client.sendall(b"more"), client.recv(1)
 
 
-def test_client_that_leaves_before_the_answer_hurts_nobody(directory: DataDirectory, server: ControlServer) -> None:
+def test_client_that_leaves_before_the_answer_hurts_nobody(
+    directory: DataDirectory, server: ControlServer
+) -> None:
     client = connect(directory)
     client.sendall(b'{"verb": "status"}\n')
     (request,) = next_requests(server)
@@ -146,7 +154,9 @@ def test_answer_that_nobody_reads_drops_the_client_instead_of_blocking(
     assert len(server.filenos()) == 1
 
 
-def test_crowd_of_silent_clients_leaves_room_for_one_who_asks(directory: DataDirectory, server: ControlServer) -> None:
+def test_crowd_of_silent_clients_leaves_room_for_one_who_asks(
+    directory: DataDirectory, server: ControlServer
+) -> None:
     crowd = []
     for _ in range(MOST_CLIENTS + 5):
         crowd.append(connect(directory))
@@ -180,7 +190,9 @@ def test_directory_deeper_than_a_socket_address_is_long_works(tmp_path: Path) ->
 
     with DataDirectory(deep) as directory:
         server = ControlServer(directory)
-        answer = answering(server, lambda request: request.reply({"ok": True}), lambda: ask(deep, "resume", 2))
+        answer = answering(
+            server, lambda request: request.reply({"ok": True}), lambda: ask(deep, "resume", 2)
+        )
         server.close()
 
     assert answer == {"ok": True}
@@ -195,14 +207,16 @@ def test_socket_file_of_a_dead_launcher_is_replaced(directory: DataDirectory) ->
 
     server = ControlServer(directory)
 
-    assert answering(server, lambda request: request.reply({}), lambda: ask(directory.path, "status", 2)) == {}
+    assert (
+        answering(server, lambda request: request.reply({}), lambda: ask(directory.path, "status", 2)) == {}
+    )
     server.close()
 
 
 def test_socket_that_cannot_be_made_names_the_setting(directory: DataDirectory) -> None:
     (directory.path / "control.sock").mkdir()
 
-    with pytest.raises(InvalidSetting, match="^system.data_directory = .* must be able to hold a socket"):
+    with pytest.raises(InvalidSetting, match=r"^system\.data_directory = .* must be able to hold a socket"):
         ControlServer(directory)
 
 

@@ -85,7 +85,9 @@ def test_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     assert "must be a directory" in complaint(tmp_path / "file")
-    assert "must be a directory that we can write to (Not a directory)" in complaint(tmp_path / "file" / "below")
+    assert "must be a directory that we can write to (Not a directory)" in complaint(
+        tmp_path / "file" / "below"
+    )
 
 
 def test_directory_that_the_system_cannot_make_is_refused() -> None:
