@@ -32,6 +32,11 @@ def proportion(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     return divide(amount * part, whole).quantize(_FINEST, context=_DIVISION)
 
 
+def from_ratio(ratio: float) -> Decimal:
+    """Return a setting's ratio as a person wrote it: 0.02 is two hundredths, not the nearest binary fraction."""
+    return Decimal(repr(ratio))
+
+
 def plain(number: Decimal) -> str:
     """Return canonical text: no exponent, no trailing zeros, no negative zero."""
     if not number:

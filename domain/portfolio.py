@@ -19,6 +19,7 @@ from domain.order_messages import (
     BalanceCorrected,
     BalancesOpened,
     CancelRequested,
+    EquityMarked,
     ExternalFillSeen,
     Fill,
     FillKind,
@@ -43,6 +44,7 @@ from domain.order_messages import (
 from domain.position import Execution, Position, PositionLedger
 
 DAY_NS = 86_400 * 1_000_000_000
+INTENTS_KEPT = 1_000  # far more than can be decided before a signal expires
 
 Key = tuple[str, str]  # (venue, instrument) or (venue, currency)
 _FLAT = Position()
@@ -81,11 +83,13 @@ class Portfolio:
         self.venues: set[str] = set()  # whose balances are known
         self.balances: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> total
         self.fees: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> paid by our orders
-        self.transfers: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> corrections, foreign fills
+        self.transfers: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> what no fill explains
         self.ledgers: dict[Key, PositionLedger] = {}  # (venue, instrument) ->
         self.orders: dict[str, LiveOrder] = {}  # client_order_id ->
-        self.plans: dict[str, Plan] = {}  # intent_id ->
+        self.plans: dict[str, Plan] = {}  # intent_id -> accepted and not over
+        self.intents: dict[str, bool] = {}  # newest intent_ids -> whether the router accepted
         self.halts: dict[str, str] = {}  # scope -> reason
+        self.equity_mark: EquityMarked | None = None
         self.openings: deque[int] = deque()  # UTC ns of accepted OPEN intents of the last day
         self.decided: Counter[tuple[str, str, Purpose]] = Counter()  # intents accepted or denied so far
 
@@ -134,7 +138,7 @@ class Portfolio:
     def _(self, event: IntentAccepted) -> None:
         intent = event.intent
         self.plans[intent.intent_id] = Plan(intent, intent.quantity, intent.limit_price or intent.reference_price)
-        self.decided[intent.venue, intent.instrument, intent.purpose] += 1
+        self._decide(intent.intent_id, intent.venue, intent.instrument, intent.purpose, is_accepted=True)
         if intent.purpose is Purpose.OPEN:
             self.openings.append(event.ts_event)
             while self.openings[0] < event.ts_event - DAY_NS:
@@ -142,7 +146,7 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: IntentDenied) -> None:
-        self.decided[event.venue, event.instrument, event.purpose] += 1
+        self._decide(event.intent_id, event.venue, event.instrument, event.purpose, is_accepted=False)
 
     @_apply.register
     def _(self, event: IntentDone) -> None:
@@ -209,6 +213,16 @@ class Portfolio:
     @_apply.register
     def _(self, event: HaltCleared) -> None:
         self.halts.pop(event.scope, None)
+
+    @_apply.register
+    def _(self, event: EquityMarked) -> None:
+        self.equity_mark = event
+
+    def _decide(self, intent_id: str, venue: str, instrument: str, purpose: Purpose, is_accepted: bool) -> None:
+        self.decided[venue, instrument, purpose] += 1
+        self.intents[intent_id] = is_accepted
+        if len(self.intents) > INTENTS_KEPT:
+            del self.intents[next(iter(self.intents))]
 
     def _ledger(self, venue: str, instrument: str) -> PositionLedger:
         return self.ledgers.setdefault((venue, instrument), PositionLedger())
