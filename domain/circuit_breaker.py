@@ -118,32 +118,31 @@ class CircuitBreaker:
 class Gate:
     """The caller's side of a breaker: passes every call while closed, none while open, one probe at a time between.
 
-    A call that passed must `leave` under the same id, however it ended.
+    Every call that passed must be reported as `ended` under the same id, however it went.
     """
 
-    def __init__(self, venue: str, operation: Operation) -> None:
-        self.venue = venue
+    def __init__(self, operation: Operation) -> None:
         self.operation = operation
         self.state = CLOSED  # until told otherwise: the breaker announces itself to whoever starts
         self.refusals = 0
-        self._probe = ""  # id of the one call let through half-open, while it is in flight
+        self._probe: str | None = None  # id of the one call let through half-open, while it is in flight
 
-    def hear(self, change: BreakerChanged) -> None:
-        """Keep the newest state of our own breaker; what concerns others is not for us."""
-        if (change.venue, change.operation) == (self.venue, self.operation):
+    def heard(self, change: BreakerChanged) -> None:
+        """Keep the newest state of our own operation; the others have gates of their own."""
+        if change.operation is self.operation:
             self.state = change.state
 
-    def enter(self, call_id: str) -> bool:
+    def enter(self, call_id: str = "") -> bool:
         """Tell whether this call may be made now; half-open, the first to ask takes the probe."""
         if self.state is CLOSED:
             return True
-        if self.state is HALF_OPEN and not self._probe:
+        if self.state is HALF_OPEN and self._probe is None:
             self._probe = call_id
             return True
         self.refusals += 1
         return False
 
-    def leave(self, call_id: str) -> None:
+    def ended(self, call_id: str = "") -> None:
         """Note that a call has ended. Only the probe's own end frees the next probe."""
         if call_id == self._probe:
-            self._probe = ""
+            self._probe = None
