@@ -1,0 +1,64 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.rate_limit import TokenBucket
+
+MS = 1_000_000
+
+
+def bucket() -> TokenBucket:
+    return TokenBucket(per_second=10, burst=5, reserved=2, now_ns=0)
+
+
+def test_a_burst_is_served_up_to_the_reserve() -> None:
+    tokens = bucket()
+
+    waits = [tokens.take(0) for _ in range(4)]
+
+    assert waits == [0, 0, 0, 100 * MS]
+
+
+def test_cancels_use_the_reserve_when_ordinary_requests_must_wait() -> None:
+    tokens = bucket()
+    for _ in range(3):
+        tokens.take(0)
+
+    assert [tokens.take(0, is_reducing=True) for _ in range(3)] == [0, 0, 100 * MS]
+
+
+def test_a_token_returns_exactly_when_it_was_promised() -> None:
+    tokens = bucket()
+    for _ in range(3):
+        tokens.take(0)
+    wait = tokens.take(0)
+
+    assert tokens.take(wait - 1) == 1
+    assert tokens.take(wait) == 0
+
+
+def test_after_a_429_nothing_is_sent_before_the_time_the_venue_named() -> None:
+    tokens = bucket()
+
+    tokens.hold_until(1000 * MS)
+
+    assert tokens.take(400 * MS, is_reducing=True) == 600 * MS
+    assert tokens.take(1000 * MS, is_reducing=True) == 0
+
+
+def test_a_reserve_that_leaves_nothing_is_a_bug() -> None:
+    with pytest.raises(ValueError, match="reserve"):
+        TokenBucket(per_second=1, burst=2, reserved=2, now_ns=0)
+
+
+@settings(max_examples=50)
+@given(gaps=st.lists(st.integers(0, 300 * MS), max_size=60), is_reducing=st.booleans())
+def test_no_more_is_given_than_the_burst_plus_the_rate(gaps: list[int], is_reducing: bool) -> None:
+    tokens = bucket()
+    now = given_out = 0
+
+    for gap in gaps:
+        now += gap
+        given_out += tokens.take(now, is_reducing) == 0
+
+    assert given_out <= 5 + now // (100 * MS)
