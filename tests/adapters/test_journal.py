@@ -1,0 +1,199 @@
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from adapters import journal as journal_module
+from adapters.journal import JournalReader, SqliteJournal, export
+from domain.errors import Fatal, InvalidSetting
+from domain.messages import Event
+from domain.order_messages import BalanceCorrected, HaltCleared, HaltRaised, JournalEntry
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite"
+
+
+@pytest.fixture(autouse=True)
+def small_reserve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "RESERVE_BYTES", 4096)
+
+
+def open_journal(path: Path) -> SqliteJournal:
+    return SqliteJournal(path, code_version="1.0")
+
+
+def halt(number: int) -> Event:
+    return HaltRaised(ts_event=number, scope="all", reason=f"reason {number}")
+
+
+def test_what_was_appended_is_read_back_with_rising_numbers(path: Path) -> None:
+    journal = open_journal(path)
+
+    journal.append([halt(1), halt(2)], recorded_at=7)
+    journal.append([halt(3)], recorded_at=8)
+
+    assert journal.read() == (
+        JournalEntry(seq=1, recorded_at=7, event=halt(1)),
+        JournalEntry(seq=2, recorded_at=7, event=halt(2)),
+        JournalEntry(seq=3, recorded_at=8, event=halt(3)),
+    )
+    assert [entry.seq for entry in journal.read(after_seq=2)] == [3]
+
+
+def test_numbers_go_on_after_reopening(path: Path) -> None:
+    first = open_journal(path)
+    first.append([halt(1)], recorded_at=1)
+    first.close()
+
+    (entry,) = open_journal(path).append([halt(2)], recorded_at=2)
+
+    assert entry.seq == 2
+
+
+def test_money_survives_with_every_digit(path: Path) -> None:
+    correction = BalanceCorrected(
+        ts_event=1, correction_id="c", venue="coinbase", currency="BTC",
+        difference=Decimal("-123456789.000000000000000001"), reason="r",
+    )  # fmt: skip
+    journal = open_journal(path)
+
+    journal.append([correction], recorded_at=1)
+
+    assert journal.read()[0].event == correction
+
+
+def test_equal_histories_export_equal_bytes_however_decimals_were_written(tmp_path: Path) -> None:
+    exports = []
+    for name, spelling in (("a", "1E+2"), ("b", "100.00")):
+        journal = open_journal(tmp_path / name)
+        journal.append(
+            [
+                BalanceCorrected(
+                    ts_event=1, correction_id="c", venue="v", currency="USD",
+                    difference=Decimal(spelling), reason="",
+                )
+            ],
+            recorded_at=1,
+        )  # fmt: skip
+        exports.append(export(tmp_path / name))
+
+    assert exports[0] == exports[1]
+    assert b'"difference":"100"' in exports[0]
+    assert exports[0].count(b"\n") == 1
+
+
+def test_a_reader_follows_a_living_writer(path: Path) -> None:
+    journal, reader = open_journal(path), JournalReader(path)
+    journal.append([halt(1)], recorded_at=1)
+    seen = reader.read()
+
+    journal.append([halt(2)], recorded_at=2)
+
+    assert reader.read(after_seq=seen[-1].seq)[0].event == halt(2)
+
+
+def test_a_reader_that_comes_before_the_writer_sees_nothing_and_then_everything(path: Path) -> None:
+    reader = JournalReader(path)
+    assert reader.read() == ()
+
+    open_journal(path).append([halt(1)], recorded_at=1)
+
+    assert [entry.event for entry in reader.read()] == [halt(1)]
+
+
+def test_a_closed_journal_can_still_be_read(path: Path) -> None:
+    journal = open_journal(path)
+    journal.append([halt(1)], recorded_at=1)
+    journal.close()
+
+    assert len(JournalReader(path).read()) == 1
+
+
+def test_a_reader_cannot_write(path: Path) -> None:
+    open_journal(path)
+    reader = JournalReader(path)
+    reader.read()
+
+    with pytest.raises(sqlite3.OperationalError):
+        reader._database.execute("DELETE FROM journal")
+
+
+def test_a_second_writer_is_refused(path: Path) -> None:
+    keep = open_journal(path)
+
+    with pytest.raises(Fatal) as refusal:
+        open_journal(path)
+
+    assert refusal.value.code == "locked"
+    keep.close()
+
+
+def test_a_journal_of_a_newer_version_is_refused_and_left_alone(path: Path) -> None:
+    open_journal(path).close()
+    database = sqlite3.connect(path)
+    database.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    database.execute("UPDATE meta SET value = '9.9' WHERE key = 'code_version'")
+    database.commit()
+    database.close()
+
+    with pytest.raises(InvalidSetting, match=r"written by nzeza 9.9 \(journal version 99\)"):
+        open_journal(path)
+
+    kept = sqlite3.connect(path).execute("SELECT value FROM meta WHERE key = 'code_version'")
+    assert kept.fetchone() == ("9.9",)
+
+
+def test_a_full_disk_is_named_and_writes_all_or_nothing(path: Path) -> None:
+    journal = open_journal(path)
+    journal.append([halt(1)], recorded_at=1)
+    allow_pages(journal, 6)
+
+    with pytest.raises(Fatal) as failure:
+        for number in range(2, 1000):
+            journal.append([halt(number), HaltCleared(ts_event=number, scope="x" * 500)], recorded_at=1)
+
+    assert failure.value.code == "disk_full"
+    entries = journal.read()
+    assert len(entries) % 2 == 1
+    assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+
+
+def test_after_a_full_disk_the_next_entry_takes_the_next_number(path: Path) -> None:
+    journal = open_journal(path)
+    allow_pages(journal, 6)
+    with pytest.raises(Fatal):
+        journal.append([HaltCleared(ts_event=1, scope="x" * 100_000)], recorded_at=1)
+
+    journal.release_reserve()
+    allow_pages(journal, 1000)  # what the released reserve is on a real disk
+    (entry,) = journal.append([halt(1)], recorded_at=1)
+
+    assert entry.seq == 1
+
+
+def test_the_reserve_is_really_on_disk_until_it_is_released(path: Path) -> None:
+    journal = open_journal(path)
+    reserve = path.with_name("journal.sqlite.reserve")
+    assert reserve.stat().st_blocks * 512 >= 4096
+    assert journal.has_reserve
+
+    journal.release_reserve()
+
+    assert not reserve.exists()
+    assert not journal.has_reserve
+
+
+def test_a_disk_too_full_for_the_reserve_still_opens(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "RESERVE_BYTES", 1 << 62)
+
+    journal = open_journal(path)
+
+    assert not journal.has_reserve
+    assert journal.append([halt(1)], recorded_at=1)
+
+
+def allow_pages(journal: SqliteJournal, pages: int) -> None:
+    journal._database.execute(f"PRAGMA max_page_count = {pages}")
