@@ -8,7 +8,7 @@ fewer but fresher quotes, and a burst becomes a bigger batch instead of more mes
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 from domain.market_data import MarketBatch, Quote, StreamState, Trade, TradeBar
@@ -18,6 +18,7 @@ from domain.market_data import MarketBatch, Quote, StreamState, Trade, TradeBar
 class _Reader:
     """What one reader has coming."""
 
+    granted: int  # at the start of its subscription
     credit: int
     min_interval_ns: int
     sent_ns: int = 0  # of the last batch; CLOCK_MONOTONIC
@@ -41,8 +42,14 @@ class CreditPublisher:
     def subscribe(self, role: str, credit: int, min_interval_ns: int, quotes: Sequence[Quote]) -> None:
         """Begin with `role`, or begin again with its new incarnation; `quotes` are the newest known."""
         self._readers[role] = _Reader(
-            credit, min_interval_ns, quotes={quote.instrument: quote for quote in quotes}
+            credit, credit, min_interval_ns, quotes={quote.instrument: quote for quote in quotes}
         )
+
+    def renew(self, role: str) -> None:
+        """Begin again with a reader whose address changed: what was in flight to the old one is gone."""
+        reader = self._readers.get(role)
+        if reader is not None:
+            reader.credit = reader.granted
 
     def grant(self, role: str, batches: int) -> None:
         reader = self._readers.get(role)
@@ -62,11 +69,11 @@ class CreditPublisher:
             while len(reader.trades) > self._trades_per_batch:
                 self._fold(reader, reader.trades.popleft())
 
-    def take_due(self, now_ns: int) -> list[tuple[str, MarketBatch]]:
-        """Return the batches that may leave now, and charge them to their readers' credit."""
+    def take_due(self, now_ns: int, reachable: Container[str]) -> list[tuple[str, MarketBatch]]:
+        """Return the batches that may leave now for reachable roles, and charge them to the readers' credit."""
         due = []
         for role, reader in self._readers.items():
-            if reader.state is None or not reader.credit:
+            if reader.state is None or not reader.credit or role not in reachable:
                 continue
             if now_ns - reader.sent_ns < reader.min_interval_ns:
                 continue
@@ -75,10 +82,14 @@ class CreditPublisher:
             reader.sent_ns = now_ns
         return due
 
-    def next_due_ns(self) -> int | None:
+    def next_due_ns(self, reachable: Container[str]) -> int | None:
         """Return when a reader held back only by its interval may have its batch."""
-        waiting = (r for r in self._readers.values() if r.state is not None and r.credit)
-        return min((r.sent_ns + r.min_interval_ns for r in waiting), default=None)
+        waiting = (
+            reader
+            for role, reader in self._readers.items()
+            if reader.state is not None and reader.credit and role in reachable
+        )
+        return min((reader.sent_ns + reader.min_interval_ns for reader in waiting), default=None)
 
     def _batch(self, reader: _Reader) -> MarketBatch:
         batch = MarketBatch(

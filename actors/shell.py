@@ -26,7 +26,15 @@ from typing import Any
 
 from thespian.actors import Actor, ActorExitRequest, ThespianWatch, WakeupMessage, WatchMessage
 
-from actors.wiring import ActorFailed, ActorStarted, Envelope, Peer, Rewired, StartActor
+from actors.wiring import (
+    ActorFailed,
+    ActorIdentified,
+    ActorStarted,
+    Envelope,
+    Peer,
+    Rewired,
+    StartActor,
+)
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.histogram import Histogram
 from domain.messages import Message
@@ -149,9 +157,7 @@ class Shell(Actor):
         self._failed = True
         self._watches.clear()
         log.error("actor_failed role=%s incarnation=%s\n%s", self.role, self.incarnation, error)
-        supervisor = self.peers.get(Role.SUPERVISOR)
-        if supervisor is not None:
-            self.send(supervisor.address, ActorFailed(self.role, self.incarnation, error))
+        self._tell_supervisor(ActorFailed(self.role, self.incarnation, error))
         self.wakeupAfter(timedelta(microseconds=_DIE_AFTER_NS // 1000), _DIE)
 
     def _dispatch(self, message: Any, sender: Any) -> None:
@@ -200,11 +206,15 @@ class Shell(Actor):
         orphaned = self.parts.orphaned_fd()
         if orphaned is not None:
             self.watch(orphaned, self.orphaned)
+        self._tell_supervisor(ActorIdentified(self.role, self.incarnation, self.parts.pid()))
         self.started()
         self._schedule_report()
+        self._tell_supervisor(ActorStarted(self.role, self.incarnation))
+
+    def _tell_supervisor(self, message: Any) -> None:
         supervisor = self.peers.get(Role.SUPERVISOR)
         if supervisor is not None:
-            self.send(supervisor.address, ActorStarted(self.role, self.incarnation, self.parts.pid()))
+            self.send(supervisor.address, message)
 
     def orphaned(self) -> None:
         """The launcher is gone and nobody could stop us any more: end."""

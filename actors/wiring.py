@@ -75,11 +75,21 @@ class StartActor(_Wiring):
         self.peers = peers
 
 
-class ActorStarted(_Wiring):
+class ActorIdentified(_Wiring):
+    """A child to Supervisor, before it rebuilds its state: this is my process, kill it if I don't come up."""
+
     def __init__(self, role: str, incarnation: int, pid: int) -> None:
         self.role = role
         self.incarnation = incarnation
         self.pid = pid
+
+
+class ActorStarted(_Wiring):
+    """A child to Supervisor: my state is rebuilt, I take messages."""
+
+    def __init__(self, role: str, incarnation: int) -> None:
+        self.role = role
+        self.incarnation = incarnation
 
 
 class ActorFailed(_Wiring):
@@ -96,3 +106,21 @@ class Rewired(_Wiring):
 
     def __init__(self, peers: dict[str, Peer]) -> None:
         self.peers = peers  # role -> Peer; a role that nobody plays now is absent
+
+
+class LauncherAsked(_Wiring):
+    """The launcher to Supervisor. `verb` is "status", "stop" or "resume"."""
+
+    def __init__(self, request_id: int, verb: str, deadline_ns: int = 0) -> None:
+        self.request_id = request_id
+        self.verb = verb
+        self.deadline_ns = deadline_ns  # for "stop"; CLOCK_MONOTONIC
+
+
+class LauncherTold(_Wiring):
+    """Supervisor to the launcher."""
+
+    def __init__(self, kind: str, message: Any, request_id: int = 0) -> None:
+        self.kind = kind  # "status", "wound_down", "running", "gave_up"
+        self.message = message
+        self.request_id = request_id

@@ -185,6 +185,10 @@ class Parts(Protocol):
 
     def history(self) -> History: ...
 
+    def uniform(self) -> float:
+        """Return a random number in [0, 1), for jitter; seeded on the stage."""
+        ...
+
     def orphaned_fd(self) -> int | None:
         """Return a descriptor that becomes readable when the launcher is gone, or None."""
         ...

@@ -205,3 +205,12 @@ class StatusReported(Event, kw_only=True):
     request_id: int
     status: bytes
     journal_seq: int  # the older of what router and portfolio have reported up to
+
+
+class LetterDied(Event, kw_only=True):
+    """A message reached nobody."""
+
+    to: str  # role, empty for a message of the actor system itself
+    sender: str
+    kind: str  # class of the message
+    is_money: bool  # an order, its fate or a fill was in it

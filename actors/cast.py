@@ -1,0 +1,41 @@
+"""Who is in the play: the roles that a configuration asks for, in starting order, and the class of each."""
+
+from __future__ import annotations
+
+from actors.circuit_breaker import CircuitBreaker
+from actors.dead_letters import DeadLetters
+from actors.exchange_gateway import ExchangeGateway
+from actors.monitor import Monitor
+from actors.order_router import OrderRouter
+from actors.portfolio import Portfolio
+from actors.price_feed import PriceFeed
+from actors.recorder import Recorder
+from actors.shell import Shell
+from actors.signal_engine import SignalEngine
+from domain.effects import Role
+from domain.settings import Settings
+
+_ONE_EACH: dict[Role, type[Shell]] = {
+    Role.DEAD_LETTERS: DeadLetters,
+    Role.MONITOR: Monitor,
+    Role.RECORDER: Recorder,
+    Role.ORDER_ROUTER: OrderRouter,
+    Role.PORTFOLIO: Portfolio,
+    Role.SIGNAL_ENGINE: SignalEngine,
+}
+_PER_VENUE: dict[Role, type[Shell]] = {
+    Role.CIRCUIT_BREAKER: CircuitBreaker,
+    Role.EXCHANGE_GATEWAY: ExchangeGateway,
+    Role.PRICE_FEED: PriceFeed,
+}
+
+
+def roles_of(settings: Settings) -> list[str]:
+    """Return every role, readers before those who speak to them."""
+    per_venue = [role.at(venue) for role in _PER_VENUE for venue in settings.venues]
+    return [*(str(role) for role in _ONE_EACH), *per_venue]
+
+
+def actor_class(role: str) -> type[Shell]:
+    kind = Role(role.split(":", 1)[0])
+    return _ONE_EACH[kind] if kind in _ONE_EACH else _PER_VENUE[kind]

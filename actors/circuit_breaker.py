@@ -1,0 +1,49 @@
+"""One venue's breakers, one per guarded operation."""
+
+from __future__ import annotations
+
+from actors.shell import Shell
+from domain import circuit_breaker as machine
+from domain.effects import Effect, Instant, Role
+from domain.system_messages import Operation, OperationEnded
+
+
+class CircuitBreaker(Shell):
+    """Counts how a venue's calls end and publishes what may be tried."""
+
+    def started(self) -> None:
+        venue = self.role.split(":", 1)[1]
+        callers = {
+            Operation.DATA: Role.PRICE_FEED.at(venue),
+            Operation.SUBMIT: Role.EXCHANGE_GATEWAY.at(venue),
+            Operation.CANCEL: Role.EXCHANGE_GATEWAY.at(venue),
+        }
+        self.breakers = {
+            operation: machine.CircuitBreaker(
+                venue,
+                operation,
+                self.settings.breaker,
+                (caller, Role.ORDER_ROUTER, Role.PORTFOLIO, Role.RECORDER, Role.MONITOR),
+                self.clock.now(),
+            )
+            for operation, caller in callers.items()
+        }
+
+    def peer_appeared(self, role: str) -> None:
+        for breaker in self.breakers.values():
+            if role in breaker.audience:
+                now = self.clock.now()
+                self.perform(tell for tell in breaker.announce(now) if tell.to == role)
+
+    def receiveMsg_OperationEnded(self, event: OperationEnded, sender: str) -> None:
+        self.perform(self.breakers[event.operation].apply(event, self.clock.now()))
+
+    def tick(self, key: str, now: Instant) -> list[Effect]:
+        return self.breakers[Operation(key)].tick(key, now)
+
+    def report(self) -> None:
+        now = self.clock.now()
+        for operation, breaker in self.breakers.items():
+            metrics = breaker.metrics(now)
+            for name in ("successes", "failures", "transitions"):
+                self.counters[f"{operation}_{name}"] = getattr(metrics, name)

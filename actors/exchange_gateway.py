@@ -1,0 +1,362 @@
+"""The only caller of one venue's trading API: its requests, its private stream, its rate budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import count
+from typing import Any
+
+from actors.shell import Shell
+from actors.stream import StreamDriver
+from domain.backoff import Backoff
+from domain.circuit_breaker import Gate
+from domain.effects import Instant, Role
+from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.market_data import DecodeFailed, StreamGap, StreamWhole
+from domain.messages import Event
+from domain.order_messages import (
+    CancelOrder,
+    CancelRejected,
+    CancelUnconfirmed,
+    FillsReported,
+    InstrumentsLoaded,
+    OrderNotSent,
+    OrderRejected,
+    OrderReported,
+    OrderUnconfirmed,
+    PrivateStreamChanged,
+    Purpose,
+    QueryFailed,
+    QueryOrder,
+    RequestSnapshot,
+    SnapshotFailed,
+    SubmitOrder,
+    VenueSnapshot,
+)
+from domain.rate_limit import TokenBucket
+from domain.session import Session
+from domain.settings import SECOND_NS
+from domain.system_messages import BreakerChanged, Operation, OperationEnded
+
+_LOAD = "gateway:load"
+_SEND = "gateway:send"
+_FILLS = "gateway:fills"
+_FILLS_AFTER_NS = 20_000_000  # totals come in bursts: one read of the fills for all of them
+_CAPITAL = (Role.ORDER_ROUTER, Role.PORTFOLIO)  # who must know what can be traded here
+
+
+class _Call:
+    """One request on its way through the budget to a worker and back."""
+
+    def __init__(self, run: Callable[[], Any], answered: Callable[[Any], None], is_reducing: bool) -> None:
+        self.run = run
+        self.answered = answered
+        self.is_reducing = is_reducing
+
+
+class ExchangeGateway(Shell):
+    """Turns commands into calls on worker threads, and answers and stream frames into events for the router."""
+
+    def started(self) -> None:
+        self.venue = self.role.split(":", 1)[1]
+        self.venue_settings = settings = self.settings.venues[self.venue]
+        self.timeout_s = settings.request_timeout_s
+        kit = self.parts.venue_kit(self.venue)
+        self.client = kit.trading(settings)
+        self.executor = self.parts.executor(settings.workers)
+        self.calls: dict[str, _Call] = {}  # key -> call on a worker
+        self.waiting: list[_Call] = []  # for the rate budget, oldest first
+        self.keys = count(1)
+        burst = max(2, int(settings.requests_per_second))
+        now_ns = self.clock.now().monotonic_ns
+        self.budget = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns)
+        self.gate = Gate(Operation.SUBMIT)
+        self.load_backoff = Backoff(SECOND_NS // 4, 2.0, 8 * SECOND_NS, 0.1)
+        self.loaded: InstrumentsLoaded | None = None
+        self.is_live = False
+        self.totals: dict[str, Any] = {}  # venue_order_id -> cumulative quantity last heard
+        self.fills_wanted: dict[str, None] = {}  # venue_order_ids whose fills must be read
+        self.watch(self.executor.fileno(), self._collect)
+        self.stream = StreamDriver(
+            self,
+            Session(self.role, self.settings.session, settings.heartbeat_timeout_s, self.parts.uniform),
+            kit.private_stream(settings),
+            kit.dialer(settings),
+            settings.connect_timeout_s,
+            self._hear,
+            self._stream_changed,
+        )
+        self.stream.connect()
+        self._load()
+
+    def stopping(self) -> None:
+        self.stream.close()
+        self.executor.close()
+        self.client.close()
+
+    def peer_appeared(self, role: str) -> None:
+        if role in _CAPITAL and self.loaded is not None:
+            self.tell(role, self.loaded)
+        if role == Role.ORDER_ROUTER:
+            self._announce_stream()
+
+    def tick(self, key: str, now: Instant) -> list:
+        if self.stream.owns(key):
+            self.stream.tick(key, now)
+        elif key == _LOAD:
+            self._load()
+        elif key == _SEND:
+            self._send_waiting(now)
+        elif key == _FILLS:
+            self._read_fills()
+        return []
+
+    # ---- calls -------------------------------------------------------------------------------------------
+
+    def _call(
+        self, run: Callable[[], Any], answered: Callable[[Any], None], is_reducing: bool = False
+    ) -> None:
+        """Run a blocking call on a worker when the budget allows, and hand what came of it to `answered`."""
+        self.waiting.append(_Call(run, answered, is_reducing))
+        self._send_waiting(self.clock.now())
+
+    def _send_waiting(self, now: Instant) -> None:
+        """Send what the budget allows: reducing calls first, each kind in its order."""
+        for call in sorted(self.waiting, key=lambda call: not call.is_reducing):
+            wait_ns = self.budget.take(now.monotonic_ns, call.is_reducing)
+            if wait_ns:
+                self.wake_at(now.monotonic_ns + wait_ns, _SEND)
+                continue
+            self.waiting.remove(call)
+            key = str(next(self.keys))
+            self.calls[key] = call
+            self.executor.submit(key, call.run)
+
+    def _collect(self) -> None:
+        for key, result in self.executor.collect():
+            call = self.calls.pop(key)
+            if isinstance(result, BaseException) and not isinstance(result, VenueError):
+                raise result
+            if isinstance(result, VenueError) and result.retry_after_ns:
+                self.budget.hold_until(self.clock.now().monotonic_ns + result.retry_after_ns)
+            call.answered(result)
+
+    def _stamp(self) -> int:
+        return self.clock.now().utc_ns
+
+    def _ended(self, operation: Operation, succeeded: bool, reason: str = "") -> None:
+        self.tell(
+            Role.CIRCUIT_BREAKER.at(self.venue),
+            OperationEnded(
+                ts_event=self._stamp(),
+                venue=self.venue,
+                operation=operation,
+                succeeded=succeeded,
+                reason=reason,
+            ),
+        )
+
+    def receiveMsg_BreakerChanged(self, event: BreakerChanged, sender: str) -> None:
+        if event.operation is Operation.SUBMIT:
+            self.gate.heard(event)
+
+    # ---- instruments -------------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        names = self.venue_settings.instruments
+        self._call(partial(self.client.load_instruments, names, self.timeout_s), self._loaded)
+
+    def _loaded(self, result: InstrumentsLoaded | VenueError) -> None:
+        if isinstance(result, VenueError):
+            self.counters["load_failures"] += 1
+            due_ns = self.clock.now().monotonic_ns + self.load_backoff.next_delay_ns(self.parts.uniform())
+            self.wake_at(due_ns, _LOAD)
+            return
+        self.loaded = result
+        for role in _CAPITAL:
+            self.tell(role, result)
+
+    # ---- orders ------------------------------------------------------------------------------------------
+
+    def receiveMsg_SubmitOrder(self, command: SubmitOrder, sender: str) -> None:
+        is_opening = command.purpose is Purpose.OPEN
+        if is_opening and not command.is_resubmission and not self.gate.enter(command.client_order_id):
+            self._tell_router(self._not_sent(command, "breaker_open"))
+            return
+        self._submit(command, may_retry=True)
+
+    def _submit(self, command: SubmitOrder, may_retry: bool) -> None:
+        run = partial(self.client.submit_order, command, self.timeout_s)
+        answered = partial(self._submitted, command, may_retry)
+        self._call(run, answered, is_reducing=command.purpose is not Purpose.OPEN)
+
+    def _submitted(self, command: SubmitOrder, may_retry: bool, result: Event | VenueError) -> None:
+        sent_ns = self.client.sent_ns(command.client_order_id)
+        if sent_ns and command.origin_read_ns and not command.is_resubmission:
+            self.latency.record(sent_ns - command.origin_read_ns)
+        if isinstance(result, Retryable) and may_retry:
+            self._ended(Operation.SUBMIT, False, result.code)
+            self._submit(command, may_retry=False)  # it never got there: once more under the same id
+            return
+        self.gate.ended(command.client_order_id)
+        answered = isinstance(result, (Event, Rejected))
+        self._ended(Operation.SUBMIT, answered, "" if answered else result.code)
+        match result:
+            case Retryable():
+                event = self._not_sent(command, result.code)
+            case Rejected():
+                event = OrderRejected(
+                    ts_event=self._stamp(),
+                    client_order_id=command.client_order_id,
+                    venue=self.venue,
+                    code=result.code,
+                    reason=str(result),
+                )
+            case Fatal() | Ambiguous():
+                # A fatal answer proves nothing about an earlier try of the same id: ask.
+                event = OrderUnconfirmed(
+                    ts_event=self._stamp(),
+                    client_order_id=command.client_order_id,
+                    venue=self.venue,
+                    reason=result.code,
+                    raw=result.raw.decode("utf-8", "replace"),
+                )
+            case _:
+                event = result
+        self._tell_router(event)
+
+    def _not_sent(self, command: SubmitOrder, reason: str) -> Event:
+        identity = {
+            "ts_event": self._stamp(),
+            "client_order_id": command.client_order_id,
+            "venue": self.venue,
+            "reason": reason,
+        }
+        # Not sent *this* time: the first send of a resubmission may still have arrived.
+        return OrderUnconfirmed(**identity) if command.is_resubmission else OrderNotSent(**identity)
+
+    def receiveMsg_CancelOrder(self, command: CancelOrder, sender: str) -> None:
+        run = partial(self.client.cancel_order, command, self.timeout_s)
+        self._call(run, partial(self._canceled, command), is_reducing=True)
+
+    def _canceled(self, command: CancelOrder, result: Event | VenueError) -> None:
+        answered = isinstance(result, (Event, Rejected))
+        self._ended(Operation.CANCEL, answered, "" if answered else result.code)
+        identity = {
+            "ts_event": self._stamp(),
+            "client_order_id": command.client_order_id,
+            "venue": self.venue,
+        }
+        if isinstance(result, Rejected):
+            result = CancelRejected(**identity, code=result.code)
+        elif isinstance(result, VenueError):
+            result = CancelUnconfirmed(**identity, reason=result.code)
+        self._tell_router(result)
+
+    def receiveMsg_QueryOrder(self, query: QueryOrder, sender: str) -> None:
+        run = partial(self.client.find_order, query, self.timeout_s)
+        self._call(run, partial(self._found, query), is_reducing=True)
+
+    def _found(self, query: QueryOrder, result: Event | VenueError) -> None:
+        if isinstance(result, VenueError):
+            result = QueryFailed(
+                ts_event=self._stamp(),
+                client_order_id=query.client_order_id,
+                venue=self.venue,
+                reason=result.code,
+            )
+        self._heard_totals(result)
+        self._tell_router(result)
+
+    def _tell_router(self, event: Event) -> None:
+        self.tell(Role.ORDER_ROUTER, event)
+
+    # ---- fills and snapshots -----------------------------------------------------------------------------
+
+    def _heard_totals(self, event: Event) -> None:
+        """Totals grew: read the exact fills behind them."""
+        if not isinstance(event, OrderReported) or not event.cumulative_quantity:
+            return
+        if self.totals.get(event.venue_order_id) == event.cumulative_quantity:
+            return
+        self.totals[event.venue_order_id] = event.cumulative_quantity
+        self._want_fills(event.venue_order_id)
+
+    def _want_fills(self, venue_order_id: str) -> None:
+        self.fills_wanted[venue_order_id] = None
+        self.wake_at(self.clock.now().monotonic_ns + _FILLS_AFTER_NS, _FILLS)
+
+    def _read_fills(self) -> None:
+        wanted, self.fills_wanted = tuple(self.fills_wanted), {}
+        if wanted:
+            run = partial(self.client.list_fills, 0, self.timeout_s, wanted)
+            self._call(run, partial(self._fills_read, wanted), is_reducing=True)
+
+    def _fills_read(self, wanted: tuple[str, ...], result: Any) -> None:
+        if isinstance(result, VenueError):
+            self.counters["fill_read_failures"] += 1
+            for venue_order_id in wanted:
+                self._want_fills(venue_order_id)
+        elif result:
+            self._tell_router(FillsReported(ts_event=self._stamp(), venue=self.venue, fills=result))
+
+    def receiveMsg_RequestSnapshot(self, command: RequestSnapshot, sender: str) -> None:
+        self._call(partial(self._snapshot, command), partial(self._snapshot_read, command), is_reducing=True)
+
+    def _snapshot(self, command: RequestSnapshot) -> VenueSnapshot:
+        """Read the account on one worker. Fills come last, so that they explain what the balances show."""
+        open_orders = self.client.list_open_orders(self.timeout_s)
+        balances = self.client.list_balances(self.timeout_s)
+        fills = self.client.list_fills(command.fills_since, self.timeout_s)
+        return VenueSnapshot(
+            ts_event=self._stamp(),
+            request_id=command.request_id,
+            venue=self.venue,
+            balances=balances,
+            open_orders=open_orders,
+            fills=fills,
+        )
+
+    def _snapshot_read(self, command: RequestSnapshot, result: VenueSnapshot | VenueError) -> None:
+        if isinstance(result, VenueError):
+            self.counters["snapshot_failures"] += 1
+            result = SnapshotFailed(
+                ts_event=self._stamp(),
+                request_id=command.request_id,
+                venue=self.venue,
+                reason=result.code,
+            )
+        self._tell_router(result)
+
+    # ---- the private stream ------------------------------------------------------------------------------
+
+    def _hear(self, events: Iterable[Event], read_ns: int) -> None:
+        for event in events:
+            match event:
+                case OrderReported():
+                    self._heard_totals(event)
+                    self._tell_router(event)
+                case StreamWhole():
+                    self._set_live(True)
+                case StreamGap():
+                    self.counters["private_gaps"] += 1
+                    self._set_live(False)
+                case DecodeFailed():
+                    self.counters["decode_errors"] += 1
+                case _:
+                    self.counters[type(event).__name__] += 1
+
+    def _stream_changed(self, is_open: bool) -> None:
+        if not is_open:
+            self._set_live(False)
+
+    def _set_live(self, is_live: bool) -> None:
+        if is_live != self.is_live:
+            self.is_live = is_live
+            self._announce_stream()
+
+    def _announce_stream(self) -> None:
+        self._tell_router(
+            PrivateStreamChanged(ts_event=self._stamp(), venue=self.venue, is_live=self.is_live)
+        )

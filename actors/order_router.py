@@ -1,0 +1,97 @@
+"""The life of every order. The decisions are the order desk's; this journals them before they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from actors.market_reader import MarketReader
+from domain.effects import Effect, Instant, Record, Role, Tell
+from domain.market_data import MarketBatch
+from domain.messages import Event, Message
+from domain.order_desk import OrderDesk
+from domain.order_messages import JournalEntry, JournalExtended, OrderNotSent, SubmitOrder
+
+_PROJECTORS = (Role.PORTFOLIO, Role.RECORDER)  # who follows the journal live
+_GATEWAYS = f"{Role.EXCHANGE_GATEWAY}:"
+
+
+class OrderRouter(MarketReader):
+    """Carries intents, venue events and prices to the desk; the only writer of the journal."""
+
+    min_interval_s = 0.05  # collars need a fresh, not every, touch
+
+    def started(self) -> None:
+        self.journal = self.parts.journal()
+        self.published: list[JournalEntry] = []  # appended, not yet told to the projectors
+        self.desk = OrderDesk(self.settings, **self.parts.desk_facts())
+        self.desk.replay(self.journal.read())
+        self.perform(self.desk.recover(self.clock.now()))
+        self.subscribe()
+
+    def stopping(self) -> None:
+        self.journal.close()
+
+    def peer_appeared(self, role: str) -> None:
+        super().peer_appeared(role)
+        now = self.clock.now()
+        if role == Role.PORTFOLIO:
+            self.perform(self.desk.announce(now))
+        elif role.startswith(_GATEWAYS):
+            # What was on its way to the old gateway may or may not have reached the venue.
+            self.perform(self.desk.gateway_restarted(role.split(":", 1)[1], now))
+
+    def hear_market(self, batch: MarketBatch) -> None:
+        self._apply(batch)
+
+    def receiveMsg_Message(self, message: Message, sender: str) -> None:
+        self._apply(message)
+
+    def tick(self, key: str, now: Instant) -> list[Effect]:
+        return self.desk.tick(key, now)
+
+    def report(self) -> None:
+        self.tell(Role.MONITOR, self.desk.report(self.clock.now()))
+
+    def _apply(self, message: Message) -> None:
+        self.perform(self.desk.apply(message, self.clock.now()))
+
+    # ---- journal before send -----------------------------------------------------------------------------
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        """Journal what is recorded before what follows it leaves; tell the projectors last, off the road."""
+        records: list[Event] = []
+        for effect in effects:
+            if isinstance(effect, Record):
+                records.append(effect.event)
+                continue
+            self._append(records)
+            self.perform_one(effect)
+        self._append(records)
+        self._publish()
+
+    def perform_one(self, effect: Effect) -> None:
+        if isinstance(effect, Tell) and isinstance(effect.message, SubmitOrder) and effect.to not in self.peers:
+            self.perform(self.desk.apply(self._not_sent(effect.message), self.clock.now()))
+            return
+        super().perform_one(effect)
+
+    def _not_sent(self, order: SubmitOrder) -> OrderNotSent:
+        return OrderNotSent(
+            ts_event=self.clock.now().utc_ns,
+            client_order_id=order.client_order_id,
+            venue=order.venue,
+            reason="gateway_down",
+        )
+
+    def _append(self, records: list[Event]) -> None:
+        if records:
+            self.published.extend(self.journal.append(records, self.clock.now().utc_ns))
+            records.clear()
+
+    def _publish(self) -> None:
+        if not self.published:
+            return
+        entries, self.published = tuple(self.published), []
+        extended = JournalExtended(ts_event=entries[-1].recorded_at, entries=entries)
+        for role in _PROJECTORS:
+            self.tell(role, extended)

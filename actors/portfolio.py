@@ -1,0 +1,47 @@
+"""The account and what may be risked of it: signals in, order intents out. A projection of the journal."""
+
+from __future__ import annotations
+
+from actors.market_reader import MarketReader
+from domain.allocator import Allocator
+from domain.effects import Effect, Instant, Role
+from domain.market_data import MarketBatch
+from domain.messages import Message
+from domain.order_messages import JournalExtended
+
+
+class Portfolio(MarketReader):
+    """Carries signals, prices and journal entries to the allocator."""
+
+    min_interval_s = 0.05  # sizing and marks need fresh, not every, price
+
+    def started(self) -> None:
+        self.journal = self.parts.journal_reader()
+        self.allocator = Allocator(self.settings)
+        self.perform(self.allocator.replay(self.journal.read(), self.clock.now()))
+        self.subscribe()
+
+    def stopping(self) -> None:
+        self.journal.close()
+
+    def hear_market(self, batch: MarketBatch) -> None:
+        self._apply(batch)
+
+    def tick(self, key: str, now: Instant) -> list[Effect]:
+        return self.allocator.tick(key, now)
+
+    def receiveMsg_Message(self, message: Message, sender: str) -> None:
+        self._apply(message)
+
+    def receiveMsg_JournalExtended(self, extended: JournalExtended, sender: str) -> None:
+        if extended.entries[0].seq > self.allocator.last_seq + 1:
+            self.counters["journal_rereads"] += 1
+            entries = tuple(self.journal.read(self.allocator.last_seq))
+            extended = JournalExtended(ts_event=extended.ts_event, entries=entries)
+        self._apply(extended)
+
+    def _apply(self, message: Message) -> None:
+        self.perform(self.allocator.apply(message, self.clock.now()))
+
+    def report(self) -> None:
+        self.tell(Role.MONITOR, self.allocator.report(self.clock.now()))

@@ -1,0 +1,41 @@
+"""History for people. Nothing here is needed to trade correctly; losing it loses no money."""
+
+from __future__ import annotations
+
+import msgspec
+
+from actors.shell import Shell
+from domain.effects import Effect, Instant
+from domain.messages import Event
+from domain.order_messages import JournalExtended
+from domain.settings import SECOND_NS
+
+_FLUSH = "recorder:flush"
+_EVERY_NS = SECOND_NS
+
+
+class Recorder(Shell):
+    """Writes every event it hears as one row, a second's worth at a time."""
+
+    def started(self) -> None:
+        self.history = self.parts.history()
+        self._schedule()
+
+    def stopping(self) -> None:
+        self.history.close()
+
+    def receiveMsg_Event(self, event: Event, sender: str) -> None:
+        self.history.add(event.ts_event, type(event).__name__, msgspec.to_builtins(event))
+        self.counters["rows"] += 1
+
+    def receiveMsg_JournalExtended(self, extended: JournalExtended, sender: str) -> None:
+        for entry in extended.entries:
+            self.receiveMsg_Event(entry.event, sender)
+
+    def tick(self, key: str, now: Instant) -> list[Effect]:
+        self.history.flush()
+        self._schedule()
+        return []
+
+    def _schedule(self) -> None:
+        self.wake_at(self.clock.now().monotonic_ns + _EVERY_NS, _FLUSH)

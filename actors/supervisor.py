@@ -1,0 +1,163 @@
+"""Starts, wires, watches and restarts every other actor; the policy is `domain.supervision`'s."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from thespian.actors import ActorExitRequest, ChildActorExited
+
+from actors.cast import actor_class, roles_of
+from actors.shell import Shell
+from actors.wiring import (
+    ActorFailed,
+    ActorIdentified,
+    ActorStarted,
+    LauncherAsked,
+    LauncherTold,
+    Peer,
+    Rewired,
+    StartActor,
+)
+from domain.effects import Instant, Role
+from domain.supervision import GiveUp, KillChild, RewireAll, StartChild, Supervision
+from domain.system_messages import (
+    ReportNow,
+    RequestStatus,
+    ResumeTrading,
+    RosterReported,
+    StatusReported,
+    WindDown,
+    WoundDown,
+)
+
+log = logging.getLogger(__name__)
+
+_WIRE = "supervisor:wire"
+_WIRE_AFTER_NS = 2_000_000  # several children come up together: one table for all
+
+
+class Supervisor(Shell):
+    """The parent of all actors, and the launcher's only contact."""
+
+    def started(self) -> None:
+        self.launcher: Any = None  # ActorAddress of the process outside
+        self.addresses: dict[str, Any] = {}  # role -> address of its current incarnation
+        self.up: set[str] = set()  # roles whose current incarnation takes messages
+        self.winding_down: WindDown | None = None
+        self.has_announced = False
+        self.peers[Role.SUPERVISOR] = Peer(self.myAddress, self.incarnation)
+        self.machine = Supervision(self.settings.supervision, roles_of(self.settings))
+        self.perform(self.machine.begin(self.clock.now()))
+
+    def orphaned(self) -> None:
+        """The launcher is gone: end the whole system, the admin included."""
+        self.machine.is_ending = True
+        self.unwatch(self.parts.orphaned_fd())
+        self.actorSystemShutdown()
+
+    def stopping(self) -> None:
+        self.machine.is_ending = True
+
+    def report(self) -> None:
+        self.tell(
+            Role.MONITOR, RosterReported(ts_event=self.clock.now().utc_ns, actors=self.machine.lines())
+        )
+
+    # ---- children ----------------------------------------------------------------------------------------
+
+    def perform_one(self, effect: Any) -> None:
+        match effect:
+            case StartChild(role, incarnation):
+                self.up.discard(role)
+                self.addresses[role] = self.createActor(actor_class(role))
+                self.send(
+                    self.addresses[role],
+                    StartActor(role, incarnation, self.settings, self.parts, self._wired()),
+                )
+            case KillChild(role, _, pid):
+                if pid:
+                    self.parts.kill(pid)
+                else:
+                    self.send(self.addresses[role], ActorExitRequest(recursive=False))
+            case RewireAll():
+                self.wake_at(self.clock.now().monotonic_ns + _WIRE_AFTER_NS, _WIRE)
+            case GiveUp(role):
+                log.error("gave_up role=%s", role)
+                self._tell_launcher("gave_up", role)
+            case _:
+                super().perform_one(effect)
+
+    def tick(self, key: str, now: Instant) -> list:
+        if key == _WIRE:
+            self._publish_wiring()
+            return []
+        return self.machine.tick(key, now)
+
+    def _wired(self) -> dict[str, Peer]:
+        lines = self.machine.lines()
+        peers = {role: Peer(self.addresses[role], lines[role].incarnation) for role in self.up}
+        return {Role.SUPERVISOR: self.peers[Role.SUPERVISOR], **peers}
+
+    def _publish_wiring(self) -> None:
+        self._rewire(self._wired())
+        for role in self.up:
+            self.send(self.addresses[role], Rewired(self.peers))
+        self.report()
+        if not self.has_announced and len(self.up) == len(self.machine.children):
+            self.has_announced = True
+            self._tell_launcher("running", None)
+
+    def receiveMsg_ActorIdentified(self, message: ActorIdentified, sender: Any) -> None:
+        self.machine.identified(message.role, message.incarnation, message.pid)
+
+    def receiveMsg_ActorStarted(self, message: ActorStarted, sender: Any) -> None:
+        effects = self.machine.started(message.role, message.incarnation, self.clock.now())
+        if effects:
+            # The local address of createActor is replaced by the one the child speaks from.
+            self.addresses[message.role] = sender
+            self.up.add(message.role)
+        self.perform(effects)
+
+    def receiveMsg_ActorFailed(self, message: ActorFailed, sender: Any) -> None:
+        log.error("child_failed role=%s incarnation=%s", message.role, message.incarnation)
+        self.counters["actor_failures"] += 1
+        self.perform(self.machine.failed(message.role, message.incarnation))
+
+    def receiveMsg_ChildActorExited(self, message: ChildActorExited, sender: Any) -> None:
+        lines = self.machine.lines()
+        for role, address in self.addresses.items():
+            if address == message.childAddress:
+                self.up.discard(role)
+                self.perform(self.machine.exited(role, lines[role].incarnation, self.clock.now()))
+
+    # ---- the launcher ------------------------------------------------------------------------------------
+
+    def _tell_launcher(self, kind: str, message: Any, request_id: int = 0) -> None:
+        if self.launcher is not None:
+            self.send(self.launcher, LauncherTold(kind, message, request_id))
+
+    def receiveMsg_LauncherAsked(self, message: LauncherAsked, sender: Any) -> None:
+        self.launcher = sender
+        if message.verb == "status":
+            self.tell(Role.MONITOR, RequestStatus(request_id=message.request_id))
+        elif message.verb == "resume":
+            self.tell(Role.ORDER_ROUTER, ResumeTrading())
+            self.tell(Role.PORTFOLIO, ResumeTrading())
+        elif message.verb == "stop":
+            self.winding_down = WindDown(deadline_ns=message.deadline_ns)
+            self.tell(Role.PORTFOLIO, self.winding_down)
+            self.tell(Role.ORDER_ROUTER, self.winding_down)
+
+    def peer_appeared(self, role: str) -> None:
+        if self.winding_down is not None and role in (Role.PORTFOLIO, Role.ORDER_ROUTER):
+            self.tell(role, self.winding_down)
+
+    def receiveMsg_StatusReported(self, message: StatusReported, sender: str) -> None:
+        self._tell_launcher("status", message, message.request_id)
+
+    def receiveMsg_WoundDown(self, message: WoundDown, sender: str) -> None:
+        for role in self.up:
+            self.tell(role, ReportNow())
+        self.report()
+        self._tell_launcher("wound_down", message)
