@@ -1,0 +1,84 @@
+"""What the portfolio knows of the market: newest quotes, whether they may be traded on, grids and fees.
+
+Refuses to call a price good that nobody proved alive: age counts from the venue's own proof of life.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from domain.effects import Instant
+from domain.instrument import Instrument
+from domain.market_data import MarketBatch, Quote, StreamState
+from domain.numbers import ZERO
+from domain.order_messages import InstrumentsLoaded
+from domain.settings import SECOND_NS, Settings
+
+DOLLARS = ("USD", "USDC")  # priced at 1: an assumption for USDC
+
+
+class Marks:
+    """The newest quote of each instrument and the state of the stream behind it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._states: dict[str, StreamState] = {}  # venue ->
+        self._quotes: dict[tuple[str, str], Quote] = {}  # (venue, instrument) ->
+        self._prices: dict[tuple[str, str], Decimal] = {}  # (venue, instrument) -> last believable mid
+        self._instruments: dict[tuple[str, str], Instrument] = {}
+        self._taker_fees: dict[str, Decimal] = {}  # venue -> ratio
+
+    def apply(self, message: MarketBatch | InstrumentsLoaded) -> None:
+        if isinstance(message, InstrumentsLoaded):
+            self._taker_fees[message.venue] = message.taker_fee_ratio
+            for instrument in message.instruments:
+                self._instruments[message.venue, instrument.name] = instrument
+            return
+        self._states[message.venue] = message.state
+        for quote in message.quotes:
+            key = quote.venue, quote.instrument
+            self._quotes[key] = quote
+            if quote.is_whole and message.state.is_whole and not quote.is_crossed:
+                self._prices[key] = quote.mid_price
+
+    def instrument(self, venue: str, name: str) -> Instrument | None:
+        return self._instruments.get((venue, name))
+
+    def quote(self, venue: str, instrument: str) -> Quote | None:
+        return self._quotes.get((venue, instrument))
+
+    def taker_fee_ratio(self, venue: str) -> Decimal:
+        return self._taker_fees.get(venue, ZERO)
+
+    def price(self, venue: str, instrument: str) -> Decimal | None:
+        """Return the last believable mid, however old; ask `trouble` whether it is fresh."""
+        return self._prices.get((venue, instrument))
+
+    def trouble(self, venue: str, instrument: str, now: Instant) -> str:
+        """Return why the quote must not be traded on, in one word; empty when it may."""
+        quote, state = self._quotes.get((venue, instrument)), self._states.get(venue)
+        if quote is None or state is None:
+            return "no_quote"
+        if not quote.is_whole or not state.is_whole:
+            return "gapped_quote"
+        if quote.is_crossed:
+            return "crossed_quote"
+        timeout_s = self._settings.venues[venue].heartbeat_timeout_s
+        if not state.is_connected or now.monotonic_ns - state.alive_ns > timeout_s * SECOND_NS:
+            return "stale_quote"
+        if state.clock_offset_ns is None:
+            return "unknown_clock_offset"
+        if state.lag_ns > self._settings.risk.late_after_s * SECOND_NS:
+            return "late_quote"
+        return ""
+
+    def price_of(self, venue: str, currency: str, now: Instant) -> tuple[Decimal | None, bool]:
+        """Return what one unit of `currency` is worth in dollars, if known, and whether that is fresh."""
+        if currency in DOLLARS:
+            return Decimal(1), True
+        for dollar in DOLLARS:
+            instrument = f"{currency}-{dollar}"
+            price = self.price(venue, instrument)
+            if price is not None:
+                return price, not self.trouble(venue, instrument, now)
+        return None, False

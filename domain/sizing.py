@@ -1,0 +1,48 @@
+"""How much to buy: the door from ratios to quantities. Refuses to round up: too small means none."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from domain.instrument import Instrument
+from domain.numbers import divide, from_ratio
+from domain.settings import RiskSettings
+
+
+class Size(NamedTuple):
+    """A quantity on the lot grid, or None with the reason."""
+
+    quantity: Decimal | None
+    reason: str = ""
+
+
+def spendable_cash(available: Decimal, equity: Decimal, fee_ratio: Decimal, risk: RiskSettings) -> Decimal:
+    """Return the notional that `available` cash can pay for, taker fee and reserve taken off."""
+    return divide(available - equity * from_ratio(risk.reserve_ratio), 1 + fee_ratio)
+
+
+def size_position(
+    instrument: Instrument,
+    price: Decimal,
+    equity: Decimal,
+    available: Decimal,
+    fee_ratio: Decimal,
+    risk: RiskSettings,
+) -> Size:
+    """Return how much one position should hold.
+
+    Args:
+        price: the dearest one that the order may pay, quote currency.
+        available: cash of that venue and quote currency that nothing else has reserved.
+        fee_ratio: what a taker pays there.
+    """
+    cash = spendable_cash(available, equity, fee_ratio, risk)
+    if cash <= 0:
+        return Size(None, "insufficient_balance")
+    wanted = equity * from_ratio(risk.position_ratio)
+    notional = min(wanted, risk.max_order_notional, cash)
+    quantity = instrument.round_quantity(min(divide(notional, price), instrument.max_quantity))
+    if not quantity or quantity < instrument.min_quantity or quantity * price < instrument.min_notional:
+        return Size(None, "below_minimum")
+    return Size(quantity)

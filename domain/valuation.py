@@ -1,0 +1,85 @@
+"""What the account is worth now. Refuses to hide what it cannot price: `is_complete` tells."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import NamedTuple
+
+from domain.effects import Instant
+from domain.marks import DOLLARS, Marks
+from domain.numbers import ZERO
+from domain.order_messages import OrderIntent, Purpose
+from domain.portfolio import Portfolio, currencies
+
+
+class Valuation(NamedTuple):
+    """The account in dollars. Cost is kept apart: a marked value never enters a balance."""
+
+    equity: Decimal
+    cash: Decimal
+    unrealized_pnl: Decimal
+    fees: Decimal
+    transfers: Decimal  # what came or went without a trade; performance leaves it out
+    net: dict[str, Decimal]  # base asset -> signed quantity of our positions
+    gross: dict[str, Decimal]  # base asset -> notional held, ours or not, plus what open decisions may add
+    is_complete: bool  # every asset priced freshly, every balance known
+
+    @property
+    def exposure(self) -> Decimal:
+        return sum(self.gross.values(), ZERO)
+
+    @property
+    def performance(self) -> Decimal:
+        """Return equity without transfers: what profit and loss are measured on."""
+        return self.equity - self.transfers
+
+
+def value(
+    portfolio: Portfolio,
+    marks: Marks,
+    pending: Iterable[OrderIntent],
+    venues: Iterable[str],
+    now: Instant,
+) -> Valuation:
+    """Return the account's worth, decisions that may still trade included in its gross exposure.
+
+    Args:
+        pending: intents decided but not journaled yet.
+        venues: where we trade; each one's balances must be known.
+    """
+    equity = cash = fees = transfers = unrealized = ZERO
+    net: dict[str, Decimal] = defaultdict(Decimal)
+    gross: dict[str, Decimal] = defaultdict(Decimal)
+    is_complete = portfolio.venues.issuperset(venues)
+
+    for (venue, currency), total in portfolio.balances.items():
+        if not total:
+            continue
+        price, is_fresh = marks.price_of(venue, currency, now)
+        is_complete &= is_fresh
+        if price is None:
+            continue
+        equity += total * price
+        if currency in DOLLARS:
+            cash += total
+        else:
+            gross[currency] += abs(total) * price
+    for (venue, currency), amount in portfolio.fees.items():
+        fees += amount * (marks.price_of(venue, currency, now)[0] or ZERO)
+    for (venue, currency), amount in portfolio.transfers.items():
+        transfers += amount * (marks.price_of(venue, currency, now)[0] or ZERO)
+    for (venue, instrument), position in portfolio.positions.items():
+        net[currencies(instrument)[0]] += position.quantity
+        mark = marks.price(venue, instrument)
+        if mark is not None:
+            unrealized += position.unrealized_pnl(mark)
+    for plan in portfolio.plans.values():
+        if plan.intent.purpose is Purpose.OPEN:
+            gross[currencies(plan.intent.instrument)[0]] += plan.leaves_quantity * plan.worst_price
+    for intent in pending:
+        if intent.purpose is Purpose.OPEN:
+            gross[currencies(intent.instrument)[0]] += intent.quantity * intent.reference_price
+
+    return Valuation(equity, cash, unrealized, fees, transfers, dict(net), dict(gross), is_complete)
