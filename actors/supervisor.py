@@ -27,6 +27,7 @@ from domain.system_messages import (
     ResumeTrading,
     RosterReported,
     StatusReported,
+    TotalsKept,
     WindDown,
     WoundDown,
 )
@@ -45,6 +46,7 @@ class Supervisor(Shell):
         self.addresses: dict[str, Any] = {}  # role -> address of its current incarnation
         self.up: set[str] = set()  # roles whose current incarnation takes messages
         self.winding_down: WindDown | None = None
+        self.kept: TotalsKept | None = None  # the monitor's memory across its restarts
         self.has_announced = False
         self.peers[Role.SUPERVISOR] = Peer(self.myAddress, self.incarnation)
         self.machine = Supervision(self.settings.supervision, roles_of(self.settings))
@@ -152,6 +154,11 @@ class Supervisor(Shell):
     def peer_appeared(self, role: str) -> None:
         if self.winding_down is not None and role in (Role.PORTFOLIO, Role.ORDER_ROUTER):
             self.tell(role, self.winding_down)
+        if self.kept is not None and role == Role.MONITOR:
+            self.tell(role, self.kept)
+
+    def receiveMsg_TotalsKept(self, kept: TotalsKept, sender: str) -> None:
+        self.kept = kept
 
     def receiveMsg_StatusReported(self, message: StatusReported, sender: str) -> None:
         self._tell_launcher("status", message, message.request_id)

@@ -214,3 +214,9 @@ class LetterDied(Event, kw_only=True):
     sender: str
     kind: str  # class of the message
     is_money: bool  # an order, its fate or a fill was in it
+
+
+class TotalsKept(Event, kw_only=True):
+    """What incarnations that are gone had counted. Monitor leaves it with Supervisor, who gives it to the next Monitor."""
+
+    totals: dict[str, dict[str, int]]  # role -> counter -> count

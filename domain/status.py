@@ -1,0 +1,217 @@
+"""The status object of the launcher's contract, put together from what the actors report.
+
+Every number is somebody's counter; nothing is estimated here. Actors count from the start of their incarnation, so
+the board adds up what earlier incarnations had counted: "since the start" survives their restarts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Any
+
+from domain.effects import Instant, Role
+from domain.histogram import Histogram
+from domain.numbers import plain
+from domain.order_messages import Signal
+from domain.system_messages import (
+    ActorReported,
+    BreakerChanged,
+    BreakerState,
+    OrdersReported,
+    PortfolioReported,
+    RosterReported,
+    VenueReported,
+)
+
+_SEVERITY = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
+_ORDER_COUNTS = (
+    "submitted",
+    "accepted",
+    "filled",
+    "canceled",
+    "rejected",
+    "denied",
+    "expired",
+    "unconfirmed",
+    "open",
+)
+_FEED_COUNTS = ("quotes", "trades", "reconnects", "gaps", "decode_errors")
+_SIGNALS_SHOWN = 8
+
+
+class StatusBoard:
+    """The newest word of everybody, and the object made of it."""
+
+    def __init__(self, venues: tuple[str, ...], profile: str, started: Instant) -> None:
+        self.venues = venues
+        self.profile = profile
+        self.started = started
+        self.reports: dict[str, ActorReported] = {}  # role -> newest of its current incarnation
+        self.earlier: dict[str, Counter[str]] = {}  # role -> totals of incarnations that are gone
+        self.feeds: dict[str, VenueReported] = {}  # venue -> newest
+        self.breakers: dict[tuple[str, str], BreakerState] = {}  # (venue, operation) -> state
+        self.orders: OrdersReported | None = None
+        self.portfolio: PortfolioReported | None = None
+        self.roster: RosterReported | None = None
+        self.signals: deque[Signal] = deque(maxlen=_SIGNALS_SHOWN)
+
+    # ---- hearing -----------------------------------------------------------------------------------------
+
+    def hear_actor(self, report: ActorReported) -> bool:
+        """Keep a report; returns True when it is the first of a new incarnation."""
+        before = self.reports.get(report.role)
+        is_new = before is not None and before.incarnation != report.incarnation
+        if is_new:
+            self.earlier.setdefault(report.role, Counter()).update(before.counters)
+        self.reports[report.role] = report
+        return is_new
+
+    def hear(self, event: Any) -> None:
+        match event:
+            case VenueReported():
+                self.feeds[event.venue] = event
+            case BreakerChanged():
+                self.breakers[event.venue, event.operation] = event.state
+            case OrdersReported():
+                self.orders = event
+            case PortfolioReported():
+                self.portfolio = event
+            case RosterReported():
+                self.roster = event
+            case Signal():
+                self.signals.appendleft(event)
+
+    def adopt(self, totals: Mapping[str, Mapping[str, int]]) -> None:
+        """Take over what an earlier monitor had kept."""
+        for role, counts in totals.items():
+            self.earlier[role] = Counter(counts)
+
+    def totals(self, role: str) -> Counter[str]:
+        """Return a role's counters since the start, over all its incarnations."""
+        total = Counter(self.earlier.get(role, {}))
+        if role in self.reports:
+            total.update(self.reports[role].counters)
+        return total
+
+    @property
+    def journal_seq(self) -> int:
+        """Return up to which entry of the journal both router and portfolio have reported."""
+        heard = (self.orders, self.portfolio)
+        return min((report.journal_seq if report else 0) for report in heard)
+
+    # ---- telling -----------------------------------------------------------------------------------------
+
+    def status(self, now: Instant) -> dict[str, Any]:
+        """Return the object of ARCHITECTURE section 7."""
+        actors = self.roster.actors if self.roster else {}
+        return {
+            "duration_s": round((now.monotonic_ns - self.started.monotonic_ns) / 1e9, 3),
+            "venues": {venue: self._venue(venue) for venue in self.venues},
+            "signals": self.totals(Role.SIGNAL_ENGINE)["signals"],
+            "orders": {
+                name: self.orders.counts.get(name, 0) if self.orders else 0 for name in _ORDER_COUNTS
+            },
+            **self._money(),
+            "corrections": self.orders.corrections if self.orders else 0,
+            "dead_letters": self.totals(Role.DEAD_LETTERS)["dead_letters"],
+            "restarts": sum(line.restarts for line in actors.values()),
+            "actors": {
+                role: {"pid": line.pid, "restarts": line.restarts} for role, line in actors.items()
+            },
+            "reconciled": bool(self.orders and self.orders.is_reconciled),
+            "latency_us": self._latency(),
+        }
+
+    def view(self, now: Instant) -> dict[str, Any]:
+        """Return what only the screen shows."""
+        return {
+            "mode": "DEMO" if self.profile == "demo" else self.profile.upper(),
+            "uptime_s": (now.monotonic_ns - self.started.monotonic_ns) / 1e9,
+            "connections": {venue: feed.state for venue, feed in self.feeds.items()},
+            "prices": {
+                f"{venue}:{name}": {"mid": mid, "age_ms": (now.monotonic_ns - feed.alive_ns) // 1_000_000}
+                for venue, feed in self.feeds.items()
+                for name, mid in feed.last_prices.items()
+            },
+            "signals": [
+                {
+                    "instrument": f"{signal.venue}:{signal.instrument}",
+                    "side": signal.side.value,
+                    "confidence": signal.confidence,
+                    "age_s": (now.utc_ns - signal.ts_event) / 1e9,
+                    "strategies": list(signal.strategies),
+                }
+                for signal in self.signals
+            ],
+            "open_orders": [_fields(line) for line in self.orders.open_orders] if self.orders else [],
+            "positions": [_fields(line) for line in self.portfolio.positions] if self.portfolio else [],
+            "decisions": dict(self.portfolio.decisions) if self.portfolio else {},
+            "halts": list(self.orders.halts) if self.orders else [],
+            "actors": self._actors(),
+        }
+
+    def _venue(self, venue: str) -> dict[str, Any]:
+        feed = self.totals(Role.PRICE_FEED.at(venue))
+        orders = self.orders.by_venue.get(venue, {}) if self.orders else {}
+        states = [state for (at, _), state in self.breakers.items() if at == venue]
+        return {
+            **{name: feed[name] for name in _FEED_COUNTS},
+            "orders": orders.get("orders", 0),
+            "fills": orders.get("fills", 0),
+            "breaker": max(states, key=_SEVERITY.index, default=BreakerState.CLOSED).value,
+        }
+
+    def _money(self) -> dict[str, Any]:
+        portfolio = self.portfolio
+        if portfolio is None:
+            zero = plain(0)
+            return {
+                "positions": {},
+                "equity": zero,
+                "cash": zero,
+                "realized_pnl": zero,
+                "unrealized_pnl": zero,
+                "fees": zero,
+                "net": {},
+            }
+        return {
+            "positions": {line.key: line.quantity for line in portfolio.positions},
+            "equity": portfolio.equity,
+            "cash": portfolio.cash,
+            "realized_pnl": portfolio.realized_pnl,
+            "unrealized_pnl": portfolio.unrealized_pnl,
+            "fees": portfolio.fees,
+            "net": dict(portfolio.net),
+        }
+
+    def _latency(self) -> dict[str, Any]:
+        road, hops = Histogram(), Histogram()
+        for report in self.reports.values():
+            road.merge(report.latency)
+            hops.merge(report.hops)
+        return {
+            "tick_to_order": {
+                "count": road.count,
+                "p50": road.percentile_us(0.50),
+                "p99": road.percentile_us(0.99),
+            },
+            "hop": {"p50": hops.percentile_us(0.50), "p99": hops.percentile_us(0.99)},
+        }
+
+    def _actors(self) -> dict[str, Any]:
+        lines = self.roster.actors if self.roster else {}
+        lags = {role: report.lag_ns / 1e6 for role, report in self.reports.items()}
+        return {
+            role: {
+                "pid": line.pid,
+                "restarts": line.restarts,
+                "state": line.state,
+                "lag_ms": lags.get(role),
+            }
+            for role, line in lines.items()
+        }
+
+
+def _fields(line: Any) -> dict[str, Any]:
+    return {name: getattr(line, name) for name in line.__struct_fields__}
