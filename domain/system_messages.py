@@ -64,6 +64,13 @@ class WoundDown(Event, kw_only=True):
     journal_seq: int  # the last entry
 
 
+class AlarmRaised(Event, kw_only=True):
+    """OrderRouter to Monitor: a person should look; trading goes on unless a halt says otherwise."""
+
+    subject: str  # "client_order_id=…", "coinbase:BTC-USD"
+    text: str
+
+
 class ResumeTrading(Command, kw_only=True):
     """A person clears every halt."""
 
@@ -108,6 +115,7 @@ class OrdersReported(Event, kw_only=True):
     reconciled_at: int  # UTC ns, 0 = never
     halts: tuple[str, ...]
     journal_seq: int
+    external_orders: int = 0  # live orders at the venues that are not ours
 
 
 class PositionLine(Message, kw_only=True):
