@@ -10,6 +10,10 @@ class NzezaError(Exception):
 class InvalidSetting(NzezaError):
     """A setting is unknown, of the wrong type or out of bounds; the text is one line for a person."""
 
+    def __init__(self, text: str) -> None:
+        # A quoted key, a variable's name or a path may hold anything, ends of lines too.
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))
+
 
 class VenueError(NzezaError):
     """A venue call failed. Subclasses say what may be done about it.

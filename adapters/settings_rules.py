@@ -1,0 +1,100 @@
+"""What settings must be to each other, beyond the bounds of each one."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Collection
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from domain.errors import InvalidSetting
+from domain.settings import Settings, VenueSettings
+
+# The first must not be above the second.
+ORDERED = (
+    ("simulator.latency_min_s", "simulator.latency_max_s"),
+    ("supervision.backoff_first_s", "supervision.backoff_cap_s"),
+    ("session.backoff_base_s", "session.backoff_cap_s"),
+    ("breaker.open_s", "breaker.open_cap_s"),
+    ("risk.position_ratio", "risk.max_position_ratio"),
+    ("orders.collar_ratio", "orders.close_collar_cap_ratio"),
+)
+INSTRUMENT = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)+")  # our spelling, such as BTC-USD
+ASSET = re.compile(r"[A-Z0-9]+")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def check_rules(settings: Settings, known_venues: Collection[str]) -> None:
+    """Raise InvalidSetting for the first rule that `settings` break."""
+    if not settings.system.data_directory:
+        raise InvalidSetting("system.data_directory = '': must be the path of a directory")
+    for low, high in ORDERED:
+        least, most = operator.attrgetter(low, high)(settings)
+        if least > most:
+            raise InvalidSetting(f"{low} = {least}: must not be above {high} = {most}")
+    for name in ("taker_fee_ratio", "maker_fee_ratio"):
+        if getattr(settings.simulator, name) > Decimal(1):
+            raise InvalidSetting(
+                f"simulator.{name} = {getattr(settings.simulator, name)}: must be between 0 and 1"
+            )
+    for asset in settings.simulator.balances:
+        if not ASSET.fullmatch(asset):
+            raise InvalidSetting(f"simulator.balances.{asset!r}: must be an asset in capitals, such as USD")
+    delays = settings.orders.query_delays_s
+    if not delays or min(delays) <= 0:
+        raise InvalidSetting(f"orders.query_delays_s = {list(delays)}: must be one or more numbers above 0")
+    _check_venues(settings, known_venues)
+
+
+def _check_venues(settings: Settings, known_venues: Collection[str]) -> None:
+    known = ", ".join(sorted(known_venues))
+    if not settings.venues:
+        raise InvalidSetting(f"venues: must have at least one table of these: {known}")
+    for name, venue in settings.venues.items():
+        if name not in known_venues:
+            raise InvalidSetting(f"unknown key {f'venues.{name}'!r}: allowed: {known}")
+        _check_venue(f"venues.{name}", venue)
+        if settings.orders.acknowledge_within_s <= venue.request_timeout_s:
+            raise InvalidSetting(
+                f"orders.acknowledge_within_s = {settings.orders.acknowledge_within_s}: "
+                f"must be above venues.{name}.request_timeout_s = {venue.request_timeout_s}"
+            )
+
+
+def _check_venue(path: str, venue: VenueSettings) -> None:
+    if not venue.instruments:
+        raise InvalidSetting(f"{path}.instruments = []: must name at least one instrument, such as BTC-USD")
+    for instrument in venue.instruments:
+        if not INSTRUMENT.fullmatch(instrument):
+            raise InvalidSetting(f"{path}.instruments: {instrument!r} must be spelled as in BTC-USD")
+        if venue.instruments.count(instrument) > 1:
+            raise InvalidSetting(f"{path}.instruments: {instrument!r} must be named once only")
+    for key in ("api_key_env", "api_secret_env"):
+        # Without the value in the text: who misreads the key has put the secret here.
+        if getattr(venue, key) and not VARIABLE.fullmatch(getattr(venue, key)):
+            raise InvalidSetting(f"{path}.{key}: must be the name of an environment variable, not the secret")
+    if bool(venue.api_key_env) != bool(venue.api_secret_env):
+        raise InvalidSetting(f"{path}.api_key_env and {path}.api_secret_env: must be given both or neither")
+    if venue.key_file and venue.api_key_env:
+        raise InvalidSetting(f"{path}.key_file: must be empty when {path}.api_key_env is given")
+    for key in ("rest_url", "market_stream_url", "private_stream_url"):
+        _check_url(f"{path}.{key}", getattr(venue, key), venue.mode)
+
+
+def _check_url(path: str, url: str, mode: str) -> None:
+    """Simulated trading must be unable to reach a real venue, whatever else is configured."""
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https", "ws", "wss"):
+        raise InvalidSetting(f"{path} = {url!r}: must be an address such as https://host/path")
+    if mode == "simulated" and host not in LOOPBACK:
+        raise InvalidSetting(
+            f'{path} = {url!r}: must be on this machine (127.0.0.1) while mode is "simulated"'
+        )

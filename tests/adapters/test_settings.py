@@ -1,0 +1,287 @@
+"""Layers of configuration, and one helpful line for every mistake in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.settings import configuration_hash, load
+from domain.errors import InvalidSetting
+from domain.settings import PROFILES, Settings, VenueSettings
+
+VENUES = ("coinbase", "dydx")
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str) -> Path:
+        path = tmp_path / "nzeza.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def complaint(config: Path | None = None, **environ: str) -> str:
+    with pytest.raises(InvalidSetting) as caught:
+        load(config, environ, VENUES)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_without_a_file_the_demo_profile_lies_over_the_defaults() -> None:
+    settings = load(None, {}, VENUES)
+
+    assert settings.system.profile == "demo"
+    assert settings.signals.candle_s == PROFILES["demo"]["signals"]["candle_s"] != Settings().signals.candle_s
+    assert settings.signals.weights == Settings().signals.weights
+    assert settings.venues == {"coinbase": VenueSettings()}
+
+
+def test_standard_profile_is_the_defaults(write: Write) -> None:
+    settings = load(write('system.profile = "standard"'), {}, VENUES)
+
+    assert msgspec.structs.replace(settings, system=Settings().system) == Settings()
+
+
+def test_file_wins_over_the_profile_and_the_environment_over_the_file(write: Write) -> None:
+    config = write("[signals]\ncandle_s = 2\nwinner_above = 0.4\n[breaker]\nfailures = 7")
+
+    settings = load(config, {"NZEZA__SIGNALS__CANDLE_S": "3", "HOME": "/", "NZEZA_OTHER": "x"}, VENUES)
+
+    assert (settings.signals.candle_s, settings.signals.winner_above) == (3.0, 0.4)
+    assert settings.breaker.failures == 7
+    assert settings.risk.min_confidence == 0.3  # the profile's
+
+
+def test_profile_of_the_environment_replaces_that_of_the_file(write: Write) -> None:
+    settings = load(write('system.profile = "demo"'), {"NZEZA__SYSTEM__PROFILE": "standard"}, VENUES)
+
+    assert settings.signals.candle_s == 60.0
+
+
+def test_table_of_names_in_the_file_is_the_whole_list(write: Write) -> None:
+    config = write(
+        "[venues.dydx]\nworkers = 2\n[signals.weights]\nmomentum_scalping = 1\n[simulator.balances]\nBTC = 2"
+    )
+
+    settings = load(config, {}, VENUES)
+
+    assert settings.venues == {"dydx": VenueSettings(workers=2)}
+    assert settings.signals.weights == {"momentum_scalping": 1.0}
+    assert settings.simulator.balances == {"BTC": Decimal(2)}
+
+
+def test_environment_changes_single_entries_of_a_table_of_names() -> None:
+    environ = {
+        "NZEZA__VENUES__COINBASE__INSTRUMENTS": "BTC-USD, ETH-USD",
+        "NZEZA__VENUES__DYDX__WORKERS": "2",
+        "NZEZA__SIGNALS__WEIGHTS__FAST_SCALPING": "0.5",
+        "NZEZA__SIMULATOR__BALANCES__BTC": "1.50",
+        "NZEZA__ORDERS__QUERY_DELAYS_S": "1,2.5",
+    }
+
+    settings = load(None, environ, VENUES)
+
+    assert settings.venues["coinbase"].instruments == ("BTC-USD", "ETH-USD")
+    assert settings.venues["dydx"] == VenueSettings(workers=2)
+    assert settings.signals.weights == Settings().signals.weights | {"fast_scalping": 0.5}
+    assert settings.simulator.balances == {"USD": Decimal(10000), "BTC": Decimal("1.5")}
+    assert settings.orders.query_delays_s == (1.0, 2.5)
+
+
+def test_amounts_are_exact_and_ratios_are_floats(write: Write) -> None:
+    config = write(
+        "risk.max_order_notional = 0.100000000000000001\nrisk.position_ratio = 0\nsystem.stop_within_s = 4"
+    )
+
+    settings = load(config, {}, VENUES)
+
+    assert settings.risk.max_order_notional == Decimal("0.100000000000000001")
+    assert [type(value) for value in (settings.risk.position_ratio, settings.system.stop_within_s)] == [
+        float,
+        float,
+    ]
+
+
+def test_file_may_begin_with_a_byte_order_mark_and_end_lines_as_windows_does(tmp_path: Path) -> None:
+    (tmp_path / "nzeza.toml").write_bytes(b"\xef\xbb\xbf[breaker]\r\nfailures = 7\r\n")
+
+    assert load(tmp_path / "nzeza.toml", {}, VENUES).breaker.failures == 7
+
+
+MISTAKES_IN_A_FILE = {
+    "signals.cande_s = 1": "unknown key 'signals.cande_s': did you mean 'candle_s'? allowed: candle_s,",
+    "risc.position_ratio = 1": "unknown key 'risc': did you mean 'risk'? allowed: system,",
+    "zzz = 1": "unknown key 'zzz': allowed: system,",
+    "venues.coinbase.workerz = 1": "unknown key 'venues.coinbase.workerz': did you mean 'workers'?",
+    '"a\\nb" = 1': "unknown key 'a\\nb': allowed: system,",
+    "risk = 3": "risk = 3: must be a table",
+    "venues = 3": "venues = 3: must be a table",
+    "venues.coinbase = 3": "venues.coinbase = 3: must be a table",
+    "risk.position_ratio = 3": "risk.position_ratio = 3: must be a number between 0 and 1",
+    "risk.position_ratio = true": "risk.position_ratio = true: must be a number between 0 and 1",
+    "risk.position_ratio = '0.1'": "risk.position_ratio = '0.1': must be a number between 0 and 1",
+    "risk.position_ratio = {a = 1}": "risk.position_ratio = {'a': 1}: must be a number between 0 and 1",
+    "system.stop_within_s = 0": "system.stop_within_s = 0: must be a number above 0",
+    "system.stop_within_s = nan": "system.stop_within_s = NaN: must be a number above 0",
+    "system.stop_within_s = inf": "system.stop_within_s = Infinity: must be a number above 0",
+    "system.stop_within_s = 1e400": "system.stop_within_s = 1E+400: must be a number above 0",
+    "simulator.warm_up_s = -1": "simulator.warm_up_s = -1: must be a number of 0 or more",
+    "orders.collar_ratio = 0.02": "orders.collar_ratio = 0.02: must be a number above 0 and at most 0.01",
+    "protection.stop_loss_ratio = 1": "protection.stop_loss_ratio = 1: must be a number above 0 and below 1",
+    "risk.max_positions = 1.5": "risk.max_positions = 1.5: must be a whole number of 1 or more",
+    "risk.max_positions = 1.0": "risk.max_positions = 1.0: must be a whole number of 1 or more",
+    "risk.max_positions = true": "risk.max_positions = true: must be a whole number of 1 or more",
+    "system.admin_port = 65536": "system.admin_port = 65536: must be a whole number between 0 and 65535",
+    "system.profile = 'live'": 'system.profile = \'live\': must be one of "demo", "standard"',
+    "system.profile = ['demo']": "system.profile = ['demo']: must be one of",
+    "system.actor_base = 'x'": "system.actor_base = 'x': must be \"multiprocTCPBase\"",
+    "system.data_directory = 3": "system.data_directory = 3: must be text in quotes",
+    "system.data_directory = ''": "system.data_directory = '': must be the path of a directory",
+    "risk.max_order_notional = -1": "risk.max_order_notional = -1: must be a number of 0 or more",
+    "risk.max_order_notional = nan": "risk.max_order_notional = NaN: must be a number of 0 or more",
+    "risk.max_order_notional = 1e18": "risk.max_order_notional = 1E+18: must be a number of 0 or more, with",
+    "risk.max_order_notional = 1e-19": "risk.max_order_notional = 1E-19: must be a number of 0 or more, with",
+    "risk.max_order_notional = false": "risk.max_order_notional = false: must be a number of 0 or more",
+    "simulator.taker_fee_ratio = 6": "simulator.taker_fee_ratio = 6: must be between 0 and 1",
+    "simulator.balances.usd = 6": "simulator.balances.'usd': must be an asset in capitals, such as USD",
+    "simulator.latency_max_s = 0.01": "simulator.latency_min_s = 0.02: must not be above simulator.",
+    "orders.query_delays_s = []": "orders.query_delays_s = []: must be one or more numbers above 0",
+    "orders.query_delays_s = [1, 0]": "orders.query_delays_s = [1.0, 0.0]: must be one or more",
+    "orders.query_delays_s = [1, 'x']": "orders.query_delays_s[1] = 'x': must be a number",
+    "orders.query_delays_s = 1": "orders.query_delays_s = 1: must be a list, each entry a number",
+    "orders.acknowledge_within_s = 5": "orders.acknowledge_within_s = 5.0: must be above venues.coinbase",
+    "signals.weights.fast_scalping = -1": "signals.weights.fast_scalping = -1: must be a number of 0 or more",
+    "[venues]": "venues: must have at least one table of these: coinbase, dydx",
+    "[venues.kraken]": "unknown key 'venues.kraken': allowed: coinbase, dydx",
+    "venues.coinbase.instruments = []": "venues.coinbase.instruments = []: must name at least one instrument",
+    "venues.coinbase.instruments = ['BTCUSD']": "venues.coinbase.instruments: 'BTCUSD' must be spelled",
+    "venues.dydx.instruments = ['A-B', 'A-B']": "venues.dydx.instruments: 'A-B' must be named once only",
+    "venues.coinbase.api_key_env = 'KEY'": "venues.coinbase.api_key_env and venues.coinbase.api_secret_env:",
+    "venues.coinbase.rest_url = 'nowhere'": "venues.coinbase.rest_url = 'nowhere': must be an address",
+    "venues.coinbase.rest_url = 'http://[1'": "venues.coinbase.rest_url = 'http://[1': must be an address",
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES_IN_A_FILE)
+def test_mistake_in_the_file_is_one_line_that_names_key_and_choice(text: str, write: Write) -> None:
+    assert complaint(write(text)).startswith(MISTAKES_IN_A_FILE[text])
+
+
+MISTAKES_IN_THE_ENVIRONMENT = {
+    (
+        "NZEZA__RISK__POSITION_RATIO",
+        "3",
+    ): "risk.position_ratio = 3 (NZEZA__RISK__POSITION_RATIO): must be a number",
+    (
+        "NZEZA__RISK__POSITION_RATIO",
+        "x",
+    ): "risk.position_ratio = 'x' (NZEZA__RISK__POSITION_RATIO): must be a number",
+    (
+        "NZEZA__RISK__MAX_POSITIONS",
+        "",
+    ): "risk.max_positions = '' (NZEZA__RISK__MAX_POSITIONS): must be a whole number",
+    (
+        "NZEZA__RISK__POSITON_RATIO",
+        "3",
+    ): "unknown key 'risk.positon_ratio' (NZEZA__RISK__POSITON_RATIO): did you mean",
+    (
+        "NZEZA__ORDERS__QUERY_DELAYS_S",
+        "1,x",
+    ): "orders.query_delays_s[1] = 'x' (NZEZA__ORDERS__QUERY_DELAYS_S): must",
+    ("NZEZA__RISK", "3"): "risk = '3' (NZEZA__RISK): must be a table",
+    (
+        "NZEZA__RISK__MAX_POSITIONS__X",
+        "3",
+    ): "NZEZA__RISK__MAX_POSITIONS__X: 'risk.max_positions' is not a table",
+    ("NZEZA__VENUES__KRAKEN__MODE", "live"): "unknown key 'venues.kraken': allowed: coinbase, dydx",
+    ("NZEZA__", "3"): "unknown key '' (NZEZA__): allowed: system,",
+}
+
+
+@pytest.mark.parametrize(("variable", "text"), MISTAKES_IN_THE_ENVIRONMENT)
+def test_mistake_in_the_environment_names_the_variable_too(variable: str, text: str) -> None:
+    assert complaint(**{variable: text}).startswith(MISTAKES_IN_THE_ENVIRONMENT[variable, text])
+
+
+BAD_FILES = {
+    b"[risk\n": "not valid TOML: ",
+    b"a = 1\nb = = 2\n": "not valid TOML: Invalid value (at line 2, column 5)",
+    b"a = 1\na = 2\n": "not valid TOML: Cannot overwrite a value (at line 2",
+    b"a = '\xff'": "not UTF-8 text (byte 5)",
+    b"a = " + b"[" * 5000: "nested too deeply",
+    b"a = 1e99999999999999999999": "a number is out of all bounds",
+    b"a = " + b"9" * 5000: "not valid TOML: ",
+}
+
+
+@pytest.mark.parametrize("content", BAD_FILES, ids=range(len(BAD_FILES)))
+def test_unreadable_content_is_one_line_that_names_the_file(content: bytes, tmp_path: Path) -> None:
+    config = tmp_path / "nzeza.toml"
+    config.write_bytes(content)
+
+    assert complaint(config).startswith(f"configuration file '{config}': {BAD_FILES[content]}")
+
+
+def test_missing_file_and_directory_are_one_line_that_names_the_path(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.toml"
+
+    assert complaint(missing) == f"configuration file '{missing}': No such file or directory"
+    assert complaint(tmp_path) == f"configuration file '{tmp_path}': Is a directory"
+
+
+def test_long_wrong_value_is_cut(write: Write) -> None:
+    assert len(complaint(write(f"risk.position_ratio = '{'x' * 10_000}'"))) < 200
+
+
+def test_secret_in_the_place_of_a_variable_name_is_not_repeated(write: Write) -> None:
+    text = complaint(write("venues.coinbase.api_secret_env = '-----BEGIN SECRET'"))
+
+    assert (
+        text == "venues.coinbase.api_secret_env: must be the name of an environment variable, not the secret"
+    )
+
+
+def test_simulated_venue_cannot_be_pointed_at_a_real_one(write: Write) -> None:
+    text = complaint(write("venues.coinbase.rest_url = 'https://api.coinbase.com'"))
+
+    assert text.endswith('must be on this machine (127.0.0.1) while mode is "simulated"')
+    load(write("venues.coinbase.rest_url = 'http://127.0.0.1:8080'"), {}, VENUES)
+    load(write("venues.coinbase = {mode = 'live', rest_url = 'https://api.coinbase.com'}"), {}, VENUES)
+
+
+def test_hash_is_that_of_the_meaning_and_not_of_the_spelling(write: Write) -> None:
+    def hashed(text: str) -> str:
+        return configuration_hash(load(write(text), {}, VENUES))
+
+    one = hashed("risk = {max_order_notional = 10, position_ratio = 0}\nsimulator.balances = {A = 1, B = 2}")
+    two = hashed(
+        "simulator.balances = {B = 2.0, A = 1}\nrisk = {position_ratio = 0.0, max_order_notional = 1e1}"
+    )
+
+    assert one == two != hashed("risk.max_order_notional = 11")
+
+
+SECTIONS = st.sampled_from(["RISK", "SYSTEM", "ORDERS", "VENUES__COINBASE", "NONE"])
+KEYS = st.sampled_from(
+    ["PROFILE", "POSITION_RATIO", "MODE", "WORKERS", "QUERY_DELAYS_S", "A\nB", "\udcff", ""]
+)
+VARIABLES = st.builds("NZEZA__{}__{}".format, SECTIONS, KEYS)
+
+
+@given(st.dictionaries(VARIABLES, st.text(max_size=8), min_size=1))
+def test_whatever_the_environment_holds_it_is_settings_or_one_line(environ: dict[str, str]) -> None:
+    try:
+        load(None, environ, VENUES)
+    except InvalidSetting as error:
+        assert len(str(error).splitlines()) == 1
