@@ -1,0 +1,150 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.frames import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    FrameSplitter,
+    Split,
+    encode_frame,
+)
+
+
+def server_frame(opcode: int, payload: bytes = b"", is_final: bool = True) -> bytes:
+    """A frame as servers send them: unmasked."""
+    first = (0x80 if is_final else 0) | opcode
+    length = len(payload)
+    if length < 126:
+        return bytes((first, length)) + payload
+    if length < 1 << 16:
+        return bytes((first, 126)) + length.to_bytes(2, "big") + payload
+    return bytes((first, 127)) + length.to_bytes(8, "big") + payload
+
+
+def fed(pieces: list[bytes]) -> Split:
+    """What the pieces held, all together."""
+    splitter, messages, replies = FrameSplitter(), [], []
+    for piece in pieces:
+        split = splitter.feed(piece)
+        messages += split.messages
+        replies += split.replies
+        if split.close_code is not None:
+            return Split(messages, replies, split.close_code)
+    return Split(messages, replies, None)
+
+
+FRAGMENTED = (
+    server_frame(TEXT, b"a" * 200, is_final=False)
+    + server_frame(PING, b"are you there")
+    + server_frame(CONTINUATION, b"b" * 200, is_final=False)
+    + server_frame(CONTINUATION, b"c" * 100)
+)
+
+
+def test_a_fragmented_message_with_a_ping_inside_comes_out_whole() -> None:
+    split = fed([FRAGMENTED])
+
+    assert split.messages == [b"a" * 200 + b"b" * 200 + b"c" * 100]
+    assert split.replies == [(PONG, b"are you there")]
+
+
+def test_where_tcp_cuts_the_stream_makes_no_difference() -> None:
+    stream = FRAGMENTED + server_frame(TEXT, b"x" * 300) + server_frame(CLOSE, b"\x03\xe8bye")
+    whole = fed([stream])
+
+    assert all(fed([stream[:cut], stream[cut:]]) == whole for cut in range(len(stream) + 1))
+    assert fed([bytes((byte,)) for byte in stream]) == whole
+
+
+@settings(max_examples=40)
+@given(payloads=st.lists(st.text(max_size=200), max_size=8), cuts=st.lists(st.integers(0, 2000), max_size=6))
+def test_messages_come_out_complete_and_in_order(payloads: list[str], cuts: list[int]) -> None:
+    stream = b"".join(server_frame(TEXT, payload.encode()) for payload in payloads)
+    edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+
+    split = fed([stream[start:stop] for start, stop in zip(edges, edges[1:])])
+
+    assert split == Split([payload.encode() for payload in payloads], [], None)
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536, 5 * 1024 * 1024])
+def test_every_length_encoding_is_read(size: int) -> None:
+    message = b"z" * size
+
+    assert fed([server_frame(TEXT, message)]).messages == [message]
+
+
+def test_an_oversize_message_is_refused_by_its_header_before_it_is_buffered() -> None:
+    header = bytes((0x81, 127)) + (15 * 1024 * 1024).to_bytes(8, "big")
+
+    assert fed([header]) == Split([], [(CLOSE, b"\x03\xf1")], 1009)
+
+
+def test_fragments_that_add_up_to_an_oversize_message_are_refused() -> None:
+    splitter = FrameSplitter(max_message_bytes=100)
+
+    splitter.feed(server_frame(TEXT, b"x" * 60, is_final=False))
+
+    assert splitter.feed(server_frame(CONTINUATION, b"x" * 60)).close_code == 1009
+
+
+def test_a_close_is_echoed_and_tells_its_code() -> None:
+    assert fed([server_frame(CLOSE, b"\x0f\xa0going away")]) == Split([], [(CLOSE, b"\x0f\xa0")], 4000)
+    assert fed([server_frame(CLOSE)]) == Split([], [(CLOSE, b"")], 1005)
+
+
+def test_what_came_before_a_violation_is_delivered() -> None:
+    split = fed([server_frame(TEXT, b"good") + server_frame(TEXT, b"\xff\xfe")])
+
+    assert split == Split([b"good"], [(CLOSE, b"\x03\xef")], 1007)
+
+
+def test_text_is_checked_as_a_whole_so_a_character_may_span_fragments() -> None:
+    euro = "€".encode()
+
+    split = fed([server_frame(TEXT, euro[:1], is_final=False) + server_frame(CONTINUATION, euro[1:])])
+
+    assert split.messages == [euro]
+
+
+def test_binary_messages_need_not_be_text() -> None:
+    assert fed([server_frame(BINARY, b"\xff\xfe")]).messages == [b"\xff\xfe"]
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        server_frame(CONTINUATION, b"of nothing"),
+        server_frame(TEXT, b"one", is_final=False) + server_frame(TEXT, b"inside another"),
+        server_frame(PING, b"x" * 126),
+        server_frame(PING, b"", is_final=False),
+        server_frame(0x3, b"reserved"),
+        server_frame(0xB, b"reserved"),
+        bytes((0xC1, 1)) + b"x",  # a reserved bit
+        encode_frame(TEXT, b"masked", b"\1\2\3\4"),
+    ],
+)
+def test_breaking_the_protocol_closes_with_1002(stream: bytes) -> None:
+    assert fed([stream]).close_code == 1002
+
+
+@settings(max_examples=60)
+@given(noise=st.binary(max_size=300))
+def test_no_bytes_make_it_raise(noise: bytes) -> None:
+    fed([noise])
+
+
+@settings(max_examples=40)
+@given(payload=st.binary(max_size=70_000), mask=st.binary(min_size=4, max_size=4))
+def test_our_frames_unmask_to_what_we_said(payload: bytes, mask: bytes) -> None:
+    frame = encode_frame(BINARY, payload, mask)
+
+    assert len(payload) == 0 or frame[1] & 0x80
+    masked = frame[len(frame) - len(payload) :]
+    assert bytes(byte ^ mask[index % 4] for index, byte in enumerate(masked)) == payload
+    assert frame[len(frame) - len(payload) - 4 : len(frame) - len(payload)] == mask
