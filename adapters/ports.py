@@ -162,6 +162,7 @@ class VenueKit(NamedTuple):
     market_stream: Callable[..., StreamCodec]
     private_stream: Callable[..., StreamCodec]
     dialer: Callable[..., Dialer]
+    resubmits_safely: bool  # the same id and body again can never make a second order
 
 
 
@@ -178,6 +179,10 @@ class Parts(Protocol):
     def executor(self, workers: int) -> Executor: ...
 
     def venue_kit(self, venue: str) -> VenueKit: ...
+
+    def desk_facts(self) -> dict[str, Any]:
+        """Return what the order desk must know besides settings: which venues resubmit safely, and what runs."""
+        ...
 
     def journal(self) -> OrderJournal: ...
 

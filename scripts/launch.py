@@ -1,0 +1,242 @@
+"""The main job: simulated venues if wanted, the actor system, and a clean end. The composition root."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from adapters.settings import configuration_hash
+from domain.numbers import use_exact_decimals
+from domain.settings import SECOND_NS, Settings
+from scripts.actor_system import ActorSystem, end_processes, prepare_environment
+from scripts.control import ControlServer, Request
+from scripts.data_directory import DataDirectory
+from scripts.options import RunOptions
+from scripts.simulated_venues import SimulatedVenues
+from scripts.version import code_version
+
+_LOOP_S = 0.02
+_START_WITHIN_S = 15.0
+_STATUS_EVERY_S = 0.25  # for the live view, and as the supervisor's sign of life
+_SILENT_AFTER_S = 5.0  # a supervisor that doesn't answer for so long is gone
+_EXIT_SHARE_S = 0.7  # of the stopping time: for processes to end after everything is proven
+
+
+def run(settings: Settings, options: RunOptions) -> int:
+    """Trade until the duration is over or somebody stops us. Returns the exit status (0 clean, 1 a problem).
+
+    Raises:
+        InvalidSetting: nothing was started.
+    """
+    use_exact_decimals()
+    with DataDirectory(Path(settings.system.data_directory)) as directory:
+        prepare_environment(directory.path)
+        control = ControlServer(directory)
+        try:
+            return _Run(settings, options, directory.path, control).to_the_end()
+        finally:
+            control.close()
+
+
+class _Run:
+    """One run, from the first process to the last."""
+
+    def __init__(
+        self, settings: Settings, options: RunOptions, directory: Path, control: ControlServer
+    ) -> None:
+        self.settings = settings
+        self.options = options
+        self.directory = directory
+        self.control = control
+        self.simulator: SimulatedVenues | None = None
+        self.system: ActorSystem | None = None
+        self.view: Any = None
+        self.status: dict[str, Any] = {}  # the newest, with its "view"
+        self.status_seq = 0  # up to which journal entry it tells
+        self.heard_at = time.monotonic()  # when the supervisor last spoke
+        self.asked_at = 0.0
+        self.waiting: dict[int, Request] = {}  # request id -> who asked for a status
+        self.is_running = False
+        self.is_stopping = False
+        self.wound_down: Any = None
+        self.problems: list[str] = []
+
+    def to_the_end(self) -> int:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupted)
+        try:
+            self._start()
+            self._trade()
+        finally:
+            self._end()
+        self._print_report()
+        return 1 if self.problems else 0
+
+    def _interrupted(self, number: int, frame: Any) -> None:
+        self.is_stopping = True
+
+    # ---- starting ----------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        from scripts.parts import ProcessParts  # imports every venue; after Thespian's environment is set
+
+        settings = self.settings
+        if any(venue.mode == "simulated" for venue in settings.venues.values()):
+            self.simulator = SimulatedVenues(
+                settings.simulator, self.directory, self.directory / "simulator.log"
+            )
+            settings = self.simulator.lead(settings)
+        import actors.supervisor  # noqa: F401  forked actors then share the modules
+
+        self.system = ActorSystem(settings.system, self.directory)
+        parts = ProcessParts(
+            self.directory,
+            settings.system.journal_synchronous,
+            os.getpid(),
+            configuration_hash(self.settings),
+            code_version(),
+        )
+        self.system.start(settings, parts)
+        give_up_at = time.monotonic() + _START_WITHIN_S
+        while not self.is_running and not self.is_stopping and not self.problems:
+            self._turn()
+            if time.monotonic() > give_up_at:
+                self.problems.append(f"the actors were not up within {_START_WITHIN_S:g} s")
+
+    # ---- trading -----------------------------------------------------------------------------------------
+
+    def _trade(self) -> None:
+        end_at = None
+        if self.options.duration_s is not None:
+            end_at = time.monotonic() + self.options.duration_s
+        if not self.options.headless and sys.stdout.isatty():
+            from scripts.view import LiveView
+
+            self.view = LiveView()
+        while not self.is_stopping and not self.problems:
+            self._turn()
+            if end_at is not None and time.monotonic() >= end_at:
+                return
+
+    def _turn(self) -> None:
+        """One round of the launcher's loop: hear the actors, serve the control socket, look after the rest."""
+        self._hear(_LOOP_S)
+        for request in self.control.poll(0):
+            self._serve(request)
+        now = time.monotonic()
+        if now - self.asked_at >= _STATUS_EVERY_S:
+            self.asked_at = now
+            self.system.ask("status")
+        if now - self.heard_at > _SILENT_AFTER_S:
+            self.problems.append(f"the supervisor has not answered for {_SILENT_AFTER_S:g} s")
+        if self.simulator is not None and not self.simulator.is_alive():
+            self.problems.append("the simulator ended")
+
+    def _hear(self, timeout_s: float) -> None:
+        message = self.system.listen(timeout_s)
+        if message is None:
+            return
+        self.heard_at = time.monotonic()
+        kind = getattr(message, "kind", type(message).__name__)
+        if kind == "running":
+            self.is_running = True
+        elif kind == "wound_down":
+            self.wound_down = message.message
+        elif kind == "gave_up":
+            self.problems.append(f"{message.message} was restarted too often and given up")
+            self.is_stopping = True
+        elif kind == "status":
+            self._hear_status(message.message, message.request_id)
+
+    def _hear_status(self, reported: Any, request_id: int) -> None:
+        self.status = json.loads(reported.status)
+        self.status_seq = reported.journal_seq
+        if self.view is not None:
+            self.view.show(self.status)
+        request = self.waiting.pop(request_id, None)
+        if request is not None:
+            request.reply(self._public_status())
+
+    def _serve(self, request: Request) -> None:
+        if request.verb == "status":
+            self.waiting[self.system.ask("status")] = request
+        elif request.verb == "stop":
+            self.is_stopping = True
+            request.reply({"stopping": True, "within_s": self.settings.system.stop_within_s})
+        elif request.verb == "resume":
+            self.system.ask("resume")
+            request.reply({"resumed": True})
+        else:
+            request.reply({"error": f"unknown verb {request.verb!r}: status, stop or resume"})
+
+    def _public_status(self) -> dict[str, Any]:
+        public = {key: value for key, value in self.status.items() if key != "view"}
+        if self.simulator is not None:
+            endpoints = self.simulator.endpoints
+            public["simulator"] = {"control": endpoints["control"], "venues": endpoints["venues"]}
+        return public
+
+    # ---- ending ------------------------------------------------------------------------------------------
+
+    def _end(self) -> None:
+        """Prove what can be proven, then end every process, within `stop_within_s`."""
+        deadline = time.monotonic() + self.settings.system.stop_within_s
+        if self.view is not None:
+            self.view.close()
+        pids = []
+        if self.system is not None:
+            if self.is_running:
+                self._wind_down(deadline - _EXIT_SHARE_S)
+            pids = [actor["pid"] for actor in self.status.get("actors", {}).values() if actor["pid"]]
+            self.system.shut_down()
+        left = end_processes(pids, max(0.1, deadline - time.monotonic()))
+        if left:
+            self.problems.append(f"had to kill {len(left)} processes: {left}")
+        if self.simulator is not None:
+            self.simulator.stop()
+
+    def _wind_down(self, deadline: float) -> None:
+        self.system.ask("stop", deadline_ns=int(deadline * SECOND_NS))
+        while self.wound_down is None and time.monotonic() < deadline + 0.2:
+            self._hear(_LOOP_S)
+        if self.wound_down is None:
+            self.problems.append("the order router did not say that it is done")
+            return
+        self._judge(self.wound_down)
+        # The report must tell of everything that was journaled, the last fill included.
+        while self.status_seq < self.wound_down.journal_seq and time.monotonic() < deadline + 0.2:
+            self.system.ask("status")
+            self._hear(_LOOP_S)
+        if self.status_seq < self.wound_down.journal_seq:
+            self.problems.append("the report is older than the journal")
+        self.status["reconciled"] = self.wound_down.is_reconciled
+
+    def _judge(self, wound_down: Any) -> None:
+        if wound_down.unconfirmed:
+            self.problems.append("unconfirmed at exit: " + ", ".join(wound_down.unconfirmed))
+        if not wound_down.is_reconciled:
+            reasons = "; ".join(wound_down.differences) or "not proven in time"
+            self.problems.append(f"not reconciled: {reasons}")
+
+    def _print_report(self) -> None:
+        for problem in self.problems:
+            print(f"nzeza: {problem}", file=sys.stderr)
+        protective = self.wound_down.protective if self.wound_down is not None else ()
+        for line in protective:
+            print(f"nzeza: protective stop left in place: {line}", file=sys.stderr)
+        if not self.status:
+            return
+        report = {key: value for key, value in self.status.items() if key != "view"}
+        if self.options.json:
+            print(json.dumps(report))
+        else:
+            from scripts.summary import summary
+
+            print(summary(report))
+
+

@@ -1,0 +1,88 @@
+"""The toolbox that the launcher gives to every actor: the real clock, threads, files and venues."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+from adapters.clock import SystemClock
+from adapters.executor import ThreadExecutor
+from adapters.history import SqliteHistory
+from adapters.journal import JournalReader, SqliteJournal
+from adapters.ports import VenueKit
+from adapters.venues import VENUES
+
+JOURNAL_FILE = "journal.sqlite"
+HISTORY_FILE = "history.sqlite"
+
+_launchers: dict[int, int] = {}  # launcher's pid -> its pidfd in this process
+
+
+class ProcessParts:
+    """Plain data until an actor asks for a tool; each tool is made in the process that uses it."""
+
+    def __init__(
+        self,
+        data_directory: Path,
+        journal_synchronous: str,
+        launcher_pid: int,
+        configuration_hash: str,
+        code_version: str,
+    ) -> None:
+        self.data_directory = data_directory
+        self.journal_synchronous = journal_synchronous
+        self.launcher_pid = launcher_pid
+        self.configuration_hash = configuration_hash
+        self.code_version = code_version
+
+    def clock(self) -> SystemClock:
+        return SystemClock()
+
+    def executor(self, workers: int) -> ThreadExecutor:
+        return ThreadExecutor(workers)
+
+    def venue_kit(self, venue: str) -> VenueKit:
+        return VENUES[venue]
+
+    def desk_facts(self) -> dict[str, Any]:
+        return {
+            "resubmits_safely": {venue: kit.resubmits_safely for venue, kit in VENUES.items()},
+            "configuration_hash": self.configuration_hash,
+            "code_version": self.code_version,
+        }
+
+    def journal(self) -> SqliteJournal:
+        path = self.data_directory / JOURNAL_FILE
+        return SqliteJournal(path, self.journal_synchronous, self.code_version)
+
+    def journal_reader(self) -> JournalReader:
+        return JournalReader(self.data_directory / JOURNAL_FILE)
+
+    def history(self) -> SqliteHistory:
+        return SqliteHistory(self.data_directory / HISTORY_FILE)
+
+    def uniform(self) -> float:
+        return random.random()
+
+    def orphaned_fd(self) -> int | None:
+        if self.launcher_pid not in _launchers:
+            try:
+                _launchers[self.launcher_pid] = os.pidfd_open(self.launcher_pid)
+            except ProcessLookupError:
+                self.die()  # it died before we could watch it
+        return _launchers[self.launcher_pid]
+
+    def kill(self, pid: int) -> None:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return  # gone already, which is what was wanted
+
+    def pid(self) -> int:
+        return os.getpid()
+
+    def die(self) -> None:
+        os._exit(1)

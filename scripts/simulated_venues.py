@@ -1,0 +1,103 @@
+"""The simulated venues as a child process of the launcher, and how real settings come to point at them.
+
+The child runs this very module; its settings come on standard input, its addresses as one JSON line on
+standard output. It has a session of its own, so Ctrl-C reaches the launcher alone, and dies with it.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from domain.errors import InvalidSetting, NzezaError
+from domain.settings import Settings, SimulatorSettings, VenueSettings
+
+_READY_WITHIN_S = 20.0
+_STOP_WITHIN_S = 0.5
+
+
+class SimulatedVenues:
+    """A running simulator. `endpoints` is what it printed when it was ready."""
+
+    def __init__(self, settings: SimulatorSettings, key_directory: Path, log_path: Path) -> None:
+        """Start it and wait until it serves.
+
+        Raises:
+            InvalidSetting: a port it was told to use is taken.
+            NzezaError: it ended instead of serving.
+        """
+        with log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "scripts.simulated_venues", str(key_directory)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._process.stdin.write(msgspec.json.encode(settings))
+        self._process.stdin.close()
+        line = self._process.stdout.readline()
+        answer: dict[str, Any] = json.loads(line) if line else {"error": "it ended at once"}
+        if "error" in answer:
+            self.stop()
+            if answer.get("is_setting"):
+                raise InvalidSetting(answer["error"])
+            raise NzezaError(f"the simulator did not start: {answer['error']} (see {log_path})")
+        self.endpoints = answer
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End it; nothing of value is in it."""
+        if self.is_alive():
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+    def lead(self, settings: Settings) -> Settings:
+        """Return `settings` with every simulated venue's addresses and key file filled in."""
+        venues = {
+            name: self._lead_one(name, venue) if venue.mode == "simulated" else venue
+            for name, venue in settings.venues.items()
+        }
+        return msgspec.structs.replace(settings, venues=venues)
+
+    def _lead_one(self, name: str, venue: VenueSettings) -> VenueSettings:
+        return msgspec.structs.replace(venue, **self.endpoints["venues"][name])
+
+
+def main() -> int:
+    from adapters.simulator.server import serve  # aiohttp: only this process needs it
+    from domain.numbers import use_exact_decimals
+
+    use_exact_decimals()
+    settings = msgspec.json.decode(sys.stdin.buffer.read(), type=SimulatorSettings)
+
+    def tell(answer: dict[str, Any]) -> None:
+        print(json.dumps(answer), flush=True)
+
+    try:
+        serve(settings, Path(sys.argv[1]), tell, dies_with_parent=True)
+    except InvalidSetting as error:
+        tell({"error": str(error), "is_setting": True})
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
