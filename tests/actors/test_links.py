@@ -7,6 +7,9 @@ from actors.links import CreditPublisher
 from tests.builders import MONO, make_quote, make_stream_state, make_trade
 
 
+ALL = {"reader"}
+
+
 def publisher(credit: int = 1, trades_per_batch: int = 3, min_interval_ns: int = 0) -> CreditPublisher:
     link = CreditPublisher("coinbase", trades_per_batch)
     link.subscribe("reader", credit, min_interval_ns, ())
@@ -16,13 +19,13 @@ def publisher(credit: int = 1, trades_per_batch: int = 3, min_interval_ns: int =
 def test_a_reader_without_credit_gets_nothing_until_it_grants_more() -> None:
     link = publisher(credit=1)
     link.publish([make_quote()], [], make_stream_state())
-    assert len(link.take_due(MONO)) == 1
+    assert len(link.take_due(MONO, ALL)) == 1
 
     link.publish([make_quote()], [], make_stream_state())
-    assert link.take_due(MONO) == []
+    assert link.take_due(MONO, ALL) == []
 
     link.grant("reader", 1)
-    assert len(link.take_due(MONO)) == 1
+    assert len(link.take_due(MONO, ALL)) == 1
 
 
 def test_a_slow_reader_sees_only_the_newest_quote_and_how_many_it_missed() -> None:
@@ -31,31 +34,50 @@ def test_a_slow_reader_sees_only_the_newest_quote_and_how_many_it_missed() -> No
     for bid in ("1", "2", "3"):
         link.publish([make_quote(bid=bid, ask="4")], [], make_stream_state())
 
-    [(_, batch)] = link.take_due(MONO)
+    [(_, batch)] = link.take_due(MONO, ALL)
     assert [quote.bid_price for quote in batch.quotes] == [Decimal("3")]
     assert batch.conflated == 2
 
 
 def test_an_empty_hand_is_not_sent_but_a_sign_of_life_is() -> None:
     link = publisher(credit=2)
-    assert link.take_due(MONO) == []
+    assert link.take_due(MONO, ALL) == []
 
     link.publish([], [], make_stream_state())
 
-    [(_, batch)] = link.take_due(MONO)
+    [(_, batch)] = link.take_due(MONO, ALL)
     assert batch.quotes == () and batch.state == make_stream_state()
 
 
 def test_a_reader_that_wants_pauses_gets_them() -> None:
     link = publisher(credit=2, min_interval_ns=50)
     link.publish([make_quote()], [], make_stream_state())
-    assert len(link.take_due(MONO)) == 1
+    assert len(link.take_due(MONO, ALL)) == 1
 
     link.publish([make_quote()], [], make_stream_state())
 
-    assert link.take_due(MONO + 49) == []
-    assert link.next_due_ns() == MONO + 50
-    assert len(link.take_due(MONO + 50)) == 1
+    assert link.take_due(MONO + 49, ALL) == []
+    assert link.next_due_ns(ALL) == MONO + 50
+    assert len(link.take_due(MONO + 50, ALL)) == 1
+
+
+def test_a_reader_that_nobody_can_reach_keeps_its_credit() -> None:
+    link = publisher(credit=1)
+    link.publish([make_quote()], [], make_stream_state())
+    assert link.take_due(MONO, set()) == []
+
+    assert len(link.take_due(MONO, ALL)) == 1
+
+
+def test_a_restarted_reader_begins_with_full_credit() -> None:
+    link = publisher(credit=1)
+    link.publish([make_quote()], [], make_stream_state())
+    link.take_due(MONO, ALL)
+
+    link.renew("reader")
+    link.publish([make_quote()], [], make_stream_state())
+
+    assert len(link.take_due(MONO, ALL)) == 1
 
 
 @given(st.lists(st.integers(min_value=1, max_value=1000), max_size=40))
@@ -65,7 +87,7 @@ def test_every_trade_arrives_in_order_or_in_an_exact_aggregate(prices: list[int]
     for price in prices:
         link.publish([], [make_trade(str(price))], make_stream_state())
 
-    batches = [batch for _, batch in link.take_due(MONO)]
+    batches = [batch for _, batch in link.take_due(MONO, ALL)]
     kept = [int(trade.price) for batch in batches for trade in batch.trades]
     bars = [bar for batch in batches for bar in batch.bars]
     folded = prices[: len(prices) - len(kept)]

@@ -1,0 +1,188 @@
+"""The toolbox of the in-process stage: virtual time, calls that take virtual time, a journal in memory."""
+
+from __future__ import annotations
+
+import random
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from adapters.ports import VenueKit
+from domain.effects import Instant
+from domain.messages import Event
+from domain.order_messages import JournalEntry
+from domain.settings import SECOND_NS
+
+if TYPE_CHECKING:
+    from actors.stage import Stage
+
+START = Instant(1_000 * SECOND_NS, 1_780_000_000 * SECOND_NS)
+
+_fds = count(1_000_000)  # no real descriptor is ever so large
+
+
+def virtual_fd() -> int:
+    """Return a number that stands for a descriptor on the stage."""
+    return next(_fds)
+
+
+class VirtualClock:
+    """Both clocks of the stage. Time moves when the stage says so, or inside a blocking call that takes time."""
+
+    def __init__(self) -> None:
+        self.elapsed_ns = 0
+        self.spent_ns = 0  # by the blocking call that is running now
+
+    def now(self) -> Instant:
+        passed_ns = self.elapsed_ns + self.spent_ns
+        return Instant(START.monotonic_ns + passed_ns, START.utc_ns + passed_ns)
+
+    def spend(self, seconds: float) -> None:
+        """Let a blocking call take this long; its caller hears of the result only then."""
+        self.spent_ns += int(seconds * SECOND_NS)
+
+
+class VirtualExecutor:
+    """Runs a call at once, and lets its result wait for as long as the call took in virtual time."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._fd = virtual_fd()
+        self._done: list[tuple[int, str, Any]] = []  # (elapsed_ns when it is due, key, result)
+
+    def submit(self, key: str, call: Callable[[], Any]) -> None:
+        try:
+            result = call()
+        except Exception as error:
+            result = error
+        took_ns, self._clock.spent_ns = self._clock.spent_ns, 0
+        self._done.append((self._clock.elapsed_ns + took_ns, key, result))
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def is_readable(self) -> bool:
+        return any(due_ns <= self._clock.elapsed_ns for due_ns, _, _ in self._done)
+
+    def next_due_ns(self) -> int | None:
+        return min((due_ns for due_ns, _, _ in self._done), default=None)
+
+    def collect(self) -> list[tuple[str, Any]]:
+        ready = sorted(
+            (item for item in self._done if item[0] <= self._clock.elapsed_ns), key=lambda i: i[0]
+        )
+        self._done = [item for item in self._done if item[0] > self._clock.elapsed_ns]
+        return [(key, result) for _, key, result in ready]
+
+    def close(self) -> None:
+        self._done.clear()
+
+
+class MemoryJournal:
+    """The order journal as encoded lines in memory; it outlives the actors that write and read it."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self._decoder = msgspec.json.Decoder(JournalEntry)
+
+    def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
+        first = len(self.lines) + 1
+        entries = tuple(
+            JournalEntry(seq=first + offset, recorded_at=recorded_at, event=event)
+            for offset, event in enumerate(events)
+        )
+        self.lines.extend(msgspec.json.encode(entry) for entry in entries)
+        return entries
+
+    def read(self, after_seq: int = 0) -> list[JournalEntry]:
+        return [self._decoder.decode(line) for line in self.lines[after_seq:]]
+
+    def export(self) -> bytes:
+        """Return the canonical text: the same input and seed give the same bytes."""
+        return b"\n".join(self.lines)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class MemoryHistory:
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, str, dict[str, Any]]] = []
+
+    def add(self, recorded_at: int, kind: str, fields: dict[str, Any]) -> None:
+        self.rows.append((recorded_at, kind, fields))
+
+    def flush(self) -> None:
+        """Every row is kept at once."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+_stages: weakref.WeakValueDictionary[int, StageParts] = weakref.WeakValueDictionary()
+_stage_ids = count(1)
+
+
+def _same_parts(stage_id: int) -> StageParts:
+    return _stages[stage_id]
+
+
+class StageParts:
+    """What every actor of one stage is given; it pickles as a reference to itself."""
+
+    def __init__(self, stage: Stage, kits: Mapping[str, VenueKit], seed: int) -> None:
+        self.stage = stage
+        self.kits = kits
+        self.virtual_clock = VirtualClock()
+        self.memory_journal = MemoryJournal()
+        self.memory_history = MemoryHistory()
+        self.executors: list[VirtualExecutor] = []
+        self._random = random.Random(seed)
+        self._id = next(_stage_ids)
+        _stages[self._id] = self
+
+    def __reduce__(self) -> tuple:
+        return _same_parts, (self._id,)
+
+    def clock(self) -> VirtualClock:
+        return self.virtual_clock
+
+    def executor(self, workers: int) -> VirtualExecutor:
+        executor = VirtualExecutor(self.virtual_clock)
+        self.executors.append(executor)
+        self.stage.readables[executor.fileno()] = executor.is_readable
+        return executor
+
+    def venue_kit(self, venue: str) -> VenueKit:
+        return self.kits[venue]
+
+    def desk_facts(self) -> dict[str, Any]:
+        safely = {venue: kit.resubmits_safely for venue, kit in self.kits.items()}
+        return {"resubmits_safely": safely, "configuration_hash": "stage", "code_version": "stage"}
+
+    def journal(self) -> MemoryJournal:
+        return self.memory_journal
+
+    def journal_reader(self) -> MemoryJournal:
+        return self.memory_journal
+
+    def history(self) -> MemoryHistory:
+        return self.memory_history
+
+    def uniform(self) -> float:
+        return self._random.random()
+
+    def orphaned_fd(self) -> int | None:
+        return None  # the stage and its actors end together
+
+    def kill(self, pid: int) -> None:
+        self.stage.crash_pid(pid)
+
+    def pid(self) -> int:
+        return self.stage.current_pid
+
+    def die(self) -> None:
+        self.stage.crash_pid(self.stage.current_pid)

@@ -1,0 +1,135 @@
+"""What the shell makes of Thespian's rules, on the stage."""
+
+from actors.shell import Shell
+from actors.stage import Stage
+from actors.wiring import ActorFailed, Envelope
+from domain.effects import Instant, Role, Tell, WakeAt
+from domain.messages import Command
+from domain.settings import SECOND_NS
+
+
+class Ring(Command, kw_only=True):
+    after_s: float
+    name: str
+
+
+class Break(Command):
+    """A message whose handler raises."""
+
+
+class Echo(Command, kw_only=True):
+    name: str
+
+
+class Unheard(Command):
+    """A message that nobody handles."""
+
+
+class Bell(Shell):
+    """Rings back to the monitor."""
+
+    def receiveMsg_Ring(self, command: Ring, sender: str) -> None:
+        self.wake_at(self.clock.now().monotonic_ns + int(command.after_s * SECOND_NS), command.name)
+
+    def receiveMsg_Echo(self, command: Echo, sender: str) -> None:
+        self.tell(Role.PORTFOLIO, command)
+
+    def receiveMsg_Break(self, command: Break, sender: str) -> None:
+        self.tell(Role.PORTFOLIO, Echo(name="half done"))
+        raise ValueError("broken")
+
+    def tick(self, key: str, now: Instant) -> list:
+        return [Tell(Role.PORTFOLIO, Echo(name=key))]
+
+
+def rung(stage: Stage) -> list[str]:
+    return [echo.name for echo in stage.received[Role.PORTFOLIO]]
+
+
+def test_alarms_ring_in_due_order_whatever_order_they_were_set_in() -> None:
+    stage = Stage()
+    stage.cast(Bell, "bell")
+    for after_s, name in ((3, "third"), (1, "first"), (2, "second")):
+        stage.tell("bell", Ring(after_s=after_s, name=name))
+
+    stage.advance(seconds=2.5)
+    assert rung(stage) == ["first", "second"]
+
+    stage.advance(seconds=1)
+    assert rung(stage) == ["first", "second", "third"]
+
+
+def test_the_same_alarm_set_twice_rings_once() -> None:
+    stage = Stage()
+    bell = stage.cast(Bell, "bell")
+    due_ns = stage.clock.now().monotonic_ns + SECOND_NS
+
+    bell.perform([WakeAt(due_ns, "once"), WakeAt(due_ns, "once")])
+    stage.advance(seconds=2)
+
+    assert rung(stage) == ["once"]
+
+
+def test_a_handler_that_raises_is_not_run_again_and_the_actor_asks_to_be_replaced() -> None:
+    stage = Stage()
+    stage.cast(Bell, "bell")
+
+    stage.tell("bell", Break())
+    stage.tell("bell", Echo(name="after"))
+
+    assert rung(stage) == ["half done"]
+    [failure] = [message for message in stage.overheard if isinstance(message, ActorFailed)]
+    assert (failure.role, failure.incarnation) == ("bell", 1)
+    assert "broken" in failure.error
+
+
+def test_a_failed_actor_ends_its_process_even_when_nobody_kills_it() -> None:
+    stage = Stage()
+    stage.cast(Bell, "bell")
+
+    stage.tell("bell", Break())
+    stage.advance(seconds=0.3)
+
+    assert not stage.is_played("bell")
+
+
+def test_a_message_for_another_incarnation_is_dropped_and_counted() -> None:
+    stage = Stage()
+    bell = stage.cast(Bell, "bell")
+    address = stage._who_plays("bell").address
+
+    stage.post(stage._outside, address, Envelope("bell", 7, "test", 1, 0, Echo(name="old")))
+    stage.settle()
+
+    assert rung(stage) == []
+    assert bell.counters["misdelivered"] == 1
+
+
+def test_an_unknown_message_is_counted_and_harms_nobody() -> None:
+    stage = Stage()
+    bell = stage.cast(Bell, "bell")
+
+    stage.tell("bell", Unheard())
+    stage.tell("bell", Echo(name="still here"))
+
+    assert bell.counters["unhandled"] == 1
+    assert rung(stage) == ["still here"]
+
+
+def test_telling_a_role_that_nobody_plays_is_counted_not_raised() -> None:
+    stage = Stage()
+    bell = stage.cast(Bell, "bell")
+
+    assert bell.tell("nobody", Echo(name="lost")) is False
+    assert bell.counters["unwired"] == 1
+
+
+def test_what_an_actor_sends_is_a_copy() -> None:
+    stage = Stage()
+    stage.cast(Bell, "bell")
+    sent = Echo(name="copy")
+
+    stage.tell("bell", sent)
+
+    [heard] = stage.received[Role.PORTFOLIO]
+    assert heard == sent and heard is not sent
