@@ -1,0 +1,401 @@
+"""The core of one simulated spot venue: one account on one market, and the truth about both.
+
+Owns orders, their statuses, triggers, expiry, funds and fills; knows no wire format. Time is an argument: every
+call first lets the market and the agenda catch up with it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from random import Random
+from typing import Any
+from uuid import UUID, uuid5
+
+from adapters.simulator.ledger import InsufficientFunds, Ledger
+from adapters.simulator.market import Market, ProductMarket
+from adapters.simulator.matching import BookOrder, Execution
+from adapters.simulator.venue_order import Fill, NewOrder, VenueOrder, VenueOrderType, VenueStatus
+from domain.errors import NzezaError
+from domain.instrument import Side
+from domain.numbers import ZERO, divide, plain
+from domain.order_messages import TimeInForce
+from domain.settings import SECOND_NS, SimulatorSettings
+
+ACCOUNT = "account"
+STOP_BAND = Decimal("0.05")  # a triggered bracket may trade this far beyond its stop
+FILL_NAMESPACE = UUID("5f5c6a1e-6d0f-4b57-9e0c-2f1d3c0f7a11")
+
+
+class Refused(NzezaError):
+    """The venue says no. `reason` is its word on creation, `preview_reason` the one previews use."""
+
+    def __init__(self, reason: str, preview_reason: str = "", message: str = "") -> None:
+        super().__init__(message or reason)
+        self.reason = reason
+        self.preview_reason = preview_reason or f"PREVIEW_{reason}"
+
+
+class Exchange:
+    """One account. `revisions` names an order once for each change of it, for streams to follow."""
+
+    def __init__(self, settings: SimulatorSettings, market: Market, start_ns: int) -> None:
+        self.market = market
+        self.ledger = Ledger(settings.balances)
+        self.taker_fee_ratio = settings.taker_fee_ratio
+        self.maker_fee_ratio = settings.maker_fee_ratio
+        self.now_ns = start_ns
+        self.orders: dict[str, VenueOrder] = {}  # order id -> order, in order of creation
+        self.fills: list[Fill] = []  # in order of time
+        self.revisions: list[str] = []  # order ids
+        self._by_client_order_id: dict[str, VenueOrder] = {}
+        self._live: dict[str, VenueOrder] = {}  # order id -> order that is not final
+        self._agenda: list[tuple[int, int, Callable[[], object]]] = []  # (due_ns, tie breaker, what)
+        self._agenda_items = 0
+        self._read_lag_max_ns = int(settings.read_lag_max_s * SECOND_NS)
+        self._ids = Random(f"{settings.seed}:order ids")
+        self._read_lags = Random(f"{settings.seed}:read lags")
+
+    # ---- time ------------------------------------------------------------------------------------------
+
+    @property
+    def next_due_ns(self) -> int:
+        """Return when the next thing happens by itself."""
+        due_ns = self.market.next_due_ns
+        return min(due_ns, self._agenda[0][0]) if self._agenda else due_ns
+
+    def advance(self, now_ns: int) -> None:
+        """Let everything happen that happens by itself up to `now_ns`."""
+        while (due_ns := self.next_due_ns) <= now_ns:
+            self.now_ns = max(self.now_ns, due_ns)
+            if self._agenda and self._agenda[0][0] == due_ns:
+                heapq.heappop(self._agenda)[2]()
+                continue
+            step = self.market.step()
+            self._book_executions(step.product_id, step.executions, step.time_ns)
+            self._pull_triggers(step.product_id)
+        self.now_ns = max(self.now_ns, now_ns)
+
+    def _at(self, due_ns: int, what: Callable[[], object]) -> None:
+        self._agenda_items += 1
+        heapq.heappush(self._agenda, (due_ns, self._agenda_items, what))
+
+    # ---- commands --------------------------------------------------------------------------------------
+
+    def submit(self, asked: NewOrder, now_ns: int) -> VenueOrder:
+        """Accept an order, or return the one that was accepted under this client order id before.
+
+        Raises:
+            Refused: nothing was accepted; the id may be used again.
+        """
+        self.advance(now_ns)
+        known = self._by_client_order_id.get(asked.client_order_id)
+        if known is not None:
+            return known
+        self.check(asked)
+        order = self._accept(asked)
+        self._process(order)
+        self._pull_triggers(asked.product_id)
+        return order
+
+    def submit_and_fail(self, asked: NewOrder, now_ns: int) -> VenueOrder:
+        """Accept an order and refuse it afterwards: the client hears success first, FAILED later."""
+        self.advance(now_ns)
+        known = self._by_client_order_id.get(asked.client_order_id)
+        if known is not None:
+            return known
+        order = self._accept(asked)
+        order.reject_reason = "UNKNOWN_FAILURE_REASON"
+        self._finish(order, VenueStatus.FAILED)
+        return order
+
+    def submit_later(self, asked: NewOrder, due_ns: int) -> None:
+        """Let an order arrive at `due_ns`, when its sender may long have given up."""
+
+        def arrive() -> None:
+            try:
+                self.submit(asked, due_ns)
+            except Refused:
+                return  # nobody is left to tell
+
+        self._at(due_ns, arrive)
+
+    def cancel(self, order_id: str, now_ns: int) -> bool:
+        """Cancel an order; False when it isn't there or already final."""
+        self.advance(now_ns)
+        order = self._live.get(order_id)
+        if order is None:
+            return False
+        order.cancel_message = "User requested cancel"
+        self._finish(order, VenueStatus.CANCELLED)
+        return True
+
+    # ---- reads -----------------------------------------------------------------------------------------
+
+    def visible_order(self, order_id: str, now_ns: int) -> VenueOrder | None:
+        """Return an order as order reads show it: not before its read-after-write lag is over."""
+        self.advance(now_ns)
+        order = self.orders.get(order_id)
+        return order if order is not None and order.visible_ns <= self.now_ns else None
+
+    def visible_orders(self, now_ns: int) -> list[VenueOrder]:
+        """Return what listings show, oldest first."""
+        self.advance(now_ns)
+        return [order for order in self.orders.values() if order.visible_ns <= self.now_ns]
+
+    def live_orders(self) -> Iterable[VenueOrder]:
+        return self._live.values()
+
+    def truth(self, now_ns: int) -> dict[str, Any]:
+        """Return all that really happened, without lag, for tests to compare beliefs with."""
+        self.advance(now_ns)
+        uses = Counter(order.asked.client_order_id for order in self.orders.values())
+        return {
+            "orders": [_order_truth(order) for order in self.orders.values()],
+            "fills": [_fill_truth(fill) for fill in self.fills],
+            "balances": {
+                currency: {"total": plain(total), "hold": plain(self.ledger.held(currency))}
+                for currency, total in self.ledger.totals.items()
+            },
+            "fees": {currency: plain(fee) for currency, fee in self.ledger.fees_paid.items()},
+            "open_orders": list(self._live),
+            "duplicate_client_order_ids": sorted(one for one, count in uses.items() if count > 1),
+        }
+
+    # ---- checks ----------------------------------------------------------------------------------------
+
+    def check(self, asked: NewOrder) -> None:
+        """Say no to what the venue would not take, in its own words.
+
+        Raises:
+            Refused: always with the first reason found.
+        """
+        product = self.market.products.get(asked.product_id)
+        if product is None:
+            raise Refused("INVALID_PRODUCT_ID")
+        self._check_sizes(asked, product)
+        if asked.time_in_force is TimeInForce.GTD and asked.end_ns <= self.now_ns:
+            raise Refused("END_TIME_IS_IN_THE_PAST")
+        self._check_stops(asked, product)
+        order = self._book_order("", asked)
+        if asked.post_only and product.book.would_trade(order):
+            raise Refused("INVALID_LIMIT_PRICE_POST_ONLY")
+        if asked.order_type is VenueOrderType.MARKET and not product.book.would_trade(order):
+            raise Refused("INVALID_NO_LIQUIDITY")
+        currency, amount = self._needed(asked)
+        if amount > self.ledger.available(currency):
+            raise Refused("INSUFFICIENT_FUND", message="Insufficient balance in source account")
+
+    def _check_sizes(self, asked: NewOrder, product: ProductMarket) -> None:
+        instrument = product.instrument
+        if asked.quote_size is not None:
+            if asked.quote_size % instrument.tick_size:
+                raise Refused("INVALID_SIZE_PRECISION")
+            if asked.quote_size < instrument.min_notional:
+                raise Refused("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_QUOTE_SIZE_TOO_SMALL")
+            return
+        size = asked.base_size
+        if size % instrument.lot_size:
+            raise Refused("INVALID_SIZE_PRECISION")
+        for price in (asked.limit_price, asked.stop_price):
+            if price is not None and (price <= 0 or price % instrument.tick_size):
+                raise Refused("INVALID_PRICE_PRECISION")
+        price = asked.limit_price or product.tape.last_price
+        if size < instrument.min_quantity or size * price < instrument.min_notional:
+            raise Refused("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_BASE_SIZE_TOO_SMALL")
+        if size > instrument.max_quantity:
+            raise Refused("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_BASE_SIZE_TOO_LARGE")
+
+    def _check_stops(self, asked: NewOrder, product: ProductMarket) -> None:
+        if asked.stop_price is None:
+            return
+        if asked.order_type is VenueOrderType.BRACKET:
+            beyond = asked.limit_price - asked.stop_price
+            if beyond * asked.side.sign >= 0:  # a selling bracket has its target above its stop
+                raise Refused("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_BRACKET_PRICES")
+        if self._is_reached(asked, product):
+            where = "BELOW" if asked.stops_upwards else "ABOVE"
+            raise Refused(f"STOP_PRICE_{where}_LAST_TRADE_PRICE")
+
+    # ---- the life of an order --------------------------------------------------------------------------
+
+    def _accept(self, asked: NewOrder) -> VenueOrder:
+        order = VenueOrder(
+            number=len(self.orders) + 1,
+            order_id=str(UUID(int=self._ids.getrandbits(128), version=4)),
+            asked=asked,
+            created_ns=self.now_ns,
+            visible_ns=self.now_ns + int(self._read_lags.random() * self._read_lag_max_ns),
+        )
+        self.orders[order.order_id] = order
+        self._by_client_order_id[asked.client_order_id] = order
+        self._live[order.order_id] = order
+        return order
+
+    def _process(self, order: VenueOrder) -> None:
+        asked = order.asked
+        self.ledger.hold(order.order_id, *self._needed(asked))
+        order.status = VenueStatus.OPEN
+        self.revisions.append(order.order_id)
+        order.is_armed = asked.stop_price is not None
+        if asked.end_ns is not None:
+            self._at(asked.end_ns, lambda: self._expire(order))
+        if asked.order_type is not VenueOrderType.STOP_LIMIT:
+            self._send_to_book(order, self._book_order(order.order_id, asked))
+
+    def _send_to_book(self, order: VenueOrder, book_order: BookOrder) -> None:
+        asked = order.asked
+        product = self.market.products[asked.product_id]
+        outcome = product.submit(book_order, asked.time_in_force, self.now_ns, asked.post_only)
+        self._book_executions(asked.product_id, outcome.executions, self.now_ns)
+        if order.is_final or outcome.rests:
+            return
+        if asked.quote_size is not None and order.fills:
+            self._finish(order, VenueStatus.FILLED)  # what is left of the money buys less than one lot
+            return
+        order.cancel_message = "Self trade prevented" if outcome.met_own_order else "Not filled at once"
+        self._finish(order, VenueStatus.CANCELLED)
+
+    def _book_executions(self, product_id: str, executions: tuple[Execution, ...], time_ns: int) -> None:
+        for execution in executions:
+            for order_id, is_maker in ((execution.maker_id, True), (execution.taker_id, False)):
+                order = self._live.get(order_id)
+                if order is not None:
+                    self._book_fill(order, execution, is_maker, time_ns)
+
+    def _book_fill(self, order: VenueOrder, execution: Execution, is_maker: bool, time_ns: int) -> None:
+        asked = order.asked
+        instrument = self.market.products[asked.product_id].instrument
+        notional = execution.price * execution.quantity
+        fee = notional * (self.maker_fee_ratio if is_maker else self.taker_fee_ratio)
+        self.ledger.trade(asked.side, instrument.base, instrument.quote, execution.quantity, notional, fee)
+        order.add_fill(execution.price, execution.quantity, fee, time_ns)
+        trade_id = str(uuid5(FILL_NAMESPACE, f"{asked.product_id}:{execution.trade_id}"))
+        entry_id = str(uuid5(FILL_NAMESPACE, f"{order.order_id}:{execution.trade_id}"))
+        self.fills.append(
+            Fill(
+                len(self.fills) + 1,
+                entry_id,
+                trade_id,
+                order,
+                execution.price,
+                execution.quantity,
+                fee,
+                is_maker,
+                time_ns,
+            )
+        )
+        if asked.base_size is not None and not order.leaves:
+            self._finish(order, VenueStatus.FILLED)
+            return
+        if asked.limit_price is not None:
+            self.ledger.hold(order.order_id, *self._needed(asked, order.filled_size))
+        self.revisions.append(order.order_id)
+
+    def _pull_triggers(self, product_id: str) -> None:
+        product = self.market.products[product_id]
+        for order in list(self._live.values()):
+            is_waiting = order.is_armed and order.asked.product_id == product_id
+            if is_waiting and self._is_reached(order.asked, product):
+                self._trigger(order, product)
+
+    def _trigger(self, order: VenueOrder, product: ProductMarket) -> None:
+        asked = order.asked
+        order.is_armed = False
+        order.is_triggered = True
+        self.revisions.append(order.order_id)
+        price = asked.limit_price
+        if asked.order_type is VenueOrderType.BRACKET:
+            product.cancel(order.order_id, self.now_ns)
+            price = self._stop_limit(asked)
+        self._send_to_book(order, BookOrder(order.order_id, ACCOUNT, asked.side, order.leaves, price))
+
+    def _expire(self, order: VenueOrder) -> None:
+        if not order.is_final:
+            self._finish(order, VenueStatus.EXPIRED)
+
+    def _finish(self, order: VenueOrder, status: VenueStatus) -> None:
+        order.status = status
+        order.is_armed = False
+        del self._live[order.order_id]
+        self.market.products[order.asked.product_id].cancel(order.order_id, self.now_ns)
+        self.ledger.release(order.order_id)
+        self.revisions.append(order.order_id)
+
+    # ---- arithmetic ------------------------------------------------------------------------------------
+
+    def _book_order(self, order_id: str, asked: NewOrder) -> BookOrder:
+        if asked.quote_size is None:
+            return BookOrder(order_id, ACCOUNT, asked.side, asked.base_size, asked.limit_price)
+        instrument = self.market.products[asked.product_id].instrument
+        # The fee comes out of the money too. Rounded down to the lot's decimals, so it never overspends.
+        budget = instrument.round_quantity(divide(asked.quote_size, 1 + self.taker_fee_ratio))
+        return BookOrder(order_id, ACCOUNT, asked.side, instrument.max_quantity, budget=budget)
+
+    def _needed(self, asked: NewOrder, filled: Decimal = ZERO) -> tuple[str, Decimal]:
+        """Return the currency and amount an order holds when `filled` of it has traded."""
+        product = self.market.products[asked.product_id]
+        instrument = product.instrument
+        if asked.side is Side.SELL:
+            return instrument.base, asked.base_size - filled
+        if asked.quote_size is not None:
+            return instrument.quote, asked.quote_size
+        leaves = asked.base_size - filled
+        if asked.limit_price is None:
+            notional = product.book.cost(Side.BUY, leaves)
+        elif asked.order_type is VenueOrderType.BRACKET:
+            notional = leaves * max(asked.limit_price, self._stop_limit(asked))
+        else:
+            notional = leaves * asked.limit_price
+        return instrument.quote, notional * (1 + self.taker_fee_ratio)
+
+    def _stop_limit(self, asked: NewOrder) -> Decimal:
+        """Return how far a triggered bracket may go."""
+        instrument = self.market.products[asked.product_id].instrument
+        return instrument.round_price(asked.stop_price * (1 + asked.side.sign * STOP_BAND), asked.side)
+
+    def _is_reached(self, asked: NewOrder, product: ProductMarket) -> bool:
+        """Tell whether the last trade or the touch is at or through the stop."""
+        last = product.tape.last_price
+        if asked.stops_upwards:
+            ask = product.book.best_price(Side.SELL)
+            return last >= asked.stop_price or (ask is not None and ask >= asked.stop_price)
+        bid = product.book.best_price(Side.BUY)
+        return last <= asked.stop_price or (bid is not None and bid <= asked.stop_price)
+
+
+def _order_truth(order: VenueOrder) -> dict[str, Any]:
+    asked = order.asked
+    return {
+        "order_id": order.order_id,
+        "client_order_id": asked.client_order_id,
+        "product_id": asked.product_id,
+        "side": asked.side.value,
+        "order_type": asked.order_type.value,
+        "status": order.status.value,
+        "created_ns": order.created_ns,
+        "configuration": asked.configuration,
+        "filled_size": plain(order.filled_size),
+        "filled_value": plain(order.filled_value),
+        "total_fees": plain(order.total_fees),
+        "number_of_fills": order.fills,
+    }
+
+
+def _fill_truth(fill: Fill) -> dict[str, Any]:
+    asked = fill.order.asked
+    return {
+        "entry_id": fill.entry_id,
+        "trade_id": fill.trade_id,
+        "order_id": fill.order.order_id,
+        "client_order_id": asked.client_order_id,
+        "product_id": asked.product_id,
+        "side": asked.side.value,
+        "price": plain(fill.price),
+        "size": plain(fill.quantity),
+        "fee": plain(fill.fee),
+        "is_maker": fill.is_maker,
+        "time_ns": fill.time_ns,
+    }
