@@ -6,8 +6,12 @@ import decimal
 from decimal import Decimal
 
 PRECISION = 80  # one product of two 18-decimal numbers needs 38 digits, with room for sums
-_DIVISION = decimal.Context(prec=40, rounding=decimal.ROUND_HALF_EVEN)
-
+# Inexact must stay untrapped here, also when this loads after use_exact_decimals().
+_DIVISION = decimal.Context(
+    prec=40,
+    rounding=decimal.ROUND_HALF_EVEN,
+    traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
+)
 _FINEST = Decimal(1).scaleb(-18)  # what is divided up gets no finer than the finest wire
 
 ZERO = Decimal(0)
@@ -29,7 +33,7 @@ def proportion(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     """Return `amount` times `part` over `whole`, to 18 decimals; all of `amount` when they are equal."""
     if part == whole:
         return amount
-    return divide(amount * part, whole).quantize(_FINEST, context=_DIVISION)
+    return divide(_DIVISION.multiply(amount, part), whole).quantize(_FINEST, context=_DIVISION)
 
 
 def from_ratio(ratio: float) -> Decimal:
@@ -43,3 +47,8 @@ def plain(number: Decimal) -> str:
         return "0"
     text = format(number, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def shown(number: Decimal, decimals: int) -> str:
+    """Return rounded canonical text for a screen; the money itself is never rounded."""
+    return plain(number.quantize(Decimal(1).scaleb(-decimals), context=_DIVISION))

@@ -192,8 +192,8 @@ class Portfolio:
         fill = event.fill
         is_reversal = fill.kind is FillKind.REVERSAL
         execution = Execution(
-            # A reversal stands for itself: it must not use up provisional quantity of its order.
-            client_order_id="" if is_reversal else event.client_order_id,
+            # Adjustments stand for themselves: running totals never announced them.
+            client_order_id=event.client_order_id if fill.kind is FillKind.FILL else "",
             side=fill.side.opposite if is_reversal else fill.side,
             quantity=fill.quantity,
             price=fill.price,

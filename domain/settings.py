@@ -99,6 +99,7 @@ class RiskSettings(Section):
     max_position_ratio: Ratio = 0.10
     max_positions_per_instrument: Count = 1
     max_positions: Count = 5
+    max_asset_ratio: Ratio = 0.30  # of equity per base asset, over all venues
     max_exposure_ratio: Ratio = 0.8  # sum of notionals over equity
     reserve_ratio: Ratio = 0.05  # cash kept back
     max_order_notional: Decimal = Decimal("1000")  # USD: fat finger

@@ -1,0 +1,360 @@
+"""Turns signals into intents: target positions, the gate, protection, the kill switch. The Portfolio actor's machine.
+
+Owns what is decided but not journaled yet; everything else it knows is a projection of the journal or the newest
+market data. Refuses to call anything done before the journal says so: it tells the router again instead.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import singledispatchmethod
+
+from domain.effects import Effect, Instant, Role, Tell, WakeAt
+from domain.instrument import Side
+from domain.kill_switch import KillSwitch
+from domain.market_data import MarketBatch
+from domain.marks import DOLLARS, Marks
+from domain.messages import Message
+from domain.numbers import ZERO, plain, shown
+from domain.order_messages import (
+    InstrumentsLoaded,
+    JournalEntry,
+    JournalExtended,
+    OrderIntent,
+    Purpose,
+    Signal,
+)
+from domain.portfolio import Portfolio
+from domain.protection import Protection
+from domain.risk import (
+    AFTER_SIZING,
+    BEFORE_SIZING,
+    Opening,
+    Refused,
+    close_quantity,
+    is_small,
+    judge,
+)
+from domain.settings import SECOND_NS, Settings
+from domain.sizing import Size, size_position
+from domain.system_messages import (
+    BreakerChanged,
+    BreakerState,
+    MarkEquity,
+    Operation,
+    PortfolioReported,
+    PositionLine,
+    RaiseHalt,
+    ResumeTrading,
+    VenueReadyChanged,
+    WindDown,
+)
+from domain.valuation import Valuation, value
+
+BEAT = "allocator:beat"
+BEAT_NS = SECOND_NS // 2  # how often the untold is told again, and positions and losses are looked at
+GRACE_NS = SECOND_NS  # after an intent's expiry, for an answer under way
+
+
+@dataclass
+class Pending:
+    """One intent told to the router and not seen in the journal yet."""
+
+    intent: OrderIntent
+    told_ns: int
+
+
+class Allocator:
+    """Decides once per signal; one position per instrument; spot never goes short."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.portfolio = Portfolio()
+        self.marks = Marks(settings)
+        self.decisions: Counter[str] = Counter()  # why signals were traded or not
+        self._settings = settings
+        self._protection = Protection(settings)
+        self._kill_switch = KillSwitch(settings.risk)
+        self._pending: dict[str, Pending] = {}  # intent_id ->
+        self._signals: dict[str, int] = {}  # signal_id decided -> UTC ns when it may be forgotten
+        self._ready: dict[str, VenueReadyChanged] = {}  # venue -> newest
+        self._submit_breakers: dict[str, BreakerState] = {}  # venue -> newest
+        self._is_winding_down = False
+
+    @property
+    def last_seq(self) -> int:
+        return self.portfolio.last_seq
+
+    @property
+    def pending(self) -> tuple[OrderIntent, ...]:
+        return tuple(pending.intent for pending in self._pending.values())
+
+    # ---- inputs -----------------------------------------------------------------------------------------
+
+    def replay(self, entries: Iterable[JournalEntry], now: Instant) -> list[Effect]:
+        """Begin with what the journal holds. Nothing is decided before this, nor here."""
+        self.portfolio.replay(entries)
+        if self.portfolio.equity_mark:
+            self._kill_switch.restore(self.portfolio.equity_mark)
+        return [WakeAt(now.monotonic_ns + BEAT_NS, BEAT)]
+
+    @singledispatchmethod
+    def apply(self, message: Message, now: Instant) -> list[Effect]:
+        """Take one message and return what it calls for. Raises TypeError for one that is not ours to hear."""
+        raise TypeError(f"the allocator takes no {type(message).__name__}")
+
+    @apply.register
+    def _(self, message: MarketBatch, now: Instant) -> list[Effect]:
+        self.marks.apply(message)
+        return []
+
+    @apply.register
+    def _(self, message: InstrumentsLoaded, now: Instant) -> list[Effect]:
+        self.marks.apply(message)
+        return []
+
+    @apply.register
+    def _(self, message: VenueReadyChanged, now: Instant) -> list[Effect]:
+        self._ready[message.venue] = message
+        return []
+
+    @apply.register
+    def _(self, message: BreakerChanged, now: Instant) -> list[Effect]:
+        if message.operation is Operation.SUBMIT:
+            self._submit_breakers[message.venue] = message.state
+        return []
+
+    @apply.register
+    def _(self, message: JournalExtended, now: Instant) -> list[Effect]:
+        self.portfolio.replay(message.entries)
+        for intent_id in self._pending.keys() & self.portfolio.intents.keys():
+            del self._pending[intent_id]
+        return self._look_after_positions(now)
+
+    @apply.register
+    def _(self, message: WindDown, now: Instant) -> list[Effect]:
+        self._is_winding_down = True
+        for intent in self.pending:
+            if intent.purpose is Purpose.OPEN:
+                del self._pending[intent.intent_id]  # if it arrived, the journal will show it
+        return self._look_after_positions(now)
+
+    @apply.register
+    def _(self, message: ResumeTrading, now: Instant) -> list[Effect]:
+        valuation = self._value(now)
+        if valuation.is_complete:
+            self._kill_switch.rebase(valuation, now)
+        return []
+
+    @apply.register
+    def _(self, signal: Signal, now: Instant) -> list[Effect]:
+        if signal.signal_id in self._signals or self._is_journaled(signal):
+            return []
+        self._signals[signal.signal_id] = signal.expires_at
+        if now.utc_ns >= signal.expires_at:
+            return self._count("expired")
+        return self._open(signal, now) if signal.side is Side.BUY else self._close(signal, now)
+
+    # ---- decisions --------------------------------------------------------------------------------------
+
+    def _open(self, signal: Signal, now: Instant) -> list[Effect]:
+        key = signal.venue, signal.instrument
+        position = self.portfolio.position(*key)
+        if self._is_under_way(key):
+            return self._count("pending")
+        if position.quantity > 0 and not is_small(self.marks, key, position.quantity, position.average_price):
+            return self._count("already_long")
+        case = self._case(signal, now)
+        verdict = judge(case, BEFORE_SIZING)
+        if isinstance(verdict, Refused):
+            return self._count(verdict.reason)
+        size = self._size(case)
+        if size.quantity is None:
+            return self._count(size.reason)
+        verdict = judge(case._replace(quantity=size.quantity), AFTER_SIZING)
+        if isinstance(verdict, Refused):
+            return self._count(verdict.reason)
+        intent = self._intent(signal, Purpose.OPEN, size.quantity, case.mid_price, now)
+        return self._count("opened") + self._tell(intent, now)
+
+    def _close(self, signal: Signal, now: Instant) -> list[Effect]:
+        key = signal.venue, signal.instrument
+        position = self.portfolio.position(*key)
+        instrument = self.marks.instrument(*key)
+        if self._is_under_way(key):
+            return self._count("pending")
+        if position.quantity <= 0:
+            return self._count("no_position")
+        if instrument is None:
+            return self._count("unknown_instrument")
+        quantity = close_quantity(self.portfolio, instrument)
+        if not quantity or is_small(self.marks, key, quantity, position.average_price):
+            return self._count("dust")
+        mark = self.marks.price(*key) or position.average_price
+        intent = self._intent(signal, Purpose.CLOSE, quantity, mark, now)
+        return self._count("closed") + self._tell(intent, now)
+
+    def _intent(
+        self, signal: Signal, purpose: Purpose, quantity: Decimal, mark: Decimal, now: Instant
+    ) -> OrderIntent:
+        own_expiry = now.utc_ns + int(self._settings.orders.intent_expire_after_s * SECOND_NS)
+        return OrderIntent(
+            intent_id=_intent_id(signal, purpose),
+            signal_id=signal.signal_id,
+            venue=signal.venue,
+            instrument=signal.instrument,
+            side=signal.side,
+            quantity=quantity,
+            purpose=purpose,
+            reference_price=mark,
+            # An opening is worth as little as its signal once that is old; a close stays wanted.
+            expires_at=min(signal.expires_at, own_expiry) if purpose is Purpose.OPEN else own_expiry,
+            origin_read_ns=signal.origin_read_ns,
+        )
+
+    def _is_journaled(self, signal: Signal) -> bool:
+        """Tell whether the router knows this decision from before a restart of ours."""
+        purpose = Purpose.OPEN if signal.side is Side.BUY else Purpose.CLOSE
+        return _intent_id(signal, purpose) in self.portfolio.intents
+
+    def _is_under_way(self, key: tuple[str, str]) -> bool:
+        """Tell whether an entry or an exit of this instrument is decided and not proven over."""
+        intents = [plan.intent for plan in self.portfolio.plans.values()] + list(self.pending)
+        return any(
+            (intent.venue, intent.instrument) == key and intent.purpose is not Purpose.PROTECT
+            for intent in intents
+        )
+
+    def _case(self, signal: Signal, now: Instant) -> Opening:
+        valuation = self._value(now)
+        return Opening(
+            signal=signal,
+            instrument=self.marks.instrument(signal.venue, signal.instrument),
+            now=now,
+            settings=self._settings,
+            portfolio=self.portfolio,
+            marks=self.marks,
+            valuation=valuation,
+            pending=self.pending,
+            unready=self._unready(signal.venue),
+            breach=self._kill_switch.breach(valuation),
+        )
+
+    def _unready(self, venue: str) -> str:
+        if self._is_winding_down:
+            return "winding_down"
+        if venue not in self._ready or not self._ready[venue].is_ready:
+            return "venue_not_ready"
+        return "breaker_open" if self._submit_breakers.get(venue) is BreakerState.OPEN else ""
+
+    def _size(self, case: Opening) -> Size:
+        return size_position(
+            case.instrument,
+            case.worst_price,
+            case.valuation.equity,
+            case.available_cash,
+            case.fee_ratio,
+            self._settings.risk,
+        )
+
+    # ---- the beat ---------------------------------------------------------------------------------------
+
+    def tick(self, key: str, now: Instant) -> list[Effect]:
+        if key != BEAT:
+            return []
+        self._signals = {name: until for name, until in self._signals.items() if until > now.utc_ns}
+        return [
+            *self._tell_again(now),
+            *self._look_after_positions(now),
+            *self._watch_losses(now),
+            WakeAt(now.monotonic_ns + BEAT_NS, BEAT),
+        ]
+
+    def _tell_again(self, now: Instant) -> list[Effect]:
+        effects: list[Effect] = []
+        for intent_id, pending in list(self._pending.items()):
+            if now.utc_ns > pending.intent.expires_at + GRACE_NS:
+                del self._pending[intent_id]
+                self.decisions["unanswered"] += 1
+            elif now.monotonic_ns - pending.told_ns >= BEAT_NS:
+                effects += self._tell(pending.intent, now)
+        return effects
+
+    def _look_after_positions(self, now: Instant) -> list[Effect]:
+        """Ask for what protects or ends each position that we ever held."""
+        effects: list[Effect] = []
+        is_flattening = self._is_winding_down and self._settings.protection.on_exit == "flatten"
+        exit_reason = "flatten" if is_flattening else ""
+        for key in self.portfolio.ledgers:
+            instrument = self.marks.instrument(*key)
+            if instrument is None:
+                continue  # without a grid nothing can be asked; the venue is not ready either
+            request = self._protection.review(
+                instrument, self.portfolio, self.marks, self.pending, now, exit_reason
+            )
+            if isinstance(request, OrderIntent):
+                self.decisions["protected" if request.purpose is Purpose.PROTECT else "exited"] += 1
+                effects += self._tell(request, now)
+            elif request:
+                effects.append(Tell(Role.ORDER_ROUTER, request))
+        return effects
+
+    def _watch_losses(self, now: Instant) -> list[Effect]:
+        effects: list[Effect] = []
+        switch = self._kill_switch
+        reason = switch.observe(self._value(now), now)
+        if reason and "all" not in self.portfolio.halts:
+            effects.append(Tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=reason)))
+        if switch.is_mark_due(self.portfolio.equity_mark, now):
+            switch.marked(now)
+            mark = MarkEquity(peak=switch.peak, day_start=switch.day_start, marked_at=now.utc_ns)
+            effects.append(Tell(Role.ORDER_ROUTER, mark))
+        return effects
+
+    # ---- what is told ------------------------------------------------------------------------------------
+
+    def _tell(self, intent: OrderIntent, now: Instant) -> list[Effect]:
+        self._pending[intent.intent_id] = Pending(intent, now.monotonic_ns)
+        return [Tell(Role.ORDER_ROUTER, intent)]
+
+    def _count(self, decision: str) -> list[Effect]:
+        self.decisions[decision] += 1
+        return []
+
+    def _value(self, now: Instant) -> Valuation:
+        return value(self.portfolio, self.marks, self.pending, self._settings.venues, now)
+
+    def report(self, now: Instant) -> PortfolioReported:
+        valuation = self._value(now)
+        return PortfolioReported(
+            ts_event=now.utc_ns,
+            positions=tuple(self._line(key) for key in sorted(self.portfolio.positions)),
+            net={base: plain(quantity) for base, quantity in sorted(valuation.net.items()) if quantity},
+            equity=shown(valuation.equity, 2),
+            cash=shown(valuation.cash, 2),
+            realized_pnl=shown(self._realized_pnl(), 8),
+            unrealized_pnl=shown(valuation.unrealized_pnl, 8),
+            fees=shown(valuation.fees, 8),
+            is_complete=valuation.is_complete,
+            decisions=dict(self.decisions),
+            journal_seq=self.last_seq,
+        )
+
+    def _realized_pnl(self) -> Decimal:
+        return sum((self.portfolio.realized_pnl(dollar) for dollar in DOLLARS), ZERO)
+
+    def _line(self, key: tuple[str, str]) -> PositionLine:
+        position, mark = self.portfolio.position(*key), self.marks.price(*key)
+        return PositionLine(
+            key=":".join(key),
+            quantity=plain(position.quantity),
+            average_price=shown(position.average_price, 8),
+            mark_price=plain(mark) if mark is not None else "",
+            unrealized_pnl=shown(position.unrealized_pnl(mark), 8) if mark is not None else "",
+        )
+
+
+def _intent_id(signal: Signal, purpose: Purpose) -> str:
+    return f"{signal.signal_id}:{purpose.lower()}"

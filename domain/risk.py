@@ -1,0 +1,292 @@
+"""The gate before every opening: an ordered list of named checks; the first that refuses is the verdict.
+
+Reducing orders never come here (MONEY.md section 3): they pass only the lot and the clamp, which `close_quantity`
+applies. It refuses to correct an order: what breaks a limit is not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from domain.effects import Instant
+from domain.instrument import Instrument, Side
+from domain.marks import Marks
+from domain.numbers import ZERO, divide, from_ratio, plain
+from domain.order_messages import OrderIntent, Purpose, Signal
+from domain.portfolio import Portfolio, currencies
+from domain.position import is_dust
+from domain.settings import SECOND_NS, RiskSettings, Settings
+from domain.valuation import Valuation
+
+HOUR_NS = 3_600 * SECOND_NS
+
+
+class Allowed(Struct, frozen=True):
+    """Every check passed."""
+
+
+class Refused(Struct, frozen=True):
+    """One check did not pass."""
+
+    reason: str  # in one word, to be counted
+    detail: str = ""  # the numbers, for a person
+
+
+Verdict = Allowed | Refused
+
+
+class Opening(NamedTuple):
+    """One purchase under judgement, with all that the checks look at."""
+
+    signal: Signal
+    instrument: Instrument | None  # None: the venue has not told us its products
+    now: Instant
+    settings: Settings
+    portfolio: Portfolio
+    marks: Marks
+    valuation: Valuation
+    pending: tuple[OrderIntent, ...]  # decided, not journaled yet
+    unready: str  # why the venue takes no openings, e.g. "breaker_open"; empty when it does
+    breach: str  # the loss limit that is broken, empty when none
+    quantity: Decimal = ZERO  # known once sized
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.signal.venue, self.signal.instrument
+
+    @property
+    def risk(self) -> RiskSettings:
+        return self.settings.risk
+
+    @property
+    def mid_price(self) -> Decimal:
+        return self.marks.quote(*self.key).mid_price
+
+    @property
+    def worst_price(self) -> Decimal:
+        """Return the dearest price that the router may pay: the touch plus its collar."""
+        return self.marks.quote(*self.key).ask_price * (1 + from_ratio(self.settings.orders.collar_ratio))
+
+    @property
+    def notional(self) -> Decimal:
+        return self.quantity * self.worst_price
+
+    @property
+    def fee_ratio(self) -> Decimal:
+        return self.marks.taker_fee_ratio(self.signal.venue)
+
+    @property
+    def available_cash(self) -> Decimal:
+        """Return the venue's cash in the quote currency that no other decision may still take."""
+        venue, quote = self.signal.venue, currencies(self.signal.instrument)[1]
+        # A limit may lie as far from the mid as the fat-finger check lets it.
+        cost_ratio = self.fee_ratio + from_ratio(self.risk.max_deviation_ratio)
+        pending = sum(
+            (
+                intent.quantity * intent.reference_price
+                for intent in self.pending
+                if intent.side is Side.BUY
+                and intent.venue == venue
+                and currencies(intent.instrument)[1] == quote
+            ),
+            ZERO,
+        )
+        balance = self.portfolio.balances.get((venue, quote), ZERO)
+        reserved = self.portfolio.reserved_cash(venue, quote, cost_ratio)
+        return balance - reserved - pending * (1 + cost_ratio)
+
+    def share_of_equity(self, ratio: float) -> Decimal:
+        return self.valuation.equity * from_ratio(ratio)
+
+
+Check = Callable[[Opening], Refused | None]
+
+
+def not_halted(case: Opening) -> Refused | None:
+    venue, instrument = case.key
+    for scope in ("all", venue, f"{venue}:{instrument}"):
+        if scope in case.portfolio.halts:
+            return Refused("halted", f"{scope}: {case.portfolio.halts[scope]}")
+    return None
+
+
+def venue_ready(case: Opening) -> Refused | None:
+    return Refused(case.unready) if case.unready else None
+
+
+def quote_believable(case: Opening) -> Refused | None:
+    trouble = case.marks.trouble(*case.key, case.now)
+    return Refused(trouble) if trouble else None
+
+
+def instrument_tradable(case: Opening) -> Refused | None:
+    if case.instrument is None:
+        return Refused("unknown_instrument")
+    return None if case.instrument.is_tradable else Refused("not_tradable")
+
+
+def signal_current(case: Opening) -> Refused | None:
+    return Refused("expired") if case.now.utc_ns >= case.signal.expires_at else None
+
+
+def signal_confident(case: Opening) -> Refused | None:
+    if case.signal.confidence < case.risk.min_confidence:
+        return Refused("low_confidence", f"{case.signal.confidence:.3f} < {case.risk.min_confidence}")
+    return None
+
+
+def price_not_drifted(case: Opening) -> Refused | None:
+    drift = divide(abs(case.mid_price - case.signal.candle_close), case.signal.candle_close)
+    return _above("price_drift", drift, from_ratio(case.risk.max_price_drift_ratio))
+
+
+def target_pays_costs(case: Opening) -> Refused | None:
+    """A signal brings no forecast, so the move we hope for is the distance to the target."""
+    quote = case.marks.quote(*case.key)
+    spread = divide(quote.ask_price - quote.bid_price, case.mid_price)
+    needed = from_ratio(case.risk.min_edge_cost_ratio) * (2 * case.fee_ratio + spread)
+    return _above("edge_below_cost", needed, from_ratio(case.settings.protection.take_profit_ratio))
+
+
+def on_grid(case: Opening) -> Refused | None:
+    is_small = case.quantity < case.instrument.min_quantity or case.notional < case.instrument.min_notional
+    if is_small or case.quantity <= 0:
+        return Refused("below_minimum", plain(case.quantity))
+    if case.instrument.round_quantity(case.quantity) != case.quantity:
+        return Refused("off_grid", plain(case.quantity))
+    return _above("above_maximum", case.quantity, case.instrument.max_quantity)
+
+
+def no_fat_finger(case: Opening) -> Refused | None:
+    deviation = divide(abs(case.worst_price - case.mid_price), case.mid_price)
+    return _above("fat_finger", case.notional, case.risk.max_order_notional) or _above(
+        "price_deviation", deviation, from_ratio(case.risk.max_deviation_ratio)
+    )
+
+
+def rate_in_bounds(case: Opening) -> Refused | None:
+    pending = sum(intent.purpose is Purpose.OPEN for intent in case.pending)
+    last_hour = sum(stamp > case.now.utc_ns - HOUR_NS for stamp in case.portfolio.openings) + pending
+    last_day = sum(stamp > case.now.utc_ns - 24 * HOUR_NS for stamp in case.portfolio.openings) + pending
+    if last_hour >= case.risk.orders_per_hour:
+        return Refused("orders_per_hour", f"{last_hour}")
+    if last_day >= case.risk.orders_per_day:
+        return Refused("orders_per_day", f"{last_day}")
+    return None
+
+
+def balances_known(case: Opening) -> Refused | None:
+    if case.signal.venue not in case.portfolio.venues:
+        return Refused("unknown_balance", case.signal.venue)
+    return None if case.valuation.is_complete else Refused("unknown_equity", "an asset has no fresh price")
+
+
+def positions_in_bounds(case: Opening) -> Refused | None:
+    held = held_keys(case.portfolio, case.marks, case.pending)
+    if held.count(case.key) >= case.risk.max_positions_per_instrument:
+        return Refused("positions_per_instrument", f"{held.count(case.key)}")
+    if case.key not in held and len(set(held)) >= case.risk.max_positions:
+        return Refused("max_positions", f"{len(set(held))}")
+    return None
+
+
+def exposure_in_bounds(case: Opening) -> Refused | None:
+    base = currencies(case.signal.instrument)[0]
+    position = abs(case.portfolio.position(*case.key).quantity) * case.worst_price
+    gross = case.valuation.gross.get(base, ZERO)
+    return (
+        _above(
+            "position_limit", position + case.notional, case.share_of_equity(case.risk.max_position_ratio)
+        )
+        or _above("asset_limit", gross + case.notional, case.share_of_equity(case.risk.max_asset_ratio))
+        or _above(
+            "exposure_limit",
+            case.valuation.exposure + case.notional,
+            case.share_of_equity(case.risk.max_exposure_ratio),
+        )
+    )
+
+
+def loss_in_bounds(case: Opening) -> Refused | None:
+    return Refused(case.breach) if case.breach else None
+
+
+def cash_suffices(case: Opening) -> Refused | None:
+    return _above("insufficient_balance", case.notional * (1 + case.fee_ratio), case.available_cash)
+
+
+def reserve_kept(case: Opening) -> Refused | None:
+    left = case.available_cash - case.notional * (1 + case.fee_ratio)
+    if left < case.share_of_equity(case.risk.reserve_ratio):
+        return Refused("reserve", plain(left))
+    return None
+
+
+BEFORE_SIZING: tuple[Check, ...] = (
+    not_halted,
+    venue_ready,
+    quote_believable,
+    instrument_tradable,
+    signal_current,
+    signal_confident,
+    price_not_drifted,
+    target_pays_costs,
+    balances_known,
+)
+AFTER_SIZING: tuple[Check, ...] = (
+    on_grid,
+    no_fat_finger,
+    rate_in_bounds,
+    positions_in_bounds,
+    exposure_in_bounds,
+    loss_in_bounds,
+    cash_suffices,
+    reserve_kept,
+)
+
+
+def judge(case: Opening, checks: tuple[Check, ...]) -> Verdict:
+    """Return the first refusal, or Allowed."""
+    for check in checks:
+        if refused := check(case):
+            return refused
+    return Allowed()
+
+
+def held_keys(
+    portfolio: Portfolio, marks: Marks, pending: tuple[OrderIntent, ...]
+) -> list[tuple[str, str]]:
+    """Return (venue, instrument) once for each position that is not dust and each opening under way."""
+    held = [
+        key
+        for key, position in portfolio.positions.items()
+        if not is_small(marks, key, position.quantity, position.average_price)
+    ]
+    intents = [plan.intent for plan in portfolio.plans.values()] + list(pending)
+    return held + [
+        (intent.venue, intent.instrument) for intent in intents if intent.purpose is Purpose.OPEN
+    ]
+
+
+def is_small(marks: Marks, key: tuple[str, str], quantity: Decimal, fallback: Decimal) -> bool:
+    """Tell whether a position is dust at the last mark; one of an unknown instrument never is."""
+    instrument = marks.instrument(*key)
+    return instrument is not None and is_dust(instrument, quantity, marks.price(*key) or fallback)
+
+
+def close_quantity(portfolio: Portfolio, instrument: Instrument) -> Decimal:
+    """Return what closes the position of ours: on the lot, and of a spot long never more than is held."""
+    position = portfolio.position(instrument.venue, instrument.name).quantity
+    if position > 0:
+        position = min(position, portfolio.balances.get((instrument.venue, instrument.base), ZERO))
+    return instrument.round_quantity(abs(position))
+
+
+def _above(reason: str, number: Decimal, limit: Decimal) -> Refused | None:
+    if number <= limit:
+        return None
+    return Refused(reason, f"{number:.8g} > {limit:.8g}")

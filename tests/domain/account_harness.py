@@ -1,0 +1,242 @@
+"""An allocator with a journal and a clock: what it tells the router is kept, what the test journals comes back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from domain.allocator import BEAT, Allocator
+from domain.effects import Effect, Instant, Role, Tell, WakeAt
+from domain.instrument import Side
+from domain.market_data import MarketBatch
+from domain.messages import Event, Message
+from domain.order_messages import (
+    Balance,
+    BalancesOpened,
+    Fill,
+    InstrumentsLoaded,
+    IntentAccepted,
+    IntentDone,
+    JournalEntry,
+    JournalExtended,
+    OrderAccepted,
+    OrderClosed,
+    OrderFilled,
+    OrderIntent,
+    OrderStatus,
+    OrderSubmitted,
+    OrderType,
+    Purpose,
+    Signal,
+    SubmitOrder,
+    TimeInForce,
+)
+from domain.settings import PROFILES, SECOND_NS, RiskSettings, Settings
+from domain.system_messages import MarkEquity, VenueReadyChanged
+from tests.builders import MONO, UTC, make_instrument, make_quote, make_stream_state
+
+# Small lots and fees of nothing but the taker's; each test changes what it is about.
+LOOSE = RiskSettings(**{**PROFILES["demo"]["risk"], "max_positions": 5})
+BTC = make_instrument(lot_size=Decimal("0.0001"), min_quantity=Decimal("0.0001"))
+FEE_RATIO = Decimal("0.006")
+
+
+def make_signal(side: Side = Side.BUY, signal_id: str = "s1", **changes) -> Signal:
+    fields = {
+        "ts_event": UTC,
+        "signal_id": signal_id,
+        "venue": "coinbase",
+        "instrument": "BTC-USD",
+        "side": side,
+        "confidence": 0.75,
+        "strategies": ("fast_scalping",),
+        "candle_close": Decimal("50000"),
+        "expires_at": UTC + 5 * SECOND_NS,
+        "origin_read_ns": MONO,
+    }
+    return Signal(**{**fields, **changes})
+
+
+def submitted(intent: OrderIntent, quantity: Decimal | None = None) -> OrderSubmitted:
+    order = SubmitOrder(
+        client_order_id=f"order:{intent.intent_id}",
+        intent_id=intent.intent_id,
+        venue=intent.venue,
+        instrument=intent.instrument,
+        symbol=intent.instrument,
+        side=intent.side,
+        purpose=intent.purpose,
+        order_type=OrderType.BRACKET if intent.purpose is Purpose.PROTECT else OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC if intent.purpose is Purpose.PROTECT else TimeInForce.IOC,
+        quantity=quantity or intent.quantity,
+        limit_price=intent.limit_price or intent.reference_price,
+        stop_price=intent.stop_price,
+    )
+    return OrderSubmitted(
+        ts_event=UTC,
+        order=order,
+        attempt=1,
+        quote_bid=None,
+        quote_ask=None,
+        quote_ts_event=0,
+        configuration_hash="",
+        code_version="",
+    )
+
+
+def filled(intent: OrderIntent, price: str, quantity: str = "", fee: str = "0") -> OrderFilled:
+    fill = Fill(
+        venue=intent.venue,
+        fill_id=f"{intent.intent_id}/{quantity}@{price}",
+        venue_order_id="",
+        instrument=intent.instrument,
+        side=intent.side,
+        quantity=Decimal(quantity) if quantity else intent.quantity,
+        price=Decimal(price),
+        fee=Decimal(fee),
+        fee_currency="USD",
+        ts_event=UTC,
+    )
+    return OrderFilled(
+        ts_event=UTC,
+        client_order_id=f"order:{intent.intent_id}",
+        intent_id=intent.intent_id,
+        purpose=intent.purpose,
+        fill=fill,
+    )
+
+
+class Account:
+    """Time stands still but for `advance`; the wall clock walks with the monotonic one."""
+
+    def __init__(self, settings: Settings = Settings(risk=LOOSE), cash: str = "10000") -> None:  # noqa: B008
+        self.settings = settings
+        self.allocator = Allocator(settings)
+        self.now = Instant(MONO, UTC)
+        self.entries: list[JournalEntry] = []
+        self.told: list[Message] = []  # to the router, newest last
+        self._alarms: list[int] = []
+        self._perform(self.allocator.replay((), self.now))
+        balance = Balance(currency="USD", total=Decimal(cash), hold=Decimal(0))
+        self.journal(BalancesOpened(ts_event=UTC, venue="coinbase", balances=(balance,)))
+        self.hear(
+            InstrumentsLoaded(
+                ts_event=UTC,
+                venue="coinbase",
+                instruments=(BTC, make_instrument("ETH-USD")),
+                taker_fee_ratio=FEE_RATIO,
+                maker_fee_ratio=Decimal("0.004"),
+            )
+        )
+        self.hear(VenueReadyChanged(ts_event=UTC, venue="coinbase", is_ready=True))
+        self.price("49999", "50001")
+
+    @property
+    def intents(self) -> list[OrderIntent]:
+        return [message for message in self.told if isinstance(message, OrderIntent)]
+
+    @property
+    def last_intent(self) -> OrderIntent:
+        return self.intents[-1]
+
+    @property
+    def quantity(self) -> Decimal:
+        return self.allocator.portfolio.position("coinbase", "BTC-USD").quantity
+
+    def hear(self, message: Message) -> list[Message]:
+        """Give the allocator a message; return what it told the router."""
+        return self._perform(self.allocator.apply(message, self.now))
+
+    def journal(self, *events: Event) -> list[Message]:
+        """Append to the journal and publish, as the router does."""
+        added = tuple(
+            JournalEntry(seq=seq, recorded_at=self.now.utc_ns, event=event)
+            for seq, event in enumerate(events, start=len(self.entries) + 1)
+        )
+        self.entries += added
+        return self.hear(JournalExtended(ts_event=self.now.utc_ns, entries=added))
+
+    def price(self, bid: str, ask: str, instrument: str = "BTC-USD", state: dict | None = None, **quote) -> None:
+        self.hear(
+            MarketBatch(
+                venue="coinbase",
+                quotes=(make_quote(bid, ask, instrument, **quote),),
+                trades=(),
+                bars=(),
+                state=make_stream_state(**{"alive_ns": self.now.monotonic_ns, **(state or {})}),
+            )
+        )
+
+    def advance(self, seconds: float, bid: str = "", ask: str = "") -> list[Message]:
+        """Let time pass with its beats, with a fresh quote before each when a price is given."""
+        told: list[Message] = []
+        until = self.now.monotonic_ns + int(seconds * SECOND_NS)
+        while self._alarms and min(self._alarms) <= until:
+            due = min(self._alarms)
+            self._alarms.remove(due)
+            self._move_to(due)
+            if bid:
+                self.price(bid, ask)
+            told += self._perform(self.allocator.tick(BEAT, self.now))
+        self._move_to(until)
+        return told
+
+    def execute(self, intent: OrderIntent, price: str, quantity: str = "", fee: str = "0") -> list[Message]:
+        """Journal an intent's life to its end, filled at once."""
+        fill = filled(intent, price, quantity, fee)
+        return self.journal(
+            IntentAccepted(ts_event=self.now.utc_ns, intent=intent),
+            submitted(intent),
+            fill,
+            *ended(intent, fill.fill.quantity),
+        )
+
+    def rest(self, intent: OrderIntent) -> list[Message]:
+        """Journal an intent whose order the venue took and keeps."""
+        return self.journal(
+            IntentAccepted(ts_event=self.now.utc_ns, intent=intent),
+            submitted(intent),
+            OrderAccepted(
+                ts_event=UTC,
+                client_order_id=f"order:{intent.intent_id}",
+                venue="coinbase",
+                venue_order_id="v",
+            ),
+        )
+
+    def restarted(self) -> Account:
+        """Return an account whose allocator has read the same journal and heard nothing else."""
+        other = Account.__new__(Account)
+        other.settings, other.now, other.entries = self.settings, self.now, list(self.entries)
+        other.told, other._alarms = [], []
+        other.allocator = Allocator(self.settings)
+        other._perform(other.allocator.replay(other.entries, other.now))
+        return other
+
+    def _move_to(self, monotonic_ns: int) -> None:
+        passed = monotonic_ns - self.now.monotonic_ns
+        self.now = Instant(monotonic_ns, self.now.utc_ns + passed)
+
+    def _perform(self, effects: list[Effect]) -> list[Message]:
+        told: list[Message] = []
+        for effect in effects:
+            if isinstance(effect, WakeAt):
+                self._alarms.append(effect.due_ns)
+            elif isinstance(effect, Tell):
+                assert effect.to == Role.ORDER_ROUTER
+                # Marks of equity are bookkeeping; the tests about them look at `told`.
+                self.told.append(effect.message)
+                if not isinstance(effect.message, MarkEquity):
+                    told.append(effect.message)
+        return told
+
+
+def ended(intent: OrderIntent, quantity: Decimal) -> tuple[OrderClosed, IntentDone]:
+    closed = OrderClosed(
+        ts_event=UTC,
+        client_order_id=f"order:{intent.intent_id}",
+        intent_id=intent.intent_id,
+        status=OrderStatus.FILLED if quantity == intent.quantity else OrderStatus.CANCELED,
+        filled_quantity=quantity,
+        evidence="reported:stream",
+    )
+    return closed, IntentDone(ts_event=UTC, intent_id=intent.intent_id, filled_quantity=quantity)

@@ -1,0 +1,466 @@
+"""Signals into intents: the target position, once per signal, never past the journal."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.instrument import Side
+from domain.numbers import use_exact_decimals
+from domain.order_messages import (
+    HaltRaised,
+    IntentAccepted,
+    IntentDenied,
+    OrderIntent,
+    Purpose,
+)
+from domain.settings import SECOND_NS, ProtectionSettings, Settings
+from domain.system_messages import (
+    BreakerChanged,
+    BreakerState,
+    MarkEquity,
+    Operation,
+    PositionLine,
+    RaiseHalt,
+    ResumeTrading,
+    VenueReadyChanged,
+    WindDown,
+)
+from tests.builders import MONO, UTC, make_quote
+from tests.domain.account_harness import LOOSE, Account, ended, filled, make_signal, submitted
+
+use_exact_decimals()
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account()
+
+
+@pytest.fixture
+def long() -> Account:
+    """An account that holds 0.0039 BTC, bought at 50,000 for a fee of 1.17, under a resting bracket."""
+    account = Account()
+    account.hear(make_signal(BUY, "entry"))
+    (protect,) = account.execute(account.last_intent, "50000", fee="1.17")
+    account.rest(protect)
+    return account
+
+
+# ---- entries and exits ---------------------------------------------------------------------------------
+
+
+def test_a_buy_when_flat_opens_two_percent_of_equity(account: Account) -> None:
+    told = account.hear(make_signal(BUY))
+
+    assert told == [
+        OrderIntent(
+            intent_id="s1:open",
+            signal_id="s1",
+            venue="coinbase",
+            instrument="BTC-USD",
+            side=BUY,
+            quantity=Decimal("0.0039"),  # 200 dollars at the ask plus collar, rounded down to the lot
+            purpose=Purpose.OPEN,
+            reference_price=Decimal("50000"),
+            expires_at=UTC + 5 * SECOND_NS,
+            origin_read_ns=MONO,
+        )
+    ]
+    assert account.allocator.decisions == {"opened": 1}
+
+
+def test_nothing_is_held_until_a_fill_says_so(account: Account) -> None:
+    account.hear(make_signal(BUY))
+    intent = account.last_intent
+
+    account.journal(IntentAccepted(ts_event=UTC, intent=intent), submitted(intent))
+    assert account.quantity == 0
+
+    account.journal(filled(intent, "50000", "0.001"))
+    assert account.quantity == Decimal("0.001")
+
+
+def test_a_sell_closes_what_is_held_by_a_real_order_and_the_position_goes_with_its_fill(long: Account) -> None:
+    (close,) = long.hear(make_signal(SELL, "exit"))
+
+    assert (close.side, close.purpose, close.quantity) == (SELL, Purpose.CLOSE, Decimal("0.0039"))
+    assert close.intent_id == "exit:close"
+    assert long.quantity == Decimal("0.0039")
+    long.journal(IntentAccepted(ts_event=UTC, intent=close), submitted(close))
+    assert long.quantity == Decimal("0.0039")
+
+    long.journal(filled(close, "51000", fee="1.1934"), *ended(close, close.quantity))
+
+    assert long.quantity == 0
+
+
+def test_a_round_trip_is_reported_to_the_cent(long: Account) -> None:
+    long.hear(make_signal(SELL, "exit"))
+    long.execute(long.last_intent, "51000", fee="1.1934")
+
+    report = long.allocator.report(long.now)
+
+    assert report.realized_pnl == "3.9"
+    assert report.fees == "2.3634"
+    assert report.cash == report.equity == "10001.54"  # 10,000 + 3.9 - 2.3634
+    assert (report.positions, report.net, report.is_complete) == ((), {}, True)
+
+
+def test_an_open_position_is_marked_at_the_mid_of_a_whole_quote(long: Account) -> None:
+    long.price("50999", "51001")
+
+    report = long.allocator.report(long.now)
+
+    assert report.positions == (
+        PositionLine(
+            key="coinbase:BTC-USD",
+            quantity="0.0039",
+            average_price="50000",
+            mark_price="51000",
+            unrealized_pnl="3.9",
+        ),
+    )
+    assert report.net == {"BTC": "0.0039"}
+    assert report.cash == "9803.83"
+    assert report.equity == "10002.73"
+    assert report.is_complete
+
+
+def test_a_stale_mark_keeps_its_last_price_and_says_that_the_sum_is_incomplete(long: Account) -> None:
+    long.advance(4)
+    long.price("1", "2", is_whole=False)
+
+    report = long.allocator.report(long.now)
+
+    assert report.equity == "9998.83"
+    assert not report.is_complete
+
+
+def test_spot_never_goes_short(account: Account) -> None:
+    assert account.hear(make_signal(SELL)) == []
+    assert account.allocator.decisions == {"no_position": 1}
+
+
+def test_a_second_buy_finds_the_position_there(long: Account) -> None:
+    assert long.hear(make_signal(BUY, "again")) == []
+    assert long.allocator.decisions["already_long"] == 1
+
+
+def test_two_signals_at_once_make_one_position(account: Account) -> None:
+    first = account.hear(make_signal(BUY, "s1"))
+    second = account.hear(make_signal(BUY, "s2"))
+    account.journal(IntentAccepted(ts_event=UTC, intent=first[0]))
+    third = account.hear(make_signal(BUY, "s3"))
+
+    assert (len(first), second, third) == (1, [], [])
+    assert account.allocator.decisions == {"opened": 1, "pending": 2}
+
+
+def test_a_signal_is_decided_once_however_often_it_comes(account: Account) -> None:
+    account.hear(make_signal(BUY))
+    account.execute(account.last_intent, "50000")
+    account.hear(make_signal(SELL, "exit"))
+    account.execute(account.last_intent, "50000")
+
+    assert account.hear(make_signal(BUY)) == []
+
+
+def test_a_signal_that_the_journal_knows_is_not_decided_again_after_a_restart(account: Account) -> None:
+    account.hear(make_signal(BUY))
+    account.journal(
+        IntentDenied(
+            ts_event=UTC,
+            intent_id="s1:open",
+            venue="coinbase",
+            instrument="BTC-USD",
+            purpose=Purpose.OPEN,
+            reason="stale_quote",
+        )
+    )
+
+    assert account.restarted().hear(make_signal(BUY)) == []
+
+
+def test_what_is_too_small_to_sell_is_dust_and_no_obstacle(account: Account) -> None:
+    account.hear(make_signal(BUY))
+    account.execute(account.last_intent, "50000", quantity="0.00009")
+
+    assert account.hear(make_signal(SELL, "exit")) == []
+    assert account.allocator.decisions["dust"] == 1
+    assert len(account.hear(make_signal(BUY, "again"))) == 1
+    assert account.allocator.report(account.now).positions[0].quantity == "0.00009"
+
+
+def test_foreign_coins_are_equity_but_never_sold(account: Account) -> None:
+    account.hear(make_signal(BUY))
+    intent = account.last_intent
+    account.execute(intent, "50000")
+    account.allocator.portfolio.balances["coinbase", "BTC"] += 5
+
+    (close,) = account.hear(make_signal(SELL, "exit"))
+
+    assert close.quantity == intent.quantity
+
+
+# ---- refusals ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("batch", "reason"),
+    [
+        ({"is_whole": False}, "gapped_quote"),
+        ({"state": {"is_whole": False}}, "gapped_quote"),
+        ({"bid": "50001", "ask": "50000"}, "crossed_quote"),
+        ({"state": {"alive_ns": MONO - 4 * SECOND_NS}}, "stale_quote"),
+        ({"state": {"alive_ns": 0}}, "stale_quote"),
+        ({"state": {"is_connected": False}}, "stale_quote"),
+        ({"state": {"clock_offset_ns": None}}, "unknown_clock_offset"),
+        ({"state": {"lag_ns": 3 * SECOND_NS}}, "late_quote"),
+        ({"bid": "50200", "ask": "50202"}, "price_drift"),
+    ],
+)
+def test_nothing_is_opened_on_a_price_that_cannot_be_believed(
+    account: Account, batch: dict, reason: str
+) -> None:
+    account.price(**{"bid": "49999", "ask": "50001", **batch})
+
+    assert account.hear(make_signal(BUY)) == []
+    assert account.allocator.decisions == {reason: 1}
+
+
+def test_no_quote_no_order(account: Account) -> None:
+    assert account.hear(make_signal(BUY, instrument="ETH-USD")) == []
+    assert account.allocator.decisions == {"no_quote": 1}
+
+
+def test_a_price_grows_stale_while_nothing_proves_the_stream_alive(account: Account) -> None:
+    account.advance(3.5)
+
+    account.hear(make_signal(BUY))
+
+    assert account.allocator.decisions["stale_quote"] == 1
+
+
+@pytest.mark.parametrize("side", Side)
+def test_an_old_signal_is_void_on_both_sides(long: Account, side: Side) -> None:
+    assert long.hear(make_signal(side, "late", expires_at=UTC)) == []
+    assert long.allocator.decisions["expired"] == 1
+
+
+def test_closing_passes_halts_stale_prices_open_breakers_and_unready_venues(long: Account) -> None:
+    long.journal(HaltRaised(ts_event=UTC, scope="all", reason="drawdown"))
+    long.hear(
+        BreakerChanged(ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.OPEN)
+    )
+    long.hear(VenueReadyChanged(ts_event=UTC, venue="coinbase", is_ready=False))
+    long.price("49999", "50001", is_whole=False)
+
+    (close,) = long.hear(make_signal(SELL, "exit"))
+
+    assert close.purpose is Purpose.CLOSE
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (VenueReadyChanged(ts_event=UTC, venue="coinbase", is_ready=False), "venue_not_ready"),
+        (
+            BreakerChanged(
+                ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.OPEN
+            ),
+            "breaker_open",
+        ),
+        (WindDown(deadline_ns=MONO + SECOND_NS), "winding_down"),
+    ],
+)
+def test_a_venue_that_takes_no_openings_gets_none(account: Account, message, reason: str) -> None:
+    account.hear(message)
+
+    assert account.hear(make_signal(BUY)) == []
+    assert account.allocator.decisions == {reason: 1}
+
+
+@pytest.mark.parametrize("scope", ["all", "coinbase", "coinbase:BTC-USD"])
+def test_a_halt_stops_openings_in_its_scope(account: Account, scope: str) -> None:
+    account.journal(HaltRaised(ts_event=UTC, scope=scope, reason="drawdown"))
+
+    account.hear(make_signal(BUY))
+
+    assert account.allocator.decisions == {"halted": 1}
+
+
+# ---- told until journaled ------------------------------------------------------------------------------
+
+
+def test_an_intent_is_told_again_under_the_same_name_until_the_journal_shows_it(account: Account) -> None:
+    (intent,) = account.hear(make_signal(BUY))
+
+    assert account.advance(1.0) == [intent, intent]
+
+    account.journal(IntentAccepted(ts_event=UTC, intent=intent))
+    assert account.advance(1.0) == []
+
+
+def test_an_intent_without_an_answer_is_released_after_it_expired(account: Account) -> None:
+    account.hear(make_signal(BUY))
+
+    account.advance(7)
+
+    assert account.allocator.pending == ()
+    assert account.allocator.decisions["unanswered"] == 1
+
+
+def test_what_is_pending_takes_cash_from_the_next_decision() -> None:
+    account = Account(cash="10000")
+    account.allocator.portfolio.balances["coinbase", "USD"] = Decimal("700")
+    account.price("3000", "3000.02", instrument="ETH-USD")
+    account.hear(make_signal(BUY))
+    first = account.last_intent
+
+    account.hear(make_signal(BUY, "s2", instrument="ETH-USD", candle_close=Decimal("3000")))
+    second = account.last_intent
+
+    spent = sum(intent.quantity * intent.reference_price for intent in (first, second))
+    assert first.instrument != second.instrument
+    assert spent * Decimal("1.006") <= Decimal("700") * Decimal("0.95")
+
+
+# ---- protection ----------------------------------------------------------------------------------------
+
+
+def test_a_fill_is_covered_at_once_by_one_bracket_of_its_size(account: Account) -> None:
+    account.hear(make_signal(BUY))
+
+    (protect,) = account.execute(account.last_intent, "50000")
+
+    assert protect == OrderIntent(
+        intent_id="protect:coinbase:BTC-USD:1",
+        signal_id="protect:coinbase:BTC-USD",
+        venue="coinbase",
+        instrument="BTC-USD",
+        side=SELL,
+        quantity=Decimal("0.0039"),
+        purpose=Purpose.PROTECT,
+        reference_price=Decimal("50000"),
+        expires_at=UTC + 5 * SECOND_NS,
+        limit_price=Decimal("55000.00"),
+        stop_price=Decimal("47500.00"),
+    )
+    assert account.allocator.decisions["protected"] == 1
+
+
+def test_winding_down_keeps_stops_and_opens_nothing(long: Account) -> None:
+    assert long.hear(WindDown(deadline_ns=MONO + 3 * SECOND_NS)) == []
+    assert long.advance(2, "49999", "50001") == []
+
+
+def test_winding_down_still_covers_a_fill_that_comes_late(account: Account) -> None:
+    account.hear(make_signal(BUY))
+    intent = account.last_intent
+    account.hear(WindDown(deadline_ns=MONO + 3 * SECOND_NS))
+
+    (protect,) = account.execute(intent, "50000")
+
+    assert protect.purpose is Purpose.PROTECT
+
+
+def test_flatten_on_exit_closes_every_position() -> None:
+    settings = Settings(risk=LOOSE, protection=ProtectionSettings(on_exit="flatten"))
+    account = Account(settings)
+    account.hear(make_signal(BUY))
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+    account.advance(1, "49999", "50001")
+
+    (close,) = account.hear(WindDown(deadline_ns=MONO + 3 * SECOND_NS))
+
+    assert (close.purpose, close.signal_id) == (Purpose.CLOSE, "flatten:coinbase:BTC-USD")
+    assert account.journal(IntentAccepted(ts_event=UTC, intent=close)) == []
+    assert account.advance(2, "49999", "50001") == []
+
+
+# ---- losses --------------------------------------------------------------------------------------------
+
+
+def losing_account() -> Account:
+    """An account whose one position fell so far that half of its start is lost."""
+    account = Account()
+    account.advance(1, "49999", "50001")
+    account.hear(make_signal(BUY))
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+    account.allocator.portfolio.balances["coinbase", "USD"] -= 6000
+    return account
+
+
+def test_a_loss_seen_twice_two_seconds_apart_asks_for_a_halt_until_it_is_journaled() -> None:
+    account = losing_account()
+
+    assert RaiseHalt(scope="all", reason="daily_loss") not in account.advance(2.0, "49999", "50001")
+    assert account.advance(1.0, "49999", "50001") == [RaiseHalt(scope="all", reason="daily_loss")] * 2
+
+    account.journal(HaltRaised(ts_event=UTC, scope="all", reason="daily_loss"))
+    assert account.advance(1.0, "49999", "50001") == []
+
+
+def test_an_incomplete_reading_neither_trips_nor_clears() -> None:
+    account = losing_account()
+    account.advance(1.0, "49999", "50001")
+    account.price("49999", "50001", is_whole=False)
+
+    assert account.advance(3.0) == []  # stale: no reading at all
+    assert account.advance(0.5, "49999", "50001") == [RaiseHalt(scope="all", reason="daily_loss")]
+
+
+def test_resuming_measures_from_where_the_person_resumed() -> None:
+    account = losing_account()
+    account.advance(3.0, "49999", "50001")
+
+    account.hear(ResumeTrading())
+
+    assert account.advance(3.0, "49999", "50001") == []
+
+
+def test_levels_are_journaled_at_the_first_reading_and_survive_a_restart(account: Account) -> None:
+    account.advance(1.0, "49999", "50001")
+
+    (mark,) = [message for message in account.told if isinstance(message, MarkEquity)]
+
+    assert (mark.peak, mark.day_start) == (Decimal("10000"), Decimal("10000"))
+
+
+# ---- the journal ---------------------------------------------------------------------------------------
+
+
+def test_reading_the_journal_again_gives_the_same_account(long: Account) -> None:
+    long.hear(make_signal(SELL, "exit"))
+    long.execute(long.last_intent, "51000", quantity="0.001", fee="0.306")
+
+    other = long.restarted()
+    other.price("49999", "50001")
+    long.price("49999", "50001")
+
+    before, after = long.allocator.report(long.now), other.allocator.report(other.now)
+    assert after.journal_seq == before.journal_seq == len(long.entries)
+    assert (after.positions, after.equity, after.fees, after.realized_pnl) == (
+        before.positions,
+        before.equity,
+        before.fees,
+        before.realized_pnl,
+    )
+
+
+def test_entries_heard_twice_count_once(long: Account) -> None:
+    cash = long.allocator.portfolio.balances["coinbase", "USD"]
+
+    other = long.restarted()
+    other.allocator.replay(long.entries, long.now)
+
+    assert other.allocator.portfolio.balances["coinbase", "USD"] == cash
+
+
+def test_a_message_that_is_not_ours_to_hear_is_a_bug(account: Account) -> None:
+    with pytest.raises(TypeError, match="takes no Quote"):
+        account.hear(make_quote())
