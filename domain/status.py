@@ -16,6 +16,7 @@ from domain.numbers import plain
 from domain.order_messages import Signal
 from domain.system_messages import (
     ActorReported,
+    AlarmRaised,
     BreakerChanged,
     BreakerState,
     OrdersReported,
@@ -38,6 +39,7 @@ _ORDER_COUNTS = (
 )
 _FEED_COUNTS = ("quotes", "trades", "reconnects", "gaps", "decode_errors")
 _SIGNALS_SHOWN = 8
+_ALARMS_SHOWN = 5
 
 
 class StatusBoard:
@@ -55,6 +57,7 @@ class StatusBoard:
         self.portfolio: PortfolioReported | None = None
         self.roster: RosterReported | None = None
         self.signals: deque[Signal] = deque(maxlen=_SIGNALS_SHOWN)
+        self.alarms: deque[AlarmRaised] = deque(maxlen=_ALARMS_SHOWN)
 
     # ---- hearing -----------------------------------------------------------------------------------------
 
@@ -81,6 +84,8 @@ class StatusBoard:
                 self.roster = event
             case Signal():
                 self.signals.appendleft(event)
+            case AlarmRaised():
+                self.alarms.appendleft(event)
 
     def adopt(self, totals: Mapping[str, Mapping[str, int]]) -> None:
         """Take over what an earlier monitor had kept."""
@@ -147,6 +152,7 @@ class StatusBoard:
             "open_orders": [_fields(line) for line in self.orders.open_orders] if self.orders else [],
             "positions": [_fields(line) for line in self.portfolio.positions] if self.portfolio else [],
             "decisions": dict(self.portfolio.decisions) if self.portfolio else {},
+            "alarms": [f"{alarm.subject}: {alarm.text}" for alarm in self.alarms],
             "halts": list(self.orders.halts) if self.orders else [],
             "actors": self._actors(),
         }

@@ -115,7 +115,7 @@ class _Run:
         if self.options.duration_s is not None:
             end_at = time.monotonic() + self.options.duration_s
         if not self.options.headless and sys.stdout.isatty():
-            from scripts.view import LiveView
+            from scripts.live_view import LiveView
 
             self.view = LiveView()
         while not self.is_stopping and not self.problems:

@@ -1,0 +1,140 @@
+import pytest
+
+from domain.effects import Instant, Role
+from domain.histogram import Histogram
+from domain.settings import SECOND_NS
+from domain.status import StatusBoard
+from domain.system_messages import (
+    ActorLine,
+    ActorReported,
+    BreakerChanged,
+    BreakerState,
+    Operation,
+    OrdersReported,
+    RosterReported,
+)
+from tests.builders import MONO, UTC
+
+NOW = Instant(MONO + 20 * SECOND_NS, UTC + 20 * SECOND_NS)
+FEED = Role.PRICE_FEED.at("coinbase")
+KEYS = {
+    "duration_s",
+    "venues",
+    "signals",
+    "orders",
+    "positions",
+    "equity",
+    "cash",
+    "realized_pnl",
+    "unrealized_pnl",
+    "fees",
+    "net",
+    "corrections",
+    "dead_letters",
+    "restarts",
+    "actors",
+    "reconciled",
+    "latency_us",
+}
+
+
+@pytest.fixture
+def board() -> StatusBoard:
+    return StatusBoard(("coinbase",), "demo", Instant(MONO, UTC))
+
+
+def report(role: str, incarnation: int = 1, latency_ns: int = 0, **counters: int) -> ActorReported:
+    latency = Histogram()
+    if latency_ns:
+        latency.record(latency_ns)
+    return ActorReported(
+        ts_event=UTC,
+        role=role,
+        incarnation=incarnation,
+        counters=counters,
+        lag_ns=0,
+        hops=Histogram().snapshot(),
+        latency=latency.snapshot(),
+    )
+
+
+def test_a_board_that_heard_nothing_tells_every_key_of_the_contract(board: StatusBoard) -> None:
+    status = board.status(NOW)
+
+    assert status.keys() == KEYS
+    assert status["duration_s"] == 20.0
+    assert status["reconciled"] is False
+
+
+def test_the_newest_report_of_an_incarnation_counts_not_the_sum(board: StatusBoard) -> None:
+    board.hear_actor(report(FEED, quotes=10))
+    board.hear_actor(report(FEED, quotes=25))
+
+    assert board.status(NOW)["venues"]["coinbase"]["quotes"] == 25
+
+
+def test_counts_survive_the_restart_of_the_actor_that_counted(board: StatusBoard) -> None:
+    board.hear_actor(report(FEED, incarnation=1, quotes=10))
+
+    assert board.hear_actor(report(FEED, incarnation=2, quotes=3)) is True
+
+    assert board.status(NOW)["venues"]["coinbase"]["quotes"] == 13
+
+
+def test_counts_survive_the_restart_of_the_monitor(board: StatusBoard) -> None:
+    board.hear_actor(report(FEED, incarnation=1, quotes=10))
+    board.hear_actor(report(FEED, incarnation=2, quotes=3))
+    successor = StatusBoard(("coinbase",), "demo", Instant(MONO, UTC))
+
+    successor.adopt({role: dict(counts) for role, counts in board.earlier.items()})
+    successor.hear_actor(report(FEED, incarnation=2, quotes=4))
+
+    assert successor.status(NOW)["venues"]["coinbase"]["quotes"] == 14
+
+
+def test_the_worst_breaker_of_a_venue_is_shown(board: StatusBoard) -> None:
+    for operation, state in ((Operation.DATA, BreakerState.OPEN), (Operation.SUBMIT, BreakerState.CLOSED)):
+        board.hear(BreakerChanged(ts_event=UTC, venue="coinbase", operation=operation, state=state))
+
+    assert board.status(NOW)["venues"]["coinbase"]["breaker"] == "open"
+
+
+def test_restarts_add_up_over_the_roster(board: StatusBoard) -> None:
+    line = ActorLine(pid=7, incarnation=3, restarts=2, state="up")
+    board.hear(RosterReported(ts_event=UTC, actors={FEED: line, Role.MONITOR: line}))
+
+    status = board.status(NOW)
+
+    assert status["restarts"] == 4
+    assert status["actors"][FEED] == {"pid": 7, "restarts": 2}
+
+
+def test_tick_to_order_comes_from_the_reported_latencies(board: StatusBoard) -> None:
+    board.hear_actor(report(Role.EXCHANGE_GATEWAY.at("coinbase"), latency_ns=2_000_000))
+
+    road = board.status(NOW)["latency_us"]["tick_to_order"]
+
+    assert road["count"] == 1
+    assert 1900 < road["p50"] < 2100
+
+
+def test_the_orders_are_the_routers_own_words(board: StatusBoard) -> None:
+    board.hear(
+        OrdersReported(
+            ts_event=UTC,
+            counts={"submitted": 4, "filled": 3},
+            by_venue={"coinbase": {"orders": 4, "fills": 5}},
+            open_orders=(),
+            corrections=1,
+            is_reconciled=True,
+            reconciled_at=UTC,
+            halts=(),
+            journal_seq=9,
+        )
+    )
+
+    status = board.status(NOW)
+
+    assert (status["orders"]["submitted"], status["orders"]["filled"], status["orders"]["open"]) == (4, 3, 0)
+    assert status["venues"]["coinbase"]["fills"] == 5
+    assert (status["corrections"], status["reconciled"]) == (1, True)
