@@ -1,0 +1,251 @@
+"""The simulated world on loopback sockets. Shuttles requests and frames; decides nothing about them.
+
+Port `port_base` is the control address, the next one is Coinbase: REST and both streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from adapters.simulator.coinbase_auth import ApiKey
+from adapters.simulator.coinbase_stream import DROPPED, StreamSession
+from adapters.simulator.faults import InvalidFault
+from adapters.simulator.wire import Request
+from adapters.simulator.world import PRIVATE_PATH, World
+from domain.errors import InvalidSetting
+from domain.numbers import use_exact_decimals
+from domain.settings import SECOND_NS, SimulatorSettings
+
+HOST = "127.0.0.1"
+KEY_FILE = "simulator-coinbase-key.json"
+POLL_MOST_S = 0.02  # a stream is looked after at least this often
+POLL_LEAST_S = 0.002
+CLOSE_WITHIN_S = 0.5
+PR_SET_PDEATHSIG = 1
+
+
+def serve(
+    settings: SimulatorSettings,
+    key_directory: Path,
+    on_ready: Callable[[dict[str, Any]], None],
+    stop: threading.Event | None = None,
+    die_with_parent: bool = False,
+) -> None:
+    """Serve until SIGTERM, SIGINT or `stop`.
+
+    Args:
+        key_directory: where the API key file goes, readable by its owner only.
+        on_ready: called once with the URLs, when they answer.
+        die_with_parent: also end when the process that started this one dies.
+
+    Raises:
+        InvalidSetting: a port is taken.
+    """
+    use_exact_decimals()
+    if die_with_parent:
+        _die_with_parent()
+    sockets = _listen(settings.port_base)
+    world = World(settings, time.time_ns())
+    key_file = key_directory / KEY_FILE
+    _write_key(world.key, key_file)
+    asyncio.run(_serve(world, sockets, key_file, on_ready, stop or threading.Event()))
+
+
+async def _serve(
+    world: World,
+    sockets: tuple[socket.socket, socket.socket],
+    key_file: Path,
+    on_ready: Callable[[dict[str, Any]], None],
+    stop: threading.Event,
+) -> None:
+    if threading.current_thread() is threading.main_thread():
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    control, coinbase = sockets
+    runners = [
+        await _start(_control_application(world), control),
+        await _start(_venue_application(world), coinbase),
+    ]
+    on_ready(_addresses(control, coinbase, key_file))
+    while not stop.is_set():
+        await asyncio.sleep(0.05)
+    for runner in runners:
+        await runner.cleanup()
+
+
+async def _start(application: web.Application, listening: socket.socket) -> web.AppRunner:
+    # Handlers outlive a client that gave up: what it sent still happens, as at a real venue.
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_WITHIN_S)
+    await runner.setup()
+    await web.SockSite(runner, listening).start()
+    return runner
+
+
+def _addresses(control: socket.socket, coinbase: socket.socket, key_file: Path) -> dict[str, Any]:
+    at = f"{HOST}:{coinbase.getsockname()[1]}"
+    return {
+        "control": f"http://{HOST}:{control.getsockname()[1]}",
+        "venues": {
+            "coinbase": {
+                "rest_url": f"http://{at}",
+                "market_stream_url": f"ws://{at}/",
+                "private_stream_url": f"ws://{at}{PRIVATE_PATH}",
+                "key_file": str(key_file),
+            }
+        },
+    }
+
+
+# ---- the venue -------------------------------------------------------------------------------------------
+
+
+def _venue_application(world: World) -> web.Application:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("upgrade", "").lower() == "websocket":
+            return await _stream(world, request)
+        return await _rest(world, request)
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handle)
+    return application
+
+
+async def _rest(world: World, request: web.Request) -> web.StreamResponse:
+    latency_s = world.draw_latency_s()
+    body = await request.read()
+    await asyncio.sleep(latency_s / 2)
+    answer = world.rest(
+        Request(request.method, request.path, tuple(request.query.items()), request.headers, body),
+        time.time_ns(),
+    )
+    await asyncio.sleep(answer.delay_s + (0.0 if answer.drop else latency_s / 2))
+    if answer.drop:
+        return _aborted(request)
+    return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+
+async def _stream(world: World, request: web.Request) -> web.StreamResponse:
+    session = world.open_stream(request.path, time.time_ns())
+    if session.close_code is not None:
+        return _aborted(request)
+    websocket = web.WebSocketResponse(compress=False, timeout=CLOSE_WITHIN_S)
+    await websocket.prepare(request)
+    writer = asyncio.create_task(_write(world, session, request, websocket))
+    try:
+        async for message in websocket:
+            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                session.receive(message.data, time.time_ns())
+    finally:
+        writer.cancel()
+    return websocket
+
+
+async def _write(
+    world: World, session: StreamSession, request: web.Request, websocket: web.WebSocketResponse
+) -> None:
+    """Send what the session has to say. A slow reader holds up only this task, and then gets fuller frames."""
+    while not websocket.closed:
+        try:
+            for frame in session.poll(time.time_ns()):
+                await websocket.send_str(frame)
+        except ConnectionError:
+            return  # the client is gone; its reader ends by itself
+        if session.close_code == DROPPED:
+            _aborted(request)
+            return
+        if session.close_code is not None:
+            await websocket.close(code=session.close_code)
+            return
+        until_next_s = (world.next_due_ns - time.time_ns()) / SECOND_NS
+        await asyncio.sleep(min(max(until_next_s, POLL_LEAST_S), POLL_MOST_S))
+
+
+def _aborted(request: web.Request) -> web.Response:
+    """Drop the connection; the answer returned has nowhere to go any more."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+# ---- the control address ---------------------------------------------------------------------------------
+
+
+def _control_application(world: World) -> web.Application:
+    async def health(request: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    async def truth(request: web.Request) -> web.Response:
+        body = msgspec.json.encode(world.truth(time.time_ns()))
+        return web.Response(body=body, content_type="application/json")
+
+    async def inject(request: web.Request) -> web.Response:
+        try:
+            fault = await request.json()
+            world.inject(fault)
+        except (InvalidFault, ValueError) as error:
+            return web.Response(status=400, text=f"{error}\n")
+        return web.json_response({"ok": True})
+
+    async def clear(request: web.Request) -> web.Response:
+        world.clear_faults()
+        return web.json_response({"ok": True})
+
+    application = web.Application()
+    application.router.add_get("/health", health)
+    application.router.add_get("/truth", truth)
+    application.router.add_post("/faults", inject)
+    application.router.add_delete("/faults", clear)
+    return application
+
+
+# ---- the process -----------------------------------------------------------------------------------------
+
+
+def _listen(port_base: int) -> tuple[socket.socket, socket.socket]:
+    """Return bound sockets for control and Coinbase."""
+    bound: list[socket.socket] = []
+    for offset in range(2):
+        port = port_base + offset if port_base else 0
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.append(listening)
+        try:
+            listening.bind((HOST, port))
+            listening.listen(128)
+        except (OSError, OverflowError) as error:
+            for one in bound:
+                one.close()
+            raise InvalidSetting(
+                f"simulator.port_base: port {port} cannot be used ({error}); "
+                "choose another base, or 0 for any free ports"
+            ) from None
+    return bound[0], bound[1]
+
+
+def _write_key(key: ApiKey, path: Path) -> None:
+    """Write the key for its owner's eyes only, replacing an earlier one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({"name": key.name, "privateKey": key.private_key}, file)
+
+
+def _die_with_parent() -> None:
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise SystemExit("the parent died while this process started")
