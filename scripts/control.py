@@ -41,7 +41,7 @@ class _Question(msgspec.Struct):
 
 
 class Request:
-    """One question from a person, to be answered once, now or later."""
+    """One question from a person, to be answered now or later (a stop at both times)."""
 
     def __init__(self, verb: str, connection: socket.socket) -> None:
         self.verb = verb
@@ -137,6 +137,7 @@ class Conversation:
 
     def __init__(self, data_directory: Path) -> None:
         """Raises NotRunning when no system listens there."""
+        self._received = b""
         self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             with _reachable(data_directory) as address:
@@ -148,31 +149,37 @@ class Conversation:
             raise NotRunning(f"no system is running in {str(data_directory)!r}") from None
 
     def ask(self, verb: str, timeout_s: float) -> dict[str, Any]:
-        """Return the answer.
+        """Return the answer. Raises NoAnswer as `hear` does."""
+        _send_line(self._connection, {"verb": verb})
+        return self.hear(timeout_s)
+
+    def hear(self, timeout_s: float) -> dict[str, Any]:
+        """Return the next answer; who asks for a stop hears twice, at once and at the end.
 
         Raises:
-            NoAnswer: it said nothing within `timeout_s`, hung up, or answered with an error.
+            NoAnswer: nothing came within `timeout_s`, it hung up, or answered with an error.
         """
         give_up_at = time.monotonic() + timeout_s
-        _send_line(self._connection, {"verb": verb})
-        line = b""
-        while not line.endswith(b"\n"):
+        while b"\n" not in self._received:
             self._connection.settimeout(max(give_up_at - time.monotonic(), 0.001))
             try:
                 chunk = self._connection.recv(65536)
             except TimeoutError:
-                raise NoAnswer(f"pid {self.pid} did not answer {verb!r} within {timeout_s:g} s") from None
+                raise NoAnswer(
+                    f"the system with pid {self.pid} did not answer within {timeout_s:g} s"
+                ) from None
             except ConnectionError:
                 chunk = b""
-            line += chunk
-            if not chunk or len(line) > LONGEST_ANSWER:
-                raise NoAnswer(f"pid {self.pid} hung up without answering {verb!r}")
+            self._received += chunk
+            if not chunk or len(self._received) > LONGEST_ANSWER:
+                raise NoAnswer(f"the system with pid {self.pid} hung up without an answer")
+        line, _, self._received = self._received.partition(b"\n")
         try:
             answer = msgspec.json.decode(line, type=dict[str, Any])
         except msgspec.DecodeError:
-            raise NoAnswer(f"pid {self.pid} answered {verb!r} with something unreadable") from None
+            raise NoAnswer(f"the system with pid {self.pid} answered something unreadable") from None
         if "error" in answer:
-            raise NoAnswer(f"pid {self.pid} refused {verb!r}: {answer['error']}")
+            raise NoAnswer(f"the system with pid {self.pid} refused: {answer['error']}")
         return answer
 
     def has_ended_within(self, timeout_s: float) -> bool:
