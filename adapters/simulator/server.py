@@ -42,20 +42,20 @@ def serve(
     key_directory: Path,
     on_ready: Callable[[dict[str, Any]], None],
     stop: threading.Event | None = None,
-    die_with_parent: bool = False,
+    dies_with_parent: bool = False,
 ) -> None:
     """Serve until SIGTERM, SIGINT or `stop`.
 
     Args:
         key_directory: where the API key file goes, readable by its owner only.
         on_ready: called once with the URLs, when they answer.
-        die_with_parent: also end when the process that started this one dies.
+        dies_with_parent: also end when the thread that started this process does, so with its process too.
 
     Raises:
         InvalidSetting: a port is taken.
     """
     use_exact_decimals()
-    if die_with_parent:
+    if dies_with_parent:
         _die_with_parent()
     sockets = _listen(settings.port_base)
     world = World(settings, time.time_ns())
