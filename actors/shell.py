@@ -44,6 +44,8 @@ from domain.system_messages import ActorReported
 
 log = logging.getLogger(__name__)
 
+_ROOT_AT_IMPORT = logging.getLogger()
+
 _REPORT = "shell:report"
 _DIE = "shell:die"
 _DIE_AFTER_NS = SECOND_NS // 5  # time for ActorFailed to leave
@@ -199,6 +201,7 @@ class Shell(Actor):
 
     def _start(self, part: StartActor) -> None:
         use_exact_decimals()
+        _follow_root_logger()
         self.role, self.incarnation = part.role, part.incarnation
         self.settings, self.parts = part.settings, part.parts
         self.clock = self.parts.clock()
@@ -213,7 +216,7 @@ class Shell(Actor):
 
     def _tell_supervisor(self, message: Any) -> None:
         supervisor = self.peers.get(Role.SUPERVISOR)
-        if supervisor is not None:
+        if supervisor is not None and self.role != Role.SUPERVISOR:
             self.send(supervisor.address, message)
 
     def orphaned(self) -> None:
@@ -283,3 +286,13 @@ class Shell(Actor):
 
     def receiveMsg_ReportNow(self, command: Any, sender: str) -> None:
         self.report_now()
+
+
+def _follow_root_logger() -> None:
+    """Lead loggers that were made before the fork to the actor system's log.
+
+    Thespian replaces the root logger in each process; a module's logger made earlier still hangs under the old one.
+    """
+    if logging.root is not _ROOT_AT_IMPORT:
+        _ROOT_AT_IMPORT.handlers[:] = logging.root.handlers
+        _ROOT_AT_IMPORT.setLevel(logging.root.level)

@@ -60,7 +60,8 @@ class _Run:
         self.status_seq = 0  # up to which journal entry it tells
         self.heard_at = time.monotonic()  # when the supervisor last spoke
         self.asked_at = 0.0
-        self.waiting: dict[int, Request] = {}  # request id -> who asked for a status
+        self.waiting: list[tuple[int, Request]] = []  # from which answer on it is new enough, who waits
+        self.started_at = time.monotonic()
         self.is_running = False
         self.is_stopping = False
         self.wound_down: Any = None
@@ -145,6 +146,7 @@ class _Run:
         kind = getattr(message, "kind", type(message).__name__)
         if kind == "running":
             self.is_running = True
+            self.started_at = time.monotonic()
         elif kind == "wound_down":
             self.wound_down = message.message
         elif kind == "gave_up":
@@ -155,16 +157,19 @@ class _Run:
 
     def _hear_status(self, reported: Any, request_id: int) -> None:
         self.status = json.loads(reported.status)
+        self.status["duration_s"] = round(time.monotonic() - self.started_at, 3)
         self.status_seq = reported.journal_seq
         if self.view is not None:
             self.view.show(self.status)
-        request = self.waiting.pop(request_id, None)
-        if request is not None:
-            request.reply(self._public_status())
+        for asked_id, request in self.waiting:
+            if asked_id <= request_id:
+                request.reply(self._public_status())
+        self.waiting = [(asked_id, request) for asked_id, request in self.waiting if asked_id > request_id]
 
     def _serve(self, request: Request) -> None:
         if request.verb == "status":
-            self.waiting[self.system.ask("status")] = request
+            # Should this answer get lost in a restart, the next one of the loop serves as well.
+            self.waiting.append((self.system.ask("status"), request))
         elif request.verb == "stop":
             self.is_stopping = True
             request.reply({"stopping": True, "within_s": self.settings.system.stop_within_s})
