@@ -1,7 +1,7 @@
 """The channels of Coinbase's streams: what each says on subscription, and what it says from then on.
 
-A channel remembers what its client was told and compares it with the exchange at each poll, so a slow reader gets
-fewer, fuller frames and nothing is queued for it. One item of `poll` is the `events` of one frame.
+A channel remembers what its client was told and compares it with the exchange at each poll, so a slow reader
+gets fewer, fuller frames and nothing is queued for it. One item of `poll` is the `events` of one frame.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ class Level2(Channel):
 
 
 class Candles(Channel):
-    """Five-minute bars: all on subscription, then the forming one when it has changed, at most once a second."""
+    """Five-minute bars: all on subscription, then the forming one, at most once a second."""
 
     name = frame_name = "candles"
 

@@ -1,4 +1,4 @@
-"""The REST front of the simulated Coinbase: routes, credentials, rate limits and injected faults. No socket, no clock."""
+"""The REST front of the simulated Coinbase: routes, credentials, rate limits, injected faults. No socket."""
 
 from __future__ import annotations
 
@@ -39,7 +39,12 @@ class Route(NamedTuple):
 
 
 def _route(
-    method: str, path: str, handler: Handler, place: str = "", is_public: bool = False, needs_trade: bool = False
+    method: str,
+    path: str,
+    handler: Handler,
+    place: str = "",
+    is_public: bool = False,
+    needs_trade: bool = False,
 ) -> Route:
     pattern = re.compile(re.escape(PREFIX) + path.replace("{}", "(?P<name>[^/]+)"))
     return Route(method, pattern, handler, place, is_public, needs_trade)

@@ -1,7 +1,7 @@
 """The core of one simulated spot venue: one account on one market, and the truth about both.
 
-Owns orders, their statuses, triggers, expiry, funds and fills; knows no wire format. Time is an argument: every
-call first lets the market and the agenda catch up with it.
+Owns orders, their statuses, triggers, expiry, funds and fills; knows no wire format. Time is an argument:
+every call first lets the market and the agenda catch up with it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The simulated public market: latent prices, makers around them, takers hitting them.
 
-One driftless latent price per product; makers requote around it at exponential times, takers trade in a random
-direction. Neither looks back, so no past predicts the next move and nobody earns more than the spread pays.
-Each product and kind of event has its own seeded stream and each event draws the same number of random numbers, so
-the world is the same however often it is advanced.
+One driftless latent price per product; makers requote around it at exponential times, takers trade in a
+random direction. Neither looks back, so no past predicts the next move and nobody earns more than the spread
+pays. Each product and kind of event has its own seeded stream and each event draws the same number of random
+numbers, so the world is the same however often it is advanced and whatever a client does.
 """
 
 from __future__ import annotations

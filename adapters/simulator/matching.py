@@ -58,7 +58,8 @@ class OrderBook:
     version: int = 0
     next_trade_id: int = 1
     _levels: dict[Side, dict[Decimal, dict[str, BookOrder]]] = field(
-        default_factory=lambda: {Side.BUY: {}, Side.SELL: {}}  # side -> price -> order id -> order, oldest first
+        # side -> price -> order id -> order, oldest first
+        default_factory=lambda: {Side.BUY: {}, Side.SELL: {}}
     )
     _prices: dict[Side, list[Decimal]] = field(
         default_factory=lambda: {Side.BUY: [], Side.SELL: []}  # ascending

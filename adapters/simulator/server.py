@@ -156,7 +156,7 @@ async def _stream(world: World, request: web.Request) -> web.StreamResponse:
 async def _write(
     world: World, session: StreamSession, request: web.Request, websocket: web.WebSocketResponse
 ) -> None:
-    """Send what the session has to say. A slow reader holds up only this task, and then gets fuller frames."""
+    """Send what the session has to say. A slow reader holds up only this task; then it gets fuller frames."""
     while not websocket.closed:
         try:
             for frame in session.poll(time.time_ns()):

@@ -1,0 +1,129 @@
+"""A client of the simulated Coinbase in memory: signs, encodes, decodes, and nothing more."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid5
+
+import jwt
+import msgspec
+
+from adapters.simulator.coinbase_auth import ApiKey
+from adapters.simulator.coinbase_encode import ACCOUNT_NAMESPACE
+from adapters.simulator.coinbase_stream import StreamSession
+from adapters.simulator.wire import Request, Response
+from adapters.simulator.world import World
+from domain.settings import SECOND_NS, SimulatorSettings
+
+START_NS = 1_700_000_000 * SECOND_NS
+HOST = "127.0.0.1:8443"
+PREFIX = "/api/v3/brokerage"
+
+
+def quick_settings(**changes: Any) -> SimulatorSettings:
+    """Return settings whose world starts fast and hides nothing."""
+    return SimulatorSettings(**{"warm_up_s": 2.0, "read_lag_max_s": 0.0} | changes)
+
+
+def sign(key: ApiKey, now_ns: int, uri: str = "", algorithm: str = "ES256", **claims: Any) -> str:
+    now_s = now_ns // SECOND_NS
+    claims = {"sub": key.name, "iss": "cdp", "nbf": now_s, "exp": now_s + 120} | claims
+    if uri:
+        claims["uri"] = uri
+    return jwt.encode(claims, key.private_key, algorithm, headers={"kid": key.name, "nonce": "00"})
+
+
+class SimulatorClient:
+    """Moves time only when told to."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.world = World(quick_settings(**settings), START_NS)
+        self.now_ns = START_NS
+
+    def wait(self, seconds: float) -> None:
+        self.now_ns += int(seconds * SECOND_NS)
+
+    def request(
+        self, method: str, path: str, query: tuple = (), body: Any = None, token: str | None = None
+    ) -> Response:
+        path = PREFIX + path
+        if token is None:
+            token = sign(self.world.key, self.now_ns, f"{method} {HOST}{path}")
+        headers = {"Host": HOST, "Authorization": f"Bearer {token}"}
+        request = Request(method, path, query, headers, msgspec.json.encode(body or {}))
+        return self.world.rest(request, self.now_ns)
+
+    def get(self, path: str, *query: tuple[str, str]) -> Any:
+        response = self.request("GET", path, query)
+        assert response.status == 200, response.body
+        return msgspec.json.decode(response.body)
+
+    def post(self, path: str, body: Any) -> Any:
+        response = self.request("POST", path, body=body)
+        assert response.status == 200, response.body
+        return msgspec.json.decode(response.body)
+
+    def submit(self, name: str, side: str, configuration: dict, product_id: str = "BTC-USD") -> Any:
+        return self.post("/orders", order_body(name, side, configuration, product_id))
+
+    def buy(self, name: str, usd: str) -> str:
+        """Buy BTC for `usd` at the market and return the order's id."""
+        return self.submit(name, "BUY", {"market_market_ioc": {"quote_size": usd}})["success_response"][
+            "order_id"
+        ]
+
+    def cancel(self, *order_ids: str) -> list[dict]:
+        return self.post("/orders/batch_cancel", {"order_ids": list(order_ids)})["results"]
+
+    def order(self, order_id: str) -> dict:
+        return self.get(f"/orders/historical/{order_id}")["order"]
+
+    def balance(self, currency: str) -> tuple[str, str]:
+        """Return (available, hold)."""
+        account = self.get(f"/accounts/{uuid5(ACCOUNT_NAMESPACE, currency)}")["account"]
+        return account["available_balance"]["value"], account["hold"]["value"]
+
+    def touch(self, product_id: str = "BTC-USD") -> tuple[str, str]:
+        (book,) = self.get("/best_bid_ask", ("product_ids", product_id))["pricebooks"]
+        return book["bids"][0]["price"], book["asks"][0]["price"]
+
+    def open(self, path: str = "/") -> SimulatorStream:
+        return SimulatorStream(self, self.world.open_stream(path, self.now_ns))
+
+    def inject(self, **fault: Any) -> None:
+        self.world.inject(fault)
+
+    def truth(self) -> dict:
+        return self.world.truth(self.now_ns)["coinbase"]
+
+
+class SimulatorStream:
+    def __init__(self, client: SimulatorClient, session: StreamSession) -> None:
+        self._client = client
+        self.session = session
+
+    def send(self, kind: str, channel: str, *products: str, token: str = "") -> None:
+        message = {"type": kind, "channel": channel, "product_ids": products, "jwt": token}
+        self.session.receive(msgspec.json.encode(message).decode(), self._client.now_ns)
+
+    def subscribe(self, channel: str, *products: str) -> None:
+        self.send("subscribe", channel, *products, token=sign(self._client.world.key, self._client.now_ns))
+
+    def read(self) -> list[dict]:
+        return [msgspec.json.decode(frame) for frame in self.raw()]
+
+    def raw(self) -> list[str]:
+        return self.session.poll(self._client.now_ns)
+
+    def events(self, channel: str) -> list[dict]:
+        """Read everything and return the events of one channel."""
+        return [event for frame in self.read() if frame.get("channel") == channel for event in frame["events"]]
+
+
+def order_body(name: str, side: str, configuration: dict, product_id: str = "BTC-USD") -> dict:
+    return {
+        "client_order_id": name,
+        "product_id": product_id,
+        "side": side,
+        "order_configuration": configuration,
+    }
