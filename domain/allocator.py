@@ -1,7 +1,8 @@
-"""Turns signals into intents: target positions, the gate, protection, the kill switch. The Portfolio actor's machine.
+"""Turns signals into intents: target positions, the gate, protection, the kill switch.
 
-Owns what is decided but not journaled yet; everything else it knows is a projection of the journal or the newest
-market data. Refuses to call anything done before the journal says so: it tells the router again instead.
+The Portfolio actor's machine. It owns what is decided but not journaled yet; everything else it knows is a
+projection of the journal or the newest market data. It refuses to call anything done before the journal says
+so: it tells the router again instead.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Allocator:
 
     @singledispatchmethod
     def apply(self, message: Message, now: Instant) -> list[Effect]:
-        """Take one message and return what it calls for. Raises TypeError for one that is not ours to hear."""
+        """Return what one message calls for. Raises TypeError for one that is not ours to hear."""
         raise TypeError(f"the allocator takes no {type(message).__name__}")
 
     @apply.register

@@ -37,7 +37,7 @@ def proportion(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
 
 
 def from_ratio(ratio: float) -> Decimal:
-    """Return a setting's ratio as a person wrote it: 0.02 is two hundredths, not the nearest binary fraction."""
+    """Return a setting's ratio as a person wrote it: 0.02 is two hundredths, not a binary fraction."""
     return Decimal(repr(ratio))
 
 

@@ -1,7 +1,7 @@
 """The account as the order journal tells it: balances, positions of ours, live orders, halts.
 
-A projection and nothing else: the same entries give the same state, so it is rebuilt by reading. It refuses to
-price anything (the allocator has the marks) and to guess: what the journal doesn't say is not so.
+A projection and nothing else: the same entries give the same state, so it is rebuilt by reading. It refuses
+to price anything (the allocator has the marks) and to guess: what the journal doesn't say is not so.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Portfolio:
         self.venues: set[str] = set()  # whose balances are known
         self.balances: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> total
         self.fees: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> paid by our orders
-        self.transfers: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> what no fill explains
+        self.transfers: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> unexplained by fills
         self.ledgers: dict[Key, PositionLedger] = {}  # (venue, instrument) ->
         self.orders: dict[str, LiveOrder] = {}  # client_order_id ->
         self.plans: dict[str, Plan] = {}  # intent_id -> accepted and not over
@@ -137,7 +137,8 @@ class Portfolio:
     @_apply.register
     def _(self, event: IntentAccepted) -> None:
         intent = event.intent
-        self.plans[intent.intent_id] = Plan(intent, intent.quantity, intent.limit_price or intent.reference_price)
+        worst_price = intent.limit_price or intent.reference_price
+        self.plans[intent.intent_id] = Plan(intent, intent.quantity, worst_price)
         self._decide(intent.intent_id, intent.venue, intent.instrument, intent.purpose, is_accepted=True)
         if intent.purpose is Purpose.OPEN:
             self.openings.append(event.ts_event)
@@ -218,7 +219,9 @@ class Portfolio:
     def _(self, event: EquityMarked) -> None:
         self.equity_mark = event
 
-    def _decide(self, intent_id: str, venue: str, instrument: str, purpose: Purpose, is_accepted: bool) -> None:
+    def _decide(
+        self, intent_id: str, venue: str, instrument: str, purpose: Purpose, is_accepted: bool
+    ) -> None:
         self.decided[venue, instrument, purpose] += 1
         self.intents[intent_id] = is_accepted
         if len(self.intents) > INTENTS_KEPT:
@@ -271,10 +274,11 @@ class Portfolio:
 
     def plans_of(self, venue: str, instrument: str, purpose: Purpose) -> list[Plan]:
         """Return what is decided, journaled and not proven over."""
+        wanted = venue, instrument, purpose
         return [
             plan
             for plan in self.plans.values()
-            if (plan.intent.venue, plan.intent.instrument, plan.intent.purpose) == (venue, instrument, purpose)
+            if (plan.intent.venue, plan.intent.instrument, plan.intent.purpose) == wanted
         ]
 
     def orders_of(self, venue: str, instrument: str, purpose: Purpose) -> list[LiveOrder]:

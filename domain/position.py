@@ -1,7 +1,7 @@
 """One position at average cost, and the executions that can still change their minds.
 
-Owns signed quantity, average entry and gross realized profit, exactly. Refuses to know about fees, balances and
-marks: those are linear sums that the portfolio keeps.
+Owns signed quantity, average entry and gross realized profit, exactly. Refuses to know about fees, balances
+and marks: those are linear sums that the portfolio keeps.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from domain.numbers import ZERO, divide, proportion
 class Position(NamedTuple):
     """A signed quantity with what it cost.
 
-    The average entry is the ratio of `entry_cost` and `entry_quantity`, which only additions change. So closing
-    in one step or in ten, in whatever order, ends in the same state to the last digit.
+    The average entry is the ratio of `entry_cost` and `entry_quantity`, which only additions change. So
+    closing in one step or in ten, in whatever order, ends in the same state to the last digit.
     """
 
     quantity: Decimal = ZERO  # base units; negative when short

@@ -1,7 +1,7 @@
 """What must rest at the venue for each position of ours, and when a position must go because it does not.
 
-One bracket covers exactly the filled position. Refuses to trust itself as the only guard: watching the price is
-the second line, for a stop at the venue that should have fired and didn't.
+One bracket covers exactly the filled position. Refuses to trust itself as the only guard: watching the price
+is the second line, for a stop at the venue that should have fired and didn't.
 """
 
 from __future__ import annotations
@@ -30,6 +30,19 @@ class Levels(NamedTuple):
     target: Decimal
 
 
+class Holding(NamedTuple):
+    """One position worth protecting."""
+
+    instrument: Instrument
+    position: Position
+    quantity: Decimal  # that can be sold: on the lot, and held
+    mark: Decimal
+
+    @property
+    def exit_side(self) -> Side:
+        return Side.SELL if self.position.quantity > 0 else Side.BUY
+
+
 class Protection:
     """Remembers since when each position lacks cover or is beyond its stop. Times are monotonic."""
 
@@ -39,14 +52,13 @@ class Protection:
         self._beyond_ns: dict[tuple[str, str], int] = {}
         self._asked_ns: dict[tuple[str, str], int] = {}
 
-    def levels(self, instrument: Instrument, position: Position) -> Levels:
-        """Return stop and target of a position that is not flat."""
-        protection, sign = self._settings.protection, 1 if position.quantity > 0 else -1
-        exit_side = Side.SELL if sign > 0 else Side.BUY
-        entry = position.average_price
+    def levels(self, holding: Holding) -> Levels:
+        protection, sign = self._settings.protection, holding.exit_side.opposite.sign
+        entry = holding.position.average_price
         stop = entry * (1 - sign * from_ratio(protection.stop_loss_ratio))
         target = entry * (1 + sign * from_ratio(protection.take_profit_ratio))
-        return Levels(instrument.round_price(stop, exit_side), instrument.round_price(target, exit_side))
+        round_price = holding.instrument.round_price
+        return Levels(round_price(stop, holding.exit_side), round_price(target, holding.exit_side))
 
     def review(
         self,
@@ -65,17 +77,17 @@ class Protection:
         """
         key = instrument.venue, instrument.name
         position = portfolio.position(*key)
-        plans = portfolio.plans_of(*key, Purpose.PROTECT)
         mark = marks.price(*key) or position.average_price
-        quantity = close_quantity(portfolio, instrument)
-        if is_dust(instrument, quantity, mark):
+        holding = Holding(instrument, position, close_quantity(portfolio, instrument), mark)
+        plans = portfolio.plans_of(*key, Purpose.PROTECT)
+        if is_dust(instrument, holding.quantity, mark):
             self._forget(key)
             return self._withdraw(instrument, "flat", now) if plans else None
 
         # An accepted plan is no cover yet: the clock runs until its order is out.
-        uncovered_ns = self._track_cover(key, portfolio.covered_quantity(*key) == quantity, now)
-        planned = sum(plan.leaves_quantity for plan in plans)
-        is_beyond = self._is_beyond_stop(instrument, position, marks, now)
+        is_covered = portfolio.covered_quantity(*key) == holding.quantity
+        uncovered_ns = self._track_cover(key, is_covered, now)
+        is_beyond = self._is_beyond_stop(holding, marks, now)
         if self._is_under_way(key, portfolio, pending, Purpose.CLOSE):
             return None
         if is_beyond:
@@ -83,83 +95,52 @@ class Protection:
         elif uncovered_ns > self._settings.protection.within_s * SECOND_NS:
             exit_reason = exit_reason or "uncovered"
         if exit_reason:
-            return self._close(instrument, position, portfolio, mark, quantity, exit_reason, now)
-        if planned == quantity or any(intent.purpose is Purpose.PROTECT for intent in _of(key, pending)):
+            return self._request(holding, portfolio, Purpose.CLOSE, exit_reason, now)
+        planned = sum(plan.leaves_quantity for plan in plans)
+        is_asked = any(intent.purpose is Purpose.PROTECT for intent in _of(key, pending))
+        if planned == holding.quantity or is_asked:
             return None
         if plans:
             return self._withdraw(instrument, "resized", now)
         is_filling = self._is_under_way(key, portfolio, pending, Purpose.OPEN)
         if is_filling and uncovered_ns < self._settings.protection.within_s * SECOND_NS / 2:
             return None  # one bracket for the whole entry instead of one per partial fill
-        return self._protect(instrument, position, portfolio, mark, quantity, now)
-
-    def _close(
-        self,
-        instrument: Instrument,
-        position: Position,
-        portfolio: Portfolio,
-        mark: Decimal,
-        quantity: Decimal,
-        reason: str,
-        now: Instant,
-    ) -> OrderIntent | None:
-        if not self._may_ask(instrument, now):
-            return None
-        return self._intent(
-            instrument,
-            position,
-            portfolio,
-            Purpose.CLOSE,
-            now,
-            signal_id=f"{reason}:{instrument.key}",
-            quantity=quantity,
-            reference_price=mark,
-        )
-
-    def _protect(
-        self,
-        instrument: Instrument,
-        position: Position,
-        portfolio: Portfolio,
-        mark: Decimal,
-        quantity: Decimal,
-        now: Instant,
-    ) -> OrderIntent | None:
-        if not self._may_ask(instrument, now):
-            return None
-        levels = self.levels(instrument, position)
-        return self._intent(
-            instrument,
-            position,
+        levels = self.levels(holding)
+        return self._request(
+            holding,
             portfolio,
             Purpose.PROTECT,
+            "protect",
             now,
-            signal_id=f"protect:{instrument.key}",
-            quantity=quantity,
-            reference_price=mark,
             limit_price=levels.target,
             stop_price=levels.stop,
         )
 
-    def _intent(
+    def _request(
         self,
-        instrument: Instrument,
-        position: Position,
+        holding: Holding,
         portfolio: Portfolio,
         purpose: Purpose,
+        reason: str,
         now: Instant,
-        **fields,
-    ) -> OrderIntent:
-        # The journal's count makes the id: the same state asks under the same name, a new try under a new one.
+        **prices: Decimal,
+    ) -> OrderIntent | None:
+        instrument = holding.instrument
+        if not self._may_ask(instrument, now):
+            return None
+        # The journal's count makes the id: the same state asks under the same name, a new try under a new.
         count = portfolio.decided[instrument.venue, instrument.name, purpose]
         return OrderIntent(
             intent_id=f"{purpose.lower()}:{instrument.key}:{count + 1}",
+            signal_id=f"{reason}:{instrument.key}",
             venue=instrument.venue,
             instrument=instrument.name,
-            side=Side.SELL if position.quantity > 0 else Side.BUY,
+            side=holding.exit_side,
+            quantity=holding.quantity,
             purpose=purpose,
+            reference_price=holding.mark,
             expires_at=now.utc_ns + int(self._settings.orders.intent_expire_after_s * SECOND_NS),
-            **fields,
+            **prices,
         )
 
     def _withdraw(self, instrument: Instrument, reason: str, now: Instant) -> CancelProtection | None:
@@ -182,17 +163,15 @@ class Protection:
             return 0
         return now.monotonic_ns - self._uncovered_ns.setdefault(key, now.monotonic_ns)
 
-    def _is_beyond_stop(self, instrument: Instrument, position: Position, marks: Marks, now: Instant) -> bool:
+    def _is_beyond_stop(self, holding: Holding, marks: Marks, now: Instant) -> bool:
         """Tell whether a believable price has been beyond the stop for longer than the venue may take."""
-        key = instrument.venue, instrument.name
+        key = holding.instrument.venue, holding.instrument.name
         if marks.trouble(*key, now):
             return False  # keeps the start: silence is no recovery
-        quote, stop = marks.quote(*key), self.levels(instrument, position).stop
+        quote, stop = marks.quote(*key), self.levels(holding).stop
         margin = stop * from_ratio(self._settings.orders.collar_ratio)
-        is_beyond = (
-            quote.bid_price < stop - margin if position.quantity > 0 else quote.ask_price > stop + margin
-        )
-        if not is_beyond:
+        is_long = holding.exit_side is Side.SELL
+        if not (quote.bid_price < stop - margin if is_long else quote.ask_price > stop + margin):
             self._beyond_ns.pop(key, None)
             return False
         return now.monotonic_ns - self._beyond_ns.setdefault(key, now.monotonic_ns) >= JUMPED_NS

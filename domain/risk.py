@@ -1,7 +1,7 @@
 """The gate before every opening: an ordered list of named checks; the first that refuses is the verdict.
 
-Reducing orders never come here (MONEY.md section 3): they pass only the lot and the clamp, which `close_quantity`
-applies. It refuses to correct an order: what breaks a limit is not sent.
+Reducing orders never come here (MONEY.md section 3): they pass only the lot and the clamp, which
+`close_quantity` applies. It refuses to correct an order: what breaks a limit is not sent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An allocator with a journal and a clock: what it tells the router is kept, what the test journals comes back."""
+"""An allocator with a journal and a clock: what it tells is kept, what a test journals comes back."""
 
 from __future__ import annotations
 
@@ -54,6 +54,25 @@ def make_signal(side: Side = Side.BUY, signal_id: str = "s1", **changes) -> Sign
         "origin_read_ns": MONO,
     }
     return Signal(**{**fields, **changes})
+
+
+def make_intent(intent_id: str = "s1:open", instrument: str = "BTC-USD", **changes) -> OrderIntent:
+    fields = {
+        "intent_id": intent_id,
+        "signal_id": "s1",
+        "venue": "coinbase",
+        "instrument": instrument,
+        "side": Side.BUY,
+        "quantity": Decimal("0.01"),
+        "purpose": Purpose.OPEN,
+        "reference_price": Decimal("50000"),
+        "expires_at": UTC + 5 * SECOND_NS,
+    }
+    return OrderIntent(**{**fields, **changes})
+
+
+def accepted(intent: OrderIntent, ts_event: int = UTC) -> IntentAccepted:
+    return IntentAccepted(ts_event=ts_event, intent=intent)
 
 
 def submitted(intent: OrderIntent, quantity: Decimal | None = None) -> OrderSubmitted:
@@ -155,7 +174,9 @@ class Account:
         self.entries += added
         return self.hear(JournalExtended(ts_event=self.now.utc_ns, entries=added))
 
-    def price(self, bid: str, ask: str, instrument: str = "BTC-USD", state: dict | None = None, **quote) -> None:
+    def price(
+        self, bid: str, ask: str, instrument: str = "BTC-USD", state: dict | None = None, **quote
+    ) -> None:
         self.hear(
             MarketBatch(
                 venue="coinbase",
@@ -184,7 +205,7 @@ class Account:
         """Journal an intent's life to its end, filled at once."""
         fill = filled(intent, price, quantity, fee)
         return self.journal(
-            IntentAccepted(ts_event=self.now.utc_ns, intent=intent),
+            accepted(intent, self.now.utc_ns),
             submitted(intent),
             fill,
             *ended(intent, fill.fill.quantity),
@@ -193,7 +214,7 @@ class Account:
     def rest(self, intent: OrderIntent) -> list[Message]:
         """Journal an intent whose order the venue took and keeps."""
         return self.journal(
-            IntentAccepted(ts_event=self.now.utc_ns, intent=intent),
+            accepted(intent, self.now.utc_ns),
             submitted(intent),
             OrderAccepted(
                 ts_event=UTC,

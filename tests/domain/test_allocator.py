@@ -8,7 +8,6 @@ from domain.instrument import Side
 from domain.numbers import use_exact_decimals
 from domain.order_messages import (
     HaltRaised,
-    IntentAccepted,
     IntentDenied,
     OrderIntent,
     Purpose,
@@ -26,7 +25,7 @@ from domain.system_messages import (
     WindDown,
 )
 from tests.builders import MONO, UTC, make_quote
-from tests.domain.account_harness import LOOSE, Account, ended, filled, make_signal, submitted
+from tests.domain.account_harness import LOOSE, Account, accepted, ended, filled, make_signal, submitted
 
 use_exact_decimals()
 
@@ -75,20 +74,20 @@ def test_nothing_is_held_until_a_fill_says_so(account: Account) -> None:
     account.hear(make_signal(BUY))
     intent = account.last_intent
 
-    account.journal(IntentAccepted(ts_event=UTC, intent=intent), submitted(intent))
+    account.journal(accepted(intent), submitted(intent))
     assert account.quantity == 0
 
     account.journal(filled(intent, "50000", "0.001"))
     assert account.quantity == Decimal("0.001")
 
 
-def test_a_sell_closes_what_is_held_by_a_real_order_and_the_position_goes_with_its_fill(long: Account) -> None:
+def test_a_sell_closes_by_a_real_order_and_the_position_goes_with_its_fill(long: Account) -> None:
     (close,) = long.hear(make_signal(SELL, "exit"))
 
     assert (close.side, close.purpose, close.quantity) == (SELL, Purpose.CLOSE, Decimal("0.0039"))
     assert close.intent_id == "exit:close"
     assert long.quantity == Decimal("0.0039")
-    long.journal(IntentAccepted(ts_event=UTC, intent=close), submitted(close))
+    long.journal(accepted(close), submitted(close))
     assert long.quantity == Decimal("0.0039")
 
     long.journal(filled(close, "51000", fee="1.1934"), *ended(close, close.quantity))
@@ -151,7 +150,7 @@ def test_a_second_buy_finds_the_position_there(long: Account) -> None:
 def test_two_signals_at_once_make_one_position(account: Account) -> None:
     first = account.hear(make_signal(BUY, "s1"))
     second = account.hear(make_signal(BUY, "s2"))
-    account.journal(IntentAccepted(ts_event=UTC, intent=first[0]))
+    account.journal(accepted(first[0]))
     third = account.hear(make_signal(BUY, "s3"))
 
     assert (len(first), second, third) == (1, [], [])
@@ -299,7 +298,7 @@ def test_an_intent_is_told_again_under_the_same_name_until_the_journal_shows_it(
 
     assert account.advance(1.0) == [intent, intent]
 
-    account.journal(IntentAccepted(ts_event=UTC, intent=intent))
+    account.journal(accepted(intent))
     assert account.advance(1.0) == []
 
 
@@ -377,7 +376,7 @@ def test_flatten_on_exit_closes_every_position() -> None:
     (close,) = account.hear(WindDown(deadline_ns=MONO + 3 * SECOND_NS))
 
     assert (close.purpose, close.signal_id) == (Purpose.CLOSE, "flatten:coinbase:BTC-USD")
-    assert account.journal(IntentAccepted(ts_event=UTC, intent=close)) == []
+    assert account.journal(accepted(close)) == []
     assert account.advance(2, "49999", "50001") == []
 
 

@@ -18,7 +18,6 @@ from domain.order_messages import (
     FillKind,
     HaltCleared,
     HaltRaised,
-    IntentAccepted,
     IntentDenied,
     IntentDone,
     JournalEntry,
@@ -26,7 +25,6 @@ from domain.order_messages import (
     OrderClosed,
     OrderFilled,
     OrderFilledProvisionally,
-    OrderIntent,
     OrderStatus,
     OrderSubmitted,
     OrderType,
@@ -37,31 +35,12 @@ from domain.order_messages import (
 )
 from domain.portfolio import DAY_NS, Portfolio
 from tests.builders import UTC
+from tests.domain.account_harness import accepted, make_intent
 
 use_exact_decimals()
 
-OPENED = BalancesOpened(
-    ts_event=UTC, venue="coinbase", balances=(Balance(currency="USD", total=Decimal("10000"), hold=Decimal(0)),)
-)
-
-
-def make_intent(intent_id: str = "s1:open", **changes) -> OrderIntent:
-    fields = {
-        "intent_id": intent_id,
-        "signal_id": "s1",
-        "venue": "coinbase",
-        "instrument": "BTC-USD",
-        "side": Side.BUY,
-        "quantity": Decimal("0.01"),
-        "purpose": Purpose.OPEN,
-        "reference_price": Decimal("50000"),
-        "expires_at": UTC + DAY_NS,
-    }
-    return OrderIntent(**{**fields, **changes})
-
-
-def accepted(intent: OrderIntent, ts_event: int = UTC) -> IntentAccepted:
-    return IntentAccepted(ts_event=ts_event, intent=intent)
+DOLLARS = Balance(currency="USD", total=Decimal("10000"), hold=Decimal(0))
+OPENED = BalancesOpened(ts_event=UTC, venue="coinbase", balances=(DOLLARS,))
 
 
 def submitted(client_order_id: str = "o1", intent_id: str = "s1:open", **changes) -> OrderSubmitted:
@@ -200,7 +179,9 @@ def test_a_correction_adds_to_what_was_filled() -> None:
 
 
 def test_a_foreign_fill_moves_the_wallet_and_no_position_of_ours() -> None:
-    portfolio = portfolio_after(OPENED, ExternalFillSeen(ts_event=UTC, fill=filled("0.01", "50000", "3").fill))
+    foreign = ExternalFillSeen(ts_event=UTC, fill=filled("0.01", "50000", "3").fill)
+
+    portfolio = portfolio_after(OPENED, foreign)
 
     assert portfolio.balances["coinbase", "BTC"] == Decimal("0.01")
     assert portfolio.balances["coinbase", "USD"] == Decimal("9497")
@@ -315,13 +296,14 @@ def test_a_fill_after_the_end_is_still_booked() -> None:
 def test_cover_is_what_live_protective_orders_would_close() -> None:
     protect = {"side": Side.SELL, "purpose": Purpose.PROTECT}
     portfolio = portfolio_after(
-        accepted(make_intent("protect:1", **protect)), submitted("p1", "protect:1", **protect), submitted("o9")
+        accepted(make_intent("protect:1", **protect)),
+        submitted("p1", "protect:1", **protect),
+        submitted("o9"),
     )
 
     assert portfolio.covered_quantity("coinbase", "BTC-USD") == Decimal("0.01")
-    assert [live.order.client_order_id for live in portfolio.orders_of("coinbase", "BTC-USD", Purpose.PROTECT)] == [
-        "p1"
-    ]
+    (live,) = portfolio.orders_of("coinbase", "BTC-USD", Purpose.PROTECT)
+    assert live.order.client_order_id == "p1"
     assert len(portfolio.plans_of("coinbase", "BTC-USD", Purpose.PROTECT)) == 1
 
 
@@ -338,7 +320,12 @@ def test_openings_are_remembered_for_a_day() -> None:
 
 def test_answers_of_the_router_are_known_by_intent_and_counted_by_purpose() -> None:
     denied = IntentDenied(
-        ts_event=UTC, intent_id="x", venue="coinbase", instrument="BTC-USD", purpose=Purpose.OPEN, reason="expired"
+        ts_event=UTC,
+        intent_id="x",
+        venue="coinbase",
+        instrument="BTC-USD",
+        purpose=Purpose.OPEN,
+        reason="expired",
     )
 
     portfolio = portfolio_after(accepted(make_intent("a")), denied)

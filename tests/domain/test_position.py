@@ -160,7 +160,7 @@ def order_histories(draw):
     return [(f"order-{n}", side, draw(fills)) for n, side in enumerate(sides)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(order_histories(), st.data())
 def test_any_split_into_provisional_steps_ends_as_if_the_exact_fills_had_been_booked(orders, data) -> None:
     expected = PositionLedger()
@@ -173,7 +173,7 @@ def test_any_split_into_provisional_steps_ends_as_if_the_exact_fills_had_been_bo
         first = total * data.draw(st.sampled_from([Decimal(0), Decimal("0.25"), Decimal("0.5"), Decimal(1)]))
         for step in (first, total - first):
             if step:
-                ledger.book(Execution(order, side, step, Decimal("77.7"), Decimal("0.1"), is_provisional=True))
+                ledger.book(Execution(order, side, step, Decimal("77.7"), Decimal("0.1"), True))
                 provisional_fees += Decimal("0.1")
         waiting.append([Execution(order, side, quantity, price) for quantity, price in fills])
 
@@ -204,7 +204,12 @@ BTC = Instrument(
 
 @pytest.mark.parametrize(
     ("quantity", "price", "expected"),
-    [("0.0001", "50000", False), ("0.00009999", "50000", True), ("-0.01", "99", True), ("0.01", "100", False)],
+    [
+        ("0.0001", "50000", False),
+        ("0.00009999", "50000", True),
+        ("-0.01", "99", True),
+        ("0.01", "100", False),
+    ],
 )
 def test_dust_is_what_the_venue_would_not_take_back(quantity: str, price: str, expected: bool) -> None:
     assert is_dust(BTC, Decimal(quantity), Decimal(price)) is expected

@@ -1,0 +1,120 @@
+"""Losses are measured from journaled levels, on complete readings, twice."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.effects import Instant
+from domain.kill_switch import KillSwitch
+from domain.numbers import use_exact_decimals
+from domain.order_messages import EquityMarked
+from domain.portfolio import DAY_NS
+from domain.settings import SECOND_NS, RiskSettings
+from domain.valuation import Valuation
+from tests.builders import MONO, UTC
+
+use_exact_decimals()
+
+TODAY = UTC - UTC % DAY_NS
+ZERO = Decimal(0)
+
+
+def at(seconds: float) -> Instant:
+    return Instant(MONO + int(seconds * SECOND_NS), TODAY + int(seconds * SECOND_NS))
+
+
+def worth(equity: str, transfers: str = "0", is_complete: bool = True) -> Valuation:
+    return Valuation(Decimal(equity), ZERO, ZERO, ZERO, Decimal(transfers), {}, {}, is_complete)
+
+
+def mark(peak: str, day_start: str, ts_event: int = TODAY) -> EquityMarked:
+    return EquityMarked(ts_event=ts_event, peak=Decimal(peak), day_start=Decimal(day_start))
+
+
+@pytest.fixture
+def switch() -> KillSwitch:
+    """Trips below 9,700 today and below 90 % of the peak."""
+    switch = KillSwitch(RiskSettings(daily_loss_ratio=0.03, max_drawdown_ratio=0.10))
+    switch.observe(worth("10000"), at(0))
+    return switch
+
+
+def test_a_loss_of_the_day_trips_at_the_second_reading_two_seconds_later(switch: KillSwitch) -> None:
+    readings = [switch.observe(worth("9699.99"), at(seconds)) for seconds in (1, 2.9, 3)]
+
+    assert readings == ["", "", "daily_loss"]
+
+
+def test_exactly_the_limit_is_still_inside(switch: KillSwitch) -> None:
+    assert switch.breach(worth("9700")) == ""
+
+
+def test_a_recovery_between_readings_starts_again(switch: KillSwitch) -> None:
+    switch.observe(worth("9000"), at(1))
+    switch.observe(worth("9900"), at(2))
+
+    assert switch.observe(worth("9000"), at(3)) == ""
+
+
+def test_a_partial_reading_is_no_reading(switch: KillSwitch) -> None:
+    assert switch.observe(worth("1", is_complete=False), at(1)) == ""
+    assert switch.observe(worth("1", is_complete=False), at(9)) == ""
+    assert switch.observe(worth("9000"), at(10)) == ""
+    switch.observe(worth("99999", is_complete=False), at(11))
+    assert switch.observe(worth("9000"), at(12)) == "daily_loss"
+    assert switch.peak == Decimal("10000")
+
+
+def test_drawdown_counts_from_the_peak_over_days(switch: KillSwitch) -> None:
+    switch.observe(worth("12000"), at(1))
+    tomorrow = DAY_NS // SECOND_NS
+    switch.observe(worth("11000"), at(tomorrow))
+
+    assert switch.day_start == Decimal("11000")
+    assert switch.breach(worth("10800")) == ""
+    assert switch.breach(worth("10799")) == "drawdown"
+
+
+def test_a_withdrawal_is_no_loss_and_a_deposit_no_profit(switch: KillSwitch) -> None:
+    assert switch.observe(worth("5000", transfers="-5000"), at(1)) == ""
+    assert switch.breach(worth("4849", transfers="-5000")) == "daily_loss"
+
+    switch.observe(worth("15000", transfers="5000"), at(2))
+    assert switch.peak == Decimal("10000")
+
+
+def test_levels_are_told_first_then_once_a_minute_and_only_while_the_journal_lacks_them(
+    switch: KillSwitch,
+) -> None:
+    assert switch.is_mark_due(None, at(0))
+    switch.marked(at(0))
+    assert not switch.is_mark_due(None, at(59))
+    assert switch.is_mark_due(None, at(60))
+
+    journaled = mark("10000", "10000")
+    assert not switch.is_mark_due(journaled, at(600))
+
+    switch.observe(worth("10001"), at(600))
+    assert switch.is_mark_due(journaled, at(600))
+
+
+def test_a_new_day_is_told_at_once(switch: KillSwitch) -> None:
+    switch.marked(at(0))
+
+    switch.observe(worth("9990"), at(DAY_NS // SECOND_NS))
+
+    assert switch.is_mark_due(mark("10000", "10000"), at(1))
+
+
+def test_a_restart_measures_from_the_journal() -> None:
+    switch = KillSwitch(RiskSettings(daily_loss_ratio=0.03, max_drawdown_ratio=0.10))
+    switch.restore(mark("12000", "10500"))
+
+    switch.observe(worth("10100"), at(0))
+
+    assert (switch.peak, switch.day_start) == (Decimal("12000"), Decimal("10500"))
+    assert switch.observe(worth("10100"), at(2)) == "daily_loss"
+
+
+def test_before_the_first_reading_nothing_is_breached() -> None:
+    assert KillSwitch(RiskSettings()).breach(worth("0")) == ""

@@ -1,0 +1,213 @@
+"""Each position is covered by exactly one bracket of its size, or goes."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.instrument import Side
+from domain.numbers import use_exact_decimals
+from domain.order_messages import (
+    CancelProtection,
+    IntentDenied,
+    OrderIntent,
+    Purpose,
+)
+from domain.position import Position
+from domain.protection import Holding, Levels, Protection
+from domain.settings import ProtectionSettings, Settings
+from tests.builders import UTC
+from tests.domain.account_harness import BTC, Account, accepted, ended, filled, make_signal, submitted
+
+use_exact_decimals()
+
+BID, ASK = "49999", "50001"
+
+
+@pytest.fixture
+def account() -> Account:
+    """Flat, with one opening of 0.0039 BTC on its way."""
+    account = Account()
+    account.hear(make_signal(Side.BUY))
+    return account
+
+
+def denied(intent: OrderIntent) -> IntentDenied:
+    return IntentDenied(
+        ts_event=UTC,
+        intent_id=intent.intent_id,
+        venue=intent.venue,
+        instrument=intent.instrument,
+        purpose=intent.purpose,
+        reason="no_quote",
+    )
+
+
+@pytest.mark.parametrize(
+    ("quantity", "levels"),
+    [
+        ("0.3", Levels(stop=Decimal("47619.05"), target=Decimal("52631.58"))),
+        ("-0.3", Levels(stop=Decimal("52631.57"), target=Decimal("47619.04"))),
+    ],
+)
+def test_levels_lie_around_the_average_entry_on_the_tick_grid(quantity: str, levels: Levels) -> None:
+    ratio = 0.05
+    settings = Settings(protection=ProtectionSettings(stop_loss_ratio=ratio, take_profit_ratio=ratio))
+    entry = Decimal("50125.3133")  # times 0.95 and 1.05: 47619.0476... and 52631.5789...
+    side = Side.BUY if Decimal(quantity) > 0 else Side.SELL
+    position = Position().after(side, abs(Decimal(quantity)), entry)
+
+    assert Protection(settings).levels(Holding(BTC, position, abs(Decimal(quantity)), entry)) == levels
+
+
+def test_an_entry_that_is_still_filling_waits_for_one_bracket_but_not_for_long(account: Account) -> None:
+    entry = account.last_intent
+    account.journal(accepted(entry), submitted(entry))
+
+    assert account.journal(filled(entry, "50000", "0.001")) == []
+    assert account.advance(2.0, BID, ASK) == []
+
+    (protect,) = account.advance(0.5, BID, ASK)
+    assert (protect.purpose, protect.quantity) == (Purpose.PROTECT, Decimal("0.001"))
+
+
+def test_a_bracket_of_the_wrong_size_is_withdrawn_and_then_made_anew(account: Account) -> None:
+    entry = account.last_intent
+    (protect,) = account.execute(entry, "50000", quantity="0.003")
+    account.rest(protect)
+    account.advance(1, BID, ASK)
+
+    told = account.journal(filled(entry, "50010", "0.0005"))  # a late fill
+    assert told == [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resized")]
+
+    account.advance(0.4)
+    account.journal(*ended(protect, Decimal(0)))
+    told = account.advance(1, BID, ASK)
+    assert [(intent.intent_id, intent.quantity) for intent in told] == [
+        ("protect:coinbase:BTC-USD:2", Decimal("0.0035"))
+    ] * len(told)
+    assert told
+
+
+def test_a_withdrawal_that_got_lost_is_asked_for_again(account: Account) -> None:
+    entry = account.last_intent
+    (protect,) = account.execute(entry, "50000", quantity="0.003")
+    account.rest(protect)
+    account.journal(filled(entry, "50010", "0.0005"))
+
+    told = account.advance(2, BID, ASK)
+
+    assert len(told) >= 3
+    assert set(told) == {CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resized")}
+
+
+def test_a_bracket_that_fills_partly_still_covers_the_rest(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+
+    assert account.journal(filled(protect, "55000", "0.001")) == []
+    assert account.advance(3, BID, ASK) == []
+
+
+def test_a_bracket_without_a_position_is_withdrawn(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+    account.advance(1, BID, ASK)
+    (close,) = account.hear(make_signal(Side.SELL, "exit"))
+
+    told = account.execute(close, "50000")
+
+    assert told == [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="flat")]
+
+
+def test_a_position_that_nothing_covers_in_time_is_closed(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.journal(denied(protect))
+    told = account.advance(4.5, BID, ASK)  # every try is refused
+    assert {intent.purpose for intent in told} == {Purpose.PROTECT}
+
+    (close, *_) = account.advance(1.5, BID, ASK)[-1:]
+
+    assert (close.purpose, close.side, close.quantity) == (Purpose.CLOSE, Side.SELL, Decimal("0.0039"))
+    assert (close.intent_id, close.signal_id) == ("close:coinbase:BTC-USD:1", "uncovered:coinbase:BTC-USD")
+
+
+def test_a_plan_whose_order_never_leaves_is_no_cover(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.journal(accepted(protect))
+
+    told = account.advance(6, BID, ASK)
+
+    assert told[-1].signal_id == "uncovered:coinbase:BTC-USD"
+
+
+def test_a_new_try_has_a_new_name_and_a_repeated_one_the_old(account: Account) -> None:
+    (first,) = account.execute(account.last_intent, "50000")
+    repeated = account.advance(1, BID, ASK)
+    account.journal(denied(first))
+    (second,) = account.advance(0.5, BID, ASK)
+
+    assert set(repeated) == {first}
+    assert [first.intent_id[-2:], second.intent_id[-2:]] == [":1", ":2"]
+
+
+def test_a_close_under_way_needs_no_new_cover_and_what_it_leaves_does(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+    account.advance(1, BID, ASK)
+    (close,) = account.hear(make_signal(Side.SELL, "exit"))
+    account.journal(accepted(close))
+    assert account.journal(*ended(protect, Decimal(0))) == []  # the bracket makes way
+
+    account.journal(submitted(close), filled(close, "50000", "0.003"))
+    (again,) = account.journal(*ended(close, Decimal("0.003")))
+
+    assert (again.purpose, again.quantity) == (Purpose.PROTECT, Decimal("0.0009"))
+
+
+def test_a_price_beyond_the_stop_for_two_seconds_closes_what_the_venue_did_not(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+
+    assert account.advance(2.0, "47000", "47002") == []
+    (close,) = account.advance(0.5, "47000", "47002")
+
+    assert (close.purpose, close.signal_id) == (Purpose.CLOSE, "stop_jumped:coinbase:BTC-USD")
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask"),
+    [("47450", "47452"), ("47500", "47502")],  # inside the collar of a stop at 47,500
+)
+def test_a_price_that_the_stop_should_catch_is_left_to_it(account: Account, bid: str, ask: str) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+
+    assert account.advance(6, bid, ask) == []
+
+
+def test_a_recovery_starts_the_count_again(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+
+    account.advance(1.5, "47000", "47002")
+    account.advance(0.5, BID, ASK)
+
+    assert account.advance(1.5, "47000", "47002") == []
+
+
+def test_a_price_that_cannot_be_believed_closes_nothing(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+    account.advance(0.5, BID, ASK)
+    account.price("47000", "47002", is_whole=False)
+
+    assert account.advance(6) == []
+
+
+def test_after_a_restart_the_cover_in_the_journal_is_enough(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+    restarted = account.restarted()
+    restarted.allocator.marks = account.allocator.marks
+
+    assert restarted.advance(6, BID, ASK) == []

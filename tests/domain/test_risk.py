@@ -1,0 +1,159 @@
+"""The gate before every opening: one table row per check, and the order in which they speak."""
+
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+
+from domain.instrument import Side
+from domain.numbers import use_exact_decimals
+from domain.order_messages import HaltRaised
+from domain.position import Position
+from domain.risk import AFTER_SIZING, BEFORE_SIZING, Allowed, Opening, Refused, close_quantity, judge
+from domain.settings import SECOND_NS, RiskSettings, Settings
+from domain.valuation import value
+from tests.builders import UTC, make_instrument
+from tests.domain.account_harness import BTC, Account, accepted, filled, make_intent, make_signal
+
+use_exact_decimals()
+
+
+def opening(account: Account, quantity: str = "0.0039", risk: dict | None = None, **changes) -> Opening:
+    """Return a purchase of BTC at 50,001 from an account of 10,000 dollars, under the live defaults."""
+    settings = Settings(risk=RiskSettings(**{"min_edge_cost_ratio": 0.0, **(risk or {})}))
+    pending = changes.get("pending", ())
+    portfolio, marks = account.allocator.portfolio, account.allocator.marks
+    fields = {
+        "signal": make_signal(),
+        "instrument": BTC,
+        "now": account.now,
+        "settings": settings,
+        "portfolio": portfolio,
+        "marks": marks,
+        "valuation": value(portfolio, marks, pending, settings.venues, account.now),
+        "pending": pending,
+        "unready": "",
+        "breach": "",
+        "quantity": Decimal(quantity),
+    }
+    return Opening(**{**fields, **changes})
+
+
+def reason(case: Opening) -> str:
+    verdict = judge(case, BEFORE_SIZING + AFTER_SIZING)
+    return verdict.reason if isinstance(verdict, Refused) else "allowed"
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account()
+
+
+def test_a_sound_opening_passes_every_check(account: Account) -> None:
+    assert judge(opening(account), BEFORE_SIZING + AFTER_SIZING) == Allowed()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"unready": "breaker_open"}, "breaker_open"),
+        ({"instrument": None}, "unknown_instrument"),
+        ({"instrument": replace(BTC, is_tradable=False)}, "not_tradable"),
+        ({"signal": make_signal(expires_at=UTC)}, "expired"),
+        ({"signal": make_signal(confidence=0.49)}, "low_confidence"),
+        ({"signal": make_signal(candle_close=Decimal("49899"))}, "price_drift"),
+        ({"signal": make_signal(candle_close=Decimal("50101"))}, "price_drift"),
+        ({"quantity": "0"}, "below_minimum"),
+        ({"quantity": "0.00009"}, "below_minimum"),
+        ({"quantity": "0.00391"}, "off_grid"),
+        ({"instrument": replace(BTC, max_quantity=Decimal("0.003"))}, "above_maximum"),
+        ({"instrument": replace(BTC, min_notional=Decimal("200"))}, "below_minimum"),
+        ({"quantity": "0.02"}, "fat_finger"),
+        ({"risk": {"max_deviation_ratio": 0.001}}, "price_deviation"),
+        ({"quantity": "0.0199", "risk": {"max_position_ratio": 0.09}}, "position_limit"),
+        ({"quantity": "0.0199", "risk": {"max_asset_ratio": 0.09}}, "asset_limit"),
+        ({"quantity": "0.0199", "risk": {"max_exposure_ratio": 0.09}}, "exposure_limit"),
+        ({"breach": "drawdown"}, "drawdown"),
+        ({"risk": {"reserve_ratio": 0.99}}, "reserve"),
+        ({"risk": {"min_edge_cost_ratio": 9.0}}, "edge_below_cost"),
+    ],
+)
+def test_one_thing_wrong_refuses_and_is_named(account: Account, changes: dict, expected: str) -> None:
+    assert reason(opening(account, **changes)) == expected
+
+
+def test_a_target_of_ten_percent_pays_its_costs_twice(account: Account) -> None:
+    assert reason(opening(account, risk={"min_edge_cost_ratio": 2.0})) == "allowed"
+
+
+def test_the_first_check_in_gate_order_speaks(account: Account) -> None:
+    account.journal(HaltRaised(ts_event=UTC, scope="coinbase", reason="balance corrected"))
+    everything_wrong = opening(
+        account, quantity="9", unready="venue_not_ready", instrument=None, signal=make_signal(expires_at=0)
+    )
+
+    assert judge(everything_wrong, BEFORE_SIZING) == Refused("halted", "coinbase: balance corrected")
+
+
+def test_openings_of_the_last_hour_and_day_are_counted_with_the_pending_ones(account: Account) -> None:
+    stamps = (UTC - 7200 * SECOND_NS, UTC - 60 * SECOND_NS)
+    small = {"instrument": "ETH-USD", "quantity": Decimal("0.0001")}
+    account.journal(*(accepted(make_intent(f"{stamp}", **small), stamp) for stamp in stamps))
+    pending = (make_intent("p", **small),)
+
+    assert reason(opening(account, risk={"orders_per_hour": 2})) == "allowed"
+    assert reason(opening(account, risk={"orders_per_hour": 2}, pending=pending)) == "orders_per_hour"
+    assert reason(opening(account, risk={"orders_per_day": 2})) == "orders_per_day"
+
+
+def test_positions_and_openings_under_way_share_the_limits(account: Account) -> None:
+    eth, btc = (make_intent(name, name, quantity=Decimal("0.001")) for name in ("ETH-USD", "BTC-USD"))
+
+    assert reason(opening(account, pending=(eth,), risk={"max_positions": 1})) == "max_positions"
+    assert reason(opening(account, pending=(btc,))) == "positions_per_instrument"
+    assert reason(opening(account, pending=(eth,))) == "allowed"
+
+
+def test_a_held_position_counts_against_its_instrument(account: Account) -> None:
+    account.journal(filled(make_intent("b"), "50000"))
+
+    assert reason(opening(account)) == "positions_per_instrument"
+
+
+def test_cash_must_pay_for_everything_that_may_still_trade(account: Account) -> None:
+    account.journal(accepted(make_intent("e", "ETH-USD", quantity=Decimal("0.194"))))  # 9,700 of 10,000
+    wide = {"max_exposure_ratio": 1.0, "max_asset_ratio": 1.0}
+
+    assert reason(opening(account, risk=wide)) == "insufficient_balance"
+
+
+def test_unknown_balances_mean_no_new_risk(account: Account) -> None:
+    account.allocator.portfolio.venues.clear()
+
+    assert reason(opening(account)) == "unknown_balance"
+
+
+def test_an_asset_without_a_price_means_no_new_risk(account: Account) -> None:
+    account.allocator.portfolio.balances["coinbase", "DOGE"] = Decimal(5)
+
+    assert reason(opening(account)) == "unknown_equity"
+
+
+@pytest.mark.parametrize(
+    ("side", "quantity", "held", "expected"),
+    [
+        (Side.BUY, "0.00399", "1", "0.0039"),  # down to the lot
+        (Side.BUY, "0.01", "0.00555", "0.0055"),  # never more than the wallet has
+        (Side.BUY, "0.01", "0", "0"),
+        (Side.SELL, "0.01", "0", "0.0100"),  # a short needs no coins to buy back
+    ],
+)
+def test_a_close_takes_what_is_ours_and_there(
+    account: Account, side: Side, quantity: str, held: str, expected: str
+) -> None:
+    portfolio = account.allocator.portfolio
+    portfolio._ledger("coinbase", "BTC-USD").position = Position().after(side, Decimal(quantity), Decimal(1))
+    portfolio.balances["coinbase", "BTC"] = Decimal(held)
+
+    assert close_quantity(portfolio, BTC) == Decimal(expected)
+    assert close_quantity(portfolio, make_instrument("ETH-USD")) == 0
