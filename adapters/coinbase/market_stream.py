@@ -1,0 +1,215 @@
+"""Coinbase's public stream as a machine over frames: quotes, trades, heartbeats, gaps.
+
+One counter numbers the messages of all channels of a connection, so one lost message makes every book on it
+suspect. The answer to a `StreamGap` is a new connection: its snapshots arrive with its subscriptions, and
+nothing has to be unpicked. Until then no quote of this stream is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from adapters.coinbase.decode import (
+    BookSeen,
+    Complaint,
+    HeartbeatArrived,
+    PrintSeen,
+    PrintsSeen,
+    TickerSeen,
+    Unreadable,
+    WireEvent,
+    decode,
+)
+from domain.effects import Instant
+from domain.market_data import (
+    DecodeFailed,
+    HeartbeatSeen,
+    Quote,
+    StreamGap,
+    StreamWhole,
+    Trade,
+    VenueComplained,
+)
+from domain.messages import Event
+from domain.order_book import OrderBook, Top
+from domain.settings import VenueSettings
+
+VENUE = "coinbase"
+URL = "wss://advanced-trade-ws.coinbase.com"
+
+_CHANNELS = ("level2", "ticker", "market_trades")
+_KEPT_TRADE_IDS = 5_000  # per product: more than any snapshot replays
+
+
+class _Product:
+    """What the stream has told about one instrument so far."""
+
+    def __init__(self, instrument: str) -> None:
+        self.instrument = instrument
+        self.book = OrderBook()
+        self.quoted: Top | None = None  # what our last quote said
+        self.quoted_at = 0  # its ts_event
+        self.trade_ids: dict[str, None] = {}  # in order of arrival
+
+    def is_new_trade(self, trade_id: str) -> bool:
+        if trade_id in self.trade_ids:
+            return False
+        self.trade_ids[trade_id] = None
+        if len(self.trade_ids) > _KEPT_TRADE_IDS:
+            del self.trade_ids[next(iter(self.trade_ids))]
+        return True
+
+
+class MarketStream:
+    """A StreamCodec for the public channels of the configured instruments."""
+
+    def __init__(self, settings: VenueSettings) -> None:
+        self.url = settings.market_stream_url or URL
+        self._names = settings.instruments
+        self._products = {_stream_id(name, self._names): _Product(name) for name in self._names}
+        self._expected: int | None = None  # the next sequence number; None = any
+        self._is_whole = False
+        self._readers = {
+            TickerSeen: self._ticker,
+            BookSeen: self._book,
+            PrintsSeen: self._prints,
+            HeartbeatArrived: self._heartbeat,
+            Complaint: self._complaint,
+        }
+
+    def hello(self, now: Instant) -> tuple[str, ...]:
+        # Trade ids stay: the snapshot of a new connection replays trades of the old one.
+        self._expected = None
+        self._forget_books()
+        return (
+            _subscribe("heartbeats", ()),  # first: it also keeps quiet channels open
+            *(_subscribe(channel, self._names) for channel in _CHANNELS),
+        )
+
+    def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
+        wire = decode(frame)
+        events: list[Event] = []
+        if wire.sequence_num >= 0:
+            if self._expected is not None and wire.sequence_num != self._expected:
+                if wire.sequence_num < self._expected:
+                    return events  # late or repeated
+                events.append(self._gap(self._expected, wire.sequence_num, now))
+            self._expected = wire.sequence_num + 1
+        ts_event = wire.ts_event or now.utc_ns
+        for seen in wire.events:
+            if type(seen) is Unreadable:
+                failed = DecodeFailed(
+                    ts_event=now.utc_ns, venue=VENUE, category=seen.category, raw=frame[:256]
+                )
+                events.append(failed)
+            else:
+                self._readers[type(seen)](seen, ts_event, read_ns, now, events)
+        return events
+
+    def tick(self, now: Instant) -> tuple[str, ...]:
+        return ()  # nothing is due by time: the venue needs no pings
+
+    # ---- one reader per wire event -------------------------------------------------------------------
+
+    def _ticker(self, seen: TickerSeen, ts_event: int, read_ns: int, now: Instant, events: list[Event]) -> None:
+        product = self._products.get(seen.product_id)
+        if product is None or ts_event < max(product.book.ts_event, product.quoted_at):
+            return
+        top = Top(seen.bid_price, seen.bid_quantity, seen.ask_price, seen.ask_quantity)
+        # A ticker tells the touch that its trade left behind. It may confirm a whole book, never contradict it.
+        if not product.book.is_whole or top == product.book.top():
+            events.append(_quote(product, top, ts_event, read_ns, now))
+
+    def _book(self, seen: BookSeen, ts_event: int, read_ns: int, now: Instant, events: list[Event]) -> None:
+        product = self._products.get(seen.product_id)
+        if product is None:
+            return
+        if seen.is_snapshot:
+            product.book.replace(seen.levels, seen.ts_event)
+        else:
+            product.book.change(seen.levels, seen.ts_event)
+        top = product.book.top()
+        if top is not None and top.is_crossed:
+            # A crossed book is wrong, though no number is missing: something was lost on the venue's side.
+            events.append(self._gap(self._expected or 0, self._expected or 0, now))
+            return
+        if seen.is_snapshot and not self._is_whole:
+            self._is_whole = all(each.book.is_whole for each in self._products.values())
+            if self._is_whole:
+                events.append(StreamWhole(ts_event=ts_event, venue=VENUE))
+        if top is not None and top != product.quoted:
+            # A ticker may have been published later than this change happened, yet the book is what holds.
+            events.append(_quote(product, top, max(seen.ts_event, product.quoted_at), read_ns, now))
+
+    def _prints(self, seen: PrintsSeen, ts_event: int, read_ns: int, now: Instant, events: list[Event]) -> None:
+        for one in sorted(seen.prints, key=_age):
+            product = self._products.get(one.product_id)
+            if product is not None and product.is_new_trade(one.trade_id):
+                trade = Trade(
+                    ts_event=one.ts_event,
+                    venue=VENUE,
+                    instrument=product.instrument,
+                    trade_id=one.trade_id,
+                    price=one.price,
+                    quantity=one.quantity,
+                    aggressor=one.aggressor,
+                    ts_init=now.utc_ns,
+                    read_ns=read_ns,
+                    is_history=seen.is_snapshot,
+                )
+                events.append(trade)
+
+    def _heartbeat(
+        self, seen: HeartbeatArrived, ts_event: int, read_ns: int, now: Instant, events: list[Event]
+    ) -> None:
+        events.append(HeartbeatSeen(ts_event=ts_event, venue=VENUE, read_ns=read_ns))
+
+    def _complaint(self, seen: Complaint, ts_event: int, read_ns: int, now: Instant, events: list[Event]) -> None:
+        events.append(VenueComplained(ts_event=ts_event, venue=VENUE, text=seen.text))
+
+    def _gap(self, expected: int, got: int, now: Instant) -> StreamGap:
+        self._forget_books()
+        return StreamGap(ts_event=now.utc_ns, venue=VENUE, expected=expected, got=got)
+
+    def _forget_books(self) -> None:
+        self._is_whole = False
+        for product in self._products.values():
+            product.book.invalidate()
+            product.quoted = None
+
+
+def _quote(product: _Product, top: Top, ts_event: int, read_ns: int, now: Instant) -> Quote:
+    product.quoted, product.quoted_at = top, ts_event
+    return Quote(
+        ts_event=ts_event,
+        venue=VENUE,
+        instrument=product.instrument,
+        bid_price=top.bid_price,
+        bid_quantity=top.bid_quantity,
+        ask_price=top.ask_price,
+        ask_quantity=top.ask_quantity,
+        ts_init=now.utc_ns,
+        read_ns=read_ns,
+        is_whole=product.book.is_whole,
+    )
+
+
+def _age(one: PrintSeen) -> tuple[int, int, str]:
+    """Order prints from old to new, whatever order the venue sent them in: ids rise with time."""
+    return one.ts_event, len(one.trade_id), one.trade_id
+
+
+def _stream_id(name: str, names: Sequence[str]) -> str:
+    """Return the id under which the public channels speak of `name`: USDC books are published as USD."""
+    base, _, quote = name.partition("-")
+    twin = f"{base}-USD"
+    if quote == "USDC" and base not in ("USDT", "EURC") and twin not in names:
+        return twin
+    return name
+
+
+def _subscribe(channel: str, names: Sequence[str]) -> str:
+    message = {"type": "subscribe", "channel": channel, "product_ids": list(names)}
+    return msgspec.json.encode(message).decode()
