@@ -1,0 +1,329 @@
+"""Coinbase's trading API: requests, their fates, and all pages of every list.
+
+The fates follow MONEY.md section 1. A create is definitely not accepted after 400, 403, 429 or
+`success: false`, and only on its first send; after anything else that is not a readable success, it may rest.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+from urllib.parse import urlencode, urlsplit
+
+from adapters.coinbase import answers
+from adapters.coinbase.answers import UnreadableAnswer
+from adapters.coinbase.encode import encode_cancel, encode_create
+from adapters.coinbase.fields import rfc3339
+from adapters.coinbase.sign import TOKEN_TTL_S, Signer
+from adapters.http import Response, Transport
+from adapters.ports import Clock
+from domain.errors import Ambiguous, Fatal, Rejected, Retryable
+from domain.instrument import Instrument
+from domain.order_messages import (
+    Balance,
+    CancelAccepted,
+    CancelOrder,
+    Fill,
+    InstrumentsLoaded,
+    OrderAccepted,
+    OrderNotFound,
+    OrderReported,
+    QueryOrder,
+    SubmitOrder,
+)
+from domain.settings import SECOND_NS, VenueSettings
+
+URL = "https://api.coinbase.com"
+PREFIX = "/api/v3/brokerage"
+
+_PAGE = 250
+_LOOK_BACK_NS = 60 * SECOND_NS  # clocks differ: look this far before the first send
+_KEPT_SENT_STAMPS = 1_000
+# OPEN does not include the others, and may not combine with them. They come first: an order that moves on
+# to OPEN between the two lists is then seen twice, not never.
+_LIVE_STATUSES = (("PENDING", "QUEUED", "EDIT_QUEUED", "CANCEL_QUEUED"), ("OPEN",))
+
+P = TypeVar("P", answers.OrdersPage, answers.FillsPage, answers.AccountsPage)
+Query = list[tuple[str, str]]
+
+
+class CoinbaseClient:
+    """A TradingVenue. Threads may share it."""
+
+    venue = "coinbase"
+    resubmits_safely = True  # a client_order_id is used once, for good
+
+    def __init__(
+        self, settings: VenueSettings, signer: Signer, transport: Transport, clock: Clock
+    ) -> None:
+        base = urlsplit(settings.rest_url or URL)
+        self._origin, self._host = f"{base.scheme}://{base.netloc}", base.netloc
+        self._create_ttl_s = settings.order_token_ttl_s
+        self._signer = signer
+        self._transport = transport
+        self._clock = clock
+        self._instruments: dict[str, Instrument] = {}  # symbol -> what load_instruments found
+        self._sent: dict[str, int] = {}  # client_order_id -> CLOCK_MONOTONIC ns of its last send
+        self._sent_lock = threading.Lock()
+
+    def sent_ns(self, client_order_id: str) -> int | None:
+        """Return when the order's answered create was handed to the socket (CLOCK_MONOTONIC)."""
+        return self._sent.get(client_order_id)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    # ---- orders --------------------------------------------------------------------------------------
+
+    def submit_order(self, command: SubmitOrder, timeout_s: float) -> OrderAccepted:
+        body = encode_create(command)
+        try:
+            return self._create(command, body, self._deadline_ns(timeout_s))
+        except (Retryable, Rejected) as error:
+            if not command.is_resubmission:
+                raise
+            # What happens to the second send proves nothing about the first.
+            raise self._failed(Ambiguous, f"resubmission: {error}", error.code, error.raw) from None
+
+    def cancel_order(self, command: CancelOrder, timeout_s: float) -> CancelAccepted:
+        if not command.venue_order_id:
+            raise self._failed(Rejected, "Coinbase cancels by its own id only", "no_venue_order_id")
+        answer = self._exchange(
+            "POST",
+            "/orders/batch_cancel",
+            self._deadline_ns(timeout_s),
+            body=encode_cancel(command.venue_order_id),
+        )
+        if answer.status in (400, 403):
+            raise self._status_error(Rejected, answer)
+        if answer.status != 200:
+            raise self._status_error(Ambiguous, answer)
+        verdicts = self._read(answer, answers.CancelAnswer, Ambiguous).results
+        for verdict in verdicts:
+            if verdict.order_id == command.venue_order_id:
+                if verdict.success:
+                    return CancelAccepted(
+                        ts_event=self._utc_ns(),
+                        client_order_id=command.client_order_id,
+                        venue=self.venue,
+                    )
+                reason = verdict.failure_reason
+                raise self._failed(Rejected, f"cancel refused: {reason}", reason, answer.body)
+        raise self._failed(Ambiguous, "no verdict on the cancel", "unreadable", answer.body)
+
+    def find_order(self, query: QueryOrder, timeout_s: float) -> OrderReported | OrderNotFound:
+        deadline_ns = self._deadline_ns(timeout_s)
+        if query.venue_order_id:
+            answer = self._ask(f"/orders/historical/{query.venue_order_id}", deadline_ns, known=(404,))
+            if answer.status == 200:
+                row = self._read(answer, answers.OrderAnswer, Retryable).order
+                return self._converted(answers.order_reported, row, self._utc_ns())
+            # A young order may not be readable yet; the list is another chance.
+        began_ns = self._utc_ns()
+        since = [("start_date", rfc3339(query.sent_at - _LOOK_BACK_NS))]
+        for page in self._pages("/orders/historical/batch", since, answers.OrdersPage, deadline_ns):
+            for row in page.orders:
+                if row.client_order_id == query.client_order_id:
+                    return self._converted(answers.order_reported, row, self._utc_ns())
+        return OrderNotFound(
+            ts_event=self._utc_ns(),
+            client_order_id=query.client_order_id,
+            venue=self.venue,
+            listing_began_at=began_ns,
+        )
+
+    def list_open_orders(self, timeout_s: float) -> tuple[OrderReported, ...]:
+        deadline_ns = self._deadline_ns(timeout_s)
+        found: dict[str, OrderReported] = {}  # venue_order_id -> order
+        for statuses in _LIVE_STATUSES:
+            query = [("order_status", status) for status in statuses]
+            for page in self._pages("/orders/historical/batch", query, answers.OrdersPage, deadline_ns):
+                for row in page.orders:
+                    found[row.order_id] = self._converted(answers.order_reported, row, self._utc_ns())
+        return tuple(found.values())
+
+    def list_fills(
+        self, since: int, timeout_s: float, venue_order_ids: Sequence[str] = ()
+    ) -> tuple[Fill, ...]:
+        query = [("start_sequence_timestamp", rfc3339(since))] if since else []
+        query += [("order_ids", order_id) for order_id in venue_order_ids]
+        found: dict[str, Fill] = {}  # fill_id -> fill: pages may overlap while new fills arrive
+        for page in self._pages(
+            "/orders/historical/fills", query, answers.FillsPage, self._deadline_ns(timeout_s)
+        ):
+            for row in page.fills:
+                found[row.entry_id] = self._converted(answers.fill, row, self._instruments)
+        return tuple(sorted(found.values(), key=lambda fill: (fill.ts_event, fill.fill_id)))
+
+    # ---- account and products ------------------------------------------------------------------------
+
+    def load_instruments(self, names: Sequence[str], timeout_s: float) -> InstrumentsLoaded:
+        """Raises Fatal, besides Retryable, for a name that Coinbase does not list."""
+        deadline_ns = self._deadline_ns(timeout_s)
+        query = [("product_ids", name) for name in names]
+        listing = self._read(
+            self._ask("/products", deadline_ns, query), answers.ProductsPage, Retryable
+        )
+        listed = {row.product_id: row for row in listing.products}
+        missing = [name for name in names if name not in listed]
+        if missing:
+            raise self._failed(Fatal, f"not listed at coinbase: {', '.join(missing)}", "unknown_product")
+        summary = self._read(
+            self._ask("/transaction_summary", deadline_ns), answers.TransactionSummary, Retryable
+        )
+        instruments = tuple(self._converted(answers.instrument, listed[name]) for name in names)
+        self._instruments = {each.symbol: each for each in instruments}
+        return InstrumentsLoaded(
+            ts_event=self._utc_ns(),
+            venue=self.venue,
+            instruments=instruments,
+            taker_fee_ratio=self._converted(answers.fields.number, summary.fee_tier.taker_fee_rate),
+            maker_fee_ratio=self._converted(answers.fields.number, summary.fee_tier.maker_fee_rate),
+        )
+
+    def list_balances(self, timeout_s: float) -> tuple[Balance, ...]:
+        pages = self._pages("/accounts", [], answers.AccountsPage, self._deadline_ns(timeout_s))
+        rows = [row for page in pages for row in page.accounts]
+        return self._converted(answers.balances, rows)
+
+    # ---- creates -------------------------------------------------------------------------------------
+
+    def _create(self, command: SubmitOrder, body: bytes, deadline_ns: int) -> OrderAccepted:
+        answer = self._exchange("POST", "/orders", deadline_ns, body=body, ttl_s=self._create_ttl_s)
+        self._note_sent(command.client_order_id, answer.sent_ns)
+        if answer.status in (400, 403):
+            raise self._status_error(Rejected, answer)
+        if answer.status == 429:
+            raise self._status_error(Retryable, answer)
+        if answer.status != 200:
+            raise self._status_error(Ambiguous, answer)
+        created = self._read(answer, answers.CreateAnswer, Ambiguous)
+        if not created.success:
+            error = created.error_response or answers.CreateError()
+            # Somebody's order has this id: ours, from a send that we believe did not arrive.
+            is_duplicate = "DUPLICATE_CLIENT_ORDER_ID" in error.reason
+            fate = Ambiguous if is_duplicate else Rejected
+            raise self._failed(fate, error.message or error.reason, error.reason, answer.body)
+        order = created.success_response
+        if order is None or not order.order_id:
+            raise self._failed(Ambiguous, "accepted without an order id", "unreadable", answer.body)
+        if order.client_order_id not in ("", command.client_order_id):
+            raise self._failed(Ambiguous, "accepted under another id", "unreadable", answer.body)
+        return OrderAccepted(
+            ts_event=self._utc_ns(),
+            client_order_id=command.client_order_id,
+            venue=self.venue,
+            venue_order_id=order.order_id,
+        )
+
+    def _note_sent(self, client_order_id: str, sent_ns: int) -> None:
+        with self._sent_lock:
+            self._sent[client_order_id] = sent_ns
+            if len(self._sent) > _KEPT_SENT_STAMPS:
+                del self._sent[next(iter(self._sent))]
+
+    # ---- requests ------------------------------------------------------------------------------------
+
+    def _pages(self, path: str, query: Query, shape: type[P], deadline_ns: int):
+        """Yield every page of a list. Each cursor is used once: a venue that repeats one would never end."""
+        cursor, seen = "", set()
+        while True:
+            extra = [("limit", str(_PAGE))] + ([("cursor", cursor)] if cursor else [])
+            page = self._read(self._ask(path, deadline_ns, query + extra), shape, Retryable)
+            yield page
+            cursor = _next_cursor(page)
+            if not cursor:
+                return
+            if cursor in seen:
+                raise self._failed(Retryable, "the venue repeats a page", "cursor_loop")
+            seen.add(cursor)
+
+    def _ask(
+        self, path: str, deadline_ns: int, query: Query | None = None, known: tuple[int, ...] = ()
+    ) -> Response:
+        """Read something: whatever goes wrong, nothing has happened, and the same read may be made again."""
+        try:
+            answer = self._exchange("GET", path, deadline_ns, query)
+        except Ambiguous as error:
+            raise self._failed(Retryable, str(error), error.code) from None
+        if answer.status == 200 or answer.status in known:
+            return answer
+        fate = Fatal if answer.status == 403 else Retryable
+        raise self._status_error(fate, answer)
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        deadline_ns: int,
+        query: Query | None = None,
+        body: bytes = b"",
+        ttl_s: float = TOKEN_TTL_S,
+    ) -> Response:
+        """Send a request with a fresh token; once more when the first token is refused.
+
+        A throttled Coinbase has answered 401 to good credentials, so only the second one counts.
+        """
+        for _ in range(2):
+            remaining_s = (deadline_ns - self._clock.now().monotonic_ns) / SECOND_NS
+            if remaining_s <= 0:
+                raise self._failed(Retryable, "no time left to send", "timeout")
+            token = self._signer.token(
+                self._utc_ns(), ttl_s, uri=f"{method} {self._host}{PREFIX}{path}"
+            )
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            url = f"{self._origin}{PREFIX}{path}" + (f"?{urlencode(query)}" if query else "")
+            try:
+                answer = self._transport.send(method, url, headers, body, remaining_s)
+            except (Retryable, Ambiguous) as error:
+                raise self._failed(type(error), str(error), error.code) from None
+            if answer.status != 401:
+                return answer
+        raise self._status_error(Fatal, answer)
+
+    def _deadline_ns(self, timeout_s: float) -> int:
+        return self._clock.now().monotonic_ns + int(timeout_s * SECOND_NS)
+
+    def _utc_ns(self) -> int:
+        return self._clock.now().utc_ns
+
+    # ---- fates ---------------------------------------------------------------------------------------
+
+    def _read(self, answer: Response, shape: type, fate: type):
+        try:
+            return answers.read(answer.body, shape)
+        except UnreadableAnswer as error:
+            raise self._failed(fate, str(error), "unreadable", answer.body) from None
+
+    def _converted(self, convert: Callable, *arguments):
+        """Convert what a read returned; an unknown word in it (a new status) leaves the question open."""
+        try:
+            return answers.converted(convert, *arguments)
+        except UnreadableAnswer as error:
+            raise self._failed(Retryable, str(error), "unreadable") from None
+
+    def _status_error(self, fate: type, answer: Response):
+        code = answers.error_code(answer.body) or str(answer.status)
+        error = self._failed(fate, f"answered with {answer.status}", code, answer.body)
+        if answer.status == 429:
+            error.retry_after_ns = _retry_after_ns(answer.headers.get("retry-after", ""))
+        return error
+
+    def _failed(self, fate: type, message: str, code: str, raw: bytes = b""):
+        return fate(message, venue=self.venue, code=code, raw=raw)
+
+
+def _next_cursor(page: answers.OrdersPage | answers.FillsPage | answers.AccountsPage) -> str:
+    """Return the cursor of the next page; "" when this was the last. Fills have no has_next."""
+    if isinstance(page, answers.FillsPage):
+        return page.cursor if page.fills else ""
+    return page.cursor if page.has_next else ""
+
+
+def _retry_after_ns(text: str) -> int:
+    """Return how long to wait; one second when the venue does not say, since its windows are that long."""
+    try:
+        return max(0, int(float(text) * SECOND_NS))
+    except (ValueError, OverflowError):
+        return SECOND_NS
