@@ -1,0 +1,47 @@
+"""The one list of venues: a name, and the factories that build everything it adds.
+
+The factories take the venue's settings and run in the process that uses what they build: that is where the
+keys are read. They are module-level functions, so they travel to an actor by name.
+"""
+
+from __future__ import annotations
+
+import os
+
+from adapters.clock import SystemClock
+from adapters.coinbase.client import CoinbaseClient
+from adapters.coinbase.market_stream import MarketStream
+from adapters.coinbase.private_stream import PrivateStream
+from adapters.coinbase.sign import load_signer
+from adapters.http import HttpTransport
+from adapters.ports import VenueKit
+from adapters.websocket import WebSocketDialer
+from domain.settings import VenueSettings
+
+
+def coinbase_trading(settings: VenueSettings) -> CoinbaseClient:
+    transport = HttpTransport(settings.workers, settings.connect_timeout_s)
+    return CoinbaseClient(settings, load_signer(settings, os.environ), transport, SystemClock())
+
+
+def coinbase_market_stream(settings: VenueSettings) -> MarketStream:
+    return MarketStream(settings)
+
+
+def coinbase_private_stream(settings: VenueSettings) -> PrivateStream:
+    return PrivateStream(settings, load_signer(settings, os.environ).token)
+
+
+def websocket_dialer(settings: VenueSettings) -> WebSocketDialer:
+    return WebSocketDialer()
+
+
+VENUES: dict[str, VenueKit] = {
+    "coinbase": VenueKit(
+        trading=coinbase_trading,
+        market_stream=coinbase_market_stream,
+        private_stream=coinbase_private_stream,
+        dialer=websocket_dialer,
+        resubmits_safely=CoinbaseClient.resubmits_safely,
+    ),
+}
