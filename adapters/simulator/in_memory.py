@@ -1,0 +1,133 @@
+"""The simulated venue without sockets: what a venue's client and stream codecs need, straight from a `World`.
+
+The same requests and frames as over loopback, under the caller's clock. Latency is spent through a callback, so
+virtual time can pay for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import count
+from urllib.parse import parse_qsl, urlsplit
+
+from adapters.http import Response
+from adapters.ports import Clock, Frames
+from adapters.simulator.coinbase_stream import StreamSession
+from adapters.simulator.wire import Request
+from adapters.simulator.world import World
+from domain.errors import Ambiguous, Retryable
+
+_numbers = count(2_000_000)  # beyond any real descriptor
+
+
+def no_time(seconds: float) -> None:
+    """Spend nothing: every call is instant."""
+
+
+def unwatched(is_readable: Callable[[], bool]) -> int:
+    """Give a pipe a number that nobody polls."""
+    return next(_numbers)
+
+
+class MemoryTransport:
+    """An HTTP transport whose server is a `World`.
+
+    Attributes:
+        is_refusing: nothing listens: requests fail before their first byte is sent.
+        requests: all that was sent, in order.
+    """
+
+    def __init__(self, world: World, clock: Clock, spend: Callable[[float], None] = no_time) -> None:
+        self.is_refusing = False
+        self.requests: list[Request] = []
+        self._world = world
+        self._clock = clock
+        self._spend = spend
+
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Response:
+        if self.is_refusing:
+            raise Retryable("request not sent: refused", code="refused")
+        address = urlsplit(url)
+        query = tuple(parse_qsl(address.query, keep_blank_values=True))
+        request = Request(method, address.path, query, {"host": address.netloc, **headers}, body)
+        self.requests.append(request)
+        sent_ns = self._clock.now().monotonic_ns
+        latency_s = self._world.draw_latency_s()
+        self._spend(min(latency_s / 2, timeout_s))
+        answer = self._world.rest(request, self._clock.now().utc_ns)
+        took_s = latency_s + answer.delay_s
+        if took_s >= timeout_s:
+            self._spend(max(0.0, timeout_s - latency_s / 2))
+            raise Ambiguous("request sent, no usable answer: timeout", code="timeout")
+        self._spend(took_s - latency_s / 2)
+        if answer.drop:
+            raise Ambiguous("request sent, no usable answer: reset", code="reset")
+        lowered = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(answer.status, lowered, answer.body, sent_ns)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class MemoryPipe:
+    """A websocket whose server is one `StreamSession`."""
+
+    def __init__(
+        self, session: StreamSession, clock: Clock, register: Callable[[Callable[[], bool]], int]
+    ) -> None:
+        self._session = session
+        self._clock = clock
+        self._arrived: list[bytes] = []
+        self._closed = ""
+        self._number = register(self.is_readable)
+
+    def fileno(self) -> int:
+        return self._number
+
+    def is_readable(self) -> bool:
+        self._poll()
+        return bool(self._arrived or self._closed)
+
+    def read(self) -> Frames:
+        self._poll()
+        frames, self._arrived = tuple(self._arrived), []
+        return Frames(frames, self._clock.now().monotonic_ns, self._closed)
+
+    def send(self, text: str) -> None:
+        if not self._closed:
+            self._session.receive(text, self._clock.now().utc_ns)
+
+    def close(self) -> None:
+        self._closed = self._closed or "1000"
+
+    def _poll(self) -> None:
+        if self._closed:
+            return
+        self._arrived += [frame.encode() for frame in self._session.poll(self._clock.now().utc_ns)]
+        if self._session.close_code is not None:
+            self._closed = str(self._session.close_code)
+
+
+class MemoryDialer:
+    """Opens pipes to a `World`. `register` is told how to ask a new pipe for news, and returns its number."""
+
+    def __init__(
+        self,
+        world: World,
+        clock: Clock,
+        spend: Callable[[float], None] = no_time,
+        register: Callable[[Callable[[], bool]], int] = unwatched,
+    ) -> None:
+        self._world = world
+        self._clock = clock
+        self._spend = spend
+        self._register = register
+
+    def open(self, url: str, timeout_s: float) -> MemoryPipe:
+        self._spend(min(self._world.draw_latency_s(), timeout_s))
+        session = self._world.open_stream(urlsplit(url).path, self._clock.now().utc_ns)
+        if session.close_code is not None:
+            raise Retryable("connection reset", code="reset")
+        return MemoryPipe(session, self._clock, self._register)
