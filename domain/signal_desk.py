@@ -1,0 +1,234 @@
+"""The signal desk: market batches in, at most one signal per candle out.
+
+It owns one candle series and one set of strategies per venue and instrument. A candle speaks only if its stream
+was proven whole from its open to its close, so neither history nor a gap ever fires a signal; money, positions
+and the freshness of quotes are the portfolio's business.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from domain.candles import CandleSeries, WholeSpan
+from domain.effects import Effect, Instant, Role, Tell, WakeAt
+from domain.market_data import Candle, MarketBatch, Quote, StreamState, Trade, TradeBar
+from domain.order_messages import Signal
+from domain.settings import SECOND_NS, SignalSettings
+from domain.signals import Opinion, SignalCombiner
+
+Frame = Quote | Trade
+
+_HEAD_START_NS = SECOND_NS // 4  # frames have this long to close a candle before the alarm does
+_COUNTERS = (
+    "signals",
+    "expired_signals",
+    "candles",
+    "gapped_candles",
+    "late_trades",
+    "duplicate_trades",
+    "future_frames",
+    "strategy_errors",
+)
+
+
+class _Stream:
+    """One venue's stream: what time it is there, and since when nothing of it is missing."""
+
+    def __init__(self) -> None:
+        self.newest_ts = 0  # event time of the newest frame
+        self.whole: WholeSpan | None = None
+        self._time: tuple[int, int] | None = None  # what the venue's clock showed, CLOCK_MONOTONIC then
+        self._breaks = (0, 0)
+
+    def hear(self, state: StreamState, frames: Sequence[Frame], now: Instant) -> None:
+        """Take what a batch says about the stream itself."""
+        newest_ts = max((frame.ts_event for frame in frames), default=0)
+        if state.clock_offset_ns is not None:
+            self._time = now.utc_ns - state.clock_offset_ns, now.monotonic_ns
+        elif newest_ts > self.newest_ts:
+            self._time = newest_ts, now.monotonic_ns
+        self.newest_ts = max(self.newest_ts, newest_ts)
+        # A replay of history means a new subscription: a break that healed between two batches.
+        is_replay = any(isinstance(frame, Trade) and frame.is_history for frame in frames)
+        breaks = (state.gaps, state.reconnects)
+        self._judge(state, is_replay or breaks != self._breaks, now)
+        self._breaks = breaks
+
+    def time(self, now: Instant) -> int | None:
+        """Return what the venue's clock shows, less network latency; None before any sign of it.
+
+        It runs on by our monotonic clock between batches, so a step of the wall clock closes no candle.
+        """
+        if self._time is None:
+            return None
+        shown_ts, then_ns = self._time
+        return shown_ts + now.monotonic_ns - then_ns
+
+    def late_ns(self, due_ts: int, now: Instant) -> int:
+        """Return by how much the venue's clock has passed `due_ts`."""
+        venue_time = self.time(now)
+        return 0 if venue_time is None else max(venue_time - due_ts, 0)
+
+    def _judge(self, state: StreamState, has_broken: bool, now: Instant) -> None:
+        until = self.newest_ts
+        venue_time = self.time(now)
+        if venue_time is not None and state.alive_ns:
+            until = max(until, venue_time - (now.monotonic_ns - state.alive_ns))
+        if not (state.is_connected and state.is_whole and until):
+            self.whole = None
+        elif self.whole is None or has_broken:
+            self.whole = WholeSpan(until, until)
+        else:
+            self.whole = WholeSpan(self.whole.since, max(until, self.whole.until))
+
+
+class _Market:
+    """One instrument at one venue: its candles and the strategies that watch them."""
+
+    def __init__(self, venue: str, instrument: str, settings: SignalSettings) -> None:
+        self.series = CandleSeries(
+            venue,
+            instrument,
+            interval_ns=round(settings.candle_s * SECOND_NS),
+            watermark_ns=round(settings.watermark_s * SECOND_NS),
+            longest_carry=settings.history,
+        )
+        self.strategy_errors = 0
+        self._settings = settings
+        self._combiner = self._new_combiner()
+        self._next_open_ts = 0
+
+    def judge(self, candle: Candle) -> Opinion | None:
+        """Show a candle to the strategies. After a hole in the series they start over."""
+        if candle.open_ts != self._next_open_ts:
+            self._combiner = self._new_combiner()
+        self._next_open_ts = candle.close_ts
+        errors_before = self._combiner.errors.total()
+        opinion = self._combiner.update(candle)
+        self.strategy_errors += self._combiner.errors.total() - errors_before
+        return opinion
+
+    def _new_combiner(self) -> SignalCombiner:
+        return SignalCombiner(self._settings.weights, self._settings.winner_above)
+
+
+class _Venue:
+    """What the desk keeps of one venue."""
+
+    def __init__(self) -> None:
+        self.stream = _Stream()
+        self.markets: dict[str, _Market] = {}  # instrument -> market
+        self.alarm_ns = 0  # CLOCK_MONOTONIC of the newest alarm
+
+
+class SignalDesk:
+    """Candles, strategies and signals of every venue."""
+
+    def __init__(self, settings: SignalSettings) -> None:
+        """Raises InvalidSetting when a weight names a strategy that does not exist."""
+        SignalCombiner(settings.weights, settings.winner_above)  # complain now, not at the first trade
+        self.settings = settings
+        self.counters: Counter[str] = Counter(dict.fromkeys(_COUNTERS, 0))  # totals
+        self.latest: dict[str, Signal] = {}  # "coinbase:BTC-USD" -> its last signal
+        self._venues: dict[str, _Venue] = {}
+
+    def apply(self, batch: MarketBatch, now: Instant) -> list[Effect]:
+        """Book a batch, and close every candle that its newest frame shows to be over."""
+        venue = self._venues.setdefault(batch.venue, _Venue())
+        trades = self._believable(batch.trades, batch.state, now)
+        frames = [*self._believable(batch.quotes, batch.state, now), *trades]
+        for bar in batch.bars:
+            self._market(venue, bar).series.add_bar(bar)
+        for trade in sorted(trades, key=lambda trade: trade.ts_event):  # a replay may come newest first
+            self._market(venue, trade).series.add(trade)
+        venue.stream.hear(batch.state, frames, now)
+        effects = self._close_until(venue, venue.stream.newest_ts, frames, now)
+        return effects + self._alarm(batch.venue, now)
+
+    def tick(self, key: str, now: Instant) -> list[Effect]:
+        """Close by the clock what no frame has closed."""
+        venue = self._venues[key]
+        venue_time = venue.stream.time(now)
+        if venue_time is None:
+            return []
+        return self._close_until(venue, venue_time - _HEAD_START_NS, (), now) + self._alarm(key, now)
+
+    def _believable(self, frames: Sequence[Frame], state: StreamState, now: Instant) -> Sequence[Frame]:
+        """Leave out frames from the venue's future: believing one would close every candle before it."""
+        if state.clock_offset_ns is None:
+            return frames
+        latest_ts = now.utc_ns - state.clock_offset_ns + round(self.settings.watermark_s * SECOND_NS)
+        believable = [frame for frame in frames if frame.ts_event <= latest_ts]
+        self.counters["future_frames"] += len(frames) - len(believable)
+        return believable
+
+    def _market(self, venue: _Venue, traded: Trade | TradeBar) -> _Market:
+        market = venue.markets.get(traded.instrument)
+        if market is None:
+            market = venue.markets[traded.instrument] = _Market(
+                traded.venue, traded.instrument, self.settings
+            )
+        return market
+
+    def _close_until(
+        self, venue: _Venue, event_time: int, frames: Sequence[Frame], now: Instant
+    ) -> list[Effect]:
+        effects: list[Effect] = []
+        for market in venue.markets.values():
+            for candle in market.series.close_until(event_time, venue.stream.whole):
+                self.counters["candles"] += 1
+                self.counters["gapped_candles"] += candle.has_gap
+                opinion = market.judge(candle)
+                if opinion is not None and not candle.has_gap:
+                    due_ts = candle.close_ts + market.series.watermark_ns
+                    late_ns = venue.stream.late_ns(due_ts, now)
+                    read_ns = min((frame.read_ns for frame in frames if frame.ts_event >= due_ts), default=0)
+                    effects += self._speak(candle, opinion, late_ns, read_ns, now)
+        self._count()
+        return effects
+
+    def _speak(
+        self, candle: Candle, opinion: Opinion, late_ns: int, read_ns: int, now: Instant
+    ) -> list[Effect]:
+        """Tell of a closed candle. Its time to expire runs from when it was due, however late it was closed."""
+        expires_at = now.utc_ns + round(self.settings.expire_after_s * SECOND_NS) - late_ns
+        if expires_at <= now.utc_ns:
+            self.counters["expired_signals"] += 1
+            return []
+        strategies = "+".join(opinion.strategies)
+        interval = f"{self.settings.candle_s:g}s"
+        signal = Signal(
+            ts_event=now.utc_ns,
+            signal_id=f"{strategies}:{candle.venue}:{candle.instrument}:{interval}:{candle.open_ts}",
+            venue=candle.venue,
+            instrument=candle.instrument,
+            side=opinion.side,
+            confidence=opinion.confidence,
+            strategies=opinion.strategies,
+            candle_close=candle.close,
+            expires_at=expires_at,
+            origin_read_ns=read_ns,
+        )
+        self.counters["signals"] += 1
+        self.latest[f"{candle.venue}:{candle.instrument}"] = signal
+        return [Tell(Role.PORTFOLIO, signal)]
+
+    def _alarm(self, key: str, now: Instant) -> list[Effect]:
+        """Ask to be woken for the next candle, unless an alarm is out that will ask again."""
+        venue = self._venues[key]
+        if venue.alarm_ns > now.monotonic_ns:
+            return []
+        venue_time = venue.stream.time(now)
+        due = [market.series.due_ts for market in venue.markets.values()]
+        due_ts = min((ts for ts in due if ts is not None), default=None)
+        if venue_time is None or due_ts is None:
+            return []
+        venue.alarm_ns = now.monotonic_ns + max(due_ts + _HEAD_START_NS - venue_time, 1)
+        return [WakeAt(venue.alarm_ns, key)]
+
+    def _count(self) -> None:
+        markets = [market for venue in self._venues.values() for market in venue.markets.values()]
+        self.counters["late_trades"] = sum(market.series.late_trades for market in markets)
+        self.counters["duplicate_trades"] = sum(market.series.duplicate_trades for market in markets)
+        self.counters["strategy_errors"] = sum(market.strategy_errors for market in markets)

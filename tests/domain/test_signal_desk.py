@@ -1,0 +1,371 @@
+"""The signal desk: from batches to signals, on time, once, and never from data that cannot be believed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from domain.effects import Effect, Instant, Role, Tell, WakeAt
+from domain.errors import InvalidSetting
+from domain.instrument import Side
+from domain.market_data import MarketBatch, Quote, Trade
+from domain.order_messages import Signal
+from domain.settings import PROFILES, SignalSettings
+from domain.signal_desk import SignalDesk
+from domain.strategies import STRATEGIES
+from tests.builders import MONO, UTC, make_quote, make_stream_state, make_trade
+
+MS = 1_000_000
+DEMO = SignalSettings(**PROFILES["demo"]["signals"])
+OFFSET_NS = -3_600_000 * MS  # the venue's clock is an hour ahead of ours
+LATENCY_MS = 20
+
+
+def now_at(ms: float) -> Instant:
+    return Instant(MONO + round(ms * MS), UTC + round(ms * MS))
+
+
+def venue_ts(ms: float) -> int:
+    """Return what the venue's clock shows when ours shows `ms`; candles open at whole seconds of both."""
+    return UTC + round(ms * MS) - OFFSET_NS
+
+
+def trade_at(ms: float, price: str, **changes) -> Trade:
+    fields = {"trade_id": f"{ms}", "ts_event": venue_ts(ms), "read_ns": now_at(ms + LATENCY_MS).monotonic_ns}
+    return make_trade(price, **{**fields, **changes})
+
+
+def quote_at(ms: float, **changes) -> Quote:
+    fields = {"ts_event": venue_ts(ms), "read_ns": now_at(ms + LATENCY_MS).monotonic_ns}
+    return make_quote(**{**fields, **changes})
+
+
+def batch_at(ms: float, *frames: Quote | Trade, bars: tuple = (), venue: str = "coinbase", **state) -> MarketBatch:
+    """Return what reaches the desk at `ms`; its stream is whole and was proven alive just before, unless told."""
+    fields = {
+        "ts_event": UTC,
+        "venue": venue,
+        "alive_ns": now_at(ms - LATENCY_MS).monotonic_ns,
+        "clock_offset_ns": OFFSET_NS,
+    }
+    return MarketBatch(
+        venue=venue,
+        quotes=tuple(frame for frame in frames if isinstance(frame, Quote)),
+        trades=tuple(frame for frame in frames if isinstance(frame, Trade)),
+        bars=bars,
+        state=make_stream_state(**{**fields, **state}),
+    )
+
+
+def signals(effects: list[Effect]) -> list[Signal]:
+    return [effect.message for effect in effects if isinstance(effect, Tell)]
+
+
+def alarms(effects: list[Effect]) -> list[WakeAt]:
+    return [effect for effect in effects if isinstance(effect, WakeAt)]
+
+
+def run_market(
+    desk: SignalDesk, seconds: range, first_price: int = 100, step: int = 1, **state
+) -> list[Effect]:
+    """Let one trade print in the middle of each second, and quotes arrive four times a second."""
+    effects = []
+    for second in seconds:
+        price = str(first_price + step * second)
+        for part_ms in (0, 250, 500, 750):
+            ms = 1000 * second + part_ms
+            frames = [quote_at(ms)]
+            if part_ms == 500:
+                frames.append(trade_at(ms, price))
+            effects += desk.apply(batch_at(ms + LATENCY_MS, *frames, **state), now_at(ms + LATENCY_MS))
+    return effects
+
+
+@pytest.fixture
+def desk() -> SignalDesk:
+    return SignalDesk(DEMO)
+
+
+# ---- speaking --------------------------------------------------------------------------------------------
+
+
+def test_closed_live_candle_with_a_winner_becomes_one_signal_to_the_portfolio(desk: SignalDesk) -> None:
+    before = run_market(desk, range(0, 10))
+    effects = run_market(desk, range(10, 11))
+
+    assert signals(before) == []
+    assert [effect for effect in effects if isinstance(effect, Tell)] == [
+        Tell(
+            Role.PORTFOLIO,
+            Signal(
+                ts_event=now_at(10_520).utc_ns,
+                signal_id=f"fast_scalping:coinbase:BTC-USD:1s:{venue_ts(9000)}",
+                venue="coinbase",
+                instrument="BTC-USD",
+                side=Side.BUY,
+                confidence=pytest.approx(0.8 * 0.4 / 0.6),
+                strategies=("fast_scalping",),
+                candle_close=Decimal("109"),
+                expires_at=now_at(15_500).utc_ns,
+                origin_read_ns=now_at(10_520).monotonic_ns,
+            ),
+        )
+    ]
+
+
+def test_fast_scalping_alone_trades_in_the_demo_and_not_by_default() -> None:
+    cautious = SignalSettings(candle_s=1.0)
+
+    in_demo = signals(run_market(SignalDesk(DEMO), range(0, 30)))
+    by_default = signals(run_market(SignalDesk(cautious), range(0, 30)))
+
+    assert in_demo[-1].strategies == ("fast_scalping",)
+    assert in_demo[-1].confidence == pytest.approx(0.32)
+    assert [signal for signal in by_default if signal.confidence < 0.5] == []
+    assert len(by_default) < 4 < len(in_demo)  # by default only while momentum scalping warms up
+
+
+def test_falling_market_sells(desk: SignalDesk) -> None:
+    assert signals(run_market(desk, range(0, 20), step=-1))[-1].side is Side.SELL
+
+
+def test_each_candle_speaks_at_most_once(desk: SignalDesk) -> None:
+    said = signals(run_market(desk, range(0, 40)))
+
+    opened = [int(signal.signal_id.rsplit(":", 1)[1]) for signal in said]
+    assert opened == sorted(set(opened))
+    assert opened == list(range(venue_ts(9000), venue_ts(39_000), 1000 * MS))
+
+
+def test_same_batches_give_identical_effects() -> None:
+    assert run_market(SignalDesk(DEMO), range(0, 25)) == run_market(SignalDesk(DEMO), range(0, 25))
+
+
+def test_instruments_and_venues_have_series_of_their_own(desk: SignalDesk) -> None:
+    for second in range(0, 15):
+        ms = 1000 * second + 500
+        up, down = trade_at(ms, str(100 + second)), trade_at(ms, str(100 - second), instrument="ETH-USD")
+        elsewhere = trade_at(ms, str(100 - second), venue="dydx")
+        desk.apply(batch_at(ms + LATENCY_MS, up, down), now_at(ms + LATENCY_MS))
+        desk.apply(batch_at(ms + LATENCY_MS, elsewhere, venue="dydx"), now_at(ms + LATENCY_MS))
+
+    assert {key: signal.side for key, signal in desk.latest.items()} == {
+        "coinbase:BTC-USD": Side.BUY,
+        "coinbase:ETH-USD": Side.SELL,
+        "dydx:BTC-USD": Side.SELL,
+    }
+
+
+def test_frame_of_another_instrument_closes_the_candles_of_all(desk: SignalDesk) -> None:
+    run_market(desk, range(0, 10))
+
+    effects = desk.apply(
+        batch_at(10_540, quote_at(10_501, instrument="ETH-USD"), quote_at(10_510, instrument="SOL-USD")),
+        now_at(10_540),
+    )
+
+    assert [signal.origin_read_ns for signal in signals(effects)] == [now_at(10_521).monotonic_ns]
+
+
+def test_signal_expires_counted_from_when_its_candle_was_due(desk: SignalDesk) -> None:
+    run_market(desk, range(0, 12))
+
+    effects = desk.apply(batch_at(14_020, quote_at(14_000)), now_at(14_020))
+
+    assert [signal.expires_at for signal in signals(effects)] == [
+        now_at(17_500).utc_ns,
+        now_at(18_500).utc_ns,
+    ]
+
+
+def test_candle_that_closes_after_its_signal_would_have_expired_says_nothing(desk: SignalDesk) -> None:
+    run_market(desk, range(0, 12))
+
+    effects = desk.apply(batch_at(17_520, quote_at(17_500)), now_at(17_520))
+
+    assert [signal.signal_id.rsplit(":", 1)[1] for signal in signals(effects)] == [
+        str(venue_ts(ms)) for ms in (12_000, 13_000, 14_000, 15_000, 16_000)
+    ]
+    assert desk.counters["expired_signals"] == 1
+
+
+# ---- closing in quiet times --------------------------------------------------------------------------------
+
+
+def test_alarm_closes_the_candle_when_no_frame_does(desk: SignalDesk) -> None:
+    run_market(desk, range(0, 10))
+    alive = desk.apply(batch_at(10_100, alive_ns=now_at(10_100).monotonic_ns), now_at(10_100))
+
+    effects = desk.tick("coinbase", now_at(10_750))
+
+    assert signals(alive) == []
+    assert [signal.candle_close for signal in signals(effects)] == [Decimal("109")]
+    assert signals(effects)[0].origin_read_ns == 0
+
+
+def test_alarm_gives_frames_a_head_start(desk: SignalDesk) -> None:
+    run_market(desk, range(0, 10))
+    candles_before = desk.counters["candles"]
+
+    desk.tick("coinbase", now_at(10_749))
+
+    assert desk.counters["candles"] == candles_before
+
+
+def test_one_alarm_at_a_time_leads_to_the_next_candle(desk: SignalDesk) -> None:
+    first = desk.apply(batch_at(520, trade_at(500, "100")), now_at(520))
+    again = desk.apply(batch_at(600, quote_at(580)), now_at(600))
+    rung = desk.tick("coinbase", now_at(1750))
+
+    assert alarms(first) == [WakeAt(now_at(1750).monotonic_ns, "coinbase")]
+    assert alarms(again) == []
+    assert alarms(rung) == [WakeAt(now_at(2750).monotonic_ns, "coinbase")]
+
+
+def test_no_alarm_before_there_is_anything_to_close(desk: SignalDesk) -> None:
+    assert desk.apply(batch_at(520, quote_at(500)), now_at(520)) == []
+
+
+def test_silent_stream_closes_candles_but_says_nothing(desk: SignalDesk) -> None:
+    run_market(desk, range(0, 12))
+    said, candles = desk.counters["signals"], desk.counters["candles"]
+
+    effects = [effect for ms in range(12_750, 20_750, 1000) for effect in desk.tick("coinbase", now_at(ms))]
+
+    assert signals(effects) == []
+    assert (desk.counters["signals"], desk.counters["candles"]) == (said, candles + 8)
+
+
+def test_step_of_the_wall_clock_closes_nothing(desk: SignalDesk) -> None:
+    run_market(desk, range(0, 12))
+    candles = desk.counters["candles"]
+
+    stepped = Instant(now_at(11_800).monotonic_ns, now_at(11_800 + 3_600_000).utc_ns)
+    desk.tick("coinbase", stepped)
+
+    assert desk.counters["candles"] == candles
+
+
+def test_unknown_clock_offset_falls_back_on_the_newest_frame(desk: SignalDesk) -> None:
+    effects = run_market(desk, range(0, 11), clock_offset_ns=None, alive_ns=0)
+
+    assert [signal.candle_close for signal in signals(effects)] == [Decimal("109")]
+    assert alarms(effects)[0].due_ns == now_at(1750 + LATENCY_MS).monotonic_ns
+
+
+# ---- data that cannot be believed --------------------------------------------------------------------------
+
+
+def test_history_warms_up_but_never_speaks(desk: SignalDesk) -> None:
+    replay = [trade_at(1000 * second + 500, str(100 + second), is_history=True) for second in range(-30, 0)]
+    warm = desk.apply(batch_at(100, *reversed(replay), quote_at(80)), now_at(100))
+    live = run_market(desk, range(1, 4))
+
+    assert signals(warm) == []
+    assert desk.counters["late_trades"] == 0
+    # The candle from 0 to 1 s began before the stream was proven whole; the first to speak is the next.
+    assert signals(live)[0].signal_id.endswith(f":{venue_ts(1000)}")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"is_whole": False}, {"is_connected": False}],
+    ids=["not whole", "not connected"],
+)
+def test_candle_with_a_broken_stream_in_it_says_nothing(desk: SignalDesk, broken: dict) -> None:
+    run_market(desk, range(0, 15))
+    desk.apply(batch_at(15_100, **broken), now_at(15_100))
+
+    opened = [signal.signal_id.rsplit(":", 1)[1] for signal in signals(run_market(desk, range(16, 20)))]
+
+    assert opened == [str(venue_ts(ms)) for ms in (16_000, 17_000, 18_000)]
+
+
+@pytest.mark.parametrize("healed", [{"gaps": 1}, {"reconnects": 1}], ids=["gap", "reconnection"])
+def test_break_that_healed_between_two_batches_is_seen_by_its_counter(desk: SignalDesk, healed: dict) -> None:
+    run_market(desk, range(0, 15))
+
+    effects = run_market(desk, range(15, 19), **healed)
+
+    opened = [signal.signal_id.rsplit(":", 1)[1] for signal in signals(effects)]
+    assert opened == [str(venue_ts(ms)) for ms in (15_000, 16_000, 17_000)]
+
+
+def test_new_subscription_of_a_restarted_feed_is_a_break(desk: SignalDesk) -> None:
+    run_market(desk, range(0, 15))
+    replay = trade_at(14_500, "114", is_history=True)
+
+    desk.apply(batch_at(15_300, replay, quote_at(15_280)), now_at(15_300))
+    effects = run_market(desk, range(16, 19))
+
+    opened = [signal.signal_id.rsplit(":", 1)[1] for signal in signals(effects)]
+    assert opened == [str(venue_ts(ms)) for ms in (16_000, 17_000)]
+    assert desk.counters["duplicate_trades"] == 1
+
+
+def test_frame_from_the_future_is_counted_and_closes_nothing(desk: SignalDesk) -> None:
+    run_market(desk, range(0, 15))
+    candles = desk.counters["candles"]
+
+    desk.apply(batch_at(14_800, quote_at(86_400_000), trade_at(86_400_000, "1")), now_at(14_800))
+    run_market(desk, range(15, 17))
+
+    assert desk.counters["future_frames"] == 2
+    assert desk.counters["candles"] == candles + 2
+    assert desk.counters["late_trades"] == 0
+
+
+def test_late_trades_are_counted(desk: SignalDesk) -> None:
+    run_market(desk, range(0, 5))
+
+    desk.apply(batch_at(5100, trade_at(2500, "1", trade_id="late")), now_at(5100))
+
+    assert desk.counters["late_trades"] == 1
+
+
+def test_strategies_start_over_after_a_long_silence() -> None:
+    desk = SignalDesk(SignalSettings(candle_s=1.0, winner_above=0.3, history=3))
+    run_market(desk, range(0, 15))
+    said = desk.counters["signals"]
+
+    run_market(desk, range(100, 109))
+    while_warming_up = desk.counters["signals"]
+    run_market(desk, range(109, 115))
+
+    assert while_warming_up == said
+    assert desk.counters["signals"] > said
+
+
+# ---- strategies that fail ----------------------------------------------------------------------------------
+
+
+def test_strategy_that_raises_is_counted_and_the_others_are_heard(
+    desk: SignalDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(STRATEGIES["momentum_scalping"], "update", lambda self, candle: 1 / 0)
+
+    effects = run_market(desk, range(0, 15))
+
+    assert desk.counters["strategy_errors"] == desk.counters["candles"] == 14
+    assert signals(effects)[-1].strategies == ("fast_scalping",)
+
+
+def test_weight_for_an_unknown_strategy_fails_when_the_desk_opens() -> None:
+    with pytest.raises(InvalidSetting, match="hodl"):
+        SignalDesk(SignalSettings(weights={"hodl": 1.0}))
+
+
+def test_counters_tell_what_happened(desk: SignalDesk) -> None:
+    run_market(desk, range(0, 15))
+
+    assert desk.counters == {
+        "signals": 5,
+        "expired_signals": 0,
+        "candles": 14,
+        "gapped_candles": 0,
+        "late_trades": 0,
+        "duplicate_trades": 0,
+        "future_frames": 0,
+        "strategy_errors": 0,
+    }
