@@ -1,4 +1,4 @@
-"""File and environment into `domain.settings.Settings`: the one reader of either.
+"""Configuration file and environment into `domain.settings.Settings`; no secret is among them.
 
 Four layers, the later one wins: defaults, what the profile changes, the TOML file, `NZEZA__SECTION__KEY` in
 the environment. A table of names (venues, weights, balances) in the file is the whole list; the environment

@@ -18,6 +18,22 @@ LEFTOVERS_END_WITHIN_S = 2.0  # orphaned actors see the launcher's death and end
 _LOOK_AGAIN_S = 0.02
 
 
+def make_directory(path: Path) -> Path:
+    """Create the directory if it is missing, and return its absolute path.
+
+    Raises:
+        InvalidSetting: it can't be created.
+    """
+    try:
+        # Journal and keys are nobody else's business.
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path.absolute()
+    except FileExistsError:
+        raise _invalid(path, "must be a directory, and this is something else") from None
+    except (OSError, ValueError) as error:
+        raise _not_ours(path, error) from None
+
+
 class DataDirectory:
     """A locked directory, from construction until `release`, or until this process and its children died."""
 
@@ -27,17 +43,12 @@ class DataDirectory:
         Raises:
             InvalidSetting: it can't be created or written, or another system runs in it.
         """
-        self.path = path.absolute()
+        self.path = make_directory(path)
         try:
-            # Journal and keys are nobody else's business.
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self._lock = os.open(self.path / "lock", flags, 0o600)
-        except FileExistsError:
-            raise _invalid(path, "must be a directory, and this is something else") from None
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise _invalid(path, f"must be a directory that we can write to ({reason})") from None
+        except OSError as error:
+            raise _not_ours(path, error) from None
         try:
             self._take_lock(path)
         except BaseException:
@@ -92,6 +103,11 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _not_ours(path: Path, error: OSError | ValueError) -> InvalidSetting:
+    reason = error.strerror if isinstance(error, OSError) else error
+    return _invalid(path, f"must be a directory that we can write to ({reason})")
 
 
 def _invalid(path: Path, reason: str) -> InvalidSetting:

@@ -1,0 +1,206 @@
+"""The command line: verbs, their arguments, exit statuses. What a verb does lies in the modules it calls.
+
+Exit status: 0 clean, 1 ended with a problem, 2 wrong usage or configuration; for 1 and 2 there is one line on
+standard error and no traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+
+from domain.errors import InvalidSetting, NzezaError
+from domain.numbers import use_exact_decimals
+from domain.settings import Settings
+from scripts.control import Conversation, NoAnswer, ask
+from scripts.data_directory import make_directory
+from scripts.options import RunOptions
+from scripts.summary import summary
+
+ANSWER_WITHIN_S = 3.0
+GONE_WITHIN_S = 5.0  # beyond the time that the system gave itself for stopping
+
+Verb = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    use_exact_decimals()
+    arguments = _parser().parse_args(argv)
+    verb: Verb = arguments.verb
+    try:
+        return verb(arguments)
+    except InvalidSetting as error:
+        return _complain(error, 2)
+    except NzezaError as error:
+        return _complain(error, 1)
+    except KeyboardInterrupt:
+        return 130  # what a shell expects of somebody who was interrupted
+
+
+def _complain(error: Exception, status: int) -> int:
+    print(f"nzeza: {error}", file=sys.stderr)
+    return status
+
+
+# ---- verbs -----------------------------------------------------------------------------------------------
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    _check_live(settings, arguments.live)
+    from scripts.launch import run as launch  # everything that trades; the other verbs start without it
+
+    options = RunOptions(arguments.duration, arguments.headless, arguments.json, arguments.live)
+    return launch(settings, options)
+
+
+def _check_live(settings: Settings, is_wanted: bool) -> None:
+    """Refuse real orders: by both a setting and a flag, and only once there is a `doctor` to pass."""
+    if is_wanted and settings.system.profile == "demo":
+        raise InvalidSetting(
+            "system.profile = 'demo': --live must not be given with it; the other is \"standard\""
+        )
+    if is_wanted:
+        raise InvalidSetting(
+            "--live: real orders need a passed `nzeza doctor`, which this version doesn't have yet"
+        )
+    for name, venue in settings.venues.items():
+        if venue.mode == "live":
+            raise InvalidSetting(f"venues.{name}.mode = 'live': must be \"simulated\" unless --live is given")
+
+
+def simulate(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    given = {"seed": arguments.seed, "port_base": arguments.port_base}
+    changes = {name: value for name, value in given.items() if value is not None}
+    # Not the data directory itself: a system that runs there keeps the keys of its own simulator in it.
+    key_directory = make_directory(Path(settings.system.data_directory) / "simulate")
+    from adapters.simulator.server import serve  # aiohttp: only this verb needs it
+
+    serve(msgspec.structs.replace(settings.simulator, **changes), key_directory, _print_json)
+    return 0
+
+
+def status(arguments: argparse.Namespace) -> int:
+    report = ask(_data_directory(arguments), "status", ANSWER_WITHIN_S)
+    if arguments.json:
+        _print_json(report)
+    else:
+        print(summary(report))
+    return 0
+
+
+def stop(arguments: argparse.Namespace) -> int:
+    with Conversation(_data_directory(arguments)) as conversation:
+        within_s = conversation.ask("stop", ANSWER_WITHIN_S)["within_s"]
+        outcome = conversation.hear(within_s + GONE_WITHIN_S)
+        if not conversation.has_ended_within(GONE_WITHIN_S):
+            raise NoAnswer(f"pid {conversation.pid} has stopped trading and doesn't end")
+    for problem in outcome["problems"]:
+        print(f"nzeza: {problem}", file=sys.stderr)
+    if not outcome["problems"]:
+        print("stopped cleanly")
+    return 1 if outcome["problems"] else 0
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    ask(_data_directory(arguments), "resume", ANSWER_WITHIN_S)
+    print("every halt is cleared")
+    return 0
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from adapters.settings import load
+    from adapters.venues import VENUES
+
+    settings = load(arguments.config, os.environ, VENUES.keys())
+    if arguments.data_directory is None:
+        return settings
+    system = msgspec.structs.replace(settings.system, data_directory=arguments.data_directory)
+    return msgspec.structs.replace(settings, system=system)
+
+
+def _data_directory(arguments: argparse.Namespace) -> Path:
+    """Return where to look for the running system; told by hand, a broken configuration is no obstacle."""
+    return Path(arguments.data_directory or _settings(arguments).system.data_directory)
+
+
+def _print_json(message: dict[str, Any]) -> None:
+    print(json.dumps(message), flush=True)
+
+
+# ---- arguments -------------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say it in one line; argparse would print the whole usage first."""
+        self.exit(2, f"nzeza: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="nzeza", description="Trade one portfolio across crypto venues.", allow_abbrev=False
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB", parser_class=_Parser)
+
+    def add(verb: Verb, about: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(verb.__name__, help=about, description=about, allow_abbrev=False)
+        added.set_defaults(verb=verb)
+        added.add_argument("--config", type=Path, metavar="FILE", help="settings, as TOML (default: none)")
+        added.add_argument(
+            "--data-directory", type=_text, metavar="DIR", help="instead of the setting system.data_directory"
+        )
+        return added
+
+    running = add(run, "Run the trading system, with simulated venues unless the settings say otherwise.")
+    running.add_argument(
+        "--duration", type=_seconds, metavar="SECONDS", help="end after so long (default: Ctrl-C)"
+    )
+    running.add_argument("--headless", action="store_true", help="no live view")
+    running.add_argument("--json", action="store_true", help="print the report as JSON, on the last line")
+    running.add_argument("--live", action="store_true", help="allow real orders")
+
+    simulating = add(simulate, "Serve the simulated venues alone; print one JSON line when they are ready.")
+    simulating.add_argument("--seed", type=int, metavar="N", help="of the market")
+    simulating.add_argument("--port-base", type=_port, metavar="N", help="control there, venues after it")
+
+    asking = add(status, "Tell how the running system is.")
+    asking.add_argument("--json", action="store_true", help="print the report as JSON")
+    add(stop, "Stop the running system, and tell how it ended.")
+    add(resume, "Clear every halt of the running system.")
+    return parser
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds above 0")
+    return seconds
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number between 0 and 65535")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
