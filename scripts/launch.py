@@ -62,6 +62,7 @@ class _Run:
         self.asked_at = 0.0
         self.waiting: list[tuple[int, Request]] = []  # from which answer on it is new enough, who waits
         self.started_at = time.monotonic()
+        self.stoppers: list[Request] = []  # who asked for a stop and wants to hear how it went
         self.is_running = False
         self.is_stopping = False
         self.wound_down: Any = None
@@ -76,6 +77,8 @@ class _Run:
         finally:
             self._end()
         self._print_report()
+        for request in self.stoppers:
+            request.reply({"problems": self.problems})
         return 1 if self.problems else 0
 
     def _interrupted(self, number: int, frame: Any) -> None:
@@ -172,6 +175,7 @@ class _Run:
             self.waiting.append((self.system.ask("status"), request))
         elif request.verb == "stop":
             self.is_stopping = True
+            self.stoppers.append(request)
             request.reply({"stopping": True, "within_s": self.settings.system.stop_within_s})
         elif request.verb == "resume":
             self.system.ask("resume")
