@@ -1,7 +1,7 @@
 """The simulated world in one object: market, exchange, faults, wire fronts, all driven by the caller's time.
 
-Sockets are `server.py`'s; tests and the in-process stage talk to a `World` in memory. The same settings, start
-time and calls make the same world.
+Sockets are `server.py`'s; tests and the in-process stage talk to a `World` in memory. The same settings,
+start time and calls make the same world.
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from uuid import uuid5
 
 import jwt
 import msgspec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.coinbase_encode import ACCOUNT_NAMESPACE
@@ -30,7 +32,12 @@ def sign(key: ApiKey, now_ns: int, uri: str = "", algorithm: str = "ES256", **cl
     claims = {"sub": key.name, "iss": "cdp", "nbf": now_s, "exp": now_s + 120} | claims
     if uri:
         claims["uri"] = uri
-    return jwt.encode(claims, key.private_key, algorithm, headers={"kid": key.name, "nonce": "00"})
+    return jwt.encode(claims, _load(key.private_key), algorithm, headers={"kid": key.name, "nonce": "00"})
+
+
+@lru_cache
+def _load(pem: str) -> Any:
+    return load_pem_private_key(pem.encode(), password=None)
 
 
 class SimulatorClient:
@@ -117,7 +124,8 @@ class SimulatorStream:
 
     def events(self, channel: str) -> list[dict]:
         """Read everything and return the events of one channel."""
-        return [event for frame in self.read() if frame.get("channel") == channel for event in frame["events"]]
+        frames = [frame for frame in self.read() if frame.get("channel") == channel]
+        return [event for frame in frames for event in frame["events"]]
 
 
 def order_body(name: str, side: str, configuration: dict, product_id: str = "BTC-USD") -> dict:
