@@ -1,0 +1,85 @@
+"""What one order has filled: exact fills counted once, and what running totals claim beyond them.
+
+Two stories of the same trades reach us. Exact rows carry the venue's fill id and come late; totals come at once
+and name no trade. The one that knows of more quantity is believed, so their order of arrival doesn't matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from domain.numbers import ZERO, divide
+from domain.order_messages import Fill, FillKind
+
+
+class Totals(NamedTuple):
+    """Running sums of an order. Value is quantity x price."""
+
+    quantity: Decimal = ZERO
+    value: Decimal = ZERO
+    fees: Decimal = ZERO
+
+    def plus(self, quantity: Decimal, price: Decimal, fee: Decimal) -> Totals:
+        return Totals(self.quantity + quantity, self.value + quantity * price, self.fees + fee)
+
+
+class Step(NamedTuple):
+    """Quantity that a total shows and that no fill explains yet."""
+
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+
+
+@dataclass
+class Executions:
+    """The fills of one order, exact and provisional."""
+
+    fills: dict[str, Fill] = field(default_factory=dict)  # fill_id -> exact execution
+    exact: Totals = Totals()  # of kind FILL
+    reported: Totals = Totals()  # what provisional steps have claimed
+    adjustment: Decimal = ZERO  # corrections minus reversals
+
+    @property
+    def filled_quantity(self) -> Decimal:
+        return self._known.quantity + self.adjustment
+
+    @property
+    def provisional_quantity(self) -> Decimal:
+        """Return what still waits for exact fills."""
+        return max(ZERO, self.reported.quantity - self.exact.quantity)
+
+    def knows(self, fill: Fill) -> bool:
+        return fill.fill_id in self.fills
+
+    def step_to(self, quantity: Decimal, average_price: Decimal, fees: Decimal) -> Step | None:
+        """Return what a venue's totals add to what is known; None when they add nothing (or are old)."""
+        known = self._known
+        added = quantity - known.quantity
+        if added <= 0:
+            return None
+        price = divide(quantity * average_price - known.value, added)
+        if price <= 0:  # the average was rounded too coarsely to take apart
+            price = average_price
+        return Step(added, price, fees - known.fees)
+
+    def book_exact(self, fill: Fill) -> None:
+        if self.knows(fill):
+            return
+        self.fills[fill.fill_id] = fill
+        match fill.kind:
+            case FillKind.FILL:
+                self.exact = self.exact.plus(fill.quantity, fill.price, fill.fee)
+            case FillKind.REVERSAL:
+                self.adjustment -= fill.quantity
+            case FillKind.CORRECTION:
+                self.adjustment += fill.quantity
+
+    def book_provisional(self, step: Step) -> None:
+        self.reported = self._known.plus(*step)
+
+    @property
+    def _known(self) -> Totals:
+        return self.reported if self.reported.quantity > self.exact.quantity else self.exact

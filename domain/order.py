@@ -1,0 +1,236 @@
+"""One attempt at a venue, from submission to rest: which word moves it where, and what a venue's word proves.
+
+Two halves. `apply` folds an event of the journal; nothing else changes state, so replaying the journal gives
+the same order. The `judge_*` methods look at what a gateway reports and return the events to journal; they
+change nothing. A venue's surprise is data: it returns an empty list, or what it does prove.
+
+Only OrderClosed ends an order, with its evidence. A refusal proves nothing once the order was sent a second
+time: it is about the second send. Fills are booked in every status, final ones included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from domain.executions import Executions, Step
+from domain.instrument import Side
+from domain.messages import Event
+from domain.numbers import ZERO
+from domain.order_messages import (
+    FINAL,
+    CancelRequested,
+    Fill,
+    FillKind,
+    OrderAccepted,
+    OrderClosed,
+    OrderFilled,
+    OrderFilledProvisionally,
+    OrderNotSent,
+    OrderRejected,
+    OrderReported,
+    OrderResubmitted,
+    OrderStatus,
+    OrderSubmitted,
+    OrderUnconfirmed,
+    SubmitOrder,
+    TimeInForce,
+)
+
+SUBMITTED, UNCONFIRMED, OPEN = OrderStatus.SUBMITTED, OrderStatus.UNCONFIRMED, OrderStatus.OPEN
+PARTIALLY_FILLED, FILLED = OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
+
+# Besides these, OrderClosed moves every status of the table to the final one that it names.
+NEXT_STATUS: dict[OrderStatus, dict[type[Event], OrderStatus]] = {
+    SUBMITTED: {
+        OrderUnconfirmed: UNCONFIRMED,
+        OrderAccepted: OPEN,
+        OrderFilled: PARTIALLY_FILLED,
+        OrderFilledProvisionally: PARTIALLY_FILLED,
+    },
+    UNCONFIRMED: {
+        OrderAccepted: OPEN,
+        OrderFilled: PARTIALLY_FILLED,
+        OrderFilledProvisionally: PARTIALLY_FILLED,
+    },
+    OPEN: {OrderFilled: PARTIALLY_FILLED, OrderFilledProvisionally: PARTIALLY_FILLED},
+    PARTIALLY_FILLED: {},
+}  # the rest are final; OrderNotFound has no entry because it may be a stale read
+
+ABSENT = "absent"  # how evidence begins when nobody refused: the venue just never showed the order
+
+
+@dataclass
+class OrderLifecycle:
+    """One order of ours at one venue. `submitted` is the journaled event that began it."""
+
+    submitted: OrderSubmitted
+    status: OrderStatus = SUBMITTED
+    venue_order_id: str = ""  # empty while the venue hasn't told
+    sends: int = 1
+    last_sent_at: int = 0  # UTC ns of the newest send
+    is_cancel_pending: bool = False
+    executions: Executions = field(default_factory=Executions)
+    evidence: str = ""  # why it is final
+
+    def __post_init__(self) -> None:
+        self.last_sent_at = self.last_sent_at or self.submitted.ts_event
+
+    @property
+    def order(self) -> SubmitOrder:
+        return self.submitted.order
+
+    @property
+    def id(self) -> str:
+        return self.order.client_order_id
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def is_unproven(self) -> bool:
+        """Tell whether the venue has not yet said that it has this order."""
+        return self.status in (SUBMITTED, UNCONFIRMED)
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Tell whether it is about to change by itself: anything live but a resting order left in peace."""
+        is_resting = self.order.time_in_force is not TimeInForce.IOC and not self.is_cancel_pending
+        return not self.is_final and (self.is_unproven or not is_resting)
+
+    @property
+    def filled_quantity(self) -> Decimal:
+        return self.executions.filled_quantity
+
+    @property
+    def leaves_quantity(self) -> Decimal:
+        """Return what may still fill: all of the rest while not proven dead."""
+        return ZERO if self.is_final else max(ZERO, self.order.quantity - self.filled_quantity)
+
+    @property
+    def is_overfilled(self) -> bool:
+        return self.filled_quantity > self.order.quantity
+
+    def crosses(self, side: Side, price: Decimal) -> bool:
+        """Tell whether a new order of ours at `price` could trade against this one."""
+        if self.is_final or side is self.order.side:
+            return False
+        return price >= self.order.limit_price if side is Side.BUY else price <= self.order.limit_price
+
+    # ---- the journal ------------------------------------------------------------------------------------
+
+    def apply(self, event: Event) -> None:
+        """Fold one event of the journal that is about this order."""
+        match event:
+            case OrderClosed():
+                if not self.is_final:
+                    self.status, self.evidence = event.status, event.evidence
+                return
+            case OrderAccepted():
+                self.venue_order_id = self.venue_order_id or event.venue_order_id
+            case OrderResubmitted():
+                self.sends += 1
+                self.last_sent_at = event.ts_event
+            case CancelRequested():
+                self.is_cancel_pending = True
+            case OrderFilled():
+                self.executions.book_exact(event.fill)
+            case OrderFilledProvisionally():
+                self.executions.book_provisional(Step(event.quantity, event.price, event.fee))
+        self.status = NEXT_STATUS.get(self.status, {}).get(type(event), self.status)
+
+    # ---- what a venue's word proves ----------------------------------------------------------------------
+
+    def judge_accepted(self, event: OrderAccepted) -> list[Event]:
+        return [event] if self._is_news(event.venue_order_id) else []
+
+    def judge_refused(self, event: OrderRejected | OrderNotSent) -> list[Event]:
+        if not self.is_unproven or self.sends > 1:
+            return []
+        is_rejected = isinstance(event, OrderRejected)
+        evidence = f"rejected:{event.code}" if is_rejected else f"not_sent:{event.reason}"
+        return [event, self.closed(OrderStatus.REJECTED, evidence, event.ts_event)]
+
+    def judge_unconfirmed(self, event: OrderUnconfirmed) -> list[Event]:
+        return [event] if self.status is SUBMITTED else []
+
+    def judge_report(self, report: OrderReported) -> list[Event]:
+        """Return what a venue's totals prove: acceptance, quantity filled so far, an end."""
+        events = self._accepted_by(report.venue_order_id, report.ts_event)
+        step = self.executions.step_to(
+            report.cumulative_quantity, report.average_price, report.total_fees
+        )
+        if step:
+            events.append(self._provisional(step, report.ts_event))
+        if not self.is_final:
+            filled = self.filled_quantity + (step.quantity if step else ZERO)
+            if report.status in FINAL or filled >= self.order.quantity:
+                status = report.status if report.status in FINAL else FILLED
+                evidence = f"reported:{report.reason}" if report.reason else "reported"
+                events.append(self.closed(status, evidence, report.ts_event, filled))
+        return events
+
+    def judge_fill(self, fill: Fill) -> list[Event]:
+        """Return the booking of an exact fill, once per fill id, whatever the status."""
+        if self.executions.knows(fill):
+            return []
+        events = self._accepted_by(fill.venue_order_id, fill.ts_event)
+        events.append(
+            OrderFilled(
+                ts_event=fill.ts_event,
+                client_order_id=self.id,
+                intent_id=self.order.intent_id,
+                purpose=self.order.purpose,
+                fill=fill,
+            )
+        )
+        if not self.is_final and fill.kind is FillKind.FILL:
+            exact = self.executions.exact.quantity + fill.quantity
+            filled = max(exact, self.executions.reported.quantity) + self.executions.adjustment
+            if filled >= self.order.quantity:
+                events.append(self.closed(FILLED, "filled", fill.ts_event, filled))
+        return events
+
+    def closed(
+        self, status: OrderStatus, evidence: str, ts_event: int, filled: Decimal | None = None
+    ) -> OrderClosed:
+        """Return the event that ends this order."""
+        return OrderClosed(
+            ts_event=ts_event,
+            client_order_id=self.id,
+            intent_id=self.order.intent_id,
+            status=status,
+            filled_quantity=self.filled_quantity if filled is None else filled,
+            evidence=evidence,
+        )
+
+    def _is_news(self, venue_order_id: str) -> bool:
+        """Tell whether it matters that the venue has it: at the least, its fills can be claimed."""
+        return self.is_unproven or (not self.venue_order_id and bool(venue_order_id))
+
+    def _accepted_by(self, venue_order_id: str, ts_event: int) -> list[Event]:
+        if not self._is_news(venue_order_id):
+            return []
+        return [
+            OrderAccepted(
+                ts_event=ts_event,
+                client_order_id=self.id,
+                venue=self.order.venue,
+                venue_order_id=venue_order_id,
+            )
+        ]
+
+    def _provisional(self, step: Step, ts_event: int) -> OrderFilledProvisionally:
+        return OrderFilledProvisionally(
+            ts_event=ts_event,
+            client_order_id=self.id,
+            intent_id=self.order.intent_id,
+            purpose=self.order.purpose,
+            venue=self.order.venue,
+            instrument=self.order.instrument,
+            side=self.order.side,
+            quantity=step.quantity,
+            price=step.price,
+            fee=step.fee,
+        )
