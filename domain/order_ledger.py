@@ -1,0 +1,191 @@
+"""Everything the order journal says about our orders: the one state that survives a restart.
+
+A projection: `apply` folds events of the journal and nothing else changes it, so replay equals live. What is
+not journaled (alarms, quotes, requests under way) lives in the machines around it and may be lost.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from domain.instrument import Side
+from domain.numbers import ZERO
+from domain.order import OrderLifecycle
+from domain.order_messages import (
+    BalanceCorrected,
+    BalancesOpened,
+    EquityMarked,
+    ExternalFillSeen,
+    HaltCleared,
+    HaltRaised,
+    IntentAccepted,
+    IntentDenied,
+    IntentDone,
+    JournalEntry,
+    JournalEvent,
+    OrderAccepted,
+    OrderClosed,
+    OrderFilled,
+    OrderIntent,
+    OrderSubmitted,
+    VenueReconciled,
+)
+from domain.portfolio import Portfolio
+
+# A redelivery or a late fill of something older than this many is no longer recognised.
+FINISHED_KEPT = 5_000
+
+
+@dataclass
+class Plan:
+    """One journaled intent and the attempts made for it."""
+
+    intent: OrderIntent
+    attempts: list[OrderLifecycle] = field(default_factory=list)
+    is_done: bool = False
+
+    @property
+    def filled_quantity(self) -> Decimal:
+        return sum((order.filled_quantity for order in self.attempts), ZERO)
+
+    @property
+    def live_attempt(self) -> OrderLifecycle | None:
+        """Return the attempt that is not proven dead; there is never a second one."""
+        return next((order for order in self.attempts if not order.is_final), None)
+
+
+class OrderLedger:
+    """The projection of the journal up to `last_seq`."""
+
+    def __init__(self) -> None:
+        self.last_seq = 0
+        self.last_event_at = 0  # UTC ns of the newest event: how far back a restart must look
+        self.plans: dict[str, Plan] = {}  # intent_id ->
+        self.open_plans: dict[str, Plan] = {}  # those that are not done
+        self.denied: dict[str, None] = {}  # intent_ids, oldest first
+        self.orders: dict[str, OrderLifecycle] = {}  # client_order_id ->
+        self.live: dict[str, OrderLifecycle] = {}  # those that are not final
+        self.unexplained: dict[str, OrderLifecycle] = {}  # filled quantity known from totals only
+        self.claims: dict[tuple[str, str], str] = {}  # (venue, venue_order_id) -> client_order_id
+        self.external_fills: dict[tuple[str, str], None] = {}  # (venue, fill_id), oldest first
+        self.opened_at: dict[str, int] = {}  # venue -> UTC ns of its opening balances
+        self.verdicts: dict[str, VenueReconciled] = {}  # venue -> newest
+        self.corrections: set[str] = set()  # correction_ids
+        self.halts: dict[str, str] = {}  # scope -> reason
+        self.equity_marked_at = 0
+        self.movements: Counter[str] = Counter()  # venue -> how often its balances were about to change
+        self.books = Portfolio()
+        self._finished: deque[str] = deque()  # intent_ids
+
+    def replay(self, entries: Iterable[JournalEntry]) -> None:
+        """Apply what a journal holds after `last_seq`.
+
+        Raises:
+            ValueError: an entry is missing: the journal is not what was written.
+        """
+        for entry in entries:
+            if entry.seq != self.last_seq + 1:
+                raise ValueError(f"journal entry {entry.seq} follows {self.last_seq}")
+            self.apply(entry.event)
+
+    def apply(self, event: JournalEvent) -> None:
+        self.last_seq += 1
+        self.last_event_at = max(self.last_event_at, event.ts_event)
+        self.books.apply(event)
+        match event:
+            case IntentAccepted():
+                plan = Plan(event.intent)
+                self.plans[plan.intent.intent_id] = self.open_plans[plan.intent.intent_id] = plan
+            case IntentDenied():
+                _remember(self.denied, event.intent_id)
+            case IntentDone():
+                self._finish(event.intent_id)
+            case OrderSubmitted():
+                order = OrderLifecycle(event)
+                self.orders[order.id] = self.live[order.id] = order
+                self.movements[order.order.venue] += 1
+                self.plans[order.order.intent_id].attempts.append(order)
+            case ExternalFillSeen():
+                _remember(self.external_fills, (event.fill.venue, event.fill.fill_id))
+                self.movements[event.fill.venue] += 1
+            case BalancesOpened():
+                self.opened_at[event.venue] = event.ts_event
+            case BalanceCorrected():
+                self.corrections.add(event.correction_id)
+            case VenueReconciled():
+                self.verdicts[event.venue] = event
+            case HaltRaised():
+                self.halts[event.scope] = event.reason
+            case HaltCleared():
+                self.halts.pop(event.scope, None)
+            case EquityMarked():
+                self.equity_marked_at = event.ts_event
+            case _:
+                self._apply_to_order(event)
+
+    def _apply_to_order(self, event: JournalEvent) -> None:
+        order = self.orders[event.client_order_id]
+        filled = order.filled_quantity
+        order.apply(event)
+        if order.filled_quantity != filled:
+            self.movements[order.order.venue] += 1
+        if isinstance(event, OrderAccepted) and event.venue_order_id:
+            self.claims[event.venue, event.venue_order_id] = order.id
+        if isinstance(event, OrderClosed):
+            self.live.pop(order.id, None)
+        if order.executions.provisional_quantity:
+            self.unexplained[order.id] = order
+        else:
+            self.unexplained.pop(order.id, None)
+
+    def _finish(self, intent_id: str) -> None:
+        self.plans[intent_id].is_done = True
+        if self.open_plans.pop(intent_id, None):
+            self._finished.append(intent_id)
+        if len(self._finished) > FINISHED_KEPT:
+            for order in self.plans.pop(self._finished.popleft()).attempts:
+                self.claims.pop((order.order.venue, order.venue_order_id), None)
+                self.unexplained.pop(order.id, None)
+                del self.orders[order.id]
+
+    # ---- what it tells ----------------------------------------------------------------------------------
+
+    def knows_intent(self, intent_id: str) -> bool:
+        return intent_id in self.plans or intent_id in self.denied
+
+    def order_of(self, venue: str, venue_order_id: str) -> OrderLifecycle | None:
+        return self.orders.get(self.claims.get((venue, venue_order_id), ""))
+
+    def live_orders(self, venue: str = "", instrument: str = "") -> Iterator[OrderLifecycle]:
+        """Yield the orders not proven dead, oldest first; empty names match all."""
+        for order in list(self.live.values()):
+            if venue in ("", order.order.venue) and instrument in ("", order.order.instrument):
+                yield order
+
+    def has_unexplained(self, venue: str) -> bool:
+        return any(order.order.venue == venue for order in self.unexplained.values())
+
+    def halt_over(self, venue: str, instrument: str) -> str:
+        """Return why openings there are halted, or an empty string."""
+        for scope in ("all", venue, f"{venue}:{instrument}"):
+            if scope in self.halts:
+                return self.halts[scope] or "halted"
+        return ""
+
+    def reducible_quantity(self, venue: str, instrument: str, side: Side) -> Decimal:
+        """Return how much an order of `side` may take off the position of ours, live orders counted."""
+        held = -side.sign * self.books.position(venue, instrument).quantity
+        rivals = [order for order in self.live_orders(venue, instrument) if order.order.side is side]
+        promised = sum((order.leaves_quantity for order in rivals), ZERO)
+        return max(ZERO, held - promised)
+
+
+
+def _remember(known: dict, key: Hashable) -> None:
+    """Add to an ordered set of bounded size."""
+    known[key] = None
+    if len(known) > FINISHED_KEPT:
+        del known[next(iter(known))]

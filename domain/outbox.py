@@ -1,0 +1,86 @@
+"""What the order desk has decided so far in this call: effects in order, and the ledger behind them.
+
+`record` is the one way to change the ledger, so that whatever happened live happens again on replay.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from domain.effects import Effect, Record, Role, Tell, WakeAt
+from domain.messages import Message
+from domain.order_ledger import OrderLedger
+from domain.order_messages import (
+    BalanceCorrected,
+    HaltRaised,
+    IntentDenied,
+    JournalEvent,
+    OrderAccepted,
+    OrderClosed,
+    OrderFilled,
+    OrderStatus,
+    OrderSubmitted,
+)
+from domain.system_messages import AlarmRaised
+
+
+class Outbox:
+    """Collects effects; counts what was recorded since the start of this run."""
+
+    def __init__(self) -> None:
+        self.ledger = OrderLedger()
+        self.counts: Counter[str] = Counter()  # "submitted", "accepted", ...
+        self.orders_by_venue: Counter[str] = Counter()
+        self.fills_by_venue: Counter[str] = Counter()
+        self._effects: list[Effect] = []
+
+    def record(self, event: JournalEvent) -> None:
+        """Journal `event`; everything decided after it may rely on it."""
+        self._effects.append(Record(event))
+        self.ledger.apply(event)
+        self._count(event)
+
+    def tell(self, to: str, message: Message) -> None:
+        self._effects.append(Tell(to, message))
+
+    def wake_at(self, due_ns: int, key: str) -> None:
+        self._effects.append(WakeAt(due_ns, key))
+
+    def alarm(self, subject: str, text: str, utc_ns: int) -> None:
+        """Tell the person; trading goes on."""
+        self.tell(Role.MONITOR, AlarmRaised(ts_event=utc_ns, subject=subject, text=text))
+
+    def halt(self, scope: str, reason: str, utc_ns: int) -> None:
+        """Stop openings in `scope` until a person resumes; the first reason stands."""
+        if scope not in self.ledger.halts:
+            self.record(HaltRaised(ts_event=utc_ns, scope=scope, reason=reason))
+            self.alarm(scope, f"halted: {reason}", utc_ns)
+
+    def take(self) -> list[Effect]:
+        """Return what was decided since the last call."""
+        effects, self._effects = self._effects, []
+        return effects
+
+    def _count(self, event: JournalEvent) -> None:
+        match event:
+            case OrderSubmitted():
+                self.counts["submitted"] += 1
+                self.orders_by_venue[event.order.venue] += 1
+            case OrderAccepted():
+                self.counts["accepted"] += 1
+            case OrderClosed():
+                self.counts[_COUNTED_AS[event.status]] += 1
+            case IntentDenied():
+                self.counts["denied"] += 1
+            case BalanceCorrected():
+                self.counts["corrections"] += 1
+            case OrderFilled():
+                self.fills_by_venue[event.fill.venue] += 1
+
+
+_COUNTED_AS = {
+    OrderStatus.FILLED: "filled",
+    OrderStatus.CANCELED: "canceled",
+    OrderStatus.REJECTED: "rejected",
+    OrderStatus.EXPIRED: "expired",
+}
