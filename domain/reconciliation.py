@@ -1,0 +1,220 @@
+"""Our books against a venue's word, until nothing is left unexplained.
+
+Fills explain first; a balance is compared only where nothing was moving between question and answer; what is
+left twice, equally, some time apart, becomes a correction with a deterministic id: a second pass finds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from domain.effects import Instant, Role
+from domain.marks import Marks
+from domain.numbers import ZERO, plain
+from domain.order_messages import (
+    Balance,
+    BalanceCorrected,
+    BalancesOpened,
+    RequestSnapshot,
+    VenueReconciled,
+    VenueSnapshot,
+)
+from domain.outbox import Outbox
+from domain.settings import SECOND_NS, Settings
+
+RECONCILE = "reconcile"  # alarm key: "reconcile:" and the venue
+AGAIN_NS = SECOND_NS  # pause before asking again when something moved meanwhile
+
+Differences = dict[str, Decimal]  # currency -> the venue's total minus ours, never zero
+
+
+def balance_differences(ours: dict[str, Decimal], theirs: Iterable[Balance]) -> Differences:
+    """Return where the venue's totals are not ours. A currency that one side doesn't name is zero there."""
+    totals: dict[str, Decimal] = {}
+    for balance in theirs:
+        totals[balance.currency] = totals.get(balance.currency, ZERO) + balance.total
+    return {
+        currency: difference
+        for currency in sorted(ours.keys() | totals.keys())
+        if (difference := totals.get(currency, ZERO) - ours.get(currency, ZERO))
+    }
+
+
+def describe(differences: Differences) -> tuple[str, ...]:
+    """Return the differences in words for a person."""
+    return tuple(
+        f"{currency} {'+' if amount > 0 else ''}{plain(amount)}" for currency, amount in differences.items()
+    )
+
+
+@dataclass
+class Audit:
+    """The comparison of one venue: the question under way and what the last answers left open."""
+
+    request_id: int = 0  # 0 = no question under way
+    asked: Instant = Instant(0, 0)
+    was_quiet: bool = False  # nothing was in flight when it was asked
+    movements: int = 0  # of the ledger, when it was asked
+    fills_known_to: int = 0  # UTC ns of the last question that was answered
+    due_ns: int = 0  # of the next question
+    differences: Differences = field(default_factory=dict)
+    differs_since_ns: int = 0  # when the first answer with these differences was asked for
+    compared_at: int = 0  # UTC ns of the newest comparison that was equal
+
+
+class Reconciliation:
+    """One audit per venue."""
+
+    def __init__(self, settings: Settings, outbox: Outbox, marks: Marks) -> None:
+        self._settings = settings
+        self._outbox = outbox
+        self._ledger = outbox.ledger
+        self._marks = marks
+        self.audits = {venue: Audit() for venue in settings.venues}
+
+    # ---- asking ------------------------------------------------------------------------------------------
+
+    def tick(self, venue: str, now: Instant) -> None:
+        """Ask when it is time, or when the last question seems lost."""
+        audit = self.audits[venue]
+        if now.monotonic_ns < audit.due_ns:
+            return
+        lost_after_ns = 2 * self._settings.venues[venue].request_timeout_s * SECOND_NS
+        if audit.request_id and now.monotonic_ns - audit.asked.monotonic_ns < lost_after_ns:
+            self.ask_in(venue, AGAIN_NS, now)
+        else:
+            self.ask(venue, now)
+
+    def ask(self, venue: str, now: Instant) -> None:
+        """Ask now, in place of any question under way."""
+        audit = self.audits[venue]
+        audit.request_id = max(now.utc_ns, audit.request_id + 1)
+        audit.asked = now
+        audit.was_quiet = self.is_quiet(venue)
+        audit.movements = self._ledger.movements[venue]
+        self._outbox.tell(
+            Role.EXCHANGE_GATEWAY.at(venue),
+            RequestSnapshot(
+                request_id=audit.request_id, venue=venue, fills_since=self._fills_since(venue, now)
+            ),
+        )
+        self.ask_in(venue, round(self._settings.orders.reconcile_every_s * SECOND_NS), now)
+
+    def ask_in(self, venue: str, delay_ns: int, now: Instant) -> None:
+        audit = self.audits[venue]
+        audit.due_ns = now.monotonic_ns + delay_ns
+        self._outbox.wake_at(audit.due_ns, f"{RECONCILE}:{venue}")
+
+    def is_quiet(self, venue: str) -> bool:
+        """Tell whether nothing of ours is about to move the venue's balances."""
+        return not any(order.is_in_flight for order in self._ledger.live_orders(venue))
+
+    def _fills_since(self, venue: str, now: Instant) -> int:
+        """Return how far back fills may be unknown: nothing that could explain a difference is left out."""
+        known_to = self.audits[venue].fills_known_to or self._ledger.last_event_at or now.utc_ns
+        waiting = [
+            order.submitted.ts_event
+            for order in (*self._ledger.live_orders(venue), *self._ledger.unexplained.values())
+            if order.order.venue == venue
+        ]
+        return min([known_to, *waiting]) - round(self._settings.orders.fills_overlap_s * SECOND_NS)
+
+    # ---- answers -----------------------------------------------------------------------------------------
+
+    def is_answer(self, venue: str, request_id: int) -> bool:
+        return self.audits[venue].request_id == request_id
+
+    def failed(self, venue: str, now: Instant) -> None:
+        self.audits[venue].request_id = 0
+        self.ask_in(venue, AGAIN_NS, now)
+
+    def compare(self, snapshot: VenueSnapshot, now: Instant) -> bool | None:
+        """Compare balances once the snapshot's fills and orders have been taken in.
+
+        Returns:
+            Whether the books equal the venue now; None when something moved, so that nothing can be said.
+        """
+        venue = snapshot.venue
+        audit = self.audits[venue]
+        audit.request_id = 0
+        audit.fills_known_to = audit.asked.utc_ns
+        if not self._is_comparable(venue, audit):
+            self.ask_in(venue, AGAIN_NS, now)
+            return None
+        if venue not in self._ledger.opened_at:
+            self._open(snapshot, now)
+        differences = balance_differences(self._balances(venue), snapshot.balances)
+        if differences != audit.differences:
+            audit.differences, audit.differs_since_ns = differences, audit.asked.monotonic_ns
+        elif differences and self._has_lasted(audit):
+            self._correct(venue, differences, now)
+            audit.differences = {}
+        self._pronounce(venue, audit, now)
+        return not audit.differences
+
+    def _is_comparable(self, venue: str, audit: Audit) -> bool:
+        return (
+            audit.was_quiet
+            and self.is_quiet(venue)
+            and audit.movements == self._ledger.movements[venue]
+            and not self._ledger.has_unexplained(venue)
+        )
+
+    def _has_lasted(self, audit: Audit) -> bool:
+        lasted_ns = audit.asked.monotonic_ns - audit.differs_since_ns
+        return lasted_ns >= self._settings.orders.correct_after_s * SECOND_NS
+
+    def _balances(self, venue: str) -> dict[str, Decimal]:
+        balances = self._ledger.books.balances
+        return {currency: total for (where, currency), total in balances.items() if where == venue}
+
+    def _open(self, snapshot: VenueSnapshot, now: Instant) -> None:
+        # Fills up to here are in the balances already, whatever our clock says.
+        opened_at = max([now.utc_ns, *(fill.ts_event for fill in snapshot.fills)])
+        self._outbox.record(
+            BalancesOpened(ts_event=opened_at, venue=snapshot.venue, balances=snapshot.balances)
+        )
+
+    def _correct(self, venue: str, differences: Differences, now: Instant) -> None:
+        id_prefix = f"{venue}:{self._ledger.last_seq}"
+        for currency, difference in differences.items():
+            self._outbox.record(
+                BalanceCorrected(
+                    ts_event=now.utc_ns,
+                    correction_id=f"{id_prefix}:{currency}",
+                    venue=venue,
+                    currency=currency,
+                    difference=difference,
+                    reason="no fill explains it",
+                )
+            )
+        worth = self._worth(venue, differences, now)
+        limit = self._settings.orders.correction_halts_above
+        if worth is None or worth > limit:
+            amount = "of unknown worth" if worth is None else f"worth {plain(worth)} USD"
+            self._outbox.halt(venue, f"balance corrected by something {amount}", now.utc_ns)
+
+    def _worth(self, venue: str, differences: Differences, now: Instant) -> Decimal | None:
+        """Return the differences' sum of absolute worths in USD; None when one cannot be priced."""
+        worth = ZERO
+        for currency, difference in differences.items():
+            price, _ = self._marks.price_of(venue, currency, now)
+            if price is None:
+                return None
+            worth += abs(difference) * price
+        return worth
+
+    def _pronounce(self, venue: str, audit: Audit, now: Instant) -> None:
+        if not audit.differences:
+            audit.compared_at = now.utc_ns
+        verdict = VenueReconciled(
+            ts_event=now.utc_ns,
+            venue=venue,
+            is_equal=not audit.differences,
+            differences=describe(audit.differences),
+        )
+        last = self._ledger.verdicts.get(venue)
+        if (last and (last.is_equal, last.differences)) != (verdict.is_equal, verdict.differences):
+            self._outbox.record(verdict)
