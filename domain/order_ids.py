@@ -1,4 +1,4 @@
-"""The names of our orders at the venues: functions of the intent, so that deciding again names the same order.
+"""The names of our orders at the venues: functions of the intent, so deciding again names the same order.
 
 The first eight hex digits spell our tag, so that an order found at a venue is known as ours even when the
 journal's tail was lost.

@@ -1,0 +1,97 @@
+"""What an opening must pass, in the order of `MONEY.md` section 3, and which other venues would take it.
+
+Refuses to know about reducing orders: they pass none of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+
+from domain.collar import collared_price, drifted, touch
+from domain.effects import Instant
+from domain.instrument import Instrument, Side
+from domain.marks import Marks
+from domain.numbers import from_ratio
+from domain.order_ledger import OrderLedger
+from domain.order_messages import OrderIntent, OrderStatus
+from domain.position import is_dust
+from domain.routing import Candidate, is_substitute, rank
+from domain.settings import Settings
+from domain.venue_readiness import VenueReadiness
+
+
+class OpeningGate:
+    """The gates that belong to the router; limits on size and loss are the portfolio's."""
+
+    def __init__(
+        self, settings: Settings, ledger: OrderLedger, marks: Marks, readiness: VenueReadiness
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._marks = marks
+        self._readiness = readiness
+        self.is_winding_down = False
+
+    def refusal(
+        self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant
+    ) -> str:
+        """Return the first gate that an opening at `instrument`'s venue fails, empty when it passes all."""
+        venue, name = instrument.venue, instrument.name
+        live = list(self._ledger.live_orders(venue, name))
+        if reason := self.closed(venue, name):
+            return reason
+        if any(order.status is OrderStatus.UNCONFIRMED for order in live):
+            return "unconfirmed_order"
+        if trouble := self._marks.trouble(venue, name, now):
+            return trouble
+        price, reference = self.price(instrument, intent.side), intent.reference_price
+        if reason := self._misfit(instrument, quantity, price):
+            return reason
+        mid, risk = self._marks.quote(venue, name).mid_price, self._settings.risk
+        if drifted(reference, mid, risk.max_price_drift_ratio):
+            return "price_drift"
+        if drifted(mid, price, risk.max_deviation_ratio):
+            return "price_deviation"
+        if any(order.crosses(intent.side, price) for order in live):
+            return "would_cross_own"
+        return ""
+
+    def closed(self, venue: str, instrument: str) -> str:
+        """Return why nothing may be opened there at all, whatever its price."""
+        if self.is_winding_down:
+            return "winding_down"
+        if self._ledger.halt_over(venue, instrument):
+            return "halted"
+        if self._readiness.missing(venue):
+            return "venue_not_ready"
+        if self._readiness.is_breaker_open(venue):
+            return "breaker_open"
+        return ""
+
+    def price(self, instrument: Instrument, side: Side) -> Decimal:
+        """Return the limit of an opening at the newest touch."""
+        quote = self._marks.quote(instrument.venue, instrument.name)
+        return collared_price(instrument, quote, side, from_ratio(self._settings.orders.collar_ratio))
+
+    def substitutes(self, intent: OrderIntent, tried: Collection[str], now: Instant) -> list[Instrument]:
+        """Return the same product at venues not yet tried that would take it now, the cheapest first."""
+        first = self._marks.instrument(intent.venue, intent.instrument)
+        candidates = []
+        for venue in self._readiness.venues:
+            other = self._marks.instrument(venue, intent.instrument)
+            if venue in tried or not first or not other or not is_substitute(first, other):
+                continue
+            if not self.refusal(intent, other, other.round_quantity(intent.quantity), now):
+                price = touch(self._marks.quote(venue, other.name), intent.side)
+                candidates.append(Candidate(other, price, self._marks.taker_fee_ratio(venue)))
+        return [candidate.instrument for candidate in rank(candidates, intent.side)]
+
+    def _misfit(self, instrument: Instrument, quantity: Decimal, price: Decimal) -> str:
+        if not instrument.is_tradable:
+            return "not_tradable"
+        if not instrument.is_on_grid(price, quantity):
+            return "off_grid"
+        if is_dust(instrument, quantity, price):
+            return "below_minimum"
+        return "above_maximum" if quantity > instrument.max_quantity else ""

@@ -1,0 +1,303 @@
+"""The order router's machine: every word about our orders comes in here, every decision leaves as an effect.
+
+It routes. What venues say goes to `order_news.py`, what to send next is decided in `plan_execution.py`, when
+to ask in `inquiries.py`, whether the books are right in `reconciliation.py`. Whatever must survive is recorded
+into the ledger through the outbox, so a desk that replays the journal stands where this one stood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from domain.effects import Effect, Instant, Role
+from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
+from domain.market_data import MarketBatch
+from domain.marks import Marks
+from domain.messages import Message
+from domain.numbers import plain
+from domain.order import OrderLifecycle
+from domain.opening_gate import OpeningGate
+from domain.order_messages import (
+    CancelAccepted,
+    CancelProtection,
+    CancelRejected,
+    CancelUnconfirmed,
+    EquityMarked,
+    FillsReported,
+    HaltCleared,
+    InstrumentsLoaded,
+    JournalEntry,
+    OrderAccepted,
+    OrderIntent,
+    OrderNotFound,
+    OrderNotSent,
+    OrderRejected,
+    OrderReported,
+    OrderStatus,
+    OrderUnconfirmed,
+    PrivateStreamChanged,
+    Purpose,
+    SnapshotFailed,
+    VenueSnapshot,
+)
+from domain.order_news import OrderNews
+from domain.outbox import Outbox
+from domain.plan_execution import PLAN, PlanExecution
+from domain.portfolio import Portfolio
+from domain.reconciliation import RECONCILE, Reconciliation
+from domain.settings import Settings
+from domain.system_messages import (
+    BreakerChanged,
+    MarkEquity,
+    OpenOrderLine,
+    OrdersReported,
+    RaiseHalt,
+    ResumeTrading,
+    VenueReadyChanged,
+    WindDown,
+)
+from domain.venue_readiness import VenueReadiness
+from domain.winding_down import WindingDown
+
+class OrderDesk:
+    """The life of every order of this account.
+
+    Args:
+        resubmits_safely: venue -> whether the same id and body again can never make a second order there.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        resubmits_safely: Mapping[str, bool],
+        configuration_hash: str,
+        code_version: str,
+    ) -> None:
+        self._outbox = outbox = Outbox()
+        self.ledger = outbox.ledger
+        self._marks = Marks(settings)
+        self._readiness = VenueReadiness(settings.venues)
+        self._inquiries = Inquiries(settings, outbox)
+        gate = OpeningGate(settings, self.ledger, self._marks, self._readiness)
+        self._execution = PlanExecution(
+            settings,
+            outbox,
+            self._marks,
+            gate,
+            self._inquiries,
+            dict(resubmits_safely),
+            (configuration_hash, code_version),
+        )
+        self._reconciliation = Reconciliation(settings, outbox, self._marks)
+        self._news = OrderNews(outbox, self._execution, self._inquiries)
+        self._winding_down = WindingDown(outbox, gate, self._execution, self._inquiries, self._reconciliation)
+        self._external_orders: dict[str, int] = {}  # venue -> live orders there that are not ours
+        self._handlers: dict[type[Message], Callable] = {
+            OrderIntent: self._execution.take,
+            MarketBatch: self._hear_market,
+            InstrumentsLoaded: self._hear_instruments,
+            BreakerChanged: self._hear_breaker,
+            PrivateStreamChanged: self._hear_private_stream,
+            OrderAccepted: self._news.hear_accepted,
+            OrderRejected: self._news.hear_refused,
+            OrderNotSent: self._news.hear_refused,
+            OrderUnconfirmed: self._news.hear_unconfirmed,
+            OrderReported: self._news.hear_report,
+            OrderNotFound: self._news.hear_not_found,
+            CancelAccepted: self._news.hear_cancel,
+            CancelRejected: self._news.hear_cancel,
+            CancelUnconfirmed: self._news.hear_cancel,
+            FillsReported: self._hear_fills,
+            VenueSnapshot: self._hear_snapshot,
+            SnapshotFailed: self._hear_snapshot_failed,
+            CancelProtection: self._cancel_protection,
+            RaiseHalt: self._raise_halt,
+            MarkEquity: self._mark_equity,
+            ResumeTrading: self._resume,
+            WindDown: self._winding_down.begin,
+        }  # the rest (QueryFailed) changes nothing: the next question is scheduled already
+
+    @property
+    def books(self) -> Portfolio:
+        return self.ledger.books
+
+    # ---- what the actor calls ----------------------------------------------------------------------------
+
+    def replay(self, entries: Iterable[JournalEntry]) -> None:
+        """Take in what the journal holds; before anything else."""
+        self.ledger.replay(entries)
+
+    def recover(self, now: Instant) -> list[Effect]:
+        """Begin a run: ask about everything that a previous one left open, then trust nothing unproven."""
+        for order in self.ledger.live_orders():
+            self._news.doubt(order, "restarted", now)
+        for plan in list(self.ledger.open_plans.values()):
+            self._execution.advance(plan, now)
+        for venue in self._readiness.venues:
+            self._reconciliation.ask(venue, now)
+        return self._finish(now)
+
+    def gateway_restarted(self, venue: str, now: Instant) -> list[Effect]:
+        """Doubt whatever was on its way through a gateway that is gone."""
+        for order in self.ledger.live_orders(venue):
+            self._news.doubt(order, "gateway_restarted", now)
+        if venue in self._readiness.venues:
+            self._reconciliation.ask(venue, now)
+        return self._finish(now)
+
+    def announce(self, now: Instant) -> list[Effect]:
+        """Tell a portfolio that has just appeared how each venue stands."""
+        self._readiness.forget_announcements()
+        return self._finish(now)
+
+    def halt(self, scope: str, reason: str, now: Instant) -> list[Effect]:
+        """Halt openings, e.g. on a full disk; cancels and reducing orders still pass."""
+        self._outbox.halt(scope, reason, now.utc_ns)
+        return self._finish(now)
+
+    def apply(self, message: Message, now: Instant) -> list[Effect]:
+        handler = self._handlers.get(type(message))
+        if handler is not None:
+            handler(message, now)
+        return self._finish(now)
+
+    def tick(self, key: str, now: Instant) -> list[Effect]:
+        """Look after whatever `key` (of an earlier WakeAt) is about, if that is still due."""
+        kind, _, name = key.partition(":")
+        order = self.ledger.live.get(name)
+        if kind == RECONCILE and name in self._readiness.venues:
+            self._reconciliation.tick(name, now)
+        elif kind == PLAN:
+            self._execution.tick(name, now)
+        elif kind == ACKNOWLEDGE and order:
+            self._inquiries.unacknowledged(order, "no_acknowledgement", now)
+        elif kind == QUERY and order:
+            self._inquiries.tick(order, now)
+        return self._finish(now)
+
+    def report(self, now: Instant) -> OrdersReported:
+        """Return the counts since this desk's `recover`, and how things stand."""
+        live = list(self.ledger.live_orders())
+        counts = {name: self._outbox.counts[name] for name in _COUNTED}
+        counts["open"] = len(live)
+        counts["unconfirmed"] = sum(order.status is OrderStatus.UNCONFIRMED for order in live)
+        compared = [audit.compared_at for audit in self._reconciliation.audits.values()]
+        return OrdersReported(
+            ts_event=now.utc_ns,
+            counts=counts,
+            by_venue={
+                venue: {
+                    "orders": self._outbox.orders_by_venue[venue],
+                    "fills": self._outbox.fills_by_venue[venue],
+                }
+                for venue in self._readiness.venues
+            },
+            open_orders=tuple(_line(order) for order in live),
+            corrections=self._outbox.counts["corrections"],
+            is_reconciled=all(self._readiness.is_reconciled.values()),
+            reconciled_at=min(compared, default=0),
+            halts=tuple(f"{scope}: {reason}" for scope, reason in self.ledger.halts.items()),
+            journal_seq=self.ledger.last_seq,
+            external_orders=sum(self._external_orders.values()),
+        )
+
+    def _finish(self, now: Instant) -> list[Effect]:
+        self._winding_down.progress(now)
+        for venue, missing in self._readiness.news():
+            self._outbox.tell(
+                Role.PORTFOLIO,
+                VenueReadyChanged(ts_event=now.utc_ns, venue=venue, is_ready=not missing, reason=missing),
+            )
+        return self._outbox.take()
+
+    # ---- the market and the venues -----------------------------------------------------------------------
+
+    def _hear_market(self, batch: MarketBatch, now: Instant) -> None:
+        self._marks.apply(batch)
+
+    def _hear_instruments(self, event: InstrumentsLoaded, now: Instant) -> None:
+        self._marks.apply(event)
+        self._readiness.is_loaded[event.venue] = True
+
+    def _hear_breaker(self, event: BreakerChanged, now: Instant) -> None:
+        self._readiness.hear_breaker(event)
+
+    def _hear_private_stream(self, event: PrivateStreamChanged, now: Instant) -> None:
+        was_live = self._readiness.is_live.get(event.venue)
+        self._readiness.is_live[event.venue] = event.is_live
+        if event.is_live and not was_live:  # what happened meanwhile was told to nobody
+            self._reconciliation.ask(event.venue, now)
+
+    def _hear_fills(self, event: FillsReported, now: Instant) -> None:
+        for fill in event.fills:
+            self._news.hear_fill(fill, now)
+
+    # ---- reconciliation ----------------------------------------------------------------------------------
+
+    def _hear_snapshot(self, snapshot: VenueSnapshot, now: Instant) -> None:
+        for fill in snapshot.fills:
+            self._news.hear_fill(fill, now)
+        for report in snapshot.open_orders:
+            self._news.hear_report(report, now)
+        venue = snapshot.venue
+        self._external_orders[venue] = sum(
+            report.client_order_id not in self.ledger.orders for report in snapshot.open_orders
+        )
+        if not self._reconciliation.is_answer(venue, snapshot.request_id):
+            return
+        self._ask_for_missing(snapshot, now)
+        is_equal = self._reconciliation.compare(snapshot, now)
+        if is_equal is not None:
+            self._readiness.is_reconciled[venue] = is_equal
+        if is_equal:
+            self._winding_down.compared(venue)
+
+    def _hear_snapshot_failed(self, event: SnapshotFailed, now: Instant) -> None:
+        if self._reconciliation.is_answer(event.venue, event.request_id):
+            self._reconciliation.failed(event.venue, now)
+
+    def _ask_for_missing(self, snapshot: VenueSnapshot, now: Instant) -> None:
+        listed = {report.client_order_id for report in snapshot.open_orders}
+        for order in self.ledger.live_orders(snapshot.venue):
+            if not order.is_unproven and order.id not in listed:
+                self._inquiries.begin(order, now)
+
+    # ---- people and the portfolio ------------------------------------------------------------------------
+
+    def _cancel_protection(self, command: CancelProtection, now: Instant) -> None:
+        for order in self.ledger.live_orders(command.venue, command.instrument):
+            if order.order.purpose is Purpose.PROTECT:
+                self._execution.cancel(order, command.reason, now)
+
+    def _raise_halt(self, command: RaiseHalt, now: Instant) -> None:
+        self._outbox.halt(command.scope, command.reason, now.utc_ns)
+
+    def _mark_equity(self, command: MarkEquity, now: Instant) -> None:
+        if command.marked_at != self.ledger.equity_marked_at:
+            self._outbox.record(
+                EquityMarked(
+                    ts_event=command.marked_at, peak=command.peak, day_start=command.day_start
+                )
+            )
+
+    def _resume(self, command: ResumeTrading, now: Instant) -> None:
+        for scope in list(self.ledger.halts):
+            self._outbox.record(HaltCleared(ts_event=now.utc_ns, scope=scope))
+
+
+_COUNTED = ("submitted", "accepted", "filled", "canceled", "rejected", "denied", "expired")
+
+
+def _line(order: OrderLifecycle) -> OpenOrderLine:
+    body = order.order
+    return OpenOrderLine(
+        client_order_id=body.client_order_id,
+        venue=body.venue,
+        instrument=body.instrument,
+        side=body.side,
+        purpose=body.purpose,
+        quantity=plain(body.quantity),
+        filled_quantity=plain(order.filled_quantity),
+        limit_price=plain(body.limit_price),
+        status=order.status,
+    )

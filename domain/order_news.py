@@ -1,0 +1,194 @@
+"""What venues say about our orders and fills, in whatever order they say it.
+
+Each word is judged by the order it is about; what it proves is journaled, and then whatever waited for that
+goes on: a cancel that needed the venue's name of the order, a fill that came before it, the next attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domain.effects import Instant
+from domain.inquiries import Inquiries
+from domain.messages import Event
+from domain.numbers import plain
+from domain.order import OrderLifecycle
+from domain.order_ids import is_ours
+from domain.order_messages import (
+    FINAL,
+    CancelAccepted,
+    CancelRejected,
+    CancelUnconfirmed,
+    ExternalFillSeen,
+    Fill,
+    OrderAccepted,
+    OrderFilled,
+    OrderFilledProvisionally,
+    OrderNotFound,
+    OrderNotSent,
+    OrderRejected,
+    OrderReported,
+    OrderStatus,
+    OrderUnconfirmed,
+)
+from domain.outbox import Outbox
+from domain.plan_execution import PlanExecution
+
+_FIRST_LOOK = 2  # an accepted IOC order ends by itself in a moment: skip the shortest delays
+
+
+class OrderNews:
+    """Takes in the venues' words about orders."""
+
+    def __init__(self, outbox: Outbox, execution: PlanExecution, inquiries: Inquiries) -> None:
+        self._outbox = outbox
+        self._ledger = outbox.ledger
+        self._execution = execution
+        self._inquiries = inquiries
+        self._unclaimed: dict[tuple[str, str], dict[str, Fill]] = {}  # (venue, venue_order_id) -> by fill_id
+
+    def hear_accepted(self, event: OrderAccepted, now: Instant) -> None:
+        if order := self._order(event):
+            was_buried = order.is_final and not order.venue_order_id
+            self._inquiries.answered(order)
+            self._book(order, order.judge_accepted(event), now)
+            if was_buried:
+                self._rise(order, now)
+
+    def hear_refused(self, event: OrderRejected | OrderNotSent, now: Instant) -> None:
+        if order := self._order(event):
+            self._inquiries.answered(order)
+            self._book(order, order.judge_refused(event), now)
+
+    def hear_unconfirmed(self, event: OrderUnconfirmed, now: Instant) -> None:
+        if order := self._order(event):
+            self._inquiries.answered(order)
+            self._book(order, order.judge_unconfirmed(event), now)
+
+    def hear_report(self, report: OrderReported, now: Instant) -> None:
+        order = self._order(report)
+        if order is not None:
+            was_buried = order.is_final and not order.venue_order_id
+            self._book(order, order.judge_report(report), now)
+            if was_buried and report.status not in FINAL:
+                self._rise(order, now)
+            if order.is_cancel_pending and not order.is_final:
+                self._execution.cancel_again(order, now)
+        elif is_ours(report.client_order_id):
+            # The tag is ours and the journal doesn't know it: somebody else trades with our key and our code.
+            reason = f"a second bot: order {report.client_order_id} is not in our journal"
+            self._outbox.halt(report.venue, reason, now.utc_ns)
+
+    def hear_not_found(self, event: OrderNotFound, now: Instant) -> None:
+        order = self._order(event)
+        if order is None or order.status is not OrderStatus.UNCONFIRMED:
+            return  # an order that the venue has named is not gone because one read missed it
+        evidence = self._inquiries.proof_of_absence(order, event, now)
+        if evidence:
+            self._book(order, [order.closed(OrderStatus.REJECTED, evidence, now.utc_ns)], now)
+        else:
+            self._execution.resubmit(order, now)
+
+    def hear_cancel(self, event: CancelAccepted | CancelRejected | CancelUnconfirmed, now: Instant) -> None:
+        order = self._order(event)
+        if order is None or order.is_final or not order.is_cancel_pending:
+            return
+        self._outbox.record(event)
+        if not isinstance(event, CancelAccepted):
+            self._execution.forget(order)  # so that it is asked for again if the order turns out to live
+            self._inquiries.ask_now(order, now)
+
+    def hear_fill(self, fill: Fill, now: Instant) -> None:
+        order = self._ledger.order_of(fill.venue, fill.venue_order_id)
+        if order is not None:
+            self._book(order, order.judge_fill(fill), now)
+            return
+        candidates = [order for order in self._ledger.live_orders(fill.venue) if _may_own(order, fill)]
+        if candidates:
+            self._unclaimed.setdefault((fill.venue, fill.venue_order_id), {})[fill.fill_id] = fill
+            for order in candidates:
+                self._inquiries.begin(order, now)
+        elif self._is_new_and_foreign(fill):
+            self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
+
+    def doubt(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
+        """Ask about an order whose answers may have been lost with whoever carried them."""
+        self._inquiries.unacknowledged(order, reason, now)
+        if order.is_in_flight:
+            self._inquiries.ask_now(order, now)
+        if order.is_cancel_pending:
+            self._execution.send_cancel(order, now)
+
+    # ---- what follows ------------------------------------------------------------------------------------
+
+    def _book(self, order: OrderLifecycle, events: Sequence[Event], now: Instant) -> None:
+        """Journal what a venue's word proved, and do what follows from it."""
+        was_final, was_named = order.is_final, bool(order.venue_order_id)
+        for event in events:
+            filled = order.filled_quantity
+            self._outbox.record(event)
+            is_fill = isinstance(event, (OrderFilled, OrderFilledProvisionally))
+            if is_fill and was_final and order.filled_quantity > filled:
+                text = f"filled {plain(order.filled_quantity)} after it was {order.status}"
+                self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
+        if order.is_overfilled:
+            self._outbox.halt(_scope(order), f"order {order.id} filled above its quantity", now.utc_ns)
+        if order.venue_order_id and not was_named:
+            self._named(order, now)
+        self._follow_up(order, now)
+
+    def _named(self, order: OrderLifecycle, now: Instant) -> None:
+        """Let go on what waited for the venue's name of the order."""
+        for fill in self._unclaimed.pop((order.order.venue, order.venue_order_id), {}).values():
+            self._book(order, order.judge_fill(fill), now)
+        if order.is_cancel_pending and not order.is_final:
+            self._execution.send_cancel(order, now)
+
+    def _follow_up(self, order: OrderLifecycle, now: Instant) -> None:
+        if order.status is OrderStatus.UNCONFIRMED:
+            self._inquiries.begin(order, now)
+        elif not order.is_unproven and order.is_in_flight:
+            self._inquiries.begin(order, now, _FIRST_LOOK)
+        self._inquiries.settle(order)
+        if order.is_final:
+            self._execution.forget(order)
+            self._hear_unclaimed_again(order, now)
+            self._execution.advance(self._ledger.plans[order.order.intent_id], now)
+            self._execution.advance_all(order.order.venue, order.order.instrument, now)
+
+    def _hear_unclaimed_again(self, order: OrderLifecycle, now: Instant) -> None:
+        """Judge anew the fills that this order might have owned, now that it cannot any more."""
+        keys = [
+            key
+            for key, fills in self._unclaimed.items()
+            if key[0] == order.order.venue and _same_market(order, next(iter(fills.values())))
+        ]
+        for key in keys:
+            for fill in self._unclaimed.pop(key).values():
+                self.hear_fill(fill, now)
+
+    def _rise(self, order: OrderLifecycle, now: Instant) -> None:
+        """An order that was called dead is at the venue: halt there, and take it back."""
+        self._outbox.halt(_scope(order), f"order {order.id} lives although {order.evidence}", now.utc_ns)
+        self._execution.take_back(order, now)
+
+    def _is_new_and_foreign(self, fill: Fill) -> bool:
+        opened_at = self._ledger.opened_at.get(fill.venue)
+        is_known = (fill.venue, fill.fill_id) in self._ledger.external_fills
+        return opened_at is not None and fill.ts_event > opened_at and not is_known
+
+    def _order(self, event: Event) -> OrderLifecycle | None:
+        return self._ledger.orders.get(event.client_order_id)
+
+
+def _may_own(order: OrderLifecycle, fill: Fill) -> bool:
+    """Tell whether `fill` could be of an order whose name at the venue we don't know yet."""
+    return not order.venue_order_id and _same_market(order, fill)
+
+
+def _same_market(order: OrderLifecycle, fill: Fill) -> bool:
+    return (order.order.instrument, order.order.side) == (fill.instrument, fill.side)
+
+
+def _scope(order: OrderLifecycle) -> str:
+    return f"{order.order.venue}:{order.order.instrument}"

@@ -1,0 +1,357 @@
+"""From an intent to the orders of its plan: every gate, the choice of venue, one attempt after the other.
+
+At most one attempt of a plan is not proven dead. Openings pass every gate or are denied; reducing orders pass
+only the grid, the clamp to what is held and a wide collar, and never wait for anything but the proven end of
+an order of ours that is in their way.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from domain.collar import closing_ratio, collared_price, is_inside_collar
+from domain.effects import Instant, Role
+from domain.inquiries import Inquiries
+from domain.instrument import Instrument
+from domain.marks import Marks
+from domain.market_data import Quote
+from domain.numbers import from_ratio
+from domain.opening_gate import OpeningGate
+from domain.order import OrderLifecycle
+from domain.order_ids import mint_client_order_id
+from domain.order_ledger import Plan
+from domain.order_messages import (
+    CancelOrder,
+    CancelRequested,
+    IntentAccepted,
+    IntentDenied,
+    IntentDone,
+    OrderIntent,
+    OrderResubmitted,
+    OrderStatus,
+    OrderSubmitted,
+    OrderType,
+    Purpose,
+    SubmitOrder,
+    TimeInForce,
+)
+from domain.outbox import Outbox
+from domain.position import is_dust
+from domain.settings import SECOND_NS, Settings
+
+PLAN = "plan"  # alarm key: "plan:" and the intent_id
+MAX_REDUCING_ATTEMPTS = 6  # by then the collar of a close has reached its cap; the portfolio decides anew
+WAIT_NS = SECOND_NS // 4  # between looks at what a reducing plan waits for
+CANCEL_AGAIN_NS = SECOND_NS  # a cancel that a live order has outlasted this long is asked for again
+
+
+class PlanExecution:
+    """Turns intents into attempts and brings every plan to its end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        outbox: Outbox,
+        marks: Marks,
+        gate: OpeningGate,
+        inquiries: Inquiries,
+        resubmits_safely: dict[str, bool],
+        provenance: tuple[str, str],
+    ) -> None:
+        self._settings = settings
+        self._outbox = outbox
+        self._ledger = outbox.ledger
+        self._marks = marks
+        self._gate = gate
+        self._inquiries = inquiries
+        self._resubmits_safely = resubmits_safely
+        self._configuration_hash, self._code_version = provenance
+        self._looks_at_ns: dict[str, int] = {}  # intent_id -> when a waiting plan is looked at again
+        self._cancel_sent_ns: dict[str, int] = {}  # client_order_id -> monotonic
+        self.is_stopped = False  # after winding down nothing is sent any more
+
+    # ---- intents -----------------------------------------------------------------------------------------
+
+    def take(self, intent: OrderIntent, now: Instant) -> None:
+        """Journal an intent and begin its plan, or journal why not; a known intent_id changes nothing."""
+        if self._ledger.knows_intent(intent.intent_id):
+            return
+        refusal = self._refusal(intent, now)
+        if refusal:
+            self._outbox.record(
+                IntentDenied(
+                    ts_event=now.utc_ns,
+                    intent_id=intent.intent_id,
+                    venue=intent.venue,
+                    instrument=intent.instrument,
+                    purpose=intent.purpose,
+                    reason=refusal,
+                )
+            )
+            return
+        self._outbox.record(IntentAccepted(ts_event=now.utc_ns, intent=intent))
+        plan = self._ledger.plans[intent.intent_id]
+        if intent.purpose is Purpose.OPEN:
+            self._open(plan, self._instrument(intent), now)
+        else:
+            self.advance(plan, now)
+
+    def advance(self, plan: Plan, now: Instant) -> None:
+        """Do the next thing for a plan: another attempt, a wait, or its end."""
+        if plan.is_done or plan.live_attempt or self.is_stopped:
+            return
+        if plan.intent.purpose is Purpose.OPEN:
+            self._fall_back(plan, now)
+        else:
+            self._reduce(plan, now)
+
+    def advance_all(self, venue: str, instrument: str, now: Instant) -> None:
+        """Look at every plan that an order's end there may have freed."""
+        for plan in list(self._ledger.open_plans.values()):
+            if (plan.intent.venue, plan.intent.instrument) == (venue, instrument):
+                self.advance(plan, now)
+
+    def tick(self, intent_id: str, now: Instant) -> None:
+        plan = self._ledger.open_plans.get(intent_id)
+        if plan and now.monotonic_ns >= self._looks_at_ns.get(intent_id, 0):
+            self.advance(plan, now)
+
+    def _refusal(self, intent: OrderIntent, now: Instant) -> str:
+        instrument = self._instrument(intent)
+        if self.is_stopped:
+            return "winding_down"
+        if now.utc_ns >= intent.expires_at:
+            return "expired"
+        if instrument is None:
+            return "no_instrument"
+        if intent.purpose is Purpose.OPEN:
+            return self._gate.refusal(intent, instrument, intent.quantity, now)
+        if intent.purpose is Purpose.PROTECT and None in (intent.limit_price, intent.stop_price):
+            return "no_price"
+        if intent.purpose is Purpose.CLOSE and self._quote(instrument) is None:
+            return "no_price"
+        return ""
+
+    # ---- openings ----------------------------------------------------------------------------------------
+
+    def _open(self, plan: Plan, instrument: Instrument, now: Instant) -> None:
+        quantity = instrument.round_quantity(plan.intent.quantity)
+        price = self._gate.price(instrument, plan.intent.side)
+        self._submit(plan, instrument, quantity, price, now)
+
+    def _fall_back(self, plan: Plan, now: Instant) -> None:
+        """Try an opening at the next best venue, after proof that nobody has accepted it; else end its plan.
+
+        Whatever the reason of the refusal: another venue judges the order by its own grid, price and balance.
+        """
+        intent = plan.intent
+        nobody_accepted = all(order.status is OrderStatus.REJECTED for order in plan.attempts)
+        if plan.attempts and nobody_accepted and not plan.filled_quantity and now.utc_ns < intent.expires_at:
+            tried = {order.order.venue for order in plan.attempts}
+            substitutes = self._gate.substitutes(intent, tried, now)
+            if substitutes:
+                self._open(plan, substitutes[0], now)
+                return
+        self._finish(plan, now)
+
+    # ---- reducing ----------------------------------------------------------------------------------------
+
+    def _reduce(self, plan: Plan, now: Instant) -> None:
+        intent = plan.intent
+        is_close = intent.purpose is Purpose.CLOSE
+        if self._has_had_its_chance(plan):
+            self._finish(plan, now)
+            return
+        instrument = self._instrument(intent)
+        quote = instrument and self._quote(instrument)
+        if instrument is None or (is_close and quote is None) or not self._has_paused(plan, now):
+            self._look_again(plan, now)
+            return
+        if is_close:
+            ratio = closing_ratio(self._settings.orders, len(plan.attempts) + 1)
+            price = collared_price(instrument, quote, intent.side, ratio)
+        else:
+            price = instrument.round_price(intent.limit_price, intent.side)
+        if self._clear_the_way(plan, price, now):
+            self._look_again(plan, now)
+            return
+        left = intent.quantity - plan.filled_quantity
+        reducible = self._ledger.reducible_quantity(intent.venue, intent.instrument, intent.side)
+        quantity = instrument.round_quantity(min(left, reducible, instrument.max_quantity))
+        if is_dust(instrument, quantity, price):
+            self._finish(plan, now)
+            return
+        self._submit(plan, instrument, quantity, price, now)
+
+    def _has_had_its_chance(self, plan: Plan) -> bool:
+        if not plan.attempts:
+            return False
+        if len(plan.attempts) >= MAX_REDUCING_ATTEMPTS or plan.filled_quantity >= plan.intent.quantity:
+            return True
+        # A protective order that worked and then ended is over; one that was refused is tried again.
+        was_refused = plan.attempts[-1].status is OrderStatus.REJECTED
+        return plan.intent.purpose is Purpose.PROTECT and not was_refused
+
+    def _has_paused(self, plan: Plan, now: Instant) -> bool:
+        """Tell whether the market and the venue had a moment since the last attempt ended."""
+        if not plan.attempts:
+            return True
+        return now.monotonic_ns >= self._looks_at_ns.setdefault(
+            plan.intent.intent_id, now.monotonic_ns + self._pause_ns(plan)
+        )
+
+    def _pause_ns(self, plan: Plan) -> int:
+        delays_s = self._settings.orders.query_delays_s
+        return round(delays_s[min(len(plan.attempts), len(delays_s)) - 1] * SECOND_NS)
+
+    def _clear_the_way(self, plan: Plan, price: Decimal, now: Instant) -> bool:
+        """Cancel what holds the position or would trade with us; return whether anything still stands."""
+        in_the_way = [
+            order
+            for order in self._ledger.live_orders(plan.intent.venue, plan.intent.instrument)
+            if order.order.purpose is Purpose.PROTECT or order.crosses(plan.intent.side, price)
+        ]
+        for order in in_the_way:
+            self.cancel(order, f"makes way for {plan.intent.intent_id}", now)
+        return bool(in_the_way)
+
+    def _look_again(self, plan: Plan, now: Instant) -> None:
+        due_ns = self._looks_at_ns.get(plan.intent.intent_id, 0)
+        if due_ns <= now.monotonic_ns:
+            due_ns = self._looks_at_ns[plan.intent.intent_id] = now.monotonic_ns + WAIT_NS
+        self._outbox.wake_at(due_ns, f"{PLAN}:{plan.intent.intent_id}")
+
+    # ---- orders ------------------------------------------------------------------------------------------
+
+    def _submit(
+        self, plan: Plan, instrument: Instrument, quantity: Decimal, price: Decimal, now: Instant
+    ) -> None:
+        intent, attempt = plan.intent, len(plan.attempts) + 1
+        is_protective = intent.purpose is Purpose.PROTECT
+        stop_price = instrument.round_price(intent.stop_price, intent.side) if is_protective else None
+        order = SubmitOrder(
+            client_order_id=mint_client_order_id(intent.intent_id, 0, attempt),
+            intent_id=intent.intent_id,
+            venue=instrument.venue,
+            instrument=instrument.name,
+            symbol=instrument.symbol,
+            side=intent.side,
+            purpose=intent.purpose,
+            order_type=OrderType.BRACKET if is_protective else OrderType.LIMIT,
+            time_in_force=TimeInForce.GTC if is_protective else TimeInForce.IOC,
+            quantity=quantity,
+            limit_price=price,
+            stop_price=stop_price,
+            origin_read_ns=intent.origin_read_ns,
+        )
+        quote = self._quote(instrument)
+        self._outbox.record(
+            OrderSubmitted(
+                ts_event=now.utc_ns,
+                order=order,
+                attempt=attempt,
+                quote_bid=quote.bid_price if quote else None,
+                quote_ask=quote.ask_price if quote else None,
+                quote_ts_event=quote.ts_event if quote else 0,
+                configuration_hash=self._configuration_hash,
+                code_version=self._code_version,
+            )
+        )
+        self._looks_at_ns.pop(intent.intent_id, None)
+        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.venue), order)
+        self._inquiries.watch(plan.attempts[-1], now)
+
+    def resubmit(self, order: OrderLifecycle, now: Instant) -> None:
+        """Send the same id and body again where that cannot make a second order and is still wanted."""
+        body, intent = order.order, self._ledger.plans[order.order.intent_id].intent
+        quote = self._marks.quote(body.venue, body.instrument)
+        is_opening = body.purpose is Purpose.OPEN
+        if (
+            not self._resubmits_safely.get(body.venue)
+            or self.is_stopped
+            or order.is_cancel_pending
+            or now.utc_ns >= intent.expires_at
+            or not self._inquiries.may_resend(order, now)
+            or (is_opening and not self._still_opens(body, quote, now))
+            or (body.purpose is Purpose.CLOSE and not self._still_closes(body, quote))
+        ):
+            return
+        self._outbox.record(OrderResubmitted(ts_event=now.utc_ns, client_order_id=order.id))
+        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(body.venue), _again(body))
+        self._inquiries.resent(order, now)
+
+    def _still_opens(self, body: SubmitOrder, quote: Quote | None, now: Instant) -> bool:
+        return (
+            not self._gate.closed(body.venue, body.instrument)
+            and not self._marks.trouble(body.venue, body.instrument, now)
+            and is_inside_collar(
+                body.limit_price, quote, body.side, from_ratio(self._settings.orders.collar_ratio)
+            )
+        )
+
+    def _still_closes(self, body: SubmitOrder, quote: Quote | None) -> bool:
+        cap = from_ratio(self._settings.orders.close_collar_cap_ratio)
+        return quote is not None and is_inside_collar(body.limit_price, quote, body.side, cap)
+
+    # ---- cancels -----------------------------------------------------------------------------------------
+
+    def cancel(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
+        """Journal the wish to cancel, once, and ask the venue as soon as it has named the order."""
+        if order.is_final or order.is_cancel_pending:
+            return
+        self._outbox.record(
+            CancelRequested(ts_event=now.utc_ns, client_order_id=order.id, reason=reason)
+        )
+        self.send_cancel(order, now)
+
+    def send_cancel(self, order: OrderLifecycle, now: Instant) -> None:
+        """Ask the venue to cancel, and go on asking how the order stands."""
+        if order.venue_order_id:
+            self._cancel_sent_ns[order.id] = now.monotonic_ns
+            self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.order.venue), _cancel(order))
+        self._inquiries.begin(order, now, patience=1)
+
+    def cancel_again(self, order: OrderLifecycle, now: Instant) -> None:
+        """Repeat a cancel that a live order has outlasted: a venue's yes is not yet an end."""
+        sent_ns = self._cancel_sent_ns.get(order.id)
+        if sent_ns is None or now.monotonic_ns - sent_ns >= CANCEL_AGAIN_NS:
+            self.send_cancel(order, now)
+
+    def take_back(self, order: OrderLifecycle, now: Instant) -> None:
+        """Cancel an order that rose from the dead, where the venue still may have some of it."""
+        self._outbox.record(
+            CancelRequested(ts_event=now.utc_ns, client_order_id=order.id, reason="it was proven dead")
+        )
+        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.order.venue), _cancel(order))
+
+    def forget(self, order: OrderLifecycle) -> None:
+        """Drop what was remembered about sending to an order that has ended."""
+        self._cancel_sent_ns.pop(order.id, None)
+
+    def _finish(self, plan: Plan, now: Instant) -> None:
+        self._looks_at_ns.pop(plan.intent.intent_id, None)
+        self._outbox.record(
+            IntentDone(
+                ts_event=now.utc_ns,
+                intent_id=plan.intent.intent_id,
+                filled_quantity=plan.filled_quantity,
+            )
+        )
+
+    def _instrument(self, intent: OrderIntent) -> Instrument | None:
+        return self._marks.instrument(intent.venue, intent.instrument)
+
+    def _quote(self, instrument: Instrument) -> Quote | None:
+        return self._marks.quote(instrument.venue, instrument.name)
+
+
+def _again(body: SubmitOrder) -> SubmitOrder:
+    return msgspec.structs.replace(body, is_resubmission=True, origin_read_ns=0)
+
+
+def _cancel(order: OrderLifecycle) -> CancelOrder:
+    return CancelOrder(
+        client_order_id=order.id, venue=order.order.venue, venue_order_id=order.venue_order_id
+    )

@@ -1,0 +1,134 @@
+"""The end of a run: no new risk, nothing in flight, every venue compared once more; or what is unproven."""
+
+from __future__ import annotations
+
+from domain.effects import Instant, Role
+from domain.inquiries import Inquiries
+from domain.numbers import plain
+from domain.opening_gate import OpeningGate
+from domain.order import OrderLifecycle
+from domain.order_messages import OrderStatus, Purpose, TimeInForce
+from domain.outbox import Outbox
+from domain.plan_execution import PlanExecution
+from domain.reconciliation import Reconciliation, describe
+from domain.settings import SECOND_NS
+from domain.system_messages import WindDown, WoundDown
+
+WIND_DOWN = "wind_down"  # alarm key
+PAUSE_NS = SECOND_NS // 10  # between two questions to one venue
+
+
+class WindingDown:
+    """Waits for rest, then for one equal comparison per venue; the deadline ends it in any case."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        gate: OpeningGate,
+        execution: PlanExecution,
+        inquiries: Inquiries,
+        reconciliation: Reconciliation,
+    ) -> None:
+        self._outbox = outbox
+        self._ledger = outbox.ledger
+        self._gate = gate
+        self._execution = execution
+        self._inquiries = inquiries
+        self._reconciliation = reconciliation
+        self._deadline_ns: int | None = None
+        self._proven: dict[str, int] = {}  # venue -> movements of the ledger when it was equal
+        self._is_told = False
+
+    def begin(self, command: WindDown, now: Instant) -> None:
+        """Stop taking risk; a second command only moves the deadline, or gets the answer again."""
+        if self._is_told:
+            self._tell(now)
+            return
+        self._deadline_ns = command.deadline_ns
+        self._gate.is_winding_down = True
+        for order in self._ledger.live_orders():
+            if order.order.purpose is Purpose.OPEN and order.order.time_in_force is not TimeInForce.IOC:
+                self._execution.cancel(order, "winding down", now)
+            elif order.is_in_flight and order.status is not OrderStatus.SUBMITTED:
+                self._inquiries.ask_now(order, now)
+        self._outbox.wake_at(command.deadline_ns, WIND_DOWN)
+
+    def compared(self, venue: str) -> None:
+        """Note that the venue has just equalled the books."""
+        self._proven[venue] = self._ledger.movements[venue]
+
+    def progress(self, now: Instant) -> None:
+        """Do what the state of things allows; called after everything that happens."""
+        if self._deadline_ns is None or self._is_told:
+            return
+        if now.monotonic_ns >= self._deadline_ns:
+            self._tell(now)
+        elif not self._is_busy():
+            unproven = self._unproven()
+            if not unproven:
+                self._tell(now)
+            for venue in unproven:
+                self._ask(venue, now)
+
+    def _is_busy(self) -> bool:
+        in_flight = any(order.is_in_flight for order in self._ledger.live_orders())
+        return in_flight or bool(self._unfinished())
+
+    def _unfinished(self) -> list[str]:
+        """Return the plans that have yet to send something."""
+        return [
+            intent_id for intent_id, plan in self._ledger.open_plans.items() if plan.live_attempt is None
+        ]
+
+    def _unproven(self) -> list[str]:
+        return [
+            venue
+            for venue in self._reconciliation.audits
+            if self._proven.get(venue) != self._ledger.movements[venue]
+        ]
+
+    def _ask(self, venue: str, now: Instant) -> None:
+        audit = self._reconciliation.audits[venue]
+        may_answer = audit.request_id and audit.was_quiet
+        pause_ends_ns = audit.asked.monotonic_ns + PAUSE_NS
+        if may_answer:
+            return
+        if audit.was_quiet and now.monotonic_ns < pause_ends_ns:
+            self._outbox.wake_at(pause_ends_ns, WIND_DOWN)
+        else:
+            self._reconciliation.ask(venue, now)
+
+    def _tell(self, now: Instant) -> None:
+        self._is_told = True
+        self._execution.is_stopped = True
+        in_flight = tuple(order.id for order in self._ledger.live_orders() if order.is_in_flight)
+        differences = tuple(f"{venue}: {self._difference(venue)}" for venue in self._unproven())
+        unfinished = tuple(f"unfinished plan {intent_id}" for intent_id in self._unfinished())
+        self._outbox.tell(
+            Role.SUPERVISOR,
+            WoundDown(
+                ts_event=now.utc_ns,
+                is_reconciled=not (in_flight or differences or unfinished),
+                unconfirmed=in_flight,
+                protective=tuple(
+                    _in_words(order)
+                    for order in self._ledger.live_orders()
+                    if order.order.purpose is Purpose.PROTECT
+                ),
+                differences=differences + unfinished,
+                journal_seq=self._ledger.last_seq,
+            ),
+        )
+
+    def _difference(self, venue: str) -> str:
+        known = describe(self._reconciliation.audits[venue].differences)
+        return ", ".join(known) or "not compared since the stop"
+
+
+def _in_words(order: OrderLifecycle) -> str:
+    body = order.order
+    stop = f" stop {plain(body.stop_price)}" if body.stop_price is not None else ""
+    return (
+        f"{body.venue} {body.instrument} {body.side} {plain(order.leaves_quantity)}"
+        f" target {plain(body.limit_price)}{stop}"
+    )

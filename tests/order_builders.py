@@ -1,0 +1,283 @@
+"""Orders, fills and a desk with its own time and a venue that answers when told to."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from domain.effects import Effect, Instant, Record, Tell, WakeAt
+from domain.instrument import Instrument, Side
+from domain.market_data import MarketBatch
+from domain.messages import Message
+from domain.order_desk import OrderDesk
+from domain.order_ids import mint_client_order_id
+from domain.order_messages import (
+    Balance,
+    Fill,
+    FillsReported,
+    InstrumentsLoaded,
+    JournalEntry,
+    OrderAccepted,
+    OrderIntent,
+    OrderReported,
+    OrderStatus,
+    OrderSubmitted,
+    OrderType,
+    PrivateStreamChanged,
+    Purpose,
+    RequestSnapshot,
+    SubmitOrder,
+    TimeInForce,
+    VenueSnapshot,
+)
+from domain.settings import SECOND_NS, Settings, VenueSettings
+from tests.builders import MONO, UTC, make_instrument, make_quote, make_stream_state
+
+BTC = "BTC-USD"
+CASH = Decimal("10000")
+SETTINGS = Settings(venues={"coinbase": VenueSettings(instruments=(BTC,))})
+
+
+def make_order(quantity: str = "0.01", **changes) -> SubmitOrder:
+    fields = {
+        "client_order_id": mint_client_order_id("i-1", 0, 1),
+        "intent_id": "i-1",
+        "venue": "coinbase",
+        "instrument": BTC,
+        "symbol": BTC,
+        "side": Side.BUY,
+        "purpose": Purpose.OPEN,
+        "order_type": OrderType.LIMIT,
+        "time_in_force": TimeInForce.IOC,
+        "quantity": Decimal(quantity),
+        "limit_price": Decimal("64128.10"),
+    }
+    return SubmitOrder(**{**fields, **changes})
+
+
+def make_submitted(order: SubmitOrder | None = None) -> OrderSubmitted:
+    return OrderSubmitted(
+        ts_event=UTC,
+        order=order or make_order(),
+        attempt=1,
+        quote_bid=None,
+        quote_ask=None,
+        quote_ts_event=0,
+        configuration_hash="c",
+        code_version="v",
+    )
+
+
+def make_fill(quantity: str = "0.01", fill_id: str = "f-1", price: str = "64000", **changes) -> Fill:
+    fields = {
+        "venue": "coinbase",
+        "fill_id": fill_id,
+        "venue_order_id": "v-1",
+        "instrument": BTC,
+        "side": Side.BUY,
+        "quantity": Decimal(quantity),
+        "price": Decimal(price),
+        "fee": Decimal("1"),
+        "fee_currency": "USD",
+        "ts_event": UTC + SECOND_NS,
+    }
+    return Fill(**{**fields, **changes})
+
+
+def make_report(
+    status: OrderStatus, quantity: str = "0", price: str = "64000", fees: str = "0", **changes
+) -> OrderReported:
+    fields = {
+        "ts_event": UTC,
+        "client_order_id": mint_client_order_id("i-1", 0, 1),
+        "venue": "coinbase",
+        "venue_order_id": "v-1",
+        "instrument": BTC,
+        "side": Side.BUY,
+        "status": status,
+        "cumulative_quantity": Decimal(quantity),
+        "average_price": Decimal(price),
+        "total_fees": Decimal(fees),
+    }
+    return OrderReported(**{**fields, **changes})
+
+
+def make_accepted(**changes) -> OrderAccepted:
+    fields = {
+        "ts_event": UTC,
+        "client_order_id": mint_client_order_id("i-1", 0, 1),
+        "venue": "coinbase",
+        "venue_order_id": "v-1",
+    }
+    return OrderAccepted(**{**fields, **changes})
+
+
+def make_intent(purpose: Purpose = Purpose.OPEN, intent_id: str = "i-1", **changes) -> OrderIntent:
+    fields = {
+        "intent_id": intent_id,
+        "signal_id": f"signal of {intent_id}",
+        "venue": "coinbase",
+        "instrument": BTC,
+        "side": Side.BUY if purpose is Purpose.OPEN else Side.SELL,
+        "quantity": Decimal("0.01"),
+        "purpose": purpose,
+        "reference_price": Decimal("64000.05"),
+        "expires_at": UTC + 60 * SECOND_NS,
+    }
+    if purpose is Purpose.PROTECT:
+        fields |= {"limit_price": Decimal("70000"), "stop_price": Decimal("61000")}
+    return OrderIntent(**{**fields, **changes})
+
+
+class DeskOnTime:
+    """An order desk, its journal and its alarms under virtual time. Venues are played by the test."""
+
+    def __init__(
+        self,
+        settings: Settings = SETTINGS,
+        resubmits_safely: bool = True,
+        journal: Sequence[JournalEntry] = (),
+        now: Instant = Instant(MONO, UTC),
+    ) -> None:
+        self.settings = settings
+        self.resubmits_safely = resubmits_safely
+        self.now = now
+        self.journal = list(journal)
+        self.begins_at = len(self.journal)
+        self.told: list[tuple[str, Message]] = []
+        self.alarms: list[tuple[int, str]] = []
+        self.desk = OrderDesk(settings, dict.fromkeys(settings.venues, resubmits_safely), "hash", "1.0")
+        self.desk.replay(self.journal)
+        self._perform(self.desk.recover(now))
+
+    # ---- time and messages -------------------------------------------------------------------------------
+
+    def hear(self, *messages: Message) -> None:
+        for message in messages:
+            self._perform(self.desk.apply(message, self.now))
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; alarms fire in order, each at its moment."""
+        end_ns = self.now.monotonic_ns + round(seconds * SECOND_NS)
+        while self.alarms and self.alarms[0][0] <= end_ns:
+            due_ns, key = heapq.heappop(self.alarms)
+            self._move_to(max(due_ns, self.now.monotonic_ns))
+            self._perform(self.desk.tick(key, self.now))
+        self._move_to(end_ns)
+
+    def _move_to(self, monotonic_ns: int) -> None:
+        passed_ns = monotonic_ns - self.now.monotonic_ns
+        self.now = Instant(monotonic_ns, self.now.utc_ns + passed_ns)
+
+    def restarted(self, after_s: float = 0.1, **changes) -> DeskOnTime:
+        """Return the desk of the next incarnation: only the journal is left."""
+        passed_ns = round(after_s * SECOND_NS)
+        now = Instant(self.now.monotonic_ns + passed_ns, self.now.utc_ns + passed_ns)
+        return DeskOnTime(self.settings, self.resubmits_safely, self.journal, now, **changes)
+
+    def _perform(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Record(event):
+                    seq = len(self.journal) + 1
+                    self.journal.append(JournalEntry(seq=seq, recorded_at=self.now.utc_ns, event=event))
+                case Tell(to, message):
+                    self.told.append((to, message))
+                case WakeAt(due_ns, key):
+                    heapq.heappush(self.alarms, (due_ns, key))
+
+    # ---- what came out -----------------------------------------------------------------------------------
+
+    def sent(self, kind: type[Message]) -> list:
+        """Return the messages of one kind told so far."""
+        return [message for _, message in self.told if type(message) is kind]
+
+    def journaled(self, *kinds: type[Message]) -> list:
+        """Return the events of these kinds journaled in this run."""
+        return [entry.event for entry in self.journal[self.begins_at :] if type(entry.event) in kinds]
+
+    @property
+    def story(self) -> list[str]:
+        """Return the names of the events journaled in this run, without reconciliation."""
+        names = [type(entry.event).__name__ for entry in self.journal[self.begins_at :]]
+        return [name for name in names if name not in ("BalancesOpened", "VenueReconciled")]
+
+    def order(self, intent_id: str = "i-1", attempt: int = 1):
+        return self.desk.ledger.orders[mint_client_order_id(intent_id, 0, attempt)]
+
+    # ---- the venue's side --------------------------------------------------------------------------------
+
+    def load(self, instrument: Instrument | None = None, taker_fee: str = "0.006") -> None:
+        instrument = instrument or make_instrument(BTC)
+        self.hear(
+            InstrumentsLoaded(
+                ts_event=self.now.utc_ns,
+                venue=instrument.venue,
+                instruments=(instrument,),
+                taker_fee_ratio=Decimal(taker_fee),
+                maker_fee_ratio=Decimal("0.004"),
+            )
+        )
+
+    def quote(
+        self, bid: str = "64000.00", ask: str = "64000.10", venue: str = "coinbase", **state
+    ) -> None:
+        quote = make_quote(bid, ask, venue=venue, is_whole=state.pop("is_whole", True))
+        alive = {"alive_ns": self.now.monotonic_ns, "venue": venue}
+        self.hear(
+            MarketBatch(
+                venue=venue, quotes=(quote,), trades=(), bars=(), state=make_stream_state(**alive | state)
+            )
+        )
+
+    def snapshot(
+        self,
+        usd: Decimal | str = CASH,
+        btc: Decimal | str = "0",
+        fills: Sequence[Fill] = (),
+        open_orders: Sequence[OrderReported] = (),
+        venue: str = "coinbase",
+    ) -> None:
+        """Answer the newest snapshot request of `venue`."""
+        requests = [request for request in self.sent(RequestSnapshot) if request.venue == venue]
+        self.hear(
+            VenueSnapshot(
+                ts_event=self.now.utc_ns,
+                request_id=requests[-1].request_id,
+                venue=venue,
+                balances=(
+                    Balance(currency="USD", total=Decimal(usd), hold=Decimal(0)),
+                    Balance(currency="BTC", total=Decimal(btc), hold=Decimal(0)),
+                ),
+                open_orders=tuple(open_orders),
+                fills=tuple(fills),
+            )
+        )
+
+    def ready(self, venue: str = "coinbase", taker_fee: str = "0.006", **balances) -> DeskOnTime:
+        """Make the venue ready for openings: instruments, stream, prices and an equal comparison."""
+        self.load(make_instrument(BTC, venue=venue), taker_fee)
+        self.hear(PrivateStreamChanged(ts_event=self.now.utc_ns, venue=venue, is_live=True))
+        self.quote(venue=venue)
+        self.snapshot(venue=venue, **balances)
+        return self
+
+    def hold(self, quantity: str = "0.01") -> DeskOnTime:
+        """Open a position of ours, filled exactly; the venue's balances follow from it."""
+        self.hear(make_intent(intent_id="held", quantity=Decimal(quantity)))
+        order = self.sent(SubmitOrder)[-1]
+        self.hear(make_accepted(client_order_id=order.client_order_id, venue_order_id="v-held"))
+        fill = make_fill(quantity, "f-held", venue_order_id="v-held")
+        self.fills(fill)
+        return self
+
+    def fills(self, *fills: Fill) -> None:
+        self.hear(FillsReported(ts_event=self.now.utc_ns, venue=fills[0].venue, fills=fills))
+
+
+def again(order: SubmitOrder) -> SubmitOrder:
+    """Return `order` as it is sent a second time."""
+    return msgspec.structs.replace(order, is_resubmission=True, origin_read_ns=0)
