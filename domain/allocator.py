@@ -144,9 +144,7 @@ class Allocator:
 
     @apply.register
     def _(self, message: ResumeTrading, now: Instant) -> list[Effect]:
-        valuation = self._value(now)
-        if valuation.is_complete:
-            self._kill_switch.rebase(valuation, now)
+        self._kill_switch.forget()
         return []
 
     @apply.register

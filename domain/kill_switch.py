@@ -37,11 +37,10 @@ class KillSwitch:
         """Take up the levels that the journal holds."""
         self.peak, self.day_start, self._day = mark.peak, mark.day_start, mark.ts_event // DAY_NS
 
-    def rebase(self, valuation: Valuation, now: Instant) -> None:
-        """Measure from here on: a person has seen the loss and resumed."""
-        self.peak = self.day_start = valuation.performance
-        self._day = now.utc_ns // DAY_NS
-        self._breached_ns = self._marked_ns = None
+    def forget(self) -> None:
+        """Measure from the next complete reading on: a person has seen the loss and resumed."""
+        self.peak = self.day_start = ZERO
+        self._day = self._breached_ns = None
 
     def breach(self, valuation: Valuation) -> str:
         """Return which limit is broken now, empty when none."""

@@ -56,9 +56,10 @@ class Marks:
 
     def trouble(self, venue: str, instrument: str, now: Instant) -> str:
         """Return why the quote must not be traded on, in one word; empty when it may."""
-        quote, state = self._quotes.get((venue, instrument)), self._states.get(venue)
-        if quote is None or state is None:
+        quote = self._quotes.get((venue, instrument))
+        if quote is None:
             return "no_quote"
+        state = self._states[venue]
         if not quote.is_whole or not state.is_whole:
             return "gapped_quote"
         if quote.is_crossed:

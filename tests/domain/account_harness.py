@@ -137,6 +137,10 @@ class Account:
         self._perform(self.allocator.replay((), self.now))
         balance = Balance(currency="USD", total=Decimal(cash), hold=Decimal(0))
         self.journal(BalancesOpened(ts_event=UTC, venue="coinbase", balances=(balance,)))
+        self.open_market()
+
+    def open_market(self) -> None:
+        """Let the allocator hear what a healthy venue tells first."""
         self.hear(
             InstrumentsLoaded(
                 ts_event=UTC,
@@ -225,12 +229,13 @@ class Account:
         )
 
     def restarted(self) -> Account:
-        """Return an account whose allocator has read the same journal and heard nothing else."""
+        """Return an account whose allocator has read the same journal and heard the market open."""
         other = Account.__new__(Account)
         other.settings, other.now, other.entries = self.settings, self.now, list(self.entries)
         other.told, other._alarms = [], []
         other.allocator = Allocator(self.settings)
         other._perform(other.allocator.replay(other.entries, other.now))
+        other.open_market()
         return other
 
     def _move_to(self, monotonic_ns: int) -> None:

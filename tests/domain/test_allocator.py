@@ -7,6 +7,7 @@ import pytest
 from domain.instrument import Side
 from domain.numbers import use_exact_decimals
 from domain.order_messages import (
+    EquityMarked,
     HaltRaised,
     IntentDenied,
     OrderIntent,
@@ -166,6 +167,25 @@ def test_a_signal_is_decided_once_however_often_it_comes(account: Account) -> No
     assert account.hear(make_signal(BUY)) == []
 
 
+def test_a_refused_signal_stays_refused_when_the_price_is_good_again(account: Account) -> None:
+    account.price("49999", "50001", is_whole=False)
+    account.hear(make_signal(BUY))
+
+    account.advance(1, "49999", "50001")
+
+    assert account.hear(make_signal(BUY)) == []
+    assert account.allocator.decisions == {"gapped_quote": 1}
+
+
+def test_an_opening_dies_with_its_signal_and_a_close_outlives_it(account: Account) -> None:
+    soon = UTC + SECOND_NS
+    (entry,) = account.hear(make_signal(BUY, expires_at=soon))
+    account.execute(entry, "50000")
+    (close,) = account.hear(make_signal(SELL, "exit", expires_at=soon))
+
+    assert (entry.expires_at, close.expires_at) == (soon, UTC + 5 * SECOND_NS)
+
+
 def test_a_signal_that_the_journal_knows_is_not_decided_again_after_a_restart(account: Account) -> None:
     account.hear(make_signal(BUY))
     account.journal(
@@ -179,7 +199,9 @@ def test_a_signal_that_the_journal_knows_is_not_decided_again_after_a_restart(ac
         )
     )
 
-    assert account.restarted().hear(make_signal(BUY)) == []
+    restarted = account.restarted()
+    assert restarted.hear(make_signal(BUY)) == []
+    assert len(restarted.hear(make_signal(BUY, "another"))) == 1
 
 
 def test_what_is_too_small_to_sell_is_dust_and_no_obstacle(account: Account) -> None:
@@ -281,6 +303,14 @@ def test_a_venue_that_takes_no_openings_gets_none(account: Account, message, rea
     assert account.allocator.decisions == {reason: 1}
 
 
+def test_a_breaker_of_the_price_feed_stops_no_order_by_itself(account: Account) -> None:
+    account.hear(
+        BreakerChanged(ts_event=UTC, venue="coinbase", operation=Operation.DATA, state=BreakerState.OPEN)
+    )
+
+    assert len(account.hear(make_signal(BUY))) == 1
+
+
 @pytest.mark.parametrize("scope", ["all", "coinbase", "coinbase:BTC-USD"])
 def test_a_halt_stops_openings_in_its_scope(account: Account, scope: str) -> None:
     account.journal(HaltRaised(ts_event=UTC, scope=scope, reason="drawdown"))
@@ -355,6 +385,14 @@ def test_winding_down_keeps_stops_and_opens_nothing(long: Account) -> None:
     assert long.advance(2, "49999", "50001") == []
 
 
+def test_winding_down_takes_back_an_opening_that_was_not_journaled(account: Account) -> None:
+    account.hear(make_signal(BUY))
+
+    account.hear(WindDown(deadline_ns=MONO + 3 * SECOND_NS))
+
+    assert account.advance(2, "49999", "50001") == []
+
+
 def test_winding_down_still_covers_a_fill_that_comes_late(account: Account) -> None:
     account.hear(make_signal(BUY))
     intent = account.last_intent
@@ -404,6 +442,15 @@ def test_a_loss_seen_twice_two_seconds_apart_asks_for_a_halt_until_it_is_journal
     assert account.advance(1.0, "49999", "50001") == []
 
 
+def test_a_loss_stops_openings_before_the_halt_is_journaled() -> None:
+    account = losing_account()
+    account.price("3000", "3000.02", instrument="ETH-USD")
+
+    account.hear(make_signal(BUY, "more", instrument="ETH-USD", candle_close=Decimal("3000")))
+
+    assert account.allocator.decisions["daily_loss"] == 1
+
+
 def test_an_incomplete_reading_neither_trips_nor_clears() -> None:
     account = losing_account()
     account.advance(1.0, "49999", "50001")
@@ -428,6 +475,14 @@ def test_levels_are_journaled_at_the_first_reading_and_survive_a_restart(account
     (mark,) = [message for message in account.told if isinstance(message, MarkEquity)]
 
     assert (mark.peak, mark.day_start) == (Decimal("10000"), Decimal("10000"))
+
+
+def test_after_a_restart_losses_are_measured_from_the_journaled_peak(account: Account) -> None:
+    account.journal(EquityMarked(ts_event=UTC, peak=Decimal("20001"), day_start=Decimal("10000")))
+
+    told = account.restarted().advance(3, "49999", "50001")
+
+    assert set(told) == {RaiseHalt(scope="all", reason="drawdown")}
 
 
 # ---- the journal ---------------------------------------------------------------------------------------

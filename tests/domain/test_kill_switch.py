@@ -76,7 +76,7 @@ def test_drawdown_counts_from_the_peak_over_days(switch: KillSwitch) -> None:
 
 
 def test_a_withdrawal_is_no_loss_and_a_deposit_no_profit(switch: KillSwitch) -> None:
-    assert switch.observe(worth("5000", transfers="-5000"), at(1)) == ""
+    assert switch.breach(worth("5000", transfers="-5000")) == ""
     assert switch.breach(worth("4849", transfers="-5000")) == "daily_loss"
 
     switch.observe(worth("15000", transfers="5000"), at(2))
@@ -114,6 +114,21 @@ def test_a_restart_measures_from_the_journal() -> None:
 
     assert (switch.peak, switch.day_start) == (Decimal("12000"), Decimal("10500"))
     assert switch.observe(worth("10100"), at(2)) == "daily_loss"
+
+
+def test_after_resuming_the_next_complete_reading_is_the_level(switch: KillSwitch) -> None:
+    switch.marked(at(0))
+    switch.observe(worth("9000"), at(1))
+
+    switch.forget()
+    switch.observe(worth("20000", is_complete=False), at(2))
+    assert switch.breach(worth("1")) == ""
+
+    assert switch.observe(worth("9000"), at(3)) == ""
+    assert (switch.peak, switch.day_start) == (Decimal("9000"), Decimal("9000"))
+    assert switch.is_mark_due(mark("10000", "10000"), at(3))
+    assert switch.observe(worth("8000"), at(4)) == ""
+    assert switch.observe(worth("8000"), at(6)) == "daily_loss"
 
 
 def test_before_the_first_reading_nothing_is_breached() -> None:

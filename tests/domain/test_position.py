@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain.instrument import Instrument, Side
 from domain.numbers import ZERO, use_exact_decimals
@@ -200,6 +201,13 @@ BTC = Instrument(
     max_quantity=Decimal("100"),
     min_notional=Decimal("1"),
 )
+
+
+def test_less_than_a_lot_is_dust_even_without_a_minimum() -> None:
+    boundless = replace(BTC, min_quantity=Decimal(0), min_notional=Decimal(0))
+
+    assert is_dust(boundless, Decimal("0.000000009"), Decimal(1))
+    assert not is_dust(boundless, Decimal("0.00000001"), Decimal(1))
 
 
 @pytest.mark.parametrize(

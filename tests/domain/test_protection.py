@@ -74,7 +74,7 @@ def test_a_bracket_of_the_wrong_size_is_withdrawn_and_then_made_anew(account: Ac
     entry = account.last_intent
     (protect,) = account.execute(entry, "50000", quantity="0.003")
     account.rest(protect)
-    account.advance(1, BID, ASK)
+    account.advance(6, BID, ASK)
 
     told = account.journal(filled(entry, "50010", "0.0005"))  # a late fill
     assert told == [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resized")]
@@ -119,10 +119,24 @@ def test_a_bracket_without_a_position_is_withdrawn(account: Account) -> None:
     assert told == [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="flat")]
 
 
+def test_dust_gets_no_order_and_loses_its_bracket(account: Account) -> None:
+    entry = account.last_intent
+    (protect,) = account.execute(entry, "50000")
+    account.rest(protect)
+    account.advance(1, BID, ASK)
+
+    told = account.journal(filled(protect, "55000", "0.00385"))
+
+    assert told == [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="flat")]
+    account.journal(*ended(protect, Decimal("0.00385")))
+    assert account.advance(6, BID, ASK) == []
+    assert account.quantity == Decimal("0.00005")
+
+
 def test_a_position_that_nothing_covers_in_time_is_closed(account: Account) -> None:
     (protect,) = account.execute(account.last_intent, "50000")
-    account.journal(denied(protect))
-    told = account.advance(4.5, BID, ASK)  # every try is refused
+    assert account.journal(denied(protect)) == []  # not at once: it would be denied again
+    told = account.advance(4.5, BID, ASK)
     assert {intent.purpose for intent in told} == {Purpose.PROTECT}
 
     (close, *_) = account.advance(1.5, BID, ASK)[-1:]
@@ -208,6 +222,5 @@ def test_after_a_restart_the_cover_in_the_journal_is_enough(account: Account) ->
     (protect,) = account.execute(account.last_intent, "50000")
     account.rest(protect)
     restarted = account.restarted()
-    restarted.allocator.marks = account.allocator.marks
 
     assert restarted.advance(6, BID, ASK) == []

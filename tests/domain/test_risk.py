@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from domain.instrument import Side
 from domain.numbers import use_exact_decimals
-from domain.order_messages import HaltRaised
+from domain.order_messages import HaltRaised, Purpose
 from domain.position import Position
 from domain.risk import AFTER_SIZING, BEFORE_SIZING, Allowed, Opening, Refused, close_quantity, judge
 from domain.settings import SECOND_NS, RiskSettings, Settings
@@ -112,6 +112,10 @@ def test_positions_and_openings_under_way_share_the_limits(account: Account) -> 
     assert reason(opening(account, pending=(eth,), risk={"max_positions": 1})) == "max_positions"
     assert reason(opening(account, pending=(btc,))) == "positions_per_instrument"
     assert reason(opening(account, pending=(eth,))) == "allowed"
+    two = {"max_positions": 1, "max_positions_per_instrument": 2}
+    assert reason(opening(account, pending=(btc,), risk=two)) == "allowed"
+    protect = replace(eth, purpose=Purpose.PROTECT, side=Side.SELL)
+    assert reason(opening(account, pending=(protect,), risk={"max_positions": 1})) == "allowed"
 
 
 def test_a_held_position_counts_against_its_instrument(account: Account) -> None:
@@ -125,6 +129,14 @@ def test_cash_must_pay_for_everything_that_may_still_trade(account: Account) -> 
     wide = {"max_exposure_ratio": 1.0, "max_asset_ratio": 1.0}
 
     assert reason(opening(account, risk=wide)) == "insufficient_balance"
+
+
+def test_cash_that_a_pending_purchase_may_take_is_not_available(account: Account) -> None:
+    pending = (make_intent("told"), make_intent("sale", side=Side.SELL))
+
+    available = opening(account, pending=pending).available_cash
+
+    assert available == Decimal("10000") - 500 * Decimal("1.016")  # taker fee and a limit 1 % away
 
 
 def test_unknown_balances_mean_no_new_risk(account: Account) -> None:

@@ -14,6 +14,7 @@ from tests.builders import make_instrument
 use_exact_decimals()
 
 BTC = make_instrument(lot_size=Decimal("0.0001"), min_quantity=Decimal("0.0001"), min_notional=Decimal("5"))
+NO_MINIMUM = make_instrument(lot_size=Decimal("0.0001"), min_quantity=Decimal(0), min_notional=Decimal(0))
 FEE = Decimal("0.006")
 
 
@@ -45,6 +46,7 @@ def test_cash_pays_for_the_fee_and_leaves_the_reserve() -> None:
     [
         ({"equity": "200", "available": "200"}, "below_minimum"),  # 4 dollars: below one lot
         ({"price": "100", "equity": "240", "available": "240"}, "below_minimum"),  # 4.80: below the notional
+        ({"price": "3000000", "instrument": NO_MINIMUM}, "below_minimum"),  # less than a lot
         ({"available": "500"}, "insufficient_balance"),  # the reserve is all there is
         ({"available": "-1"}, "insufficient_balance"),
     ],

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from domain.numbers import use_exact_decimals
-from domain.order_messages import BalanceCorrected
+from domain.order_messages import BalanceCorrected, Purpose
 from domain.valuation import Valuation, value
 from tests.builders import UTC
 from tests.domain.account_harness import Account, accepted, filled, make_intent
@@ -72,7 +72,7 @@ def test_a_venue_whose_wallet_is_unknown_makes_the_sum_incomplete(account: Accou
 
 
 def test_openings_under_way_are_exposure_already(account: Account) -> None:
-    account.journal(accepted(make_intent("journaled")))
+    account.journal(accepted(make_intent("journaled")), accepted(make_intent("p", purpose=Purpose.PROTECT)))
 
     worth = valued(account, pending=(make_intent("told"),))
 
