@@ -55,7 +55,8 @@ class Exchange:
         self._agenda: list[tuple[int, int, Callable[[], object]]] = []  # (due_ns, tie breaker, what)
         self._agenda_items = 0
         self._read_lag_max_ns = int(settings.read_lag_max_s * SECOND_NS)
-        self._ids = Random(f"{settings.seed}:order ids")
+        # The start is in it: a journal that outlives one simulated venue must not meet its ids in the next.
+        self._ids = Random(f"{settings.seed}:{start_ns}:order ids")
         self._read_lags = Random(f"{settings.seed}:read lags")
 
     # ---- time ------------------------------------------------------------------------------------------

@@ -72,7 +72,8 @@ class ProductMarket:
     def __init__(self, listing: Listing, settings: SimulatorSettings, start_ns: int) -> None:
         self.listing = listing
         self.instrument = listing.instrument
-        self.book = OrderBook(listing.instrument)
+        # Milliseconds: ids go on rising from one run to the next.
+        self.book = OrderBook(listing.instrument, next_trade_id=start_ns // 1_000_000)
         self.changed_ns = start_ns
         self._volatility = settings.volatility
         self._latent = listing.opening_price

@@ -33,7 +33,7 @@ HOST = "127.0.0.1"
 KEY_FILE = "simulator-coinbase-key.json"
 POLL_MOST_S = 0.02  # a stream is looked after at least this often
 POLL_LEAST_S = 0.002
-CLOSE_WITHIN_S = 0.5
+CLOSE_WITHIN_S = 0.1  # nothing of value is lost by ending fast
 PR_SET_PDEATHSIG = 1
 
 

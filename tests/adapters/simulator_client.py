@@ -43,9 +43,9 @@ def _load(pem: str) -> Any:
 class SimulatorClient:
     """Moves time only when told to."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.world = World(quick_settings(**settings), START_NS)
-        self.now_ns = START_NS
+    def __init__(self, start_ns: int = START_NS, **settings: Any) -> None:
+        self.world = World(quick_settings(**settings), start_ns)
+        self.now_ns = start_ns
 
     def wait(self, seconds: float) -> None:
         self.now_ns += int(seconds * SECOND_NS)

@@ -1,4 +1,4 @@
-"""One account at the simulated Coinbase: orders, holds, fees, brackets, reads, and the truth about all of them."""
+"""One account at the simulated Coinbase: orders, holds, fees, brackets, reads, and the truth about them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.simulator.coinbase_encode import rfc3339
 from domain.numbers import ZERO
+from domain.settings import SECOND_NS
 from tests.adapters.simulator_client import START_NS, SimulatorClient, order_body
 
 FEE = Decimal("0.006")
@@ -136,7 +137,7 @@ def test_a_resting_order_fills_as_maker_when_the_market_comes_to_it() -> None:
 
 
 def test_a_gtd_order_expires_at_its_end(client: SimulatorClient) -> None:
-    end = rfc3339(START_NS + 2_000_000_000)
+    end = rfc3339(START_NS + 2 * SECOND_NS)
     configuration = {"limit_limit_gtd": {"base_size": "0.01", "limit_price": "50000", "end_time": end}}
     order_id = client.submit("a", "BUY", configuration)["success_response"]["order_id"]
     assert client.order(order_id)["status"] == "OPEN"
@@ -367,3 +368,13 @@ def test_the_same_calls_make_the_same_world() -> None:
         truths.append(client.truth())
 
     assert truths[0] == truths[1]
+
+
+def test_a_venue_started_later_never_reuses_an_id() -> None:
+    first, second = SimulatorClient(), SimulatorClient(start_ns=START_NS + 3600 * SECOND_NS)
+    for client in (first, second):
+        client.buy("a", "500")
+
+    (one,), (other,) = first.truth()["fills"], second.truth()["fills"]
+
+    assert not {one["order_id"], one["entry_id"], one["trade_id"]} & set(other.values())
