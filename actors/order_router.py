@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 
 from actors.market_reader import MarketReader
 from domain.effects import Effect, Instant, Record, Role, Tell
+from domain.errors import Fatal
 from domain.market_data import MarketBatch
 from domain.messages import Event, Message
 from domain.order_desk import OrderDesk
 from domain.order_messages import JournalEntry, JournalExtended, OrderNotSent, SubmitOrder
+
+log = logging.getLogger(__name__)
 
 _PROJECTORS = (Role.PORTFOLIO, Role.RECORDER)  # who follows the journal live
 _GATEWAYS = f"{Role.EXCHANGE_GATEWAY}:"
@@ -85,8 +89,21 @@ class OrderRouter(MarketReader):
 
     def _append(self, records: list[Event]) -> None:
         if records:
-            self.published.extend(self.journal.append(records, self.clock.now().utc_ns))
+            self.published.extend(self._journaled(records))
             records.clear()
+
+    def _journaled(self, records: list[Event]) -> Sequence[JournalEntry]:
+        """Append; on a full disk give up the reserve, which is for reducing risk, and halt openings."""
+        utc_ns = self.clock.now().utc_ns
+        try:
+            return self.journal.append(records, utc_ns)
+        except Fatal as error:
+            log.error("journal_failed code=%s", error.code)
+            self.journal.release_reserve()
+            entries = self.journal.append(records, utc_ns)
+        halted = [effect.event for effect in self.desk.halt("all", "journal_failed", self.clock.now())
+                  if isinstance(effect, Record)]
+        return (*entries, *self.journal.append(halted, utc_ns)) if halted else entries
 
     def _publish(self) -> None:
         if not self.published:

@@ -100,6 +100,9 @@ class MemoryJournal:
     def read(self, after_seq: int = 0) -> list[JournalEntry]:
         return [self._decoder.decode(line) for line in self.lines[after_seq:]]
 
+    def release_reserve(self) -> None:
+        """Memory keeps none."""
+
     def export(self) -> bytes:
         """Return the canonical text: the same input and seed give the same bytes."""
         return b"\n".join(self.lines)

@@ -149,6 +149,10 @@ class OrderJournal(Protocol):
 
     def read(self, after_seq: int = 0) -> Sequence[JournalEntry]: ...
 
+    def release_reserve(self) -> None:
+        """Give up the disk space kept back for cancels and reducing orders."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -93,7 +93,7 @@ class Session:
         self.connection_id: int | None = None
         self.reconnects = 0
         self.last_failure = ""
-        self._name = name
+        self.name = name
         self._jitter = jitter
         self._silence_ns = int(silence_s * SECOND_NS)
         self._first_message_ns = min(
@@ -215,8 +215,8 @@ class Session:
 
     @property
     def _retry_key(self) -> str:
-        return f"session:{self._name}:retry"
+        return f"session:{self.name}:retry"
 
     @property
     def _silence_key(self) -> str:
-        return f"session:{self._name}:silence:{self.connection_id}"
+        return f"session:{self.name}:silence:{self.connection_id}"

@@ -56,7 +56,9 @@ class ProcessParts:
 
     def journal(self) -> SqliteJournal:
         path = self.data_directory / JOURNAL_FILE
-        return SqliteJournal(path, self.journal_synchronous, self.code_version)
+        return SqliteJournal(
+            path, code_version=self.code_version, synchronous=self.journal_synchronous
+        )
 
     def journal_reader(self) -> JournalReader:
         return JournalReader(self.data_directory / JOURNAL_FILE)
