@@ -23,21 +23,21 @@ find_python() {
 # What an installation depends on: changed in any of these, it is made anew. The path counts because the
 # virtual environment stops working when the project moves.
 fingerprint() {
-    "$venv/bin/python" -I -S - "$project" "$1" <<'PYTHON' 2>/dev/null
+    "$venv/bin/python" -I -S - "$project" <<'PYTHON' 2>/dev/null
 import hashlib, pathlib, sys
-project, extras = sys.argv[1:]
+project = sys.argv[1]
 files = [pathlib.Path(project, name).read_bytes() for name in ("setup.cfg", "pyproject.toml")]
-parts = [sys.version.encode(), project.encode("utf-8", "surrogateescape"), extras.encode(), *files]
+parts = [sys.version.encode(), project.encode("utf-8", "surrogateescape"), *files]
 print(hashlib.sha256(b"\0".join(parts)).hexdigest())
 PYTHON
 }
 
 # Usage: is_installed EXTRAS; an installation for tests serves runs too.
 is_installed() {
-    local extras now
-    for extras in "$1" "[test]"; do
-        now="$(fingerprint "$extras")" && [ "$now" = "$(cat -- "$venv/installed$extras" 2>/dev/null)" ] && return
-    done
+    local now
+    now="$(fingerprint)" || return
+    [ "$now" = "$(cat -- "$venv/installed$1" 2>/dev/null)" ] ||
+        [ "$now" = "$(cat -- "$venv/installed[test]" 2>/dev/null)" ]
 }
 
 # Run quietly; show what it said only when it fails.
@@ -74,7 +74,7 @@ install() {
         fi
         (cd -- "$project" && quietly "$venv/bin/python" -m pip install --disable-pip-version-check --editable ".$1") ||
             fail "pip could not install the dependencies of setup.cfg; its own words are above"
-        fingerprint "$1" >"$venv/installed$1"
+        fingerprint >"$venv/installed$1"
     fi
     exec 9<&-
 }

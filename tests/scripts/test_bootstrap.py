@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.system  # starts real processes, a dozen of them for each start
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 # Makes virtual environments of itself, "installs" a nzeza that tells how it was called, is Python otherwise.
