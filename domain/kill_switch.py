@@ -40,7 +40,7 @@ class KillSwitch:
     def forget(self) -> None:
         """Measure from the next complete reading on: a person has seen the loss and resumed."""
         self.peak = self.day_start = ZERO
-        self._day = self._breached_ns = None
+        self._day = None
 
     def breach(self, valuation: Valuation) -> str:
         """Return which limit is broken now, empty when none."""

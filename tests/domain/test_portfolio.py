@@ -179,15 +179,18 @@ def test_a_correction_adds_to_what_was_filled() -> None:
 
 
 def test_a_correction_is_not_what_totals_announced() -> None:
-    portfolio = portfolio_after(
+    story = (
         OPENED,
         provisional("0.01", "50000"),
         filled("0.002", "50000", kind=FillKind.CORRECTION),
         filled("0.01", "50000"),
     )
 
-    assert portfolio.position("coinbase", "BTC-USD").quantity == Decimal("0.012")
-    assert portfolio.balances["coinbase", "USD"] == Decimal("9400")
+    before, after = portfolio_after(*story[:3]), portfolio_after(*story)
+
+    for portfolio in before, after:
+        assert portfolio.position("coinbase", "BTC-USD").quantity == Decimal("0.012")
+        assert portfolio.balances["coinbase", "USD"] == Decimal("9400")
 
 
 def test_a_foreign_fill_moves_the_wallet_and_no_position_of_ours() -> None:
