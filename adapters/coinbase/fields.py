@@ -50,9 +50,11 @@ def number(token: Any) -> Decimal:
     """Return a token as msgspec decoded it (str, int, or Decimal by its float hook) as an exact number."""
     if type(token) is str:
         return _parsed(token)
-    if type(token) is int and token.bit_length() <= 128 or type(token) is Decimal:
-        return _parsed(str(token))
-    raise BadField("type", f"{type(token).__name__} is not a number")
+    if type(token) not in (int, Decimal):
+        raise BadField("type", f"{type(token).__name__} is not a number")
+    if type(token) is int and token.bit_length() > 128:
+        raise BadField("validation", "not a number that we take")
+    return _parsed(str(token))
 
 
 def number_or_zero(token: Any) -> Decimal:
