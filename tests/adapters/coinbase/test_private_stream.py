@@ -1,0 +1,137 @@
+from decimal import Decimal
+
+import msgspec
+
+from adapters.coinbase.private_stream import PrivateStream
+from domain.effects import Instant
+from domain.instrument import Side
+from domain.market_data import HeartbeatSeen, StreamGap, StreamWhole, VenueComplained
+from domain.messages import Event
+from domain.order_messages import OrderReported, OrderStatus, TimeInForce
+from domain.settings import VenueSettings
+from tests.adapters.coinbase.frames import TIME_NS, heartbeat, order_row, orders
+from tests.simulated_coinbase import SimulatedCoinbase, order
+
+NOW = Instant(monotonic_ns=5_000, utc_ns=TIME_NS + 1_000)
+
+
+def stream() -> PrivateStream:
+    codec = PrivateStream(VenueSettings(), sign=lambda now_ns: f"token-of-{now_ns}")
+    codec.hello(NOW)
+    return codec
+
+
+def hear(codec: PrivateStream, *frames: bytes) -> list[Event]:
+    return [event for raw in frames for event in codec.decode(raw, 4_000, NOW)]
+
+
+def kinds(events: list[Event]) -> list[type]:
+    return [type(event) for event in events]
+
+
+def test_it_subscribes_with_fresh_tokens_over_all_products() -> None:
+    sent = [msgspec.json.decode(text) for text in stream().hello(NOW)]
+
+    assert [message["channel"] for message in sent] == ["heartbeats", "user"]
+    assert all(message["jwt"] == f"token-of-{NOW.utc_ns}" for message in sent)
+    assert all(message["product_ids"] == [] for message in sent)
+
+
+def test_an_order_is_reported_with_its_totals() -> None:
+    row = order_row(
+        status="OPEN", cumulative_quantity="0.3", avg_price="99.5", total_fees="0.1", order_side="SELL"
+    )
+
+    (event,) = hear(stream(), orders(0, row))
+
+    assert event == OrderReported(
+        ts_event=TIME_NS,
+        client_order_id="ours-1",
+        venue="coinbase",
+        venue_order_id="venue-1",
+        instrument="BTC-USD",
+        side=Side.SELL,
+        status=OrderStatus.PARTIALLY_FILLED,
+        cumulative_quantity=Decimal("0.3"),
+        average_price=Decimal("99.5"),
+        total_fees=Decimal("0.1"),
+    )
+
+
+def test_the_venues_reason_for_an_end_is_kept() -> None:
+    canceled = order_row(status="CANCELLED", cancel_reason="User requested cancel")
+    failed = order_row(status="FAILED", reject_reason="INSUFFICIENT_FUND")
+
+    events = hear(stream(), orders(0, canceled), orders(1, failed))
+
+    assert [(event.status, event.reason) for event in events] == [
+        (OrderStatus.CANCELED, "User requested cancel"),
+        (OrderStatus.REJECTED, "INSUFFICIENT_FUND"),
+    ]
+
+
+def test_an_unknown_status_is_complained_about_and_never_guessed() -> None:
+    events = hear(stream(), orders(0, order_row(status="HALTED"), order_row(order_id="venue-2")))
+
+    assert kinds(events) == [VenueComplained, OrderReported]
+
+
+def test_the_stream_is_whole_once_its_snapshot_ends() -> None:
+    full = [order_row(order_id=f"venue-{number}") for number in range(50)]
+    codec = stream()
+
+    first = hear(codec, orders(0, *full, kind="snapshot"))
+    last = hear(codec, orders(1, order_row(), kind="snapshot"))
+    after = hear(codec, heartbeat(2))
+
+    assert kinds(first) == [OrderReported] * 50
+    assert kinds(last) == [OrderReported, StreamWhole]
+    assert kinds(after) == [HeartbeatSeen]
+
+
+def test_a_snapshot_of_exactly_full_batches_ends_with_the_next_heartbeat() -> None:
+    full = [order_row(order_id=f"venue-{number}") for number in range(50)]
+    codec = stream()
+    hear(codec, orders(0, *full, kind="snapshot"))
+
+    assert kinds(hear(codec, heartbeat(1))) == [StreamWhole, HeartbeatSeen]
+
+
+def test_an_empty_account_is_whole_at_once() -> None:
+    assert kinds(hear(stream(), orders(0, kind="snapshot"))) == [StreamWhole]
+
+
+def test_a_lost_message_is_a_gap_and_a_repeated_one_is_nothing() -> None:
+    codec = stream()
+    hear(codec, orders(0, kind="snapshot"))
+
+    assert hear(codec, orders(0, order_row())) == []
+    assert kinds(hear(codec, orders(2, order_row()))) == [StreamGap, OrderReported]
+
+
+def test_the_simulated_venue_tells_the_life_of_an_order() -> None:
+    venue = SimulatedCoinbase()
+    codec = venue.private_stream()
+    pipe = venue.connect(codec)
+    assert StreamWhole in kinds(venue.listen(codec, pipe, 0.1))
+
+    venue.client.submit_order(order(), 5)
+    resting = venue.listen(codec, pipe, 0.1)
+    price = venue.touch(Side.BUY) + 100
+    venue.client.submit_order(
+        order("taker", limit_price=price, time_in_force=TimeInForce.IOC), 5
+    )
+    filled = venue.listen(codec, pipe, 0.1)
+
+    assert [event.status for event in resting if isinstance(event, OrderReported)] == [OrderStatus.OPEN]
+    (report,) = [event for event in filled if isinstance(event, OrderReported)]
+    assert (report.status, report.cumulative_quantity) == (OrderStatus.FILLED, Decimal("0.01"))
+    assert report.total_fees == sum(fill.fee for fill in venue.client.list_fills(0, 5))
+
+
+def test_a_wrong_key_shows_as_a_complaint() -> None:
+    venue = SimulatedCoinbase()
+    codec = PrivateStream(VenueSettings(private_stream_url="ws://x/user"), sign=lambda now_ns: "nonsense")
+    pipe = venue.connect(codec)
+
+    assert VenueComplained in kinds(venue.listen(codec, pipe, 0.1))
