@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 pytestmark = pytest.mark.system  # starts real processes, a dozen of them for each start
 
+PYTHON = shlex.quote(sys.executable)
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 # Makes virtual environments of itself, "installs" a nzeza that tells how it was called, is Python otherwise.
@@ -23,7 +25,7 @@ case "$*" in
         [ -z "$PIP_FAILS" ] || exit 1
         printf '#!/bin/bash\\necho "$PWD: $*"\\n' >"$(dirname "$0")/nzeza"
         chmod +x "$(dirname "$0")/nzeza" ;;
-    *) exec {sys.executable} "$@" ;;
+    *) exec {PYTHON} "$@" ;;
 esac
 """
 
@@ -144,7 +146,7 @@ def test_machine_without_a_recent_python_gets_one_line(machine: Machine) -> None
 
 
 def test_machine_that_cannot_make_virtual_environments_is_told_the_package(machine: Machine) -> None:
-    machine.python.write_text(f'#!/bin/bash\n[ "$2" = venv ] && exit 1\nexec {sys.executable} "$@"\n')
+    machine.python.write_text(f'#!/bin/bash\n[ "$2" = venv ] && exit 1\nexec {PYTHON} "$@"\n')
 
     status, _, errors = machine.start()
 
