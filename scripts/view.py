@@ -1,0 +1,323 @@
+"""The live view: one status object in, one screen of rich out. It reads no clock and keeps no state.
+
+Everything is laid out for 100 x 40. A narrower screen loses the less important columns, a lower one the blank
+lines and then rows of the longest tables, whose titles say so. What the status does not hold is drawn as "-".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from scripts import wording
+from scripts.wording import BAD, QUIET, WARN
+
+_WIDE = 96  # columns of a screen from which everything is shown
+_ALARMS_SHOWN = 2
+_NONE = [[Text("none", style=QUIET)]]
+
+
+def render(status: Mapping[str, Any]) -> RenderableType:
+    """Return the screen for a status with its "view"; keys that are missing cost a dash, never an error."""
+    return _Screen(status)
+
+
+class _Column(NamedTuple):
+    header: str
+    width: int = 0  # characters; 0 takes what the others leave
+    is_number: bool = False
+    is_extra: bool = False  # left out of a narrow screen
+
+
+@dataclass
+class _Section:
+    """One table. Its first header is its title."""
+
+    columns: Sequence[_Column]
+    rows: Sequence[Sequence[Text]]
+
+    def table(self, limit: int, is_wide: bool) -> Table:
+        table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style=QUIET)
+        shown = [index for index, column in enumerate(self.columns) if is_wide or not column.is_extra]
+        for index in shown:
+            column = self.columns[index]
+            header = Text(column.header, style="" if index else "bold cyan")
+            if index == 0 and limit < len(self.rows):
+                header.append(f" {limit} of {len(self.rows)}", style=WARN)
+            table.add_column(
+                header,
+                justify="right" if column.is_number else "left",
+                width=column.width or None,
+                ratio=None if column.width else 1,
+                no_wrap=True,
+                overflow="ellipsis",
+            )
+        for row in self.rows[:limit]:
+            table.add_row(*(row[index] for index in shown if index < len(row)))
+        return table
+
+
+class _Screen:
+    """Lays the sections out for whatever console it is printed on."""
+
+    def __init__(self, status: Mapping[str, Any]) -> None:
+        self.status = status
+        self.view = _mapping(status, "view")
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        is_wide = options.max_width >= _WIDE
+        height = options.height or options.max_height
+        top = [
+            _pair(*_headline(self.status, self.view)),
+            _pair(*_money(self.status)),
+            _pair(*_activity(self.status, self.view)),
+        ]
+        top += _troubles(self.view)
+        bottom = [_pair(*_latency(self.status))]
+        bands = [
+            [_venues(self.status, self.view)],
+            [_prices(self.view), _signals(self.view)],
+            [_positions(self.view)],
+            [_open_orders(self.view)],
+            _actors(self.status, self.view),
+        ]
+        limits = _fit(bands, height - len(top) - len(bottom))
+        used = len(top) + len(bottom) + sum(limits) + len(bands)
+        is_airy = used + len(bands) + 1 <= height
+
+        yield from top
+        for band, limit in zip(bands, limits):
+            if is_airy:
+                yield Text()
+            yield _beside([section.table(limit, is_wide) for section in band])
+        if is_airy:
+            yield Text()
+        yield from bottom
+
+
+def _fit(bands: Sequence[Sequence[_Section]], height: int) -> list[int]:
+    """Return how many rows each band may show, taking them from the longest; none goes below one."""
+    limits = [max(1, *(len(section.rows) for section in band)) for band in bands]
+    while sum(limits) + len(bands) > height and max(limits) > 1:
+        limits[limits.index(max(limits))] -= 1
+    return limits
+
+
+# ---- the parts -------------------------------------------------------------------------------------------
+
+
+def _headline(status: Mapping, view: Mapping) -> tuple[Text, Text]:
+    left = wording.badge(view.get("mode")).append("  nzeza", style="bold")
+    left.append(f"  up {wording.duration(view.get('uptime_s', status.get('duration_s')))}", style=QUIET)
+    right = Text()
+    reconciled = status.get("reconciled")
+    right.append("reconciled" if reconciled else "not reconciled", style=wording.GOOD if reconciled else WARN)
+    for name in ("restarts", "dead_letters", "corrections"):
+        count = status.get(name, 0)
+        right.append(f"   {wording.words(name)} {count}", style=WARN if count else QUIET)
+    return left, right
+
+
+def _money(status: Mapping) -> tuple[Text, Text]:
+    left = Text.assemble("equity ", (wording.amount(status.get("equity")), "bold"))
+    left.append(f"   cash {wording.amount(status.get('cash'))}", style=QUIET)
+    right = Text("realized ")
+    right.append_text(wording.gain(status.get("realized_pnl")))
+    right.append("   unrealized ")
+    right.append_text(wording.gain(status.get("unrealized_pnl")))
+    right.append(f"   fees {wording.amount(status.get('fees'))}", style=QUIET)
+    return left, right
+
+
+def _activity(status: Mapping, view: Mapping) -> tuple[Text, Text]:
+    left = Text(f"signals {status.get('signals', 0)}")
+    left.append(wording.counts(_mapping(view, "decisions")), style=QUIET)
+    return left, Text("orders").append(wording.counts(_mapping(status, "orders")) or "   none", style=QUIET)
+
+
+def _troubles(view: Mapping) -> list[Text]:
+    halts = "; ".join(str(halt) for halt in _items(view, "halts"))
+    lines = [f"HALTED {halts}"] if halts else []
+    lines += [f"ALARM {alarm}" for alarm in _items(view, "alarms")[:_ALARMS_SHOWN]]
+    return [Text(line, style=BAD, no_wrap=True, overflow="ellipsis") for line in lines]
+
+
+def _latency(status: Mapping) -> tuple[Text, Text]:
+    latency = _mapping(status, "latency_us")
+    road, hop = _mapping(latency, "tick_to_order"), _mapping(latency, "hop")
+    left = Text("tick to order ", style=QUIET)
+    left.append(_percentiles(road), style="default").append(f"  of {road.get('count', 0)} orders")
+    return left, Text("hop ", style=QUIET).append(_percentiles(hop), style="default")
+
+
+def _percentiles(latency: Mapping) -> str:
+    return f"p50 {wording.micros(latency.get('p50'))}  p99 {wording.micros(latency.get('p99'))}"
+
+
+def _venues(status: Mapping, view: Mapping) -> _Section:
+    connections = _mapping(view, "connections")
+    traffic, troubles = ("quotes", "trades", "orders", "fills"), ("gaps", "reconnects", "decode_errors")
+    return _Section(
+        [
+            _Column("VENUE"),
+            _Column("stream", 12),
+            _Column("breaker", 9),
+            *(_Column(name, 8, is_number=True) for name in traffic),
+            *(_Column(wording.words(name), len(name), is_number=True, is_extra=True) for name in troubles),
+        ],
+        [
+            [
+                Text(name),
+                wording.state(connections.get(name)),
+                wording.state(venue.get("breaker")),
+                *(wording.count(venue.get(count)) for count in traffic),
+                *(wording.count(venue.get(count), is_trouble=True) for count in troubles),
+            ]
+            for name, venue in _mapping(status, "venues").items()
+        ],
+    )
+
+
+def _prices(view: Mapping) -> _Section:
+    return _Section(
+        [_Column("PRICE"), _Column("mid", 12, is_number=True), _Column("age", 7, is_number=True)],
+        [
+            [Text(key), Text(wording.price(price.get("mid"))), wording.age(price.get("age_ms"))]
+            for key, price in sorted(_mapping(view, "prices").items())
+        ],
+    )
+
+
+def _signals(view: Mapping) -> _Section:
+    return _Section(
+        [
+            _Column("SIGNAL"),
+            _Column("side", 4),
+            _Column("conf", 4, is_number=True),
+            _Column("age", 6, is_number=True),
+            _Column("voted by", 11, is_extra=True),
+        ],
+        [
+            [
+                Text(str(signal.get("instrument", "-"))),
+                wording.state(signal.get("side")),
+                Text(wording.fixed(signal.get("confidence"), 2)),
+                Text(wording.duration(signal.get("age_s"))),
+                Text(" ".join(str(name)[:3] for name in signal.get("strategies") or ())),
+            ]
+            for signal in _items(view, "signals")
+        ]
+        or _NONE,
+    )
+
+
+def _positions(view: Mapping) -> _Section:
+    return _Section(
+        [
+            _Column("POSITION"),
+            _Column("quantity", 14, is_number=True),
+            _Column("average", 12, is_number=True),
+            _Column("mark", 12, is_number=True),
+            _Column("unrealized", 12, is_number=True),
+        ],
+        [
+            [
+                Text(str(line.get("key", "-"))),
+                Text(wording.quantity(line.get("quantity"))),
+                Text(wording.price(line.get("average_price"))),
+                Text(wording.price(line.get("mark_price"))),
+                wording.gain(line.get("unrealized_pnl")),
+            ]
+            for line in _items(view, "positions")
+        ]
+        or _NONE,
+    )
+
+
+def _open_orders(view: Mapping) -> _Section:
+    return _Section(
+        [
+            _Column("OPEN ORDER"),
+            _Column("side", 4),
+            _Column("purpose", 7),
+            _Column("quantity", 11, is_number=True),
+            _Column("filled", 11, is_number=True),
+            _Column("limit", 11, is_number=True),
+            _Column("status", 11),
+            _Column("id", 9, is_extra=True),
+        ],
+        [
+            [
+                Text(f"{line.get('venue', '-')}:{line.get('instrument', '-')}"),
+                wording.state(line.get("side")),
+                Text(str(line.get("purpose", "-"))),
+                Text(wording.quantity(line.get("quantity"))),
+                Text(wording.quantity(line.get("filled_quantity"))),
+                Text(wording.price(line.get("limit_price"))),
+                wording.state(line.get("status")),
+                Text(str(line.get("client_order_id", "-")), style=QUIET),
+            ]
+            for line in _items(view, "open_orders")
+        ]
+        or _NONE,
+    )
+
+
+def _actors(status: Mapping, view: Mapping) -> list[_Section]:
+    """Return two columns of actors, those in trouble first: what a low screen cuts off is well."""
+    known = {**_mapping(status, "actors"), **_mapping(view, "actors")}
+    actors = sorted(known.items(), key=lambda actor: _is_well(actor[1]))
+    rows = [
+        [
+            Text.assemble(("\u25cf ", wording.state(actor.get("state")).style), role),
+            Text(str(actor.get("pid") or "-")),
+            wording.count(actor.get("restarts"), is_trouble=True),
+            wording.lag(actor.get("lag_ms")) if _is_well(actor) else wording.state(actor["state"]),
+        ]
+        for role, actor in actors
+    ]
+    columns = [
+        _Column("ACTOR"),
+        _Column("pid", 7, is_number=True),
+        _Column("\u21bb", 3, is_number=True),  # restarts
+        _Column("lag", 8, is_number=True),
+    ]
+    return [_Section(columns, rows[::2]), _Section(columns, rows[1::2])]
+
+
+def _is_well(actor: Mapping) -> bool:
+    return actor.get("state", "up") == "up"
+
+
+# ---- small helpers ---------------------------------------------------------------------------------------
+
+
+def _mapping(holder: Mapping, key: str) -> Mapping[str, Any]:
+    return holder.get(key) or {}
+
+
+def _items(holder: Mapping, key: str) -> Sequence[Any]:
+    return holder.get(key) or ()
+
+
+def _pair(left: Text, right: Text) -> Table:
+    """Return one line with its two halves at the edges."""
+    grid = Table.grid(expand=True, padding=(0, 2, 0, 0), pad_edge=False)
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1, justify="right")
+    grid.add_row(left, right)
+    return grid
+
+
+def _beside(tables: Iterable[Table]) -> Table:
+    grid = Table.grid(expand=True, padding=(0, 2, 0, 0), pad_edge=False)
+    tables = list(tables)
+    for _ in tables:
+        grid.add_column(ratio=1)
+    grid.add_row(*tables)
+    return grid
