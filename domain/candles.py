@@ -1,7 +1,7 @@
 """Candles from trades: aligned to the clock, by event time, one series per venue and instrument.
 
-A candle waits a watermark for late trades, then closes for good: what comes later is counted, never painted in.
-Time is handed in as event time, what the venue's clock is thought to show; this module reads no clock.
+A candle waits a watermark for late trades, then closes for good: what comes later is counted, never painted
+in. Time is handed in as event time, what the venue's clock is thought to show; this module reads no clock.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class WholeSpan(NamedTuple):
 class CandleSeries:
     """The candles of one instrument at one venue, closed strictly in order.
 
-    An interval without trades carries the last close. After a silence of more than `longest_carry` intervals the
-    series starts over at the next trade, so that one wild time stamp cannot ask for a million empty candles.
+    An interval without trades carries the last close. After a silence of more than `longest_carry` intervals
+    the series starts over at the next trade, so that one wild stamp cannot ask for a million empty candles.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ class BreakerMetrics(Struct, frozen=True, kw_only=True):
 
 
 class CircuitBreaker:
-    """One guarded operation: closed counts failures in a row, open waits, half-open counts successes in a row."""
+    """One guarded operation: closed counts failures in a row, open waits, half-open counts successes."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class CircuitBreaker:
 
 
 class Gate:
-    """The caller's side of a breaker: passes every call while closed, none while open, one probe at a time between.
+    """The caller's side of a breaker: passes all calls while closed, none while open, half-open one at a time.
 
     Every call that passed must be reported as `ended` under the same id, however it went.
     """

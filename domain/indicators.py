@@ -1,8 +1,8 @@
 """Streaming technical indicators over floats: one value in, one value out, None until warmed up.
 
 Conventions are TA-Lib's where it has one, so that anybody can check the numbers: averages are seeded with the
-simple mean of their first window, RSI is Wilder's, deviations are the population's. Where a definition divides
-by nothing, the indicator says what it means (RSI 100 without losses, 50 when flat). No candle, no clock, no money.
+simple mean of their first window, RSI is Wilder's, deviations are the population's. Where a definition
+divides by nothing, the indicator says what it means (RSI 50 when flat). No candle, no clock, no money.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Rsi:
             return None
         change = price - last
         gain, loss, steps = self._gain, self._loss, self._steps
-        # Over the first `length` steps this is the plain mean, after them Wilder's smoothing: the same formula.
+        # Over the first `length` steps this is the plain mean, then Wilder's smoothing: the same formula.
         if steps < self._length:
             self._steps = steps = steps + 1
         if change > 0.0:
@@ -75,8 +75,9 @@ class Rsi:
 class Macd:
     """Moving average convergence/divergence. `update` returns the line; `signal` holds the line's own EMA.
 
-    Both averages are first defined at the same price, the slow one's first: the fast one is seeded with the last
-    `fast` prices of the slow one's window. Pairing averages of different age turns the sign in a steady trend.
+    Both averages are first defined at the same price, the slow one's first: the fast one is seeded with the
+    last `fast` prices of the slow one's window. Pairing averages of different age by position, as if they had
+    started together, turns the sign in a steady trend.
     """
 
     __slots__ = ("line", "signal", "_fast", "_slow", "_average", "_skip")
@@ -111,7 +112,7 @@ class Bollinger:
     """Bollinger bands: mean of the last n prices, plus and minus `width` population deviations.
 
     The sum of squared deviations slides with the window (Welford), and each time the window has been replaced
-    whole it is summed afresh: a rounding error lives for n steps, where a running sum of squares keeps them all.
+    whole it is summed afresh, so that a rounding error lives for n steps. A sum of squares would keep them all.
     """
 
     __slots__ = ("middle", "lower", "upper", "_length", "_width", "_window", "_squares", "_until_afresh")

@@ -1,8 +1,8 @@
 """The signal desk: market batches in, at most one signal per candle out.
 
-It owns one candle series and one set of strategies per venue and instrument. A candle speaks only if its stream
-was proven whole from its open to its close, so neither history nor a gap ever fires a signal; money, positions
-and the freshness of quotes are the portfolio's business.
+It owns one candle series and one set of strategies per venue and instrument. A candle speaks only if its
+stream was proven whole from its open to its close, so neither history nor a gap ever fires a signal; money,
+positions and the freshness of quotes are the portfolio's business.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class SignalDesk:
     def _speak(
         self, candle: Candle, opinion: Opinion, late_ns: int, read_ns: int, now: Instant
     ) -> list[Effect]:
-        """Tell of a closed candle. Its time to expire runs from when it was due, however late it was closed."""
+        """Tell of a closed candle. Its time to expire runs from when it was due, however late it closed."""
         expires_at = now.utc_ns + round(self.settings.expire_after_s * SECOND_NS) - late_ns
         if expires_at <= now.utc_ns:
             self.counters["expired_signals"] += 1

@@ -1,4 +1,4 @@
-"""Indicators against numbers that anybody can check: TA-Lib 0.8.2 on the same closes, and their definitions."""
+"""Indicators against numbers that anybody can check: TA-Lib 0.8.2's, and those of the definitions."""
 
 from __future__ import annotations
 
@@ -191,7 +191,8 @@ def test_stochastic_without_a_range_is_in_its_middle() -> None:
 def test_vwap_weighs_prices_by_what_traded_since_the_restart() -> None:
     vwap = Vwap()
 
-    values = [vwap.update(100.0, 0.0), vwap.update(100.0, 1.0), vwap.update(104.0, 3.0), vwap.update(999.0, 0.0)]
+    traded = [(100.0, 0.0), (100.0, 1.0), (104.0, 3.0), (999.0, 0.0)]
+    values = [vwap.update(price, volume) for price, volume in traded]
     vwap.restart()
     afresh = vwap.update(50.0, 2.0)
 

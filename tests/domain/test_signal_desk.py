@@ -41,8 +41,8 @@ def quote_at(ms: float, **changes) -> Quote:
     return make_quote(**{**fields, **changes})
 
 
-def batch_at(ms: float, *frames: Quote | Trade, bars: tuple = (), venue: str = "coinbase", **state) -> MarketBatch:
-    """Return what reaches the desk at `ms`; its stream is whole and was proven alive just before, unless told."""
+def batch_at(ms: float, *frames: Quote | Trade, venue: str = "coinbase", **state) -> MarketBatch:
+    """Return what reaches the desk at `ms`, from a stream that is whole and was just proven alive."""
     fields = {
         "ts_event": UTC,
         "venue": venue,
@@ -53,7 +53,7 @@ def batch_at(ms: float, *frames: Quote | Trade, bars: tuple = (), venue: str = "
         venue=venue,
         quotes=tuple(frame for frame in frames if isinstance(frame, Quote)),
         trades=tuple(frame for frame in frames if isinstance(frame, Trade)),
-        bars=bars,
+        bars=(),
         state=make_stream_state(**{**fields, **state}),
     )
 
