@@ -27,6 +27,7 @@ class _Reader:
     bars: dict[str, TradeBar] = field(default_factory=dict)  # instrument -> trades that did not fit
     conflated: int = 0
     state: StreamState | None = None
+    history: tuple[Trade, ...] = ()  # what was printed before it came; in its first batch, whatever the bound
 
 
 class CreditPublisher:
@@ -39,10 +40,26 @@ class CreditPublisher:
         self._trades_per_batch = trades_per_batch
         self._readers: dict[str, _Reader] = {}  # role -> reader
 
-    def subscribe(self, role: str, credit: int, min_interval_ns: int, quotes: Sequence[Quote]) -> None:
-        """Begin with `role`, or begin again with its new incarnation; `quotes` are the newest known."""
+    def subscribe(
+        self,
+        role: str,
+        credit: int,
+        min_interval_ns: int,
+        quotes: Sequence[Quote],
+        history: Sequence[Trade] = (),
+    ) -> None:
+        """Begin with `role`, or begin again with its new incarnation.
+
+        Args:
+            quotes: the newest known.
+            history: trades printed before, marked as history.
+        """
         self._readers[role] = _Reader(
-            credit, credit, min_interval_ns, quotes={quote.instrument: quote for quote in quotes}
+            credit,
+            credit,
+            min_interval_ns,
+            quotes={quote.instrument: quote for quote in quotes},
+            history=tuple(history),
         )
 
     def renew(self, role: str) -> None:
@@ -95,12 +112,13 @@ class CreditPublisher:
         batch = MarketBatch(
             venue=self.venue,
             quotes=tuple(reader.quotes.values()),
-            trades=tuple(reader.trades),
+            trades=(*reader.history, *reader.trades),
             bars=tuple(reader.bars.values()),
             state=reader.state,
             conflated=reader.conflated,
         )
         reader.quotes.clear()
+        reader.history = ()
         reader.trades.clear()
         reader.bars.clear()
         reader.conflated = 0

@@ -15,6 +15,7 @@ class MarketReader(Shell):
     """An actor that follows the prices of all venues. Subclasses write `hear_market(batch)`."""
 
     min_interval_s = 0.0  # at most one batch per feed in this time
+    wants_history = False
 
     def hear_market(self, batch: MarketBatch) -> None:
         raise NotImplementedError
@@ -31,7 +32,12 @@ class MarketReader(Shell):
         if role.startswith(_FEEDS):
             interval_ns = int(self.min_interval_s * SECOND_NS)
             credit = self.settings.market_data.credit
-            self.tell(role, SubscribeMarketData(credit=credit, min_interval_ns=interval_ns))
+            self.tell(
+                role,
+                SubscribeMarketData(
+                    credit=credit, min_interval_ns=interval_ns, wants_history=self.wants_history
+                ),
+            )
 
     def receiveMsg_MarketBatch(self, batch: MarketBatch, sender: str) -> None:
         self.hear_market(batch)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
+
+import msgspec
 
 from actors.links import CreditPublisher
 from actors.shell import Shell
@@ -41,6 +44,7 @@ class PriceFeed(Shell):
         settings = self.settings.venues[self.venue]
         kit = self.parts.venue_kit(self.venue)
         self.quotes: dict[str, Quote] = {}  # instrument -> newest
+        self.remembered: dict[str, deque[Trade]] = {}  # instrument -> newest trades
         self.read_ns = 0
         self.health = StreamHealth(self.venue)
         self.gate = Gate(Operation.DATA)
@@ -98,8 +102,22 @@ class PriceFeed(Shell):
         self.counters["trades"] += sum(not trade.is_history for trade in trades)
         for quote in quotes:
             self.quotes[quote.instrument] = quote
+        for trade in trades:
+            self._remember(trade)
         self.publisher.publish(quotes, trades, self.health.state(now))
         self._flush(now)
+
+    def _remember(self, trade: Trade) -> None:
+        if trade.instrument not in self.remembered:
+            newest = deque(maxlen=self.settings.market_data.trades_remembered)
+            self.remembered[trade.instrument] = newest
+        self.remembered[trade.instrument].append(trade)
+
+    def _history(self) -> list[Trade]:
+        """Return the remembered trades in the order they happened, as news to nobody."""
+        trades = [trade for newest in self.remembered.values() for trade in newest]
+        trades.sort(key=lambda trade: trade.ts_event)
+        return [msgspec.structs.replace(trade, is_history=True) for trade in trades]
 
     def _stream_changed(self, is_open: bool) -> None:
         now = self.clock.now()
@@ -135,7 +153,11 @@ class PriceFeed(Shell):
     def receiveMsg_SubscribeMarketData(self, command: SubscribeMarketData, sender: str) -> None:
         now = self.clock.now()
         self.publisher.subscribe(
-            sender, command.credit, command.min_interval_ns, tuple(self.quotes.values())
+            sender,
+            command.credit,
+            command.min_interval_ns,
+            tuple(self.quotes.values()),
+            self._history() if command.wants_history else (),
         )
         self.publisher.publish((), (), self.health.state(now))
         self._flush(now)

@@ -12,6 +12,8 @@ from domain.signal_desk import SignalDesk
 class SignalEngine(MarketReader):
     """Carries batches to the signal desk and its signals to the portfolio and the recorder."""
 
+    wants_history = True  # candles warm up on what was really printed
+
     def started(self) -> None:
         self.desk = SignalDesk(self.settings.signals)
         self.subscribe()

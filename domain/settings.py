@@ -154,6 +154,7 @@ class SessionSettings(Section):
 class MarketDataSettings(Section):
     credit: Count = 2  # batches in flight per subscriber
     trades_per_batch: Count = 500  # beyond it the oldest are folded into exact bars
+    trades_remembered: Count = 1000  # per instrument, to warm the candles of a reader that (re)starts
 
 
 class Settings(Section):

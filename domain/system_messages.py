@@ -193,6 +193,7 @@ class SubscribeMarketData(Command, kw_only=True):
 
     credit: int
     min_interval_ns: int = 0
+    wants_history: bool = False  # the newest trades printed before, marked as history, in the first batch
 
 
 class GrantCredit(Command, kw_only=True):

@@ -80,6 +80,21 @@ def test_a_restarted_reader_begins_with_full_credit() -> None:
     assert len(link.take_due(MONO, ALL)) == 1
 
 
+def test_history_comes_whole_in_the_first_batch_and_only_there() -> None:
+    link = CreditPublisher("coinbase", 3)
+    history = [make_trade(str(price), is_history=True) for price in range(1, 11)]
+    link.subscribe("reader", 2, 0, (), history)
+
+    link.publish([], [make_trade("11")], make_stream_state())
+    [(_, first)] = link.take_due(MONO, ALL)
+    link.publish([], [make_trade("12")], make_stream_state())
+    [(_, second)] = link.take_due(MONO, ALL)
+
+    assert [int(trade.price) for trade in first.trades] == list(range(1, 12))
+    assert [int(trade.price) for trade in second.trades] == [12]
+    assert first.bars == ()
+
+
 @given(st.lists(st.integers(min_value=1, max_value=1000), max_size=40))
 def test_every_trade_arrives_in_order_or_in_an_exact_aggregate(prices: list[int]) -> None:
     link = publisher(trades_per_batch=3)
