@@ -116,7 +116,7 @@ class CircuitBreaker:
 
 
 class Gate:
-    """The caller's side of a breaker: passes all calls while closed, none while open, half-open one at a time.
+    """The caller's side of a breaker: all calls pass while closed, none while open, one at a time between.
 
     Every call that passed must be reported as `ended` under the same id, however it went.
     """

@@ -112,7 +112,7 @@ class Bollinger:
     """Bollinger bands: mean of the last n prices, plus and minus `width` population deviations.
 
     The sum of squared deviations slides with the window (Welford), and each time the window has been replaced
-    whole it is summed afresh, so that a rounding error lives for n steps. A sum of squares would keep them all.
+    whole it is summed afresh, so that a rounding error lives for n steps; a sum of squares would keep it.
     """
 
     __slots__ = ("middle", "lower", "upper", "_length", "_width", "_window", "_squares", "_until_afresh")
