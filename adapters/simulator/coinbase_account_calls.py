@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from uuid import uuid5
 
@@ -176,6 +177,16 @@ def get_transaction_summary(call: Call) -> dict[str, Any]:
     }
 
 
+def get_key_permissions(call: Call) -> dict[str, Any]:
+    return {
+        "can_view": True,
+        "can_trade": call.can_trade,
+        "can_transfer": False,
+        "portfolio_uuid": encode.PORTFOLIO_ID,
+        "portfolio_type": "DEFAULT",
+    }
+
+
 def list_portfolios(call: Call) -> dict[str, Any]:
     portfolio = {"name": "Default", "uuid": encode.PORTFOLIO_ID, "type": "DEFAULT", "deleted": False}
     return {"portfolios": [portfolio]}
@@ -216,7 +227,7 @@ def _cancel(call: Call, order_id: str) -> dict[str, Any]:
     return {"success": False, "failure_reason": reason, "order_id": order_id}
 
 
-def _estimate(call: Call, asked: NewOrder) -> tuple[Any, Any]:
+def _estimate(call: Call, asked: NewOrder) -> tuple[Decimal, Decimal]:
     """Return the base size and notional an order would have at its limit, or at the touch."""
     market = call.exchange.market.products[asked.product_id]
     price = asked.limit_price or market.book.best_price(asked.side.opposite)

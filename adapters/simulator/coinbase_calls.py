@@ -23,6 +23,7 @@ class Call(NamedTuple):
     name: str  # what the path names: an order id, a product id, an account
     query: tuple[tuple[str, str], ...]
     body: bytes
+    can_trade: bool  # by the caller's key
     fault: Fault | None  # one that the handler must enact itself
 
     def values(self, key: str) -> set[str]:

@@ -15,6 +15,7 @@ from adapters.simulator.exchange import Exchange
 from adapters.simulator.market import ProductMarket
 from adapters.simulator.matching import Level
 from adapters.simulator.tape import MINUTE_NS, Print
+from adapters.simulator.venue_order import VenueOrder
 from domain.instrument import Side
 from domain.numbers import ZERO, plain
 from domain.settings import SECOND_NS
@@ -312,10 +313,10 @@ class User(Channel):
         if orders:
             yield [self._event("update", orders)]
 
-    def _follows(self, order: Any) -> bool:
+    def _follows(self, order: VenueOrder) -> bool:
         return order.asked.product_id in self.products
 
-    def _event(self, kind: str, orders: list[Any]) -> dict[str, Any]:
+    def _event(self, kind: str, orders: list[VenueOrder]) -> dict[str, Any]:
         positions = {"perpetual_futures_positions": [], "expiring_futures_positions": []}
         rows = [encode.stream_order(self.exchange, order) for order in orders]
         return {"type": kind, "orders": rows, "positions": positions}

@@ -13,7 +13,6 @@ from adapters.simulator import coinbase_market_calls as market
 from adapters.simulator.coinbase_auth import PRODUCTION_HOST, KeyRing, KnownKey, Unauthorized
 from adapters.simulator.coinbase_calls import Call, NotFound
 from adapters.simulator.coinbase_decode import InvalidArgument
-from adapters.simulator.coinbase_encode import PORTFOLIO_ID
 from adapters.simulator.exchange import Exchange, Refused
 from adapters.simulator.faults import Fault, FaultPlan
 from adapters.simulator.wire import Request, Response, dropped
@@ -50,13 +49,6 @@ def _route(
     return Route(method, pattern, handler, place, is_public, needs_trade)
 
 
-def _key_permissions(call: Call) -> dict[str, Any]:
-    return {"can_view": True, "can_trade": call.name == "trade", "can_transfer": False} | {
-        "portfolio_uuid": PORTFOLIO_ID,
-        "portfolio_type": "DEFAULT",
-    }
-
-
 ROUTES = (  # the first match wins: the names under orders/historical stand before {}
     _route("GET", "/time", market.get_time, is_public=True),
     *(
@@ -80,7 +72,7 @@ ROUTES = (  # the first match wins: the names under orders/historical stand befo
     _route("GET", "/orders/historical/fills", account.list_fills, "fills"),
     _route("GET", "/orders/historical/{}", account.get_order, "query"),
     _route("GET", "/transaction_summary", account.get_transaction_summary),
-    _route("GET", "/key_permissions", _key_permissions),
+    _route("GET", "/key_permissions", account.get_key_permissions),
     _route("GET", "/portfolios", account.list_portfolios),
 )
 
@@ -120,12 +112,11 @@ class CoinbaseRest:
         limits = self._count(key, now_ns)
         if limits is None:
             return _too_many(1.0)
-        if route.needs_trade and not key.can_trade:
-            return _error(403, "PERMISSION_DENIED", "Missing required scopes", limits)
-        if route.handler is _key_permissions:
-            name = "trade" if key.can_trade else "view"
         own_fault = fault if fault is not None and fault.kind in ("reject", "fail") else None
-        call = Call(self._exchange, now_ns, name, request.query, request.body, own_fault)
+        can_trade = key is not None and key.can_trade
+        if route.needs_trade and not can_trade:
+            return _error(403, "PERMISSION_DENIED", "Missing required scopes", limits)
+        call = Call(self._exchange, now_ns, name, request.query, request.body, can_trade, own_fault)
         try:
             if fault is not None and fault.kind == "late_accept":
                 account.submit_late(call, now_ns + int(fault.seconds * SECOND_NS))

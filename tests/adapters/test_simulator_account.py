@@ -85,6 +85,18 @@ def test_a_resting_buy_holds_its_cost_with_fee_until_it_is_cancelled(client: Sim
     assert client.balance("USD") == ("10000", "0")
 
 
+def test_a_partly_filled_order_holds_only_what_is_left() -> None:
+    client = SimulatorClient(balances={"USD": Decimal(1_000_000)})
+    _, ask = client.touch()
+
+    reply = client.submit("a", "BUY", {"limit_limit_gtc": {"base_size": "2", "limit_price": ask}})
+
+    order = client.order(reply["success_response"]["order_id"])
+    left = 2 - Decimal(order["filled_size"])
+    assert order["status"] == "OPEN" and 0 < left < 2
+    assert Decimal(client.balance("USD")[1]) == left * Decimal(ask) * (1 + FEE)
+
+
 def test_coins_held_by_a_bracket_cannot_be_sold(client: SimulatorClient) -> None:
     client.submit("buy", "BUY", ioc("0.01", "70000"))
     client.submit("protect", "SELL", bracket("0.01", Decimal(70000), Decimal(60000)))
@@ -191,6 +203,22 @@ def test_a_bracket_sells_at_the_touch_once_its_stop_is_reached() -> None:
     assert (order["status"], order["trigger_status"]) == ("FILLED", "STOP_TRIGGERED")
     assert stop * Decimal("0.95") < Decimal(order["average_filled_price"]) <= stop
     assert client.balance("BTC") == ("0", "0")
+
+
+def test_a_triggered_bracket_leaves_no_target_behind_while_it_sells() -> None:
+    client = SimulatorClient(volatility=0.004, quotes_per_s=10.0, balances={"BTC": Decimal(50)})
+    stop = Decimal(client.touch()[0]) - 20
+    order_id = client.submit("protect", "SELL", bracket("50", Decimal(90000), stop))["success_response"][
+        "order_id"
+    ]
+
+    client.wait(3)
+
+    order = client.order(order_id)
+    asks = client.get("/product_book", ("product_id", "BTC-USD"))["pricebook"]["asks"]
+    assert (order["status"], order["trigger_status"]) == ("OPEN", "STOP_TRIGGERED")
+    assert "90000" not in [level["price"] for level in asks]
+    assert Decimal(client.balance("BTC")[1]) == 50 - Decimal(order["filled_size"]) > 0
 
 
 def test_a_stop_limit_waits_outside_the_book_and_fires_in_its_direction() -> None:
