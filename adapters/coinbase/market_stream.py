@@ -8,6 +8,7 @@ nothing has to be unpicked. Until then no quote of this stream is whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,7 +20,6 @@ from adapters.coinbase.decode import (
     PrintsSeen,
     TickerSeen,
     Unreadable,
-    WireEvent,
     decode,
 )
 from domain.effects import Instant
@@ -41,6 +41,15 @@ URL = "wss://advanced-trade-ws.coinbase.com"
 
 _CHANNELS = ("level2", "ticker", "market_trades")
 _KEPT_TRADE_IDS = 5_000  # per product: more than any snapshot replays
+
+
+class _Arrival(NamedTuple):
+    """One frame, and when it was published and read."""
+
+    ts_event: int
+    read_ns: int
+    now: Instant
+    frame: bytes
 
 
 class _Product:
@@ -77,6 +86,7 @@ class MarketStream:
             PrintsSeen: self._prints,
             HeartbeatArrived: self._heartbeat,
             Complaint: self._complaint,
+            Unreadable: self._unreadable,
         }
 
     def hello(self, now: Instant) -> tuple[str, ...]:
@@ -97,15 +107,11 @@ class MarketStream:
                     return events  # late or repeated
                 events.append(self._gap(self._expected, wire.sequence_num, now))
             self._expected = wire.sequence_num + 1
-        ts_event = wire.ts_event or now.utc_ns
+        arrival = _Arrival(wire.ts_event or now.utc_ns, read_ns, now, frame)
         for seen in wire.events:
-            if type(seen) is Unreadable:
-                failed = DecodeFailed(
-                    ts_event=now.utc_ns, venue=VENUE, category=seen.category, raw=frame[:256]
-                )
-                events.append(failed)
-            else:
-                self._readers[type(seen)](seen, ts_event, read_ns, now, events)
+            reader = self._readers.get(type(seen))
+            if reader is not None:  # the user channel was never asked for here
+                reader(seen, arrival, events)
         return events
 
     def tick(self, now: Instant) -> tuple[str, ...]:
@@ -113,16 +119,16 @@ class MarketStream:
 
     # ---- one reader per wire event -------------------------------------------------------------------
 
-    def _ticker(self, seen: TickerSeen, ts_event: int, read_ns: int, now: Instant, events: list[Event]) -> None:
+    def _ticker(self, seen: TickerSeen, arrival: _Arrival, events: list[Event]) -> None:
         product = self._products.get(seen.product_id)
-        if product is None or ts_event < max(product.book.ts_event, product.quoted_at):
+        if product is None or arrival.ts_event < max(product.book.ts_event, product.quoted_at):
             return
         top = Top(seen.bid_price, seen.bid_quantity, seen.ask_price, seen.ask_quantity)
-        # A ticker tells the touch that its trade left behind. It may confirm a whole book, never contradict it.
+        # A ticker tells the touch its trade left behind: it may confirm a whole book, never contradict it.
         if not product.book.is_whole or top == product.book.top():
-            events.append(_quote(product, top, ts_event, read_ns, now))
+            events.append(_quote(product, top, arrival.ts_event, arrival))
 
-    def _book(self, seen: BookSeen, ts_event: int, read_ns: int, now: Instant, events: list[Event]) -> None:
+    def _book(self, seen: BookSeen, arrival: _Arrival, events: list[Event]) -> None:
         product = self._products.get(seen.product_id)
         if product is None:
             return
@@ -133,17 +139,17 @@ class MarketStream:
         top = product.book.top()
         if top is not None and top.is_crossed:
             # A crossed book is wrong, though no number is missing: something was lost on the venue's side.
-            events.append(self._gap(self._expected or 0, self._expected or 0, now))
+            events.append(self._gap(self._expected or 0, self._expected or 0, arrival.now))
             return
         if seen.is_snapshot and not self._is_whole:
             self._is_whole = all(each.book.is_whole for each in self._products.values())
             if self._is_whole:
-                events.append(StreamWhole(ts_event=ts_event, venue=VENUE))
+                events.append(StreamWhole(ts_event=arrival.ts_event, venue=VENUE))
         if top is not None and top != product.quoted:
             # A ticker may have been published later than this change happened, yet the book is what holds.
-            events.append(_quote(product, top, max(seen.ts_event, product.quoted_at), read_ns, now))
+            events.append(_quote(product, top, max(seen.ts_event, product.quoted_at), arrival))
 
-    def _prints(self, seen: PrintsSeen, ts_event: int, read_ns: int, now: Instant, events: list[Event]) -> None:
+    def _prints(self, seen: PrintsSeen, arrival: _Arrival, events: list[Event]) -> None:
         for one in sorted(seen.prints, key=_age):
             product = self._products.get(one.product_id)
             if product is not None and product.is_new_trade(one.trade_id):
@@ -155,19 +161,21 @@ class MarketStream:
                     price=one.price,
                     quantity=one.quantity,
                     aggressor=one.aggressor,
-                    ts_init=now.utc_ns,
-                    read_ns=read_ns,
+                    ts_init=arrival.now.utc_ns,
+                    read_ns=arrival.read_ns,
                     is_history=seen.is_snapshot,
                 )
                 events.append(trade)
 
-    def _heartbeat(
-        self, seen: HeartbeatArrived, ts_event: int, read_ns: int, now: Instant, events: list[Event]
-    ) -> None:
-        events.append(HeartbeatSeen(ts_event=ts_event, venue=VENUE, read_ns=read_ns))
+    def _heartbeat(self, seen: HeartbeatArrived, arrival: _Arrival, events: list[Event]) -> None:
+        events.append(HeartbeatSeen(ts_event=arrival.ts_event, venue=VENUE, read_ns=arrival.read_ns))
 
-    def _complaint(self, seen: Complaint, ts_event: int, read_ns: int, now: Instant, events: list[Event]) -> None:
-        events.append(VenueComplained(ts_event=ts_event, venue=VENUE, text=seen.text))
+    def _complaint(self, seen: Complaint, arrival: _Arrival, events: list[Event]) -> None:
+        events.append(VenueComplained(ts_event=arrival.ts_event, venue=VENUE, text=seen.text))
+
+    def _unreadable(self, seen: Unreadable, arrival: _Arrival, events: list[Event]) -> None:
+        ts_event, raw = arrival.now.utc_ns, arrival.frame[:256]
+        events.append(DecodeFailed(ts_event=ts_event, venue=VENUE, category=seen.category, raw=raw))
 
     def _gap(self, expected: int, got: int, now: Instant) -> StreamGap:
         self._forget_books()
@@ -180,7 +188,7 @@ class MarketStream:
             product.quoted = None
 
 
-def _quote(product: _Product, top: Top, ts_event: int, read_ns: int, now: Instant) -> Quote:
+def _quote(product: _Product, top: Top, ts_event: int, arrival: _Arrival) -> Quote:
     product.quoted, product.quoted_at = top, ts_event
     return Quote(
         ts_event=ts_event,
@@ -190,8 +198,8 @@ def _quote(product: _Product, top: Top, ts_event: int, read_ns: int, now: Instan
         bid_quantity=top.bid_quantity,
         ask_price=top.ask_price,
         ask_quantity=top.ask_quantity,
-        ts_init=now.utc_ns,
-        read_ns=read_ns,
+        ts_init=arrival.now.utc_ns,
+        read_ns=arrival.read_ns,
         is_whole=product.book.is_whole,
     )
 

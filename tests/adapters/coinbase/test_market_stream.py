@@ -22,6 +22,8 @@ from tests.adapters.coinbase.frames import (
     book_event,
     frame,
     heartbeat,
+    order_row,
+    orders,
     snapshot,
     ticker,
     trade,
@@ -131,9 +133,9 @@ def test_a_crossed_book_is_a_gap_and_never_a_quote() -> None:
     codec = stream()
     hear(codec, snapshot(0))
 
-    events = hear(codec, update(1, ("bid", "101", "1"), time=at(1)), update(2, ("bid", "100", "1"), time=at(2)))
+    crossing, later = update(1, ("bid", "101", "1"), time=at(1)), update(2, ("bid", "100", "1"), time=at(2))
 
-    assert [type(event) for event in events] == [StreamGap]
+    assert [type(event) for event in hear(codec, crossing, later)] == [StreamGap]
 
 
 def test_a_new_connection_starts_afresh() -> None:
@@ -228,6 +230,10 @@ def test_products_that_nobody_asked_for_are_ignored() -> None:
     events = hear(stream(), snapshot(0, "DOGE-USD"), trades(1, trade("1", product_id="DOGE-USD")))
 
     assert events == []
+
+
+def test_a_channel_that_nobody_asked_for_is_ignored() -> None:
+    assert hear(stream(), orders(0, order_row())) == []
 
 
 def test_usdc_books_arrive_under_their_usd_name() -> None:
