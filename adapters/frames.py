@@ -1,7 +1,7 @@
 """RFC 6455 frames: server bytes into whole messages, our messages into masked frames. Pure.
 
-One pass over what arrived; a message that is complete in one read is copied once. Refuses what the RFC
-refuses (masked, reserved bits, broken fragments, bad UTF-8) and messages over the limit, before buffering them.
+One pass over what arrived; a message that is complete in one read is copied once. Refuses what the RFC does
+(masks, reserved bits, broken fragments, bad UTF-8), and messages over the limit before they are buffered.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ class HttpTransport:
 
 
 def _read(raw: urllib3.HTTPResponse, deadline_ns: int) -> bytes:
-    """Return the whole body and give the connection back, or drop it when the body drips past the deadline."""
+    """Return the whole body and give the connection back; drop it when the body drips past the deadline."""
     chunks, size = [], 0
     while chunk := raw.read1(_CHUNK_BYTES, decode_content=False):
         chunks.append(chunk)

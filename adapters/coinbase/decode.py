@@ -308,7 +308,7 @@ _READERS = {
 
 
 def _other(frame: bytes, error: Exception) -> WireFrame:
-    """Read a frame that is not one of ours: an error, an acknowledgement, a channel of the future, or broken."""
+    """Read a frame that is not one of ours: an error, an acknowledgement, an unknown channel, or broken."""
     try:
         any_frame = _decode_any(frame)
     except Exception:  # not even that

@@ -120,7 +120,11 @@ def side(text: str) -> Side:
 
 
 def status(text: str, cumulative: Decimal) -> OrderStatus:
-    """Translate strictly: an unknown status is refused, never guessed. Partial fills stay OPEN at Coinbase."""
+    """Translate strictly: an unknown status is refused, never guessed.
+
+    Args:
+        cumulative: filled so far; Coinbase has no word of its own for partly filled.
+    """
     known = _STATUSES.get(text)
     if known is None:
         raise BadField("validation", f"unknown order status {text!r}")

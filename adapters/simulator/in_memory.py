@@ -1,7 +1,7 @@
 """The simulated venue without sockets: what a venue's client and stream codecs need, straight from a `World`.
 
-The same requests and frames as over loopback, under the caller's clock. Latency is spent through a callback, so
-virtual time can pay for it.
+The same requests and frames as over loopback, under the caller's clock. Latency is spent through a callback,
+so virtual time can pay for it.
 """
 
 from __future__ import annotations

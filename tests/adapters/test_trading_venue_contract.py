@@ -111,7 +111,7 @@ def test_a_refused_connection_is_retryable_because_nothing_was_sent(venue: Simul
     assert (type(error), error.code) == (Retryable, "refused")
 
 
-def test_a_throttled_create_may_be_sent_again_after_the_time_the_venue_named(venue: SimulatedCoinbase) -> None:
+def test_a_throttled_create_may_be_sent_again_after_the_named_time(venue: SimulatedCoinbase) -> None:
     venue.inject("429", "submit", retry_after=2.5)
 
     error = fate(venue, order())

@@ -114,9 +114,8 @@ def test_closing_says_1000_and_hangs_up(ends) -> None:
 
 
 def upgraded(request: bytes) -> bytes:
-    (key,) = [
-        line.split(b": ")[1] for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")
-    ]
+    (_, _, rest) = request.partition(b"Sec-WebSocket-Key: ")
+    key = rest.split(b"\r\n")[0]
     accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

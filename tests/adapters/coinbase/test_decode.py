@@ -151,8 +151,11 @@ JSON = st.recursive(
 )
 
 
+VALID = [ticker(1), update(1, ("bid", "1", "1")), trades(1, trade("1")), orders(1, order_row())]
+
+
 @given(
-    raw=st.sampled_from([ticker(1), update(1, ("bid", "1", "1")), trades(1, trade("1")), orders(1, order_row())]),
+    raw=st.sampled_from(VALID),
     junk=JSON,
     where=st.randoms(use_true_random=False),
 )

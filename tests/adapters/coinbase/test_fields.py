@@ -28,8 +28,9 @@ def test_numbers_are_exact_to_the_last_digit(token, value: str) -> None:
 
 @pytest.mark.parametrize(
     "token",
-    ["", "ABC123", "NaN", "sNaN", "Infinity", "-Infinity", "1e", "1e400", "1_0", " 1 ", "１２", "1e999999999"]
-    + ["9" * 41, Decimal("1e999999999"), Decimal("NaN"), 10**60, "0x10", "1,5", "--1", "1.2.3"],
+    ["", "ABC123", "NaN", "sNaN", "Infinity", "-Infinity", "1e", "1e400", "1_0", " 1 ", "１２"]
+    + ["9" * 41, "1e999999999", Decimal("1e999999999"), Decimal("NaN"), 10**60]
+    + ["0x10", "1,5", "--1", "1.2.3"],
 )
 def test_what_could_blow_up_later_is_refused_at_the_door(token) -> None:
     with pytest.raises(BadField) as refusal:
