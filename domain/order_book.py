@@ -52,7 +52,8 @@ class _Ladder:
         self.quantities[price] = quantity
 
     def replace(self, levels: Iterable[Level]) -> None:
-        self.quantities = {level.price: level.quantity for level in levels if level.quantity}
+        named = {level.price: level.quantity for level in levels}  # named twice: the last word counts
+        self.quantities = {price: quantity for price, quantity in named.items() if quantity}
         self.prices = sorted(self.quantities)
 
 
