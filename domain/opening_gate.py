@@ -39,8 +39,10 @@ class OpeningGate:
         """Return the first gate that an opening at `instrument`'s venue fails, empty when it passes all."""
         venue, name = instrument.venue, instrument.name
         live = list(self._ledger.live_orders(venue, name))
-        if reason := self.closed(venue, name):
+        if reason := self.stop(venue, name):
             return reason
+        if self._readiness.missing(venue):
+            return "venue_not_ready"
         if any(order.status is OrderStatus.UNCONFIRMED for order in live):
             return "unconfirmed_order"
         if trouble := self._marks.trouble(venue, name, now):
@@ -57,17 +59,13 @@ class OpeningGate:
             return "would_cross_own"
         return ""
 
-    def closed(self, venue: str, instrument: str) -> str:
-        """Return why nothing may be opened there at all, whatever its price."""
+    def stop(self, venue: str, instrument: str) -> str:
+        """Return why no more risk may be taken there, be it decided already; empty when it may."""
         if self.is_winding_down:
             return "winding_down"
         if self._ledger.halt_over(venue, instrument):
             return "halted"
-        if self._readiness.missing(venue):
-            return "venue_not_ready"
-        if self._readiness.is_breaker_open(venue):
-            return "breaker_open"
-        return ""
+        return "breaker_open" if self._readiness.is_breaker_open(venue) else ""
 
     def price(self, instrument: Instrument, side: Side) -> Decimal:
         """Return the limit of an opening at the newest touch."""

@@ -284,7 +284,8 @@ class PlanExecution:
 
     def _still_opens(self, body: SubmitOrder, quote: Quote | None, now: Instant) -> bool:
         return (
-            not self._gate.closed(body.venue, body.instrument)
+            # A venue needn't be reconciled for this: the very order in doubt keeps it from being compared.
+            not self._gate.stop(body.venue, body.instrument)
             and not self._marks.trouble(body.venue, body.instrument, now)
             and is_inside_collar(
                 body.limit_price, quote, body.side, from_ratio(self._settings.orders.collar_ratio)

@@ -1,0 +1,586 @@
+"""The failure scenarios of one venue's orders, against the whole desk. F-numbers are those of the scenario list."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.effects import Instant, Record, Role, Tell
+from domain.instrument import Side
+from domain.order_ids import mint_client_order_id
+from domain.order_messages import (
+    CancelOrder,
+    CancelProtection,
+    CancelRejected,
+    CancelUnconfirmed,
+    EquityMarked,
+    ExternalFillSeen,
+    HaltCleared,
+    HaltRaised,
+    IntentDone,
+    OrderClosed,
+    OrderFilled,
+    OrderNotFound,
+    OrderNotSent,
+    OrderRejected,
+    OrderResubmitted,
+    OrderStatus,
+    OrderSubmitted,
+    OrderUnconfirmed,
+    Purpose,
+    QueryOrder,
+    SubmitOrder,
+)
+from domain.settings import SECOND_NS
+from domain.system_messages import AlarmRaised, MarkEquity, RaiseHalt, ResumeTrading
+from tests.builders import UTC
+from tests.order_builders import (
+    DeskOnTime,
+    again,
+    make_accepted,
+    make_fill,
+    make_intent,
+    make_report,
+)
+
+S = OrderStatus
+ID = mint_client_order_id("i-1", 0, 1)
+GATEWAY = Role.EXCHANGE_GATEWAY.at("coinbase")
+
+
+@pytest.fixture
+def desk() -> DeskOnTime:
+    return DeskOnTime().ready()
+
+
+@pytest.fixture
+def careful() -> DeskOnTime:
+    """A desk at a venue where the same id twice might make two orders."""
+    return DeskOnTime(resubmits_safely=False).ready()
+
+
+def unconfirmed(desk: DeskOnTime) -> OrderUnconfirmed:
+    return OrderUnconfirmed(
+        ts_event=desk.now.utc_ns, client_order_id=ID, venue="coinbase", reason="timeout"
+    )
+
+
+def not_found(desk: DeskOnTime, is_proof: bool = False) -> OrderNotFound:
+    return OrderNotFound(
+        ts_event=desk.now.utc_ns,
+        client_order_id=ID,
+        venue="coinbase",
+        listing_began_at=desk.now.utc_ns,
+        is_proof=is_proof,
+    )
+
+
+def rejected(code: str = "INSUFFICIENT_FUND") -> OrderRejected:
+    return OrderRejected(ts_event=UTC, client_order_id=ID, venue="coinbase", code=code)
+
+
+def protected(desk: DeskOnTime) -> DeskOnTime:
+    """A position of ours with a resting bracket, known at the venue as v-1."""
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+    return desk
+
+
+# ---- submission ------------------------------------------------------------------------------------------
+
+
+def test_an_order_is_journaled_before_it_is_sent(desk: DeskOnTime) -> None:
+    effects = desk.desk.apply(make_intent(), desk.now)
+
+    kinds = [
+        type(effect.event if isinstance(effect, Record) else effect.message).__name__
+        for effect in effects
+        if isinstance(effect, (Record, Tell))
+    ]
+    assert kinds == ["IntentAccepted", "OrderSubmitted", "SubmitOrder"]
+    assert effects[1].event.order == effects[2].message
+    assert (effects[1].event.quote_ask, effects[1].event.configuration_hash) == (Decimal("64000.10"), "hash")
+
+
+def test_a_redelivered_intent_changes_nothing_now_or_after_a_restart(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_intent())
+    desk.hear(make_accepted(), make_report(S.FILLED, "0.01"))
+    next_run = desk.restarted().ready()
+    next_run.hear(make_intent())
+
+    assert len(desk.sent(SubmitOrder)) == 1
+    assert next_run.sent(SubmitOrder) == []
+    assert next_run.story == []
+
+
+def test_the_life_of_an_order_that_goes_well(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_accepted(), make_report(S.FILLED, "0.01", fees="3.84"))
+    desk.fills(make_fill("0.01", fee=Decimal("3.84")))
+
+    assert desk.story == [
+        "IntentAccepted",
+        "OrderSubmitted",
+        "OrderAccepted",
+        "OrderFilledProvisionally",
+        "OrderClosed",
+        "IntentDone",
+        "OrderFilled",
+    ]
+    report = desk.desk.report(desk.now)
+    assert (report.counts["submitted"], report.counts["accepted"], report.counts["filled"]) == (1, 1, 1)
+    assert report.by_venue == {"coinbase": {"orders": 1, "fills": 1}}
+    assert desk.sent(AlarmRaised) == []
+
+
+def test_f01_a_timeout_at_a_venue_that_accepted_becomes_unconfirmed_then_open(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), unconfirmed(desk))
+    assert desk.order().status is S.UNCONFIRMED
+
+    desk.advance(0.25)
+    desk.hear(make_report(S.OPEN))
+
+    assert desk.order().status is S.OPEN
+    assert len(desk.sent(SubmitOrder)) == 1
+    assert desk.sent(QueryOrder)[0] == QueryOrder(
+        client_order_id=ID, venue="coinbase", instrument="BTC-USD", sent_at=UTC
+    )
+    assert desk.journaled(OrderRejected) == []
+
+
+def test_f01_silence_is_noticed_and_asked_about(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+
+    desk.advance(6.25)
+
+    assert desk.journaled(OrderUnconfirmed)[0].reason == "no_acknowledgement"
+    assert len(desk.sent(QueryOrder)) == 1
+
+
+def test_f02_an_order_that_never_left_is_over_and_says_so(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+    desk.hear(OrderNotSent(ts_event=UTC, client_order_id=ID, venue="coinbase", reason="refused"))
+
+    assert desk.order().evidence == "not_sent:refused"
+    assert desk.journaled(IntentDone)[0].filled_quantity == 0
+    assert desk.sent(QueryOrder) == []
+
+
+def test_f03_an_unknown_outcome_is_asked_about_at_growing_intervals_without_end(careful: DeskOnTime) -> None:
+    careful.hear(make_intent(), unconfirmed(careful))
+    asked_at = []
+
+    for _ in range(4 * 70):
+        careful.advance(0.25)
+        asked_at += [careful.now.monotonic_ns] * (len(careful.sent(QueryOrder)) - len(asked_at))
+
+    gaps_s = [(later - earlier) / SECOND_NS for earlier, later in zip(asked_at, asked_at[1:])]
+    assert gaps_s == [0.5, 1, 2, 4, 8, 15, 15, 15]
+    assert careful.order().status is S.UNCONFIRMED
+
+
+def test_an_order_in_doubt_for_long_is_told_to_a_person_once(careful: DeskOnTime) -> None:
+    careful.hear(make_intent(), unconfirmed(careful))
+
+    careful.advance(25)
+    assert careful.sent(AlarmRaised) == []
+    careful.advance(60)
+
+    (alarm,) = careful.sent(AlarmRaised)
+    assert alarm.subject == f"client_order_id={ID}"
+
+
+def test_f08_a_fill_replayed_after_a_reconnect_counts_once(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_accepted())
+
+    desk.fills(make_fill("0.004"), make_fill("0.004"))
+    desk.fills(make_fill("0.004"))
+
+    assert desk.order().filled_quantity == Decimal("0.004")
+    assert desk.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.004")
+    assert len(desk.journaled(OrderFilled)) == 1
+
+
+def test_f10_a_fill_before_the_acknowledgement_waits_for_it(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+    desk.fills(make_fill("0.01"))
+    assert desk.story == ["IntentAccepted", "OrderSubmitted"]
+
+    desk.hear(make_accepted())
+
+    assert desk.story[2:] == ["OrderAccepted", "OrderFilled", "OrderClosed", "IntentDone"]
+
+
+def test_f10_totals_before_the_acknowledgement_prove_acceptance(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_report(S.FILLED, "0.01"), make_accepted())
+
+    assert desk.story[2:] == ["OrderAccepted", "OrderFilledProvisionally", "OrderClosed", "IntentDone"]
+
+
+def test_a_fill_that_waited_for_an_order_which_never_was_turns_out_foreign(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+    desk.fills(make_fill("0.01", venue_order_id="somebody's"))
+
+    desk.hear(rejected())
+
+    assert desk.journaled(ExternalFillSeen)[0].fill.venue_order_id == "somebody's"
+    assert desk.desk.books.position("coinbase", "BTC-USD").is_flat
+
+
+# ---- proof of absence ------------------------------------------------------------------------------------
+
+
+def test_f25_one_absence_proves_nothing(careful: DeskOnTime) -> None:
+    careful.hear(make_intent(), unconfirmed(careful))
+
+    careful.advance(31)
+    careful.hear(not_found(careful))
+    careful.advance(9.9)
+    careful.hear(not_found(careful))
+
+    assert careful.order().status is S.UNCONFIRMED
+
+
+def test_two_listings_apart_after_the_token_expired_prove_it_dead(careful: DeskOnTime) -> None:
+    careful.hear(make_intent(), unconfirmed(careful))
+
+    careful.advance(30)
+    careful.hear(not_found(careful))
+    careful.advance(10)
+    careful.hear(not_found(careful))
+
+    (closed,) = careful.journaled(OrderClosed)
+    assert (closed.status, closed.evidence) == (S.REJECTED, "absent:twice 10.0 s apart")
+
+
+def test_listings_begun_while_the_token_was_valid_count_for_nothing(careful: DeskOnTime) -> None:
+    careful.hear(make_intent(), unconfirmed(careful))
+
+    for _ in range(29):
+        careful.advance(1)
+        careful.hear(not_found(careful))
+    careful.advance(1)
+    careful.hear(not_found(careful))
+
+    assert careful.order().status is S.UNCONFIRMED
+
+
+def test_a_step_of_our_wall_clock_does_not_hasten_the_proof(careful: DeskOnTime) -> None:
+    careful.hear(make_intent(), unconfirmed(careful))
+    for _ in range(2):
+        careful.now = Instant(careful.now.monotonic_ns, careful.now.utc_ns + 3600 * SECOND_NS)
+        careful.advance(5)
+        careful.hear(not_found(careful))
+
+    assert careful.order().status is S.UNCONFIRMED
+
+
+def test_the_adapters_proof_by_the_venues_own_rule_is_enough(careful: DeskOnTime) -> None:
+    careful.hear(make_intent(), unconfirmed(careful), not_found(careful, is_proof=True))
+
+    assert careful.order().evidence == "absent:venue_rule"
+
+
+@pytest.mark.parametrize("status", ["submitted", "open"])
+def test_f25_not_found_says_nothing_about_orders_that_are_not_in_doubt(desk: DeskOnTime, status: str) -> None:
+    desk.hear(make_intent())
+    if status == "open":
+        desk.hear(make_accepted())
+
+    desk.hear(not_found(desk, is_proof=True))
+
+    assert not desk.order().is_final
+    assert len(desk.sent(SubmitOrder)) == 1
+
+
+def test_an_order_that_rises_after_proof_of_death_halts_and_is_taken_back(careful: DeskOnTime) -> None:
+    careful.hear(make_intent(), unconfirmed(careful), not_found(careful, is_proof=True))
+
+    careful.hear(make_report(S.OPEN))
+    careful.fills(make_fill("0.002"))
+
+    assert careful.journaled(HaltRaised)[0].scope == "coinbase:BTC-USD"
+    assert careful.sent(CancelOrder) == [CancelOrder(client_order_id=ID, venue="coinbase", venue_order_id="v-1")]
+    assert careful.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.002")
+
+
+# ---- resubmission ----------------------------------------------------------------------------------------
+
+
+def test_where_it_is_safe_the_same_id_and_body_is_sent_again(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), unconfirmed(desk), not_found(desk))
+
+    first, second = desk.sent(SubmitOrder)
+    assert second == again(first)
+    assert desk.story[-1] == "OrderResubmitted"
+    desk.hear(make_accepted())
+    assert desk.order().status is S.OPEN
+
+
+def test_it_is_not_sent_a_third_time_before_the_second_is_answered(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), unconfirmed(desk), not_found(desk), not_found(desk))
+    assert len(desk.sent(SubmitOrder)) == 2
+
+    desk.hear(unconfirmed(desk), not_found(desk))
+
+    assert len(desk.sent(SubmitOrder)) == 3
+
+
+@pytest.mark.parametrize("obstacle", ["expired", "collar", "halt", "stale", "no_idempotence"])
+def test_a_resubmission_must_still_be_wanted_and_safe(obstacle: str) -> None:
+    desk = DeskOnTime(resubmits_safely=obstacle != "no_idempotence").ready()
+    desk.hear(make_intent(expires_at=UTC + 2 * SECOND_NS), unconfirmed(desk))
+    match obstacle:
+        case "expired":
+            desk.advance(2)
+            desk.quote()
+        case "collar":
+            desk.quote("63000.00", "63000.10")
+        case "halt":
+            desk.hear(RaiseHalt(scope="all", reason="drawdown"))
+        case "stale":
+            desk.quote(alive_ns=desk.now.monotonic_ns - 4 * SECOND_NS)
+
+    desk.hear(not_found(desk))
+
+    assert desk.journaled(OrderResubmitted) == []
+    assert not desk.order().is_final
+
+
+def test_a_refused_resubmission_leaves_the_first_send_in_doubt(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), unconfirmed(desk), not_found(desk))
+
+    desk.hear(rejected())
+
+    assert desk.order().status is S.UNCONFIRMED
+
+
+def test_proof_of_absence_starts_over_with_each_send(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), unconfirmed(desk))
+    desk.advance(29)
+    desk.quote()
+    desk.hear(not_found(desk))
+    desk.hear(unconfirmed(desk))
+    assert len(desk.sent(SubmitOrder)) == 2
+    desk.advance(29)
+    desk.hear(rejected())
+
+    for _ in range(2):
+        desk.hear(not_found(desk))
+        desk.advance(10)
+
+    assert not desk.order().is_final
+
+
+# ---- cancels ---------------------------------------------------------------------------------------------
+
+
+def test_f06_a_cancel_times_out_and_the_fill_wins(desk: DeskOnTime) -> None:
+    protected(desk)
+    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+    desk.hear(CancelUnconfirmed(ts_event=UTC, client_order_id=ID, venue="coinbase", reason="timeout"))
+
+    desk.hear(make_report(S.FILLED, "0.01", side=Side.SELL))
+
+    assert desk.order().status is S.FILLED
+    assert [event.status for event in desk.journaled(OrderClosed)][1:] == [S.FILLED]
+
+
+def test_f11_a_fill_after_our_cancel_is_booked_and_alarmed(desk: DeskOnTime) -> None:
+    protected(desk)
+    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+    desk.hear(make_report(S.CANCELED, side=Side.SELL))
+
+    desk.fills(make_fill("0.004", side=Side.SELL))
+
+    assert desk.order().status is S.CANCELED
+    assert desk.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.006")
+    assert "after it was CANCELED" in desk.sent(AlarmRaised)[0].text
+
+
+def test_f51_a_refused_cancel_is_asked_about_and_repeated_while_the_order_lives(desk: DeskOnTime) -> None:
+    protected(desk)
+    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+    desk.hear(CancelRejected(ts_event=UTC, client_order_id=ID, venue="coinbase", code="UNKNOWN"))
+    assert len(desk.sent(QueryOrder)) == 1
+
+    desk.hear(make_report(S.OPEN, side=Side.SELL))
+
+    assert len(desk.sent(CancelOrder)) == 2
+
+
+def test_a_cancel_wished_before_the_venue_named_the_order_goes_out_with_the_name(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT))
+    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+    assert desk.sent(CancelOrder) == []
+
+    desk.hear(make_accepted())
+
+    assert desk.sent(CancelOrder) == [CancelOrder(client_order_id=ID, venue="coinbase", venue_order_id="v-1")]
+
+
+def test_a_restart_between_cancel_asked_and_answered_asks_again(desk: DeskOnTime) -> None:
+    protected(desk)
+    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+
+    next_run = desk.restarted()
+
+    assert len(next_run.sent(CancelOrder)) == 1
+    assert [query.client_order_id for query in next_run.sent(QueryOrder)] == [ID]
+
+
+# ---- surprises -------------------------------------------------------------------------------------------
+
+
+def test_fills_above_the_quantity_are_booked_in_full_and_halt_the_instrument(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_accepted())
+
+    desk.fills(make_fill("0.01", "a"), make_fill("0.005", "b"))
+
+    assert desk.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.015")
+    assert [halt.scope for halt in desk.journaled(HaltRaised)] == ["coinbase:BTC-USD"]
+
+
+def test_an_order_with_our_tag_that_the_journal_does_not_know_is_a_second_bot(desk: DeskOnTime) -> None:
+    foreign = mint_client_order_id("of another journal", 0, 1)
+
+    desk.hear(make_report(S.OPEN, client_order_id=foreign))
+    desk.hear(make_report(S.OPEN, client_order_id=foreign))
+
+    (halt,) = desk.journaled(HaltRaised)
+    assert halt.scope == "coinbase" and "second bot" in halt.reason
+
+
+def test_duplicate_and_late_acknowledgements_change_nothing(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_accepted(), make_accepted(), make_report(S.FILLED, "0.01"))
+    before = list(desk.journal)
+
+    desk.hear(make_report(S.OPEN), make_accepted(), unconfirmed(desk), rejected(), not_found(desk))
+
+    assert desk.journal == before
+
+
+def test_words_about_orders_that_nobody_knows_change_nothing(desk: DeskOnTime) -> None:
+    before = list(desk.journal)
+
+    desk.hear(
+        make_accepted(),
+        unconfirmed(desk),
+        rejected(),
+        not_found(desk),
+        make_report(S.FILLED, "1", client_order_id="11111111-2222-4333-8444-555555555555"),
+    )
+
+    assert desk.journal == before
+
+
+# ---- restarts --------------------------------------------------------------------------------------------
+
+
+def test_f16_an_order_journaled_but_perhaps_never_sent_is_asked_about_and_sent_once(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+
+    next_run = desk.restarted()
+    (query,) = next_run.sent(QueryOrder)
+    assert query.client_order_id == ID
+    assert next_run.order().status is S.UNCONFIRMED
+    assert next_run.sent(SubmitOrder) == []
+
+    next_run.ready()
+    next_run.hear(not_found(next_run))
+
+    assert next_run.sent(SubmitOrder) == [again(desk.sent(SubmitOrder)[0])]
+
+
+def test_f16_where_sending_again_is_unsafe_it_ends_marked_as_never_arrived(careful: DeskOnTime) -> None:
+    careful.hear(make_intent())
+
+    next_run = careful.restarted()
+    for _ in range(2):
+        next_run.advance(30)
+        next_run.hear(not_found(next_run))
+
+    assert next_run.sent(SubmitOrder) == []
+    assert next_run.order().evidence.startswith("absent:twice")
+
+
+def test_f17_an_order_sent_before_the_crash_is_found_by_its_id_and_not_sent_again(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+
+    next_run = desk.restarted()
+    next_run.hear(make_report(S.FILLED, "0.01"))
+
+    assert next_run.sent(SubmitOrder) == []
+    assert next_run.order().status is S.FILLED
+    assert next_run.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+
+
+def test_a_restarted_gateway_puts_what_went_through_it_in_doubt(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+
+    effects = desk.desk.gateway_restarted("coinbase", desk.now)
+
+    assert any(isinstance(effect, Tell) and isinstance(effect.message, QueryOrder) for effect in effects)
+    assert desk.order().status is S.UNCONFIRMED
+
+
+def test_counts_begin_with_the_run(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_accepted())
+
+    counts = desk.restarted().desk.report(desk.now).counts
+
+    assert (counts["submitted"], counts["accepted"], counts["open"]) == (0, 0, 1)
+
+
+# ---- halts -----------------------------------------------------------------------------------------------
+
+
+def test_a_halt_survives_a_restart_and_only_a_person_clears_it(desk: DeskOnTime) -> None:
+    desk.hear(RaiseHalt(scope="all", reason="drawdown"), RaiseHalt(scope="all", reason="again"))
+    next_run = desk.restarted().ready()
+    next_run.hear(make_intent())
+    assert next_run.sent(SubmitOrder) == []
+
+    next_run.hear(ResumeTrading())
+    next_run.hear(make_intent(intent_id="i-2"))
+
+    assert len(desk.journaled(HaltRaised)) == 1
+    assert next_run.journaled(HaltCleared) == [HaltCleared(ts_event=next_run.now.utc_ns, scope="all")]
+    assert len(next_run.sent(SubmitOrder)) == 1
+
+
+def test_f49_on_a_full_disk_openings_halt_and_cancels_and_closes_pass(desk: DeskOnTime) -> None:
+    protected(desk)
+    desk._perform(desk.desk.halt("all", "disk_full", desk.now))
+
+    desk.hear(make_intent(intent_id="i-2"), make_intent(Purpose.CLOSE, "i-3"))
+    desk.hear(make_report(S.CANCELED, side=Side.SELL))
+
+    assert len(desk.sent(CancelOrder)) == 1
+    assert [order.purpose for order in desk.sent(SubmitOrder)][2:] == [Purpose.CLOSE]
+
+
+def test_the_equity_mark_is_journaled_once_per_stamp(desk: DeskOnTime) -> None:
+    mark = MarkEquity(peak=Decimal(2), day_start=Decimal(1), marked_at=UTC + 7)
+
+    desk.hear(mark, mark)
+
+    assert desk.journaled(EquityMarked) == [
+        EquityMarked(ts_event=UTC + 7, peak=Decimal(2), day_start=Decimal(1))
+    ]
+
+
+def test_the_screen_sees_live_orders_in_plain_numbers(desk: DeskOnTime) -> None:
+    protected(desk)
+
+    (line,) = desk.desk.report(desk.now).open_orders
+
+    assert (line.purpose, line.quantity, line.filled_quantity, line.limit_price, line.status) == (
+        "PROTECT", "0.01", "0", "70000", "OPEN",
+    )  # fmt: skip
+
+
+def test_gateways_are_addressed_by_venue(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+
+    assert {to for to, message in desk.told if isinstance(message, SubmitOrder)} == {GATEWAY}
+    assert desk.journaled(OrderSubmitted)[0].order.venue == "coinbase"
