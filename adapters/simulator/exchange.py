@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 from uuid import UUID, uuid5
 
-from adapters.simulator.ledger import InsufficientFunds, Ledger
+from adapters.simulator.ledger import Ledger
 from adapters.simulator.market import Market, ProductMarket
 from adapters.simulator.matching import BookOrder, Execution
 from adapters.simulator.venue_order import Fill, NewOrder, VenueOrder, VenueOrderType, VenueStatus
