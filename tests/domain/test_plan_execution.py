@@ -1,0 +1,469 @@
+from decimal import Decimal
+
+import pytest
+
+from domain.instrument import InstrumentKind, Side
+from domain.order_ids import mint_client_order_id
+from domain.order_messages import (
+    CancelOrder,
+    IntentDenied,
+    IntentDone,
+    OrderNotSent,
+    OrderRejected,
+    OrderReported,
+    OrderStatus,
+    OrderType,
+    OrderUnconfirmed,
+    PrivateStreamChanged,
+    Purpose,
+    SubmitOrder,
+    TimeInForce,
+)
+from domain.settings import SECOND_NS, Settings, VenueSettings
+from domain.system_messages import BreakerChanged, BreakerState, Operation, RaiseHalt, WindDown
+from tests.builders import UTC, make_instrument
+from tests.order_builders import (
+    BTC,
+    DeskOnTime,
+    make_accepted,
+    make_intent,
+    make_report,
+)
+
+S = OrderStatus
+
+
+@pytest.fixture
+def desk() -> DeskOnTime:
+    return DeskOnTime().ready()
+
+
+def only_denial(desk: DeskOnTime) -> str:
+    (denial,) = desk.journaled(IntentDenied)
+    return denial.reason
+
+
+def sold(desk: DeskOnTime, status: OrderStatus, quantity: str = "0", attempt: int = 1) -> OrderReported:
+    """What the venue reports of the close's attempt."""
+    order = mint_client_order_id("close", 0, attempt)
+    return make_report(
+        status, quantity, client_order_id=order, venue_order_id=f"v-close-{attempt}", side=Side.SELL
+    )
+
+
+def bracket(status: OrderStatus, quantity: str = "0") -> OrderReported:
+    return make_report(status, quantity, side=Side.SELL)
+
+
+# ---- openings --------------------------------------------------------------------------------------------
+
+
+def test_an_opening_is_an_ioc_limit_inside_the_collar(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(origin_read_ns=17))
+
+    (order,) = desk.sent(SubmitOrder)
+    assert (order.order_type, order.time_in_force) == (OrderType.LIMIT, TimeInForce.IOC)
+    assert (order.limit_price, order.quantity) == (Decimal("64128.10"), Decimal("0.01"))
+    assert order.origin_read_ns == 17
+
+
+def deny_halted(desk: DeskOnTime) -> None:
+    desk.hear(RaiseHalt(scope="coinbase:BTC-USD", reason="r"))
+
+
+def deny_stale(desk: DeskOnTime) -> None:
+    desk.advance(3.1)
+
+
+def deny_gapped(desk: DeskOnTime) -> None:
+    desk.quote(is_whole=False)
+
+
+def deny_clock(desk: DeskOnTime) -> None:
+    desk.quote(clock_offset_ns=None)
+
+
+def deny_late(desk: DeskOnTime) -> None:
+    desk.quote(lag_ns=2 * SECOND_NS + 1)
+
+
+def deny_crossed(desk: DeskOnTime) -> None:
+    desk.quote("64000.10", "64000.10")
+
+
+def deny_drifted(desk: DeskOnTime) -> None:
+    desk.quote("64130.00", "64130.10")
+
+
+def deny_wide(desk: DeskOnTime) -> None:
+    desk.quote("63400.00", "64600.10")
+
+
+def deny_private_stream(desk: DeskOnTime) -> None:
+    desk.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=False))
+
+
+def deny_breaker(desk: DeskOnTime) -> None:
+    desk.hear(
+        BreakerChanged(
+            ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.OPEN
+        )
+    )
+
+
+def deny_winding_down(desk: DeskOnTime) -> None:
+    desk.hear(WindDown(deadline_ns=desk.now.monotonic_ns + SECOND_NS))
+
+
+def deny_not_tradable(desk: DeskOnTime) -> None:
+    desk.load(make_instrument(BTC, is_tradable=False))
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "reason"),
+    [
+        (deny_halted, "halted"),
+        (deny_private_stream, "venue_not_ready"),
+        (deny_breaker, "breaker_open"),
+        (deny_winding_down, "winding_down"),
+        (deny_stale, "stale_quote"),
+        (deny_gapped, "gapped_quote"),
+        (deny_crossed, "crossed_quote"),
+        (deny_clock, "unknown_clock_offset"),
+        (deny_late, "late_quote"),
+        (deny_not_tradable, "not_tradable"),
+        (deny_drifted, "price_drift"),
+        (deny_wide, "price_deviation"),
+    ],
+)
+def test_each_gate_denies_an_opening_and_sends_nothing(desk: DeskOnTime, obstacle, reason: str) -> None:
+    obstacle(desk)
+
+    desk.hear(make_intent())
+
+    assert only_denial(desk) == reason
+    assert desk.sent(SubmitOrder) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"expires_at": UTC}, "expired"),
+        ({"instrument": "DOGE-USD"}, "no_instrument"),
+        ({"quantity": Decimal("0.000000001")}, "off_grid"),
+        ({"quantity": Decimal("0.00000001")}, "below_minimum"),
+        ({"quantity": Decimal("1001")}, "above_maximum"),
+    ],
+)
+def test_an_intent_that_cannot_be_sent_as_it_is_is_denied(desk: DeskOnTime, changes, reason: str) -> None:
+    desk.hear(make_intent(**changes))
+
+    assert only_denial(desk) == reason
+
+
+def test_a_half_open_breaker_leaves_the_choice_of_the_probe_to_the_gateway(desk: DeskOnTime) -> None:
+    desk.hear(
+        BreakerChanged(
+            ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.HALF_OPEN
+        )
+    )
+
+    desk.hear(make_intent())
+
+    assert len(desk.sent(SubmitOrder)) == 1
+
+
+def test_nothing_opens_before_the_first_comparison_of_a_run(desk: DeskOnTime) -> None:
+    next_run = desk.restarted()
+    next_run.load()
+    next_run.quote()
+    next_run.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
+
+    next_run.hear(make_intent())
+
+    assert only_denial(next_run) == "venue_not_ready"
+
+
+def test_an_order_in_doubt_blocks_openings_of_its_instrument(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+    order = desk.sent(SubmitOrder)[0].client_order_id
+    desk.hear(OrderUnconfirmed(ts_event=UTC, client_order_id=order, venue="coinbase", reason="timeout"))
+
+    desk.hear(make_intent(intent_id="i-2"))
+
+    assert only_denial(desk) == "unconfirmed_order"
+
+
+def test_an_opening_never_crosses_an_order_of_ours(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT, limit_price=Decimal("64100")), make_accepted())
+
+    desk.hear(make_intent(intent_id="i-2"))
+
+    assert only_denial(desk) == "would_cross_own"
+
+
+def test_an_opening_that_filled_in_part_is_over(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_accepted(), make_report(S.CANCELED, "0.004"))
+    desk.advance(10)
+
+    assert desk.journaled(IntentDone)[0].filled_quantity == Decimal("0.004")
+    assert len(desk.sent(SubmitOrder)) == 1
+
+
+# ---- several venues --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def venues() -> DeskOnTime:
+    settings = Settings(venues={name: VenueSettings(instruments=(BTC,)) for name in ("coinbase", "a", "b")})
+    desk = DeskOnTime(settings)
+    return desk.ready().ready("a", "0.005").ready("b", "0.004")
+
+
+def refusal(order: SubmitOrder) -> OrderRejected:
+    return OrderRejected(
+        ts_event=UTC, client_order_id=order.client_order_id, venue=order.venue, code="TRADING_DISABLED"
+    )
+
+
+def test_ex03_an_opening_proven_refused_is_tried_once_at_the_next_best_venue(venues: DeskOnTime) -> None:
+    venues.hear(make_intent())
+    venues.hear(refusal(venues.sent(SubmitOrder)[0]))
+
+    orders = venues.sent(SubmitOrder)
+    assert [order.venue for order in orders] == ["coinbase", "b"]
+    assert len({order.client_order_id for order in orders}) == 2
+
+
+def test_ex04_when_every_venue_refuses_the_plan_ends(venues: DeskOnTime) -> None:
+    venues.hear(make_intent())
+    for attempt in range(3):
+        venues.hear(refusal(venues.sent(SubmitOrder)[attempt]))
+
+    assert [order.venue for order in venues.sent(SubmitOrder)] == ["coinbase", "b", "a"]
+    assert venues.journaled(IntentDone)[0].filled_quantity == 0
+
+
+def test_ex03_an_opening_in_doubt_is_tried_nowhere_else(venues: DeskOnTime) -> None:
+    venues.hear(make_intent())
+    order = venues.sent(SubmitOrder)[0]
+    venues.hear(
+        OrderUnconfirmed(
+            ts_event=UTC, client_order_id=order.client_order_id, venue="coinbase", reason="timeout"
+        )
+    )
+    venues.advance(60)
+
+    assert {order.venue for order in venues.sent(SubmitOrder)} == {"coinbase"}
+
+
+def test_spot_never_falls_back_to_a_perpetual(venues: DeskOnTime) -> None:
+    for venue in ("a", "b"):
+        venues.load(make_instrument(BTC, venue=venue, kind=InstrumentKind.PERPETUAL))
+    venues.hear(make_intent())
+
+    venues.hear(refusal(venues.sent(SubmitOrder)[0]))
+
+    assert len(venues.sent(SubmitOrder)) == 1
+
+
+def test_a_close_never_changes_venue(venues: DeskOnTime) -> None:
+    venues.hold()
+    venues.hear(make_intent(Purpose.CLOSE, "close"))
+    venues.hear(refusal(venues.sent(SubmitOrder)[1]))
+    venues.advance(10)
+
+    assert {order.venue for order in venues.sent(SubmitOrder)} == {"coinbase"}
+
+
+# ---- protection ------------------------------------------------------------------------------------------
+
+
+def test_protection_is_one_resting_bracket_on_the_grid(desk: DeskOnTime) -> None:
+    desk.hold()
+
+    desk.hear(
+        make_intent(Purpose.PROTECT, limit_price=Decimal("70000.001"), stop_price=Decimal("61000.001"))
+    )
+
+    order = desk.sent(SubmitOrder)[1]
+    assert (order.order_type, order.time_in_force) == (OrderType.BRACKET, TimeInForce.GTC)
+    assert (order.limit_price, order.stop_price) == (Decimal("70000.01"), Decimal("61000.01"))
+
+
+def test_protection_never_covers_more_than_is_held(desk: DeskOnTime) -> None:
+    desk.hold("0.005")
+
+    desk.hear(make_intent(Purpose.PROTECT))
+
+    assert desk.sent(SubmitOrder)[1].quantity == Decimal("0.005")
+
+
+def test_new_protection_waits_for_the_proven_end_of_the_old(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+    desk.hear(make_intent(Purpose.PROTECT, "i-2"))
+    assert len(desk.sent(SubmitOrder)) == 2
+    assert [cancel.venue_order_id for cancel in desk.sent(CancelOrder)] == ["v-1"]
+
+    desk.hear(bracket(S.CANCELED, "0.004"))
+
+    assert desk.sent(SubmitOrder)[2].quantity == Decimal("0.006")
+
+
+def test_refused_protection_is_tried_again_a_moment_later(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT))
+    desk.hear(
+        OrderNotSent(
+            ts_event=UTC, client_order_id=mint_client_order_id("i-1", 0, 1), venue="coinbase", reason="down"
+        )
+    )
+    assert len(desk.sent(SubmitOrder)) == 2
+
+    desk.advance(0.25)
+
+    assert len(desk.sent(SubmitOrder)) == 3
+
+
+def test_protection_that_somebody_canceled_is_over(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted(), bracket(S.CANCELED))
+    desk.advance(30)
+
+    assert [done.intent_id for done in desk.journaled(IntentDone)] == ["held", "i-1"]
+
+
+# ---- closes ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def holding(desk: DeskOnTime) -> DeskOnTime:
+    """A position of 0.01 with a resting bracket, v-1."""
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+    desk.told.clear()
+    return desk
+
+
+def test_a_close_cancels_the_bracket_and_waits_for_its_proven_end(holding: DeskOnTime) -> None:
+    holding.hear(make_intent(Purpose.CLOSE, "close"))
+    holding.advance(1)
+    assert holding.sent(SubmitOrder) == []
+    assert len(holding.sent(CancelOrder)) == 1
+
+    holding.hear(bracket(S.CANCELED))
+
+    (order,) = holding.sent(SubmitOrder)
+    assert (order.side, order.quantity, order.limit_price) == (
+        Side.SELL, Decimal("0.01"), Decimal("63872.00"),
+    )  # fmt: skip
+
+
+def test_a_close_sells_only_what_the_bracket_left(holding: DeskOnTime) -> None:
+    holding.hear(make_intent(Purpose.CLOSE, "close"), bracket(S.CANCELED, "0.007"))
+
+    assert [order.quantity for order in holding.sent(SubmitOrder)] == [Decimal("0.003")]
+
+
+def test_a_close_ends_when_the_bracket_filled_first(holding: DeskOnTime) -> None:
+    holding.hear(make_intent(Purpose.CLOSE, "close"), bracket(S.FILLED, "0.01"))
+
+    assert holding.sent(SubmitOrder) == []
+    assert [done.intent_id for done in holding.journaled(IntentDone)] == ["held", "i-1", "close"]
+
+
+def test_two_closes_never_sell_the_same_coins(holding: DeskOnTime) -> None:
+    holding.hear(
+        make_intent(Purpose.CLOSE, "close"), make_intent(Purpose.CLOSE, "other"), bracket(S.CANCELED)
+    )
+
+    assert [order.quantity for order in holding.sent(SubmitOrder)] == [Decimal("0.01")]
+
+
+def test_a_close_in_part_is_followed_by_another_with_a_wider_collar(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.CLOSE, "close"), sold(desk, S.CANCELED, "0.004"))
+    desk.advance(0.25)
+
+    orders = desk.sent(SubmitOrder)[1:]
+    assert [(order.quantity, order.limit_price) for order in orders] == [
+        (Decimal("0.01"), Decimal("63872.00")),
+        (Decimal("0.006"), Decimal("63744.00")),
+    ]
+
+
+def test_a_close_gives_up_after_its_widest_collar_and_says_what_it_filled(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    for attempt in range(1, 7):
+        desk.hear(sold(desk, S.CANCELED, "0.001", attempt))
+        desk.advance(20)
+
+    orders = desk.sent(SubmitOrder)[1:]
+    assert len(orders) == 6
+    assert orders[-1].limit_price == Decimal("60800.00")
+    assert desk.journaled(IntentDone)[1].filled_quantity == Decimal("0.006")
+
+
+def test_a_close_in_doubt_has_no_second_attempt(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    desk.advance(300)
+
+    assert len(desk.sent(SubmitOrder)) == 2
+
+
+def test_a_close_passes_a_halt_an_open_breaker_and_a_venue_that_is_not_ready(desk: DeskOnTime) -> None:
+    desk.hold()
+    for obstacle in (deny_halted, deny_breaker, deny_private_stream, deny_gapped):
+        obstacle(desk)
+
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+
+    assert desk.sent(SubmitOrder)[1].purpose is Purpose.CLOSE
+
+
+def test_a_close_without_any_price_is_denied(desk: DeskOnTime) -> None:
+    desk.hold()
+    next_run = desk.restarted()
+    next_run.load()
+
+    next_run.hear(make_intent(Purpose.CLOSE, "close"))
+
+    assert only_denial(next_run) == "no_price"
+
+
+def test_a_close_waits_for_our_own_opening_in_flight_that_it_would_cross(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(intent_id="i-1"), make_intent(Purpose.CLOSE, "close"))
+    assert len(desk.sent(SubmitOrder)) == 2
+
+    desk.hear(make_report(S.CANCELED))
+
+    assert desk.sent(SubmitOrder)[2].intent_id == "close"
+
+
+def test_a_close_begun_before_a_restart_goes_on_when_there_is_a_price(holding: DeskOnTime) -> None:
+    holding.hear(make_intent(Purpose.CLOSE, "close"))
+
+    next_run = holding.restarted()
+    next_run.hear(bracket(S.CANCELED))
+    next_run.advance(1)
+    assert next_run.sent(SubmitOrder) == []
+    next_run.load()
+    next_run.quote()
+    next_run.advance(0.25)
+
+    assert [order.intent_id for order in next_run.sent(SubmitOrder)] == ["close"]
+
+
+def test_dust_is_not_sold(desk: DeskOnTime) -> None:
+    desk.hold("0.00002")
+    desk.load(make_instrument(BTC, min_notional=Decimal("10")))
+
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+
+    assert len(desk.sent(SubmitOrder)) == 1
+    assert desk.journaled(IntentDone)[1].intent_id == "close"
