@@ -1,0 +1,93 @@
+"""The whole system on the stage: every actor, the real Coinbase client and codecs, a simulated venue in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.stage import Stage
+from actors.stage_parts import START, virtual_fd
+from adapters.coinbase.client import CoinbaseClient
+from adapters.coinbase.market_stream import MarketStream
+from adapters.coinbase.private_stream import PrivateStream
+from adapters.coinbase.sign import Signer
+from adapters.ports import VenueKit
+from adapters.settings import load
+from adapters.simulator.in_memory import MemoryDialer, MemoryTransport
+from adapters.simulator.world import World
+from domain.order_messages import OrderFilled, OrderSubmitted
+from domain.settings import Settings, VenueSettings
+
+URLS = {
+    "rest_url": "http://127.0.0.1:1",
+    "market_stream_url": "ws://127.0.0.1:1/",
+    "private_stream_url": "ws://127.0.0.1:1/user",
+}
+
+
+class Theatre:
+    """One stage with one simulated venue behind it."""
+
+    def __init__(self, seed: int | None = None, **environment: str) -> None:
+        """Args:
+        seed: interleaves the actors' messages; None keeps the order sent.
+        environment: settings such as RISK__POSITION_RATIO="0.01".
+        """
+        lead = {f"NZEZA__VENUES__COINBASE__{key.upper()}": url for key, url in URLS.items()}
+        overrides = {f"NZEZA__{key}": value for key, value in environment.items()}
+        self.settings: Settings = load(None, {**lead, **overrides}, ("coinbase",))
+        self.world = World(self.settings.simulator, START.utc_ns)
+        self.stage = Stage(self.settings, {"coinbase": self._kit()}, seed)
+
+    def _kit(self) -> VenueKit:
+        signer = Signer(self.world.key.name, self.world.key.private_key)
+
+        def trading(settings: VenueSettings) -> CoinbaseClient:
+            clock = self.stage.clock
+            transport = MemoryTransport(self.world, clock, clock.spend)
+            return CoinbaseClient(settings, signer, transport, clock)
+
+        def dialer(settings: VenueSettings) -> MemoryDialer:
+            clock = self.stage.clock
+            return MemoryDialer(self.world, clock, clock.spend, self._register)
+
+        return VenueKit(
+            trading=trading,
+            market_stream=MarketStream,
+            private_stream=lambda settings: PrivateStream(settings, signer.token),
+            dialer=dialer,
+            resubmits_safely=True,
+        )
+
+    def _register(self, is_readable: Any) -> int:
+        fd = virtual_fd()
+        self.stage.readables[fd] = is_readable
+        return fd
+
+    # ---- looking -----------------------------------------------------------------------------------------
+
+    def run_until_filled(self, fills: int, within_s: int = 60) -> None:
+        """Advance second by second until the journal holds this many filled orders."""
+        for _ in range(within_s):
+            if self.filled_orders() >= fills:
+                return
+            self.stage.advance(seconds=1)
+        raise AssertionError(f"{self.filled_orders()} orders filled within {within_s} s, wanted {fills}")
+
+    def journaled(self, kind: type) -> list[Any]:
+        return [entry.event for entry in self.stage.journal.read() if isinstance(entry.event, kind)]
+
+    def filled_orders(self) -> int:
+        return len({event.client_order_id for event in self.journaled(OrderFilled)})
+
+    def submitted_ids(self) -> set[str]:
+        return {event.order.client_order_id for event in self.journaled(OrderSubmitted)}
+
+    def truth(self) -> dict[str, Any]:
+        return self.world.truth(self.stage.clock.now().utc_ns)["coinbase"]
+
+    def wind_down(self) -> Any:
+        """Stop as the launcher does; return the router's WoundDown."""
+        self.stage.ask("stop", deadline_s=2.3)
+        self.stage.advance(seconds=2.5)
+        [told] = [told.message for told in self.stage.told if told.kind == "wound_down"][-1:]
+        return told
