@@ -140,7 +140,7 @@ class SignalDesk:
         frames = [*self._believable(batch.quotes, batch.state, now), *trades]
         for bar in batch.bars:
             self._market(venue, bar).series.add_bar(bar)
-        for trade in sorted(trades, key=lambda trade: trade.ts_event):  # a replay may come newest first
+        for trade in trades:
             self._market(venue, trade).series.add(trade)
         venue.stream.hear(batch.state, frames, now)
         effects = self._close_until(venue, venue.stream.newest_ts, frames, now)

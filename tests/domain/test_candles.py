@@ -106,6 +106,17 @@ def test_late_trade_is_counted_and_repaints_nothing() -> None:
     assert after[0].high == Decimal("101")
 
 
+def test_trade_right_after_the_closed_candle_is_not_late() -> None:
+    series = new_series()
+    add(series, (300, "100"))
+    series.close_until(at(1500), ALWAYS)
+
+    add(series, (1000, "101"))
+
+    assert series.late_trades == 0
+    assert [candle.count for candle in series.close_until(at(2500), ALWAYS)] == [1]
+
+
 def test_duplicate_trade_counts_once() -> None:
     series = new_series()
     add(series, (300, "100"), (300, "100"), trade_id="same")
@@ -243,8 +254,9 @@ def test_replay_of_what_came_folded_is_not_counted_again() -> None:
 
     add(series, (100, "100"), (500, "100"), (900, "100"), is_history=True)
 
+    add(series, (600, "100"))  # live and merely out of order
     (candle,) = series.close_until(at(1500), ALWAYS)
-    assert (candle.count, series.duplicate_trades) == (4, 2)
+    assert (candle.count, series.duplicate_trades) == (5, 2)
 
 
 TRADES = st.lists(

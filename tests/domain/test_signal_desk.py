@@ -161,10 +161,16 @@ def test_frame_of_another_instrument_closes_the_candles_of_all(desk: SignalDesk)
     run_market(desk, range(0, 10))
 
     effects = desk.apply(
-        batch_at(10_540, quote_at(10_501, instrument="ETH-USD"), quote_at(10_510, instrument="SOL-USD")),
+        batch_at(
+            10_540,
+            quote_at(10_400, instrument="BTC-USD"),
+            quote_at(10_501, instrument="ETH-USD"),
+            quote_at(10_510, instrument="SOL-USD"),
+        ),
         now_at(10_540),
     )
 
+    # The first frame past the watermark, which was due at 10,500 ms, is the one that closed it.
     assert [signal.origin_read_ns for signal in signals(effects)] == [now_at(10_521).monotonic_ns]
 
 

@@ -74,6 +74,11 @@ def test_fast_scalping_follows_the_short_trend(closes: list[float], vote: Vote) 
     assert votes(FastScalping(), closes)[-1] == vote
 
 
+@pytest.mark.parametrize("price", [119.37, 0.3, 64000.07])
+def test_fast_scalping_holds_once_the_averages_have_met(price: float) -> None:
+    assert votes(FastScalping(), [*RISE, *[price] * 120])[-1] == Vote(None, 0.5)
+
+
 def test_momentum_scalping_buys_a_sharp_fall_inside_a_rise() -> None:
     # After a rise of one a step a fall of twenty leaves RSI at 23, and MACD still above zero for a moment.
     assert votes(MomentumScalping(), [*RISE, 99.0, 95.0])[-2:] == [Vote(Side.BUY, 0.9), Vote(None, 0.5)]
@@ -103,6 +108,11 @@ def test_conservative_scalping_sells_above_band_stochastic_and_vwap() -> None:
 
 def test_conservative_scalping_holds_inside_the_bands() -> None:
     assert votes(ConservativeScalping(), [100.0, 101.0] * 8)[-1] == Vote(None, 0.6)
+
+
+def test_conservative_scalping_waits_until_the_smoothed_stochastic_agrees() -> None:
+    # One sudden step below the band: %K is near zero, but %D still remembers the two candles before.
+    assert votes(ConservativeScalping(), [100.0, 101.0] * 8 + [97.0])[-1] == Vote(None, 0.6)
 
 
 def test_conservative_scalping_holds_when_the_vwap_disagrees() -> None:
