@@ -75,7 +75,7 @@ class _Screen:
         top = [
             _pair(*_headline(self.status, self.view)),
             _pair(*_money(self.status)),
-            _pair(*_activity(self.status, self.view)),
+            *_activity(self.status, self.view),
         ]
         top += _troubles(self.view)
         bottom = [_pair(*_latency(self.status))]
@@ -134,10 +134,12 @@ def _money(status: Mapping) -> tuple[Text, Text]:
     return left, right
 
 
-def _activity(status: Mapping, view: Mapping) -> tuple[Text, Text]:
-    left = Text(f"signals {status.get('signals', 0)}")
-    left.append(wording.counts(_mapping(view, "decisions")), style=QUIET)
-    return left, Text("orders").append(wording.counts(_mapping(status, "orders")) or "   none", style=QUIET)
+def _activity(status: Mapping, view: Mapping) -> list[Text]:
+    signals = Text(f"signals {status.get('signals', 0)}", no_wrap=True, overflow="ellipsis")
+    signals.append(wording.counts(_mapping(view, "decisions")), style=QUIET)
+    orders = Text("orders", no_wrap=True, overflow="ellipsis")
+    orders.append(wording.counts(_mapping(status, "orders")) or "   none", style=QUIET)
+    return [signals, orders]
 
 
 def _troubles(view: Mapping) -> list[Text]:

@@ -121,9 +121,8 @@ def test_money_is_shown_to_the_cent_with_its_sign() -> None:
 def test_orders_and_decisions_are_counted() -> None:
     lines = screen(make_status(decisions={"opened": 20, "stale_quote": 3}))
 
-    assert line_with(lines, "signals 212") == (
-        "signals 212 opened 20 stale quote 3 orders submitted 41 filled 39".split()
-    )
+    assert "signals 212   opened 20   stale quote 3" in lines
+    assert "orders   submitted 41   filled 39" in lines
 
 
 def test_each_venue_shows_connection_breaker_and_counts() -> None:
@@ -224,7 +223,7 @@ def test_low_screen_keeps_every_part_and_says_what_it_cut() -> None:
     text = "\n".join(lines)
     for title in ("DEMO", "VENUE", "PRICE", "SIGNAL", "POSITION", "OPEN ORDER", "ACTOR", "tick to order"):
         assert title in text
-    assert "PRICE 5 of 9" in text
+    assert "PRICE 4 of 9" in text
     assert "coinbase:BTC-USD" in text
 
 
