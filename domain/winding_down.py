@@ -37,6 +37,7 @@ class WindingDown:
         self._reconciliation = reconciliation
         self._deadline_ns: int | None = None
         self._proven: dict[str, int] = {}  # venue -> movements of the ledger when it was equal
+        self._may_ask_ns: dict[str, int] = {}  # venue -> not before
         self._is_told = False
 
     def begin(self, command: WindDown, now: Instant) -> None:
@@ -54,8 +55,9 @@ class WindingDown:
         self._outbox.wake_at(command.deadline_ns, WIND_DOWN)
 
     def compared(self, venue: str) -> None:
-        """Note that the venue has just equalled the books."""
-        self._proven[venue] = self._ledger.movements[venue]
+        """Note that the venue has just equalled the books; before the stop that proves nothing."""
+        if self._deadline_ns is not None:
+            self._proven[venue] = self._ledger.movements[venue]
 
     def progress(self, now: Instant) -> None:
         """Do what the state of things allows; called after everything that happens."""
@@ -89,14 +91,12 @@ class WindingDown:
 
     def _ask(self, venue: str, now: Instant) -> None:
         audit = self._reconciliation.audits[venue]
-        may_answer = audit.request_id and audit.was_quiet
-        pause_ends_ns = audit.asked.monotonic_ns + PAUSE_NS
-        if may_answer:
-            return
-        if audit.was_quiet and now.monotonic_ns < pause_ends_ns:
-            self._outbox.wake_at(pause_ends_ns, WIND_DOWN)
-        else:
+        if audit.request_id and audit.was_quiet and audit.movements == self._ledger.movements[venue]:
+            return  # the answer under way can prove it
+        if now.monotonic_ns >= self._may_ask_ns.get(venue, 0):
+            self._may_ask_ns[venue] = now.monotonic_ns + PAUSE_NS
             self._reconciliation.ask(venue, now)
+        self._outbox.wake_at(self._may_ask_ns[venue], WIND_DOWN)
 
     def _tell(self, now: Instant) -> None:
         self._is_told = True

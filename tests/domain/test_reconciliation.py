@@ -1,0 +1,376 @@
+from decimal import Decimal
+
+import pytest
+
+from domain.instrument import Side
+from domain.order_ids import mint_client_order_id
+from domain.order_messages import (
+    Balance,
+    BalanceCorrected,
+    BalancesOpened,
+    ExternalFillSeen,
+    HaltRaised,
+    OrderStatus,
+    PrivateStreamChanged,
+    Purpose,
+    QueryOrder,
+    RequestSnapshot,
+    SnapshotFailed,
+    VenueReconciled,
+    VenueSnapshot,
+)
+from domain.reconciliation import balance_differences, describe
+from domain.settings import SECOND_NS
+from domain.system_messages import VenueReadyChanged
+from tests.builders import UTC
+from tests.order_builders import (
+    CASH,
+    DeskOnTime,
+    make_accepted,
+    make_fill,
+    make_intent,
+    make_report,
+)
+
+S = OrderStatus
+AFTER_HOLD = {"usd": "9359", "btc": "0.01"}  # of 10000: 0.01 at 64000, fee 1
+
+
+@pytest.fixture
+def desk() -> DeskOnTime:
+    return DeskOnTime().ready()
+
+
+def readiness(desk: DeskOnTime) -> list[tuple[bool, str]]:
+    return [(news.is_ready, news.reason) for news in desk.sent(VenueReadyChanged)]
+
+
+# ---- the comparison itself -------------------------------------------------------------------------------
+
+
+def balance(currency: str, total: str) -> Balance:
+    return Balance(currency=currency, total=Decimal(total), hold=Decimal(0))
+
+
+def test_a_currency_that_one_side_does_not_name_is_zero_there() -> None:
+    ours = {"USD": Decimal(5), "BTC": Decimal(0), "ETH": Decimal(1)}
+    theirs = [balance("USD", "5.00"), balance("SOL", "0"), balance("DOGE", "2")]
+
+    assert balance_differences(ours, theirs) == {"DOGE": Decimal(2), "ETH": Decimal(-1)}
+
+
+def test_wallets_of_one_currency_are_added_up() -> None:
+    theirs = [balance("USD", "5"), balance("USD", "7")]
+
+    assert balance_differences({"USD": Decimal(12)}, theirs) == {}
+
+
+def test_differences_are_told_with_their_sign() -> None:
+    assert describe({"BTC": Decimal("-0.10"), "USD": Decimal("2")}) == ("BTC -0.1", "USD +2")
+
+
+# ---- becoming ready --------------------------------------------------------------------------------------
+
+
+def test_the_first_snapshot_ever_opens_the_books_and_makes_the_venue_ready() -> None:
+    desk = DeskOnTime().ready()
+
+    (opened,) = desk.journaled(BalancesOpened)
+    assert {balance.currency: balance.total for balance in opened.balances} == {"USD": CASH, "BTC": 0}
+    assert desk.journaled(VenueReconciled)[0].is_equal
+    assert readiness(desk) == [
+        (False, "instruments"),
+        (False, "private_stream"),
+        (False, "reconciliation"),
+        (True, ""),
+    ]
+    assert desk.desk.report(desk.now).is_reconciled
+
+
+def test_a_later_run_compares_instead_of_opening_again(desk: DeskOnTime) -> None:
+    desk.hold()
+    next_run = desk.restarted().ready(**AFTER_HOLD)
+
+    assert next_run.journaled(BalancesOpened, BalanceCorrected) == []
+    assert readiness(next_run)[-1] == (True, "")
+
+
+def test_readiness_is_told_again_to_a_portfolio_that_has_just_appeared(desk: DeskOnTime) -> None:
+    desk._perform(desk.desk.announce(desk.now))
+
+    assert readiness(desk)[-2:] == [(True, ""), (True, "")]
+
+
+def test_a_private_stream_that_comes_back_is_a_reason_to_look_at_once(desk: DeskOnTime) -> None:
+    before = len(desk.sent(RequestSnapshot))
+    for is_live in (False, True):
+        desk.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=is_live))
+
+    assert readiness(desk)[-2:] == [(False, "private_stream"), (True, "")]
+    assert len(desk.sent(RequestSnapshot)) == before + 1
+
+
+# ---- asking ----------------------------------------------------------------------------------------------
+
+
+def test_each_venue_is_asked_every_few_seconds(desk: DeskOnTime) -> None:
+    before = len(desk.sent(RequestSnapshot))
+    for _ in range(4):
+        desk.advance(5)
+        desk.snapshot()
+
+    assert len(desk.sent(RequestSnapshot)) == before + 4
+
+
+def test_a_failed_snapshot_is_asked_for_again_soon(desk: DeskOnTime) -> None:
+    desk.advance(5)
+    request = desk.sent(RequestSnapshot)[-1]
+    desk.hear(
+        SnapshotFailed(ts_event=UTC, request_id=request.request_id, venue="coinbase", reason="503")
+    )
+    desk.advance(1)
+
+    assert desk.sent(RequestSnapshot)[-1].request_id != request.request_id
+
+
+def test_an_answer_that_never_comes_does_not_stop_the_asking(desk: DeskOnTime) -> None:
+    desk.advance(5)
+    lost = desk.sent(RequestSnapshot)[-1]
+    desk.advance(11)
+
+    assert desk.sent(RequestSnapshot)[-1].request_id > lost.request_id
+
+
+def test_fills_are_asked_for_from_before_the_oldest_order_in_doubt(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+    desk.advance(90)
+    desk.snapshot()
+    desk.advance(90)
+
+    assert desk.sent(RequestSnapshot)[-1].fills_since == UTC - 60 * SECOND_NS
+
+
+def test_a_restart_asks_for_fills_from_before_its_last_journal_entry(desk: DeskOnTime) -> None:
+    desk.hold()
+    next_run = desk.restarted(after_s=3600)
+
+    assert next_run.sent(RequestSnapshot)[0].fills_since == UTC + SECOND_NS - 60 * SECOND_NS
+
+
+# ---- what was missed -------------------------------------------------------------------------------------
+
+
+def test_a_fill_that_the_stream_lost_is_found(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_accepted())
+    desk.advance(5)
+
+    desk.snapshot("9359", "0.01", fills=[make_fill()])
+    desk.advance(1)
+    desk.snapshot("9359", "0.01", fills=[make_fill()])
+
+    assert desk.order().status is S.FILLED
+    assert desk.journaled(BalanceCorrected) == []
+    assert desk.desk.report(desk.now).is_reconciled
+
+
+def test_a_live_order_missing_at_the_venue_is_asked_about_not_buried(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+    desk.advance(5)
+
+    desk.snapshot(**AFTER_HOLD)
+    desk.advance(0.25)
+
+    assert desk.order().status is S.OPEN
+    assert [query.client_order_id for query in desk.sent(QueryOrder)] == [desk.order().id]
+
+
+def test_an_order_listed_at_the_venue_needs_no_question(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+    desk.advance(5)
+
+    desk.snapshot(**AFTER_HOLD, open_orders=[make_report(S.OPEN, side=Side.SELL)])
+    desk.advance(4)
+
+    assert desk.sent(QueryOrder) == []
+
+
+def test_an_order_in_doubt_that_the_listing_shows_is_in_doubt_no_more(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT))
+    next_run = desk.restarted()
+
+    next_run.snapshot(**AFTER_HOLD, open_orders=[make_report(S.OPEN, side=Side.SELL)])
+
+    assert next_run.order().status is S.OPEN
+
+
+# ---- what is not ours ------------------------------------------------------------------------------------
+
+
+def foreign_fill(**changes):
+    return make_fill("0.5", "x-1", venue_order_id="foreign", **changes)
+
+
+def test_a_foreign_fill_moves_balances_once_and_never_our_position(desk: DeskOnTime) -> None:
+    for _ in range(3):
+        desk.advance(5)
+        desk.snapshot(usd=CASH - 32001, btc="0.5", fills=[foreign_fill()])
+
+    assert len(desk.journaled(ExternalFillSeen)) == 1
+    assert desk.desk.books.position("coinbase", "BTC-USD").is_flat
+    assert desk.journaled(BalanceCorrected) == []
+    assert desk.desk.report(desk.now).is_reconciled
+
+
+def test_foreign_fills_from_before_our_books_are_in_the_opening_balances() -> None:
+    desk = DeskOnTime().ready(fills=[foreign_fill()])
+    next_run = desk.restarted().ready(fills=[foreign_fill()])
+
+    assert desk.journaled(ExternalFillSeen) + next_run.journaled(ExternalFillSeen) == []
+
+
+def test_f18_foreign_open_orders_are_counted_and_left_alone(desk: DeskOnTime) -> None:
+    theirs = make_report(S.OPEN, client_order_id="11111111-2222-4333-8444-555555555555")
+    before = len(desk.told)
+    desk.advance(5)
+
+    desk.snapshot(open_orders=[theirs])
+
+    assert desk.desk.report(desk.now).external_orders == 1
+    assert [type(message) for _, message in desk.told[before:]] == [RequestSnapshot]
+
+
+def test_a_listed_order_with_our_tag_from_nowhere_halts_the_venue(desk: DeskOnTime) -> None:
+    desk.advance(5)
+
+    desk.snapshot(open_orders=[make_report(S.OPEN, client_order_id=mint_client_order_id("?", 0, 1))])
+
+    assert desk.journaled(HaltRaised)[0].scope == "coinbase"
+
+
+# ---- corrections -----------------------------------------------------------------------------------------
+
+
+def differ(desk: DeskOnTime, times: int, **balances) -> None:
+    for _ in range(times):
+        desk.advance(5)
+        desk.snapshot(**balances)
+
+
+def test_one_difference_is_only_noted_and_blocks_openings(desk: DeskOnTime) -> None:
+    differ(desk, 1, usd="9999")
+
+    assert desk.journaled(BalanceCorrected) == []
+    assert desk.journaled(VenueReconciled)[-1].differences == ("USD -1",)
+    assert readiness(desk)[-1] == (False, "reconciliation")
+
+
+def test_two_equal_differences_apart_become_a_correction_and_the_venue_is_ready(desk: DeskOnTime) -> None:
+    differ(desk, 2, usd="9999")
+
+    (correction,) = desk.journaled(BalanceCorrected)
+    assert (correction.currency, correction.difference) == ("USD", Decimal(-1))
+    assert readiness(desk)[-1] == (True, "")
+    assert desk.desk.report(desk.now).corrections == 1
+    assert desk.journaled(HaltRaised) == []
+
+
+def test_f20_reconciling_again_finds_nothing(desk: DeskOnTime) -> None:
+    differ(desk, 2, usd="9999")
+    before = list(desk.journal)
+
+    differ(desk, 3, usd="9999")
+    next_run = desk.restarted().ready(usd="9999")
+
+    assert desk.journal == before
+    assert next_run.story == []
+
+
+def test_a_difference_that_changes_starts_over(desk: DeskOnTime) -> None:
+    differ(desk, 1, usd="9999")
+    differ(desk, 1, usd="9998")
+    assert desk.journaled(BalanceCorrected) == []
+
+    differ(desk, 1, usd="9998")
+
+    assert [event.difference for event in desk.journaled(BalanceCorrected)] == [Decimal(-2)]
+
+
+def test_two_answers_too_close_together_are_not_enough(desk: DeskOnTime) -> None:
+    differ(desk, 1, usd="9999")
+    for is_live in (False, True):  # makes the desk look at once
+        desk.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=is_live))
+    desk.snapshot(usd="9999")
+
+    assert desk.journaled(BalanceCorrected) == []
+
+
+@pytest.mark.parametrize(("usd", "is_halted"), [("9990", False), ("9989.99", True), ("10010.01", True)])
+def test_a_correction_above_the_threshold_halts_the_venue(desk: DeskOnTime, usd: str, is_halted: bool) -> None:
+    differ(desk, 2, usd=usd)
+
+    assert len(desk.journaled(BalanceCorrected)) == 1
+    assert [halt.scope for halt in desk.journaled(HaltRaised)] == ["coinbase"] * is_halted
+
+
+def test_coins_are_weighed_at_their_price(desk: DeskOnTime) -> None:
+    differ(desk, 2, btc="0.0002")
+
+    assert "worth 12.8" in desk.journaled(HaltRaised)[0].reason
+
+
+def test_what_cannot_be_priced_halts() -> None:
+    desk = DeskOnTime()
+    desk.snapshot()
+    differ(desk, 2, btc="0.00000001")
+
+    assert "unknown worth" in desk.journaled(HaltRaised)[0].reason
+
+
+def test_nothing_is_compared_while_an_order_is_in_flight(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+
+    differ(desk, 4, usd="5000")
+
+    assert desk.journaled(BalanceCorrected) == []
+    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
+
+
+def test_nothing_is_compared_when_a_fill_came_between_question_and_answer(desk: DeskOnTime) -> None:
+    desk.advance(5)
+    desk.quote()
+    desk.hold()
+
+    desk.snapshot()  # read before the fill
+
+    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
+
+
+def test_nothing_is_compared_while_quantity_is_known_from_totals_only(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    desk.advance(5)
+    desk.snapshot("9359.01", "0.01")
+    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
+
+    desk.advance(1)
+    desk.snapshot("9358.99", "0.01", fills=[make_fill(fee=Decimal("1.01"))])
+
+    assert desk.desk.report(desk.now).is_reconciled
+    assert desk.desk.report(desk.now).reconciled_at == desk.now.utc_ns
+
+
+def test_an_answer_to_an_older_question_is_used_for_its_fills_only(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_accepted())
+    before = desk.desk.report(desk.now).reconciled_at
+    desk.advance(5)
+
+    desk.hear(
+        VenueSnapshot(
+            ts_event=UTC, request_id=1, venue="coinbase", balances=(), open_orders=(), fills=(make_fill(),)
+        )
+    )
+
+    assert desk.order().status is S.FILLED
+    assert desk.desk.report(desk.now).reconciled_at == before

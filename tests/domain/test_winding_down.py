@@ -1,0 +1,191 @@
+from decimal import Decimal
+
+import pytest
+
+from domain.instrument import Side
+from domain.order_messages import (
+    CancelOrder,
+    OrderStatus,
+    OrderUnconfirmed,
+    Purpose,
+    QueryOrder,
+    RequestSnapshot,
+    SnapshotFailed,
+    SubmitOrder,
+)
+from domain.settings import SECOND_NS
+from domain.system_messages import WindDown, WoundDown
+from tests.builders import UTC
+from tests.order_builders import DeskOnTime, make_accepted, make_fill, make_intent, make_report
+
+S = OrderStatus
+AFTER_HOLD = {"usd": "9359", "btc": "0.01"}  # of 10000: 0.01 at 64000, fee 1
+
+
+@pytest.fixture
+def desk() -> DeskOnTime:
+    return DeskOnTime().ready()
+
+
+def wind_down(desk: DeskOnTime, within_s: float = 3) -> None:
+    desk.hear(WindDown(deadline_ns=desk.now.monotonic_ns + round(within_s * SECOND_NS)))
+
+
+def last_words(desk: DeskOnTime) -> WoundDown:
+    (words,) = desk.sent(WoundDown)
+    return words
+
+
+def test_a_quiet_desk_compares_once_more_and_is_done(desk: DeskOnTime) -> None:
+    wind_down(desk)
+    assert desk.sent(WoundDown) == []
+
+    desk.snapshot()
+
+    assert last_words(desk) == WoundDown(
+        ts_event=desk.now.utc_ns,
+        is_reconciled=True,
+        unconfirmed=(),
+        protective=(),
+        differences=(),
+        journal_seq=len(desk.journal),
+    )
+
+
+def test_an_answer_to_a_question_from_before_the_last_fill_is_not_proof(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_accepted())
+    desk.advance(5)
+    wind_down(desk)
+
+    desk.fills(make_fill())
+    desk.snapshot(**AFTER_HOLD)
+
+    assert last_words(desk).is_reconciled
+    assert len(desk.sent(RequestSnapshot)) >= 3
+
+
+def test_it_waits_for_what_is_in_flight_and_for_exact_fills(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+    wind_down(desk)
+    desk.advance(0.1)
+
+    desk.hear(make_report(S.FILLED, "0.01", fees="1"))
+    desk.advance(0.1)
+    desk.snapshot(**AFTER_HOLD)
+    assert desk.sent(WoundDown) == []
+
+    desk.advance(0.1)
+    desk.snapshot(**AFTER_HOLD, fills=[make_fill()])
+
+    assert last_words(desk).is_reconciled
+    assert desk.now.utc_ns - UTC < SECOND_NS
+
+
+def test_protection_stays_and_is_listed(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+    wind_down(desk)
+
+    desk.snapshot(**AFTER_HOLD, open_orders=[make_report(S.OPEN, side=Side.SELL)])
+
+    assert desk.sent(CancelOrder) == []
+    assert last_words(desk).protective == ("coinbase BTC-USD SELL 0.01 target 70000 stop 61000",)
+    assert last_words(desk).is_reconciled
+
+
+def test_a_close_in_progress_may_finish(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted(), make_intent(Purpose.CLOSE, "close"))
+    wind_down(desk)
+
+    desk.hear(make_report(S.CANCELED, side=Side.SELL))
+
+    assert desk.sent(SubmitOrder)[-1].intent_id == "close"
+    assert desk.sent(WoundDown) == []
+
+
+def test_an_order_in_doubt_is_asked_about_at_once_and_named_at_the_deadline(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(expires_at=UTC + 1))
+    order = desk.order().id
+    desk.hear(OrderUnconfirmed(ts_event=UTC, client_order_id=order, venue="coinbase", reason="timeout"))
+    asked = len(desk.sent(QueryOrder))
+
+    wind_down(desk)
+    assert len(desk.sent(QueryOrder)) == asked + 1
+    desk.advance(3)
+
+    assert last_words(desk).unconfirmed == (order,)
+    assert not last_words(desk).is_reconciled
+
+
+def test_a_venue_that_does_not_answer_is_named_at_the_deadline(desk: DeskOnTime) -> None:
+    wind_down(desk)
+    desk.advance(2.999)
+    assert desk.sent(WoundDown) == []
+
+    desk.advance(0.001)
+
+    assert last_words(desk).differences == ("coinbase: not compared since the stop",)
+
+
+def test_a_failed_snapshot_is_asked_for_again_within_the_deadline(desk: DeskOnTime) -> None:
+    wind_down(desk)
+    request = desk.sent(RequestSnapshot)[-1]
+    desk.hear(
+        SnapshotFailed(ts_event=UTC, request_id=request.request_id, venue="coinbase", reason="503")
+    )
+    desk.advance(0.2)
+
+    desk.snapshot()
+
+    assert last_words(desk).is_reconciled
+
+
+def test_a_difference_is_looked_at_until_the_deadline_and_then_told(desk: DeskOnTime) -> None:
+    wind_down(desk)
+    for _ in range(29):
+        desk.snapshot(usd="9999")
+        desk.advance(0.1)
+    assert desk.sent(WoundDown) == []
+
+    desk.advance(0.1)
+
+    assert last_words(desk).differences == ("coinbase: USD -1",)
+
+
+def test_after_the_last_word_nothing_is_sent(desk: DeskOnTime) -> None:
+    desk.hold()
+    wind_down(desk)
+    desk.snapshot(**AFTER_HOLD)
+    sent = len(desk.sent(SubmitOrder))
+
+    desk.hear(make_intent(Purpose.CLOSE, "close"), make_intent(intent_id="i-9"))
+    desk.advance(10)
+
+    assert len(desk.sent(SubmitOrder)) == sent
+
+
+def test_a_supervisor_that_asks_again_hears_the_last_word_again(desk: DeskOnTime) -> None:
+    wind_down(desk)
+    desk.snapshot()
+
+    wind_down(desk)
+
+    first, second = desk.sent(WoundDown)
+    assert first == second
+
+
+def test_it_fits_into_its_time_with_slow_venues(desk: DeskOnTime) -> None:
+    """Every call takes 150 ms, a snapshot four of them; the stop comes in the middle of an order."""
+    desk.hear(make_intent())
+    wind_down(desk)
+    desk.advance(0.15)
+    desk.hear(make_accepted())
+    desk.advance(0.15)
+    desk.hear(make_report(S.CANCELED, "0.005", fees="0.5"))
+    desk.advance(0.6)
+    desk.snapshot("9679.5", "0.005")
+    desk.advance(0.7)
+    desk.snapshot("9679.5", "0.005", fills=[make_fill("0.005", fee=Decimal("0.5"))])
+
+    assert last_words(desk).is_reconciled
