@@ -122,6 +122,8 @@ class Session:
         return [self._dial()]
 
     def opened(self, connection_id: int, now: Instant) -> list[SessionEffect]:
+        if connection_id == self.connection_id:
+            return []  # told twice
         if connection_id != self._opening_id:
             return [ClosePipe(connection_id, "stale")]  # we stopped wanting it meanwhile
         if self.state is SessionState.RECONNECTING:

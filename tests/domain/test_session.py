@@ -210,6 +210,13 @@ def test_a_pipe_that_nobody_wants_any_more_is_closed() -> None:
     assert session.state is DISCONNECTED
 
 
+def test_hearing_twice_of_the_open_pipe_does_not_close_it() -> None:
+    session = connected_session()
+
+    assert session.opened(1, at(1)) == []
+    assert session.connection_id == 1
+
+
 def test_disconnecting_closes_the_pipe_and_forgets_retries() -> None:
     session = connected_session()
 
