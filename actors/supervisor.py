@@ -48,6 +48,7 @@ class Supervisor(Shell):
         self.winding_down: WindDown | None = None
         self.kept: TotalsKept | None = None  # the monitor's memory across its restarts
         self.has_announced = False
+        self.errors: dict[str, str] = {}  # role -> the last line of its newest traceback
         self.peers[Role.SUPERVISOR] = Peer(self.myAddress, self.incarnation)
         self.machine = Supervision(self.settings.supervision, roles_of(self.settings))
         self.perform(self.machine.begin(self.clock.now()))
@@ -86,7 +87,8 @@ class Supervisor(Shell):
                 self.wake_at(self.clock.now().monotonic_ns + _WIRE_AFTER_NS, _WIRE)
             case GiveUp(role):
                 log.error("gave_up role=%s", role)
-                self._tell_launcher("gave_up", role)
+                reason = self.errors.get(role, "its process was killed")
+                self._tell_launcher("gave_up", f"{role} was restarted too often and given up: {reason}")
             case _:
                 super().perform_one(effect)
 
@@ -124,6 +126,7 @@ class Supervisor(Shell):
     def receiveMsg_ActorFailed(self, message: ActorFailed, sender: Any) -> None:
         log.error("child_failed role=%s incarnation=%s", message.role, message.incarnation)
         self.counters["actor_failures"] += 1
+        self.errors[message.role] = message.error.strip().rpartition("\n")[2]
         self.perform(self.machine.failed(message.role, message.incarnation))
 
     def receiveMsg_ChildActorExited(self, message: ChildActorExited, sender: Any) -> None:

@@ -1,4 +1,4 @@
-"""The status object of the launcher's contract, put together from what the actors report.
+"""The status object that the launcher prints, put together from what the actors report.
 
 Every number is somebody's counter; nothing is estimated here. Actors count from the start of their incarnation, so
 the board adds up what earlier incarnations had counted: "since the start" survives their restarts.
@@ -105,12 +105,18 @@ class StatusBoard:
         heard = (self.orders, self.portfolio)
         return min((report.journal_seq if report else 0) for report in heard)
 
+    @property
+    def _mode(self) -> str:
+        """Return what every screen must be labelled with."""
+        return "DEMO" if self.profile == "demo" else self.profile.upper()
+
     # ---- telling -----------------------------------------------------------------------------------------
 
     def status(self, now: Instant) -> dict[str, Any]:
-        """Return the object of ARCHITECTURE section 7."""
+        """Return what `nzeza run --json` prints at the end and `nzeza status --json` at any time."""
         actors = self.roster.actors if self.roster else {}
         return {
+            "mode": self._mode,
             "duration_s": round((now.monotonic_ns - self.started.monotonic_ns) / 1e9, 3),
             "venues": {venue: self._venue(venue) for venue in self.venues},
             "signals": self.totals(Role.SIGNAL_ENGINE)["signals"],
@@ -131,7 +137,7 @@ class StatusBoard:
     def view(self, now: Instant) -> dict[str, Any]:
         """Return what only the screen shows."""
         return {
-            "mode": "DEMO" if self.profile == "demo" else self.profile.upper(),
+            "mode": self._mode,
             "uptime_s": (now.monotonic_ns - self.started.monotonic_ns) / 1e9,
             "connections": {venue: feed.state for venue, feed in self.feeds.items()},
             "prices": {

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import socket
-import time
+import threading
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -72,28 +70,14 @@ class ActorSystem:
         """Return the next message for the launcher, or None."""
         return self._system.listen(timeout_s)
 
-    def shut_down(self) -> None:
-        self._system.shutdown()
+    def shut_down(self, within_s: float) -> None:
+        """Ask everybody to exit; what is still there after `within_s` is the caller's to end.
 
-
-def end_processes(pids: list[int], within_s: float) -> list[int]:
-    """Wait until these processes are gone; kill what is left after `within_s` and return it."""
-    give_up_at = time.monotonic() + within_s
-    while (alive := [pid for pid in pids if _is_alive(pid)]) and time.monotonic() < give_up_at:
-        time.sleep(0.01)
-    for pid in alive:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    return alive
-
-
-def _is_alive(pid: int) -> bool:
-    """Tell whether a process runs; a zombie waiting for its parent does not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+        Thespian waits up to 10 s for an admin or an actor that does not answer, so the wait gets a thread.
+        """
+        asking = threading.Thread(target=self._system.shutdown, daemon=True)
+        asking.start()
+        asking.join(within_s)
 
 
 def _log_definitions(path: Path, level: str) -> dict[str, Any]:

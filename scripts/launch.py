@@ -13,10 +13,11 @@ from typing import Any
 from adapters.settings import configuration_hash
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
-from scripts.actor_system import ActorSystem, end_processes, prepare_environment
+from scripts.actor_system import ActorSystem, prepare_environment
 from scripts.control import ControlServer, Request
 from scripts.data_directory import DataDirectory
 from scripts.options import RunOptions
+from scripts.processes import adopt_orphans, end_all
 from scripts.simulated_venues import SimulatedVenues
 from scripts.version import code_version
 
@@ -49,6 +50,7 @@ class _Run:
     def __init__(
         self, settings: Settings, options: RunOptions, directory: Path, control: ControlServer
     ) -> None:
+        adopt_orphans()
         self.settings = settings
         self.options = options
         self.directory = directory
@@ -58,10 +60,12 @@ class _Run:
         self.view: Any = None
         self.status: dict[str, Any] = {}  # the newest, with its "view"
         self.status_seq = 0  # up to which journal entry it tells
+        self.status_id = 0  # which request it answers
         self.heard_at = time.monotonic()  # when the supervisor last spoke
         self.asked_at = 0.0
         self.waiting: list[tuple[int, Request]] = []  # from which answer on it is new enough, who waits
         self.started_at = time.monotonic()
+        self.ended_at: float | None = None
         self.stoppers: list[Request] = []  # who asked for a stop and wants to hear how it went
         self.is_running = False
         self.is_stopping = False
@@ -107,10 +111,12 @@ class _Run:
         )
         self.system.start(settings, parts)
         give_up_at = time.monotonic() + _START_WITHIN_S
-        while not self.is_running and not self.is_stopping and not self.problems:
+        while not self.is_running and not self.problems:
             self._turn()
+            if self.is_stopping:  # only a system that is up can prove how things stand
+                give_up_at = min(give_up_at, time.monotonic() + self.settings.system.stop_within_s)
             if time.monotonic() > give_up_at:
-                self.problems.append(f"the actors were not up within {_START_WITHIN_S:g} s")
+                self.problems.append("the actors did not come up in time")
 
     # ---- trading -----------------------------------------------------------------------------------------
 
@@ -153,15 +159,16 @@ class _Run:
         elif kind == "wound_down":
             self.wound_down = message.message
         elif kind == "gave_up":
-            self.problems.append(f"{message.message} was restarted too often and given up")
+            self.problems.append(message.message)
             self.is_stopping = True
         elif kind == "status":
             self._hear_status(message.message, message.request_id)
 
     def _hear_status(self, reported: Any, request_id: int) -> None:
         self.status = json.loads(reported.status)
-        self.status["duration_s"] = round(time.monotonic() - self.started_at, 3)
+        self.status["duration_s"] = round((self.ended_at or time.monotonic()) - self.started_at, 3)
         self.status_seq = reported.journal_seq
+        self.status_id = request_id
         if self.view is not None:
             self.view.show(self.status)
         for asked_id, request in self.waiting:
@@ -194,20 +201,21 @@ class _Run:
 
     def _end(self) -> None:
         """Prove what can be proven, then end every process, within `stop_within_s`."""
-        deadline = time.monotonic() + self.settings.system.stop_within_s
+        self.ended_at = time.monotonic()
+        deadline = self.ended_at + self.settings.system.stop_within_s
         if self.view is not None:
             self.view.close()
-        pids = []
         if self.system is not None:
             if self.is_running:
                 self._wind_down(deadline - _EXIT_SHARE_S)
-            pids = [actor["pid"] for actor in self.status.get("actors", {}).values() if actor["pid"]]
-            self.system.shut_down()
-        left = end_processes(pids, max(0.1, deadline - time.monotonic()))
-        if left:
-            self.problems.append(f"had to kill {len(left)} processes: {left}")
+            else:
+                self.problems.append("stopped before all actors were up: nothing was proven")
+            self.system.shut_down(max(_EXIT_SHARE_S / 2, deadline - time.monotonic()))
         if self.simulator is not None:
             self.simulator.stop()
+        left = end_all(max(0.1, deadline - time.monotonic()))
+        if left:
+            self.problems.append(f"had to kill {len(left)} processes that did not end: {left}")
 
     def _wind_down(self, deadline: float) -> None:
         self.system.ask("stop", deadline_ns=int(deadline * SECOND_NS))
@@ -218,12 +226,17 @@ class _Run:
             return
         self._judge(self.wound_down)
         # The report must tell of everything that was journaled, the last fill included.
-        while self.status_seq < self.wound_down.journal_seq and time.monotonic() < deadline + 0.2:
-            self.system.ask("status")
+        asked_id = self.system.ask("status")
+        while self._is_report_old(asked_id) and time.monotonic() < deadline + 0.2:
             self._hear(_LOOP_S)
+            if self.status_id >= asked_id and self._is_report_old(asked_id):
+                asked_id = self.system.ask("status")
         if self.status_seq < self.wound_down.journal_seq:
             self.problems.append("the report is older than the journal")
         self.status["reconciled"] = self.wound_down.is_reconciled
+
+    def _is_report_old(self, asked_id: int) -> bool:
+        return self.status_id < asked_id or self.status_seq < self.wound_down.journal_seq
 
     def _judge(self, wound_down: Any) -> None:
         if wound_down.unconfirmed:

@@ -7,7 +7,8 @@ from typing import Any
 
 def summary(report: dict[str, Any]) -> str:
     """Return `report` as text. Zero counts of orders are left out, to let what happened stand out."""
-    lines = [("ran", f"{report['duration_s']:.1f} s, {report['signals']} signals")]
+    label = f"{report['mode']}: " if report.get("mode") else ""
+    lines = [("ran", f"{label}{report['duration_s']:.1f} s, {report['signals']} signals")]
     lines += [(name, _venue(venue)) for name, venue in report["venues"].items()]
     orders = [f"{count} {outcome}" for outcome, count in report["orders"].items() if count]
     lines.append(("orders", ", ".join(orders) or "none"))

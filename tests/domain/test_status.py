@@ -18,6 +18,7 @@ from tests.builders import MONO, UTC
 NOW = Instant(MONO + 20 * SECOND_NS, UTC + 20 * SECOND_NS)
 FEED = Role.PRICE_FEED.at("coinbase")
 KEYS = {
+    "mode",
     "duration_s",
     "venues",
     "signals",

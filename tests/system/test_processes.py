@@ -1,0 +1,33 @@
+"""Orphans of orphans are found and ended."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+# A child starts a stubborn grandchild and dies; the launcher must still find and end it.
+PROGRAM = """
+import subprocess, sys, time
+from scripts.processes import adopt_orphans, descendants, end_all
+adopt_orphans()
+stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+middle = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {stubborn!r}])"
+child = subprocess.Popen([sys.executable, "-c", middle], stdout=subprocess.PIPE)
+child.stdout.readline()
+child.wait()
+assert len(descendants()) == 1
+assert len(end_all(0.05)) == 1
+while descendants():
+    time.sleep(0.01)
+print("all ended")
+"""
+
+
+def test_a_process_whose_parent_died_is_found_and_ended() -> None:
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=20)
+
+    assert ended.stdout.strip() == "all ended", ended.stderr
