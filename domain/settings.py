@@ -90,7 +90,6 @@ class SignalSettings(Section):
     )
     winner_above: Ratio = 0.5  # a side must score more than this
     expire_after_s: Positive = 5.0  # a signal older than this is not traded
-    adapt_every_s: Positive = 300.0
 
 
 class RiskSettings(Section):
