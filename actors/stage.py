@@ -102,7 +102,13 @@ class Stage:
         self.readables: dict[int, Callable[[], bool]] = {}  # virtual fd -> has it something to read?
         self.is_shut_down = False
         self.dead_letter_handler: ActorAddress | None = None
-        self.parts = StageParts(self, kits or {}, seed or 0)
+        self.parts = StageParts(
+            kits or {},
+            seed or 0,
+            self.readables.__setitem__,
+            lambda: self.current_pid,
+            self.crash_pid,
+        )
         self.current_pid = 0
         self._chooser = random.Random(seed) if seed is not None else None
         self._cells: dict[str, _Cell] = {}  # address text -> cell
@@ -193,6 +199,7 @@ class Stage:
         self.crash_pid(self._cell_of(role).pid)
 
     def crash_pid(self, pid: int) -> None:
+        self.parts.died(pid)
         for cell in self._cells.values():
             if cell.pid == pid and cell.is_alive:
                 cell.is_alive = False
@@ -308,7 +315,7 @@ class Stage:
     def _next_event_ns(self) -> int:
         """Return the elapsed_ns of what happens next: a timer, an answer, or a look at the sockets."""
         times = [self._timers[0][0]] if self._timers else []
-        for executor in self.parts.executors:
+        for _, executor in self.parts.executors:
             due_ns = executor.next_due_ns()
             if due_ns is not None:
                 times.append(due_ns)

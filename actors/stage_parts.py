@@ -6,7 +6,7 @@ import random
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -15,9 +15,6 @@ from domain.effects import Instant
 from domain.messages import Event
 from domain.order_messages import JournalEntry
 from domain.settings import SECOND_NS
-
-if TYPE_CHECKING:
-    from actors.stage import Stage
 
 START = Instant(1_000 * SECOND_NS, 1_780_000_000 * SECOND_NS)
 
@@ -136,13 +133,27 @@ def _same_parts(stage_id: int) -> StageParts:
 class StageParts:
     """What every actor of one stage is given; it pickles as a reference to itself."""
 
-    def __init__(self, stage: Stage, kits: Mapping[str, VenueKit], seed: int) -> None:
-        self.stage = stage
+    def __init__(
+        self,
+        kits: Mapping[str, VenueKit],
+        seed: int,
+        readable: Callable[[int, Callable[[], bool]], None],
+        current_pid: Callable[[], int],
+        crash_pid: Callable[[int], None],
+    ) -> None:
+        """Args:
+        readable: is told how to ask whether a virtual descriptor has something to read.
+        current_pid: says whose handler is running.
+        crash_pid: ends an actor as kill -9 would.
+        """
         self.kits = kits
+        self.pid = current_pid
+        self.kill = crash_pid
         self.virtual_clock = VirtualClock()
         self.memory_journal = MemoryJournal()
         self.memory_history = MemoryHistory()
-        self.executors: list[VirtualExecutor] = []
+        self.executors: list[tuple[int, VirtualExecutor]] = []  # (pid of its owner, executor)
+        self._readable = readable
         self._random = random.Random(seed)
         self._id = next(_stage_ids)
         _stages[self._id] = self
@@ -155,8 +166,8 @@ class StageParts:
 
     def executor(self, workers: int) -> VirtualExecutor:
         executor = VirtualExecutor(self.virtual_clock)
-        self.executors.append(executor)
-        self.stage.readables[executor.fileno()] = executor.is_readable
+        self.executors.append((self.stage.current_pid, executor))
+        self._readable(executor.fileno(), executor.is_readable)
         return executor
 
     def venue_kit(self, venue: str) -> VenueKit:
@@ -181,11 +192,9 @@ class StageParts:
     def orphaned_fd(self) -> int | None:
         return None  # the stage and its actors end together
 
-    def kill(self, pid: int) -> None:
-        self.stage.crash_pid(pid)
-
-    def pid(self) -> int:
-        return self.stage.current_pid
+    def died(self, pid: int) -> None:
+        """Forget the calls of a process that is gone: nobody will ever collect their answers."""
+        self.executors = [(owner, executor) for owner, executor in self.executors if owner != pid]
 
     def die(self) -> None:
-        self.stage.crash_pid(self.stage.current_pid)
+        self.kill(self.pid())
