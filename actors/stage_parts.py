@@ -166,7 +166,7 @@ class StageParts:
 
     def executor(self, workers: int) -> VirtualExecutor:
         executor = VirtualExecutor(self.virtual_clock)
-        self.executors.append((self.stage.current_pid, executor))
+        self.executors.append((self.pid(), executor))
         self._readable(executor.fileno(), executor.is_readable)
         return executor
 
