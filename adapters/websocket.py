@@ -1,7 +1,8 @@
 """Websockets without threads: dialing blocks (on an executor), reading never does (under an actor's watch).
 
-`websocket-client` does connect, TLS and upgrade. From then on the socket is ours: large reads, frames split
-by `frames.py`, pings answered, sends queued when the kernel is full.
+`websocket-client` does the upgrade. Before it, connect and TLS are done here, because the library would obey
+proxies of the environment; after it, the socket is ours again: large reads, frames split by `frames.py`, pings
+answered, sends queued when the kernel is full.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import socket
 import ssl
 import time
+from urllib.parse import urlsplit
 
 import websocket
 
@@ -109,18 +111,35 @@ class WebSocketDialer:
     """Opens pipes. Never follows a redirect, never uses a proxy from the environment."""
 
     def open(self, url: str, timeout_s: float) -> SocketPipe:
+        connected = None
         try:
-            connection = websocket.create_connection(
-                url,
-                timeout=timeout_s,
-                sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
-                http_no_proxy=["*"],
-                redirect_limit=0,
-                suppress_origin=True,
+            connected = _connect(url, timeout_s)
+            upgraded = websocket.create_connection(
+                url, timeout=timeout_s, socket=connected, redirect_limit=0, suppress_origin=True
             )
         except (OSError, ValueError, websocket.WebSocketException) as error:
+            if connected is not None:
+                connected.close()
             raise _failure(error) from None
-        return SocketPipe(connection.sock)
+        return SocketPipe(upgraded.sock)
+
+
+def _connect(url: str, timeout_s: float) -> socket.socket:
+    """Return a connected socket, with TLS and its certificate checked for wss."""
+    address = urlsplit(url)
+    if address.scheme not in ("ws", "wss") or not address.hostname:
+        raise ValueError(url)
+    is_secure = address.scheme == "wss"
+    port = address.port or (443 if is_secure else 80)
+    connected = socket.create_connection((address.hostname, port), timeout_s)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not is_secure:
+        return connected
+    try:
+        return ssl.create_default_context().wrap_socket(connected, server_hostname=address.hostname)
+    except BaseException:
+        connected.close()
+        raise
 
 
 def _failure(error: Exception) -> VenueError:
@@ -129,7 +148,7 @@ def _failure(error: Exception) -> VenueError:
         if error.status_code in (401, 403):
             return Fatal("the venue refused our key", code=str(error.status_code))
         return Retryable(f"upgrade answered with {error.status_code}", code="handshake")
-    if isinstance(error, websocket.WebSocketAddressException):
+    if isinstance(error, socket.gaierror):
         return Retryable("host not found", code="dns")
     if isinstance(error, (websocket.WebSocketTimeoutException, TimeoutError)):
         return Retryable("no answer in time", code="timeout")

@@ -1,6 +1,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -25,7 +26,7 @@ class Server:
         with self._listener:
             for _ in range(self._connections):
                 peer, _ = self._listener.accept()
-                with peer:
+                with peer, suppress(ConnectionError):
                     for answer in self._answers:
                         self.requests.append(_whole_request(peer))
                         peer.sendall(answer)

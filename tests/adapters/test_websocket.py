@@ -3,6 +3,7 @@ import hashlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -123,17 +124,17 @@ def upgraded(request: bytes) -> bytes:
     )
 
 
-def answering(answer: Callable[[bytes], bytes]) -> str:
+def answering(answer: Callable[[bytes], bytes], host: str = "127.0.0.1") -> str:
     """Serve one connection with one answer, and return its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server((host, 0))
 
     def serve() -> None:
-        with listener, listener.accept()[0] as peer:
+        with listener, listener.accept()[0] as peer, suppress(ConnectionError):
             peer.sendall(answer(peer.recv(65_536)))
             peer.recv(1)
 
     threading.Thread(target=serve, daemon=True).start()
-    return f"ws://127.0.0.1:{listener.getsockname()[1]}"
+    return f"ws://{host}:{listener.getsockname()[1]}"
 
 
 def test_a_dialed_pipe_delivers_what_came_right_behind_the_upgrade() -> None:
@@ -155,6 +156,14 @@ def test_a_refused_key_is_fatal_and_a_sick_server_is_not() -> None:
     assert failure.value.code == "handshake"
 
 
+def test_environment_proxies_are_ignored(monkeypatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "nowhere.test")
+
+    # Not 127.0.0.1, which the library never sends through a proxy.
+    WebSocketDialer().open(answering(upgraded, host="127.0.0.2"), timeout_s=5).close()
+
+
 def test_a_redirect_is_not_followed() -> None:
     redirect = b"HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:1/\r\n\r\n"
 
@@ -174,5 +183,9 @@ def test_failures_to_connect_are_told_apart() -> None:
     with pytest.raises(Fatal) as scheme:
         WebSocketDialer().open("gopher://127.0.0.1", timeout_s=5)
 
-    codes = [failure.value.code for failure in (timeout, refused, scheme)]
-    assert codes == ["timeout", "refused", "scheme"]
+    with pytest.raises(Retryable) as tls:
+        url = answering(lambda _: b"this is not TLS").replace("ws:", "wss:")
+        WebSocketDialer().open(url, timeout_s=5)
+
+    codes = [failure.value.code for failure in (timeout, refused, scheme, tls)]
+    assert codes == ["timeout", "refused", "scheme", "tls"]
