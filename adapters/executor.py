@@ -55,8 +55,6 @@ class ThreadExecutor:
     def _run(self) -> None:
         while (item := self._work.get()) is not None:
             key, call = item
-            if self._eventfd < 0:
-                return
             try:
                 result = call()
             except Exception as error:  # the answer of a failed call is its exception

@@ -43,9 +43,6 @@ class Signer:
     def __repr__(self) -> str:
         return f"Signer({self._algorithm})"
 
-    def __reduce__(self):
-        raise TypeError("a key does not travel")
-
     def token(self, now_ns: int, ttl_s: float = TOKEN_TTL_S, uri: str = "", nonce: str = "") -> str:
         """Return a fresh JWT.
 
