@@ -1,0 +1,200 @@
+"""What the client makes of answers that the simulated venue never gives."""
+
+import json
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlsplit
+
+import jwt
+import pytest
+
+from adapters.coinbase.client import CoinbaseClient
+from adapters.coinbase.sign import Signer
+from adapters.http import Response
+from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.order_messages import CancelOrder, OrderStatus, QueryOrder
+from domain.settings import SECOND_NS, VenueSettings
+from tests.builders import UTC
+from tests.simulated_coinbase import ManualClock, order
+
+SEED = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+EMPTY_PAGE = {"orders": [], "has_next": False, "cursor": ""}
+
+
+class Script:
+    """A transport that gives the next answer of a list, and keeps what it was asked."""
+
+    def __init__(self, *answers: tuple[int, object]) -> None:
+        self.asked: list[tuple[str, str, dict, str]] = []  # method, path, query, token
+        self._answers = list(answers)
+
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Response:
+        address = urlsplit(url)
+        token = headers["Authorization"].removeprefix("Bearer ")
+        self.asked.append((method, address.path, dict(parse_qsl(address.query)), token))
+        status, value = self._answers.pop(0)
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        return Response(status, {}, body, sent_ns=1)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def client_of(script: Script, **settings) -> CoinbaseClient:
+    return CoinbaseClient(VenueSettings(**settings), Signer("key-1", SEED), script, ManualClock())
+
+
+def fate(*answers: tuple[int, object], is_resubmission: bool = False) -> VenueError:
+    with pytest.raises(VenueError) as raised:
+        client_of(Script(*answers)).submit_order(order(is_resubmission=is_resubmission), 5)
+    return raised.value
+
+
+def refusal(reason: str) -> dict:
+    return {"success": False, "error_response": {"error": reason, "message": "no"}}
+
+
+def success(**changes) -> dict:
+    response = {"order_id": "venue-1", "client_order_id": order().client_order_id, **changes}
+    return {"success": True, "success_response": response}
+
+
+def row(client_order_id: str, **changes) -> dict:
+    order_row = {"order_id": f"venue-{client_order_id}", "product_id": "BTC-USD", "side": "BUY"}
+    return {**order_row, "status": "OPEN", "client_order_id": client_order_id, **changes}
+
+
+def query(venue_order_id: str = "") -> QueryOrder:
+    return QueryOrder(
+        client_order_id="ours",
+        venue="coinbase",
+        instrument="BTC-USD",
+        sent_at=UTC,
+        venue_order_id=venue_order_id,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(400, Rejected), (403, Rejected), (429, Retryable), (404, Ambiguous), (302, Ambiguous), (500, Ambiguous)],
+)
+def test_the_status_of_a_create_decides_its_fate(status: int, expected: type) -> None:
+    error = fate((status, {"error": "WORD"}))
+
+    assert (type(error), error.code) == (expected, "WORD")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 429, 500])
+def test_no_status_of_a_resubmission_is_definite(status: int) -> None:
+    assert type(fate((status, b"oops"), is_resubmission=True)) is Ambiguous
+
+
+def test_a_duplicate_id_means_that_it_was_accepted_before() -> None:
+    error = fate((200, refusal("DUPLICATE_CLIENT_ORDER_ID")))
+
+    assert (type(error), error.code) == (Ambiguous, "DUPLICATE_CLIENT_ORDER_ID")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"success": True}, success(order_id=""), success(client_order_id="another"), {}, b"", b"<html>", []],
+)
+def test_a_success_that_cannot_be_understood_is_ambiguous(answer) -> None:
+    assert type(fate((200, answer))) is Ambiguous
+
+
+def test_a_refusal_may_come_with_placeholders_and_success_decides_alone() -> None:
+    answer = {**success(), "error_response": {"error": "UNKNOWN_FAILURE_REASON"}}
+
+    assert client_of(Script((200, answer))).submit_order(order(), 5).venue_order_id == "venue-1"
+
+
+def test_the_token_of_a_create_dies_early_and_names_the_request() -> None:
+    script = Script((200, success()), (200, EMPTY_PAGE), (200, EMPTY_PAGE))
+    client = client_of(script, order_token_ttl_s=30)
+
+    client.submit_order(order(), 5)
+    client.list_open_orders(5)
+
+    tokens = [jwt.decode(token, options={"verify_signature": False}) for *_, token in script.asked]
+    assert [token["exp"] - token["nbf"] for token in tokens] == [30, 120, 120]
+    assert tokens[0]["uri"] == "POST api.coinbase.com/api/v3/brokerage/orders"
+    assert tokens[1]["uri"] == "GET api.coinbase.com/api/v3/brokerage/orders/historical/batch"
+    assert tokens[0]["nbf"] == UTC // SECOND_NS
+
+
+def test_an_order_is_looked_for_from_a_minute_before_it_was_sent() -> None:
+    script = Script((200, {"orders": [row("theirs"), row("ours")]}))
+
+    found = client_of(script).find_order(query(), 5)
+
+    (_, path, asked, _) = script.asked[0]
+    assert found.client_order_id == "ours"
+    assert path.endswith("/orders/historical/batch")
+    assert asked["start_date"] == "2026-05-28T20:25:40.000000Z"
+    assert "order_status" not in asked
+
+
+def test_a_known_order_is_read_directly_and_searched_for_when_it_is_not_there() -> None:
+    found = Script((200, {"order": row("ours", status="FILLED")}))
+    lagging = Script((404, {"error": "NOT_FOUND"}), (200, {"orders": [row("ours")]}))
+
+    assert client_of(found).find_order(query("venue-1"), 5).status is OrderStatus.FILLED
+    assert client_of(lagging).find_order(query("venue-1"), 5).status is OrderStatus.OPEN
+    assert found.asked[0][1].endswith("/orders/historical/venue-1")
+
+
+def test_a_status_that_nobody_knows_leaves_the_question_open() -> None:
+    with pytest.raises(Retryable):
+        client_of(Script((200, {"orders": [row("ours", status="HALTED")]}))).find_order(query(), 5)
+
+
+def test_a_venue_that_repeats_a_page_is_not_read_for_ever() -> None:
+    page = {"orders": [row("theirs")], "has_next": True, "cursor": "same"}
+
+    with pytest.raises(Retryable) as failure:
+        client_of(Script(*[(200, page)] * 9)).find_order(query(), 5)
+
+    assert failure.value.code == "cursor_loop"
+
+
+def test_orders_on_their_way_to_the_book_are_open_orders_too() -> None:
+    pending, resting = {"orders": [row("a", status="PENDING")]}, {"orders": [row("b"), row("a")]}
+    script = Script((200, pending), (200, resting))
+
+    listed = client_of(script).list_open_orders(5)
+
+    assert [report.client_order_id for report in listed] == ["a", "b"]
+    assert script.asked[1][2]["order_status"] == "OPEN"
+
+
+def test_a_key_without_permission_to_read_is_fatal() -> None:
+    with pytest.raises(Fatal):
+        client_of(Script((403, {"error": "PERMISSION_DENIED"}))).list_balances(5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ((200, {"results": []}), Ambiguous),
+        ((200, {"results": [{"order_id": "another", "success": True}]}), Ambiguous),
+        ((404, b""), Ambiguous),
+        ((429, b""), Ambiguous),
+        ((400, {"error": "INVALID_ARGUMENT"}), Rejected),
+    ],
+)
+def test_a_cancel_is_settled_only_by_a_verdict_on_its_order(answer, expected: type) -> None:
+    command = CancelOrder(client_order_id="ours", venue="coinbase", venue_order_id="venue-1")
+
+    with pytest.raises(VenueError) as raised:
+        client_of(Script(answer)).cancel_order(command, 5)
+
+    assert type(raised.value) is expected
+
+
+def test_errors_tell_the_beginning_of_the_answer_and_nothing_of_the_token() -> None:
+    error = fate((500, b"x" * 1000))
+
+    assert error.raw == b"x" * 256
+    assert "Bearer" not in str(error) + repr(error)
