@@ -90,7 +90,15 @@ class OrderDesk:
         )
         self._reconciliation = Reconciliation(settings, outbox, self._marks)
         self._news = OrderNews(outbox, self._execution, self._inquiries)
-        self._winding_down = WindingDown(outbox, gate, self._execution, self._inquiries, self._reconciliation)
+        self._winding_down = WindingDown(
+            outbox,
+            gate,
+            self._execution,
+            self._inquiries,
+            self._reconciliation,
+            self._marks,
+            is_flattening=settings.protection.on_exit == "flatten",
+        )
         self._external_orders: dict[str, int] = {}  # venue -> live orders there that are not ours
         self._handlers: dict[type[Message], Callable] = {
             OrderIntent: self._execution.take,

@@ -1,16 +1,20 @@
-"""The end of a run: no new risk, nothing in flight, every venue compared once more; or what is unproven."""
+"""The end of a run: no new risk, nothing in flight, positions protected (or closed, if so configured), every
+venue compared once more; or what is unproven when the time is over."""
 
 from __future__ import annotations
 
 from domain.effects import Instant, Role
 from domain.inquiries import Inquiries
+from domain.marks import Marks
 from domain.numbers import plain
 from domain.opening_gate import OpeningGate
 from domain.order import OrderLifecycle
 from domain.order_messages import OrderStatus, Purpose, TimeInForce
 from domain.outbox import Outbox
 from domain.plan_execution import PlanExecution
+from domain.position import is_dust
 from domain.reconciliation import Reconciliation, describe
+from domain.risk import close_quantity
 from domain.settings import SECOND_NS
 from domain.system_messages import WindDown, WoundDown
 
@@ -28,6 +32,8 @@ class WindingDown:
         execution: PlanExecution,
         inquiries: Inquiries,
         reconciliation: Reconciliation,
+        marks: Marks,
+        is_flattening: bool,
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -35,6 +41,8 @@ class WindingDown:
         self._execution = execution
         self._inquiries = inquiries
         self._reconciliation = reconciliation
+        self._marks = marks
+        self._is_flattening = is_flattening  # positions are to be closed instead of left protected
         self._deadline_ns: int | None = None
         self._proven: dict[str, int] = {}  # venue -> movements of the ledger when it was equal
         self._may_ask_ns: dict[str, int] = {}  # venue -> not before
@@ -74,13 +82,28 @@ class WindingDown:
 
     def _is_busy(self) -> bool:
         in_flight = any(order.is_in_flight for order in self._ledger.live_orders())
-        return in_flight or bool(self._unfinished())
+        return in_flight or bool(self._unfinished() or self._bare())
 
     def _unfinished(self) -> list[str]:
         """Return the plans that have yet to send something."""
         return [
             intent_id for intent_id, plan in self._ledger.open_plans.items() if plan.live_attempt is None
         ]
+
+    def _bare(self) -> list[str]:
+        """Return the positions that are not as they may be left: the portfolio's next intent will see to them."""
+        books = self._ledger.books
+        bare = []
+        for (venue, name), position in books.positions.items():
+            instrument = self._marks.instrument(venue, name)
+            if instrument is None:
+                continue  # without its grid nothing can be asked for
+            quantity = close_quantity(books, instrument)
+            if is_dust(instrument, quantity, self._marks.price(venue, name) or position.average_price):
+                continue
+            if self._is_flattening or books.covered_quantity(venue, name) < quantity:
+                bare.append(f"{venue}:{name}")
+        return bare
 
     def _unproven(self) -> list[str]:
         return [
@@ -104,18 +127,20 @@ class WindingDown:
         in_flight = tuple(order.id for order in self._ledger.live_orders() if order.is_in_flight)
         differences = tuple(f"{venue}: {self._difference(venue)}" for venue in self._unproven())
         unfinished = tuple(f"unfinished plan {intent_id}" for intent_id in self._unfinished())
+        state = "not closed" if self._is_flattening else "not protected"
+        bare = tuple(f"position {key} is {state}" for key in self._bare())
         self._outbox.tell(
             Role.SUPERVISOR,
             WoundDown(
                 ts_event=now.utc_ns,
-                is_reconciled=not (in_flight or differences or unfinished),
+                is_reconciled=not (in_flight or differences or unfinished or bare),
                 unconfirmed=in_flight,
                 protective=tuple(
                     _in_words(order)
                     for order in self._ledger.live_orders()
                     if order.order.purpose is Purpose.PROTECT
                 ),
-                differences=differences + unfinished,
+                differences=differences + unfinished + bare,
                 journal_seq=self._ledger.last_seq,
             ),
         )

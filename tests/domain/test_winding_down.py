@@ -5,6 +5,7 @@ import pytest
 from domain.instrument import Side
 from domain.order_messages import (
     CancelOrder,
+    OrderReported,
     OrderStatus,
     OrderUnconfirmed,
     Purpose,
@@ -13,7 +14,7 @@ from domain.order_messages import (
     SnapshotFailed,
     SubmitOrder,
 )
-from domain.settings import SECOND_NS
+from domain.settings import SECOND_NS, ProtectionSettings, Settings
 from domain.system_messages import WindDown, WoundDown
 from tests.builders import UTC
 from tests.order_builders import DeskOnTime, make_accepted, make_fill, make_intent, make_report
@@ -29,6 +30,14 @@ def desk() -> DeskOnTime:
 
 def wind_down(desk: DeskOnTime, within_s: float = 3) -> None:
     desk.hear(WindDown(deadline_ns=desk.now.monotonic_ns + round(within_s * SECOND_NS)))
+
+
+def protect(desk: DeskOnTime, quantity: str = "0.01") -> OrderReported:
+    """Let the portfolio cover the position; return how the venue lists the bracket."""
+    desk.hear(make_intent(Purpose.PROTECT, "guard", quantity=Decimal(quantity)))
+    names = {"client_order_id": desk.order("guard").id, "venue_order_id": "v-guard"}
+    desk.hear(make_accepted(**names))
+    return make_report(S.OPEN, side=Side.SELL, **names)
 
 
 def last_words(desk: DeskOnTime) -> WoundDown:
@@ -58,7 +67,10 @@ def test_an_answer_to_a_question_from_before_the_last_fill_is_not_proof(desk: De
     wind_down(desk)
 
     desk.fills(make_fill())
-    desk.snapshot(**AFTER_HOLD)
+    guard = protect(desk)
+    desk.snapshot(**AFTER_HOLD, open_orders=[guard])
+    desk.advance(0.2)
+    desk.snapshot(**AFTER_HOLD, open_orders=[guard])
 
     assert last_words(desk).is_reconciled
     assert len(desk.sent(RequestSnapshot)) >= 3
@@ -70,12 +82,13 @@ def test_it_waits_for_what_is_in_flight_and_for_exact_fills(desk: DeskOnTime) ->
     desk.advance(0.1)
 
     desk.hear(make_report(S.FILLED, "0.01", fees="1"))
+    guard = protect(desk)
     desk.advance(0.1)
-    desk.snapshot(**AFTER_HOLD)
+    desk.snapshot(**AFTER_HOLD, open_orders=[guard])
     assert desk.sent(WoundDown) == []
 
     desk.advance(0.1)
-    desk.snapshot(**AFTER_HOLD, fills=[make_fill()])
+    desk.snapshot(**AFTER_HOLD, fills=[make_fill()], open_orders=[guard])
 
     assert last_words(desk).is_reconciled
     assert desk.now.utc_ns - UTC < SECOND_NS
@@ -153,16 +166,65 @@ def test_a_difference_is_looked_at_until_the_deadline_and_then_told(desk: DeskOn
     assert last_words(desk).differences == ("coinbase: USD -1",)
 
 
-def test_after_the_last_word_nothing_is_sent(desk: DeskOnTime) -> None:
+def test_a_position_is_not_left_without_protection(desk: DeskOnTime) -> None:
     desk.hold()
     wind_down(desk)
     desk.snapshot(**AFTER_HOLD)
+    assert desk.sent(WoundDown) == []
+
+    guard = protect(desk)
+    desk.advance(0.2)
+    desk.snapshot(**AFTER_HOLD, open_orders=[guard])
+
+    assert last_words(desk).is_reconciled
+
+
+def test_a_position_that_nobody_protected_is_named_at_the_deadline(desk: DeskOnTime) -> None:
+    desk.hold()
+    wind_down(desk)
+    desk.advance(3)
+
+    assert "position coinbase:BTC-USD is not protected" in last_words(desk).differences
+    assert not last_words(desk).is_reconciled
+
+
+def test_whoever_wants_to_end_flat_waits_until_the_position_is_closed() -> None:
+    flatten = ProtectionSettings(on_exit="flatten")
+    desk = DeskOnTime(settings=Settings(protection=flatten)).ready()
+    desk.hold()
+    guard = protect(desk)
+    wind_down(desk)
+
+    desk.snapshot(**AFTER_HOLD, open_orders=[guard])
+    desk.advance(3)
+
+    assert "position coinbase:BTC-USD is not closed" in last_words(desk).differences
+
+
+def test_after_the_last_word_nothing_is_sent(desk: DeskOnTime) -> None:
+    desk.hold()
+    guard = protect(desk)
+    wind_down(desk)
+    desk.snapshot(**AFTER_HOLD, open_orders=[guard])
     sent = len(desk.sent(SubmitOrder))
 
     desk.hear(make_intent(Purpose.CLOSE, "close"), make_intent(intent_id="i-9"))
     desk.advance(10)
 
     assert len(desk.sent(SubmitOrder)) == sent
+
+
+def test_a_plan_that_missed_the_deadline_sends_nothing_any_more(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted(), make_intent(Purpose.CLOSE, "close"))
+    wind_down(desk)
+    desk.advance(3)
+    sent = len(desk.sent(SubmitOrder))
+
+    desk.hear(make_report(S.CANCELED, side=Side.SELL))
+
+    assert len(desk.sent(SubmitOrder)) == sent
+    assert "unfinished plan close" in last_words(desk).differences
 
 
 def test_a_supervisor_that_asks_again_hears_the_last_word_again(desk: DeskOnTime) -> None:
@@ -183,9 +245,11 @@ def test_it_fits_into_its_time_with_slow_venues(desk: DeskOnTime) -> None:
     desk.hear(make_accepted())
     desk.advance(0.15)
     desk.hear(make_report(S.CANCELED, "0.005", fees="0.5"))
+    guard = protect(desk, "0.005")
     desk.advance(0.6)
-    desk.snapshot("9679.5", "0.005")
+    desk.snapshot("9679.5", "0.005", open_orders=[guard])
     desk.advance(0.7)
-    desk.snapshot("9679.5", "0.005", fills=[make_fill("0.005", fee=Decimal("0.5"))])
+    fills = [make_fill("0.005", fee=Decimal("0.5"))]
+    desk.snapshot("9679.5", "0.005", fills=fills, open_orders=[guard])
 
     assert last_words(desk).is_reconciled
