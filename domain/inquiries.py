@@ -104,15 +104,13 @@ class Inquiries:
         return inquiry is not None and now.monotonic_ns >= inquiry.answer_due_ns
 
     def proof_of_absence(self, order: OrderLifecycle, event: OrderNotFound, now: Instant) -> str:
-        """Return the evidence that `order` never was at the venue nor ever will be; empty while there is none.
+        """Return the evidence that an UNCONFIRMED order never was at the venue nor ever will be; else empty.
 
         One absence proves nothing. Two full listings do, some time apart, both begun after the token that
         authorised the newest send had expired. Listings are placed on the monotonic clock, so a step of the
         wall clock can't hasten the proof.
         """
-        inquiry = self._inquiries.get(order.id)
-        if order.status is not OrderStatus.UNCONFIRMED or inquiry is None:
-            return ""
+        inquiry = self._inquiries[order.id]
         if event.is_proof:
             return f"{ABSENT}:venue_rule"
         began_ns = now.monotonic_ns - max(0, now.utc_ns - event.listing_began_at)

@@ -1,7 +1,7 @@
 """The order router's machine: every word about our orders comes in here, every decision leaves as an effect.
 
 It routes. What venues say goes to `order_news.py`, what to send next is decided in `plan_execution.py`, when
-to ask in `inquiries.py`, whether the books are right in `reconciliation.py`. Whatever must survive is recorded
+to ask in `inquiries.py`, whether the books are right in `reconciliation.py`. What must survive is recorded
 into the ledger through the outbox, so a desk that replays the journal stands where this one stood.
 """
 

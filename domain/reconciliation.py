@@ -1,7 +1,7 @@
 """Our books against a venue's word, until nothing is left unexplained.
 
 Fills explain first; a balance is compared only where nothing was moving between question and answer; what is
-left twice, equally, some time apart, becomes a correction with a deterministic id: a second pass finds nothing.
+left twice, equally, some time apart, becomes a correction with a deterministic id. A second pass finds none.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Audit:
     request_id: int = 0  # 0 = no question under way
     asked: Instant = Instant(0, 0)
     was_quiet: bool = False  # nothing was in flight when it was asked
-    movements: int = 0  # of the ledger, when it was asked
+    movements: int = 0  # of the ledger, when it was asked: an order sent or a fill since makes it another
     fills_known_to: int = 0  # UTC ns of the last question that was answered
     due_ns: int = 0  # of the next question
     differences: Differences = field(default_factory=dict)
@@ -157,7 +157,6 @@ class Reconciliation:
     def _is_comparable(self, venue: str, audit: Audit) -> bool:
         return (
             audit.was_quiet
-            and self.is_quiet(venue)
             and audit.movements == self._ledger.movements[venue]
             and not self._ledger.has_unexplained(venue)
         )

@@ -1,4 +1,4 @@
-"""The failure scenarios of one venue's orders, against the whole desk. F01... are those of the scenario list."""
+"""The failure scenarios of one venue's orders, against the whole desk; F01 and so on are the scenario list's."""
 
 from decimal import Decimal
 
@@ -225,6 +225,25 @@ def test_a_fill_that_waited_for_an_order_which_never_was_turns_out_foreign(desk:
     assert desk.desk.books.position("coinbase", "BTC-USD").is_flat
 
 
+def test_an_accepted_ioc_order_that_falls_silent_is_asked_about(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_accepted())
+
+    desk.advance(0.9)
+    assert desk.sent(QueryOrder) == []
+    desk.advance(0.1)
+
+    assert [query.venue_order_id for query in desk.sent(QueryOrder)] == ["v-1"]
+
+
+def test_an_order_found_resting_is_left_in_peace(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), unconfirmed(desk), make_report(S.OPEN, side=Side.SELL))
+
+    desk.advance(4)
+
+    assert desk.sent(QueryOrder) == []
+
+
 # ---- proof of absence ------------------------------------------------------------------------------------
 
 
@@ -291,10 +310,11 @@ def test_f25_not_found_says_nothing_about_orders_that_are_not_in_doubt(desk: Des
     assert len(desk.sent(SubmitOrder)) == 1
 
 
-def test_an_order_that_rises_after_proof_of_death_halts_and_is_taken_back(careful: DeskOnTime) -> None:
+@pytest.mark.parametrize("sign_of_life", [make_report(S.OPEN), make_accepted()])
+def test_an_order_that_rises_after_proof_of_death_halts_and_is_taken_back(careful, sign_of_life) -> None:
     careful.hear(make_intent(), unconfirmed(careful), not_found(careful, is_proof=True))
 
-    careful.hear(make_report(S.OPEN))
+    careful.hear(sign_of_life)
     careful.fills(make_fill("0.002"))
 
     assert careful.journaled(HaltRaised)[0].scope == "coinbase:BTC-USD"
@@ -344,6 +364,16 @@ def test_a_resubmission_must_still_be_wanted_and_safe(obstacle: str) -> None:
 
     assert desk.journaled(OrderResubmitted) == []
     assert not desk.order().is_final
+
+
+def test_an_order_that_shall_be_canceled_is_not_sent_again(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), unconfirmed(desk))
+    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+
+    desk.hear(not_found(desk))
+
+    assert desk.journaled(OrderResubmitted) == []
 
 
 def test_a_refused_resubmission_leaves_the_first_send_in_doubt(desk: DeskOnTime) -> None:
@@ -403,6 +433,18 @@ def test_f51_a_refused_cancel_is_asked_about_and_repeated_while_the_order_lives(
     desk.hear(CancelRejected(ts_event=UTC, client_order_id=ID, venue="coinbase", code="UNKNOWN"))
     assert len(desk.sent(QueryOrder)) == 1
 
+    desk.hear(make_report(S.OPEN, side=Side.SELL))
+
+    assert len(desk.sent(CancelOrder)) == 2
+
+
+def test_a_cancel_just_asked_for_is_given_a_moment(desk: DeskOnTime) -> None:
+    protected(desk)
+    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+
+    desk.hear(make_report(S.OPEN, side=Side.SELL))
+    assert len(desk.sent(CancelOrder)) == 1
+    desk.advance(1)
     desk.hear(make_report(S.OPEN, side=Side.SELL))
 
     assert len(desk.sent(CancelOrder)) == 2

@@ -258,6 +258,12 @@ def test_ex03_an_opening_in_doubt_is_tried_nowhere_else(venues: DeskOnTime) -> N
     assert {order.venue for order in venues.sent(SubmitOrder)} == {"coinbase"}
 
 
+def test_an_opening_that_was_accepted_and_then_canceled_is_tried_nowhere_else(venues: DeskOnTime) -> None:
+    venues.hear(make_intent(), make_accepted(), make_report(S.CANCELED))
+
+    assert len(venues.sent(SubmitOrder)) == 1
+
+
 def test_spot_never_falls_back_to_a_perpetual(venues: DeskOnTime) -> None:
     for venue in ("a", "b"):
         venues.load(make_instrument(BTC, venue=venue, kind=InstrumentKind.PERPETUAL))

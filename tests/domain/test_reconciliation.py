@@ -150,6 +150,16 @@ def test_fills_are_asked_for_from_before_the_oldest_order_in_doubt(desk: DeskOnT
     assert desk.sent(RequestSnapshot)[-1].fills_since == UTC - 60 * SECOND_NS
 
 
+def test_fills_are_asked_for_from_before_the_last_answered_question(desk: DeskOnTime) -> None:
+    desk.advance(5)
+    asked_at = desk.now.utc_ns
+    desk.advance(3)
+    desk.snapshot()
+    desk.advance(2)
+
+    assert desk.sent(RequestSnapshot)[-1].fills_since == asked_at - 60 * SECOND_NS
+
+
 def test_a_restart_asks_for_fills_from_before_its_last_journal_entry(desk: DeskOnTime) -> None:
     desk.hold()
     next_run = desk.restarted(after_s=3600)
@@ -183,6 +193,17 @@ def test_a_live_order_missing_at_the_venue_is_asked_about_not_buried(desk: DeskO
 
     assert desk.order().status is S.OPEN
     assert [query.client_order_id for query in desk.sent(QueryOrder)] == [desk.order().id]
+
+
+def test_an_order_that_has_just_left_is_not_missing_yet(desk: DeskOnTime) -> None:
+    desk.advance(5)
+    desk.quote()
+    desk.hear(make_intent())
+
+    desk.snapshot()
+    desk.advance(4)
+
+    assert desk.sent(QueryOrder) == []
 
 
 def test_an_order_listed_at_the_venue_needs_no_question(desk: DeskOnTime) -> None:
@@ -308,7 +329,7 @@ def test_two_answers_too_close_together_are_not_enough(desk: DeskOnTime) -> None
 
 
 @pytest.mark.parametrize(("usd", "is_halted"), [("9990", False), ("9989.99", True), ("10010.01", True)])
-def test_a_correction_above_the_threshold_halts_the_venue(desk: DeskOnTime, usd: str, is_halted: bool) -> None:
+def test_a_correction_above_the_threshold_halts_the_venue(desk: DeskOnTime, usd, is_halted) -> None:
     differ(desk, 2, usd=usd)
 
     assert len(desk.journaled(BalanceCorrected)) == 1
@@ -344,6 +365,27 @@ def test_nothing_is_compared_when_a_fill_came_between_question_and_answer(desk: 
     desk.hold()
 
     desk.snapshot()  # read before the fill
+
+    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
+
+
+def test_nothing_is_compared_when_a_resting_order_filled_meanwhile(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+    desk.advance(5)
+    desk.fills(make_fill(side=Side.SELL, price="70000"))
+
+    desk.snapshot(**AFTER_HOLD)  # read before the fill
+
+    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
+
+
+def test_nothing_is_compared_when_an_order_was_in_flight_as_the_question_left(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_accepted())
+    desk.advance(5)
+    desk.hear(make_report(S.CANCELED))
+
+    desk.snapshot(usd="9000")
 
     assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
 
