@@ -37,12 +37,12 @@ def free_admin_port(settings: SystemSettings) -> int:
 class ActorSystem:
     """A running system. Everything the launcher hears comes through `listen`."""
 
-    def __init__(self, settings: SystemSettings, data_directory: Path) -> None:
+    def __init__(self, settings: SystemSettings, admin_port: int, data_directory: Path) -> None:
         from thespian.actors import ActorSystem as ThespianSystem
 
         self._system = ThespianSystem(
             settings.actor_base,
-            capabilities={"Admin Port": free_admin_port(settings)},
+            capabilities={"Admin Port": admin_port},
             logDefs=_log_definitions(data_directory / "nzeza.log", settings.log_level),
         )
         self._supervisor: Any = None

@@ -13,7 +13,7 @@ from typing import Any
 from adapters.settings import configuration_hash
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
-from scripts.actor_system import ActorSystem, prepare_environment
+from scripts.actor_system import ActorSystem, free_admin_port, prepare_environment
 from scripts.control import ControlServer, Request
 from scripts.data_directory import DataDirectory
 from scripts.options import RunOptions
@@ -94,6 +94,7 @@ class _Run:
         from scripts.parts import ProcessParts  # imports every venue; after Thespian's environment is set
 
         settings = self.settings
+        admin_port = free_admin_port(settings.system)
         if any(venue.mode == "simulated" for venue in settings.venues.values()):
             self.simulator = SimulatedVenues(
                 settings.simulator, self.directory, self.directory / "simulator.log"
@@ -101,7 +102,7 @@ class _Run:
             settings = self.simulator.lead(settings)
         import actors.supervisor  # noqa: F401  forked actors then share the modules
 
-        self.system = ActorSystem(settings.system, self.directory)
+        self.system = ActorSystem(settings.system, admin_port, self.directory)
         parts = ProcessParts(
             self.directory,
             settings.system.journal_synchronous,
