@@ -28,7 +28,6 @@ from domain.order_messages import (
     JournalEvent,
     OrderAccepted,
     OrderClosed,
-    OrderFilled,
     OrderIntent,
     OrderSubmitted,
     VenueReconciled,
