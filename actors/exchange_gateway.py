@@ -13,7 +13,7 @@ from domain.backoff import Backoff
 from domain.circuit_breaker import Gate
 from domain.effects import Instant, Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
-from domain.market_data import DecodeFailed, StreamGap, StreamWhole
+from domain.market_data import DecodeFailed, StreamGap, StreamWhole, VenueComplained
 from domain.messages import Event
 from domain.order_messages import (
     CancelOrder,
@@ -170,6 +170,8 @@ class ExchangeGateway(Shell):
     def _loaded(self, result: InstrumentsLoaded | VenueError) -> None:
         if isinstance(result, VenueError):
             self.counters["load_failures"] += 1
+            if isinstance(result, Fatal):
+                self.alarm(self.venue, str(result))
             due_ns = self.clock.now().monotonic_ns + self.load_backoff.next_delay_ns(self.parts.uniform())
             self.wake_at(due_ns, _LOAD)
             return
@@ -344,6 +346,8 @@ class ExchangeGateway(Shell):
                     self._set_live(False)
                 case DecodeFailed():
                     self.counters["decode_errors"] += 1
+                case VenueComplained():
+                    self.alarm(f"{self.venue} private stream", event.text)
                 case _:
                     self.counters[type(event).__name__] += 1
 

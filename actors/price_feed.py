@@ -19,6 +19,7 @@ from domain.market_data import (
     StreamGap,
     StreamWhole,
     Trade,
+    VenueComplained,
 )
 from domain.messages import Event
 from domain.numbers import plain
@@ -96,6 +97,8 @@ class PriceFeed(Shell):
                     self.counters["gaps"] += 1
                 case DecodeFailed():
                     self.counters["decode_errors"] += 1
+                case VenueComplained():
+                    self.alarm(f"{self.venue} market stream", event.text)
                 case _:
                     self.counters[type(event).__name__] += 1
         self.counters["quotes"] += len(quotes)

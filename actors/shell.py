@@ -40,7 +40,7 @@ from domain.histogram import Histogram
 from domain.messages import Message
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS
-from domain.system_messages import ActorReported
+from domain.system_messages import ActorReported, AlarmRaised
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class Shell(Actor):
         self._is_ringing = False
         self._watches: dict[int, Callable[[], None]] = {}  # fd -> what to do when it is readable
         self._handlers: dict[type, Callable | None] = {}  # message class -> bound handler
+        self._alarmed: set[tuple[str, str]] = set()  # (subject, text) told already
         self._failed = False
 
     # ---- for subclasses ----------------------------------------------------------------------------------
@@ -89,6 +90,14 @@ class Shell(Actor):
 
     def report(self) -> None:
         """Add what the monitor should know; called at each reporting interval."""
+
+    def alarm(self, subject: str, text: str) -> None:
+        """Tell the person; the same words once per incarnation."""
+        if (subject, text) not in self._alarmed:
+            self._alarmed.add((subject, text))
+            log.warning("alarm subject=%s text=%s", subject, text)
+            event = AlarmRaised(ts_event=self.clock.now().utc_ns, subject=subject, text=text)
+            self.tell(Role.MONITOR, event)
 
     # ---- speaking ----------------------------------------------------------------------------------------
 

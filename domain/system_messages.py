@@ -65,7 +65,7 @@ class WoundDown(Event, kw_only=True):
 
 
 class AlarmRaised(Event, kw_only=True):
-    """OrderRouter to Monitor: a person should look; trading goes on unless a halt says otherwise."""
+    """Any actor to Monitor: a person should look; trading goes on unless a halt says otherwise."""
 
     subject: str  # "client_order_id=…", "coinbase:BTC-USD"
     text: str

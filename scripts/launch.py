@@ -70,6 +70,7 @@ class _Run:
         self.is_running = False
         self.is_stopping = False
         self.wound_down: Any = None
+        self.alarms: set[str] = set()  # printed already
         self.problems: list[str] = []
 
     def to_the_end(self) -> int:
@@ -172,10 +173,19 @@ class _Run:
         self.status_id = request_id
         if self.view is not None:
             self.view.show(self.status)
+        else:
+            self._print_alarms()
         for asked_id, request in self.waiting:
             if asked_id <= request_id:
                 request.reply(self._public_status())
         self.waiting = [(asked_id, request) for asked_id, request in self.waiting if asked_id > request_id]
+
+    def _print_alarms(self) -> None:
+        """Say on standard error what a person should look at, once, when it happens."""
+        for alarm in reversed(self.status["view"]["alarms"]):
+            if alarm not in self.alarms:
+                self.alarms.add(alarm)
+                print(f"nzeza: alarm: {alarm}", file=sys.stderr, flush=True)
 
     def _serve(self, request: Request) -> None:
         if request.verb == "status":
