@@ -50,4 +50,5 @@ class DeadLetters(Shell):
         if died.is_money:
             self.counters["money_letters"] += 1
             log.error("money_letter_died kind=%s to=%s sender=%s", died.kind, died.to, died.sender)
-        self.tell(Role.RECORDER, died)
+        if died.to != Role.RECORDER:  # a recorder that is gone would make a new letter of every one we tell
+            self.tell(Role.RECORDER, died)
