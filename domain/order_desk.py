@@ -7,6 +7,7 @@ into the ledger through the outbox, so a desk that replays the journal stands wh
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 
 from domain.effects import Effect, Instant, Role
@@ -64,6 +65,7 @@ class OrderDesk:
 
     Args:
         resubmits_safely: venue -> whether the same id and body again can never make a second order there.
+        counts_since: UTC ns when the run began, whose earlier desks' work `report` counts too.
     """
 
     def __init__(
@@ -72,8 +74,9 @@ class OrderDesk:
         resubmits_safely: Mapping[str, bool],
         configuration_hash: str,
         code_version: str,
+        counts_since: int = sys.maxsize,
     ) -> None:
-        self._outbox = outbox = Outbox()
+        self._outbox = outbox = Outbox(counts_since)
         self.ledger = outbox.ledger
         self._marks = Marks(settings)
         self._readiness = VenueReadiness(settings.venues)
@@ -133,7 +136,7 @@ class OrderDesk:
 
     def replay(self, entries: Iterable[JournalEntry]) -> None:
         """Take in what the journal holds; before anything else."""
-        self.ledger.replay(entries)
+        self._outbox.replay(entries)
 
     def recover(self, now: Instant) -> list[Effect]:
         """Begin a run: ask about everything that a previous one left open, then trust nothing unproven."""
@@ -184,7 +187,7 @@ class OrderDesk:
         return self._finish(now)
 
     def report(self, now: Instant) -> OrdersReported:
-        """Return the counts since this desk's `recover`, and how things stand."""
+        """Return the counts since the run began, and how things stand."""
         live = list(self.ledger.live_orders())
         counts = {name: self._outbox.counts[name] for name in _COUNTED}
         counts["open"] = len(live)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from domain.effects import Effect, Record, Role, Tell, WakeAt
 from domain.messages import Message
@@ -14,6 +15,7 @@ from domain.order_messages import (
     BalanceCorrected,
     HaltRaised,
     IntentDenied,
+    JournalEntry,
     JournalEvent,
     OrderAccepted,
     OrderClosed,
@@ -25,14 +27,26 @@ from domain.system_messages import AlarmRaised
 
 
 class Outbox:
-    """Collects effects; counts what was recorded since the start of this run."""
+    """Collects effects; counts what was recorded since the start of the run.
 
-    def __init__(self) -> None:
+    Args:
+        counts_since: UTC ns of that start. A router that is restarted within a run goes on counting.
+    """
+
+    def __init__(self, counts_since: int) -> None:
+        self._counts_since = counts_since
         self.ledger = OrderLedger()
         self.counts: Counter[str] = Counter()  # "submitted", "accepted", ...
         self.orders_by_venue: Counter[str] = Counter()
         self.fills_by_venue: Counter[str] = Counter()
         self._effects: list[Effect] = []
+
+    def replay(self, entries: Iterable[JournalEntry]) -> None:
+        """Take in what the journal holds; what this run's earlier routers did counts too."""
+        for entry in entries:
+            self.ledger.replay((entry,))
+            if entry.recorded_at >= self._counts_since:
+                self._count(entry.event)
 
     def record(self, event: JournalEvent) -> None:
         """Journal `event`; everything decided after it may rely on it."""

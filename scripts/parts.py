@@ -37,6 +37,7 @@ class ProcessParts:
         self.launcher_pid = launcher_pid
         self.configuration_hash = configuration_hash
         self.code_version = code_version
+        self.run_began_at = self.clock().now().utc_ns  # by the launcher; it travels to the actors as it is
 
     def clock(self) -> SystemClock:
         return SystemClock()
@@ -52,6 +53,7 @@ class ProcessParts:
             "resubmits_safely": {venue: kit.resubmits_safely for venue, kit in VENUES.items()},
             "configuration_hash": self.configuration_hash,
             "code_version": self.code_version,
+            "counts_since": self.run_began_at,
         }
 
     def journal(self) -> SqliteJournal:

@@ -141,6 +141,7 @@ class DeskOnTime:
         resubmits_safely: bool = True,
         journal: Sequence[JournalEntry] = (),
         now: Instant = Instant(MONO, UTC),
+        counts_since: int = UTC,
     ) -> None:
         self.settings = settings
         self.resubmits_safely = resubmits_safely
@@ -149,7 +150,8 @@ class DeskOnTime:
         self.begins_at = len(self.journal)
         self.told: list[tuple[str, Message]] = []
         self.alarms: list[tuple[int, str]] = []
-        self.desk = OrderDesk(settings, dict.fromkeys(settings.venues, resubmits_safely), "hash", "1.0")
+        safely = dict.fromkeys(settings.venues, resubmits_safely)
+        self.desk = OrderDesk(settings, safely, "hash", "1.0", counts_since)
         self.desk.replay(self.journal)
         self._perform(self.desk.recover(now))
 

@@ -1,4 +1,4 @@
-"""The failure scenarios of one venue's orders, against the whole desk; F01 and so on are the scenario list's."""
+"""The failure scenarios of one venue's orders, against the whole desk. F01 and so on are the scenario list's."""
 
 from decimal import Decimal
 
@@ -566,12 +566,15 @@ def test_a_restarted_gateway_puts_what_went_through_it_in_doubt(desk: DeskOnTime
     assert desk.order().status is S.UNCONFIRMED
 
 
-def test_counts_begin_with_the_run(desk: DeskOnTime) -> None:
+def test_counts_begin_with_the_run_and_go_on_when_only_the_router_was_restarted(desk: DeskOnTime) -> None:
     desk.hear(make_intent(), make_accepted())
 
-    counts = desk.restarted().desk.report(desk.now).counts
+    same_run = desk.restarted().desk.report(desk.now)
+    next_run = desk.restarted(counts_since=desk.now.utc_ns + 1).desk.report(desk.now)
 
-    assert (counts["submitted"], counts["accepted"], counts["open"]) == (0, 0, 1)
+    assert [same_run.counts[name] for name in ("submitted", "accepted", "open")] == [1, 1, 1]
+    assert [next_run.counts[name] for name in ("submitted", "accepted", "open")] == [0, 0, 1]
+    assert (same_run.by_venue["coinbase"]["orders"], next_run.by_venue["coinbase"]["orders"]) == (1, 0)
 
 
 # ---- halts -----------------------------------------------------------------------------------------------
