@@ -1,4 +1,4 @@
-"""The failure scenarios of one venue's orders, against the whole desk. F01 and so on are the scenario list's."""
+"""The failure scenarios of one venue's orders, against the whole desk. F01 and so on name the list's entries."""
 
 from decimal import Decimal
 
