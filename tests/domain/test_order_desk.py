@@ -1,4 +1,4 @@
-"""The failure scenarios of one venue's orders, against the whole desk. F01 and so on name the list's entries."""
+"""The failure scenarios of one venue's orders against the whole desk, by their numbers F01 and so on."""
 
 from decimal import Decimal
 
