@@ -27,6 +27,7 @@ class OrderRouter(MarketReader):
     def started(self) -> None:
         self.journal = self.parts.journal()
         self.published: list[JournalEntry] = []  # appended, not yet told to the projectors
+        self.unsent: list[SubmitOrder] = []  # nobody plays the gateway they were for
         self.desk = OrderDesk(self.settings, **self.parts.desk_facts())
         self.desk.replay(self.journal.read())
         self.perform(self.desk.recover(self.clock.now()))
@@ -72,10 +73,13 @@ class OrderRouter(MarketReader):
             self.perform_one(effect)
         self._append(records)
         self._publish()
+        unsent, self.unsent = self.unsent, []
+        for order in unsent:
+            self._apply(self._not_sent(order))
 
     def perform_one(self, effect: Effect) -> None:
         if isinstance(effect, Tell) and isinstance(effect.message, SubmitOrder) and effect.to not in self.peers:
-            self.perform(self.desk.apply(self._not_sent(effect.message), self.clock.now()))
+            self.unsent.append(effect.message)  # heard of after this list: the journal keeps the desk's order
             return
         super().perform_one(effect)
 

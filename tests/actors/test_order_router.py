@@ -1,0 +1,144 @@
+"""The router journals before it sends, and neither crashes nor lost gateways make a second order."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from actors.order_router import OrderRouter
+from actors.stage import Stage
+from actors.stage_parts import START
+from domain.effects import Role
+from domain.market_data import MarketBatch
+from domain.order_messages import (
+    Balance,
+    InstrumentsLoaded,
+    IntentAccepted,
+    JournalExtended,
+    OrderNotSent,
+    OrderSubmitted,
+    OrderUnconfirmed,
+    PrivateStreamChanged,
+    QueryOrder,
+    RequestSnapshot,
+    SubmitOrder,
+    VenueSnapshot,
+)
+from tests.builders import make_instrument, make_quote, make_stream_state
+from tests.order_builders import make_intent
+
+GATEWAY = Role.EXCHANGE_GATEWAY.at("coinbase")
+NOW = START.utc_ns
+
+
+@pytest.fixture
+def stage() -> Stage:
+    """A router whose venue is ready for openings; everybody else is a probe."""
+    stage = Stage()
+    stage.cast(OrderRouter, Role.ORDER_ROUTER)
+    make_ready(stage)
+    return stage
+
+
+def make_ready(stage: Stage) -> None:
+    loaded = InstrumentsLoaded(
+        ts_event=NOW,
+        venue="coinbase",
+        instruments=(make_instrument(),),
+        taker_fee_ratio=Decimal("0.006"),
+        maker_fee_ratio=Decimal("0.004"),
+    )
+    batch = MarketBatch(
+        venue="coinbase", quotes=(make_quote(),), trades=(), bars=(), state=make_stream_state()
+    )
+    live = PrivateStreamChanged(ts_event=NOW, venue="coinbase", is_live=True)
+    for message in (loaded, live, batch):
+        stage.tell(Role.ORDER_ROUTER, message, sender=GATEWAY)
+    request = told(stage, RequestSnapshot)[-1]
+    stage.tell(
+        Role.ORDER_ROUTER,
+        VenueSnapshot(
+            ts_event=NOW,
+            request_id=request.request_id,
+            venue="coinbase",
+            balances=(Balance(currency="USD", total=Decimal(10000), hold=Decimal(0)),),
+            open_orders=(),
+            fills=(),
+        ),
+    )
+
+
+def told(stage: Stage, kind: type, role: str = GATEWAY) -> list:
+    return [message for message in stage.received[role] if isinstance(message, kind)]
+
+
+def journaled(stage: Stage, kind: type) -> list:
+    return [entry.event for entry in stage.journal.read() if isinstance(entry.event, kind)]
+
+
+def test_an_intent_told_again_and_again_is_journaled_and_sent_once(stage: Stage) -> None:
+    for _ in range(3):
+        stage.tell(Role.ORDER_ROUTER, make_intent())
+
+    assert len(journaled(stage, IntentAccepted)) == 1
+    assert len(told(stage, SubmitOrder)) == 1
+
+
+def test_what_leaves_was_journaled_first(stage: Stage) -> None:
+    journaled_at_send = []
+    post = stage.post
+
+    def looking(sender, target, message):
+        if isinstance(getattr(message, "message", None), SubmitOrder):
+            journaled_at_send.extend(journaled(stage, OrderSubmitted))
+        post(sender, target, message)
+
+    stage.post = looking
+    stage.tell(Role.ORDER_ROUTER, make_intent())
+
+    [order] = told(stage, SubmitOrder)
+    assert [event.order for event in journaled_at_send] == [order]
+
+
+def test_the_portfolio_hears_every_entry_once_in_order(stage: Stage) -> None:
+    stage.tell(Role.ORDER_ROUTER, make_intent())
+
+    heard = [
+        entry.seq
+        for extended in told(stage, JournalExtended, Role.PORTFOLIO)
+        for entry in extended.entries
+    ]
+    assert heard == list(range(1, len(stage.journal.read()) + 1))
+
+
+def test_a_restarted_router_asks_about_what_it_had_sent_and_sends_nothing_again(stage: Stage) -> None:
+    stage.tell(Role.ORDER_ROUTER, make_intent())
+    [order] = told(stage, SubmitOrder)
+
+    stage.crash(Role.ORDER_ROUTER)
+    stage.cast(OrderRouter, Role.ORDER_ROUTER)
+    stage.tell(Role.ORDER_ROUTER, make_intent())
+
+    assert len(told(stage, SubmitOrder)) == 1
+    assert told(stage, QueryOrder)[0].client_order_id == order.client_order_id
+
+
+def test_an_order_for_a_gateway_that_is_down_is_known_not_to_have_left(stage: Stage) -> None:
+    router = stage.actor(Role.ORDER_ROUTER)
+    del router.peers[GATEWAY]
+
+    stage.tell(Role.ORDER_ROUTER, make_intent())
+
+    assert told(stage, SubmitOrder) == []
+    assert [event.reason for event in journaled(stage, OrderNotSent)] == ["gateway_down"]
+
+
+def test_a_new_gateway_makes_orders_in_flight_doubtful_at_once(stage: Stage) -> None:
+    stage.tell(Role.ORDER_ROUTER, make_intent())
+
+    stage.actor(Role.ORDER_ROUTER).peer_appeared(GATEWAY)
+    stage.settle()
+
+    assert [event.reason for event in journaled(stage, OrderUnconfirmed)] == ["gateway_restarted"]
+    assert len(told(stage, QueryOrder)) >= 1
