@@ -137,13 +137,23 @@ def _text(value: Any) -> str:
     return _checked(str, value)
 
 
+def _truth(value: Any) -> bool:
+    return _checked(bool, value)
+
+
 _SCALARS: dict[type, Callable[[Any], Any]] = {
     int: _whole_number,
     float: _number,
     Decimal: _amount,
     str: _text,
+    bool: _truth,
 }
-_PARSERS: dict[Any, Callable[[str], Any]] = {int: int, float: Decimal, Decimal: Decimal}
+_PARSERS: dict[Any, Callable[[str], Any]] = {
+    int: int,
+    float: Decimal,
+    Decimal: Decimal,
+    bool: lambda text: {"true": True, "false": False}.get(text, text),
+}
 
 
 def _allowed(kind: Any) -> str:
@@ -163,6 +173,7 @@ def _allowed(kind: Any) -> str:
         float: "a number",
         Decimal: f"a number of 0 or more, with at most {MOST_DIGITS} digits on either side of the point",
         str: "text in quotes",
+        bool: "true or false",
     }
     return words.get(kind, "a table") + bounds
 

@@ -74,7 +74,10 @@ class SimulatorSettings(Section):
     read_lag_max_s: NotNegative = 0.3  # read-after-write lag of order reads
     taker_fee_ratio: Decimal = Decimal("0.006")
     maker_fee_ratio: Decimal = Decimal("0.004")
+    # The account outlives the process. Its fees, above, and its balances are those it was opened with: changed
+    # here, they count for the next new account.
     balances: dict[str, Decimal] = field(default_factory=lambda: {"USD": Decimal("10000")})
+    fresh_account: bool = False  # forget the account at the start; refused beside a journal that tells of it
 
 
 class SignalSettings(Section):

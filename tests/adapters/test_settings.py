@@ -113,6 +113,17 @@ def test_amounts_are_exact_and_ratios_are_floats(write: Write) -> None:
     ]
 
 
+def test_claims_are_true_or_false_in_the_file_and_in_the_environment(write: Write) -> None:
+    path = write("simulator.fresh_account = true")
+
+    of_the_file, of_the_environment = (
+        load(path, environ, VENUES).simulator.fresh_account
+        for environ in ({}, {"NZEZA__SIMULATOR__FRESH_ACCOUNT": "false"})
+    )
+
+    assert (of_the_file, of_the_environment) == (True, False)
+
+
 def test_file_may_begin_with_a_byte_order_mark_and_end_lines_as_windows_does(tmp_path: Path) -> None:
     (tmp_path / "nzeza.toml").write_bytes(b"\xef\xbb\xbf[breaker]\r\nfailures = 7\r\n")
 
@@ -154,6 +165,7 @@ MISTAKES_IN_A_FILE = {
     "risk.max_order_notional = 1e-19": "risk.max_order_notional = 1E-19: must be a number of 0 or more, with",
     "risk.max_order_notional = false": "risk.max_order_notional = false: must be a number of 0 or more",
     "simulator.taker_fee_ratio = 6": "simulator.taker_fee_ratio = 6: must be between 0 and 1",
+    "simulator.fresh_account = 1": "simulator.fresh_account = 1: must be true or false",
     "simulator.balances.usd = 6": "simulator.balances.'usd': must be an asset in capitals, such as USD",
     "simulator.latency_max_s = 0.01": "simulator.latency_min_s = 0.02: must not be above simulator.",
     "orders.query_delays_s = []": "orders.query_delays_s = []: must be one or more numbers above 0",
@@ -199,6 +211,10 @@ MISTAKES_IN_THE_ENVIRONMENT = {
         "NZEZA__ORDERS__QUERY_DELAYS_S",
         "1,x",
     ): "orders.query_delays_s[1] = 'x' (NZEZA__ORDERS__QUERY_DELAYS_S): must",
+    (
+        "NZEZA__SIMULATOR__FRESH_ACCOUNT",
+        "yes",
+    ): "simulator.fresh_account = 'yes' (NZEZA__SIMULATOR__FRESH_ACCOUNT): must be true or false",
     ("NZEZA__RISK", "3"): "risk = '3' (NZEZA__RISK): must be a table",
     (
         "NZEZA__RISK__MAX_POSITIONS__X",
