@@ -172,11 +172,12 @@ class Stage:
 
     # ---- acting ------------------------------------------------------------------------------------------
 
-    def tell(self, role: str, message: Message, sender: str = "test") -> None:
-        """Send as `sender` and let everything settle."""
+    def tell(self, role: str, *messages: Message, sender: str = "test") -> None:
+        """Send as `sender`, all at once, and let everything settle."""
         address, incarnation = self._who_plays(role)
         now_ns = self.clock.now().monotonic_ns
-        self.post(self._outside, address, Envelope(role, incarnation, sender, 1, now_ns, message))
+        for message in messages:
+            self.post(self._outside, address, Envelope(role, incarnation, sender, 1, now_ns, message))
         self.settle()
 
     def ask(self, verb: str, deadline_s: float = 3.0) -> None:

@@ -1,42 +1,59 @@
-"""What reached nobody is counted and kept, and telling of it makes no new dead letters."""
+"""What reached nobody is counted, and money in it rings a bell."""
 
 from __future__ import annotations
 
+import pytest
+from thespian.actors import ActorAddress, DeadEnvelope
+
 from actors.dead_letters import DeadLetters
 from actors.recorder import Recorder
-from actors.shell import Shell
 from actors.stage import Stage
+from actors.wiring import Envelope
 from domain.effects import Role
 from domain.system_messages import LetterDied, ReportNow
+from tests.order_builders import make_order
 
-SPEAKER = "speaker"
 
-
-def stage_with(*players: tuple[type[Shell], str]) -> Stage:
+@pytest.fixture
+def stage() -> Stage:
     stage = Stage()
-    for actor_class, role in (*players, (DeadLetters, Role.DEAD_LETTERS), (Shell, SPEAKER)):
-        stage.cast(actor_class, role)
+    stage.cast(DeadLetters, Role.DEAD_LETTERS)
     return stage
 
 
-def test_a_letter_to_a_dead_actor_is_counted_and_recorded() -> None:
-    stage = stage_with((Shell, Role.PORTFOLIO))
-    stage.crash(Role.PORTFOLIO)
-
-    stage.actor(SPEAKER).tell(Role.PORTFOLIO, ReportNow())
+def bury(stage: Stage, message: object) -> list[LetterDied]:
+    letter = Envelope("order_router", 1, "portfolio", 1, 0, message)
+    dead = DeadEnvelope(ActorAddress("gone"), letter)
+    stage.post(ActorAddress("admin"), stage._who_plays(Role.DEAD_LETTERS).address, dead)
     stage.settle()
+    return [m for m in stage.received[Role.RECORDER] if isinstance(m, LetterDied)]
 
+
+def test_a_letter_is_counted_and_recorded_by_kind_and_addressee(stage: Stage) -> None:
+    [died] = bury(stage, ReportNow())
+
+    assert (died.kind, died.to, died.sender, died.is_money) == (
+        "ReportNow",
+        "order_router",
+        "portfolio",
+        False,
+    )
     assert stage.actor(Role.DEAD_LETTERS).counters["dead_letters"] == 1
-    [letter] = stage.received[Role.RECORDER]
-    assert isinstance(letter, LetterDied)
-    assert (letter.to, letter.sender, letter.kind) == (Role.PORTFOLIO, SPEAKER, "ReportNow")
 
 
-def test_a_letter_to_a_dead_recorder_does_not_breed() -> None:
-    stage = stage_with((Recorder, Role.RECORDER))
+def test_money_in_a_letter_is_told_apart(stage: Stage) -> None:
+    [died] = bury(stage, make_order())
+
+    assert died.is_money
+    assert stage.actor(Role.DEAD_LETTERS).counters["money_letters"] == 1
+
+
+def test_the_actor_system_hands_it_what_is_sent_to_the_dead(stage: Stage) -> None:
+    stage.cast(Recorder, Role.RECORDER)
+    address = stage._who_plays(Role.RECORDER)
     stage.crash(Role.RECORDER)
 
-    stage.actor(SPEAKER).tell(Role.RECORDER, ReportNow())
-    stage.settle()  # nobody has been rewired yet
+    stage.post(ActorAddress("x"), address.address, Envelope("recorder", 1, "test", 1, 0, ReportNow()))
+    stage.settle()
 
     assert stage.actor(Role.DEAD_LETTERS).counters["dead_letters"] == 1

@@ -1,0 +1,111 @@
+"""Small stand-ins for a venue: streams that say what they are told, a client with scripted answers."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from actors.stage import Stage
+from actors.stage_parts import START, virtual_fd
+from adapters.ports import Frames, VenueKit
+from domain.effects import Instant
+from domain.errors import VenueError
+from domain.messages import Event
+
+
+class FakePipe:
+    """A websocket whose frames a test puts in by hand."""
+
+    def __init__(self, register: Callable[[int, Callable[[], bool]], None]) -> None:
+        self.frames: list[bytes] = []
+        self.sent: list[str] = []
+        self.closed = ""
+        self.is_closed_by_us = False
+        self._fd = virtual_fd()
+        register(self._fd, lambda: bool(self.frames or self.closed))
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def read(self) -> Frames:
+        frames, self.frames = tuple(self.frames), []
+        return Frames(frames, START.monotonic_ns, self.closed)
+
+    def send(self, text: str) -> None:
+        self.sent.append(text)
+
+    def close(self) -> None:
+        self.is_closed_by_us = True
+
+
+class FakeCodec:
+    """Frames are names of events that the test has laid ready."""
+
+    url = "ws://venue.test/"
+
+    def __init__(self) -> None:
+        self.meaning: dict[bytes, Sequence[Event]] = {}
+
+    def hello(self, now: Instant) -> tuple[str, ...]:
+        return ("subscribe",)
+
+    def tick(self, now: Instant) -> tuple[str, ...]:
+        return ()
+
+    def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
+        return self.meaning[frame]
+
+
+class FakeVenue:
+    """A venue kit for one stage; every part of it is open to the test."""
+
+    def __init__(self) -> None:
+        self.stage: Stage | None = None
+        self.market, self.private = FakeCodec(), FakeCodec()
+        self.pipes: list[FakePipe] = []
+        self.refusals: deque[VenueError] = deque()  # what the next dials fail with
+        self.answers: dict[str, deque[Any]] = defaultdict(deque)  # method -> what its next calls give
+        self.calls: list[tuple[str, Any]] = []  # (method, first argument)
+
+    def kit(self) -> VenueKit:
+        return VenueKit(
+            trading=lambda settings: self,
+            market_stream=lambda settings: self.market,
+            private_stream=lambda settings: self.private,
+            dialer=lambda settings: self,
+            resubmits_safely=True,
+        )
+
+    # ---- dialer ------------------------------------------------------------------------------------------
+
+    def open(self, url: str, timeout_s: float) -> FakePipe:
+        if self.refusals:
+            raise self.refusals.popleft()
+        self.pipes.append(FakePipe(self.stage.readables.__setitem__))
+        return self.pipes[-1]
+
+    def hear(self, codec: FakeCodec, *events: Event) -> None:
+        """Let the newest pipe bring one frame that means these events."""
+        frame = f"frame {len(codec.meaning)}".encode()
+        codec.meaning[frame] = events
+        self.pipes[-1].frames.append(frame)
+        self.stage.advance(seconds=0.05)
+
+    # ---- client ------------------------------------------------------------------------------------------
+
+    def __getattr__(self, method: str) -> Callable:
+        if method.startswith("_"):
+            raise AttributeError(method)
+
+        def call(*arguments: Any) -> Any:
+            self.calls.append((method, arguments[0] if arguments else None))
+            answer = self.answers[method].popleft() if self.answers[method] else ()
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+    def called(self, method: str) -> list[Any]:
+        return [argument for name, argument in self.calls if name == method]

@@ -1,0 +1,337 @@
+"""The gateway turns commands into calls and every kind of answer into the one event that is true of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from actors.exchange_gateway import ExchangeGateway
+from actors.stage import Stage
+from actors.stage_parts import START
+from domain.effects import Role
+from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.market_data import StreamGap, StreamWhole
+from domain.messages import Event
+from domain.order_messages import (
+    CancelOrder,
+    CancelRejected,
+    CancelUnconfirmed,
+    FillsReported,
+    InstrumentsLoaded,
+    OrderAccepted,
+    OrderNotSent,
+    OrderRejected,
+    OrderReported,
+    OrderStatus,
+    OrderUnconfirmed,
+    PrivateStreamChanged,
+    Purpose,
+    QueryFailed,
+    QueryOrder,
+    RequestSnapshot,
+    SnapshotFailed,
+    VenueSnapshot,
+)
+from domain.system_messages import (
+    AlarmRaised,
+    BreakerChanged,
+    BreakerState,
+    Operation,
+    OperationEnded,
+)
+from tests.actors.fakes import FakeVenue
+from tests.builders import make_instrument
+from tests.order_builders import make_accepted, make_fill, make_order, make_report
+
+GATEWAY = Role.EXCHANGE_GATEWAY.at("coinbase")
+BREAKER = Role.CIRCUIT_BREAKER.at("coinbase")
+NOW = START.utc_ns
+LOADED = InstrumentsLoaded(
+    ts_event=NOW,
+    venue="coinbase",
+    instruments=(make_instrument(),),
+    taker_fee_ratio=Decimal("0.006"),
+    maker_fee_ratio=Decimal("0.004"),
+)
+
+
+@pytest.fixture
+def venue() -> FakeVenue:
+    venue = FakeVenue()
+    venue.answers["load_instruments"].append(LOADED)
+    venue.answers["sent_ns"].extend([None] * 20)
+    return venue
+
+
+@pytest.fixture
+def stage(venue: FakeVenue) -> Stage:
+    stage = venue.stage = Stage(kits={"coinbase": venue.kit()})
+    stage.cast(ExchangeGateway, GATEWAY)
+    stage.advance(seconds=0.1)
+    return stage
+
+
+def heard(stage: Stage, *kinds: type[Event]) -> list:
+    return [message for message in stage.received[Role.ORDER_ROUTER] if isinstance(message, kinds)]
+
+
+def answer_to_submit(venue: FakeVenue, stage: Stage, *answers: object, **changes) -> Event:
+    venue.answers["submit_order"].extend(answers)
+    stage.received[Role.ORDER_ROUTER].clear()
+    stage.tell(GATEWAY, make_order(**changes))
+    stage.advance(seconds=0.1)
+    [event] = stage.received[Role.ORDER_ROUTER]
+    return event
+
+
+def ended(stage: Stage, operation: Operation) -> list[bool]:
+    calls = [message for message in stage.received[BREAKER] if isinstance(message, OperationEnded)]
+    return [call.succeeded for call in calls if call.operation is operation]
+
+
+# ---- submitting ------------------------------------------------------------------------------------------
+
+
+def test_an_accepted_order_is_told_as_the_venue_said_it(venue: FakeVenue, stage: Stage) -> None:
+    assert answer_to_submit(venue, stage, make_accepted()) == make_accepted()
+    assert ended(stage, Operation.SUBMIT) == [True]
+
+
+def test_a_rejection_is_a_success_of_the_venue_and_a_definite_no(venue: FakeVenue, stage: Stage) -> None:
+    event = answer_to_submit(venue, stage, Rejected("no money", code="INSUFFICIENT_FUND"))
+
+    assert isinstance(event, OrderRejected)
+    assert event.code == "INSUFFICIENT_FUND"
+    assert ended(stage, Operation.SUBMIT) == [True]
+
+
+@pytest.mark.parametrize("error", [Ambiguous("?", code="timeout"), Fatal("?", code="401")])
+def test_an_answer_that_proves_nothing_leaves_the_order_in_doubt(
+    venue: FakeVenue, stage: Stage, error: VenueError
+) -> None:
+    event = answer_to_submit(venue, stage, error)
+
+    assert isinstance(event, OrderUnconfirmed)
+    assert event.reason == error.code
+    assert ended(stage, Operation.SUBMIT) == [False]
+
+
+def test_an_order_that_never_left_is_tried_once_more_under_its_id(venue: FakeVenue, stage: Stage) -> None:
+    event = answer_to_submit(venue, stage, Retryable("refused", code="refused"), make_accepted())
+
+    first, second = venue.called("submit_order")
+    assert first == second
+    assert isinstance(event, OrderAccepted)
+
+
+def test_an_order_that_never_left_twice_is_given_back_as_not_sent(venue: FakeVenue, stage: Stage) -> None:
+    refused = Retryable("refused", code="refused")
+
+    event = answer_to_submit(venue, stage, refused, refused)
+
+    assert isinstance(event, OrderNotSent)
+    assert len(venue.called("submit_order")) == 2
+
+
+def test_a_resubmission_that_did_not_leave_says_nothing_about_the_first_send(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    refused = Retryable("refused", code="refused")
+
+    event = answer_to_submit(venue, stage, refused, refused, is_resubmission=True)
+
+    assert isinstance(event, OrderUnconfirmed)
+
+
+# ---- the breaker's gate ----------------------------------------------------------------------------------
+
+
+def open_breaker(stage: Stage, state: BreakerState = BreakerState.OPEN) -> None:
+    change = BreakerChanged(ts_event=NOW, venue="coinbase", operation=Operation.SUBMIT, state=state)
+    stage.tell(GATEWAY, change, sender=BREAKER)
+
+
+def test_an_open_breaker_stops_openings_without_a_call(venue: FakeVenue, stage: Stage) -> None:
+    open_breaker(stage)
+
+    event = answer_to_submit(venue, stage, make_accepted())
+
+    assert isinstance(event, OrderNotSent)
+    assert event.reason == "breaker_open"
+    assert venue.called("submit_order") == []
+
+
+def test_an_open_breaker_never_stops_reducing_orders_and_cancels(venue: FakeVenue, stage: Stage) -> None:
+    open_breaker(stage)
+
+    event = answer_to_submit(venue, stage, make_accepted(), purpose=Purpose.CLOSE)
+    stage.tell(GATEWAY, CancelOrder(client_order_id="c", venue="coinbase", venue_order_id="v"))
+
+    assert isinstance(event, OrderAccepted)
+    assert len(venue.called("cancel_order")) == 1
+
+
+def test_a_half_open_breaker_lets_one_probe_through_at_a_time(venue: FakeVenue, stage: Stage) -> None:
+    open_breaker(stage, BreakerState.HALF_OPEN)
+    venue.answers["submit_order"].extend([make_accepted(), make_accepted()])
+    probe, second = make_order(), make_order(client_order_id="another")
+
+    stage.tell(GATEWAY, probe, second)
+    stage.advance(seconds=0.1)
+
+    assert [order.client_order_id for order in venue.called("submit_order")] == [probe.client_order_id]
+
+
+# ---- cancels and queries ---------------------------------------------------------------------------------
+
+CANCEL = CancelOrder(client_order_id="c", venue="coinbase", venue_order_id="v")
+QUERY = QueryOrder(client_order_id="c", venue="coinbase", instrument="BTC-USD", sent_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (Rejected("gone", code="UNKNOWN_CANCEL_ORDER"), CancelRejected),
+        (Ambiguous("?", code="timeout"), CancelUnconfirmed),
+        (Retryable("?", code="429"), CancelUnconfirmed),
+    ],
+)
+def test_a_cancel_that_is_not_confirmed_is_told_as_what_it_is(
+    venue: FakeVenue, stage: Stage, answer: VenueError, kind: type
+) -> None:
+    venue.answers["cancel_order"].append(answer)
+
+    stage.tell(GATEWAY, CANCEL)
+    stage.advance(seconds=0.1)
+
+    assert len(heard(stage, kind)) == 1
+
+
+def test_a_query_that_fails_leaves_the_fate_unknown(venue: FakeVenue, stage: Stage) -> None:
+    venue.answers["find_order"].append(Retryable("?", code="503"))
+
+    stage.tell(GATEWAY, QUERY)
+    stage.advance(seconds=0.1)
+
+    assert [event.reason for event in heard(stage, QueryFailed)] == ["503"]
+
+
+# ---- fills, snapshots, the private stream ----------------------------------------------------------------
+
+
+def test_grown_totals_make_it_read_the_exact_fills_once(venue: FakeVenue, stage: Stage) -> None:
+    venue.answers["list_fills"].append((make_fill(),))
+    report = make_report(OrderStatus.FILLED, "0.01", fees="1")
+
+    venue.hear(venue.private, report)
+    venue.hear(venue.private, report)
+    stage.advance(seconds=0.1)
+
+    assert heard(stage, OrderReported) == [report, report]
+    assert [event.fills for event in heard(stage, FillsReported)] == [(make_fill(),)]
+    assert len(venue.called("list_fills")) == 1
+
+
+def test_a_failed_read_of_fills_is_repeated_until_it_succeeds(venue: FakeVenue, stage: Stage) -> None:
+    venue.answers["list_fills"].extend([Retryable("?", code="503"), (make_fill(),)])
+
+    venue.hear(venue.private, make_report(OrderStatus.FILLED, "0.01", fees="1"))
+    stage.advance(seconds=0.2)
+
+    assert len(heard(stage, FillsReported)) == 1
+
+
+def test_a_snapshot_reads_fills_last_so_that_they_explain_the_balances(venue: FakeVenue, stage: Stage) -> None:
+    stage.tell(GATEWAY, RequestSnapshot(request_id=7, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=0.1)
+
+    assert [event.request_id for event in heard(stage, VenueSnapshot)] == [7]
+    assert [name for name, _ in venue.calls if name.startswith("list_")] == [
+        "list_open_orders",
+        "list_balances",
+        "list_fills",
+    ]
+
+
+def test_a_snapshot_that_fails_is_told_and_not_taken_for_an_empty_account(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    venue.answers["list_balances"].append(Retryable("?", code="timeout"))
+
+    stage.tell(GATEWAY, RequestSnapshot(request_id=7, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=0.1)
+
+    assert [event.reason for event in heard(stage, SnapshotFailed)] == ["timeout"]
+    assert heard(stage, VenueSnapshot) == []
+
+
+def test_the_private_stream_is_live_only_while_it_is_whole(venue: FakeVenue, stage: Stage) -> None:
+    stage.received[Role.ORDER_ROUTER].clear()
+
+    venue.hear(venue.private, StreamWhole(ts_event=NOW, venue="coinbase"))
+    venue.hear(venue.private, StreamGap(ts_event=NOW, venue="coinbase", expected=1, got=3))
+
+    assert [event.is_live for event in heard(stage, PrivateStreamChanged)] == [True, False]
+
+
+# ---- instruments and the budget --------------------------------------------------------------------------
+
+
+def test_router_and_portfolio_are_told_the_instruments_and_again_after_a_restart(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    assert LOADED in stage.received[Role.ORDER_ROUTER]
+    assert LOADED in stage.received[Role.PORTFOLIO]
+
+    stage.actor(GATEWAY).peer_appeared(str(Role.ORDER_ROUTER))
+    stage.settle()
+
+    assert stage.received[Role.ORDER_ROUTER].count(LOADED) == 2
+
+
+def test_instruments_that_cannot_be_loaded_are_asked_for_again(venue: FakeVenue) -> None:
+    venue.answers["load_instruments"].appendleft(Retryable("?", code="503"))
+    stage = venue.stage = Stage(kits={"coinbase": venue.kit()})
+    stage.cast(ExchangeGateway, GATEWAY)
+
+    stage.advance(seconds=2)
+
+    assert LOADED in stage.received[Role.ORDER_ROUTER]
+
+
+def test_a_product_that_the_venue_does_not_list_is_an_alarm(venue: FakeVenue) -> None:
+    venue.answers["load_instruments"].appendleft(Fatal("not listed: FOO-USD", code="unknown_product"))
+    stage = venue.stage = Stage(kits={"coinbase": venue.kit()})
+    stage.cast(ExchangeGateway, GATEWAY)
+
+    stage.advance(seconds=0.1)
+
+    alarms = [message for message in stage.received[Role.MONITOR] if isinstance(message, AlarmRaised)]
+    assert [alarm.text for alarm in alarms] == ["not listed: FOO-USD"]
+
+
+def test_a_429_holds_every_call_back_for_as_long_as_the_venue_asked(venue: FakeVenue, stage: Stage) -> None:
+    venue.answers["find_order"].append(Retryable("?", code="429", retry_after_ns=2 * 10**9))
+    stage.tell(GATEWAY, QUERY)
+    stage.advance(seconds=0.1)
+
+    stage.tell(GATEWAY, CANCEL)
+    stage.advance(seconds=1.5)
+    assert venue.called("cancel_order") == []
+
+    stage.advance(seconds=1)
+    assert len(venue.called("cancel_order")) == 1
+
+
+def test_when_the_budget_is_short_cancels_go_before_openings(venue: FakeVenue, stage: Stage) -> None:
+    rate = int(stage.settings.venues["coinbase"].requests_per_second)
+    for number in range(2 * rate):
+        stage.tell(GATEWAY, make_order(client_order_id=f"opening {number}"))
+    openings = len(venue.called("submit_order"))
+    assert openings < 2 * rate
+
+    stage.tell(GATEWAY, CANCEL)
+
+    assert len(venue.called("cancel_order")) == 1
+    assert len(venue.called("submit_order")) == openings

@@ -1,0 +1,81 @@
+"""The portfolio actor follows the journal without holes, and speaks only of what it has read."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.portfolio import Portfolio
+from actors.stage import Stage
+from actors.stage_parts import START
+from domain.effects import Role
+from domain.order_messages import HaltCleared, HaltRaised, JournalExtended
+from domain.system_messages import PortfolioReported
+
+
+@pytest.fixture
+def stage() -> Stage:
+    stage = Stage()
+    stage.journal.append([halt("before it came")], START.utc_ns)
+    stage.cast(Portfolio, Role.PORTFOLIO)
+    return stage
+
+
+def halt(reason: str) -> HaltRaised:
+    return HaltRaised(ts_event=START.utc_ns, scope="all", reason=reason)
+
+
+def extend(stage: Stage, *events: object) -> JournalExtended:
+    """Append to the journal and return what the router would tell about it."""
+    return JournalExtended(ts_event=START.utc_ns, entries=stage.journal.append(events, START.utc_ns))
+
+
+def known(stage: Stage):
+    return stage.actor(Role.PORTFOLIO).allocator.portfolio
+
+
+def test_it_has_read_the_journal_before_it_takes_its_first_message(stage: Stage) -> None:
+    assert known(stage).last_seq == 1
+    assert known(stage).halts == {"all": "before it came"}
+
+
+def test_it_follows_what_the_router_tells(stage: Stage) -> None:
+    stage.tell(Role.PORTFOLIO, extend(stage, HaltCleared(ts_event=START.utc_ns, scope="all")))
+
+    assert known(stage).last_seq == 2
+    assert known(stage).halts == {}
+
+
+def test_a_lost_message_is_read_again_from_the_journal(stage: Stage) -> None:
+    extend(stage, HaltCleared(ts_event=START.utc_ns, scope="all"))  # told to nobody
+
+    stage.tell(Role.PORTFOLIO, extend(stage, halt("the second")))
+
+    assert known(stage).last_seq == 3
+    assert known(stage).halts == {"all": "the second"}
+    assert stage.actor(Role.PORTFOLIO).counters["journal_rereads"] == 1
+
+
+def test_a_message_told_twice_changes_nothing(stage: Stage) -> None:
+    extended = extend(stage, HaltCleared(ts_event=START.utc_ns, scope="all"))
+
+    stage.tell(Role.PORTFOLIO, extended, extended)
+
+    assert known(stage).last_seq == 2
+
+
+def test_a_restarted_portfolio_knows_what_the_first_one_knew(stage: Stage) -> None:
+    stage.tell(Role.PORTFOLIO, extend(stage, halt("again")))
+    before = known(stage).halts
+
+    stage.crash(Role.PORTFOLIO)
+    stage.cast(Portfolio, Role.PORTFOLIO)
+
+    assert known(stage).halts == before
+    assert known(stage).last_seq == 2
+
+
+def test_its_report_says_up_to_where_it_has_read(stage: Stage) -> None:
+    stage.advance(seconds=1)
+
+    reports = [m for m in stage.received[Role.MONITOR] if isinstance(m, PortfolioReported)]
+    assert reports[-1].journal_seq == 1

@@ -1,0 +1,184 @@
+"""A feed says what its venue says, how far that can be believed, and never falls silent unnoticed."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.price_feed import PriceFeed
+from actors.stage import Stage
+from actors.stage_parts import START
+from domain.effects import Role
+from domain.errors import Fatal, Retryable
+from domain.market_data import (
+    DecodeFailed,
+    HeartbeatSeen,
+    MarketBatch,
+    StreamGap,
+    StreamWhole,
+    VenueComplained,
+)
+from domain.settings import SECOND_NS
+from domain.system_messages import (
+    AlarmRaised,
+    BreakerChanged,
+    BreakerState,
+    GrantCredit,
+    Operation,
+    OperationEnded,
+    SubscribeMarketData,
+)
+from tests.actors.fakes import FakeVenue
+from tests.builders import make_quote, make_trade
+
+FEED = Role.PRICE_FEED.at("coinbase")
+READER = str(Role.PORTFOLIO)
+
+
+@pytest.fixture
+def venue() -> FakeVenue:
+    return FakeVenue()
+
+
+@pytest.fixture
+def stage(venue: FakeVenue) -> Stage:
+    """A feed with an open stream and one reader that has granted plenty of batches."""
+    stage = venue.stage = Stage(kits={"coinbase": venue.kit()})
+    stage.cast(PriceFeed, FEED)
+    stage.advance(seconds=0.05)
+    stage.tell(FEED, SubscribeMarketData(credit=20), sender=READER)
+    stage.received[READER].clear()
+    return stage
+
+
+def batches(stage: Stage) -> list[MarketBatch]:
+    return [message for message in stage.received[READER] if isinstance(message, MarketBatch)]
+
+
+def heartbeat(stage: Stage) -> HeartbeatSeen:
+    now = stage.clock.now()
+    return HeartbeatSeen(ts_event=now.utc_ns, venue="coinbase", read_ns=now.monotonic_ns)
+
+
+WHOLE = StreamWhole(ts_event=START.utc_ns, venue="coinbase")
+GAP = StreamGap(ts_event=START.utc_ns, venue="coinbase", expected=3, got=5)
+
+
+def test_it_subscribes_right_after_connecting(venue: FakeVenue, stage: Stage) -> None:
+    assert venue.pipes[0].sent == ["subscribe"]
+
+
+def test_a_quote_reaches_the_reader_with_the_state_of_its_stream(venue: FakeVenue, stage: Stage) -> None:
+    venue.hear(venue.market, WHOLE, heartbeat(stage), make_quote())
+
+    [batch] = batches(stage)
+    assert batch.quotes == (make_quote(),)
+    assert batch.state.is_connected and batch.state.is_whole
+    assert batch.state.alive_ns == START.monotonic_ns + SECOND_NS // 20
+    assert batch.state.clock_offset_ns is not None
+
+
+def test_a_reader_gets_no_more_than_it_granted_and_then_the_newest(venue: FakeVenue, stage: Stage) -> None:
+    stage.tell(FEED, SubscribeMarketData(credit=1), sender=READER)
+    sent = len(batches(stage))
+    for bid in ("1", "2", "3"):
+        venue.hear(venue.market, make_quote(bid=bid, ask="4"))
+    assert len(batches(stage)) == sent
+
+    stage.tell(FEED, GrantCredit(batches=1), sender=READER)
+
+    assert len(batches(stage)) == sent + 1
+    assert [str(quote.bid_price) for quote in batches(stage)[-1].quotes] == ["3"]
+
+
+def test_a_gap_makes_prices_unbelievable_and_the_connection_new(venue: FakeVenue, stage: Stage) -> None:
+    venue.hear(venue.market, WHOLE, make_quote())
+
+    venue.hear(venue.market, GAP)
+
+    assert batches(stage)[-1].state.is_whole is False
+    assert venue.pipes[0].is_closed_by_us
+    stage.advance(seconds=3)
+    assert len(venue.pipes) == 2
+    assert stage.actor(FEED).counters["gaps"] == 1
+
+
+def test_an_open_but_silent_stream_is_given_up_even_before_its_first_message(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    stage.advance(seconds=5)
+
+    assert venue.pipes[0].is_closed_by_us
+    assert len(venue.pipes) >= 2
+
+
+def test_heartbeats_keep_a_quiet_stream_alive(venue: FakeVenue, stage: Stage) -> None:
+    for _ in range(10):
+        venue.hear(venue.market, heartbeat(stage))
+        stage.advance(seconds=1)
+
+    assert len(venue.pipes) == 1
+
+
+def test_a_lost_connection_is_told_at_once(venue: FakeVenue, stage: Stage) -> None:
+    venue.hear(venue.market, WHOLE)
+
+    venue.pipes[0].closed = "1006"
+    stage.advance(seconds=0.05)
+
+    assert batches(stage)[-1].state.is_connected is False
+
+
+def test_what_cannot_be_read_is_counted_and_the_stream_goes_on(venue: FakeVenue, stage: Stage) -> None:
+    broken = DecodeFailed(ts_event=START.utc_ns, venue="coinbase", category="parse", raw=b"{")
+
+    venue.hear(venue.market, broken, make_quote())
+
+    assert stage.actor(FEED).counters["decode_errors"] == 1
+    assert len(batches(stage)[-1].quotes) == 1
+
+
+def test_a_complaint_of_the_venue_is_an_alarm_once(venue: FakeVenue, stage: Stage) -> None:
+    complaint = VenueComplained(ts_event=START.utc_ns, venue="coinbase", text="no such product")
+
+    venue.hear(venue.market, complaint)
+    venue.hear(venue.market, complaint)
+
+    alarms = [m for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
+    assert [alarm.text for alarm in alarms] == ["no such product"]
+
+
+def test_a_late_reader_gets_the_trades_before_it_as_history(venue: FakeVenue, stage: Stage) -> None:
+    venue.hear(venue.market, make_trade(trade_id="1"), make_trade(trade_id="2"))
+
+    stage.tell(FEED, SubscribeMarketData(credit=2, wants_history=True), sender=str(Role.SIGNAL_ENGINE))
+
+    [batch] = stage.received[Role.SIGNAL_ENGINE]
+    assert [(trade.trade_id, trade.is_history) for trade in batch.trades] == [("1", True), ("2", True)]
+
+
+def test_each_dial_is_reported_to_the_breaker_and_an_open_one_stops_dialing(venue: FakeVenue) -> None:
+    venue.refusals.extend([Retryable("refused", code="refused")] * 3)
+    stage = venue.stage = Stage(kits={"coinbase": venue.kit()})
+    stage.cast(PriceFeed, FEED)
+    stage.advance(seconds=0.1)
+    breaker = Role.CIRCUIT_BREAKER.at("coinbase")
+    [ended] = [m for m in stage.received[breaker] if isinstance(m, OperationEnded)]
+    assert (ended.operation, ended.succeeded, ended.reason) == (Operation.DATA, False, "refused")
+
+    opened = BreakerChanged(
+        ts_event=START.utc_ns, venue="coinbase", operation=Operation.DATA, state=BreakerState.OPEN
+    )
+    stage.tell(FEED, opened, sender=breaker)
+    stage.advance(seconds=20)
+
+    assert len(venue.refusals) == 2
+
+
+def test_a_refused_credential_is_not_tried_again(venue: FakeVenue) -> None:
+    venue.refusals.append(Fatal("unauthorized", code="401"))
+    stage = venue.stage = Stage(kits={"coinbase": venue.kit()})
+    stage.cast(PriceFeed, FEED)
+
+    stage.advance(seconds=60)
+
+    assert venue.pipes == []

@@ -1,0 +1,129 @@
+"""The supervisor and its children: wiring, restarts, budgets, and what the launcher is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from actors import supervisor as supervisor_module
+from actors.monitor import Monitor
+from actors.shell import Shell
+from actors.stage import Stage
+from domain.effects import Role
+from domain.messages import Command
+from domain.settings import Settings, SupervisionSettings
+from domain.system_messages import WindDown
+
+ECHO = "echo"
+
+
+class Fall(Command):
+    """The receiver's handler raises."""
+
+
+class Echo(Shell):
+    """A child that notes who appears and can be made to fail."""
+
+    def started(self) -> None:
+        self.appeared: list[str] = []
+
+    def peer_appeared(self, role: str) -> None:
+        self.appeared.append(role)
+
+    def receiveMsg_Fall(self, command: Fall, sender: str) -> None:
+        raise ValueError("fell")
+
+    def receiveMsg_WindDown(self, command: WindDown, sender: str) -> None:
+        self.counters["wind_downs"] += 1
+
+
+CAST = {Role.MONITOR: Monitor, Role.ORDER_ROUTER: Echo, ECHO: Echo}
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """A supervisor with three small children instead of the whole company."""
+    monkeypatch.setattr(supervisor_module, "roles_of", lambda settings: list(CAST))
+    monkeypatch.setattr(supervisor_module, "actor_class", CAST.__getitem__)
+    stage = Stage(Settings(supervision=SupervisionSettings(restarts_per_minute=3)))
+    stage.boot()
+    yield stage
+
+
+def lines(stage: Stage) -> dict:
+    return stage.actor(Role.SUPERVISOR).machine.lines()
+
+
+def told(stage: Stage, kind: str) -> list:
+    return [told.message for told in stage.told if told.kind == kind]
+
+
+def test_the_launcher_is_told_once_that_everybody_is_up(stage: Stage) -> None:
+    stage.advance(seconds=5)
+
+    assert len(told(stage, "running")) == 1
+    assert {line.state for line in lines(stage).values()} == {"up"}
+
+
+def test_everybody_learns_who_plays_what(stage: Stage) -> None:
+    assert set(stage.actor(ECHO).peers) == {Role.SUPERVISOR, *CAST}
+
+
+def test_a_crashed_child_is_back_at_once_and_the_others_are_rewired_to_it(stage: Stage) -> None:
+    stage.crash(Role.ORDER_ROUTER)
+    stage.advance(seconds=0.1)
+
+    assert stage.actor(Role.ORDER_ROUTER).incarnation == 2
+    assert stage.actor(ECHO).peers[Role.ORDER_ROUTER].incarnation == 2
+    assert stage.actor(ECHO).appeared[-1] == Role.ORDER_ROUTER
+    assert stage.actor(ECHO).incarnation == 1
+
+
+def test_a_child_whose_handler_raises_is_replaced(stage: Stage) -> None:
+    stage.tell(ECHO, Fall())
+    stage.advance(seconds=0.5)
+
+    assert stage.actor(ECHO).incarnation == 2
+    assert stage.actor(Role.SUPERVISOR).counters["actor_failures"] == 1
+
+
+def test_a_child_that_keeps_dying_is_given_up_and_the_launcher_hears_why(stage: Stage) -> None:
+    for _ in range(4):
+        stage.tell(ECHO, Fall())
+        stage.advance(seconds=1.5)
+
+    assert lines(stage)[ECHO].state == "given_up"
+    [reason] = told(stage, "gave_up")
+    assert reason == "echo was restarted too often and given up: ValueError: fell"
+
+
+def test_a_router_that_restarts_while_the_system_stops_hears_of_the_stop(stage: Stage) -> None:
+    stage.ask("stop")
+    stage.crash(Role.ORDER_ROUTER)
+    stage.advance(seconds=0.5)
+
+    assert stage.actor(Role.ORDER_ROUTER).incarnation == 2
+    assert stage.actor(Role.ORDER_ROUTER).counters["wind_downs"] == 1
+
+
+def test_counts_survive_the_death_of_who_counted_and_of_the_monitor(stage: Stage) -> None:
+    stage.actor(ECHO).counters["seen"] = 7
+    stage.advance(seconds=1)
+
+    stage.crash(ECHO)
+    stage.advance(seconds=1)
+    stage.crash(Role.MONITOR)
+    stage.advance(seconds=1)
+
+    assert stage.actor(Role.MONITOR).board.totals(ECHO)["seen"] == 7
+
+
+def test_a_status_request_of_the_launcher_is_answered_by_the_monitor(stage: Stage) -> None:
+    stage.advance(seconds=1)
+    stage.ask("status")
+
+    [status] = told(stage, "status")
+    assert b'"duration_s"' in status.status
+
+
