@@ -67,10 +67,20 @@ class KeyRing:
         else:
             private = ed25519.Ed25519PrivateKey.generate()
             form = serialization.PrivateFormat.PKCS8
-        name = f"organizations/{uuid4()}/apiKeys/{uuid4()}"
-        self._keys[name] = KnownKey(name, algorithm, private.public_key(), can_trade)
         pem = private.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-        return ApiKey(name, pem.decode())
+        key = ApiKey(f"organizations/{uuid4()}/apiKeys/{uuid4()}", pem.decode())
+        self.admit(key, can_trade)
+        return key
+
+    def admit(self, key: ApiKey, can_trade: bool = True) -> None:
+        """Know a key that was issued before.
+
+        Raises:
+            ValueError: its private key is none of ours.
+        """
+        private = serialization.load_pem_private_key(key.private_key.encode(), password=None)
+        algorithm = "ES256" if isinstance(private, ec.EllipticCurvePrivateKey) else "EdDSA"
+        self._keys[key.name] = KnownKey(key.name, algorithm, private.public_key(), can_trade)
 
     def verify(self, token: str, now_s: float, uris: Collection[str] = ()) -> KnownKey:
         """Return the key that signed `token`.

@@ -1,4 +1,4 @@
-"""The core of one simulated spot venue: one account on one market, and the truth about both.
+"""The core of one simulated spot venue: one account on one market.
 
 Owns orders, their statuses, triggers, expiry, funds and fills; knows no wire format. Time is an argument:
 every call first lets the market and the agenda catch up with it.
@@ -7,20 +7,19 @@ every call first lets the market and the agenda catch up with it.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from random import Random
-from typing import Any
 from uuid import UUID, uuid5
 
 from adapters.simulator.ledger import Ledger
 from adapters.simulator.market import Market, ProductMarket
 from adapters.simulator.matching import BookOrder, Execution
+from adapters.simulator.records import Records, Terms
 from adapters.simulator.venue_order import Fill, NewOrder, VenueOrder, VenueOrderType, VenueStatus
 from domain.errors import NzezaError
 from domain.instrument import Side
-from domain.numbers import ZERO, divide, plain
+from domain.numbers import ZERO, divide
 from domain.order_messages import TimeInForce
 from domain.settings import SECOND_NS, SimulatorSettings
 
@@ -39,14 +38,22 @@ class Refused(NzezaError):
 
 
 class Exchange:
-    """One account. `revisions` names an order once for each change of it, for streams to follow."""
+    """One account. `revisions` names an order once for each change of it in this life of the venue.
 
-    def __init__(self, settings: SimulatorSettings, market: Market, start_ns: int) -> None:
+    Streams and whoever keeps records follow what happened by the lengths of `revisions` and `fills`.
+    """
+
+    def __init__(
+        self, settings: SimulatorSettings, market: Market, start_ns: int, records: Records | None = None
+    ) -> None:
+        """Open a new account, or the one in `records`, and let the market go on until `start_ns`."""
         self.market = market
-        self.ledger = Ledger(settings.balances)
-        self.taker_fee_ratio = settings.taker_fee_ratio
-        self.maker_fee_ratio = settings.maker_fee_ratio
-        self.now_ns = start_ns
+        new_terms = Terms(settings.balances, settings.taker_fee_ratio, settings.maker_fee_ratio)
+        self.terms = records.terms if records else new_terms
+        self.ledger = Ledger(self.terms.balances)
+        self.taker_fee_ratio = self.terms.taker_fee_ratio
+        self.maker_fee_ratio = self.terms.maker_fee_ratio
+        self.now_ns = market.opened_ns
         self.orders: dict[str, VenueOrder] = {}  # order id -> order, in order of creation
         self.fills: list[Fill] = []  # in order of time
         self.revisions: list[str] = []  # order ids
@@ -55,9 +62,46 @@ class Exchange:
         self._agenda: list[tuple[int, int, Callable[[], object]]] = []  # (due_ns, tie breaker, what)
         self._agenda_items = 0
         self._read_lag_max_ns = int(settings.read_lag_max_s * SECOND_NS)
-        # The start is in it: a journal that outlives one simulated venue must not meet its ids in the next.
-        self._ids = Random(f"{settings.seed}:{start_ns}:order ids")
+        known_orders = len(records.orders) if records else 0
+        # The start is in it: a journal that outlives one account must not meet its ids in the next. So is the
+        # number of orders: no two lives of one account that both accept orders draw the same ids.
+        self._ids = Random(f"{settings.seed}:{start_ns}:{known_orders}:order ids")
         self._read_lags = Random(f"{settings.seed}:read lags")
+        if records:
+            self._recall(records)
+        self.advance(start_ns)
+
+    def _recall(self, records: Records) -> None:
+        """Be again the venue that kept these records."""
+        for fill in records.fills:
+            asked = fill.order.asked
+            instrument = self.market.products[asked.product_id].instrument
+            notional = fill.price * fill.quantity
+            self.ledger.trade(
+                asked.side, instrument.base, instrument.quote, fill.quantity, notional, fill.fee
+            )
+        self.fills.extend(records.fills)
+        for order in records.orders:
+            self.orders[order.order_id] = order
+            self._by_client_order_id[order.asked.client_order_id] = order
+            if not order.is_final:
+                self._resume(order)
+
+    def _resume(self, order: VenueOrder) -> None:
+        """Hold again what a live order holds, and put it back where it waited."""
+        asked = order.asked
+        self._live[order.order_id] = order
+        self.ledger.hold(order.order_id, *self._needed(asked, order.filled_size))
+        if asked.end_ns is not None:
+            self._at(asked.end_ns, lambda: self._expire(order))
+        price = asked.limit_price
+        if asked.order_type is VenueOrderType.STOP_LIMIT and order.is_armed:
+            return
+        if asked.order_type is VenueOrderType.BRACKET and order.is_triggered:
+            price = self._stop_limit(asked)
+        # The book is still empty: the makers that return to it at once trade with what they find resting.
+        resting = BookOrder(order.order_id, ACCOUNT, asked.side, order.leaves, price)
+        self.market.products[asked.product_id].submit(resting, TimeInForce.GTC, self.now_ns)
 
     # ---- time ------------------------------------------------------------------------------------------
 
@@ -148,22 +192,6 @@ class Exchange:
 
     def live_orders(self) -> Iterable[VenueOrder]:
         return self._live.values()
-
-    def truth(self, now_ns: int) -> dict[str, Any]:
-        """Return all that really happened, without lag, for tests to compare beliefs with."""
-        self.advance(now_ns)
-        uses = Counter(order.asked.client_order_id for order in self.orders.values())
-        return {
-            "orders": [_order_truth(order) for order in self.orders.values()],
-            "fills": [_fill_truth(fill) for fill in self.fills],
-            "balances": {
-                currency: {"total": plain(total), "hold": plain(self.ledger.held(currency))}
-                for currency, total in self.ledger.totals.items()
-            },
-            "fees": {currency: plain(fee) for currency, fee in self.ledger.fees_paid.items()},
-            "open_orders": list(self._live),
-            "duplicate_client_order_ids": sorted(one for one, count in uses.items() if count > 1),
-        }
 
     # ---- checks ----------------------------------------------------------------------------------------
 
@@ -365,38 +393,3 @@ class Exchange:
             return last >= asked.stop_price or (ask is not None and ask >= asked.stop_price)
         bid = product.book.best_price(Side.BUY)
         return last <= asked.stop_price or (bid is not None and bid <= asked.stop_price)
-
-
-def _order_truth(order: VenueOrder) -> dict[str, Any]:
-    asked = order.asked
-    return {
-        "order_id": order.order_id,
-        "client_order_id": asked.client_order_id,
-        "product_id": asked.product_id,
-        "side": asked.side.value,
-        "order_type": asked.order_type.value,
-        "status": order.status.value,
-        "created_ns": order.created_ns,
-        "configuration": asked.configuration,
-        "filled_size": plain(order.filled_size),
-        "filled_value": plain(order.filled_value),
-        "total_fees": plain(order.total_fees),
-        "number_of_fills": order.fills,
-    }
-
-
-def _fill_truth(fill: Fill) -> dict[str, Any]:
-    asked = fill.order.asked
-    return {
-        "entry_id": fill.entry_id,
-        "trade_id": fill.trade_id,
-        "order_id": fill.order.order_id,
-        "client_order_id": asked.client_order_id,
-        "product_id": asked.product_id,
-        "side": asked.side.value,
-        "price": plain(fill.price),
-        "size": plain(fill.quantity),
-        "fee": plain(fill.fee),
-        "is_maker": fill.is_maker,
-        "time_ns": fill.time_ns,
-    }

@@ -4,6 +4,9 @@ One driftless latent price per product; makers requote around it at exponential 
 random direction. Neither looks back, so no past predicts the next move and nobody earns more than the spread
 pays. Each product and kind of event has its own seeded stream and each event draws the same number of random
 numbers, so the world is the same however often it is advanced and whatever a client does.
+
+A market that was closed goes on from the price it had: through the time it was closed, but at most through
+the warm-up before its start; whatever was longer ago, it stood still.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from random import Random
 from typing import NamedTuple
 
 from adapters.simulator.matching import BookOrder, Execution, OrderBook, Outcome
+from adapters.simulator.records import ProductRecord, Records
 from adapters.simulator.tape import Tape
 from domain.instrument import Instrument, Side
 from domain.order_messages import TimeInForce
@@ -69,21 +73,30 @@ class MarketStep(NamedTuple):
 class ProductMarket:
     """One product: its book, its tape, its latent price and the people around it."""
 
-    def __init__(self, listing: Listing, settings: SimulatorSettings, start_ns: int) -> None:
+    def __init__(
+        self,
+        listing: Listing,
+        settings: SimulatorSettings,
+        opened_ns: int,
+        record: ProductRecord | None = None,
+    ) -> None:
+        """Open with an empty book, at the listing's price or at the recorded one."""
         self.listing = listing
         self.instrument = listing.instrument
-        # Milliseconds: ids go on rising from one run to the next.
-        self.book = OrderBook(listing.instrument, next_trade_id=start_ns // 1_000_000)
-        self.changed_ns = start_ns
+        self.latent = record.latent if record else listing.opening_price
+        # Milliseconds: ids go on rising from one account to the next, and past prints that were not recorded.
+        first_trade_id = max(opened_ns // 1_000_000, record.next_trade_id if record else 0)
+        self.book = OrderBook(listing.instrument, next_trade_id=first_trade_id)
+        self.changed_ns = opened_ns
         self._volatility = settings.volatility
-        self._latent = listing.opening_price
-        self._quoted_ns = start_ns
+        self._quoted_ns = opened_ns
         self._maker_ids: dict[Side, list[str]] = {Side.BUY: [], Side.SELL: []}  # best price last
         self._orders = 0
-        name = listing.instrument.name
-        self._makers = Random(f"{settings.seed}:{name}:makers")
-        self._takers = Random(f"{settings.seed}:{name}:takers")
-        self.tape = Tape(self._on_tick(listing.opening_price, Side.BUY))
+        # A market that goes on must not repeat the moves that it began with.
+        seed = f"{settings.seed}:{opened_ns}" if record else settings.seed
+        self._makers = Random(f"{seed}:{listing.instrument.name}:makers")
+        self._takers = Random(f"{seed}:{listing.instrument.name}:takers")
+        self.tape = Tape(self._on_tick(self.latent, Side.BUY))
 
     def submit(
         self,
@@ -110,10 +123,10 @@ class ProductMarket:
         elapsed_s = (now_ns - self._quoted_ns) / SECOND_NS
         self._quoted_ns = now_ns
         spread = self._volatility * math.sqrt(elapsed_s)
-        self._latent *= math.exp(spread * self._makers.gauss(0.0, 1.0) - spread * spread / 2)
+        self.latent *= math.exp(spread * self._makers.gauss(0.0, 1.0) - spread * spread / 2)
         touch = {
-            Side.BUY: self._on_tick(self._latent * (1 - HALF_SPREAD), Side.BUY),
-            Side.SELL: self._on_tick(self._latent * (1 + HALF_SPREAD), Side.SELL),
+            Side.BUY: self._on_tick(self.latent * (1 - HALF_SPREAD), Side.BUY),
+            Side.SELL: self._on_tick(self.latent * (1 + HALF_SPREAD), Side.SELL),
         }
         usd = {side: (self._makers.uniform(*LEVEL_USD), self._makers.uniform(*LEVEL_USD)) for side in Side}
         for side in Side:
@@ -181,27 +194,31 @@ class ProductMarket:
         return self.instrument.round_price(Decimal(f"{price:.8f}"), side)
 
     def _quantity(self, usd: float) -> Decimal:
-        return self.instrument.round_quantity(Decimal(f"{usd / self._latent:.8f}"))
+        return self.instrument.round_quantity(Decimal(f"{usd / self.latent:.8f}"))
 
 
 class Market:
     """All products, stepping in the order of time."""
 
-    def __init__(self, settings: SimulatorSettings, start_ns: int) -> None:
-        """Open the market `warm_up_s` before `start_ns` and let it print its way there."""
-        opened_ns = start_ns - int(settings.warm_up_s * SECOND_NS)
+    def __init__(self, settings: SimulatorSettings, start_ns: int, records: Records | None = None) -> None:
+        """Open the market `warm_up_s` before `start_ns`, or at the time of `records` if that is later.
+
+        It is the caller who steps it up to `start_ns`: what he rests in the books before, trades on the way.
+        """
+        warm_ns = start_ns - int(settings.warm_up_s * SECOND_NS)
+        # A wall clock may have been set back meanwhile: a venue without prices until then would help nobody.
+        self.opened_ns = min(max(warm_ns, records.saved_ns), start_ns) if records else warm_ns
         self._settings = settings
-        self.products = {
-            listing.instrument.name: ProductMarket(listing, settings, opened_ns) for listing in LISTINGS
-        }
-        self._agenda: list[tuple[int, str, str]] = []  # (due_ns, product id, "quote" or "take")
-        for product_id, product in self.products.items():
-            for _ in range(DEPTH):
-                product.requote(opened_ns)
-            self._schedule(product_id, "quote", opened_ns)
-            self._schedule(product_id, "take", opened_ns)
-        while self.next_due_ns <= start_ns:
-            self.step()
+        self.products: dict[str, ProductMarket] = {}
+        self._agenda: list[tuple[int, str, str]] = []  # (due_ns, product id, "open", "quote" or "take")
+        for listing in LISTINGS:
+            product_id = listing.instrument.name
+            record = records.products.get(product_id) if records else None
+            product = self.products[product_id] = ProductMarket(listing, settings, self.opened_ns, record)
+            for one in record.prints if record else ():
+                if one.time_ns >= warm_ns:
+                    product.tape.append(one)
+            heapq.heappush(self._agenda, (self.opened_ns, product_id, "open"))
 
     @property
     def next_due_ns(self) -> int:
@@ -211,8 +228,13 @@ class Market:
         """Do the next thing that happens by itself."""
         due_ns, product_id, kind = heapq.heappop(self._agenda)
         product = self.products[product_id]
-        executions = product.requote(due_ns) if kind == "quote" else product.take(due_ns)
-        self._schedule(product_id, kind, due_ns)
+        if kind == "open":
+            executions = tuple(execution for _ in range(DEPTH) for execution in product.requote(due_ns))
+            self._schedule(product_id, "quote", due_ns)
+            self._schedule(product_id, "take", due_ns)
+        else:
+            executions = product.requote(due_ns) if kind == "quote" else product.take(due_ns)
+            self._schedule(product_id, kind, due_ns)
         return MarketStep(due_ns, product_id, executions)
 
     def _schedule(self, product_id: str, kind: str, after_ns: int) -> None:

@@ -64,13 +64,15 @@ class Tape:
 
     def add(self, execution: Execution, time_ns: int, bid: Level | None, ask: Level | None) -> None:
         price, quantity = execution.price, execution.quantity
-        self.prints.append(
-            Print(execution.trade_id, time_ns, price, quantity, execution.aggressor, bid, ask)
-        )
+        self.append(Print(execution.trade_id, time_ns, price, quantity, execution.aggressor, bid, ask))
+
+    def append(self, one: Print) -> None:
+        self.prints.append(one)
+        price, quantity = one.price, one.quantity
         self.volume += quantity
         self.high = max(self.high, price)
         self.low = min(self.low, price) if self.low else price
-        start_ns = time_ns - time_ns % MINUTE_NS
+        start_ns = one.time_ns - one.time_ns % MINUTE_NS
         bar = self.minutes.get(start_ns)
         if bar is None:
             self.minutes[start_ns] = Bar(start_ns, price, price, price, price, quantity)

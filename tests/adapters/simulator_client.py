@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from uuid import uuid5
 
@@ -13,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.coinbase_encode import ACCOUNT_NAMESPACE
 from adapters.simulator.coinbase_stream import StreamSession
+from adapters.simulator.store import SqliteStore
 from adapters.simulator.wire import Request, Response
 from adapters.simulator.world import World
 from domain.settings import SECOND_NS, SimulatorSettings
@@ -23,8 +26,8 @@ PREFIX = "/api/v3/brokerage"
 
 
 def quick_settings(**changes: Any) -> SimulatorSettings:
-    """Return settings whose world starts fast and hides nothing."""
-    return SimulatorSettings(**{"warm_up_s": 2.0, "read_lag_max_s": 0.0} | changes)
+    """Return settings whose world starts at once and hides nothing."""
+    return SimulatorSettings(**{"warm_up_s": 0.0, "read_lag_max_s": 0.0} | changes)
 
 
 def sign(key: ApiKey, now_ns: int, uri: str = "", algorithm: str = "ES256", **claims: Any) -> str:
@@ -43,9 +46,18 @@ def _load(pem: str) -> Any:
 class SimulatorClient:
     """Moves time only when told to."""
 
-    def __init__(self, start_ns: int = START_NS, **settings: Any) -> None:
-        self.world = World(quick_settings(**settings), start_ns)
+    def __init__(self, start_ns: int = START_NS, store: SqliteStore | None = None, **settings: Any) -> None:
+        self.store = store
+        self.settings = settings
+        self.world = World(quick_settings(**settings), start_ns, store)
         self.now_ns = start_ns
+
+    def restart(self, down_s: float = 0.0, **changes: Any) -> None:
+        """Kill the venue and start it `down_s` later: all that is left of it is its store and our key."""
+        self.wait(down_s)
+        self.world = World(
+            quick_settings(**self.settings | changes), self.now_ns, self.store, self.world.key
+        )
 
     def wait(self, seconds: float) -> None:
         self.now_ns += int(seconds * SECOND_NS)
@@ -104,6 +116,11 @@ class SimulatorClient:
         return self.world.truth(self.now_ns)["coinbase"]
 
 
+def memory_store(keep_tape_s: float = 60.0) -> SqliteStore:
+    """Return a store that outlives worlds, not this process."""
+    return SqliteStore(Path(":memory:"), keep_tape_s)
+
+
 class SimulatorStream:
     def __init__(self, client: SimulatorClient, session: StreamSession) -> None:
         self._client = client
@@ -126,6 +143,20 @@ class SimulatorStream:
         """Read everything and return the events of one channel."""
         frames = [frame for frame in self.read() if frame.get("channel") == channel]
         return [event for frame in frames for event in frame["events"]]
+
+
+def ioc(size: str, price: str) -> dict:
+    return {"sor_limit_ioc": {"base_size": size, "limit_price": price}}
+
+
+def bracket(size: str, target: Decimal, stop: Decimal) -> dict:
+    return {
+        "trigger_bracket_gtc": {
+            "base_size": size,
+            "limit_price": str(target),
+            "stop_trigger_price": str(stop),
+        }
+    }
 
 
 def order_body(name: str, side: str, configuration: dict, product_id: str = "BTC-USD") -> dict:

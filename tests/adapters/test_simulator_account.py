@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adapters.simulator.coinbase_encode import rfc3339
 from domain.numbers import ZERO
 from domain.settings import SECOND_NS
-from tests.adapters.simulator_client import START_NS, SimulatorClient, order_body
+from tests.adapters.simulator_client import START_NS, SimulatorClient, bracket, ioc, memory_store, order_body
 
 FEE = Decimal("0.006")
 FAR_BELOW = {"limit_limit_gtc": {"base_size": "0.01", "limit_price": "50000", "post_only": True}}
@@ -20,20 +20,6 @@ FAR_BELOW = {"limit_limit_gtc": {"base_size": "0.01", "limit_price": "50000", "p
 @pytest.fixture
 def client() -> SimulatorClient:
     return SimulatorClient()
-
-
-def ioc(size: str, price: str) -> dict:
-    return {"sor_limit_ioc": {"base_size": size, "limit_price": price}}
-
-
-def bracket(size: str, target: Decimal, stop: Decimal) -> dict:
-    return {
-        "trigger_bracket_gtc": {
-            "base_size": size,
-            "limit_price": str(target),
-            "stop_trigger_price": str(stop),
-        }
-    }
 
 
 def reason(reply: dict) -> str:
@@ -206,7 +192,7 @@ def test_a_bracket_sells_at_the_touch_once_its_stop_is_reached() -> None:
 
 
 def test_a_triggered_bracket_leaves_no_target_behind_while_it_sells() -> None:
-    client = SimulatorClient(volatility=0.004, quotes_per_s=10.0, balances={"BTC": Decimal(50)})
+    client = SimulatorClient(volatility=0.004, quotes_per_s=10.0, seed=2, balances={"BTC": Decimal(50)})
     stop = Decimal(client.touch()[0]) - 20
     order_id = client.submit("protect", "SELL", bracket("50", Decimal(90000), stop))["success_response"][
         "order_id"
@@ -328,7 +314,7 @@ def test_a_preview_costs_nothing_and_says_what_would_go_wrong(client: SimulatorC
 
 moves = st.lists(
     st.tuples(
-        st.sampled_from(["market", "ioc", "resting", "bracket", "sell", "cancel", "wait"]),
+        st.sampled_from(["market", "ioc", "resting", "bracket", "sell", "cancel", "wait", "kill"]),
         st.integers(1, 40),
     ),
     min_size=1,
@@ -355,12 +341,25 @@ def play(client: SimulatorClient, kind: str, size: int, name: str) -> None:
             client.cancel(*client.truth()["open_orders"][:1])
         case "wait":
             client.wait(size / 10)
+        case "kill":
+            before = client.truth()
+            client.restart(down_s=size / 40)
+            assert_is_continued(before, client.truth())
+
+
+def assert_is_continued(before: dict, after: dict) -> None:
+    """What had happened has still happened, and only what was open may have moved on."""
+    is_open = set(before["open_orders"])
+    assert after["fills"][: len(before["fills"])] == before["fills"]
+    assert [one["order_id"] for one in after["orders"]] == [one["order_id"] for one in before["orders"]]
+    for old, new in zip(before["orders"], after["orders"], strict=True):
+        assert old == new or old["order_id"] in is_open
 
 
 @settings(max_examples=15)
 @given(moves)
 def test_money_is_conserved_to_the_last_digit(steps: list[tuple[str, int]]) -> None:
-    client = SimulatorClient(warm_up_s=0.0, volatility=0.002)
+    client = SimulatorClient(store=memory_store(), warm_up_s=1.0, volatility=0.002, quotes_per_s=10.0)
 
     for number, (kind, size) in enumerate(steps):
         client.wait(0.4)  # out of the way of the rate limit

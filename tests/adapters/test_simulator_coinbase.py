@@ -140,7 +140,8 @@ def test_an_unreadable_order_is_a_bad_request(client: SimulatorClient, body: dic
     assert msgspec.json.decode(response.body)["error"] == "INVALID_ARGUMENT"
 
 
-def test_market_data_has_the_shapes_of_the_venue(client: SimulatorClient) -> None:
+def test_market_data_has_the_shapes_of_the_venue() -> None:
+    client = SimulatorClient(warm_up_s=2.0)
     product = client.get("/products/BTC-USD")
     book = client.get("/market/product_book", ("product_id", "BTC-USD"), ("limit", "3"))
     trades = client.get("/market/products/BTC-USD/ticker", ("limit", "4"))["trades"]
@@ -210,7 +211,8 @@ def test_a_client_that_applies_snapshot_and_absolute_sizes_holds_the_book(client
     assert kinds[0] == "snapshot" and set(kinds[1:]) == {"update"}
 
 
-def test_trades_begin_with_history_newest_first_and_go_on_without_a_gap(client: SimulatorClient) -> None:
+def test_trades_begin_with_history_newest_first_and_go_on_without_a_gap() -> None:
+    client = SimulatorClient(warm_up_s=2.0)
     stream = client.open()
     stream.subscribe("market_trades", "BTC-USD")
     (snapshot,) = stream.events("market_trades")

@@ -1,0 +1,191 @@
+"""The simulated venue's memory on disk (SQLite, WAL): one account, and the market as it was left.
+
+Each save is one transaction with what changed since the one before: whatever moment a process dies at, the
+next one finds account and market as of one moment. One process at a time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from adapters.simulator.exchange import Exchange
+from adapters.simulator.records import ProductRecord, Records, Terms
+from adapters.simulator.tape import Print
+from adapters.simulator.venue_order import Fill, VenueOrder
+from domain.errors import InvalidSetting
+from domain.numbers import plain
+from domain.settings import SECOND_NS
+
+ACCOUNT_FILE = "simulator.sqlite"
+SCHEMA_VERSION = 1
+MARKET_EVERY_NS = SECOND_NS // 2  # a kill loses so much of the public tape, and nothing of the account
+TABLES = ("account", "orders", "fills", "products", "prints")
+
+_SCHEMA = """
+CREATE TABLE account (id INTEGER PRIMARY KEY CHECK (id = 1), saved_ns INTEGER NOT NULL, terms TEXT NOT NULL);
+CREATE TABLE orders (number INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE fills (
+    number INTEGER PRIMARY KEY, entry_id TEXT NOT NULL, trade_id TEXT NOT NULL, order_id TEXT NOT NULL,
+    price TEXT NOT NULL, quantity TEXT NOT NULL, fee TEXT NOT NULL, is_maker INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL
+);
+CREATE TABLE products (product_id TEXT PRIMARY KEY, latent REAL NOT NULL, next_trade_id INTEGER NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE prints (
+    time_ns INTEGER NOT NULL, product_id TEXT NOT NULL, trade_id INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (time_ns, product_id, trade_id)
+) WITHOUT ROWID;
+"""
+
+_encode = msgspec.json.Encoder().encode
+_decode_terms = msgspec.json.Decoder(Terms).decode
+_decode_order = msgspec.json.Decoder(VenueOrder).decode
+_decode_print = msgspec.json.Decoder(Print).decode
+
+
+class SqliteStore:
+    """Follows one exchange at a time: the one that began with what `load` returned."""
+
+    def __init__(self, path: Path, keep_tape_s: float, is_fresh: bool = False) -> None:
+        """Open or create the file.
+
+        Args:
+            keep_tape_s: prints older than this are forgotten.
+            is_fresh: forget everything first.
+
+        Raises:
+            InvalidSetting: it cannot be used, or another simulator is using it.
+        """
+        self._keep_tape_ns = int(keep_tape_s * SECOND_NS)
+        self._revisions_kept = 0  # of this life of the exchange
+        self._fills_kept = 0  # of all its lives
+        self._prints_kept: dict[str, int] = {}  # product id -> newest trade id
+        self._market_due_ns = 0
+        try:
+            # Transactions are explicit, so that one save is one of them.
+            self._database = sqlite3.connect(path, timeout=2.0, isolation_level=None)
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._adopt_schema(path, is_fresh)
+        except sqlite3.Error as error:
+            raise InvalidSetting(
+                f"system.data_directory: {str(path)!r} must be an account no other simulator uses ({error})"
+            ) from None
+
+    def _adopt_schema(self, path: Path, is_fresh: bool) -> None:
+        self._database.execute("BEGIN EXCLUSIVE")
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if version not in (0, SCHEMA_VERSION) and not is_fresh:
+            raise InvalidSetting(
+                f"system.data_directory: {str(path)!r} was written by another version of nzeza ({version}, "
+                f"this one reads {SCHEMA_VERSION}); move or remove the directory to start afresh"
+            )
+        if version and is_fresh:
+            for table in TABLES:
+                self._database.execute(f"DROP TABLE IF EXISTS {table}")
+        if is_fresh or not version:
+            for statement in _SCHEMA.split(";")[:-1]:
+                self._database.execute(statement)
+            self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._database.execute("COMMIT")
+
+    # ---- reading -----------------------------------------------------------------------------------------
+
+    def load(self) -> Records | None:
+        """Return what was kept, for a new life of the exchange; None when there is no account yet."""
+        account = self._database.execute("SELECT saved_ns, terms FROM account").fetchone()
+        if account is None:
+            return None
+        saved_ns, terms = account
+        rows = self._database.execute("SELECT body FROM orders ORDER BY number")
+        orders = tuple(_decode_order(body) for (body,) in rows)
+        fills = tuple(self._load_fills(orders))
+        products = dict(self._load_products())
+        self._revisions_kept, self._fills_kept = 0, len(fills)
+        self._prints_kept = {name: one.prints[-1].trade_id for name, one in products.items() if one.prints}
+        self._market_due_ns = 0
+        return Records(saved_ns, _decode_terms(terms), orders, fills, products)
+
+    def _load_fills(self, orders: Iterable[VenueOrder]) -> Iterator[Fill]:
+        by_id = {order.order_id: order for order in orders}
+        for row in self._database.execute("SELECT * FROM fills ORDER BY number"):
+            number, entry_id, trade_id, order_id, price, quantity, fee, is_maker, time_ns = row
+            money = Decimal(price), Decimal(quantity), Decimal(fee)
+            yield Fill(number, entry_id, trade_id, by_id[order_id], *money, bool(is_maker), time_ns)
+
+    def _load_products(self) -> Iterator[tuple[str, ProductRecord]]:
+        for product_id, latent, next_trade_id in self._database.execute("SELECT * FROM products").fetchall():
+            rows = self._database.execute(
+                "SELECT body FROM prints WHERE product_id = ? ORDER BY trade_id", (product_id,)
+            )
+            prints = tuple(_decode_print(body) for (body,) in rows)
+            yield product_id, ProductRecord(latent, next_trade_id, prints)
+
+    # ---- writing -----------------------------------------------------------------------------------------
+
+    def follow(self, exchange: Exchange) -> None:
+        """Save if the account changed since the last save, or if that was long ago."""
+        has_changed = len(exchange.revisions) > self._revisions_kept  # every fill revises its order
+        if has_changed or exchange.now_ns >= self._market_due_ns:
+            self.save(exchange)
+
+    def save(self, exchange: Exchange) -> None:
+        """Write what changed since the last save: all of it, or on an error nothing."""
+        products = exchange.market.products
+        revised = dict.fromkeys(exchange.revisions[self._revisions_kept :])
+        orders = [exchange.orders[order_id] for order_id in revised]
+        fills = exchange.fills[self._fills_kept :]
+        prints = [
+            (one.time_ns, product_id, one.trade_id, _text(one))
+            for product_id, product in products.items()
+            for one in product.tape.since(self._prints_kept.get(product_id, 0))
+        ]
+        with self._database:
+            self._database.execute("BEGIN")
+            self._replace("account", [(1, exchange.now_ns, _text(exchange.terms))])
+            self._replace("orders", [(order.number, _text(order)) for order in orders])
+            self._replace("fills", [_fill_row(fill) for fill in fills])
+            self._replace(
+                "products", [(name, one.latent, one.book.next_trade_id) for name, one in products.items()]
+            )
+            self._replace("prints", prints)
+            self._database.execute(
+                "DELETE FROM prints WHERE time_ns < ?", (exchange.now_ns - self._keep_tape_ns,)
+            )
+        self._revisions_kept = len(exchange.revisions)
+        self._fills_kept = len(exchange.fills)
+        self._prints_kept = {name: one.tape.last_trade_id for name, one in products.items()}
+        self._market_due_ns = exchange.now_ns + MARKET_EVERY_NS
+
+    def _replace(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            self._database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _text(value: Any) -> str:
+    return _encode(value).decode()
+
+
+def _fill_row(fill: Fill) -> tuple[Any, ...]:
+    return (
+        fill.number,
+        fill.entry_id,
+        fill.trade_id,
+        fill.order.order_id,
+        plain(fill.price),
+        plain(fill.quantity),
+        plain(fill.fee),
+        fill.is_maker,
+        fill.time_ns,
+    )
