@@ -1,6 +1,7 @@
 """The simulated world on loopback sockets. Shuttles requests and frames; decides nothing about them.
 
-Port `port_base` is the control address, the next one is Coinbase: REST and both streams.
+Port `port_base` is the control address, the next one is Coinbase: REST and both streams. As at a real venue,
+account and API key are there again after a restart.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from aiohttp import WSMsgType, web
 from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.coinbase_stream import DROPPED, StreamSession
 from adapters.simulator.faults import InvalidFault
+from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
 from adapters.simulator.wire import Request
 from adapters.simulator.world import PRIVATE_PATH, World
 from domain.errors import InvalidSetting
@@ -39,7 +42,7 @@ PR_SET_PDEATHSIG = 1
 
 def serve(
     settings: SimulatorSettings,
-    key_directory: Path,
+    directory: Path,
     on_ready: Callable[[dict[str, Any]], None],
     stop: threading.Event | None = None,
     dies_with_parent: bool = False,
@@ -47,21 +50,26 @@ def serve(
     """Serve until SIGTERM, SIGINT or `stop`.
 
     Args:
-        key_directory: where the API key file goes, readable by its owner only.
+        directory: where the account and the API key file are kept, the key readable by its owner only.
         on_ready: called once with the URLs, when they answer.
         dies_with_parent: also end when the thread that started this process does, so with its process too.
 
     Raises:
-        InvalidSetting: a port is taken.
+        InvalidSetting: a port or the directory is taken, or what is kept there cannot be read.
     """
     use_exact_decimals()
     if dies_with_parent:
         _die_with_parent()
     sockets = _listen(settings.port_base)
-    world = World(settings, time.time_ns())
-    key_file = key_directory / KEY_FILE
-    _write_key(world.key, key_file)
-    asyncio.run(_serve(world, sockets, key_file, on_ready, stop or threading.Event()))
+    directory.mkdir(parents=True, exist_ok=True)
+    key_file = directory / KEY_FILE
+    with closing(SqliteStore(directory / ACCOUNT_FILE, settings.warm_up_s, settings.fresh_account)) as store:
+        key = _read_key(key_file)
+        world = World(settings, time.time_ns(), store, key)
+        if key is None:
+            _write_key(world.key, key_file)
+        asyncio.run(_serve(world, sockets, key_file, on_ready, stop or threading.Event()))
+        world.save()
 
 
 async def _serve(
@@ -159,7 +167,7 @@ async def _write(
     """Send what the session has to say. A slow reader holds up only this task; then it gets fuller frames."""
     while not websocket.closed:
         try:
-            for frame in session.poll(time.time_ns()):
+            for frame in world.poll(session, time.time_ns()):
                 await websocket.send_str(frame)
         except ConnectionError:
             return  # the client is gone; its reader ends by itself
@@ -235,13 +243,27 @@ def _listen(port_base: int) -> tuple[socket.socket, socket.socket]:
     return bound[0], bound[1]
 
 
+def _read_key(path: Path) -> ApiKey | None:
+    """Return the key that clients were given before; None when there is none."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return ApiKey(stored["name"], stored["privateKey"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError):
+        raise InvalidSetting(
+            f"system.data_directory: {str(path)!r} must be the simulator's key; remove it for a new one"
+        ) from None
+
+
 def _write_key(key: ApiKey, path: Path) -> None:
-    """Write the key for its owner's eyes only, replacing an earlier one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Write the key for its owner's eyes only; a kill in between leaves none rather than half of one."""
+    unfinished = path.with_suffix(".new")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump({"name": key.name, "privateKey": key.private_key}, file)
+    unfinished.rename(path)
 
 
 def _die_with_parent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,53 +32,101 @@ import json, sys
 from pathlib import Path
 from adapters.simulator.server import serve
 from domain.settings import SimulatorSettings
-serve(SimulatorSettings(warm_up_s=1.0), Path(sys.argv[1]), lambda ready: print(json.dumps(ready), flush=True))
+settings = SimulatorSettings(warm_up_s=1.0, port_base=int(sys.argv[2]))
+serve(settings, Path(sys.argv[1]), lambda ready: print(json.dumps(ready), flush=True))
 """
+FAR_BELOW = {"limit_limit_gtc": {"base_size": "0.01", "limit_price": "50000"}}
+
+
+class Simulator:
+    """A simulator in a process of its own, and a client that has read its key file."""
+
+    def __init__(self, directory: Path, port_base: int = 0) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(directory), str(port_base)], stdout=subprocess.PIPE
+        )
+        self.ready = json.loads(self.process.stdout.readline())
+        self.venue = self.ready["venues"]["coinbase"]
+        stored = json.loads(Path(self.venue["key_file"]).read_text())
+        self.key = ApiKey(stored["name"], stored["privateKey"])
+
+    def submit(self, name: str, configuration: dict) -> dict:
+        return self.post("/orders", order_body(name, "BUY", configuration))
+
+    def post(self, path: str, body: dict) -> dict:
+        uri = f"POST {urlsplit(self.venue['rest_url']).netloc}{PREFIX}{path}"
+        return requests.post(
+            f"{self.venue['rest_url']}{PREFIX}{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {sign(self.key, time.time_ns(), uri)}"},
+            timeout=5,
+        ).json()
+
+    def truth(self) -> dict:
+        return requests.get(f"{self.ready['control']}/truth", timeout=5).json()["coinbase"]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def free_port_base() -> int:
+    """Return a port that is free, and so is the one after it."""
+    while True:
+        with socket.socket() as one, socket.socket() as next_one:
+            one.bind(("127.0.0.1", 0))
+            base = one.getsockname()[1]
+            with contextlib.suppress(OSError, OverflowError):
+                next_one.bind(("127.0.0.1", base + 1))
+                return base
 
 
 @pytest.fixture
-def simulator(tmp_path: Path):
-    """A running simulator: what it said when it was ready, and its process."""
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=subprocess.PIPE)
-    yield json.loads(process.stdout.readline()), process
-    process.kill()
-    process.wait()
-    process.stdout.close()
+def simulator(tmp_path: Path) -> Iterator[Simulator]:
+    simulator = Simulator(tmp_path)
+    yield simulator
+    simulator.kill()
 
 
-def test_a_client_trades_and_listens_and_the_truth_agrees(simulator) -> None:
-    ready, process = simulator
-    venue = ready["venues"]["coinbase"]
-    key_file = Path(venue["key_file"])
-    stored = json.loads(key_file.read_text())
-    key = ApiKey(stored["name"], stored["privateKey"])
-
-    stream = websocket.create_connection(venue["private_stream_url"], timeout=5)
-    token = sign(key, time.time_ns())
+def test_a_client_trades_and_listens_and_the_truth_agrees(simulator: Simulator) -> None:
+    stream = websocket.create_connection(simulator.venue["private_stream_url"], timeout=5)
+    token = sign(simulator.key, time.time_ns())
     stream.send(json.dumps({"type": "subscribe", "channel": "user", "product_ids": [], "jwt": token}))
     frames = [json.loads(stream.recv()) for _ in range(2)]
-    uri = f"POST {urlsplit(venue['rest_url']).netloc}{PREFIX}/orders"
-    reply = requests.post(
-        f"{venue['rest_url']}{PREFIX}/orders",
-        json=order_body("a", "BUY", {"market_market_ioc": {"quote_size": "500"}}),
-        headers={"Authorization": f"Bearer {sign(key, time.time_ns(), uri)}"},
-        timeout=5,
-    ).json()
+    reply = simulator.submit("a", {"market_market_ioc": {"quote_size": "500"}})
     update = json.loads(stream.recv())
-    truth = requests.get(f"{ready['control']}/truth", timeout=5).json()["coinbase"]
+    truth = simulator.truth()
 
-    assert stat.S_IMODE(os.stat(key_file).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(simulator.venue["key_file"]).st_mode) == 0o600
     assert [frame["channel"] for frame in frames] == ["subscriptions", "user"]
     assert reply["success"] is True
     assert update["events"][0]["orders"][0]["status"] == "FILLED"
     assert [order["client_order_id"] for order in truth["orders"]] == ["a"]
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=3) == 0
+    simulator.process.send_signal(signal.SIGTERM)
+    assert simulator.process.wait(timeout=3) == 0
 
 
-def test_faults_are_ordered_at_the_control_address(simulator) -> None:
-    ready, _ = simulator
-    faults, rest_url = f"{ready['control']}/faults", ready["venues"]["coinbase"]["rest_url"]
+def test_a_killed_venue_comes_back_at_the_same_ports_with_account_and_key(tmp_path: Path) -> None:
+    first = Simulator(tmp_path, free_port_base())
+    filled = first.submit("filled", {"market_market_ioc": {"quote_size": "500"}})
+    accepted = first.submit("open", FAR_BELOW)
+    first.kill()
+
+    second = Simulator(tmp_path, urlsplit(first.ready["control"]).port)
+    truth = second.truth()
+    again = [second.submit(name, FAR_BELOW)["success_response"]["order_id"] for name in ("filled", "open")]
+    (cancelled,) = second.post("/orders/batch_cancel", {"order_ids": again[1:]})["results"]
+    second.kill()
+
+    assert (second.ready, second.key) == (first.ready, first.key)
+    assert [order["status"] for order in truth["orders"]] == ["FILLED", "OPEN"]
+    assert again == [one["success_response"]["order_id"] for one in (filled, accepted)]
+    assert cancelled["success"] is True
+
+
+def test_faults_are_ordered_at_the_control_address(simulator: Simulator) -> None:
+    faults, rest_url = f"{simulator.ready['control']}/faults", simulator.venue["rest_url"]
 
     wrong = requests.post(faults, json={"kind": "flood"}, timeout=5)
     requests.post(faults, json={"kind": "refuse", "where": "accounts"}, timeout=5).raise_for_status()
