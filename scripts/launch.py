@@ -18,7 +18,7 @@ from scripts.control import ControlServer, Request
 from scripts.data_directory import DataDirectory
 from scripts.options import RunOptions
 from scripts.processes import adopt_orphans, end_all
-from scripts.simulated_venues import SimulatedVenues
+from scripts.simulated_venues import SimulatedVenues, check_account
 from scripts.version import code_version
 
 _LOOP_S = 0.02
@@ -92,11 +92,13 @@ class _Run:
     # ---- starting ----------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        from scripts.parts import ProcessParts  # imports every venue; after Thespian's environment is set
+        # Imports every venue, so not before Thespian's environment is set.
+        from scripts.parts import JOURNAL_FILE, ProcessParts
 
         settings = self.settings
         admin_port = free_admin_port(settings.system)
         if any(venue.mode == "simulated" for venue in settings.venues.values()):
+            check_account(settings.simulator, self.directory, self.directory / JOURNAL_FILE)
             self.simulator = SimulatedVenues(
                 settings.simulator, self.directory, self.directory / "simulator.log"
             )

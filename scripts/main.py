@@ -81,11 +81,11 @@ def simulate(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     given = {"seed": arguments.seed, "port_base": arguments.port_base}
     changes = {name: value for name, value in given.items() if value is not None}
-    # Not the data directory itself: a system that runs there keeps the keys of its own simulator in it.
-    key_directory = make_directory(Path(settings.system.data_directory) / "simulate")
+    # Not the data directory itself: a system that runs there keeps its own simulator's account and key in it.
+    directory = make_directory(Path(settings.system.data_directory) / "simulate")
     from adapters.simulator.server import serve  # aiohttp: only this verb needs it
 
-    serve(msgspec.structs.replace(settings.simulator, **changes), key_directory, _print_json)
+    serve(msgspec.structs.replace(settings.simulator, **changes), directory, _print_json)
     return 0
 
 

@@ -1,12 +1,14 @@
 """The simulated venues as a child process of the launcher, and how real settings come to point at them.
 
 The child runs this very module; its settings come on standard input, its addresses as one JSON line on
-standard output. It has a session of its own, so Ctrl-C reaches the launcher alone, and dies with it.
+standard output. It has a session of its own, so Ctrl-C reaches the launcher alone, and dies with it. What the
+simulated account is, outlives it in the data directory.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -22,19 +24,41 @@ _READY_WITHIN_S = 20.0
 _STOP_WITHIN_S = 0.5
 
 
+def check_account(settings: SimulatorSettings, directory: Path, journal: Path) -> None:
+    """Refuse to open a new simulated account beside a journal: the two would never agree.
+
+    Raises:
+        InvalidSetting: and says what to do.
+    """
+    from adapters.simulator.store import ACCOUNT_FILE
+
+    if not journal.exists():
+        return  # an account without a journal is fine: what is in it counts as inventory
+    advice = f"move or remove {str(directory)!r} to start afresh"
+    if settings.fresh_account:
+        raise InvalidSetting(
+            f"simulator.fresh_account = true: must be false beside the journal of the last account; {advice}"
+        )
+    if not (directory / ACCOUNT_FILE).exists():
+        raise InvalidSetting(
+            f"system.data_directory: holds a journal without its simulated account ({ACCOUNT_FILE}); {advice}"
+        )
+
+
 class SimulatedVenues:
     """A running simulator. `endpoints` is what it printed when it was ready."""
 
-    def __init__(self, settings: SimulatorSettings, key_directory: Path, log_path: Path) -> None:
+    def __init__(self, settings: SimulatorSettings, directory: Path, log_path: Path) -> None:
         """Start it and wait until it serves.
 
         Raises:
-            InvalidSetting: a port it was told to use is taken.
+            InvalidSetting: a port or file it was told to use cannot be.
             NzezaError: it ended instead of serving.
         """
         with log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "scripts.simulated_venues", str(key_directory)],
+                [sys.executable, "-P", "-m", "scripts.simulated_venues", str(directory)],
+                env=_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -59,7 +83,7 @@ class SimulatedVenues:
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """End it; nothing of value is in it."""
+        """End it; whatever was answered is kept."""
         if self.is_alive():
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -79,6 +103,13 @@ class SimulatedVenues:
 
     def _lead_one(self, name: str, venue: VenueSettings) -> VenueSettings:
         return msgspec.structs.replace(venue, **self.endpoints["venues"][name])
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment, in which `scripts` is this package: the user's directory may hold another."""
+    project = str(Path(__file__).resolve().parents[1])
+    others = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([project, others] if others else [project])}
 
 
 def main() -> int:

@@ -1,0 +1,54 @@
+"""The simulator as the launcher's child: whose code it runs, and which account it may open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adapters.simulator.store import ACCOUNT_FILE
+from domain.errors import InvalidSetting
+from domain.settings import SimulatorSettings
+from scripts.simulated_venues import SimulatedVenues, check_account
+
+
+@pytest.mark.system
+def test_a_folder_named_as_ours_in_the_working_directory_is_not_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scripts").mkdir()
+    for module in ("__init__", "simulated_venues"):
+        (tmp_path / "scripts" / f"{module}.py").write_text("raise SystemExit('the wrong scripts')")
+    monkeypatch.chdir(tmp_path)
+
+    simulator = SimulatedVenues(SimulatorSettings(warm_up_s=0.0), tmp_path, tmp_path / "simulator.log")
+
+    assert simulator.is_alive()
+    simulator.stop()
+
+
+@pytest.mark.parametrize(
+    ("files", "is_fresh", "complaint"),
+    [
+        ((), False, None),
+        ((), True, None),
+        ((ACCOUNT_FILE,), False, None),
+        ((ACCOUNT_FILE,), True, None),
+        ((ACCOUNT_FILE, "journal"), False, None),
+        (("journal",), False, "system.data_directory: holds a journal without its simulated account"),
+        ((ACCOUNT_FILE, "journal"), True, "simulator.fresh_account = true: must be false beside the journal"),
+    ],
+)
+def test_a_new_account_is_refused_beside_a_journal_and_the_line_says_what_to_do(
+    files: tuple[str, ...], is_fresh: bool, complaint: str | None, tmp_path: Path
+) -> None:
+    for file in files:
+        (tmp_path / file).touch()
+    settings = SimulatorSettings(fresh_account=is_fresh)
+
+    if complaint is None:
+        check_account(settings, tmp_path, tmp_path / "journal")
+        return
+    with pytest.raises(InvalidSetting, match=complaint) as caught:
+        check_account(settings, tmp_path, tmp_path / "journal")
+    assert str(caught.value).endswith(f"move or remove {str(tmp_path)!r} to start afresh")

@@ -1,0 +1,55 @@
+"""`stop`, then `run` again in the same directory: the account, like a real one, is as it was left."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.journal import JournalReader
+from domain.order_messages import OrderSubmitted
+from tests.system.running import RunningSystem
+
+NO_SIGNALS = {"NZEZA__SIGNALS__WINNER_ABOVE": "1"}  # what such a run finds, it only keeps
+
+
+@pytest.mark.system
+def test_a_protected_position_is_carried_over_and_nothing_is_sent_again(tmp_path: Path) -> None:
+    before = stop_with_a_position(tmp_path)
+
+    with RunningSystem(tmp_path, **NO_SIGNALS) as system:
+        truth = system.truth(system.wait_for("the books agree", lambda now: now["reconciled"]))
+        system.interrupt()
+        code, report, errors = system.report()
+
+    assert code == 0, errors
+    assert (report["reconciled"], report["corrections"]) == (True, 0)
+    assert report["positions"] == before["positions"]
+    assert Decimal(report["equity"]) == pytest.approx(Decimal(before["equity"]), rel=Decimal("0.005"))
+    assert report["orders"]["submitted"] == 0
+    assert len(truth["open_orders"]) == len(before["positions"])
+    assert truth["duplicate_client_order_ids"] == []
+    assert {order["client_order_id"] for order in truth["orders"]} <= submitted_ids(tmp_path)
+
+
+def stop_with_a_position(directory: Path) -> dict[str, Any]:
+    """Stop a run while it holds something, and return its report."""
+    for _ in range(4):  # a signal may close it while we stop; then the next run begins flat
+        with RunningSystem(directory) as system:
+            system.wait_for("a protected position", lambda now: now["positions"] and now["orders"]["open"])
+            system.interrupt()
+            code, report, errors = system.report()
+        assert code == 0, errors
+        if report["positions"]:
+            return report
+    raise AssertionError("no run ended with a position")
+
+
+def submitted_ids(directory: Path) -> set[str]:
+    """Return the ids of all orders that any of the runs journaled as sent."""
+    reader = JournalReader(directory / "data" / "journal.sqlite")
+    entries = reader.read()
+    reader.close()
+    return {e.event.order.client_order_id for e in entries if isinstance(e.event, OrderSubmitted)}
