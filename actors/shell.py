@@ -27,12 +27,14 @@ from typing import Any
 from thespian.actors import Actor, ActorExitRequest, ThespianWatch, WakeupMessage, WatchMessage
 
 from actors.wiring import (
+    ActorAlive,
     ActorFailed,
     ActorIdentified,
     ActorStarted,
     Envelope,
     Peer,
     Rewired,
+    RollCalled,
     StartActor,
 )
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
@@ -186,6 +188,9 @@ class Shell(Actor):
             self._start(message)
         elif isinstance(message, Rewired):
             self._rewire(message.peers)
+        elif isinstance(message, RollCalled):
+            self.peers[Role.SUPERVISOR] = message.supervisor
+            self._tell_supervisor(ActorStarted(self.role, self.incarnation))
         else:
             self._handle(message, sender)
 
@@ -213,6 +218,7 @@ class Shell(Actor):
         _follow_root_logger()
         self.role, self.incarnation = part.role, part.incarnation
         self.settings, self.parts = part.settings, part.parts
+        self.inherited = part.inherited
         self.clock = self.parts.clock()
         self.peers = dict(part.peers)
         orphaned = self.parts.orphaned_fd()
@@ -274,6 +280,7 @@ class Shell(Actor):
         self.wake_at(self.clock.now().monotonic_ns + interval_ns, _REPORT)
 
     def _report(self) -> None:
+        self._tell_supervisor(ActorAlive(self.role, self.incarnation))
         self.report_now()
         self._schedule_report()
 

@@ -38,7 +38,7 @@ from thespian.actors import (
 
 from actors.shell import Shell
 from actors.stage_parts import StageParts, VirtualClock
-from actors.wiring import Envelope, LauncherAsked, LauncherTold, Peer, Rewired, StartActor
+from actors.wiring import Envelope, Heir, LauncherAsked, LauncherTold, Peer, Rewired, StartActor
 from adapters.ports import VenueKit
 from domain.effects import Role
 from domain.messages import Message
@@ -108,6 +108,7 @@ class Stage:
             self.readables.__setitem__,
             lambda: self.current_pid,
             self.crash_pid,
+            lambda pid: any(cell.pid == pid and cell.is_alive for cell in self._cells.values()),
         )
         self.current_pid = 0
         self._chooser = random.Random(seed) if seed is not None else None
@@ -145,14 +146,24 @@ class Stage:
 
     def boot(self) -> None:
         """Start the supervisor, who starts everybody; returns when all are up."""
+        self._start_supervisor({})
+        self.advance(seconds=0.1)
+
+    def succeed_supervisor(self) -> None:
+        """Do what the launcher does when the supervisor has died: a new one inherits the children."""
+        [roster] = [told.message for told in self.told if told.kind == "roster"][-1:]
+        self._start_supervisor(roster.children)
+
+    def _start_supervisor(self, heirs: dict[str, Heir]) -> None:
         from actors.supervisor import Supervisor
 
+        role = str(Role.SUPERVISOR)
+        self._incarnations[role] += 1
         cell = self.create(Supervisor, None)
-        self._peers[Role.SUPERVISOR] = Peer(cell.address, 1)
-        part = StartActor(str(Role.SUPERVISOR), 1, self.settings, self.parts, {})
+        self._peers[role] = Peer(cell.address, self._incarnations[role])
+        part = StartActor(role, self._incarnations[role], self.settings, self.parts, {}, heirs)
         self.post(self._outside, cell.address, part)
         self.ask("hello")
-        self.advance(seconds=0.1)
 
     def _all_peers(self, role: str) -> dict[str, Peer]:
         roles = {str(kind) for kind in Role} | {
@@ -180,11 +191,11 @@ class Stage:
             self.post(self._outside, address, Envelope(role, incarnation, sender, 1, now_ns, message))
         self.settle()
 
-    def ask(self, verb: str, deadline_s: float = 3.0) -> None:
+    def ask(self, verb: str, deadline_s: float = 3.0, role: str = "") -> None:
         """Speak to the supervisor as the launcher does; answers are kept in `told`."""
         deadline_ns = self.clock.now().monotonic_ns + int(deadline_s * SECOND_NS)
         supervisor = self._peers[Role.SUPERVISOR].address
-        self.post(self._outside, supervisor, LauncherAsked(len(self.told) + 1, verb, deadline_ns))
+        self.post(self._outside, supervisor, LauncherAsked(len(self.told) + 1, verb, deadline_ns, role))
         self.settle()
 
     def actor(self, role: str) -> Shell:

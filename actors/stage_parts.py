@@ -140,15 +140,18 @@ class StageParts:
         readable: Callable[[int, Callable[[], bool]], None],
         current_pid: Callable[[], int],
         crash_pid: Callable[[int], None],
+        is_alive: Callable[[int], bool],
     ) -> None:
         """Args:
         readable: is told how to ask whether a virtual descriptor has something to read.
         current_pid: says whose handler is running.
         crash_pid: ends an actor as kill -9 would.
+        is_alive: tells whether the actor with this pid lives.
         """
         self.kits = kits
         self.pid = current_pid
         self.kill = crash_pid
+        self._is_alive = is_alive
         self.virtual_clock = VirtualClock()
         self.memory_journal = MemoryJournal()
         self.memory_history = MemoryHistory()
@@ -188,6 +191,14 @@ class StageParts:
 
     def uniform(self) -> float:
         return self._random.random()
+
+    def exit_fd(self, pid: int) -> int | None:
+        fd = virtual_fd()
+        self._readable(fd, lambda: not self._is_alive(pid))
+        return fd
+
+    def close_fd(self, fd: int) -> None:
+        self._readable(fd, lambda: False)
 
     def orphaned_fd(self) -> int | None:
         return None  # the stage and its actors end together

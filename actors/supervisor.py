@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from thespian.actors import ActorExitRequest, ChildActorExited
@@ -10,17 +11,21 @@ from thespian.actors import ActorExitRequest, ChildActorExited
 from actors.cast import actor_class, roles_of
 from actors.shell import Shell
 from actors.wiring import (
+    ActorAlive,
     ActorFailed,
     ActorIdentified,
     ActorStarted,
+    Heir,
     LauncherAsked,
     LauncherTold,
     Peer,
     Rewired,
+    RollCalled,
+    Roster,
     StartActor,
 )
 from domain.effects import Instant, Role
-from domain.supervision import GiveUp, KillChild, RewireAll, StartChild, Supervision
+from domain.supervision import CallRoll, GiveUp, KillChild, RewireAll, StartChild, Supervision
 from domain.system_messages import (
     ReportNow,
     RequestStatus,
@@ -50,8 +55,15 @@ class Supervisor(Shell):
         self.has_announced = False
         self.errors: dict[str, str] = {}  # role -> the last line of its newest traceback
         self.peers[Role.SUPERVISOR] = Peer(self.myAddress, self.incarnation)
-        self.machine = Supervision(self.settings.supervision, roles_of(self.settings))
-        self.perform(self.machine.begin(self.clock.now()))
+        self.adopted: set[str] = set()  # roles whose players are children of an earlier supervisor
+        self.exit_fds: dict[str, int] = {}  # role -> descriptor that tells of its player's end
+        self.machine = Supervision(
+            self.settings.supervision, roles_of(self.settings), generation=self.incarnation
+        )
+        for role, heir in self.inherited.items():
+            self.addresses[role] = heir.address
+        lines = {role: heir.line for role, heir in self.inherited.items()}
+        self.perform(self.machine.begin(self.clock.now(), lines))
 
     def orphaned(self) -> None:
         """The launcher is gone: end the whole system, the admin included."""
@@ -61,6 +73,8 @@ class Supervisor(Shell):
 
     def stopping(self) -> None:
         self.machine.is_ending = True
+        for role in self.adopted:  # Thespian ends only those that it knows as our children
+            self.send(self.addresses[role], ActorExitRequest(recursive=False))
 
     def report(self) -> None:
         self.tell(
@@ -73,6 +87,7 @@ class Supervisor(Shell):
         match effect:
             case StartChild(role, incarnation):
                 self.up.discard(role)
+                self.adopted.discard(role)
                 self.addresses[role] = self.createActor(actor_class(role))
                 self.send(
                     self.addresses[role],
@@ -83,6 +98,10 @@ class Supervisor(Shell):
                     self.parts.kill(pid)
                 else:
                     self.send(self.addresses[role], ActorExitRequest(recursive=False))
+            case CallRoll(role, _):
+                self.adopted.add(role)
+                self._watch_exit(role)
+                self.send(self.addresses[role], RollCalled(self.peers[Role.SUPERVISOR]))
             case RewireAll():
                 self.wake_at(self.clock.now().monotonic_ns + _WIRE_AFTER_NS, _WIRE)
             case GiveUp(role):
@@ -108,12 +127,40 @@ class Supervisor(Shell):
         for role in self.up:
             self.send(self.addresses[role], Rewired(self.peers))
         self.report()
+        self._tell_roster()
         if not self.has_announced and len(self.up) == len(self.machine.children):
             self.has_announced = True
             self._tell_launcher("running", None)
 
     def receiveMsg_ActorIdentified(self, message: ActorIdentified, sender: Any) -> None:
         self.machine.identified(message.role, message.incarnation, message.pid)
+        self._watch_exit(message.role)
+        self._tell_roster()  # should we die now, the next supervisor knows which process to end
+
+    def _watch_exit(self, role: str) -> None:
+        """Notice a player's end by itself: an adopted one is reported to nobody by Thespian."""
+        line = self.machine.lines()[role]
+        self._forget_exit(role)
+        fd = self.parts.exit_fd(line.pid)
+        if fd is None:
+            self._ended(role, line.incarnation)
+            return
+        self.exit_fds[role] = fd
+        self.watch(fd, partial(self._ended, role, line.incarnation))
+
+    def _forget_exit(self, role: str) -> None:
+        fd = self.exit_fds.pop(role, None)
+        if fd is not None:
+            self.unwatch(fd)
+            self.parts.close_fd(fd)
+
+    def _ended(self, role: str, incarnation: int) -> None:
+        self._forget_exit(role)
+        self.up.discard(role)
+        self.perform(self.machine.exited(role, incarnation, self.clock.now()))
+
+    def receiveMsg_ActorAlive(self, message: ActorAlive, sender: Any) -> None:
+        self.machine.heard(message.role, message.incarnation, self.clock.now())
 
     def receiveMsg_ActorStarted(self, message: ActorStarted, sender: Any) -> None:
         effects = self.machine.started(message.role, message.incarnation, self.clock.now())
@@ -133,8 +180,7 @@ class Supervisor(Shell):
         lines = self.machine.lines()
         for role, address in self.addresses.items():
             if address == message.childAddress:
-                self.up.discard(role)
-                self.perform(self.machine.exited(role, lines[role].incarnation, self.clock.now()))
+                self._ended(role, lines[role].incarnation)
 
     # ---- the launcher ------------------------------------------------------------------------------------
 
@@ -142,17 +188,35 @@ class Supervisor(Shell):
         if self.launcher is not None:
             self.send(self.launcher, LauncherTold(kind, message, request_id))
 
+    def _tell_roster(self) -> None:
+        children = {
+            role: Heir(self.addresses[role], line) for role, line in self.machine.lines().items()
+        }
+        self._tell_launcher("roster", Roster(self.parts.pid(), children))
+
     def receiveMsg_LauncherAsked(self, message: LauncherAsked, sender: Any) -> None:
         self.launcher = sender
-        if message.verb == "status":
+        if message.verb == "hello":
+            self._tell_roster()
+        elif message.verb == "status":
             self.tell(Role.MONITOR, RequestStatus(request_id=message.request_id))
         elif message.verb == "resume":
             self.tell(Role.ORDER_ROUTER, ResumeTrading())
             self.tell(Role.PORTFOLIO, ResumeTrading())
+        elif message.verb == "restart":
+            self._restart(message)
         elif message.verb == "stop":
             self.winding_down = WindDown(deadline_ns=message.deadline_ns)
             self.tell(Role.PORTFOLIO, self.winding_down)
             self.tell(Role.ORDER_ROUTER, self.winding_down)
+
+    def _restart(self, message: LauncherAsked) -> None:
+        effects = self.machine.replace(message.role) if message.role in self.machine.children else []
+        if effects:
+            self.perform(effects)
+            self._tell_launcher("restarting", message.role, message.request_id)
+        else:
+            self._tell_launcher("refused", f"no actor plays {message.role!r} now", message.request_id)
 
     def peer_appeared(self, role: str) -> None:
         if self.winding_down is not None and role in (Role.PORTFOLIO, Role.ORDER_ROUTER):

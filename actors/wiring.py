@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from domain.messages import Message
 from domain.settings import Settings
+from domain.system_messages import ActorLine
 
 
 class Envelope:
@@ -62,17 +63,31 @@ class _Wiring:
         return type(self).__name__
 
 
+class Heir(NamedTuple):
+    """One child as a dead supervisor left it to the next."""
+
+    address: Any  # ActorAddress
+    line: ActorLine
+
+
 class StartActor(_Wiring):
     """Supervisor to a new child: your part in the play. Answered by ActorStarted once state is rebuilt."""
 
     def __init__(
-        self, role: str, incarnation: int, settings: Settings, parts: Any, peers: dict[str, Peer]
+        self,
+        role: str,
+        incarnation: int,
+        settings: Settings,
+        parts: Any,
+        peers: dict[str, Peer],
+        inherited: dict[str, Heir] | None = None,
     ) -> None:
         self.role = role
         self.incarnation = incarnation
         self.settings = settings
         self.parts = parts  # adapters.ports.Parts
         self.peers = peers
+        self.inherited = inherited or {}  # role -> Heir; only a later supervisor gets any
 
 
 class ActorIdentified(_Wiring):
@@ -92,6 +107,21 @@ class ActorStarted(_Wiring):
         self.incarnation = incarnation
 
 
+class ActorAlive(_Wiring):
+    """A child to Supervisor: a sign of life, at each reporting interval."""
+
+    def __init__(self, role: str, incarnation: int) -> None:
+        self.role = role
+        self.incarnation = incarnation
+
+
+class RollCalled(_Wiring):
+    """A new supervisor to a child of a dead one: speak to me from now on. Answered by ActorStarted."""
+
+    def __init__(self, supervisor: Peer) -> None:
+        self.supervisor = supervisor
+
+
 class ActorFailed(_Wiring):
     """A handler raised: the actor has stopped listening and wants to be replaced."""
 
@@ -109,11 +139,12 @@ class Rewired(_Wiring):
 
 
 class LauncherAsked(_Wiring):
-    """The launcher to Supervisor. `verb` is "status", "stop" or "resume"."""
+    """The launcher to Supervisor. `verb` is "hello", "status", "stop", "resume" or "restart"."""
 
-    def __init__(self, request_id: int, verb: str, deadline_ns: int = 0) -> None:
+    def __init__(self, request_id: int, verb: str, deadline_ns: int = 0, role: str = "") -> None:
         self.request_id = request_id
         self.verb = verb
+        self.role = role  # for "restart"
         self.deadline_ns = deadline_ns  # for "stop"; CLOCK_MONOTONIC
 
 
@@ -121,6 +152,13 @@ class LauncherTold(_Wiring):
     """Supervisor to the launcher."""
 
     def __init__(self, kind: str, message: Any, request_id: int = 0) -> None:
-        self.kind = kind  # "status", "wound_down", "running", "gave_up"
+        self.kind = kind  # "status", "wound_down", "running", "gave_up", "roster", "refused"
         self.message = message
         self.request_id = request_id
+
+
+class Roster(NamedTuple):
+    """What the launcher keeps in case the supervisor dies."""
+
+    supervisor_pid: int
+    children: dict[str, Heir]  # role -> Heir

@@ -41,6 +41,7 @@ class SupervisionSettings(Section):
     backoff_cap_s: Positive = 1.0
     stable_after_s: Positive = 5.0  # a run this long resets the backoff
     restarts_per_minute: Count = 10  # over it: halt and escalate
+    hung_after_s: Positive = 3.0  # an actor that gives no sign of life for so long is replaced
 
 
 class VenueSettings(Section):

@@ -1,13 +1,14 @@
-"""Who is restarted when: backoff, budget, and what to do when the budget is spent.
+"""Who is restarted when: backoff, budget, hangs, and what to do when the budget is spent.
 
-Pure: exits and hellos come in, starts and kills go out. An incarnation is a number per role that rises with every
-start, so that whatever an earlier life still says can be told apart.
+Pure: exits, hellos and signs of life come in, starts and kills go out. An incarnation is a number per role that rises
+with every start, so that whatever an earlier life still says can be told apart. A new supervisor inherits the children
+of a dead one: those that answer are kept, the rest are replaced.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ from domain.settings import SECOND_NS, SupervisionSettings
 from domain.system_messages import ActorLine
 
 BUDGET_WINDOW_NS = 60 * SECOND_NS
+PULSE = "pulse"  # alarm key
+PULSE_NS = SECOND_NS // 2  # between two looks for hung children
+INCARNATIONS_PER_GENERATION = 1_000_000  # no role is restarted so often under one supervisor
 
 
 class StartChild(NamedTuple):
@@ -41,7 +45,14 @@ class GiveUp(NamedTuple):
     role: str
 
 
-SupervisionEffect = StartChild | KillChild | RewireAll | GiveUp | WakeAt
+class CallRoll(NamedTuple):
+    """Ask an inherited child whether it is there; it answers as if it had just started."""
+
+    role: str
+    incarnation: int
+
+
+SupervisionEffect = StartChild | KillChild | RewireAll | GiveUp | CallRoll | WakeAt
 
 
 @dataclass
@@ -52,20 +63,46 @@ class _Child:
     state: str = "down"  # starting, up, down, given_up
     restarts: int = 0
     up_ns: int = 0
+    heard_ns: int = 0  # last sign of life
     backoff_s: float = 0.0
+    is_wanted_exit: bool = False
     exits_ns: deque[int] = field(default_factory=deque)  # within the budget's window
 
 
 class Supervision:
     """The restart policy for all children of the supervisor."""
 
-    def __init__(self, settings: SupervisionSettings, roles: Sequence[str]) -> None:
+    def __init__(
+        self, settings: SupervisionSettings, roles: Sequence[str], generation: int = 1
+    ) -> None:
+        """Args:
+        generation: of the supervisor itself; it keeps the incarnations of all generations apart.
+        """
         self.settings = settings
+        self._first_incarnation = (generation - 1) * INCARNATIONS_PER_GENERATION
         self.children = {role: _Child(role) for role in roles}  # in starting order
         self.is_ending = False
 
-    def begin(self, now: Instant) -> list[SupervisionEffect]:
-        return [effect for child in self.children.values() for effect in self._start(child, now)]
+    def begin(
+        self, now: Instant, inherited: Mapping[str, ActorLine] | None = None
+    ) -> list[SupervisionEffect]:
+        """Start everybody; children of an earlier supervisor are first asked whether they are there."""
+        effects: list[SupervisionEffect] = [WakeAt(now.monotonic_ns + PULSE_NS, PULSE)]
+        for role, child in self.children.items():
+            line = inherited.get(role) if inherited else None
+            if line is None:
+                effects += self._start(child, now)
+            else:
+                effects += self._inherit(child, line, now)
+        return effects
+
+    def _inherit(self, child: _Child, line: ActorLine, now: Instant) -> list[SupervisionEffect]:
+        child.incarnation, child.pid, child.restarts = line.incarnation, line.pid, line.restarts
+        if not line.pid:
+            child.restarts += 1
+            return self._start(child, now)
+        child.state = "starting"
+        return [CallRoll(child.role, child.incarnation), self._expect_hello(child, now)]
 
     def identified(self, role: str, incarnation: int, pid: int) -> None:
         """A child said which process it is, before it has rebuilt its state."""
@@ -79,7 +116,22 @@ class Supervision:
         if child.incarnation != incarnation or child.state != "starting":
             return []
         child.state, child.up_ns = "up", now.monotonic_ns
+        child.heard_ns = now.monotonic_ns
         return [RewireAll()]
+
+    def heard(self, role: str, incarnation: int, now: Instant) -> None:
+        """A child gave a sign of life."""
+        child = self.children[role]
+        if child.incarnation == incarnation:
+            child.heard_ns = now.monotonic_ns
+
+    def replace(self, role: str) -> list[SupervisionEffect]:
+        """Restart a child because a person asked for it; that costs nothing of its budget."""
+        child = self.children[role]
+        if child.state != "up":
+            return []
+        child.is_wanted_exit = True
+        return [KillChild(role, child.incarnation, child.pid)]
 
     def failed(self, role: str, incarnation: int) -> list[SupervisionEffect]:
         """A child reported that a handler raised: it has gone deaf and waits to be replaced."""
@@ -99,6 +151,10 @@ class Supervision:
         child.state, child.pid = "down", 0
         if self.is_ending:
             return []
+        if child.is_wanted_exit:
+            child.is_wanted_exit = False
+            child.restarts += 1
+            return [RewireAll(), *self._start(child, now)]
         child.exits_ns.append(now.monotonic_ns)
         while child.exits_ns[0] < now.monotonic_ns - BUDGET_WINDOW_NS:
             child.exits_ns.popleft()
@@ -113,6 +169,8 @@ class Supervision:
         return [RewireAll(), WakeAt(due_ns, f"restart:{incarnation}:{role}")]
 
     def tick(self, key: str, now: Instant) -> list[SupervisionEffect]:
+        if key == PULSE:
+            return [*self._kill_hung(now), WakeAt(now.monotonic_ns + PULSE_NS, PULSE)]
         reason, incarnation, role = key.split(":", 2)
         child = self.children[role]
         if child.incarnation != int(incarnation) or self.is_ending:
@@ -125,6 +183,14 @@ class Supervision:
             return [kill, *self.exited(role, child.incarnation, now)]
         return []
 
+    def _kill_hung(self, now: Instant) -> list[SupervisionEffect]:
+        silent_since_ns = now.monotonic_ns - int(self.settings.hung_after_s * SECOND_NS)
+        return [
+            KillChild(child.role, child.incarnation, child.pid)
+            for child in self.children.values()
+            if child.state == "up" and child.heard_ns < silent_since_ns
+        ]
+
     def lines(self) -> dict[str, ActorLine]:
         return {
             role: ActorLine(
@@ -134,10 +200,10 @@ class Supervision:
         }
 
     def _start(self, child: _Child, now: Instant) -> list[SupervisionEffect]:
-        child.incarnation += 1
+        child.incarnation = max(child.incarnation, self._first_incarnation) + 1
         child.state = "starting"
+        return [StartChild(child.role, child.incarnation), self._expect_hello(child, now)]
+
+    def _expect_hello(self, child: _Child, now: Instant) -> WakeAt:
         due_ns = now.monotonic_ns + int(self.settings.hello_within_s * SECOND_NS)
-        return [
-            StartChild(child.role, child.incarnation),
-            WakeAt(due_ns, f"hello:{child.incarnation}:{child.role}"),
-        ]
+        return WakeAt(due_ns, f"hello:{child.incarnation}:{child.role}")

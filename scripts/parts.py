@@ -79,6 +79,15 @@ class ProcessParts:
                 self.die()  # it died before we could watch it
         return _launchers[self.launcher_pid]
 
+    def exit_fd(self, pid: int) -> int | None:
+        try:
+            return os.pidfd_open(pid)
+        except ProcessLookupError:
+            return None
+
+    def close_fd(self, fd: int) -> None:
+        os.close(fd)
+
     def kill(self, pid: int) -> None:
         try:
             os.kill(pid, signal.SIGKILL)

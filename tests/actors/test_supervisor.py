@@ -127,3 +127,75 @@ def test_a_status_request_of_the_launcher_is_answered_by_the_monitor(stage: Stag
     assert b'"duration_s"' in status.status
 
 
+
+
+# ---- hangs, asked-for restarts, and a supervisor's own death -----------------------------------------------
+
+
+def test_a_hung_child_is_replaced_within_five_seconds(stage: Stage) -> None:
+    stage.advance(seconds=1)
+    hung = stage.actor(ECHO)
+    hung.receiveMessage = lambda message, sender: None  # it takes mail and does nothing any more
+
+    stage.advance(seconds=4)
+
+    assert stage.actor(ECHO) is not hung
+    assert stage.actor(ECHO).incarnation == 2
+
+
+def test_a_person_can_have_one_actor_restarted(stage: Stage) -> None:
+    stage.ask("restart", role=ECHO)
+    stage.advance(seconds=0.1)
+
+    assert stage.actor(ECHO).incarnation == 2
+    assert told(stage, "restarting") == [ECHO]
+
+
+def test_asking_for_a_role_that_nobody_plays_is_refused(stage: Stage) -> None:
+    stage.ask("restart", role="nobody")
+
+    assert told(stage, "refused") == ["no actor plays 'nobody' now"]
+
+
+def test_a_new_supervisor_keeps_the_children_of_the_dead_one(stage: Stage) -> None:
+    before = {role: stage.actor(role) for role in CAST}
+
+    stage.crash(Role.SUPERVISOR)
+    stage.succeed_supervisor()
+    stage.advance(seconds=0.1)
+
+    assert {role: stage.actor(role) for role in CAST} == before
+    assert {line.state for line in lines(stage).values()} == {"up"}
+    assert stage.actor(ECHO).peers[Role.SUPERVISOR].incarnation == 2
+
+
+def test_children_that_died_with_their_supervisor_are_replaced(stage: Stage) -> None:
+    stage.crash(Role.SUPERVISOR)
+    stage.crash(ECHO)
+    stage.succeed_supervisor()
+    stage.advance(seconds=0.2)
+
+    assert stage.actor(ECHO).incarnation == 1_000_001
+    assert stage.actor(Role.MONITOR).incarnation == 1
+
+
+def test_an_adopted_child_that_dies_later_is_replaced_too(stage: Stage) -> None:
+    stage.crash(Role.SUPERVISOR)
+    stage.succeed_supervisor()
+    stage.advance(seconds=0.2)
+
+    stage.crash(ECHO)
+    stage.advance(seconds=0.2)
+
+    assert stage.actor(ECHO).incarnation == 1_000_001
+
+
+def test_the_launcher_is_told_of_every_child_s_process_for_the_next_supervisor(stage: Stage) -> None:
+    stage.crash(ECHO)
+    stage.advance(seconds=0.1)
+
+    roster = told(stage, "roster")[-1]
+    assert roster.children[ECHO].line.incarnation == 2
+    assert roster.children[ECHO].line.pid == next(
+        cell.pid for cell in stage._cells.values() if cell.actor is stage.actor(ECHO)
+    )

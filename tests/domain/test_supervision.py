@@ -2,7 +2,17 @@ import pytest
 
 from domain.effects import Instant, WakeAt
 from domain.settings import SECOND_NS, SupervisionSettings
-from domain.supervision import GiveUp, KillChild, RewireAll, StartChild, Supervision
+from domain.supervision import (
+    PULSE,
+    PULSE_NS,
+    CallRoll,
+    GiveUp,
+    KillChild,
+    RewireAll,
+    StartChild,
+    Supervision,
+)
+from domain.system_messages import ActorLine
 from tests.builders import MONO, UTC
 
 ROUTER = "order_router"
@@ -42,7 +52,7 @@ def backoff_ms(effects: list, seconds: float) -> list[int]:
 
 def test_a_started_child_is_announced_to_everybody() -> None:
     supervision = Supervision(SETTINGS, [ROUTER])
-    assert supervision.begin(at(0))[0] == StartChild(ROUTER, 1)
+    assert StartChild(ROUTER, 1) in supervision.begin(at(0))
 
     assert supervision.started(ROUTER, 1, at(0)) == [RewireAll()]
 
@@ -85,7 +95,7 @@ def test_a_spent_budget_gives_up_and_says_so(running: Supervision) -> None:
 
 def test_a_child_that_never_reports_is_killed_and_replaced() -> None:
     supervision = Supervision(SETTINGS, [ROUTER])
-    _, hello = supervision.begin(at(0))
+    *_, hello = supervision.begin(at(0))
     supervision.identified(ROUTER, 1, pid=100)
 
     effects = supervision.tick(hello.key, at(2))
@@ -103,3 +113,85 @@ def test_nobody_is_restarted_while_the_system_ends(running: Supervision) -> None
     running.is_ending = True
 
     assert running.exited(ROUTER, 1, at(10)) == []
+
+
+# ---- hangs -----------------------------------------------------------------------------------------------
+
+
+def look(supervision: Supervision, seconds: float) -> list:
+    return [effect for effect in supervision.tick(PULSE, at(seconds)) if not isinstance(effect, WakeAt)]
+
+
+def test_a_child_that_gives_no_sign_of_life_is_killed(running: Supervision) -> None:
+    assert look(running, 3.0) == []
+
+    assert look(running, 3.1) == [KillChild(ROUTER, 1, 100)]
+
+
+def test_a_sign_of_life_counts_for_its_own_incarnation_only(running: Supervision) -> None:
+    running.heard(ROUTER, 1, at(2))
+    running.heard(ROUTER, 7, at(4))
+
+    assert look(running, 4.9) == []
+    assert look(running, 5.1) == [KillChild(ROUTER, 1, 100)]
+
+
+def test_a_starting_child_is_not_taken_for_a_hung_one() -> None:
+    supervision = Supervision(SETTINGS, [ROUTER])
+    supervision.begin(at(0))
+
+    assert look(supervision, 10) == []
+
+
+def test_the_look_for_hung_children_goes_on_for_ever(running: Supervision) -> None:
+    [again] = [effect for effect in running.tick(PULSE, at(1)) if isinstance(effect, WakeAt)]
+
+    assert again == WakeAt(at(1).monotonic_ns + PULSE_NS, PULSE)
+
+
+# ---- restarts that a person asks for -----------------------------------------------------------------------
+
+
+def test_an_asked_for_restart_happens_at_once_and_costs_no_budget(running: Supervision) -> None:
+    for second in range(10, 20):
+        incarnation = running.children[ROUTER].incarnation
+        assert running.replace(ROUTER) == [KillChild(ROUTER, incarnation, running.children[ROUTER].pid)]
+        effects = running.exited(ROUTER, incarnation, at(second))
+        assert StartChild(ROUTER, incarnation + 1) in effects
+        running.started(ROUTER, incarnation + 1, at(second))
+
+    assert running.lines()[ROUTER].restarts == 10
+
+
+# ---- a new supervisor --------------------------------------------------------------------------------------
+
+
+def inherit(pid: int = 100) -> tuple[Supervision, list]:
+    supervision = Supervision(SETTINGS, [ROUTER], generation=2)
+    line = ActorLine(pid=pid, incarnation=5, restarts=4, state="up")
+    return supervision, supervision.begin(at(0), {ROUTER: line})
+
+
+def test_an_inherited_child_is_asked_and_kept_when_it_answers() -> None:
+    supervision, effects = inherit()
+    assert CallRoll(ROUTER, 5) in effects
+    assert not any(isinstance(effect, StartChild) for effect in effects)
+
+    assert supervision.started(ROUTER, 5, at(0.1)) == [RewireAll()]
+    assert supervision.lines()[ROUTER] == ActorLine(pid=100, incarnation=5, restarts=4, state="up")
+
+
+def test_an_inherited_child_that_does_not_answer_is_killed_and_replaced() -> None:
+    supervision, effects = inherit()
+
+    after = supervision.tick(effects[-1].key, at(2))
+
+    assert after[0] == KillChild(ROUTER, 5, 100)
+    restart = next(effect for effect in after if isinstance(effect, WakeAt))
+    assert supervision.tick(restart.key, at(2.1))[0] == StartChild(ROUTER, 1_000_001)
+
+
+def test_a_role_that_nobody_played_is_started_under_a_number_that_was_never_used() -> None:
+    _, effects = inherit(pid=0)
+
+    assert StartChild(ROUTER, 1_000_001) in effects
