@@ -62,6 +62,7 @@ class Audit:
     differences: Differences = field(default_factory=dict)
     differs_since_ns: int = 0  # when the first answer with these differences was asked for
     compared_at: int = 0  # UTC ns of the newest comparison that was equal
+    listed_fills: frozenset[str] = frozenset()  # fill_ids of the last answer; until the books are open
 
 
 class Reconciliation:
@@ -144,6 +145,9 @@ class Reconciliation:
             self.ask_in(venue, AGAIN_NS, now)
             return None
         if venue not in self._ledger.opened_at:
+            if self._is_still_trading(audit, snapshot):
+                self.ask_in(venue, AGAIN_NS, now)
+                return None
             self._open(snapshot, now)
         differences = balance_differences(self._balances(venue), snapshot.balances)
         if differences != audit.differences:
@@ -168,6 +172,14 @@ class Reconciliation:
     def _balances(self, venue: str) -> dict[str, Decimal]:
         balances = self._ledger.books.balances
         return {currency: total for (where, currency), total in balances.items() if where == venue}
+
+    def _is_still_trading(self, audit: Audit, snapshot: VenueSnapshot) -> bool:
+        """Tell whether somebody else's fill may have come after the balances of the same snapshot were read.
+
+        One that the answer before has listed already is in the balances, whatever anybody's clock says.
+        """
+        listed, audit.listed_fills = audit.listed_fills, frozenset(fill.fill_id for fill in snapshot.fills)
+        return not audit.listed_fills <= listed
 
     def _open(self, snapshot: VenueSnapshot, now: Instant) -> None:
         # Fills up to here are in the balances already, whatever our clock says.

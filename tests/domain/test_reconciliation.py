@@ -247,9 +247,28 @@ def test_a_foreign_fill_moves_balances_once_and_never_our_position(desk: DeskOnT
 
 def test_foreign_fills_from_before_our_books_are_in_the_opening_balances() -> None:
     desk = DeskOnTime().ready(fills=[foreign_fill()])
+    desk.advance(1)
+    desk.snapshot(fills=[foreign_fill()])
     next_run = desk.restarted().ready(fills=[foreign_fill()])
 
     assert desk.journaled(ExternalFillSeen) + next_run.journaled(ExternalFillSeen) == []
+
+
+def test_the_books_do_not_open_on_balances_that_a_foreign_fill_may_have_missed() -> None:
+    desk = DeskOnTime().ready(fills=[foreign_fill()])  # the balances were read just before it
+    assert desk.journaled(BalancesOpened) == []
+    assert readiness(desk)[-1] == (False, "reconciliation")
+
+    desk.advance(1)
+    desk.snapshot(usd="9000", btc="0.5", fills=[foreign_fill()])
+
+    (opened,) = desk.journaled(BalancesOpened)
+    assert {balance.currency: balance.total for balance in opened.balances} == {
+        "USD": Decimal("9000"),
+        "BTC": Decimal("0.5"),
+    }
+    assert readiness(desk)[-1] == (True, "")
+    assert desk.journaled(BalanceCorrected, ExternalFillSeen) == []
 
 
 def test_f18_foreign_open_orders_are_counted_and_left_alone(desk: DeskOnTime) -> None:
