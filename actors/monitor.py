@@ -20,8 +20,16 @@ class Monitor(Shell):
 
     def receiveMsg_ActorReported(self, report: ActorReported, sender: str) -> None:
         if self.board.hear_actor(report):
-            totals = {role: dict(counts) for role, counts in self.board.earlier.items()}
-            self.tell(Role.SUPERVISOR, TotalsKept(ts_event=report.ts_event, totals=totals))
+            self._leave_totals()
+
+    def peer_appeared(self, role: str) -> None:
+        if role == Role.SUPERVISOR:
+            self._leave_totals()
+
+    def _leave_totals(self) -> None:
+        """Leave with the supervisor what the next monitor could not learn from anybody alive."""
+        totals = {role: dict(counts) for role, counts in self.board.earlier.items()}
+        self.tell(Role.SUPERVISOR, TotalsKept(ts_event=self.clock.now().utc_ns, totals=totals))
 
     def receiveMsg_TotalsKept(self, kept: TotalsKept, sender: str) -> None:
         self.board.adopt(kept.totals)

@@ -189,7 +189,7 @@ class Shell(Actor):
         elif isinstance(message, Rewired):
             self._rewire(message.peers)
         elif isinstance(message, RollCalled):
-            self.peers[Role.SUPERVISOR] = message.supervisor
+            self._rewire({**self.peers, Role.SUPERVISOR: message.supervisor})
             self._tell_supervisor(ActorStarted(self.role, self.incarnation))
         else:
             self._handle(message, sender)

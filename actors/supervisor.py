@@ -27,6 +27,7 @@ from actors.wiring import (
 from domain.effects import Instant, Role
 from domain.supervision import CallRoll, GiveUp, KillChild, RewireAll, StartChild, Supervision
 from domain.system_messages import (
+    ActorLine,
     ReportNow,
     RequestStatus,
     ResumeTrading,
@@ -77,9 +78,14 @@ class Supervisor(Shell):
             self.send(self.addresses[role], ActorExitRequest(recursive=False))
 
     def report(self) -> None:
-        self.tell(
-            Role.MONITOR, RosterReported(ts_event=self.clock.now().utc_ns, actors=self.machine.lines())
+        own = ActorLine(
+            pid=self.parts.pid(),
+            incarnation=self.incarnation,
+            restarts=self.incarnation - 1,
+            state="up",
         )
+        actors = {str(Role.SUPERVISOR): own, **self.machine.lines()}
+        self.tell(Role.MONITOR, RosterReported(ts_event=self.clock.now().utc_ns, actors=actors))
 
     # ---- children ----------------------------------------------------------------------------------------
 
@@ -199,6 +205,7 @@ class Supervisor(Shell):
         if message.verb == "hello":
             self._tell_roster()
         elif message.verb == "status":
+            self._tell_launcher("alive", None)
             self.tell(Role.MONITOR, RequestStatus(request_id=message.request_id))
         elif message.verb == "resume":
             self.tell(Role.ORDER_ROUTER, ResumeTrading())

@@ -152,7 +152,7 @@ class LauncherTold(_Wiring):
     """Supervisor to the launcher."""
 
     def __init__(self, kind: str, message: Any, request_id: int = 0) -> None:
-        self.kind = kind  # "status", "wound_down", "running", "gave_up", "roster", "refused"
+        self.kind = kind  # "status", "wound_down", "running", "gave_up", "roster", "alive", "restarting", "refused"
         self.message = message
         self.request_id = request_id
 

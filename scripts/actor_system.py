@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
+import signal
 import socket
 import threading
+import time
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from domain.errors import InvalidSetting
 from domain.settings import SystemSettings
+
+
+_SUPERVISOR_HUNG_AFTER_S = 3.0
+_SUCCESSION_WINDOW_S = 60.0
+_MOST_SUCCESSIONS = 10  # of supervisors within the window
 
 
 def prepare_environment(data_directory: Path) -> None:
@@ -46,29 +56,84 @@ class ActorSystem:
             logDefs=_log_definitions(data_directory / "nzeza.log", settings.log_level),
         )
         self._supervisor: Any = None
+        self._start: tuple[Any, Any] | None = None  # settings and parts, for every supervisor alike
+        self.generation = 0  # of the supervisor
+        self._heirs: Mapping[str, Any] = {}  # role -> Heir, as the supervisor last told
+        self._supervisor_pid = 0
+        self._exit_fd: int | None = None  # readable when the supervisor's process has ended
+        self._heard_at = time.monotonic()
+        self._successions: list[float] = []  # when supervisors were replaced, within the budget's window
         self._request_ids = count(1)
 
     def start(self, settings: Any, parts: Any) -> None:
         """Create the supervisor; it starts everybody else and says "running"."""
+        self._start = settings, parts
+        self.start_supervisor({})
+
+    def start_supervisor(self, heirs: Mapping[str, Any]) -> None:
+        """Create a supervisor, the first or one that inherits the children of a dead one."""
         from actors.supervisor import Supervisor
         from actors.wiring import StartActor
         from domain.effects import Role
 
+        self.generation += 1
+        settings, parts = self._start
         self._supervisor = self._system.createActor(Supervisor)
-        self._system.tell(self._supervisor, StartActor(str(Role.SUPERVISOR), 1, settings, parts, {}))
+        part = StartActor(str(Role.SUPERVISOR), self.generation, settings, parts, {}, dict(heirs))
+        self._system.tell(self._supervisor, part)
         self.ask("hello")
 
-    def ask(self, verb: str, deadline_ns: int = 0) -> int:
+    def ask(self, verb: str, deadline_ns: int = 0, role: str = "") -> int:
         """Ask the supervisor something; the answer comes through `listen` under the returned id."""
         from actors.wiring import LauncherAsked
 
         request_id = next(self._request_ids)
-        self._system.tell(self._supervisor, LauncherAsked(request_id, verb, deadline_ns))
+        self._system.tell(self._supervisor, LauncherAsked(request_id, verb, deadline_ns, role))
         return request_id
 
     def listen(self, timeout_s: float) -> Any:
-        """Return the next message for the launcher, or None."""
-        return self._system.listen(timeout_s)
+        """Return the next message that is the launcher's business, or None."""
+        message = self._system.listen(timeout_s)
+        if message is None:
+            return None
+        self._heard_at = time.monotonic()
+        if getattr(message, "kind", "") == "roster":
+            self._keep(message.message)
+            return None
+        return message
+
+    # ---- the supervisor's supervisor -----------------------------------------------------------------------
+
+    def mind_supervisor(self) -> str:
+        """Replace a supervisor that has died, end one that has hung; return a problem when that is no use."""
+        if time.monotonic() - self._heard_at > _SUPERVISOR_HUNG_AFTER_S and self._supervisor_pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._supervisor_pid, signal.SIGKILL)
+        if self._exit_fd is None or not select.select([self._exit_fd], [], [], 0)[0]:
+            return ""
+        self._forget_exit()
+        now = time.monotonic()
+        self._successions = [at for at in self._successions if now - at < _SUCCESSION_WINDOW_S]
+        if len(self._successions) >= _MOST_SUCCESSIONS:
+            return "the supervisor was restarted too often and given up"
+        self._successions.append(now)
+        self.start_supervisor(self._heirs)
+        return ""
+
+    def _keep(self, roster: Any) -> None:
+        self._heirs = roster.children
+        if roster.supervisor_pid != self._supervisor_pid:
+            self._forget_exit()
+            self._supervisor_pid = roster.supervisor_pid
+            with contextlib.suppress(ProcessLookupError):
+                self._exit_fd = os.pidfd_open(roster.supervisor_pid)
+
+    def _forget_exit(self) -> None:
+        if self._exit_fd is not None:
+            os.close(self._exit_fd)
+            self._exit_fd = None
+        self._supervisor_pid = 0
+        self._heard_at = time.monotonic()
 
     def shut_down(self, within_s: float) -> None:
         """Ask everybody to exit; what is still there after `within_s` is the caller's to end.

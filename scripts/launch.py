@@ -24,7 +24,6 @@ from scripts.version import code_version
 _LOOP_S = 0.02
 _START_WITHIN_S = 15.0
 _STATUS_EVERY_S = 0.25  # for the live view, and as the supervisor's sign of life
-_SILENT_AFTER_S = 5.0  # a supervisor that doesn't answer for so long is gone
 _EXIT_SHARE_S = 0.7  # of the stopping time: for processes to end after everything is proven
 
 
@@ -61,7 +60,6 @@ class _Run:
         self.status: dict[str, Any] = {}  # the newest, with its "view"
         self.status_seq = 0  # up to which journal entry it tells
         self.status_id = 0  # which request it answers
-        self.heard_at = time.monotonic()  # when the supervisor last spoke
         self.asked_at = 0.0
         self.waiting: list[tuple[int, Request]] = []  # from which answer on it is new enough, who waits
         self.started_at = time.monotonic()
@@ -146,18 +144,21 @@ class _Run:
         if now - self.asked_at >= _STATUS_EVERY_S:
             self.asked_at = now
             self.system.ask("status")
-        if now - self.heard_at > _SILENT_AFTER_S:
-            self.problems.append(f"the supervisor has not answered for {_SILENT_AFTER_S:g} s")
+        self._mind_supervisor()
         if self.simulator is not None and not self.simulator.is_alive():
             self.problems.append("the simulator ended")
+
+    def _mind_supervisor(self) -> None:
+        problem = self.system.mind_supervisor()
+        if problem:
+            self.problems.append(problem)
 
     def _hear(self, timeout_s: float) -> None:
         message = self.system.listen(timeout_s)
         if message is None:
             return
-        self.heard_at = time.monotonic()
         kind = getattr(message, "kind", type(message).__name__)
-        if kind == "running":
+        if kind == "running" and not self.is_running:
             self.is_running = True
             self.started_at = time.monotonic()
         elif kind == "wound_down":
@@ -231,9 +232,13 @@ class _Run:
             self.problems.append(f"had to kill {len(left)} processes that did not end: {left}")
 
     def _wind_down(self, deadline: float) -> None:
-        self.system.ask("stop", deadline_ns=int(deadline * SECOND_NS))
+        asked_generation = 0
         while self.wound_down is None and time.monotonic() < deadline + 0.2:
+            if asked_generation != self.system.generation:  # a supervisor that succeeds another must be told
+                asked_generation = self.system.generation
+                self.system.ask("stop", deadline_ns=int(deadline * SECOND_NS))
             self._hear(_LOOP_S)
+            self._mind_supervisor()
         if self.wound_down is None:
             self.problems.append("the order router did not say that it is done")
             return

@@ -15,9 +15,6 @@ from tests.system.running import RunningSystem, is_alive
 
 pytestmark = pytest.mark.system
 
-NOT_HEALED_YET = {"supervisor", "dead_letters"}  # their own deaths are healed from the next issue on
-
-
 def journaled_ids(directory: Path) -> set[str]:
     reader = JournalReader(directory / "data" / "journal.sqlite")
     entries = reader.read()
@@ -46,7 +43,7 @@ def test_the_demo_trades_within_seconds_and_ends_reconciled(tmp_path: Path) -> N
 def test_every_killed_actor_is_back_within_two_seconds_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     with RunningSystem(tmp_path) as system:
         status = system.wait_for("first trades", has_traded)
-        for role in sorted(set(status["actors"]) - NOT_HEALED_YET):
+        for role in sorted(status["actors"]):
             pid = system.status()["actors"][role]["pid"]
             os.kill(pid, signal.SIGKILL)
             status = system.wait_for(
