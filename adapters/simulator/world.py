@@ -59,7 +59,6 @@ class World:
         self._store = store
         records = store.load() if store is not None else None
         self.exchange = Exchange(settings, Market(settings, start_ns, records), start_ns, records)
-        self._keep()
         self._faults = FaultPlan(VENUES)
         self._rest = CoinbaseRest(self.exchange, self.keys, self._faults)
         self._latency_s = (settings.latency_min_s, settings.latency_max_s)

@@ -26,11 +26,11 @@ def submit(client: SimulatorClient, name: str, side: str, configuration: dict) -
     return client.submit(name, side, configuration)["success_response"]["order_id"]
 
 
-def stop_limit(stop: Decimal) -> dict:
+def stop_limit(stop: Decimal, size: str = "0.01") -> dict:
     """Return a buy that waits outside the book for a rise to `stop`."""
     return {
         "stop_limit_stop_limit_gtc": {
-            "base_size": "0.01",
+            "base_size": size,
             "limit_price": str(stop + 1000),
             "stop_price": str(stop),
             "stop_direction": "STOP_DIRECTION_STOP_UP",
@@ -73,7 +73,8 @@ def test_an_order_that_failed_and_one_the_market_filled_are_kept_too() -> None:
     assert client.balance("BTC") == ("0.01", "0")
 
 
-def test_what_a_stream_has_told_is_kept() -> None:
+@pytest.mark.parametrize("teller", ["stream", "truth"])
+def test_whoever_tells_of_a_fill_it_is_kept(teller: str) -> None:
     client = venue(**LIVELY)
     bid = Decimal(client.touch()[0])
     submit(client, "a", "BUY", {"limit_limit_gtc": {"base_size": "0.01", "limit_price": str(bid - 1)}})
@@ -81,8 +82,11 @@ def test_what_a_stream_has_told_is_kept() -> None:
     stream.subscribe("user")
     stream.events("user")
     client.wait(10)
-    frames = client.world.poll(stream.session, client.now_ns)
-    assert any('"status":"FILLED"' in frame for frame in frames)
+    if teller == "stream":
+        told = "".join(client.world.poll(stream.session, client.now_ns))
+    else:
+        told = str(client.truth()["orders"])
+    assert "FILLED" in told
 
     client.restart()
 
@@ -161,6 +165,19 @@ def test_a_stop_waits_outside_the_book_and_fires() -> None:
     assert client.order(order_id)["status"] == "FILLED"
 
 
+def test_a_stop_that_has_fired_goes_on_buying() -> None:
+    client = venue(**LIVELY, balances={"USD": Decimal(10_000_000)})
+    stop = Decimal(client.touch()[1]) + 20
+    order_id = submit(client, "a", "BUY", stop_limit(stop, size="100"))
+    client.wait(20)
+    bought = Decimal(client.order(order_id)["filled_size"])
+    assert 0 < bought < 100
+
+    client.restart(down_s=1)
+
+    assert bought < Decimal(client.order(order_id)["filled_size"]) < 100
+
+
 def test_orders_trade_and_expire_while_the_venue_is_down() -> None:
     client = venue(**LIVELY, warm_up_s=30.0)
     bid = Decimal(client.touch()[0])
@@ -169,13 +186,14 @@ def test_orders_trade_and_expire_while_the_venue_is_down() -> None:
     ends = {"limit_limit_gtd": {"base_size": "0.01", "limit_price": "50000", "end_time": end}}
     submit(client, "rests", "BUY", rests)
     submit(client, "ends", "BUY", ends)
+    submit(client, "fires", "BUY", stop_limit(bid + 20))
 
     client.restart(down_s=20)
 
     truth = client.truth()
-    assert [order["status"] for order in truth["orders"]] == ["FILLED", "EXPIRED"]
-    assert [Decimal(fill["price"]) for fill in truth["fills"]] == [bid - 1]
-    assert START_NS < truth["fills"][0]["time_ns"] < client.now_ns
+    assert [order["status"] for order in truth["orders"]] == ["FILLED", "EXPIRED", "FILLED"]
+    assert {fill["client_order_id"] for fill in truth["fills"]} == {"rests", "fires"}
+    assert all(START_NS < fill["time_ns"] < client.now_ns for fill in truth["fills"])
     assert client.balance("USD")[1] == "0"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -10,8 +9,11 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +23,7 @@ import websocket
 
 from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.server import serve
+from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
 from domain.errors import InvalidSetting
 from domain.settings import SimulatorSettings
 from tests.adapters.simulator_client import PREFIX, order_body, sign
@@ -77,7 +80,7 @@ def free_port_base() -> int:
         with socket.socket() as one, socket.socket() as next_one:
             one.bind(("127.0.0.1", 0))
             base = one.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
+            with suppress(OSError, OverflowError):
                 next_one.bind(("127.0.0.1", base + 1))
                 return base
 
@@ -123,6 +126,23 @@ def test_a_killed_venue_comes_back_at_the_same_ports_with_account_and_key(tmp_pa
     assert [order["status"] for order in truth["orders"]] == ["FILLED", "OPEN"]
     assert again == [one["success_response"]["order_id"] for one in (filled, accepted)]
     assert cancelled["success"] is True
+
+
+def test_a_clean_stop_keeps_the_market_and_a_fresh_account_is_on_demand(tmp_path: Path) -> None:
+    stopped = threading.Event()
+    stopped.set()
+    lives = []
+    for is_fresh in (False, False, True):
+        balances = {"USD": Decimal(len(lives))}
+        settings = SimulatorSettings(warm_up_s=0.0, balances=balances, fresh_account=is_fresh)
+        started_ns = time.time_ns()
+        serve(settings, tmp_path, lambda ready: None, stopped)
+        with closing(SqliteStore(tmp_path / ACCOUNT_FILE, 60.0)) as store:
+            records = store.load()
+        lives.append(records.terms.balances["USD"])
+        assert records.saved_ns >= started_ns
+
+    assert lives == [0, 0, 2]
 
 
 def test_faults_are_ordered_at_the_control_address(simulator: Simulator) -> None:

@@ -10,12 +10,26 @@ import pytest
 
 from adapters.journal import JournalReader
 from domain.order_messages import OrderSubmitted
+from scripts.parts import JOURNAL_FILE
 from tests.system.running import RunningSystem
+
+pytestmark = pytest.mark.system
 
 NO_SIGNALS = {"NZEZA__SIGNALS__WINNER_ABOVE": "1"}  # what such a run finds, it only keeps
 
 
-@pytest.mark.system
+def test_a_journal_without_its_account_is_refused_in_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / JOURNAL_FILE).touch()
+
+    with RunningSystem(tmp_path) as system:
+        code, report, errors = system.report()
+
+    assert (code, report) == (2, {})
+    assert errors.startswith("nzeza: system.data_directory: holds a journal without its simulated account")
+    assert errors.endswith("to start afresh\n") and errors.count("\n") == 1
+
+
 def test_a_protected_position_is_carried_over_and_nothing_is_sent_again(tmp_path: Path) -> None:
     before = stop_with_a_position(tmp_path)
 
