@@ -6,7 +6,8 @@ What Thespian does and what the shell makes of it:
   goes deaf and asks for its process to be ended, so no message is ever handled twice.
 - Wakeups cannot be cancelled, and those that came due while the actor was busy arrive newest first. The shell
   keeps its own heap of alarms behind one wakeup; a wakeup of an older generation is ignored.
-- The watch list is dropped after every message. The shell returns it on every path.
+- The watch list is dropped after every message. The shell returns it on every path, and closes a descriptor only
+  after Thespian has forgotten it.
 - A restarted peer has a new address. Peers are kept by role; every envelope carries role and incarnation, and
   one that is not for this incarnation is dropped and counted.
 
@@ -72,6 +73,7 @@ class Shell(Actor):
         self._armed_ns: int | None = None
         self._is_ringing = False
         self._watches: dict[int, Callable[[], None]] = {}  # fd -> what to do when it is readable
+        self._to_close: list[Callable[[], None]] = []  # what is watched no more
         self._handlers: dict[type, Callable | None] = {}  # message class -> bound handler
         self._alarmed: set[tuple[str, str]] = set()  # (subject, text) told already
         self._failed = False
@@ -140,16 +142,27 @@ class Shell(Actor):
         self._arm()
 
     def watch(self, fd: int, ready: Callable[[], None]) -> None:
-        """Call `ready()` whenever `fd` is readable, until `unwatch(fd)`."""
+        """Call `ready()` whenever `fd` is readable, until `unwatch` or `discard`."""
         self._watches[fd] = ready
 
     def unwatch(self, fd: int) -> None:
-        """Forget `fd`. Call it before closing: the number may be reused at once."""
+        """Stop watching `fd`, which stays open."""
         self._watches.pop(fd, None)
+
+    def discard(self, fd: int, close: Callable[[], None]) -> None:
+        """Stop watching `fd`, and close it once Thespian has forgotten it, too: with the next message.
+
+        Thespian keeps the old watch list until this handler returns. Were the number free before that, a socket
+        of Thespian's own could get it, and the stock base dies of a descriptor that it knows twice.
+        """
+        self.unwatch(fd)
+        self._to_close.append(close)
 
     # ---- hearing -----------------------------------------------------------------------------------------
 
     def receiveMessage(self, message: Any, sender: Any) -> ThespianWatch | None:
+        while self._to_close:
+            self._guarded(self._to_close.pop())
         if isinstance(message, ActorExitRequest):
             self._guarded(self.stopping)
             return None

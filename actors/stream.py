@@ -159,7 +159,6 @@ class StreamDriver:
     def _drop_pipe(self) -> None:
         if self.pipe is None:
             return
-        self.shell.unwatch(self.pipe.fileno())
-        self.pipe.close()
+        self.shell.discard(self.pipe.fileno(), self.pipe.close)
         self.pipe = None
         self.changed(False)

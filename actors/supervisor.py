@@ -157,8 +157,7 @@ class Supervisor(Shell):
     def _forget_exit(self, role: str) -> None:
         fd = self.exit_fds.pop(role, None)
         if fd is not None:
-            self.unwatch(fd)
-            self.parts.close_fd(fd)
+            self.discard(fd, partial(self.parts.close_fd, fd))
 
     def _ended(self, role: str, incarnation: int) -> None:
         self._forget_exit(role)

@@ -19,6 +19,7 @@ from domain.settings import SystemSettings
 
 
 _SUPERVISOR_HUNG_AFTER_S = 3.0
+_WATCHDOG_EVERY_S = 0.25
 _SUCCESSION_WINDOW_S = 60.0
 _MOST_SUCCESSIONS = 10  # of supervisors within the window
 
@@ -62,6 +63,7 @@ class ActorSystem:
         self._supervisor_pid = 0
         self._exit_fd: int | None = None  # readable when the supervisor's process has ended
         self._heard_at = time.monotonic()
+        self._is_ending = threading.Event()
         self._successions: list[float] = []  # when supervisors were replaced, within the budget's window
         self._request_ids = count(1)
 
@@ -69,6 +71,7 @@ class ActorSystem:
         """Create the supervisor; it starts everybody else and says "running"."""
         self._start = settings, parts
         self.start_supervisor({})
+        threading.Thread(target=self._end_hung_supervisors, daemon=True).start()
 
     def start_supervisor(self, heirs: Mapping[str, Any]) -> None:
         """Create a supervisor, the first or one that inherits the children of a dead one."""
@@ -80,7 +83,7 @@ class ActorSystem:
         settings, parts = self._start
         self._supervisor = self._system.createActor(Supervisor)
         part = StartActor(str(Role.SUPERVISOR), self.generation, settings, parts, {}, dict(heirs))
-        self._system.tell(self._supervisor, part)
+        self._tell(part)
         self.ask("hello")
 
     def ask(self, verb: str, deadline_ns: int = 0, role: str = "") -> int:
@@ -88,8 +91,15 @@ class ActorSystem:
         from actors.wiring import LauncherAsked
 
         request_id = next(self._request_ids)
-        self._system.tell(self._supervisor, LauncherAsked(request_id, verb, deadline_ns, role))
+        self._tell(LauncherAsked(request_id, verb, deadline_ns, role))
         return request_id
+
+    def _tell(self, message: Any) -> None:
+        """Send to the supervisor. This blocks while it is hung; the watchdog ends that, and the message is lost."""
+        from thespian.actors import ActorSystemFailure
+
+        with contextlib.suppress(ActorSystemFailure):
+            self._system.tell(self._supervisor, message)
 
     def listen(self, timeout_s: float) -> Any:
         """Return the next message that is the launcher's business, or None."""
@@ -105,10 +115,7 @@ class ActorSystem:
     # ---- the supervisor's supervisor -----------------------------------------------------------------------
 
     def mind_supervisor(self) -> str:
-        """Replace a supervisor that has died, end one that has hung; return a problem when that is no use."""
-        if time.monotonic() - self._heard_at > _SUPERVISOR_HUNG_AFTER_S and self._supervisor_pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._supervisor_pid, signal.SIGKILL)
+        """Replace a supervisor that has died; return a problem when that is no use any more."""
         if self._exit_fd is None or not select.select([self._exit_fd], [], [], 0)[0]:
             return ""
         self._forget_exit()
@@ -119,6 +126,14 @@ class ActorSystem:
         self._successions.append(now)
         self.start_supervisor(self._heirs)
         return ""
+
+    def _end_hung_supervisors(self) -> None:
+        """Kill a supervisor that says nothing. On a thread, for Thespian's sends to it may block for a minute."""
+        while not self._is_ending.wait(_WATCHDOG_EVERY_S):
+            pid = self._supervisor_pid
+            if pid and time.monotonic() - self._heard_at > _SUPERVISOR_HUNG_AFTER_S:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def _keep(self, roster: Any) -> None:
         self._heirs = roster.children
@@ -140,6 +155,7 @@ class ActorSystem:
 
         Thespian waits up to 10 s for an admin or an actor that does not answer, so the wait gets a thread.
         """
+        self._is_ending.set()
         asking = threading.Thread(target=self._system.shutdown, daemon=True)
         asking.start()
         asking.join(within_s)

@@ -96,8 +96,8 @@ def test_a_gap_makes_prices_unbelievable_and_the_connection_new(venue: FakeVenue
     venue.hear(venue.market, GAP)
 
     assert batches(stage)[-1].state.is_whole is False
-    assert venue.pipes[0].is_closed_by_us
     stage.advance(seconds=3)
+    assert venue.pipes[0].is_closed_by_us
     assert len(venue.pipes) == 2
     assert stage.actor(FEED).counters["gaps"] == 1
 

@@ -133,3 +133,16 @@ def test_what_an_actor_sends_is_a_copy() -> None:
 
     [heard] = stage.received[Role.PORTFOLIO]
     assert heard == sent and heard is not sent
+
+
+def test_a_descriptor_is_closed_only_after_the_watch_list_without_it_was_handed_over() -> None:
+    stage = Stage()
+    bell = stage.cast(Bell, "bell")
+    closed = []
+    bell.watch(5, lambda: None)
+
+    bell.discard(5, lambda: closed.append(5))
+    assert closed == []
+    stage.tell("bell", Echo(name="next"))
+
+    assert closed == [5]
