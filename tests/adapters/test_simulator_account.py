@@ -359,7 +359,7 @@ def assert_is_continued(before: dict, after: dict) -> None:
 @settings(max_examples=15)
 @given(moves)
 def test_money_is_conserved_to_the_last_digit(steps: list[tuple[str, int]]) -> None:
-    client = SimulatorClient(store=memory_store(), warm_up_s=1.0, volatility=0.002, quotes_per_s=10.0)
+    client = SimulatorClient(store=memory_store(), warm_up_s=0.5, volatility=0.004, quotes_per_s=5.0)
 
     for number, (kind, size) in enumerate(steps):
         client.wait(0.4)  # out of the way of the rate limit
