@@ -91,8 +91,6 @@ class ExchangeGateway(Shell):
         self._load()
 
     def stopping(self) -> None:
-        self.stream.close()
-        self.executor.close()
         self.client.close()
 
     def peer_appeared(self, role: str) -> None:

@@ -63,9 +63,6 @@ class PriceFeed(Shell):
         )
         self.stream.connect()
 
-    def stopping(self) -> None:
-        self.stream.close()
-
     def tick(self, key: str, now: Instant) -> list:
         if self.stream.owns(key):
             self.stream.tick(key, now)

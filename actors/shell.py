@@ -90,7 +90,8 @@ class Shell(Actor):
         return []
 
     def stopping(self) -> None:
-        """Close what is open; the process ends after this."""
+        """Close what is open, except descriptors that are watched: Thespian still polls them while it drains its
+        last sends, and the end of the process closes them a moment later."""
 
     def report(self) -> None:
         """Add what the monitor should know; called at each reporting interval."""

@@ -77,10 +77,6 @@ class StreamDriver:
                 self.pipe.send(frame)
         self.shell.wake_at(now.monotonic_ns + _CODEC_EVERY_NS, self.codec_key)
 
-    def close(self) -> None:
-        self._drop_pipe()
-        self.executor.close()
-
     def _perform(self, effects: Iterable[Any]) -> None:
         for effect in effects:
             if isinstance(effect, OpenPipe):
