@@ -1,0 +1,57 @@
+"""The launcher's hold on its actor system: the directory of sockets is claimed, and in the end left empty."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from thespian.actors import ActorSystemStartupFailure
+
+from adapters.thespian_unix import socket_directory
+from adapters.thespian_unix.post import Post
+from adapters.thespian_unix.socket_directory import DirectoryRefused
+
+FORMER_ENDS_WITHIN_S = 3.0  # the processes of a launcher that has just been killed
+ALL_LEAVE_WITHIN_S = 2.0
+LOOK_AGAIN_S = 0.002
+
+
+class Door:
+    def __init__(self, admin: str) -> None:
+        """Claim the system whose admin listens (or will) at the path `admin`.
+
+        Raises:
+            ActorSystemStartupFailure: another process has it, or somebody else's directory is in its place.
+        """
+        self._admin = admin
+        self._directory = Path(admin).parent
+        try:
+            socket_directory.make_private(self._directory)
+            is_first = socket_directory.lock(self._directory)
+        except DirectoryRefused as refusal:
+            raise ActorSystemStartupFailure(str(refusal)) from None
+        if is_first:
+            try:
+                self._outlive_former()
+            except ActorSystemStartupFailure:
+                socket_directory.unlock(self._directory)
+                raise
+
+    def wait_until_all_left(self, post: Post) -> None:
+        """After a shutdown: wait until the admin is gone, and the others have taken their sockets away."""
+        until_s = time.monotonic() + ALL_LEAVE_WITHIN_S
+        post.wait_for_end_of(self._admin, until_s)
+        while socket_directory.sockets_of_others(self._directory) and time.monotonic() < until_s:
+            time.sleep(LOOK_AGAIN_S)
+            socket_directory.sweep(self._directory)
+
+    def close(self) -> None:
+        socket_directory.unlock(self._directory)
+
+    def _outlive_former(self) -> None:
+        until_s = time.monotonic() + FORMER_ENDS_WITHIN_S
+        while socket_directory.answers(self._admin):
+            if time.monotonic() > until_s:
+                raise ActorSystemStartupFailure(f"the admin at {self._admin} outlives its launcher")
+            time.sleep(LOOK_AGAIN_S)
+        socket_directory.sweep(self._directory)

@@ -1,0 +1,28 @@
+"""What the maker of a process hands it, so that its transport knows who it is. Picklable, for spawned processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from thespian.system.transport import TransportInit__Base
+
+from adapters.thespian_unix.launcher import Launcher
+
+
+@dataclass(frozen=True)
+class ProcessEndpoint(TransportInit__Base):
+    """A process of the system: its admin, its logger or an actor."""
+
+    addrInst: Any  # the instance number by which the maker will recognise it; Thespian reads it
+    assigned: Any  # ActorAddress, for the admin; the others name themselves
+    admin: Any  # ActorAddress
+    launcher: Launcher
+
+
+@dataclass(frozen=True)
+class ContextEndpoint(TransportInit__Base):
+    """One more door into the system for a process outside of it."""
+
+    admin: Any  # ActorAddress
+    launcher: Launcher

@@ -1,0 +1,52 @@
+"""What a forked child must not keep: sockets of its parent, which would hide the parent's death from its peers."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import weakref
+from typing import Protocol
+
+
+class Holder(Protocol):
+    def close_descriptors(self) -> None: ...
+
+
+_holders: weakref.WeakSet[Holder] = weakref.WeakSet()
+_is_making_actor = False
+
+
+def hold(holder: Holder) -> None:
+    """Close the holder's descriptors in every child forked from now on, whoever forks it."""
+    _holders.add(holder)
+
+
+def release(holder: Holder) -> None:
+    _holders.discard(holder)
+
+
+def making_actor(is_making: bool) -> None:
+    """Say whether the next fork makes a process of the actor system, which has no use for any inherited socket."""
+    global _is_making_actor
+    _is_making_actor = is_making
+
+
+def _in_child() -> None:
+    for holder in list(_holders):
+        holder.close_descriptors()
+    _holders.clear()
+    if _is_making_actor:
+        making_actor(False)
+        _close_all_sockets()
+
+
+def _close_all_sockets() -> None:
+    """Close an exchange's connection and the like. `close()` by the parent must reach the peer (THESPIAN 1.5)."""
+    for thing in gc.get_objects():
+        # type(), not isinstance(): proxies among all those objects answer for others
+        if issubclass(type(thing), socket.socket) and thing.fileno() >= 0:
+            os.close(thing.detach())  # not close(): a file made of it would keep it open
+
+
+os.register_at_fork(after_in_child=_in_child)

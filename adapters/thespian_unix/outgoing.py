@@ -1,0 +1,119 @@
+"""What one receiver still has to get from us: queued, on the way, acknowledged. It does no I/O.
+
+A window bounds what is on the way and not yet handled, per sequence, so a slow receiver's mailbox is bounded, and an
+urgent message finds its own window open however much market data is stuck. Behind the window a queue per lane is
+bounded too; what it refuses comes back to its sender as Busy. What was on the way when the receiver died and was never
+acknowledged, it never handled (or died while at it).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, NamedTuple
+
+from adapters.thespian_unix.framing import frame, tag_number
+from adapters.thespian_unix.lanes import LANES, NORMAL, URGENT
+
+
+class Limits(NamedTuple):
+    window: int = 256  # messages on the way, per sequence
+    window_bytes: int = 4 << 20  # a single message may be larger
+    queued: int = 8192  # messages waiting behind the window, per lane
+    queued_bytes: int = 64 << 20  # per lane; a single message may be larger
+
+
+class Parcel(NamedTuple):
+    """A message in the queue."""
+
+    content: Any  # what the caller wants back if it is never handled
+    frame: bytes
+
+
+class Outgoing:
+    def __init__(self, limits: Limits = Limits()) -> None:
+        self._limits = limits
+        self._queues: tuple[deque[Parcel], ...] = tuple(deque() for _ in LANES)
+        self._queued_bytes = [0, 0, 0]
+        self._unhandled: tuple[deque[tuple[Any, int]], ...] = tuple(deque() for _ in LANES)  # content, bytes
+        self._unhandled_bytes = [0, 0, 0]
+        self._handled = [0, 0, 0]  # totals that the receiver acknowledged
+
+    @property
+    def queued(self) -> int:
+        return len(self._queues[0]) + len(self._queues[1]) + len(self._queues[2])
+
+    @property
+    def unhandled(self) -> int:
+        return sum(map(len, self._unhandled))
+
+    @property
+    def unhandled_bytes(self) -> int:
+        return sum(self._unhandled_bytes)
+
+    def offer(self, content: Any, payload: bytes, lane: int, overtakes: bool, is_vital: bool = False) -> bool:
+        """Take a message into the queue, or refuse it because that is full.
+
+        Args:
+            is_vital: Thespian's own messages, which nobody could send again, may use twice the room.
+        """
+        # An urgent message that may not pass its sender's normal ones waits with them; on the wire it is urgent again.
+        waits_behind = lane == URGENT and not overtakes and self._queues[NORMAL]
+        sequence = NORMAL if waits_behind else lane
+        queue = self._queues[sequence]
+        if queue:
+            room = 2 if is_vital else 1
+            is_full = len(queue) >= self._limits.queued * room
+            is_heavy = self._queued_bytes[sequence] + len(payload) > self._limits.queued_bytes * room
+            if is_full or is_heavy:
+                return False
+        queue.append(Parcel(content, frame(tag_number(lane, overtakes, sequence), payload)))
+        self._queued_bytes[sequence] += len(queue[-1].frame)
+        return True
+
+    def release(self) -> Parcel | None:
+        """Move the next message from the queue onto its way, if a window is open, and return it."""
+        for lane, queue in enumerate(self._queues):
+            if queue and self._is_open(lane):
+                parcel = queue.popleft()
+                size = len(parcel.frame)
+                self._queued_bytes[lane] -= size
+                self._unhandled[lane].append((parcel.content, size))
+                self._unhandled_bytes[lane] += size
+                return parcel
+        return None
+
+    def acknowledge(self, totals: tuple[int, int, int]) -> None:
+        """Forget what the receiver has handled."""
+        for lane, total in enumerate(totals):
+            unhandled = self._unhandled[lane]
+            for _ in range(min(total - self._handled[lane], len(unhandled))):
+                self._unhandled_bytes[lane] -= unhandled.popleft()[1]
+            self._handled[lane] = max(total, self._handled[lane])
+
+    def abandon(self) -> tuple[list[Any], list[Any]]:
+        """Return what was on the way and what was queued, and forget both: the receiver is gone."""
+        on_the_way = [content for lane in self._unhandled for content, _size in lane]
+        queued = self.withdraw()
+        for lane in LANES:
+            self._unhandled[lane].clear()
+            self._unhandled_bytes[lane] = 0
+        return on_the_way, queued
+
+    def withdraw(self) -> list[Any]:
+        """Return what is queued, and forget it."""
+        queued = [parcel.content for lane in self._queues for parcel in lane]
+        for lane in LANES:
+            self._queues[lane].clear()
+            self._queued_bytes[lane] = 0
+        return queued
+
+    def waiting(self) -> list[Any]:
+        """Return what is queued, for status reports."""
+        return [parcel.content for lane in self._queues for parcel in lane]
+
+    def _is_open(self, lane: int) -> bool:
+        on_the_way = self._unhandled[lane]
+        if not on_the_way:
+            return True
+        is_light = self._unhandled_bytes[lane] < self._limits.window_bytes
+        return is_light and len(on_the_way) < self._limits.window

@@ -1,0 +1,155 @@
+"""Everything on its way out of this process: one connection per receiver, none of which can hold up another."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable
+from typing import Any
+
+from thespian.actors import ActorSystemMessage
+from thespian.system.transport import SendStatus, TransmitIntent
+
+from adapters.thespian_unix.connections import SendingEnd
+from adapters.thespian_unix.lanes import lane_of, overtakes
+from adapters.thespian_unix.outgoing import Limits
+from adapters.thespian_unix.poller import Poller
+
+STALLED_AFTER_S = 1.0  # without any progress, a receiver is no longer waited for
+
+
+class Post:
+    """Sends intents, as Thespian calls a message with a target and callbacks.
+
+    An intent's `tx_done` is called once: Sent when its bytes leave the queue, DeadTarget when nobody is there, Failed
+    when the queue is full. One that was Sent and never handled, since its receiver died, goes to `on_lost`.
+    """
+
+    def __init__(
+        self,
+        own_path: str,
+        poller: Poller,
+        limits: Limits,
+        on_refused: Callable[[TransmitIntent], None],
+        on_lost: Callable[[TransmitIntent], None],
+    ) -> None:
+        self._own_path = own_path
+        self._poller = poller
+        self._limits = limits
+        self._on_refused = on_refused
+        self._on_lost = on_lost
+        self._by_path: dict[str, SendingEnd] = {}
+        self._by_descriptor: dict[int, SendingEnd] = {}
+
+    def send(self, intent: TransmitIntent, path: str, payload: bytes) -> None:
+        end = self._by_path.get(path) or self._connect(path)
+        if end is None:
+            intent.tx_done(SendStatus.DeadTarget)
+            return
+        message = intent.message
+        if not end.is_waiting:
+            end.moved_s = time.monotonic()
+        is_vital = isinstance(message, ActorSystemMessage)
+        if end.queue.offer(intent, payload, lane_of(message), overtakes(message), is_vital):
+            self._write(end)
+        else:
+            self._on_refused(intent)
+            intent.tx_done(SendStatus.Failed)
+
+    def handle(self, descriptor: int, events: int) -> bool:
+        """Do what an event asks for; return False if the descriptor isn't one of ours."""
+        end = self._by_descriptor.get(descriptor)
+        if end is None:
+            return False
+        if events & ~select.EPOLLOUT and not end.read():
+            self._bury(end)
+        else:
+            self._write(end)
+        return True
+
+    def flush(self, until_s: float | None) -> int:
+        """Write, and receive nothing, until nothing waits; return for how many receivers something still does.
+
+        A receiver that makes no progress for a while doesn't count: hung, it must not hang others. What waits for it
+        goes on when it does.
+        """
+        while True:
+            now_s = time.monotonic()
+            waiting = [end for end in self._by_path.values() if end.is_waiting]
+            moving_until_s = [end.moved_s + STALLED_AFTER_S for end in waiting]
+            patient_s = max((moment for moment in moving_until_s if moment > now_s), default=None)
+            if patient_s is None:
+                return 0
+            if until_s is not None and until_s <= now_s:
+                return len(waiting)
+            events = select.poll()
+            for end in waiting:
+                events.register(end.fileno, end.wanted_interest())
+            give_up_s = patient_s if until_s is None else min(patient_s, until_s)
+            for descriptor, event in events.poll((give_up_s - now_s) * 1000):
+                self.handle(descriptor, event)
+
+    def give_up(self) -> None:
+        """Take back what is queued, as lost: this process ends."""
+        for end in list(self._by_path.values()):
+            for intent in end.queue.withdraw():
+                self._finish(intent)
+
+    def wait_for_end_of(self, path: str, until_s: float) -> None:
+        """Wait until the receiver, if we have a connection to it, is gone."""
+        while (end := self._by_path.get(path)) and (left_s := until_s - time.monotonic()) > 0:
+            events = select.poll()
+            events.register(end.fileno, select.POLLIN)
+            for descriptor, event in events.poll(left_s * 1000):
+                self.handle(descriptor, event)
+
+    def waiting(self) -> list[tuple[str, int, list[TransmitIntent]]]:
+        """Return (path, messages on the way and not known to be handled, queued intents) per receiver."""
+        return [(end.path, end.queue.unhandled, end.queue.waiting()) for end in self._by_path.values()]
+
+    def close(self) -> None:
+        for end in self._by_path.values():
+            end.close()
+        self._by_path.clear()
+        self._by_descriptor.clear()
+
+    def _connect(self, path: str) -> SendingEnd | None:
+        try:
+            end = SendingEnd(path, self._own_path, self._limits)
+        except OSError:
+            return None
+        self._by_path[path] = self._by_descriptor[end.fileno] = end
+        self._poller.add(end.fileno, 0)  # tells of the receiver's death by itself
+        return end
+
+    def _write(self, end: SendingEnd) -> None:
+        try:
+            released = end.write()
+        except OSError:
+            self._bury(end)
+            return
+        if released:
+            end.moved_s = time.monotonic()
+            for intent in released:
+                intent.tx_done(SendStatus.Sent)
+        interest = end.wanted_interest()
+        if interest != end.interest and end.fileno in self._by_descriptor:
+            end.interest = interest
+            self._poller.change(end.fileno, interest)
+
+    def _bury(self, end: SendingEnd) -> None:
+        if self._by_path.pop(end.path, None) is None:
+            return
+        end.read()  # the last acknowledgements: what was handled is not lost
+        del self._by_descriptor[end.fileno]
+        self._poller.remove(end.fileno)
+        end.close()
+        on_the_way, queued = end.queue.abandon()
+        for intent in on_the_way + queued:
+            self._finish(intent)
+
+    def _finish(self, intent: Any) -> None:
+        if intent.result is None:
+            intent.tx_done(SendStatus.DeadTarget)
+        else:
+            self._on_lost(intent)

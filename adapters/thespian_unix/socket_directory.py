@@ -1,0 +1,134 @@
+"""Where the sockets of one actor system lie, and who may open it: the user alone, one launcher at a time.
+
+    $XDG_RUNTIME_DIR (or the temporary directory) / thespian-UID / ADMIN PORT / admin, and one socket per actor
+
+A launcher holds a lock beside that directory for as long as it lives, so a second one is refused. The lock is the
+kernel's, per process: a crash releases it and a forked child doesn't inherit it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import stat
+import tempfile
+from pathlib import Path
+
+LONGEST_PATH = 107  # bytes of a socket's path, without the final zero
+LONGEST_NAME = 40  # what `address.new_name` may need, with a digit or two to spare
+
+_locks: dict[Path, tuple[int, int, int]] = {}  # lock file -> (descriptor, process, holders in it)
+
+
+class DirectoryRefused(Exception):
+    """The place for sockets isn't ours alone, is too deep, or another launcher has it."""
+
+
+def directory_of(port: object) -> Path:
+    """Return the (not yet existing) directory of the system whose admin is called `port`.
+
+    Raises:
+        DirectoryRefused: no place is short enough.
+    """
+    name = f"thespian-{os.geteuid()}/{port}"
+    for base in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"):
+        path = Path(base, name)
+        if base and os.path.isdir(base) and len(os.fsencode(path)) + 1 + LONGEST_NAME <= LONGEST_PATH:
+            return path
+    raise DirectoryRefused(f"no directory for {name} with a path short enough for sockets")
+
+
+def make_private(directory: Path) -> None:
+    """Make `directory` and its parent, both for this user only.
+
+    Raises:
+        DirectoryRefused: one exists and is somebody else's, or open to somebody else.
+    """
+    for path in (directory.parent, directory):
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            found = path.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+                raise DirectoryRefused(f"{path} is not a directory of this user alone") from None
+
+
+def lock(directory: Path) -> bool:
+    """Claim `directory` for this process, and return whether that is news; more than once is fine.
+
+    Raises:
+        DirectoryRefused: another launcher has it.
+    """
+    path = directory.with_suffix(".lock")
+    descriptor, process, holders = _locks.get(path, (-1, 0, 0))
+    is_first = process != os.getpid()  # or remembered from the process that forked us
+    _locks[path] = (_lock_file(path), os.getpid(), 1) if is_first else (descriptor, process, holders + 1)
+    return is_first
+
+
+def _lock_file(path: Path) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise DirectoryRefused(f"another process runs the actor system in {path.with_suffix('')}") from None
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # its last holder took the file away between our two calls
+
+
+def unlock(directory: Path) -> None:
+    """Take back one `lock`; the last one lets other launchers in, and takes the empty directories away."""
+    path = directory.with_suffix(".lock")
+    descriptor, process, holders = _locks.pop(path, (-1, 0, 0))
+    if process != os.getpid():
+        return
+    if holders > 1:
+        _locks[path] = (descriptor, process, holders - 1)
+        return
+    remove_if_empty(directory)
+    path.unlink(missing_ok=True)
+    os.close(descriptor)
+    remove_if_empty(directory.parent)
+
+
+def remove_if_empty(directory: Path) -> None:
+    try:
+        directory.rmdir()
+    except OSError:
+        return  # gone already, or in use
+
+
+def answers(path: str | os.PathLike[str]) -> bool:
+    """Return whether somebody listens at this socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(os.fspath(path))
+        except BlockingIOError:
+            return True  # its backlog is full
+        except OSError:
+            return False
+        return True
+
+
+def sweep(directory: Path) -> None:
+    """Remove the sockets that nobody listens at any more. A name is never reused, so this can't hit a newcomer's."""
+    for path in _sockets(directory):
+        if not answers(path):
+            path.unlink(missing_ok=True)
+
+
+def sockets_of_others(directory: Path) -> list[Path]:
+    """Return the sockets that belong to other processes than this one."""
+    return [path for path in _sockets(directory) if not path.name.startswith(f"{os.getpid():x}.")]
+
+
+def _sockets(directory: Path) -> list[Path]:
+    try:
+        return list(directory.iterdir())
+    except FileNotFoundError:
+        return []
