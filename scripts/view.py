@@ -273,7 +273,7 @@ def _open_orders(view: Mapping) -> _Section:
 def _actors(status: Mapping, view: Mapping) -> list[_Section]:
     """Return two columns of actors, those in trouble first: what a low screen cuts off is well."""
     known = {**_mapping(status, "actors"), **_mapping(view, "actors")}
-    actors = sorted(known.items(), key=lambda actor: _is_well(actor[1]))
+    actors = sorted(((role, _mapping(known, role)) for role in known), key=lambda actor: _is_well(actor[1]))
     rows = [
         [
             Text.assemble(("\u25cf ", wording.state(actor.get("state")).style), role),
