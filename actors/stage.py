@@ -211,7 +211,6 @@ class Stage:
         self.crash_pid(self._cell_of(role).pid)
 
     def crash_pid(self, pid: int) -> None:
-        self.parts.died(pid)
         for cell in self._cells.values():
             if cell.pid == pid and cell.is_alive:
                 cell.is_alive = False
@@ -327,11 +326,13 @@ class Stage:
     def _next_event_ns(self) -> int:
         """Return the elapsed_ns of what happens next: a timer, an answer, or a look at the sockets."""
         times = [self._timers[0][0]] if self._timers else []
-        for _, executor in self.parts.executors:
-            due_ns = executor.next_due_ns()
+        watched = {fd for cell in self._cells.values() for fd in cell.watched}
+        for executor in self.parts.executors:
+            # What nobody waits for (its owner is dead or has gone deaf) never happens.
+            due_ns = executor.next_due_ns() if executor.fileno() in watched else None
             if due_ns is not None:
                 times.append(due_ns)
-        if any(cell.watched for cell in self._cells.values()):
+        if watched:
             times.append((self.clock.elapsed_ns // _POLL_NS + 1) * _POLL_NS)
         return min(times, default=2**63)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 import weakref
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -43,39 +45,63 @@ class VirtualClock:
 
 
 class VirtualExecutor:
-    """Runs a call at once, and lets its result wait for as long as the call took in virtual time."""
+    """Workers that take virtual time: a call happens when one takes it, its result waits until the call is over."""
 
-    def __init__(self, clock: VirtualClock) -> None:
+    def __init__(self, clock: VirtualClock, workers: int) -> None:
         self._clock = clock
+        self._workers = workers
         self._fd = virtual_fd()
-        self._done: list[tuple[int, str, Any]] = []  # (elapsed_ns when it is due, key, result)
+        self._queue: deque[tuple[str, Callable[[], Any]]] = deque()  # no worker was free
+        self._running: list[tuple[int, int, str, Any]] = []  # heap of (over at elapsed_ns, number, key, result)
+        self._done: list[tuple[str, Any]] = []
+        self._numbers = count()
 
     def submit(self, key: str, call: Callable[[], Any]) -> None:
-        try:
-            result = call()
-        except Exception as error:
-            result = error
-        took_ns, self._clock.spent_ns = self._clock.spent_ns, 0
-        self._done.append((self._clock.elapsed_ns + took_ns, key, result))
+        self._queue.append((key, call))
+        self._work()
 
     def fileno(self) -> int:
         return self._fd
 
     def is_readable(self) -> bool:
-        return any(due_ns <= self._clock.elapsed_ns for due_ns, _, _ in self._done)
+        self._work()
+        return bool(self._done)
 
     def next_due_ns(self) -> int | None:
-        return min((due_ns for due_ns, _, _ in self._done), default=None)
+        """Return the elapsed_ns of the next answer."""
+        self._work()
+        if self._done:
+            return self._clock.elapsed_ns
+        return self._running[0][0] if self._running else None
 
     def collect(self) -> list[tuple[str, Any]]:
-        ready = sorted(
-            (item for item in self._done if item[0] <= self._clock.elapsed_ns), key=lambda i: i[0]
-        )
-        self._done = [item for item in self._done if item[0] > self._clock.elapsed_ns]
-        return [(key, result) for _, key, result in ready]
+        self._work()
+        done, self._done = self._done, []
+        return done
 
     def close(self) -> None:
+        self._queue.clear()
+        self._running.clear()
         self._done.clear()
+
+    def _work(self) -> None:
+        """End the calls that are over, and let the workers they occupied take the next ones."""
+        while True:
+            while self._running and self._running[0][0] <= self._clock.elapsed_ns:
+                _, _, key, result = heapq.heappop(self._running)
+                self._done.append((key, result))
+            if not self._queue or len(self._running) >= self._workers:
+                return
+            self._run(*self._queue.popleft())
+
+    def _run(self, key: str, call: Callable[[], Any]) -> None:
+        try:
+            result = call()
+        except Exception as error:  # the answer of a failed call is its exception
+            result = error
+        took_ns, self._clock.spent_ns = self._clock.spent_ns, 0
+        over_ns = self._clock.elapsed_ns + took_ns
+        heapq.heappush(self._running, (over_ns, next(self._numbers), key, result))
 
 
 class MemoryJournal:
@@ -155,7 +181,7 @@ class StageParts:
         self.virtual_clock = VirtualClock()
         self.memory_journal = MemoryJournal()
         self.memory_history = MemoryHistory()
-        self.executors: list[tuple[int, VirtualExecutor]] = []  # (pid of its owner, executor)
+        self.executors: list[VirtualExecutor] = []
         self._readable = readable
         self._random = random.Random(seed)
         self._id = next(_stage_ids)
@@ -168,8 +194,8 @@ class StageParts:
         return self.virtual_clock
 
     def executor(self, workers: int) -> VirtualExecutor:
-        executor = VirtualExecutor(self.virtual_clock)
-        self.executors.append((self.pid(), executor))
+        executor = VirtualExecutor(self.virtual_clock, workers)
+        self.executors.append(executor)
         self._readable(executor.fileno(), executor.is_readable)
         return executor
 
@@ -202,10 +228,6 @@ class StageParts:
 
     def orphaned_fd(self) -> int | None:
         return None  # the stage and its actors end together
-
-    def died(self, pid: int) -> None:
-        """Forget the calls of a process that is gone: nobody will ever collect their answers."""
-        self.executors = [(owner, executor) for owner, executor in self.executors if owner != pid]
 
     def die(self) -> None:
         self.kill(self.pid())
