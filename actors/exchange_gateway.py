@@ -43,6 +43,7 @@ _LOAD = "gateway:load"
 _SEND = "gateway:send"
 _FILLS = "gateway:fills"
 _FILLS_AFTER_NS = 20_000_000  # totals come in bursts: one read of the fills for all of them
+_TOTALS_KEPT = 1_000  # of the newest orders; forgetting one costs a read of fills already known
 _CAPITAL = (Role.ORDER_ROUTER, Role.PORTFOLIO)  # who must know what can be traded here
 
 
@@ -66,13 +67,15 @@ class ExchangeGateway(Shell):
         self.client = kit.trading(settings)
         self.executor = self.parts.executor(settings.workers)
         self.calls: dict[str, _Call] = {}  # key -> call on a worker
-        self.waiting: list[_Call] = []  # for the rate budget, oldest first
+        self.waiting: list[_Call] = []  # for a worker or the rate budget, oldest first
         self.keys = count(1)
+        self.queried: set[str] = set()  # client_order_ids that are being asked about
         burst = max(2, int(settings.requests_per_second))
         now_ns = self.clock.now().monotonic_ns
         self.budget = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns)
         self.gate = Gate(Operation.SUBMIT)
         self.load_backoff = Backoff(SECOND_NS // 4, 2.0, 8 * SECOND_NS, 0.1)
+        self.fills_backoff = Backoff(SECOND_NS // 10, 2.0, 4 * SECOND_NS, 0.1)
         self.loaded: InstrumentsLoaded | None = None
         self.is_live = False
         self.totals: dict[str, Any] = {}  # venue_order_id -> cumulative quantity last heard
@@ -115,13 +118,19 @@ class ExchangeGateway(Shell):
     def _call(
         self, run: Callable[[], Any], answered: Callable[[Any], None], is_reducing: bool = False
     ) -> None:
-        """Run a blocking call on a worker when the budget allows, and hand what came of it to `answered`."""
+        """Run a blocking call on a worker when the budget allows, and hand what came of it to `answered`.
+
+        Args:
+            is_reducing: reduces risk: passes every queue and goes on when a venue asks for a long pause.
+        """
         self.waiting.append(_Call(run, answered, is_reducing))
         self._send_waiting(self.clock.now())
 
     def _send_waiting(self, now: Instant) -> None:
-        """Send what the budget allows: reducing calls first, each kind in its order."""
+        """Send what workers and budget allow: reducing calls first, each kind in its order."""
         for call in sorted(self.waiting, key=lambda call: not call.is_reducing):
+            if not self._has_worker_for(call):
+                continue  # the next answer frees one
             wait_ns = self.budget.take(now.monotonic_ns, call.is_reducing)
             if wait_ns:
                 self.wake_at(now.monotonic_ns + wait_ns, _SEND)
@@ -131,14 +140,21 @@ class ExchangeGateway(Shell):
             self.calls[key] = call
             self.executor.submit(key, call.run)
 
+    def _has_worker_for(self, call: _Call) -> bool:
+        """Leave half of the workers to what reduces risk: hanging reads must not hold up a cancel."""
+        workers = self.venue_settings.workers
+        return len(self.calls) < (workers if call.is_reducing else -(-workers // 2))
+
     def _collect(self) -> None:
+        now = self.clock.now()
         for key, result in self.executor.collect():
             call = self.calls.pop(key)
             if isinstance(result, BaseException) and not isinstance(result, VenueError):
                 raise result
             if isinstance(result, VenueError) and result.retry_after_ns:
-                self.budget.hold_until(self.clock.now().monotonic_ns + result.retry_after_ns)
+                self.budget.hold(now.monotonic_ns, result.retry_after_ns)
             call.answered(result)
+        self._send_waiting(now)
 
     def _stamp(self) -> int:
         return self.clock.now().utc_ns
@@ -255,10 +271,13 @@ class ExchangeGateway(Shell):
         self._tell_router(result)
 
     def receiveMsg_QueryOrder(self, query: QueryOrder, sender: str) -> None:
-        run = partial(self.client.find_order, query, self.timeout_s)
-        self._call(run, partial(self._found, query), is_reducing=True)
+        if query.client_order_id in self.queried:
+            return  # the router asks faster than a slow venue answers
+        self.queried.add(query.client_order_id)
+        self._call(partial(self.client.find_order, query, self.timeout_s), partial(self._found, query))
 
     def _found(self, query: QueryOrder, result: Event | VenueError) -> None:
+        self.queried.discard(query.client_order_id)
         if isinstance(result, VenueError):
             result = QueryFailed(
                 ts_event=self._stamp(),
@@ -281,28 +300,31 @@ class ExchangeGateway(Shell):
         if self.totals.get(event.venue_order_id) == event.cumulative_quantity:
             return
         self.totals[event.venue_order_id] = event.cumulative_quantity
-        self._want_fills(event.venue_order_id)
+        if len(self.totals) > _TOTALS_KEPT:
+            del self.totals[next(iter(self.totals))]
+        self._want_fills((event.venue_order_id,), _FILLS_AFTER_NS)
 
-    def _want_fills(self, venue_order_id: str) -> None:
-        self.fills_wanted[venue_order_id] = None
-        self.wake_at(self.clock.now().monotonic_ns + _FILLS_AFTER_NS, _FILLS)
+    def _want_fills(self, venue_order_ids: Iterable[str], delay_ns: int) -> None:
+        self.fills_wanted.update(dict.fromkeys(venue_order_ids))
+        self.wake_at(self.clock.now().monotonic_ns + delay_ns, _FILLS)
 
     def _read_fills(self) -> None:
         wanted, self.fills_wanted = tuple(self.fills_wanted), {}
         if wanted:
             run = partial(self.client.list_fills, 0, self.timeout_s, wanted)
-            self._call(run, partial(self._fills_read, wanted), is_reducing=True)
+            self._call(run, partial(self._fills_read, wanted))
 
     def _fills_read(self, wanted: tuple[str, ...], result: Any) -> None:
         if isinstance(result, VenueError):
             self.counters["fill_read_failures"] += 1
-            for venue_order_id in wanted:
-                self._want_fills(venue_order_id)
-        elif result:
+            self._want_fills(wanted, self.fills_backoff.next_delay_ns(self.parts.uniform()))
+            return
+        self.fills_backoff.reset()
+        if result:
             self._tell_router(FillsReported(ts_event=self._stamp(), venue=self.venue, fills=result))
 
     def receiveMsg_RequestSnapshot(self, command: RequestSnapshot, sender: str) -> None:
-        self._call(partial(self._snapshot, command), partial(self._snapshot_read, command), is_reducing=True)
+        self._call(partial(self._snapshot, command), partial(self._snapshot_read, command))
 
     def _snapshot(self, command: RequestSnapshot) -> VenueSnapshot:
         """Read the account on one worker. Fills come last, so that they explain what the balances show."""

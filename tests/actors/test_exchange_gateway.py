@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from actors.exchange_gateway import ExchangeGateway
@@ -217,6 +218,36 @@ def test_a_query_that_fails_leaves_the_fate_unknown(venue: FakeVenue, stage: Sta
     assert [event.reason for event in heard(stage, QueryFailed)] == ["503"]
 
 
+def test_an_order_is_not_asked_about_twice_at_a_time(venue: FakeVenue, stage: Stage) -> None:
+    venue.takes_s["find_order"] = 5
+    venue.answers["find_order"].extend([Retryable("?", code="timeout")] * 2)
+    for _ in range(3):
+        stage.tell(GATEWAY, QUERY)
+        stage.advance(seconds=1)
+    assert len(venue.called("find_order")) == 1
+
+    stage.advance(seconds=3)
+    stage.tell(GATEWAY, QUERY)
+
+    assert len(venue.called("find_order")) == 2
+
+
+def test_reads_and_openings_that_hang_hold_up_no_cancel(venue: FakeVenue, stage: Stage) -> None:
+    workers = stage.settings.venues["coinbase"].workers
+    for method in ("find_order", "submit_order", "cancel_order"):
+        venue.takes_s[method] = 5
+        venue.answers[method].extend([Ambiguous("?", code="timeout")] * workers)
+    for number in range(workers):
+        stage.tell(GATEWAY, msgspec.structs.replace(QUERY, client_order_id=f"doubt {number}"))
+        stage.tell(GATEWAY, make_order(client_order_id=f"opening {number}"))
+
+    stage.tell(GATEWAY, CANCEL)
+    assert len(venue.called("cancel_order")) == 1
+
+    stage.advance(seconds=6 * workers)  # and all of the others get their turn
+    assert len(venue.called("find_order") + venue.called("submit_order")) == 2 * workers
+
+
 # ---- fills, snapshots, the private stream ----------------------------------------------------------------
 
 
@@ -233,13 +264,29 @@ def test_grown_totals_make_it_read_the_exact_fills_once(venue: FakeVenue, stage:
     assert len(venue.called("list_fills")) == 1
 
 
-def test_a_failed_read_of_fills_is_repeated_until_it_succeeds(venue: FakeVenue, stage: Stage) -> None:
-    venue.answers["list_fills"].extend([Retryable("?", code="503"), (make_fill(),)])
+def test_a_failed_read_of_fills_is_repeated_with_growing_pauses(venue: FakeVenue, stage: Stage) -> None:
+    venue.answers["list_fills"].extend([Retryable("?", code="503")] * 6 + [(make_fill(),)])
 
     venue.hear(venue.private, make_report(OrderStatus.FILLED, "0.01", fees="1"))
-    stage.advance(seconds=0.2)
+    stage.advance(seconds=1)
+    assert 2 <= len(venue.called("list_fills")) <= 5
 
+    stage.advance(seconds=8)
     assert len(heard(stage, FillsReported)) == 1
+    assert len(venue.called("list_fills")) == 7
+
+
+def test_what_it_remembers_of_orders_is_bounded(venue: FakeVenue, stage: Stage) -> None:
+    reports = [
+        make_report(OrderStatus.FILLED, "0.01", venue_order_id=f"v-{number}", fees="1")
+        for number in range(1_500)
+    ]
+
+    venue.hear(venue.private, *reports)
+    stage.advance(seconds=0.1)
+
+    assert len(stage.actor(GATEWAY).totals) == 1_000
+    assert stage.actor(GATEWAY).fills_wanted == {}
 
 
 def test_a_snapshot_reads_fills_last_so_that_they_explain_the_balances(venue: FakeVenue, stage: Stage) -> None:
@@ -311,17 +358,26 @@ def test_a_product_that_the_venue_does_not_list_is_an_alarm(venue: FakeVenue) ->
     assert [alarm.text for alarm in alarms] == ["not listed: FOO-USD"]
 
 
-def test_a_429_holds_every_call_back_for_as_long_as_the_venue_asked(venue: FakeVenue, stage: Stage) -> None:
-    venue.answers["find_order"].append(Retryable("?", code="429", retry_after_ns=2 * 10**9))
+def test_a_429_holds_calls_back_for_as_long_as_the_venue_asked_but_cancels_only_for_a_moment(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    venue.answers["find_order"].append(Retryable("?", code="429", retry_after_ns=30 * 10**9))
+    venue.answers["cancel_order"].append(Ambiguous("?", code="timeout"))
     stage.tell(GATEWAY, QUERY)
     stage.advance(seconds=0.1)
 
+    stage.tell(GATEWAY, make_order())
     stage.tell(GATEWAY, CANCEL)
-    stage.advance(seconds=1.5)
     assert venue.called("cancel_order") == []
 
     stage.advance(seconds=1)
     assert len(venue.called("cancel_order")) == 1
+
+    stage.advance(seconds=28)
+    assert venue.called("submit_order") == []
+
+    stage.advance(seconds=1)
+    assert len(venue.called("submit_order")) == 1
 
 
 def test_when_the_budget_is_short_cancels_go_before_openings(venue: FakeVenue, stage: Stage) -> None:

@@ -40,9 +40,21 @@ def test_a_token_returns_exactly_when_it_was_promised() -> None:
 def test_after_a_429_nothing_is_sent_before_the_time_the_venue_named() -> None:
     tokens = bucket()
 
-    tokens.hold_until(1000 * MS)
+    tokens.hold(0, 800 * MS)
 
-    assert tokens.take(400 * MS, is_reducing=True) == 600 * MS
+    for is_reducing in (False, True):
+        assert tokens.take(300 * MS, is_reducing) == 500 * MS
+        assert tokens.take(800 * MS, is_reducing) == 0
+
+
+def test_a_venue_that_wants_half_a_minute_stops_only_what_adds_risk_for_so_long() -> None:
+    tokens = bucket()
+
+    tokens.hold(0, 30_000 * MS)
+    tokens.hold(0, 10 * MS)  # another call's answer shortens nothing
+
+    assert tokens.take(1000 * MS) == 29_000 * MS
+    assert tokens.take(999 * MS, is_reducing=True) == 1 * MS
     assert tokens.take(1000 * MS, is_reducing=True) == 0
 
 
