@@ -38,13 +38,15 @@ class NoAnswer(NzezaError):
 
 class _Question(msgspec.Struct):
     verb: str
+    role: str = ""
 
 
 class Request:
     """One question from a person, to be answered now or later (a stop at both times)."""
 
-    def __init__(self, verb: str, connection: socket.socket) -> None:
+    def __init__(self, verb: str, role: str, connection: socket.socket) -> None:
         self.verb = verb
+        self.role = role  # whom it is about, for "restart"
         self._connection = connection
 
     def reply(self, answer: dict[str, Any]) -> None:
@@ -113,7 +115,8 @@ class ControlServer:
         self._received[client] = rest
         for line in lines:
             try:
-                yield Request(msgspec.json.decode(line, type=_Question).verb, client)
+                question = msgspec.json.decode(line, type=_Question)
+                yield Request(question.verb, question.role, client)
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
                 _send_line(client, {"error": 'not a question: say {"verb": "status"}'})
         if not chunk or len(rest) > LONGEST_REQUEST:
@@ -148,9 +151,9 @@ class Conversation:
             self._connection.close()
             raise NotRunning(f"no system is running in {str(data_directory)!r}") from None
 
-    def ask(self, verb: str, timeout_s: float) -> dict[str, Any]:
+    def ask(self, verb: str, timeout_s: float, role: str = "") -> dict[str, Any]:
         """Return the answer. Raises NoAnswer as `hear` does."""
-        _send_line(self._connection, {"verb": verb})
+        _send_line(self._connection, {"verb": verb, "role": role})
         return self.hear(timeout_s)
 
     def hear(self, timeout_s: float) -> dict[str, Any]:
@@ -196,10 +199,10 @@ class Conversation:
         os.close(self._launcher)
 
 
-def ask(data_directory: Path, verb: str, timeout_s: float) -> dict[str, Any]:
+def ask(data_directory: Path, verb: str, timeout_s: float, role: str = "") -> dict[str, Any]:
     """Ask the running system one thing. Raises NotRunning or NoAnswer."""
     with Conversation(data_directory) as conversation:
-        return conversation.ask(verb, timeout_s)
+        return conversation.ask(verb, timeout_s, role)
 
 
 @contextlib.contextmanager

@@ -64,6 +64,7 @@ class _Run:
         self.waiting: list[tuple[int, Request]] = []  # from which answer on it is new enough, who waits
         self.started_at = time.monotonic()
         self.ended_at: float | None = None
+        self.restarting: dict[int, Request] = {}  # request id -> who asked for an actor's restart
         self.stoppers: list[Request] = []  # who asked for a stop and wants to hear how it went
         self.is_running = False
         self.is_stopping = False
@@ -166,6 +167,9 @@ class _Run:
         elif kind == "gave_up":
             self.problems.append(message.message)
             self.is_stopping = True
+        elif kind in ("restarting", "refused") and message.request_id in self.restarting:
+            word = "error" if kind == "refused" else kind
+            self.restarting.pop(message.request_id).reply({word: message.message})
         elif kind == "status":
             self._hear_status(message.message, message.request_id)
 
@@ -201,8 +205,10 @@ class _Run:
         elif request.verb == "resume":
             self.system.ask("resume")
             request.reply({"resumed": True})
+        elif request.verb == "restart":
+            self.restarting[self.system.ask("restart", role=request.role)] = request
         else:
-            request.reply({"error": f"unknown verb {request.verb!r}: status, stop or resume"})
+            request.reply({"error": f"unknown verb {request.verb!r}: status, stop, resume or restart"})
 
     def _public_status(self) -> dict[str, Any]:
         public = {key: value for key, value in self.status.items() if key != "view"}

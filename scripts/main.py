@@ -117,6 +117,12 @@ def resume(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def restart(arguments: argparse.Namespace) -> int:
+    ask(_data_directory(arguments), "restart", ANSWER_WITHIN_S, arguments.role)
+    print(f"{arguments.role} is restarting")
+    return 0
+
+
 def _settings(arguments: argparse.Namespace) -> Settings:
     from adapters.settings import load
     from adapters.venues import VENUES
@@ -177,6 +183,8 @@ def _parser() -> argparse.ArgumentParser:
     asking.add_argument("--json", action="store_true", help="print the report as JSON")
     add(stop, "Stop the running system, and tell how it ended.")
     add(resume, "Clear every halt of the running system.")
+    restarting = add(restart, "Restart one actor of the running system, while the others go on.")
+    restarting.add_argument("role", type=_text, metavar="ROLE", help="as status names it: order_router, ...")
     return parser
 
 

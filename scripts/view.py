@@ -180,7 +180,7 @@ def _venues(status: Mapping, view: Mapping) -> _Section:
                 *(wording.count(venue.get(count)) for count in traffic),
                 *(wording.count(venue.get(count), is_trouble=True) for count in troubles),
             ]
-            for name, venue in _mapping(status, "venues").items()
+            for name, venue in _entries(_mapping(status, "venues"))
         ],
     )
 
@@ -190,7 +190,7 @@ def _prices(view: Mapping) -> _Section:
         [_Column("PRICE"), _Column("mid", 12, is_number=True), _Column("age", 7, is_number=True)],
         [
             [Text(key), Text(wording.price(price.get("mid"))), wording.age(price.get("age_ms"))]
-            for key, price in sorted(_mapping(view, "prices").items())
+            for key, price in sorted(_entries(_mapping(view, "prices")), key=lambda entry: entry[0])
         ],
     )
 
@@ -273,7 +273,7 @@ def _open_orders(view: Mapping) -> _Section:
 def _actors(status: Mapping, view: Mapping) -> list[_Section]:
     """Return two columns of actors, those in trouble first: what a low screen cuts off is well."""
     known = {**_mapping(status, "actors"), **_mapping(view, "actors")}
-    actors = sorted(((role, _mapping(known, role)) for role in known), key=lambda actor: _is_well(actor[1]))
+    actors = sorted(_entries(known), key=lambda actor: _is_well(actor[1]))
     rows = [
         [
             Text.assemble(("\u25cf ", wording.state(actor.get("state")).style), role),
@@ -301,6 +301,10 @@ def _is_well(actor: Mapping) -> bool:
 
 def _mapping(holder: Mapping, key: str) -> Mapping[str, Any]:
     return holder.get(key) or {}
+
+
+def _entries(holder: Mapping) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(name, _mapping(holder, name)) for name in holder]
 
 
 def _items(holder: Mapping, key: str) -> Sequence[Any]:
