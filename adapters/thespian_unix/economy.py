@@ -1,4 +1,6 @@
-"""Spare this process two costs of Thespian that were meant for a network. Only processes of this base call it."""
+"""Spare this process two costs of Thespian that were meant for a network. Only processes of this base call
+it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from thespian.system import transport
 
 
 class NoThrottle:
-    """Stands in for the throttle that makes an actor sleep above 4,480 messages a second; our queues are bounded."""
+    """Stands in for the throttle that makes an actor sleep above 4,480 messages a second; our queues are
+    bounded.
+    """
 
     def __init__(self, maximum_rate: int) -> None: ...
 
@@ -29,6 +33,7 @@ def _identify_envelope(self: Any) -> str:
 
 def apply() -> None:
     thespian.system.systemCommon.RateThrottle = NoThrottle
-    # Both are called for every message, for a log that is usually off: they name the message instead of formatting it.
+    # Both are called for every message, for a log that is usually off: they name the message instead of
+    # formatting it.
     transport.TransmitIntent.identify = _identify_intent
     transport.ReceiveEnvelope.identify = _identify_envelope

@@ -1,4 +1,6 @@
-"""What the maker of a process hands it, so that its transport knows who it is. Picklable, for spawned processes."""
+"""What the maker of a process hands it, so that its transport knows who it is. Picklable, for spawned
+processes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a forked child must not keep: sockets of its parent, which would hide the parent's death from its peers."""
+"""What a forked child must not keep: sockets of its parent, which would hide the parent's death from its
+peers.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def release(holder: Holder) -> None:
 
 
 def making_actor(is_making: bool) -> None:
-    """Say whether the next fork makes a process of the actor system, which has no use for any inherited socket."""
+    """Say whether the next fork makes a process of the actor system, which has no use for any inherited
+    socket.
+    """
     global _is_making_actor
     _is_making_actor = is_making
 
@@ -42,7 +46,9 @@ def _in_child() -> None:
 
 
 def _close_all_sockets() -> None:
-    """Close an exchange's connection and the like. `close()` by the parent must reach the peer (THESPIAN 1.5)."""
+    """Close an exchange's connection and the like. `close()` by the parent must reach the peer (THESPIAN
+    1.5).
+    """
     for thing in gc.get_objects():
         # type(), not isinstance(): proxies among all those objects answer for others
         if issubclass(type(thing), socket.socket) and thing.fileno() >= 0:

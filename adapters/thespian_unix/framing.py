@@ -1,8 +1,9 @@
 """Bytes on a connection: messages one way, acknowledgements the other. No socket, no pickle.
 
-A frame is a length, a tag and the payload. The tag says the lane in which the message waits at the receiver, whether
-it overtakes, and by which of the pair's three sequences it is counted (its lane's, unless it waited behind another
-lane at the sender). An acknowledgement holds three totals, one per sequence, so any later one replaces all before it.
+A frame is a length, a tag and the payload. The tag says the lane in which the message waits at the receiver,
+whether it overtakes, and by which of the pair's three sequences it is counted (its lane's, unless it waited
+behind another lane at the sender). An acknowledgement holds three totals, one per sequence, so any later one
+replaces all before it.
 """
 
 from __future__ import annotations

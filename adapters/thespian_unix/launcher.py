@@ -1,8 +1,8 @@
 """The process that created the actor system, and the end of every other one when it dies.
 
-A parent-death signal would not do: actors are children of actors, the admin detaches itself, and a dead supervisor's
-children shall live. So each process holds a descriptor of the launcher's process and waits on it in a thread, which
-works while a handler blocks too.
+A parent-death signal would not do: actors are children of actors, the admin detaches itself, and a dead
+supervisor's children shall live. So each process holds a descriptor of the launcher's process and waits on it
+in a thread, which works while a handler blocks too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def end_with(launcher: Launcher, clean_up: Callable[[], None]) -> None:
         try:
             clean_up()
         finally:
-            os.kill(os.getpid(), signal.SIGKILL)  # the journal stands it at any time; handlers may never return
+            os.kill(os.getpid(), signal.SIGKILL)  # handlers may never return, and crashes cost nothing
 
     threading.Thread(target=wait, name="launcher's life", daemon=True).start()
 

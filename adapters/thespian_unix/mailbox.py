@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from adapters.thespian_unix.lanes import BULK, NORMAL, URGENT
 
-# How many messages from better lanes may go before a waiting one. Long enough that a cancel storm or a burst of
-# fills is through at once, short enough that the worse lane keeps a few percent.
+# How many messages from better lanes may go before a waiting one. Long enough that a cancel storm or a burst
+# of fills is through at once, short enough that the worse lane keeps a few percent.
 NORMAL_PATIENCE = 32
 BULK_PATIENCE = 64
 

@@ -8,8 +8,8 @@ from typing import Any
 class Busy:
     """The queue for `target` is full, so `message` was not taken: it comes back to the actor that sent it.
 
-    One for every message refused. Holding them is the sender's own affair, so memory is bounded by what it sends
-    in one go.
+    One for every message refused. Holding them is the sender's own affair, so memory is bounded by what it
+    sends in one go.
     """
 
     __slots__ = ("target", "message")

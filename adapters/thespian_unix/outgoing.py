@@ -1,9 +1,9 @@
 """What one receiver still has to get from us: queued, on the way, acknowledged. It does no I/O.
 
-A window bounds what is on the way and not yet handled, per sequence, so a slow receiver's mailbox is bounded, and an
-urgent message finds its own window open however much market data is stuck. Behind the window a queue per lane is
-bounded too; what it refuses comes back to its sender as Busy. What was on the way when the receiver died and was never
-acknowledged, it never handled (or died while at it).
+A window bounds what is on the way and not yet handled, per sequence, so a slow receiver's mailbox is bounded,
+and an urgent message finds its own window open however much market data is stuck. Behind the window a queue
+per lane is bounded too; what it refuses comes back to its sender as Busy. What was on the way when the
+receiver died and was never acknowledged, it never handled (or died while at it).
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class Outgoing:
         Args:
             is_vital: Thespian's own messages, which nobody could send again, may use twice the room.
         """
-        # An urgent message that may not pass its sender's normal ones waits with them; on the wire it is urgent again.
+        # An urgent message that may not pass its sender's normal ones waits with them; on the wire it is
+        # urgent again.
         waits_behind = lane == URGENT and not overtakes and self._queues[NORMAL]
         sequence = NORMAL if waits_behind else lane
         queue = self._queues[sequence]

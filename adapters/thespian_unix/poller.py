@@ -1,4 +1,6 @@
-"""The one epoll of a process: its own sockets, the descriptors its actor watches, and a bell for threads and signals."""
+"""The one epoll of a process: its own sockets, the descriptors its actor watches, and a bell for threads and
+signals.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,8 @@ class Poller:
         self._watched = frozenset(descriptor for descriptor in wanted if self._try_watching(descriptor))
 
     def poll(self, timeout_s: float | None) -> tuple[list[tuple[int, int]], list[int], bool]:
-        """Return the events on our own sockets, the watched descriptors that are ready, and whether the bell rang.
+        """Return the events on our own sockets, the watched descriptors that are ready, and whether the bell
+        rang.
 
         Args:
             timeout_s: None waits for as long as it takes.
@@ -61,6 +64,9 @@ class Poller:
         """End the current or the next `poll`. From any thread, and from signal handlers."""
         with contextlib.suppress(OSError):  # closed, or a bell so full that it is ringing anyway
             os.eventfd_write(self._bell, 1)
+
+    def __del__(self) -> None:
+        self.close()
 
     def close(self) -> None:
         self._epoll.close()

@@ -1,4 +1,5 @@
-"""Everything on its way out of this process: one connection per receiver, none of which can hold up another."""
+"""Everything on its way out of this process: one connection per receiver, none of which can hold up another.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +22,9 @@ STALLED_AFTER_S = 1.0  # without any progress, a receiver is no longer waited fo
 class Post:
     """Sends intents, as Thespian calls a message with a target and callbacks.
 
-    An intent's `tx_done` is called once: Sent when its bytes leave the queue, DeadTarget when nobody is there, Failed
-    when the queue is full. One that was Sent and never handled, since its receiver died, goes to `on_lost`.
+    An intent's `tx_done` is called once: Sent when its bytes leave the queue, DeadTarget when nobody is
+    there, Failed when the queue is full. One that was Sent and never handled, since its receiver died, goes
+    to `on_lost`.
     """
 
     def __init__(
@@ -68,10 +70,11 @@ class Post:
         return True
 
     def flush(self, until_s: float | None) -> int:
-        """Write, and receive nothing, until nothing waits; return for how many receivers something still does.
+        """Write, and receive nothing, until nothing waits; return for how many receivers something still
+        does.
 
-        A receiver that makes no progress for a while doesn't count: hung, it must not hang others. What waits for it
-        goes on when it does.
+        A receiver that makes no progress for a while doesn't count: hung, it must not hang others. What waits
+        for it goes on when it does.
         """
         while True:
             now_s = time.monotonic()

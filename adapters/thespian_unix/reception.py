@@ -22,7 +22,8 @@ from adapters.thespian_unix.poller import Poller
 
 BACKLOG = 4096  # connections not yet accepted
 ACKNOWLEDGE_EVERY = 32  # messages handled
-ACKNOWLEDGE_AFTER_S = 0.001  # so that a slow handler acknowledges each message: a crash returns none that was handled
+# A slow handler acknowledges each message by this, so that a crash returns none that was handled.
+ACKNOWLEDGE_AFTER_S = 0.001
 
 
 class Undecoded(Exception):

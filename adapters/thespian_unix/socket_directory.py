@@ -1,9 +1,10 @@
 """Where the sockets of one actor system lie, and who may open it: the user alone, one launcher at a time.
 
-    $XDG_RUNTIME_DIR (or the temporary directory) / thespian-UID / ADMIN PORT / admin, and one socket per actor
+    $XDG_RUNTIME_DIR (or the temporary directory) / thespian-UID / ADMIN PORT / admin, and one socket per
+    actor
 
-A launcher holds a lock beside that directory for as long as it lives, so a second one is refused. The lock is the
-kernel's, per process: a crash releases it and a forked child doesn't inherit it.
+A launcher holds a lock beside that directory for as long as it lives, so a second one is refused. The lock is
+the kernel's, per process: a crash releases it and a forked child doesn't inherit it.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def _lock_file(path: Path) -> int:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(descriptor)
-            raise DirectoryRefused(f"another process runs the actor system in {path.with_suffix('')}") from None
+            raise DirectoryRefused(f"another process runs the actor system at {path}") from None
         if os.fstat(descriptor).st_nlink:
             return descriptor
         os.close(descriptor)  # its last holder took the file away between our two calls
@@ -116,7 +117,9 @@ def answers(path: str | os.PathLike[str]) -> bool:
 
 
 def sweep(directory: Path) -> None:
-    """Remove the sockets that nobody listens at any more. A name is never reused, so this can't hit a newcomer's."""
+    """Remove the sockets that nobody listens at any more. A name is never reused, so this can't hit a
+    newcomer's.
+    """
     for path in _sockets(directory):
         if not answers(path):
             path.unlink(missing_ok=True)
@@ -125,6 +128,19 @@ def sweep(directory: Path) -> None:
 def sockets_of_others(directory: Path) -> list[Path]:
     """Return the sockets that belong to other processes than this one."""
     return [path for path in _sockets(directory) if not path.name.startswith(f"{os.getpid():x}.")]
+
+
+def clear_up(own_socket: Path, is_admin: bool) -> None:
+    """Remove our socket, when the launcher has died and nobody else will.
+
+    The admin removes all, and last of all its own: that is what the next launcher waits for.
+    """
+    directory = own_socket.parent
+    for path in _sockets(directory) if is_admin else []:
+        if path != own_socket:
+            path.unlink(missing_ok=True)
+    own_socket.unlink(missing_ok=True)
+    remove_if_empty(directory)
 
 
 def _sockets(directory: Path) -> list[Path]:

@@ -1,4 +1,5 @@
-"""The system base that Thespian knows as `multiprocUnixBase`: its own multi-process system on our transport."""
+"""The system base that Thespian knows as `multiprocUnixBase`: its own multi-process system on our transport.
+"""
 
 from __future__ import annotations
 

@@ -1,16 +1,18 @@
 """Thespian's transport over AF_UNIX: whose turn it is, and what becomes of what can't be delivered.
 
-One instance per actor, admin, logger or door from outside. Its loop takes turns: sockets, one WatchMessage, the alarms
-that are due, a few messages, and again, so that none of them starves the others. A lock is held while it runs; a thread
-that finds it taken leaves its message and rings the bell.
+One instance per actor, admin, logger or door from outside. Its loop takes turns: sockets, one WatchMessage,
+the alarms that are due, a few messages, and again, so that none of them starves the others. A lock is held
+while it runs; a thread that finds it taken leaves its message and rings the bell.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
@@ -65,7 +67,8 @@ SLOWED_S = 0.01
 
 class UnixTransport:
     def __init__(self, role: Any, *arguments: Any) -> None:
-        """Open a door into the system (arguments: capabilities and more), or be the process of an endpoint."""
+        """Open a door into the system (arguments: capabilities and more), or be the process of an endpoint.
+        """
         self._door: Door | None = None
         if isinstance(role, ExternalInterfaceTransportInit):
             self._admin = naming.admin_by_capabilities(arguments[0])
@@ -94,8 +97,11 @@ class UnixTransport:
         forking.hold(self)
         if self._is_process:
             economy.apply()
-            launcher.end_with(self._launcher, self._clear_up_after_launcher)
-            Finalize(None, self._remove_socket, exitpriority=-1)
+            launcher.end_with(self._launcher, self._clear_up)
+            Finalize(None, _leave, (os.getpid(), self._own_path, None), exitpriority=-1)
+        else:
+            # Also for a system that was shut down by one of its actors, or not at all.
+            self._leave = weakref.finalize(self, _leave, os.getpid(), self._own_path, self._door)
 
     # ---- addresses ---------------------------------------------------------------------------------------
 
@@ -122,12 +128,15 @@ class UnixTransport:
         return UnixTransport(ContextEndpoint(self._admin, self._launcher))
 
     def deadAddress(self, address_manager: Any, child: ActorAddress) -> None:
-        """Remove the socket of a child that may not have had the time; its connections tell of its end themselves."""
+        """Remove the socket of a child that may not have had the time; its connections tell of its end
+        themselves.
+        """
         address = address_manager.exportAddr(child)
         if address is not None:
             Path(_path(address)).unlink(missing_ok=True)
 
-    # Asked for by Thespian; descriptors are closed at the fork, and nothing here stops receiving in order to send.
+    # Asked for by Thespian; descriptors are closed at the fork, and nothing here stops receiving in order to
+    # send.
     def protectedFileNumList(self) -> list[int]:
         return []
 
@@ -139,7 +148,9 @@ class UnixTransport:
 
     # ---- sending -----------------------------------------------------------------------------------------
 
-    def scheduleTransmit(self, address_manager: Any, intent: TransmitIntent, has_exclusive_flag: bool = False) -> None:
+    def scheduleTransmit(
+        self, address_manager: Any, intent: TransmitIntent, has_exclusive_flag: bool = False
+    ) -> None:
         """Send, from any thread.
 
         Raises:
@@ -174,7 +185,8 @@ class UnixTransport:
         path = getattr(intent.targetAddr.addressDetails, "path", "")
         if path == self._own_path:
             message = intent.message
-            self._reception.put_own(ReceiveEnvelope(intent.targetAddr, message), lane_of(message), overtakes(message))
+            envelope = ReceiveEnvelope(intent.targetAddr, message)
+            self._reception.put_own(envelope, lane_of(message), overtakes(message))
             intent.tx_done(SendStatus.Sent)
         else:
             self._post.send(intent, path, payload)
@@ -184,10 +196,12 @@ class UnixTransport:
             self._send(*self._from_threads.popleft())
 
     def _on_refused(self, intent: TransmitIntent) -> None:
-        """Say Busy to our actor. Thespian's own messages and outside doors, which can't hear it, fail instead."""
+        """Say Busy to our actor. Thespian's own messages and outside doors, which can't hear it, fail
+        instead.
+        """
         if not self._is_process or isinstance(intent.message, ActorSystemMessage | logging.LogRecord):
             self._given_up += 1
-            thesplog("queue to %s is full: gave up %s", intent.targetAddr, intent.identify(), level=logging.ERROR)
+            thesplog("queue is full: gave up %s", intent.identify(), level=logging.ERROR)
         else:
             busy = ReceiveEnvelope(intent.targetAddr, Busy(intent.targetAddr, intent.message))
             self._reception.put_own(busy, NORMAL)
@@ -204,8 +218,8 @@ class UnixTransport:
     def run(self, handler: Any, maximum: timedelta | None = None) -> Any:
         """Give messages to `handler` until it returns something false, `abort_run`, or the time is over.
 
-        Without a handler, return the first envelope. With TransmitOnly, receive nothing, and return for how many
-        receivers something still waits. Return None when the time is over.
+        Without a handler, return the first envelope. With TransmitOnly, receive nothing, and return for how
+        many receivers something still waits. Return None when the time is over.
         """
         until_s = None if maximum is None else time.monotonic() + max(0.0, timePeriodSeconds(maximum))
         with self._turn:
@@ -231,7 +245,9 @@ class UnixTransport:
                 return None
 
     def _turn_of_sockets(self, until_s: float | None) -> list[int]:
-        """Move bytes; wait for some if there is nothing else to do. Return the actor's descriptors that are ready."""
+        """Move bytes; wait for some if there is nothing else to do. Return the actor's descriptors that are
+        ready.
+        """
         events, ready, has_rung = self._poller.poll(0)
         if not (events or ready or has_rung or self._reception.mailbox or self._must_stop):
             self._reception.acknowledge()
@@ -251,10 +267,13 @@ class UnixTransport:
     def _receive_signals(self) -> None:
         if self._may_have_lost_child:
             self._may_have_lost_child = False
-            self._reception.put_own(ReceiveEnvelope(self.myAddress, ChildMayHaveDied()), URGENT, overtakes=True)
+            self._hurry(ChildMayHaveDied())
         if self._was_told_to_exit:
             self._was_told_to_exit = False
-            self._reception.put_own(ReceiveEnvelope(self.myAddress, ActorExitRequest()), URGENT, overtakes=True)
+            self._hurry(ActorExitRequest())
+
+    def _hurry(self, message: ActorSystemMessage) -> None:
+        self._reception.put_own(ReceiveEnvelope(self.myAddress, message), URGENT, overtakes=True)
 
     def _turn_of_watches(self, handler: Any, ready: list[int]) -> Any:
         # First of all after the poll: any message may change what is watched.
@@ -285,7 +304,7 @@ class UnixTransport:
         try:
             envelope = self._reception.open(entry)
         except Undecoded as error:
-            thesplog("message from %s can't be unpickled: %s", error.sender, error.reason, level=logging.ERROR)
+            thesplog("can't unpickle from %s: %s", error.sender, error.reason, level=logging.ERROR)
             letter = DeadEnvelope(self.myAddress, Undecodable(error.sender, error.reason, error.size))
             self.scheduleTransmit(None, TransmitIntent(self._admin, letter))
             self._reception.settle(entry)
@@ -341,12 +360,15 @@ class UnixTransport:
         response.addKeyVal("given up", self._given_up)
         response.addKeyVal("mailbox", len(self._reception.mailbox))
         now_s = time.monotonic()
-        response.addWakeups([(self.myAddress, ExpirationTimer(alarm.due_s - now_s)) for alarm in self._wakeups])
+        timers = [ExpirationTimer(alarm.due_s - now_s) for alarm in self._wakeups]
+        response.addWakeups([(self.myAddress, timer) for timer in timers])
 
     # ---- ending ------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Close a door into the system. The launcher's own, which it closes after a shutdown, waits for the rest."""
+        """Close a door into the system. The launcher's own, which it closes after a shutdown, waits for the
+        rest.
+        """
         with self._turn:
             if not self._is_open:
                 return
@@ -356,26 +378,22 @@ class UnixTransport:
                 self._door.wait_until_all_left(self._post)
             forking.release(self)
             self.close_descriptors()
-            self._remove_socket()
-            if self._door:
-                self._door.close()
+            self._leave()
 
     def close_descriptors(self) -> None:
         self._post.close()
         self._reception.close()
         self._poller.close()
 
-    def _remove_socket(self) -> None:
-        Path(self._own_path).unlink(missing_ok=True)
+    def _clear_up(self) -> None:
+        socket_directory.clear_up(Path(self._own_path), is_admin=self.myAddress == self._admin)
 
-    def _clear_up_after_launcher(self) -> None:
-        """Remove what nobody else will; the admin, whose socket the next launcher waits for, last of all its own."""
-        if self.myAddress == self._admin:
-            for path in socket_directory.sockets_of_others(self._directory):
-                if str(path) != self._own_path:
-                    path.unlink(missing_ok=True)
-        self._remove_socket()
-        socket_directory.remove_if_empty(self._directory)
+
+def _leave(process: int, path: str, door: Door | None) -> None:
+    if process == os.getpid():  # and not a child that somebody forked
+        Path(path).unlink(missing_ok=True)
+        if door:
+            door.close()
 
 
 def _path(address: ActorAddress) -> str:

@@ -1,4 +1,6 @@
-"""Alarms that an actor set, given back in the order they are due; those due together in the order they were set."""
+"""Alarms that an actor set, given back in the order they are due; those due together in the order they were
+set.
+"""
 
 from __future__ import annotations
 
