@@ -8,6 +8,9 @@ from domain.effects import Effect, Instant, Role
 from domain.market_data import MarketBatch
 from domain.messages import Message
 from domain.order_messages import JournalExtended
+from domain.settings import SECOND_NS
+
+_RECORD_EVERY_NS = 10 * SECOND_NS
 
 
 class Portfolio(MarketReader):
@@ -16,6 +19,7 @@ class Portfolio(MarketReader):
     min_interval_s = 0.05  # sizing and marks need fresh, not every, price
 
     def started(self) -> None:
+        self.record_at_ns = 0
         self.journal = self.parts.journal_reader()
         self.allocator = Allocator(self.settings)
         self.perform(self.allocator.replay(self.journal.read(), self.clock.now()))
@@ -44,4 +48,9 @@ class Portfolio(MarketReader):
         self.perform(self.allocator.apply(message, self.clock.now()))
 
     def report(self) -> None:
-        self.tell(Role.MONITOR, self.allocator.report(self.clock.now()))
+        now = self.clock.now()
+        report = self.allocator.report(now)
+        self.tell(Role.MONITOR, report)
+        if now.monotonic_ns >= self.record_at_ns:  # the curve of equity, for people
+            self.record_at_ns = now.monotonic_ns + _RECORD_EVERY_NS
+            self.tell(Role.RECORDER, report)

@@ -79,3 +79,10 @@ def test_its_report_says_up_to_where_it_has_read(stage: Stage) -> None:
 
     reports = [m for m in stage.received[Role.MONITOR] if isinstance(m, PortfolioReported)]
     assert reports[-1].journal_seq == 1
+
+
+def test_the_curve_of_equity_is_recorded_for_people_every_ten_seconds(stage: Stage) -> None:
+    stage.advance(seconds=25)
+
+    points = [m for m in stage.received[Role.RECORDER] if isinstance(m, PortfolioReported)]
+    assert len(points) == 3
