@@ -34,6 +34,7 @@ from domain.market_data import (
 )
 from domain.messages import Event
 from domain.order_book import OrderBook, Top
+from domain.sequence import Verdict, SequenceCheck
 from domain.settings import VenueSettings
 
 VENUE = "coinbase"
@@ -78,7 +79,7 @@ class MarketStream:
         self.url = settings.market_stream_url or URL
         self._names = settings.instruments
         self._products = {_stream_id(name, self._names): _Product(name) for name in self._names}
-        self._expected: int | None = None  # the next sequence number; None = any
+        self._sequence = SequenceCheck()
         self._is_whole = False
         self._readers = {
             TickerSeen: self._ticker,
@@ -91,7 +92,7 @@ class MarketStream:
 
     def hello(self, now: Instant) -> tuple[str, ...]:
         # Trade ids stay: the snapshot of a new connection replays trades of the old one.
-        self._expected = None
+        self._sequence.restart()
         self._forget_books()
         return (
             _subscribe("heartbeats", ()),  # first: it also keeps quiet channels open
@@ -102,11 +103,12 @@ class MarketStream:
         wire = decode(frame)
         events: list[Event] = []
         if wire.sequence_num >= 0:
-            if self._expected is not None and wire.sequence_num != self._expected:
-                if wire.sequence_num < self._expected:
-                    return events  # late or repeated
-                events.append(self._gap(self._expected, wire.sequence_num, now))
-            self._expected = wire.sequence_num + 1
+            expected = self._sequence.expected
+            verdict = self._sequence.arrive(wire.sequence_num)
+            if verdict is Verdict.LATE:
+                return events
+            if verdict is Verdict.AFTER_GAP:
+                events.append(self._gap(expected, wire.sequence_num, now))
         arrival = _Arrival(wire.ts_event or now.utc_ns, read_ns, now, frame)
         for seen in wire.events:
             reader = self._readers.get(type(seen))
@@ -139,7 +141,8 @@ class MarketStream:
         top = product.book.top()
         if top is not None and top.is_crossed:
             # A crossed book is wrong, though no number is missing: something was lost on the venue's side.
-            events.append(self._gap(self._expected or 0, self._expected or 0, arrival.now))
+            expected = self._sequence.expected or 0
+            events.append(self._gap(expected, expected, arrival.now))
             return
         if seen.is_snapshot and not self._is_whole:
             self._is_whole = all(each.book.is_whole for each in self._products.values())

@@ -29,6 +29,7 @@ from domain.market_data import (
 )
 from domain.messages import Event
 from domain.order_messages import OrderReported
+from domain.sequence import Verdict, SequenceCheck
 from domain.settings import VenueSettings
 
 VENUE = "coinbase"
@@ -46,12 +47,12 @@ class PrivateStream:
         """
         self.url = settings.private_stream_url or URL
         self._sign = sign
-        self._expected: int | None = None  # the next sequence number; None = any
+        self._sequence = SequenceCheck()
         self._has_snapshot = False
         self._is_whole = False
 
     def hello(self, now: Instant) -> tuple[str, ...]:
-        self._expected = None
+        self._sequence.restart()
         self._has_snapshot = self._is_whole = False
         return tuple(
             msgspec.json.encode(
@@ -69,15 +70,14 @@ class PrivateStream:
         wire = decode(frame)
         events: list[Event] = []
         if wire.sequence_num >= 0:
-            if self._expected is not None and wire.sequence_num != self._expected:
-                if wire.sequence_num < self._expected:
-                    return events  # late or repeated
+            expected = self._sequence.expected
+            verdict = self._sequence.arrive(wire.sequence_num)
+            if verdict is Verdict.LATE:
+                return events
+            if verdict is Verdict.AFTER_GAP:
                 self._has_snapshot = self._is_whole = False
-                gap = StreamGap(
-                    ts_event=now.utc_ns, venue=VENUE, expected=self._expected, got=wire.sequence_num
-                )
+                gap = StreamGap(ts_event=now.utc_ns, venue=VENUE, expected=expected, got=wire.sequence_num)
                 events.append(gap)
-            self._expected = wire.sequence_num + 1
         for seen in wire.events:
             events += self._read(seen, wire.ts_event or now.utc_ns, read_ns, frame)
         return events

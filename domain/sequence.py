@@ -1,0 +1,30 @@
+"""The numbers that a venue puts on the messages of one connection: each is one more than the last, or some were lost."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+
+class Verdict(Enum):
+    IN_ORDER = auto()
+    LATE = auto()  # its number has passed already: a repeat, or overtaken
+    AFTER_GAP = auto()  # messages before it were lost
+
+
+class SequenceCheck:
+    """Judges each number as it arrives; the first one of a connection may be any."""
+
+    def __init__(self) -> None:
+        self.expected: int | None = None  # the next number; None = any
+
+    def restart(self) -> None:
+        """Begin with a new connection, which counts by itself."""
+        self.expected = None
+
+    def arrive(self, number: int) -> Verdict:
+        """Return how `number` fits; after a gap the count goes on from it, a late one changes nothing."""
+        if self.expected is not None and number < self.expected:
+            return Verdict.LATE
+        is_gap = self.expected is not None and number > self.expected
+        self.expected = number + 1
+        return Verdict.AFTER_GAP if is_gap else Verdict.IN_ORDER
