@@ -45,7 +45,7 @@ from domain.messages import Message
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
 
-_POLL_NS = SECOND_NS // 50  # how often virtual sockets are looked at
+_POLL_NS = SECOND_NS // 25  # how often virtual sockets are looked at
 _MOST_DELIVERIES = 1_000_000  # at one moment of virtual time: a ping-pong loop fails instead of hanging
 
 
@@ -108,11 +108,12 @@ class Stage:
             self.readables.__setitem__,
             lambda: self.current_pid,
             self.crash_pid,
-            lambda pid: any(cell.pid == pid and cell.is_alive for cell in self._cells.values()),
+            lambda pid: self._by_pid[pid].is_alive,
         )
         self.current_pid = 0
         self._chooser = random.Random(seed) if seed is not None else None
         self._cells: dict[str, _Cell] = {}  # address text -> cell
+        self._by_pid: dict[int, _Cell] = {}
         self._streams: dict[tuple[str, str], deque[tuple[int, ActorAddress, bytes | Any]]] = {}
         self._posted = 0
         self._timers: list[tuple[int, int, _Cell, timedelta, Any]] = []
@@ -211,13 +212,13 @@ class Stage:
         self.crash_pid(self._cell_of(role).pid)
 
     def crash_pid(self, pid: int) -> None:
-        for cell in self._cells.values():
-            if cell.pid == pid and cell.is_alive:
-                cell.is_alive = False
-                cell.actor = None
-                cell.watched = []
-                if cell.parent is not None:
-                    self.post(cell.address, cell.parent, ChildActorExited(cell.address))
+        cell = self._by_pid[pid]
+        if cell.is_alive:
+            cell.is_alive = False
+            cell.actor = None
+            cell.watched = []
+            if cell.parent is not None:
+                self.post(cell.address, cell.parent, ChildActorExited(cell.address))
 
     def advance(self, seconds: float) -> None:
         """Let time pass: every timer, call and socket has its turn, in due order."""
@@ -243,7 +244,7 @@ class Stage:
     def create(self, actor_class: type[Shell], parent: ActorAddress | None) -> _Cell:
         number = len(self._cells) + 1
         cell = _Cell(self, f"{actor_class.__name__}#{number}", parent, 10_000 + number)
-        self._cells[_text(cell.address)] = cell
+        self._cells[_text(cell.address)] = self._by_pid[cell.pid] = cell
         cell.actor = actor_class()
         cell.actor._myRef = cell
         return cell
