@@ -58,8 +58,8 @@ def test_a_crash_at_any_moment_loses_and_doubles_nothing(role: str) -> None:
     for pause_s in (0.0, 0.013, 0.11, 0.31):
         theatre.stage.advance(seconds=pause_s)
         theatre.stage.crash(role)
-        theatre.stage.advance(seconds=3)
-    theatre.stage.advance(seconds=10)
+        theatre.stage.advance(seconds=1.5)
+    theatre.stage.advance(seconds=4)
     wound_down = theatre.wind_down()
 
     assert wound_down.is_reconciled, wound_down.differences
@@ -75,7 +75,7 @@ def test_a_faulty_submit_is_resolved_by_evidence_and_never_doubled(kind: str) ->
     theatre.run_until_filled(1)
 
     theatre.world.inject({"venue": "coinbase", "kind": kind, "where": "submit", "count": 2})
-    theatre.stage.advance(seconds=15)
+    theatre.stage.advance(seconds=9)
     wound_down = theatre.wind_down()
 
     assert wound_down.is_reconciled, wound_down.differences
