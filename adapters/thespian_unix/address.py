@@ -10,9 +10,7 @@ _numbers = itertools.count()
 
 
 class UnixAddress:
-    """What Thespian's ActorAddress holds as its details. Never reused, except an admin's, which is well
-    known.
-    """
+    """What Thespian's ActorAddress holds as its details. Never reused, but for an admin's."""
 
     __slots__ = ("path",)
 
@@ -36,6 +34,5 @@ class UnixAddress:
 
 
 def new_name() -> str:
-    """Return a name that no actor of this host has had or will have: process, time and count say so together.
-    """
+    """Return a name that no actor of this host has had or will have."""
     return f"{os.getpid():x}.{time.time_ns() // 1000:x}.{next(_numbers):x}"

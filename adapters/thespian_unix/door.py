@@ -13,6 +13,7 @@ from adapters.thespian_unix.socket_directory import DirectoryRefused
 
 FORMER_ENDS_WITHIN_S = 3.0  # the processes of a launcher that has just been killed
 ALL_LEAVE_WITHIN_S = 2.0
+LOCK_WITHIN_S = 0.3  # a former admin may hold it while it clears up
 LOOK_AGAIN_S = 0.002
 
 
@@ -26,16 +27,10 @@ class Door:
         self._admin = admin
         self._directory = Path(admin).parent
         try:
-            socket_directory.make_private(self._directory)
-            is_first = socket_directory.lock(self._directory)
+            if self._lock():
+                self._outlive_former()
         except DirectoryRefused as refusal:
             raise ActorSystemStartupFailure(str(refusal)) from None
-        if is_first:
-            try:
-                self._outlive_former()
-            except ActorSystemStartupFailure:
-                socket_directory.unlock(self._directory)
-                raise
 
     def wait_until_all_left(self, post: Post) -> None:
         """After a shutdown: wait until the admin is gone, and the others have taken their sockets away."""
@@ -48,10 +43,23 @@ class Door:
     def close(self) -> None:
         socket_directory.unlock(self._directory)
 
+    def _lock(self) -> bool:
+        until_s = time.monotonic() + LOCK_WITHIN_S
+        while True:
+            try:
+                socket_directory.make_private(self._directory)
+                return socket_directory.lock(self._directory)
+            except (DirectoryRefused, FileNotFoundError):  # or taken away as empty between the two
+                if time.monotonic() > until_s:
+                    raise
+                time.sleep(LOOK_AGAIN_S)
+
     def _outlive_former(self) -> None:
         until_s = time.monotonic() + FORMER_ENDS_WITHIN_S
         while socket_directory.answers(self._admin):
             if time.monotonic() > until_s:
-                raise ActorSystemStartupFailure(f"the admin at {self._admin} outlives its launcher")
+                socket_directory.unlock(self._directory)
+                raise DirectoryRefused(f"the admin at {self._admin} outlives its launcher")
             time.sleep(LOOK_AGAIN_S)
         socket_directory.sweep(self._directory)
+        socket_directory.occupy(self._directory)

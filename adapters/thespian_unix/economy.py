@@ -1,6 +1,4 @@
-"""Spare this process two costs of Thespian that were meant for a network. Only processes of this base call
-it.
-"""
+"""Spare a process of this base two costs of Thespian's that are meant for networks and for logs."""
 
 from __future__ import annotations
 
@@ -11,9 +9,7 @@ from thespian.system import transport
 
 
 class NoThrottle:
-    """Stands in for the throttle that makes an actor sleep above 4,480 messages a second; our queues are
-    bounded.
-    """
+    """For the throttle that puts actors to sleep above 4,480 messages a second. Our queues are bounded."""
 
     def __init__(self, maximum_rate: int) -> None: ...
 

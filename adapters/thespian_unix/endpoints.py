@@ -1,6 +1,4 @@
-"""What the maker of a process hands it, so that its transport knows who it is. Picklable, for spawned
-processes.
-"""
+"""What the maker of a process hands it, pickled if it spawns: who its transport is to be."""
 
 from __future__ import annotations
 

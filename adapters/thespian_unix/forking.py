@@ -1,6 +1,4 @@
-"""What a forked child must not keep: sockets of its parent, which would hide the parent's death from its
-peers.
-"""
+"""What a forked child must not keep: its parent's sockets. They hide its death from its peers."""
 
 from __future__ import annotations
 
@@ -29,9 +27,7 @@ def release(holder: Holder) -> None:
 
 
 def making_actor(is_making: bool) -> None:
-    """Say whether the next fork makes a process of the actor system, which has no use for any inherited
-    socket.
-    """
+    """Say whether the next fork makes a process of the system, which needs no socket it inherits."""
     global _is_making_actor
     _is_making_actor = is_making
 
@@ -46,9 +42,7 @@ def _in_child() -> None:
 
 
 def _close_all_sockets() -> None:
-    """Close an exchange's connection and the like. `close()` by the parent must reach the peer (THESPIAN
-    1.5).
-    """
+    """Close an exchange's connection and the like: what the parent closes must be closed for the peer."""
     for thing in gc.get_objects():
         # type(), not isinstance(): proxies among all those objects answer for others
         if issubclass(type(thing), socket.socket) and thing.fileno() >= 0:

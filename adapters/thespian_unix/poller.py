@@ -1,6 +1,4 @@
-"""The one epoll of a process: its own sockets, the descriptors its actor watches, and a bell for threads and
-signals.
-"""
+"""The one epoll of a process: its sockets, what its actor watches, and a bell for threads and signals."""
 
 from __future__ import annotations
 

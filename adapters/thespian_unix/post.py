@@ -1,5 +1,4 @@
-"""Everything on its way out of this process: one connection per receiver, none of which can hold up another.
-"""
+"""All that is on its way out of this process: one connection per receiver, and none holds up another."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ the kernel's, per process: a crash releases it and a forked child doesn't inheri
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -90,10 +91,30 @@ def unlock(directory: Path) -> None:
     if holders > 1:
         _locks[path] = (descriptor, process, holders - 1)
         return
+    _mark(directory).unlink(missing_ok=True)
     remove_if_empty(directory)
     path.unlink(missing_ok=True)
     os.close(descriptor)
     remove_if_empty(directory.parent)
+
+
+def occupy(directory: Path) -> None:
+    """Make `directory`, locked by us, and put a mark in it, so that nobody takes it away as empty.
+
+    Raises:
+        DirectoryRefused: it isn't ours alone.
+    """
+    while True:
+        make_private(directory)
+        try:
+            _mark(directory).touch(mode=0o600)
+        except FileNotFoundError:  # a process of a former system was just leaving
+            continue
+        return
+
+
+def _mark(directory: Path) -> Path:
+    return directory / f"{os.getpid():x}.launcher"
 
 
 def remove_if_empty(directory: Path) -> None:
@@ -117,9 +138,7 @@ def answers(path: str | os.PathLike[str]) -> bool:
 
 
 def sweep(directory: Path) -> None:
-    """Remove the sockets that nobody listens at any more. A name is never reused, so this can't hit a
-    newcomer's.
-    """
+    """Remove the sockets that nobody listens at. No name is reused, so this can't hit a newcomer's."""
     for path in _sockets(directory):
         if not answers(path):
             path.unlink(missing_ok=True)
@@ -141,6 +160,10 @@ def clear_up(own_socket: Path, is_admin: bool) -> None:
             path.unlink(missing_ok=True)
     own_socket.unlink(missing_ok=True)
     remove_if_empty(directory)
+    if is_admin:
+        with contextlib.suppress(DirectoryRefused):  # the next launcher has it
+            lock(directory)
+            unlock(directory)
 
 
 def _sockets(directory: Path) -> list[Path]:

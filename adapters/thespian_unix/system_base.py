@@ -1,5 +1,4 @@
-"""The system base that Thespian knows as `multiprocUnixBase`: its own multi-process system on our transport.
-"""
+"""The base that Thespian knows as `multiprocUnixBase`: its own multi-process system on our transport."""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ from adapters.thespian_unix.endpoints import ContextEndpoint, ProcessEndpoint
 from adapters.thespian_unix.lanes import NORMAL, URGENT, lane_of, overtakes
 from adapters.thespian_unix.mailbox import Entry
 from adapters.thespian_unix.messages import Busy, Undecodable
+from adapters.thespian_unix.obligations import Obligations
 from adapters.thespian_unix.outgoing import Limits
 from adapters.thespian_unix.poller import Poller
 from adapters.thespian_unix.post import Post
@@ -65,10 +66,9 @@ MOST_FROM_THREADS = 10_000  # messages; beyond, threads are slowed down
 SLOWED_S = 0.01
 
 
-class UnixTransport:
+class UnixTransport(Obligations):
     def __init__(self, role: Any, *arguments: Any) -> None:
-        """Open a door into the system (arguments: capabilities and more), or be the process of an endpoint.
-        """
+        """Open a door into the system of `arguments[0]`, its capabilities, or be what an endpoint says."""
         self._door: Door | None = None
         if isinstance(role, ExternalInterfaceTransportInit):
             self._admin = naming.admin_by_capabilities(arguments[0])
@@ -93,7 +93,8 @@ class UnixTransport:
         self._is_open = True
         self._must_stop = self._must_drain = False  # asked by abort_run
         self._may_have_lost_child = self._was_told_to_exit = False  # set by signal handlers
-        self._given_up = 0
+        self._given_up = 0  # messages that a full queue refused and no actor was told of
+        self._was_refused = False
         forking.hold(self)
         if self._is_process:
             economy.apply()
@@ -103,15 +104,7 @@ class UnixTransport:
             # Also for a system that was shut down by one of its actors, or not at all.
             self._leave = weakref.finalize(self, _leave, os.getpid(), self._own_path, self._door)
 
-    # ---- addresses ---------------------------------------------------------------------------------------
-
-    getAdminAddr = staticmethod(naming.admin_by_capabilities)
-    getAddressFromString = staticmethod(naming.admin_by_text)
-    getConventionAddress = staticmethod(naming.convention_admins)
-
-    @staticmethod
-    def probeAdmin(address: ActorAddress) -> bool:
-        return socket_directory.answers(_path(address))
+    # ---- making processes --------------------------------------------------------------------------------
 
     def prepEndpoint(self, assigned: ActorAddress, capabilities: dict[str, Any]) -> ProcessEndpoint:
         """Return what the process about to be started needs."""
@@ -128,23 +121,10 @@ class UnixTransport:
         return UnixTransport(ContextEndpoint(self._admin, self._launcher))
 
     def deadAddress(self, address_manager: Any, child: ActorAddress) -> None:
-        """Remove the socket of a child that may not have had the time; its connections tell of its end
-        themselves.
-        """
+        """Remove the socket of a child that was killed. Connections to it tell of its end themselves."""
         address = address_manager.exportAddr(child)
         if address is not None:
             Path(_path(address)).unlink(missing_ok=True)
-
-    # Asked for by Thespian; descriptors are closed at the fork, and nothing here stops receiving in order to
-    # send.
-    def protectedFileNumList(self) -> list[int]:
-        return []
-
-    childResetFileNumList = protectedFileNumList
-
-    def setAddressManager(self, address_manager: Any) -> None: ...
-
-    def enableRXPauseFlowControl(self, enable: bool = True) -> None: ...
 
     # ---- sending -----------------------------------------------------------------------------------------
 
@@ -196,11 +176,10 @@ class UnixTransport:
             self._send(*self._from_threads.popleft())
 
     def _on_refused(self, intent: TransmitIntent) -> None:
-        """Say Busy to our actor. Thespian's own messages and outside doors, which can't hear it, fail
-        instead.
-        """
+        """Say Busy to our actor. Outside, and for Thespian's own messages, nobody would hear: they fail."""
         if not self._is_process or isinstance(intent.message, ActorSystemMessage | logging.LogRecord):
             self._given_up += 1
+            self._was_refused = True
             thesplog("queue is full: gave up %s", intent.identify(), level=logging.ERROR)
         else:
             busy = ReceiveEnvelope(intent.targetAddr, Busy(intent.targetAddr, intent.message))
@@ -226,10 +205,10 @@ class UnixTransport:
             try:
                 self._send_what_threads_left()
                 if handler is TransmitOnly:
-                    return self._post.flush(until_s)
+                    return self._post.flush(until_s) or int(self._was_refused)  # makes `tell` look, and raise
                 return self._receive(handler, until_s)
             finally:
-                self._must_stop = self._must_drain = False
+                self._must_stop = self._must_drain = self._was_refused = False
 
     def _receive(self, handler: Callable[[ReceiveEnvelope], Any] | None, until_s: float | None) -> Any:
         while True:
@@ -245,9 +224,7 @@ class UnixTransport:
                 return None
 
     def _turn_of_sockets(self, until_s: float | None) -> list[int]:
-        """Move bytes; wait for some if there is nothing else to do. Return the actor's descriptors that are
-        ready.
-        """
+        """Move bytes; wait if there is nothing else to do. Return the watched descriptors that are ready."""
         events, ready, has_rung = self._poller.poll(0)
         if not (events or ready or has_rung or self._reception.mailbox or self._must_stop):
             self._reception.acknowledge()
@@ -366,9 +343,7 @@ class UnixTransport:
     # ---- ending ------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Close a door into the system. The launcher's own, which it closes after a shutdown, waits for the
-        rest.
-        """
+        """Close a door into the system. After a shutdown, the launcher's waits until the rest is gone."""
         with self._turn:
             if not self._is_open:
                 return

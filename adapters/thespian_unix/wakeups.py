@@ -1,6 +1,4 @@
-"""Alarms that an actor set, given back in the order they are due; those due together in the order they were
-set.
-"""
+"""Alarms that an actor set, given back in the order they are due, and set."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Point Thespian's own test suite at one system base, chosen by NZEZA_THESPIAN_BASE.
 
-A pytest plugin (`-p tests.thespian_suite.plugin`). The suite's modules say `from thespian.test import *`, so its
-two doors to a base, the fixture `asys` and the function `similar_asys`, are replaced in `thespian.test` before any
-of them is collected.
+A pytest plugin (`-p tests.thespian_suite.plugin`). The suite's modules say `from thespian.test import *`, so
+its two doors to a base, the fixture `asys` and the function `similar_asys`, are replaced in `thespian.test`
+before any of them is collected.
 """
 
 from __future__ import annotations
