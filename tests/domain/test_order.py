@@ -60,7 +60,7 @@ def rejected(it: OrderLifecycle) -> OrderRejected:
 
 
 @pytest.mark.parametrize("status", LIVE)
-@pytest.mark.parametrize("reported", [S.PARTIALLY_FILLED, *FINAL])
+@pytest.mark.parametrize("reported", [S.PARTIALLY_FILLED, *sorted(FINAL)])
 def test_every_live_status_can_reach_every_later_one(status: OrderStatus, reported: OrderStatus) -> None:
     it = lifecycle(status)
 
@@ -75,7 +75,7 @@ def test_final_statuses_have_no_way_out() -> None:
     assert set(NEXT_STATUS) == set(OrderStatus) - FINAL
 
 
-@pytest.mark.parametrize("final", FINAL)
+@pytest.mark.parametrize("final", sorted(FINAL))
 def test_nothing_said_later_changes_a_final_status(final: OrderStatus) -> None:
     it = lifecycle(final)
 
@@ -90,7 +90,7 @@ def test_nothing_said_later_changes_a_final_status(final: OrderStatus) -> None:
     assert it.evidence == "test"
 
 
-@pytest.mark.parametrize("final", FINAL)
+@pytest.mark.parametrize("final", sorted(FINAL))
 def test_a_fill_is_booked_in_every_final_status(final: OrderStatus) -> None:
     it = lifecycle(final)
 
