@@ -78,7 +78,7 @@ class SendingEnd:
             self.read()
             self._look_at = self.queue.unhandled + LOOK_FOR_ACKNOWLEDGEMENTS_EVERY
         released: list[Any] = []
-        while self._rest or self._fill(released):
+        while self._rest or (self.queue.queued and self._fill(released)):
             try:
                 sent = self._socket.send(self._rest)
             except BlockingIOError:

@@ -1,4 +1,4 @@
-"""Spare a process of this base two costs of Thespian's that are meant for networks and for logs."""
+"""What a process of this base changes in its own copy of Thespian: two costs, and one mistake."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import thespian.system.systemCommon
 from thespian.system import transport
+from thespian.system.admin.adminCore import AdminCore
 
 
 class NoThrottle:
@@ -19,17 +20,24 @@ class NoThrottle:
     def eventRatePause(self, now: Any) -> None: ...
 
 
-def _identify_intent(self: Any) -> str:
-    return f"TransmitIntent({self.targetAddr}, {type(self.message).__name__})"
+class Identity:
+    """Names an intent or envelope when somebody prints it: its address and the class of its message."""
 
+    __slots__ = ("_named",)
 
-def _identify_envelope(self: Any) -> str:
-    return f"ReceiveEnvelope({self.sender}, {type(self.message).__name__})"
+    def __init__(self, named: Any) -> None:
+        self._named = named
+
+    def __str__(self) -> str:
+        address = getattr(self._named, "targetAddr", None) or getattr(self._named, "sender", None)
+        return f"{type(self._named).__name__}({address}, {type(self._named.message).__name__})"
 
 
 def apply() -> None:
+    # The admin looks for this name when its logger dies, and dies of not finding it.
+    AdminCore.logDefs = property(lambda self: self.logdefs)
     thespian.system.systemCommon.RateThrottle = NoThrottle
-    # Both are called for every message, for a log that is usually off: they name the message instead of
-    # formatting it.
-    transport.TransmitIntent.identify = _identify_intent
-    transport.ReceiveEnvelope.identify = _identify_envelope
+    # Both are asked for with every message, for a log that is usually off.
+    for named in (transport.TransmitIntent, transport.ReceiveEnvelope):
+        named.identify = lambda self: Identity(self)  # a class itself would not bind
+        named.__str__ = lambda self: str(Identity(self))

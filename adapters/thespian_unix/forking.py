@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import stat
 import weakref
 from typing import Protocol
 
@@ -43,10 +44,22 @@ def _in_child() -> None:
 
 def _close_all_sockets() -> None:
     """Close an exchange's connection and the like: what the parent closes must be closed for the peer."""
+    if not _has_sockets():
+        return  # as usual; the search below would touch, and so unshare, all of the memory
     for thing in gc.get_objects():
         # type(), not isinstance(): proxies among all those objects answer for others
         if issubclass(type(thing), socket.socket) and thing.fileno() >= 0:
             os.close(thing.detach())  # not close(): a file made of it would keep it open
+
+
+def _has_sockets() -> bool:
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if stat.S_ISSOCK(os.stat(int(name)).st_mode):
+                return True
+        except OSError:
+            continue  # the listing's own
+    return False
 
 
 os.register_at_fork(after_in_child=_in_child)

@@ -25,6 +25,10 @@ def this_process() -> Launcher:
     return Launcher(os.getpid(), _started(os.getpid()))
 
 
+def is_alive(launcher: Launcher) -> bool:
+    return _started(launcher.process) == launcher.started
+
+
 def end_with(launcher: Launcher, clean_up: Callable[[], None]) -> None:
     """Kill this process when the launcher is gone, after `clean_up`; at once if it is gone already."""
 
@@ -33,7 +37,7 @@ def end_with(launcher: Launcher, clean_up: Callable[[], None]) -> None:
             life = os.pidfd_open(launcher.process)
         except ProcessLookupError:
             life = -1
-        if life >= 0 and _started(launcher.process) == launcher.started:
+        if life >= 0 and is_alive(launcher):
             death = select.poll()  # not select(): descriptors may have large numbers
             death.register(life, select.POLLIN)
             death.poll()

@@ -37,14 +37,9 @@ class Outgoing:
         self._unhandled: tuple[deque[tuple[Any, int]], ...] = tuple(deque() for _ in LANES)  # content, bytes
         self._unhandled_bytes = [0, 0, 0]
         self._handled = [0, 0, 0]  # totals that the receiver acknowledged
-
-    @property
-    def queued(self) -> int:
-        return len(self._queues[0]) + len(self._queues[1]) + len(self._queues[2])
-
-    @property
-    def unhandled(self) -> int:
-        return sum(map(len, self._unhandled))
+        # All lanes together; counted, since they are asked for with every message.
+        self.queued = 0
+        self.unhandled = 0
 
     @property
     def unhandled_bytes(self) -> int:
@@ -67,8 +62,10 @@ class Outgoing:
             is_heavy = self._queued_bytes[sequence] + len(payload) > self._limits.queued_bytes * room
             if is_full or is_heavy:
                 return False
-        queue.append(Parcel(content, frame(tag_number(lane, overtakes, sequence), payload)))
-        self._queued_bytes[sequence] += len(queue[-1].frame)
+        parcel = Parcel(content, frame(tag_number(lane, overtakes, sequence), payload))
+        queue.append(parcel)
+        self.queued += 1
+        self._queued_bytes[sequence] += len(parcel.frame)
         return True
 
     def release(self) -> Parcel | None:
@@ -77,6 +74,8 @@ class Outgoing:
             if queue and self._is_open(lane):
                 parcel = queue.popleft()
                 size = len(parcel.frame)
+                self.queued -= 1
+                self.unhandled += 1
                 self._queued_bytes[lane] -= size
                 self._unhandled[lane].append((parcel.content, size))
                 self._unhandled_bytes[lane] += size
@@ -87,7 +86,9 @@ class Outgoing:
         """Forget what the receiver has handled."""
         for lane, total in enumerate(totals):
             unhandled = self._unhandled[lane]
-            for _ in range(min(total - self._handled[lane], len(unhandled))):
+            news = max(0, min(total - self._handled[lane], len(unhandled)))
+            self.unhandled -= news
+            for _ in range(news):
                 self._unhandled_bytes[lane] -= unhandled.popleft()[1]
             self._handled[lane] = max(total, self._handled[lane])
 
@@ -98,6 +99,7 @@ class Outgoing:
         for lane in LANES:
             self._unhandled[lane].clear()
             self._unhandled_bytes[lane] = 0
+        self.unhandled = 0
         return on_the_way, queued
 
     def withdraw(self) -> list[Any]:
@@ -106,6 +108,7 @@ class Outgoing:
         for lane in LANES:
             self._queues[lane].clear()
             self._queued_bytes[lane] = 0
+        self.queued = 0
         return queued
 
     def waiting(self) -> list[Any]:

@@ -99,7 +99,7 @@ class UnixTransport(Obligations):
         if self._is_process:
             economy.apply()
             launcher.end_with(self._launcher, self._clear_up)
-            Finalize(None, _leave, (os.getpid(), self._own_path, None), exitpriority=-1)
+            Finalize(None, self._leave_process, exitpriority=-1)
         else:
             # Also for a system that was shut down by one of its actors, or not at all.
             self._leave = weakref.finalize(self, _leave, os.getpid(), self._own_path, self._door)
@@ -359,6 +359,12 @@ class UnixTransport(Obligations):
         self._post.close()
         self._reception.close()
         self._poller.close()
+
+    def _leave_process(self) -> None:
+        if launcher.is_alive(self._launcher):
+            Path(self._own_path).unlink(missing_ok=True)
+        else:
+            self._clear_up()
 
     def _clear_up(self) -> None:
         socket_directory.clear_up(Path(self._own_path), is_admin=self.myAddress == self._admin)

@@ -178,6 +178,7 @@ def test_what_a_killed_actor_had_not_handled_becomes_dead_letters(running: Runni
     process = running.ask(receiver, "pid")
     running.tell(sender, Flood(receiver, 100))
     running.wait_for(receiver, "numbers", lambda numbers: len(numbers) == 100)
+    running.ask(receiver, "pid")  # idle before this, it has acknowledged
     os.kill(process, signal.SIGSTOP)
     running.tell(sender, Forward(receiver, [Numbered(number) for number in range(100, 600)]))
     running.ask(sender, "busy")  # they are sent
@@ -251,6 +252,17 @@ def test_parent_hears_of_a_killed_child(running: Running) -> None:
 
     running.wait_for(parent, "exited", lambda exited: exited == 1)
     assert not Path(child.addressDetails.path).exists()
+
+
+def test_system_outlives_its_logger(running: Running) -> None:
+    worker = running.worker()
+    ours = {os.getpid(), running.ask(worker, "pid")}
+    (logger,) = processes_of(running.directory) - ours
+
+    os.kill(logger, signal.SIGKILL)
+
+    wait_until(lambda: len(processes_of(running.directory) - ours - {logger}) == 1, 3)
+    assert running.ask(running.worker(), b"fine") == b"fine"
 
 
 # ---- overload ----------------------------------------------------------------------------------------------
