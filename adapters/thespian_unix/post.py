@@ -15,6 +15,9 @@ from adapters.thespian_unix.lanes import lane_of, overtakes
 from adapters.thespian_unix.outgoing import Limits
 from adapters.thespian_unix.poller import Poller
 
+# While a handler runs, its first message to a receiver leaves at once, the next ones in batches or at its end:
+# waking another process costs more than all the rest. The stock base sends nothing at all before that end.
+BATCH = 32  # messages
 STALLED_AFTER_S = 1.0  # without any progress, a receiver is no longer waited for
 
 
@@ -41,6 +44,19 @@ class Post:
         self._on_lost = on_lost
         self._by_path: dict[str, SendingEnd] = {}
         self._by_descriptor: dict[int, SendingEnd] = {}
+        self._is_batching = False
+        self._written: set[SendingEnd] = set()  # since batching began
+
+    def begin_batch(self) -> None:
+        self._is_batching = True
+
+    def end_batch(self) -> None:
+        """Write what was held back."""
+        self._is_batching = False
+        while self._written:
+            end = self._written.pop()
+            if end.queue.queued:
+                self._write(end)
 
     def send(self, intent: TransmitIntent, path: str, payload: bytes) -> None:
         end = self._by_path.get(path) or self._connect(path)
@@ -52,7 +68,10 @@ class Post:
             end.moved_s = time.monotonic()
         is_vital = isinstance(message, ActorSystemMessage)
         if end.queue.offer(intent, payload, lane_of(message), overtakes(message), is_vital):
-            self._write(end)
+            if end not in self._written or end.queue.queued >= BATCH:
+                self._write(end)
+            if self._is_batching:
+                self._written.add(end)
         else:
             self._on_refused(intent)
             intent.tx_done(SendStatus.Failed)
@@ -125,6 +144,8 @@ class Post:
         return end
 
     def _write(self, end: SendingEnd) -> None:
+        if end.path not in self._by_path:
+            return  # buried meanwhile
         try:
             released = end.write()
         except OSError:

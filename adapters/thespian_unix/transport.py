@@ -292,7 +292,7 @@ class UnixTransport(Obligations):
 
     def _deliver(self, handler: Any, envelope: ReceiveEnvelope, entry: Entry | None = None) -> Any:
         """Return what `run` shall return, or None to go on."""
-        answer = handler(envelope) if handler else None
+        answer = self._handle(handler, envelope) if handler else None
         if entry is not None:
             self._reception.settle(entry)
         if handler is None:
@@ -302,6 +302,13 @@ class UnixTransport(Obligations):
         if not answer:
             return self._stopped(Thespian__Run_HandlerResult(answer))
         return self._stopped(Thespian__Run_Terminated()) if self._must_stop else None
+
+    def _handle(self, handler: Any, envelope: ReceiveEnvelope) -> Any:
+        self._post.begin_batch()
+        try:
+            return handler(envelope)
+        finally:
+            self._post.end_batch()
 
     def _stopped(self, result: Any) -> Any:
         self._reception.acknowledge()
