@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.settings import configuration_hash
+from domain.errors import NzezaError
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
 from scripts.actor_system import ActorSystem, free_admin_port, prepare_environment
@@ -24,6 +25,7 @@ from scripts.version import code_version
 _LOOP_S = 0.02
 _START_WITHIN_S = 15.0
 _STATUS_EVERY_S = 0.25  # for the live view, and as the supervisor's sign of life
+_MOST_REVIVALS = 20  # of the simulator in one run
 _EXIT_SHARE_S = 0.7  # of the stopping time: for processes to end after everything is proven
 
 
@@ -66,6 +68,7 @@ class _Run:
         self.ended_at: float | None = None
         self.restarting: dict[int, Request] = {}  # request id -> who asked for an actor's restart
         self.stoppers: list[Request] = []  # who asked for a stop and wants to hear how it went
+        self.revivals = 0  # of the simulator
         self.is_running = False
         self.is_stopping = False
         self.wound_down: Any = None
@@ -147,7 +150,17 @@ class _Run:
             self.system.ask("status")
         self._mind_supervisor()
         if self.simulator is not None and not self.simulator.is_alive():
-            self.problems.append("the simulator ended")
+            self._revive_simulator()
+
+    def _revive_simulator(self) -> None:
+        self.revivals += 1
+        if self.revivals > _MOST_REVIVALS:
+            self.problems.append("the simulator keeps ending")
+            return
+        try:
+            self.simulator.revive()
+        except NzezaError as error:
+            self.problems.append(str(error))
 
     def _mind_supervisor(self) -> None:
         problem = self.system.mind_supervisor()

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -55,16 +56,25 @@ class SimulatedVenues:
             InvalidSetting: a port or file it was told to use cannot be.
             NzezaError: it ended instead of serving.
         """
-        with log_path.open("ab") as log:
+        self._settings = settings
+        self._directory = directory
+        self._log_path = log_path
+        self._start()
+        # A revived venue must be found where it was, with the account that it had.
+        control_port = urlsplit(self.endpoints["control"]).port
+        self._settings = msgspec.structs.replace(settings, port_base=control_port, fresh_account=False)
+
+    def _start(self) -> None:
+        with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "scripts.simulated_venues", str(directory)],
+                [sys.executable, "-P", "-m", "scripts.simulated_venues", str(self._directory)],
                 env=_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
             )
-        self._process.stdin.write(msgspec.json.encode(settings))
+        self._process.stdin.write(msgspec.json.encode(self._settings))
         self._process.stdin.close()
         line = self._process.stdout.readline()
         answer: dict[str, Any] = json.loads(line) if line else {"error": "it ended at once"}
@@ -72,7 +82,7 @@ class SimulatedVenues:
             self.stop()
             if answer.get("is_setting"):
                 raise InvalidSetting(answer["error"])
-            raise NzezaError(f"the simulator did not start: {answer['error']} (see {log_path})")
+            raise NzezaError(f"the simulator did not start: {answer['error']} (see {self._log_path})")
         self.endpoints = answer
 
     @property
@@ -81,6 +91,15 @@ class SimulatedVenues:
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
+
+    def revive(self) -> None:
+        """Start a simulator that has died again: real venues come back, too.
+
+        Raises:
+            NzezaError: it does not.
+        """
+        self._process.stdout.close()
+        self._start()
 
     def stop(self) -> None:
         """End it; whatever was answered is kept."""

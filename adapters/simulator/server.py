@@ -34,6 +34,7 @@ from domain.settings import SECOND_NS, SimulatorSettings
 
 HOST = "127.0.0.1"
 KEY_FILE = "simulator-coinbase-key.json"
+_MOST_GUESSES = 50  # at two free neighbouring ports
 POLL_MOST_S = 0.02  # a stream is looked after at least this often
 POLL_LEAST_S = 0.002
 CLOSE_WITHIN_S = 0.1  # nothing of value is lost by ending fast
@@ -223,24 +224,31 @@ def _control_application(world: World) -> web.Application:
 
 
 def _listen(port_base: int) -> tuple[socket.socket, socket.socket]:
-    """Return bound sockets for control and Coinbase."""
-    bound: list[socket.socket] = []
-    for offset in range(2):
-        port = port_base + offset if port_base else 0
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.append(listening)
+    """Return bound sockets for control and Coinbase, on neighbouring ports: who knows one can name the other."""
+    for _ in range(1 if port_base else _MOST_GUESSES):
+        control = _bind(port_base)
+        port = control.getsockname()[1] + 1
         try:
-            listening.bind((HOST, port))
-            listening.listen(128)
-        except (OSError, OverflowError) as error:
-            for one in bound:
-                one.close()
-            raise InvalidSetting(
-                f"simulator.port_base: port {port} cannot be used ({error}); "
-                "choose another base, or 0 for any free ports"
-            ) from None
-    return bound[0], bound[1]
+            return control, _bind(port)
+        except InvalidSetting as error:
+            control.close()
+            refusal = error
+    raise refusal
+
+
+def _bind(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+        listening.listen(128)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise InvalidSetting(
+            f"simulator.port_base: port {port} cannot be used ({error}); "
+            "choose another base, or 0 for any free ports"
+        ) from None
+    return listening
 
 
 def _read_key(path: Path) -> ApiKey | None:
