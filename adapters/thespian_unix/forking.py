@@ -40,6 +40,7 @@ def _in_child() -> None:
     if _is_making_actor:
         making_actor(False)
         _close_all_sockets()
+        gc.freeze()  # what is inherited stays shared: collections would write to all of it
 
 
 def _close_all_sockets() -> None:

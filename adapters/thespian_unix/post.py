@@ -15,7 +15,7 @@ from adapters.thespian_unix.lanes import lane_of, overtakes
 from adapters.thespian_unix.outgoing import Limits
 from adapters.thespian_unix.poller import Poller
 
-# While a handler runs, its first message to a receiver leaves at once, the next ones in batches or at its end:
+# While a handler runs, its first message to a receiver leaves at once, the others in batches or at its end:
 # waking another process costs more than all the rest. The stock base sends nothing at all before that end.
 BATCH = 32  # messages
 STALLED_AFTER_S = 1.0  # without any progress, a receiver is no longer waited for
@@ -144,7 +144,7 @@ class Post:
         return end
 
     def _write(self, end: SendingEnd) -> None:
-        if end.path not in self._by_path:
+        if self._by_path.get(end.path) is not end:
             return  # buried meanwhile
         try:
             released = end.write()
@@ -156,13 +156,14 @@ class Post:
             for intent in released:
                 intent.tx_done(SendStatus.Sent)
         interest = end.wanted_interest()
-        if interest != end.interest and end.fileno in self._by_descriptor:
+        if interest != end.interest and self._by_path.get(end.path) is end:
             end.interest = interest
             self._poller.change(end.fileno, interest)
 
     def _bury(self, end: SendingEnd) -> None:
-        if self._by_path.pop(end.path, None) is None:
+        if self._by_path.get(end.path) is not end:
             return
+        del self._by_path[end.path]
         end.read()  # the last acknowledgements: what was handled is not lost
         del self._by_descriptor[end.fileno]
         self._poller.remove(end.fileno)

@@ -136,7 +136,7 @@ class Reception:
 
     def _acknowledge(self, end: ReceivingEnd) -> None:
         interest = select.EPOLLIN if end.acknowledge() else select.EPOLLIN | select.EPOLLOUT
-        if interest != end.interest and end.fileno in self._by_descriptor:
+        if interest != end.interest and self._by_descriptor.get(end.fileno) is end:
             end.interest = interest
             self._poller.change(end.fileno, interest)
 

@@ -331,7 +331,10 @@ class UnixTransport(Obligations):
 
     def addWakeup(self, delay: timedelta | float, payload: Any) -> None:
         self._wakeups.add(time.monotonic() + timePeriodSeconds(delay), delay, payload)
-        self._poller.ring()
+        if self._turn.acquire(blocking=False):
+            self._turn.release()
+        else:
+            self._poller.ring()  # another thread's loop may be waiting for longer than that
 
     def set_watch(self, descriptors: list[int]) -> None:
         self._poller.watch(descriptors)
