@@ -149,18 +149,18 @@ def sockets_of_others(directory: Path) -> list[Path]:
     return [path for path in _sockets(directory) if not path.name.startswith(f"{os.getpid():x}.")]
 
 
-def clear_up(own_socket: Path, is_admin: bool) -> None:
-    """Remove our socket, when the launcher has died and nobody else will.
+def clear_up(own_socket: Path, is_orphaned_admin: bool) -> None:
+    """Remove our socket, and the directory if it is empty: a launcher that lives has its mark in it.
 
-    The admin removes all, and last of all its own: that is what the next launcher waits for.
+    When it has died, the admin removes all, and last its own: that is what the next launcher waits for.
     """
     directory = own_socket.parent
-    for path in _sockets(directory) if is_admin else []:
+    for path in _sockets(directory) if is_orphaned_admin else []:
         if path != own_socket:
             path.unlink(missing_ok=True)
     own_socket.unlink(missing_ok=True)
     remove_if_empty(directory)
-    if is_admin:
+    if is_orphaned_admin:
         with contextlib.suppress(DirectoryRefused):  # the next launcher has it
             lock(directory)
             unlock(directory)

@@ -371,13 +371,11 @@ class UnixTransport(Obligations):
         self._poller.close()
 
     def _leave_process(self) -> None:
-        if launcher.is_alive(self._launcher):
-            Path(self._own_path).unlink(missing_ok=True)
-        else:
-            self._clear_up()
+        is_orphan = not launcher.is_alive(self._launcher)
+        socket_directory.clear_up(Path(self._own_path), is_orphan and self.myAddress == self._admin)
 
     def _clear_up(self) -> None:
-        socket_directory.clear_up(Path(self._own_path), is_admin=self.myAddress == self._admin)
+        socket_directory.clear_up(Path(self._own_path), self.myAddress == self._admin)
 
 
 def _leave(process: int, path: str, door: Door | None) -> None:

@@ -118,14 +118,14 @@ def test_sweep_removes_the_sockets_of_the_dead_and_spares_the_living(directory: 
     listener.close()
 
 
-def test_admin_clears_everything_up_and_others_only_their_own(directory: Path) -> None:
+def test_orphaned_admin_clears_everything_up_and_others_only_their_own(directory: Path) -> None:
     for name in ("admin", "actor", "other"):
         listen(directory / name).close()
 
-    socket_directory.clear_up(directory / "actor", is_admin=False)
+    socket_directory.clear_up(directory / "actor", is_orphaned_admin=False)
     assert sorted(path.name for path in directory.iterdir()) == ["admin", "other"]
 
-    socket_directory.clear_up(directory / "admin", is_admin=True)
+    socket_directory.clear_up(directory / "admin", is_orphaned_admin=True)
     assert not directory.exists()
 
 
