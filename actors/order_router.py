@@ -11,7 +11,7 @@ from domain.errors import Fatal
 from domain.market_data import MarketBatch
 from domain.messages import Event, Message
 from domain.order_desk import OrderDesk
-from domain.order_messages import JournalEntry, JournalExtended, OrderNotSent, SubmitOrder
+from domain.order_messages import JournalEntry, JournalExtended, OrderNotSent, OrderUnconfirmed, SubmitOrder
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class OrderRouter(MarketReader):
         self._publish()
         unsent, self.unsent = self.unsent, []
         for order in unsent:
-            self._apply(self._not_sent(order))
+            self._apply(self._not_sent(order, "gateway_down"))
 
     def perform_one(self, effect: Effect) -> None:
         if isinstance(effect, Tell) and isinstance(effect.message, SubmitOrder) and effect.to not in self.peers:
@@ -83,12 +83,19 @@ class OrderRouter(MarketReader):
             return
         super().perform_one(effect)
 
-    def _not_sent(self, order: SubmitOrder) -> OrderNotSent:
-        return OrderNotSent(
+    def refused(self, role: str, message: Message) -> None:
+        """An order that a full queue gave back has certainly not left; everything else is asked for again."""
+        if isinstance(message, SubmitOrder):
+            self._apply(self._not_sent(message, "gateway_busy"))
+
+    def _not_sent(self, order: SubmitOrder, reason: str) -> OrderNotSent | OrderUnconfirmed:
+        # Not sent *this* time: the first send of a resubmission may still have arrived.
+        kind = OrderUnconfirmed if order.is_resubmission else OrderNotSent
+        return kind(
             ts_event=self.clock.now().utc_ns,
             client_order_id=order.client_order_id,
             venue=order.venue,
-            reason="gateway_down",
+            reason=reason,
         )
 
     def _append(self, records: list[Event]) -> None:

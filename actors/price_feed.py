@@ -15,13 +15,14 @@ from domain.effects import Instant, Role
 from domain.market_data import (
     DecodeFailed,
     HeartbeatSeen,
+    MarketBatch,
     Quote,
     StreamGap,
     StreamWhole,
     Trade,
     VenueComplained,
 )
-from domain.messages import Event
+from domain.messages import Event, Message
 from domain.numbers import plain
 from domain.session import Session
 from domain.stream_health import StreamHealth
@@ -165,6 +166,11 @@ class PriceFeed(Shell):
     def receiveMsg_GrantCredit(self, command: GrantCredit, sender: str) -> None:
         self.publisher.grant(sender, command.batches)
         self._flush(self.clock.now())
+
+    def refused(self, role: str, message: Message) -> None:
+        """Give the credit of a batch back that a full queue refused: its reader gets fresher news instead."""
+        if isinstance(message, MarketBatch):
+            self.publisher.grant(role, 1)
 
     def _flush(self, now: Instant) -> None:
         for role, batch in self.publisher.take_due(now.monotonic_ns, self.peers):

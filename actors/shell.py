@@ -86,6 +86,9 @@ class Shell(Actor):
     def peer_appeared(self, role: str) -> None:
         """A role is played by a new incarnation: tell it again what it must know."""
 
+    def refused(self, role: str, message: Message) -> None:
+        """A message to `role` was not taken: its queue is full. Whoever sends money says what then."""
+
     def tick(self, key: str, now: Instant) -> list[Effect]:
         return []
 
@@ -313,6 +316,12 @@ class Shell(Actor):
                 latency=self.latency.snapshot(),
             ),
         )
+
+    def receiveMsg_Busy(self, busy: Any, sender: Any) -> None:
+        """The transport's queue to a peer is full: the message comes back instead of vanishing."""
+        self.counters["busy"] += 1
+        if isinstance(busy.message, Envelope):
+            self.refused(busy.message.to, busy.message.message)
 
     def receiveMsg_ReportNow(self, command: Any, sender: str) -> None:
         self.report_now()

@@ -35,6 +35,11 @@ class Envelope:
         self.sent_ns = sent_ns
         self.message = message
 
+    @property
+    def lane(self) -> int:
+        """Return the message's own lane, for a transport that has lanes."""
+        return self.message.lane
+
     def __reduce__(self) -> tuple:
         return Envelope, (
             self.to,

@@ -7,9 +7,10 @@ Three stamps travel with a price: `ts_event` (the venue's UTC nanoseconds), `ts_
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import ClassVar
 
 from domain.instrument import Side
-from domain.messages import Event, Message
+from domain.messages import Event, Lane, Message
 from domain.numbers import divide
 
 
@@ -87,6 +88,8 @@ class MarketBatch(Message, kw_only=True):
     `quotes` holds the newest per instrument; `trades` all of them in order, up to the bound, after which the
     oldest are folded into `bars`. `conflated` counts quotes replaced since the last batch.
     """
+
+    lane: ClassVar[Lane] = Lane.BULK
 
     venue: str
     quotes: tuple[Quote, ...]

@@ -6,7 +6,8 @@ message and a pickled Struct costs three times as much.
 
 from __future__ import annotations
 
-from typing import Any
+from enum import IntEnum
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
@@ -22,8 +23,22 @@ def _unpack(cls: type, blob: bytes) -> Any:
     return decoder.decode(blob)
 
 
+class Lane(IntEnum):
+    """Which mail of a busy actor comes first, where the transport has lanes.
+
+    Order is kept per pair of actors and lane; an urgent message may pass bulk of its own sender, but never an order
+    that its sender sent before it. Nobody starves.
+    """
+
+    URGENT = 0  # cancels, reducing orders, halts, the stop
+    NORMAL = 1  # orders, fills, everything else
+    BULK = 2  # market data and reports: late is bad, lost is worse for nobody
+
+
 class Message(Struct, frozen=True, tag=True):
     """Never changes once made, so it can be journaled, replayed and shared."""
+
+    lane: ClassVar[Lane] = Lane.NORMAL
 
     def __reduce__(self) -> tuple:
         return _unpack, (type(self), _encode(self))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import ClassVar
 
 from msgspec import Struct
 
 from domain.instrument import Instrument, Side
-from domain.messages import Command, Event
+from domain.messages import Command, Event, Lane
 
 
 class OrderStatus(StrEnum):
@@ -122,8 +123,15 @@ class SubmitOrder(Command, kw_only=True):
     origin_read_ns: int = 0
     is_resubmission: bool = False  # same id and body again, at a venue that is idempotent by it
 
+    @property
+    def lane(self) -> Lane:
+        """Reducing risk goes first; an opening waits its turn."""
+        return Lane.NORMAL if self.purpose is Purpose.OPEN else Lane.URGENT
+
 
 class CancelOrder(Command, kw_only=True):
+    lane: ClassVar[Lane] = Lane.URGENT
+
     client_order_id: str
     venue: str
     venue_order_id: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import ClassVar
 
 from domain.histogram import HistogramSnapshot
-from domain.messages import Command, Event, Message
+from domain.messages import Command, Event, Lane, Message
 
 
 class BreakerState(StrEnum):
@@ -51,6 +52,8 @@ class VenueReadyChanged(Event, kw_only=True):
 class WindDown(Command, kw_only=True):
     """Supervisor to Portfolio and OrderRouter: no new entries, cancel resting entries, keep protection, prove the rest."""
 
+    lane: ClassVar[Lane] = Lane.URGENT
+
     deadline_ns: int  # CLOCK_MONOTONIC
 
 
@@ -77,6 +80,8 @@ class ResumeTrading(Command, kw_only=True):
 
 class RaiseHalt(Command, kw_only=True):
     """Portfolio to OrderRouter: journal HaltRaised. Told again until seen; one already raised is a duplicate."""
+
+    lane: ClassVar[Lane] = Lane.URGENT
 
     scope: str  # "all", "coinbase" or "coinbase:BTC-USD"
     reason: str
@@ -107,6 +112,8 @@ class OpenOrderLine(Message, kw_only=True):
 class OrdersReported(Event, kw_only=True):
     """OrderRouter to Monitor: counts since the start of this run, from the journal."""
 
+    lane: ClassVar[Lane] = Lane.BULK
+
     counts: dict[str, int]  # submitted, accepted, filled, canceled, rejected, denied, expired, unconfirmed, open
     by_venue: dict[str, dict[str, int]]  # venue -> {"orders": n, "fills": n}
     open_orders: tuple[OpenOrderLine, ...]
@@ -131,6 +138,8 @@ class PositionLine(Message, kw_only=True):
 class PortfolioReported(Event, kw_only=True):
     """Portfolio to Monitor: the account as the journal tells it, marked at the newest whole quotes."""
 
+    lane: ClassVar[Lane] = Lane.BULK
+
     positions: tuple[PositionLine, ...]
     net: dict[str, str]  # base asset -> signed quantity over venues
     equity: str
@@ -146,6 +155,8 @@ class PortfolioReported(Event, kw_only=True):
 class VenueReported(Event, kw_only=True):
     """PriceFeed to Monitor: what the screen shows of one venue."""
 
+    lane: ClassVar[Lane] = Lane.BULK
+
     venue: str
     state: str  # of the session
     quotes: int
@@ -160,6 +171,8 @@ class VenueReported(Event, kw_only=True):
 
 class ActorReported(Event, kw_only=True):
     """Any actor to Monitor: totals since this incarnation began."""
+
+    lane: ClassVar[Lane] = Lane.BULK
 
     role: str
     incarnation: int
@@ -184,6 +197,8 @@ class ActorLine(Message, kw_only=True):
 
 class RosterReported(Event, kw_only=True):
     """Supervisor to Monitor."""
+
+    lane: ClassVar[Lane] = Lane.BULK
 
     actors: dict[str, ActorLine]  # role -> line
 

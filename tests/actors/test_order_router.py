@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from actors.order_router import OrderRouter
 from actors.stage import Stage
 from actors.stage_parts import START
-from domain.effects import Role
+from actors.wiring import Envelope
+from domain.effects import Role, Tell
 from domain.market_data import MarketBatch
 from domain.order_messages import (
     Balance,
@@ -134,6 +137,19 @@ def test_an_order_for_a_gateway_that_is_down_is_known_not_to_have_left(stage: St
     assert [event.reason for event in journaled(stage, OrderNotSent)] == ["gateway_down"]
 
 
+def test_a_resubmission_that_cannot_leave_says_nothing_about_the_first_send(stage: Stage) -> None:
+    stage.tell(Role.ORDER_ROUTER, make_intent())
+    [order] = told(stage, SubmitOrder)
+    again = msgspec.structs.replace(order, is_resubmission=True)
+
+    router = stage.actor(Role.ORDER_ROUTER)
+    del router.peers[GATEWAY]
+    router.perform([Tell(GATEWAY, again)])
+
+    assert journaled(stage, OrderNotSent) == []
+    assert len(journaled(stage, OrderUnconfirmed)) == 1
+
+
 def test_a_new_gateway_makes_orders_in_flight_doubtful_at_once(stage: Stage) -> None:
     stage.tell(Role.ORDER_ROUTER, make_intent())
 
@@ -142,3 +158,19 @@ def test_a_new_gateway_makes_orders_in_flight_doubtful_at_once(stage: Stage) -> 
 
     assert [event.reason for event in journaled(stage, OrderUnconfirmed)] == ["gateway_restarted"]
     assert len(told(stage, QueryOrder)) >= 1
+
+
+def test_an_order_that_a_full_queue_gave_back_is_known_not_to_have_left(stage: Stage) -> None:
+    stage.tell(Role.ORDER_ROUTER, make_intent())
+    [order] = told(stage, SubmitOrder)
+
+    stage.actor(Role.ORDER_ROUTER).receiveMsg_Busy(Refusal(Envelope(GATEWAY, 1, "r", 1, 0, order)), None)
+    stage.settle()
+
+    assert [event.reason for event in journaled(stage, OrderNotSent)] == ["gateway_busy"]
+
+
+class Refusal(NamedTuple):
+    """What a transport with bounded queues gives back; any object with the message in it will do."""
+
+    message: Envelope
