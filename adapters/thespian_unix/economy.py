@@ -1,4 +1,4 @@
-"""What a process of this base changes in its own copy of Thespian: two costs, and one mistake."""
+"""What a process of this base changes in its own copy of Thespian: three costs, and one mistake."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import thespian.system.systemCommon
 from thespian.system import transport
 from thespian.system.admin.adminCore import AdminCore
+from thespian.system.timing import ExpirationTimer
 
 
 class NoThrottle:
@@ -33,7 +34,27 @@ class Identity:
         return f"{type(self._named).__name__}({address}, {type(self._named.message).__name__})"
 
 
+NEVER = ExpirationTimer(None)
+
+
+def _begin_intent(
+    self: Any,
+    targetAddr: Any,
+    msg: Any,
+    onSuccess: Any = None,
+    onError: Any = None,
+    maxPeriod: Any = None,
+    retryPeriod: Any = transport.TRANSMIT_RETRY_PERIOD,
+) -> None:
+    """Set an intent up without a timer: here none is retried, or given up for its age."""
+    self._targetAddr, self._message = targetAddr, msg
+    self._callbackTo = transport.ResultCallback(onSuccess, onError)
+    self._resultsts, self._quitTime = None, NEVER
+    self._attempts, self.transmit_retry_period = 0, retryPeriod
+
+
 def apply() -> None:
+    transport.TransmitIntent.__init__ = _begin_intent
     # The admin looks for this name when its logger dies, and dies of not finding it.
     AdminCore.logDefs = property(lambda self: self.logdefs)
     thespian.system.systemCommon.RateThrottle = NoThrottle

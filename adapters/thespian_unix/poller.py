@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-from collections.abc import Iterable
+from collections.abc import Collection
 
 MOST_EVENTS = 256  # per poll; epoll is fair about the rest
 
@@ -31,8 +31,10 @@ class Poller:
         self._own.discard(descriptor)
         self._epoll.unregister(descriptor)
 
-    def watch(self, descriptors: Iterable[int]) -> None:
+    def watch(self, descriptors: Collection[int]) -> None:
         """Watch exactly these for reading. Closed ones, doubles and our own are passed over."""
+        if not descriptors and not self._watched:
+            return  # as after nearly every message
         wanted = frozenset(descriptors) - self._own
         for gone in self._watched - wanted:
             with contextlib.suppress(OSError):  # closed since, which unregisters

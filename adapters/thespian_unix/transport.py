@@ -232,6 +232,8 @@ class UnixTransport(Obligations):
         for descriptor, event in events:
             if not self._reception.handle(descriptor, event):
                 self._post.handle(descriptor, event)
+        if not self._reception.mailbox:
+            self._reception.acknowledge()  # now, since comings and goings alone may keep us from waiting
         if has_rung:
             self._send_what_threads_left()
             self._receive_signals()
