@@ -88,8 +88,7 @@ class Post:
         return True
 
     def flush(self, until_s: float | None) -> int:
-        """Write, and receive nothing, until nothing waits; return for how many receivers something still
-        does.
+        """Write, and receive nothing, until nothing waits; return for how many receivers something does.
 
         A receiver that makes no progress for a while doesn't count: hung, it must not hang others. What waits
         for it goes on when it does.
