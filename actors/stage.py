@@ -37,8 +37,8 @@ from thespian.actors import (
 )
 
 from actors.shell import Shell
-from actors.stage_parts import StageParts, VirtualClock
-from actors.wiring import Envelope, Heir, LauncherAsked, LauncherTold, Peer, Rewired, StartActor
+from actors.stage_parts import Killed, StageParts, VirtualClock
+from actors.wiring import ActorFailed, Envelope, Heir, LauncherAsked, LauncherTold, Peer, Rewired, StartActor
 from adapters.ports import VenueKit
 from domain.effects import Role
 from domain.messages import Message
@@ -97,6 +97,7 @@ class Stage:
         self.settings = settings or Settings()
         self.received: dict[str, list[Message]] = defaultdict(list)  # role nobody plays -> what it was told
         self.told: list[LauncherTold] = []  # what the supervisor told the launcher
+        self.failures: list[str] = []  # tracebacks of handlers that raised
         self.overheard: list[Any] = []  # wiring messages to probes, such as ActorFailed
         self.dead: list[Any] = []  # dead letters while nobody handles them
         self.readables: dict[int, Callable[[], bool]] = {}  # virtual fd -> has it something to read?
@@ -203,6 +204,10 @@ class Stage:
         """Return the live instance that plays `role`."""
         return self._cell_of(role).actor
 
+    def actors(self) -> list[Shell]:
+        """Return everybody who lives."""
+        return [cell.actor for cell in self._cells.values() if cell.is_alive]
+
     def is_played(self, role: str) -> bool:
         """Tell whether a live actor plays `role`."""
         return any(cell.is_alive and cell.actor.role == role for cell in self._cells.values())
@@ -250,6 +255,8 @@ class Stage:
         return cell
 
     def post(self, sender: ActorAddress, target: ActorAddress, message: Any) -> None:
+        if isinstance(message, ActorFailed):
+            self.failures.append(message.error)
         self._posted += 1
         blob = pickle.dumps(message)
         stream = self._streams.setdefault((_text(sender), _text(target)), deque())
@@ -287,6 +294,8 @@ class Stage:
         before, self.current_pid = self.current_pid, cell.pid
         try:
             answer = cell.actor.receiveMessage(message, sender)
+        except Killed:
+            self.crash_pid(cell.pid)
         finally:
             self.current_pid = before
         if cell.is_alive:

@@ -28,6 +28,10 @@ def virtual_fd() -> int:
     return next(_fds)
 
 
+class Killed(BaseException):
+    """Raised by a test's tool in the middle of a handler: kill -9, so nobody may catch it but the stage."""
+
+
 class VirtualClock:
     """Both clocks of the stage. Time moves when the stage says so, or inside a blocking call that takes time."""
 

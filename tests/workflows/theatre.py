@@ -14,6 +14,7 @@ from adapters.ports import VenueKit
 from adapters.settings import load
 from adapters.simulator.in_memory import MemoryDialer, MemoryTransport
 from adapters.simulator.world import World
+from domain.order_ledger import OrderLedger
 from domain.order_messages import OrderFilled, OrderSubmitted
 from domain.settings import Settings, VenueSettings
 
@@ -87,6 +88,12 @@ class Theatre:
 
     def journaled(self, kind: type) -> list[Any]:
         return [entry.event for entry in self.stage.journal.read() if isinstance(entry.event, kind)]
+
+    def ledger(self) -> OrderLedger:
+        """Return what the journal says about our orders."""
+        ledger = OrderLedger()
+        ledger.replay(self.stage.journal.read())
+        return ledger
 
     def filled_orders(self) -> int:
         return len({event.client_order_id for event in self.journaled(OrderFilled)})

@@ -1,0 +1,204 @@
+"""Misfortunes on the stage, in an order that only a seed knows: crashes, faults, stops and restarts.
+
+The adversary does what a bad day does and nothing else; what must hold afterwards is the tests' to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from actors.stage_parts import Killed, MemoryJournal
+from adapters.simulator.faults import KINDS
+from domain.effects import Role
+from domain.messages import Event
+from domain.order_messages import JournalEntry
+from domain.settings import SECOND_NS
+from tests.workflows.theatre import Theatre
+
+HASTY = {  # so that a misfortune is over, and proven to be over, within seconds
+    "VENUES__COINBASE__REQUEST_TIMEOUT_S": "1",
+    "VENUES__COINBASE__ORDER_TOKEN_TTL_S": "3",
+    "ORDERS__ABSENT_TWICE_APART_S": "1",
+    "BREAKER__OPEN_S": "1",
+    "BREAKER__OPEN_CAP_S": "1",
+    "SUPERVISION__RESTARTS_PER_MINUTE": "1000",
+    "SYSTEM__REPORT_EVERY_S": "2",
+}
+MOODS = (  # of the market and of the account
+    {},
+    {"SIMULATOR__VOLATILITY": "0.002"},
+    {  # targets and stops are hit all the time
+        "SIMULATOR__VOLATILITY": "0.0008",
+        "PROTECTION__STOP_LOSS_RATIO": "0.002",
+        "PROTECTION__TAKE_PROFIT_RATIO": "0.002",
+    },
+    {  # orders that take more than the book has, or that nobody fills at once
+        "SIMULATOR__BALANCES__USD": "1000000",
+        "RISK__MAX_ORDER_NOTIONAL": "100000",
+        "RISK__POSITION_RATIO": "0.06",
+        "PROTECTION__TAKE_PROFIT_RATIO": "0.002",
+    },
+)
+ROLES = (
+    str(Role.ORDER_ROUTER),
+    str(Role.PORTFOLIO),
+    Role.EXCHANGE_GATEWAY.at("coinbase"),
+    Role.PRICE_FEED.at("coinbase"),
+    str(Role.SIGNAL_ENGINE),
+    Role.CIRCUIT_BREAKER.at("coinbase"),
+    str(Role.RECORDER),
+    str(Role.MONITOR),
+    str(Role.DEAD_LETTERS),
+)
+IMPORTANCE = (6, 5, 6, 2, 2, 1, 1, 1, 1)
+LONGEST_S = 2.5  # of a fault: a create's token must expire later than its order can arrive
+CALM_S = 8.0
+REST_S = 1.0
+
+
+class FragileJournal(MemoryJournal):
+    """A journal whose writer dies at one of its next appends, just before or just after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.appends_left = 0  # the last one kills; 0 = none does
+        self.kills_before = False
+
+    def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
+        is_last = self.appends_left == 1
+        self.appends_left = max(0, self.appends_left - 1)
+        if is_last and self.kills_before:
+            raise Killed
+        entries = super().append(events, recorded_at)
+        if is_last:
+            raise Killed
+        return entries
+
+
+class Adversary:
+    """One theatre and all that goes wrong in it.
+
+    Attributes:
+        story: what was done when, for whoever must find out why it was too much.
+        failures: handlers that raised, over all runs.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        mood = self.random.choice(MOODS)
+        self.theatre = Theatre(seed, **HASTY, **mood, SIMULATOR__SEED=str(seed))
+        self.theatre.stage.parts.memory_journal = self.journal = FragileJournal()
+        self.story: list[str] = []
+        self.failures: list[str] = []
+        self._misfortunes = {
+            self.crash: 4,
+            self.crash_while_journaling: 3,
+            self.fault: 6,
+            self.lose_the_supervisor: 1,
+            self.stop_and_start: 1,
+            self.cut_the_power: 1,
+        }
+
+        self.theatre.stage.boot()
+        self._pause(0, 4)
+
+    def play(self, misfortunes: int) -> None:
+        kinds, weights = zip(*self._misfortunes.items())
+        for _ in range(misfortunes):
+            self.random.choices(kinds, weights)[0]()
+            self._pause(0, 3)
+
+    # ---- misfortunes -------------------------------------------------------------------------------------
+
+    def crash(self) -> None:
+        """Kill one or two actors, again and again while they recover."""
+        for _ in range(self.random.choice((1, 1, 2, 3))):
+            for role in set(self.random.choices(ROLES, IMPORTANCE, k=self.random.choice((1, 1, 2)))):
+                if self.theatre.stage.is_played(role):
+                    self._tell(f"crash {role}")
+                    self.theatre.stage.crash(role)
+            self._pause(0, 0.1)
+
+    def crash_while_journaling(self) -> None:
+        self.journal.appends_left = self.random.randint(1, 6)
+        self.journal.kills_before = self.random.random() < 0.5
+        when = "before" if self.journal.kills_before else "after"
+        self._tell(f"crash {when} append {self.journal.appends_left}")
+
+    def fault(self) -> None:
+        for _ in range(self.random.choice((1, 1, 2, 4))):
+            kind = self.random.choice(list(KINDS))
+            fault = {
+                "kind": kind,
+                "where": self.random.choice((*KINDS[kind], "any")),
+                "count": self.random.randint(1, 4),
+                "seconds": self.random.uniform(0.1, LONGEST_S),
+                "retry_after": self.random.uniform(0.1, LONGEST_S),
+            }
+            self._tell(f"fault {fault}")
+            self.theatre.world.inject(fault)
+
+    def lose_the_supervisor(self) -> None:
+        """Kill the supervisor, and some of its children before anybody looks after them again."""
+        stage = self.theatre.stage
+        self._tell("crash supervisor")
+        stage.crash(Role.SUPERVISOR)
+        if self.random.random() < 0.5:
+            self.crash()
+        self._pause(0, 0.3)
+        stage.succeed_supervisor()
+
+    def stop_and_start(self) -> None:
+        wound_down = self.theatre.wind_down()
+        self._tell(f"stopped reconciled={wound_down.is_reconciled} left={wound_down.unconfirmed}")
+        self._start_again()
+
+    def cut_the_power(self) -> None:
+        self._tell("power cut")
+        self._start_again()
+
+    def _start_again(self) -> None:
+        self._collect_failures()
+        self.journal.appends_left = 0
+        self.theatre.restart()
+        self.theatre.stage.boot()
+
+    # ---- afterwards --------------------------------------------------------------------------------------
+
+    def relent(self) -> None:
+        """Let nothing go wrong any more, long enough for everything to be proven."""
+        self._tell("calm")
+        self.journal.appends_left = 0
+        self.theatre.world.clear_faults()
+        self.theatre.stage.advance(seconds=CALM_S)
+        self._collect_failures()
+
+    def wait_for_rest(self, within_s: int = 60) -> None:
+        """Advance to a moment at which nothing is under way and the last comparison was equal.
+
+        A fill of this very moment is known to the venue only: nobody could have heard of it.
+        """
+        for _ in range(4 * within_s):
+            if self._is_at_rest():
+                return
+            self.theatre.stage.advance(seconds=0.25)
+        raise AssertionError("it never came to rest")
+
+    def _is_at_rest(self) -> bool:
+        stage = self.theatre.stage
+        desk = stage.actor(Role.ORDER_ROUTER).desk
+        fills = self.theatre.world.exchange.fills
+        has_just_filled = fills and fills[-1].time_ns > stage.clock.now().utc_ns - REST_S * SECOND_NS
+        is_moving = any(order.is_in_flight for order in desk.ledger.live_orders())
+        is_open = desk.report(stage.clock.now()).is_reconciled and not desk.ledger.unexplained
+        return is_open and not is_moving and not has_just_filled
+
+    def _collect_failures(self) -> None:
+        self.failures += self.theatre.stage.failures
+
+    def _pause(self, least_s: float, most_s: float) -> None:
+        self.theatre.stage.advance(seconds=self.random.uniform(least_s, most_s))
+
+    def _tell(self, text: str) -> None:
+        self.story.append(f"{self.theatre.stage.clock.elapsed_ns / SECOND_NS:8.3f} {text}")

@@ -1,0 +1,140 @@
+"""Whatever happens, in whatever order: afterwards the venue's truth, the journal and the portfolio are one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from domain.effects import Role
+from domain.instrument import Side
+from domain.numbers import ZERO
+from domain.order_ledger import OrderLedger
+from domain.order_messages import (
+    BalanceCorrected,
+    ExternalFillSeen,
+    HaltRaised,
+    IntentAccepted,
+    OrderFilled,
+    OrderSubmitted,
+    Purpose,
+)
+from domain.position import Position
+from tests.workflows.adversary import Adversary
+from tests.workflows.theatre import Theatre
+
+
+@pytest.fixture
+def adversary(seed: int) -> Iterator[Adversary]:
+    adversary = Adversary(seed)
+    yield adversary
+    print("\n".join(adversary.story))  # shown when the test fails
+
+
+def assert_all_is_well(adversary: Adversary) -> None:
+    theatre = adversary.theatre
+    adversary.wait_for_rest()
+    ledger = theatre.ledger()
+    assert adversary.failures == []
+    assert_nothing_was_doubled_or_guessed(theatre)
+    assert_truth_is_ours(theatre, ledger)
+    assert_everybody_agrees(theatre, ledger)
+    assert_every_position_is_guarded(theatre)
+
+
+def assert_nothing_was_doubled_or_guessed(theatre: Theatre) -> None:
+    ledger, fills = OrderLedger(), set()
+    for entry in theatre.stage.journal.read():
+        event = entry.event
+        assert not isinstance(event, (BalanceCorrected, ExternalFillSeen, HaltRaised)), event
+        if isinstance(event, OrderSubmitted):
+            assert ledger.plans[event.order.intent_id].live_attempt is None
+        if isinstance(event, OrderFilled):
+            assert event.fill.fill_id not in fills
+            fills.add(event.fill.fill_id)
+        ledger.apply(event)
+        assert all(position.quantity >= 0 for position in ledger.books.positions.values())
+    assert fills == {fill["entry_id"] for fill in theatre.truth()["fills"]}
+
+
+def assert_truth_is_ours(theatre: Theatre, ledger: OrderLedger) -> None:
+    truth = theatre.truth()
+    assert truth["duplicate_client_order_ids"] == []
+    assert {order["client_order_id"] for order in truth["orders"]} <= ledger.orders.keys()
+    resting = {order.asked.client_order_id for order in theatre.world.exchange.live_orders()}
+    assert resting == ledger.live.keys()
+
+    positions, fees = defaultdict(Position), ZERO
+    for fill in truth["fills"]:
+        traded = Side(fill["side"]), Decimal(fill["size"]), Decimal(fill["price"])
+        positions[fill["product_id"]] = positions[fill["product_id"]].after(*traded)
+        fees += Decimal(fill["fee"])
+    books = ledger.books
+    assert books.fees["coinbase", "USD"] == fees
+    for instrument, position in positions.items():
+        ours = books.position("coinbase", instrument)
+        assert (ours.quantity, ours.spent) == (position.quantity, position.spent)
+    for currency, balance in truth["balances"].items():
+        assert books.balances["coinbase", currency] == Decimal(balance["total"])
+
+
+def assert_everybody_agrees(theatre: Theatre, ledger: OrderLedger) -> None:
+    stage = theatre.stage
+    report = stage.actor(Role.ORDER_ROUTER).desk.report(stage.clock.now())
+    portfolio = stage.actor(Role.PORTFOLIO).allocator.portfolio
+    assert report.is_reconciled
+    assert report.counts["unconfirmed"] == report.corrections == 0
+    assert portfolio.last_seq == report.journal_seq == ledger.last_seq
+    assert portfolio.balances == ledger.books.balances
+    assert portfolio.positions == ledger.books.positions
+    assert [actor.role for actor in stage.actors() if actor.counters["unhandled"]] == []
+
+
+def assert_every_position_is_guarded(theatre: Theatre) -> None:
+    """Each holding worth an order is sold by exactly one bracket, or being sold."""
+    exchange = theatre.world.exchange
+    for symbol, product in exchange.market.products.items():
+        held = exchange.ledger.total(product.instrument.base)
+        sells = [order for order in exchange.live_orders() if order.asked.product_id == symbol]
+        if held * product.tape.last_price >= product.instrument.min_notional:
+            assert [order.leaves for order in sells] == [held], symbol
+        else:
+            assert sells == [], symbol
+
+
+def assert_it_trades_again(theatre: Theatre) -> None:
+    def openings() -> int:
+        return sum(event.intent.purpose is Purpose.OPEN for event in theatre.journaled(IntentAccepted))
+
+    before = openings()
+    for _ in range(60):
+        if openings() > before:
+            return
+        theatre.stage.advance(seconds=1)
+    raise AssertionError("no opening within a minute of calm")
+
+
+@pytest.mark.parametrize("seed", [2, 7, 14, 27])  # each finds another of the bugs that were tried
+def test_a_bad_day_leaves_the_books_in_order(adversary: Adversary) -> None:
+    adversary.play(misfortunes=5)
+    adversary.relent()
+
+    assert_all_is_well(adversary)
+    assert_it_trades_again(adversary.theatre)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 150))
+def test_many_bad_days_leave_the_books_in_order(adversary: Adversary) -> None:
+    for _ in range(3):
+        adversary.play(misfortunes=8)
+        adversary.relent()
+        assert_all_is_well(adversary)
+        assert_it_trades_again(adversary.theatre)
+
+    wound_down = adversary.theatre.wind_down()
+
+    assert wound_down.is_reconciled, wound_down.differences
+    assert wound_down.unconfirmed == ()
