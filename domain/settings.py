@@ -27,8 +27,10 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class SystemSettings(Section):
     profile: Literal["demo", "standard"] = "demo"  # demo: 1 s candles on the simulated market, labelled DEMO
     data_directory: str = "nzeza-data"  # relative to the working directory; journal, history, control socket
-    actor_base: Literal["multiprocTCPBase"] = "multiprocTCPBase"
-    admin_port: Port = 0  # of the actor system; 0 = any free port
+    # Local sockets that only this user can enter, or Thespian's own TCP base, for several hosts: that one listens
+    # on all interfaces and executes what it is sent, so it needs a firewall.
+    actor_base: Literal["multiprocUnixBase", "multiprocTCPBase"] = "multiprocUnixBase"
+    admin_port: Port = 0  # names the actor system, and is its port on the TCP base; 0 = any free port
     stop_within_s: Positive = 3.0
     report_every_s: Positive = 0.5  # each actor's counters to the monitor
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
@@ -36,7 +38,7 @@ class SystemSettings(Section):
 
 
 class SupervisionSettings(Section):
-    hello_within_s: Positive = 2.0  # a started actor must report by then
+    hello_within_s: Positive = 5.0  # a started actor must report by then; long, for machines that are busy
     backoff_first_s: Positive = 0.02
     backoff_cap_s: Positive = 1.0
     stable_after_s: Positive = 5.0  # a run this long resets the backoff

@@ -51,6 +51,9 @@ class ActorSystem:
     def __init__(self, settings: SystemSettings, admin_port: int, data_directory: Path) -> None:
         from thespian.actors import ActorSystem as ThespianSystem
 
+        from adapters.thespian_unix.register import register
+
+        register()
         self._system = ThespianSystem(
             settings.actor_base,
             capabilities={"Admin Port": admin_port},
