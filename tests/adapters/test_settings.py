@@ -156,7 +156,7 @@ MISTAKES_IN_A_FILE = {
     "system.admin_port = 65536": "system.admin_port = 65536: must be a whole number between 0 and 65535",
     "system.profile = 'live'": 'system.profile = \'live\': must be one of "demo", "standard"',
     "system.profile = ['demo']": "system.profile = ['demo']: must be one of",
-    "system.actor_base = 'x'": "system.actor_base = 'x': must be \"multiprocTCPBase\"",
+    "system.actor_base = 'x'": "system.actor_base = 'x': must be one of \"multiprocUnixBase\", \"multiprocTCPBase\"",
     "system.data_directory = 3": "system.data_directory = 3: must be text in quotes",
     "system.data_directory = ''": "system.data_directory = '': must be the path of a directory",
     "risk.max_order_notional = -1": "risk.max_order_notional = -1: must be a number of 0 or more",
