@@ -49,14 +49,14 @@ class VirtualClock:
 
 
 class VirtualExecutor:
-    """Workers that take virtual time: a call happens when one takes it, its result waits until the call is over."""
+    """Workers in virtual time: a call happens when one takes it, its result waits until it is over."""
 
     def __init__(self, clock: VirtualClock, workers: int) -> None:
         self._clock = clock
         self._workers = workers
         self._fd = virtual_fd()
         self._queue: deque[tuple[str, Callable[[], Any]]] = deque()  # no worker was free
-        self._running: list[tuple[int, int, str, Any]] = []  # heap of (over at elapsed_ns, number, key, result)
+        self._running: list[tuple[int, int, str, Any]] = []  # heap of (over at, number, key, result)
         self._done: list[tuple[str, Any]] = []
         self._numbers = count()
 

@@ -23,7 +23,6 @@ HASTY = {  # so that a misfortune is over, and proven to be over, within seconds
     "BREAKER__OPEN_S": "1",
     "BREAKER__OPEN_CAP_S": "1",
     "SUPERVISION__RESTARTS_PER_MINUTE": "1000",
-    "SYSTEM__REPORT_EVERY_S": "2",
 }
 MOODS = (  # of the market and of the account
     {},

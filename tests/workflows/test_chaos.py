@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order: afterwards the venue's truth, the journal and the portfolio are one."""
+"""Whatever happens, in whatever order: afterwards venue truth, journal and portfolio are one."""
 
 from __future__ import annotations
 

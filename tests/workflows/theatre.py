@@ -1,4 +1,4 @@
-"""The whole system on the stage: every actor, the real Coinbase client and codecs, a simulated venue in memory."""
+"""The whole system on the stage: every actor, the real Coinbase client and codecs, a simulated venue."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ URLS = {
     "market_stream_url": "ws://127.0.0.1:1/",
     "private_stream_url": "ws://127.0.0.1:1/user",
 }
-QUIET_MARKET = {  # what a second of virtual time costs is mostly the market's own bustle
+QUIET = {  # what a second of virtual time costs is mostly the market's own bustle
     "SIMULATOR__QUOTES_PER_S": "4",
     "SIMULATOR__TRADES_PER_S": "3",
-    "SIMULATOR__WARM_UP_S": "20",  # candles of one second, and the slowest strategy needs thirteen
+    "SIMULATOR__WARM_UP_S": "16",  # candles of one second, and the slowest strategy needs thirteen
+    "SYSTEM__REPORT_EVERY_S": "2",
 }
 
 
@@ -39,7 +40,7 @@ class Theatre:
         environment: settings such as RISK__POSITION_RATIO="0.01".
         """
         lead = {f"NZEZA__VENUES__COINBASE__{key.upper()}": url for key, url in URLS.items()}
-        overrides = {f"NZEZA__{key}": value for key, value in {**QUIET_MARKET, **environment}.items()}
+        overrides = {f"NZEZA__{key}": value for key, value in {**QUIET, **environment}.items()}
         self.settings: Settings = load(None, {**lead, **overrides}, ("coinbase",))
         self.world = World(self.settings.simulator, START.utc_ns)
         self.seed = seed
@@ -105,8 +106,11 @@ class Theatre:
         return self.world.truth(self.stage.clock.now().utc_ns)["coinbase"]
 
     def wind_down(self) -> Any:
-        """Stop as the launcher does; return the router's WoundDown."""
+        """Stop as the launcher does; return the router's WoundDown, which must come before the deadline."""
         self.stage.ask("stop", deadline_s=2.3)
-        self.stage.advance(seconds=2.5)
-        [told] = [told.message for told in self.stage.told if told.kind == "wound_down"][-1:]
-        return told
+        for _ in range(25):
+            self.stage.advance(seconds=0.1)
+            for told in self.stage.told:
+                if told.kind == "wound_down":
+                    return told.message
+        raise AssertionError("no WoundDown")
