@@ -28,6 +28,7 @@ class OrderRouter(MarketReader):
         self.journal = self.parts.journal()
         self.published: list[JournalEntry] = []  # appended, not yet told to the projectors
         self.unsent: list[SubmitOrder] = []  # nobody plays the gateway they were for
+        self.has_lived_on_reserve = False  # the journal could not be written, and the desk doesn't know yet
         self.desk = OrderDesk(self.settings, **self.parts.desk_facts())
         self.desk.replay(self.journal.read())
         self.perform(self.desk.recover(self.clock.now()))
@@ -76,6 +77,9 @@ class OrderRouter(MarketReader):
         unsent, self.unsent = self.unsent, []
         for order in unsent:
             self._apply(self._not_sent(order, "gateway_down"))
+        if self.has_lived_on_reserve:
+            self.has_lived_on_reserve = False
+            self.perform(self.desk.halt("all", "journal_failed", self.clock.now()))
 
     def perform_one(self, effect: Effect) -> None:
         if isinstance(effect, Tell) and isinstance(effect.message, SubmitOrder) and effect.to not in self.peers:
@@ -104,17 +108,15 @@ class OrderRouter(MarketReader):
             records.clear()
 
     def _journaled(self, records: list[Event]) -> Sequence[JournalEntry]:
-        """Append; on a full disk give up the reserve, which is for reducing risk, and halt openings."""
+        """Append; on a full disk give up the reserve, which is for reducing risk. Openings are halted next."""
         utc_ns = self.clock.now().utc_ns
         try:
             return self.journal.append(records, utc_ns)
         except Fatal as error:
             log.error("journal_failed code=%s", error.code)
+            self.has_lived_on_reserve = True
             self.journal.release_reserve()
-            entries = self.journal.append(records, utc_ns)
-        halted = [effect.event for effect in self.desk.halt("all", "journal_failed", self.clock.now())
-                  if isinstance(effect, Record)]
-        return (*entries, *self.journal.append(halted, utc_ns)) if halted else entries
+            return self.journal.append(records, utc_ns)
 
     def _publish(self) -> None:
         if not self.published:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -10,14 +11,19 @@ import pytest
 
 from actors.order_router import OrderRouter
 from actors.stage import Stage
-from actors.stage_parts import START
+from actors.stage_parts import START, MemoryJournal
 from actors.wiring import Envelope
 from domain.effects import Role, Tell
+from domain.errors import Fatal
 from domain.market_data import MarketBatch
+from domain.messages import Event
 from domain.order_messages import (
     Balance,
+    HaltRaised,
     InstrumentsLoaded,
     IntentAccepted,
+    IntentDenied,
+    JournalEntry,
     JournalExtended,
     OrderNotSent,
     OrderSubmitted,
@@ -28,6 +34,7 @@ from domain.order_messages import (
     SubmitOrder,
     VenueSnapshot,
 )
+from domain.system_messages import AlarmRaised
 from tests.builders import make_instrument, make_quote, make_stream_state
 from tests.order_builders import make_intent
 
@@ -158,6 +165,42 @@ def test_a_new_gateway_makes_orders_in_flight_doubtful_at_once(stage: Stage) -> 
 
     assert [event.reason for event in journaled(stage, OrderUnconfirmed)] == ["gateway_restarted"]
     assert len(told(stage, QueryOrder)) >= 1
+
+
+class FullDisk(MemoryJournal):
+    """A journal that can't be written before its reserve is given up."""
+
+    is_full = False
+
+    def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
+        if self.is_full:
+            raise Fatal("no space left on device", code="disk_full")
+        return super().append(events, recorded_at)
+
+    def release_reserve(self) -> None:
+        self.is_full = False
+
+
+def test_a_full_disk_halts_openings_but_loses_nothing_that_was_decided() -> None:
+    stage = Stage()
+    stage.parts.memory_journal = journal = FullDisk()
+    stage.cast(OrderRouter, Role.ORDER_ROUTER)
+    make_ready(stage)
+
+    journal.is_full = True
+    stage.tell(Role.ORDER_ROUTER, make_intent())
+    stage.tell(Role.ORDER_ROUTER, make_intent(intent_id="i-2"))
+
+    router = stage.actor(Role.ORDER_ROUTER)
+    assert [event.intent.intent_id for event in journaled(stage, IntentAccepted)] == ["i-1"]
+    assert [event.reason for event in journaled(stage, IntentDenied)] == ["halted"]
+    assert told(stage, AlarmRaised, Role.MONITOR)[-1].text == "halted: journal_failed"
+    # In the order in which the desk decided it, so that a replay stands where the desk stands.
+    assert [entry.event for entry in journal.read()][-2:] == [
+        *journaled(stage, HaltRaised),
+        *journaled(stage, IntentDenied),
+    ]
+    assert router.desk.ledger.last_seq == len(journal.lines)
 
 
 def test_an_order_that_a_full_queue_gave_back_is_known_not_to_have_left(stage: Stage) -> None:
