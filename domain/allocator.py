@@ -211,6 +211,7 @@ class Allocator:
             # An opening is worth as little as its signal once that is old; a close stays wanted.
             expires_at=min(signal.expires_at, own_expiry) if purpose is Purpose.OPEN else own_expiry,
             origin_read_ns=signal.origin_read_ns,
+            known_seq=self.last_seq,
         )
 
     def _is_journaled(self, signal: Signal) -> bool:

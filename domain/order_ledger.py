@@ -30,6 +30,7 @@ from domain.order_messages import (
     OrderClosed,
     OrderIntent,
     OrderSubmitted,
+    Purpose,
     VenueReconciled,
 )
 from domain.portfolio import Portfolio
@@ -65,6 +66,7 @@ class OrderLedger:
         self.plans: dict[str, Plan] = {}  # intent_id ->
         self.open_plans: dict[str, Plan] = {}  # those that are not done
         self.denied: dict[str, None] = {}  # intent_ids, oldest first
+        self.opening_seqs: dict[tuple[str, str], int] = {}  # (venue, instrument) -> of its newest OPEN intent
         self.orders: dict[str, OrderLifecycle] = {}  # client_order_id ->
         self.live: dict[str, OrderLifecycle] = {}  # those that are not final
         self.unexplained: dict[str, OrderLifecycle] = {}  # filled quantity known from totals only
@@ -98,6 +100,8 @@ class OrderLedger:
             case IntentAccepted():
                 plan = Plan(event.intent)
                 self.plans[plan.intent.intent_id] = self.open_plans[plan.intent.intent_id] = plan
+                if plan.intent.purpose is Purpose.OPEN:
+                    self.opening_seqs[plan.intent.venue, plan.intent.instrument] = self.last_seq
             case IntentDenied():
                 _remember(self.denied, event.intent_id)
             case IntentDone():
@@ -154,6 +158,11 @@ class OrderLedger:
 
     def knows_intent(self, intent_id: str) -> bool:
         return intent_id in self.plans or intent_id in self.denied
+
+    def is_outdated(self, intent: OrderIntent) -> bool:
+        """Tell whether an opening was decided unaware of another one there: by a portfolio that died since."""
+        newest_seq = self.opening_seqs.get((intent.venue, intent.instrument), 0)
+        return intent.known_seq is not None and intent.known_seq < newest_seq
 
     def order_of(self, venue: str, venue_order_id: str) -> OrderLifecycle | None:
         return self.orders.get(self.claims.get((venue, venue_order_id), ""))

@@ -69,6 +69,7 @@ class OrderIntent(Command, kw_only=True):
     limit_price: Decimal | None = None  # PROTECT: the target; otherwise the router prices from the touch
     stop_price: Decimal | None = None  # PROTECT: the trigger
     origin_read_ns: int = 0  # CLOCK_MONOTONIC of the frame that caused it; 0 = a timer did
+    known_seq: int | None = None  # entry of the journal up to which the decision knew it
 
 
 class IntentAccepted(Event, kw_only=True):

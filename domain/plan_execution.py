@@ -127,6 +127,8 @@ class PlanExecution:
         if instrument is None:
             return "no_instrument"
         if intent.purpose is Purpose.OPEN:
+            if self._ledger.is_outdated(intent):
+                return "outdated"
             return self._gate.refusal(intent, instrument, intent.quantity, now)
         if intent.purpose is Purpose.PROTECT and None in (intent.limit_price, intent.stop_price):
             return "no_price"

@@ -66,6 +66,7 @@ def test_a_buy_when_flat_opens_two_percent_of_equity(account: Account) -> None:
             reference_price=Decimal("50000"),
             expires_at=UTC + 5 * SECOND_NS,
             origin_read_ns=MONO,
+            known_seq=1,
         )
     ]
     assert account.allocator.decisions == {"opened": 1}

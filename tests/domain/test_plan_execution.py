@@ -58,6 +58,35 @@ def bracket(status: OrderStatus, quantity: str = "0") -> OrderReported:
 # ---- openings --------------------------------------------------------------------------------------------
 
 
+def test_an_opening_decided_unaware_of_another_one_there_is_denied(desk: DeskOnTime) -> None:
+    seen = desk.desk.ledger.last_seq  # by two portfolios, one of which died in between
+    desk.hear(make_intent(intent_id="i-1", known_seq=seen))
+
+    desk.hear(make_intent(intent_id="i-2", known_seq=seen))
+
+    assert len(desk.sent(SubmitOrder)) == 1
+    assert only_denial(desk) == "outdated"
+
+
+def test_a_restarted_desk_still_knows_what_an_opening_should_have_known(desk: DeskOnTime) -> None:
+    seen = desk.desk.ledger.last_seq
+    desk.hear(make_intent(intent_id="i-1", known_seq=seen))
+    next_run = desk.restarted().ready()
+
+    next_run.hear(make_intent(intent_id="i-2", known_seq=seen))
+
+    assert only_denial(next_run) == "outdated"
+
+
+def test_an_opening_decided_in_the_light_of_the_others_passes(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(intent_id="i-1", known_seq=desk.desk.ledger.last_seq))
+    desk.hear(make_accepted(client_order_id=mint_client_order_id("i-1", 0, 1)))
+
+    desk.hear(make_intent(intent_id="i-2", known_seq=desk.desk.ledger.last_seq))
+
+    assert len(desk.sent(SubmitOrder)) == 2
+
+
 def test_an_opening_is_an_ioc_limit_inside_the_collar(desk: DeskOnTime) -> None:
     desk.hear(make_intent(origin_read_ns=17))
 

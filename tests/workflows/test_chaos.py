@@ -116,7 +116,7 @@ def assert_it_trades_again(theatre: Theatre) -> None:
     raise AssertionError("no opening within a minute of calm")
 
 
-@pytest.mark.parametrize("seed", [2, 7, 14, 27])  # each finds another of the bugs that were tried
+@pytest.mark.parametrize("seed", [7, 13, 19, 27])  # of thirty, those that found most planted bugs
 def test_a_bad_day_leaves_the_books_in_order(adversary: Adversary) -> None:
     adversary.play(misfortunes=5)
     adversary.relent()
