@@ -39,6 +39,7 @@ class SystemSettings(Section):
 
 class SupervisionSettings(Section):
     hello_within_s: Positive = 5.0  # a started actor must report by then; long, for machines that are busy
+    rebuild_within_s: Positive = 120.0  # then it must have its state back: a long journal takes its time
     backoff_first_s: Positive = 0.02
     backoff_cap_s: Positive = 1.0
     stable_after_s: Positive = 5.0  # a run this long resets the backoff

@@ -65,6 +65,7 @@ class _Child:
     up_ns: int = 0
     heard_ns: int = 0  # last sign of life
     backoff_s: float = 0.0
+    is_rebuilding: bool = False  # it has said who it is, and reads what it must know
     is_wanted_exit: bool = False
     exits_ns: deque[int] = field(default_factory=deque)  # within the budget's window
 
@@ -108,7 +109,7 @@ class Supervision:
         """A child said which process it is, before it has rebuilt its state."""
         child = self.children[role]
         if child.incarnation == incarnation:
-            child.pid = pid
+            child.pid, child.is_rebuilding = pid, True
 
     def started(self, role: str, incarnation: int, now: Instant) -> list[SupervisionEffect]:
         """A child has rebuilt its state and takes messages."""
@@ -178,7 +179,10 @@ class Supervision:
         if reason == "restart" and child.state == "down":
             child.restarts += 1
             return self._start(child, now)
-        if reason == "hello" and child.state == "starting":
+        if reason == "hello" and child.state == "starting" and child.is_rebuilding:
+            due_ns = now.monotonic_ns + int(self.settings.rebuild_within_s * SECOND_NS)
+            return [WakeAt(due_ns, f"rebuild:{incarnation}:{role}")]
+        if reason in ("hello", "rebuild") and child.state == "starting":
             kill = KillChild(role, child.incarnation, child.pid)
             return [kill, *self.exited(role, child.incarnation, now)]
         return []
@@ -201,7 +205,7 @@ class Supervision:
 
     def _start(self, child: _Child, now: Instant) -> list[SupervisionEffect]:
         child.incarnation = max(child.incarnation, self._first_incarnation) + 1
-        child.state = "starting"
+        child.state, child.is_rebuilding = "starting", False
         return [StartChild(child.role, child.incarnation), self._expect_hello(child, now)]
 
     def _expect_hello(self, child: _Child, now: Instant) -> WakeAt:

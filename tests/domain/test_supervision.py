@@ -96,12 +96,34 @@ def test_a_spent_budget_gives_up_and_says_so(running: Supervision) -> None:
 def test_a_child_that_never_reports_is_killed_and_replaced() -> None:
     supervision = Supervision(SETTINGS, [ROUTER])
     *_, hello = supervision.begin(at(0))
+
+    effects = supervision.tick(hello.key, at(5))
+
+    assert effects[0] == KillChild(ROUTER, 1, 0)
+    assert any(isinstance(effect, WakeAt) and effect.key.startswith("restart") for effect in effects)
+
+
+def test_a_child_that_reads_a_long_journal_is_given_the_time() -> None:
+    supervision = Supervision(SETTINGS, [ROUTER])
+    *_, hello = supervision.begin(at(0))
     supervision.identified(ROUTER, 1, pid=100)
 
-    effects = supervision.tick(hello.key, at(2))
+    [rebuilt] = supervision.tick(hello.key, at(5))
+    assert rebuilt.due_ns == at(125).monotonic_ns
+
+    assert supervision.started(ROUTER, 1, at(60)) == [RewireAll()]
+    assert supervision.tick(rebuilt.key, at(125)) == []
+
+
+def test_a_child_that_never_has_its_state_back_is_killed_and_replaced() -> None:
+    supervision = Supervision(SETTINGS, [ROUTER])
+    *_, hello = supervision.begin(at(0))
+    supervision.identified(ROUTER, 1, pid=100)
+    [rebuilt] = supervision.tick(hello.key, at(5))
+
+    effects = supervision.tick(rebuilt.key, at(125))
 
     assert effects[0] == KillChild(ROUTER, 1, 100)
-    assert any(isinstance(effect, WakeAt) and effect.key.startswith("restart") for effect in effects)
 
 
 def test_a_failed_child_is_killed_by_its_pid(running: Supervision) -> None:
