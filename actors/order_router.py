@@ -30,7 +30,7 @@ class OrderRouter(MarketReader):
         self.unsent: list[SubmitOrder] = []  # nobody plays the gateway they were for
         self.has_lived_on_reserve = False  # the journal could not be written, and the desk doesn't know yet
         self.desk = OrderDesk(self.settings, **self.parts.desk_facts())
-        self.desk.replay(self.journal.read())
+        self.desk.replay(self.journal.scan())
         self.perform(self.desk.recover(self.clock.now()))
         self.subscribe()
 

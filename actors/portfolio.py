@@ -22,7 +22,7 @@ class Portfolio(MarketReader):
         self.record_at_ns = 0
         self.journal = self.parts.journal_reader()
         self.allocator = Allocator(self.settings)
-        self.perform(self.allocator.replay(self.journal.read(), self.clock.now()))
+        self.perform(self.allocator.replay(self.journal.scan(), self.clock.now()))
         self.subscribe()
 
     def stopping(self) -> None:

@@ -6,7 +6,7 @@ import heapq
 import random
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -125,7 +125,10 @@ class MemoryJournal:
         return entries
 
     def read(self, after_seq: int = 0) -> list[JournalEntry]:
-        return [self._decoder.decode(line) for line in self.lines[after_seq:]]
+        return list(self.scan(after_seq))
+
+    def scan(self, after_seq: int = 0) -> Iterator[JournalEntry]:
+        return (self._decoder.decode(line) for line in self.lines[after_seq:])
 
     def release_reserve(self) -> None:
         """Memory keeps none."""

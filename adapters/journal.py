@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -86,7 +86,10 @@ class SqliteJournal:
         return entries
 
     def read(self, after_seq: int = 0) -> tuple[JournalEntry, ...]:
-        return _read(self._database, after_seq)
+        return tuple(self.scan(after_seq))
+
+    def scan(self, after_seq: int = 0) -> Iterator[JournalEntry]:
+        return _scan(self._database, after_seq)
 
     def release_reserve(self) -> None:
         """Give the disk kept back for cancels and reducing orders to the entries that follow."""
@@ -126,14 +129,17 @@ class JournalReader:
 
     def read(self, after_seq: int = 0) -> tuple[JournalEntry, ...]:
         """Return what follows `after_seq`; nothing while the journal doesn't exist yet."""
+        return tuple(self.scan(after_seq))
+
+    def scan(self, after_seq: int = 0) -> Iterator[JournalEntry]:
         try:
             if self._database is None:
                 self._database = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
-            return _read(self._database, after_seq)
+            yield from _scan(self._database, after_seq)
         except sqlite3.OperationalError as error:
             if not self._path.exists() or "no such table" in str(error):
                 self.close()
-                return ()
+                return
             raise _fatal(error) from error
 
     def close(self) -> None:
@@ -149,7 +155,7 @@ def export(path: str | Path) -> bytes:
         return b"".join(
             _encode({"seq": entry.seq, "recorded_at": entry.recorded_at, "event": _builtins(entry.event)})
             + b"\n"
-            for entry in reader.read()
+            for entry in reader.scan()
         )
     finally:
         reader.close()
@@ -176,11 +182,9 @@ def _plain(value: Any) -> Any:
             return value
 
 
-def _read(database: sqlite3.Connection, after_seq: int) -> tuple[JournalEntry, ...]:
-    return tuple(
-        JournalEntry(seq=seq, recorded_at=recorded_at, event=_decode(body))
-        for seq, recorded_at, body in database.execute(_READ, (after_seq,))
-    )
+def _scan(database: sqlite3.Connection, after_seq: int) -> Iterator[JournalEntry]:
+    for seq, recorded_at, body in database.execute(_READ, (after_seq,)):
+        yield JournalEntry(seq=seq, recorded_at=recorded_at, event=_decode(body))
 
 
 def _take_lock(path: Path) -> int:

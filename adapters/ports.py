@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from domain.effects import Instant
@@ -149,6 +149,10 @@ class OrderJournal(Protocol):
 
     def read(self, after_seq: int = 0) -> Sequence[JournalEntry]: ...
 
+    def scan(self, after_seq: int = 0) -> Iterator[JournalEntry]:
+        """Yield what `read` returns, one at a time: a long journal is never all in memory."""
+        ...
+
     def release_reserve(self) -> None:
         """Give up the disk space kept back for cancels and reducing orders."""
         ...
@@ -223,6 +227,10 @@ class JournalReader(Protocol):
     """The journal as its readers see it: read-only, while the router writes."""
 
     def read(self, after_seq: int = 0) -> Sequence[JournalEntry]: ...
+
+    def scan(self, after_seq: int = 0) -> Iterator[JournalEntry]:
+        """Yield what `read` returns, one at a time: a long journal is never all in memory."""
+        ...
 
     def close(self) -> None: ...
 

@@ -1,4 +1,5 @@
 import sqlite3
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 
@@ -102,6 +103,20 @@ def test_a_reader_that_comes_before_the_writer_sees_nothing_and_then_everything(
     open_journal(path).append([halt(1)], recorded_at=1)
 
     assert [entry.event for entry in reader.read()] == [halt(1)]
+
+
+def test_a_long_journal_is_scanned_without_being_in_memory(path: Path) -> None:
+    journal = open_journal(path)
+    journal.append([halt(number) for number in range(1, 4_001)], recorded_at=1)
+
+    for entries in (journal.scan, JournalReader(path).scan):
+        tracemalloc.start()
+        seqs = sum(entry.seq for entry in entries())
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+        assert seqs == sum(range(1, 4_001))
+        assert peak < 200_000  # all of them would take 1.5 MB
 
 
 def test_a_closed_journal_can_still_be_read(path: Path) -> None:
