@@ -7,6 +7,7 @@ Three stamps travel with a price: `ts_event` (the venue's UTC nanoseconds), `ts_
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import ClassVar
 
 from domain.instrument import Side
@@ -118,6 +119,62 @@ class Candle(Message, kw_only=True):
     def close_ts(self) -> int:
         """Return the exclusive end of the interval."""
         return self.open_ts + self.interval_ns
+
+
+# ---- what venues of derivatives tell besides ---------------------------------------------------------------
+
+
+class MarkPrice(Event, kw_only=True):
+    """What the venue values positions at, and triggers stops by."""
+
+    venue: str
+    instrument: str
+    price: Decimal
+    ts_init: int
+    read_ns: int
+
+
+class IndexPrice(Event, kw_only=True):
+    """What the venue's oracle says the underlying costs elsewhere."""
+
+    venue: str
+    instrument: str
+    price: Decimal
+    ts_init: int
+    read_ns: int
+
+
+class FundingRate(Event, kw_only=True):
+    """What longs pay shorts at the end of each interval: a share of the notional, of either sign."""
+
+    venue: str
+    instrument: str
+    rate: Decimal
+    interval_ns: int
+    ts_init: int
+    read_ns: int
+
+
+class TradingStatus(StrEnum):
+    TRADING = "trading"
+    HALTED = "halted"  # for now: no new orders, or only cancels
+    CLOSED = "closed"  # for good: settled or delisted
+    UNKNOWN = "unknown"  # a word that we do not know; not to be traded on
+
+
+class InstrumentStatus(Event, kw_only=True):
+    """Whether an instrument can be traded now."""
+
+    venue: str
+    instrument: str
+    status: TradingStatus
+
+
+class VenueCandle(Event, kw_only=True):
+    """A bar as the venue counts it; the newest one is still forming and is told again and again."""
+
+    candle: Candle
+    read_ns: int
 
 
 # ---- what a stream codec reports besides prices ----------------------------------------------------------
