@@ -128,7 +128,8 @@ class StatusBoard:
             "dead_letters": self.totals(Role.DEAD_LETTERS)["dead_letters"],
             "restarts": sum(line.restarts for line in actors.values()),
             "actors": {
-                role: {"pid": line.pid, "restarts": line.restarts} for role, line in actors.items()
+                role: {"pid": line.pid, "restarts": line.restarts, "state": line.state}
+                for role, line in actors.items()
             },
             "reconciled": bool(self.orders and self.orders.is_reconciled),
             "latency_us": self._latency(),

@@ -107,7 +107,7 @@ def test_restarts_add_up_over_the_roster(board: StatusBoard) -> None:
     status = board.status(NOW)
 
     assert status["restarts"] == 4
-    assert status["actors"][FEED] == {"pid": 7, "restarts": 2}
+    assert status["actors"][FEED] == {"pid": 7, "restarts": 2, "state": "up"}
 
 
 def test_tick_to_order_comes_from_the_reported_latencies(board: StatusBoard) -> None:
