@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from adapters import tokens
 from adapters.coinbase import fields
-from adapters.coinbase.fields import BadField
+from adapters.tokens import BadField, Token
 from domain.instrument import Instrument, InstrumentKind
 from domain.numbers import ZERO, divide
 from domain.order_messages import Balance, Fill, FillKind, OrderReported
@@ -22,7 +23,6 @@ from domain.order_messages import Balance, Fill, FillKind, OrderReported
 VENUE = "coinbase"
 
 T = TypeVar("T")
-Token = Any  # a JSON string or number, for fields.number
 
 
 class UnreadableAnswer(Exception):
@@ -241,7 +241,7 @@ def fill(row: FillRow, instruments: Mapping[str, Instrument]) -> Fill:
     kind = _FILL_KINDS.get(row.trade_type)
     if kind is None:
         raise BadField("validation", f"unknown trade type {row.trade_type!r}")
-    price, quantity = fields.positive(row.price), fields.positive(row.size)
+    price, quantity = tokens.positive(row.price), tokens.positive(row.size)
     instrument = instruments.get(row.product_id)
     if row.size_in_quote:
         quantity = divide(quantity, price)
@@ -256,7 +256,7 @@ def fill(row: FillRow, instruments: Mapping[str, Instrument]) -> Fill:
         price=price,
         fee=fields.number_or_zero(row.commission),
         fee_currency=instrument.quote if instrument else row.product_id.partition("-")[2],
-        ts_event=fields.utc_ns(row.trade_time),
+        ts_event=tokens.utc_ns(row.trade_time),
         kind=kind,
         is_maker=row.liquidity_indicator == "MAKER",
     )
@@ -295,11 +295,11 @@ def instrument(row: ProductRow) -> Instrument:
         base=row.base_currency_id,
         quote=row.quote_currency_id,
         # The price grid may be coarser than the quote currency's.
-        tick_size=fields.positive(row.price_increment or row.quote_increment),
-        lot_size=fields.positive(row.base_increment),
-        min_quantity=fields.not_negative(row.base_min_size),
-        max_quantity=fields.positive(row.base_max_size),
-        min_notional=fields.not_negative(row.quote_min_size),
+        tick_size=tokens.positive(row.price_increment or row.quote_increment),
+        lot_size=tokens.positive(row.base_increment),
+        min_quantity=tokens.not_negative(row.base_min_size),
+        max_quantity=tokens.positive(row.base_max_size),
+        min_notional=tokens.not_negative(row.quote_min_size),
         kind=InstrumentKind.PERPETUAL if is_future else InstrumentKind.SPOT,
         is_tradable=not is_barred and row.status == ("" if is_future else "online"),
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
+from adapters import tokens
 from adapters.coinbase import answers
 from adapters.coinbase.answers import UnreadableAnswer
 from adapters.coinbase.encode import encode_cancel, encode_create
@@ -178,8 +179,8 @@ class CoinbaseClient:
             ts_event=self._utc_ns(),
             venue=self.venue,
             instruments=instruments,
-            taker_fee_ratio=self._converted(answers.fields.number, summary.fee_tier.taker_fee_rate),
-            maker_fee_ratio=self._converted(answers.fields.number, summary.fee_tier.maker_fee_rate),
+            taker_fee_ratio=self._converted(tokens.number, summary.fee_tier.taker_fee_rate),
+            maker_fee_ratio=self._converted(tokens.number, summary.fee_tier.maker_fee_rate),
         )
 
     def list_balances(self, timeout_s: float) -> tuple[Balance, ...]:

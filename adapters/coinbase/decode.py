@@ -6,14 +6,14 @@ Coinbase asks for.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import Decimal
 
 import msgspec
 from msgspec import Struct
 
+from adapters import tokens
 from adapters.coinbase import fields
-from adapters.coinbase.fields import BadField
+from adapters.tokens import BadField, Token, category
 from domain.instrument import Side
 from domain.order_book import Level
 from domain.order_messages import OrderStatus
@@ -100,8 +100,6 @@ _IS_BID = {"bid": True, "offer": False}
 
 
 # ---- the wire, as msgspec reads it -----------------------------------------------------------------------
-
-Token = Any  # a JSON string or number, for fields.number
 
 
 class _TickerRow(Struct, gc=False):
@@ -208,7 +206,7 @@ def decode(frame: bytes) -> WireFrame:
     try:
         wire = _decode_frame(frame)
         events = _READERS[type(wire)](wire)
-        return WireFrame(events, wire.sequence_num, fields.utc_ns(wire.timestamp))
+        return WireFrame(events, wire.sequence_num, tokens.utc_ns(wire.timestamp))
     except Exception as error:  # whatever a venue or an attacker sends is data
         return _other(frame, error)
 
@@ -217,10 +215,10 @@ def _tickers(frame: _TickerFrame) -> list[WireEvent]:
     return [
         TickerSeen(
             row.product_id,
-            fields.positive(row.best_bid),
-            fields.not_negative(row.best_bid_quantity),
-            fields.positive(row.best_ask),
-            fields.not_negative(row.best_ask_quantity),
+            tokens.positive(row.best_bid),
+            tokens.not_negative(row.best_bid_quantity),
+            tokens.positive(row.best_ask),
+            tokens.not_negative(row.best_ask_quantity),
         )
         for event in frame.events
         for row in event.tickers
@@ -236,10 +234,10 @@ def _books(frame: _BookFrame) -> list[WireEvent]:
             is_bid = _IS_BID.get(row.side)
             if is_bid is None:
                 raise BadField("validation", "neither bid nor offer")
-            newest = max(newest, fields.utc_ns(row.event_time))
-            price, quantity = fields.positive(row.price_level), fields.not_negative(row.new_quantity)
+            newest = max(newest, tokens.utc_ns(row.event_time))
+            price, quantity = tokens.positive(row.price_level), tokens.not_negative(row.new_quantity)
             levels.append(Level(is_bid, price, quantity))
-        newest = newest or fields.utc_ns(frame.timestamp)
+        newest = newest or tokens.utc_ns(frame.timestamp)
         events.append(BookSeen(event.product_id, event.type == "snapshot", levels, newest))
     return events
 
@@ -258,10 +256,10 @@ def _print(row: _PrintRow) -> PrintSeen:
     return PrintSeen(
         row.product_id,
         row.trade_id,
-        fields.positive(row.price),
-        fields.positive(row.size),
+        tokens.positive(row.price),
+        tokens.positive(row.size),
         aggressor,
-        fields.utc_ns(row.time),
+        tokens.utc_ns(row.time),
     )
 
 
@@ -312,24 +310,11 @@ def _other(frame: bytes, error: Exception) -> WireFrame:
     try:
         any_frame = _decode_any(frame)
     except Exception:  # not even that
-        return WireFrame([Unreadable(_category(error))])
+        return WireFrame([Unreadable(category(error))])
     if any_frame.type == "error":
         return WireFrame([Complaint(any_frame.message)])
     if any_frame.channel and any_frame.channel not in _CHANNELS:
         return WireFrame([], any_frame.sequence_num)
     # A lost book change must look lost: without its number, the next frame shows a gap.
     sequence_num = -1 if any_frame.channel == "l2_data" else any_frame.sequence_num
-    return WireFrame([Unreadable(_category(error))], sequence_num)
-
-
-def _category(error: Exception) -> str:
-    if isinstance(error, BadField):
-        return error.category
-    if isinstance(error, InvalidOperation):  # a JSON number beyond Decimal
-        return "validation"
-    text = str(error)
-    if not isinstance(error, msgspec.ValidationError):
-        return "parse"
-    if "missing required field" in text or " - at " not in text:
-        return "structure"
-    return "type" if text.startswith("Expected") else "validation"
+    return WireFrame([Unreadable(category(error))], sequence_num)

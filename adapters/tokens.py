@@ -1,0 +1,118 @@
+"""Numbers and times as venues write them, read strictly, and what is wrong with a text that can't be read. Pure.
+
+Numbers are JSON strings nearly everywhere; a JSON number is taken too, digit by digit. What could blow up
+later (NaN, Infinity, huge exponents, endless digits, times beyond 64 bits) is refused here, at the door.
+
+Of a key that is there twice in one JSON object, the last value counts: msgspec reads it so, and so do we.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from domain.settings import SECOND_NS
+
+MAX_DIGITS = 40  # two such numbers multiply within our 80 digits
+_UNUSUAL = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+_MILLISECOND_NS = 1_000_000
+_LAST_NS = 2**63 - 1  # stamps must fit where messages and the journal keep them
+
+Token = Any  # a JSON string or number, for `number` and its kin
+
+
+class BadField(Exception):
+    """A field holds what it must not.
+
+    Attributes:
+        category: "type" or "validation".
+    """
+
+    def __init__(self, category: str, text: str) -> None:
+        super().__init__(text)
+        self.category = category
+
+
+def number(token: Token) -> Decimal:
+    """Return a token as msgspec decoded it (str, int, or Decimal by its float hook) as an exact number."""
+    if type(token) is str:
+        return _parsed(token)
+    if type(token) not in (int, Decimal):
+        raise BadField("type", f"{type(token).__name__} is not a number")
+    if type(token) is int and token.bit_length() > 128:
+        raise BadField("validation", "not a number that we take")
+    return _parsed(str(token))
+
+
+def positive(token: Token) -> Decimal:
+    found = number(token)
+    if found <= 0:
+        raise BadField("validation", "must be positive")
+    return found
+
+
+def not_negative(token: Token) -> Decimal:
+    found = number(token)
+    if found < 0:
+        raise BadField("validation", "must not be negative")
+    return found
+
+
+@lru_cache(maxsize=16_384)  # prices and sizes repeat from frame to frame
+def _parsed(text: str) -> Decimal:
+    digits = text.replace(".", "", 1)
+    if not (len(digits) <= MAX_DIGITS and digits.isdigit() and digits.isascii()):
+        if not _UNUSUAL.fullmatch(text):
+            raise BadField("validation", "not a number that we take")
+    return Decimal(text)
+
+
+def ns_of_ms(milliseconds: int) -> int:
+    """Return UTC milliseconds as nanoseconds."""
+    return _stamp(milliseconds * _MILLISECOND_NS)
+
+
+@lru_cache(maxsize=1_024)  # the levels of one frame share their time
+def utc_ns(text: str) -> int:
+    """Return RFC3339 UTC text, with up to nine digits of fraction, as nanoseconds."""
+    seconds, mark, fraction = text[:19], text[19:20], text[20:-1]
+    if not text.endswith("Z"):
+        raise BadField("validation", "not a UTC time")
+    if mark == "Z" and len(text) == 20:
+        return _stamp(_epoch_s(seconds) * SECOND_NS)
+    if mark != "." or not (1 <= len(fraction) <= 9 and fraction.isdigit() and fraction.isascii()):
+        raise BadField("validation", "not a UTC time")
+    return _stamp(_epoch_s(seconds) * SECOND_NS + int(fraction.ljust(9, "0")))
+
+
+def _stamp(time_ns: int) -> int:
+    if not 0 <= time_ns <= _LAST_NS:
+        raise BadField("validation", "not a time of ours")
+    return time_ns
+
+
+@lru_cache(maxsize=64)
+def _epoch_s(text: str) -> int:
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        raise BadField("validation", "not a UTC time") from None
+
+
+def category(error: Exception) -> str:
+    """Sort what kept a text from being read: "parse", "structure", "type" or "validation", never two of them."""
+    if isinstance(error, BadField):
+        return error.category
+    if isinstance(error, InvalidOperation):  # a JSON number beyond Decimal
+        return "validation"
+    text = str(error)
+    if not isinstance(error, msgspec.ValidationError):
+        return "parse"
+    if "missing required field" in text or "of length" in text or " - at " not in text:
+        return "structure"
+    return "type" if text.startswith("Expected") else "validation"
