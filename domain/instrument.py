@@ -15,6 +15,8 @@ _ROUNDING = decimal.Context(
     prec=PRECISION, traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow]
 )
 
+_ONE = Decimal(1)
+
 
 class Side(StrEnum):
     BUY = "BUY"
@@ -42,11 +44,12 @@ class Instrument(Struct, frozen=True, kw_only=True):
     symbol: str  # the venue's spelling
     base: str
     quote: str
-    tick_size: Decimal  # step of prices, quote currency
+    tick_size: Decimal  # finest step of prices, quote currency
     lot_size: Decimal  # step of quantities, base units
     min_quantity: Decimal  # base units
     max_quantity: Decimal  # base units
     min_notional: Decimal  # quote currency
+    max_significant_digits: int | None = None  # of prices that are no whole number; None: the tick is all
     kind: InstrumentKind = InstrumentKind.SPOT
     is_tradable: bool = True
 
@@ -61,15 +64,22 @@ class Instrument(Struct, frozen=True, kw_only=True):
 
     def round_price(self, price: Decimal, side: Side) -> Decimal:
         """Return `price` on the tick grid, never worse for us than asked: buys round down, sells up."""
-        return _to_step(price, self.tick_size, ROUND_FLOOR if side is Side.BUY else ROUND_CEILING)
+        return _to_step(price, self.price_step(price), ROUND_FLOOR if side is Side.BUY else ROUND_CEILING)
+
+    def price_step(self, price: Decimal) -> Decimal:
+        """Return the distance of prices around `price`: the tick, or what the significant digits leave."""
+        if self.max_significant_digits is None or not price:
+            return self.tick_size
+        coarse = _ONE.scaleb(price.adjusted() - self.max_significant_digits + 1)
+        return max(self.tick_size, min(coarse, _ONE))  # whole numbers may have any number of digits
 
     def is_on_grid(self, price: Decimal, quantity: Decimal) -> bool:
         """Tell whether the venue would take this price and quantity as they are."""
-        return not _ROUNDING.remainder(price, self.tick_size) and not _ROUNDING.remainder(
+        return not _ROUNDING.remainder(price, self.price_step(price)) and not _ROUNDING.remainder(
             quantity, self.lot_size
         )
 
 
 def _to_step(number: Decimal, step: Decimal, rounding: str) -> Decimal:
-    steps = _ROUNDING.divide(number, step).quantize(Decimal(1), rounding, _ROUNDING)
+    steps = _ROUNDING.divide(number, step).quantize(_ONE, rounding, _ROUNDING)
     return _ROUNDING.multiply(steps, step)
