@@ -90,8 +90,7 @@ class PriceFeed(Shell):
                 case StreamWhole():
                     self.health.is_whole = True
                 case StreamGap():
-                    self.health.gaps += 1
-                    self.health.broken()
+                    self.health.gap()
                     self.counters["gaps"] += 1
                 case DecodeFailed():
                     self.counters["decode_errors"] += 1

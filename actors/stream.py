@@ -56,6 +56,7 @@ class StreamDriver:
         self.pipe: Pipe | None = None
         self.executor = shell.parts.executor(1)
         self.codec_key = f"codec:{session.name}"
+        self.watch_key = f"channels:{session.name}"
         self.session_key = f"session:{session.name}"
 
     def connect(self) -> None:
@@ -66,16 +67,36 @@ class StreamDriver:
 
     def owns(self, key: str) -> bool:
         """Tell whether an alarm belongs to this stream."""
-        return key == self.codec_key or key.startswith(self.session_key)
+        return key in (self.codec_key, self.watch_key) or key.startswith(self.session_key)
 
     def tick(self, key: str, now: Instant) -> None:
-        if key != self.codec_key:
+        if key == self.watch_key:
+            self._check_channels(now)
+        elif key == self.codec_key:
+            self._say_what_is_due(now)
+            self.shell.wake_at(now.monotonic_ns + _CODEC_EVERY_NS, self.codec_key)
+        else:
             self._perform(self.session.tick(key, now))
-            return
+
+    def _say_what_is_due(self, now: Instant) -> None:
         if self.pipe is not None:
             for frame in self.codec.tick(now):
                 self.pipe.send(frame)
-        self.shell.wake_at(now.monotonic_ns + _CODEC_EVERY_NS, self.codec_key)
+
+    def _check_channels(self, now: Instant) -> None:
+        """Give a connection up when one of its channels is silent, whatever the others say."""
+        if self.pipe is None:
+            return
+        silent = self.codec.watch.silent(now.monotonic_ns)
+        if silent:
+            self._lose(f"silent {silent[0]}", now)
+        else:
+            self._watch_channels()
+
+    def _watch_channels(self) -> None:
+        due_ns = self.codec.watch.next_due_ns()
+        if due_ns is not None:
+            self.shell.wake_at(due_ns, self.watch_key)
 
     def _perform(self, effects: Iterable[Any]) -> None:
         for effect in effects:
@@ -121,8 +142,10 @@ class StreamDriver:
             return
         self.pipe = pipe
         self.shell.watch(pipe.fileno(), self._read)
+        self.codec.watch.restart(now.monotonic_ns, self.shell.settings.session.first_message_within_s)
         for frame in self.codec.hello(now):
             pipe.send(frame)
+        self._watch_channels()
         self._perform(effects)
         self.changed(True)
 
@@ -143,8 +166,10 @@ class StreamDriver:
             self.hear(events, arrived.read_ns)
         if arrived.closed:
             self._lose(arrived.closed, now)
-        elif any(isinstance(event, StreamGap) for event in events):
+        elif any(isinstance(event, StreamGap) and not event.is_healing for event in events):
             self._lose("gap", now)  # a new connection is the one rebuild that every venue has
+        elif arrived.frames:
+            self._say_what_is_due(now)
 
     def _lose(self, reason: str, now: Instant) -> None:
         connection_id = self.session.connection_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
 from domain.instrument import Instrument
 from domain.messages import Event
@@ -108,17 +109,27 @@ class StreamCodec(Protocol):
     """One venue's websocket protocol as a pure machine over frames: bytes in, domain events out."""
 
     url: str
+    # What the venue owes us on each connection. `decode` tells it what was heard; the driver starts it anew with
+    # each connection, and when a channel is silent, gives the connection up.
+    watch: ChannelWatch
 
     def hello(self, now: Instant) -> tuple[str, ...]:
         """Return the frames to send right after connecting (subscriptions, freshly signed)."""
         ...
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
-        """Return what a frame says. Never raises on anything a venue or an attacker sends."""
+        """Return what a frame says. Never raises on anything a venue or an attacker sends.
+
+        A `HeartbeatSeen` proves the whole stream alive and moves the age of all its prices. A `StreamGap` makes
+        them void until `StreamWhole`, and costs the connection unless it says `is_healing`.
+        """
         ...
 
     def tick(self, now: Instant) -> tuple[str, ...]:
-        """Return frames that are due by time (venue pings, resubscriptions)."""
+        """Return frames that are due by now: venue pings, resubscriptions, answers to what was just decoded.
+
+        Asked after each read and every second, while connected.
+        """
         ...
 
 

@@ -193,6 +193,7 @@ class StreamGap(Event, kw_only=True):
     venue: str
     expected: int
     got: int
+    is_healing: bool = False  # the codec asks for what it needs on the same connection; `StreamWhole` will tell
 
 
 class StreamWhole(Event, kw_only=True):

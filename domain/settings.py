@@ -63,6 +63,7 @@ class VenueSettings(Section):
     requests_per_second: Positive = 25.0  # our own budget, below the venue's limit
     workers: Count = 4  # threads for REST calls
     heartbeat_timeout_s: Positive = 3.0  # proof of life older than this = stale prices
+    book_timeout_s: Positive = 10.0  # a book that says nothing for so long is stale, whatever else speaks
     order_token_ttl_s: Positive = 30.0  # lifetime of the token that authorises a create
 
 

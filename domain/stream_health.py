@@ -54,8 +54,13 @@ class StreamHealth:
     def connected(self) -> None:
         self.is_connected = True
 
+    def gap(self) -> None:
+        """Messages were lost: no price can be believed until the stream is whole again."""
+        self.gaps += 1
+        self.is_whole = False
+
     def broken(self) -> None:
-        """The connection or its sequence is gone: no price of it can be believed until it is whole again."""
+        """The connection is gone, and with it all that was known."""
         self.is_connected = False
         self.is_whole = False
 

@@ -22,6 +22,7 @@ from adapters.coinbase.decode import (
     Unreadable,
     decode,
 )
+from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.market_data import (
     DecodeFailed,
@@ -41,6 +42,7 @@ VENUE = "coinbase"
 URL = "wss://advanced-trade-ws.coinbase.com"
 
 _CHANNELS = ("level2", "ticker", "market_trades")
+_QUIET_S = 60.0  # a calm market may print nothing for so long, over all instruments
 _KEPT_TRADE_IDS = 5_000  # per product: more than any snapshot replays
 
 
@@ -58,6 +60,7 @@ class _Product:
 
     def __init__(self, instrument: str) -> None:
         self.instrument = instrument
+        self.channel = f"level2:{instrument}"
         self.book = OrderBook()
         self.quoted: Top | None = None  # what our last quote said
         self.quoted_at = 0  # its ts_event
@@ -81,6 +84,13 @@ class MarketStream:
         self._products = {_stream_id(name, self._names): _Product(name) for name in self._names}
         self._sequence = SequenceCheck()
         self._is_whole = False
+        self.watch = ChannelWatch(
+            (
+                Channel("heartbeats", settings.heartbeat_timeout_s, proves_life=True),
+                *(Channel(f"level2:{name}", settings.book_timeout_s) for name in self._names),
+                *(Channel(name, _QUIET_S) for name in ("ticker", "market_trades")),
+            )
+        )
         self._readers = {
             TickerSeen: self._ticker,
             BookSeen: self._book,
@@ -122,6 +132,7 @@ class MarketStream:
     # ---- one reader per wire event -------------------------------------------------------------------
 
     def _ticker(self, seen: TickerSeen, arrival: _Arrival, events: list[Event]) -> None:
+        self.watch.heard("ticker", arrival.read_ns)
         product = self._products.get(seen.product_id)
         if product is None or arrival.ts_event < max(product.book.ts_event, product.quoted_at):
             return
@@ -134,6 +145,7 @@ class MarketStream:
         product = self._products.get(seen.product_id)
         if product is None:
             return
+        self.watch.heard(product.channel, arrival.read_ns)
         if seen.is_snapshot:
             product.book.replace(seen.levels, seen.ts_event)
         else:
@@ -153,6 +165,7 @@ class MarketStream:
             events.append(_quote(product, top, max(seen.ts_event, product.quoted_at), arrival))
 
     def _prints(self, seen: PrintsSeen, arrival: _Arrival, events: list[Event]) -> None:
+        self.watch.heard("market_trades", arrival.read_ns)
         for one in sorted(seen.prints, key=_age):
             product = self._products.get(one.product_id)
             if product is not None and product.is_new_trade(one.trade_id):
@@ -171,6 +184,7 @@ class MarketStream:
                 events.append(trade)
 
     def _heartbeat(self, seen: HeartbeatArrived, arrival: _Arrival, events: list[Event]) -> None:
+        self.watch.heard("heartbeats", arrival.read_ns)
         events.append(HeartbeatSeen(ts_event=arrival.ts_event, venue=VENUE, read_ns=arrival.read_ns))
 
     def _complaint(self, seen: Complaint, arrival: _Arrival, events: list[Event]) -> None:

@@ -19,6 +19,7 @@ from adapters.coinbase.decode import (
     WireEvent,
     decode,
 )
+from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.market_data import (
     DecodeFailed,
@@ -48,6 +49,10 @@ class PrivateStream:
         self.url = settings.private_stream_url or URL
         self._sign = sign
         self._sequence = SequenceCheck()
+        # Orders may rest for days, so after the snapshot only heartbeats tell that somebody is there.
+        self.watch = ChannelWatch(
+            (Channel("heartbeats", settings.heartbeat_timeout_s, proves_life=True), Channel("user"))
+        )
         self._has_snapshot = False
         self._is_whole = False
 
@@ -88,12 +93,14 @@ class PrivateStream:
     def _read(self, seen: WireEvent, ts_event: int, read_ns: int, frame: bytes) -> list[Event]:
         match seen:
             case OrdersSeen():
+                self.watch.heard("user", read_ns)
                 events: list[Event] = [_reported(order, ts_event) for order in seen.orders]
                 if seen.is_snapshot:
                     self._has_snapshot = True
                 is_last = not seen.is_snapshot or seen.rows < _SNAPSHOT_BATCH
                 return events + (self._whole(ts_event) if is_last else [])
             case HeartbeatArrived():
+                self.watch.heard("heartbeats", read_ns)
                 # A snapshot of exactly fifty orders has no shorter batch behind it.
                 beat = HeartbeatSeen(ts_event=ts_event, venue=VENUE, read_ns=read_ns)
                 return [*self._whole(ts_event), beat]

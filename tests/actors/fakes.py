@@ -9,6 +9,7 @@ from typing import Any
 from actors.stage import Stage
 from actors.stage_parts import START, virtual_fd
 from adapters.ports import Frames, VenueKit
+from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
 from domain.errors import VenueError
 from domain.messages import Event
@@ -46,6 +47,7 @@ class FakeCodec:
 
     def __init__(self) -> None:
         self.meaning: dict[bytes, Sequence[Event]] = {}
+        self.watch = ChannelWatch(())
 
     def hello(self, now: Instant) -> tuple[str, ...]:
         return ("subscribe",)

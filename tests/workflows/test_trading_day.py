@@ -93,7 +93,7 @@ def test_a_silent_feed_stops_openings_until_it_is_back() -> None:
     )
     theatre.stage.advance(seconds=4.5)
     feed = theatre.stage.actor(FEED)
-    assert feed.stream.session.reconnects == 0 or feed.stream.session.last_failure == "silent"
+    assert feed.stream.session.reconnects == 0 or "silent" in feed.stream.session.last_failure
 
     theatre.stage.advance(seconds=10)
     assert feed.stream.session.reconnects >= 1

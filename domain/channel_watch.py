@@ -1,0 +1,66 @@
+"""Which channels of a connection have fallen silent, also before their first message and while others still speak.
+
+A connection can be open, and even prove to be alive, while one of its subscriptions has died: a book that never
+changes again looks like a calm market. So each channel that a codec subscribes to has its own deadline. Owns
+those; refuses to decide what a silence means: the stream's driver makes its prices void and connects anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from domain.settings import SECOND_NS
+
+
+class Channel(NamedTuple):
+    """One thing that a venue promised to tell on this connection."""
+
+    name: str  # for people and counters: "level2:BTC-USD"
+    silent_after_s: float = math.inf  # between messages; inf: only the first one can be waited for
+    proves_life: bool = False  # each message proves that what it tells is up to date
+
+
+class ChannelWatch:
+    """The deadlines of one connection's channels. Times are CLOCK_MONOTONIC nanoseconds."""
+
+    def __init__(self, channels: Sequence[Channel]) -> None:
+        self.channels = tuple(channels)
+        self._silent_after_ns = {
+            channel.name: channel.silent_after_s * SECOND_NS for channel in self.channels
+        }
+        self._proofs = tuple(channel.name for channel in self.channels if channel.proves_life)
+        self._first_due_ns: dict[str, float] = {}  # channel that has yet to speak -> until when it may wait
+        self._heard_ns: dict[str, int] = {}  # channel that has spoken -> when it last did
+
+    def restart(self, now_ns: int, first_within_s: float) -> None:
+        """Begin with a new connection: nobody has spoken, and everybody must within `first_within_s`."""
+        self._heard_ns.clear()
+        self._first_due_ns = dict.fromkeys(self._silent_after_ns, now_ns + first_within_s * SECOND_NS)
+
+    def expect(self, name: str, now_ns: int, within_s: float) -> None:
+        """Wait anew for the first message of a channel that was just subscribed again."""
+        self._heard_ns.pop(name, None)
+        self._first_due_ns[name] = now_ns + within_s * SECOND_NS
+
+    def heard(self, name: str, read_ns: int) -> None:
+        """Note that a channel spoke; names that nobody watches are of no interest."""
+        self._heard_ns[name] = read_ns
+
+    def silent(self, now_ns: int) -> tuple[str, ...]:
+        """Return the channels whose deadline has passed."""
+        return tuple(name for name in self._first_due_ns if self._due_ns(name) <= now_ns)
+
+    def next_due_ns(self) -> int | None:
+        """Return when the next channel will be silent if nobody speaks; None when none ever will be."""
+        due_ns = min(map(self._due_ns, self._first_due_ns), default=math.inf)
+        return None if due_ns == math.inf else math.ceil(due_ns)
+
+    def proven_ns(self) -> int:
+        """Return until when all channels that prove life are up to date: when the most silent one spoke; 0 = one never has."""
+        return min((self._heard_ns.get(name, 0) for name in self._proofs), default=0)
+
+    def _due_ns(self, name: str) -> float:
+        heard_ns = self._heard_ns.get(name)
+        return self._first_due_ns[name] if heard_ns is None else heard_ns + self._silent_after_ns[name]

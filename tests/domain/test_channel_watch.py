@@ -1,0 +1,127 @@
+"""Silence of a channel, also before its first word and while others speak (scenarios F28 and F29)."""
+
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.channel_watch import Channel, ChannelWatch
+from domain.settings import SECOND_NS
+
+BOOK, TRADES, BEAT = "level2:BTC-USD", "market_trades", "heartbeats"
+
+
+def at(seconds: float) -> int:
+    return int(seconds * SECOND_NS)
+
+
+def new_watch() -> ChannelWatch:
+    watch = ChannelWatch((Channel(BOOK, 10.0), Channel(TRADES), Channel(BEAT, 3.0, proves_life=True)))
+    watch.restart(at(100), first_within_s=5.0)
+    return watch
+
+
+def test_f29_a_channel_that_never_spoke_is_silent_after_the_wait_for_the_first_message() -> None:
+    watch = new_watch()
+    watch.heard(TRADES, at(101))
+    watch.heard(BEAT, at(104))
+
+    assert watch.silent(at(105) - 1) == ()
+    assert watch.silent(at(105)) == (BOOK,)
+
+
+def test_f28_a_channel_that_stopped_is_silent_while_the_others_still_speak() -> None:
+    watch = new_watch()
+    for name in (BOOK, TRADES, BEAT):
+        watch.heard(name, at(101))
+
+    for second in range(102, 112):
+        watch.heard(BEAT, at(second))
+
+    assert watch.silent(at(111)) == (BOOK,)
+
+
+def test_what_may_be_quiet_for_ever_owes_only_its_first_message() -> None:
+    watch = ChannelWatch((Channel(TRADES),))
+    watch.restart(at(0), first_within_s=5.0)
+    assert watch.next_due_ns() == at(5)
+
+    watch.heard(TRADES, at(1))
+
+    assert watch.next_due_ns() is None
+    assert watch.silent(at(1_000_000)) == ()
+
+
+def test_the_next_deadline_is_that_of_the_most_impatient_channel() -> None:
+    watch = new_watch()
+    assert watch.next_due_ns() == at(105)
+
+    watch.heard(BOOK, at(103))
+    watch.heard(TRADES, at(103))
+    watch.heard(BEAT, at(103))
+
+    assert watch.next_due_ns() == at(106)
+
+
+def test_a_new_connection_owes_everything_again() -> None:
+    watch = new_watch()
+    for name in (BOOK, TRADES, BEAT):
+        watch.heard(name, at(101))
+
+    watch.restart(at(200), first_within_s=5.0)
+
+    assert watch.silent(at(204)) == ()
+    assert watch.silent(at(205)) == (BOOK, TRADES, BEAT)
+
+
+def test_a_channel_subscribed_again_must_speak_anew() -> None:
+    watch = new_watch()
+    for name in (BOOK, TRADES, BEAT):
+        watch.heard(name, at(101))
+
+    watch.expect(BOOK, at(102), within_s=2.0)
+
+    assert watch.silent(at(103)) == ()
+    assert BOOK in watch.silent(at(104))
+
+
+def test_life_is_proven_up_to_the_most_silent_channel_that_proves_it() -> None:
+    watch = ChannelWatch((Channel("l2Book:BTC", 12.0, True), Channel("l2Book:ETH", 12.0, True), Channel(TRADES)))
+    watch.restart(at(0), first_within_s=5.0)
+    watch.heard("l2Book:BTC", at(1))
+    assert watch.proven_ns() == 0
+
+    watch.heard("l2Book:ETH", at(2))
+    watch.heard("l2Book:BTC", at(7))
+
+    assert watch.proven_ns() == at(2)
+
+
+def test_nobody_is_silent_where_nothing_was_promised() -> None:
+    watch = ChannelWatch(())
+    watch.restart(at(0), first_within_s=5.0)
+
+    watch.heard("surprise", at(1))
+
+    assert (watch.silent(at(1_000)), watch.next_due_ns()) == ((), None)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.sampled_from([BOOK, TRADES, BEAT]), st.integers(0, 4)), max_size=30))
+def test_a_channel_is_silent_exactly_when_nothing_came_within_its_deadline(words) -> None:
+    watch, now, last = new_watch(), 100, {}
+    limits = {BOOK: 10, TRADES: math.inf, BEAT: 3}
+
+    for name, pause in words:
+        now += pause
+        watch.heard(name, at(now))
+        last[name] = now
+
+        expected = {
+            name
+            for name, limit in limits.items()
+            if now >= (last[name] + limit if name in last else 105)
+        }
+        assert set(watch.silent(at(now))) == expected
+        due_ns = watch.next_due_ns()
+        assert (due_ns is not None and due_ns <= at(now)) == bool(expected)
