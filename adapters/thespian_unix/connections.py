@@ -105,9 +105,10 @@ class SendingEnd:
     def _fill(self, released: list[Any]) -> bool:
         frames, size = [], 0
         while size < BATCH and (parcel := self.queue.release()):
-            frames.append(parcel.frame)
-            size += len(parcel.frame)
-            released.append(parcel.content)
+            content, framed = parcel
+            frames.append(framed)
+            size += len(framed)
+            released.append(content)
         self._rest = memoryview(frames[0] if len(frames) == 1 else b"".join(frames))
         return bool(frames)
 

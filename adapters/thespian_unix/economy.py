@@ -1,40 +1,19 @@
-"""What a process of this base changes in its own copy of Thespian: three costs, and one mistake."""
+"""What a process of this base changes in its own copy of Thespian: its costs per message, and one mistake."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import thespian.system.systemCommon
-from thespian.system import transport
+from thespian.system import systemCommon, transport
 from thespian.system.admin.adminCore import AdminCore
 from thespian.system.timing import ExpirationTimer
 
-
-class NoThrottle:
-    """For the throttle that puts actors to sleep above 4,480 messages a second. Our queues are bounded."""
-
-    def __init__(self, maximum_rate: int) -> None: ...
-
-    def __str__(self) -> str:
-        return "Rate limit: none"
-
-    def eventRatePause(self, now: Any) -> None: ...
-
-
-class Identity:
-    """Names an intent or envelope when somebody prints it: its address and the class of its message."""
-
-    __slots__ = ("_named",)
-
-    def __init__(self, named: Any) -> None:
-        self._named = named
-
-    def __str__(self) -> str:
-        address = getattr(self._named, "targetAddr", None) or getattr(self._named, "sender", None)
-        return f"{type(self._named).__name__}({address}, {type(self._named.message).__name__})"
-
-
 NEVER = ExpirationTimer(None)
+
+
+def _send_at_once(self: Any, intent: Any, curtime: Any = None) -> None:
+    """Send without the throttle that puts actors to sleep above 4,480 messages a second. Queues are bounded."""
+    self._send_intent_to_transport(intent)
 
 
 def _begin_intent(
@@ -53,12 +32,32 @@ def _begin_intent(
     self._attempts, self.transmit_retry_period = 0, retryPeriod
 
 
+def _end_intent(self: Any, status: Any) -> None:
+    """Set the result, and call back whom it concerns: for nearly every message nobody."""
+    self._resultsts = status
+    callback = self._callbackTo
+    if status is not transport.SendStatus.Sent or callback._successTo or callback._thenTo:
+        callback.resultCallback(status, self)
+
+
+def _itself(self: Any) -> Any:
+    return self
+
+
+def _name(self: Any) -> str:
+    """Name an intent or envelope by its address and the class of its message."""
+    address = getattr(self, "targetAddr", None) or getattr(self, "sender", None)
+    return f"{type(self).__name__}({address}, {type(self.message).__name__})"
+
+
 def apply() -> None:
+    systemCommon.systemCommonBase._send_intent = _send_at_once
+    systemCommon.RateThrottle = lambda most: f"no limit, instead of {most} messages/s"  # for status reports
     transport.TransmitIntent.__init__ = _begin_intent
+    transport.TransmitIntent.tx_done = _end_intent
     # The admin looks for this name when its logger dies, and dies of not finding it.
     AdminCore.logDefs = property(lambda self: self.logdefs)
-    thespian.system.systemCommon.RateThrottle = NoThrottle
-    # Both are asked for with every message, for a log that is usually off.
+    # Their names are asked for with every message, for a log that is usually off.
     for named in (transport.TransmitIntent, transport.ReceiveEnvelope):
-        named.identify = lambda self: Identity(self)  # a class itself would not bind
-        named.__str__ = lambda self: str(Identity(self))
+        named.identify = _itself
+        named.__str__ = _name

@@ -22,17 +22,12 @@ class Limits(NamedTuple):
     queued_bytes: int = 64 << 20  # per lane; a single message may be larger
 
 
-class Parcel(NamedTuple):
-    """A message in the queue."""
-
-    content: Any  # what the caller wants back if it is never handled
-    frame: bytes
-
-
 class Outgoing:
     def __init__(self, limits: Limits = Limits()) -> None:
         self._limits = limits
-        self._queues: tuple[deque[Parcel], ...] = tuple(deque() for _ in LANES)
+        # What the caller wants back if it is never handled, and what goes on the wire. (Plain tuples: a named
+        # one costs as much as all the rest of `offer`'s bookkeeping.)
+        self._queues: tuple[deque[tuple[Any, bytes]], ...] = tuple(deque() for _ in LANES)
         self._queued_bytes = [0, 0, 0]
         self._unhandled: tuple[deque[tuple[Any, int]], ...] = tuple(deque() for _ in LANES)  # content, bytes
         self._unhandled_bytes = [0, 0, 0]
@@ -62,22 +57,26 @@ class Outgoing:
             is_heavy = self._queued_bytes[sequence] + len(payload) > self._limits.queued_bytes * room
             if is_full or is_heavy:
                 return False
-        parcel = Parcel(content, frame(tag_number(lane, overtakes, sequence), payload))
-        queue.append(parcel)
+        framed = frame(tag_number(lane, overtakes, sequence), payload)
+        queue.append((content, framed))
         self.queued += 1
-        self._queued_bytes[sequence] += len(parcel.frame)
+        self._queued_bytes[sequence] += len(framed)
         return True
 
-    def release(self) -> Parcel | None:
-        """Move the next message from the queue onto its way, if a window is open, and return it."""
+    def release(self) -> tuple[Any, bytes] | None:
+        """Move the next message from the queue onto its way, if a window is open.
+
+        Returns:
+            The content and its frame; None if nothing is queued or may go now.
+        """
         for lane, queue in enumerate(self._queues):
             if queue and self._is_open(lane):
-                parcel = queue.popleft()
-                size = len(parcel.frame)
+                content, framed = parcel = queue.popleft()
+                size = len(framed)
                 self.queued -= 1
                 self.unhandled += 1
                 self._queued_bytes[lane] -= size
-                self._unhandled[lane].append((parcel.content, size))
+                self._unhandled[lane].append((content, size))
                 self._unhandled_bytes[lane] += size
                 return parcel
         return None
@@ -104,7 +103,7 @@ class Outgoing:
 
     def withdraw(self) -> list[Any]:
         """Return what is queued, and forget it."""
-        queued = [parcel.content for lane in self._queues for parcel in lane]
+        queued = self.waiting()
         for lane in LANES:
             self._queues[lane].clear()
             self._queued_bytes[lane] = 0
@@ -113,7 +112,7 @@ class Outgoing:
 
     def waiting(self) -> list[Any]:
         """Return what is queued, for status reports."""
-        return [parcel.content for lane in self._queues for parcel in lane]
+        return [content for lane in self._queues for content, _frame in lane]
 
     def _is_open(self, lane: int) -> bool:
         on_the_way = self._unhandled[lane]

@@ -23,7 +23,7 @@ def offer(
 
 
 def release_all(outgoing: Outgoing) -> list[str]:
-    return [parcel.content for parcel in iter(outgoing.release, None)]
+    return [content for content, _frame in iter(outgoing.release, None)]
 
 
 def test_window_bounds_what_is_on_the_way_until_it_is_handled() -> None:
@@ -59,8 +59,8 @@ def test_urgent_message_waits_behind_its_own_queued_orders_and_stays_urgent_on_t
     outgoing.acknowledge((0, 2, 0))
     parcels = list(iter(outgoing.release, None))
 
-    assert [parcel.content for parcel in parcels] == ["order 3", "cancel"]
-    tag = TAGS[HEADER.unpack_from(parcels[1].frame)[1]]
+    assert [content for content, _frame in parcels] == ["order 3", "cancel"]
+    tag = TAGS[HEADER.unpack_from(parcels[1][1])[1]]
     assert (tag.lane, tag.sequence) == (URGENT, NORMAL)
 
 
@@ -93,7 +93,7 @@ def test_queue_is_bounded_in_bytes_yet_takes_one_message_of_any_size() -> None:
 
     assert outgoing.offer("huge", b"x" * 5000, NORMAL, False)
     assert not outgoing.offer("small", b"x", NORMAL, False)
-    assert outgoing.release().content == "huge"
+    assert release_all(outgoing) == ["huge"]
     assert outgoing.offer("small", b"x", NORMAL, False)
     assert outgoing.release() is None, "the window is bounded in bytes too"
 
@@ -138,8 +138,8 @@ def test_every_message_is_refused_handled_or_left_exactly_once(script: list) -> 
     totals = [0, 0, 0]
     for number, step in enumerate(script):
         if step == "release":
-            while parcel := outgoing.release():
-                wire.append((TAGS[HEADER.unpack_from(parcel.frame)[1]], parcel.content))
+            for content, framed in iter(outgoing.release, None):
+                wire.append((TAGS[HEADER.unpack_from(framed)[1]], content))
         elif step == "handle":
             if wire:
                 tag, content = wire.pop(0)
