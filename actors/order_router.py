@@ -46,6 +46,10 @@ class OrderRouter(MarketReader):
             # What was on its way to the old gateway may or may not have reached the venue.
             self.perform(self.desk.gateway_restarted(role.split(":", 1)[1], now))
 
+    def is_for_heir(self, role: str, message: Message) -> bool:
+        """Nothing for a gateway is: an order may have left already, and the desk asks anew about all of them."""
+        return not role.startswith(_GATEWAYS)
+
     def hear_market(self, batch: MarketBatch) -> None:
         self._apply(batch)
 

@@ -10,6 +10,8 @@ What Thespian does and what the shell makes of it:
   after Thespian has forgotten it.
 - A restarted peer has a new address. Peers are kept by role; every envelope carries role and incarnation, and
   one that is not for this incarnation is dropped and counted.
+- A message to a dying actor may vanish. What trade depends on is kept until it is acknowledged (`delivery.py`).
+- Its ask() takes any message for the answer. Ours are numbered, have a deadline, and late answers are dropped.
 
 Subclasses write `receiveMsg_<Class>(message, sender)` where `sender` is the role that spoke, `started()`, and
 `tick(key, now)` for their machine's alarms.
@@ -17,7 +19,6 @@ Subclasses write `receiveMsg_<Class>(message, sender)` where `sender` is the rol
 
 from __future__ import annotations
 
-import heapq
 import logging
 import traceback
 from collections import Counter
@@ -27,6 +28,9 @@ from typing import Any
 
 from thespian.actors import Actor, ActorExitRequest, ThespianWatch, WakeupMessage, WatchMessage
 
+from actors.alarms import Alarms
+from actors.correspondence import Correspondence
+from actors.questions import Questions, Then
 from actors.wiring import (
     ActorAlive,
     ActorFailed,
@@ -43,13 +47,15 @@ from domain.histogram import Histogram
 from domain.messages import Message
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS
-from domain.system_messages import ActorReported, AlarmRaised
+from domain.system_messages import ActorReported, AlarmRaised, Unanswered
 
 log = logging.getLogger(__name__)
 
 _ROOT_AT_IMPORT = logging.getLogger()
 
 _REPORT = "shell:report"
+_DEADLINE = "shell:deadline:"
+_ANSWER_WITHIN_S = 5.0
 _DIE = "shell:die"
 _DIE_AFTER_NS = SECOND_NS // 5  # time for ActorFailed to leave
 
@@ -66,9 +72,10 @@ class Shell(Actor):
         self.hops = Histogram()  # ns from a peer's send to our handler
         self.latency = Histogram()  # ns from frame to order request; only a gateway fills it
         self.lag_ns = 0  # how late the last alarm was: the length of the mailbox in time
-        self._alarms: list[tuple[int, int, str]] = []  # heap of (due_ns, order of arming, key)
-        self._pending: set[tuple[int, str]] = set()  # alarms in the heap
-        self._sequence = 0
+        self._questions = Questions()
+        self._asked: Envelope | None = None  # the question that is being handled
+        self._refusals: list[tuple[str, Message]] = []  # told once the handler is through
+        self._alarms = Alarms()
         self._generation = 0
         self._armed_ns: int | None = None
         self._is_ringing = False
@@ -87,7 +94,14 @@ class Shell(Actor):
         """A role is played by a new incarnation: tell it again what it must know."""
 
     def refused(self, role: str, message: Message) -> None:
-        """A message to `role` was not taken: its queue is full. Whoever sends money says what then."""
+        """A message to `role` was not taken and never will be: there is no room. Whoever sends money says what then."""
+
+    def is_for_heir(self, role: str, message: Message) -> bool:
+        """Tell whether what one player of `role` may or may not have handled is for the next one, just as it is.
+
+        It is, unless doing it twice does harm, or the subclass asks anew about everything when a player is replaced.
+        """
+        return True
 
     def tick(self, key: str, now: Instant) -> list[Effect]:
         return []
@@ -110,18 +124,30 @@ class Shell(Actor):
     # ---- speaking ----------------------------------------------------------------------------------------
 
     def tell(self, role: str, message: Message) -> bool:
-        """Send to whoever plays `role`. Returns False, and counts, when nobody does."""
+        """Send to whoever plays `role`, or to whoever will. Returns False, and counts, when it is not sent or kept."""
+        return self._tell(role, message)
+
+    def ask(self, role: str, message: Message, then: Then, within_s: float = _ANSWER_WITHIN_S) -> None:
+        """Send a question. `then` is called once: with the answer, or with Unanswered at the deadline."""
+        number = self._questions.ask(role, then)
+        self.wake_at(self.clock.now().monotonic_ns + int(within_s * SECOND_NS), f"{_DEADLINE}{number}")
+        self._tell(role, message, request=number)
+
+    def answer(self, message: Message) -> None:
+        """Answer the question that is being handled; nothing when it is none."""
+        if self._asked is not None:
+            self._tell(self._asked.sender, message, reply_to=self._asked.request)
+
+    def _tell(self, role: str, message: Message, request: int = 0, reply_to: int = 0) -> bool:
+        now_ns = self.clock.now().monotonic_ns
         peer = self.peers.get(role)
-        if peer is None:
-            self.counters["unwired"] += 1
-            return False
-        self.send(
-            peer.address,
-            Envelope(
-                role, peer.incarnation, self.role, self.incarnation, self.clock.now().monotonic_ns, message
-            ),
-        )
-        return True
+        return self._correspondence.tell(role, peer, message, now_ns, request, reply_to)
+
+    def _refuse(self, role: str, message: Message) -> None:
+        self._refusals.append((role, message))
+
+    def _post(self, peer: Peer, envelope: Envelope) -> None:
+        self.send(peer.address, envelope)
 
     def perform(self, effects: Iterable[Effect]) -> None:
         """Do what a machine asked for, in order."""
@@ -138,11 +164,7 @@ class Shell(Actor):
 
     def wake_at(self, due_ns: int, key: str) -> None:
         """Call `tick(key, now)` at `due_ns`; the same pair is armed once."""
-        if (due_ns, key) in self._pending:
-            return
-        self._sequence += 1
-        self._pending.add((due_ns, key))
-        heapq.heappush(self._alarms, (due_ns, self._sequence, key))
+        self._alarms.set(due_ns, key)
         self._arm()
 
     def watch(self, fd: int, ready: Callable[[], None]) -> None:
@@ -179,6 +201,8 @@ class Shell(Actor):
     def _guarded(self, step: Callable, *args: Any) -> None:
         try:
             step(*args)
+            while self._refusals:
+                self.refused(*self._refusals.pop(0))
         except Exception:
             self._fail(traceback.format_exc())
 
@@ -188,6 +212,8 @@ class Shell(Actor):
         self._watches.clear()
         log.error("actor_failed role=%s incarnation=%s\n%s", self.role, self.incarnation, error)
         self._tell_supervisor(ActorFailed(self.role, self.incarnation, error))
+        if self._asked is not None:
+            self.answer(self._unanswered(self._asked, error))
         self.wakeupAfter(timedelta(microseconds=_DIE_AFTER_NS // 1000), _DIE)
 
     def _dispatch(self, message: Any, sender: Any) -> None:
@@ -215,8 +241,24 @@ class Shell(Actor):
         if envelope.to != self.role or envelope.to_incarnation != self.incarnation:
             self.counters["misdelivered"] += 1
             return
-        self.hops.record(self.clock.now().monotonic_ns - envelope.sent_ns)
-        self._handle(envelope.message, envelope.sender)
+        now_ns = self.clock.now().monotonic_ns
+        if envelope.message is not None:
+            self.hops.record(now_ns - envelope.sent_ns)
+        for due in self._correspondence.hear(envelope, now_ns):
+            if due.reply_to:
+                self._questions.answered(due.reply_to, due.message)
+                continue
+            self._asked = due if due.request else None
+            self._handle(due.message, due.sender)
+            self._asked = None
+
+    def _unanswered(self, question: Envelope, error: str) -> Unanswered:
+        return Unanswered(
+            ts_event=self.clock.now().utc_ns,
+            role=self.role,
+            request=question.request,
+            reason=error.strip().rpartition("\n")[2],
+        )
 
     def _handle(self, message: Any, sender: Any) -> None:
         kind = type(message)
@@ -238,6 +280,15 @@ class Shell(Actor):
         self.inherited = part.inherited
         self.clock = self.parts.clock()
         self.peers = dict(part.peers)
+        self._correspondence = Correspondence(
+            self.role,
+            self.incarnation,
+            self._post,
+            self.wake_at,
+            self.is_for_heir,
+            self._refuse,
+            self.counters,
+        )
         orphaned = self.parts.orphaned_fd()
         if orphaned is not None:
             self.watch(orphaned, self.orphaned)
@@ -257,16 +308,18 @@ class Shell(Actor):
 
     def _rewire(self, peers: dict[str, Peer]) -> None:
         before, self.peers = self.peers, dict(peers)
+        now_ns = self.clock.now().monotonic_ns
         for role, peer in peers.items():
             if role != self.role and (role not in before or before[role].incarnation != peer.incarnation):
+                self._correspondence.appeared(role, peer, now_ns)
                 self.peer_appeared(role)
 
     # ---- alarms ------------------------------------------------------------------------------------------
 
     def _arm(self) -> None:
-        if self._is_ringing or not self._alarms:
+        due_ns = self._alarms.next_due_ns
+        if self._is_ringing or due_ns is None:
             return
-        due_ns = self._alarms[0][0]
         if self._armed_ns is not None and self._armed_ns <= due_ns:
             return
         self._armed_ns = due_ns
@@ -279,12 +332,14 @@ class Shell(Actor):
         self._armed_ns = None
         self._is_ringing = True
         now = self.clock.now()
-        while self._alarms and self._alarms[0][0] <= now.monotonic_ns:
-            due_ns, _, key = heapq.heappop(self._alarms)
-            self._pending.discard((due_ns, key))
+        for due_ns, key in self._alarms.take_due(now.monotonic_ns):
             self.lag_ns = now.monotonic_ns - due_ns
             if key == _REPORT:
                 self._report()
+            elif key.startswith(_DEADLINE):
+                self._questions.give_up(int(key.removeprefix(_DEADLINE)), "timeout", now.utc_ns)
+            elif self._correspondence.owns(key):
+                self._correspondence.tick(key, self.peers, now.monotonic_ns)
             else:
                 self.perform(self.tick(key, now))
         self._is_ringing = False
@@ -304,6 +359,7 @@ class Shell(Actor):
     def report_now(self) -> None:
         """Tell the monitor how this actor is; totals since this incarnation began."""
         self.report()
+        self.counters["late_answers"] = self._questions.late
         self.tell(
             Role.MONITOR,
             ActorReported(
@@ -320,8 +376,10 @@ class Shell(Actor):
     def receiveMsg_Busy(self, busy: Any, sender: Any) -> None:
         """The transport's queue to a peer is full: the message comes back instead of vanishing."""
         self.counters["busy"] += 1
-        if isinstance(busy.message, Envelope):
-            self.refused(busy.message.to, busy.message.message)
+        envelope = busy.message
+        if isinstance(envelope, Envelope) and envelope.message is not None:
+            self._correspondence.take_back(envelope)
+            self.refused(envelope.to, envelope.message)
 
     def receiveMsg_ReportNow(self, command: Any, sender: str) -> None:
         self.report_now()

@@ -21,7 +21,7 @@ from __future__ import annotations
 import heapq
 import pickle
 import random
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -36,6 +36,7 @@ from thespian.actors import (
     WatchMessage,
 )
 
+from actors.correspondence import ACKNOWLEDGE, Correspondence
 from actors.shell import Shell
 from actors.stage_parts import Killed, StageParts, VirtualClock
 from actors.wiring import ActorFailed, Envelope, Heir, LauncherAsked, LauncherTold, Peer, Rewired, StartActor
@@ -120,6 +121,7 @@ class Stage:
         self._timers: list[tuple[int, int, _Cell, timedelta, Any]] = []
         self._peers: dict[str, Peer] = {}
         self._incarnations: dict[str, int] = defaultdict(int)
+        self._probes: dict[str, Correspondence] = {}  # role nobody plays -> how far it has been heard
         self._outside = self._probe_address("outside")
 
     @property
@@ -284,7 +286,7 @@ class Stage:
     def _deliver(self, sender: ActorAddress, target: str, message: Any) -> None:
         cell = self._cells.get(target)
         if cell is None:
-            self._hear_as_probe(target, message)
+            self._hear_as_probe(sender, message)
         elif not cell.is_alive:
             self._bury(cell.address, message)
         else:
@@ -303,13 +305,31 @@ class Stage:
             if isinstance(message, ActorExitRequest):
                 self.crash_pid(cell.pid)
 
-    def _hear_as_probe(self, target: str, message: Any) -> None:
+    def _hear_as_probe(self, sender: ActorAddress, message: Any) -> None:
         if isinstance(message, LauncherTold):
             self.told.append(message)
         elif isinstance(message, Envelope):
-            self.received[message.to].append(message.message)
+            self._hear_letter(sender, message)
         else:
             self.overheard.append(message)
+
+    def _hear_letter(self, sender: ActorAddress, letter: Envelope) -> None:
+        """Hear once and acknowledge at once, as far as it is the probe's to acknowledge."""
+        now_ns = self.clock.now().monotonic_ns
+        probe = self._probes.get(letter.to)
+        if probe is None:
+            probe = self._probes[letter.to] = Correspondence(
+                letter.to,
+                incarnation=1,
+                post=lambda peer, envelope: self.post(self._outside, peer.address, envelope),
+                wake_at=lambda due_ns, key: None,
+                is_for_heir=lambda role, message: True,
+                refuse=lambda role, message: None,
+                counters=Counter(),
+            )
+        for due in probe.hear(letter, now_ns):
+            self.received[letter.to].append(due.message)
+        probe.tick(ACKNOWLEDGE, {letter.sender: Peer(sender, letter.sender_incarnation)}, now_ns)
 
     def _bury(self, address: ActorAddress, message: Any) -> None:
         if isinstance(message, (DeadEnvelope, ChildActorExited, WakeupMessage, Rewired)):

@@ -25,6 +25,7 @@ from actors.wiring import (
     StartActor,
 )
 from domain.effects import Instant, Role
+from domain.messages import Message
 from domain.supervision import CallRoll, GiveUp, KillChild, RewireAll, StartChild, Supervision
 from domain.system_messages import (
     ActorLine,
@@ -223,6 +224,9 @@ class Supervisor(Shell):
             self._tell_launcher("restarting", message.role, message.request_id)
         else:
             self._tell_launcher("refused", f"no actor plays {message.role!r} now", message.request_id)
+
+    def is_for_heir(self, role: str, message: Message) -> bool:
+        return not isinstance(message, (WindDown, TotalsKept))  # those are told to whoever appears
 
     def peer_appeared(self, role: str) -> None:
         if self.winding_down is not None and role in (Role.PORTFOLIO, Role.ORDER_ROUTER):

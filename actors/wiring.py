@@ -5,19 +5,42 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from domain.messages import Message
+from domain.messages import Lane, Message
 from domain.settings import Settings
 from domain.system_messages import ActorLine
 
 
+Handled = tuple[int, int]  # how many urgent and how many normal messages of a peer have been handled
+NOTHING_HANDLED: Handled = (0, 0)
+
+
 class Envelope:
-    """One domain message on its way between two roles.
+    """One domain message on its way between two roles, in the message's own lane where the transport has lanes.
 
     It names the receiver's role and incarnation because the stock base reuses addresses: a message for a dead
     actor may reach a stranger. `sent_ns` (CLOCK_MONOTONIC) measures the hop.
+
+    What acknowledged delivery needs: `number` in the pair's `lane` (0: not acknowledged), how many normal messages
+    come `after` which this one may be handled, and how many of the receiver's own messages the sender has `handled`.
+    An envelope without a message only acknowledges, or fills the number of a message that was taken back.
+
+    `request` asks for an answer, and names it; `reply_to` is the request that this answers.
     """
 
-    __slots__ = ("to", "to_incarnation", "sender", "sender_incarnation", "sent_ns", "message")
+    __slots__ = (
+        "to",
+        "to_incarnation",
+        "sender",
+        "sender_incarnation",
+        "sent_ns",
+        "message",
+        "lane",
+        "number",
+        "after",
+        "handled",
+        "request",
+        "reply_to",
+    )
 
     def __init__(
         self,
@@ -26,7 +49,13 @@ class Envelope:
         sender: str,
         sender_incarnation: int,
         sent_ns: int,
-        message: Message,
+        message: Message | None,
+        lane: int | None = None,
+        number: int = 0,
+        after: int = 0,
+        handled: Handled = NOTHING_HANDLED,
+        request: int = 0,
+        reply_to: int = 0,
     ) -> None:
         self.to = to
         self.to_incarnation = to_incarnation
@@ -34,21 +63,20 @@ class Envelope:
         self.sender_incarnation = sender_incarnation
         self.sent_ns = sent_ns
         self.message = message
+        self.lane = int(message.lane if lane is None else lane)
+        self.number = number
+        self.after = after
+        self.handled = handled
+        self.request = request
+        self.reply_to = reply_to
 
     @property
-    def lane(self) -> int:
-        """Return the message's own lane, for a transport that has lanes."""
-        return self.message.lane
+    def overtakes(self) -> bool:
+        """Tell a transport with lanes that a mere acknowledgement need not wait for anything."""
+        return self.message is None and not self.number
 
     def __reduce__(self) -> tuple:
-        return Envelope, (
-            self.to,
-            self.to_incarnation,
-            self.sender,
-            self.sender_incarnation,
-            self.sent_ns,
-            self.message,
-        )
+        return Envelope, tuple(getattr(self, name) for name in self.__slots__)
 
     def __str__(self) -> str:
         return "Envelope"  # formatted several times per hop by Thespian

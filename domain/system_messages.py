@@ -182,6 +182,14 @@ class ActorReported(Event, kw_only=True):
     latency: HistogramSnapshot  # from a frame read to the order request handed to the socket
 
 
+class Unanswered(Event, kw_only=True):
+    """In the place of an answer: whoever was asked was silent until the deadline, or failed over the question."""
+
+    role: str  # who was asked
+    request: int  # the asker's number of the question
+    reason: str  # "timeout", or the error that ended the one who was asked
+
+
 class ReportNow(Command):
     """Supervisor to everybody: do not wait for the interval."""
 

@@ -1,10 +1,12 @@
 """What the shell makes of Thespian's rules, on the stage."""
 
+from typing import ClassVar
+
 from actors.shell import Shell
 from actors.stage import Stage
 from actors.wiring import ActorFailed, Envelope
 from domain.effects import Instant, Role, Tell, WakeAt
-from domain.messages import Command
+from domain.messages import Command, Lane
 from domain.settings import SECOND_NS
 
 
@@ -19,6 +21,10 @@ class Break(Command):
 
 class Echo(Command, kw_only=True):
     name: str
+
+
+class Bulk(Command):
+    lane: ClassVar[Lane] = Lane.BULK
 
 
 class Unheard(Command):
@@ -116,12 +122,22 @@ def test_an_unknown_message_is_counted_and_harms_nobody() -> None:
     assert rung(stage) == ["still here"]
 
 
-def test_telling_a_role_that_nobody_plays_is_counted_not_raised() -> None:
+def test_bulk_for_a_role_that_nobody_plays_is_counted_not_raised() -> None:
     stage = Stage()
     bell = stage.cast(Bell, "bell")
 
-    assert bell.tell("nobody", Echo(name="lost")) is False
+    assert bell.tell("nobody", Bulk()) is False
     assert bell.counters["unwired"] == 1
+
+
+def test_what_matters_is_kept_for_a_role_until_somebody_plays_it() -> None:
+    stage = Stage()
+    bell = stage.cast(Bell, "bell")
+
+    assert bell.tell("late", Echo(name="kept")) is True
+    stage.cast(Bell, "late")
+
+    assert rung(stage) == ["kept"]
 
 
 def test_what_an_actor_sends_is_a_copy() -> None:

@@ -12,7 +12,7 @@ from actors.stage_parts import Killed, MemoryJournal
 from adapters.simulator.faults import KINDS
 from domain.effects import Role
 from domain.messages import Event
-from domain.order_messages import JournalEntry
+from domain.order_messages import JournalEntry, Purpose
 from domain.settings import SECOND_NS
 from tests.workflows.theatre import Theatre
 
@@ -189,7 +189,9 @@ class Adversary:
         desk = stage.actor(Role.ORDER_ROUTER).desk
         fills = self.theatre.world.exchange.fills
         has_just_filled = fills and fills[-1].time_ns > stage.clock.now().utc_ns - REST_S * SECOND_NS
-        is_moving = any(order.is_in_flight for order in desk.ledger.live_orders())
+        is_moving = any(order.is_in_flight for order in desk.ledger.live_orders()) or any(
+            plan.intent.purpose is Purpose.CLOSE for plan in desk.ledger.open_plans.values()
+        )
         is_open = desk.report(stage.clock.now()).is_reconciled and not desk.ledger.unexplained
         return is_open and not is_moving and not has_just_filled
 

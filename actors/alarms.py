@@ -1,0 +1,34 @@
+"""When an actor wants to be woken for what: a heap, oldest first. It sleeps on nothing itself."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+
+class Alarms:
+    """Alarms cannot be cancelled: whoever rings asks "still due?"."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, str]] = []  # (due_ns, order of setting, key)
+        self._pending: set[tuple[int, str]] = set()  # what is in the heap
+        self._sequence = 0
+
+    @property
+    def next_due_ns(self) -> int | None:
+        return self._heap[0][0] if self._heap else None
+
+    def set(self, due_ns: int, key: str) -> None:
+        """Remember `key` for `due_ns`; the same pair once."""
+        if (due_ns, key) in self._pending:
+            return
+        self._sequence += 1
+        self._pending.add((due_ns, key))
+        heapq.heappush(self._heap, (due_ns, self._sequence, key))
+
+    def take_due(self, now_ns: int) -> Iterator[tuple[int, str]]:
+        """Remove and yield what is due, also what is set meanwhile."""
+        while self._heap and self._heap[0][0] <= now_ns:
+            due_ns, _, key = heapq.heappop(self._heap)
+            self._pending.discard((due_ns, key))
+            yield due_ns, key
