@@ -40,12 +40,10 @@ class Monitor(Shell):
     def receiveMsg_RequestStatus(self, command: RequestStatus, sender: str) -> None:
         now = self.clock.now()
         status = {**self.board.status(now), "view": self.board.view(now)}
-        self.tell(
-            Role.SUPERVISOR,
+        self.answer(
             StatusReported(
                 ts_event=now.utc_ns,
-                request_id=command.request_id,
                 status=msgspec.json.encode(status),
                 journal_seq=self.board.journal_seq,
-            ),
+            )
         )

@@ -29,12 +29,14 @@ from domain.messages import Message
 from domain.supervision import CallRoll, GiveUp, KillChild, RewireAll, StartChild, Supervision
 from domain.system_messages import (
     ActorLine,
+    RaiseHalt,
     ReportNow,
     RequestStatus,
     ResumeTrading,
     RosterReported,
     StatusReported,
     TotalsKept,
+    Unanswered,
     WindDown,
     WoundDown,
 )
@@ -42,6 +44,7 @@ from domain.system_messages import (
 log = logging.getLogger(__name__)
 
 _WIRE = "supervisor:wire"
+_STATUS_WITHIN_S = 1.0
 _WIRE_AFTER_NS = 2_000_000  # several children come up together: one table for all
 
 
@@ -112,11 +115,17 @@ class Supervisor(Shell):
             case RewireAll():
                 self.wake_at(self.clock.now().monotonic_ns + _WIRE_AFTER_NS, _WIRE)
             case GiveUp(role):
-                log.error("gave_up role=%s", role)
-                reason = self.errors.get(role, "its process was killed")
-                self._tell_launcher("gave_up", f"{role} was restarted too often and given up: {reason}")
+                self._escalate(role)
             case _:
                 super().perform_one(effect)
+
+    def _escalate(self, role: str) -> None:
+        """Halt openings, also for the next run; tell the person; and the launcher, who winds everything down."""
+        log.error("gave_up role=%s", role)
+        reason = self.errors.get(role, "its process was killed")
+        self.tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=f"{role} gave up"))
+        self.alarm(role, f"was restarted too often and given up: {reason}")
+        self._tell_launcher("gave_up", f"{role} was restarted too often and given up: {reason}")
 
     def tick(self, key: str, now: Instant) -> list:
         if key == _WIRE:
@@ -206,7 +215,8 @@ class Supervisor(Shell):
             self._tell_roster()
         elif message.verb == "status":
             self._tell_launcher("alive", None)
-            self.tell(Role.MONITOR, RequestStatus(request_id=message.request_id))
+            answered = partial(self._status_answered, message.request_id)
+            self.ask(Role.MONITOR, RequestStatus(), answered, _STATUS_WITHIN_S)
         elif message.verb == "resume":
             self.tell(Role.ORDER_ROUTER, ResumeTrading())
             self.tell(Role.PORTFOLIO, ResumeTrading())
@@ -237,8 +247,11 @@ class Supervisor(Shell):
     def receiveMsg_TotalsKept(self, kept: TotalsKept, sender: str) -> None:
         self.kept = kept
 
-    def receiveMsg_StatusReported(self, message: StatusReported, sender: str) -> None:
-        self._tell_launcher("status", message, message.request_id)
+    def _status_answered(self, request_id: int, answer: StatusReported | Unanswered) -> None:
+        if isinstance(answer, Unanswered):
+            self.counters["unanswered"] += 1  # the launcher asks again anyhow
+        else:
+            self._tell_launcher("status", answer, request_id)
 
     def receiveMsg_WoundDown(self, message: WoundDown, sender: str) -> None:
         for role in self.up:

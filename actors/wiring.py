@@ -50,7 +50,7 @@ class Envelope:
         sender_incarnation: int,
         sent_ns: int,
         message: Message | None,
-        lane: int | None = None,
+        lane: int | None = None,  # the message's own
         number: int = 0,
         after: int = 0,
         handled: Handled = NOTHING_HANDLED,
@@ -63,7 +63,7 @@ class Envelope:
         self.sender_incarnation = sender_incarnation
         self.sent_ns = sent_ns
         self.message = message
-        self.lane = int(message.lane if lane is None else lane)
+        self.lane = int(lane if lane is not None else message.lane if message is not None else Lane.URGENT)
         self.number = number
         self.after = after
         self.handled = handled

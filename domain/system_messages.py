@@ -79,7 +79,7 @@ class ResumeTrading(Command, kw_only=True):
 
 
 class RaiseHalt(Command, kw_only=True):
-    """Portfolio to OrderRouter: journal HaltRaised. Told again until seen; one already raised is a duplicate."""
+    """Portfolio or Supervisor to OrderRouter: journal HaltRaised. Told again until seen; one already raised is a duplicate."""
 
     lane: ClassVar[Lane] = Lane.URGENT
 
@@ -225,16 +225,13 @@ class GrantCredit(Command, kw_only=True):
     batches: int
 
 
-class RequestStatus(Command, kw_only=True):
-    """Supervisor to Monitor, for the launcher."""
-
-    request_id: int
+class RequestStatus(Command):
+    """Supervisor asks Monitor, for the launcher."""
 
 
 class StatusReported(Event, kw_only=True):
-    """Monitor to Supervisor: the status object of ARCHITECTURE section 7 as JSON."""
+    """Monitor answers Supervisor: the object that `nzeza status --json` prints, and what the view shows besides."""
 
-    request_id: int
     status: bytes
     journal_seq: int  # the older of what router and portfolio have reported up to
 
@@ -246,6 +243,7 @@ class LetterDied(Event, kw_only=True):
     sender: str
     kind: str  # class of the message
     is_money: bool  # an order, its fate or a fill was in it
+    is_rerouted: bool = False  # its sender lives, and keeps it until it is acknowledged or proven
 
 
 class TotalsKept(Event, kw_only=True):

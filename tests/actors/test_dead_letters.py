@@ -10,7 +10,7 @@ from actors.recorder import Recorder
 from actors.stage import Stage
 from actors.wiring import Envelope
 from domain.effects import Role
-from domain.system_messages import LetterDied, ReportNow
+from domain.system_messages import AlarmRaised, LetterDied, ReportNow
 from tests.order_builders import make_order
 
 
@@ -21,8 +21,8 @@ def stage() -> Stage:
     return stage
 
 
-def bury(stage: Stage, message: object) -> list[LetterDied]:
-    letter = Envelope("order_router", 1, "portfolio", 1, 0, message)
+def bury(stage: Stage, message: object, **details: int) -> list[LetterDied]:
+    letter = Envelope("order_router", 1, "portfolio", 1, 0, message, **details)
     dead = DeadEnvelope(ActorAddress("gone"), letter)
     stage.post(ActorAddress("admin"), stage._who_plays(Role.DEAD_LETTERS).address, dead)
     stage.settle()
@@ -46,6 +46,22 @@ def test_money_in_a_letter_is_told_apart(stage: Stage) -> None:
 
     assert died.is_money
     assert stage.actor(Role.DEAD_LETTERS).counters["money_letters"] == 1
+
+
+def test_money_rings_a_bell_that_says_what_becomes_of_it(stage: Stage) -> None:
+    bury(stage, make_order(), number=7)  # the portfolio, a probe, still lives and keeps what is not acknowledged
+    bury(stage, make_order())
+    bury(stage, ReportNow(), number=8)
+
+    alarms = [m.text for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
+    assert alarms == [
+        "SubmitOrder from portfolio to order_router: its sender looks after it",
+        "SubmitOrder from portfolio to order_router: reconciliation will tell",
+    ]
+
+
+def test_a_mere_acknowledgement_is_no_letter(stage: Stage) -> None:
+    assert bury(stage, None, handled=(1, 2)) == []
 
 
 def test_the_actor_system_hands_it_what_is_sent_to_the_dead(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from actors.stage import Stage
 from domain.effects import Role
 from domain.messages import Command
 from domain.settings import Settings, SupervisionSettings
-from domain.system_messages import WindDown
+from domain.system_messages import RaiseHalt, WindDown
 
 ECHO = "echo"
 
@@ -27,12 +27,16 @@ class Echo(Shell):
 
     def started(self) -> None:
         self.appeared: list[str] = []
+        self.halts: list[str] = []
 
     def peer_appeared(self, role: str) -> None:
         self.appeared.append(role)
 
     def receiveMsg_Fall(self, command: Fall, sender: str) -> None:
         raise ValueError("fell")
+
+    def receiveMsg_RaiseHalt(self, command: RaiseHalt, sender: str) -> None:
+        self.halts.append(command.reason)
 
     def receiveMsg_WindDown(self, command: WindDown, sender: str) -> None:
         self.counters["wind_downs"] += 1
@@ -88,7 +92,7 @@ def test_a_child_whose_handler_raises_is_replaced(stage: Stage) -> None:
     assert stage.actor(Role.SUPERVISOR).counters["actor_failures"] == 1
 
 
-def test_a_child_that_keeps_dying_is_given_up_and_the_launcher_hears_why(stage: Stage) -> None:
+def test_a_child_that_keeps_dying_is_given_up_openings_are_halted_and_the_person_told(stage: Stage) -> None:
     for _ in range(4):
         stage.tell(ECHO, Fall())
         stage.advance(seconds=1.5)
@@ -96,6 +100,21 @@ def test_a_child_that_keeps_dying_is_given_up_and_the_launcher_hears_why(stage: 
     assert lines(stage)[ECHO].state == "given_up"
     [reason] = told(stage, "gave_up")
     assert reason == "echo was restarted too often and given up: ValueError: fell"
+    assert stage.actor(Role.ORDER_ROUTER).halts == ["echo gave up"]
+    [alarm] = stage.actor(Role.MONITOR).board.alarms
+    assert (alarm.subject, alarm.text) == (ECHO, "was restarted too often and given up: ValueError: fell")
+
+
+def test_the_launcher_is_told_the_status_by_whoever_monitors_now(stage: Stage) -> None:
+    stage.crash(Role.MONITOR)
+    stage.ask("status")
+    assert told(stage, "status") == []
+
+    stage.advance(seconds=1.2)
+    stage.ask("status")
+
+    assert len(told(stage, "status")) == 1
+    assert stage.actor(Role.SUPERVISOR).counters["unanswered"] == 1
 
 
 def test_a_router_that_restarts_while_the_system_stops_hears_of_the_stop(stage: Stage) -> None:
