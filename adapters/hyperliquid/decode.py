@@ -1,9 +1,9 @@
 """Hyperliquid's public websocket frames as typed wire events. Pure and stateless; never raises.
 
-A frame is read in two steps: the envelope, then what its channel puts into `data`. Which instruments were asked
-for, what is a replay and what is stale are the stream codec's business; frames carry no sequence numbers.
-Channels that are not about the market are ignored. Of a key that is there twice, also of `channel` itself, the
-last value counts.
+A frame is read in two steps: the envelope, then what its channel puts into `data`. Which instruments were
+asked for, what is a replay and what is stale are the stream codec's business; frames carry no sequence
+numbers. Channels that are not about the market are ignored. Of a key that is there twice, also of `channel`
+itself, the last value counts.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class ContextsSeen(Struct):
 
 
 class RequestConfirmed(Struct):
-    """The echo of a (un)subscription, with the venue's own defaults filled in: never equal to what was sent."""
+    """The echo of a (un)subscription. The venue fills in its defaults: never equal to what was sent."""
 
     method: str
     channel: str

@@ -1,7 +1,7 @@
 """What Hyperliquid tells of its markets: the rows of its JSON, and what each of them says. Pure.
 
-The websocket and the info endpoint write the same rows, so `decode` and `answers` share them. Sizes and prices
-are JSON strings, times are milliseconds, sides are "B" and "A". Converting raises `BadField`.
+The websocket and the info endpoint write the same rows, so `decode` and `answers` share them. Sizes and
+prices are JSON strings, times are milliseconds, sides are "B" and "A". Converting raises `BadField`.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def candle(row: CandleRow) -> CandleSeen:
 
 
 def mids(pairs: Iterable[tuple[str, Token]]) -> tuple[dict[str, Decimal], list[BadField]]:
-    """Return every coin's mid price, and what is wrong with those that can't be read: no other coin suffers."""
+    """Return every mid price, and what is wrong with those that can't be read: no other coin suffers."""
     read: dict[str, Decimal] = {}
     refused: list[BadField] = []
     for coin, token in pairs:

@@ -229,10 +229,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-POST = frame(
-    "post",
-    {"id": 1, "response": {"type": "info", "payload": {"type": "l2Book", "data": json.loads(book())["data"]}}},
-)
+INFO = {"type": "l2Book", "data": json.loads(book())["data"]}
+POST = frame("post", {"id": 1, "response": {"type": "info", "payload": INFO}})
 VALID = [
     *(book(), touch(), trades(trade(1)), mids(BTC="1", ETH="2"), context(), candle()),
     *(confirmed("bbo"), PONG, POST, frame("error", "no"), frame("allDexsAssetCtxs", {"ctxs": [["", []]]})),
