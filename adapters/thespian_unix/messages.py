@@ -6,7 +6,9 @@ from typing import Any
 
 
 class Busy:
-    """The queue for `target` is full, so `message` was not taken: it comes back to the actor that sent it.
+    """There was no room for `message` on its way to `target`: it comes back to the actor that sent it.
+
+    The queue is full, or this process has no descriptor left for a connection.
 
     One for every message refused. Holding them is the sender's own affair, so memory is bounded by what it
     sends in one go.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import time
 from collections.abc import Callable
@@ -18,6 +19,9 @@ from adapters.thespian_unix.poller import Poller
 # While a handler runs, its first message to a receiver leaves at once, the others in batches or at its end:
 # waking another process costs more than all the rest. The stock base sends nothing at all before that end.
 BATCH = 32  # messages
+# Why a connection fails that would succeed later: our descriptors or memory, or the receiver's backlog. Anything
+# else says that nobody is there.
+NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN}
 STALLED_AFTER_S = 1.0  # without any progress, a receiver is no longer waited for
 
 
@@ -25,7 +29,7 @@ class Post:
     """Sends intents, as Thespian calls a message with a target and callbacks.
 
     An intent's `tx_done` is called once: Sent when its bytes leave the queue, DeadTarget when nobody is
-    there, Failed when the queue is full. One that was Sent and never handled, since its receiver died, goes
+    there, Failed when there is no room for it. One that was Sent and never handled, since its receiver died, goes
     to `on_lost`.
     """
 
@@ -59,9 +63,13 @@ class Post:
                 self._write(end)
 
     def send(self, intent: TransmitIntent, path: str, payload: bytes) -> None:
-        end = self._by_path.get(path) or self._connect(path)
-        if end is None:
-            intent.tx_done(SendStatus.DeadTarget)
+        try:
+            end = self._by_path.get(path) or self._connect(path)
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                self._refuse(intent)
+            else:
+                intent.tx_done(SendStatus.DeadTarget)
             return
         message = intent.message
         if not end.is_waiting:
@@ -73,8 +81,7 @@ class Post:
             if self._is_batching:
                 self._written.add(end)
         else:
-            self._on_refused(intent)
-            intent.tx_done(SendStatus.Failed)
+            self._refuse(intent)
 
     def handle(self, descriptor: int, events: int) -> bool:
         """Do what an event asks for; return False if the descriptor isn't one of ours."""
@@ -133,11 +140,12 @@ class Post:
         self._by_path.clear()
         self._by_descriptor.clear()
 
-    def _connect(self, path: str) -> SendingEnd | None:
-        try:
-            end = SendingEnd(path, self._own_path, self._limits)
-        except OSError:
-            return None
+    def _refuse(self, intent: TransmitIntent) -> None:
+        self._on_refused(intent)
+        intent.tx_done(SendStatus.Failed)
+
+    def _connect(self, path: str) -> SendingEnd:
+        end = SendingEnd(path, self._own_path, self._limits)
         self._by_path[path] = self._by_descriptor[end.fileno] = end
         self._poller.add(end.fileno, 0)  # tells of the receiver's death by itself
         return end

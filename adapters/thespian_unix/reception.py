@@ -21,9 +21,7 @@ from adapters.thespian_unix.mailbox import Entry, Mailbox
 from adapters.thespian_unix.poller import Poller
 
 BACKLOG = 4096  # connections not yet accepted
-ACKNOWLEDGE_EVERY = 32  # messages handled
-# A slow handler acknowledges each message by this, so that a crash returns none that was handled.
-ACKNOWLEDGE_AFTER_S = 0.001
+ACCEPT_AGAIN_AFTER_S = 0.1  # when this process is out of descriptors; meanwhile senders write into the kernel
 
 
 class Undecoded(Exception):
@@ -37,11 +35,10 @@ class Undecoded(Exception):
 class Reception:
     def __init__(self, path: str, poller: Poller) -> None:
         self.mailbox = Mailbox()
+        self.accepts_again_s: float | None = None  # CLOCK_MONOTONIC, while we can't accept
         self._poller = poller
         self._by_descriptor: dict[int, ReceivingEnd] = {}
         self._owing: set[ReceivingEnd] = set()  # handled more than they have acknowledged
-        self._handled = 0  # since the last acknowledgement
-        self._owing_since_s = 0.0
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(path)
         self._listener.listen(BACKLOG)
@@ -81,25 +78,15 @@ class Reception:
             raise Undecoded(entry.source.sender, reason, len(entry.content)) from error
 
     def settle(self, entry: Entry) -> None:
-        """Count an entry as handled, and tell its sender when that has waited long enough."""
-        source = entry.source
-        if source is None:
-            return
-        source.handled[entry.sequence] += 1
-        now_s = time.monotonic()
-        if not self._owing:
-            self._owing_since_s = now_s
-        self._owing.add(source)
-        self._handled += 1
-        if self._handled >= ACKNOWLEDGE_EVERY or now_s - self._owing_since_s > ACKNOWLEDGE_AFTER_S:
-            self.acknowledge()
+        """Count an entry as handled; `acknowledge` tells its sender."""
+        if entry.source is not None:
+            entry.source.handled[entry.sequence] += 1
+            self._owing.add(entry.source)
 
     def acknowledge(self) -> None:
         """Tell every sender what was handled."""
-        for end in self._owing:
-            self._acknowledge(end)
-        self._owing.clear()
-        self._handled = 0
+        while self._owing:
+            self._acknowledge(self._owing.pop())
 
     def close(self) -> None:
         self._listener.close()
@@ -108,11 +95,23 @@ class Reception:
         self._by_descriptor.clear()
         self._owing.clear()
 
+    def accept_again(self) -> None:
+        """Look at the listening socket again, if it is time to."""
+        if self.accepts_again_s is not None and self.accepts_again_s <= time.monotonic():
+            self.accepts_again_s = None
+            self._poller.change(self._listener.fileno(), select.EPOLLIN)
+
     def _accept(self) -> None:
         while True:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:
+            except BlockingIOError:
+                return
+            except OSError as error:
+                # It stays ready for as long as somebody waits there, and would keep us from waiting.
+                thesplog("can't accept connections for now: %s", error, level=logging.ERROR)
+                self._poller.change(self._listener.fileno(), 0)
+                self.accepts_again_s = time.monotonic() + ACCEPT_AGAIN_AFTER_S
                 return
             if peer_user(connection) != os.geteuid():  # before a single byte of it is unpickled
                 thesplog("refused a connection of user %s", peer_user(connection), level=logging.WARNING)

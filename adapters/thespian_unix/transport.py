@@ -3,6 +3,12 @@
 One instance per actor, admin, logger or door from outside. Its loop takes turns: sockets, one WatchMessage,
 the alarms that are due, a few messages, and again, so that none of them starves the others. A lock is held
 while it runs; a thread that finds it taken leaves its message and rings the bell.
+
+What becomes of a message that is not handled: Busy when the queue for its receiver is full, a dead letter when
+the receiver died before it acknowledged; it vanishes only with a sender that died before writing it. Receivers
+acknowledge at the end of each turn of messages. So a dead letter may be false: for up to TURN_MESSAGES - 1
+messages handled in the turn in which the receiver died, within TURN_S before its last handler began. Whoever
+sends them again needs a receiver that drops duplicates by id.
 """
 
 from __future__ import annotations
@@ -227,20 +233,19 @@ class UnixTransport(Obligations):
         """Move bytes; wait if there is nothing else to do. Return the watched descriptors that are ready."""
         events, ready, has_rung = self._poller.poll(0)
         if not (events or ready or has_rung or self._reception.mailbox or self._must_stop):
-            self._reception.acknowledge()
             events, ready, has_rung = self._poller.poll(self._patience_s(until_s))
         for descriptor, event in events:
             if not self._reception.handle(descriptor, event):
                 self._post.handle(descriptor, event)
-        if not self._reception.mailbox:
-            self._reception.acknowledge()  # now, since comings and goings alone may keep us from waiting
+        self._reception.accept_again()
         if has_rung:
             self._send_what_threads_left()
             self._receive_signals()
         return ready
 
     def _patience_s(self, until_s: float | None) -> float | None:
-        moments = [moment for moment in (until_s, self._wakeups.next_due_s()) if moment is not None]
+        known = (until_s, self._wakeups.next_due_s(), self._reception.accepts_again_s)
+        moments = [moment for moment in known if moment is not None]
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def _receive_signals(self) -> None:
@@ -270,14 +275,17 @@ class UnixTransport(Obligations):
 
     def _turn_of_messages(self, handler: Any) -> Any:
         until_s = time.monotonic() + TURN_S
-        for _ in range(TURN_MESSAGES):
-            entry = self._reception.mailbox.take()
-            if entry is None:
-                return None
-            result = self._deliver_entry(handler, entry)
-            if result is not None or time.monotonic() > until_s:
-                return result
-        return None
+        try:
+            for _ in range(TURN_MESSAGES):
+                entry = self._reception.mailbox.take()
+                if entry is None:
+                    return None
+                result = self._deliver_entry(handler, entry)
+                if result is not None or time.monotonic() > until_s:
+                    return result
+            return None
+        finally:
+            self._reception.acknowledge()
 
     def _deliver_entry(self, handler: Any, entry: Entry) -> Any:
         try:
@@ -298,8 +306,6 @@ class UnixTransport(Obligations):
         if entry is not None:
             self._reception.settle(entry)
         if handler is None:
-            if not self._reception.mailbox:
-                self._reception.acknowledge()  # nobody knows when we are run again
             return envelope
         if not answer:
             return self._stopped(Thespian__Run_HandlerResult(answer))
@@ -313,8 +319,8 @@ class UnixTransport(Obligations):
             self._post.end_batch()
 
     def _stopped(self, result: Any) -> Any:
-        self._reception.acknowledge()
         if self._must_drain:
+            self._reception.acknowledge()
             self._post.flush(time.monotonic() + LAST_WRITES_WITHIN_S)
             self._post.give_up()
             self._post.flush(time.monotonic() + LAST_WRITES_WITHIN_S)

@@ -12,8 +12,9 @@ from thespian.actors import ActorExitRequest
 
 from adapters.thespian_unix import socket_directory
 from adapters.thespian_unix.messages import Undecodable
+from adapters.thespian_unix.transport import TURN_MESSAGES
 from tests.adapters.thespian_unix.cast import Flood, Forward, Numbered, Sleep, Unpicklable
-from tests.adapters.thespian_unix.running import Running, processes_of, wait_until
+from tests.adapters.thespian_unix.running import Running, is_alive, processes_of, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -52,6 +53,51 @@ def test_message_that_kills_its_receiver_is_a_dead_letter(running: Running) -> N
     letters = running.wait_for(collector, "letters", lambda letters: len(letters) >= 2)
     assert [type(letter) for _, letter in letters] == [Sleep, Numbered]
     assert letters[1][1].number == 2
+
+
+def test_few_letters_about_a_killed_actor_are_false(running: Running) -> None:
+    receiver, collector, sender = running.worker(), running.worker(), running.worker()
+    running.ask(collector, "collect dead letters")
+    process = running.ask(receiver, "pid")
+    running.tell(receiver, Sleep(0.2))  # so that all of the following waits for it at once
+    numbers = [Numbered(number) for number in range(202)]
+    running.tell(sender, Forward(receiver, [*numbers[:201], Sleep(30), numbers[201]]))
+    time.sleep(0.5)  # it sleeps again
+
+    os.kill(process, signal.SIGKILL)
+
+    letters = running.wait_for(collector, "letters", lambda letters: letters and letters[-1][1].number == 201)
+    false = [message.number for _, message in letters[:-2]]
+    assert false == list(range(201 - len(false), 201)), "only of what it handled last"
+    assert len(false) < TURN_MESSAGES
+
+
+@pytest.mark.parametrize("end", ["exit", "kill"])
+def test_mail_written_by_an_actor_that_is_gone_is_handled(running: Running, end: str) -> None:
+    sender, receiver = running.worker(), running.worker()
+    receiving, sending = running.ask(receiver, "pid"), running.ask(sender, "pid")
+    os.kill(receiving, signal.SIGSTOP)
+    try:
+        running.tell(sender, Flood(receiver, 200))
+        running.ask(sender, "busy")  # they are written, over a connection that nobody has accepted yet
+        if end == "exit":
+            running.tell(sender, ActorExitRequest())
+        else:
+            os.kill(sending, signal.SIGKILL)
+        wait_until(lambda: not is_alive(sending), 3)
+    finally:
+        os.kill(receiving, signal.SIGCONT)
+
+    running.wait_for(receiver, "numbers", lambda numbers: numbers == list(range(200)))
+
+
+def test_actor_that_exits_delivers_all_it_sent_first(running: Running) -> None:
+    sender, receiver = running.worker(), running.worker()
+
+    running.tell(sender, Flood(receiver, 5000))
+    running.tell(sender, ActorExitRequest())
+
+    running.wait_for(receiver, "numbers", lambda numbers: numbers == list(range(5000)))
 
 
 def test_message_to_a_dead_actor_is_a_dead_letter(running: Running) -> None:
