@@ -19,6 +19,7 @@ from domain.system_messages import ActorLine
 BUDGET_WINDOW_NS = 60 * SECOND_NS
 PULSE = "pulse"  # alarm key
 PULSE_NS = SECOND_NS // 2  # between two looks for hung children
+ROLL_CALL_NS = SECOND_NS  # an inherited child that was up answers by then, or hangs like its late supervisor
 INCARNATIONS_PER_GENERATION = 1_000_000  # no role is restarted so often under one supervisor
 
 
@@ -103,7 +104,12 @@ class Supervision:
             child.restarts += 1
             return self._start(child, now)
         child.state = "starting"
-        return [CallRoll(child.role, child.incarnation), self._expect_hello(child, now)]
+        child.is_rebuilding = line.state == "starting"  # it says when it has its state back
+        if child.is_rebuilding:
+            answer_due = self._expect_hello(child, now)
+        else:
+            answer_due = WakeAt(now.monotonic_ns + ROLL_CALL_NS, f"roll:{child.incarnation}:{child.role}")
+        return [CallRoll(child.role, child.incarnation), answer_due]
 
     def identified(self, role: str, incarnation: int, pid: int) -> None:
         """A child said which process it is, before it has rebuilt its state."""
@@ -182,9 +188,10 @@ class Supervision:
         if reason == "hello" and child.state == "starting" and child.is_rebuilding:
             due_ns = now.monotonic_ns + int(self.settings.rebuild_within_s * SECOND_NS)
             return [WakeAt(due_ns, f"rebuild:{incarnation}:{role}")]
-        if reason in ("hello", "rebuild") and child.state == "starting":
+        if reason in ("hello", "rebuild", "roll") and child.state == "starting":
             kill = KillChild(role, child.incarnation, child.pid)
-            return [kill, *self.exited(role, child.incarnation, now)]
+            # The end of a known process is noticed, and its successor must not meet it alive.
+            return [kill] if child.pid else [kill, *self.exited(role, child.incarnation, now)]
         return []
 
     def _kill_hung(self, now: Instant) -> list[SupervisionEffect]:

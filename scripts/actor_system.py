@@ -18,7 +18,7 @@ from domain.errors import InvalidSetting
 from domain.settings import SystemSettings
 
 
-_SUPERVISOR_HUNG_AFTER_S = 3.0
+_SUPERVISOR_HUNG_AFTER_S = 2.5  # then its successor may still find hung children
 _WATCHDOG_EVERY_S = 0.25
 _SUCCESSION_WINDOW_S = 60.0
 _MOST_SUCCESSIONS = 10  # of supervisors within the window
