@@ -1,0 +1,368 @@
+"""dYdX's public stream as a machine over frames: quotes from books, trades, oracle prices, funding, bars, blocks.
+
+A book in doubt, or one that must be read anew, is asked for again on the same connection; only numbers that are
+missing cost the connection. The books' messages have no time of their own: a quote is dated by the time of the last
+block, moved on by our own clock, so that prices of an indexer that falls behind its chain show as late.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from adapters.dydx.book import UncrossedBook
+from adapters.dydx.decode import (
+    BLOCK_HEIGHT,
+    MARKETS,
+    ORDERBOOK,
+    VENUE,
+    BarsSeen,
+    BlockSeen,
+    BookSeen,
+    Complaint,
+    MarketSeen,
+    Opened,
+    PrintSeen,
+    PrintsSeen,
+    Unreadable,
+    Unsubscribed,
+    WireFrame,
+    decode,
+)
+from adapters.dydx.message_ids import MessageIds
+from adapters.dydx.subscriptions import Subscription, Subscriptions
+from domain.channel_watch import Channel, ChannelWatch
+from domain.effects import Instant
+from domain.market_data import (
+    DecodeFailed,
+    FundingRate,
+    HeartbeatSeen,
+    IndexPrice,
+    InstrumentStatus,
+    MarkPrice,
+    Quote,
+    StreamGap,
+    StreamWhole,
+    Trade,
+    TradingStatus,
+    VenueCandle,
+    VenueComplained,
+)
+from domain.messages import Event
+from domain.order_book import Top
+from domain.sequence import Verdict
+from domain.settings import SECOND_NS, VenueSettings
+
+URL = "wss://indexer.dydx.trade/v4/ws"
+
+DOUBTED_FOR_NS = 2 * SECOND_NS  # what the venue takes to say what became of a level, at most
+ANSWERED_WITHIN_S = 5.0
+FUNDING_INTERVAL_NS = 3600 * SECOND_NS
+_MARKETS_QUIET_S = 60.0  # some oracle price changes with nearly every block
+_KEPT_TRADE_IDS = 5_000  # per instrument: more than any snapshot replays
+
+
+class _Arrival(NamedTuple):
+    """One frame, and when it was read."""
+
+    wire: WireFrame
+    read_ns: int
+    now: Instant
+    raw: bytes
+
+
+class _Instrument:
+    """What the stream has told about one instrument so far."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.book = UncrossedBook()
+        self.book_read_ns = 0  # when the book last spoke
+        self.quoted: Top | None = None  # what our last quote said
+        self.was_whole = False  # so it said
+        self.quoted_at = 0  # its ts_event
+        self.status: TradingStatus | None = None
+        self.newest_bar_ts = 0
+        self.trade_ids: dict[str, None] = {}  # in order of arrival
+
+    def is_new_trade(self, trade_id: str) -> bool:
+        if trade_id in self.trade_ids:
+            return False
+        self.trade_ids[trade_id] = None
+        if len(self.trade_ids) > _KEPT_TRADE_IDS:
+            del self.trade_ids[next(iter(self.trade_ids))]
+        return True
+
+
+class MarketStream:
+    """A StreamCodec for the public channels of the configured instruments."""
+
+    def __init__(self, settings: VenueSettings) -> None:
+        self.url = settings.market_stream_url or URL
+        self._instruments = {name: _Instrument(name) for name in settings.instruments}
+        self._subscriptions = Subscriptions(settings.instruments)
+        silent_after_s = {
+            BLOCK_HEIGHT: settings.heartbeat_timeout_s,
+            ORDERBOOK: settings.book_timeout_s,
+            MARKETS: _MARKETS_QUIET_S,
+        }
+        self.watch = ChannelWatch(
+            [
+                Channel(
+                    one.name,
+                    silent_after_s.get(one.channel, math.inf),  # nothing may be traded for hours
+                    proves_life=one.channel == BLOCK_HEIGHT,
+                )
+                for one in self._subscriptions.all
+            ]
+        )
+        # A book may be quiet, too. It is asked to repeat itself before its silence counts as one.
+        self._quiet_ns = int(settings.book_timeout_s * SECOND_NS / 2)
+        self._message_ids = MessageIds()
+        self._height = 0  # of the newest block, on whichever connection
+        self._venue_ahead_ns: int | None = None  # its time minus our monotonic clock, by its newest block
+        self._is_whole = False
+        self._readers = {
+            Opened: self._opened,
+            BookSeen: self._book,
+            PrintsSeen: self._prints,
+            MarketSeen: self._market,
+            BarsSeen: self._bars,
+            BlockSeen: self._block,
+            Unsubscribed: self._unsubscribed,
+            Complaint: self._complaint,
+            Unreadable: self._unreadable,
+        }
+
+    def hello(self, now: Instant) -> tuple[str, ...]:
+        # Trade ids, bars and the height stay: the snapshots of a new connection repeat what the old one said.
+        self._message_ids.restart()
+        self._venue_ahead_ns = None
+        self._is_whole = False
+        for instrument in self._instruments.values():
+            instrument.book.invalidate()
+            instrument.quoted, instrument.was_whole = None, False
+            instrument.book_read_ns = now.monotonic_ns
+        self._subscriptions.restart()
+        return ()  # the venue speaks first
+
+    def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
+        wire = decode(frame)
+        events: list[Event] = []
+        if wire.message_id >= 0:
+            expected = self._message_ids.newest + 1
+            is_error = wire.type == "error"
+            verdict = self._message_ids.arrive(wire.message_id, is_error or wire.type == "subscribed")
+            if verdict is Verdict.LATE and not is_error:  # errors may repeat the number of the message before
+                return events
+            if verdict is Verdict.AFTER_GAP:
+                events.append(self._lost(expected, wire.message_id, now))
+        arrival = _Arrival(wire, read_ns, now, frame)
+        self._note_channel(arrival)
+        for seen in wire.events:
+            self._readers[type(seen)](seen, arrival, events)
+        return events
+
+    def tick(self, now: Instant) -> tuple[str, ...]:
+        for instrument in self._instruments.values():
+            if now.monotonic_ns - instrument.book_read_ns >= self._quiet_ns:
+                self._subscriptions.renew(Subscription(ORDERBOOK, instrument.name), now.monotonic_ns)
+        frames: list[str] = []
+        for one, asking in self._subscriptions.take_due(now.monotonic_ns):
+            self._message_ids.asked()
+            self.watch.expect(one.name, now.monotonic_ns, ANSWERED_WITHIN_S)
+            frames += asking
+        return tuple(frames)
+
+    # ---- one reader per wire event -----------------------------------------------------------------------
+
+    def _opened(self, seen: Opened, arrival: _Arrival, events: list[Event]) -> None:
+        self._subscriptions.open(arrival.now.monotonic_ns)
+
+    def _book(self, seen: BookSeen, arrival: _Arrival, events: list[Event]) -> None:
+        instrument = self._instruments.get(seen.symbol)
+        if instrument is None:
+            return
+        instrument.book_read_ns = arrival.read_ns
+        if seen.is_snapshot:
+            instrument.book.replace(seen.levels, arrival.read_ns)
+        else:
+            instrument.book.change(seen.levels, arrival.read_ns)
+        self._judge_whole(arrival, events)
+        self._quote(instrument, arrival, events)
+
+    def _prints(self, seen: PrintsSeen, arrival: _Arrival, events: list[Event]) -> None:
+        instrument = self._instruments.get(seen.symbol)
+        if instrument is None:
+            return
+        for one in sorted(seen.prints, key=_age):
+            if instrument.is_new_trade(one.trade_id):
+                trade = Trade(
+                    ts_event=one.ts_event,
+                    venue=VENUE,
+                    instrument=instrument.name,
+                    trade_id=one.trade_id,
+                    price=one.price,
+                    quantity=one.quantity,
+                    aggressor=one.aggressor,
+                    ts_init=arrival.now.utc_ns,
+                    read_ns=arrival.read_ns,
+                    is_history=seen.is_snapshot,
+                )
+                events.append(trade)
+
+    def _market(self, seen: MarketSeen, arrival: _Arrival, events: list[Event]) -> None:
+        instrument = self._instruments.get(seen.symbol)
+        if instrument is None:
+            return
+        whose = {"venue": VENUE, "instrument": instrument.name}
+        stamps = {"ts_init": arrival.now.utc_ns, "read_ns": arrival.read_ns}
+        ts_event = seen.ts_event or self._venue_time(arrival)
+        if seen.oracle_price is not None:
+            # The one price of both: positions are valued, and liquidated, at the oracle's.
+            events += [
+                kind(ts_event=ts_event, price=seen.oracle_price, **whose, **stamps)
+                for kind in (MarkPrice, IndexPrice)
+            ]
+        if seen.funding_rate is not None:
+            rate, interval_ns = seen.funding_rate, FUNDING_INTERVAL_NS
+            events.append(
+                FundingRate(ts_event=ts_event, rate=rate, interval_ns=interval_ns, **whose, **stamps)
+            )
+        if seen.status is not None and seen.status is not instrument.status:
+            instrument.status = seen.status
+            events.append(InstrumentStatus(ts_event=ts_event, status=seen.status, **whose))
+
+    def _bars(self, seen: BarsSeen, arrival: _Arrival, events: list[Event]) -> None:
+        for candle in seen.candles:
+            instrument = self._instruments.get(candle.instrument)
+            if instrument is not None and candle.open_ts >= instrument.newest_bar_ts:
+                instrument.newest_bar_ts = candle.open_ts
+                events.append(
+                    VenueCandle(ts_event=candle.open_ts, candle=candle, read_ns=arrival.read_ns)
+                )
+
+    def _block(self, seen: BlockSeen, arrival: _Arrival, events: list[Event]) -> None:
+        if seen.height <= self._height:
+            return  # an indexer that repeats itself proves nothing
+        self._height = seen.height
+        is_first = self._venue_ahead_ns is None
+        self._venue_ahead_ns = seen.ts_event - arrival.read_ns
+        self.watch.heard(BLOCK_HEIGHT, arrival.read_ns)
+        events.append(HeartbeatSeen(ts_event=seen.ts_event, venue=VENUE, read_ns=arrival.read_ns))
+        for instrument in self._instruments.values():
+            doubted_ns = instrument.book.doubted_since_ns
+            if doubted_ns is not None and arrival.read_ns - doubted_ns >= DOUBTED_FOR_NS:
+                self._heal(instrument, arrival, events)
+            elif is_first:
+                self._quote(instrument, arrival, events)
+
+    def _unsubscribed(self, seen: Unsubscribed, arrival: _Arrival, events: list[Event]) -> None:
+        instrument = self._instruments.get(arrival.wire.id)
+        if instrument is not None and arrival.wire.channel == ORDERBOOK:
+            instrument.book.invalidate()
+            self._quote(instrument, arrival, events)
+
+    def _complaint(self, seen: Complaint, arrival: _Arrival, events: list[Event]) -> None:
+        ts_event = self._venue_time(arrival)
+        events.append(VenueComplained(ts_event=ts_event, venue=VENUE, text=seen.text))
+        one = self._subscriptions.named_in(seen.text)
+        if one is not None and seen.text.startswith("Invalid subscription id"):
+            self._subscriptions.refused(one)
+            self.watch.expect(one.name, arrival.now.monotonic_ns, math.inf)
+            self._judge_whole(arrival, events)
+
+    def _unreadable(self, seen: Unreadable, arrival: _Arrival, events: list[Event]) -> None:
+        wire, now = arrival.wire, arrival.now
+        raw = arrival.raw[:256]
+        events.append(DecodeFailed(ts_event=now.utc_ns, venue=VENUE, category=seen.category, raw=raw))
+        one = self._subscriptions.find(wire.channel, wire.id)
+        if one is None:
+            return
+        if one.channel == ORDERBOOK:
+            self._heal(self._instruments[one.id], arrival, events)
+        self._subscriptions.renew(one, now.monotonic_ns)  # its snapshot repeats what we could not read
+
+    # ---- what becomes of it --------------------------------------------------------------------------------
+
+    def _note_channel(self, arrival: _Arrival) -> None:
+        """Note who spoke. While a snapshot is to come, only that counts: the end of the old one proves nothing."""
+        wire = arrival.wire
+        one = self._subscriptions.find(wire.channel, wire.id)
+        if one is None or any(isinstance(seen, Unreadable) for seen in wire.events):
+            return
+        if wire.type == "subscribed":
+            self._subscriptions.answered(one)
+        is_data = wire.type in ("subscribed", "channel_data", "channel_batch_data")
+        # Of blocks only new ones count.
+        if is_data and one.channel != BLOCK_HEIGHT and not self._subscriptions.is_waiting(one):
+            self.watch.heard(one.name, arrival.read_ns)
+
+    def _quote(self, instrument: _Instrument, arrival: _Arrival, events: list[Event]) -> None:
+        """Tell the book's touch if it, or whether it can be believed, is news."""
+        if self._venue_ahead_ns is None:
+            return  # a price without a time
+        top, is_whole = instrument.book.top(), instrument.book.is_whole
+        if top is None:
+            top, is_whole = instrument.quoted, False
+        if top is None or (top, is_whole) == (instrument.quoted, instrument.was_whole):
+            return
+        instrument.quoted, instrument.was_whole = top, is_whole
+        instrument.quoted_at = max(instrument.quoted_at, self._venue_time(arrival))
+        quote = Quote(
+            ts_event=instrument.quoted_at,
+            venue=VENUE,
+            instrument=instrument.name,
+            bid_price=top.bid_price,
+            bid_quantity=top.bid_quantity,
+            ask_price=top.ask_price,
+            ask_quantity=top.ask_quantity,
+            ts_init=arrival.now.utc_ns,
+            read_ns=arrival.read_ns,
+            is_whole=is_whole,
+        )
+        events.append(quote)
+
+    def _venue_time(self, arrival: _Arrival) -> int:
+        """Return UTC nanoseconds by the venue's clock when a frame was read; before its first block, by ours."""
+        if self._venue_ahead_ns is None:
+            return arrival.now.utc_ns
+        return arrival.read_ns + self._venue_ahead_ns
+
+    def _judge_whole(self, arrival: _Arrival, events: list[Event]) -> None:
+        """Tell once when every book has its snapshot; an instrument that the venue does not have has no book."""
+        if self._is_whole:
+            return
+        self._is_whole = all(
+            instrument.book.has_snapshot
+            for name, instrument in self._instruments.items()
+            if not self._subscriptions.is_refused(Subscription(ORDERBOOK, name))
+        )
+        if self._is_whole:
+            events.append(StreamWhole(ts_event=self._venue_time(arrival), venue=VENUE))
+
+    def _heal(self, instrument: _Instrument, arrival: _Arrival, events: list[Event]) -> None:
+        """Give up one book, and get it anew."""
+        self._is_whole = False
+        next_id = self._message_ids.newest + 1
+        events.append(
+            StreamGap(
+                ts_event=arrival.now.utc_ns, venue=VENUE, expected=next_id, got=next_id, is_healing=True
+            )
+        )
+        instrument.book.invalidate()
+        self._quote(instrument, arrival, events)
+        self._subscriptions.renew(Subscription(ORDERBOOK, instrument.name), arrival.now.monotonic_ns)
+
+    def _lost(self, expected: int, got: int, now: Instant) -> StreamGap:
+        """Give up all: nobody knows what the missing messages were about."""
+        self._is_whole = False
+        for instrument in self._instruments.values():
+            instrument.book.invalidate()
+        return StreamGap(ts_event=now.utc_ns, venue=VENUE, expected=expected, got=got)
+
+
+def _age(one: PrintSeen) -> tuple[int, str]:
+    """Order prints from old to new, whatever order the venue sent them in: ids rise with time."""
+    return one.ts_event, one.trade_id
