@@ -7,6 +7,7 @@ simulated account is, outlives it in the data directory.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -59,12 +60,17 @@ class SimulatedVenues:
         self._settings = settings
         self._directory = directory
         self._log_path = log_path
-        self._start()
+        self._spawn()
+        answer = self._answer()
+        if "error" in answer:
+            self.stop()
+            raise self._refusal(answer)
+        self.endpoints = answer
         # A revived venue must be found where it was, with the account that it had.
         control_port = urlsplit(self.endpoints["control"]).port
         self._settings = msgspec.structs.replace(settings, port_base=control_port, fresh_account=False)
 
-    def _start(self) -> None:
+    def _spawn(self) -> None:
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "scripts.simulated_venues", str(self._directory)],
@@ -74,16 +80,19 @@ class SimulatedVenues:
                 stderr=log,
                 start_new_session=True,
             )
-        self._process.stdin.write(msgspec.json.encode(self._settings))
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it has ended already, which is seen later
+            self._process.stdin.write(msgspec.json.encode(self._settings))
+            self._process.stdin.close()
+
+    def _answer(self) -> dict[str, Any]:
+        """Return where it serves, or why it doesn't; waits until it does either."""
         line = self._process.stdout.readline()
-        answer: dict[str, Any] = json.loads(line) if line else {"error": "it ended at once"}
-        if "error" in answer:
-            self.stop()
-            if answer.get("is_setting"):
-                raise InvalidSetting(answer["error"])
-            raise NzezaError(f"the simulator did not start: {answer['error']} (see {self._log_path})")
-        self.endpoints = answer
+        return json.loads(line) if line else {"error": "it ended at once"}
+
+    def _refusal(self, answer: dict[str, Any]) -> NzezaError:
+        if answer.get("is_setting"):
+            return InvalidSetting(answer["error"])
+        return NzezaError(f"the simulator did not start: {answer['error']} (see {self._log_path})")
 
     @property
     def pid(self) -> int:
@@ -93,13 +102,18 @@ class SimulatedVenues:
         return self._process.poll() is None
 
     def revive(self) -> None:
-        """Start a simulator that has died again: real venues come back, too.
+        """Start one that has died again: real venues come back, too. Doesn't wait until it serves.
 
         Raises:
-            NzezaError: it does not.
+            NzezaError: it did not die, but refused to start when it was revived before.
         """
+        said = self._process.stdout.read()  # of the first one, `_answer` has read all there was
         self._process.stdout.close()
-        self._start()
+        if said:
+            answer = json.loads(said)
+            if "error" in answer:
+                raise self._refusal(answer)
+        self._spawn()
 
     def stop(self) -> None:
         """End it; whatever was answered is kept."""

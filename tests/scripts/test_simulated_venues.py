@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from adapters.simulator.store import ACCOUNT_FILE
-from domain.errors import InvalidSetting
+from domain.errors import InvalidSetting, NzezaError
 from domain.settings import SimulatorSettings
 from scripts.simulated_venues import SimulatedVenues, check_account
 
@@ -52,3 +57,48 @@ def test_a_new_account_is_refused_beside_a_journal_and_the_line_says_what_to_do(
     with pytest.raises(InvalidSetting, match=complaint) as caught:
         check_account(settings, tmp_path, tmp_path / "journal")
     assert str(caught.value).endswith(f"move or remove {str(tmp_path)!r} to start afresh")
+
+
+@pytest.mark.system
+def test_one_that_is_killed_while_it_is_revived_is_revived_again(tmp_path: Path) -> None:
+    simulator = SimulatedVenues(SimulatorSettings(warm_up_s=0.0), tmp_path, tmp_path / "simulator.log")
+
+    for _ in range(3):
+        kill(simulator)
+        simulator.revive()
+    wait_for(lambda: is_serving(simulator))
+    simulator.stop()
+
+
+@pytest.mark.system
+def test_one_that_refuses_to_be_revived_is_an_error_that_says_why(tmp_path: Path) -> None:
+    simulator = SimulatedVenues(SimulatorSettings(warm_up_s=0.0), tmp_path, tmp_path / "simulator.log")
+    kill(simulator)
+    (tmp_path / ACCOUNT_FILE).unlink()
+    (tmp_path / ACCOUNT_FILE).mkdir()
+
+    simulator.revive()
+    wait_for(lambda: not simulator.is_alive())
+
+    with pytest.raises(NzezaError, match=ACCOUNT_FILE):
+        simulator.revive()
+
+
+def kill(simulator: SimulatedVenues) -> None:
+    os.kill(simulator.pid, signal.SIGKILL)
+    wait_for(lambda: not simulator.is_alive())
+
+
+def is_serving(simulator: SimulatedVenues) -> bool:
+    try:
+        urllib.request.urlopen(simulator.endpoints["control"] + "/health", timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
