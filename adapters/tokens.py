@@ -18,7 +18,7 @@ import msgspec
 
 from domain.settings import SECOND_NS
 
-MAX_DIGITS = 40  # two such numbers multiply within our 80 digits
+MAX_DIGITS = 40  # also on either side of the point: two such numbers add and multiply within our 80
 _UNUSUAL = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 _MILLISECOND_NS = 1_000_000
 _LAST_NS = 2**63 - 1  # stamps must fit where messages and the journal keep them
@@ -66,10 +66,15 @@ def not_negative(token: Token) -> Decimal:
 @lru_cache(maxsize=16_384)  # prices and sizes repeat from frame to frame
 def _parsed(text: str) -> Decimal:
     digits = text.replace(".", "", 1)
-    if not (len(digits) <= MAX_DIGITS and digits.isdigit() and digits.isascii()):
-        if not _UNUSUAL.fullmatch(text):
-            raise BadField("validation", "not a number that we take")
-    return Decimal(text)
+    if len(digits) <= MAX_DIGITS and digits.isdigit() and digits.isascii():
+        return Decimal(text)
+    if not _UNUSUAL.fullmatch(text):
+        raise BadField("validation", "not a number that we take")
+    found = Decimal(text)
+    _, digits, exponent = found.as_tuple()
+    if len(digits) > MAX_DIGITS or exponent < -MAX_DIGITS or max(found.adjusted(), exponent) >= MAX_DIGITS:
+        raise BadField("validation", "not a number that we take")
+    return found
 
 
 def ns_of_ms(milliseconds: int) -> int:

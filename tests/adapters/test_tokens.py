@@ -1,4 +1,4 @@
-from decimal import Decimal
+from decimal import Decimal, Inexact, localcontext
 
 import msgspec
 import pytest
@@ -31,7 +31,7 @@ def test_numbers_are_exact_to_the_last_digit(token, value: str) -> None:
     "token",
     ["", "ABC123", "NaN", "sNaN", "Infinity", "-Infinity", "1e", "1e400", "1_0", " 1 ", "１２"]
     + ["9" * 41, "1e999999999", Decimal("1e999999999"), Decimal("NaN"), 10**60]
-    + ["0x10", "1,5", "--1", "1.2.3"],
+    + ["0x10", "1,5", "--1", "1.2.3", "9" * 40 + ".1", "1e40", "1e-41", "0e99"],
 )
 def test_what_could_blow_up_later_is_refused_at_the_door(token) -> None:
     with pytest.raises(BadField) as refusal:
@@ -61,7 +61,20 @@ def test_no_text_makes_a_number_that_is_not_finite_and_bounded(text: str) -> Non
     except BadField:
         return
     assert found.is_finite()
-    assert len(str(found.copy_abs())) <= 150
+
+
+NUMBERS = st.from_regex(r"-?[0-9]{1,45}(\.[0-9]{0,45})?([eE]-?[0-9]{1,2})?", fullmatch=True)
+
+
+@given(NUMBERS, NUMBERS)
+def test_numbers_that_pass_add_and_multiply_exactly(one: str, other: str) -> None:
+    try:
+        first, second = tokens.number(one), tokens.number(other)
+    except BadField:
+        return
+    with localcontext(prec=80, traps=[Inexact]):
+        assert first + second - second == first
+        assert (first * second).is_finite()
 
 
 @pytest.mark.parametrize(
