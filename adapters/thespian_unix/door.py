@@ -41,6 +41,7 @@ class Door:
             socket_directory.sweep(self._directory)
 
     def close(self) -> None:
+        socket_directory.sweep(self._directory)  # an admin that was killed leaves its socket
         socket_directory.unlock(self._directory)
 
     def _lock(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from thespian.system.transport import TransportInit__Base
 
-from adapters.thespian_unix.launcher import Launcher
+from adapters.thespian_unix.lifelines import Lifeline
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ProcessEndpoint(TransportInit__Base):
     addrInst: Any  # the instance number by which the maker will recognise it; Thespian reads it
     assigned: Any  # ActorAddress, for the admin; the others name themselves
     admin: Any  # ActorAddress
-    launcher: Launcher
+    lifelines: tuple[Lifeline, ...]  # it ends with any of them
 
 
 @dataclass(frozen=True)
@@ -25,4 +25,4 @@ class ContextEndpoint(TransportInit__Base):
     """One more door into the system for a process outside of it."""
 
     admin: Any  # ActorAddress
-    launcher: Launcher
+    lifelines: tuple[Lifeline, ...]

@@ -49,7 +49,7 @@ from thespian.system.transport import (
 )
 from thespian.system.utilis import thesplog
 
-from adapters.thespian_unix import economy, forking, launcher, naming, socket_directory
+from adapters.thespian_unix import economy, forking, lifelines, naming, socket_directory
 from adapters.thespian_unix.address import UnixAddress, new_name
 from adapters.thespian_unix.door import Door
 from adapters.thespian_unix.endpoints import ContextEndpoint, ProcessEndpoint
@@ -67,6 +67,7 @@ PICKLE_PROTOCOL = 5
 # A turn for messages. An urgent one that arrives meanwhile waits no longer than this and the handler at work.
 TURN_MESSAGES = 8
 TURN_S = 0.0005
+ADMIN_GRACE_S = 1.0  # for what the others still do when it has ended
 LAST_WRITES_WITHIN_S = 7.0  # when an actor exits; hung receivers are given up earlier
 MOST_FROM_THREADS = 10_000  # messages; beyond, threads are slowed down
 SLOWED_S = 0.01
@@ -78,10 +79,10 @@ class UnixTransport(Obligations):
         self._door: Door | None = None
         if isinstance(role, ExternalInterfaceTransportInit):
             self._admin = naming.admin_by_capabilities(arguments[0])
-            self._launcher = launcher.this_process()
+            self._lifelines = (lifelines.this_process(grace_s=0),)
             self._door = Door(_path(self._admin))
         elif isinstance(role, ProcessEndpoint | ContextEndpoint):
-            self._admin, self._launcher = role.admin, role.launcher
+            self._admin, self._lifelines = role.admin, role.lifelines
         else:
             raise TypeError(f"unexpected endpoint {role!r}")
 
@@ -104,7 +105,7 @@ class UnixTransport(Obligations):
         forking.hold(self)
         if self._is_process:
             economy.apply()
-            launcher.end_with(self._launcher, self._clear_up)
+            lifelines.end_with(self._lifelines, self._clear_up)
             Finalize(None, self._leave_process, exitpriority=-1)
         else:
             # Also for a system that was shut down by one of its actors, or not at all.
@@ -115,16 +116,19 @@ class UnixTransport(Obligations):
     def prepEndpoint(self, assigned: ActorAddress, capabilities: dict[str, Any]) -> ProcessEndpoint:
         """Return what the process about to be started needs."""
         forking.making_actor(True)
+        needed = self._lifelines
+        if self.myAddress == self._admin:
+            needed += (lifelines.this_process(ADMIN_GRACE_S),)
         details = assigned.addressDetails
         if isinstance(details, ActorLocalAddress):
-            return ProcessEndpoint(details.addressInstanceNum, None, self._admin, self._launcher)
-        return ProcessEndpoint(None, assigned, self._admin, self._launcher)
+            return ProcessEndpoint(details.addressInstanceNum, None, self._admin, needed)
+        return ProcessEndpoint(None, assigned, self._admin, needed)
 
     def connectEndpoint(self, endpoint: ProcessEndpoint) -> None:
         forking.making_actor(False)
 
     def external_transport_clone(self) -> UnixTransport:
-        return UnixTransport(ContextEndpoint(self._admin, self._launcher))
+        return UnixTransport(ContextEndpoint(self._admin, self._lifelines))
 
     def deadAddress(self, address_manager: Any, child: ActorAddress) -> None:
         """Remove the socket of a child that was killed. Connections to it tell of its end themselves."""
@@ -379,7 +383,7 @@ class UnixTransport(Obligations):
         self._poller.close()
 
     def _leave_process(self) -> None:
-        is_orphan = not launcher.is_alive(self._launcher)
+        is_orphan = not all(map(lifelines.is_alive, self._lifelines))
         socket_directory.clear_up(Path(self._own_path), is_orphan and self.myAddress == self._admin)
 
     def _clear_up(self) -> None:

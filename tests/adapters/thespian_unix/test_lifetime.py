@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from thespian.actors import ActorSystemStartupFailure
+from thespian.actors import ActorSystemFailure, ActorSystemStartupFailure
 
 from adapters.thespian_unix import socket_directory
-from tests.adapters.thespian_unix.cast import Worker
+from tests.adapters.thespian_unix.cast import Sleep, Worker
 from tests.adapters.thespian_unix.running import Running, is_alive, new_port, processes_of, start, wait_until
 
 pytestmark = pytest.mark.system
@@ -69,9 +72,8 @@ def launcher(tmp_path: Path) -> Iterator[tuple[subprocess.Popen, str]]:
 def test_all_processes_end_when_the_launcher_is_killed(launcher: tuple[subprocess.Popen, str]) -> None:
     process, port = launcher
     directory = socket_directory.directory_of(port)
-    with socket.socket(socket.AF_UNIX) as peer:
-        peer.connect(str(directory / "admin"))
-        processes = {pid for pid in processes_of(directory) if pid != process.pid} | {credentials(peer)}
+    admin = listener_at(directory / "admin")
+    processes = {pid for pid in processes_of(directory) if pid != process.pid} | {admin}
     assert len(processes) == 4  # admin, logger, an actor that sleeps in its handler, its child
 
     process.kill()
@@ -81,8 +83,35 @@ def test_all_processes_end_when_the_launcher_is_killed(launcher: tuple[subproces
     wait_until(lambda: not directory.exists(), 1)
 
 
-def credentials(peer: socket.socket) -> int:
-    return int.from_bytes(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[:4], "little")
+def test_all_actors_end_when_the_admin_is_killed_and_the_launcher_is_told() -> None:
+    port = new_port()
+    directory = socket_directory.directory_of(port)
+    system = start(port)
+    worker = system.createActor(Worker)
+    child = system.ask(worker, "make child", 5)
+    system.ask(child, "pid", 5)
+    system.tell(child, Sleep(60))
+    processes = processes_of(directory) - {os.getpid()}
+    assert len(processes) == 3  # both actors, one of them busy, and the logger
+
+    os.kill(listener_at(directory / "admin"), signal.SIGKILL)
+
+    wait_until(lambda: not any(map(is_alive, processes)), 2)
+    began_s = time.monotonic()
+    with pytest.raises(ActorSystemFailure):
+        system.createActor(Worker)
+    system.shutdown()
+    assert time.monotonic() - began_s < 0.5
+    del system
+    gc.collect()
+    assert not directory.exists()
+
+
+def listener_at(path: Path) -> int:
+    """Return the process that listens there."""
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(str(path))
+        return int.from_bytes(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[:4], "little")
 
 
 def test_second_launcher_is_refused_and_disturbs_nobody(launcher: tuple[subprocess.Popen, str]) -> None:
