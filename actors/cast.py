@@ -32,7 +32,11 @@ _PER_VENUE: dict[Role, type[Shell]] = {
 
 def roles_of(settings: Settings) -> list[str]:
     """Return every role, readers before those who speak to them."""
-    per_venue = [role.at(venue) for role in _PER_VENUE for venue in settings.venues]
+    per_venue = [
+        role.at(venue)
+        for role in _PER_VENUE
+        for venue in (settings.traded if role is Role.EXCHANGE_GATEWAY else settings.venues)
+    ]
     return [*(str(role) for role in _ONE_EACH), *per_venue]
 
 

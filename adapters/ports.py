@@ -177,9 +177,9 @@ class VenueKit(NamedTuple):
     Each takes the venue's settings (`domain.settings.VenueSettings`).
     """
 
-    trading: Callable[..., TradingVenue]
+    trading: Callable[..., TradingVenue] | None  # None: market data only
     market_stream: Callable[..., StreamCodec]
-    private_stream: Callable[..., StreamCodec]
+    private_stream: Callable[..., StreamCodec] | None
     dialer: Callable[..., Dialer]
     resubmits_safely: bool  # the same id and body again can never make a second order
 

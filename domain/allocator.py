@@ -324,7 +324,7 @@ class Allocator:
         return []
 
     def _value(self, now: Instant) -> Valuation:
-        return value(self.portfolio, self.marks, self.pending, self._settings.venues, now)
+        return value(self.portfolio, self.marks, self.pending, self._settings.traded, now)
 
     def report(self, now: Instant) -> PortfolioReported:
         valuation = self._value(now)

@@ -79,7 +79,7 @@ class OrderDesk:
         self._outbox = outbox = Outbox(counts_since)
         self.ledger = outbox.ledger
         self._marks = Marks(settings)
-        self._readiness = VenueReadiness(settings.venues)
+        self._readiness = VenueReadiness(settings.traded)
         self._inquiries = Inquiries(settings, outbox)
         gate = OpeningGate(settings, self.ledger, self._marks, self._readiness)
         self._execution = PlanExecution(

@@ -73,7 +73,7 @@ class Reconciliation:
         self._outbox = outbox
         self._ledger = outbox.ledger
         self._marks = marks
-        self.audits = {venue: Audit() for venue in settings.venues}
+        self.audits = {venue: Audit() for venue in settings.traded}
 
     # ---- asking ------------------------------------------------------------------------------------------
 

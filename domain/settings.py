@@ -51,6 +51,7 @@ class VenueSettings(Section):
     """One venue. `mode` decides who is behind the wire."""
 
     mode: Literal["simulated", "live"] = "simulated"
+    takes_orders: bool = True  # false: its prices are shown and make signals, but no order is ever sent there
     instruments: tuple[str, ...] = ("BTC-USD", "ETH-USD", "SOL-USD")
     rest_url: str = ""  # empty: the venue's own, or the simulator's
     market_stream_url: str = ""
@@ -176,6 +177,11 @@ class Settings(Section):
     breaker: BreakerSettings = BreakerSettings()
     session: SessionSettings = SessionSettings()
     market_data: MarketDataSettings = MarketDataSettings()
+
+    @property
+    def traded(self) -> dict[str, VenueSettings]:
+        """Return the venues that take orders."""
+        return {name: venue for name, venue in self.venues.items() if venue.takes_orders}
 
 
 # What a profile changes; the file and the environment are laid over it. Strategies are the same in all.

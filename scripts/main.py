@@ -11,7 +11,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -128,10 +128,20 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     from adapters.venues import VENUES
 
     settings = load(arguments.config, os.environ, VENUES.keys())
+    _check_orders(settings, [name for name, kit in VENUES.items() if kit.trading is not None])
     if arguments.data_directory is None:
         return settings
     system = msgspec.structs.replace(settings.system, data_directory=arguments.data_directory)
     return msgspec.structs.replace(settings, system=system)
+
+
+def _check_orders(settings: Settings, venues: Collection[str]) -> None:
+    """Refuse to trade where this version cannot."""
+    for name in settings.traded:
+        if name not in venues:
+            raise InvalidSetting(
+                f"venues.{name}.takes_orders = true: must be false; orders can be sent to {', '.join(venues)} only"
+            )
 
 
 def _data_directory(arguments: argparse.Namespace) -> Path:

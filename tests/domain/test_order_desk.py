@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from domain.effects import Instant, Record, Role, Tell
@@ -30,10 +31,11 @@ from domain.order_messages import (
     QueryOrder,
     SubmitOrder,
 )
-from domain.settings import SECOND_NS
+from domain.settings import SECOND_NS, VenueSettings
 from domain.system_messages import AlarmRaised, MarkEquity, RaiseHalt, ResumeTrading
 from tests.builders import UTC
 from tests.order_builders import (
+    SETTINGS,
     DeskOnTime,
     again,
     make_accepted,
@@ -630,3 +632,13 @@ def test_gateways_are_addressed_by_venue(desk: DeskOnTime) -> None:
 
     assert {to for to, message in desk.told if isinstance(message, SubmitOrder)} == {GATEWAY}
     assert desk.journaled(OrderSubmitted)[0].order.venue == "coinbase"
+
+
+def test_a_venue_that_takes_no_orders_is_asked_nothing_and_missed_by_nobody() -> None:
+    prices_only = VenueSettings(takes_orders=False)
+    settings = msgspec.structs.replace(SETTINGS, venues={**SETTINGS.venues, "dydx": prices_only})
+
+    desk = DeskOnTime(settings).ready()
+
+    assert {to for to, _ in desk.told} & {"exchange_gateway:dydx"} == set()
+    assert desk.desk.report(desk.now).is_reconciled
