@@ -127,7 +127,15 @@ class ActorSystem:
         if len(self._successions) >= _MOST_SUCCESSIONS:
             return "the supervisor was restarted too often and given up"
         self._successions.append(now)
-        self.start_supervisor(self._heirs)
+        return self._succeed()
+
+    def _succeed(self) -> str:
+        from thespian.actors import ActorSystemFailure
+
+        try:
+            self.start_supervisor(self._heirs)
+        except ActorSystemFailure as error:
+            return f"the actor system's admin has ended, and with it every actor ({error})"
         return ""
 
     def _end_hung_supervisors(self) -> None:

@@ -12,7 +12,7 @@ NEVER = ExpirationTimer(None)
 
 
 def _send_at_once(self: Any, intent: Any, curtime: Any = None) -> None:
-    """Send without the throttle that puts actors to sleep above 4,480 messages a second. Queues are bounded."""
+    """Send without the throttle that puts actors to sleep above 4,480 messages/s. Our queues are bounded."""
     self._send_intent_to_transport(intent)
 
 

@@ -1,4 +1,4 @@
-"""The processes that a system can't do without, its launcher and its admin, and the end of all others with them.
+"""What a system can't do without, its launcher and its admin, and the end of all other processes with them.
 
 Without the launcher nobody owns the system. Without the admin it makes no actor and delivers no dead letter,
 which is worse than none, and nobody but the launcher would notice.

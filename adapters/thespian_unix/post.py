@@ -19,8 +19,8 @@ from adapters.thespian_unix.poller import Poller
 # While a handler runs, its first message to a receiver leaves at once, the others in batches or at its end:
 # waking another process costs more than all the rest. The stock base sends nothing at all before that end.
 BATCH = 32  # messages
-# Why a connection fails that would succeed later: our descriptors or memory, or the receiver's backlog. Anything
-# else says that nobody is there.
+# Why a connection fails that would succeed later: our descriptors or memory, or the receiver's backlog.
+# Anything else says that nobody is there.
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN}
 STALLED_AFTER_S = 1.0  # without any progress, a receiver is no longer waited for
 
@@ -29,8 +29,8 @@ class Post:
     """Sends intents, as Thespian calls a message with a target and callbacks.
 
     An intent's `tx_done` is called once: Sent when its bytes leave the queue, DeadTarget when nobody is
-    there, Failed when there is no room for it. One that was Sent and never handled, since its receiver died, goes
-    to `on_lost`.
+    there, Failed when there is no room for it. One that was Sent and never handled, since its receiver died,
+    goes to `on_lost`.
     """
 
     def __init__(

@@ -4,11 +4,11 @@ One instance per actor, admin, logger or door from outside. Its loop takes turns
 the alarms that are due, a few messages, and again, so that none of them starves the others. A lock is held
 while it runs; a thread that finds it taken leaves its message and rings the bell.
 
-What becomes of a message that is not handled: Busy when the queue for its receiver is full, a dead letter when
-the receiver died before it acknowledged; it vanishes only with a sender that died before writing it. Receivers
-acknowledge at the end of each turn of messages. So a dead letter may be false: for up to TURN_MESSAGES - 1
-messages handled in the turn in which the receiver died, within TURN_S before its last handler began. Whoever
-sends them again needs a receiver that drops duplicates by id.
+What becomes of a message that is not handled: Busy when the queue for its receiver is full, a dead letter
+when the receiver died before it acknowledged; it vanishes only with a sender that died before writing it.
+Receivers acknowledge at the end of each turn of messages. So a dead letter may be false: for up to
+TURN_MESSAGES - 1 messages handled in the turn in which the receiver died, within TURN_S before its last
+handler began. Whoever sends them again needs a receiver that drops duplicates by id.
 """
 
 from __future__ import annotations
