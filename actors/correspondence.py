@@ -87,7 +87,10 @@ class Correspondence:
         return True
 
     def appeared(self, role: str, peer: Peer, now_ns: int) -> None:
-        """Hand the new player of a role what the last one left unacknowledged."""
+        """Hand the new player of a role what the last one left unacknowledged; acknowledge what it said before."""
+        heard = self._receiving.get(role)
+        if heard is not None and heard.owed:
+            self._owe(now_ns)
         link = self._sending.get(role)
         if link is None or link.incarnation == peer.incarnation:
             return

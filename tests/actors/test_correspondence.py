@@ -132,6 +132,18 @@ def test_an_acknowledgement_rides_on_whatever_goes_that_way(stage: Stage, bert: 
     assert posted[-1].handled == (0, 1)
 
 
+def test_a_stranger_is_acknowledged_as_soon_as_its_address_is_known(stage: Stage) -> None:
+    posted = letters(stage)
+    early = Envelope(ANNA, 1, BERT, 1, 0, Word(word="early"), number=1)
+    stage.post(stage._outside, stage._who_plays(ANNA).address, early)
+    stage.advance(seconds=1)
+
+    stage.cast(Bert, BERT)
+    stage.advance(seconds=0.1)
+
+    assert [letter.handled for letter in posted if letter.to == BERT] == [(0, 1)]
+
+
 def test_what_a_dead_peer_left_is_handed_to_its_heir_in_order(stage: Stage, bert: Bert) -> None:
     stage.crash(BERT)
 
