@@ -1,8 +1,8 @@
-"""One instrument's book by the rules of dYdX: sizes are absolute, levels have no numbers, and sides may cross.
+"""One instrument's book by the rules of dYdX: sizes are absolute, levels have no numbers, sides may cross.
 
-Order is only kept per order, not per level, so a bid may arrive before the asks that it took have left. Then the
-older level of a crossing pair is taken out, and doubted: in a moment the venue says itself what became of it. When
-it never does, its word was lost, and only a new snapshot helps.
+Order is only kept per order, not per level, so a bid may arrive before the asks that it took have left. Then
+the older level of a crossing pair is taken out, and doubted: in a moment the venue says itself what became of
+it. When it never does, its word was lost, and only a new snapshot helps.
 """
 
 from __future__ import annotations

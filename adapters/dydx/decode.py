@@ -1,8 +1,9 @@
 """The dYdX indexer's websocket frames as typed wire events. Pure and stateless; never raises.
 
 What `contents` holds depends on the message's type and channel, so a frame is read in two steps: the envelope,
-then its contents. Books, message ids and replays are the stream codec's business. Messages and channels that we
-do not know are ignored, and so is a trade's type, which decides nothing here.
+then its contents. Books, message ids and replays are the stream codec's business. Messages and channels that
+we do not know are ignored, and so is a trade's type, which decides nothing here. Of a key that is there twice,
+also of `type` itself, the last value counts.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class WireFrame(Struct):
     events: list[WireEvent]
     type: str = ""
     channel: str = ""
-    id: str = ""  # what of the channel: an instrument, or one with a resolution; empty where there is one only
+    id: str = ""  # an instrument, or one with a resolution; empty where a channel has none
     message_id: int = -1  # -1: unknown; the next frame's will show a gap
 
 

@@ -1,8 +1,8 @@
-"""dYdX's public stream as a machine over frames: quotes from books, trades, oracle prices, funding, bars, blocks.
+"""dYdX's public stream as a machine over frames: quotes from books, trades, oracle prices, funding, bars.
 
-A book in doubt, or one that must be read anew, is asked for again on the same connection; only numbers that are
-missing cost the connection. The books' messages have no time of their own: a quote is dated by the time of the last
-block, moved on by our own clock, so that prices of an indexer that falls behind its chain show as late.
+A book in doubt, or one that must be read anew, is asked for again on the same connection; only numbers that
+are missing cost the connection. The books' messages have no time of their own: a quote is dated by the time of
+the last block, moved on by our own clock, so that prices of an indexer that falls behind its chain show as late.
 """
 
 from __future__ import annotations
@@ -287,7 +287,7 @@ class MarketStream:
     # ---- what becomes of it --------------------------------------------------------------------------------
 
     def _note_channel(self, arrival: _Arrival) -> None:
-        """Note who spoke. While a snapshot is to come, only that counts: the end of the old one proves nothing."""
+        """Note who spoke. While a snapshot is to come, only that counts, not the last words before it."""
         wire = arrival.wire
         one = self._subscriptions.find(wire.channel, wire.id)
         if one is None or any(isinstance(seen, Unreadable) for seen in wire.events):
@@ -325,13 +325,13 @@ class MarketStream:
         events.append(quote)
 
     def _venue_time(self, arrival: _Arrival) -> int:
-        """Return UTC nanoseconds by the venue's clock when a frame was read; before its first block, by ours."""
+        """Return when a frame was read by the venue's clock, in UTC ns; before its first block, by ours."""
         if self._venue_ahead_ns is None:
             return arrival.now.utc_ns
         return arrival.read_ns + self._venue_ahead_ns
 
     def _judge_whole(self, arrival: _Arrival, events: list[Event]) -> None:
-        """Tell once when every book has its snapshot; an instrument that the venue does not have has no book."""
+        """Tell once when every book has its snapshot; what the venue does not list has no book."""
         if self._is_whole:
             return
         self._is_whole = all(
