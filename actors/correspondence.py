@@ -89,7 +89,7 @@ class Correspondence:
     def appeared(self, role: str, peer: Peer, now_ns: int) -> None:
         """Hand the new player of a role what the last one left unacknowledged; acknowledge what it said before."""
         heard = self._receiving.get(role)
-        if heard is not None and heard.owed:
+        if heard is not None and heard.owes:
             self._owe(now_ns)
         link = self._sending.get(role)
         if link is None or link.incarnation == peer.incarnation:
@@ -143,7 +143,7 @@ class Correspondence:
         if key == ACKNOWLEDGE:
             self._is_owing = False
             for role, link in self._receiving.items():
-                if link.owed and role in peers:
+                if link.owes and role in peers:
                     self._acknowledge(role, peers[role], now_ns)
             return
         role = key.removeprefix(AGAIN)
@@ -216,5 +216,4 @@ class Correspondence:
         link = self._receiving.get(role)
         if link is None or link.incarnation != peer.incarnation:
             return NOTHING_HANDLED
-        link.owed = 0
-        return link.handled
+        return link.acknowledge()

@@ -134,15 +134,26 @@ class ReceivingLink:
     def __init__(self, incarnation: int) -> None:
         self.incarnation = incarnation
         self.handled: Handled = NOTHING_HANDLED
-        self.owed = 0  # messages whose acknowledgement has not been sent
+        self._told: Handled = NOTHING_HANDLED  # the last acknowledgement sent
+        self._is_asked_again = False  # that one seems to be lost
         self._waiting: dict[tuple[int, int], Envelope] = {}  # (lane, number) -> not yet handled
+
+    @property
+    def owes(self) -> bool:
+        """Tell whether the peer must hear how far it has been handled."""
+        return self._is_asked_again or self._told != self.handled
+
+    def acknowledge(self) -> Handled:
+        """Return what is to be told now."""
+        self._told, self._is_asked_again = self.handled, False
+        return self.handled
 
     def put(self, envelope: Envelope) -> bool:
         """Take what arrived. Returns False for what was here before, or is too far ahead to be kept."""
-        self.owed += 1
         key = envelope.lane, envelope.number
         is_new = self.handled[envelope.lane] < envelope.number <= self.handled[envelope.lane] + MOST_KEPT
         if not is_new or key in self._waiting:
+            self._is_asked_again = True
             return False
         self._waiting[key] = envelope
         return True

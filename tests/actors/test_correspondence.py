@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from actors.correspondence import ACKNOWLEDGE_AFTER_NS
 from actors.delivery import AGAIN_AFTER_NS, MOST_KEPT
 from actors.shell import Shell
 from actors.stage import Stage
@@ -124,12 +123,24 @@ def test_an_acknowledgement_rides_on_whatever_goes_that_way(stage: Stage, bert: 
     posted = letters(stage)
 
     stage.tell(ANNA, Wonder(word="how"))
-    stage.advance(seconds=ACKNOWLEDGE_AFTER_NS / SECOND_NS)
 
     [answer] = [letter for letter in posted if letter.to == ANNA and letter.sender == BERT]
     assert (answer.message.word, answer.handled) == ("re: how", (0, 0))  # not handled before its handler is through
     stage.tell(ANNA, Wonder(word="again"))
     assert posted[-1].handled == (0, 1)
+    assert all(letter.message is not None for letter in posted)
+
+
+def test_what_is_being_handled_is_acknowledged_afterwards_though_something_went_that_way(
+    stage: Stage, bert: Bert
+) -> None:
+    posted = letters(stage)
+
+    stage.tell(ANNA, Wonder(word="how"))
+    stage.advance(seconds=1)
+
+    assert [letter.handled for letter in posted if letter.sender == BERT][-1] == (0, 1)
+    assert stage.actor(ANNA).counters["resent"] == 0
 
 
 def test_a_stranger_is_acknowledged_as_soon_as_its_address_is_known(stage: Stage) -> None:
