@@ -139,7 +139,7 @@ def test_what_is_being_handled_is_acknowledged_afterwards_though_something_went_
     stage.tell(ANNA, Wonder(word="how"))
     stage.advance(seconds=1)
 
-    assert [letter.handled for letter in posted if letter.sender == BERT][-1] == (0, 1)
+    assert [letter.handled for letter in posted if (letter.sender, letter.to) == (BERT, ANNA)][-1] == (0, 1)
     assert stage.actor(ANNA).counters["resent"] == 0
 
 
