@@ -1,9 +1,9 @@
 """The dYdX indexer's websocket frames as typed wire events. Pure and stateless; never raises.
 
-What `contents` holds depends on the message's type and channel, so a frame is read in two steps: the envelope,
-then its contents. Books, message ids and replays are the stream codec's business. Messages and channels that
-we do not know are ignored, and so is a trade's type, which decides nothing here. Of a key that is there twice,
-also of `type` itself, the last value counts.
+What `contents` holds depends on the message's type and channel, so a frame is read in two steps: the
+envelope, then its contents. Books, message ids and replays are the stream codec's business. Messages and
+channels that we do not know are ignored, and so is a trade's type, which decides nothing here. Of a key
+that is there twice, also of `type` itself, the last value counts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """dYdX's public stream as a machine over frames: quotes from books, trades, oracle prices, funding, bars.
 
 A book in doubt, or one that must be read anew, is asked for again on the same connection; only numbers that
-are missing cost the connection. The books' messages have no time of their own: a quote is dated by the time of
-the last block, moved on by our own clock, so that prices of an indexer that falls behind its chain show as late.
+are missing cost the connection. The books' messages have no time of their own: a quote is dated by the time
+of the last block, moved on by our own clock, so that prices of an indexer that falls behind its chain show
+as late.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The numbers on the messages of one dYdX connection, and which of them are truly missing.
 
 One counter numbers all channels. But the answer to a subscription has the number of the moment at which it
-was asked for, and arrives when its snapshot has been fetched: others overtake it. So a missing number is no loss
-while an answer is still to come that may carry it.
+was asked for, and arrives when its snapshot has been fetched: others overtake it. So a missing number is no
+loss while an answer is still to come that may carry it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What we subscribe to on dYdX, what was answered, and what to ask for again.
 
 The venue takes a snapshot before it registers a subscription, and loses what changes in between without a
-sign. So each subscription is renewed from time to time, one after the other. Refuses to know what channels say.
+sign. So each subscription is renewed from time to time, one after the other. Refuses to know what channels
+say.
 """
 
 from __future__ import annotations
