@@ -105,10 +105,6 @@ class Correspondence:
         if link is not None and link.incarnation == envelope.to_incarnation and envelope.number:
             link.take_back(Lane(envelope.lane), envelope.number)
 
-    def kept(self) -> int:
-        """Return how many messages are not acknowledged."""
-        return sum(map(len, self._sending.values()))
-
     # ---- in ----------------------------------------------------------------------------------------------
 
     def hear(self, envelope: Envelope, now_ns: int) -> Iterator[Envelope]:

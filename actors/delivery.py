@@ -52,7 +52,6 @@ class SendingLink:
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         self.incarnation = 0  # of the peer that the numbers are for; 0 = nobody has appeared yet
-        self.resent = 0
         self.due_ns: int | None = None  # when to send again what is not acknowledged by then
         self._most = most
         self._patience_ns = AGAIN_AFTER_NS
@@ -93,9 +92,7 @@ class SendingLink:
             return []
         self._patience_ns = min(2 * self._patience_ns, AGAIN_AFTER_MOST_NS)
         self.due_ns = now_ns + self._patience_ns
-        again = list(islice(self._in_order(), MOST_AGAIN))
-        self.resent += len(again)
-        return again
+        return list(islice(self._in_order(), MOST_AGAIN))
 
     def begin(self, incarnation: int, now_ns: int, is_wanted: Callable[[Message], bool]) -> list[Kept]:
         """Turn to the peer's new incarnation: return all that is kept and still wanted, with new numbers."""
