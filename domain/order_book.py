@@ -51,6 +51,10 @@ class _Ladder:
             return  # venues also remove levels that we never held
         self.quantities[price] = quantity
 
+    def best(self, most: int, is_bid: bool) -> tuple[Level, ...]:
+        prices = self.prices[: -most - 1 : -1] if is_bid else self.prices[:most]
+        return tuple(Level(is_bid, price, self.quantities[price]) for price in prices)
+
     def replace(self, levels: Iterable[Level]) -> None:
         named = {level.price: level.quantity for level in levels}  # named twice: the last word counts
         self.quantities = {price: quantity for price, quantity in named.items() if quantity}
@@ -89,6 +93,12 @@ class OrderBook:
     def invalidate(self) -> None:
         """Stop believing the book until its next snapshot."""
         self.is_whole = False
+
+    def levels(self, most: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        """Return up to `most` bids and asks, best first; none while the book is not whole."""
+        if not self.is_whole:
+            return (), ()
+        return self._bids.best(most, is_bid=True), self._asks.best(most, is_bid=False)
 
     def top(self) -> Top | None:
         """Return the best bid and ask, or None while a side is empty or the book is not whole."""

@@ -87,6 +87,16 @@ def test_its_time_never_runs_backwards() -> None:
     assert changed.ts_event == 10
 
 
+def test_the_best_levels_come_best_first_and_no_more_than_asked_for() -> None:
+    full = book()
+
+    assert full.levels(1) == ((bid("99", "1"),), (ask("101", "3"),))
+    assert full.levels(5) == ((bid("99", "1"), bid("98", "2")), (ask("101", "3"), ask("102", "4")))
+    assert full.levels(0) == ((), ())
+    full.invalidate()
+    assert full.levels(5) == ((), ())
+
+
 LEVELS = st.lists(
     st.builds(
         Level,
