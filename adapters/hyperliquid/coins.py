@@ -1,17 +1,15 @@
-"""How Hyperliquid calls what we trade: a perpetual goes by its coin, a spot pair by both. Pure."""
+"""How Hyperliquid calls what we trade: a perpetual goes by its coin, and costs dollars. Pure."""
 
 from __future__ import annotations
 
-_PERPETUALS = "-USD"  # all of them are priced in dollars and settled in USDC
+_PERPETUAL = "-USD"  # priced in dollars, settled in USDC
 
 
 def coin_of(name: str) -> str:
-    """Return the venue's word for an instrument: "BTC-USD" is BTC, "PURR-USDC" is PURR/USDC."""
-    if name.endswith(_PERPETUALS):
-        return name.removesuffix(_PERPETUALS)
-    return name.replace("-", "/")
+    """Return the venue's word for an instrument: "BTC-USD" is BTC, "kPEPE-USD" is kPEPE."""
+    return name.removesuffix(_PERPETUAL)
 
 
 def name_of(coin: str) -> str:
-    """Return our name of what the venue lists as `coin`."""
-    return coin.replace("/", "-") if "/" in coin else coin + _PERPETUALS
+    """Return our name of the perpetual that the venue lists as `coin`."""
+    return coin + _PERPETUAL

@@ -175,11 +175,11 @@ def decode(frame: bytes) -> list[WireEvent]:
 
 
 def _book(data: Raw) -> list[WireEvent]:
-    return [market_rows.book(_decode_book(data))]
+    return [market_rows.book_seen(_decode_book(data))]
 
 
 def _touch(data: Raw) -> list[WireEvent]:
-    return [market_rows.touch(_decode_touch(data))]
+    return [market_rows.touch_seen(_decode_touch(data))]
 
 
 def _prints(data: Raw) -> list[WireEvent]:
@@ -193,16 +193,16 @@ def _mids(data: Raw) -> list[WireEvent]:
 
 def _context(data: Raw) -> list[WireEvent]:
     row = _decode_context(data)
-    return [ContextSeen(market_rows.named(row.coin), market_rows.context(row.ctx))]
+    return [ContextSeen(market_rows.named(row.coin), market_rows.context_seen(row.ctx))]
 
 
 def _contexts(data: Raw) -> list[WireEvent]:
-    lists = {name: list(map(market_rows.context, rows)) for name, rows in _decode_contexts(data).ctxs}
+    lists = {name: list(map(market_rows.context_seen, rows)) for name, rows in _decode_contexts(data).ctxs}
     return [ContextsSeen(lists)]
 
 
 def _candle(data: Raw) -> list[WireEvent]:
-    return [market_rows.candle(_decode_candle(data))]
+    return [market_rows.candle_seen(_decode_candle(data))]
 
 
 def _confirmation(data: Raw) -> list[WireEvent]:

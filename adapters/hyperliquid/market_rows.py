@@ -117,14 +117,14 @@ class CandleRow(Struct, gc=False):
 # ---- from the one to the other ---------------------------------------------------------------------------
 
 
-def book(row: BookRow) -> BookSeen:
+def book_seen(row: BookRow) -> BookSeen:
     bids, asks = row.levels
     levels = [level(True, each) for each in bids]
     levels += [level(False, each) for each in asks]
     return BookSeen(named(row.coin), levels, tokens.ns_of_ms(row.time))
 
 
-def touch(row: TouchRow) -> TouchSeen:
+def touch_seen(row: TouchRow) -> TouchSeen:
     bid, ask = row.bbo
     return TouchSeen(
         named(row.coin),
@@ -152,7 +152,7 @@ def print_seen(row: PrintRow) -> PrintSeen:
     )
 
 
-def context(row: ContextRow) -> Context:
+def context_seen(row: ContextRow) -> Context:
     return Context(
         tokens.positive(row.markPx),
         None if row.oraclePx is None else tokens.positive(row.oraclePx),
@@ -160,7 +160,7 @@ def context(row: ContextRow) -> Context:
     )
 
 
-def candle(row: CandleRow) -> CandleSeen:
+def candle_seen(row: CandleRow) -> CandleSeen:
     open_ts, last_ts = tokens.ns_of_ms(row.t), tokens.ns_of_ms(row.T + 1)
     if last_ts <= open_ts:
         raise BadField("validation", "ends before it begins")

@@ -21,11 +21,11 @@ from adapters.hyperliquid.decode import (
     decode,
 )
 from adapters.hyperliquid.encode import PING, encode_subscribe
+from adapters.hyperliquid.market_events import FUNDING_NS, VENUE, candle, oldest_first, trade
 from adapters.hyperliquid.market_rows import BookSeen, CandleSeen, PrintSeen, TouchSeen
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.market_data import (
-    Candle,
     DecodeFailed,
     FundingRate,
     HeartbeatSeen,
@@ -34,7 +34,6 @@ from domain.market_data import (
     Quote,
     StreamGap,
     StreamWhole,
-    Trade,
     VenueCandle,
     VenueComplained,
 )
@@ -42,11 +41,9 @@ from domain.messages import Event
 from domain.order_book import OrderBook, Top
 from domain.settings import SECOND_NS, VenueSettings
 
-VENUE = "hyperliquid"
 URL = "wss://api.hyperliquid.xyz/ws"
 
 BOOK, TOUCH, TRADES, CONTEXT, CANDLE = "l2Book", "bbo", "trades", "activeAssetCtx", "candle"
-FUNDING_NS = 3600 * SECOND_NS
 
 _SLOW_BOOK_S = 12.0  # with this much patience a book need not be fast, and has more levels
 _PING_EVERY_NS = 30 * SECOND_NS  # the venue hangs up on a connection on which it said nothing for 60 s
@@ -198,10 +195,11 @@ class MarketStream:
 
     def _prints(self, seen: PrintsSeen, arrival: _Arrival, events: list[Event]) -> None:
         coins = {one.coin: self._coins[one.coin] for one in seen.prints if one.coin in self._coins}
-        for one in _oldest_first(seen.prints):
+        for one in oldest_first(seen.prints):
             coin = coins.get(one.coin)
             if coin is not None and coin.is_new_trade(one):
-                events.append(_trade(coin, one, arrival))
+                is_history = not coin.has_replayed
+                events.append(trade(one, coin.instrument, arrival.read_ns, arrival.now, is_history))
         for coin in coins.values():
             coin.has_replayed = True  # a subscription begins with the newest trades before it, in one frame
             self._heard(TRADES, coin, arrival)
@@ -298,43 +296,6 @@ class MarketStream:
                 is_whole=is_whole,
             )
         )
-
-
-def candle(seen: CandleSeen, instrument: str) -> Candle:
-    return Candle(
-        venue=VENUE,
-        instrument=instrument,
-        interval_ns=seen.interval_ns,
-        open_ts=seen.open_ts,
-        open=seen.open,
-        high=seen.high,
-        low=seen.low,
-        close=seen.close,
-        volume=seen.volume,
-        count=seen.count,
-    )
-
-
-def _trade(coin: _Coin, one: PrintSeen, arrival: _Arrival) -> Trade:
-    return Trade(
-        ts_event=one.ts_event,
-        venue=VENUE,
-        instrument=coin.instrument,
-        trade_id=one.trade_id,
-        price=one.price,
-        quantity=one.quantity,
-        aggressor=one.aggressor,
-        ts_init=arrival.now.utc_ns,
-        read_ns=arrival.read_ns,
-        is_history=not coin.has_replayed,
-    )
-
-
-def _oldest_first(prints: list[PrintSeen]) -> list[PrintSeen]:
-    """Order by time, and trades of one block as they happened, whichever way round they were sent."""
-    if prints and prints[0].ts_event > prints[-1].ts_event:
-        prints = prints[::-1]
-    return sorted(prints, key=lambda one: one.ts_event)
 
 
 def _channel(channel: str, coin: str) -> str:

@@ -69,14 +69,14 @@ def quote(bid: str = "99", ask: str = "101", **changes) -> Quote:
 
 
 def test_it_subscribes_every_channel_of_every_coin_on_each_connection() -> None:
-    codec = stream("BTC-USD", "PURR-USDC")
+    codec = stream("BTC-USD", "kPEPE-USD")
 
     sent = [msgspec.json.decode(text) for text in codec.hello(NOW)]
 
     assert {message["method"] for message in sent} == {"subscribe"}
     assert [message["subscription"] for message in sent] == [
         one | {"coin": coin}
-        for coin in ("BTC", "PURR/USDC")
+        for coin in ("BTC", "kPEPE")
         for one in (
             {"type": "l2Book", "fast": True},
             {"type": "bbo"},
@@ -263,6 +263,16 @@ def test_the_book_of_an_instrument_is_what_the_venue_told_last() -> None:
 
     assert codec.books["BTC-USD"].top() == Top(D("99.5"), D(1), D("100.5"), D(1))
     assert codec.books["ETH-USD"].top() is None
+
+
+def test_a_book_is_sorted_and_gives_no_more_levels_than_asked_for() -> None:
+    codec = stream()
+
+    hear(codec, book(bids=("98.0", "99.0", "97.0"), asks=("102.0", "101.0", "103.0")))
+    bids, asks = codec.books["BTC-USD"].levels(2)
+
+    assert [level.price for level in bids] == [D(99), D(98)]
+    assert [level.price for level in asks] == [D(101), D(102)]
 
 
 # ---- trades ------------------------------------------------------------------------------------------------

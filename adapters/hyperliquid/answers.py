@@ -1,0 +1,139 @@
+"""Hyperliquid's answers to questions about its markets, as domain objects. Pure.
+
+Every reader raises `UnreadableAnswer` for a body that is not what was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from adapters import tokens
+from adapters.hyperliquid import market_events, market_rows
+from adapters.hyperliquid.coins import name_of
+from adapters.hyperliquid.market_events import FUNDING_NS, VENUE
+from adapters.hyperliquid.market_rows import BookRow, CandleRow, PrintRow
+from adapters.tokens import BadField, Token
+from domain.effects import Instant
+from domain.instrument import Instrument, InstrumentKind
+from domain.market_data import Candle, FundingRate, Trade
+from domain.order_book import OrderBook
+
+MIN_NOTIONAL = Decimal(10)  # dollars, of orders that open
+
+_PERPETUAL_DECIMALS = 6  # of a price, less those of the coin's sizes
+_SIGNIFICANT_DIGITS = 5
+_MOST_DECIMALS = 18
+_NO_MOST = Decimal(10) ** 12  # the venue names no largest order; its margin limits them
+
+T = TypeVar("T")
+
+
+class UnreadableAnswer(Exception):
+    """The body cannot be what the venue meant to say."""
+
+
+class _AssetRow(Struct, gc=False):
+    name: str
+    szDecimals: int
+    isDelisted: bool | None = None
+
+
+class _MetaRow(Struct):
+    universe: list[_AssetRow]
+
+
+class _FundingRow(Struct, gc=False):
+    coin: str
+    fundingRate: Token
+    time: int
+
+
+def _reader(shape: Any) -> Callable[[bytes], Any]:
+    return msgspec.json.Decoder(shape, float_hook=Decimal).decode
+
+
+_decode_meta = _reader(_MetaRow)
+_decode_book = _reader(BookRow | None)
+_decode_prints = _reader(list[PrintRow])
+_decode_candles = _reader(list[CandleRow])
+_decode_fundings = _reader(list[_FundingRow])
+
+
+def instruments(body: bytes) -> tuple[Instrument, ...]:
+    """Return all perpetuals in the venue's order, delisted ones included: their place is their asset id."""
+    return _read(lambda: tuple(_instrument(row) for row in _decode_meta(body).universe))
+
+
+def order_book(body: bytes) -> OrderBook | None:
+    """Return a book; None for a coin that the venue doesn't know."""
+    row = _read(lambda: _decode_book(body))
+    if row is None:
+        return None
+    seen = _read(lambda: market_rows.book_seen(row))
+    book = OrderBook()
+    book.replace(seen.levels, seen.ts_event)
+    return book
+
+
+def trades(body: bytes, now: Instant) -> tuple[Trade, ...]:
+    """Return prints, oldest first; the venue sends the newest first."""
+    seen = _read(lambda: [market_rows.print_seen(row) for row in _decode_prints(body)])
+    return tuple(
+        market_events.trade(one, name_of(one.coin), now.monotonic_ns, now, is_history=True)
+        for one in market_events.oldest_first(seen)
+    )
+
+
+def candles(body: bytes) -> tuple[Candle, ...]:
+    seen = _read(lambda: [market_rows.candle_seen(row) for row in _decode_candles(body)])
+    return tuple(market_events.candle(one, name_of(one.coin)) for one in seen)
+
+
+def funding_rates(body: bytes, now: Instant) -> tuple[FundingRate, ...]:
+    """Return what was paid at the end of each hour."""
+    return _read(lambda: tuple(_funding_rate(row, now) for row in _decode_fundings(body)))
+
+
+def _instrument(row: _AssetRow) -> Instrument:
+    if not row.name or not 0 <= row.szDecimals <= _MOST_DECIMALS:
+        raise BadField("validation", f"no grid that we know: {row.name!r} with {row.szDecimals} decimals")
+    lot_size = Decimal(1).scaleb(-row.szDecimals)
+    return Instrument(
+        venue=VENUE,
+        name=name_of(row.name),
+        symbol=row.name,
+        base=row.name,
+        quote="USDC",
+        tick_size=Decimal(1).scaleb(-max(0, _PERPETUAL_DECIMALS - row.szDecimals)),
+        lot_size=lot_size,
+        min_quantity=lot_size,
+        max_quantity=_NO_MOST,
+        min_notional=MIN_NOTIONAL,
+        max_significant_digits=_SIGNIFICANT_DIGITS,
+        kind=InstrumentKind.PERPETUAL,
+        is_tradable=not row.isDelisted,
+    )
+
+
+def _funding_rate(row: _FundingRow, now: Instant) -> FundingRate:
+    return FundingRate(
+        ts_event=tokens.ns_of_ms(row.time),
+        venue=VENUE,
+        instrument=name_of(market_rows.named(row.coin)),
+        rate=tokens.number(row.fundingRate),
+        interval_ns=FUNDING_NS,
+        ts_init=now.utc_ns,
+        read_ns=now.monotonic_ns,
+    )
+
+
+def _read(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (ValueError, RecursionError, ArithmeticError, BadField) as error:
+        raise UnreadableAnswer(f"unreadable answer: {error}") from None

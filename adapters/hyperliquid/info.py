@@ -1,0 +1,158 @@
+"""What can be asked of Hyperliquid's markets: listings, one book, and the past. Nothing here trades or signs.
+
+Every question is a read: whatever goes wrong, nothing has happened, and it may be asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from adapters.hyperliquid import answers
+from adapters.hyperliquid.answers import UnreadableAnswer
+from adapters.hyperliquid.coins import coin_of
+from adapters.hyperliquid.encode import encode_question
+from adapters.http import Response, Transport
+from adapters.ports import Clock
+from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.instrument import Instrument
+from domain.market_data import Candle, FundingRate, Trade
+from domain.order_book import OrderBook
+from domain.settings import SECOND_NS, VenueSettings
+
+URL = "https://api.hyperliquid.xyz"
+
+INTERVALS = {  # the venue's word -> ns
+    **{f"{minutes}m": minutes * 60 * SECOND_NS for minutes in (1, 3, 5, 15, 30)},
+    **{f"{hours}h": hours * 3600 * SECOND_NS for hours in (1, 2, 4, 8, 12)},
+    **{f"{days}d": days * 86_400 * SECOND_NS for days in (1, 3)},
+}
+_CANDLES_PER_QUESTION = 500  # it answers with 5,000 at most, and the weight of an answer grows with it
+_MILLISECOND_NS = 1_000_000
+
+T = TypeVar("T")
+Row = TypeVar("Row", Candle, FundingRate)
+
+
+class InfoClient:
+    """Calls block, and end within `timeout_s` seconds. Times are UTC nanoseconds, from inclusive, to inclusive."""
+
+    venue = answers.VENUE
+
+    def __init__(self, settings: VenueSettings, transport: Transport, clock: Clock) -> None:
+        self._url = f"{(settings.rest_url or URL).rstrip('/')}/info"
+        self._transport = transport
+        self._clock = clock
+
+    def load_instruments(self, names: Sequence[str], timeout_s: float) -> tuple[Instrument, ...]:
+        """Return what is listed under these names, in their order; no names: all there is.
+
+        Raises:
+            Fatal: a name that isn't listed.
+        """
+        listed = {each.name: each for each in self._ask(answers.instruments, timeout_s, "meta")}
+        missing = [name for name in names if name not in listed]
+        if missing:
+            raise self._failed(Fatal, f"not listed at hyperliquid: {', '.join(missing)}", "unknown_coin")
+        return tuple(listed[name] for name in names or listed)
+
+    def find_order_book(
+        self, instrument: str, timeout_s: float, significant_digits: int | None = None
+    ) -> OrderBook:
+        """Return up to 20 levels a side; fewer `significant_digits` (2 to 5) make them coarser and reach farther.
+
+        Raises:
+            Rejected: the venue knows no such coin.
+        """
+        limits = {} if significant_digits is None else {"nSigFigs": significant_digits}
+        coin = coin_of(instrument)
+        book = self._ask(answers.order_book, timeout_s, "l2Book", coin=coin, **limits)
+        if book is None:
+            raise self._failed(Rejected, f"not listed at hyperliquid: {instrument}", "unknown_coin")
+        return book
+
+    def list_trades(self, instrument: str, timeout_s: float) -> tuple[Trade, ...]:
+        """Return the newest prints, oldest first: the venue keeps no more for the public."""
+        now = self._clock.now()
+        return self._ask(
+            lambda body: answers.trades(body, now), timeout_s, "recentTrades", coin=coin_of(instrument)
+        )
+
+    def list_candles(
+        self, instrument: str, interval: str, start: int, end: int, timeout_s: float
+    ) -> tuple[Candle, ...]:
+        """Return the venue's bars that open from `start` to `end`, oldest first; the last may still be forming.
+
+        Args:
+            interval: one of INTERVALS.
+        """
+        deadline_ns = self._clock.now().monotonic_ns + int(timeout_s * SECOND_NS)
+        span_ns = _CANDLES_PER_QUESTION * INTERVALS[interval]
+        found: dict[int, Candle] = {}  # open_ts -> bar: questions may meet in one
+        for first in range(start, end + 1, span_ns):
+            asked = {
+                "coin": coin_of(instrument),
+                "interval": interval,
+                "startTime": first // _MILLISECOND_NS,
+                "endTime": min(first + span_ns - 1, end) // _MILLISECOND_NS,
+            }
+            bars = self._ask(answers.candles, self._left_s(deadline_ns), "candleSnapshot", req=asked)
+            found |= {bar.open_ts: bar for bar in bars if start <= bar.open_ts <= end}
+        return tuple(found[open_ts] for open_ts in sorted(found))
+
+    def list_funding_rates(
+        self, instrument: str, start: int, end: int, timeout_s: float
+    ) -> tuple[FundingRate, ...]:
+        """Return what was paid from `start` to `end`, oldest first, however many answers that takes."""
+        deadline_ns = self._clock.now().monotonic_ns + int(timeout_s * SECOND_NS)
+        found: dict[int, FundingRate] = {}  # ts_event -> rate
+        while start <= end:
+            now = self._clock.now()
+            rates = self._ask(
+                lambda body, now=now: answers.funding_rates(body, now),
+                self._left_s(deadline_ns),
+                "fundingHistory",
+                coin=coin_of(instrument),
+                startTime=-(-start // _MILLISECOND_NS),
+                endTime=end // _MILLISECOND_NS,
+            )
+            news = {rate.ts_event: rate for rate in rates if start <= rate.ts_event <= end}
+            if not news:
+                break
+            found |= news
+            start = max(news) + 1
+        return tuple(found[ts_event] for ts_event in sorted(found))
+
+    def close(self) -> None:
+        self._transport.close()
+
+    # ---- requests ----------------------------------------------------------------------------------------
+
+    def _ask(self, read: Callable[[bytes], T], timeout_s: float, kind: str, **parameters) -> T:
+        body = encode_question(kind, **parameters)
+        headers = {"Content-Type": "application/json"}
+        try:
+            answer = self._transport.send("POST", self._url, headers, body, timeout_s)
+        except (Retryable, Ambiguous) as error:
+            raise self._failed(Retryable, str(error), error.code) from None
+        if answer.status != 200:
+            raise self._status_error(answer)
+        try:
+            return read(answer.body)
+        except UnreadableAnswer as error:
+            raise self._failed(Retryable, str(error), "unreadable", answer.body) from None
+
+    def _left_s(self, deadline_ns: int) -> float:
+        left_s = (deadline_ns - self._clock.now().monotonic_ns) / SECOND_NS
+        if left_s <= 0:
+            raise self._failed(Retryable, "no time left to ask", "timeout")
+        return left_s
+
+    def _status_error(self, answer: Response) -> VenueError:
+        """Sort a refusal: 422 is a question that can't be understood, and a 4xx body may be anything."""
+        fate = Rejected if answer.status in (400, 422) else Retryable
+        text = f"answered with {answer.status}"
+        return self._failed(fate, text, str(answer.status), answer.body)
+
+    def _failed(self, fate: type[VenueError], text: str, code: str, raw: bytes = b"") -> VenueError:
+        return fate(text, venue=self.venue, code=code, raw=raw)

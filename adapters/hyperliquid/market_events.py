@@ -1,0 +1,48 @@
+"""What Hyperliquid's stream and its answers both tell, as domain events. Pure."""
+
+from __future__ import annotations
+
+from adapters.hyperliquid.market_rows import CandleSeen, PrintSeen
+from domain.effects import Instant
+from domain.market_data import Candle, Trade
+from domain.settings import SECOND_NS
+
+VENUE = "hyperliquid"
+FUNDING_NS = 3600 * SECOND_NS  # funding is paid every hour
+
+
+def trade(one: PrintSeen, instrument: str, read_ns: int, now: Instant, is_history: bool) -> Trade:
+    return Trade(
+        ts_event=one.ts_event,
+        venue=VENUE,
+        instrument=instrument,
+        trade_id=one.trade_id,
+        price=one.price,
+        quantity=one.quantity,
+        aggressor=one.aggressor,
+        ts_init=now.utc_ns,
+        read_ns=read_ns,
+        is_history=is_history,
+    )
+
+
+def oldest_first(prints: list[PrintSeen]) -> list[PrintSeen]:
+    """Order by time, and trades of one block as they happened, whichever way round they were sent."""
+    if prints and prints[0].ts_event > prints[-1].ts_event:
+        prints = prints[::-1]
+    return sorted(prints, key=lambda one: one.ts_event)
+
+
+def candle(seen: CandleSeen, instrument: str) -> Candle:
+    return Candle(
+        venue=VENUE,
+        instrument=instrument,
+        interval_ns=seen.interval_ns,
+        open_ts=seen.open_ts,
+        open=seen.open,
+        high=seen.high,
+        low=seen.low,
+        close=seen.close,
+        volume=seen.volume,
+        count=seen.count,
+    )
