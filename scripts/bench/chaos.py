@@ -86,6 +86,7 @@ class Chaos:
         self.story: list[str] = []
         self.began_at = time.monotonic()
         self.report: Status = {}
+        self.stopped_ns = 0  # UTC
 
     def tell(self, text: str) -> None:
         self.story.append(f"{time.monotonic() - self.began_at:8.3f}  {text}")
@@ -156,6 +157,7 @@ class Chaos:
 
     def _end(self, trial: Trial) -> None:
         self.tell("interrupted")
+        self.stopped_ns = time.time_ns()
         ending = trial.end(END_WITHIN_S)
         self.tell(f"ended with {ending.code} after {ending.took_s:.2f} s")
         self.report = ending.report
@@ -171,7 +173,7 @@ class Chaos:
     def _prove(self) -> None:
         journal = self.directory / "data" / JOURNAL_FILE
         books = read_books(journal)
-        for wrong in (*books.wrongs, *compare_with_report(books, self.report)):
+        for wrong in (*books.wrongs, *compare_with_report(journal, self.report, self.stopped_ns)):
             self.complain(wrong)
         halts = [reason for reason in books.halts if reason != "journal_failed" or self.disk is None]
         if halts:
@@ -188,10 +190,11 @@ class Chaos:
             for wrong in wrongs:
                 self.complain(wrong)
             self.tell(f"{len(truth['orders'])} orders and {len(truth['fills'])} fills compared")
+            stopped_ns = time.time_ns()
             ending = trial.end(END_WITHIN_S)
             if ending.code:
                 self.complain(f"the morning after: exit status {ending.code}: {ending.errors}")
-            for wrong in compare_with_report(read_books(journal), ending.report):
+            for wrong in compare_with_report(journal, ending.report, stopped_ns):
                 self.complain(f"the morning after: {wrong}")
 
     @contextmanager

@@ -24,6 +24,7 @@ from domain.order_messages import (
     OrderFilled,
     OrderSubmitted,
 )
+from domain.portfolio import Key, Portfolio
 from domain.position import Position
 from domain.settings import SECOND_NS
 from scripts.bench.trial import Status
@@ -76,14 +77,34 @@ def _wrongs(books: Books, entry: JournalEntry) -> Iterator[str]:
 # ---- the portfolio -----------------------------------------------------------------------------------------
 
 
-def compare_with_report(books: Books, report: Status) -> Iterator[str]:
-    """Compare the journal with what the portfolio said at the end of a run: it followed it live."""
-    ours = books.ledger.books
-    positions = {":".join(key): plain(position.quantity) for key, position in ours.positions.items()}
+def compare_with_report(journal: Path, report: Status, stopped_ns: int) -> list[str]:
+    """Compare the journal with what the portfolio, which followed it live, said at the end of a run.
+
+    A resting order may still fill between the last reconciliation, of which the report tells, and the end.
+
+    Args:
+        stopped_ns: when the run was told to stop, UTC.
+    """
+    portfolio = Portfolio()
+    with closing(JournalReader(journal)) as reader:
+        entries = reader.read()
+    before = [entry for entry in entries if entry.recorded_at < stopped_ns]
+    portfolio.replay(before)
+    wrongs = list(_differences(portfolio, report))
+    for entry in entries[len(before) :]:
+        if not wrongs:
+            break
+        portfolio.replay((entry,))
+        wrongs = list(_differences(portfolio, report))
+    return wrongs
+
+
+def _differences(portfolio: Portfolio, report: Status) -> Iterator[str]:
+    positions = {":".join(key): plain(position.quantity) for key, position in portfolio.positions.items()}
     dollars = {
-        "cash": (sum((ours.balances[key] for key in ours.balances if key[1] == "USD"), ZERO), 2),
-        "fees": (sum((fee for (_, currency), fee in ours.fees.items() if currency == "USD"), ZERO), 8),
-        "realized_pnl": (ours.realized_pnl("USD"), 8),
+        "cash": (_dollars(portfolio.balances), 2),
+        "fees": (_dollars(portfolio.fees), 8),
+        "realized_pnl": (portfolio.realized_pnl("USD"), 8),
     }
     yield from _difference("positions", report["positions"], positions)
     for name, (amount, digits) in dollars.items():
@@ -92,6 +113,10 @@ def compare_with_report(books: Books, report: Status) -> Iterator[str]:
     yield from _difference("corrections", report["corrections"], 0)
     yield from _difference("unconfirmed", report["orders"]["unconfirmed"], 0)
     yield from _difference("reconciled", report["reconciled"], True)
+
+
+def _dollars(amounts: dict[Key, Decimal]) -> Decimal:
+    return sum((amount for (_, currency), amount in amounts.items() if currency == "USD"), ZERO)
 
 
 # ---- the venue ---------------------------------------------------------------------------------------------
