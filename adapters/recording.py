@@ -1,0 +1,172 @@
+"""Raw frames of one venue's stream on disk, with the stamps of their arrival, and back again.
+
+A file is a row of gzip members, each complete in itself, so whatever a crash or a full disk cuts off is one
+member at the end, and everything before it can be read. A member holds entries:
+
+    kind: 1 byte, "o" opened (payload: url), "f" frame, "c" closed (payload: reason)
+    read_ns, utc_ns: 8 bytes each, little endian; both clocks when it was read
+    length: 4 bytes, and so many bytes of payload, exactly as they arrived
+
+A file is called `VENUE-YYYYMMDDTHHMMSS.NNNNNNNNNZ.frames.gz`. At `rotate_bytes` the next one begins, and the oldest
+of the venue go as soon as all of them together are above `keep_bytes`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from adapters.ports import StreamCodec
+from domain.effects import Instant
+from domain.messages import Event
+from domain.settings import SECOND_NS
+
+OPENED, FRAME, CLOSED = b"o", b"f", b"c"
+SUFFIX = ".frames.gz"
+MEMBER_BYTES = 1 << 20  # of entries; a busy stream is written this often, a quiet one at each flush
+
+_HEAD = struct.Struct("<cQQI")
+_READ_BYTES = 1 << 16
+_LEVEL = 1  # frames are text and shrink to a tenth even so; the feed must not wait
+
+
+class Entry(NamedTuple):
+    kind: bytes
+    at: Instant
+    payload: bytes
+
+
+class FrameRecorder:
+    """Writes what one stream brings. A failing disk ends the recording, never the stream."""
+
+    def __init__(self, directory: Path, venue: str, rotate_bytes: int, keep_bytes: int) -> None:
+        """Args:
+        directory: is made if it isn't there, for its owner only.
+        """
+        self.failure = ""  # why nothing is recorded any more
+        self._directory = directory
+        self._venue = venue
+        self._rotate_bytes = rotate_bytes
+        self._keep_bytes = keep_bytes
+        self._file: BinaryIO | None = None
+        self._written = 0  # bytes in the file
+        self._entries: list[bytes] = []
+        self._entries_bytes = 0
+        self._newest = Instant(0, 0)
+
+    def opened(self, url: str, now: Instant) -> None:
+        self._add(OPENED, now, url.encode())
+
+    def frame(self, frame: bytes, read_ns: int, utc_ns: int) -> None:
+        self._add(FRAME, Instant(read_ns, utc_ns), frame)
+
+    def closed(self, reason: str, now: Instant) -> None:
+        self._add(CLOSED, now, reason.encode())
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what has been added; called once a second."""
+        if not self._entries:
+            return
+        entries, self._entries, self._entries_bytes = self._entries, [], 0
+        try:
+            if self._file is None:
+                self._begin()
+            member = gzip.compress(b"".join(entries), _LEVEL, mtime=0)
+            self._file.write(member)
+            self._file.flush()
+            self._written += len(member)
+            if self._written >= self._rotate_bytes:
+                self._end()
+                self._remove_oldest()
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+            self._end()
+
+    def close(self) -> None:
+        self.flush()
+        self._end()
+
+    def _add(self, kind: bytes, at: Instant, payload: bytes) -> None:
+        if self.failure:
+            return
+        self._newest = at
+        self._entries.append(_HEAD.pack(kind, at.monotonic_ns, at.utc_ns, len(payload)) + payload)
+        self._entries_bytes += _HEAD.size + len(payload)
+        if self._entries_bytes >= MEMBER_BYTES:
+            self.flush()
+
+    def _begin(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        seconds, nanoseconds = divmod(self._newest.utc_ns, SECOND_NS)
+        stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%S")
+        path = self._directory / f"{self._venue}-{stamp}.{nanoseconds:09d}Z{SUFFIX}"
+        self._file = path.open("ab")
+        self._written = 0
+
+    def _end(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _remove_oldest(self) -> None:
+        files = recordings(self._directory, self._venue)
+        sizes = [path.stat().st_size for path in files]
+        total = sum(sizes)
+        for path, size in zip(files, sizes):
+            if total <= self._keep_bytes:
+                return
+            path.unlink()
+            total -= size
+
+
+def recordings(directory: Path, venue: str) -> list[Path]:
+    """Return the files of one venue, oldest first."""
+    return sorted(directory.glob(f"{venue}-*{SUFFIX}"))
+
+
+def read(path: Path) -> Iterator[Entry]:
+    """Yield the entries of one file, as far as it is whole."""
+    buffer = bytearray()
+    for piece in _decompressed(path):
+        buffer += piece
+        position = 0
+        while len(buffer) - position >= _HEAD.size:
+            kind, read_ns, utc_ns, length = _HEAD.unpack_from(buffer, position)
+            end = position + _HEAD.size + length
+            if end > len(buffer):
+                break
+            yield Entry(kind, Instant(read_ns, utc_ns), bytes(buffer[end - length : end]))
+            position = end
+        del buffer[:position]
+
+
+def _decompressed(path: Path) -> Iterator[bytes]:
+    """Yield the content of whole gzip members; a broken one ends the file."""
+    with path.open("rb") as file:
+        rest, member = b"", []
+        unzip = zlib.decompressobj(wbits=31)
+        while data := rest or file.read(_READ_BYTES):
+            rest = b""
+            try:
+                member.append(unzip.decompress(data))
+            except zlib.error:
+                return
+            if unzip.eof:
+                rest = unzip.unused_data
+                yield b"".join(member)
+                unzip, member = zlib.decompressobj(wbits=31), []
+
+
+def replay(entries: Iterable[Entry], codec: StreamCodec) -> Iterator[Event]:
+    """Let a codec decode a recording as if it happened now: the same frames, stamps and connections."""
+    for entry in entries:
+        if entry.kind == OPENED:
+            codec.hello(entry.at)
+        elif entry.kind == FRAME:
+            yield from codec.decode(entry.payload, entry.at.monotonic_ns, entry.at)

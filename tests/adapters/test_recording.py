@@ -1,0 +1,150 @@
+"""Frames go to disk as they came, and come back as they went, whatever happened in between."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.recording import CLOSED, FRAME, MEMBER_BYTES, OPENED, FrameRecorder, read, recordings, replay
+from domain.effects import Instant
+from domain.settings import SECOND_NS
+
+UTC = 1_780_000_000 * SECOND_NS
+
+
+def recorder_in(directory: Path, rotate_bytes: int = 1 << 30, keep_bytes: int = 1 << 40) -> FrameRecorder:
+    return FrameRecorder(directory, "coinbase", rotate_bytes, keep_bytes)
+
+
+def record(recorder: FrameRecorder, frames: list[bytes], begin: int = 0) -> None:
+    for number, frame in enumerate(frames, start=begin):
+        recorder.frame(frame, number, UTC + number)
+
+
+def everything(directory: Path) -> list[bytes]:
+    files = recordings(directory, "coinbase")
+    return [entry.payload for path in files for entry in read(path) if entry.kind == FRAME]
+
+
+@settings(max_examples=15)
+@given(st.lists(st.binary(max_size=300), max_size=20), st.integers(1, 20))
+def test_any_bytes_come_back_in_order(tmp_path_factory: pytest.TempPathFactory, frames: list[bytes], every: int) -> None:
+    directory = tmp_path_factory.mktemp("frames")
+    recorder = recorder_in(directory)
+    for number, frame in enumerate(frames):
+        recorder.frame(frame, number, UTC + number)
+        if number % every == 0:
+            recorder.flush()
+    recorder.close()
+
+    assert everything(directory) == frames
+
+
+def test_stamps_and_connections_come_back_too(tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path / "deep" / "down")
+    recorder.opened("ws://venue/", Instant(1, UTC))
+    recorder.frame(b"one", 2, UTC + 1)
+    recorder.closed("1006", Instant(3, UTC + 2))
+
+    [path] = recordings(tmp_path / "deep" / "down", "coinbase")
+
+    assert path.name == "coinbase-20260528T202640.000000000Z.frames.gz"
+    assert list(read(path)) == [
+        (OPENED, Instant(1, UTC), b"ws://venue/"),
+        (FRAME, Instant(2, UTC + 1), b"one"),
+        (CLOSED, Instant(3, UTC + 2), b"1006"),
+    ]
+
+
+def test_what_a_crash_cut_off_costs_only_itself(tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path)
+    record(recorder, [b"kept"] * 3)
+    recorder.flush()
+    record(recorder, [b"lost"] * 3)
+    recorder.close()
+    [path] = recordings(tmp_path, "coinbase")
+    whole = path.read_bytes()
+
+    for cut in range(1, 30):
+        path.write_bytes(whole[:-cut])
+        assert everything(tmp_path) == [b"kept"] * 3
+    path.write_bytes(whole + b"\0garbage")
+    assert everything(tmp_path) == [b"kept"] * 3 + [b"lost"] * 3
+
+
+def test_what_was_flushed_survives_a_kill(tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path)
+    record(recorder, [b"frame"] * 5)
+    recorder.flush()
+
+    assert everything(tmp_path) == [b"frame"] * 5  # without close
+
+
+def test_a_busy_stream_does_not_wait_for_a_flush(tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path)
+
+    record(recorder, [b"x" * 1000] * (MEMBER_BYTES // 1000 + 1))
+
+    assert len(everything(tmp_path)) >= MEMBER_BYTES // 1100
+
+
+def test_files_are_rotated_and_the_oldest_go(tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path, rotate_bytes=1, keep_bytes=300)
+    for number in range(10):
+        recorder.frame(f"frame {number}".encode(), number, UTC + number)
+        recorder.flush()
+
+    frames = everything(tmp_path)
+
+    assert frames[-1] == b"frame 9"
+    assert 1 < len(frames) < 10
+    assert sum(path.stat().st_size for path in recordings(tmp_path, "coinbase")) <= 300
+
+
+def test_another_venues_files_are_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / "dydx-20260101T000000.000000000Z.frames.gz"
+    other.write_bytes(gzip.compress(b""))
+    recorder = recorder_in(tmp_path, rotate_bytes=1, keep_bytes=0)
+
+    record(recorder, [b"frame"])
+    recorder.close()
+
+    assert other.exists()
+
+
+def test_a_disk_that_fails_ends_the_recording_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file where the directory should be")
+    recorder = recorder_in(tmp_path / "taken")
+
+    record(recorder, [b"frame"])
+    recorder.flush()
+    record(recorder, [b"frame"])
+    recorder.close()
+
+    assert recorder.failure == "File exists"
+
+
+class Codec:
+    """Says what it was given."""
+
+    def hello(self, now: Instant) -> tuple[str, ...]:
+        self.connections = getattr(self, "connections", 0) + 1
+        return ("subscribe",)
+
+    def decode(self, frame: bytes, read_ns: int, now: Instant) -> list:
+        return [(self.connections, frame, read_ns, now.utc_ns)]
+
+
+def test_a_recording_goes_through_the_same_decoder(tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path)
+    for connection in (1, 2):
+        recorder.opened("ws://venue/", Instant(connection, UTC))
+        recorder.frame(b"frame", 10 * connection, UTC + connection)
+    recorder.close()
+    [path] = recordings(tmp_path, "coinbase")
+
+    assert list(replay(read(path), Codec())) == [(1, b"frame", 10, UTC + 1), (2, b"frame", 20, UTC + 2)]
