@@ -14,6 +14,7 @@ from adapters.coinbase.market_stream import MarketStream
 from adapters.coinbase.private_stream import PrivateStream
 from adapters.coinbase.sign import load_signer
 from adapters.http import HttpTransport
+from adapters.hyperliquid.market_stream import MarketStream as HyperliquidMarketStream
 from adapters.ports import VenueKit
 from adapters.websocket import WebSocketDialer
 from domain.settings import VenueSettings
@@ -32,6 +33,10 @@ def coinbase_private_stream(settings: VenueSettings) -> PrivateStream:
     return PrivateStream(settings, load_signer(settings, os.environ).token)
 
 
+def hyperliquid_market_stream(settings: VenueSettings) -> HyperliquidMarketStream:
+    return HyperliquidMarketStream(settings)
+
+
 def websocket_dialer(settings: VenueSettings) -> WebSocketDialer:
     return WebSocketDialer()
 
@@ -43,5 +48,12 @@ VENUES: dict[str, VenueKit] = {
         private_stream=coinbase_private_stream,
         dialer=websocket_dialer,
         resubmits_safely=CoinbaseClient.resubmits_safely,
+    ),
+    "hyperliquid": VenueKit(
+        trading=None,
+        market_stream=hyperliquid_market_stream,
+        private_stream=None,
+        dialer=websocket_dialer,
+        resubmits_safely=False,
     ),
 }

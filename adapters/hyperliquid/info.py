@@ -35,7 +35,7 @@ Row = TypeVar("Row", Candle, FundingRate)
 
 
 class InfoClient:
-    """Calls block, and end within `timeout_s` seconds. Times are UTC nanoseconds, from inclusive, to inclusive."""
+    """Calls block, and end within `timeout_s` seconds. Times are UTC ns; ranges include both ends."""
 
     venue = answers.VENUE
 
@@ -59,7 +59,7 @@ class InfoClient:
     def find_order_book(
         self, instrument: str, timeout_s: float, significant_digits: int | None = None
     ) -> OrderBook:
-        """Return up to 20 levels a side; fewer `significant_digits` (2 to 5) make them coarser and reach farther.
+        """Return up to 20 levels a side; fewer `significant_digits` (2 to 5) make them coarser.
 
         Raises:
             Rejected: the venue knows no such coin.
@@ -81,7 +81,7 @@ class InfoClient:
     def list_candles(
         self, instrument: str, interval: str, start: int, end: int, timeout_s: float
     ) -> tuple[Candle, ...]:
-        """Return the venue's bars that open from `start` to `end`, oldest first; the last may still be forming.
+        """Return the bars that open from `start` to `end`, oldest first; the last may still be forming.
 
         Args:
             interval: one of INTERVALS.

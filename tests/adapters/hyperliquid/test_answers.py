@@ -81,7 +81,8 @@ def test_every_recorded_listing_is_read() -> None:
 @needs_samples
 @given(st.data())
 def test_rounded_prices_of_all_listed_assets_are_legal(data) -> None:
-    instrument = data.draw(st.sampled_from([each for body in listings() for each in answers.instruments(body)]))
+    listed = [each for body in listings() for each in answers.instruments(body)]
+    instrument = data.draw(st.sampled_from(listed))
     price = data.draw(st.decimals("0.000001", "500000", places=8))
     side = data.draw(st.sampled_from(Side))
 
@@ -153,9 +154,9 @@ def test_the_recorded_candles_follow_each_other_without_a_gap() -> None:
 
 
 @needs_samples
-@pytest.mark.parametrize("name", ["test_get_funding_history[None]", "test_get_funding_history[1684811870000]"])
-def test_the_recorded_funding_rises_in_time_and_keeps_every_digit(name: str) -> None:
-    body = recorded(name)[-1]
+@pytest.mark.parametrize("end", ["None", "1684811870000"])
+def test_the_recorded_funding_rises_in_time_and_keeps_every_digit(end: str) -> None:
+    body = recorded(f"test_get_funding_history[{end}]")[-1]
 
     rates = answers.funding_rates(body, NOW)
 
