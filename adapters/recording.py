@@ -57,7 +57,7 @@ class FrameRecorder:
         self._written = 0  # bytes in the file
         self._entries: list[bytes] = []
         self._entries_bytes = 0
-        self._newest = Instant(0, 0)
+        self._since_ns = 0  # UTC of the oldest of them
 
     def opened(self, url: str, now: Instant) -> None:
         self._add(OPENED, now, url.encode())
@@ -95,7 +95,8 @@ class FrameRecorder:
     def _add(self, kind: bytes, at: Instant, payload: bytes) -> None:
         if self.failure:
             return
-        self._newest = at
+        if not self._entries:
+            self._since_ns = at.utc_ns
         self._entries.append(_HEAD.pack(kind, at.monotonic_ns, at.utc_ns, len(payload)) + payload)
         self._entries_bytes += _HEAD.size + len(payload)
         if self._entries_bytes >= MEMBER_BYTES:
@@ -103,7 +104,7 @@ class FrameRecorder:
 
     def _begin(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        seconds, nanoseconds = divmod(self._newest.utc_ns, SECOND_NS)
+        seconds, nanoseconds = divmod(self._since_ns, SECOND_NS)
         stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%S")
         path = self._directory / f"{self._venue}-{stamp}.{nanoseconds:09d}Z{SUFFIX}"
         self._file = path.open("ab")
