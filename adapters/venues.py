@@ -13,6 +13,7 @@ from adapters.coinbase.client import CoinbaseClient
 from adapters.coinbase.market_stream import MarketStream
 from adapters.coinbase.private_stream import PrivateStream
 from adapters.coinbase.sign import load_signer
+from adapters.dydx.market_stream import MarketStream as DydxMarketStream
 from adapters.http import HttpTransport
 from adapters.hyperliquid.market_stream import MarketStream as HyperliquidMarketStream
 from adapters.ports import VenueKit
@@ -33,6 +34,10 @@ def coinbase_private_stream(settings: VenueSettings) -> PrivateStream:
     return PrivateStream(settings, load_signer(settings, os.environ).token)
 
 
+def dydx_market_stream(settings: VenueSettings) -> DydxMarketStream:
+    return DydxMarketStream(settings)
+
+
 def hyperliquid_market_stream(settings: VenueSettings) -> HyperliquidMarketStream:
     return HyperliquidMarketStream(settings)
 
@@ -48,6 +53,13 @@ VENUES: dict[str, VenueKit] = {
         private_stream=coinbase_private_stream,
         dialer=websocket_dialer,
         resubmits_safely=CoinbaseClient.resubmits_safely,
+    ),
+    "dydx": VenueKit(
+        trading=None,
+        market_stream=dydx_market_stream,
+        private_stream=None,
+        dialer=websocket_dialer,
+        resubmits_safely=False,
     ),
     "hyperliquid": VenueKit(
         trading=None,
