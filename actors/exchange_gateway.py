@@ -94,6 +94,7 @@ class ExchangeGateway(Shell):
         self._load()
 
     def stopping(self) -> None:
+        self.stream.stop()
         self.client.close()
 
     def peer_appeared(self, role: str) -> None:

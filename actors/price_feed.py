@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -36,6 +37,10 @@ from domain.system_messages import (
 )
 
 _FLUSH = "feed:flush"
+_FAULTS_KEPT = 100  # between two reports
+
+_PRICES = (Quote, Trade)
+_when = attrgetter("ts_event")
 
 
 class PriceFeed(Shell):
@@ -48,12 +53,19 @@ class PriceFeed(Shell):
         self.quotes: dict[str, Quote] = {}  # instrument -> newest
         self.remembered: dict[str, deque[Trade]] = {}  # instrument -> newest trades
         self.read_ns = 0
+        self.faults: deque[DecodeFailed] = deque()  # what could not be read, until the recorder has it
         self.health = StreamHealth(self.venue)
         self.gate = Gate(Operation.DATA)
         self.publisher = CreditPublisher(self.venue, self.settings.market_data.trades_per_batch)
         self.stream = StreamDriver(
             self,
-            Session(self.role, self.settings.session, settings.heartbeat_timeout_s, self.parts.uniform),
+            Session(
+                self.role,
+                self.settings.session,
+                settings.heartbeat_timeout_s,
+                self.parts.uniform,
+                settings.connect_timeout_s,
+            ),
             kit.market_stream(settings),
             kit.dialer(settings),
             settings.connect_timeout_s,
@@ -64,6 +76,9 @@ class PriceFeed(Shell):
         )
         self.stream.connect()
 
+    def stopping(self) -> None:
+        self.stream.stop()
+
     def tick(self, key: str, now: Instant) -> list:
         if self.stream.owns(key):
             self.stream.tick(key, now)
@@ -73,39 +88,65 @@ class PriceFeed(Shell):
 
     # ---- from the venue ----------------------------------------------------------------------------------
 
-    def _hear(self, events: Iterable[Event], read_ns: int) -> None:
+    def _hear(self, events: Sequence[Event], read_ns: int) -> None:
         now = self.clock.now()
         self.read_ns = read_ns
-        quotes: list[Quote] = []
-        trades: list[Trade] = []
-        for event in events:
-            match event:
-                case Quote():
-                    quotes.append(event)
-                    self.health.stamped(event.ts_event, now)
-                case Trade():
-                    trades.append(event)
-                case HeartbeatSeen():
-                    self.health.proven_alive(event.read_ns)
-                case StreamWhole():
-                    self.health.is_whole = True
-                case StreamGap():
-                    self.health.gap()
-                    self.counters["gaps"] += 1
-                case DecodeFailed():
-                    self.counters["decode_errors"] += 1
-                case VenueComplained():
-                    self.alarm(f"{self.venue} market stream", event.text)
-                case _:
-                    self.counters[type(event).__name__] += 1
-        self.counters["quotes"] += len(quotes)
-        self.counters["trades"] += sum(not trade.is_history for trade in trades)
-        for quote in quotes:
-            self.quotes[quote.instrument] = quote
+        quotes = [event for event in events if type(event) is Quote]
+        trades = [event for event in events if type(event) is Trade]
+        if len(quotes) + len(trades) < len(events):
+            for event in events:
+                if type(event) not in _PRICES:
+                    self._hear_other(event)
+        if quotes:
+            quotes = self._judge(quotes, now)
+            for quote in quotes:
+                self.quotes[quote.instrument] = quote
         for trade in trades:
             self._remember(trade)
+        self.counters["quotes"] += len(quotes)
+        self.counters["trades"] += sum(not trade.is_history for trade in trades)
         self.publisher.publish(quotes, trades, self.health.state(now))
         self._flush(now)
+
+    def _judge(self, quotes: list[Quote], now: Instant) -> list[Quote]:
+        """Learn the venue's clock from the newest stamp, and mark what it cannot have stamped."""
+        newest_ts = max(map(_when, quotes))
+        if not self.health.is_from_future(newest_ts, now):
+            self.health.stamped(newest_ts, now)
+            return quotes
+        is_future = [self.health.is_from_future(quote.ts_event, now) for quote in quotes]
+        self.counters["future_quotes"] += sum(is_future)
+        self.health.forget_clock()
+        return [
+            msgspec.structs.replace(quote, is_whole=False) if is_wrong else quote
+            for quote, is_wrong in zip(quotes, is_future)
+        ]
+
+    def _hear_other(self, event: Event) -> None:
+        """Take what is neither a quote nor a trade."""
+        match event:
+            case HeartbeatSeen():
+                self.health.proven_alive(event.read_ns)
+            case StreamWhole():
+                self.health.is_whole = True
+            case StreamGap():
+                self.health.gap()
+                self.counters["gaps"] += 1
+            case DecodeFailed():
+                self._keep_fault(event)
+            case VenueComplained():
+                self.alarm(f"{self.venue} market stream", event.text)
+            case _:
+                self.counters[type(event).__name__] += 1
+
+    def _keep_fault(self, fault: DecodeFailed) -> None:
+        """Count what could not be read, and keep it for the recorder: in order, and never more than a person reads."""
+        self.counters["decode_errors"] += 1
+        self.counters[f"faults_{fault.category}"] += 1
+        if len(self.faults) < _FAULTS_KEPT:
+            self.faults.append(fault)
+        else:
+            self.counters["faults_dropped"] += 1
 
     def _remember(self, trade: Trade) -> None:
         if trade.instrument not in self.remembered:
@@ -125,9 +166,15 @@ class PriceFeed(Shell):
             self.health.connected()
         else:
             self.health.broken()
+            self._note_silence(self.stream.session.last_failure)
         self.health.reconnects = self.stream.session.reconnects
         self.publisher.publish((), (), self.health.state(now))
         self._flush(now)
+
+    def _note_silence(self, reason: str) -> None:
+        if reason.startswith("silent"):
+            self.counters["silences"] += 1
+            self.alarm(f"{self.venue} market stream", f"{reason}: connecting anew")
 
     def _dialed(self, succeeded: bool, reason: str) -> None:
         self.tell(
@@ -180,15 +227,23 @@ class PriceFeed(Shell):
             self.wake_at(max(due_ns, now.monotonic_ns), _FLUSH)
 
     def report(self) -> None:
-        self.counters["reconnects"] = self.stream.session.reconnects
+        now = self.clock.now()
+        session = self.stream.session
+        while self.faults:
+            self.tell(Role.RECORDER, self.faults.popleft())
+        self.counters["reconnects"] = session.reconnects
+        self.counters["downtime_ms"] = session.downtime_ns // 1_000_000
+        for name, count in session.counters.items():
+            self.counters[f"session_{name}"] = count
         self.counters["conflated"] = self.publisher.conflated
         self.counters["folded"] = self.publisher.folded
         self.tell(
             Role.MONITOR,
             VenueReported(
-                ts_event=self.clock.now().utc_ns,
+                ts_event=now.utc_ns,
                 venue=self.venue,
-                state=self.stream.session.state.value,
+                state=session.state.value,
+                stream_quality=session.quality(now),
                 quotes=self.counters["quotes"],
                 trades=self.counters["trades"],
                 reconnects=self.counters["reconnects"],

@@ -6,21 +6,35 @@ messages between them, the pipe and the actor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
 
 from actors.shell import Shell
-from adapters.ports import Dialer, Pipe, StreamCodec
+from adapters.ports import Dialer, Fault, Pipe, StreamCodec
 from domain.circuit_breaker import Gate
 from domain.effects import Instant
 from domain.errors import Fatal, VenueError
-from domain.market_data import HeartbeatSeen, StreamGap
+from domain.market_data import DecodeFailed, HeartbeatSeen, StreamGap
 from domain.messages import Event
-from domain.session import ClosePipe, OpenPipe, Session
+from domain.session import Session
+from domain.session_moves import (
+    ClosePipe,
+    Disconnected,
+    MaxRetriesExceeded,
+    Moved,
+    OpenPipe,
+    Recovered,
+    SayGoodbye,
+    SendFrame,
+    SessionEffect,
+)
 from domain.settings import SECOND_NS
 
+log = logging.getLogger(__name__)
+
 _CODEC_EVERY_NS = SECOND_NS
+_GOODBYE_S = 0.2  # what a peer may take to answer ours when the actor ends
 
 
 class StreamDriver:
@@ -33,7 +47,7 @@ class StreamDriver:
         codec: StreamCodec,
         dialer: Dialer,
         connect_timeout_s: float,
-        hear: Callable[[Iterable[Event], int], None],
+        hear: Callable[[Sequence[Event], int], None],
         changed: Callable[[bool], None],
         gate: Gate | None = None,
         dialed: Callable[[bool, str], None] | None = None,
@@ -58,12 +72,33 @@ class StreamDriver:
         self.codec_key = f"codec:{session.name}"
         self.watch_key = f"channels:{session.name}"
         self.session_key = f"session:{session.name}"
+        self.performers: dict[type, Callable] = {
+            OpenPipe: self._dial,
+            SendFrame: self._send,
+            SayGoodbye: self._say_goodbye,
+            ClosePipe: self._drop_pipe,
+            Moved: self._moved,
+            Recovered: self._tell,
+            Disconnected: self._tell,
+            MaxRetriesExceeded: self._gave_up,
+        }
 
     def connect(self) -> None:
         self.shell.watch(self.executor.fileno(), self._collect)
         now = self.shell.clock.now()
         self._perform(self.session.connect(now))
         self.shell.wake_at(now.monotonic_ns + _CODEC_EVERY_NS, self.codec_key)
+
+    def disconnect(self, within_s: float) -> None:
+        """Say goodbye, and hang up when the peer has answered or `within_s` is over."""
+        self._perform(self.session.disconnect(self.shell.clock.now(), within_s))
+
+    def stop(self) -> None:
+        """Say goodbye at the end of the actor: the one moment when waiting for a peer holds up nobody."""
+        self.disconnect(_GOODBYE_S)
+        if self.pipe is not None:
+            closed = self.pipe.await_close(_GOODBYE_S) or "unanswered"
+            self._perform(self.session.lost(self.session.connection_id, closed, self.shell.clock.now()))
 
     def owns(self, key: str) -> bool:
         """Tell whether an alarm belongs to this stream."""
@@ -78,56 +113,60 @@ class StreamDriver:
         else:
             self._perform(self.session.tick(key, now))
 
-    def _say_what_is_due(self, now: Instant) -> None:
-        if self.pipe is not None:
-            for frame in self.codec.tick(now):
-                self.pipe.send(frame)
+    # ---- what the session asks for -----------------------------------------------------------------------
 
-    def _check_channels(self, now: Instant) -> None:
-        """Give a connection up when one of its channels is silent, whatever the others say."""
-        if self.pipe is None:
-            return
-        silent = self.codec.watch.silent(now.monotonic_ns)
-        if silent:
-            self._lose(f"silent {silent[0]}", now)
-        else:
-            self._watch_channels()
-
-    def _watch_channels(self) -> None:
-        due_ns = self.codec.watch.next_due_ns()
-        if due_ns is not None:
-            self.shell.wake_at(due_ns, self.watch_key)
-
-    def _perform(self, effects: Iterable[Any]) -> None:
+    def _perform(self, effects: Iterable[SessionEffect]) -> None:
         for effect in effects:
-            if isinstance(effect, OpenPipe):
-                self._dial(effect.connection_id)
-            elif isinstance(effect, ClosePipe):
-                self._drop_pipe()
-            else:
-                self.shell.perform_one(effect)
+            self.performers.get(type(effect), self.shell.perform_one)(effect)
 
-    def _dial(self, connection_id: int) -> None:
-        if self.gate is not None and not self.gate.enter(str(connection_id)):
-            now = self.shell.clock.now()
-            self._perform(self.session.open_failed(connection_id, "breaker_open", False, now))
+    def _dial(self, asked: OpenPipe) -> None:
+        connection_id = asked.connection_id
+        if self.gate is not None and not self.gate.enter(connection_id):
+            self._perform(self.session.put_off(connection_id, "breaker_open", self.shell.clock.now()))
             return
         call = partial(self.dialer.open, self.codec.url, self.connect_timeout_s)
-        self.executor.submit(str(connection_id), call)
+        self.executor.submit(connection_id, call)
 
-    def _ended(self, connection_id: int, succeeded: bool, reason: str) -> None:
-        if self.gate is not None:
-            self.gate.ended(str(connection_id))
-        if self.dialed is not None:
-            self.dialed(succeeded, reason)
+    def _send(self, said: SendFrame) -> None:
+        self.pipe.send(said.text)
+
+    def _say_goodbye(self, asked: SayGoodbye) -> None:
+        self.pipe.goodbye()
+
+    def _drop_pipe(self, asked: ClosePipe) -> None:
+        if self.pipe is None:
+            return
+        self.shell.discard(self.pipe.fileno(), self.pipe.close)
+        self.pipe = None
+        self.changed(False)
+
+    def _moved(self, moved: Moved) -> None:
+        log.info(
+            "stream_moved role=%s origin=%s target=%s reason=%s after_ms=%d",
+            self.session.name,
+            moved.origin,
+            moved.target,
+            moved.reason,
+            moved.lasted_ns // 1_000_000,
+        )
+
+    def _tell(self, told: Recovered | Disconnected) -> None:
+        log.info("stream role=%s %s", self.session.name, told)
+
+    def _gave_up(self, told: MaxRetriesExceeded) -> None:
+        why = self.session.last_failure
+        self.shell.alarm(self.session.name, f"gave up after {told.attempts} attempts: {why}")
+
+    # ---- dialing -----------------------------------------------------------------------------------------
 
     def _collect(self) -> None:
-        for key, result in self.executor.collect():
-            connection_id = int(key)
+        for connection_id, result in self.executor.collect():
             now = self.shell.clock.now()
             if isinstance(result, VenueError):
                 self._ended(connection_id, False, result.code)
                 is_fatal = isinstance(result, Fatal)
+                if is_fatal:
+                    self.shell.alarm(self.session.name, str(result))
                 self._perform(self.session.open_failed(connection_id, result.code, is_fatal, now))
             elif isinstance(result, BaseException):
                 raise result
@@ -135,19 +174,24 @@ class StreamDriver:
                 self._ended(connection_id, True, "")
                 self._opened(connection_id, result, now)
 
-    def _opened(self, connection_id: int, pipe: Pipe, now: Instant) -> None:
-        effects = self.session.opened(connection_id, now)
-        if self.session.connection_id != connection_id:
+    def _ended(self, connection_id: str, succeeded: bool, reason: str) -> None:
+        if self.gate is not None:
+            self.gate.ended(connection_id)
+        if self.dialed is not None:
+            self.dialed(succeeded, reason)
+
+    def _opened(self, connection_id: str, pipe: Pipe, now: Instant) -> None:
+        if not self.session.awaits(connection_id):
             pipe.close()  # given up on meanwhile: a newer attempt is under way
             return
         self.pipe = pipe
         self.shell.watch(pipe.fileno(), self._read)
         self.codec.watch.restart(now.monotonic_ns, self.shell.settings.session.first_message_within_s)
-        for frame in self.codec.hello(now):
-            pipe.send(frame)
+        self._perform(self.session.opened(connection_id, now, self.codec.hello(now)))
         self._watch_channels()
-        self._perform(effects)
         self.changed(True)
+
+    # ---- reading -----------------------------------------------------------------------------------------
 
     def _read(self) -> None:
         pipe = self.pipe
@@ -155,31 +199,49 @@ class StreamDriver:
             return
         arrived = pipe.read()
         now = self.shell.clock.now()
+        decode, read_ns = self.codec.decode, arrived.read_ns
         events: list[Event] = []
         for frame in arrived.frames:
-            events.extend(self.codec.decode(frame, arrived.read_ns, now))
+            events += decode(frame, read_ns, now)
+        for fault in arrived.faults:
+            events.append(self._failed(fault, now))
         if arrived.frames:
             self._perform(self.session.heard(now))
-        if any(isinstance(event, HeartbeatSeen) for event in events):
+        kinds = set(map(type, events))
+        if HeartbeatSeen in kinds:
             self._perform(self.session.proven_alive(now))
         if events:
-            self.hear(events, arrived.read_ns)
+            self.hear(events, read_ns)
         if arrived.closed:
-            self._lose(arrived.closed, now)
-        elif any(isinstance(event, StreamGap) and not event.is_healing for event in events):
-            self._lose("gap", now)  # a new connection is the one rebuild that every venue has
+            self._perform(self.session.lost(self.session.connection_id, arrived.closed, now))
+        elif StreamGap in kinds and any(type(e) is StreamGap and not e.is_healing for e in events):
+            # A new connection is the one rebuild that every venue has.
+            self._perform(self.session.reconnect(now, "gap"))
         elif arrived.frames:
             self._say_what_is_due(now)
 
-    def _lose(self, reason: str, now: Instant) -> None:
-        connection_id = self.session.connection_id
-        self._drop_pipe()
-        if connection_id is not None:
-            self._perform(self.session.lost(connection_id, reason, now))
+    def _failed(self, fault: Fault, now: Instant) -> DecodeFailed:
+        venue = self.shell.role.split(":", 1)[1]
+        return DecodeFailed(ts_event=now.utc_ns, venue=venue, category=fault.category, raw=fault.raw)
 
-    def _drop_pipe(self) -> None:
+    def _say_what_is_due(self, now: Instant) -> None:
+        if self.pipe is not None:
+            for frame in self.codec.tick(now):
+                self._perform(self.session.send(frame))
+
+    # ---- silence -----------------------------------------------------------------------------------------
+
+    def _check_channels(self, now: Instant) -> None:
+        """Give a connection up when one of its channels is silent, whatever the others say."""
         if self.pipe is None:
             return
-        self.shell.discard(self.pipe.fileno(), self.pipe.close)
-        self.pipe = None
-        self.changed(False)
+        silent = self.codec.watch.silent(now.monotonic_ns)
+        if silent:
+            self._perform(self.session.reconnect(now, f"silent {silent[0]}"))
+        else:
+            self._watch_channels()
+
+    def _watch_channels(self) -> None:
+        due_ns = self.codec.watch.next_due_ns()
+        if due_ns is not None:
+            self.shell.wake_at(due_ns, self.watch_key)

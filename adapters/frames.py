@@ -1,12 +1,15 @@
 """RFC 6455 frames: server bytes into whole messages, our messages into masked frames. Pure.
 
 One pass over what arrived; a message that is complete in one read is copied once. Refuses what the RFC does
-(masks, reserved bits, broken fragments, bad UTF-8), and messages over the limit before they are buffered.
+(masks, reserved bits, broken fragments, bad UTF-8), and messages over the limit before they are buffered. What
+is legal but no text (a binary or an empty message) is a fault, and the stream goes on.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from adapters.ports import Fault
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
@@ -19,17 +22,32 @@ TOO_BIG = 1009
 
 MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 
+_FINAL_TEXT = 0x80 | TEXT  # the first byte of nearly every frame there is
+_KEPT_BYTES = 256  # of what is at fault
+_FAULTS = {PROTOCOL_ERROR: "protocol", INVALID_TEXT: "utf8", TOO_BIG: "oversize"}
+
 
 class Split(NamedTuple):
     """What a piece of the byte stream held."""
 
-    messages: list[bytes]  # whole data messages, in order
+    messages: list[bytes]  # whole text messages, in order
     replies: list[tuple[int, bytes]]  # (opcode, payload) that the protocol makes us answer, in order
     close_code: int | None  # the stream ends here, by the peer or by our refusal
+    faults: list[Fault]  # in order
 
 
 class _Violation(Exception):
-    """The peer broke the protocol; the argument is the close code."""
+    """The peer broke the protocol.
+
+    Attributes:
+        code: to close with.
+        raw: what it said.
+    """
+
+    def __init__(self, code: int, raw: bytes) -> None:
+        super().__init__(code)
+        self.code = code
+        self.raw = raw[:_KEPT_BYTES]
 
 
 class FrameSplitter:
@@ -37,106 +55,130 @@ class FrameSplitter:
 
     def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self._limit = max_message_bytes
-        self._held = bytearray()  # the beginning of an unfinished frame
-        self._needed = 0  # length of `held` from which looking at it again makes sense
+        self._held: list[bytes] = []  # the beginning of an unfinished frame, as it came
+        self._held_bytes = 0
+        self._needed = 0  # bytes held from which looking at them again makes sense
         self._fragments: list[bytes] = []
         self._fragments_opcode = CONTINUATION  # of the unfinished message; CONTINUATION = there is none
         self._fragments_bytes = 0
 
     def feed(self, data: bytes) -> Split:
         """Take the next bytes. After a close code nothing more may be fed."""
+        split = Split([], [], None, [])
         if self._held:
-            self._held += data
-            if len(self._held) < self._needed:
-                return Split([], [], None)
-            data = bytes(self._held)
+            self._held.append(data)
+            self._held_bytes += len(data)
+            if self._held_bytes < self._needed:
+                return split
+            data = b"".join(self._held)
             self._held.clear()
-        messages: list[bytes] = []
-        replies: list[tuple[int, bytes]] = []
-        position, end = 0, len(data)
         try:
-            while position < end:
-                header = self._header(data, position, end)
-                if header is None:
-                    self._needed = end - position + 1
-                    break
-                opcode, is_final, start, stop = header
-                if stop > end:
-                    self._needed = stop - position
-                    break
-                payload = data[start:stop]
-                position = stop
-                if opcode <= BINARY:
-                    message = self._message(opcode, is_final, payload)
-                    if message is not None:
-                        messages.append(message)
-                elif opcode == PING:
-                    replies.append((PONG, payload))
-                elif opcode == CLOSE:
-                    replies.append((CLOSE, payload[:2]))
-                    return Split(messages, replies, _close_code(payload))
+            position, code = self._take(data, split)
         except _Violation as violation:
-            (code,) = violation.args
-            replies.append((CLOSE, code.to_bytes(2, "big")))
-            return Split(messages, replies, code)
-        self._held += data[position:]
-        return Split(messages, replies, None)
+            code = violation.code
+            split.replies.append((CLOSE, code.to_bytes(2, "big")))
+            split.faults.append(Fault(_FAULTS[code], violation.raw))
+            return split._replace(close_code=code)
+        if code is not None:
+            return split._replace(close_code=code)
+        if position < len(data):
+            self._held.append(data[position:])
+            self._held_bytes = len(data) - position
+        return split
 
-    def _header(self, data: bytes, position: int, end: int) -> tuple[int, bool, int, int] | None:
-        """Return (opcode, is_final, payload start, payload end), or None while the header is incomplete."""
-        if end - position < 2:
-            return None
-        first, length = data[position], data[position + 1]
-        start = position + 2
-        if length == 126:
-            start += 2
-        elif length == 127:
-            start += 8
-        if start > end:
-            return None
-        if length in (126, 127):
-            length = int.from_bytes(data[position + 2 : start], "big")
-        # A set mask bit makes the length 128 or more, without having been extended.
+    def _take(self, data: bytes, split: Split) -> tuple[int, int | None]:
+        """Take the whole frames. Return where the first unfinished one begins, and the code of a close frame."""
+        messages = split.messages
+        position, end = 0, len(data)
+        while end - position >= 2:
+            first, length = data[position], data[position + 1]
+            start = position + 2
+            if length == 126:
+                start += 2
+                if start > end:
+                    self._needed = start - position
+                    return position, None
+                length = data[position + 2] << 8 | data[position + 3]
+            elif length > 126:
+                start += 8
+                if length > 127:  # a set mask bit
+                    raise _Violation(PROTOCOL_ERROR, data[position:])
+                if start > end:
+                    self._needed = start - position
+                    return position, None
+                length = int.from_bytes(data[position + 2 : start], "big")
+            stop = start + length
+            if first == _FINAL_TEXT and stop <= end and not self._fragments_opcode and length <= self._limit:
+                message = data[start:stop]
+                if message.isascii() and length:
+                    messages.append(message)
+                else:
+                    _accept(TEXT, message, split)
+                position = stop
+                continue
+            self._check(first, length, data[position : position + _KEPT_BYTES])
+            if stop > end:
+                self._needed = stop - position
+                return position, None
+            code = self._unusual(first & 0x0F, first >= 0x80, data[start:stop], split)
+            if code is not None:
+                return stop, code
+            position = stop
+        self._needed = 2
+        return position, None
+
+    def _check(self, first: int, length: int, raw: bytes) -> None:
+        """Refuse a header that must not be, before its payload is waited for."""
         opcode, is_final = first & 0x0F, first >= 0x80
-        if first & 0x70 or data[position + 1] & 0x80:
-            raise _Violation(PROTOCOL_ERROR)
+        if first & 0x70:
+            raise _Violation(PROTOCOL_ERROR, raw)
         if opcode >= CLOSE:
             if opcode > PONG or not is_final or length > 125:
-                raise _Violation(PROTOCOL_ERROR)
-        elif opcode > BINARY:
-            raise _Violation(PROTOCOL_ERROR)
+                raise _Violation(PROTOCOL_ERROR, raw)
+        elif opcode > BINARY or (opcode == CONTINUATION) != (self._fragments_opcode != CONTINUATION):
+            raise _Violation(PROTOCOL_ERROR, raw)  # nothing to continue, or a new message inside another
         elif length + self._fragments_bytes > self._limit:
-            raise _Violation(TOO_BIG)
-        return opcode, is_final, start, start + length
+            raise _Violation(TOO_BIG, raw)
 
-    def _message(self, opcode: int, is_final: bool, payload: bytes) -> bytes | None:
-        """Return the message that this data frame completes, if it does."""
-        if (opcode == CONTINUATION) != (self._fragments_opcode != CONTINUATION):
-            raise _Violation(PROTOCOL_ERROR)  # nothing to continue, or a new message inside another
+    def _unusual(self, opcode: int, is_final: bool, payload: bytes, split: Split) -> int | None:
+        """Take a frame that is no whole text message; return the code if it closes the stream."""
+        if opcode == PING:
+            split.replies.append((PONG, payload))
+        elif opcode == CLOSE:
+            split.replies.append((CLOSE, payload[:2]))
+            return int.from_bytes(payload[:2], "big") if len(payload) >= 2 else NO_STATUS
+        elif opcode <= BINARY:
+            self._fragment(opcode, is_final, payload, split)
+        return None
+
+    def _fragment(self, opcode: int, is_final: bool, payload: bytes, split: Split) -> None:
         if is_final and opcode != CONTINUATION:
-            return _checked(opcode, payload)
+            _accept(opcode, payload, split)
+            return
         if opcode != CONTINUATION:
             self._fragments_opcode = opcode
         self._fragments.append(payload)
         self._fragments_bytes += len(payload)
-        if not is_final:
-            return None
-        whole, opcode = b"".join(self._fragments), self._fragments_opcode
-        self._fragments, self._fragments_opcode, self._fragments_bytes = [], CONTINUATION, 0
-        return _checked(opcode, whole)
+        if is_final:
+            whole, opcode = b"".join(self._fragments), self._fragments_opcode
+            self._fragments, self._fragments_opcode, self._fragments_bytes = [], CONTINUATION, 0
+            _accept(opcode, whole, split)
 
 
-def _checked(opcode: int, message: bytes) -> bytes:
-    if opcode == TEXT and not message.isascii():
+def _accept(opcode: int, message: bytes, split: Split) -> None:
+    """Add a whole message, or what is wrong with it."""
+    if opcode == BINARY:
+        split.faults.append(Fault("binary", message[:_KEPT_BYTES]))
+        return
+    if not message:
+        split.faults.append(Fault("empty", b""))
+        return
+    if not message.isascii():
         try:
             message.decode()
         except UnicodeDecodeError:
-            raise _Violation(INVALID_TEXT) from None
-    return message
-
-
-def _close_code(payload: bytes) -> int:
-    return int.from_bytes(payload[:2], "big") if len(payload) >= 2 else NO_STATUS
+            raise _Violation(INVALID_TEXT, message) from None
+    split.messages.append(message)
 
 
 def encode_frame(opcode: int, payload: bytes, mask: bytes) -> bytes:

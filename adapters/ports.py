@@ -75,16 +75,24 @@ class TradingVenue(Protocol):
     def close(self) -> None: ...
 
 
+class Fault(NamedTuple):
+    """Something on the wire that is no message for a codec."""
+
+    category: str  # "binary", "empty", "utf8", "oversize" or "protocol"
+    raw: bytes  # its first 256 bytes
+
+
 class Frames(NamedTuple):
     """What one read of a pipe brought."""
 
-    frames: tuple[bytes, ...]  # whole text messages, in order
+    frames: Sequence[bytes]  # whole text messages, in order
     read_ns: int  # CLOCK_MONOTONIC right after the read
     closed: str  # why the peer is gone, e.g. "1006"; empty while open
+    faults: Sequence[Fault] = ()
 
 
 class Pipe(Protocol):
-    """An open websocket. Never blocks once open."""
+    """An open websocket. Never blocks once open, but for `await_close`."""
 
     def fileno(self) -> int: ...
 
@@ -94,14 +102,29 @@ class Pipe(Protocol):
 
     def send(self, text: str) -> None: ...
 
-    def close(self) -> None: ...
+    def goodbye(self) -> None:
+        """Send what still waits, then a close frame (1000). The peer's answer ends `read` with "1000"."""
+        ...
+
+    def await_close(self, timeout_s: float) -> str:
+        """Block until the peer has gone, dropping what it still says. Return why, or "" when it hasn't."""
+        ...
+
+    def close(self) -> None:
+        """Hang up at once, with a goodbye if the kernel takes it."""
+        ...
 
 
 class Dialer(Protocol):
     """Opens pipes. `open` blocks (DNS, connect, TLS, upgrade) and so runs on an Executor."""
 
     def open(self, url: str, timeout_s: float) -> Pipe:
-        """Raises Retryable with `code` one of refused, timeout, dns, tls, handshake, reset; Fatal for 401."""
+        """Open a pipe, or fail within `timeout_s` in all.
+
+        Raises:
+            Retryable: with `code` one of refused, reset, timeout, dns, unreachable, tls, handshake.
+            Fatal: the venue refused our credentials (`code` its status), or the address is none ("scheme").
+        """
         ...
 
 

@@ -1,38 +1,43 @@
 """Websockets without threads: dialing blocks (on an executor), reading never does (under an actor's watch).
 
 `websocket-client` does the upgrade. Before it, connect and TLS are done here, because the library would obey
-proxies of the environment; after it, the socket is ours again: large reads, frames split by `frames.py`, pings
-answered, sends queued when the kernel is full.
+proxies of the environment, and because all of a dial together must end in time; after it, the socket is ours
+again: large reads, frames split by `frames.py`, pings answered, sends queued when the kernel is full.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import ssl
 import time
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import websocket
 
 from adapters import frames
-from adapters.ports import Frames
+from adapters.ports import Fault, Frames
 from domain.errors import Fatal, Retryable, VenueError
 
 _CHUNK_BYTES = 256 * 1024
-_READ_BYTES = 8 * 1024 * 1024  # one read of a flooded pipe ends here, so that its owner gets to do other work
+_READ_BYTES = 1024 * 1024  # one read of a flooded pipe ends here, so that its owner gets to do other work
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class SocketPipe:
     """An open websocket on a non-blocking socket."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, max_message_bytes: int = frames.MAX_MESSAGE_BYTES) -> None:
         sock.setblocking(False)
         self._socket = sock
-        self._splitter = frames.FrameSplitter()
+        self._is_tls = isinstance(sock, ssl.SSLSocket)
+        self._splitter = frames.FrameSplitter(max_message_bytes)
         self._outgoing = bytearray()
+        self._has_said_goodbye = False
         self._closed = ""
 
     def fileno(self) -> int:
@@ -40,6 +45,7 @@ class SocketPipe:
 
     def read(self) -> Frames:
         messages: list[bytes] = []
+        faults: list[Fault] = []
         budget = _READ_BYTES
         # Bytes that TLS has decrypted already would wake nobody, so the budget does not count there.
         while not self._closed and (budget > 0 or self._decrypted()):
@@ -49,24 +55,40 @@ class SocketPipe:
                 break
             except OSError:
                 data = b""
+            self._take(data, messages, faults)
+            if len(data) < _CHUNK_BYTES and not self._is_tls:
+                break  # the kernel has no more: asking again would cost a call to hear so
             budget -= len(data)
-            self._take(data, messages)
         read_ns = time.monotonic_ns()
-        self._flush()
-        return Frames(tuple(messages), read_ns, self._closed)
+        if self._outgoing:
+            self._flush()
+        return Frames(tuple(messages), read_ns, self._closed, tuple(faults))
 
     def send(self, text: str) -> None:
         self._queue(frames.TEXT, text.encode())
         self._flush()
 
-    def close(self) -> None:
-        """Say goodbye if the kernel takes it, and hang up without waiting for the answer."""
-        if self._socket.fileno() < 0:
-            return
-        if not self._closed:
+    def goodbye(self) -> None:
+        if not self._closed and not self._has_said_goodbye:
+            self._has_said_goodbye = True
             self._queue(frames.CLOSE, frames.NORMAL_CLOSE.to_bytes(2, "big"))
             self._flush()
-            self._closed = str(frames.NORMAL_CLOSE)
+
+    def await_close(self, timeout_s: float) -> str:
+        give_up_at = time.monotonic() + timeout_s
+        waiting = select.poll()
+        while not self._closed:
+            waiting.register(self._socket, select.POLLIN | (select.POLLOUT if self._outgoing else 0))
+            if not waiting.poll(max(give_up_at - time.monotonic(), 0) * 1000):
+                break
+            self.read()
+        return self._closed
+
+    def close(self) -> None:
+        if self._socket.fileno() < 0:
+            return
+        self.goodbye()
+        self._closed = self._closed or str(frames.NORMAL_CLOSE)
         try:
             # Not only close(): a forked child may hold a copy of the descriptor.
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -76,20 +98,22 @@ class SocketPipe:
         finally:
             self._socket.close()
 
-    def _take(self, data: bytes, messages: list[bytes]) -> None:
+    def _take(self, data: bytes, messages: list[bytes], faults: list[Fault]) -> None:
         if not data:
             self._closed = str(frames.ABNORMAL_CLOSE)
             return
         split = self._splitter.feed(data)
         messages += split.messages
+        faults += split.faults
         for opcode, payload in split.replies:
-            self._queue(opcode, payload)
+            if not self._has_said_goodbye:  # after that, nothing may be said
+                self._queue(opcode, payload)
         if split.close_code is not None:
             self._flush()
             self._closed = str(split.close_code)
 
     def _decrypted(self) -> int:
-        return self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
+        return self._socket.pending() if self._is_tls else 0
 
     def _queue(self, opcode: int, payload: bytes) -> None:
         self._outgoing += frames.encode_frame(opcode, payload, os.urandom(4))
@@ -110,39 +134,95 @@ class SocketPipe:
 class WebSocketDialer:
     """Opens pipes. Never follows a redirect, never uses a proxy from the environment."""
 
+    def __init__(self, bearer: Callable[[], str] | None = None) -> None:
+        """Args:
+        bearer: gives the token for the upgrade, asked anew by each dial; None: the upgrade carries none.
+        """
+        self._bearer = bearer
+
     def open(self, url: str, timeout_s: float) -> SocketPipe:
-        connected = None
+        headers = {} if self._bearer is None else {"Authorization": f"Bearer {self._bearer()}"}
+        hurried = _Hurried(time.monotonic() + timeout_s)
         try:
-            connected = _connect(url, timeout_s)
-            upgraded = websocket.create_connection(
-                url, timeout=timeout_s, socket=connected, redirect_limit=0, suppress_origin=True
+            hurried.connect(url)
+            websocket.create_connection(
+                url, header=headers, socket=hurried, redirect_limit=0, suppress_origin=True
             )
         except (OSError, ValueError, websocket.WebSocketException) as error:
-            if connected is not None:
-                connected.close()
-            raise _failure(error) from None
-        return SocketPipe(upgraded.sock)
+            hurried.close()
+            raise _failure(error, hurried.is_connected) from None
+        except BaseException:
+            hurried.close()
+            raise
+        return SocketPipe(hurried.release())
 
 
-def _connect(url: str, timeout_s: float) -> socket.socket:
-    """Return a connected socket, with TLS and its certificate checked for wss."""
-    address = urlsplit(url)
-    if address.scheme not in ("ws", "wss") or not address.hostname:
-        raise ValueError(url)
-    is_secure = address.scheme == "wss"
-    port = address.port or (443 if is_secure else 80)
-    connected = socket.create_connection((address.hostname, port), timeout_s)
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if not is_secure:
-        return connected
-    try:
-        return ssl.create_default_context().wrap_socket(connected, server_hostname=address.hostname)
-    except BaseException:
-        connected.close()
-        raise
+class _Hurried:
+    """A socket for the time of a dial: whatever is done with it, all together ends when the time is up.
+
+    A timeout per call would let a peer that sends a byte now and then hold the dial for ever.
+    """
+
+    def __init__(self, give_up_at: float) -> None:
+        self._give_up_at = give_up_at
+        self._socket: socket.socket | None = None
+        self.is_connected = False  # the peer is there; what fails from now on is the handshake
+
+    def connect(self, url: str) -> None:
+        """Connect, with TLS and its certificate checked for wss."""
+        address = urlsplit(url)
+        if address.scheme not in ("ws", "wss") or not address.hostname:
+            raise ValueError(url)
+        is_secure = address.scheme == "wss"
+        port = address.port or (443 if is_secure else 80)
+        self._reach(socket.getaddrinfo(address.hostname, port, type=socket.SOCK_STREAM))
+        self.is_connected = True
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if is_secure:
+            self._socket.settimeout(self._left())
+            context = ssl.create_default_context()
+            self._socket = context.wrap_socket(self._socket, server_hostname=address.hostname)
+
+    def _reach(self, addresses: list[tuple]) -> None:
+        """Connect to the first address that answers; each gets its share of the time that is left."""
+        for number, (family, kind, protocol, _, place) in enumerate(addresses):
+            self._socket = socket.socket(family, kind, protocol)
+            self._socket.settimeout(self._left() / (len(addresses) - number))
+            try:
+                self._socket.connect(place)
+                return
+            except OSError:
+                self._socket.close()
+                if place is addresses[-1][4]:
+                    raise
+
+    def recv(self, size: int) -> bytes:
+        self._socket.settimeout(self._left())
+        return self._socket.recv(size)
+
+    def send(self, data: bytes) -> int:
+        self._socket.settimeout(self._left())
+        return self._socket.send(data)
+
+    def release(self) -> socket.socket:
+        """Return the socket itself, in a hurry no more."""
+        return self._socket
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+    def _left(self) -> float:
+        left_s = self._give_up_at - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        return left_s
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
 
 
-def _failure(error: Exception) -> VenueError:
+def _failure(error: Exception, is_connected: bool) -> VenueError:
     """Sort what kept a pipe from opening. The messages name no header and no token."""
     if isinstance(error, websocket.WebSocketBadStatusException):
         if error.status_code in (401, 403):
@@ -156,10 +236,10 @@ def _failure(error: Exception) -> VenueError:
         return Retryable(f"TLS failed: {error.reason}", code="tls")
     if isinstance(error, ConnectionRefusedError):
         return Retryable("connection refused", code="refused")
-    if isinstance(error, (ConnectionError, websocket.WebSocketConnectionClosedException)):
+    if isinstance(error, ConnectionError):
         return Retryable("connection reset", code="reset")
     if isinstance(error, OSError):
-        return Retryable(f"host unreachable: {errno.errorcode.get(error.errno or 0, '?')}", code="refused")
-    if isinstance(error, ValueError):
+        return Retryable(f"host unreachable: {errno.errorcode.get(error.errno or 0, '?')}", code="unreachable")
+    if isinstance(error, ValueError) and not is_connected:
         return Fatal("not a websocket address", code="scheme")
     return Retryable(f"upgrade failed: {type(error).__name__}", code="handshake")

@@ -155,6 +155,7 @@ class SessionSettings(Section):
     backoff_factor: Annotated[float, Meta(ge=1)] = 2.0
     backoff_cap_s: Positive = 8.0
     jitter_ratio: Ratio = 0.1
+    max_retries: Annotated[int, Meta(ge=0)] = 0  # in a row; then a person must ask. 0 = never give up
     stable_after_s: Positive = 5.0  # connected this long resets the backoff
     first_message_within_s: Positive = 5.0
 

@@ -14,6 +14,7 @@ from domain.settings import SECOND_NS
 
 WINDOW_NS = 60 * SECOND_NS
 JUMP_NS = SECOND_NS // 2  # wall against monotonic clock moving apart by this is a clock step
+FUTURE_NS = 2 * SECOND_NS  # a stamp further ahead of the venue's clock, as we know it, is wrong
 
 
 class StreamHealth:
@@ -33,6 +34,18 @@ class StreamHealth:
     @property
     def clock_offset_ns(self) -> int | None:
         return self._minima[0][1] if self._minima else None
+
+    def is_from_future(self, ts_event: int, now: Instant) -> bool:
+        """Tell whether a stamp cannot be: by all that the venue has said before, it lies ahead.
+
+        Either it is wrong, or the venue's clock has stepped and everything known about it is void.
+        """
+        offset_ns = self.clock_offset_ns
+        return offset_ns is not None and now.utc_ns - ts_event < offset_ns - FUTURE_NS
+
+    def forget_clock(self) -> None:
+        """Stop believing what was learned about the venue's clock: no orders until the next stamp."""
+        self._minima.clear()
 
     def stamped(self, ts_event: int, now: Instant) -> None:
         """Learn from one venue stamp, received at `now`."""

@@ -167,6 +167,7 @@ class VenueReported(Event, kw_only=True):
     last_prices: dict[str, str]  # instrument -> mid
     last_read_ns: int  # CLOCK_MONOTONIC of the newest frame
     alive_ns: int  # CLOCK_MONOTONIC of the newest proof of life
+    stream_quality: float = 1.0  # 1 = steady; a tenth less with each connection lost in the last minute
 
 
 class ActorReported(Event, kw_only=True):

@@ -99,8 +99,14 @@ class MemoryPipe:
         if not self._closed:
             self._session.receive(text, self._clock.now().utc_ns)
 
-    def close(self) -> None:
+    def goodbye(self) -> None:
         self._closed = self._closed or "1000"
+
+    def await_close(self, timeout_s: float) -> str:
+        return self._closed
+
+    def close(self) -> None:
+        self.goodbye()
 
     def _poll(self) -> None:
         if self._closed:

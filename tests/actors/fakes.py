@@ -36,6 +36,12 @@ class FakePipe:
     def send(self, text: str) -> None:
         self.sent.append(text)
 
+    def goodbye(self) -> None:
+        self.closed = "1000"  # an obliging peer
+
+    def await_close(self, timeout_s: float) -> str:
+        return self.closed
+
     def close(self) -> None:
         self.is_closed_by_us = True
 

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from adapters.frames import (
     Split,
     encode_frame,
 )
+from adapters.ports import Fault
 
 
 def server_frame(opcode: int, payload: bytes = b"", is_final: bool = True) -> bytes:
@@ -28,14 +31,14 @@ def server_frame(opcode: int, payload: bytes = b"", is_final: bool = True) -> by
 
 def fed(pieces: list[bytes]) -> Split:
     """What the pieces held, all together."""
-    splitter, messages, replies = FrameSplitter(), [], []
+    splitter, whole = FrameSplitter(), Split([], [], None, [])
     for piece in pieces:
         split = splitter.feed(piece)
-        messages += split.messages
-        replies += split.replies
+        for kept, new in zip((whole.messages, whole.replies, whole.faults), (split[0], split[1], split[3])):
+            kept += new
         if split.close_code is not None:
-            return Split(messages, replies, split.close_code)
-    return Split(messages, replies, None)
+            return whole._replace(close_code=split.close_code)
+    return whole
 
 
 FRAGMENTED = (
@@ -47,6 +50,7 @@ FRAGMENTED = (
 
 
 def test_a_fragmented_message_with_a_ping_inside_comes_out_whole() -> None:
+    """T12, WS-15: 200 + 200 + 100 bytes, a ping between: one message of 500 bytes."""
     split = fed([FRAGMENTED])
 
     assert split.messages == [b"a" * 200 + b"b" * 200 + b"c" * 100]
@@ -54,6 +58,7 @@ def test_a_fragmented_message_with_a_ping_inside_comes_out_whole() -> None:
 
 
 def test_where_tcp_cuts_the_stream_makes_no_difference() -> None:
+    """WS-15: cut at every byte offset, and into single bytes."""
     stream = FRAGMENTED + server_frame(TEXT, b"x" * 300) + server_frame(CLOSE, b"\x03\xe8bye")
     whole = fed([stream])
 
@@ -69,20 +74,24 @@ def test_messages_come_out_complete_and_in_order(payloads: list[str], cuts: list
 
     split = fed([stream[start:stop] for start, stop in zip(edges, edges[1:])])
 
-    assert split == Split([payload.encode() for payload in payloads], [], None)
+    assert split.messages == [payload.encode() for payload in payloads if payload]
+    assert split.faults == [Fault("empty", b"")] * payloads.count("")
+    assert (split.replies, split.close_code) == ([], None)
 
 
-@pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536, 5 * 1024 * 1024])
+@pytest.mark.parametrize("size", [1, 125, 126, 65_535, 65_536, 1024 * 1024, 5 * 1024 * 1024])
 def test_every_length_encoding_is_read(size: int) -> None:
+    """T14, WS-17: up to messages of 1 and 5 MiB."""
     message = b"z" * size
 
     assert fed([server_frame(TEXT, message)]).messages == [message]
 
 
 def test_an_oversize_message_is_refused_by_its_header_before_it_is_buffered() -> None:
+    """T14, WS-17, WS-20: 15 MiB over the limit of 10."""
     header = bytes((0x81, 127)) + (15 * 1024 * 1024).to_bytes(8, "big")
 
-    assert fed([header]) == Split([], [(CLOSE, b"\x03\xf1")], 1009)
+    assert fed([header]) == Split([], [(CLOSE, b"\x03\xf1")], 1009, [Fault("oversize", header)])
 
 
 def test_fragments_that_add_up_to_an_oversize_message_are_refused() -> None:
@@ -94,14 +103,14 @@ def test_fragments_that_add_up_to_an_oversize_message_are_refused() -> None:
 
 
 def test_a_close_is_echoed_and_tells_its_code() -> None:
-    assert fed([server_frame(CLOSE, b"\x0f\xa0going away")]) == Split([], [(CLOSE, b"\x0f\xa0")], 4000)
-    assert fed([server_frame(CLOSE)]) == Split([], [(CLOSE, b"")], 1005)
+    assert fed([server_frame(CLOSE, b"\x0f\xa0going away")]) == Split([], [(CLOSE, b"\x0f\xa0")], 4000, [])
+    assert fed([server_frame(CLOSE)]) == Split([], [(CLOSE, b"")], 1005, [])
 
 
 def test_what_came_before_a_violation_is_delivered() -> None:
     split = fed([server_frame(TEXT, b"good") + server_frame(TEXT, b"\xff\xfe")])
 
-    assert split == Split([b"good"], [(CLOSE, b"\x03\xef")], 1007)
+    assert split == Split([b"good"], [(CLOSE, b"\x03\xef")], 1007, [Fault("utf8", b"\xff\xfe")])
 
 
 def test_text_is_checked_as_a_whole_so_a_character_may_span_fragments() -> None:
@@ -112,8 +121,39 @@ def test_text_is_checked_as_a_whole_so_a_character_may_span_fragments() -> None:
     assert split.messages == [euro]
 
 
-def test_binary_messages_need_not_be_text() -> None:
-    assert fed([server_frame(BINARY, b"\xff\xfe")]).messages == [b"\xff\xfe"]
+def test_what_is_no_text_is_a_fault_and_the_stream_goes_on() -> None:
+    """T05, WS-20: a binary frame and an empty one, each one event with its first 256 bytes."""
+    split = fed([server_frame(BINARY, b"\xff" * 300) + server_frame(TEXT) + server_frame(TEXT, b"good")])
+
+    assert split == Split([b"good"], [], None, [Fault("binary", b"\xff" * 256), Fault("empty", b"")])
+
+
+def test_a_small_limit_counts_for_whole_and_fragmented_messages() -> None:
+    """T12: a buffer of 1024 bytes, a message of 2048."""
+    for stream in (
+        server_frame(TEXT, b"x" * 2048),
+        server_frame(TEXT, b"x" * 1000, is_final=False) + server_frame(CONTINUATION, b"x" * 1048),
+    ):
+        assert FrameSplitter(max_message_bytes=1024).feed(stream).close_code == 1009
+
+
+def test_memory_stays_within_twice_the_limit_however_a_message_comes() -> None:
+    """WS-17: 256 KiB at a time, a message that is allowed and one that is not."""
+    limit, piece = 1024 * 1024, 64 * 1024
+    for size in (limit, limit * 3 // 2):
+        stream = server_frame(TEXT, b"x" * size)
+        pieces = [stream[start : start + piece] for start in range(0, len(stream), piece)]
+        splitter = FrameSplitter(limit)
+        tracemalloc.start()
+        for each in pieces:
+            split = splitter.feed(each)
+            if split.close_code is not None:
+                break
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+        assert peak < 2.2 * limit
+        assert (split.close_code, len(split.messages)) == ((None, 1) if size == limit else (1009, 0))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +170,10 @@ def test_binary_messages_need_not_be_text() -> None:
     ],
 )
 def test_breaking_the_protocol_closes_with_1002(stream: bytes) -> None:
-    assert fed([stream]).close_code == 1002
+    split = fed([stream])
+
+    assert split.close_code == 1002
+    assert [fault.category for fault in split.faults] == ["protocol"]
 
 
 @settings(max_examples=60)

@@ -40,3 +40,21 @@ def test_no_delay_leaves_the_jitter_range_of_the_cap(uniform: float, attempts: i
     waits.attempts = attempts
 
     assert 0.9 * SECOND - 1 <= waits.next_delay_ns(uniform) <= 8.8 * SECOND
+
+
+def test_a_trouble_that_outlives_the_fourth_delay_grows_twice_as_fast() -> None:
+    """RC-08: the first four are the plain series of RC-01."""
+    waits = Backoff(base_ns=SECOND, factor=2.0, cap_ns=1000 * SECOND, jitter_ratio=0.0)
+
+    delays = [waits.next_delay_ns(0.5) // SECOND for _ in range(7)]
+
+    assert delays == [1, 2, 4, 8, 32, 128, 512]
+
+
+def test_a_delay_that_nothing_was_tried_in_is_given_again() -> None:
+    waits = backoff()
+    waits.next_delay_ns(0.5)
+    waits.next_delay_ns(0.5)
+
+    assert [waits.same_delay_ns(0.5) for _ in range(3)] == [2 * SECOND] * 3
+    assert waits.next_delay_ns(0.5) == 4 * SECOND

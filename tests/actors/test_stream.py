@@ -1,0 +1,329 @@
+"""The feed's stream from the wire to its readers: real frames through a real pipe, in virtual time.
+
+T, WS, RC, CB, PP and F numbers name the requirements that a test proves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from actors.circuit_breaker import CircuitBreaker
+from actors.price_feed import PriceFeed
+from actors.stage import Stage
+from domain.effects import Role
+from domain.errors import Fatal, Retryable
+from domain.market_data import DecodeFailed, MarketBatch, Quote, Trade
+from domain.session_moves import SessionState
+from domain.settings import BreakerSettings, SessionSettings, Settings, VenueSettings
+from domain.system_messages import AlarmRaised, GrantCredit, SubscribeMarketData
+from tests.actors.wire import Wire
+from tests.adapters.coinbase.frames import at, heartbeat, snapshot, ticker, trade, trades, update
+
+FEED = Role.PRICE_FEED.at("coinbase")
+READER = str(Role.PORTFOLIO)
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    wire = Wire()
+    yield wire
+    wire.close()
+
+
+def raised(
+    wire: Wire, instruments: tuple[str, ...] = ("BTC-USD",), credit: int = 1_000, with_breaker: bool = False, **session
+) -> Stage:
+    """A feed of these instruments, connected, with one reader."""
+    values = {"backoff_base_s": 0.1, "backoff_cap_s": 10.0, "jitter_ratio": 0.0, "stable_after_s": 0.5} | session
+    settings = Settings(
+        venues={"coinbase": VenueSettings(instruments=instruments)},
+        session=SessionSettings(**values),
+        breaker=BreakerSettings(open_s=30.0),
+    )
+    wire.stage = stage = Stage(settings, kits={"coinbase": wire.kit()})
+    if with_breaker:
+        stage.cast(CircuitBreaker, Role.CIRCUIT_BREAKER.at("coinbase"))
+    stage.cast(PriceFeed, FEED)
+    stage.advance(0.05)
+    stage.tell(FEED, SubscribeMarketData(credit=credit), sender=READER)
+    stage.received[READER].clear()
+    return stage
+
+
+def batches(stage: Stage) -> list[MarketBatch]:
+    return [message for message in stage.received[READER] if isinstance(message, MarketBatch)]
+
+
+def quotes(stage: Stage) -> list[Quote]:
+    return [quote for batch in batches(stage) for quote in batch.quotes]
+
+
+def read_trades(stage: Stage) -> list[Trade]:
+    return [trade for batch in batches(stage) for trade in batch.trades]
+
+
+def session_of(stage: Stage):
+    return stage.actor(FEED).stream.session
+
+
+def padded(frame: bytes, size: int) -> bytes:
+    """The same news in a frame of exactly `size` bytes."""
+    return frame[:-1] + b',"pad":"' + b"x" * (size - len(frame) - 9) + b'"}'
+
+
+# ---- messages --------------------------------------------------------------------------------------------
+
+
+def test_messages_are_told_in_order_of_arrival(wire: Wire) -> None:
+    """T03: three prices 50 ms apart, exactly three out, in order, times never falling."""
+    stage = raised(wire, ("BTC-USD", "ETH-USD", "SOL-USD"))
+    for number, (product, price) in enumerate(
+        [("BTC-USD", "45000.50"), ("ETH-USD", "3200.75"), ("SOL-USD", "95.25")]
+    ):
+        wire.say(ticker(number, price, price + "1", timestamp=at(number), product_id=product))
+
+    heard = [(quote.instrument, str(quote.bid_price)) for quote in quotes(stage)]
+    assert heard == [("BTC-USD", "45000.50"), ("ETH-USD", "3200.75"), ("SOL-USD", "95.25")]
+    stamps = [quote.ts_event for quote in quotes(stage)]
+    assert stamps == sorted(stamps)
+
+
+def test_valid_and_invalid_messages_part_ways_and_the_stream_goes_on(wire: Wire) -> None:
+    """T05, T13, WS-18, WS-20: five of each, mixed; both streams in order, with kind and raw text."""
+    stage = raised(wire)
+    bad = [b"{", b'{"channel":"ticker"}', b"", b"plainly no JSON", b"[1]"]
+    for number, wrong in enumerate(bad):
+        wire.say(ticker(number, str(45000 + number), "50000"), wrong)
+    stage.advance(1)
+
+    assert [int(quote.bid_price) for quote in quotes(stage)] == [45000, 45001, 45002, 45003, 45004]
+    faults = [m for m in stage.received[Role.RECORDER] if isinstance(m, DecodeFailed)]
+    assert [fault.raw for fault in faults] == bad
+    assert [fault.category for fault in faults] == ["parse", "structure", "empty", "parse", "structure"]
+    assert all(fault.ts_event for fault in faults)
+    assert session_of(stage).state is SessionState.CONNECTED
+    assert stage.actor(FEED).counters["decode_errors"] == 5
+
+
+def test_a_flood_of_rubbish_is_counted_and_a_bounded_part_of_it_kept(wire: Wire) -> None:
+    """T05, WS-20: the error stream is bounded, and what does not fit is counted."""
+    stage = raised(wire)
+
+    wire.say(*[b"{" + b"y" * 400] * 150, seconds=0.05)
+    stage.advance(1)
+
+    faults = [m for m in stage.received[Role.RECORDER] if isinstance(m, DecodeFailed)]
+    counters = stage.actor(FEED).counters
+    assert len(faults) == 100
+    assert all(len(fault.raw) == 256 for fault in faults)
+    assert (counters["decode_errors"], counters["faults_dropped"]) == (150, 50)
+
+
+def test_a_fragmented_message_is_one_message_and_single_ones_are_never_joined(wire: Wire) -> None:
+    """T12, D10, WS-15: 500 bytes as 200 + 200 + 100, pings between."""
+    stage = raised(wire)
+
+    wire.say_in_pieces(padded(ticker(0, "45000", "45001"), 500), 200, 200, 100)
+    wire.say(b'{"channel":"tick', b'er"}')
+
+    assert [str(quote.bid_price) for quote in quotes(stage)] == ["45000"]
+    assert wire.heard()[-2:] == [b"?", b"?"]
+    assert stage.actor(FEED).counters["decode_errors"] == 2
+
+
+def test_large_messages_arrive_whole_and_an_oversize_one_costs_only_the_connection(wire: Wire) -> None:
+    """T14, WS-17: 1 MiB through, 15 MiB refused with 1009, and the next connection works."""
+    stage = raised(wire)
+    wire.say(padded(ticker(0, "45000", "45001"), 1024 * 1024))
+
+    wire.send(bytes((0x81, 127)) + (15 * 1024 * 1024).to_bytes(8, "big"))
+    said = wire.heard(0)
+    stage.advance(0.5)
+    wire.say(ticker(0, "45200", "45201"))
+
+    assert [str(quote.bid_price) for quote in quotes(stage)] == ["45000", "45200"]
+    assert said[-1] == (1009).to_bytes(2, "big")
+    assert stage.actor(FEED).counters["faults_oversize"] == 1
+
+
+def test_a_burst_is_told_completely_in_order_and_a_missing_number_as_a_gap(wire: Wire) -> None:
+    """T15, WS-16, RC-07: 100 numbered, a burst of 50, then numbers missing: consumers see the gap."""
+    stage = raised(wire)
+    wire.say(snapshot(0))
+    for number in range(1, 101):
+        wire.say(trades(number, trade(str(number))), seconds=0.01)
+    wire.say(*[trades(number, trade(str(number))) for number in range(101, 151)])
+    assert [int(one.trade_id) for one in read_trades(stage)] == list(range(1, 151))
+
+    wire.say(trades(155, trade("155")))
+
+    assert stage.actor(FEED).counters["gaps"] == 1
+    assert batches(stage)[-1].state.is_whole is False
+    assert session_of(stage).state is SessionState.RECONNECTING
+
+
+def test_a_slow_reader_gets_the_newest_and_is_told_what_it_missed(wire: Wire) -> None:
+    """WS-19: nothing overflows silently: conflation is counted, and sequence and trades stay complete."""
+    stage = raised(wire, credit=2)  # the first went with the state of the stream
+
+    for number in range(10):
+        wire.say(ticker(number, str(100 + number), "200"))
+    stage.tell(FEED, GrantCredit(batches=1), sender=READER)
+
+    first, second = batches(stage)
+    assert [int(quote.bid_price) for quote in (*first.quotes, *second.quotes)] == [100, 109]
+    assert (first.conflated, second.conflated) == (0, 8)
+
+
+# ---- connecting again ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 4000])
+def test_whatever_the_close_code_the_feed_subscribes_again_and_starts_from_a_snapshot(
+    wire: Wire, code: int
+) -> None:
+    """F27, T20, RC-05, RC-07: same subscriptions, fresh snapshot before the first delta."""
+    stage = raised(wire)
+    wire.say(snapshot(0), update(1, ("bid", "99.5", "1")))
+    first = wire.heard()
+
+    wire.hang_up(code)
+    lost = batches(stage)[-1].state
+    stage.advance(0.2)
+    wire.say(update(0, ("bid", "100.5", "1")), snapshot(1))
+
+    assert (lost.is_connected, lost.is_whole) == (False, False)
+    assert wire.heard() == [message for message in first if message.startswith(b"{")]
+    assert str(quotes(stage)[-1].bid_price) == "99"
+    assert batches(stage)[-1].state.is_whole
+    assert session_of(stage).reconnects == 1
+
+
+def test_refused_dials_back_off_and_open_the_breaker_which_allows_no_further_one(wire: Wire) -> None:
+    """T28, CB-01, T16: five failures, then nobody dials until it is half-open: one probe."""
+    stage = raised(wire, with_breaker=True)
+    wire.refusals.extend([Retryable("refused", code="refused")] * 5)
+
+    wire.hang_up()
+    stage.advance(20)
+    while_open = wire.dials
+    stage.advance(25)
+
+    assert while_open == 1 + 5
+    assert wire.dials == 1 + 5 + 1
+    assert session_of(stage).state is SessionState.CONNECTED
+    assert session_of(stage).counters["failed_refused"] == 5
+
+
+def test_after_the_last_retry_a_person_is_told(wire: Wire) -> None:
+    """T17, RC-02."""
+    stage = raised(wire, max_retries=3)
+    wire.refusals.extend([Retryable("refused", code="refused")] * 9)
+
+    wire.hang_up()
+    stage.advance(30)
+
+    alarms = [m.text for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
+    assert alarms == ["gave up after 3 attempts: refused"]
+    assert wire.dials == 1 + 3
+
+
+def test_a_refused_key_is_told_to_a_person_and_not_tried_again(wire: Wire) -> None:
+    """T04, WS-05."""
+    wire.refusals.append(Fatal("the venue refused our key", code="401"))
+    stage = raised(wire)
+    stage.advance(20)
+
+    alarms = [m.text for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
+    assert alarms == ["the venue refused our key"]
+    assert wire.dials == 1
+
+
+# ---- silence ---------------------------------------------------------------------------------------------
+
+
+def keep_beating(wire: Wire, seconds: int, *others: bytes, number: int) -> None:
+    """Let each second bring a heartbeat and what else still speaks; all with rising numbers."""
+    for _ in range(seconds):
+        for other in (heartbeat(0), *others):
+            message = msgspec.json.decode(other) | {"sequence_num": number}
+            wire.say(json.dumps(message).encode(), seconds=0)
+            number += 1
+        wire.stage.advance(1)
+
+
+def test_a_book_that_falls_silent_makes_its_prices_void_though_all_others_speak(wire: Wire) -> None:
+    """F28: after 10 s, a forced reconnect, an alarm, and the counter tells."""
+    stage = raised(wire)
+    wire.say(snapshot(0), ticker(1), trades(2, trade("1")))
+    assert batches(stage)[-1].state.is_whole
+
+    keep_beating(wire, 9, ticker(0), trades(0), number=3)
+    assert (batches(stage)[-1].state.is_whole, len(wire.servers)) == (True, 1)
+    wire.stage.advance(1)
+
+    assert not any(batch.state.is_whole for batch in batches(stage)[-1:])
+    stage.advance(0.2)
+    assert len(wire.servers) == 2
+    assert stage.actor(FEED).counters["silences"] == 1
+    alarms = [m.text for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
+    assert alarms == ["silent level2:BTC-USD: connecting anew"]
+
+
+def test_a_book_whose_first_message_never_comes_is_not_waited_for(wire: Wire) -> None:
+    """F29: heartbeats alone do not keep the connection: after 5 s there is another."""
+    raised(wire)
+
+    keep_beating(wire, 4, ticker(0), trades(0), number=0)
+    assert len(wire.servers) == 1
+    keep_beating(wire, 1, number=12)
+    wire.stage.advance(0.5)
+
+    assert len(wire.servers) == 2
+
+
+# ---- clocks ----------------------------------------------------------------------------------------------
+
+
+def test_a_price_from_the_future_is_void_and_no_order_follows_until_the_next_stamp(wire: Wire) -> None:
+    """PP-07: its own time is kept; one wrong stamp costs one price, not a minute of trading."""
+    stage = raised(wire)
+    wire.say(ticker(0, "100", timestamp=at(1)))
+
+    wire.say(ticker(1, "101", timestamp=at(30)))
+
+    future = quotes(stage)[-1]
+    assert (future.is_whole, future.ts_event - quotes(stage)[0].ts_event) == (False, 29_000_000_000)
+    assert batches(stage)[-1].state.clock_offset_ns is None
+    assert stage.actor(FEED).counters["future_quotes"] == 1
+
+
+# ---- the end ---------------------------------------------------------------------------------------------
+
+
+def test_a_feed_that_ends_says_goodbye(wire: Wire) -> None:
+    """T07, WS-10."""
+    stage = raised(wire)
+    wire.heard()
+
+    stage.actor(FEED).stream.disconnect(2.0)
+    said = wire.heard()
+    wire.hang_up(1000)
+
+    assert said == [(1000).to_bytes(2, "big")]
+    assert session_of(stage).counters["closed_gracefully"] == 1
+
+
+def test_a_venue_that_ignores_the_goodbye_is_left_in_time(wire: Wire) -> None:
+    """T08, WS-11."""
+    stage = raised(wire)
+
+    stage.actor(FEED).stream.disconnect(0.1)
+    stage.advance(0.2)
+
+    assert session_of(stage).counters["closed_forcibly"] == 1
+    assert session_of(stage).state is SessionState.DISCONNECTED
