@@ -42,7 +42,7 @@ class SimulatedCoinbase:
     def __init__(self, **settings) -> None:
         quick = {"warm_up_s": 1.0, "latency_min_s": 0.0, "latency_max_s": 0.0, "read_lag_max_s": 0.0}
         self.clock = ManualClock()
-        self.world = World(SimulatorSettings(**{**quick, **settings}), UTC)
+        self.world = World(SimulatorSettings(**{**quick, **settings}), UTC, venues=["coinbase"])
         self.transport = MemoryTransport(self.world, self.clock, self.clock.advance)
         self.dialer = MemoryDialer(self.world, self.clock)
         self.signer = Signer(self.world.key.name, self.world.key.private_key)

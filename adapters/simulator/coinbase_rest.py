@@ -18,6 +18,7 @@ from adapters.simulator.faults import Fault, FaultPlan
 from adapters.simulator.wire import Request, Response, dropped
 from domain.settings import SECOND_NS
 
+MARKET_DATA = "market_data"
 PREFIX = "/api/v3/brokerage"
 PRIVATE_PER_S = 30
 PUBLIC_PER_S = 10
@@ -50,9 +51,9 @@ def _route(
 
 
 ROUTES = (  # the first match wins: the names under orders/historical stand before {}
-    _route("GET", "/time", market.get_time, is_public=True),
+    _route("GET", "/time", market.get_time, MARKET_DATA, is_public=True),
     *(
-        _route("GET", prefix + path, handler, is_public=bool(prefix))
+        _route("GET", prefix + path, handler, MARKET_DATA, is_public=bool(prefix))
         for prefix in ("/market", "")
         for path, handler in (
             ("/products", market.list_products),
@@ -62,7 +63,7 @@ ROUTES = (  # the first match wins: the names under orders/historical stand befo
             ("/product_book", market.get_product_book),
         )
     ),
-    _route("GET", "/best_bid_ask", market.get_best_bid_ask),
+    _route("GET", "/best_bid_ask", market.get_best_bid_ask, MARKET_DATA),
     _route("GET", "/accounts", account.list_accounts, "accounts"),
     _route("GET", "/accounts/{}", account.get_account, "accounts"),
     _route("POST", "/orders", account.create_order, "submit", needs_trade=True),

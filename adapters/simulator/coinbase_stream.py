@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -11,12 +12,16 @@ from adapters.simulator import coinbase_encode as encode
 from adapters.simulator.coinbase_auth import KeyRing, Unauthorized
 from adapters.simulator.coinbase_channels import CHANNELS, Channel
 from adapters.simulator.exchange import Exchange
-from adapters.simulator.faults import Fault, FaultPlan
+from adapters.simulator.faults import PRIVATE_STREAM
+from adapters.simulator.front import Session
+from adapters.simulator.wire import Frame
+from domain.numbers import plain
 from domain.settings import SECOND_NS
 
 FIRST_SUBSCRIBE_NS = 5 * SECOND_NS
 TOO_LATE = 1008  # close code; which one production sends is unknown
-DROPPED = 1006  # no close frame at all: the connection just ends
+MISCOUNT = 1000  # how far a wrong sequence number is out of line
+CROSSED_AT = Decimal("1.01")  # times the highest price that a frame tells
 PRIVATE_CHANNELS = ("user", "heartbeats")
 
 
@@ -32,33 +37,22 @@ class Subscription(Struct):
 _decode = msgspec.json.Decoder(Subscription).decode
 
 
-class StreamSession:
-    """`close_code` is None while the venue keeps the connection; 1006 = it ends without a close frame.
+class StreamSession(Session):
+    """One `sequence_num` counts all frames of the connection that have one, acknowledgements included."""
 
-    One `sequence_num` counts all frames of the connection that have one, acknowledgements included.
-    """
-
-    def __init__(
-        self, exchange: Exchange, keys: KeyRing, faults: FaultPlan, is_private: bool, now_ns: int
-    ) -> None:
-        self.close_code: int | None = None
+    def __init__(self, exchange: Exchange, keys: KeyRing, place: str, now_ns: int) -> None:
+        super().__init__()
+        self.place = place
         self._exchange = exchange
         self._keys = keys
-        self._faults = faults
-        self._place = "private_stream" if is_private else "market_stream"
-        self._allowed = PRIVATE_CHANNELS if is_private else tuple(CHANNELS)
+        self._allowed = PRIVATE_CHANNELS if place == PRIVATE_STREAM else tuple(CHANNELS)
         self._opened_ns = now_ns
         self._channels: dict[str, Channel] = {}  # name -> subscription
         self._was_subscribed = False
         self._sequence = 0
-        self._outbox: list[str] = []
-        self._silent_until_ns = 0
-        if faults.draw(self._place, is_connecting=True):
-            self.close_code = DROPPED
+        self._outbox: list[Frame] = []
 
     def receive(self, text: str | bytes, now_ns: int) -> None:
-        """Take one message of the client; the answer comes with the next poll."""
-        self._exchange.advance(now_ns)
         try:
             message = _decode(text)
         except (msgspec.DecodeError, RecursionError):
@@ -73,26 +67,30 @@ class StreamSession:
         else:
             self._subscribe(message, now_ns)
 
-    def poll(self, now_ns: int) -> list[str]:
-        """Return the frames that are due, in order."""
-        self._exchange.advance(now_ns)
-        if self.close_code is not None or now_ns < self._silent_until_ns:
-            return []
+    def poll(self, now_ns: int) -> list[Frame]:
         if not self._was_subscribed and now_ns - self._opened_ns >= FIRST_SUBSCRIBE_NS:
             self.close_code = TOO_LATE
-            return []
         for channel in self._channels.values():
-            for events in channel.poll(now_ns):
-                self._send(channel.frame_name, events, now_ns)
-        if not self._outbox:
-            return []
-        fault = self._faults.draw(self._place)
-        if fault is not None:
-            self._spoil(fault, now_ns)
-            if now_ns < self._silent_until_ns:
-                return []
+            if not self.is_stalled(channel.name, now_ns):
+                for events in channel.poll(now_ns):
+                    self._send(channel.name, channel.frame_name, events, now_ns)
         frames, self._outbox = self._outbox, []
         return frames
+
+    def renumbered(self, frame: Frame) -> Frame | None:
+        message = msgspec.json.decode(frame.data)
+        if "sequence_num" not in message:
+            return None
+        message["sequence_num"] += MISCOUNT
+        return frame._replace(data=msgspec.json.encode(message))
+
+    def crossed(self, frame: Frame) -> Frame | None:
+        message = msgspec.json.decode(frame.data)
+        for event in message.get("events", ()):
+            if crossing := _cross(event):
+                event |= crossing
+                return frame._replace(data=msgspec.json.encode(message))
+        return None
 
     def _may(self, message: Subscription, now_ns: int) -> bool:
         if not CHANNELS[message.channel].needs_key:
@@ -116,33 +114,36 @@ class StreamSession:
             if not message.product_ids or not channel.products:
                 del self._channels[message.channel]
         current = {name: list(one.products) for name, one in self._channels.items()}
-        self._send("subscriptions", [{"subscriptions": current}], now_ns)
+        self._send("", "subscriptions", [{"subscriptions": current}], now_ns)
 
-    def _send(self, channel: str, events: list[dict[str, Any]], now_ns: int) -> None:
+    def _send(self, channel: str, frame_name: str, events: list[dict[str, Any]], now_ns: int) -> None:
         envelope = {
-            "channel": channel,
+            "channel": frame_name,
             "client_id": "",
             "timestamp": encode.rfc3339(now_ns, digits=9),
             "sequence_num": self._sequence,
             "events": events,
         }
         self._sequence += 1
-        self._outbox.append(msgspec.json.encode(envelope).decode())
+        self._outbox.append(Frame(msgspec.json.encode(envelope), channel))
 
     def _complain(self, text: str) -> None:
-        self._outbox.append(msgspec.json.encode({"type": "error", "message": text}).decode())
+        self._outbox.append(Frame(msgspec.json.encode({"type": "error", "message": text})))
 
-    def _spoil(self, fault: Fault, now_ns: int) -> None:
-        first = self._outbox[0]
-        match fault.kind:
-            case "close":
-                self.close_code = fault.code
-                self._outbox.clear()
-            case "silence":
-                self._silent_until_ns = now_ns + int(fault.seconds * SECOND_NS)
-            case "gap":
-                del self._outbox[0]
-            case "duplicate":
-                self._outbox.insert(0, first)
-            case "malformed":
-                self._outbox[0] = first[: len(first) // 2]
+
+def _cross(event: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what makes the book or ticker in an event a crossed one; None when it holds neither."""
+    tickers, updates = event.get("tickers"), event.get("updates")
+    if tickers and tickers[0].get("best_ask"):
+        first = tickers[0] | {"best_bid": _above(tickers[0]["best_ask"])}
+        return {"tickers": [first, *tickers[1:]]}
+    if updates:
+        prices = [Decimal(row["price_level"]) for row in updates]
+        bid = updates[0] | {"side": "bid", "price_level": _above(max(prices)), "new_quantity": "1"}
+        return {"updates": [*updates, bid]}
+    return None
+
+
+def _above(price: str | Decimal) -> str:
+    """Return a price so far up that it is above everything that anybody asks."""
+    return plain(Decimal(price) * CROSSED_AT)

@@ -6,8 +6,7 @@ every call first lets the market and the agenda catch up with it.
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from random import Random
 from uuid import UUID, uuid5
@@ -46,21 +45,20 @@ class Exchange:
     def __init__(
         self, settings: SimulatorSettings, market: Market, start_ns: int, records: Records | None = None
     ) -> None:
-        """Open a new account, or the one in `records`, and let the market go on until `start_ns`."""
+        """Open a new account, or the one in `records`, before the market does."""
         self.market = market
+        market.on_trades = self._after_trades
+        self._agenda = market.agenda
         new_terms = Terms(settings.balances, settings.taker_fee_ratio, settings.maker_fee_ratio)
         self.terms = records.terms if records else new_terms
         self.ledger = Ledger(self.terms.balances)
         self.taker_fee_ratio = self.terms.taker_fee_ratio
         self.maker_fee_ratio = self.terms.maker_fee_ratio
-        self.now_ns = market.opened_ns
         self.orders: dict[str, VenueOrder] = {}  # order id -> order, in order of creation
         self.fills: list[Fill] = []  # in order of time
         self.revisions: list[str] = []  # order ids
         self._by_client_order_id: dict[str, VenueOrder] = {}
         self._live: dict[str, VenueOrder] = {}  # order id -> order that is not final
-        self._agenda: list[tuple[int, int, Callable[[], object]]] = []  # (due_ns, tie breaker, what)
-        self._agenda_items = 0
         self._read_lag_max_ns = int(settings.read_lag_max_s * SECOND_NS)
         known_orders = len(records.orders) if records else 0
         # The start is in it: a journal that outlives one account must not meet its ids in the next. So is the
@@ -69,7 +67,6 @@ class Exchange:
         self._read_lags = Random(f"{settings.seed}:read lags")
         if records:
             self._recall(records)
-        self.advance(start_ns)
 
     def _recall(self, records: Records) -> None:
         """Be again the venue that kept these records."""
@@ -93,7 +90,7 @@ class Exchange:
         self._live[order.order_id] = order
         self.ledger.hold(order.order_id, *self._needed(asked, order.filled_size))
         if asked.end_ns is not None:
-            self._at(asked.end_ns, lambda: self._expire(order))
+            self._agenda.at(asked.end_ns, lambda due_ns: self._expire(order))
         price = asked.limit_price
         if asked.order_type is VenueOrderType.STOP_LIMIT and order.is_armed:
             return
@@ -106,26 +103,16 @@ class Exchange:
     # ---- time ------------------------------------------------------------------------------------------
 
     @property
-    def next_due_ns(self) -> int:
-        """Return when the next thing happens by itself."""
-        due_ns = self.market.next_due_ns
-        return min(due_ns, self._agenda[0][0]) if self._agenda else due_ns
+    def now_ns(self) -> int:
+        return self._agenda.now_ns
 
     def advance(self, now_ns: int) -> None:
         """Let everything happen that happens by itself up to `now_ns`."""
-        while (due_ns := self.next_due_ns) <= now_ns:
-            self.now_ns = max(self.now_ns, due_ns)
-            if self._agenda and self._agenda[0][0] == due_ns:
-                heapq.heappop(self._agenda)[2]()
-                continue
-            step = self.market.step()
-            self._book_executions(step.product_id, step.executions, step.time_ns)
-            self._pull_triggers(step.product_id)
-        self.now_ns = max(self.now_ns, now_ns)
+        self._agenda.advance(now_ns)
 
-    def _at(self, due_ns: int, what: Callable[[], object]) -> None:
-        self._agenda_items += 1
-        heapq.heappush(self._agenda, (due_ns, self._agenda_items, what))
+    def _after_trades(self, product_id: str, executions: tuple[Execution, ...], time_ns: int) -> None:
+        self._book_executions(product_id, executions, time_ns)
+        self._pull_triggers(product_id)
 
     # ---- commands --------------------------------------------------------------------------------------
 
@@ -159,13 +146,13 @@ class Exchange:
     def submit_later(self, asked: NewOrder, due_ns: int) -> None:
         """Let an order arrive at `due_ns`, when its sender may long have given up."""
 
-        def arrive() -> None:
+        def arrive(arrived_ns: int) -> None:
             try:
-                self.submit(asked, due_ns)
+                self.submit(asked, arrived_ns)
             except Refused:
                 return  # nobody is left to tell
 
-        self._at(due_ns, arrive)
+        self._agenda.at(due_ns, arrive)
 
     def cancel(self, order_id: str, now_ns: int) -> bool:
         """Cancel an order; False when it isn't there or already final."""
@@ -270,7 +257,7 @@ class Exchange:
         self.revisions.append(order.order_id)
         order.is_armed = asked.stop_price is not None
         if asked.end_ns is not None:
-            self._at(asked.end_ns, lambda: self._expire(order))
+            self._agenda.at(asked.end_ns, lambda due_ns: self._expire(order))
         if asked.order_type is not VenueOrderType.STOP_LIMIT:
             self._send_to_book(order, self._book_order(order.order_id, asked))
 

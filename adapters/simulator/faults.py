@@ -1,18 +1,20 @@
-"""Faults on demand: what goes wrong next, where, and how often. Says nothing about how a front enacts it."""
+"""Faults on demand: what goes wrong next, where, and how often. Says nothing about how it is enacted."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from domain.errors import NzezaError
 
-REQUESTS = ("submit", "cancel", "query", "list", "accounts", "fills")
-STREAMS = ("market_stream", "private_stream")
+REQUESTS = ("submit", "cancel", "query", "list", "accounts", "fills", "market_data")
+MARKET_STREAM = "market_stream"
+PRIVATE_STREAM = "private_stream"
+STREAMS = (MARKET_STREAM, PRIVATE_STREAM)
 PLACES = (*REQUESTS, *STREAMS, "any")
 
 _ORDERS = ("submit", "cancel")
@@ -29,11 +31,31 @@ KINDS: dict[str, tuple[str, ...]] = {  # kind -> where it can happen, besides "a
     "malformed": (*REQUESTS, *STREAMS),  # an answer or frame that is no JSON
     "reject": _ORDERS,  # understood and refused
     "fail": ("submit",),  # accepted, then FAILED
+    # a stream that opens
+    "refuse_upgrade": STREAMS,  # answered with HTTP `status`
+    "slow_handshake": STREAMS,  # answered `seconds` late
+    # a stream that is open
     "close": STREAMS,  # a close frame with `code`; 1006 = no close frame
-    "silence": STREAMS,  # open, but nothing for `seconds`
-    "gap": STREAMS,  # one frame with its sequence number is lost
-    "duplicate": STREAMS,  # one frame is sent twice
+    "drop": STREAMS,  # the connection ends without a close frame
+    "half_open": STREAMS,  # nothing is sent, read or answered any more, pings included; dropped after `seconds`
+    "silence": STREAMS,  # nothing is said for `seconds`, but pings are answered
+    "stall": STREAMS,  # one channel says nothing for `seconds`: `channel`, or the one whose turn it is
+    # one frame of an open stream, of `channel` if it is given
+    "gap": STREAMS,  # lost, with its sequence number
+    "duplicate": STREAMS,  # sent twice
+    "reorder": STREAMS,  # sent after the one behind it
+    "wrong_sequence": STREAMS,  # its sequence number is out of line
+    "crossed_book": STREAMS,  # its best bid is above its best ask
+    "bad_utf8": STREAMS,  # a text that is none
+    "bad_frame": STREAMS,  # before it comes one that the websocket protocol doesn't know
+    "binary": STREAMS,  # sent as a binary frame
+    "empty": STREAMS,  # nothing is in it
+    "oversize": STREAMS,  # padded to more than 10 MiB
 }
+FRAME_FAULTS = frozenset(
+    "malformed gap duplicate reorder wrong_sequence crossed_book bad_utf8 bad_frame binary empty oversize".split()
+)
+_OPENING = ("refuse", "refuse_upgrade", "slow_handshake")
 
 
 class InvalidFault(NzezaError):
@@ -46,49 +68,98 @@ class Fault(Struct, forbid_unknown_fields=True, kw_only=True):
     kind: str
     where: str = "any"
     venue: str = "coinbase"
+    channel: str = ""  # of a stream; "" = whichever
     count: int | None = None  # 1 when neither count nor rate is given
     rate: float | None = None  # 0..1, without end unless `count` is given too
     seed: int = 0  # of the rate
     seconds: float = 30.0
-    code: int = 1011
+    code: int = 1011  # of a close frame
+    status: int = 503  # of a refused upgrade
     retry_after: float = 1.0  # seconds
 
 
-class FaultPlan:
-    """The faults that are still to happen."""
+class Suffering(NamedTuple):
+    """What can go wrong at a venue."""
 
-    def __init__(self, venues: Collection[str]) -> None:
-        self._venues = venues
+    channels: Collection[str]  # of its streams
+    unfit: Collection[str] = ()  # kinds that its protocol has no place for
+
+
+def read_fault(order: Mapping[str, Any], venues: Mapping[str, Suffering]) -> Fault:
+    """Decode and check one order.
+
+    Raises:
+        InvalidFault: an unknown name or a number out of bounds.
+    """
+    try:
+        fault = msgspec.convert(order, Fault)
+    except msgspec.ValidationError as error:
+        raise InvalidFault(f"{error}; fields are {_names(Fault.__struct_fields__)}") from None
+    for name, value, allowed in (
+        ("kind", fault.kind, tuple(KINDS)),
+        ("where", fault.where, PLACES),
+        ("venue", fault.venue, tuple(venues)),
+    ):
+        if value not in allowed:
+            raise InvalidFault(f"{name} {value!r} is unknown; allowed are {_names(allowed)}")
+    _check_place(fault, venues[fault.venue])
+    _check_numbers(fault)
+    if fault.count is None and fault.rate is None:
+        fault.count = 1
+    return fault
+
+
+def _check_place(fault: Fault, venue: Suffering) -> None:
+    places = (*KINDS[fault.kind], "any")
+    if fault.where not in places:
+        raise InvalidFault(f"{fault.kind} cannot happen at {fault.where!r}; allowed are {_names(places)}")
+    if fault.kind in venue.unfit:
+        fit = [kind for kind in KINDS if kind not in venue.unfit]
+        raise InvalidFault(f"{fault.kind} cannot happen at {fault.venue}; allowed are {_names(fit)}")
+    if fault.channel and fault.channel not in venue.channels:
+        allowed = _names(venue.channels)
+        raise InvalidFault(f"channel {fault.channel!r} of {fault.venue} is unknown; allowed are {allowed}")
+
+
+def _check_numbers(fault: Fault) -> None:
+    if fault.count is not None and fault.count < 1:
+        raise InvalidFault(f"count {fault.count} is out of bounds; allowed are 1 and more")
+    if fault.rate is not None and not 0 <= fault.rate <= 1:
+        raise InvalidFault(f"rate {fault.rate} is out of bounds; allowed are 0 to 1")
+    if not 1000 <= fault.code <= 4999:
+        raise InvalidFault(f"code {fault.code} is out of bounds; allowed are 1000 to 4999")
+    if not 400 <= fault.status <= 599:
+        raise InvalidFault(f"status {fault.status} is out of bounds; allowed are 400 to 599")
+    if fault.seconds < 0 or fault.retry_after < 0:
+        raise InvalidFault("seconds and retry_after must not be negative")
+
+
+class FaultPlan:
+    """The faults that are still to happen at one venue."""
+
+    def __init__(self) -> None:
         self._pending: list[tuple[Fault, Random]] = []
 
-    def inject(self, order: Mapping[str, Any]) -> None:
-        """Add one fault.
-
-        Raises:
-            InvalidFault: an unknown name or a number out of bounds.
-        """
-        try:
-            fault = msgspec.convert(order, Fault)
-        except msgspec.ValidationError as error:
-            raise InvalidFault(f"{error}; fields are {_names(Fault.__struct_fields__)}") from None
-        self._check(fault)
-        if fault.count is None and fault.rate is None:
-            fault.count = 1
+    def add(self, fault: Fault) -> None:
         self._pending.append((fault, Random(fault.seed)))
 
     def clear(self) -> None:
         self._pending.clear()
 
-    def draw(self, where: str, is_connecting: bool = False) -> Fault | None:
+    def draw(
+        self, where: str, is_opening: bool = False, suits: Callable[[Fault], bool] = lambda fault: True
+    ) -> Fault | None:
         """Return the fault that strikes now at `where`, if any, and count it.
 
-        A stream is refused only while it connects, and suffers everything else only afterwards.
+        A stream suffers some faults while it opens, and all others only afterwards.
         """
         for entry in self._pending:
             fault, random = entry
             if where not in KINDS[fault.kind] or fault.where not in (where, "any"):
                 continue
-            if where in STREAMS and is_connecting != (fault.kind == "refuse"):
+            if where in STREAMS and is_opening != (fault.kind in _OPENING):
+                continue
+            if not suits(fault):
                 continue
             if fault.rate is not None and random.random() >= fault.rate:
                 continue
@@ -98,24 +169,6 @@ class FaultPlan:
                     self._pending.remove(entry)
             return fault
         return None
-
-    def _check(self, fault: Fault) -> None:
-        for name, value, allowed in (
-            ("kind", fault.kind, tuple(KINDS)),
-            ("where", fault.where, PLACES),
-            ("venue", fault.venue, tuple(self._venues)),
-        ):
-            if value not in allowed:
-                raise InvalidFault(f"{name} {value!r} is unknown; allowed are {_names(allowed)}")
-        places = (*KINDS[fault.kind], "any")
-        if fault.where not in places:
-            raise InvalidFault(f"{fault.kind} cannot happen at {fault.where!r}; allowed are {_names(places)}")
-        if fault.count is not None and fault.count < 1:
-            raise InvalidFault(f"count {fault.count} is out of bounds; allowed are 1 and more")
-        if fault.rate is not None and not 0 <= fault.rate <= 1:
-            raise InvalidFault(f"rate {fault.rate} is out of bounds; allowed are 0 to 1")
-        if fault.seconds < 0 or fault.retry_after < 0:
-            raise InvalidFault("seconds and retry_after must not be negative")
 
 
 def _names(names: Collection[str]) -> str:

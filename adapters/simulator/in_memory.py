@@ -1,4 +1,4 @@
-"""The simulated venue without sockets: what a venue's client and stream codecs need, straight from a `World`.
+"""A simulated venue without sockets: what its client and stream codecs need, straight from a `World`.
 
 The same requests and frames as over loopback, under the caller's clock. Latency is spent through a callback,
 so virtual time can pay for it.
@@ -12,10 +12,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from adapters.http import Response
 from adapters.ports import Clock, Frames
-from adapters.simulator.coinbase_stream import StreamSession
-from adapters.simulator.wire import Request
+from adapters.simulator.connection import Connection
+from adapters.simulator.wire import FrameKind, Request
 from adapters.simulator.world import World
 from domain.errors import Ambiguous, Retryable
+
+PROTOCOL_ERROR = "1002"  # how a pipe closes that met a frame it cannot read
+UPGRADED = 101
 
 _numbers = count(2_000_000)  # beyond any real descriptor
 
@@ -30,16 +33,23 @@ def unwatched(is_readable: Callable[[], bool]) -> int:
 
 
 class MemoryTransport:
-    """An HTTP transport whose server is a `World`.
+    """An HTTP transport whose server is one venue of a `World`.
 
     Attributes:
         is_refusing: nothing listens: requests fail before their first byte is sent.
         requests: all that was sent, in order.
     """
 
-    def __init__(self, world: World, clock: Clock, spend: Callable[[float], None] = no_time) -> None:
+    def __init__(
+        self,
+        world: World,
+        clock: Clock,
+        spend: Callable[[float], None] = no_time,
+        venue: str = "coinbase",
+    ) -> None:
         self.is_refusing = False
         self.requests: list[Request] = []
+        self._venue = venue
         self._world = world
         self._clock = clock
         self._spend = spend
@@ -56,7 +66,7 @@ class MemoryTransport:
         sent_ns = self._clock.now().monotonic_ns
         latency_s = self._world.draw_latency_s()
         self._spend(min(latency_s / 2, timeout_s))
-        answer = self._world.rest(request, self._clock.now().utc_ns)
+        answer = self._world.rest(self._venue, request, self._clock.now().utc_ns)
         took_s = latency_s + answer.delay_s
         if took_s >= timeout_s:
             self._spend(max(0.0, timeout_s - latency_s / 2))
@@ -72,12 +82,12 @@ class MemoryTransport:
 
 
 class MemoryPipe:
-    """A websocket whose server is one `StreamSession`."""
+    """A websocket whose server is one `Connection`."""
 
     def __init__(
-        self, session: StreamSession, clock: Clock, register: Callable[[Callable[[], bool]], int]
+        self, connection: Connection, clock: Clock, register: Callable[[Callable[[], bool]], int]
     ) -> None:
-        self._session = session
+        self._connection = connection
         self._clock = clock
         self._arrived: list[bytes] = []
         self._closed = ""
@@ -97,7 +107,7 @@ class MemoryPipe:
 
     def send(self, text: str) -> None:
         if not self._closed:
-            self._session.receive(text, self._clock.now().utc_ns)
+            self._connection.receive(text, self._clock.now().utc_ns)
 
     def goodbye(self) -> None:
         self._closed = self._closed or "1000"
@@ -111,13 +121,24 @@ class MemoryPipe:
     def _poll(self) -> None:
         if self._closed:
             return
-        self._arrived += [frame.encode() for frame in self._session.poll(self._clock.now().utc_ns)]
-        if self._session.close_code is not None:
-            self._closed = str(self._session.close_code)
+        now_ns = self._clock.now().utc_ns
+        for frame in self._connection.poll(now_ns):
+            if frame.kind is FrameKind.RAW:
+                self._closed = PROTOCOL_ERROR
+                return
+            if frame.kind is FrameKind.PING:
+                self._connection.pong(now_ns)
+            else:
+                self._arrived.append(frame.data)
+        if self._connection.close_code is not None:
+            self._closed = str(self._connection.close_code)
 
 
 class MemoryDialer:
-    """Opens pipes to a `World`. `register` is told how to ask a new pipe for news, and returns its number."""
+    """Opens pipes to one venue of a `World`.
+
+    `register` is told how to ask a new pipe for news, and returns its number.
+    """
 
     def __init__(
         self,
@@ -125,15 +146,25 @@ class MemoryDialer:
         clock: Clock,
         spend: Callable[[float], None] = no_time,
         register: Callable[[Callable[[], bool]], int] = unwatched,
+        venue: str = "coinbase",
     ) -> None:
         self._world = world
         self._clock = clock
         self._spend = spend
         self._register = register
+        self._venue = venue
 
     def open(self, url: str, timeout_s: float) -> MemoryPipe:
-        self._spend(min(self._world.draw_latency_s(), timeout_s))
-        session = self._world.open_stream(urlsplit(url).path, self._clock.now().utc_ns)
-        if session.close_code is not None:
+        path = urlsplit(url).path
+        latency_s = self._world.draw_latency_s()
+        handshake = self._world.shake_hands(self._venue, path)
+        took_s = latency_s + handshake.delay_s
+        self._spend(min(took_s, timeout_s))
+        if took_s > timeout_s:
+            raise Retryable("no answer to the upgrade", code="timeout")
+        if not handshake.status:
             raise Retryable("connection reset", code="reset")
-        return MemoryPipe(session, self._clock, self._register)
+        if handshake.status != UPGRADED:
+            raise Retryable(f"upgrade refused: {handshake.status}", code="handshake")
+        connection = self._world.open_stream(self._venue, path, self._clock.now().utc_ns)
+        return MemoryPipe(connection, self._clock, self._register)

@@ -1,9 +1,11 @@
-"""The simulated public market: latent prices, makers around them, takers hitting them.
+"""One simulated public market: makers around the latent price of each asset, takers hitting them.
 
-One driftless latent price per product; makers requote around it at exponential times, takers trade in a
-random direction. Neither looks back, so no past predicts the next move and nobody earns more than the spread
-pays. Each product and kind of event has its own seeded stream and each event draws the same number of random
-numbers, so the world is the same however often it is advanced and whatever a client does.
+An asset has one driftless latent price for all venues. The venue that leads moves it, as price discovery happens
+somewhere; the makers of the others follow with a basis that comes back to zero and stays inside anybody's fees.
+Makers requote at exponential times, takers trade in a random direction. Neither looks back, so no past predicts
+the next move and nobody earns more than the spread pays. Each product and kind of event has its own seeded
+stream and each event draws the same number of random numbers, so the world is the same however often it is
+advanced, whatever a client does, and, on the venue that leads, whichever other venues there are.
 
 A market that was closed goes on from the price it had: through the time it was closed, but at most through
 the warm-up before its start; whatever was longer ago, it stood still.
@@ -11,16 +13,18 @@ the warm-up before its start; whatever was longer ago, it stood still.
 
 from __future__ import annotations
 
-import heapq
 import math
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from random import Random
-from typing import NamedTuple
 
+from adapters.simulator.agenda import Agenda
+from adapters.simulator.listings import LISTINGS, Listing
 from adapters.simulator.matching import BookOrder, Execution, OrderBook, Outcome
 from adapters.simulator.records import ProductRecord, Records
 from adapters.simulator.tape import Tape
-from domain.instrument import Instrument, Side
+from domain.instrument import Side
 from domain.order_messages import TimeInForce
 from domain.settings import SECOND_NS, SimulatorSettings
 
@@ -31,59 +35,40 @@ LEVEL_SPACING = 0.0001  # of the price, between the deepest level and one put be
 DEPTH = 8  # levels the makers keep on each side
 LEVEL_USD = (2_000.0, 20_000.0)
 TAKER_USD = (10.0, 1_500.0)
+BASIS_DEVIATION = 0.0001  # standard deviation of a venue's basis, of the latent price
+BASIS_MOST = 0.0003  # two venues at their worst are less apart than two taker fees on the cheapest ones
+BASIS_MEMORY_S = 30.0  # a basis has lost 63 % of itself after this
 
-
-class Listing(NamedTuple):
-    instrument: Instrument
-    base_name: str
-    opening_price: float
-
-
-def _listing(base: str, base_name: str, opening_price: float) -> Listing:
-    instrument = Instrument(
-        venue="coinbase",
-        name=f"{base}-USD",
-        symbol=f"{base}-USD",
-        base=base,
-        quote="USD",
-        tick_size=Decimal("0.01"),
-        lot_size=Decimal("0.00000001"),
-        min_quantity=Decimal("0.00000001"),
-        max_quantity=Decimal("100000"),
-        min_notional=Decimal("1"),
-    )
-    return Listing(instrument, base_name, opening_price)
-
-
-LISTINGS = (
-    _listing("BTC", "Bitcoin", 64_000.0),
-    _listing("ETH", "Ethereum", 3_200.0),
-    _listing("SOL", "Solana", 95.0),
-)
-
-
-class MarketStep(NamedTuple):
-    """One thing that happened by itself."""
-
-    time_ns: int
-    product_id: str
-    executions: tuple[Execution, ...]
+Latents = dict[str, float]  # base -> latent price, one for all venues
+OnTrades = Callable[[str, tuple[Execution, ...], int], object]  # product id, what traded, UTC ns
 
 
 class ProductMarket:
-    """One product: its book, its tape, its latent price and the people around it."""
+    """One product of one venue: its book, its tape, its price and the people around it."""
 
     def __init__(
         self,
         listing: Listing,
         settings: SimulatorSettings,
         opened_ns: int,
+        latents: Latents,
         record: ProductRecord | None = None,
     ) -> None:
-        """Open with an empty book, at the listing's price or at the recorded one."""
+        """Open with an empty book, at the listing's price or at the recorded one.
+
+        It leads when `latents` doesn't know its asset yet.
+        """
         self.listing = listing
         self.instrument = listing.instrument
-        self.latent = record.latent if record else listing.opening_price
+        self.basis = 0.0  # of the latent price
+        self._latents = latents
+        self._base = listing.instrument.base
+        self._leads = self._base not in latents
+        opening_price = record.latent if record else listing.opening_price
+        if self._leads:
+            latents[self._base] = opening_price
+        elif record:
+            self.basis = _bounded(opening_price / latents[self._base] - 1)
         # Milliseconds: ids go on rising from one account to the next, and past prints that were not recorded.
         first_trade_id = max(opened_ns // 1_000_000, record.next_trade_id if record else 0)
         self.book = OrderBook(listing.instrument, next_trade_id=first_trade_id)
@@ -94,9 +79,20 @@ class ProductMarket:
         self._orders = 0
         # A market that goes on must not repeat the moves that it began with.
         seed = f"{settings.seed}:{opened_ns}" if record else settings.seed
-        self._makers = Random(f"{seed}:{listing.instrument.name}:makers")
-        self._takers = Random(f"{seed}:{listing.instrument.name}:takers")
-        self.tape = Tape(self._on_tick(self.latent, Side.BUY))
+        name = listing.instrument.name if self._leads else listing.instrument.key
+        self._makers = Random(f"{seed}:{name}:makers")
+        self._takers = Random(f"{seed}:{name}:takers")
+        self.tape = Tape(listing.on_grid(self.latent, Side.BUY))
+
+    @property
+    def latent(self) -> float:
+        """Return the price that this venue's makers quote around."""
+        return self._latents[self._base] * (1 + self.basis)
+
+    @property
+    def index_price(self) -> Decimal:
+        """Return the asset's own price, which no venue's basis touches: what an oracle would say."""
+        return Decimal(f"{self._latents[self._base]:.6f}")
 
     def submit(
         self,
@@ -119,14 +115,11 @@ class ProductMarket:
             self.changed_ns = now_ns
 
     def requote(self, now_ns: int) -> tuple[Execution, ...]:
-        """Move the latent price and the makers with it; resting orders of others may trade."""
-        elapsed_s = (now_ns - self._quoted_ns) / SECOND_NS
-        self._quoted_ns = now_ns
-        spread = self._volatility * math.sqrt(elapsed_s)
-        self.latent *= math.exp(spread * self._makers.gauss(0.0, 1.0) - spread * spread / 2)
+        """Move the price and the makers with it; resting orders of others may trade."""
+        self._move(now_ns)
         touch = {
-            Side.BUY: self._on_tick(self.latent * (1 - HALF_SPREAD), Side.BUY),
-            Side.SELL: self._on_tick(self.latent * (1 + HALF_SPREAD), Side.SELL),
+            Side.BUY: self.listing.on_grid(self.latent * (1 - HALF_SPREAD), Side.BUY),
+            Side.SELL: self.listing.on_grid(self.latent * (1 + HALF_SPREAD), Side.SELL),
         }
         usd = {side: (self._makers.uniform(*LEVEL_USD), self._makers.uniform(*LEVEL_USD)) for side in Side}
         for side in Side:
@@ -149,6 +142,18 @@ class ProductMarket:
 
     def next_take_ns(self, after_ns: int, per_s: float) -> int:
         return after_ns + _gap_ns(self._takers, per_s)
+
+    def _move(self, now_ns: int) -> None:
+        elapsed_s = (now_ns - self._quoted_ns) / SECOND_NS
+        self._quoted_ns = now_ns
+        surprise = self._makers.gauss(0.0, 1.0)
+        if self._leads:
+            spread = self._volatility * math.sqrt(elapsed_s)
+            self._latents[self._base] *= math.exp(spread * surprise - spread * spread / 2)
+        else:
+            kept = math.exp(-elapsed_s / BASIS_MEMORY_S)
+            moved = BASIS_DEVIATION * math.sqrt(1 - kept * kept) * surprise
+            self.basis = _bounded(self.basis * kept + moved)
 
     def _withdraw(self, side: Side, touch: Decimal) -> None:
         """Cancel maker orders at or inside the new touch, and the deepest ones beyond the kept depth."""
@@ -180,7 +185,7 @@ class ProductMarket:
         if not ids or len(ids) >= DEPTH:
             return
         deepest = float(self.book.find(ids[0]).limit_price)
-        price = self._on_tick(deepest * (1 - side.sign * LEVEL_SPACING), side)
+        price = self.listing.on_grid(deepest * (1 - side.sign * LEVEL_SPACING), side)
         order = BookOrder(self._next_id("m"), MAKERS, side, self._quantity(usd), price)
         if self.submit(order, TimeInForce.GTC, now_ns).rests:
             ids.insert(0, order.order_id)
@@ -189,61 +194,78 @@ class ProductMarket:
         self._orders += 1
         return f"{prefix}{self._orders}"
 
-    def _on_tick(self, price: float, side: Side) -> Decimal:
-        # Eight decimals are far below the tick: the float's noise must not decide a rounding.
-        return self.instrument.round_price(Decimal(f"{price:.8f}"), side)
-
     def _quantity(self, usd: float) -> Decimal:
         return self.instrument.round_quantity(Decimal(f"{usd / self.latent:.8f}"))
 
 
 class Market:
-    """All products, stepping in the order of time."""
+    """One venue's products, moving by the world's agenda.
 
-    def __init__(self, settings: SimulatorSettings, start_ns: int, records: Records | None = None) -> None:
-        """Open the market `warm_up_s` before `start_ns`, or at the time of `records` if that is later.
+    Attributes:
+        on_trades: is told after each requote and public trade, for a venue whose clients' orders rest in the books.
+    """
 
-        It is the caller who steps it up to `start_ns`: what he rests in the books before, trades on the way.
+    def __init__(
+        self,
+        venue: str,
+        settings: SimulatorSettings,
+        agenda: Agenda,
+        latents: Latents,
+        warm_ns: int,
+        records: Records | None = None,
+    ) -> None:
+        """Open the market at the agenda's time.
+
+        Args:
+            latents: of the venues opened before.
+            warm_ns: recorded prints older than this are forgotten.
         """
-        warm_ns = start_ns - int(settings.warm_up_s * SECOND_NS)
-        # A wall clock may have been set back meanwhile: a venue without prices until then would help nobody.
-        self.opened_ns = min(max(warm_ns, records.saved_ns), start_ns) if records else warm_ns
+        self.venue = venue
+        self.agenda = agenda
+        self.opened_ns = agenda.now_ns
+        self.on_trades: OnTrades = _unheard
         self._settings = settings
-        self.products: dict[str, ProductMarket] = {}
-        self._agenda: list[tuple[int, str, str]] = []  # (due_ns, product id, "open", "quote" or "take")
-        for listing in LISTINGS:
-            product_id = listing.instrument.name
-            record = records.products.get(product_id) if records else None
-            product = self.products[product_id] = ProductMarket(listing, settings, self.opened_ns, record)
+        self.products: dict[str, ProductMarket] = {}  # the venue's spelling -> product
+        for listing in LISTINGS[venue]:
+            record = records.products.get(listing.instrument.key) if records else None
+            product = ProductMarket(listing, settings, self.opened_ns, latents, record)
+            self.products[listing.instrument.symbol] = product
             for one in record.prints if record else ():
                 if one.time_ns >= warm_ns:
                     product.tape.append(one)
-            heapq.heappush(self._agenda, (self.opened_ns, product_id, "open"))
+            agenda.at(self.opened_ns, partial(self._open, product))
 
-    @property
-    def next_due_ns(self) -> int:
-        return self._agenda[0][0]
+    def _open(self, product: ProductMarket, due_ns: int) -> None:
+        executions = tuple(execution for _ in range(DEPTH) for execution in product.requote(due_ns))
+        self._schedule_requote(product, due_ns)
+        self._schedule_take(product, due_ns)
+        self.on_trades(product.instrument.symbol, executions, due_ns)
 
-    def step(self) -> MarketStep:
-        """Do the next thing that happens by itself."""
-        due_ns, product_id, kind = heapq.heappop(self._agenda)
-        product = self.products[product_id]
-        if kind == "open":
-            executions = tuple(execution for _ in range(DEPTH) for execution in product.requote(due_ns))
-            self._schedule(product_id, "quote", due_ns)
-            self._schedule(product_id, "take", due_ns)
-        else:
-            executions = product.requote(due_ns) if kind == "quote" else product.take(due_ns)
-            self._schedule(product_id, kind, due_ns)
-        return MarketStep(due_ns, product_id, executions)
+    def _requote(self, product: ProductMarket, due_ns: int) -> None:
+        executions = product.requote(due_ns)
+        self._schedule_requote(product, due_ns)
+        self.on_trades(product.instrument.symbol, executions, due_ns)
 
-    def _schedule(self, product_id: str, kind: str, after_ns: int) -> None:
-        product = self.products[product_id]
-        if kind == "quote":
-            due_ns = product.next_requote_ns(after_ns, self._settings.quotes_per_s)
-        else:
-            due_ns = product.next_take_ns(after_ns, self._settings.trades_per_s)
-        heapq.heappush(self._agenda, (due_ns, product_id, kind))
+    def _take(self, product: ProductMarket, due_ns: int) -> None:
+        executions = product.take(due_ns)
+        self._schedule_take(product, due_ns)
+        self.on_trades(product.instrument.symbol, executions, due_ns)
+
+    def _schedule_requote(self, product: ProductMarket, after_ns: int) -> None:
+        due_ns = product.next_requote_ns(after_ns, self._settings.quotes_per_s)
+        self.agenda.at(due_ns, partial(self._requote, product))
+
+    def _schedule_take(self, product: ProductMarket, after_ns: int) -> None:
+        due_ns = product.next_take_ns(after_ns, self._settings.trades_per_s)
+        self.agenda.at(due_ns, partial(self._take, product))
+
+
+def _unheard(product_id: str, executions: tuple[Execution, ...], time_ns: int) -> None:
+    """Tell nobody: no client's order rests in these books."""
+
+
+def _bounded(basis: float) -> float:
+    return max(-BASIS_MOST, min(BASIS_MOST, basis))
 
 
 def _gap_ns(random: Random, per_s: float) -> int:

@@ -112,6 +112,10 @@ class OrderBook:
         for price in reversed(prices) if side is Side.BUY else prices:
             yield Level(price, self._quantity_at(side, price))
 
+    def count(self, side: Side, price: Decimal) -> int:
+        """Return how many orders rest at one price."""
+        return len(self._levels[side].get(price, ()))
+
     def would_trade(self, order: BookOrder) -> bool:
         best = self.best_price(order.side.opposite)
         return best is not None and _reaches(order, best)

@@ -28,4 +28,4 @@ class Records(NamedTuple):
     terms: Terms
     orders: tuple[VenueOrder, ...]  # in order of creation
     fills: tuple[Fill, ...]  # in order of time
-    products: dict[str, ProductRecord]  # product id -> its market
+    products: dict[str, ProductRecord]  # "coinbase:BTC-USD" -> its market

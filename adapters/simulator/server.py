@@ -1,7 +1,7 @@
 """The simulated world on loopback sockets. Shuttles requests and frames; decides nothing about them.
 
-Port `port_base` is the control address, the next one is Coinbase: REST and both streams. As at a real venue,
-account and API key are there again after a restart.
+Port `port_base` is the control address; each venue has a port of its own after it, in the order of `VENUES`, for
+REST and streams. As at a real venue, account and API key are there again after a restart.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,20 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from adapters.simulator.coinbase_auth import ApiKey
-from adapters.simulator.coinbase_stream import DROPPED, StreamSession
+from adapters.simulator.connection import DROPPED, Connection
 from adapters.simulator.faults import InvalidFault
+from adapters.simulator.fronts import FRONTS
+from adapters.simulator.listings import VENUES
 from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
-from adapters.simulator.wire import Request
-from adapters.simulator.world import PRIVATE_PATH, World
+from adapters.simulator.wire import Frame, FrameKind, Request
+from adapters.simulator.world import World
 from domain.errors import InvalidSetting
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, SimulatorSettings
 
 HOST = "127.0.0.1"
+CONTROL = "control"
+UPGRADED = 101
 KEY_FILE = "simulator-coinbase-key.json"
 _MOST_GUESSES = 50  # at two free neighbouring ports
 POLL_MOST_S = 0.02  # a stream is looked after at least this often
@@ -75,7 +79,7 @@ def serve(
 
 async def _serve(
     world: World,
-    sockets: tuple[socket.socket, socket.socket],
+    sockets: Mapping[str, socket.socket],
     key_file: Path,
     on_ready: Callable[[dict[str, Any]], None],
     stop: threading.Event,
@@ -83,12 +87,10 @@ async def _serve(
     if threading.current_thread() is threading.main_thread():
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-    control, coinbase = sockets
-    runners = [
-        await _start(_control_application(world), control),
-        await _start(_venue_application(world), coinbase),
-    ]
-    on_ready(_addresses(control, coinbase, key_file))
+    applications = {venue: _venue_application(world, venue) for venue in world.fronts}
+    applications[CONTROL] = _control_application(world)
+    runners = [await _start(application, sockets[name]) for name, application in applications.items()]
+    on_ready(_addresses(world, sockets, key_file))
     while not stop.is_set():
         await asyncio.sleep(0.05)
     for runner in runners:
@@ -103,40 +105,33 @@ async def _start(application: web.Application, listening: socket.socket) -> web.
     return runner
 
 
-def _addresses(control: socket.socket, coinbase: socket.socket, key_file: Path) -> dict[str, Any]:
-    at = f"{HOST}:{coinbase.getsockname()[1]}"
-    return {
-        "control": f"http://{HOST}:{control.getsockname()[1]}",
-        "venues": {
-            "coinbase": {
-                "rest_url": f"http://{at}",
-                "market_stream_url": f"ws://{at}/",
-                "private_stream_url": f"ws://{at}{PRIVATE_PATH}",
-                "key_file": str(key_file),
-            }
-        },
-    }
+def _addresses(world: World, sockets: Mapping[str, socket.socket], key_file: Path) -> dict[str, Any]:
+    netlocs = {name: f"{HOST}:{listening.getsockname()[1]}" for name, listening in sockets.items()}
+    venues = {venue: front.addresses(netlocs[venue]) for venue, front in world.fronts.items()}
+    venues["coinbase"]["key_file"] = str(key_file)
+    return {"control": f"http://{netlocs[CONTROL]}", "venues": venues}
 
 
-# ---- the venue -------------------------------------------------------------------------------------------
+# ---- the venues ------------------------------------------------------------------------------------------
 
 
-def _venue_application(world: World) -> web.Application:
+def _venue_application(world: World, venue: str) -> web.Application:
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.headers.get("upgrade", "").lower() == "websocket":
-            return await _stream(world, request)
-        return await _rest(world, request)
+            return await _stream(world, venue, request)
+        return await _rest(world, venue, request)
 
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", handle)
     return application
 
 
-async def _rest(world: World, request: web.Request) -> web.StreamResponse:
+async def _rest(world: World, venue: str, request: web.Request) -> web.StreamResponse:
     latency_s = world.draw_latency_s()
     body = await request.read()
     await asyncio.sleep(latency_s / 2)
     answer = world.rest(
+        venue,
         Request(request.method, request.path, tuple(request.query.items()), request.headers, body),
         time.time_ns(),
     )
@@ -146,40 +141,76 @@ async def _rest(world: World, request: web.Request) -> web.StreamResponse:
     return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
 
-async def _stream(world: World, request: web.Request) -> web.StreamResponse:
-    session = world.open_stream(request.path, time.time_ns())
-    if session.close_code is not None:
+async def _stream(world: World, venue: str, request: web.Request) -> web.StreamResponse:
+    handshake = world.shake_hands(venue, request.path)
+    await asyncio.sleep(handshake.delay_s)
+    if not handshake.status:
         return _aborted(request)
-    websocket = web.WebSocketResponse(compress=False, timeout=CLOSE_WITHIN_S)
+    if handshake.status != UPGRADED:
+        return web.Response(status=handshake.status)
+    connection = world.open_stream(venue, request.path, time.time_ns())
+    # Pings and closes are answered here: a connection that is dead answers nothing.
+    websocket = web.WebSocketResponse(
+        compress=False, timeout=CLOSE_WITHIN_S, autoping=False, autoclose=False
+    )
     await websocket.prepare(request)
-    writer = asyncio.create_task(_write(world, session, request, websocket))
+    writer = asyncio.create_task(_write(world, connection, request, websocket))
     try:
-        async for message in websocket:
-            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                session.receive(message.data, time.time_ns())
+        await _read(connection, websocket)
     finally:
         writer.cancel()
     return websocket
 
 
+async def _read(connection: Connection, websocket: web.WebSocketResponse) -> None:
+    """Hear the client until it is gone."""
+    while True:
+        message = await websocket.receive()
+        while connection.is_dead and connection.close_code is None:
+            await asyncio.sleep(POLL_MOST_S)
+        match message.type:
+            case WSMsgType.TEXT | WSMsgType.BINARY:
+                connection.receive(message.data, time.time_ns())
+            case WSMsgType.PING:
+                await websocket.pong(message.data)
+            case WSMsgType.PONG:
+                connection.pong(time.time_ns())
+            case _:
+                await websocket.close()
+                return
+
+
 async def _write(
-    world: World, session: StreamSession, request: web.Request, websocket: web.WebSocketResponse
+    world: World, connection: Connection, request: web.Request, websocket: web.WebSocketResponse
 ) -> None:
-    """Send what the session has to say. A slow reader holds up only this task; then it gets fuller frames."""
+    """Send what the venue has to say. A slow reader holds up only this task; then it gets fuller frames."""
     while not websocket.closed:
         try:
-            for frame in world.poll(session, time.time_ns()):
-                await websocket.send_str(frame)
+            for frame in connection.poll(time.time_ns()):
+                await _send(frame, request, websocket)
         except ConnectionError:
             return  # the client is gone; its reader ends by itself
-        if session.close_code == DROPPED:
+        if connection.close_code == DROPPED:
             _aborted(request)
             return
-        if session.close_code is not None:
-            await websocket.close(code=session.close_code)
+        if connection.close_code is not None:
+            await websocket.close(code=connection.close_code)
             return
         until_next_s = (world.next_due_ns - time.time_ns()) / SECOND_NS
         await asyncio.sleep(min(max(until_next_s, POLL_LEAST_S), POLL_MOST_S))
+
+
+async def _send(frame: Frame, request: web.Request, websocket: web.WebSocketResponse) -> None:
+    match frame.kind:
+        case FrameKind.TEXT:
+            await websocket.send_frame(frame.data, WSMsgType.TEXT)
+        case FrameKind.BINARY:
+            await websocket.send_frame(frame.data, WSMsgType.BINARY)
+        case FrameKind.PING:
+            await websocket.ping(frame.data)
+        case FrameKind.RAW:
+            if request.transport is not None:
+                request.transport.write(frame.data)
 
 
 def _aborted(request: web.Request) -> web.Response:
@@ -223,15 +254,19 @@ def _control_application(world: World) -> web.Application:
 # ---- the process -----------------------------------------------------------------------------------------
 
 
-def _listen(port_base: int) -> tuple[socket.socket, socket.socket]:
-    """Return bound sockets for control and Coinbase, on neighbouring ports: who knows one can name the other."""
+def _listen(port_base: int) -> dict[str, socket.socket]:
+    """Return bound sockets for control and venues, at fixed distances: who knows one can name the others."""
     for _ in range(1 if port_base else _MOST_GUESSES):
         control = _bind(port_base)
-        port = control.getsockname()[1] + 1
+        sockets = {CONTROL: control}
         try:
-            return control, _bind(port)
+            for distance, venue in enumerate(VENUES, start=1):
+                if venue in FRONTS:
+                    sockets[venue] = _bind(control.getsockname()[1] + distance)
+            return sockets
         except InvalidSetting as error:
-            control.close()
+            for one in sockets.values():
+                one.close()
             refusal = error
     raise refusal
 

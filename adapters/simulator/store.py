@@ -1,4 +1,4 @@
-"""The simulated venue's memory on disk (SQLite, WAL): one account, and the market as it was left.
+"""The simulated venues' memory on disk (SQLite, WAL): one account, and the markets as they were left.
 
 Each save is one transaction with what changed since the one before: whatever moment a process dies at, the
 next one finds account and market as of one moment. One process at a time.
@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from adapters.simulator.exchange import Exchange
+from adapters.simulator.market import Market
 from adapters.simulator.records import ProductRecord, Records, Terms
 from adapters.simulator.tape import Print
 from adapters.simulator.venue_order import Fill, VenueOrder
@@ -23,7 +24,7 @@ from domain.numbers import plain
 from domain.settings import SECOND_NS
 
 ACCOUNT_FILE = "simulator.sqlite"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MARKET_EVERY_NS = SECOND_NS // 2  # a kill loses so much of the public tape, and nothing of the account
 TABLES = ("account", "orders", "fills", "products", "prints")
 
@@ -43,6 +44,12 @@ CREATE TABLE prints (
 ) WITHOUT ROWID;
 """
 
+# Version 1 knew Coinbase alone and called its products by their plain names.
+_FROM_VERSION_1 = """
+UPDATE products SET product_id = 'coinbase:' || product_id;
+UPDATE prints SET product_id = 'coinbase:' || product_id;
+"""
+
 _encode = msgspec.json.Encoder().encode
 _decode_terms = msgspec.json.Decoder(Terms).decode
 _decode_order = msgspec.json.Decoder(VenueOrder).decode
@@ -50,7 +57,7 @@ _decode_print = msgspec.json.Decoder(Print).decode
 
 
 class SqliteStore:
-    """Follows one exchange at a time: the one that began with what `load` returned."""
+    """Follows one world at a time: the one that began with what `load` returned."""
 
     def __init__(self, path: Path, keep_tape_s: float, is_fresh: bool = False) -> None:
         """Open or create the file.
@@ -65,7 +72,7 @@ class SqliteStore:
         self._keep_tape_ns = int(keep_tape_s * SECOND_NS)
         self._revisions_kept = 0  # of this life of the exchange
         self._fills_kept = 0  # of all its lives
-        self._prints_kept: dict[str, int] = {}  # product id -> newest trade id
+        self._prints_kept: dict[str, int] = {}  # "coinbase:BTC-USD" -> newest trade id
         self._market_due_ns = 0
         try:
             # Transactions are explicit, so that one save is one of them.
@@ -82,7 +89,7 @@ class SqliteStore:
     def _adopt_schema(self, path: Path, is_fresh: bool) -> None:
         self._database.execute("BEGIN EXCLUSIVE")
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        if version not in (0, SCHEMA_VERSION) and not is_fresh:
+        if version not in (0, 1, SCHEMA_VERSION) and not is_fresh:
             raise InvalidSetting(
                 f"system.data_directory: {str(path)!r} was written by another version of nzeza ({version}, "
                 f"this one reads {SCHEMA_VERSION}); move or remove the directory to start afresh"
@@ -90,16 +97,18 @@ class SqliteStore:
         if version and is_fresh:
             for table in TABLES:
                 self._database.execute(f"DROP TABLE IF EXISTS {table}")
+        script = _FROM_VERSION_1 if version == 1 else ""
         if is_fresh or not version:
-            for statement in _SCHEMA.split(";")[:-1]:
-                self._database.execute(statement)
-            self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            script = _SCHEMA
+        for statement in script.split(";")[:-1]:
+            self._database.execute(statement)
+        self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         self._database.execute("COMMIT")
 
     # ---- reading -----------------------------------------------------------------------------------------
 
     def load(self) -> Records | None:
-        """Return what was kept, for a new life of the exchange; None when there is no account yet."""
+        """Return what was kept, for a new life of the world; None when there is no account yet."""
         account = self._database.execute("SELECT saved_ns, terms FROM account").fetchone()
         if account is None:
             return None
@@ -130,15 +139,15 @@ class SqliteStore:
 
     # ---- writing -----------------------------------------------------------------------------------------
 
-    def follow(self, exchange: Exchange) -> None:
+    def follow(self, exchange: Exchange, markets: Iterable[Market]) -> None:
         """Save if the account changed since the last save, or if that was long ago."""
         has_changed = len(exchange.revisions) > self._revisions_kept  # every fill revises its order
         if has_changed or exchange.now_ns >= self._market_due_ns:
-            self.save(exchange)
+            self.save(exchange, markets)
 
-    def save(self, exchange: Exchange) -> None:
+    def save(self, exchange: Exchange, markets: Iterable[Market]) -> None:
         """Write what changed since the last save: all of it, or on an error nothing."""
-        products = exchange.market.products
+        products = {one.instrument.key: one for market in markets for one in market.products.values()}
         revised = dict.fromkeys(exchange.revisions[self._revisions_kept :])
         orders = [exchange.orders[order_id] for order_id in revised]
         fills = exchange.fills[self._fills_kept :]

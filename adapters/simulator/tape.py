@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -34,13 +34,17 @@ class Bar:
     high: Decimal
     low: Decimal
     close: Decimal
-    volume: Decimal
+    volume: Decimal  # base units
+    notional: Decimal
+    trades: int = 1
 
-    def add(self, price: Decimal, quantity: Decimal) -> None:
-        self.high = max(self.high, price)
-        self.low = min(self.low, price)
-        self.close = price
-        self.volume += quantity
+    def extend(self, later: Bar) -> None:
+        self.high = max(self.high, later.high)
+        self.low = min(self.low, later.low)
+        self.close = later.close
+        self.volume += later.volume
+        self.notional += later.notional
+        self.trades += later.trades
 
 
 @dataclass
@@ -73,11 +77,7 @@ class Tape:
         self.high = max(self.high, price)
         self.low = min(self.low, price) if self.low else price
         start_ns = one.time_ns - one.time_ns % MINUTE_NS
-        bar = self.minutes.get(start_ns)
-        if bar is None:
-            self.minutes[start_ns] = Bar(start_ns, price, price, price, price, quantity)
-        else:
-            bar.add(price, quantity)
+        _fold(self.minutes, Bar(start_ns, price, price, price, price, quantity, price * quantity))
 
     def since(self, trade_id: int) -> list[Print]:
         """Return the prints newer than `trade_id`, oldest first."""
@@ -96,14 +96,14 @@ class Tape:
             opened_ns = minute.start_ns - minute.start_ns % interval_ns
             if opened_ns < start_ns or (end_ns is not None and opened_ns > end_ns):
                 continue
-            bar = folded.get(opened_ns)
-            if bar is None:
-                folded[opened_ns] = Bar(
-                    opened_ns, minute.open, minute.high, minute.low, minute.close, minute.volume
-                )
-            else:
-                bar.high = max(bar.high, minute.high)
-                bar.low = min(bar.low, minute.low)
-                bar.close = minute.close
-                bar.volume += minute.volume
+            _fold(folded, replace(minute, start_ns=opened_ns))
         return list(folded.values())
+
+
+def _fold(bars: dict[int, Bar], one: Bar) -> None:
+    """Let the bar that starts with `one` go on with it, or begin with it."""
+    bar = bars.get(one.start_ns)
+    if bar is None:
+        bars[one.start_ns] = one
+    else:
+        bar.extend(one)

@@ -6,13 +6,19 @@ from collections import Counter
 from typing import Any
 
 from adapters.simulator.exchange import Exchange
+from adapters.simulator.market import Market, ProductMarket
 from adapters.simulator.venue_order import Fill, VenueOrder
+from domain.instrument import Side
 from domain.numbers import plain
 
 
-def truth(exchange: Exchange, now_ns: int) -> dict[str, Any]:
-    """Return the account's whole life up to `now_ns`, restarts of the venue included."""
-    exchange.advance(now_ns)
+def market_truth(market: Market) -> dict[str, Any]:
+    """Return where each product stands, by the venue's spelling."""
+    return {name: _product(product) for name, product in market.products.items()}
+
+
+def account_truth(exchange: Exchange) -> dict[str, Any]:
+    """Return the account's whole life until now, restarts of the venue included."""
     ledger = exchange.ledger
     uses = Counter(order.asked.client_order_id for order in exchange.orders.values())
     return {
@@ -25,6 +31,17 @@ def truth(exchange: Exchange, now_ns: int) -> dict[str, Any]:
         "fees": {currency: plain(fee) for currency, fee in ledger.fees_paid.items()},
         "open_orders": [order.order_id for order in exchange.live_orders()],
         "duplicate_client_order_ids": sorted(one for one, count in uses.items() if count > 1),
+    }
+
+
+def _product(product: ProductMarket) -> dict[str, Any]:
+    bid, ask = product.book.best(Side.BUY), product.book.best(Side.SELL)
+    return {
+        "bid": plain(bid.price) if bid else None,
+        "ask": plain(ask.price) if ask else None,
+        "last_price": plain(product.tape.last_price),
+        "last_trade_id": product.tape.last_trade_id,
+        "index_price": plain(product.index_price),
     }
 
 

@@ -1,8 +1,9 @@
-"""Requests and answers as values: what a wire front sees instead of sockets."""
+"""Requests, answers and frames as values: what a wire front sees instead of sockets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum, auto
 from typing import NamedTuple
 
 
@@ -27,3 +28,25 @@ class Response(NamedTuple):
 def dropped(after_s: float) -> Response:
     """Return no answer: silence for `after_s` seconds, then a closed connection."""
     return Response(0, {}, b"", delay_s=after_s, drop=True)
+
+
+class Handshake(NamedTuple):
+    """How a websocket's upgrade goes."""
+
+    status: int = 101  # anything else is the answer of a refused upgrade; 0: the connection just ends
+    delay_s: float = 0.0  # before the answer
+
+
+class FrameKind(Enum):
+    TEXT = auto()
+    BINARY = auto()
+    PING = auto()
+    RAW = auto()  # bytes that go out as they are, whatever that does to the websocket
+
+
+class Frame(NamedTuple):
+    """What a venue has to send on one websocket."""
+
+    data: bytes
+    channel: str = ""  # what it belongs to, as clients subscribe to it; "" = no channel
+    kind: FrameKind = FrameKind.TEXT

@@ -1,4 +1,4 @@
-"""The simulated world in one object: market, exchange, faults, wire fronts, all driven by the caller's time.
+"""The simulated world in one object: markets, fronts and faults of all venues, driven by the caller's time.
 
 Sockets are `server.py`'s; tests and the in-process stage talk to a `World` in memory. The same settings,
 start time and calls make the same world. With a store, nothing is answered before it is kept.
@@ -6,23 +6,22 @@ start time and calls make the same world. With a store, nothing is answered befo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from random import Random
 from typing import Any, Protocol
 
-from adapters.simulator.coinbase_auth import ApiKey, KeyRing
-from adapters.simulator.coinbase_rest import CoinbaseRest
-from adapters.simulator.coinbase_stream import StreamSession
+from adapters.simulator.agenda import Agenda
+from adapters.simulator.coinbase_auth import ApiKey
+from adapters.simulator.connection import Connection, draw_handshake
 from adapters.simulator.exchange import Exchange
-from adapters.simulator.faults import FaultPlan
-from adapters.simulator.market import Market
+from adapters.simulator.faults import FaultPlan, Suffering, read_fault
+from adapters.simulator.front import Front, Ground
+from adapters.simulator.fronts import FRONTS
+from adapters.simulator.market import Latents, Market
 from adapters.simulator.records import Records
-from adapters.simulator.truth import truth
-from adapters.simulator.wire import Request, Response
-from domain.settings import SimulatorSettings
-
-VENUES = ("coinbase",)
-PRIVATE_PATH = "/user"  # of the stream with our orders; any other path is the market's
+from adapters.simulator.truth import account_truth, market_truth
+from adapters.simulator.wire import Handshake, Request, Response
+from domain.settings import SECOND_NS, SimulatorSettings
 
 
 class Store(Protocol):
@@ -30,17 +29,22 @@ class Store(Protocol):
 
     def load(self) -> Records | None: ...
 
-    def follow(self, exchange: Exchange) -> None:
-        """Keep what changed since the last call; the account at once, the market now and then."""
+    def follow(self, exchange: Exchange, markets: Iterable[Market]) -> None:
+        """Keep what changed since the last call; the account at once, the markets now and then."""
         ...
 
-    def save(self, exchange: Exchange) -> None:
+    def save(self, exchange: Exchange, markets: Iterable[Market]) -> None:
         """Keep all of it now."""
         ...
 
 
 class World:
-    """`now_ns` arguments are UTC nanoseconds and never go back (an earlier one counts as the latest seen)."""
+    """`now_ns` arguments are UTC nanoseconds and never go back (an earlier one counts as the latest seen).
+
+    Attributes:
+        fronts: venue -> front.
+        markets: venue -> what is traded there.
+    """
 
     def __init__(
         self,
@@ -48,74 +52,107 @@ class World:
         start_ns: int,
         store: Store | None = None,
         key: ApiKey | None = None,
+        venues: Collection[str] = tuple(FRONTS),
     ) -> None:
-        """Args:
-        store: what to remember from, and to keep; None forgets everything.
-        key: the one that clients have, from an earlier life of this world.
+        """Open `warm_up_s` before `start_ns`, or at the time of the store's records if that is later.
+
+        Args:
+            store: what to remember from, and to keep; None forgets everything. Only with Coinbase.
+            key: the one that Coinbase's clients have, from an earlier life of this world.
+            venues: which of them open. Coinbase is the same, whichever others there are.
         """
-        self.keys = KeyRing()
-        self.key: ApiKey = key or self.keys.issue()  # may trade
-        self.keys.admit(self.key)
         self._store = store
         records = store.load() if store is not None else None
-        self.exchange = Exchange(settings, Market(settings, start_ns, records), start_ns, records)
-        self._faults = FaultPlan(VENUES)
-        self._rest = CoinbaseRest(self.exchange, self.keys, self._faults)
+        warm_ns = start_ns - int(settings.warm_up_s * SECOND_NS)
+        # A wall clock may have been set back meanwhile: venues without prices until then would help nobody.
+        self._agenda = Agenda(min(max(warm_ns, records.saved_ns), start_ns) if records else warm_ns)
         self._latency_s = (settings.latency_min_s, settings.latency_max_s)
         self._latencies = Random(f"{settings.seed}:latency")
+        self._faults: dict[str, FaultPlan] = {}  # venue -> what is still to happen there
+        self.markets: dict[str, Market] = {}
+        self.fronts: dict[str, Front] = {}
+        latents: Latents = {}
+        for venue, build in FRONTS.items():
+            if venue in venues:
+                faults = self._faults[venue] = FaultPlan()
+                market = Market(venue, settings, self._agenda, latents, warm_ns, records)
+                self.markets[venue] = market
+                self.fronts[venue] = build(Ground(settings, market, faults, start_ns, records, key))
+        self.advance(start_ns)
+
+    @property
+    def exchange(self) -> Exchange:
+        """Return the core of Coinbase."""
+        return self.fronts["coinbase"].exchange
+
+    @property
+    def key(self) -> ApiKey:
+        """Return what Coinbase's clients sign with."""
+        return self.fronts["coinbase"].key
 
     @property
     def next_due_ns(self) -> int:
         """Return when the next thing happens by itself."""
-        return self.exchange.next_due_ns
+        return self._agenda.next_due_ns
 
     def advance(self, now_ns: int) -> None:
-        self.exchange.advance(now_ns)
+        self._agenda.advance(now_ns)
 
-    def rest(self, request: Request, now_ns: int) -> Response:
+    # ---- the wire --------------------------------------------------------------------------------------
+
+    def rest(self, venue: str, request: Request, now_ns: int) -> Response:
         """Answer one request; `delay_s` and `drop` of the answer are the caller's to enact."""
-        answer = self._rest.handle(request, now_ns)
+        self.advance(now_ns)
+        answer = self.fronts[venue].rest(request, now_ns)
         self._keep()
         return answer
 
-    def open_stream(self, url_path: str, now_ns: int) -> StreamSession:
-        """Accept one websocket; its `close_code` is already set when the connection is refused."""
-        self.exchange.advance(now_ns)
-        is_private = url_path.rstrip("/") == PRIVATE_PATH
-        return StreamSession(self.exchange, self.keys, self._faults, is_private, now_ns)
+    def shake_hands(self, venue: str, path: str) -> Handshake:
+        """Return how the upgrade of a websocket goes, for the caller to enact; `open_stream` comes afterwards."""
+        return draw_handshake(self._faults[venue], self.fronts[venue].place(path))
 
-    def poll(self, session: StreamSession, now_ns: int) -> list[str]:
-        """Return the frames of a session that are due, in order."""
-        frames = session.poll(now_ns)
-        self._keep()
-        return frames
+    def open_stream(self, venue: str, path: str, now_ns: int) -> Connection:
+        """Accept one websocket."""
+        self.advance(now_ns)
+        session = self.fronts[venue].open_stream(path, now_ns)
+        return Connection(session, self._faults[venue], self.advance, self._keep)
 
     def draw_latency_s(self) -> float:
         """Return how long the next request travels, there and back."""
         return self._latencies.uniform(*self._latency_s)
 
-    def inject(self, fault: Mapping[str, Any]) -> None:
+    # ---- control ---------------------------------------------------------------------------------------
+
+    def inject(self, order: Mapping[str, Any]) -> None:
         """Order one fault.
 
         Raises:
             InvalidFault: with the allowed values in its text.
         """
-        self._faults.inject(fault)
+        sufferings = {
+            venue: Suffering(front.channels, front.unfit_faults) for venue, front in self.fronts.items()
+        }
+        fault = read_fault(order, sufferings)
+        self._faults[fault.venue].add(fault)
 
     def clear_faults(self) -> None:
-        self._faults.clear()
+        for faults in self._faults.values():
+            faults.clear()
 
     def truth(self, now_ns: int) -> dict[str, Any]:
         """Return what really happened, per venue."""
-        happened = truth(self.exchange, now_ns)
+        self.advance(now_ns)
+        happened = {venue: {"products": market_truth(market)} for venue, market in self.markets.items()}
+        if "coinbase" in happened:
+            happened["coinbase"] |= account_truth(self.exchange)
         self._keep()
-        return {"coinbase": happened}
+        return happened
 
     def save(self) -> None:
-        """Keep the market too as it is now; the account is kept already."""
+        """Keep the markets too as they are now; the account is kept already."""
         if self._store is not None:
-            self._store.save(self.exchange)
+            self._store.save(self.exchange, self.markets.values())
 
     def _keep(self) -> None:
         if self._store is not None:
-            self._store.follow(self.exchange)
+            self._store.follow(self.exchange, self.markets.values())

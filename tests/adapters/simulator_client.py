@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.coinbase_encode import ACCOUNT_NAMESPACE
-from adapters.simulator.coinbase_stream import StreamSession
+from adapters.simulator.connection import Connection
 from adapters.simulator.store import SqliteStore
-from adapters.simulator.wire import Request, Response
+from adapters.simulator.wire import Frame, Request, Response
 from adapters.simulator.world import World
 from domain.settings import SECOND_NS, SimulatorSettings
 
@@ -49,15 +49,14 @@ class SimulatorClient:
     def __init__(self, start_ns: int = START_NS, store: SqliteStore | None = None, **settings: Any) -> None:
         self.store = store
         self.settings = settings
-        self.world = World(quick_settings(**settings), start_ns, store)
+        self.world = World(quick_settings(**settings), start_ns, store, venues=["coinbase"])
         self.now_ns = start_ns
 
     def restart(self, down_s: float = 0.0, **changes: Any) -> None:
         """Kill the venue and start it `down_s` later: all that is left of it is its store and our key."""
         self.wait(down_s)
-        self.world = World(
-            quick_settings(**self.settings | changes), self.now_ns, self.store, self.world.key
-        )
+        settings = quick_settings(**self.settings | changes)
+        self.world = World(settings, self.now_ns, self.store, self.world.key, ["coinbase"])
 
     def wait(self, seconds: float) -> None:
         self.now_ns += int(seconds * SECOND_NS)
@@ -70,7 +69,7 @@ class SimulatorClient:
             token = sign(self.world.key, self.now_ns, f"{method} {HOST}{path}")
         headers = {"Host": HOST, "Authorization": f"Bearer {token}"}
         request = Request(method, path, query, headers, msgspec.json.encode(body or {}))
-        return self.world.rest(request, self.now_ns)
+        return self.world.rest("coinbase", request, self.now_ns)
 
     def get(self, path: str, *query: tuple[str, str]) -> Any:
         response = self.request("GET", path, query)
@@ -107,7 +106,7 @@ class SimulatorClient:
         return book["bids"][0]["price"], book["asks"][0]["price"]
 
     def open(self, path: str = "/") -> SimulatorStream:
-        return SimulatorStream(self, self.world.open_stream(path, self.now_ns))
+        return SimulatorStream(self, self.world.open_stream("coinbase", path, self.now_ns))
 
     def inject(self, **fault: Any) -> None:
         self.world.inject(fault)
@@ -122,22 +121,22 @@ def memory_store(keep_tape_s: float = 60.0) -> SqliteStore:
 
 
 class SimulatorStream:
-    def __init__(self, client: SimulatorClient, session: StreamSession) -> None:
+    def __init__(self, client: SimulatorClient, connection: Connection) -> None:
         self._client = client
-        self.session = session
+        self.connection = connection
 
     def send(self, kind: str, channel: str, *products: str, token: str = "") -> None:
         message = {"type": kind, "channel": channel, "product_ids": products, "jwt": token}
-        self.session.receive(msgspec.json.encode(message).decode(), self._client.now_ns)
+        self.connection.receive(msgspec.json.encode(message).decode(), self._client.now_ns)
 
     def subscribe(self, channel: str, *products: str) -> None:
         self.send("subscribe", channel, *products, token=sign(self._client.world.key, self._client.now_ns))
 
     def read(self) -> list[dict]:
-        return [msgspec.json.decode(frame) for frame in self.raw()]
+        return [msgspec.json.decode(frame.data) for frame in self.raw()]
 
-    def raw(self) -> list[str]:
-        return self.session.poll(self._client.now_ns)
+    def raw(self) -> list[Frame]:
+        return self.connection.poll(self._client.now_ns)
 
     def events(self, channel: str) -> list[dict]:
         """Read everything and return the events of one channel."""

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.simulator.coinbase_auth import KeyRing, Unauthorized
 from adapters.simulator.coinbase_encode import rfc3339
-from adapters.simulator.faults import KINDS, REQUESTS, STREAMS, FaultPlan, InvalidFault
+from adapters.simulator.faults import REQUESTS
 from adapters.simulator.wire import Request
 from domain.settings import SECOND_NS
 from tests.adapters.simulator_client import (
@@ -91,7 +91,7 @@ def test_the_token_may_name_the_production_host(client: SimulatorClient) -> None
 
 
 def test_a_key_without_trade_scope_reads_but_cannot_order(client: SimulatorClient) -> None:
-    viewer = client.world.keys.issue(can_trade=False)
+    viewer = client.world.fronts["coinbase"].keys.issue(can_trade=False)
 
     def token(method: str, path: str) -> str:
         return sign(viewer, client.now_ns, f"{method} {HOST}{PREFIX}{path}")
@@ -107,10 +107,10 @@ def test_a_key_without_trade_scope_reads_but_cannot_order(client: SimulatorClien
 def test_public_calls_need_no_token_and_have_their_own_limit(client: SimulatorClient) -> None:
     request = Request("GET", f"{PREFIX}/time")
 
-    statuses = [client.world.rest(request, client.now_ns).status for _ in range(11)]
+    statuses = [client.world.rest("coinbase", request, client.now_ns).status for _ in range(11)]
 
     assert statuses == [200] * 10 + [429]
-    assert client.world.rest(request, client.now_ns + SECOND_NS).status == 200
+    assert client.world.rest("coinbase", request, client.now_ns + SECOND_NS).status == 200
 
 
 def test_the_private_limit_is_told_in_lower_case_headers(client: SimulatorClient) -> None:
@@ -280,7 +280,7 @@ def test_a_channel_that_is_not_ours_to_have_is_an_authentication_failure(
     stream.send("subscribe", channel, token=sign(client.world.key, START_NS) if has_token else "")
 
     assert stream.read() == [{"type": "error", "message": "authentication failure"}]
-    assert stream.session.close_code is None
+    assert stream.connection.close_code is None
 
 
 def test_a_connection_without_a_subscription_is_closed_after_five_seconds(client: SimulatorClient) -> None:
@@ -288,11 +288,11 @@ def test_a_connection_without_a_subscription_is_closed_after_five_seconds(client
 
     client.wait(4.9)
     stream.read()
-    assert stream.session.close_code is None
+    assert stream.connection.close_code is None
     client.wait(0.1)
     stream.read()
 
-    assert stream.session.close_code == 1008
+    assert stream.connection.close_code == 1008
 
 
 # ---- faults ------------------------------------------------------------------------------------------------
@@ -304,6 +304,7 @@ PLACES = {  # where -> a request that goes there
     "list": ("GET", "/orders/historical/batch", None),
     "accounts": ("GET", "/accounts", None),
     "fills": ("GET", "/orders/historical/fills", None),
+    "market_data": ("GET", "/market/products/BTC-USD", None),
 }
 
 
@@ -385,106 +386,6 @@ def test_a_rejected_cancel_leaves_the_order_open(client: SimulatorClient) -> Non
 
     assert (result["success"], result["failure_reason"]) == (False, "COMMANDER_REJECTED_CANCEL_ORDER")
     assert client.order(order_id)["status"] == "OPEN"
-
-
-@pytest.fixture(params=STREAMS)
-def live(request: pytest.FixtureRequest, client: SimulatorClient):
-    """A heartbeat stream of either kind that has told its first frames, and its name for faults."""
-    stream = client.open("/user" if request.param == "private_stream" else "/")
-    stream.subscribe("heartbeats")
-    stream.read()
-    client.wait(1)
-    return stream, request.param
-
-
-def test_a_gap_loses_one_frame_with_its_number(client: SimulatorClient, live) -> None:
-    stream, where = live
-    client.inject(kind="gap", where=where)
-
-    assert stream.read() == []
-    client.wait(1)
-    assert numbers(stream.read()) == [3]
-
-
-def test_a_duplicate_repeats_one_frame_with_its_number(client: SimulatorClient, live) -> None:
-    stream, where = live
-    client.inject(kind="duplicate", where=where)
-
-    assert numbers(stream.read()) == [2, 2]
-
-
-def test_a_close_ends_the_stream_with_the_code_asked_for(client: SimulatorClient, live) -> None:
-    stream, where = live
-    client.inject(kind="close", where=where, code=1001)
-
-    assert stream.read() == []
-    assert stream.session.close_code == 1001
-
-
-def test_silence_keeps_the_stream_open_and_then_goes_on_in_sequence(client: SimulatorClient, live) -> None:
-    stream, where = live
-    client.inject(kind="silence", where=where, seconds=3.0)
-
-    for _ in range(4):
-        assert stream.read() == []
-        assert stream.session.close_code is None
-        client.wait(0.7)
-
-    client.wait(0.3)
-    assert numbers(stream.read()) == [2, 3]
-
-
-def test_a_malformed_frame_is_no_json(client: SimulatorClient, live) -> None:
-    stream, where = live
-    client.inject(kind="malformed", where=where)
-
-    (frame,) = stream.raw()
-
-    with pytest.raises(msgspec.DecodeError):
-        msgspec.json.decode(frame)
-
-
-def test_a_refused_stream_never_opens(client: SimulatorClient) -> None:
-    client.inject(kind="refuse", where="market_stream")
-
-    refused, private, next_one = client.open("/"), client.open("/user"), client.open("/")
-
-    codes = [one.session.close_code for one in (refused, private, next_one)]
-    assert codes == [1006, None, None]
-
-
-def test_a_rate_strikes_by_its_seed_until_it_is_cleared() -> None:
-    plans = [FaultPlan(["coinbase"]) for _ in range(2)]
-    for plan in plans:
-        plan.inject({"kind": "5xx", "where": "any", "rate": 0.3, "seed": 9})
-
-    first, second = ([plan.draw("list") is not None for _ in range(200)] for plan in plans)
-
-    assert first == second
-    assert 30 < sum(first) < 90
-    plans[0].clear()
-    assert plans[0].draw("list") is None
-
-
-@pytest.mark.parametrize(
-    ("order", "text"),
-    [
-        ({"kind": "flood"}, "kind 'flood' is unknown; allowed are " + ", ".join(KINDS)),
-        ({"kind": "5xx", "where": "nowhere"}, "where 'nowhere' is unknown; allowed are submit, cancel, "),
-        ({"kind": "5xx", "venue": "nyse"}, "venue 'nyse' is unknown; allowed are coinbase"),
-        ({"kind": "gap", "where": "submit"}, "gap cannot happen at 'submit'; allowed are market_stream, "),
-        ({"kind": "5xx", "rate": 1.5}, "rate 1.5 is out of bounds; allowed are 0 to 1"),
-        ({"kind": "5xx", "count": 0}, "count 0 is out of bounds; allowed are 1 and more"),
-        ({"kind": "5xx", "conut": 1}, "unknown field `conut`; fields are kind, where, "),
-        ({"where": "submit"}, "missing required field `kind`; fields are kind, where, "),
-    ],
-)
-def test_a_fault_that_cannot_be_is_refused_with_what_is_allowed(order: dict, text: str) -> None:
-    with pytest.raises(InvalidFault) as refusal:
-        FaultPlan(["coinbase"]).inject(order)
-
-    assert text in str(refusal.value)
-    assert "\n" not in str(refusal.value)
 
 
 def test_times_are_written_as_utc_with_the_fraction_cut() -> None:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.simulator.market import LISTINGS
+from adapters.simulator.listings import LISTINGS
 from adapters.simulator.matching import BookOrder, Level, OrderBook
 from domain.instrument import Side
 from domain.numbers import ZERO
 from domain.order_messages import TimeInForce
 
-INSTRUMENT = LISTINGS[0].instrument
+INSTRUMENT = LISTINGS["coinbase"][0].instrument
 
 
 def order(name: str, side: Side, quantity: str, price: str | None, owner: str = "") -> BookOrder:

@@ -83,7 +83,7 @@ def test_whoever_tells_of_a_fill_it_is_kept(teller: str) -> None:
     stream.events("user")
     client.wait(10)
     if teller == "stream":
-        told = "".join(client.world.poll(stream.session, client.now_ns))
+        told = "".join(frame.data.decode() for frame in stream.raw())
     else:
         told = str(client.truth()["orders"])
     assert "FILLED" in told

@@ -42,7 +42,7 @@ class Theatre:
         lead = {f"NZEZA__VENUES__COINBASE__{key.upper()}": url for key, url in URLS.items()}
         overrides = {f"NZEZA__{key}": value for key, value in {**QUIET, **environment}.items()}
         self.settings: Settings = load(None, {**lead, **overrides}, ("coinbase",))
-        self.world = World(self.settings.simulator, START.utc_ns)
+        self.world = World(self.settings.simulator, START.utc_ns, venues=["coinbase"])
         self.seed = seed
         self.stage = Stage(self.settings, {"coinbase": self._kit()}, seed)
 

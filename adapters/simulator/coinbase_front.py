@@ -1,0 +1,42 @@
+"""The simulated Coinbase Advanced: one account and its API key behind REST and two streams."""
+
+from __future__ import annotations
+
+from adapters.simulator.coinbase_auth import KeyRing
+from adapters.simulator.coinbase_channels import CHANNELS
+from adapters.simulator.coinbase_rest import CoinbaseRest
+from adapters.simulator.coinbase_stream import StreamSession
+from adapters.simulator.exchange import Exchange
+from adapters.simulator.faults import MARKET_STREAM, PRIVATE_STREAM
+from adapters.simulator.front import Front, Ground
+from adapters.simulator.wire import Request, Response
+
+PRIVATE_PATH = "/user"  # of the stream with our orders; any other path is the market's
+
+
+class CoinbaseFront(Front):
+    venue = "coinbase"
+    channels = tuple(CHANNELS)
+
+    def __init__(self, ground: Ground) -> None:
+        self.exchange = Exchange(ground.settings, ground.market, ground.start_ns, ground.records)
+        self.keys = KeyRing()
+        self.key = ground.key or self.keys.issue()  # may trade
+        self.keys.admit(self.key)
+        self._rest = CoinbaseRest(self.exchange, self.keys, ground.faults)
+
+    def rest(self, request: Request, now_ns: int) -> Response:
+        return self._rest.handle(request, now_ns)
+
+    def open_stream(self, path: str, now_ns: int) -> StreamSession:
+        return StreamSession(self.exchange, self.keys, self.place(path), now_ns)
+
+    def place(self, path: str) -> str:
+        return PRIVATE_STREAM if path.rstrip("/") == PRIVATE_PATH else MARKET_STREAM
+
+    def addresses(self, netloc: str) -> dict[str, str]:
+        return {
+            "rest_url": f"http://{netloc}",
+            "market_stream_url": f"ws://{netloc}/",
+            "private_stream_url": f"ws://{netloc}{PRIVATE_PATH}",
+        }

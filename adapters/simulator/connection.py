@@ -1,0 +1,159 @@
+"""One websocket between a venue's session and its client: where what goes wrong on the way goes wrong.
+
+The session doesn't know. It numbers and sends its frames; what a fault makes of them happens here, once for all
+venues. Only what needs the venue's own words is asked of the session: another number, a crossed book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from adapters.simulator.faults import FRAME_FAULTS, Fault, FaultPlan
+from adapters.simulator.front import Session
+from adapters.simulator.wire import Frame, FrameKind, Handshake
+from domain.settings import SECOND_NS
+
+DROPPED = 1006  # no close frame at all: the connection just ends
+OVERSIZE = 10 * 1024 * 1024 + 1  # bytes; clients take 10 MiB
+UNKNOWN_OPCODE = b"\x83\x00"  # final, opcode 3, no data
+
+
+def draw_handshake(faults: FaultPlan, place: str) -> Handshake:
+    """Return how the next upgrade of a stream goes."""
+    fault = faults.draw(place, is_opening=True)
+    match fault.kind if fault else "":
+        case "refuse":
+            return Handshake(status=0)
+        case "refuse_upgrade":
+            return Handshake(fault.status)
+        case "slow_handshake":
+            return Handshake(delay_s=fault.seconds)
+    return Handshake()
+
+
+class Connection:
+    """`close_code` is None while the connection lives; 1006 = it ends without a close frame.
+
+    Attributes:
+        is_dead: nothing reaches anybody, and nobody is told.
+    """
+
+    def __init__(
+        self, session: Session, faults: FaultPlan, advance: Callable[[int], None], keep: Callable[[], None]
+    ) -> None:
+        """Args:
+        advance: brings the world up to a time.
+        keep: is called before frames are let out.
+        """
+        self.close_code: int | None = None
+        self.is_dead = False
+        self._session = session
+        self._faults = faults
+        self._advance = advance
+        self._keep = keep
+        self._due: list[Frame] = []  # what the session said and nobody has heard yet
+        self._overtaken: Frame | None = None
+        self._silent_until_ns = 0
+
+    def receive(self, text: str | bytes, now_ns: int) -> None:
+        """Take one message of the client."""
+        if not self.is_dead:
+            self._advance(now_ns)
+            self._session.receive(text, now_ns)
+
+    def pong(self, now_ns: int) -> None:
+        """Take the client's answer to a ping."""
+        if not self.is_dead:
+            self._session.pong(now_ns)
+
+    def poll(self, now_ns: int) -> list[Frame]:
+        """Return the frames that are due, in order. They go out before a `close_code` that was set with them."""
+        self._advance(now_ns)
+        if self.close_code is not None or now_ns < self._silent_until_ns:
+            return []
+        if self.is_dead:
+            self.close_code = DROPPED
+            return []
+        self._due += self._session.poll(now_ns)
+        self.close_code = self._session.close_code
+        self._keep()
+        if self._due:
+            self._suffer(now_ns)
+        if now_ns < self._silent_until_ns:
+            return []
+        frames, self._due = self._due, []
+        return frames
+
+    def _suffer(self, now_ns: int) -> None:
+        if self._overtaken is not None:
+            self._due.insert(1, self._overtaken)
+            self._overtaken = None
+        fault = self._faults.draw(self._session.place, suits=self._has_victim)
+        if fault is None:
+            return
+        match fault.kind:
+            case "close":
+                self._end(fault.code)
+            case "drop":
+                self._end(DROPPED)
+            case "half_open":
+                self.is_dead = True
+                self._silent_until_ns = now_ns + int(fault.seconds * SECOND_NS)
+            case "silence":
+                self._silent_until_ns = now_ns + int(fault.seconds * SECOND_NS)
+            case "stall":
+                channel = fault.channel or self._due[0].channel
+                self._session.stall(channel, now_ns + int(fault.seconds * SECOND_NS))
+            case _:
+                self._spoil(fault)
+
+    def _end(self, code: int) -> None:
+        self._due.clear()
+        self.close_code = code
+
+    def _has_victim(self, fault: Fault) -> bool:
+        return fault.kind not in FRAME_FAULTS or self._find_victim(fault) is not None
+
+    def _find_victim(self, fault: Fault) -> int | None:
+        """Return which of the frames that are due the fault can strike."""
+        for index, frame in enumerate(self._due):
+            is_meant = frame.kind is FrameKind.TEXT and fault.channel in ("", frame.channel)
+            if is_meant and self._spoiled(frame, fault.kind) is not None:
+                return index
+        return None
+
+    def _spoil(self, fault: Fault) -> None:
+        index = self._find_victim(fault)
+        frame = self._due[index]
+        self._due[index : index + 1] = self._spoiled(frame, fault.kind)
+        if fault.kind == "reorder":
+            if index < len(self._due):
+                self._due.insert(index + 1, frame)
+            else:
+                self._overtaken = frame
+
+    def _spoiled(self, frame: Frame, kind: str) -> list[Frame] | None:
+        """Return what a fault makes of one frame; None when it can do nothing to it."""
+        data = frame.data
+        match kind:
+            case "gap" | "reorder":  # what is reordered comes later
+                return []
+            case "duplicate":
+                return [frame, frame]
+            case "malformed":
+                return [frame._replace(data=data[: len(data) // 2])]
+            case "bad_utf8":
+                return [frame._replace(data=data[:-1] + b"\xff" + data[-1:])]
+            case "bad_frame":
+                return [Frame(UNKNOWN_OPCODE, kind=FrameKind.RAW), frame]
+            case "binary":
+                return [frame._replace(kind=FrameKind.BINARY)]
+            case "empty":
+                return [frame._replace(data=b"")]
+            case "oversize":
+                return [frame._replace(data=data.ljust(OVERSIZE))]
+            case "wrong_sequence":
+                changed = self._session.renumbered(frame)
+            case "crossed_book":
+                changed = self._session.crossed(frame)
+        return None if changed is None else [changed]

@@ -1,0 +1,37 @@
+"""The simulated dYdX v4: its indexer's REST API and websocket. Orders are not taken here yet."""
+
+from __future__ import annotations
+
+from itertools import count
+from uuid import UUID, uuid5
+
+from adapters.simulator.dydx_channels import CHANNELS
+from adapters.simulator.dydx_indexer import Indexer
+from adapters.simulator.dydx_rest import DydxRest
+from adapters.simulator.dydx_stream import DydxSession
+from adapters.simulator.front import Front, Ground
+from adapters.simulator.wire import Request, Response
+
+STREAM_PATH = "/v4/ws"
+CONNECTIONS = UUID("5b0ed6a5-6d7d-4b0c-8f1b-0c3a3c9c7c55")  # namespace of connection ids
+
+
+class DydxFront(Front):
+    venue = "dydx"
+    channels = tuple(CHANNELS)
+    unfit_faults = ("401", "late_accept", "reject", "fail")  # nobody signs in, nobody orders
+
+    def __init__(self, ground: Ground) -> None:
+        self.indexer = Indexer(ground.market, ground.settings.seed)
+        self._rest = DydxRest(self.indexer, ground.faults)
+        self._connections = count(1)
+
+    def rest(self, request: Request, now_ns: int) -> Response:
+        return self._rest.handle(request, now_ns)
+
+    def open_stream(self, path: str, now_ns: int) -> DydxSession:
+        connection_id = uuid5(CONNECTIONS, f"{now_ns}:{next(self._connections)}")
+        return DydxSession(self.indexer, connection_id, now_ns)
+
+    def addresses(self, netloc: str) -> dict[str, str]:
+        return {"rest_url": f"http://{netloc}", "market_stream_url": f"ws://{netloc}{STREAM_PATH}"}

@@ -1,0 +1,104 @@
+"""What every simulated venue shows the world's sockets: a front that answers, and a session per websocket.
+
+A front speaks its venue's protocol over its market; it knows neither sockets nor what goes wrong between it and
+its clients. That is `connection.py`'s for frames, and the front's own for the answers to requests.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from typing import NamedTuple
+
+from adapters.simulator.agenda import Agenda
+from adapters.simulator.coinbase_auth import ApiKey
+from adapters.simulator.faults import MARKET_STREAM, FaultPlan
+from adapters.simulator.market import Market
+from adapters.simulator.records import Records
+from adapters.simulator.wire import Frame, Request, Response
+from domain.settings import SimulatorSettings
+
+
+class Ground(NamedTuple):
+    """What a venue is built on."""
+
+    settings: SimulatorSettings
+    market: Market
+    faults: FaultPlan
+    start_ns: int  # UTC; the market still has to be brought up to it
+    records: Records | None  # of an earlier life
+    key: ApiKey | None  # the one clients have from then
+
+    @property
+    def agenda(self) -> Agenda:
+        return self.market.agenda
+
+
+class Session(ABC):
+    """One websocket, as its venue sees it: texts in, frames out. The world has advanced to `now_ns` already.
+
+    Attributes:
+        place: what a fault calls this stream.
+        close_code: None while the venue keeps the connection; once set, what the last poll returned is still sent.
+    """
+
+    place = MARKET_STREAM
+
+    def __init__(self) -> None:
+        self.close_code: int | None = None
+        self._stalled: dict[str, int] = {}  # channel -> until when it says nothing, UTC ns
+
+    @abstractmethod
+    def receive(self, text: str | bytes, now_ns: int) -> None:
+        """Take one message of the client; the answer comes with the next poll."""
+
+    @abstractmethod
+    def poll(self, now_ns: int) -> list[Frame]:
+        """Return the frames that are due, in order."""
+
+    def pong(self, now_ns: int) -> None:
+        """Hear the answer to a ping frame. A venue that sends none doesn't care."""
+
+    def stall(self, channel: str, until_ns: int) -> None:
+        """Say nothing on one channel for a while."""
+        self._stalled[channel] = until_ns
+
+    def is_stalled(self, channel: str, now_ns: int) -> bool:
+        return now_ns < self._stalled.get(channel, 0)
+
+    def renumbered(self, frame: Frame) -> Frame | None:
+        """Return the frame with a number that is out of line; None when this one carries no number."""
+        return None
+
+    def crossed(self, frame: Frame) -> Frame | None:
+        """Return the frame with its best bid above its best ask; None when it tells of no book."""
+        return None
+
+
+class Front(ABC):
+    """One venue.
+
+    Attributes:
+        channels: what can be subscribed to, for faults that strike one channel.
+        unfit_faults: kinds that this venue's protocol has no place for.
+    """
+
+    venue: str
+    channels: Collection[str]
+    unfit_faults: Collection[str] = ()
+
+    @abstractmethod
+    def rest(self, request: Request, now_ns: int) -> Response:
+        """Answer one request; `delay_s` and `drop` of the answer are the caller's to enact."""
+
+    @abstractmethod
+    def open_stream(self, path: str, now_ns: int) -> Session:
+        """Accept one websocket."""
+
+    def place(self, path: str) -> str:
+        """Return what a fault calls the stream at this path."""
+        return MARKET_STREAM
+
+    @abstractmethod
+    def addresses(self, netloc: str) -> dict[str, str]:
+        """Return the URLs at "host:port", by the names they have in a venue's settings."""

@@ -1,0 +1,337 @@
+"""Faults on demand: which there are, when they strike, and what they do to a stream on the wire of any venue."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from adapters.simulator.connection import OVERSIZE, draw_handshake
+from adapters.simulator.faults import (
+    FRAME_FAULTS,
+    KINDS,
+    STREAMS,
+    Fault,
+    FaultPlan,
+    InvalidFault,
+    Suffering,
+    read_fault,
+)
+from adapters.simulator.wire import FrameKind, Handshake
+from domain.settings import SECOND_NS
+from tests.adapters.simulator_client import SimulatorClient, SimulatorStream
+
+VENUES = {
+    "coinbase": Suffering(("level2", "heartbeats")),
+    "hyperliquid": Suffering(("l2Book",), unfit=("wrong_sequence",)),
+}
+
+
+@pytest.fixture
+def client() -> SimulatorClient:
+    return SimulatorClient()
+
+
+@pytest.fixture(params=STREAMS)
+def live(request: pytest.FixtureRequest, client: SimulatorClient) -> tuple[SimulatorStream, str]:
+    """A heartbeat stream of either kind that has told its first frames, and its name for faults."""
+    stream = client.open("/user" if request.param == "private_stream" else "/")
+    stream.subscribe("heartbeats")
+    stream.read()
+    client.wait(1)
+    return stream, request.param
+
+
+def numbers(frames: list[dict]) -> list[int]:
+    return [frame["sequence_num"] for frame in frames]
+
+
+# ---- orders ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("order", "text"),
+    [
+        ({"kind": "flood"}, "kind 'flood' is unknown; allowed are " + ", ".join(KINDS)),
+        ({"kind": "5xx", "where": "nowhere"}, "where 'nowhere' is unknown; allowed are submit, cancel, "),
+        ({"kind": "5xx", "venue": "nyse"}, "venue 'nyse' is unknown; allowed are coinbase, hyperliquid"),
+        ({"kind": "gap", "where": "submit"}, "gap cannot happen at 'submit'; allowed are market_stream, "),
+        ({"kind": "gap", "channel": "full"}, "channel 'full' of coinbase is unknown; allowed are level2, heart"),
+        (
+            {"kind": "wrong_sequence", "venue": "hyperliquid"},
+            "wrong_sequence cannot happen at hyperliquid; allowed are delay, ",
+        ),
+        ({"kind": "5xx", "rate": 1.5}, "rate 1.5 is out of bounds; allowed are 0 to 1"),
+        ({"kind": "5xx", "count": 0}, "count 0 is out of bounds; allowed are 1 and more"),
+        ({"kind": "close", "code": 99}, "code 99 is out of bounds; allowed are 1000 to 4999"),
+        ({"kind": "refuse_upgrade", "status": 200}, "status 200 is out of bounds; allowed are 400 to 599"),
+        ({"kind": "silence", "seconds": -1}, "seconds and retry_after must not be negative"),
+        ({"kind": "5xx", "conut": 1}, "unknown field `conut`; fields are kind, where, "),
+        ({"where": "submit"}, "missing required field `kind`; fields are kind, where, "),
+    ],
+)
+def test_a_fault_that_cannot_be_is_refused_with_what_is_allowed(order: dict, text: str) -> None:
+    with pytest.raises(InvalidFault) as refusal:
+        read_fault(order, VENUES)
+
+    assert text in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_fault_strikes_once_unless_a_count_or_a_rate_is_given() -> None:
+    assert read_fault({"kind": "gap"}, VENUES).count == 1
+    assert read_fault({"kind": "gap", "count": 3}, VENUES).count == 3
+    assert read_fault({"kind": "gap", "rate": 0.5}, VENUES).count is None
+
+
+def test_a_rate_strikes_by_its_seed_until_it_is_cleared() -> None:
+    plans = [FaultPlan() for _ in range(2)]
+    for plan in plans:
+        plan.add(Fault(kind="5xx", rate=0.3, seed=9))
+
+    first, second = ([plan.draw("list") is not None for _ in range(200)] for plan in plans)
+
+    assert first == second
+    assert 30 < sum(first) < 90
+    plans[0].clear()
+    assert plans[0].draw("list") is None
+
+
+def test_every_fault_of_a_frame_is_one_of_streams() -> None:
+    assert all(set(STREAMS) <= set(KINDS[kind]) for kind in FRAME_FAULTS)
+
+
+# ---- a stream that opens -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "handshake"),
+    [
+        (Fault(kind="refuse", count=1), Handshake(status=0)),
+        (Fault(kind="refuse_upgrade", status=429, count=1), Handshake(status=429)),
+        (Fault(kind="slow_handshake", seconds=7.0, count=1), Handshake(delay_s=7.0)),
+        (Fault(kind="drop", count=1), Handshake()),  # only of a stream that is open
+    ],
+)
+def test_the_next_handshake_goes_as_ordered_and_the_one_after_it_well(
+    fault: Fault, handshake: Handshake
+) -> None:
+    faults = FaultPlan()
+    faults.add(fault)
+
+    assert draw_handshake(faults, "market_stream") == handshake
+    assert draw_handshake(faults, "market_stream") == Handshake()
+
+
+def test_a_refusal_of_one_stream_leaves_the_other_alone(client: SimulatorClient) -> None:
+    client.inject(kind="refuse", where="market_stream")
+
+    private = client.world.shake_hands("coinbase", "/user")
+    market = client.world.shake_hands("coinbase", "/")
+
+    assert (private.status, market.status) == (101, 0)
+
+
+# ---- a stream that is open ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "code"), [("close", 1001), ("close", 1006), ("drop", 1006)])
+def test_a_connection_ends_with_the_code_asked_for(
+    client: SimulatorClient, live: tuple[SimulatorStream, str], kind: str, code: int
+) -> None:
+    stream, where = live
+    client.inject(kind=kind, where=where, code=code)
+
+    assert stream.read() == []
+    assert stream.connection.close_code == code
+
+
+def test_silence_keeps_the_stream_open_and_then_goes_on_in_sequence(
+    client: SimulatorClient, live: tuple[SimulatorStream, str]
+) -> None:
+    stream, where = live
+    client.inject(kind="silence", where=where, seconds=3.0)
+
+    for _ in range(4):
+        assert stream.read() == []
+        assert stream.connection.close_code is None
+        client.wait(0.7)
+
+    client.wait(0.3)
+    assert numbers(stream.read()) == [2, 3]
+
+
+def test_a_half_open_connection_neither_hears_nor_speaks_until_it_is_gone(
+    client: SimulatorClient, live: tuple[SimulatorStream, str]
+) -> None:
+    stream, where = live
+    client.inject(kind="half_open", where=where, seconds=3.0)
+    assert stream.read() == []
+
+    client.wait(2)
+    stream.send("unsubscribe", "heartbeats")
+    assert stream.read() == []
+    assert (stream.connection.is_dead, stream.connection.close_code) == (True, None)
+    client.wait(1)
+
+    assert stream.read() == []
+    assert stream.connection.close_code == 1006
+
+
+@pytest.mark.parametrize("channel", ["market_trades", ""])
+def test_one_channel_stalls_while_the_others_speak_on_without_a_gap(
+    client: SimulatorClient, channel: str
+) -> None:
+    stream = client.open()
+    for name in ("market_trades", "heartbeats"):
+        stream.subscribe(name)
+    before = stream.read()
+    client.wait(1)
+    client.inject(kind="stall", channel=channel, seconds=3.0)
+    before += stream.read()
+
+    during, after = [], []
+    for frames, seconds in ((during, 2.9), (after, 2.0)):
+        for _ in range(int(seconds * 10)):
+            client.wait(0.1)
+            frames += stream.read()
+
+    assert {frame["channel"] for frame in before[-2:]} == {"market_trades", "heartbeats"}
+    assert {frame["channel"] for frame in during} == {"heartbeats"}
+    assert {frame["channel"] for frame in after} == {"market_trades", "heartbeats"}
+    assert numbers(before + during + after) == list(range(len(before + during + after)))
+
+
+# ---- one frame ---------------------------------------------------------------------------------------------
+
+
+def test_a_gap_loses_one_frame_with_its_number(
+    client: SimulatorClient, live: tuple[SimulatorStream, str]
+) -> None:
+    stream, where = live
+    client.inject(kind="gap", where=where)
+
+    assert stream.read() == []
+    client.wait(1)
+    assert numbers(stream.read()) == [3]
+
+
+def test_a_duplicate_repeats_one_frame_with_its_number(
+    client: SimulatorClient, live: tuple[SimulatorStream, str]
+) -> None:
+    stream, where = live
+    client.inject(kind="duplicate", where=where)
+
+    assert numbers(stream.read()) == [2, 2]
+
+
+def test_a_frame_is_overtaken_by_the_one_behind_it(
+    client: SimulatorClient, live: tuple[SimulatorStream, str]
+) -> None:
+    stream, where = live
+    client.inject(kind="reorder", where=where)
+
+    alone = stream.read()
+    client.wait(1)
+    later = stream.read()
+    client.inject(kind="reorder", where=where)
+    stream.subscribe("heartbeats")
+    client.wait(1)
+    together = stream.read()
+
+    assert (alone, numbers(later), numbers(together)) == ([], [3, 2], [5, 4])
+
+
+def test_a_wrong_sequence_number_is_out_of_line_once(
+    client: SimulatorClient, live: tuple[SimulatorStream, str]
+) -> None:
+    stream, where = live
+    client.inject(kind="wrong_sequence", where=where)
+
+    wrong = stream.read()
+    client.wait(1)
+
+    assert (numbers(wrong), numbers(stream.read())) == ([1002], [3])
+
+
+def test_a_malformed_frame_is_no_json(client: SimulatorClient, live: tuple[SimulatorStream, str]) -> None:
+    stream, where = live
+    client.inject(kind="malformed", where=where)
+
+    (frame,) = stream.raw()
+
+    with pytest.raises(msgspec.DecodeError):
+        msgspec.json.decode(frame.data)
+
+
+def test_a_text_with_bad_utf_8_is_none(client: SimulatorClient, live: tuple[SimulatorStream, str]) -> None:
+    stream, where = live
+    client.inject(kind="bad_utf8", where=where)
+
+    (frame,) = stream.raw()
+
+    with pytest.raises(UnicodeDecodeError):
+        frame.data.decode()
+
+
+def test_a_bad_frame_comes_before_a_good_one(
+    client: SimulatorClient, live: tuple[SimulatorStream, str]
+) -> None:
+    stream, where = live
+    client.inject(kind="bad_frame", where=where)
+
+    bad, good = stream.raw()
+
+    assert (bad.kind, bad.data[0] & 0x0F) == (FrameKind.RAW, 3)  # an opcode that nobody has defined
+    assert numbers([msgspec.json.decode(good.data)]) == [2]
+
+
+def test_a_frame_is_binary_or_empty_or_far_too_long(
+    client: SimulatorClient, live: tuple[SimulatorStream, str]
+) -> None:
+    stream, where = live
+    frames = []
+    for kind in ("binary", "empty", "oversize"):
+        client.inject(kind=kind, where=where)
+        frames += stream.raw()
+        client.wait(1)
+
+    binary, empty, oversize = frames
+    assert binary.kind is FrameKind.BINARY
+    assert empty.data == b""
+    assert len(oversize.data) == OVERSIZE > 10 * 1024 * 1024
+    assert numbers([msgspec.json.decode(oversize.data)]) == [4]  # padded, not broken
+
+
+@pytest.mark.parametrize("channel", ["level2", "ticker"])
+def test_a_crossed_book_shows_a_bid_above_the_ask(client: SimulatorClient, channel: str) -> None:
+    stream = client.open()
+    for name in ("level2", "ticker"):
+        stream.subscribe(name, "BTC-USD")
+    client.inject(kind="crossed_book", channel=channel)
+
+    frame_name = "l2_data" if channel == "level2" else channel
+    (event,) = stream.events(frame_name)
+
+    asked = float(client.touch()[1])
+    if channel == "level2":
+        bids = [float(row["price_level"]) for row in event["updates"] if row["side"] == "bid"]
+        assert max(bids) > asked
+    else:
+        (ticker,) = event["tickers"]
+        assert float(ticker["best_bid"]) > float(ticker["best_ask"])
+
+
+def test_a_fault_waits_for_a_frame_that_it_can_strike(client: SimulatorClient) -> None:
+    stream = client.open()
+    stream.subscribe("heartbeats")
+    client.inject(kind="gap", channel="market_trades")
+    client.inject(kind="crossed_book")
+    first = stream.read()
+
+    client.wait(1)
+    stream.subscribe("market_trades", "BTC-USD")
+    second = stream.read()
+
+    assert numbers(first) == [0, 1]
+    assert [frame["channel"] for frame in second] == ["subscriptions", "heartbeats"]
+    assert numbers(second) == [2, 3]
