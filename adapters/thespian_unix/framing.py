@@ -53,6 +53,11 @@ def frame(tag: int, payload: bytes) -> bytes:
     return HEADER.pack(len(payload), tag) + payload
 
 
+def lane_in(framed: bytes) -> int:
+    """Return the lane of a frame that `frame` made."""
+    return TAGS[HEADER.unpack_from(framed)[1]].lane
+
+
 class FrameReader:
     """Cuts a stream into frames. Pieces of a large frame are joined once, when it is whole."""
 

@@ -8,7 +8,8 @@ A message may carry two attributes (or class attributes, or properties):
 
 What is promised, for messages waiting at one receiver:
 
-1. Messages of one sender in one lane are handled in the order they were sent.
+1. Messages of one sender in one lane are handled in the order they were sent. (One that overtakes may also
+   pass URGENT ones that wait with their sender's NORMAL ones.)
 2. An URGENT message is handled before waiting NORMAL and BULK ones of other senders, and before BULK ones of
    its own: who puts a message in BULK says by that that it may be passed.
 3. An URGENT message that does not say `overtakes` is never handled before a NORMAL one that its sender sent

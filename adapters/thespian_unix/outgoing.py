@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, NamedTuple
 
-from adapters.thespian_unix.framing import frame, tag_number
+from adapters.thespian_unix.framing import frame, lane_in, tag_number
 from adapters.thespian_unix.lanes import LANES, NORMAL, URGENT
 
 
@@ -70,7 +70,7 @@ class Outgoing:
             The content and its frame; None if nothing is queued or may go now.
         """
         for lane, queue in enumerate(self._queues):
-            if queue and self._is_open(lane):
+            if queue and self._is_open(lane) and not (lane == NORMAL and self._waits_for_urgent(queue)):
                 content, framed = parcel = queue.popleft()
                 size = len(framed)
                 self.queued -= 1
@@ -113,6 +113,10 @@ class Outgoing:
     def waiting(self) -> list[Any]:
         """Return what is queued, for status reports."""
         return [content for lane in self._queues for content, _frame in lane]
+
+    def _waits_for_urgent(self, normal: deque[tuple[Any, bytes]]) -> bool:
+        """Return whether the next of these is urgent, and earlier urgent ones still wait for their window."""
+        return bool(self._queues[URGENT]) and lane_in(normal[0][1]) == URGENT
 
     def _is_open(self, lane: int) -> bool:
         on_the_way = self._unhandled[lane]

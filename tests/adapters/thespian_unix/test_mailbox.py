@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.thespian_unix import mailbox as module
 from adapters.thespian_unix.lanes import BULK, NORMAL, URGENT, lane_of, overtakes
 from adapters.thespian_unix.mailbox import BULK_PATIENCE, NORMAL_PATIENCE, Entry, Mailbox
 
@@ -79,6 +82,21 @@ def test_storm_of_urgent_messages_does_not_starve_the_others() -> None:
     assert taken.index("price") == BULK_PATIENCE
 
 
+def test_order_does_not_pass_earlier_ones_that_a_cancel_took_along() -> None:
+    mailbox = Mailbox()
+    for number in range(NORMAL_PATIENCE + 8):
+        put(mailbox, "router", NORMAL, number)
+    put(mailbox, "router", URGENT, "cancel")
+
+    put(mailbox, "router", NORMAL, "next order")
+    put(mailbox, "other", NORMAL, "other's order")
+
+    taken = take_all(mailbox)
+    assert taken.index("other's order") == NORMAL_PATIENCE
+    taken.remove("other's order")
+    assert taken == [*range(NORMAL_PATIENCE + 8), "cancel", "next order"]
+
+
 def test_orders_without_end_do_not_starve_prices() -> None:
     mailbox = Mailbox()
     put(mailbox, "b", BULK, "price")
@@ -120,16 +138,17 @@ arrivals = st.lists(
 
 @given(arrivals)
 def test_for_any_traffic_nothing_is_lost_and_order_is_kept_where_promised(traffic: list) -> None:
-    mailbox = Mailbox()
-    handled = []
-    for number, arrival in enumerate(traffic):
-        if arrival is None:
-            entry = mailbox.take()
-            handled += [entry.content] if entry else []
-        else:
-            source, lane, may_overtake = arrival
-            put(mailbox, source, lane, (number, source, lane, may_overtake), may_overtake)
-    handled += take_all(mailbox)
+    with patch.multiple(module, NORMAL_PATIENCE=3, BULK_PATIENCE=5):
+        mailbox = Mailbox()
+        handled = []
+        for number, arrival in enumerate(traffic):
+            if arrival is None:
+                entry = mailbox.take()
+                handled += [entry.content] if entry else []
+            else:
+                source, lane, may_overtake = arrival
+                put(mailbox, source, lane, (number, source, lane, may_overtake), may_overtake)
+        handled += take_all(mailbox)
 
     assert sorted(handled) == [(n, *arrival) for n, arrival in enumerate(traffic) if arrival]
     for source in "abc":

@@ -64,6 +64,20 @@ def test_urgent_message_waits_behind_its_own_queued_orders_and_stays_urgent_on_t
     assert (tag.lane, tag.sequence) == (URGENT, NORMAL)
 
 
+def test_urgent_message_never_passes_an_earlier_one_through_another_window() -> None:
+    outgoing = Outgoing(SMALL)
+    offer(outgoing, "cancel 1", "cancel 2", "cancel 3", lane=URGENT)
+    offer(outgoing, "order 1", "order 2", "order 3")
+    assert release_all(outgoing) == ["cancel 1", "cancel 2", "order 1", "order 2"]
+    offer(outgoing, "cancel 4", lane=URGENT)
+
+    outgoing.acknowledge((0, 2, 0))
+    assert release_all(outgoing) == ["order 3"], "cancel 3 still waits, so cancel 4 does, too"
+
+    outgoing.acknowledge((1, 2, 0))
+    assert release_all(outgoing) == ["cancel 3", "cancel 4"]
+
+
 def test_full_queue_refuses_and_forgets_nothing_it_took() -> None:
     outgoing = Outgoing(SMALL)
 
@@ -132,14 +146,15 @@ steps = st.lists(
 
 
 @given(steps)
-def test_every_message_is_refused_handled_or_left_exactly_once(script: list) -> None:
+def test_every_message_is_refused_handled_or_left_exactly_once_and_in_its_order(script: list) -> None:
     outgoing = Outgoing(SMALL)
-    refused, wire, handled = [], [], []
+    refused, wire, released, handled = [], [], [], []
     totals = [0, 0, 0]
     for number, step in enumerate(script):
         if step == "release":
             for content, framed in iter(outgoing.release, None):
                 wire.append((TAGS[HEADER.unpack_from(framed)[1]], content))
+                released.append(content)
         elif step == "handle":
             if wire:
                 tag, content = wire.pop(0)
@@ -148,7 +163,7 @@ def test_every_message_is_refused_handled_or_left_exactly_once(script: list) -> 
                 outgoing.acknowledge(tuple(totals))
         else:
             lane, may_overtake, size = step
-            content = (number, lane)
+            content = (number, lane, may_overtake)
             if not outgoing.offer(content, b"x" * size, lane, may_overtake):
                 refused.append(content)
         assert outgoing.queued <= 3 * SMALL.queued
@@ -156,6 +171,14 @@ def test_every_message_is_refused_handled_or_left_exactly_once(script: list) -> 
 
     on_the_way, queued = outgoing.abandon()
 
-    offered = [(number, step[0]) for number, step in enumerate(script) if isinstance(step, tuple)]
+    offered = [(number, *step[:2]) for number, step in enumerate(script) if isinstance(step, tuple)]
     assert sorted(refused + handled + on_the_way + queued) == offered
     assert sorted(on_the_way) == sorted(content for _, content in wire)
+    patient = [(number, lane) for number, lane, may_overtake in released if not may_overtake]
+    for each in (URGENT, NORMAL, BULK):
+        numbers = [number for number, lane in patient if lane == each]
+        assert numbers == sorted(numbers)
+    for position, (number, lane) in enumerate(patient):
+        if lane == URGENT:
+            later = patient[position:]
+            assert not [passed for passed, its_lane in later if its_lane == NORMAL and passed < number]
