@@ -174,7 +174,7 @@ class UnixTransport(Obligations):
     def _send(self, intent: TransmitIntent, payload: bytes) -> None:
         path = getattr(intent.targetAddr.addressDetails, "path", "")
         if path == self._own_path:
-            message = intent.message
+            message = pickle.loads(payload)  # a copy, as everybody else would get
             envelope = ReceiveEnvelope(intent.targetAddr, message)
             self._reception.put_own(envelope, lane_of(message), overtakes(message))
             intent.tx_done(SendStatus.Sent)

@@ -125,6 +125,14 @@ class Worker(Actor):
                     self.send(sender, "no end of file")
             case "pid" | "numbers" | "alarms" | "busy" | "exited" | "letters" | "watched":
                 self.send(sender, os.getpid() if message == "pid" else getattr(self, message))
+            case "resident":
+                self.send(sender, _resident_bytes())
+            case "change what was sent to yourself":
+                numbers = [1]
+                self.send(self.myAddress, numbers)
+                numbers.append(2)
+            case list():
+                self.numbers = message
             case "descriptors":
                 self.send(sender, [os.readlink(f"/proc/self/fd/{name}") for name in _descriptors()])
             case bytes():
@@ -138,6 +146,11 @@ class Worker(Actor):
 
         for thread in range(message.threads):
             threading.Thread(target=send, args=(thread * message.each,)).start()
+
+
+def _resident_bytes() -> int:
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 def _descriptors() -> list[str]:

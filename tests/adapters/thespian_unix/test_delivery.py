@@ -54,6 +54,31 @@ def test_cancel_passes_500_prices_and_never_its_own_order(running: Running) -> N
     assert numbers[2:] == list(range(500))
 
 
+def test_several_senders_keep_their_order_in_each_lane(running: Running) -> None:
+    receiver = running.worker()
+    senders = [running.worker() for _ in range(3)]
+    running.tell(receiver, Sleep(0.3))
+
+    for sender, worker in enumerate(senders):
+        mixed = [Numbered(sender * 10_000 + number, lane=number % 3) for number in range(2000)]
+        running.tell(worker, Forward(receiver, mixed))
+
+    handled = running.wait_for(receiver, "numbers", lambda numbers: len(numbers) == 6000)
+    for sender in range(3):
+        for lane in range(3):
+            sent = list(range(sender * 10_000 + lane, sender * 10_000 + 2000, 3))
+            assert [number for number in handled if number in set(sent)] == sent
+
+
+def test_message_to_oneself_is_a_copy_like_any_other(running: Running) -> None:
+    worker = running.worker()
+
+    running.tell(worker, "change what was sent to yourself")
+
+    running.wait_for(worker, "numbers", bool)
+    assert running.ask(worker, "numbers") == [1]
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_actors_start_by_fork_and_by_spawn(method: str) -> None:
     port = new_port()
