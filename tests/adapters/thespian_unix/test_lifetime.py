@@ -114,6 +114,22 @@ def listener_at(path: Path) -> int:
         return int.from_bytes(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[:4], "little")
 
 
+def test_two_systems_of_two_ports_know_nothing_of_each_other() -> None:
+    systems = [start(port) for port in (new_port(), new_port())]
+    try:
+        workers = [system.createActor(Worker, globalName="the one") for system in systems]
+        processes = [system.ask(worker, "pid", 5) for system, worker in zip(systems, workers, strict=True)]
+        assert len(set(processes)) == 2
+
+        systems[0].shutdown()
+
+        assert not is_alive(processes[0])
+        assert systems[1].ask(workers[1], "pid", 5) == processes[1]
+    finally:
+        for system in systems:
+            system.shutdown()
+
+
 def test_second_launcher_is_refused_and_disturbs_nobody(launcher: tuple[subprocess.Popen, str]) -> None:
     process, port = launcher
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import time
+from itertools import pairwise
 
 import pytest
 from thespian.actors import ActorSystemFailure
 
+from adapters.thespian_unix.lanes import BULK, LANES
+from adapters.thespian_unix.mailbox import BULK_PATIENCE
 from adapters.thespian_unix.outgoing import Limits
-from tests.adapters.thespian_unix.cast import Alarms, Flood, Forward, Numbered, Watch
+from tests.adapters.thespian_unix.cast import Alarms, Flood, Forward, Numbered, Sleep, Watch
 from tests.adapters.thespian_unix.running import Running
 
 pytestmark = pytest.mark.system
@@ -62,6 +65,25 @@ def test_queue_to_a_hung_receiver_is_bounded_in_bytes(running: Running) -> None:
     running.wait_for(hung, "numbers", lambda numbers: len(numbers) == 100 - len(refused))
 
 
+def test_flood_to_a_hung_receiver_takes_bounded_memory(running: Running) -> None:
+    sender, hung = running.worker(), running.worker()
+    process = running.ask(hung, "pid")
+    load = b"x" * 500
+    os.kill(process, signal.SIGSTOP)
+    try:
+        for lane in LANES:
+            running.tell(sender, Flood(hung, 10_000, lane, load))
+        resident = []
+        for _ in range(12):
+            running.tell(sender, Flood(hung, 2000, load=load))
+            resident.append(running.ask(sender, "resident", 20))
+
+        assert resident[-1] - resident[4] < 5 << 20, "for 14,000 messages of 500 bytes each"
+        assert len(running.ask(sender, "busy")) == 54_000 - 3 * (Limits().window + Limits().queued)
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
 def test_launcher_can_talk_to_others_while_one_hangs(running: Running) -> None:
     hung, healthy = running.worker(), running.worker()
     process = running.ask(hung, "pid")
@@ -99,6 +121,20 @@ def test_alarms_that_came_due_while_the_actor_was_busy_arrive_in_order(running: 
     running.tell(worker, Alarms([0.03, 0.01, 0.02]))
 
     running.wait_for(worker, "alarms", lambda alarms: alarms == [0.01, 0.02, 0.03])
+
+
+def test_prices_get_their_turn_while_orders_keep_coming(running: Running) -> None:
+    feed, portfolio, receiver = running.worker(), running.worker(), running.worker()
+    running.tell(receiver, Sleep(0.3))
+    running.tell(feed, Flood(receiver, 100, lane=BULK))
+    running.tell(portfolio, Forward(receiver, [Numbered(1000 + number) for number in range(8000)]))
+
+    handled = running.wait_for(receiver, "numbers", lambda numbers: len(numbers) == 8100)
+
+    turns = [position for position, number in enumerate(handled) if number < 1000]
+    waits = [later - earlier for earlier, later in pairwise([-1, *turns])]
+    assert max(waits) <= BULK_PATIENCE + 1
+    assert turns[-1] < 8099, "the orders went on until after the last price"
 
 
 def test_messages_and_watches_share_the_time(running: Running) -> None:
