@@ -2,8 +2,8 @@
 
 What `contents` holds depends on the message's type and channel, so a frame is read in two steps: the
 envelope, then its contents. Books, message ids and replays are the stream codec's business. Messages and
-channels that we do not know are ignored, and so is a trade's type, which decides nothing here. Of a key
-that is there twice, also of `type` itself, the last value counts.
+channels that we do not know are ignored, and so is a trade's type, which decides nothing here. Of a key that
+is there twice, also of `type` itself, the last value counts.
 """
 
 from __future__ import annotations
@@ -16,13 +16,20 @@ import msgspec
 from msgspec import Raw, Struct
 
 from adapters import tokens
+from adapters.dydx import rows
+from adapters.dydx.rows import (
+    BookRow,
+    CandleRow,
+    CandleRows,
+    LevelPair,
+    MarketRow,
+    MarketSeen,
+    PrintRows,
+    PrintSeen,
+)
 from adapters.tokens import BadField, Token
-from domain.instrument import Side
-from domain.market_data import Candle, TradingStatus
+from domain.market_data import Candle
 from domain.order_book import Level
-from domain.settings import SECOND_NS
-
-VENUE = "dydx"
 
 BLOCK_HEIGHT = "v4_block_height"
 CANDLES = "v4_candles"
@@ -48,28 +55,10 @@ class BookSeen(Struct):
     levels: list[Level]
 
 
-class PrintSeen(Struct):
-    trade_id: str
-    price: Decimal
-    quantity: Decimal
-    aggressor: Side
-    ts_event: int
-
-
 class PrintsSeen(Struct):
     symbol: str
     is_snapshot: bool
     prints: list[PrintSeen]
-
-
-class MarketSeen(Struct):
-    """What one entry of v4_markets says; None: it says nothing about that."""
-
-    symbol: str
-    oracle_price: Decimal | None = None
-    funding_rate: Decimal | None = None  # of one hour
-    status: TradingStatus | None = None
-    ts_event: int | None = None  # since when the oracle price holds
 
 
 class BarsSeen(Struct):
@@ -110,27 +99,6 @@ class WireFrame(Struct):
     message_id: int = -1  # -1: unknown; the next frame's will show a gap
 
 
-_STATUSES = {
-    "ACTIVE": TradingStatus.TRADING,
-    "PAUSED": TradingStatus.HALTED,
-    "CANCEL_ONLY": TradingStatus.HALTED,
-    "POST_ONLY": TradingStatus.HALTED,  # what opens and closes positions here takes
-    "INITIALIZING": TradingStatus.HALTED,
-    "FINAL_SETTLEMENT": TradingStatus.CLOSED,
-}
-_MOST = 2**53  # of counts; whatever is above would not fit where messages keep it
-_AGGRESSORS = {"BUY": Side.BUY, "SELL": Side.SELL}  # the venue names the taker's side
-RESOLUTIONS = {
-    "1MIN": 60 * SECOND_NS,
-    "5MINS": 300 * SECOND_NS,
-    "15MINS": 900 * SECOND_NS,
-    "30MINS": 1_800 * SECOND_NS,
-    "1HOUR": 3_600 * SECOND_NS,
-    "4HOURS": 14_400 * SECOND_NS,
-    "1DAY": 86_400 * SECOND_NS,
-}
-
-
 # ---- the wire, as msgspec reads it -----------------------------------------------------------------------
 
 
@@ -143,69 +111,17 @@ class _Envelope(Struct):
     contents: Raw = Raw(b"null")
 
 
-class _LevelRow(Struct, gc=False):
-    price: Token
-    size: Token
-
-
-class _LevelPair(Struct, array_like=True, gc=False):
-    price: Token
-    size: Token
-
-
-class _BookSnapshot(Struct, gc=False):
-    bids: list[_LevelRow]
-    asks: list[_LevelRow]
-
-
 class _BookChange(Struct, gc=False):
-    bids: list[_LevelPair] = []
-    asks: list[_LevelPair] = []
-
-
-class _PrintRow(Struct, gc=False):
-    id: str
-    price: Token
-    size: Token
-    side: str
-    createdAt: str
-
-
-class _Prints(Struct, gc=False):
-    trades: list[_PrintRow]
-
-
-class _MarketRow(Struct, gc=False):
-    """A full market or the part of it that changed; a market that is being set up has no price yet."""
-
-    oraclePrice: Token = None
-    nextFundingRate: Token = None
-    status: str | None = None
-    effectiveAt: str | None = None
+    bids: list[LevelPair] = []
+    asks: list[LevelPair] = []
 
 
 class _Markets(Struct, gc=False):
     """The snapshot has `markets`; what changes comes as `trading` and `oraclePrices`."""
 
-    markets: dict[str, _MarketRow] = {}
-    trading: dict[str, _MarketRow] = {}
-    oraclePrices: dict[str, _MarketRow] = {}
-
-
-class _CandleRow(Struct, gc=False):
-    startedAt: str
-    ticker: str
-    resolution: str
-    open: Token
-    high: Token
-    low: Token
-    close: Token
-    baseTokenVolume: Token
-    trades: int
-
-
-class _Candles(Struct, gc=False):
-    candles: list[_CandleRow]
+    markets: dict[str, MarketRow] = {}
+    trading: dict[str, MarketRow] = {}
+    oraclePrices: dict[str, MarketRow] = {}
 
 
 class _BlockRow(Struct, gc=False):
@@ -223,31 +139,17 @@ class _BlockUpdate(Struct, gc=False):
 # ---- one reader per channel: of a snapshot, or of one or more updates ------------------------------------
 
 
-def _book(symbol: str, wires: list[_BookSnapshot | _BookChange], is_snapshot: bool) -> list[WireEvent]:
+def _book(symbol: str, wires: list[BookRow | _BookChange], is_snapshot: bool) -> list[WireEvent]:
     levels: list[Level] = []
     for wire in wires:
-        for is_bid, rows in ((True, wire.bids), (False, wire.asks)):
-            levels += [
-                Level(is_bid, tokens.positive(row.price), tokens.not_negative(row.size)) for row in rows
-            ]
+        levels += rows.levels(True, wire.bids)
+        levels += rows.levels(False, wire.asks)
     return [BookSeen(symbol, is_snapshot, levels)]
 
 
-def _prints(symbol: str, wires: list[_Prints], is_snapshot: bool) -> list[WireEvent]:
-    return [PrintsSeen(symbol, is_snapshot, [_print(row) for wire in wires for row in wire.trades])]
-
-
-def _print(row: _PrintRow) -> PrintSeen:
-    aggressor = _AGGRESSORS.get(row.side)
-    if aggressor is None:
-        raise BadField("validation", "neither BUY nor SELL")
-    return PrintSeen(
-        row.id,
-        tokens.positive(row.price),
-        tokens.positive(row.size),
-        aggressor,
-        tokens.utc_ns(row.createdAt),
-    )
+def _prints(symbol: str, wires: list[PrintRows], is_snapshot: bool) -> list[WireEvent]:
+    prints = [rows.print_seen(row) for wire in wires for row in wire.trades]
+    return [PrintsSeen(symbol, is_snapshot, prints)]
 
 
 def _markets(_: str, wires: list[_Markets], is_snapshot: bool) -> list[WireEvent]:
@@ -258,65 +160,26 @@ def _markets(_: str, wires: list[_Markets], is_snapshot: bool) -> list[WireEvent
         for section in (wire.markets, wire.trading, wire.oraclePrices):
             for symbol, row in section.items():
                 try:
-                    events.append(_market(symbol, row))
+                    events.append(rows.market_seen(symbol, row))
                 except BadField as error:
                     trouble = [Unreadable(error.category)]
     return events + trouble
 
 
-def _market(symbol: str, row: _MarketRow) -> MarketSeen:
-    return MarketSeen(
-        symbol,
-        None if row.oraclePrice is None else tokens.positive(row.oraclePrice),
-        None if row.nextFundingRate is None else tokens.number(row.nextFundingRate),
-        None if row.status is None else _STATUSES.get(row.status, TradingStatus.UNKNOWN),
-        None if row.effectiveAt is None else tokens.utc_ns(row.effectiveAt),
-    )
-
-
-def _bars(_: str, wires: list[_Candles | _CandleRow], is_snapshot: bool) -> list[WireEvent]:
-    rows = wires[0].candles[::-1] if is_snapshot else wires  # the venue lists the newest first
-    return [BarsSeen([_candle(row) for row in rows])]
-
-
-def _candle(row: _CandleRow) -> Candle:
-    interval_ns = RESOLUTIONS.get(row.resolution)
-    high, low = tokens.positive(row.high), tokens.positive(row.low)
-    opened, closed = tokens.positive(row.open), tokens.positive(row.close)
-    if interval_ns is None or not 0 <= row.trades <= _MOST:
-        raise BadField("validation", "unknown resolution or number of trades")
-    if not (low <= opened <= high and low <= closed <= high):
-        raise BadField("validation", "a price outside its own range")
-    return Candle(
-        venue=VENUE,
-        instrument=row.ticker,
-        interval_ns=interval_ns,
-        open_ts=tokens.utc_ns(row.startedAt),
-        open=opened,
-        high=high,
-        low=low,
-        close=closed,
-        volume=tokens.not_negative(row.baseTokenVolume),
-        count=row.trades,
-    )
+def _bars(_: str, wires: list[CandleRows | CandleRow], is_snapshot: bool) -> list[WireEvent]:
+    bars = wires[0].candles[::-1] if is_snapshot else wires  # the venue lists the newest first
+    return [BarsSeen([rows.candle(bar) for bar in bars])]
 
 
 def _blocks(_: str, wires: list[_BlockRow | _BlockUpdate], is_snapshot: bool) -> list[WireEvent]:
-    return [BlockSeen(_height(wire.height), tokens.utc_ns(wire.time)) for wire in wires]
-
-
-def _height(token: Token) -> int:
-    height = tokens.not_negative(token)
-    if height > _MOST or height != height.to_integral_value():
-        raise BadField("validation", "not a block height")
-    return int(height)
+    return [BlockSeen(rows.height(wire.height), tokens.utc_ns(wire.time)) for wire in wires]
 
 
 _CHANNELS = {  # channel -> its reader, what a snapshot looks like, and an update
-    ORDERBOOK: (_book, _BookSnapshot, _BookChange),
-    TRADES: (_prints, _Prints, _Prints),
+    ORDERBOOK: (_book, BookRow, _BookChange),
+    TRADES: (_prints, PrintRows, PrintRows),
     MARKETS: (_markets, _Markets, _Markets),
-    CANDLES: (_bars, _Candles, _CandleRow),
+    CANDLES: (_bars, CandleRows, CandleRow),
     BLOCK_HEIGHT: (_blocks, _BlockRow, _BlockUpdate),
 }
 
@@ -355,7 +218,7 @@ def decode(frame: bytes) -> WireFrame:
         events = _read(envelope)
     except Exception as error:  # likewise
         events = [Unreadable(tokens.category(error))]
-    message_id = envelope.message_id if 0 <= envelope.message_id <= _MOST else -1
+    message_id = envelope.message_id if 0 <= envelope.message_id <= rows.MOST else -1
     return WireFrame(events, envelope.type, envelope.channel, envelope.id or "", message_id)
 
 

@@ -17,14 +17,11 @@ from adapters.dydx.decode import (
     BLOCK_HEIGHT,
     MARKETS,
     ORDERBOOK,
-    VENUE,
     BarsSeen,
     BlockSeen,
     BookSeen,
     Complaint,
-    MarketSeen,
     Opened,
-    PrintSeen,
     PrintsSeen,
     Unreadable,
     Unsubscribed,
@@ -32,6 +29,7 @@ from adapters.dydx.decode import (
     decode,
 )
 from adapters.dydx.message_ids import MessageIds
+from adapters.dydx.rows import FUNDING_INTERVAL_NS, VENUE, MarketSeen, PrintSeen
 from adapters.dydx.subscriptions import Subscription, Subscriptions
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
@@ -59,7 +57,6 @@ URL = "wss://indexer.dydx.trade/v4/ws"
 
 DOUBTED_FOR_NS = 2 * SECOND_NS  # what the venue takes to say what became of a level, at most
 ANSWERED_WITHIN_S = 5.0
-FUNDING_INTERVAL_NS = 3600 * SECOND_NS
 _MARKETS_QUIET_S = 60.0  # some oracle price changes with nearly every block
 _KEPT_TRADE_IDS = 5_000  # per instrument: more than any snapshot replays
 

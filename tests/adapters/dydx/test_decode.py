@@ -12,9 +12,7 @@ from adapters.dydx.decode import (
     BlockSeen,
     BookSeen,
     Complaint,
-    MarketSeen,
     Opened,
-    PrintSeen,
     PrintsSeen,
     Unreadable,
     Unsubscribed,
@@ -22,6 +20,7 @@ from adapters.dydx.decode import (
     WireFrame,
     decode,
 )
+from adapters.dydx.rows import MarketSeen, PrintSeen
 from domain.instrument import Side
 from domain.market_data import Candle, TradingStatus
 from domain.order_book import Level

@@ -1,0 +1,177 @@
+"""The rows that dYdX's stream and its REST answers share: books, trades, candles, markets. Pure.
+
+Prices and sizes are JSON strings, heights too. What must not be is refused with `tokens.BadField`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from msgspec import Struct
+
+from adapters import tokens
+from adapters.tokens import BadField, Token
+from domain.instrument import Side
+from domain.market_data import Candle, TradingStatus
+from domain.order_book import Level
+from domain.settings import SECOND_NS
+
+VENUE = "dydx"
+FUNDING_INTERVAL_NS = 3_600 * SECOND_NS
+MOST = 2**53  # of counts; whatever is above would not fit where messages keep it
+RESOLUTIONS = {  # the venue's word -> ns
+    "1MIN": 60 * SECOND_NS,
+    "5MINS": 300 * SECOND_NS,
+    "15MINS": 900 * SECOND_NS,
+    "30MINS": 1_800 * SECOND_NS,
+    "1HOUR": 3_600 * SECOND_NS,
+    "4HOURS": 14_400 * SECOND_NS,
+    "1DAY": 86_400 * SECOND_NS,
+}
+_STATUSES = {
+    "ACTIVE": TradingStatus.TRADING,
+    "PAUSED": TradingStatus.HALTED,
+    "CANCEL_ONLY": TradingStatus.HALTED,
+    "POST_ONLY": TradingStatus.HALTED,  # what opens and closes positions here takes
+    "INITIALIZING": TradingStatus.HALTED,
+    "FINAL_SETTLEMENT": TradingStatus.CLOSED,
+}
+_AGGRESSORS = {"BUY": Side.BUY, "SELL": Side.SELL}  # the venue names the taker's side
+
+
+class PrintSeen(Struct):
+    trade_id: str
+    price: Decimal
+    quantity: Decimal
+    aggressor: Side
+    ts_event: int
+
+
+class MarketSeen(Struct):
+    """What is said about one market; None: nothing about that."""
+
+    symbol: str
+    oracle_price: Decimal | None = None
+    funding_rate: Decimal | None = None  # of one hour
+    status: TradingStatus | None = None
+    ts_event: int | None = None  # since when the oracle price holds
+
+
+# ---- as msgspec reads them -------------------------------------------------------------------------------
+
+
+class LevelRow(Struct, gc=False):
+    price: Token
+    size: Token
+
+
+class LevelPair(Struct, array_like=True, gc=False):
+    price: Token
+    size: Token
+
+
+class BookRow(Struct, gc=False):
+    bids: list[LevelRow]
+    asks: list[LevelRow]
+
+
+class PrintRow(Struct, gc=False):
+    id: str
+    price: Token
+    size: Token
+    side: str
+    createdAt: str
+    createdAtHeight: Token = None  # updates have none
+
+
+class PrintRows(Struct, gc=False):
+    trades: list[PrintRow]
+
+
+class MarketRow(Struct, gc=False):
+    """A whole market or the part of it that changed; one that is being set up has no price yet."""
+
+    oraclePrice: Token = None
+    nextFundingRate: Token = None
+    status: str | None = None
+    effectiveAt: str | None = None
+
+
+class CandleRow(Struct, gc=False):
+    startedAt: str
+    ticker: str
+    resolution: str
+    open: Token
+    high: Token
+    low: Token
+    close: Token
+    baseTokenVolume: Token
+    trades: int
+
+
+class CandleRows(Struct, gc=False):
+    candles: list[CandleRow]
+
+
+# ---- as we read them -------------------------------------------------------------------------------------
+
+
+def levels(is_bid: bool, rows: Iterable[LevelRow | LevelPair]) -> list[Level]:
+    return [Level(is_bid, tokens.positive(row.price), tokens.not_negative(row.size)) for row in rows]
+
+
+def print_seen(row: PrintRow) -> PrintSeen:
+    aggressor = _AGGRESSORS.get(row.side)
+    if aggressor is None:
+        raise BadField("validation", "neither BUY nor SELL")
+    return PrintSeen(
+        row.id,
+        tokens.positive(row.price),
+        tokens.positive(row.size),
+        aggressor,
+        tokens.utc_ns(row.createdAt),
+    )
+
+
+def market_seen(symbol: str, row: MarketRow) -> MarketSeen:
+    return MarketSeen(
+        symbol,
+        None if row.oraclePrice is None else tokens.positive(row.oraclePrice),
+        None if row.nextFundingRate is None else tokens.number(row.nextFundingRate),
+        None if row.status is None else status(row.status),
+        None if row.effectiveAt is None else tokens.utc_ns(row.effectiveAt),
+    )
+
+
+def status(word: str) -> TradingStatus:
+    return _STATUSES.get(word, TradingStatus.UNKNOWN)
+
+
+def candle(row: CandleRow) -> Candle:
+    interval_ns = RESOLUTIONS.get(row.resolution)
+    high, low = tokens.positive(row.high), tokens.positive(row.low)
+    opened, closed = tokens.positive(row.open), tokens.positive(row.close)
+    if interval_ns is None or not 0 <= row.trades <= MOST:
+        raise BadField("validation", "unknown resolution or number of trades")
+    if not (low <= opened <= high and low <= closed <= high):
+        raise BadField("validation", "a price outside its own range")
+    return Candle(
+        venue=VENUE,
+        instrument=row.ticker,
+        interval_ns=interval_ns,
+        open_ts=tokens.utc_ns(row.startedAt),
+        open=opened,
+        high=high,
+        low=low,
+        close=closed,
+        volume=tokens.not_negative(row.baseTokenVolume),
+        count=row.trades,
+    )
+
+
+def height(token: Token) -> int:
+    found = tokens.not_negative(token)
+    if found > MOST or found != found.to_integral_value():
+        raise BadField("validation", "not a block height")
+    return int(found)
