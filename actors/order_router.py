@@ -12,6 +12,7 @@ from domain.market_data import MarketBatch
 from domain.messages import Event, Message
 from domain.order_desk import OrderDesk
 from domain.order_messages import JournalEntry, JournalExtended, OrderNotSent, OrderUnconfirmed, SubmitOrder
+from domain.system_messages import ResumeTrading
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class OrderRouter(MarketReader):
         self.desk = OrderDesk(self.settings, **self.parts.desk_facts())
         self.desk.replay(self.journal.scan())
         self.perform(self.desk.recover(self.clock.now()))
+        self.perform(self._halt_without_reserve())
         self.subscribe()
 
     def stopping(self) -> None:
@@ -55,6 +57,15 @@ class OrderRouter(MarketReader):
 
     def receiveMsg_Message(self, message: Message, sender: str) -> None:
         self._apply(message)
+
+    def receiveMsg_ResumeTrading(self, command: ResumeTrading, sender: str) -> None:
+        """Resume, unless the disk is still full: then the next opening could take the room of the next cancel."""
+        self.perform([*self.desk.apply(command, self.clock.now()), *self._halt_without_reserve()])
+
+    def _halt_without_reserve(self) -> list[Effect]:
+        if self.journal.take_reserve():
+            return []
+        return self.desk.halt("all", "disk_full", self.clock.now())
 
     def tick(self, key: str, now: Instant) -> list[Effect]:
         return self.desk.tick(key, now)

@@ -130,6 +130,9 @@ class MemoryJournal:
     def scan(self, after_seq: int = 0) -> Iterator[JournalEntry]:
         return (self._decoder.decode(line) for line in self.lines[after_seq:])
 
+    def take_reserve(self) -> bool:
+        return True  # memory needs none
+
     def release_reserve(self) -> None:
         """Memory keeps none."""
 

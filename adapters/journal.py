@@ -56,15 +56,22 @@ class SqliteJournal:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = _take_lock(self._path)
         try:
-            # Transactions are explicit, so that one append is one of them.
-            self._database = sqlite3.connect(self._path, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute(f"PRAGMA synchronous = {synchronous.upper()}")
-            self._adopt_schema(code_version)
-            self._last_seq = self._database.execute("SELECT ifnull(max(seq), 0) FROM journal").fetchone()[0]
+            try:
+                self._open(code_version, synchronous)
+            except sqlite3.OperationalError:
+                # Even opening writes a little. On a full disk the reserve is for this, too.
+                self.release_reserve()
+                self._open(code_version, synchronous)
         except sqlite3.Error as error:
             raise _fatal(error) from error
-        self.has_reserve = _preallocate(self._reserve_path, RESERVE_BYTES)
+
+    def _open(self, code_version: str, synchronous: str) -> None:
+        # Transactions are explicit, so that one append is one of them.
+        self._database = sqlite3.connect(self._path, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute(f"PRAGMA synchronous = {synchronous.upper()}")
+        self._adopt_schema(code_version)
+        self._last_seq = self._database.execute("SELECT ifnull(max(seq), 0) FROM journal").fetchone()[0]
 
     def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
         entries = tuple(
@@ -91,10 +98,13 @@ class SqliteJournal:
     def scan(self, after_seq: int = 0) -> Iterator[JournalEntry]:
         return _scan(self._database, after_seq)
 
+    def take_reserve(self) -> bool:
+        """Keep disk back for cancels and reducing orders; False where there is no room for it."""
+        return _preallocate(self._reserve_path, RESERVE_BYTES)
+
     def release_reserve(self) -> None:
-        """Give the disk kept back for cancels and reducing orders to the entries that follow."""
+        """Give the disk kept back to the entries that follow."""
         self._reserve_path.unlink(missing_ok=True)
-        self.has_reserve = False
 
     def close(self) -> None:
         self._database.close()
@@ -198,7 +208,7 @@ def _take_lock(path: Path) -> int:
 
 
 def _preallocate(path: Path, size: int) -> bool:
-    """Return False where there is no room: a full disk must not keep cancels from being journaled."""
+    """Make the file take up so much disk; False, and no file, where there is no room."""
     reserve = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         os.posix_fallocate(reserve, 0, size)

@@ -187,8 +187,12 @@ class OrderJournal(Protocol):
         """Yield what `read` returns, one at a time: a long journal is never all in memory."""
         ...
 
+    def take_reserve(self) -> bool:
+        """Keep disk space back for cancels and reducing orders; False where there is no room for it."""
+        ...
+
     def release_reserve(self) -> None:
-        """Give up the disk space kept back for cancels and reducing orders."""
+        """Give that space to the entries that follow."""
         ...
 
     def close(self) -> None: ...

@@ -34,7 +34,7 @@ from domain.order_messages import (
     SubmitOrder,
     VenueSnapshot,
 )
-from domain.system_messages import AlarmRaised
+from domain.system_messages import AlarmRaised, ResumeTrading
 from tests.builders import make_instrument, make_quote, make_stream_state
 from tests.order_builders import make_intent
 
@@ -177,6 +177,9 @@ class FullDisk(MemoryJournal):
             raise Fatal("no space left on device", code="disk_full")
         return super().append(events, recorded_at)
 
+    def take_reserve(self) -> bool:
+        return not self.is_full
+
     def release_reserve(self) -> None:
         self.is_full = False
 
@@ -201,6 +204,32 @@ def test_a_full_disk_halts_openings_but_loses_nothing_that_was_decided() -> None
         *journaled(stage, IntentDenied),
     ]
     assert router.desk.ledger.last_seq == len(journal.lines)
+
+
+class NoRoom(MemoryJournal):
+    """A journal on a disk that has no room for its reserve."""
+
+    has_room = False
+
+    def take_reserve(self) -> bool:
+        return self.has_room
+
+
+def test_without_a_reserve_openings_are_halted_from_the_start_until_there_is_room_and_a_person_resumes() -> None:
+    stage = Stage()
+    stage.parts.memory_journal = journal = NoRoom()
+    stage.cast(OrderRouter, Role.ORDER_ROUTER)
+    make_ready(stage)
+    assert [event.reason for event in journaled(stage, HaltRaised)] == ["disk_full"]
+
+    stage.tell(Role.ORDER_ROUTER, ResumeTrading())
+    stage.tell(Role.ORDER_ROUTER, make_intent())
+    assert [event.reason for event in journaled(stage, IntentDenied)] == ["halted"]
+
+    journal.has_room = True
+    stage.tell(Role.ORDER_ROUTER, ResumeTrading())
+    stage.tell(Role.ORDER_ROUTER, make_intent(intent_id="i-2"))
+    assert [event.intent.intent_id for event in journaled(stage, IntentAccepted)] == ["i-2"]
 
 
 def test_an_order_that_a_full_queue_gave_back_is_known_not_to_have_left(stage: Stage) -> None:

@@ -2,6 +2,7 @@ import sqlite3
 import tracemalloc
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -192,22 +193,45 @@ def test_after_a_full_disk_the_next_entry_takes_the_next_number(path: Path) -> N
 def test_the_reserve_is_really_on_disk_until_it_is_released(path: Path) -> None:
     journal = open_journal(path)
     reserve = path.with_name("journal.sqlite.reserve")
+
+    assert journal.take_reserve()
     assert reserve.stat().st_blocks * 512 >= 4096
-    assert journal.has_reserve
 
     journal.release_reserve()
-
     assert not reserve.exists()
-    assert not journal.has_reserve
 
 
-def test_a_disk_too_full_for_the_reserve_still_opens(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_no_room_for_the_reserve_entries_are_written_all_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(journal_module, "RESERVE_BYTES", 1 << 62)
-
     journal = open_journal(path)
 
-    assert not journal.has_reserve
+    assert not journal.take_reserve()
+
+    assert not path.with_name("journal.sqlite.reserve").exists()
     assert journal.append([halt(1)], recorded_at=1)
+
+
+def test_a_disk_too_full_even_to_open_the_journal_gets_the_reserve(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = open_journal(path)
+    journal.append([halt(1)], recorded_at=1)
+    journal.take_reserve()
+    journal.close()
+    reserve, connect = path.with_name("journal.sqlite.reserve"), sqlite3.connect
+
+    def connect_where_there_is_room(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        if reserve.exists():
+            raise sqlite3.OperationalError("database or disk is full")
+        return connect(*args, **kwargs)
+
+    monkeypatch.setattr(sqlite3, "connect", connect_where_there_is_room)
+    journal = open_journal(path)
+
+    assert len(journal.read()) == 1
+    assert not reserve.exists()
 
 
 def allow_pages(journal: SqliteJournal, pages: int) -> None:
