@@ -1,87 +1,53 @@
-"""The actors in this process, on one thread, under virtual time: the harness of the tests.
+"""The actors in this process, on one thread, under virtual time: the test kit, for strategies too.
 
-The actor classes are the product's own. A stand-in for Thespian's `_myRef` is the whole seam: it delivers messages
-(each pickled once, as between processes), fires wakeups, tells parents of dead children and keeps dead letters.
-Roles that nobody plays are probes: `received[role]` keeps what they were told.
+The actor classes are the product's own. A stand-in for Thespian's `_myRef` is the whole seam: it delivers
+messages (each pickled once, as between processes, in the lanes and queues of the local transport), fires
+wakeups, tells parents of dead children and keeps dead letters. Roles that nobody plays are probes:
+`inbox(role)` tells who told them what and when.
 
     stage = Stage()
     stage.cast(OrderRouter, Role.ORDER_ROUTER)      # one actor, everybody else a probe
     stage.tell(Role.ORDER_ROUTER, intent)
-    stage.advance(seconds=5)
-    assert stage.received[Role.EXCHANGE_GATEWAY.at("coinbase")] == [...]
+    stage.wait_for("exchange_gateway:coinbase", SubmitOrder, within_s=5)
+    stage.inbox("exchange_gateway:coinbase").assert_in_order(SubmitOrder, CancelOrder)
 
-    stage = Stage(kits={"coinbase": ...}, seed=7)   # seed: interleave senders at random, reproducibly
+    stage = Stage(kits={"coinbase": ...}, seed=7)   # seed: any order that processes can make, reproducibly
     stage.boot()                                    # the real supervisor starts everybody
+    stage.disturb(lose=0.05, double=0.05, between=(Role.PORTFOLIO, Role.ORDER_ROUTER))
     stage.advance(seconds=20)
     stage.crash(Role.ORDER_ROUTER)                  # kill -9: mail lost, parent told
+    stage.hang(Role.PORTFOLIO)                      # SIGSTOP: found out by its missing heartbeat
+
+The same words on real processes: `scripts/rehearsal.py`. Many seeds at once: `actors/stage_exploration.py`.
 """
 
 from __future__ import annotations
 
-import heapq
-import pickle
-import random
-from collections import Counter, defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from thespian.actors import (
-    ActorAddress,
-    ActorExitRequest,
-    ChildActorExited,
-    DeadEnvelope,
-    ThespianWatch,
-    WakeupMessage,
-    WatchMessage,
-)
+from thespian.actors import ActorAddress
 
-from actors.correspondence import ACKNOWLEDGE, Correspondence
 from actors.shell import Shell
-from actors.stage_parts import Killed, StageParts, VirtualClock
-from actors.wiring import ActorFailed, Envelope, Heir, LauncherAsked, LauncherTold, Peer, Rewired, StartActor
+from actors.stage_base import StageBase
+from actors.stage_cell import Cell
+from actors.stage_parts import StageParts, VirtualClock
+from actors.stage_probe import INCARNATION, Probe
+from actors.stage_story import Story
+from actors.stage_system import VirtualSystem
+from actors.stage_weather import Disturbance
+from actors.wiring import Envelope, Heir, LauncherAsked, Peer, Rewired, StartActor
 from adapters.ports import VenueKit
+from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Role
 from domain.messages import Message
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
 
-_POLL_NS = SECOND_NS // 25  # how often virtual sockets are looked at
-_MOST_DELIVERIES = 1_000_000  # at one moment of virtual time: a ping-pong loop fails instead of hanging
 
-
-class _Cell:
-    """One actor on the stage, or what is left of it."""
-
-    def __init__(self, stage: Stage, name: str, parent: ActorAddress | None, pid: int) -> None:
-        self.stage = stage
-        self.address = ActorAddress(name)
-        self.parent = parent
-        self.pid = pid
-        self.actor: Shell | None = None
-        self.watched: list[int] = []
-        self.is_alive = True
-
-    # ---- the part of Thespian that an actor sees -----------------------------------------------------------
-
-    def createActor(self, actor_class: type[Shell], *_: Any) -> ActorAddress:
-        return self.stage.create(actor_class, self.address).address
-
-    def actor_send(self, target: ActorAddress, message: Any) -> None:
-        self.stage.post(self.address, target, message)
-
-    def wakeupAfter(self, period: timedelta | float, payload: Any = None) -> None:
-        delay = period if isinstance(period, timedelta) else timedelta(seconds=period)
-        self.stage.schedule(self, delay, payload)
-
-    def handleDeadLetters(self, address: ActorAddress, start: bool) -> None:
-        self.stage.dead_letter_handler = address if start else None
-
-    def actorSystemShutdown(self) -> None:
-        self.stage.is_shut_down = True
-
-
-class Stage:
+class Stage(StageBase):
     """A whole actor system in one thread."""
 
     def __init__(
@@ -89,62 +55,60 @@ class Stage:
         settings: Settings | None = None,
         kits: Mapping[str, VenueKit] | None = None,
         seed: int | None = None,
+        limits: Limits = Limits(),
     ) -> None:
         """Args:
         kits: venue -> factories of its client and streams, e.g. over an in-memory simulator.
-        seed: None delivers in the order sent; a number interleaves the senders, keeping each pair's order.
+        seed: None delivers in the order sent; a number interleaves the actors as processes may.
+        limits: of the mail from one actor to another; what is beyond comes back as Busy.
         """
         use_exact_decimals()
-        self.settings = settings or Settings()
-        self.received: dict[str, list[Message]] = defaultdict(list)  # role nobody plays -> what it was told
-        self.told: list[LauncherTold] = []  # what the supervisor told the launcher
-        self.failures: list[str] = []  # tracebacks of handlers that raised
-        self.overheard: list[Any] = []  # wiring messages to probes, such as ActorFailed
-        self.dead: list[Any] = []  # dead letters while nobody handles them
-        self.readables: dict[int, Callable[[], bool]] = {}  # virtual fd -> has it something to read?
-        self.is_shut_down = False
-        self.dead_letter_handler: ActorAddress | None = None
-        self.parts = StageParts(
-            kits or {},
-            seed or 0,
-            self.readables.__setitem__,
-            lambda: self.current_pid,
-            self.crash_pid,
-            lambda pid: self._by_pid[pid].is_alive,
-        )
-        self.current_pid = 0
-        self._chooser = random.Random(seed) if seed is not None else None
-        self._cells: dict[str, _Cell] = {}  # address text -> cell
-        self._by_pid: dict[int, _Cell] = {}
-        self._streams: dict[tuple[str, str], deque[tuple[int, ActorAddress, bytes | Any]]] = {}
-        self._posted = 0
-        self._timers: list[tuple[int, int, _Cell, timedelta, Any]] = []
-        self._peers: dict[str, Peer] = {}
+        super().__init__(settings or Settings())
+        self.seed = seed
+        self.system = VirtualSystem(kits or {}, seed, limits)
+        self.dead = self.system.dead
+        self.failures = self.system.failures
+        self.readables = self.system.readables
         self._incarnations: dict[str, int] = defaultdict(int)
-        self._probes: dict[str, Correspondence] = {}  # role nobody plays -> how far it has been heard
-        self._outside = self._probe_address("outside")
+        self._peers: dict[str, Peer] = {}
+        self._outside = self._probe("outside").address
+
+    @property
+    def parts(self) -> StageParts:
+        return self.system.parts
 
     @property
     def clock(self) -> VirtualClock:
-        return self.parts.virtual_clock
+        return self.system.clock
 
     @property
     def journal(self):
         """Return the order journal, which outlives the router."""
         return self.parts.memory_journal
 
+    @property
+    def story(self) -> Story:
+        return self.system.story
+
+    @property
+    def is_shut_down(self) -> bool:
+        return self.system.is_shut_down
+
     # ---- setting up --------------------------------------------------------------------------------------
 
     def cast(self, actor_class: type[Shell], role: str, settings: Settings | None = None) -> Shell:
-        """Let `actor_class` play `role`; roles that nobody plays are probes."""
-        self._incarnations[role] += 1
-        cell = self.create(actor_class, None)
+        """Let `actor_class` play `role`, and return the actor; roles that nobody plays are probes."""
+        probe = self.system.probes.get(f"probe:{role}")
+        before = INCARNATION if probe is not None and probe.actor.has_heard else 0
+        self._incarnations[role] = max(before, self._incarnations[role]) + 1
+        cell = self.system.create(actor_class, None)
         self._peers[role] = Peer(cell.address, self._incarnations[role])
         part = StartActor(
-            role, self._incarnations[role], settings or self.settings, self.parts, self._all_peers(role)
+            role, self._incarnations[role], settings or self.settings, self.parts, self._all_peers()
         )
         self.post(self._outside, cell.address, part)
-        self._rewire()
+        for peer in list(self._peers.values()):
+            self.post(self._outside, peer.address, Rewired(self._all_peers()))
         self.settle()
         return cell.actor
 
@@ -163,37 +127,38 @@ class Stage:
 
         role = str(Role.SUPERVISOR)
         self._incarnations[role] += 1
-        cell = self.create(Supervisor, None)
+        cell = self.system.create(Supervisor, None)
         self._peers[role] = Peer(cell.address, self._incarnations[role])
         part = StartActor(role, self._incarnations[role], self.settings, self.parts, {}, heirs)
         self.post(self._outside, cell.address, part)
         self.ask("hello")
 
-    def _all_peers(self, role: str) -> dict[str, Peer]:
-        roles = {str(kind) for kind in Role} | {
-            kind.at(venue)
-            for venue in self.settings.venues
-            for kind in (Role.PRICE_FEED, Role.EXCHANGE_GATEWAY, Role.CIRCUIT_BREAKER)
-        }
-        probes = {name: Peer(self._probe_address(name), 1) for name in roles - self._peers.keys()}
+    def _all_peers(self) -> dict[str, Peer]:
+        unplayed = self.roles() - self._peers.keys()
+        probes = {role: Peer(self._probe(role).address, INCARNATION) for role in unplayed}
         return {**probes, **self._peers}
 
-    def _rewire(self) -> None:
-        for peer in list(self._peers.values()):
-            self.post(self._outside, peer.address, Rewired(self._all_peers("")))
-
-    def _probe_address(self, role: str) -> ActorAddress:
-        return ActorAddress(f"probe:{role}")
+    def _probe(self, role: str) -> Cell:
+        name = f"probe:{role}"
+        if name not in self.system.probes:
+            address = ActorAddress(name)
+            post = partial(self.post, address)
+            self.system.seat(role, Probe(role, self.clock, post, self.hear, self.overhear))
+        return self.system.probes[name]
 
     # ---- acting ------------------------------------------------------------------------------------------
 
     def tell(self, role: str, *messages: Message, sender: str = "test") -> None:
-        """Send as `sender`, all at once, and let everything settle."""
+        """Send as `sender`, all at once, and let everything settle. Disturbances spare what the test says."""
         address, incarnation = self._who_plays(role)
         now_ns = self.clock.now().monotonic_ns
         for message in messages:
             self.post(self._outside, address, Envelope(role, incarnation, sender, 1, now_ns, message))
         self.settle()
+
+    def post(self, sender: ActorAddress, target: ActorAddress, message: Any) -> None:
+        """Send anything at all, from anybody; `settle` delivers it."""
+        self.system.post(sender, target, message)
 
     def ask(self, verb: str, deadline_s: float = 3.0, role: str = "") -> None:
         """Speak to the supervisor as the launcher does; answers are kept in `told`."""
@@ -202,180 +167,89 @@ class Stage:
         self.post(self._outside, supervisor, LauncherAsked(len(self.told) + 1, verb, deadline_ns, role))
         self.settle()
 
+    def crash(self, role: str) -> None:
+        """kill -9: its mail is dead-lettered, its parent is told, nobody else."""
+        self.system.crash_pid(self.pid(role))
+
+    def hang(self, role: str) -> None:
+        """SIGSTOP, for actors and probes: no mail, no timer; its mail queues up, and beyond, Busy comes."""
+        self.system.hang(self._place_of(role))
+
+    def resume(self, role: str) -> None:
+        self.system.resume(self._place_of(role))
+        self.settle()
+
+    def disturb(self, seed: int | None = None, **how: Any) -> Disturbance:
+        """Let letters between actors be lost, doubled, late or overtaken from now on, until `calm()`.
+
+        Args:
+            seed: draws them; by default the stage's own.
+            how: the fields of `Disturbance`: probabilities, and which letters it touches.
+
+        Returns:
+            What counts how many it touched.
+        """
+        disturbance = Disturbance(**how)
+        self.system.weather.add(disturbance, seed if seed is not None else self.seed or 0)
+        return disturbance
+
+    def calm(self) -> None:
+        """End all disturbances; what is on its way late still arrives."""
+        self.system.weather.clear()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass: every timer, call and socket has its turn, in due order."""
+        self._passes_until(lambda: False, seconds)
+        self.settle()
+
+    def settle(self) -> None:
+        """Deliver everything that is under way; no time passes."""
+        self.system.settle()
+
+    def _passes_until(self, condition: Callable[[], bool], within_s: float) -> bool:
+        end_ns = self.clock.elapsed_ns + int(within_s * SECOND_NS)
+        self.settle()
+        while not condition():
+            if not self.system.step(end_ns):
+                self.clock.elapsed_ns = end_ns
+                return condition()
+        return True
+
+    # ---- looking -----------------------------------------------------------------------------------------
+
+    def now_s(self) -> float:
+        return self.clock.elapsed_ns / SECOND_NS
+
     def actor(self, role: str) -> Shell:
         """Return the live instance that plays `role`."""
         return self._cell_of(role).actor
 
     def actors(self) -> list[Shell]:
         """Return everybody who lives."""
-        return [cell.actor for cell in self._cells.values() if cell.is_alive]
+        return [cell.actor for cell in self.system.living.values()]
+
+    def pid(self, role: str) -> int:
+        return self._cell_of(role).pid
 
     def is_played(self, role: str) -> bool:
         """Tell whether a live actor plays `role`."""
-        return any(cell.is_alive and cell.actor.role == role for cell in self._cells.values())
+        return any(actor.role == role for actor in self.actors())
 
-    def crash(self, role: str) -> None:
-        """kill -9: its mail is lost or dead-lettered, its parent is told, nobody else."""
-        self.crash_pid(self._cell_of(role).pid)
+    def context(self) -> str:
+        lines = [f"{role} hangs, and {waiting} letters wait for it" for role, waiting in self.system.hung()]
+        lines += [f"a handler raised:\n{failure.strip()}" for failure in self.failures]
+        return "\n".join([*lines, f"what happened, {self.story.length} lines in all:", self.story.told()])
 
-    def crash_pid(self, pid: int) -> None:
-        cell = self._by_pid[pid]
-        if cell.is_alive:
-            cell.is_alive = False
-            cell.actor = None
-            cell.watched = []
-            if cell.parent is not None:
-                self.post(cell.address, cell.parent, ChildActorExited(cell.address))
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass: every timer, call and socket has its turn, in due order."""
-        end_ns = self.clock.elapsed_ns + int(seconds * SECOND_NS)
-        self.settle()
-        while (next_ns := self._next_event_ns()) <= end_ns:
-            self.clock.elapsed_ns = max(self.clock.elapsed_ns, next_ns)
-            self._fire_timers()
-            self._look_at_sockets()
-            self.settle()
-        self.clock.elapsed_ns = end_ns
-        self.settle()
-
-    def settle(self) -> None:
-        """Deliver everything that is under way; no time passes."""
-        for _ in range(_MOST_DELIVERIES):
-            if not self._deliver_one():
-                return
-        raise RuntimeError("a message storm: the actors never come to rest")
-
-    # ---- the actor system --------------------------------------------------------------------------------
-
-    def create(self, actor_class: type[Shell], parent: ActorAddress | None) -> _Cell:
-        number = len(self._cells) + 1
-        cell = _Cell(self, f"{actor_class.__name__}#{number}", parent, 10_000 + number)
-        self._cells[_text(cell.address)] = self._by_pid[cell.pid] = cell
-        cell.actor = actor_class()
-        cell.actor._myRef = cell
-        return cell
-
-    def post(self, sender: ActorAddress, target: ActorAddress, message: Any) -> None:
-        if isinstance(message, ActorFailed):
-            self.failures.append(message.error)
-        self._posted += 1
-        blob = pickle.dumps(message)
-        stream = self._streams.setdefault((_text(sender), _text(target)), deque())
-        stream.append((self._posted, sender, blob))
-
-    def schedule(self, cell: _Cell, delay: timedelta, payload: Any) -> None:
-        self._posted += 1
-        due_ns = self.clock.elapsed_ns + max(0, delay // timedelta(microseconds=1)) * 1000
-        heapq.heappush(self._timers, (due_ns, self._posted, cell, delay, payload))
-
-    def _deliver_one(self) -> bool:
-        if not self._streams:
-            return False
-        if self._chooser is None:
-            key = min(self._streams, key=lambda pair: self._streams[pair][0][0])
-        else:
-            key = self._chooser.choice(sorted(self._streams))
-        stream = self._streams[key]
-        _, sender, blob = stream.popleft()
-        if not stream:
-            del self._streams[key]
-        self._deliver(sender, key[1], pickle.loads(blob))
-        return True
-
-    def _deliver(self, sender: ActorAddress, target: str, message: Any) -> None:
-        cell = self._cells.get(target)
-        if cell is None:
-            self._hear_as_probe(sender, message)
-        elif not cell.is_alive:
-            self._bury(cell.address, message)
-        else:
-            self._hand_over(cell, sender, message)
-
-    def _hand_over(self, cell: _Cell, sender: ActorAddress, message: Any) -> None:
-        before, self.current_pid = self.current_pid, cell.pid
-        try:
-            answer = cell.actor.receiveMessage(message, sender)
-        except Killed:
-            self.crash_pid(cell.pid)
-        finally:
-            self.current_pid = before
-        if cell.is_alive:
-            cell.watched = answer.filenos if isinstance(answer, ThespianWatch) else []
-            if isinstance(message, ActorExitRequest):
-                self.crash_pid(cell.pid)
-
-    def _hear_as_probe(self, sender: ActorAddress, message: Any) -> None:
-        if isinstance(message, LauncherTold):
-            self.told.append(message)
-        elif isinstance(message, Envelope):
-            self._hear_letter(sender, message)
-        else:
-            self.overheard.append(message)
-
-    def _hear_letter(self, sender: ActorAddress, letter: Envelope) -> None:
-        """Hear once and acknowledge at once, as far as it is the probe's to acknowledge."""
-        now_ns = self.clock.now().monotonic_ns
-        probe = self._probes.get(letter.to)
-        if probe is None:
-            probe = self._probes[letter.to] = Correspondence(
-                letter.to,
-                incarnation=1,
-                post=lambda peer, envelope: self.post(self._outside, peer.address, envelope),
-                wake_at=lambda due_ns, key: None,
-                is_for_heir=lambda role, message: True,
-                refuse=lambda role, message: None,
-                counters=Counter(),
-            )
-        for due in probe.hear(letter, now_ns):
-            self.received[letter.to].append(due.message)
-        probe.tick(ACKNOWLEDGE, {letter.sender: Peer(sender, letter.sender_incarnation)}, now_ns)
-
-    def _bury(self, address: ActorAddress, message: Any) -> None:
-        if isinstance(message, (DeadEnvelope, ChildActorExited, WakeupMessage, Rewired)):
-            return
-        letter = DeadEnvelope(address, message)
-        handler = self._cells.get(_text(self.dead_letter_handler)) if self.dead_letter_handler else None
-        if handler is not None and handler.is_alive:
-            self.post(self._outside, handler.address, letter)
-        else:
-            self.dead.append(message)
-
-    def _fire_timers(self) -> None:
-        while self._timers and self._timers[0][0] <= self.clock.elapsed_ns:
-            _, _, cell, delay, payload = heapq.heappop(self._timers)
-            if cell.is_alive:
-                self._hand_over(cell, cell.address, WakeupMessage(delay, payload))
-
-    def _look_at_sockets(self) -> None:
-        for cell in list(self._cells.values()):
-            ready = [fd for fd in cell.watched if fd in self.readables and self.readables[fd]()]
-            if ready:
-                self._hand_over(cell, cell.address, WatchMessage(ready))
-
-    def _next_event_ns(self) -> int:
-        """Return the elapsed_ns of what happens next: a timer, an answer, or a look at the sockets."""
-        times = [self._timers[0][0]] if self._timers else []
-        watched = {fd for cell in self._cells.values() for fd in cell.watched}
-        for executor in self.parts.executors:
-            # What nobody waits for (its owner is dead or has gone deaf) never happens.
-            due_ns = executor.next_due_ns() if executor.fileno() in watched else None
-            if due_ns is not None:
-                times.append(due_ns)
-        if watched:
-            times.append((self.clock.elapsed_ns // _POLL_NS + 1) * _POLL_NS)
-        return min(times, default=2**63)
-
-    def _cell_of(self, role: str) -> _Cell:
-        for cell in self._cells.values():
-            if cell.is_alive and cell.actor.role == role:
+    def _cell_of(self, role: str) -> Cell:
+        for cell in self.system.living.values():
+            if cell.actor.role == role:
                 return cell
         raise LookupError(f"nobody plays {role}")
+
+    def _place_of(self, role: str) -> Cell:
+        """Return where `role` is played, by an actor or a probe."""
+        return self._cell_of(role) if self.is_played(role) else self.system.probes[f"probe:{role}"]
 
     def _who_plays(self, role: str) -> Peer:
         cell = self._cell_of(role)
         return Peer(cell.address, cell.actor.incarnation)
-
-
-def _text(address: ActorAddress) -> str:
-    return str(address.addressDetails)

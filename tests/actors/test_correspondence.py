@@ -93,14 +93,14 @@ def bert(stage: Stage) -> Bert:
 def letters(stage: Stage) -> list[Envelope]:
     """Keep every envelope posted from now on."""
     kept: list[Envelope] = []
-    post = stage.post
+    post = stage.system.post
 
     def keep(sender: Any, target: Any, message: Any) -> None:
         if isinstance(message, Envelope):
             kept.append(message)
         post(sender, target, message)
 
-    stage.post = keep
+    stage.system.post = keep
     return kept
 
 
@@ -176,7 +176,7 @@ def test_what_was_acknowledged_is_not_handed_on(stage: Stage, bert: Bert) -> Non
 
 
 def test_a_lost_message_comes_again_and_the_others_wait_for_it(stage: Stage, bert: Bert) -> None:
-    post, lost = stage.post, []
+    post, lost = stage.system.post, []
 
     def lose_the_first(sender: Any, target: Any, message: Any) -> None:
         if isinstance(message, Envelope) and message.to == BERT and not lost:
@@ -184,7 +184,7 @@ def test_a_lost_message_comes_again_and_the_others_wait_for_it(stage: Stage, ber
         else:
             post(sender, target, message)
 
-    stage.post = lose_the_first
+    stage.system.post = lose_the_first
     stage.tell(ANNA, Say(word="first"), Say(word="second"))
     assert bert.heard == []
     stage.advance(seconds=AGAIN_AFTER_NS / SECOND_NS)
@@ -198,7 +198,7 @@ def test_an_old_incarnation_is_not_heard_once_its_heir_has_spoken(stage: Stage, 
     stage.tell(ANNA, Say(word="new"))
     old = Envelope(BERT, 1, ANNA, 1, 0, Word(word="old"), number=1)
 
-    stage.post(stage._outside, stage._who_plays(BERT).address, old)
+    stage.system.post(stage._outside, stage._who_plays(BERT).address, old)
     stage.settle()
 
     assert bert.heard == ["new"]
@@ -236,7 +236,7 @@ def test_a_late_answer_is_dropped_and_counted(stage: Stage) -> None:
     stage.advance(seconds=2)
 
     late = Envelope(ANNA, 1, BERT, 1, 0, Word(word="late"), reply_to=1)
-    stage.post(stage._outside, stage._who_plays(ANNA).address, late)
+    stage.system.post(stage._outside, stage._who_plays(ANNA).address, late)
     stage.advance(seconds=1)
 
     anna = stage.actor(ANNA)

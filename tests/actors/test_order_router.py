@@ -97,14 +97,14 @@ def test_an_intent_told_again_and_again_is_journaled_and_sent_once(stage: Stage)
 
 def test_what_leaves_was_journaled_first(stage: Stage) -> None:
     journaled_at_send = []
-    post = stage.post
+    post = stage.system.post
 
     def looking(sender, target, message):
         if isinstance(getattr(message, "message", None), SubmitOrder):
             journaled_at_send.extend(journaled(stage, OrderSubmitted))
         post(sender, target, message)
 
-    stage.post = looking
+    stage.system.post = looking
     stage.tell(Role.ORDER_ROUTER, make_intent())
 
     [order] = told(stage, SubmitOrder)

@@ -215,6 +215,4 @@ def test_the_launcher_is_told_of_every_child_s_process_for_the_next_supervisor(s
 
     roster = told(stage, "roster")[-1]
     assert roster.children[ECHO].line.incarnation == 2
-    assert roster.children[ECHO].line.pid == next(
-        cell.pid for cell in stage._cells.values() if cell.actor is stage.actor(ECHO)
-    )
+    assert roster.children[ECHO].line.pid == stage.pid(ECHO)
