@@ -33,7 +33,10 @@ class Recorder(Shell):
             self.receiveMsg_Event(entry.event, sender)
 
     def tick(self, key: str, now: Instant) -> list[Effect]:
-        self.history.flush()
+        lost = self.history.flush()
+        if lost:
+            self.counters["rows_lost"] += lost
+            self.alarm("history", "not written: the disk is full or cannot be used")
         self._schedule()
         return []
 

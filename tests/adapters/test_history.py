@@ -2,7 +2,10 @@ import json
 import sqlite3
 from pathlib import Path
 
-from adapters.history import SqliteHistory
+import pytest
+
+from adapters import history as history_module
+from adapters.history import LEAVES_FREE_BYTES, SqliteHistory
 
 
 def rows(path: Path) -> list[tuple]:
@@ -15,7 +18,7 @@ def test_rows_are_written_when_flushed_and_stay(tmp_path: Path) -> None:
     history = SqliteHistory(path)
 
     history.add(1, "Signal", {"side": "BUY"})
-    assert rows(path) == []
+    assert not path.exists()
     history.flush()
     history.close()
 
@@ -41,3 +44,36 @@ def test_a_second_run_adds_to_the_first(tmp_path: Path) -> None:
         history.close()
 
     assert [row[0] for row in rows(path)] == [1, 2]
+
+
+def test_on_a_disk_that_is_nearly_full_rows_are_lost_and_what_is_free_is_left_to_orders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "history.sqlite"
+    history = SqliteHistory(path)
+    free = LEAVES_FREE_BYTES - 1
+    monkeypatch.setattr(history_module, "free_bytes", lambda directory: free)
+
+    history.add(1, "Signal", {})
+    history.add(2, "Signal", {})
+    assert history.flush() == 2
+    assert not path.exists()
+
+    free = LEAVES_FREE_BYTES
+    history.add(3, "Signal", {})
+    assert history.flush() == 0
+    assert [row[0] for row in rows(path)] == [3]
+
+
+def test_a_file_that_cannot_be_written_costs_its_rows_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    path.mkdir()
+    history = SqliteHistory(path)
+
+    history.add(1, "Signal", {})
+    assert history.flush() == 1
+
+    path.rmdir()
+    history.add(2, "Signal", {})
+    assert history.flush() == 0
+    assert [row[0] for row in rows(path)] == [2]

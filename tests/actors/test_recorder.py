@@ -1,0 +1,26 @@
+"""History must never be the reason why something fails that matters."""
+
+from __future__ import annotations
+
+from actors.recorder import Recorder
+from actors.stage import Stage
+from actors.stage_parts import MemoryHistory
+from domain.effects import Role
+from domain.system_messages import AlarmRaised
+
+
+class FullDisk(MemoryHistory):
+    def flush(self) -> int:
+        return 3
+
+
+def test_rows_that_a_full_disk_costs_are_counted_and_told_to_a_person_once() -> None:
+    stage = Stage()
+    stage.parts.memory_history = FullDisk()
+    stage.cast(Recorder, Role.RECORDER)
+
+    stage.advance(seconds=2.5)
+
+    assert stage.actor(Role.RECORDER).counters["rows_lost"] == 6
+    [alarm] = [told for told in stage.received[Role.MONITOR] if isinstance(told, AlarmRaised)]
+    assert alarm.subject == "history"
