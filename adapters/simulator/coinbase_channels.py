@@ -268,10 +268,11 @@ class Status(Channel):
             return
         kind = "snapshot" if self._due_ns == self.opened_ns else "update"
         self._due_ns = now_ns + STATUS_NS
-        yield [{"type": kind, "products": [self._row(product_id) for product_id in self.products]}]
+        yield [{"type": kind, "products": [self._row(product_id, now_ns) for product_id in self.products]}]
 
-    def _row(self, product_id: str) -> dict[str, str]:
-        instrument = self.market(product_id).instrument
+    def _row(self, product_id: str, now_ns: int) -> dict[str, str]:
+        market = self.market(product_id)
+        instrument = market.instrument
         return {
             "product_type": "SPOT",
             "id": product_id,
@@ -280,7 +281,7 @@ class Status(Channel):
             "base_increment": plain(instrument.lot_size),
             "quote_increment": plain(instrument.tick_size),
             "display_name": f"{instrument.base}/{instrument.quote}",
-            "status": "online",
+            "status": encode.status(market, now_ns),
             "status_message": "",
             "min_market_funds": plain(instrument.min_notional),
         }

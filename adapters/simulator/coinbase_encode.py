@@ -51,7 +51,11 @@ def rfc3339(time_ns: int, digits: int = 6) -> str:
 # ---- market data -----------------------------------------------------------------------------------------
 
 
-def product(market: ProductMarket) -> dict[str, Any]:
+def status(market: ProductMarket, now_ns: int) -> str:
+    return "offline" if market.is_halted(now_ns) else "online"
+
+
+def product(market: ProductMarket, now_ns: int) -> dict[str, Any]:
     instrument, tape = market.instrument, market.tape
     name = instrument.name
     return {
@@ -71,11 +75,11 @@ def product(market: ProductMarket) -> dict[str, Any]:
         "watched": False,
         "is_disabled": False,
         "new": False,
-        "status": "online",
+        "status": status(market, now_ns),
         "cancel_only": False,
         "limit_only": False,
         "post_only": False,
-        "trading_disabled": False,
+        "trading_disabled": market.is_halted(now_ns),
         "auction_mode": False,
         "product_type": "SPOT",
         "quote_currency_id": instrument.quote,

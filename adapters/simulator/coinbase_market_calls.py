@@ -37,7 +37,7 @@ def get_time(call: Call) -> dict[str, Any]:
 def list_products(call: Call) -> dict[str, Any]:
     wanted = call.values("product_ids")
     products = [
-        encode.product(market)
+        encode.product(market, call.now_ns)
         for name, market in call.exchange.market.products.items()
         if not wanted or name in wanted
     ]
@@ -49,7 +49,7 @@ def list_products(call: Call) -> dict[str, Any]:
 
 
 def get_product(call: Call) -> dict[str, Any]:
-    return encode.product(_market(call, call.name))
+    return encode.product(_market(call, call.name), call.now_ns)
 
 
 def get_product_book(call: Call) -> dict[str, Any]:

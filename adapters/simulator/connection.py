@@ -39,11 +39,17 @@ class Connection:
     """
 
     def __init__(
-        self, session: Session, faults: FaultPlan, advance: Callable[[int], None], keep: Callable[[], None]
+        self,
+        session: Session,
+        faults: FaultPlan,
+        advance: Callable[[int], None],
+        keep: Callable[[], None],
+        is_down: Callable[[int], bool],
     ) -> None:
         """Args:
         advance: brings the world up to a time.
         keep: is called before frames are let out.
+        is_down: tells whether the venue is gone.
         """
         self.close_code: int | None = None
         self.is_dead = False
@@ -51,6 +57,7 @@ class Connection:
         self._faults = faults
         self._advance = advance
         self._keep = keep
+        self._is_down = is_down
         self._due: list[Frame] = []  # what the session said and nobody has heard yet
         self._overtaken: Frame | None = None
         self._silent_until_ns = 0
@@ -69,10 +76,12 @@ class Connection:
     def poll(self, now_ns: int) -> list[Frame]:
         """Return the frames that are due, in order. They go out before a `close_code` that was set with them."""
         self._advance(now_ns)
+        if self._is_down(now_ns):
+            self._end(DROPPED)
         if self.close_code is not None or now_ns < self._silent_until_ns:
             return []
         if self.is_dead:
-            self.close_code = DROPPED
+            self._end(DROPPED)
             return []
         self._due += self._session.poll(now_ns)
         self.close_code = self._session.close_code

@@ -191,6 +191,8 @@ class Exchange:
         product = self.market.products.get(asked.product_id)
         if product is None:
             raise Refused("INVALID_PRODUCT_ID")
+        if product.is_halted(self.now_ns):
+            raise Refused("PRODUCT_TRADING_HALTED")
         self._check_sizes(asked, product)
         if asked.time_in_force is TimeInForce.GTD and asked.end_ns <= self.now_ns:
             raise Refused("END_TIME_IS_IN_THE_PAST")

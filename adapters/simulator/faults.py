@@ -51,6 +51,9 @@ KINDS: dict[str, tuple[str, ...]] = {  # kind -> where it can happen, besides "a
     "binary": STREAMS,  # sent as a binary frame
     "empty": STREAMS,  # nothing is in it
     "oversize": STREAMS,  # padded to more than 10 MiB
+    # a whole venue, at once
+    "down": (),  # nothing listens for `seconds`, and what was open is dropped
+    "halt": (),  # trading of `product` rests for `seconds`, of all products if none is given
 }
 FRAME_FAULTS = frozenset(
     "malformed gap duplicate reorder wrong_sequence crossed_book bad_utf8 bad_frame binary empty oversize".split()
@@ -69,6 +72,7 @@ class Fault(Struct, forbid_unknown_fields=True, kw_only=True):
     where: str = "any"
     venue: str = "coinbase"
     channel: str = ""  # of a stream; "" = whichever
+    product: str = ""  # in the venue's spelling; "" = all of them
     count: int | None = None  # 1 when neither count nor rate is given
     rate: float | None = None  # 0..1, without end unless `count` is given too
     seed: int = 0  # of the rate
@@ -82,6 +86,7 @@ class Suffering(NamedTuple):
     """What can go wrong at a venue."""
 
     channels: Collection[str]  # of its streams
+    products: Collection[str]
     unfit: Collection[str] = ()  # kinds that its protocol has no place for
 
 
@@ -119,6 +124,9 @@ def _check_place(fault: Fault, venue: Suffering) -> None:
     if fault.channel and fault.channel not in venue.channels:
         allowed = _names(venue.channels)
         raise InvalidFault(f"channel {fault.channel!r} of {fault.venue} is unknown; allowed are {allowed}")
+    if fault.product and fault.product not in venue.products:
+        allowed = _names(venue.products)
+        raise InvalidFault(f"product {fault.product!r} of {fault.venue} is unknown; allowed are {allowed}")
 
 
 def _check_numbers(fault: Fault) -> None:

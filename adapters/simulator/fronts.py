@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adapters.simulator.coinbase_front import CoinbaseFront
+from adapters.simulator.dydx_front import DydxFront
 from adapters.simulator.front import Front, Ground
+from adapters.simulator.hyperliquid_front import HyperliquidFront
 
 FRONTS: dict[str, Callable[[Ground], Front]] = {  # venue -> how to build it; they open in this order
     "coinbase": CoinbaseFront,
+    "dydx": DydxFront,
+    "hyperliquid": HyperliquidFront,
 }

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from adapters.simulator.market import Market, ProductMarket
 from adapters.simulator.tape import MINUTE_NS, Bar
 from domain.instrument import Side
-from domain.numbers import ZERO, divide
+from domain.numbers import ZERO, divide, shown
 from domain.settings import SECOND_NS
 
 HOUR_NS = 3_600 * SECOND_NS
@@ -23,7 +23,7 @@ INTERVALS = {  # the venue's word -> length
     **{f"{days}d": days * DAY_NS for days in (1, 3)},
 }
 
-_RATE_DECIMALS = Decimal("0.0000000001")
+_RATE_DECIMALS = 10
 _INTEREST = Decimal("0.0001")  # of 8 hours
 _DAMPER = Decimal("0.0005")  # how far the interest pulls a premium back
 _RATE_HOURS = 8  # a rate is of so many hours, and paid each hour by its share
@@ -142,4 +142,4 @@ class Venue:
 
 
 def _rounded(rate: Decimal) -> Decimal:
-    return divide(rate, Decimal(1)).quantize(_RATE_DECIMALS)
+    return Decimal(shown(rate, _RATE_DECIMALS))

@@ -57,7 +57,8 @@ class MemoryTransport:
     def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> Response:
-        if self.is_refusing:
+        is_down = self._world.is_down(self._venue, self._clock.now().utc_ns)
+        if self.is_refusing or is_down:
             raise Retryable("request not sent: refused", code="refused")
         address = urlsplit(url)
         query = tuple(parse_qsl(address.query, keep_blank_values=True))
@@ -157,6 +158,8 @@ class MemoryDialer:
     def open(self, url: str, timeout_s: float) -> MemoryPipe:
         path = urlsplit(url).path
         latency_s = self._world.draw_latency_s()
+        if self._world.is_down(self._venue, self._clock.now().utc_ns):
+            raise Retryable("connection refused", code="refused")
         handshake = self._world.shake_hands(self._venue, path)
         took_s = latency_s + handshake.delay_s
         self._spend(min(took_s, timeout_s))

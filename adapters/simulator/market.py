@@ -61,6 +61,7 @@ class ProductMarket:
         self.listing = listing
         self.instrument = listing.instrument
         self.basis = 0.0  # of the latent price
+        self.halted_until_ns = 0
         self._latents = latents
         self._base = listing.instrument.base
         self._leads = self._base not in latents
@@ -93,6 +94,9 @@ class ProductMarket:
     def index_price(self) -> Decimal:
         """Return the asset's own price, which no venue's basis touches: what an oracle would say."""
         return Decimal(f"{self._latents[self._base]:.6f}")
+
+    def is_halted(self, now_ns: int) -> bool:
+        return now_ns < self.halted_until_ns
 
     def submit(
         self,
@@ -242,12 +246,12 @@ class Market:
         self.on_trades(product.instrument.symbol, executions, due_ns)
 
     def _requote(self, product: ProductMarket, due_ns: int) -> None:
-        executions = product.requote(due_ns)
+        executions = () if product.is_halted(due_ns) else product.requote(due_ns)
         self._schedule_requote(product, due_ns)
         self.on_trades(product.instrument.symbol, executions, due_ns)
 
     def _take(self, product: ProductMarket, due_ns: int) -> None:
-        executions = product.take(due_ns)
+        executions = () if product.is_halted(due_ns) else product.take(due_ns)
         self._schedule_take(product, due_ns)
         self.on_trades(product.instrument.symbol, executions, due_ns)
 

@@ -39,6 +39,7 @@ CONTROL = "control"
 UPGRADED = 101
 KEY_FILE = "simulator-coinbase-key.json"
 _MOST_GUESSES = 50  # at two free neighbouring ports
+LOOK_EVERY_S = 0.05
 POLL_MOST_S = 0.02  # a stream is looked after at least this often
 POLL_LEAST_S = 0.002
 CLOSE_WITHIN_S = 0.1  # nothing of value is lost by ending fast
@@ -87,22 +88,45 @@ async def _serve(
     if threading.current_thread() is threading.main_thread():
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-    applications = {venue: _venue_application(world, venue) for venue in world.fronts}
-    applications[CONTROL] = _control_application(world)
-    runners = [await _start(application, sockets[name]) for name, application in applications.items()]
+    control = Door(_control_application(world), sockets[CONTROL])
+    venues = {venue: Door(_venue_application(world, venue), sockets[venue]) for venue in world.fronts}
+    for door in (control, *venues.values()):
+        await door.open()
     on_ready(_addresses(world, sockets, key_file))
     while not stop.is_set():
-        await asyncio.sleep(0.05)
-    for runner in runners:
-        await runner.cleanup()
+        await asyncio.sleep(LOOK_EVERY_S)
+        for venue, door in venues.items():
+            await door.set_open(not world.is_down(venue, time.time_ns()))
+    for door in (control, *venues.values()):
+        await door.remove()
 
 
-async def _start(application: web.Application, listening: socket.socket) -> web.AppRunner:
-    # Handlers outlive a client that gave up: what it sent still happens, as at a real venue.
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_WITHIN_S)
-    await runner.setup()
-    await web.SockSite(runner, listening).start()
-    return runner
+class Door:
+    """A port and who answers there. Shut, it refuses connections."""
+
+    def __init__(self, application: web.Application, listening: socket.socket) -> None:
+        self._port = listening.getsockname()[1]
+        self._listening = listening
+        # Handlers outlive a client that gave up: what it sent still happens, as at a real venue.
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_WITHIN_S)
+        self._site: web.SockSite | None = None
+
+    async def open(self) -> None:
+        await self._runner.setup()
+        await self.set_open(True)
+
+    async def set_open(self, is_open: bool) -> None:
+        if is_open and self._site is None:
+            if self._listening.fileno() < 0:
+                self._listening = _bind(self._port)
+            self._site = web.SockSite(self._runner, self._listening)
+            await self._site.start()
+        elif not is_open and self._site is not None:
+            await self._site.stop()
+            self._site = None
+
+    async def remove(self) -> None:
+        await self._runner.cleanup()
 
 
 def _addresses(world: World, sockets: Mapping[str, socket.socket], key_file: Path) -> dict[str, Any]:
@@ -117,6 +141,8 @@ def _addresses(world: World, sockets: Mapping[str, socket.socket], key_file: Pat
 
 def _venue_application(world: World, venue: str) -> web.Application:
     async def handle(request: web.Request) -> web.StreamResponse:
+        if world.is_down(venue, time.time_ns()):
+            return _aborted(request)  # it came over a connection from before
         if request.headers.get("upgrade", "").lower() == "websocket":
             return await _stream(world, venue, request)
         return await _rest(world, venue, request)
@@ -234,6 +260,7 @@ def _control_application(world: World) -> web.Application:
     async def inject(request: web.Request) -> web.Response:
         try:
             fault = await request.json()
+            world.advance(time.time_ns())
             world.inject(fault)
         except (InvalidFault, ValueError) as error:
             return web.Response(status=400, text=f"{error}\n")

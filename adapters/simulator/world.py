@@ -7,6 +7,7 @@ start time and calls make the same world. With a store, nothing is answered befo
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from random import Random
 from typing import Any, Protocol
 
@@ -14,10 +15,10 @@ from adapters.simulator.agenda import Agenda
 from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.connection import Connection, draw_handshake
 from adapters.simulator.exchange import Exchange
-from adapters.simulator.faults import FaultPlan, Suffering, read_fault
+from adapters.simulator.faults import Fault, FaultPlan, Suffering, read_fault
 from adapters.simulator.front import Front, Ground
 from adapters.simulator.fronts import FRONTS
-from adapters.simulator.market import Latents, Market
+from adapters.simulator.market import Latents, Market, ProductMarket
 from adapters.simulator.records import Records
 from adapters.simulator.truth import account_truth, market_truth
 from adapters.simulator.wire import Handshake, Request, Response
@@ -69,6 +70,7 @@ class World:
         self._latency_s = (settings.latency_min_s, settings.latency_max_s)
         self._latencies = Random(f"{settings.seed}:latency")
         self._faults: dict[str, FaultPlan] = {}  # venue -> what is still to happen there
+        self._down_until_ns: dict[str, int] = {}  # venue -> UTC ns
         self.markets: dict[str, Market] = {}
         self.fronts: dict[str, Front] = {}
         latents: Latents = {}
@@ -100,6 +102,10 @@ class World:
 
     # ---- the wire --------------------------------------------------------------------------------------
 
+    def is_down(self, venue: str, now_ns: int) -> bool:
+        """Tell whether nothing listens there: neither requests nor upgrades get as far as `World`."""
+        return now_ns < self._down_until_ns.get(venue, 0)
+
     def rest(self, venue: str, request: Request, now_ns: int) -> Response:
         """Answer one request; `delay_s` and `drop` of the answer are the caller's to enact."""
         self.advance(now_ns)
@@ -115,7 +121,8 @@ class World:
         """Accept one websocket."""
         self.advance(now_ns)
         session = self.fronts[venue].open_stream(path, now_ns)
-        return Connection(session, self._faults[venue], self.advance, self._keep)
+        is_down = partial(self.is_down, venue)
+        return Connection(session, self._faults[venue], self.advance, self._keep, is_down)
 
     def draw_latency_s(self) -> float:
         """Return how long the next request travels, there and back."""
@@ -124,20 +131,37 @@ class World:
     # ---- control ---------------------------------------------------------------------------------------
 
     def inject(self, order: Mapping[str, Any]) -> None:
-        """Order one fault.
+        """Order one fault. What strikes a venue as a whole begins at the time the world has come to.
 
         Raises:
             InvalidFault: with the allowed values in its text.
         """
         sufferings = {
-            venue: Suffering(front.channels, front.unfit_faults) for venue, front in self.fronts.items()
+            venue: Suffering(front.channels, self.markets[venue].products, front.unfit_faults)
+            for venue, front in self.fronts.items()
         }
         fault = read_fault(order, sufferings)
-        self._faults[fault.venue].add(fault)
+        until_ns = self._agenda.now_ns + int(fault.seconds * SECOND_NS)
+        match fault.kind:
+            case "down":
+                self._down_until_ns[fault.venue] = until_ns
+            case "halt":
+                for product in self._named(fault):
+                    product.halted_until_ns = until_ns
+            case _:
+                self._faults[fault.venue].add(fault)
+
+    def _named(self, fault: Fault) -> Iterable[ProductMarket]:
+        products = self.markets[fault.venue].products
+        return [products[fault.product]] if fault.product else products.values()
 
     def clear_faults(self) -> None:
-        for faults in self._faults.values():
+        """Let nothing more go wrong, and end what lasts: venues listen again, halts are over."""
+        self._down_until_ns.clear()
+        for venue, faults in self._faults.items():
             faults.clear()
+            for product in self.markets[venue].products.values():
+                product.halted_until_ns = 0
 
     def truth(self, now_ns: int) -> dict[str, Any]:
         """Return what really happened, per venue."""

@@ -21,8 +21,8 @@ from domain.settings import SECOND_NS
 from tests.adapters.simulator_client import SimulatorClient, SimulatorStream
 
 VENUES = {
-    "coinbase": Suffering(("level2", "heartbeats")),
-    "hyperliquid": Suffering(("l2Book",), unfit=("wrong_sequence",)),
+    "coinbase": Suffering(("level2", "heartbeats"), ("BTC-USD",)),
+    "hyperliquid": Suffering(("l2Book",), ("BTC",), unfit=("wrong_sequence",)),
 }
 
 
@@ -55,6 +55,8 @@ def numbers(frames: list[dict]) -> list[int]:
         ({"kind": "5xx", "where": "nowhere"}, "where 'nowhere' is unknown; allowed are submit, cancel, "),
         ({"kind": "5xx", "venue": "nyse"}, "venue 'nyse' is unknown; allowed are coinbase, hyperliquid"),
         ({"kind": "gap", "where": "submit"}, "gap cannot happen at 'submit'; allowed are market_stream, "),
+        ({"kind": "halt", "product": "DOGE"}, "product 'DOGE' of coinbase is unknown; allowed are BTC-USD"),
+        ({"kind": "down", "where": "submit"}, "down cannot happen at 'submit'; allowed are any"),
         ({"kind": "gap", "channel": "full"}, "channel 'full' of coinbase is unknown; allowed are level2, heart"),
         (
             {"kind": "wrong_sequence", "venue": "hyperliquid"},
@@ -319,6 +321,56 @@ def test_a_crossed_book_shows_a_bid_above_the_ask(client: SimulatorClient, chann
     else:
         (ticker,) = event["tickers"]
         assert float(ticker["best_bid"]) > float(ticker["best_ask"])
+
+
+# ---- a whole venue -----------------------------------------------------------------------------------------
+
+
+def test_a_venue_that_is_down_drops_its_streams_and_comes_back(client: SimulatorClient) -> None:
+    before = client.open()
+    before.subscribe("heartbeats")
+    client.inject(kind="down", seconds=3.0)
+
+    assert before.read() == []
+    assert before.connection.close_code == 1006
+    assert client.world.is_down("coinbase", client.now_ns)
+    client.wait(3)
+    assert not client.world.is_down("coinbase", client.now_ns)
+
+
+def test_a_halted_product_neither_moves_nor_trades_and_says_so(client: SimulatorClient) -> None:
+    stream = client.open()
+    stream.subscribe("status", "BTC-USD", "ETH-USD")
+    client.inject(kind="halt", product="BTC-USD", seconds=11.0)
+    touch, last_price = client.touch(), client.get("/products/BTC-USD")["price"]
+
+    client.wait(10.5)
+    rows = stream.events("status")[-1]["products"]
+    product = client.get("/products/BTC-USD")
+    refused = client.submit("a", "BUY", {"market_market_ioc": {"quote_size": "10"}})
+
+    assert [row["status"] for row in rows] == ["offline", "online"]
+    assert (product["status"], product["trading_disabled"], product["price"]) == ("offline", True, last_price)
+    assert client.touch() == touch
+    assert refused["error_response"]["error"] == "PRODUCT_TRADING_HALTED"
+    client.wait(1)
+    assert client.submit("b", "BUY", {"market_market_ioc": {"quote_size": "10"}})["success"] is True
+    assert client.touch() != touch
+
+
+def test_when_faults_are_cleared_halts_and_outages_are_over(client: SimulatorClient) -> None:
+    client.inject(kind="halt")
+    client.inject(kind="down")
+    client.inject(kind="5xx", where="accounts")
+
+    client.world.clear_faults()
+
+    assert client.request("GET", "/accounts").status == 200
+    assert client.get("/products/ETH-USD")["status"] == "online"
+    assert not client.world.is_down("coinbase", client.now_ns)
+
+
+# ---- when --------------------------------------------------------------------------------------------------
 
 
 def test_a_fault_waits_for_a_frame_that_it_can_strike(client: SimulatorClient) -> None:

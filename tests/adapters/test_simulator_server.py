@@ -92,6 +92,14 @@ def simulator(tmp_path: Path) -> Iterator[Simulator]:
     simulator.kill()
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """A simulator for several tests, which leave no fault behind."""
+    simulator = Simulator(tmp_path_factory.mktemp("lasting"))
+    yield simulator
+    simulator.kill()
+
+
 def test_a_client_trades_and_listens_and_the_truth_agrees(simulator: Simulator) -> None:
     stream = websocket.create_connection(simulator.venue["private_stream_url"], timeout=5)
     token = sign(simulator.key, time.time_ns())
@@ -145,8 +153,8 @@ def test_a_clean_stop_keeps_the_market_and_a_fresh_account_is_on_demand(tmp_path
     assert lives == [0, 0, 2]
 
 
-def test_faults_are_ordered_at_the_control_address(simulator: Simulator) -> None:
-    faults, rest_url = f"{simulator.ready['control']}/faults", simulator.venue["rest_url"]
+def test_faults_are_ordered_at_the_control_address(lasting: Simulator) -> None:
+    faults, rest_url = f"{lasting.ready['control']}/faults", lasting.venue["rest_url"]
 
     wrong = requests.post(faults, json={"kind": "flood"}, timeout=5)
     requests.post(faults, json={"kind": "refuse", "where": "accounts"}, timeout=5).raise_for_status()
@@ -156,6 +164,140 @@ def test_faults_are_ordered_at_the_control_address(simulator: Simulator) -> None
         requests.get(f"{rest_url}{PREFIX}/accounts", timeout=5)
     assert requests.get(f"{rest_url}{PREFIX}/accounts", timeout=5).status_code == 401
     assert requests.delete(faults, timeout=5).json() == {"ok": True}
+
+
+def order_fault(simulator: Simulator, **fault: object) -> None:
+    requests.post(f"{simulator.ready['control']}/faults", json=fault, timeout=5).raise_for_status()
+
+
+def subscribed(simulator: Simulator) -> websocket.WebSocket:
+    stream = websocket.create_connection(
+        simulator.venue["market_stream_url"], timeout=2, skip_utf8_validation=True
+    )
+    stream.send(json.dumps({"type": "subscribe", "channel": "ticker"}))
+    stream.recv()
+    return stream
+
+
+def test_every_fault_of_a_stream_is_seen_on_the_wire(lasting: Simulator) -> None:
+    url = lasting.venue["market_stream_url"]
+
+    order_fault(lasting, kind="refuse_upgrade", where="market_stream", status=429)
+    with pytest.raises(websocket.WebSocketBadStatusException) as refusal:
+        websocket.create_connection(url, timeout=2)
+    assert refusal.value.status_code == 429
+    order_fault(lasting, kind="refuse", where="market_stream")
+    with pytest.raises((ConnectionError, websocket.WebSocketException)):
+        websocket.create_connection(url, timeout=2)
+    order_fault(lasting, kind="slow_handshake", where="market_stream", seconds=5)
+    with pytest.raises(websocket.WebSocketTimeoutException):
+        websocket.create_connection(url, timeout=0.2)
+
+    stream = subscribed(lasting)
+    seen = {}
+    for kind in ("malformed", "bad_utf8", "binary", "empty", "oversize"):
+        order_fault(lasting, kind=kind, where="market_stream")
+        while True:
+            opcode, frame = stream.recv_data_frame()
+            if opcode == websocket.ABNF.OPCODE_BINARY or not _is_json(frame.data) or len(frame.data) > 2**20:
+                seen[kind] = opcode, len(frame.data)
+                break
+    assert seen["binary"][0] == websocket.ABNF.OPCODE_BINARY
+    assert {seen[kind][0] for kind in ("malformed", "bad_utf8", "empty", "oversize")} == {
+        websocket.ABNF.OPCODE_TEXT
+    }
+    assert seen["empty"][1] == 0
+    assert seen["oversize"][1] > 10 * 1024 * 1024
+    order_fault(lasting, kind="bad_frame", where="market_stream")
+    with pytest.raises(websocket.WebSocketProtocolException, match="opcode"):
+        while True:
+            stream.recv()
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except ValueError:
+        return False
+    return True
+
+
+def test_pings_are_answered_in_silence_but_not_by_a_half_open_connection(lasting: Simulator) -> None:
+    silent, dead = subscribed(lasting), subscribed(lasting)
+
+    order_fault(lasting, kind="silence", where="market_stream", seconds=60, count=1)
+    first_quiet = _wait_until_quiet(silent, dead)
+    order_fault(lasting, kind="half_open", where="market_stream", seconds=1)
+    second_quiet = silent if first_quiet is dead else dead
+    _wait_until_quiet(second_quiet)
+
+    assert _ping(first_quiet) == websocket.ABNF.OPCODE_PONG
+    with pytest.raises(websocket.WebSocketTimeoutException):
+        _ping(second_quiet)
+    second_quiet.settimeout(3)
+    with pytest.raises((ConnectionError, websocket.WebSocketException)):  # dropped without a close frame
+        second_quiet.recv_data_frame()
+
+
+def _wait_until_quiet(*streams: websocket.WebSocket) -> websocket.WebSocket:
+    """Return the first stream that says nothing for 300 ms."""
+    while True:
+        for stream in streams:
+            stream.settimeout(0.3)
+            try:
+                stream.recv_data_frame()
+            except websocket.WebSocketTimeoutException:
+                return stream
+
+
+def _ping(stream: websocket.WebSocket) -> int:
+    """Return the opcode of what comes back within 300 ms."""
+    stream.settimeout(0.3)
+    stream.ping("are you there?")
+    return stream.recv_data_frame(control_frame=True)[0]
+
+
+@pytest.mark.parametrize(("kind", "code"), [("close", 1001), ("drop", None)])
+def test_a_stream_ends_with_and_without_a_close_frame(
+    lasting: Simulator, kind: str, code: int | None
+) -> None:
+    stream = subscribed(lasting)
+
+    order_fault(lasting, kind=kind, where="market_stream", code=1001)
+
+    if code is None:
+        with pytest.raises((ConnectionError, websocket.WebSocketException)):
+            while True:
+                stream.recv_data_frame()
+    else:
+        opcode, frame = websocket.ABNF.OPCODE_TEXT, None
+        while opcode != websocket.ABNF.OPCODE_CLOSE:
+            opcode, frame = stream.recv_data_frame(control_frame=True)
+        assert int.from_bytes(frame.data[:2]) == code
+
+
+def test_nothing_listens_while_a_venue_is_down(lasting: Simulator) -> None:
+    stream = subscribed(lasting)
+    address = urlsplit(lasting.venue["rest_url"])
+
+    order_fault(lasting, kind="down", seconds=1.0)
+    with pytest.raises((ConnectionError, websocket.WebSocketException)):
+        while True:
+            stream.recv_data_frame()
+    refusals = 0
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((address.hostname, address.port), timeout=1).close()
+        except ConnectionRefusedError:
+            refusals += 1
+        else:
+            if refusals:
+                break
+        time.sleep(0.02)
+
+    assert refusals
+    assert subscribed(lasting).connected
 
 
 def test_a_taken_port_is_a_wrong_setting_in_one_line(tmp_path: Path) -> None:
