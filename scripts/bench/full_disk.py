@@ -14,7 +14,6 @@ from random import Random
 from adapters.journal import JournalReader
 from domain.order_messages import (
     CancelRequested,
-    HaltCleared,
     HaltRaised,
     JournalEntry,
     OrderSubmitted,
@@ -23,6 +22,7 @@ from domain.order_messages import (
 from scripts.bench.small_disk import SmallDisk
 from scripts.bench.trial import Trial
 
+_POSITION_WITHIN_S = 30.0
 _HALT_WITHIN_S = 30.0  # as long as it takes until the journal needs more room
 _REDUCE_WITHIN_S = 30.0
 _BACK_WITHIN_S = 20.0
@@ -42,29 +42,39 @@ class FullDisk:
 
     def strike(self) -> Iterator[str]:
         """Fill the disk, look, make room, and yield what was not as it must be."""
-        began_seq = self._entries()[-1].seq
+        self._trial.wait_for("a position", lambda now: bool(now["positions"]), _POSITION_WITHIN_S)
+        began_seq = self._last_seq()
         self._tell(f"disk full: took the last {self._disk.fill()} bytes")
-        halt_seq = self._wait_for(lambda entry: isinstance(entry.event, HaltRaised), began_seq, _HALT_WITHIN_S)
-        if halt_seq:
+        halted_seq = self._wait_for(is_halt, began_seq, _HALT_WITHIN_S)
+        if halted_seq:
             self._tell("  openings are halted")
-            self._wait_for(is_reducing, halt_seq, _REDUCE_WITHIN_S)
-            if self._random.random() < 0.5:
-                self._kill_router()
-            self._wait_for(is_reducing, self._entries()[-1].seq, _REDUCE_WITHIN_S)
-            entries = [entry for entry in self._entries() if entry.seq > halt_seq]
-            self._tell(f"  {sum(map(is_reducing, entries))} orders and cancels that reduce risk passed")
-            if any(map(is_opening, entries)):
-                yield "an opening was sent on a full disk"
-            if not any(map(is_reducing, entries)):
-                yield "nothing that reduces risk passed a full disk"
+            yield from self._suffer(halted_seq)
         else:
             yield f"the full disk was not noticed within {_HALT_WITHIN_S:g} s"
         self._disk.free()
+        room_seq = self._last_seq()
         self._trial.ask("resume")
         self._tell("  room again, and resumed")
-        cleared_seq = self._wait_for(lambda entry: isinstance(entry.event, HaltCleared), began_seq, _BACK_WITHIN_S)
-        if not cleared_seq or not self._wait_for(is_opening, cleared_seq, _TRADE_WITHIN_S):
+        if not self._wait_for(is_opening, room_seq, _TRADE_WITHIN_S):
             yield "it does not trade again after the disk was full"
+
+    def _suffer(self, halted_seq: int) -> Iterator[str]:
+        if self._random.random() < 0.5:
+            self._kill_router()
+        if self._is_holding() and not self._wait_for(is_reducing, halted_seq, _REDUCE_WITHIN_S):
+            yield "nothing that reduces risk passed a full disk"
+        self._trial.ask("resume")
+        self._tell("  a person resumes too early")
+        if not self._wait_for(is_halt, halted_seq, _HALT_WITHIN_S):
+            yield "it was not halted again on a disk that is still full"
+        time.sleep(self._random.uniform(0, 2))
+        entries = [entry for entry in self._entries() if entry.seq > halted_seq]
+        self._tell(f"  {sum(map(is_reducing, entries))} orders and cancels that reduce risk passed")
+        if any(map(is_opening, entries)):
+            yield "an opening was sent on a full disk"
+
+    def _is_holding(self) -> bool:
+        return bool(self._trial.wait_for("positions", lambda now: True, _BACK_WITHIN_S)["positions"])
 
     def _kill_router(self) -> None:
         pid = self._trial.status()["actors"]["order_router"]["pid"]
@@ -76,6 +86,9 @@ class FullDisk:
             _BACK_WITHIN_S,
         )
         self._tell("  killed order_router meanwhile, and it is back")
+
+    def _last_seq(self) -> int:
+        return self._entries()[-1].seq
 
     def _entries(self) -> tuple[JournalEntry, ...]:
         with closing(JournalReader(self._journal)) as reader:
@@ -90,6 +103,10 @@ class FullDisk:
                     return entry.seq
             time.sleep(_LOOK_AGAIN_S)
         return 0
+
+
+def is_halt(entry: JournalEntry) -> bool:
+    return isinstance(entry.event, HaltRaised)
 
 
 def is_opening(entry: JournalEntry) -> bool:
