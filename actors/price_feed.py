@@ -49,6 +49,7 @@ class PriceFeed(Shell):
     def started(self) -> None:
         self.venue = self.role.split(":", 1)[1]
         settings = self.settings.venues[self.venue]
+        recording = self.settings.recording
         kit = self.parts.venue_kit(self.venue)
         self.quotes: dict[str, Quote] = {}  # instrument -> newest
         self.remembered: dict[str, deque[Trade]] = {}  # instrument -> newest trades
@@ -73,6 +74,7 @@ class PriceFeed(Shell):
             self._stream_changed,
             self.gate,
             self._dialed,
+            self.parts.frame_recorder(self.venue, recording) if recording.enabled else None,
         )
         self.stream.connect()
 

@@ -16,7 +16,7 @@ from adapters.ports import VenueKit
 from domain.effects import Instant
 from domain.messages import Event
 from domain.order_messages import JournalEntry
-from domain.settings import SECOND_NS
+from domain.settings import SECOND_NS, RecordingSettings
 
 START = Instant(1_000 * SECOND_NS, 1_780_000_000 * SECOND_NS)
 
@@ -158,6 +158,29 @@ class MemoryHistory:
         """Nothing is open."""
 
 
+class MemoryRecorder:
+    """Keeps frames as (kind, payload)."""
+
+    def __init__(self) -> None:
+        self.failure = ""
+        self.entries: list[tuple[str, bytes]] = []
+
+    def opened(self, url: str, now: Instant) -> None:
+        self.entries.append(("opened", url.encode()))
+
+    def frame(self, frame: bytes, read_ns: int, utc_ns: int) -> None:
+        self.entries.append(("frame", frame))
+
+    def closed(self, reason: str, now: Instant) -> None:
+        self.entries.append(("closed", reason.encode()))
+
+    def flush(self) -> None:
+        """Every entry is kept at once."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 _stages: weakref.WeakValueDictionary[int, StageParts] = weakref.WeakValueDictionary()
 _stage_ids = count(1)
 
@@ -191,6 +214,7 @@ class StageParts:
         self.virtual_clock = VirtualClock()
         self.memory_journal = MemoryJournal()
         self.memory_history = MemoryHistory()
+        self.memory_recorders: dict[str, MemoryRecorder] = {}  # venue ->
         self.executors: list[VirtualExecutor] = []
         self._readable = readable
         self._random = random.Random(seed)
@@ -224,6 +248,9 @@ class StageParts:
 
     def history(self) -> MemoryHistory:
         return self.memory_history
+
+    def frame_recorder(self, venue: str, settings: RecordingSettings) -> MemoryRecorder:
+        return self.memory_recorders.setdefault(venue, MemoryRecorder())
 
     def uniform(self) -> float:
         return self._random.random()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from actors.shell import Shell
-from adapters.ports import Dialer, Fault, Pipe, StreamCodec
+from adapters.ports import Dialer, Fault, FrameRecorder, Pipe, StreamCodec
 from domain.circuit_breaker import Gate
 from domain.effects import Instant
 from domain.errors import Fatal, VenueError
@@ -51,12 +51,14 @@ class StreamDriver:
         changed: Callable[[bool], None],
         gate: Gate | None = None,
         dialed: Callable[[bool, str], None] | None = None,
+        recorder: FrameRecorder | None = None,
     ) -> None:
         """Args:
         hear: gets the events of one read and its read_ns.
         changed: gets True when the pipe is open and False when it is not any more.
         gate: the breaker's word on whether connecting may be tried.
         dialed: gets the outcome of each attempt to connect, and why it failed.
+        recorder: gets every frame as it came.
         """
         self.shell = shell
         self.session = session
@@ -67,6 +69,7 @@ class StreamDriver:
         self.changed = changed
         self.gate = gate
         self.dialed = dialed
+        self.recorder = recorder
         self.pipe: Pipe | None = None
         self.executor = shell.parts.executor(1)
         self.codec_key = f"codec:{session.name}"
@@ -99,6 +102,8 @@ class StreamDriver:
         if self.pipe is not None:
             closed = self.pipe.await_close(_GOODBYE_S) or "unanswered"
             self._perform(self.session.lost(self.session.connection_id, closed, self.shell.clock.now()))
+        if self.recorder is not None:
+            self.recorder.close()
 
     def owns(self, key: str) -> bool:
         """Tell whether an alarm belongs to this stream."""
@@ -109,6 +114,7 @@ class StreamDriver:
             self._check_channels(now)
         elif key == self.codec_key:
             self._say_what_is_due(now)
+            self._flush_recording()
             self.shell.wake_at(now.monotonic_ns + _CODEC_EVERY_NS, self.codec_key)
         else:
             self._perform(self.session.tick(key, now))
@@ -138,6 +144,8 @@ class StreamDriver:
             return
         self.shell.discard(self.pipe.fileno(), self.pipe.close)
         self.pipe = None
+        if self.recorder is not None:
+            self.recorder.closed(asked.reason, self.shell.clock.now())
         self.changed(False)
 
     def _moved(self, moved: Moved) -> None:
@@ -186,6 +194,8 @@ class StreamDriver:
             return
         self.pipe = pipe
         self.shell.watch(pipe.fileno(), self._read)
+        if self.recorder is not None:
+            self.recorder.opened(self.codec.url, now)
         self.codec.watch.restart(now.monotonic_ns, self.shell.settings.session.first_message_within_s)
         self._perform(self.session.opened(connection_id, now, self.codec.hello(now)))
         self._watch_channels()
@@ -200,6 +210,9 @@ class StreamDriver:
         arrived = pipe.read()
         now = self.shell.clock.now()
         decode, read_ns = self.codec.decode, arrived.read_ns
+        if self.recorder is not None:
+            for frame in arrived.frames:
+                self.recorder.frame(frame, read_ns, now.utc_ns)
         events: list[Event] = []
         for frame in arrived.frames:
             events += decode(frame, read_ns, now)
@@ -228,6 +241,12 @@ class StreamDriver:
         if self.pipe is not None:
             for frame in self.codec.tick(now):
                 self._perform(self.session.send(frame))
+
+    def _flush_recording(self) -> None:
+        if self.recorder is not None:
+            self.recorder.flush()
+            if self.recorder.failure:
+                self.shell.alarm(f"{self.session.name} recording", f"stopped: {self.recorder.failure}")
 
     # ---- silence -----------------------------------------------------------------------------------------
 

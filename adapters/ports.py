@@ -22,6 +22,7 @@ from domain.order_messages import (
     QueryOrder,
     SubmitOrder,
 )
+from domain.settings import RecordingSettings
 
 
 class Clock(Protocol):
@@ -170,6 +171,22 @@ class Executor(Protocol):
     def close(self) -> None: ...
 
 
+class FrameRecorder(Protocol):
+    """Keeps what one stream brought, byte by byte. It may fail, and says so; it never raises for that."""
+
+    failure: str  # why nothing is kept any more; empty while all is well
+
+    def opened(self, url: str, now: Instant) -> None: ...
+
+    def frame(self, frame: bytes, read_ns: int, utc_ns: int) -> None: ...
+
+    def closed(self, reason: str, now: Instant) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class OrderJournal(Protocol):
     """Append-only, one writer; the only source of truth about our orders."""
 
@@ -235,6 +252,8 @@ class Parts(Protocol):
     def journal_reader(self) -> JournalReader: ...
 
     def history(self) -> History: ...
+
+    def frame_recorder(self, venue: str, settings: RecordingSettings) -> FrameRecorder: ...
 
     def uniform(self) -> float:
         """Return a random number in [0, 1), for jitter; seeded on the stage."""

@@ -166,6 +166,12 @@ class MarketDataSettings(Section):
     trades_remembered: Count = 1000  # per instrument, to warm the candles of a reader that (re)starts
 
 
+class RecordingSettings(Section):
+    enabled: bool = False  # write every raw frame of the price feeds below the data directory
+    rotate_mb: Count = 64  # compressed; then the next file begins
+    keep_mb: Count = 4096  # of each venue; then its oldest file goes
+
+
 class Settings(Section):
     system: SystemSettings = SystemSettings()
     supervision: SupervisionSettings = SupervisionSettings()
@@ -178,6 +184,7 @@ class Settings(Section):
     breaker: BreakerSettings = BreakerSettings()
     session: SessionSettings = SessionSettings()
     market_data: MarketDataSettings = MarketDataSettings()
+    recording: RecordingSettings = RecordingSettings()
 
     @property
     def traded(self) -> dict[str, VenueSettings]:

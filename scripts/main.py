@@ -123,6 +123,15 @@ def restart(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def replay(arguments: argparse.Namespace) -> int:
+    from scripts.replay import describe  # the venues' codecs: only this verb needs them here
+
+    settings = _settings(arguments)
+    for path in arguments.files:
+        _print_json(describe(path, settings))
+    return 0
+
+
 def _settings(arguments: argparse.Namespace) -> Settings:
     from adapters.settings import load
     from adapters.venues import VENUES
@@ -194,6 +203,8 @@ def _parser() -> argparse.ArgumentParser:
     add(stop, "Stop the running system, and tell how it ended.")
     add(resume, "Clear every halt of the running system.")
     restarting = add(restart, "Restart one actor of the running system, while the others go on.")
+    replaying = add(replay, "Decode recordings of price feeds again; print one JSON line for each.")
+    replaying.add_argument("files", nargs="+", type=Path, metavar="FILE", help="below recordings/")
     restarting.add_argument("role", type=_text, metavar="ROLE", help="as status names it: order_router, ...")
     return parser
 

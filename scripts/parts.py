@@ -13,10 +13,14 @@ from adapters.executor import ThreadExecutor
 from adapters.history import SqliteHistory
 from adapters.journal import JournalReader, SqliteJournal
 from adapters.ports import VenueKit
+from adapters.recording import FrameRecorder
 from adapters.venues import VENUES
+from domain.settings import RecordingSettings
 
 JOURNAL_FILE = "journal.sqlite"
 HISTORY_FILE = "history.sqlite"
+RECORDINGS = "recordings"  # directory
+MEGABYTE = 1_000_000
 
 _launchers: dict[int, int] = {}  # launcher's pid -> its pidfd in this process
 
@@ -67,6 +71,14 @@ class ProcessParts:
 
     def history(self) -> SqliteHistory:
         return SqliteHistory(self.data_directory / HISTORY_FILE)
+
+    def frame_recorder(self, venue: str, settings: RecordingSettings) -> FrameRecorder:
+        return FrameRecorder(
+            self.data_directory / RECORDINGS,
+            venue,
+            settings.rotate_mb * MEGABYTE,
+            settings.keep_mb * MEGABYTE,
+        )
 
     def uniform(self) -> float:
         return random.random()

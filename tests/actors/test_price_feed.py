@@ -17,7 +17,7 @@ from domain.market_data import (
     StreamWhole,
     VenueComplained,
 )
-from domain.settings import SECOND_NS
+from domain.settings import SECOND_NS, RecordingSettings, Settings
 from domain.system_messages import (
     AlarmRaised,
     BreakerChanged,
@@ -61,6 +61,34 @@ def heartbeat(stage: Stage) -> HeartbeatSeen:
 
 WHOLE = StreamWhole(ts_event=START.utc_ns, venue="coinbase")
 GAP = StreamGap(ts_event=START.utc_ns, venue="coinbase", expected=3, got=5)
+
+
+def test_every_frame_is_recorded_if_that_is_wanted(venue: FakeVenue) -> None:
+    recording = Settings(recording=RecordingSettings(enabled=True))
+    stage = venue.stage = Stage(recording, kits={"coinbase": venue.kit()})
+    stage.cast(PriceFeed, FEED)
+    stage.advance(seconds=0.05)
+
+    venue.hear(venue.market, make_quote())
+    venue.hear(venue.market, GAP)
+
+    recorded = stage.parts.memory_recorders["coinbase"].entries
+    url = venue.market.url.encode()
+    frames = [("frame", b"frame 0"), ("frame", b"frame 1")]
+    assert recorded[:4] == [("opened", url), *frames, ("closed", b"gap")]
+
+
+def test_a_recording_that_fails_is_told_and_the_feed_goes_on(venue: FakeVenue) -> None:
+    recording = Settings(recording=RecordingSettings(enabled=True))
+    stage = venue.stage = Stage(recording, kits={"coinbase": venue.kit()})
+    stage.cast(PriceFeed, FEED)
+    stage.parts.memory_recorders["coinbase"].failure = "No space left on device"
+
+    stage.advance(seconds=1.1)
+
+    alarms = [message for message in stage.received[Role.MONITOR] if isinstance(message, AlarmRaised)]
+    assert [alarm.text for alarm in alarms] == ["stopped: No space left on device"]
+    assert stage.is_played(FEED)
 
 
 def test_it_subscribes_right_after_connecting(venue: FakeVenue, stage: Stage) -> None:

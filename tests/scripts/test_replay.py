@@ -1,0 +1,42 @@
+"""`nzeza replay`: a recording through the decoders again, in one line of JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.recording import FrameRecorder, recordings
+from domain.effects import Instant
+from domain.settings import SECOND_NS
+from scripts.main import main
+
+UTC = 1_780_000_000 * SECOND_NS
+HEARTBEAT = (
+    b'{"channel":"heartbeats","client_id":"","timestamp":"2026-05-28T20:26:40Z","sequence_num":0,'
+    b'"events":[{"current_time":"2026-05-28 20:26:40 +0000 UTC","heartbeat_counter":"1"}]}'
+)
+
+
+def test_it_counts_what_the_decoders_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recorder = FrameRecorder(tmp_path, "coinbase", 1 << 20, 1 << 30)
+    recorder.opened("ws://venue/", Instant(1, UTC))
+    recorder.frame(HEARTBEAT, 2, UTC + SECOND_NS)
+    recorder.frame(b"not JSON", 3, UTC + 2 * SECOND_NS)
+    recorder.close()
+    [path] = recordings(tmp_path, "coinbase")
+
+    assert main(["replay", str(path)]) == 0
+
+    said = json.loads(capsys.readouterr().out)
+    assert (said["venue"], said["connections"], said["frames"]) == ("coinbase", 1, 2)
+    assert (said["from"], said["to"]) == ("2026-05-28T20:26:40.000+00:00", "2026-05-28T20:26:42.000+00:00")
+    assert said["events"] == {"DecodeFailed": 1, "HeartbeatSeen": 1}
+
+
+def test_what_is_no_recording_costs_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(tmp_path / "other.txt")]) == 2
+
+    [line] = capsys.readouterr().err.splitlines()
+    assert "must be a recording" in line
