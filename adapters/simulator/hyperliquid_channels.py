@@ -1,7 +1,7 @@
 """The channels of Hyperliquid's stream: what each says on subscription, and what it says from then on.
 
-A channel remembers what its client was told and compares it with the market at each poll, so a slow reader gets
-fewer, fuller frames and nothing is queued for it. One item of `poll` is the `data` of one frame.
+A channel remembers what its client was told and compares it with the market at each poll, so a slow reader
+gets fewer, fuller frames and nothing is queued for it. One item of `poll` is the `data` of one frame.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Channel(ABC):
     name = ""
 
     def __init__(self, venue: Venue, wanted: Wanted) -> None:
-        """Raises NotUnderstood for parameters that make no sense, UnknownCoin for a coin that isn't listed."""
+        """Raises NotUnderstood for parameters without sense, UnknownCoin for a coin that isn't listed."""
         self.venue = venue
         self.wanted = wanted
         self.echo: dict[str, Any] = {"type": self.name}
@@ -56,7 +56,7 @@ class Channel(ABC):
     def poll(self, now_ns: int) -> Iterator[Any]: ...
 
 
-class AllMids(Channel):
+class MidsChannel(Channel):
     """Every coin's mid price, every few seconds."""
 
     name = "allMids"
@@ -86,7 +86,7 @@ class CoinChannel(Channel):
         self.echo["coin"] = wanted.coin
 
 
-class Book(CoinChannel):
+class BookChannel(CoinChannel):
     """The whole book, again and again; fast ones come often and tell less."""
 
     name = "l2Book"
@@ -107,7 +107,7 @@ class Book(CoinChannel):
             yield encode.book(self.product, now_ns, self._most, digits, mantissa) | self._mark
 
 
-class Touch(CoinChannel):
+class TouchChannel(CoinChannel):
     """Best bid and ask whenever they differ from what was told."""
 
     name = "bbo"
@@ -127,7 +127,7 @@ class Touch(CoinChannel):
             yield data
 
 
-class Trades(CoinChannel):
+class TradesChannel(CoinChannel):
     """The newest trades on subscription, newest first; then each new one, oldest first."""
 
     name = "trades"
@@ -147,7 +147,7 @@ class Trades(CoinChannel):
             yield [encode.trade(self.coin, one) for one in prints]
 
 
-class Context(CoinChannel):
+class ContextChannel(CoinChannel):
     """Mark, oracle, funding and the day's figures, once a second."""
 
     name = "activeAssetCtx"
@@ -162,7 +162,7 @@ class Context(CoinChannel):
             yield {"coin": self.coin, "ctx": encode.context(self.venue, self.coin, now_ns)}
 
 
-class Candle(CoinChannel):
+class CandleChannel(CoinChannel):
     """The forming bar, on subscription and after each trade."""
 
     name = "candle"
@@ -184,4 +184,7 @@ class Candle(CoinChannel):
             yield encode.candle(self.coin, self.wanted.interval, bars[-1])
 
 
-CHANNELS = {channel.name: channel for channel in (AllMids, Book, Touch, Trades, Context, Candle)}
+CHANNELS = {
+    channel.name: channel
+    for channel in (MidsChannel, BookChannel, TouchChannel, TradesChannel, ContextChannel, CandleChannel)
+}

@@ -1,4 +1,4 @@
-"""The HTTP front of the simulated Hyperliquid: one address for all questions, weights, injected faults. No socket.
+"""The HTTP front of the simulated Hyperliquid: one address for all questions, weights, faults. No socket.
 
 Orders are not taken here yet.
 """

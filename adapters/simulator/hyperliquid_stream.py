@@ -27,7 +27,7 @@ class PostRequest(Struct):
     payload: Raw
 
 
-class Message(Struct):
+class ClientText(Struct):
     """What a client sends."""
 
     method: str
@@ -36,7 +36,7 @@ class Message(Struct):
     request: PostRequest | None = None
 
 
-_decode = msgspec.json.Decoder(Message).decode
+_decode = msgspec.json.Decoder(ClientText).decode
 _decode_wanted = msgspec.json.Decoder(Wanted).decode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 

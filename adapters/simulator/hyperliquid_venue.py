@@ -1,4 +1,4 @@
-"""What the simulated Hyperliquid knows of its perpetuals: mark and oracle prices, premium, funding, the last day.
+"""What the simulated Hyperliquid knows of its perpetuals: mark and oracle prices, funding, the last day.
 
 Prices that only this venue makes (mark, oracle) are on its own price grid, as the real ones are.
 """
@@ -96,7 +96,7 @@ class Venue:
         return product.instrument.round_price(mark, Side.BUY)
 
     def impact_price(self, coin: str, side: Side) -> Decimal | None:
-        """Return what an order of a usual size would get on average; None when the book is too thin for it."""
+        """Return what an order of a usual size would get on average; None when the book is too thin."""
         product = self.market.products[coin]
         left, quantity = _IMPACT_USD.get(coin, _IMPACT_USD_OF_OTHERS), ZERO
         notional = left
