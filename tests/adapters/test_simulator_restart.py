@@ -8,11 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from adapters.simulator.agenda import Agenda
 from adapters.simulator.coinbase_encode import rfc3339
+from adapters.simulator.exchange import Exchange
+from adapters.simulator.listings import VENUES
+from adapters.simulator.market import Market
+from adapters.simulator.records import Records
 from adapters.simulator.store import SqliteStore
 from domain.errors import InvalidSetting
-from domain.settings import SECOND_NS
-from tests.adapters.simulator_client import START_NS, SimulatorClient, bracket, ioc, memory_store
+from domain.settings import SECOND_NS, SimulatorSettings
+from tests.adapters.simulator_client import (
+    START_NS,
+    SimulatorClient,
+    bracket,
+    ioc,
+    memory_store,
+    quick_settings,
+)
 
 FAR_BELOW = {"limit_limit_gtc": {"base_size": "0.01", "limit_price": "50000"}}
 LIVELY = {"volatility": 0.004, "quotes_per_s": 10.0}
@@ -354,3 +366,52 @@ def test_old_prints_leave_the_file() -> None:
 
     oldest_ns = min(one.time_ns for product in records.products.values() for one in product.prints)
     assert 1 * SECOND_NS < client.now_ns - oldest_ns <= 7 * SECOND_NS
+
+
+def test_the_markets_of_all_venues_go_on_from_the_prices_they_had() -> None:
+    settings = quick_settings(**LIVELY)
+    first, store = open_markets(settings, START_NS), memory_store()
+    exchange = Exchange(settings, first["coinbase"], START_NS)
+    exchange.advance(START_NS + 3 * SECOND_NS)
+    store.save(exchange, first.values())
+
+    second = open_markets(settings, START_NS + 3 * SECOND_NS, store.load())
+
+    for venue, market in first.items():
+        for name, product in market.products.items():
+            again = second[venue].products[name]
+            assert again.latent == pytest.approx(product.latent, rel=1e-12)
+            assert again.tape.prints == product.tape.prints
+            assert again.book.next_trade_id >= product.book.next_trade_id
+
+
+def open_markets(
+    settings: SimulatorSettings, start_ns: int, records: Records | None = None
+) -> dict[str, Market]:
+    agenda, latents = Agenda(start_ns), {}
+    return {
+        venue: Market(venue, settings, agenda, latents, start_ns - 10 * SECOND_NS, records)
+        for venue in VENUES
+    }
+
+
+def test_a_file_from_when_there_was_one_venue_is_adopted(tmp_path: Path) -> None:
+    path = tmp_path / "simulator.sqlite"
+    store = SqliteStore(path, 60.0)
+    client = SimulatorClient(store=store)
+    order_id = client.buy("a", "500")
+    client.world.save()
+    prices = store.load().products
+    store.close()
+    with sqlite3.connect(path) as database:  # as version 1 wrote it
+        for table in ("products", "prints"):
+            database.execute(f"UPDATE {table} SET product_id = replace(product_id, 'coinbase:', '')")
+        database.execute("PRAGMA user_version = 1")
+    database.close()
+
+    client.store = SqliteStore(path, 60.0)
+
+    assert client.store.load().products == prices
+    client.restart()
+    assert client.order(order_id)["status"] == "FILLED"
+    client.store.close()
