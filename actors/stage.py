@@ -31,7 +31,7 @@ from typing import Any
 from thespian.actors import ActorAddress
 
 from actors.shell import Shell
-from actors.stage_base import StageBase
+from actors.stage_base import TEST, StageBase
 from actors.stage_cell import Cell
 from actors.stage_parts import StageParts, VirtualClock
 from actors.stage_probe import INCARNATION, Probe
@@ -107,10 +107,13 @@ class Stage(StageBase):
             role, self._incarnations[role], settings or self.settings, self.parts, self._all_peers()
         )
         self.post(self._outside, cell.address, part)
-        for peer in list(self._peers.values()):
-            self.post(self._outside, peer.address, Rewired(self._all_peers()))
+        self._rewire()
         self.settle()
         return cell.actor
+
+    def _rewire(self) -> None:
+        for peer in list(self._peers.values()):
+            self.post(self._outside, peer.address, Rewired(self._all_peers()))
 
     def boot(self) -> None:
         """Start the supervisor, who starts everybody; returns when all are up."""
@@ -148,8 +151,11 @@ class Stage(StageBase):
 
     # ---- acting ------------------------------------------------------------------------------------------
 
-    def tell(self, role: str, *messages: Message, sender: str = "test") -> None:
+    def tell(self, role: str, *messages: Message, sender: str = TEST) -> None:
         """Send as `sender`, all at once, and let everything settle. Disturbances spare what the test says."""
+        if sender not in self.roles() and not self.is_played(sender):
+            self._probed.add(sender)
+            self._rewire()
         address, incarnation = self._who_plays(role)
         now_ns = self.clock.now().monotonic_ns
         for message in messages:

@@ -15,6 +15,8 @@ from domain.effects import Role
 from domain.messages import Message
 from domain.settings import Settings
 
+TEST = "test"  # the role of the test itself
+
 
 class StageBase(ABC):
     """A stage as a test speaks to it. Roles that nobody plays are probes, which keep what they are told."""
@@ -25,15 +27,15 @@ class StageBase(ABC):
         self.told: list[LauncherTold] = []  # what the supervisor told the launcher
         self.overheard: list[Any] = []  # wiring messages to probes, such as ActorFailed
         self.dead: list[Any] = []  # dead letters while nobody handles them
+        self._probed = {TEST}  # roles that nobody in the product's cast has
         self._heard: list[Heard] = []  # by all probes, in receive order
         self._inboxes: dict[str, Inbox] = {}
 
     def roles(self) -> set[str]:
         """Return everybody whom an actor may want to speak to."""
         at_venues = (Role.PRICE_FEED, Role.EXCHANGE_GATEWAY, Role.CIRCUIT_BREAKER)
-        return {str(role) for role in Role} | {
-            role.at(venue) for role in at_venues for venue in self.settings.venues
-        }
+        venues = {role.at(venue) for role in at_venues for venue in self.settings.venues}
+        return {str(role) for role in Role} | venues | self._probed
 
     def __enter__(self) -> Self:
         return self
@@ -53,8 +55,8 @@ class StageBase(ABC):
         """Let `actor_class` play `role`."""
 
     @abstractmethod
-    def tell(self, role: str, *messages: Message, sender: str = "test") -> None:
-        """Send to whoever plays `role`, as `sender`."""
+    def tell(self, role: str, *messages: Message, sender: str = TEST) -> None:
+        """Send to whoever plays `role`, as `sender`; answers reach the sender's inbox."""
 
     @abstractmethod
     def crash(self, role: str) -> None:

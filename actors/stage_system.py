@@ -31,7 +31,7 @@ from actors.stage_parts import Killed, StageParts
 from actors.stage_probe import Probe
 from actors.stage_story import Story
 from actors.stage_weather import Weather
-from actors.wiring import ActorFailed, Envelope, Rewired, StartActor
+from actors.wiring import ActorAlive, ActorFailed, Envelope, Rewired, StartActor
 from adapters.ports import VenueKit
 from adapters.thespian_unix.lanes import lane_of, overtakes
 from adapters.thespian_unix.messages import Busy
@@ -46,7 +46,7 @@ OUTSIDE = "probe:outside"  # the name of whoever is no actor: the test
 
 class VirtualSystem:
     def __init__(self, kits: Mapping[str, VenueKit], seed: int | None, limits: Limits) -> None:
-        self.story = Story(lambda name: self._place(name).role or name)  # who told whom what, and what went wrong on the way
+        self.story = Story(lambda name: self._place(name).role or name)
         self.failures: list[str] = []  # tracebacks of handlers that raised
         self.dead: list[Any] = []  # dead letters while nobody handles them
         self.readables: dict[int, Callable[[], bool]] = {}  # virtual fd -> has it something to read?
@@ -258,6 +258,8 @@ class VirtualSystem:
     # ---- telling -----------------------------------------------------------------------------------------
 
     def _tell_story(self, letter: Letter, message: Any, note: str = "") -> None:
+        if isinstance(message, ActorAlive) and not note:
+            return  # twice a second from everybody: nothing else would be left to read
         self.story.add(self.clock.elapsed_ns, letter.sender_name, letter.target_name, message, note)
 
     def _note(self, cell: Cell, what: str) -> None:
