@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
+from msgspec import Struct
+
 
 class Level(NamedTuple):
     """The whole quantity at one price; zero removes the level."""
@@ -19,7 +21,7 @@ class Level(NamedTuple):
     quantity: Decimal
 
 
-class Top(NamedTuple):
+class Top(Struct, frozen=True):
     """The best of both sides."""
 
     bid_price: Decimal

@@ -23,8 +23,11 @@ class SequenceCheck:
 
     def arrive(self, number: int) -> Verdict:
         """Return how `number` fits; after a gap the count goes on from it, a late one changes nothing."""
-        if self.expected is not None and number < self.expected:
+        expected = self.expected
+        if number == expected or expected is None:
+            self.expected = number + 1
+            return Verdict.IN_ORDER
+        if number < expected:
             return Verdict.LATE
-        is_gap = self.expected is not None and number > self.expected
         self.expected = number + 1
-        return Verdict.AFTER_GAP if is_gap else Verdict.IN_ORDER
+        return Verdict.AFTER_GAP

@@ -213,17 +213,31 @@ def decode(frame: bytes) -> WireFrame:
 
 def _tickers(frame: _TickerFrame) -> list[WireEvent]:
     return [
-        TickerSeen(
-            row.product_id,
-            tokens.positive(row.best_bid),
-            tokens.not_negative(row.best_bid_quantity),
-            tokens.positive(row.best_ask),
-            tokens.not_negative(row.best_ask_quantity),
-        )
+        _ticker(row)
         for event in frame.events
         for row in event.tickers
         if row.best_bid != "" and row.best_ask != ""  # a side of the book may be empty
     ]
+
+
+def _ticker(row: _TickerRow) -> TickerSeen:
+    bid, bid_quantity = row.best_bid, row.best_bid_quantity
+    ask, ask_quantity = row.best_ask, row.best_ask_quantity
+    # Nearly all are plain digits, which one look at the four together shows. Anything else is read one by one.
+    together = f"{bid}{bid_quantity}{ask}{ask_quantity}"
+    if len(together) <= tokens.MAX_DIGITS and together.isascii() and together.replace(".", "").isdigit():
+        seen = TickerSeen(
+            row.product_id, Decimal(bid), Decimal(bid_quantity), Decimal(ask), Decimal(ask_quantity)
+        )
+        if seen.bid_price and seen.ask_price:
+            return seen
+    return TickerSeen(
+        row.product_id,
+        tokens.positive(bid),
+        tokens.not_negative(bid_quantity),
+        tokens.positive(ask),
+        tokens.not_negative(ask_quantity),
+    )
 
 
 def _books(frame: _BookFrame) -> list[WireEvent]:

@@ -8,9 +8,9 @@ nothing has to be unpicked. Until then no quote of this stream is whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from adapters.coinbase.decode import (
     BookSeen,
@@ -46,7 +46,7 @@ _QUIET_S = 60.0  # a calm market may print nothing for so long, over all instrum
 _KEPT_TRADE_IDS = 5_000  # per product: more than any snapshot replays
 
 
-class _Arrival(NamedTuple):
+class _Arrival(Struct):
     """One frame, and when it was published and read."""
 
     ts_event: int
@@ -134,12 +134,13 @@ class MarketStream:
     def _ticker(self, seen: TickerSeen, arrival: _Arrival, events: list[Event]) -> None:
         self.watch.heard("ticker", arrival.read_ns)
         product = self._products.get(seen.product_id)
-        if product is None or arrival.ts_event < max(product.book.ts_event, product.quoted_at):
+        ts_event = arrival.ts_event
+        if product is None or ts_event < product.book.ts_event or ts_event < product.quoted_at:
             return
         top = Top(seen.bid_price, seen.bid_quantity, seen.ask_price, seen.ask_quantity)
         # A ticker tells the touch its trade left behind: it may confirm a whole book, never contradict it.
         if not product.book.is_whole or top == product.book.top():
-            events.append(_quote(product, top, arrival.ts_event, arrival))
+            events.append(_quote(product, top, ts_event, arrival))
 
     def _book(self, seen: BookSeen, arrival: _Arrival, events: list[Event]) -> None:
         product = self._products.get(seen.product_id)

@@ -39,7 +39,7 @@ def test_the_later_of_two_entries_for_one_level_counts() -> None:
 
     one.change([bid("99", "7"), bid("99", "3"), bid("98", "0"), bid("98", "2"), bid("99", "0")], now_ns=1)
 
-    assert one.top()[:2] == (Decimal("98"), Decimal("2"))
+    assert (one.top().bid_price, one.top().bid_quantity) == (Decimal("98"), Decimal("2"))
 
 
 def test_of_a_crossing_pair_the_older_level_goes_and_is_doubted() -> None:
