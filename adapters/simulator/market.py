@@ -161,20 +161,16 @@ class ProductMarket:
 
     def _withdraw(self, side: Side, touch: Decimal) -> None:
         """Cancel maker orders at or inside the new touch, and the deepest ones beyond the kept depth."""
-        kept = []
-        for order_id in self._maker_ids[side]:
-            order = self.book.find(order_id)
-            if order is None:
-                continue
-            is_outside = order.limit_price < touch if side is Side.BUY else order.limit_price > touch
-            if is_outside:
-                kept.append(order_id)
-            else:
-                self.book.cancel(order_id)
-        excess = len(kept) - (DEPTH - 1)
-        for order_id in kept[: max(excess, 0)]:
+        ids = self._maker_ids[side]
+        while ids:
+            order = self.book.find(ids[-1])  # None: it has traded, as the best one does first
+            if order is not None and (touch - order.limit_price) * side.sign > 0:
+                break
+            self.book.cancel(ids.pop())
+        excess = max(len(ids) - (DEPTH - 1), 0)
+        for order_id in ids[:excess]:
             self.book.cancel(order_id)
-        self._maker_ids[side] = kept[max(excess, 0) :]
+        del ids[:excess]
 
     def _quote(self, side: Side, price: Decimal, usd: float, now_ns: int) -> Outcome:
         order = BookOrder(self._next_id("m"), MAKERS, side, self._quantity(usd), price)
