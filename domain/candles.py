@@ -12,7 +12,7 @@ from typing import NamedTuple
 from domain.market_data import Candle, Trade, TradeBar
 from domain.numbers import ZERO
 
-_REMEMBERED_TRADES = 5_000  # ids per series, at least: more than any venue replays at subscription
+_REMEMBERED_TRADES = 2_000  # ids per series, at least: more than any venue replays at subscription
 
 
 class WholeSpan(NamedTuple):

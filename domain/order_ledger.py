@@ -35,8 +35,10 @@ from domain.order_messages import (
 )
 from domain.portfolio import Portfolio
 
-# A redelivery or a late fill of something older than this many is no longer recognised.
-FINISHED_KEPT = 5_000
+# A redelivery or a late fill of something older than this many is no longer recognised: minutes of the fastest
+# trading, where redeliveries take seconds. A plan takes 5 KB with all that belongs to it, ids are small.
+FINISHED_KEPT = 1_000
+IDS_KEPT = 5_000
 
 
 @dataclass
@@ -195,5 +197,5 @@ class OrderLedger:
 def _remember(known: dict, key: Hashable) -> None:
     """Add to an ordered set of bounded size."""
     known[key] = None
-    if len(known) > FINISHED_KEPT:
+    if len(known) > IDS_KEPT:
         del known[next(iter(known))]

@@ -163,7 +163,8 @@ class SessionSettings(Section):
 class MarketDataSettings(Section):
     credit: Count = 2  # batches in flight per subscriber
     trades_per_batch: Count = 500  # beyond it the oldest are folded into exact bars
-    trades_remembered: Count = 1000  # per instrument, to warm the candles of a reader that (re)starts
+    # Per instrument, to warm the candles of a reader that (re)starts; it tells so many apart from new ones.
+    trades_remembered: Annotated[int, Meta(ge=1, le=2000)] = 1000
 
 
 class RecordingSettings(Section):

@@ -29,6 +29,7 @@ def test_a_halt_covers_what_its_scope_names(scope: str) -> None:
 
 def test_finished_plans_and_denials_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_ledger, "FINISHED_KEPT", 3)
+    monkeypatch.setattr(order_ledger, "IDS_KEPT", 3)
     desk = DeskOnTime().ready()
     ledger = desk.desk.ledger
 
