@@ -16,6 +16,8 @@ from domain.order_messages import (
     CancelRequested,
     HaltRaised,
     JournalEntry,
+    OrderFilled,
+    OrderFilledProvisionally,
     OrderSubmitted,
     Purpose,
 )
@@ -69,7 +71,7 @@ class FullDisk:
             yield "it was not halted again on a disk that is still full"
         time.sleep(self._random.uniform(0, 2))
         entries = [entry for entry in self._entries() if entry.seq > halted_seq]
-        self._tell(f"  {sum(map(is_reducing, entries))} orders and cancels that reduce risk passed")
+        self._tell(f"  {sum(map(is_reducing, entries))} entries tell of what reduced risk")
         if any(map(is_opening, entries)):
             yield "an opening was sent on a full disk"
 
@@ -115,6 +117,11 @@ def is_opening(entry: JournalEntry) -> bool:
 
 
 def is_reducing(entry: JournalEntry) -> bool:
-    event = entry.event
-    is_order = isinstance(event, OrderSubmitted) and event.order.purpose is not Purpose.OPEN
-    return is_order or isinstance(event, CancelRequested)
+    match entry.event:
+        case OrderSubmitted(order=order):
+            return order.purpose is not Purpose.OPEN
+        case OrderFilled(purpose=purpose) | OrderFilledProvisionally(purpose=purpose):
+            return purpose is not Purpose.OPEN
+        case CancelRequested():
+            return True
+    return False
