@@ -15,9 +15,11 @@ from domain.circuit_breaker import Gate
 from domain.effects import Instant, Role
 from domain.market_data import (
     DecodeFailed,
+    DepthReported,
     HeartbeatSeen,
     MarketBatch,
     Quote,
+    RequestDepth,
     StreamGap,
     StreamWhole,
     Trade,
@@ -58,6 +60,7 @@ class PriceFeed(Shell):
         self.health = StreamHealth(self.venue)
         self.gate = Gate(Operation.DATA)
         self.publisher = CreditPublisher(self.venue, self.settings.market_data.trades_per_batch)
+        self.codec = kit.market_stream(settings)
         self.stream = StreamDriver(
             self,
             Session(
@@ -67,7 +70,7 @@ class PriceFeed(Shell):
                 self.parts.uniform,
                 settings.connect_timeout_s,
             ),
-            kit.market_stream(settings),
+            self.codec,
             kit.dialer(settings),
             settings.connect_timeout_s,
             self._hear,
@@ -214,6 +217,21 @@ class PriceFeed(Shell):
     def receiveMsg_GrantCredit(self, command: GrantCredit, sender: str) -> None:
         self.publisher.grant(sender, command.batches)
         self._flush(self.clock.now())
+
+    def receiveMsg_RequestDepth(self, request: RequestDepth, sender: str) -> None:
+        is_believed = self.health.is_whole
+        bids, asks = self.codec.levels(request.instrument, request.levels) if is_believed else ((), ())
+        self.answer(
+            DepthReported(
+                ts_event=self.clock.now().utc_ns,
+                venue=self.venue,
+                instrument=request.instrument,
+                bids=tuple((level.price, level.quantity) for level in bids),
+                asks=tuple((level.price, level.quantity) for level in asks),
+                alive_ns=self.health.alive_ns,
+                is_whole=bool(is_believed and bids and asks),
+            )
+        )
 
     def refused(self, role: str, message: Message) -> None:
         """Give the credit of a batch back that a full queue refused: its reader gets fresher news instead."""

@@ -9,6 +9,7 @@ from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
 from domain.instrument import Instrument
 from domain.messages import Event
+from domain.order_book import Level
 from domain.order_messages import (
     Balance,
     CancelAccepted,
@@ -157,6 +158,14 @@ class StreamCodec(Protocol):
         ...
 
 
+class MarketCodec(StreamCodec, Protocol):
+    """The codec of a public stream, which keeps the books that it tells of."""
+
+    def levels(self, instrument: str, most: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        """Return up to `most` bids and asks, best first; none of a book that is unknown or not whole."""
+        ...
+
+
 class Executor(Protocol):
     """Runs blocking calls away from the mailbox; `fileno` becomes readable when answers wait."""
 
@@ -222,7 +231,7 @@ class VenueKit(NamedTuple):
     """
 
     trading: Callable[..., TradingVenue] | None  # None: market data only
-    market_stream: Callable[..., StreamCodec]
+    market_stream: Callable[..., MarketCodec]
     private_stream: Callable[..., StreamCodec] | None
     dialer: Callable[..., Dialer]
     resubmits_safely: bool  # the same id and body again can never make a second order

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from domain.instrument import Side
-from domain.messages import Event, Lane, Message
+from domain.messages import Command, Event, Lane, Message
 from domain.numbers import divide
 
 
@@ -98,6 +98,24 @@ class MarketBatch(Message, kw_only=True):
     bars: tuple[TradeBar, ...]
     state: StreamState
     conflated: int = 0
+
+
+class RequestDepth(Command, kw_only=True):
+    """Ask a PriceFeed for the best levels of one book."""
+
+    instrument: str
+    levels: int  # of each side, at most
+
+
+class DepthReported(Event, kw_only=True):
+    """A PriceFeed answers: the best bids and asks as (price, quantity), best first; none while they can't be believed."""
+
+    venue: str
+    instrument: str
+    bids: tuple[tuple[Decimal, Decimal], ...]
+    asks: tuple[tuple[Decimal, Decimal], ...]
+    alive_ns: int  # CLOCK_MONOTONIC of the newest proof that the stream is alive
+    is_whole: bool  # the stream has no gap, and the book both sides
 
 
 class Candle(Message, kw_only=True):

@@ -34,7 +34,7 @@ from domain.market_data import (
     VenueComplained,
 )
 from domain.messages import Event
-from domain.order_book import OrderBook, Top
+from domain.order_book import Level, OrderBook, Top
 from domain.sequence import Verdict, SequenceCheck
 from domain.settings import VenueSettings
 
@@ -125,6 +125,10 @@ class MarketStream:
             if reader is not None:  # the user channel was never asked for here
                 reader(seen, arrival, events)
         return events
+
+    def levels(self, instrument: str, most: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        product = self._products.get(_stream_id(instrument, self._names))
+        return product.book.levels(most) if product is not None else ((), ())
 
     def tick(self, now: Instant) -> tuple[str, ...]:
         return ()  # nothing is due by time: the venue needs no pings

@@ -49,7 +49,7 @@ from domain.market_data import (
     VenueComplained,
 )
 from domain.messages import Event
-from domain.order_book import Top
+from domain.order_book import Level, Top
 from domain.sequence import Verdict
 from domain.settings import SECOND_NS, VenueSettings
 
@@ -161,6 +161,10 @@ class MarketStream:
         for seen in wire.events:
             self._readers[type(seen)](seen, arrival, events)
         return events
+
+    def levels(self, instrument: str, most: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        known = self._instruments.get(instrument)
+        return known.book.levels(most) if known is not None else ((), ())
 
     def tick(self, now: Instant) -> tuple[str, ...]:
         for instrument in self._instruments.values():

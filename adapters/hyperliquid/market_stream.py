@@ -38,7 +38,7 @@ from domain.market_data import (
     VenueComplained,
 )
 from domain.messages import Event
-from domain.order_book import OrderBook, Top
+from domain.order_book import Level, OrderBook, Top
 from domain.settings import SECOND_NS, VenueSettings
 
 URL = "wss://api.hyperliquid.xyz/ws"
@@ -87,11 +87,7 @@ class _Coin:
 
 
 class MarketStream:
-    """A StreamCodec for the public channels of the configured instruments.
-
-    Attributes:
-        books: the newest book per instrument, of as many levels as the venue tells.
-    """
+    """A StreamCodec for the public channels of the configured instruments."""
 
     def __init__(self, settings: VenueSettings) -> None:
         self.url = settings.market_stream_url or URL
@@ -125,10 +121,6 @@ class MarketStream:
             Unreadable: self._unreadable,
         }
 
-    @property
-    def books(self) -> dict[str, OrderBook]:
-        return {coin.instrument: coin.book for coin in self._coins.values()}
-
     def hello(self, now: Instant) -> tuple[str, ...]:
         self._is_whole = False
         for coin in self._coins.values():
@@ -154,6 +146,10 @@ class MarketStream:
             if reader is not None:  # the others were never asked for
                 reader(seen, arrival, events)
         return events
+
+    def levels(self, instrument: str, most: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        coin = self._coins.get(coin_of(instrument))
+        return coin.book.levels(most) if coin is not None else ((), ())
 
     def tick(self, now: Instant) -> tuple[str, ...]:
         if now.monotonic_ns < self._ping_due_ns:

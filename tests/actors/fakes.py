@@ -13,6 +13,7 @@ from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
 from domain.errors import VenueError
 from domain.messages import Event
+from domain.order_book import Level, OrderBook
 
 
 class FakePipe:
@@ -54,12 +55,16 @@ class FakeCodec:
     def __init__(self) -> None:
         self.meaning: dict[bytes, Sequence[Event]] = {}
         self.watch = ChannelWatch(())
+        self.book = OrderBook()  # of whatever instrument
 
     def hello(self, now: Instant) -> tuple[str, ...]:
         return ("subscribe",)
 
     def tick(self, now: Instant) -> tuple[str, ...]:
         return ()
+
+    def levels(self, instrument: str, most: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        return self.book.levels(most)
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
         return self.meaning[frame]

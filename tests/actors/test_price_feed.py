@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal as D
+
 import pytest
 
 from actors.price_feed import PriceFeed
+from actors.shell import Shell
 from actors.stage import Stage
 from actors.stage_parts import START
 from domain.effects import Role
@@ -13,10 +16,12 @@ from domain.market_data import (
     DecodeFailed,
     HeartbeatSeen,
     MarketBatch,
+    RequestDepth,
     StreamGap,
     StreamWhole,
     VenueComplained,
 )
+from domain.order_book import Level
 from domain.settings import SECOND_NS, RecordingSettings, Settings
 from domain.system_messages import (
     AlarmRaised,
@@ -89,6 +94,30 @@ def test_a_recording_that_fails_is_told_and_the_feed_goes_on(venue: FakeVenue) -
     alarms = [message for message in stage.received[Role.MONITOR] if isinstance(message, AlarmRaised)]
     assert [alarm.text for alarm in alarms] == ["stopped: No space left on device"]
     assert stage.is_played(FEED)
+
+
+class Router(Shell):
+    """Asks the feed for depth, as whoever decides where to trade does."""
+
+    def receiveMsg_RequestDepth(self, request: RequestDepth, sender: str) -> None:
+        self.answers = []
+        self.ask(FEED, request, self.answers.append)
+
+
+def test_depth_is_told_on_request_and_only_while_it_can_be_believed(venue: FakeVenue, stage: Stage) -> None:
+    levels = [Level(True, D(99), D(1)), Level(True, D(98), D(2)), Level(False, D(101), D(3))]
+    venue.market.book.replace(levels, ts_event=1)
+    router = stage.cast(Router, "router")
+
+    venue.hear(venue.market, WHOLE, heartbeat(stage))
+    stage.tell("router", RequestDepth(instrument="BTC-USD", levels=1))
+    [whole] = router.answers
+    venue.hear(venue.market, GAP)
+    stage.tell("router", RequestDepth(instrument="BTC-USD", levels=1))
+    [gapped] = router.answers
+
+    assert (whole.bids, whole.asks, whole.is_whole) == (((D(99), D(1)),), ((D(101), D(3)),), True)
+    assert (gapped.bids, gapped.asks, gapped.is_whole) == ((), (), False)
 
 
 def test_it_subscribes_right_after_connecting(venue: FakeVenue, stage: Stage) -> None:

@@ -76,6 +76,19 @@ def test_the_stream_is_whole_only_with_every_book() -> None:
     assert isinstance(second[0], StreamWhole)
 
 
+def test_it_gives_the_best_levels_of_a_whole_book() -> None:
+    codec = stream()
+    assert codec.levels("BTC-USD", 2) == ((), ())
+    hear(codec, snapshot(0))
+
+    bids, asks = codec.levels("BTC-USD", 2)
+    hear(codec, update(2, ("bid", "98", "7"), time=at(1)))  # the message before it is lost
+
+    assert [level.price for level in bids] == [Decimal("99"), Decimal("98")]
+    assert [level.price for level in asks] == [Decimal("101"), Decimal("102")]
+    assert codec.levels("BTC-USD", 2) == codec.levels("DOGE-USD", 2) == ((), ())
+
+
 def test_only_a_change_of_the_top_is_a_quote() -> None:
     codec = stream()
     hear(codec, snapshot(0))

@@ -158,7 +158,9 @@ def test_a_snapshot_makes_the_stream_whole_and_quotes_its_top() -> None:
     listener = Listener()
 
     events = listener.hear(first_block(1), snapshot(2))
+    bids, asks = listener.codec.levels("BTC-USD", 1)
 
+    assert (bids[0].price, asks[0].price) == (Decimal("99"), Decimal("101"))
     assert events == [
         HeartbeatSeen(ts_event=TIME_NS, venue="dydx", read_ns=10**12),
         StreamWhole(ts_event=TIME_NS, venue="dydx"),
@@ -243,6 +245,7 @@ def test_a_crossed_book_is_never_quoted_and_its_prices_are_not_whole() -> None:
     (doubtful,) = listener.hear(change(listener.next_number, bids=[("101", "5")]))
 
     assert not doubtful.is_crossed and not doubtful.is_whole
+    assert listener.codec.levels("BTC-USD", 1) == ((), ())
     assert (doubtful.bid_price, doubtful.ask_price) == (Decimal("101"), Decimal("102"))
 
 

@@ -23,7 +23,7 @@ from domain.market_data import (
     VenueComplained,
 )
 from domain.messages import Event
-from domain.order_book import Top
+from domain.order_book import Level
 from domain.settings import SECOND_NS, VenueSettings
 from tests.adapters.hyperliquid.frames import (
     PONG,
@@ -249,8 +249,8 @@ def test_whatever_comes_no_whole_quote_is_crossed_or_goes_back_in_time(frames) -
         else:
             raw = touch(*(side[0] if side else None for side in (bids, asks)), time=at(second))
         told += quotes(hear(codec, raw))
-        top = codec.books["BTC-USD"].top()
-        assert top is None or not top.is_crossed
+        bids, asks = codec.levels("BTC-USD", 1)
+        assert not (bids and asks) or bids[0].price < asks[0].price
 
     assert not any(each.is_crossed for each in told)
     assert [each.ts_event for each in told] == sorted(each.ts_event for each in told)
@@ -261,15 +261,15 @@ def test_the_book_of_an_instrument_is_what_the_venue_told_last() -> None:
 
     hear(codec, book(), book(bids=("99.5",), asks=("100.5",), time=at(1)))
 
-    assert codec.books["BTC-USD"].top() == Top(D("99.5"), D(1), D("100.5"), D(1))
-    assert codec.books["ETH-USD"].top() is None
+    assert codec.levels("BTC-USD", 5) == ((Level(True, D("99.5"), D(1)),), (Level(False, D("100.5"), D(1)),))
+    assert codec.levels("ETH-USD", 5) == codec.levels("DOGE-USD", 5) == ((), ())
 
 
 def test_a_book_is_sorted_and_gives_no_more_levels_than_asked_for() -> None:
     codec = stream()
 
     hear(codec, book(bids=("98.0", "99.0", "97.0"), asks=("102.0", "101.0", "103.0")))
-    bids, asks = codec.books["BTC-USD"].levels(2)
+    bids, asks = codec.levels("BTC-USD", 2)
 
     assert [level.price for level in bids] == [D(99), D(98)]
     assert [level.price for level in asks] == [D(101), D(102)]
