@@ -86,7 +86,7 @@ def product(market: ProductMarket, now_ns: int) -> dict[str, Any]:
         "base_currency_id": instrument.base,
         "mid_market_price": "",
         "alias": "",
-        "alias_to": [],
+        "alias_to": [f"{name}C"],
         "base_display_symbol": instrument.base,
         "quote_display_symbol": instrument.quote,
         "view_only": False,
@@ -96,6 +96,19 @@ def product(market: ProductMarket, now_ns: int) -> dict[str, Any]:
         "approximate_quote_24h_volume": plain(tape.volume * tape.last_price),
         "new_at": "2023-01-01T00:00:00Z",
     }
+
+
+def alias_of(market: ProductMarket, now_ns: int) -> dict[str, Any]:
+    """Encode the product under its other name: the same book, quoted in USDC."""
+    shown = product(market, now_ns)
+    name = shown["product_id"]
+    other = {"product_id": f"{name}C", "display_name": f"{name}C", "alias": name, "alias_to": []}
+    return shown | other | {"quote_name": "USDC", "quote_currency_id": "USDC"}
+
+
+def canonical(product_id: str) -> str:
+    """Return the name a product's market data goes by: USDC pairs are the USD ones in disguise."""
+    return product_id[:-1] if product_id.endswith("-USDC") else product_id
 
 
 def change_percent(market: ProductMarket) -> str:

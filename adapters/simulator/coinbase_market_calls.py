@@ -37,9 +37,10 @@ def get_time(call: Call) -> dict[str, Any]:
 def list_products(call: Call) -> dict[str, Any]:
     wanted = call.values("product_ids")
     products = [
-        encode.product(market, call.now_ns)
-        for name, market in call.exchange.market.products.items()
-        if not wanted or name in wanted
+        product
+        for market in call.exchange.market.products.values()
+        for product in (encode.product(market, call.now_ns), encode.alias_of(market, call.now_ns))
+        if not wanted or product["product_id"] in wanted
     ]
     if call.value("product_type", "SPOT") not in ("SPOT", "UNKNOWN_PRODUCT_TYPE"):
         products = []
@@ -49,7 +50,9 @@ def list_products(call: Call) -> dict[str, Any]:
 
 
 def get_product(call: Call) -> dict[str, Any]:
-    return encode.product(_market(call, call.name), call.now_ns)
+    market = _market(call, call.name)
+    is_alias = encode.canonical(call.name) != call.name
+    return (encode.alias_of if is_alias else encode.product)(market, call.now_ns)
 
 
 def get_product_book(call: Call) -> dict[str, Any]:
@@ -107,7 +110,7 @@ def list_candles(call: Call) -> dict[str, Any]:
 
 
 def _market(call: Call, product_id: str) -> ProductMarket:
-    market = call.exchange.market.products.get(product_id)
+    market = call.exchange.market.products.get(encode.canonical(product_id))
     if market is None:
         raise NotFound(f"product {product_id!r} not found")
     return market

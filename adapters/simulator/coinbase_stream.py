@@ -19,6 +19,7 @@ from domain.numbers import plain
 from domain.settings import SECOND_NS
 
 FIRST_SUBSCRIBE_NS = 5 * SECOND_NS
+IDLE_NS = 75 * SECOND_NS  # production takes 60 to 90 s, and never tires of a connection with heartbeats
 TOO_LATE = 1008  # close code; which one production sends is unknown
 MISCOUNT = 1000  # how far a wrong sequence number is out of line
 CROSSED_AT = Decimal("1.01")  # times the highest price that a frame tells
@@ -47,6 +48,7 @@ class StreamSession(Session):
         self._keys = keys
         self._allowed = PRIVATE_CHANNELS if place == PRIVATE_STREAM else tuple(CHANNELS)
         self._opened_ns = now_ns
+        self._spoke_ns = now_ns
         self._channels: dict[str, Channel] = {}  # name -> subscription
         self._was_subscribed = False
         self._sequence = 0
@@ -62,7 +64,7 @@ class StreamSession(Session):
             self._complain("unknown message type")
         elif message.channel not in self._allowed or not self._may(message, now_ns):
             self._complain("authentication failure")  # also what an unknown channel is told
-        elif unknown := set(message.product_ids) - set(self._exchange.market.products):
+        elif unknown := set(_canonical(message)) - set(self._exchange.market.products):
             self._complain(f"{min(unknown)} is not a valid product")
         else:
             self._subscribe(message, now_ns)
@@ -75,6 +77,10 @@ class StreamSession(Session):
                 for events in channel.poll(now_ns):
                     self._send(channel.name, channel.frame_name, events, now_ns)
         frames, self._outbox = self._outbox, []
+        if frames or "heartbeats" in self._channels:
+            self._spoke_ns = now_ns
+        elif now_ns - self._spoke_ns >= IDLE_NS:
+            self.close_code = TOO_LATE
         return frames
 
     def renumbered(self, frame: Frame) -> Frame | None:
@@ -103,15 +109,16 @@ class StreamSession(Session):
 
     def _subscribe(self, message: Subscription, now_ns: int) -> None:
         channel = self._channels.get(message.channel)
+        products = _canonical(message)
         if message.type == "subscribe":
             self._was_subscribed = True
             if channel is None:
                 channel = CHANNELS[message.channel](self._exchange, now_ns)
                 self._channels[message.channel] = channel
-            channel.add(message.product_ids or list(self._exchange.market.products))
+            channel.add(products or list(self._exchange.market.products))
         elif channel is not None:
-            channel.remove(message.product_ids)
-            if not message.product_ids or not channel.products:
+            channel.remove(products)
+            if not products or not channel.products:
                 del self._channels[message.channel]
         current = {name: list(one.products) for name, one in self._channels.items()}
         self._send("", "subscriptions", [{"subscriptions": current}], now_ns)
@@ -129,6 +136,11 @@ class StreamSession(Session):
 
     def _complain(self, text: str) -> None:
         self._outbox.append(Frame(msgspec.json.encode({"type": "error", "message": text})))
+
+
+def _canonical(message: Subscription) -> list[str]:
+    """Return the products a client means; what they send arrives under these names."""
+    return [encode.canonical(product_id) for product_id in message.product_ids]
 
 
 def _cross(event: dict[str, Any]) -> dict[str, Any] | None:

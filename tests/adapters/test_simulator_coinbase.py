@@ -295,6 +295,35 @@ def test_a_connection_without_a_subscription_is_closed_after_five_seconds(client
     assert stream.connection.close_code == 1008
 
 
+@pytest.mark.parametrize(("channels", "code"), [(["user"], 1008), (["user", "heartbeats"], None)])
+def test_a_connection_that_says_nothing_is_closed_unless_its_heart_beats(
+    client: SimulatorClient, channels: list[str], code: int | None
+) -> None:
+    stream = client.open("/user")
+    for channel in channels:
+        stream.subscribe(channel)
+
+    for _ in range(10):
+        client.wait(8)
+        stream.read()
+
+    assert stream.connection.close_code == code
+
+
+def test_a_usdc_product_is_another_name_for_the_usd_one(client: SimulatorClient) -> None:
+    product = client.get("/products/BTC-USDC")
+    listed = client.get("/products", ("product_ids", "BTC-USD"), ("product_ids", "BTC-USDC"))["products"]
+    stream = client.open()
+    stream.subscribe("level2", "BTC-USDC")
+
+    frames = stream.read()
+
+    assert (product["alias"], product["quote_currency_id"]) == ("BTC-USD", "USDC")
+    assert [one["alias_to"] for one in listed] == [["BTC-USDC"], []]
+    assert listed[1] == product
+    assert frames[1]["events"][0]["product_id"] == "BTC-USD"
+
+
 # ---- faults ------------------------------------------------------------------------------------------------
 
 PLACES = {  # where -> a request that goes there
