@@ -303,7 +303,7 @@ def test_a_connection_that_says_nothing_is_closed_unless_its_heart_beats(
     for channel in channels:
         stream.subscribe(channel)
 
-    for _ in range(10):
+    for _ in range(12):
         client.wait(8)
         stream.read()
 
