@@ -68,12 +68,22 @@ class BlockHeight(BlockChannel):
 class Markets(BlockChannel):
     """Oracle prices with each block, figures of the day now and then; never a whole market again."""
 
+    def __init__(self, indexer: Indexer) -> None:
+        super().__init__(indexer)
+        self._statuses: dict[str, str] = {}  # ticker -> what was told
+
     def snapshot(self, now_ns: int) -> Contents:
         self.has_new_block(now_ns)
+        self._statuses = self._now(now_ns)
         tickers = self.indexer.market.products
         return {"markets": {ticker: encode.market(self.indexer, ticker, now_ns) for ticker in tickers}}
 
     def updates(self, now_ns: int) -> Iterator[Contents]:
+        statuses = self._now(now_ns)
+        if statuses != self._statuses:
+            changed = {ticker: word for ticker, word in statuses.items() if word != self._statuses[ticker]}
+            yield {"trading": {ticker: {"status": word} for ticker, word in changed.items()}}
+            self._statuses = statuses
         if not self.has_new_block(now_ns):
             return
         block, tickers = self.indexer.blocks.height(now_ns), self.indexer.market.products
@@ -82,6 +92,10 @@ class Markets(BlockChannel):
         }
         if block % TRADING_EVERY_BLOCKS == 0:
             yield {"trading": {ticker: encode.trading(self.indexer, ticker, now_ns) for ticker in tickers}}
+
+
+    def _now(self, now_ns: int) -> dict[str, str]:
+        return {name: encode.status(self.indexer, name, now_ns) for name in self.indexer.market.products}
 
 
 class Silent(Markets):

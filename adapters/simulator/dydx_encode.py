@@ -77,14 +77,18 @@ def candle(ticker: str, resolution: str, bar: Bar) -> dict[str, Any]:
     }
 
 
+def status(indexer: Indexer, ticker: str, now_ns: int) -> str:
+    return "PAUSED" if indexer.market.products[ticker].is_halted(now_ns) else "ACTIVE"
+
+
 def market(indexer: Indexer, ticker: str, now_ns: int) -> dict[str, Any]:
-    """Encode one market whole; it can be traded all the time."""
+    """Encode one market whole."""
     listed = LISTED[ticker]
     instrument = indexer.market.products[ticker].instrument
     return {
         "clobPairId": str(listed.clob_pair_id),
         "ticker": ticker,
-        "status": "ACTIVE",
+        "status": status(indexer, ticker, now_ns),
         "oraclePrice": plain(indexer.oracle_price(ticker)),
         **trading(indexer, ticker, now_ns),
         "initialMarginFraction": plain(listed.initial_margin),
