@@ -255,6 +255,9 @@ class StageParts:
     def uniform(self) -> float:
         return self._random.random()
 
+    def children(self) -> frozenset[int]:
+        return frozenset()  # the stage tells of every death
+
     def exit_fd(self, pid: int) -> int | None:
         fd = virtual_fd()
         self._readable(fd, lambda: not self._is_alive(pid))

@@ -98,7 +98,7 @@ class Supervisor(Shell):
             case StartChild(role, incarnation):
                 self.up.discard(role)
                 self.adopted.discard(role)
-                self.addresses[role] = self.createActor(actor_class(role))
+                self._create(role, incarnation)
                 self.send(
                     self.addresses[role],
                     StartActor(role, incarnation, self.settings, self.parts, self._wired()),
@@ -152,6 +152,18 @@ class Supervisor(Shell):
         self.machine.identified(message.role, message.incarnation, message.pid)
         self._watch_exit(message.role)
         self._tell_roster()  # should we die now, the next supervisor knows which process to end
+
+    def _create(self, role: str, incarnation: int) -> None:
+        """Start a child's process, and know which one it is from the first moment.
+
+        Thespian tells nobody when a child dies before it has connected, and one that hangs there would outlive
+        the request to exit.
+        """
+        before = self.parts.children()
+        self.addresses[role] = self.createActor(actor_class(role))
+        for pid in self.parts.children() - before:
+            self.machine.born(role, incarnation, pid)
+            self._watch_exit(role)
 
     def _watch_exit(self, role: str) -> None:
         """Notice a player's end by itself: an adopted one is reported to nobody by Thespian."""

@@ -272,6 +272,10 @@ class Parts(Protocol):
         """Return a descriptor that becomes readable when the launcher is gone, or None."""
         ...
 
+    def children(self) -> frozenset[int]:
+        """Return the pids of our child processes; none where this can't be told, or where no death goes unreported."""
+        ...
+
     def exit_fd(self, pid: int) -> int | None:
         """Return a descriptor that becomes readable when that process ends; None when it is gone already."""
         ...

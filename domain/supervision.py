@@ -111,6 +111,12 @@ class Supervision:
             answer_due = WakeAt(now.monotonic_ns + ROLL_CALL_NS, f"roll:{child.incarnation}:{child.role}")
         return [CallRoll(child.role, child.incarnation), answer_due]
 
+    def born(self, role: str, incarnation: int, pid: int) -> None:
+        """A child's process is there; it has not said anything yet."""
+        child = self.children[role]
+        if child.incarnation == incarnation:
+            child.pid = pid
+
     def identified(self, role: str, incarnation: int, pid: int) -> None:
         """A child said which process it is, before it has rebuilt its state."""
         child = self.children[role]

@@ -48,6 +48,23 @@ def end_all(within_s: float) -> list[int]:
     return left
 
 
+def children_of(parent: int) -> list[int]:
+    """Return the pids of a process's children, dead ones that it has not reaped included; none on kernels that
+    don't list them."""
+    found: list[str] = []
+    for task in _entries(Path(f"/proc/{parent}/task")):
+        with contextlib.suppress(OSError):
+            found += (task / "children").read_text().split()
+    return [int(pid) for pid in found]
+
+
+def _entries(directory: Path) -> list[Path]:
+    try:
+        return list(directory.iterdir())
+    except OSError:
+        return []
+
+
 def _live_parent(pid: int) -> int | None:
     state, parent = _state_and_parent(pid)
     return None if state in ("", "Z", "X") else parent

@@ -15,7 +15,8 @@ from random import Random
 from typing import NamedTuple
 
 from adapters.simulator.faults import KINDS
-from scripts.bench.trial import Trial, children_of, state_of
+from scripts.bench.trial import Trial, state_of
+from scripts.processes import children_of
 
 CRASH_WITHIN_S = 2.0  # everything is healthy again after a kill
 HANG_WITHIN_S = 5.0  # after a stop

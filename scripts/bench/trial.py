@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scripts.control import NoAnswer, NotRunning, ask
+from scripts.processes import children_of
 
 _LOOK_AGAIN_S = 0.02
 _ANSWER_WITHIN_S = 1.0
@@ -140,22 +141,6 @@ class Trial:
 
 def _control(status: Status, path: str) -> str:
     return status["simulator"]["control"] + path
-
-
-def children_of(parent: int) -> list[int]:
-    """Return the live children of a process."""
-    found = []
-    for task in _listing(Path(f"/proc/{parent}/task")):
-        with contextlib.suppress(OSError):
-            found += [int(pid) for pid in (task / "children").read_text().split()]
-    return [pid for pid in found if state_of(pid) not in ("", "Z", "X")]
-
-
-def _listing(directory: Path) -> list[Path]:
-    try:
-        return list(directory.iterdir())
-    except OSError:
-        return []
 
 
 def state_of(pid: int) -> str:

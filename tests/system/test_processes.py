@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+from scripts.processes import children_of
 
 pytestmark = pytest.mark.system
 
@@ -31,3 +34,16 @@ def test_a_process_whose_parent_died_is_found_and_ended() -> None:
     ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=20)
 
     assert ended.stdout.strip() == "all ended", ended.stderr
+
+
+def test_a_child_is_listed_from_its_fork_until_it_is_reaped() -> None:
+    assert children_of(os.getpid()) == []
+
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    assert children_of(os.getpid()) == [child.pid]
+
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert children_of(os.getpid()) == [child.pid]
+
+    child.wait()
+    assert children_of(os.getpid()) == []
