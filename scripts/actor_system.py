@@ -57,7 +57,7 @@ class ActorSystem:
         self._system = ThespianSystem(
             settings.actor_base,
             capabilities={"Admin Port": admin_port},
-            logDefs=_log_definitions(data_directory / "nzeza.log", settings.log_level),
+            logDefs=log_definitions(data_directory / "nzeza.log", settings.log_level),
         )
         self._supervisor: Any = None
         self._start: tuple[Any, Any] | None = None  # settings and parts, for every supervisor alike
@@ -172,7 +172,7 @@ class ActorSystem:
         asking.join(within_s)
 
 
-def _log_definitions(path: Path, level: str) -> dict[str, Any]:
+def log_definitions(path: Path, level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,

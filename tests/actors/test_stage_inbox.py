@@ -31,10 +31,10 @@ HOLD: list[Callable[[], None]] = [
     lambda: inbox(FIRST, SECOND).assert_no_twins(),
 ]
 BREAK: list[tuple[Callable[[], None], str]] = [
-    (lambda: inbox(FIRST).assert_exactly(SECOND), r"bert: message 1 should be Count\(.*1\), and is Count\(.*0\)"),
+    (lambda: inbox(FIRST).assert_exactly(SECOND), r"bert: message 1 should be Count.*=1\), and is Count"),
     (lambda: inbox(FIRST).assert_exactly(FIRST, Halt), "2 messages wanted, 1 came: missing from Halt on"),
-    (lambda: inbox(FIRST, SECOND).assert_exactly(FIRST), r"1 messages wanted, 2 came: too many from Count\(.*1"),
-    (lambda: inbox(SECOND, FIRST).assert_in_order(FIRST, SECOND), "MISSING after that, though earlier, at 0.000 s"),
+    (lambda: inbox(FIRST, SECOND).assert_exactly(FIRST), "1 messages wanted, 2 came: too many from Count"),
+    (lambda: inbox(SECOND, FIRST).assert_in_order(FIRST, SECOND), "MISSING after that, though earlier, at 0"),
     (lambda: inbox(FIRST).assert_in_order(FIRST, FIRST), "MISSING after that"),
     (lambda: inbox(FIRST, FIRST).assert_once(FIRST), "exactly once, came 2 times, at 0.000 s, 1.000 s"),
     (lambda: inbox(FIRST).assert_once(Tick), "wanted exactly once, came never: Tick"),
