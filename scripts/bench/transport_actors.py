@@ -44,8 +44,7 @@ class Burst(NamedTuple):
 
 
 class Timers(NamedTuple):
-    count: int
-    delay_s: float
+    delays_s: tuple[float, ...]
 
 
 class Expect(NamedTuple):
@@ -57,8 +56,21 @@ class Credit(NamedTuple):
     messages: int
 
 
-class KillTime(NamedTuple):
-    seconds: float  # CLOCK_MONOTONIC
+class Start(NamedTuple):
+    pass
+
+
+class Report(NamedTuple):
+    asker: Any
+
+
+class Wired(NamedTuple):
+    peer: Any
+
+
+class Serving(NamedTuple):
+    process: int
+    since_s: float  # CLOCK_MONOTONIC
 
 
 class Echo(Actor):
@@ -131,21 +143,41 @@ class Sleeper(Actor):
             self._asker, self._timers, self._late = sender, message, []
         elif isinstance(message, WakeupMessage):
             self._late.append(time.perf_counter() - self._due_s)
-            if len(self._late) == self._timers.count:
+            if len(self._late) == len(self._timers.delays_s):
                 self.send(self._asker, self._late)
                 return
         else:
             return
-        self._due_s = time.perf_counter() + self._timers.delay_s
-        self.wakeupAfter(self._timers.delay_s)
+        delay_s = self._timers.delays_s[len(self._late)]
+        self._due_s = time.perf_counter() + delay_s
+        self.wakeupAfter(delay_s)
 
 
-class Parent(Actor):
-    """Has a child, and says when it heard of its end."""
+class Supervisor(Actor):
+    """Replaces its child as soon as it hears of its end, and tells a caller where the new one is."""
 
     def receiveMessage(self, message: Any, sender: Any) -> None:
-        if message == "make child":
-            self._asker = sender
-            self.send(sender, self.createActor(Echo))
-        elif isinstance(message, ChildActorExited):
-            self.send(self._asker, KillTime(time.monotonic()))
+        if isinstance(message, Start):
+            self._caller = self.createActor(Caller)
+            self.send(self._caller, Report(sender))
+            self._start()
+        elif isinstance(message, ChildActorExited) and message.childAddress == self._child:
+            self._start()
+        elif isinstance(message, int):
+            self.send(self._caller, Wired(sender))
+
+    def _start(self) -> None:
+        self._child = self.createActor(Echo)
+        self.send(self._child, "pid")  # its answer says that it is up
+
+
+class Caller(Actor):
+    """Reports when the actor that it was wired to has answered."""
+
+    def receiveMessage(self, message: Any, sender: Any) -> None:
+        if isinstance(message, Report):
+            self._asker = message.asker
+        elif isinstance(message, Wired):
+            self.send(message.peer, "pid")
+        elif isinstance(message, int):
+            self.send(self._asker, Serving(message, time.monotonic()))
