@@ -1,0 +1,168 @@
+"""The dYdX indexer's answers about its markets, read whole or not at all. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from adapters import tokens
+from adapters.dydx import rows
+from adapters.dydx.rows import FUNDING_INTERVAL_NS, VENUE, BookRow, CandleRows, PrintRows
+from adapters.tokens import BadField, Token
+from domain.effects import Instant
+from domain.instrument import Instrument, InstrumentKind
+from domain.market_data import Candle, FundingRate, Trade, TradingStatus
+from domain.numbers import ZERO
+from domain.order_book import OrderBook
+
+SETTLED_IN = "USDC"
+NO_LIMIT = Decimal(10**12)  # the venue limits no order's size
+
+T = TypeVar("T")
+
+
+class UnreadableAnswer(Exception):
+    """An answer with status 200 that we cannot understand."""
+
+
+class TradePage(NamedTuple):
+    """One page of prints, oldest first, and the block to go on from; 0: there is none."""
+
+    trades: tuple[Trade, ...]
+    oldest_height: int
+
+
+class _ListedRow(Struct):
+    status: str
+    tickSize: Token
+    stepSize: Token
+
+
+class _ListedRows(Struct):
+    markets: dict[str, _ListedRow]
+
+
+class _FundingRow(Struct):
+    ticker: str
+    rate: Token
+    effectiveAt: str
+
+
+class _FundingRows(Struct):
+    historicalFunding: list[_FundingRow]
+
+
+def _reader(shape: type) -> Callable[[bytes], Any]:
+    return msgspec.json.Decoder(shape, float_hook=Decimal).decode
+
+
+_decode_listed = _reader(_ListedRows)
+_decode_book = _reader(BookRow)
+_decode_prints = _reader(PrintRows)
+_decode_candles = _reader(CandleRows)
+_decode_funding = _reader(_FundingRows)
+
+
+def instruments(body: bytes) -> tuple[Instrument, ...]:
+    """Read all that is listed, with its grid."""
+
+    def read() -> tuple[Instrument, ...]:
+        listed = _decode_listed(body).markets
+        return tuple(_instrument(ticker, row) for ticker, row in listed.items())
+
+    return _whole(read)
+
+
+def order_book(body: bytes) -> OrderBook:
+    def read() -> OrderBook:
+        row = _decode_book(body)
+        book = OrderBook()
+        book.replace([*rows.levels(True, row.bids), *rows.levels(False, row.asks)], 0)
+        return book
+
+    return _whole(read)
+
+
+def trades(body: bytes, instrument: str, now: Instant) -> TradePage:
+    """Read one page of prints; they are history."""
+
+    def read() -> TradePage:
+        newest_first = _decode_prints(body).trades
+        found = [_trade(rows.print_seen(row), instrument, now) for row in reversed(newest_first)]
+        return TradePage(tuple(found), rows.height(newest_first[-1].createdAtHeight) if found else 0)
+
+    return _whole(read)
+
+
+def candles(body: bytes) -> tuple[Candle, ...]:
+    """Read bars, oldest first."""
+    return _whole(lambda: tuple(rows.candle(row) for row in reversed(_decode_candles(body).candles)))
+
+
+def funding_rates(body: bytes, now: Instant) -> tuple[FundingRate, ...]:
+    """Read what was paid, oldest first."""
+
+    def read() -> tuple[FundingRate, ...]:
+        newest_first = _decode_funding(body).historicalFunding
+        return tuple(_funding_rate(row, now) for row in reversed(newest_first))
+
+    return _whole(read)
+
+
+def _whole(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (msgspec.DecodeError, BadField, ArithmeticError, ValueError, RecursionError) as error:
+        raise UnreadableAnswer(f"{tokens.category(error)}: {error}") from None
+
+
+def _instrument(ticker: str, row: _ListedRow) -> Instrument:
+    base, mark, _ = ticker.partition("-")
+    if not (base and mark):
+        raise BadField("validation", f"not a ticker: {ticker!r}")
+    step = tokens.positive(row.stepSize)
+    return Instrument(
+        venue=VENUE,
+        name=ticker,
+        symbol=ticker,
+        base=base,
+        quote=SETTLED_IN,
+        tick_size=tokens.positive(row.tickSize),
+        lot_size=step,
+        min_quantity=step,
+        max_quantity=NO_LIMIT,
+        min_notional=ZERO,
+        kind=InstrumentKind.PERPETUAL,
+        is_tradable=rows.status(row.status) is TradingStatus.TRADING,
+    )
+
+
+def _trade(seen: rows.PrintSeen, instrument: str, now: Instant) -> Trade:
+    return Trade(
+        ts_event=seen.ts_event,
+        venue=VENUE,
+        instrument=instrument,
+        trade_id=seen.trade_id,
+        price=seen.price,
+        quantity=seen.quantity,
+        aggressor=seen.aggressor,
+        ts_init=now.utc_ns,
+        read_ns=now.monotonic_ns,
+        is_history=True,
+    )
+
+
+def _funding_rate(row: _FundingRow, now: Instant) -> FundingRate:
+    return FundingRate(
+        ts_event=tokens.utc_ns(row.effectiveAt),
+        venue=VENUE,
+        instrument=row.ticker,
+        rate=tokens.number(row.rate),
+        interval_ns=FUNDING_INTERVAL_NS,
+        ts_init=now.utc_ns,
+        read_ns=now.monotonic_ns,
+    )

@@ -1,0 +1,178 @@
+"""What can be asked of dYdX's markets: listings, one book, and the past. Nothing here trades or signs.
+
+Every question is a read: whatever goes wrong, nothing has happened, and it may be asked again. The indexer
+gives at most 1,000 rows at once, the newest first, so the past is read backwards, page by page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+from urllib.parse import quote, urlencode
+
+from adapters.dydx import answers
+from adapters.dydx.answers import UnreadableAnswer
+from adapters.dydx.rows import RESOLUTIONS, VENUE
+from adapters.http import Response, Transport
+from adapters.ports import Clock
+from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.instrument import Instrument
+from domain.market_data import Candle, FundingRate, Trade
+from domain.order_book import OrderBook
+from domain.settings import SECOND_NS, VenueSettings
+
+URL = "https://indexer.dydx.trade"
+
+_MOST_ROWS = 1_000
+_MICROSECOND_NS = 1_000
+_MILLISECOND_NS = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+T = TypeVar("T")
+
+
+class IndexerClient:
+    """Calls block, and end within `timeout_s` seconds. Times are UTC ns; ranges include both ends."""
+
+    venue = VENUE
+
+    def __init__(self, settings: VenueSettings, transport: Transport, clock: Clock) -> None:
+        self._url = f"{(settings.rest_url or URL).rstrip('/')}/v4"
+        self._transport = transport
+        self._clock = clock
+
+    def load_instruments(self, names: Sequence[str], timeout_s: float) -> tuple[Instrument, ...]:
+        """Return what is listed under these names, in their order; no names: all there is.
+
+        Raises:
+            Fatal: a name that isn't listed.
+        """
+        found = self._ask(answers.instruments, timeout_s, "perpetualMarkets")
+        listed = {each.name: each for each in found}
+        missing = [name for name in names if name not in listed]
+        if missing:
+            raise self._failed(Fatal, f"not listed at dydx: {', '.join(missing)}", "unknown_ticker")
+        return tuple(listed[name] for name in names or listed)
+
+    def find_order_book(self, instrument: str, timeout_s: float) -> OrderBook:
+        """Return up to 100 levels a side, uncrossed by the venue.
+
+        Raises:
+            Rejected: the venue knows no such market.
+        """
+        return self._ask(answers.order_book, timeout_s, f"orderbooks/perpetualMarket/{quote(instrument)}")
+
+    def list_trades(self, instrument: str, since: int, timeout_s: float) -> tuple[Trade, ...]:
+        """Return the prints since then, oldest first and each once, however many pages that takes."""
+        deadline_ns = self._deadline_ns(timeout_s)
+        now = self._clock.now()
+        found: dict[str, Trade] = {}  # trade id -> trade: pages meet in a block
+        before: dict[str, int] = {}
+        while True:
+            page = self._ask(
+                lambda body: answers.trades(body, instrument, now),
+                self._left_s(deadline_ns),
+                f"trades/perpetualMarket/{quote(instrument)}",
+                limit=_MOST_ROWS,
+                **before,
+            )
+            news = {trade.trade_id: trade for trade in page.trades if trade.trade_id not in found}
+            found |= news
+            if not news or len(page.trades) < _MOST_ROWS or page.trades[0].ts_event < since:
+                break
+            before = {"createdBeforeOrAtHeight": page.oldest_height}
+        recent = (trade for trade in found.values() if trade.ts_event >= since)
+        return tuple(sorted(recent, key=lambda trade: (trade.ts_event, trade.trade_id)))
+
+    def list_candles(
+        self, instrument: str, resolution: str, start: int, end: int, timeout_s: float
+    ) -> tuple[Candle, ...]:
+        """Return the bars that open from `start` to `end`, oldest first; the last may still be forming.
+
+        Args:
+            resolution: one of `rows.RESOLUTIONS`.
+        """
+        deadline_ns = self._deadline_ns(timeout_s)
+        span_ns = _MOST_ROWS * RESOLUTIONS[resolution]
+        found: dict[int, Candle] = {}  # open_ts -> bar
+        for first in range(start, end + 1, span_ns):
+            bars = self._ask(
+                answers.candles,
+                self._left_s(deadline_ns),
+                f"candles/perpetualMarkets/{quote(instrument)}",
+                resolution=resolution,
+                fromISO=_iso(first),
+                toISO=_iso(min(first + span_ns, end + _MILLISECOND_NS)),  # it leaves out the end
+                limit=_MOST_ROWS,
+            )
+            found |= {bar.open_ts: bar for bar in bars if start <= bar.open_ts <= end}
+        return tuple(found[open_ts] for open_ts in sorted(found))
+
+    def list_funding_rates(
+        self, instrument: str, start: int, end: int, timeout_s: float
+    ) -> tuple[FundingRate, ...]:
+        """Return what was paid from `start` to `end`, oldest first, however many pages that takes."""
+        deadline_ns = self._deadline_ns(timeout_s)
+        now = self._clock.now()
+        found: dict[int, FundingRate] = {}  # ts_event -> rate
+        before = end
+        while before >= start:
+            page = self._ask(
+                lambda body: answers.funding_rates(body, now),
+                self._left_s(deadline_ns),
+                f"historicalFunding/{quote(instrument)}",
+                effectiveBeforeOrAt=_iso(before),
+                limit=_MOST_ROWS,
+            )
+            found |= {rate.ts_event: rate for rate in page if start <= rate.ts_event <= end}
+            if len(page) < _MOST_ROWS:
+                break
+            before = page[0].ts_event - _MILLISECOND_NS
+        return tuple(found[ts_event] for ts_event in sorted(found))
+
+    def close(self) -> None:
+        self._transport.close()
+
+    # ---- requests ----------------------------------------------------------------------------------------
+
+    def _ask(self, read: Callable[[bytes], T], timeout_s: float, path: str, **parameters: str | int) -> T:
+        url = f"{self._url}/{path}"
+        if parameters:
+            url += f"?{urlencode(parameters)}"
+        try:
+            answer = self._transport.send("GET", url, {}, b"", timeout_s)
+        except (Retryable, Ambiguous) as error:
+            raise self._failed(Retryable, str(error), error.code) from None
+        if answer.status != 200:
+            raise self._status_error(answer)
+        try:
+            return read(answer.body)
+        except UnreadableAnswer as error:
+            raise self._failed(Retryable, str(error), "unreadable", answer.body) from None
+
+    def _deadline_ns(self, timeout_s: float) -> int:
+        return self._clock.now().monotonic_ns + int(timeout_s * SECOND_NS)
+
+    def _left_s(self, deadline_ns: int) -> float:
+        left_s = (deadline_ns - self._clock.now().monotonic_ns) / SECOND_NS
+        if left_s <= 0:
+            raise self._failed(Retryable, "no time left to ask", "timeout")
+        return left_s
+
+    def _status_error(self, answer: Response) -> VenueError:
+        fate = Rejected if answer.status in (400, 403, 404) else Retryable
+        error = self._failed(fate, f"answered with {answer.status}", str(answer.status), answer.body)
+        wait_ms = answer.headers.get("retry-after", "")
+        if answer.status == 429 and wait_ms.isdecimal() and wait_ms.isascii():
+            error.retry_after_ns = int(wait_ms) * _MILLISECOND_NS  # not seconds, as everybody else means it
+        return error
+
+    def _failed(self, fate: type[VenueError], text: str, code: str, raw: bytes = b"") -> VenueError:
+        return fate(text, venue=self.venue, code=code, raw=raw)
+
+
+def _iso(time_ns: int) -> str:
+    """Return UTC text with milliseconds, cut and not rounded."""
+    moment = _EPOCH + timedelta(microseconds=time_ns // _MICROSECOND_NS)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
