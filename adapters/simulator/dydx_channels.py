@@ -163,7 +163,7 @@ class Trades(Channel):
     def _rows(self, prints: list[Any]) -> list[dict[str, Any]]:
         if prints:
             self._told = prints[-1].trade_id
-        return [encode.trade(self.indexer, one) for one in prints]
+        return [encode.trade(self.indexer, self._ticker, one) for one in prints]
 
 
 class Candles(BlockChannel):

@@ -47,11 +47,11 @@ def _levels(side: Iterable[Level]) -> list[dict[str, str]]:
     return rows[:BOOK_LEVELS]
 
 
-def trade(indexer: Indexer, one: Print) -> dict[str, Any]:
+def trade(indexer: Indexer, ticker: str, one: Print) -> dict[str, Any]:
     """Encode a print; it happened when its block was made. `side` is the taker's."""
     block = indexer.blocks.height_of(one.time_ns)
     return {
-        "id": f"{block:08x}{one.trade_id:016x}",
+        "id": f"{block:08x}{LISTED[ticker].clob_pair_id:04x}{one.trade_id:012x}",
         "side": one.aggressor.value,
         "size": plain(one.quantity),
         "price": plain(one.price),

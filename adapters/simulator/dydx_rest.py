@@ -85,7 +85,7 @@ def list_trades(call: Call) -> dict[str, Any]:
     for one in call.indexer.prints(call.ticker, call.now_ns):
         block = blocks.height_of(one.time_ns)
         if block <= before_height and blocks.time_ns(block) <= before_ns:
-            rows.append(encode.trade(call.indexer, one))
+            rows.append(encode.trade(call.indexer, call.ticker, one))
             if len(rows) == call.limit:
                 break
     return {"trades": rows}
