@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -80,7 +79,7 @@ def client() -> Client:
 
 
 @pytest.fixture
-def socket(client: Client) -> Iterator[Socket]:
+def socket(client: Client) -> Socket:
     """Give a socket that has been greeted."""
     opened = client.open()
     opened.hear()
