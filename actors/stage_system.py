@@ -258,8 +258,9 @@ class VirtualSystem:
     # ---- telling -----------------------------------------------------------------------------------------
 
     def _tell_story(self, letter: Letter, message: Any, note: str = "") -> None:
-        if isinstance(message, ActorAlive) and not note:
-            return  # twice a second from everybody: nothing else would be left to read
+        is_mere_acknowledgement = isinstance(message, Envelope) and message.message is None
+        if not note and (is_mere_acknowledgement or isinstance(message, ActorAlive)):
+            return  # so many that nothing else would be left to read
         self.story.add(self.clock.elapsed_ns, letter.sender_name, letter.target_name, message, note)
 
     def _note(self, cell: Cell, what: str) -> None:

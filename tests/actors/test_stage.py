@@ -100,7 +100,7 @@ def test_a_hung_actor_hears_nothing_until_it_goes_on(stage: Stage) -> None:
 
 
 def test_a_hung_actor_is_replaced_by_the_supervisor_for_its_missing_heartbeat() -> None:
-    stage = Stage(Settings())
+    stage = Stage(Settings(venues={}))
     stage.boot()
     hung = stage.pid(Role.PORTFOLIO)
 

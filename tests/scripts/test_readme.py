@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,20 @@ def test_example_of_a_mistake_is_what_people_see(setting: str, value: str, tmp_p
         load(tmp_path / "nzeza.toml", {}, VENUES)
 
     assert str(caught.value).startswith(shown.removesuffix("..."))
+
+
+def test_example_of_a_test_passes_and_can_fail() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+    def run(example: str) -> None:
+        names: dict[str, Any] = {}
+        exec(example, names)
+        (test,) = (value for name, value in names.items() if name.startswith("test_"))
+        test()
+
+    run(block)
+    with pytest.raises(AssertionError):
+        run(block.replace("range(100, 130)", "range(130, 100, -1)"))
 
 
 def test_every_file_that_it_links_to_exists() -> None:
