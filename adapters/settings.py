@@ -1,8 +1,8 @@
 """Configuration file and environment into `domain.settings.Settings`; no secret is among them.
 
 Four layers, the later one wins: defaults, what the profile changes, the TOML file, `NZEZA__SECTION__KEY` in
-the environment. A table of names (venues, weights, balances) in the file is the whole list; the environment
-changes single entries of it. Every mistake is one line that names the key and what it may hold.
+the environment. A table of names (venues, weights, balances) in the file is the whole list, though each venue in
+it has its own defaults; the environment changes single entries of it. Every mistake is one line that names the key and what it may hold.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import msgspec
 from adapters.settings_decoding import decode_settings
 from adapters.settings_rules import check_rules
 from domain.errors import InvalidSetting
-from domain.settings import PROFILES, Settings
+from domain.settings import PROFILES, VENUES, Settings
 
 PREFIX = "NZEZA__"
 LISTS_OF_NAMES = frozenset({"venues", "signals.weights", "simulator.balances"})
@@ -43,6 +43,7 @@ def load(config: Path | None, environ: Mapping[str, str], known_venues: Collecti
     variables = {name: text for name, text in sorted(environ.items()) if name.startswith(PREFIX)}
 
     tree = msgspec.to_builtins(Settings(), builtin_types=(Decimal,))
+    tree["venues"] = {name: {} for name in VENUES if name in known_venues}
     tree = _overlay(tree, _profile_changes(written, variables))
     tree = _overlay(tree, written, replaced=LISTS_OF_NAMES)
     origins = {}  # dotted key -> the environment variable that set it
@@ -50,6 +51,7 @@ def load(config: Path | None, environ: Mapping[str, str], known_venues: Collecti
         path = _path_of(name)
         _put(tree, path, text, name)
         origins[".".join(path)] = name
+    _complete_venues(tree)
 
     settings = decode_settings(tree, origins)
     check_rules(settings, known_venues)
@@ -59,6 +61,15 @@ def load(config: Path | None, environ: Mapping[str, str], known_venues: Collecti
 def configuration_hash(settings: Settings) -> str:
     """Return 16 hexadecimal digits that stand for these settings, the same in every process."""
     return hashlib.sha256(msgspec.json.encode(settings, order="sorted")).hexdigest()[:16]
+
+
+def _complete_venues(tree: Table) -> None:
+    """Give each venue its own defaults: that the file names it doesn't make it another venue."""
+    venues = tree["venues"]
+    if isinstance(venues, dict):
+        for name, venue in venues.items():
+            if isinstance(venue, dict) and name in VENUES:
+                venues[name] = {**msgspec.to_builtins(VENUES[name], builtin_types=(Decimal,)), **venue}
 
 
 def _read_file(path: Path) -> Table:

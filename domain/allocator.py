@@ -152,6 +152,8 @@ class Allocator:
         if signal.signal_id in self._signals or self._is_journaled(signal):
             return []
         self._signals[signal.signal_id] = signal.expires_at
+        if signal.venue not in self._settings.traded:
+            return self._count("prices_only")
         if now.utc_ns >= signal.expires_at:
             return self._count("expired")
         return self._open(signal, now) if signal.side is Side.BUY else self._close(signal, now)

@@ -173,10 +173,20 @@ class RecordingSettings(Section):
     keep_mb: Count = 4096  # of each venue; then its oldest file goes
 
 
+# What a venue's table holds where the file says nothing. What proves a venue alive comes at the venue's own pace
+# (MONEY.md section 5): Coinbase's heartbeats each second, dYdX's blocks, Hyperliquid's books.
+VENUES: dict[str, VenueSettings] = {
+    "coinbase": VenueSettings(),
+    "dydx": VenueSettings(takes_orders=False, heartbeat_timeout_s=5.0),
+    "hyperliquid": VenueSettings(takes_orders=False, heartbeat_timeout_s=12.0),
+}
+
+
 class Settings(Section):
     system: SystemSettings = SystemSettings()
     supervision: SupervisionSettings = SupervisionSettings()
-    venues: dict[str, VenueSettings] = field(default_factory=lambda: {"coinbase": VenueSettings()})
+    # What is not configured at all is every venue that this version knows: `adapters/settings.py`.
+    venues: dict[str, VenueSettings] = field(default_factory=lambda: {"coinbase": VENUES["coinbase"]})
     simulator: SimulatorSettings = SimulatorSettings()
     signals: SignalSettings = SignalSettings()
     risk: RiskSettings = RiskSettings()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from adapters.settings import configuration_hash, load
 from domain.errors import InvalidSetting
-from domain.settings import PROFILES, Settings, VenueSettings
+from domain.settings import PROFILES, Settings
+from domain.settings import VENUES as DEFAULTS
 
 VENUES = ("coinbase", "dydx")
 
@@ -44,13 +45,14 @@ def test_without_a_file_the_demo_profile_lies_over_the_defaults() -> None:
     assert settings.system.profile == "demo"
     assert settings.signals.candle_s == PROFILES["demo"]["signals"]["candle_s"] != Settings().signals.candle_s
     assert settings.signals.weights == Settings().signals.weights
-    assert settings.venues == {"coinbase": VenueSettings()}
+    assert settings.venues == {name: DEFAULTS[name] for name in VENUES}  # all that are known
 
 
 def test_standard_profile_is_the_defaults(write: Write) -> None:
     settings = load(write('system.profile = "standard"'), {}, VENUES)
 
-    assert msgspec.structs.replace(settings, system=Settings().system) == Settings()
+    bare = {"system": Settings().system, "venues": Settings().venues}
+    assert msgspec.structs.replace(settings, **bare) == Settings()
 
 
 def test_file_wins_over_the_profile_and_the_environment_over_the_file(write: Write) -> None:
@@ -76,7 +78,7 @@ def test_table_of_names_in_the_file_is_the_whole_list(write: Write) -> None:
 
     settings = load(config, {}, VENUES)
 
-    assert settings.venues == {"dydx": VenueSettings(workers=2)}
+    assert settings.venues == {"dydx": msgspec.structs.replace(DEFAULTS["dydx"], workers=2)}
     assert settings.signals.weights == {"momentum_scalping": 1.0}
     assert settings.simulator.balances == {"BTC": Decimal(2)}
 
@@ -93,7 +95,7 @@ def test_environment_changes_single_entries_of_a_table_of_names() -> None:
     settings = load(None, environ, VENUES)
 
     assert settings.venues["coinbase"].instruments == ("BTC-USD", "ETH-USD")
-    assert settings.venues["dydx"] == VenueSettings(workers=2)
+    assert settings.venues["dydx"] == msgspec.structs.replace(DEFAULTS["dydx"], workers=2)
     assert settings.signals.weights == Settings().signals.weights | {"fast_scalping": 0.5}
     assert settings.simulator.balances == {"USD": Decimal(10000), "BTC": Decimal("1.5")}
     assert settings.orders.query_delays_s == (1.0, 2.5)

@@ -13,7 +13,7 @@ from domain.order_messages import (
     OrderIntent,
     Purpose,
 )
-from domain.settings import SECOND_NS, ProtectionSettings, Settings
+from domain.settings import SECOND_NS, VENUES, ProtectionSettings, Settings
 from domain.system_messages import (
     BreakerChanged,
     BreakerState,
@@ -142,6 +142,14 @@ def test_a_stale_mark_keeps_its_last_price_and_says_that_the_sum_is_incomplete(l
 def test_spot_never_goes_short(account: Account) -> None:
     assert account.hear(make_signal(SELL)) == []
     assert account.allocator.decisions == {"no_position": 1}
+
+
+def test_a_venue_that_takes_no_orders_gets_none() -> None:
+    account = Account(Settings(risk=LOOSE, venues={**Settings().venues, "dydx": VENUES["dydx"]}))
+
+    assert account.hear(make_signal(BUY, venue="dydx")) == []
+    assert account.allocator.decisions == {"prices_only": 1}
+    assert account.hear(make_signal(BUY, "s2")) != []  # whose account is unknown there makes no difference here
 
 
 def test_a_second_buy_finds_the_position_there(long: Account) -> None:
