@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from adapters.simulator.connection import OVERSIZE, draw_handshake
+from adapters.simulator.connection import OVERSIZE, Connection, draw_handshake
 from adapters.simulator.faults import (
     FRAME_FAULTS,
     KINDS,
@@ -16,7 +16,8 @@ from adapters.simulator.faults import (
     Suffering,
     read_fault,
 )
-from adapters.simulator.wire import FrameKind, Handshake
+from adapters.simulator.front import Session
+from adapters.simulator.wire import Frame, FrameKind, Handshake
 from domain.settings import SECOND_NS
 from tests.adapters.simulator_client import SimulatorClient, SimulatorStream
 
@@ -111,7 +112,6 @@ def test_every_fault_of_a_frame_is_one_of_streams() -> None:
         (Fault(kind="refuse", count=1), Handshake(status=0)),
         (Fault(kind="refuse_upgrade", status=429, count=1), Handshake(status=429)),
         (Fault(kind="slow_handshake", seconds=7.0, count=1), Handshake(delay_s=7.0)),
-        (Fault(kind="drop", count=1), Handshake()),  # only of a stream that is open
     ],
 )
 def test_the_next_handshake_goes_as_ordered_and_the_one_after_it_well(
@@ -122,6 +122,22 @@ def test_the_next_handshake_goes_as_ordered_and_the_one_after_it_well(
 
     assert draw_handshake(faults, "market_stream") == handshake
     assert draw_handshake(faults, "market_stream") == Handshake()
+
+
+def test_a_fault_of_opening_spares_open_streams_and_the_other_way_round(client: SimulatorClient) -> None:
+    stream = client.open()
+    stream.subscribe("heartbeats")
+    client.inject(kind="refuse", where="market_stream")
+
+    open_one = numbers(stream.read())
+    refused = client.world.shake_hands("coinbase", "/")
+    client.inject(kind="drop", where="market_stream")
+    accepted = client.world.shake_hands("coinbase", "/")
+    client.wait(1)
+
+    assert (open_one, refused.status, accepted.status) == ([0, 1], 0, 101)
+    assert stream.read() == []
+    assert stream.connection.close_code == 1006
 
 
 def test_a_refusal_of_one_stream_leaves_the_other_alone(client: SimulatorClient) -> None:
@@ -179,12 +195,44 @@ def test_a_half_open_connection_neither_hears_nor_speaks_until_it_is_gone(
     assert stream.connection.close_code == 1006
 
 
-@pytest.mark.parametrize("channel", ["market_trades", ""])
+def test_what_a_half_open_connection_is_told_reaches_nobody() -> None:
+    session, faults = Diary(), FaultPlan()
+    faults.add(Fault(kind="half_open", count=1))
+    connection = Connection(session, faults, lambda now_ns: None, lambda: None, lambda now_ns: False)
+
+    connection.receive("before", 0)
+    connection.poll(0)
+    connection.receive("after", 1)
+    connection.pong(1)
+
+    assert session.heard == ["before"]
+
+
+class Diary(Session):
+    """Says something at each poll, and writes down what it hears."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def receive(self, text: str, now_ns: int) -> None:
+        self.heard.append(text)
+
+    def pong(self, now_ns: int) -> None:
+        self.heard.append("pong")
+
+    def poll(self, now_ns: int) -> list[Frame]:
+        return [Frame(b"{}")]
+
+
+@pytest.mark.parametrize(
+    ("channel", "speaking"), [("market_trades", "heartbeats"), ("", "market_trades")]
+)
 def test_one_channel_stalls_while_the_others_speak_on_without_a_gap(
-    client: SimulatorClient, channel: str
+    client: SimulatorClient, channel: str, speaking: str
 ) -> None:
     stream = client.open()
-    for name in ("market_trades", "heartbeats"):
+    for name in ("heartbeats", "market_trades"):
         stream.subscribe(name)
     before = stream.read()
     client.wait(1)
@@ -198,7 +246,7 @@ def test_one_channel_stalls_while_the_others_speak_on_without_a_gap(
             frames += stream.read()
 
     assert {frame["channel"] for frame in before[-2:]} == {"market_trades", "heartbeats"}
-    assert {frame["channel"] for frame in during} == {"heartbeats"}
+    assert {frame["channel"] for frame in during} == {speaking}
     assert {frame["channel"] for frame in after} == {"market_trades", "heartbeats"}
     assert numbers(before + during + after) == list(range(len(before + during + after)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import count, islice, pairwise
 from math import sqrt
 
@@ -81,6 +82,26 @@ def test_every_price_and_size_lies_on_the_venues_own_grid(venue: str) -> None:
         levels = [level for side in Side for level in product.book.levels(side)]
         assert all(product.instrument.is_on_grid(*level) for level in levels)
         assert all(product.instrument.is_on_grid(one.price, one.quantity) for one in product.tape.prints)
+
+
+@pytest.mark.parametrize(
+    ("venue", "base", "price", "bid", "ask"),
+    [
+        ("coinbase", "BTC", 64_123.456, "64123.45", "64123.46"),
+        ("dydx", "BTC", 64_123.456, "64123", "64124"),
+        ("dydx", "SOL", 95.123456, "95.12", "95.13"),
+        ("hyperliquid", "BTC", 64_123.456, "64123", "64124"),
+        ("hyperliquid", "BTC", 123_456.7, "123456", "123457"),  # whole numbers may have more than five digits
+        ("hyperliquid", "ETH", 3_200.123, "3200.1", "3200.2"),
+        ("hyperliquid", "SOL", 95.123456, "95.123", "95.124"),
+        ("hyperliquid", "SOL", 1.23456789, "1.2345", "1.2346"),
+    ],
+)
+def test_a_venue_rounds_to_its_own_grid(venue: str, base: str, price: float, bid: str, ask: str) -> None:
+    (listing,) = (one for one in LISTINGS[venue] if one.instrument.base == base)
+
+    assert listing.on_grid(price, Side.BUY) == Decimal(bid)
+    assert listing.on_grid(price, Side.SELL) == Decimal(ask)
 
 
 def test_the_same_seed_makes_the_same_world_and_another_seed_another() -> None:
