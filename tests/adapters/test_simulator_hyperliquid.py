@@ -468,8 +468,8 @@ def test_quotes_are_the_touch_of_the_market_and_books_are_sorted_and_never_cross
             assert (quote.bid_price, quote.ask_price) == best
             assert quote.is_whole
             assert quote.bid_quantity > 0 < quote.ask_quantity
-        for book in listener.codec.books.values():
-            bids, asks = book.levels(10)
+        for coin in COINS:
+            bids, asks = listener.codec.levels(f"{coin}-USD", 10)
             assert 0 < len(bids) <= 10
             assert 0 < len(asks) <= 10
             prices = [level.price for level in (*bids[::-1], *asks)]
