@@ -34,6 +34,7 @@ class Forward(NamedTuple):
 
 class Sleep(NamedTuple):
     seconds: float
+    tell: Any = None  # who gets a Numbered when it begins
 
 
 class Alarms(NamedTuple):
@@ -80,6 +81,8 @@ class Worker(Actor):
             case Numbered():
                 self.numbers.append(message.number)
             case Sleep():
+                if message.tell:
+                    self.send(message.tell, Numbered(0))
                 time.sleep(message.seconds)
             case Busy():
                 self.busy.append(message.message.number)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -45,8 +44,8 @@ def test_message_that_kills_its_receiver_is_a_dead_letter(running: Running) -> N
     sender = running.worker()
     running.tell(sender, Forward(receiver, [Numbered(1)]))
     running.wait_for(receiver, "numbers", bool)
-    running.tell(sender, Forward(receiver, [Sleep(30), Numbered(2)]))
-    time.sleep(0.2)  # it sleeps now
+    running.tell(sender, Forward(receiver, [Sleep(30, tell=collector), Numbered(2)]))
+    running.wait_for(collector, "numbers", bool)  # it sleeps now
 
     os.kill(process, signal.SIGKILL)
 
@@ -59,10 +58,12 @@ def test_few_letters_about_a_killed_actor_are_false(running: Running) -> None:
     receiver, collector, sender = running.worker(), running.worker(), running.worker()
     running.ask(collector, "collect dead letters")
     process = running.ask(receiver, "pid")
-    running.tell(receiver, Sleep(0.2))  # so that all of the following waits for it at once
     numbers = [Numbered(number) for number in range(202)]
-    running.tell(sender, Forward(receiver, [*numbers[:201], Sleep(30), numbers[201]]))
-    time.sleep(0.5)  # it sleeps again
+    os.kill(process, signal.SIGSTOP)  # so that all of the following waits for it at once
+    running.tell(sender, Forward(receiver, [*numbers[:201], Sleep(30, tell=collector), numbers[201]]))
+    running.ask(sender, "busy")  # all is sent
+    os.kill(process, signal.SIGCONT)
+    running.wait_for(collector, "numbers", bool)  # it sleeps now
 
     os.kill(process, signal.SIGKILL)
 
