@@ -98,8 +98,9 @@ class Mail:
     def resume(self, name: str) -> None:
         self._held.discard(name)
         waiting = len(self._boxes.get(name, ()))
-        self._turns.extend([name] * waiting)
-        if waiting:
+        if self._chooser is None:
+            self._turns.extend([name] * waiting)
+        elif waiting:
             self._waiting[name] = None
 
     def waiting_for(self, name: str) -> int:

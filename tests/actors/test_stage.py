@@ -86,17 +86,41 @@ def stage() -> Stage:
     return stage
 
 
-def test_a_hung_actor_hears_nothing_until_it_goes_on(stage: Stage) -> None:
-    stage.tell("player", Remind(after_s=1, number=1))
-    stage.hang("player")
+@pytest.mark.parametrize("seed", [None, 1])
+def test_a_hung_actor_hears_nothing_until_it_goes_on(seed: int | None) -> None:
+    stage = Stage(seed=seed)
+    player = stage.cast(Player, "player")
 
-    stage.tell("player", Count(number=2))
-    stage.advance(seconds=3)
-    assert stage.actor("player").heard == [] and not stage.inbox(Role.PORTFOLIO)
+    stage.hang("player")
+    stage.tell("player", *counts(3))
+    assert player.heard == []
 
     stage.resume("player")
-    assert stage.actor("player").heard == [("test", Count(number=2))]
-    stage.inbox(Role.PORTFOLIO).assert_exactly(Count(number=1))
+    assert [message for _, message in player.heard] == counts(3)
+
+
+def test_a_hung_actor_s_timers_go_off_when_it_goes_on(stage: Stage) -> None:
+    stage.tell("player", Remind(after_s=2, number=2), Remind(after_s=1, number=1))
+
+    stage.hang("player")
+    stage.advance(seconds=3)
+    assert not stage.inbox(Role.PORTFOLIO)
+
+    stage.resume("player")
+    stage.inbox(Role.PORTFOLIO).assert_exactly(Count(number=1), Count(number=2))
+
+
+def test_a_hung_actor_begins_no_call_and_learns_of_none_that_is_over() -> None:
+    stage, clerk = stage_at_work()
+    stage.cast(Player, "busy")
+
+    stage.hang(CLERK)
+    stage.advance(seconds=10)
+    assert (clerk.began, clerk.ended) == (["slow", "quick"], [])
+
+    stage.resume(CLERK)
+    stage.advance(seconds=2)
+    assert sorted(clerk.ended) == ["quick", "slow", "third"]
 
 
 def test_a_hung_actor_is_replaced_by_the_supervisor_for_its_missing_heartbeat() -> None:
@@ -234,14 +258,33 @@ def test_weather_is_chosen_by_pair_by_class_and_by_content(stage: Stage) -> None
     assert len(stage.inbox(Role.MONITOR).of(Tick)) == 2
 
 
+def test_weather_may_lie_on_one_way_only(stage: Stage) -> None:
+    stage.disturb(lose=1.0, to=Role.MONITOR)
+
+    stage.tell("player", Send(to=Role.PORTFOLIO, ticks=1), Send(to=Role.MONITOR, ticks=1))
+
+    assert ticks_of(stage) == [0]
+    assert not stage.inbox(Role.MONITOR).of(Tick)
+
+
+def test_a_letter_that_no_other_passes_comes_all_the_same(stage: Stage) -> None:
+    stage.disturb(reorder=1.0)
+
+    stage.tell("player", Send(to=Role.PORTFOLIO, ticks=1))
+
+    assert ticks_of(stage) == [0]
+
+
 def test_when_it_is_calm_everything_arrives_again(stage: Stage) -> None:
     stage.disturb(lose=1.0)
     stage.tell("player", Send(to=Role.PORTFOLIO, ticks=1))
+    assert ticks_of(stage) == []
 
     stage.calm()
-    stage.tell("player", Send(to=Role.PORTFOLIO, ticks=2))
+    stage.disturb(double=1.0)
+    stage.tell("player", Send(to=Role.PORTFOLIO, ticks=1))
 
-    assert ticks_of(stage) == [0, 1]
+    assert ticks_of(stage) == [0, 0]
 
 
 def test_the_same_seed_is_the_same_weather() -> None:
