@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import IntEnum
 from functools import partial
 from itertools import count
 from typing import Any
@@ -47,13 +48,26 @@ _TOTALS_KEPT = 1_000  # of the newest orders; forgetting one costs a read of fil
 _CAPITAL = (Role.ORDER_ROUTER, Role.PORTFOLIO)  # who must know what can be traded here
 
 
+class Urgency(IntEnum):
+    """Who goes first. Less urgent calls leave workers to the others: what hangs must hold up no cancel."""
+
+    REDUCING = 0  # cancels, closes, protection: pass every queue, and go on when a venue asks for a pause
+    OPENING = 1
+    READING = 2
+
+    def share(self, workers: int) -> int:
+        """Return how many of the workers may be busy when one more of this kind begins."""
+        quarters = (4, 3, 2)[self]
+        return -(-workers * quarters // 4)
+
+
 class _Call:
     """One request on its way through the budget to a worker and back."""
 
-    def __init__(self, run: Callable[[], Any], answered: Callable[[Any], None], is_reducing: bool) -> None:
+    def __init__(self, run: Callable[[], Any], answered: Callable[[Any], None], urgency: Urgency) -> None:
         self.run = run
         self.answered = answered
-        self.is_reducing = is_reducing
+        self.urgency = urgency
 
 
 class ExchangeGateway(Shell):
@@ -117,22 +131,22 @@ class ExchangeGateway(Shell):
     # ---- calls -------------------------------------------------------------------------------------------
 
     def _call(
-        self, run: Callable[[], Any], answered: Callable[[Any], None], is_reducing: bool = False
+        self,
+        run: Callable[[], Any],
+        answered: Callable[[Any], None],
+        urgency: Urgency = Urgency.READING,
     ) -> None:
-        """Run a blocking call on a worker when the budget allows, and hand what came of it to `answered`.
-
-        Args:
-            is_reducing: reduces risk: passes every queue and goes on when a venue asks for a long pause.
-        """
-        self.waiting.append(_Call(run, answered, is_reducing))
+        """Run a blocking call on a worker when the budget allows, and hand what came of it to `answered`."""
+        self.waiting.append(_Call(run, answered, urgency))
         self._send_waiting(self.clock.now())
 
     def _send_waiting(self, now: Instant) -> None:
-        """Send what workers and budget allow: reducing calls first, each kind in its order."""
-        for call in sorted(self.waiting, key=lambda call: not call.is_reducing):
-            if not self._has_worker_for(call):
+        """Send what workers and budget allow: the most urgent first, each kind in its order."""
+        workers = self.venue_settings.workers
+        for call in sorted(self.waiting, key=lambda call: call.urgency):
+            if len(self.calls) >= call.urgency.share(workers):
                 continue  # the next answer frees one
-            wait_ns = self.budget.take(now.monotonic_ns, call.is_reducing)
+            wait_ns = self.budget.take(now.monotonic_ns, call.urgency is Urgency.REDUCING)
             if wait_ns:
                 self.wake_at(now.monotonic_ns + wait_ns, _SEND)
                 continue
@@ -140,11 +154,6 @@ class ExchangeGateway(Shell):
             key = str(next(self.keys))
             self.calls[key] = call
             self.executor.submit(key, call.run)
-
-    def _has_worker_for(self, call: _Call) -> bool:
-        """Leave half of the workers to what reduces risk: hanging reads must not hold up a cancel."""
-        workers = self.venue_settings.workers
-        return len(self.calls) < (workers if call.is_reducing else -(-workers // 2))
 
     def _collect(self) -> None:
         now = self.clock.now()
@@ -206,7 +215,8 @@ class ExchangeGateway(Shell):
     def _submit(self, command: SubmitOrder, may_retry: bool) -> None:
         run = partial(self.client.submit_order, command, self.timeout_s)
         answered = partial(self._submitted, command, may_retry)
-        self._call(run, answered, is_reducing=command.purpose is not Purpose.OPEN)
+        is_opening = command.purpose is Purpose.OPEN
+        self._call(run, answered, Urgency.OPENING if is_opening else Urgency.REDUCING)
 
     def _submitted(self, command: SubmitOrder, may_retry: bool, result: Event | VenueError) -> None:
         sent_ns = self.client.sent_ns(command.client_order_id)
@@ -255,7 +265,7 @@ class ExchangeGateway(Shell):
 
     def receiveMsg_CancelOrder(self, command: CancelOrder, sender: str) -> None:
         run = partial(self.client.cancel_order, command, self.timeout_s)
-        self._call(run, partial(self._canceled, command), is_reducing=True)
+        self._call(run, partial(self._canceled, command), Urgency.REDUCING)
 
     def _canceled(self, command: CancelOrder, result: Event | VenueError) -> None:
         answered = isinstance(result, (Event, Rejected))

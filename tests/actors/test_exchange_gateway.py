@@ -248,6 +248,19 @@ def test_reads_and_openings_that_hang_hold_up_no_cancel(venue: FakeVenue, stage:
     assert len(venue.called("find_order") + venue.called("submit_order")) == 2 * workers
 
 
+def test_openings_of_one_candle_leave_at_once_whatever_is_being_read(venue: FakeVenue, stage: Stage) -> None:
+    workers = stage.settings.venues["coinbase"].workers
+    venue.takes_s["find_order"] = 5
+    for number in range(2 * workers):
+        stage.tell(GATEWAY, msgspec.structs.replace(QUERY, client_order_id=f"doubt {number}"))
+    assert len(venue.called("find_order")) == workers // 2
+
+    for number in range(workers // 4):
+        stage.tell(GATEWAY, make_order(client_order_id=f"opening {number}"))
+
+    assert len(venue.called("submit_order")) == workers // 4
+
+
 # ---- fills, snapshots, the private stream ----------------------------------------------------------------
 
 
