@@ -1,6 +1,6 @@
 """What can befall a running system, and who is hit. Chooses by a seed; judges nothing.
 
-A process is known by a descriptor of it (pidfd), never by its number alone: a number may be somebody else's by
+A process is known by a descriptor of it (pidfd), never by its number alone: that may be somebody else's by
 the time of the next signal.
 """
 

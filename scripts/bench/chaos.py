@@ -2,10 +2,11 @@
 
     python -m scripts.bench.chaos [--seed N] [--duration S] [--blows N]
 
-One run under load: actors are killed and stopped, the supervisor and the simulator too, the venue misbehaves, and
-once the disk is full. After each blow it measures how long it took until everything was healthy. In the end venue,
-journal and portfolio must agree, nobody may be left behind, and a second run must find everything as it was left.
-Exit status 1 when anything was wrong; the story is told then, for the same seed to be tried again.
+One run under load: actors are killed and stopped, the supervisor and the simulator too, the venue
+misbehaves, and once the disk is full. After each blow it measures how long it took until everything was
+healthy. In the end venue, journal and portfolio must agree, nobody may be left behind, and a second run
+must find everything as it was left. Exit status 1 when anything was wrong; the story is told then, for the
+same seed to be tried again.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ class Chaos:
                 self._end(trial)
             self._prove()
 
-    # ---- blows -----------------------------------------------------------------------------------------------
+    # ---- blows -------------------------------------------------------------------------------------------
 
     def _strike(self, trial: Trial, duration_s: float, blows: int) -> None:
         striker = Striker(trial, self.random, self.tell)
@@ -137,11 +138,11 @@ class Chaos:
         self.times[blow.kind].append(took_s)
         self.bounds[blow.kind] = blow.within_s
         if blow.within_s is not None and took_s > blow.within_s:
-            self.complain(f"{blow.kind}: {blow.text}: healthy after {took_s:.2f} s instead of {blow.within_s:g} s")
+            self.complain(f"{blow.kind}: {blow.text}: healthy after {took_s:.2f} s, not {blow.within_s:g} s")
         for victim in (*blow.killed, *blow.spared):
             os.close(victim.exit_fd)
 
-    # ---- the end -----------------------------------------------------------------------------------------------
+    # ---- the end -----------------------------------------------------------------------------------------
 
     def _calm(self, trial: Trial) -> None:
         """Let nothing go wrong any more, until it has proven everything and trades again."""
@@ -149,7 +150,9 @@ class Chaos:
         trial.clear_faults(status)
         self.tell("calm")
         submitted = status["orders"]["submitted"]
-        trial.wait_for("it trades again", lambda now: now["orders"]["submitted"] > submitted, CALM_WITHIN_S)
+        trial.wait_for(
+            "it trades again", lambda now: now["orders"]["submitted"] > submitted, CALM_WITHIN_S
+        )
         self.tell("it trades again")
         trial.wait_for(
             "everything is proven",
@@ -252,7 +255,7 @@ def _has_traded(status: Status) -> bool:
     return status["orders"]["filled"] >= 2
 
 
-# ---- the script ----------------------------------------------------------------------------------------------
+# ---- the script ------------------------------------------------------------------------------------------
 
 
 def small_disk(directory: Path) -> SmallDisk | None:
@@ -288,7 +291,7 @@ def print_table(chaos: Chaos) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="let a running system suffer, and prove that nothing came of it")
+    parser = argparse.ArgumentParser(description="let a running system suffer, and prove nothing came of it")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--duration", type=float, default=60.0, metavar="S", help="of the blows, in seconds")
     parser.add_argument("--blows", type=int, default=1000, metavar="N", help="at most so many")

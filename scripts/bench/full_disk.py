@@ -97,7 +97,7 @@ class FullDisk:
             return reader.read()
 
     def _wait_for(self, wanted: Callable[[JournalEntry], bool], after_seq: int, within_s: float) -> int:
-        """Return the sequence number of the first wanted entry after `after_seq`; 0 when none came in time."""
+        """Return the number of the first wanted entry after `after_seq`; 0 when none came in time."""
         give_up_at = time.monotonic() + within_s
         while time.monotonic() < give_up_at:
             for entry in self._entries():

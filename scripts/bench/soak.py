@@ -2,12 +2,12 @@
 
     python -m scripts.bench.soak [--minutes N] [--every S]
 
-Samples each process's memory and open descriptors, and the sizes of the files. The trend of a process is that of its
-RSS in the second half of the run, when every cache and every bounded memory of the past has filled: the median slope
-over all pairs of samples (Theil and Sen), which no single jump can move. USS would mislead: a forked actor's own
-memory grows by every page that it stops sharing with the launcher. A process is flat when its trend is below half a
-percent a minute, and its number of descriptors has none. The simulator is exempt: it keeps every order, to tell the
-truth. Exit status 1 when anything was wrong.
+Samples each process's memory and open descriptors, and the sizes of the files. The trend of a process is
+that of its RSS in the second half of the run, when every cache and every bounded memory of the past has
+filled: the median slope over all pairs of samples (Theil and Sen), which no single jump can move. USS would
+mislead: a forked actor's own memory grows by every page that it stops sharing with the launcher. A process
+is flat when its trend is below half a percent a minute, and its number of descriptors has none. The
+simulator is exempt: it keeps every order, to tell the truth. Exit status 1 when anything was wrong.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ class Soak:
             self.wrongs.append(f"{self.report['restarts']} restarts of actors that nobody hit")
 
     def print_tables(self) -> None:
-        print(f"{'process':28} {'USS':>8} {'PSS':>8} {'RSS':>8} {'per min':>8} {'%':>6} {'fds':>5}   KiB at the end")
+        titles = ("USS", "PSS", "RSS", "per min")
+        print(f"{'process':28} {' '.join(f'{title:>8}' for title in titles)} {'%':>6} {'fds':>5}   KiB")
         for role in sorted(self.samples):
             last, trend = self.samples[role][-1], self.trend(role)
             memory = f"{last.uss:8,} {last.pss:8,} {last.rss:8,} {trend:8.1f} {trend / last.rss:6.2%}"
@@ -125,8 +126,9 @@ class Soak:
         print(f"{'file':28} {'bytes':>12} {'bytes/min':>12}")
         for name, sizes in sorted(self.sizes.items()):
             print(f"{name:28} {sizes[-1][1]:12,} {60 * slope(sizes):12,.0f}")
-        orders = self.report.get("orders", {})
-        print(f"{orders.get('submitted')} orders in {self.length_s / 60:g} minutes, {self.report.get('restarts')} restarts")
+        if self.report:
+            orders, restarts = self.report["orders"]["submitted"], self.report["restarts"]
+            print(f"{orders} orders in {self.length_s / 60:g} minutes, {restarts} restarts")
 
 
 def sample(pid: int, at_s: float) -> Sample:
@@ -145,7 +147,7 @@ def _memory(pid: int) -> Iterator[tuple[str, int]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="run under load, and see whether anything grows")
     parser.add_argument("--minutes", type=float, default=10.0, metavar="N")
-    parser.add_argument("--every", type=float, default=5.0, metavar="S", help="between two samples, in seconds")
+    parser.add_argument("--every", type=float, default=5.0, metavar="S", help="seconds between samples")
     arguments = parser.parse_args()
     use_exact_decimals()
     adopt_orphans()

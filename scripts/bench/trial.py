@@ -1,5 +1,5 @@
-"""A whole system on trial: `nzeza run` in a directory of its own, as a user would start it, and what a user can
-know of it. Judges nothing."""
+"""A whole system on trial: `nzeza run` in a directory of its own, as a user would start it, and what a user
+can know of it. Judges nothing."""
 
 from __future__ import annotations
 

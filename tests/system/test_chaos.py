@@ -1,5 +1,5 @@
-"""A day on which everything goes wrong, on real processes: afterwards venue, journal and portfolio are one, nobody
-is left behind, and everything was healthy within two seconds of each crash and five of each hang."""
+"""A day on which everything goes wrong, on real processes: afterwards venue, journal and portfolio are one,
+nobody is left behind, and everything was healthy within two seconds of each crash and five of each hang."""
 
 from __future__ import annotations
 
