@@ -13,6 +13,7 @@ from adapters.hyperliquid.info import InfoClient
 from adapters.hyperliquid.market_stream import MarketStream
 from adapters.simulator.connection import Connection
 from adapters.simulator.in_memory import MemoryDialer, MemoryPipe, MemoryTransport
+from adapters.simulator.matching import BookOrder
 from adapters.simulator.wire import Request, Response
 from adapters.simulator.world import World
 from domain.errors import Rejected, Retryable
@@ -30,6 +31,7 @@ from domain.market_data import (
     VenueComplained,
 )
 from domain.messages import Event
+from domain.order_messages import TimeInForce
 from domain.settings import SECOND_NS, VenueSettings
 from tests.adapters.simulator_client import START_NS, quick_settings
 from tests.builders import UTC
@@ -126,6 +128,18 @@ def test_contexts_come_in_the_order_of_the_listings(still: Venue) -> None:
         for name in ("markPx", "oraclePx", "midPx"):
             assert float(context[name]) == pytest.approx(index, rel=0.001)
         assert context["funding"] == "0.0000125"  # the interest alone, while the book stays near the oracle
+
+
+@pytest.mark.parametrize(("coin", "usd"), [("BTC", 20_000), ("SOL", 6_000)])
+def test_impact_prices_are_what_an_order_of_a_usual_size_would_get(still: Venue, coin: str, usd: int) -> None:
+    contexts = still.ask("metaAndAssetCtxs")[1]
+
+    for side, impact in zip(Side, contexts[COINS.index(coin)]["impactPxs"], strict=True):
+        left, quantity = float(usd), 0.0
+        for level in still.product(coin).book.levels(side):
+            taken = min(left, float(level.price * level.quantity))
+            left, quantity = left - taken, quantity + taken / float(level.price)
+        assert float(impact) == pytest.approx(usd / quantity, rel=2e-5)
 
 
 def test_there_is_no_spot_market_and_no_other_exchange(still: Venue) -> None:
@@ -286,12 +300,23 @@ def test_a_touch_is_told_when_it_changes_and_only_then(venue: Venue) -> None:
     assert [(D(row["px"]), D(row["sz"])) for row in touches[-1]["bbo"]] == best
 
 
-def test_trades_are_replayed_newest_first_and_then_told_one_by_one(venue: Venue) -> None:
+def test_what_changes_behind_the_touch_is_no_news_of_it(venue: Venue) -> None:
+    stream = venue.open()
+    stream.subscribe("bbo", coin="BTC")
+
+    deep = BookOrder("deep", "somebody", Side.BUY, D("0.5"), D("50000"))
+    venue.product().submit(deep, TimeInForce.GTC, venue.now_ns)
+
+    assert stream.read() == []
+
+
+@pytest.mark.parametrize("every_s", [0.1, 2.5])
+def test_trades_are_replayed_newest_first_and_then_told_oldest_first(venue: Venue, every_s: float) -> None:
     stream = venue.open()
     _, replay = stream.subscribe("trades", coin="BTC")
     before = list(venue.product().tape.prints)
 
-    told = [row["tid"] for frame in stream.listen(5) for row in frame["data"]]
+    told = [row["tid"] for frame in stream.listen(5, every_s) for row in frame["data"]]
 
     assert [row["tid"] for row in replay["data"]] == [one.trade_id for one in before[:-31:-1]]
     assert told == [one.trade_id for one in list(venue.product().tape.prints)[len(before) :]]

@@ -125,6 +125,17 @@ def test_the_stream_is_whole_only_with_every_book() -> None:
     assert any(isinstance(event, StreamWhole) for event in second)
 
 
+def test_a_new_connection_is_whole_only_with_every_book_again() -> None:
+    codec = stream("BTC-USD", "ETH-USD")
+    hear(codec, book(coin="BTC"), book(coin="ETH"))
+
+    codec.hello(NOW)
+    first, second = hear(codec, touch(time=at(1)), book(time=at(1))), hear(codec, book(coin="ETH"))
+
+    assert [each.is_whole for each in quotes(first)] == [False, True]
+    assert [type(event) for event in second] == [StreamWhole, Quote]
+
+
 def test_the_stream_is_as_alive_as_its_most_silent_book() -> None:
     codec = stream("BTC-USD", "ETH-USD")
 
@@ -283,6 +294,14 @@ def test_what_a_subscription_replays_is_history_oldest_first() -> None:
 
     assert [event.trade_id for event in replayed] == ["8", "9", "7"]
     assert all(event.is_history for event in replayed)
+
+
+def test_trades_come_in_the_order_of_time_however_they_were_sent() -> None:
+    codec = stream()
+
+    mixed = hear(codec, trades(trade(1, time=at(1)), trade(3, time=at(3)), trade(2, time=at(2))))
+
+    assert [event.trade_id for event in mixed] == ["1", "2", "3"]
 
 
 def test_trades_replayed_by_a_new_connection_are_dropped() -> None:
