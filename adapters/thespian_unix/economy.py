@@ -1,4 +1,4 @@
-"""What a process of this base changes in its own copy of Thespian: its costs per message, and one mistake."""
+"""What a process of this base changes in its own copy of Thespian: costs per message, a delay, a mistake."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Any
 
 from thespian.system import systemCommon, transport
 from thespian.system.admin.adminCore import AdminCore
+from thespian.system.messages.multiproc import EndpointConnected
 from thespian.system.timing import ExpirationTimer
+
+from adapters.thespian_unix.lanes import URGENT
 
 NEVER = ExpirationTimer(None)
 
@@ -55,6 +58,8 @@ def apply() -> None:
     systemCommon.RateThrottle = lambda most: f"no limit, instead of {most} messages/s"  # for status reports
     transport.TransmitIntent.__init__ = _begin_intent
     transport.TransmitIntent.tx_done = _end_intent
+    # A new actor's first word: what was sent to it waits for that, and not for all that its parent has to do.
+    EndpointConnected.lane = URGENT
     # The admin looks for this name when its logger dies, and dies of not finding it.
     AdminCore.logDefs = property(lambda self: self.logdefs)
     # Their names are asked for with every message, for a log that is usually off.

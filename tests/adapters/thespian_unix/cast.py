@@ -32,6 +32,10 @@ class Forward(NamedTuple):
     messages: list[Any]
 
 
+class Hatch(NamedTuple):
+    order: Any  # to the new child
+
+
 class Sleep(NamedTuple):
     seconds: float
     tell: Any = None  # who gets a Numbered when it begins
@@ -113,6 +117,8 @@ class Worker(Actor):
             case "collect dead letters":
                 self.handleDeadLetters()
                 self.send(sender, "yes")
+            case Hatch():
+                self.send(self.createActor(Worker), message.order)
             case "make child":
                 self.child = self.createActor(Worker)
                 self.send(sender, self.child)

@@ -12,7 +12,7 @@ from thespian.actors import ActorSystemFailure
 
 from adapters.thespian_unix.lanes import BULK, LANES
 from adapters.thespian_unix.outgoing import Limits
-from tests.adapters.thespian_unix.cast import Alarms, Flood, Forward, Numbered, Watch
+from tests.adapters.thespian_unix.cast import Alarms, Flood, Forward, Hatch, Numbered, Sleep, Watch
 from tests.adapters.thespian_unix.running import Running
 
 pytestmark = pytest.mark.system
@@ -140,6 +140,16 @@ def test_prices_get_their_turn_while_orders_keep_coming(running: Running) -> Non
     waits = [later - earlier for earlier, later in pairwise([-1, *turns])]
     assert max(waits) <= 65
     assert turns[-1] < 8099, "the orders went on until after the last price"
+
+
+def test_new_actor_gets_to_work_before_its_parent_is_through_with_its_mail(running: Running) -> None:
+    sender, parent, collector = running.worker(), running.worker(), running.worker()
+    hatch = Hatch(Forward(collector, [Numbered(1)]))
+    last = Forward(collector, [Numbered(2)])
+
+    running.tell(sender, Forward(parent, [hatch, *[Sleep(0.05)] * 20, last]))
+
+    assert running.wait_for(collector, "numbers", lambda numbers: len(numbers) == 2) == [1, 2]
 
 
 def test_messages_and_watches_share_the_time(running: Running) -> None:
