@@ -42,6 +42,7 @@ _FLUSH = "feed:flush"
 _FAULTS_KEPT = 100  # between two reports
 
 _PRICES = (Quote, Trade)
+_ONLY_QUOTES = {Quote}
 _when = attrgetter("ts_event")
 
 
@@ -96,16 +97,16 @@ class PriceFeed(Shell):
     def _hear(self, events: Sequence[Event], read_ns: int) -> None:
         now = self.clock.now()
         self.read_ns = read_ns
-        quotes = [event for event in events if type(event) is Quote]
-        trades = [event for event in events if type(event) is Trade]
-        if len(quotes) + len(trades) < len(events):
+        quotes, trades = events, ()
+        if set(map(type, events)) != _ONLY_QUOTES:
+            quotes = [event for event in events if type(event) is Quote]
+            trades = [event for event in events if type(event) is Trade]
             for event in events:
                 if type(event) not in _PRICES:
                     self._hear_other(event)
         if quotes:
             quotes = self._judge(quotes, now)
-            for quote in quotes:
-                self.quotes[quote.instrument] = quote
+            self.quotes |= {quote.instrument: quote for quote in quotes}
         for trade in trades:
             self._remember(trade)
         self.counters["quotes"] += len(quotes)
@@ -113,7 +114,7 @@ class PriceFeed(Shell):
         self.publisher.publish(quotes, trades, self.health.state(now))
         self._flush(now)
 
-    def _judge(self, quotes: list[Quote], now: Instant) -> list[Quote]:
+    def _judge(self, quotes: Sequence[Quote], now: Instant) -> Sequence[Quote]:
         """Learn the venue's clock from the newest stamp, and mark what it cannot have stamped."""
         newest_ts = max(map(_when, quotes))
         if not self.health.is_from_future(newest_ts, now):

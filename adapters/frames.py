@@ -88,7 +88,8 @@ class FrameSplitter:
 
     def _take(self, data: bytes, split: Split) -> tuple[int, int | None]:
         """Take the whole frames. Return where the first unfinished one begins, and the code of a close frame."""
-        messages = split.messages
+        messages, limit = split.messages, self._limit
+        is_fragmented = self._fragments_opcode != CONTINUATION
         position, end = 0, len(data)
         while end - position >= 2:
             first, length = data[position], data[position + 1]
@@ -108,7 +109,7 @@ class FrameSplitter:
                     return position, None
                 length = int.from_bytes(data[position + 2 : start], "big")
             stop = start + length
-            if first == _FINAL_TEXT and stop <= end and not self._fragments_opcode and length <= self._limit:
+            if first == _FINAL_TEXT and stop <= end and length <= limit and not is_fragmented:
                 message = data[start:stop]
                 if message.isascii() and length:
                     messages.append(message)
@@ -123,6 +124,7 @@ class FrameSplitter:
             code = self._unusual(first & 0x0F, first >= 0x80, data[start:stop], split)
             if code is not None:
                 return stop, code
+            is_fragmented = self._fragments_opcode != CONTINUATION
             position = stop
         self._needed = 2
         return position, None

@@ -83,15 +83,14 @@ def ns_of_ms(milliseconds: int) -> int:
     return _stamp(milliseconds * _MILLISECOND_NS)
 
 
-@lru_cache(maxsize=1_024)  # the levels of one frame share their time
 def utc_ns(text: str) -> int:
     """Return RFC3339 UTC text, with up to nine digits of fraction, as nanoseconds."""
     fraction = text[20:-1]
     length = len(fraction)
     if text[19:20] == "." and text[-1] == "Z" and 0 < length <= 9 and fraction.isdigit() and fraction.isascii():
-        return _stamp(_epoch_s(text[:19]) * SECOND_NS + int(fraction) * _FRACTION_NS[length])
+        return _whole_seconds_ns(text[:19]) + int(fraction) * _FRACTION_NS[length]
     if text[19:] == "Z":
-        return _stamp(_epoch_s(text[:19]) * SECOND_NS)
+        return _whole_seconds_ns(text[:19])
     raise BadField("validation", "not a UTC time")
 
 
@@ -101,12 +100,15 @@ def _stamp(time_ns: int) -> int:
     return time_ns
 
 
-@lru_cache(maxsize=64)
-def _epoch_s(text: str) -> int:
+@lru_cache(maxsize=1_024)  # many frames fall into one second
+def _whole_seconds_ns(text: str) -> int:
     try:
-        return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp())
+        seconds = int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp())
     except ValueError:
         raise BadField("validation", "not a UTC time") from None
+    first_ns = _stamp(seconds * SECOND_NS)
+    _stamp(first_ns + SECOND_NS)  # there is room for a fraction
+    return first_ns
 
 
 def category(error: Exception) -> str:

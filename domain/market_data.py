@@ -15,7 +15,7 @@ from domain.messages import Command, Event, Lane, Message
 from domain.numbers import divide
 
 
-class Quote(Event, kw_only=True):
+class Quote(Event, kw_only=True, gc=False):
     """Best bid and ask of one instrument at one venue."""
 
     venue: str
@@ -37,7 +37,7 @@ class Quote(Event, kw_only=True):
         return self.bid_price >= self.ask_price
 
 
-class Trade(Event, kw_only=True):
+class Trade(Event, kw_only=True, gc=False):
     """One public print."""
 
     venue: str

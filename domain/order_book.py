@@ -21,7 +21,7 @@ class Level(NamedTuple):
     quantity: Decimal
 
 
-class Top(Struct, frozen=True):
+class Top(Struct, frozen=True, gc=False):
     """The best of both sides."""
 
     bid_price: Decimal

@@ -11,6 +11,9 @@ class Verdict(Enum):
     AFTER_GAP = auto()  # messages before it were lost
 
 
+_IN_ORDER = Verdict.IN_ORDER
+
+
 class SequenceCheck:
     """Judges each number as it arrives; the first one of a connection may be any."""
 
@@ -26,7 +29,7 @@ class SequenceCheck:
         expected = self.expected
         if number == expected or expected is None:
             self.expected = number + 1
-            return Verdict.IN_ORDER
+            return _IN_ORDER
         if number < expected:
             return Verdict.LATE
         self.expected = number + 1

@@ -7,6 +7,7 @@ Coinbase asks for.
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 from msgspec import Struct
@@ -15,26 +16,23 @@ from adapters import tokens
 from adapters.coinbase import fields
 from adapters.tokens import BadField, Token, category
 from domain.instrument import Side
-from domain.order_book import Level
+from domain.order_book import Level, Top
 from domain.order_messages import OrderStatus
 
 
-class TickerSeen(Struct):
+class TickerSeen(Struct, gc=False):
     product_id: str
-    bid_price: Decimal
-    bid_quantity: Decimal
-    ask_price: Decimal
-    ask_quantity: Decimal
+    top: Top
 
 
-class BookSeen(Struct):
+class BookSeen(Struct, gc=False):
     product_id: str
     is_snapshot: bool
     levels: list[Level]
     ts_event: int
 
 
-class PrintSeen(Struct):
+class PrintSeen(Struct, gc=False):
     product_id: str
     trade_id: str
     price: Decimal
@@ -43,7 +41,7 @@ class PrintSeen(Struct):
     ts_event: int
 
 
-class PrintsSeen(Struct):
+class PrintsSeen(Struct, gc=False):
     is_snapshot: bool
     prints: list[PrintSeen]
 
@@ -87,7 +85,7 @@ WireEvent = (
 )
 
 
-class WireFrame(Struct):
+class WireFrame(Struct, gc=False):
     events: list[WireEvent]
     sequence_num: int = -1  # -1: the frame has none, or must count as lost
     ts_event: int = 0  # UTC ns at which it was published; 0 = unknown
@@ -198,6 +196,7 @@ _decode_frame = msgspec.json.Decoder(
     _TickerFrame | _BookFrame | _PrintsFrame | _OrdersFrame | _HeartbeatFrame, float_hook=Decimal
 ).decode
 _decode_any = msgspec.json.Decoder(_AnyFrame).decode
+_decimal = lru_cache(maxsize=4_096)(Decimal)  # prices come again and again
 _CHANNELS = ("ticker", "l2_data", "market_trades", "user", "heartbeats")
 
 
@@ -212,43 +211,45 @@ def decode(frame: bytes) -> WireFrame:
 
 
 def _tickers(frame: _TickerFrame) -> list[WireEvent]:
-    return [
-        _ticker(row)
-        for event in frame.events
-        for row in event.tickers
-        if row.best_bid != "" and row.best_ask != ""  # a side of the book may be empty
-    ]
-
-
-def _ticker(row: _TickerRow) -> TickerSeen:
-    bid, bid_quantity = row.best_bid, row.best_bid_quantity
-    ask, ask_quantity = row.best_ask, row.best_ask_quantity
-    # Nearly all are plain digits, which one look at the four together shows. Anything else is read one by one.
-    together = f"{bid}{bid_quantity}{ask}{ask_quantity}"
-    if len(together) <= tokens.MAX_DIGITS and together.isascii() and together.replace(".", "").isdigit():
-        seen = TickerSeen(
-            row.product_id, Decimal(bid), Decimal(bid_quantity), Decimal(ask), Decimal(ask_quantity)
-        )
-        if seen.bid_price and seen.ask_price:
-            return seen
-    return TickerSeen(
-        row.product_id,
-        tokens.positive(bid),
-        tokens.not_negative(bid_quantity),
-        tokens.positive(ask),
-        tokens.not_negative(ask_quantity),
-    )
+    seen: list[WireEvent] = []
+    for event in frame.events:
+        for row in event.tickers:
+            bid, bid_quantity = row.best_bid, row.best_bid_quantity
+            ask, ask_quantity = row.best_ask, row.best_ask_quantity
+            if bid == "" or ask == "":
+                continue  # a side of the book may be empty
+            # Nearly all are plain digits, which one look at the four together shows. Others are read one by one.
+            together = f"{bid}{bid_quantity}{ask}{ask_quantity}"
+            if (
+                len(together) <= tokens.MAX_DIGITS
+                and together.isascii()
+                and together.replace(".", "").isdigit()
+                and (bid_price := _decimal(bid))
+                and (ask_price := _decimal(ask))
+            ):
+                top = Top(bid_price, Decimal(bid_quantity), ask_price, Decimal(ask_quantity))
+            else:
+                top = Top(
+                    tokens.positive(bid),
+                    tokens.not_negative(bid_quantity),
+                    tokens.positive(ask),
+                    tokens.not_negative(ask_quantity),
+                )
+            seen.append(TickerSeen(row.product_id, top))
+    return seen
 
 
 def _books(frame: _BookFrame) -> list[WireEvent]:
     events: list[WireEvent] = []
     for event in frame.events:
-        levels, newest = [], 0
+        levels, newest, told_at = [], 0, None
         for row in event.updates:
             is_bid = _IS_BID.get(row.side)
             if is_bid is None:
                 raise BadField("validation", "neither bid nor offer")
-            newest = max(newest, tokens.utc_ns(row.event_time))
+            if row.event_time != told_at:  # the levels of one frame share their time
+                told_at = row.event_time
+                newest = max(newest, tokens.utc_ns(told_at))
             price, quantity = tokens.positive(row.price_level), tokens.not_negative(row.new_quantity)
             levels.append(Level(is_bid, price, quantity))
         newest = newest or tokens.utc_ns(frame.timestamp)

@@ -42,11 +42,12 @@ VENUE = "coinbase"
 URL = "wss://advanced-trade-ws.coinbase.com"
 
 _CHANNELS = ("level2", "ticker", "market_trades")
+_LATE, _AFTER_GAP = Verdict.LATE, Verdict.AFTER_GAP
 _QUIET_S = 60.0  # a calm market may print nothing for so long, over all instruments
 _KEPT_TRADE_IDS = 5_000  # per product: more than any snapshot replays
 
 
-class _Arrival(Struct):
+class _Arrival(Struct, gc=False):
     """One frame, and when it was published and read."""
 
     ts_event: int
@@ -92,7 +93,6 @@ class MarketStream:
             )
         )
         self._readers = {
-            TickerSeen: self._ticker,
             BookSeen: self._book,
             PrintsSeen: self._prints,
             HeartbeatArrived: self._heartbeat,
@@ -115,12 +115,16 @@ class MarketStream:
         if wire.sequence_num >= 0:
             expected = self._sequence.expected
             verdict = self._sequence.arrive(wire.sequence_num)
-            if verdict is Verdict.LATE:
+            if verdict is _LATE:
                 return events
-            if verdict is Verdict.AFTER_GAP:
+            if verdict is _AFTER_GAP:
                 events.append(self._gap(expected, wire.sequence_num, now))
-        arrival = _Arrival(wire.ts_event or now.utc_ns, read_ns, now, frame)
+        ts_event = wire.ts_event or now.utc_ns
         for seen in wire.events:
+            if type(seen) is TickerSeen:  # most of a busy stream: the shortest way
+                self._ticker(seen, ts_event, read_ns, now, events)
+                continue
+            arrival = _Arrival(ts_event, read_ns, now, frame)
             reader = self._readers.get(type(seen))
             if reader is not None:  # the user channel was never asked for here
                 reader(seen, arrival, events)
@@ -135,16 +139,19 @@ class MarketStream:
 
     # ---- one reader per wire event -------------------------------------------------------------------
 
-    def _ticker(self, seen: TickerSeen, arrival: _Arrival, events: list[Event]) -> None:
-        self.watch.heard("ticker", arrival.read_ns)
+    def _ticker(
+        self, seen: TickerSeen, ts_event: int, read_ns: int, now: Instant, events: list[Event]
+    ) -> None:
+        self.watch.heard("ticker", read_ns)
         product = self._products.get(seen.product_id)
-        ts_event = arrival.ts_event
-        if product is None or ts_event < product.book.ts_event or ts_event < product.quoted_at:
+        if product is None:
             return
-        top = Top(seen.bid_price, seen.bid_quantity, seen.ask_price, seen.ask_quantity)
+        book, top = product.book, seen.top
+        if ts_event < book.ts_event or ts_event < product.quoted_at:
+            return
         # A ticker tells the touch its trade left behind: it may confirm a whole book, never contradict it.
-        if not product.book.is_whole or top == product.book.top():
-            events.append(_quote(product, top, ts_event, arrival))
+        if not book.is_whole or top == book.top():
+            events.append(_quote(product, top, ts_event, read_ns, now))
 
     def _book(self, seen: BookSeen, arrival: _Arrival, events: list[Event]) -> None:
         product = self._products.get(seen.product_id)
@@ -167,7 +174,8 @@ class MarketStream:
                 events.append(StreamWhole(ts_event=arrival.ts_event, venue=VENUE))
         if top is not None and top != product.quoted:
             # A ticker may have been published later than this change happened, yet the book is what holds.
-            events.append(_quote(product, top, max(seen.ts_event, product.quoted_at), arrival))
+            ts_event = max(seen.ts_event, product.quoted_at)
+            events.append(_quote(product, top, ts_event, arrival.read_ns, arrival.now))
 
     def _prints(self, seen: PrintsSeen, arrival: _Arrival, events: list[Event]) -> None:
         self.watch.heard("market_trades", arrival.read_ns)
@@ -210,7 +218,7 @@ class MarketStream:
             product.quoted = None
 
 
-def _quote(product: _Product, top: Top, ts_event: int, arrival: _Arrival) -> Quote:
+def _quote(product: _Product, top: Top, ts_event: int, read_ns: int, now: Instant) -> Quote:
     product.quoted, product.quoted_at = top, ts_event
     return Quote(
         ts_event=ts_event,
@@ -220,8 +228,8 @@ def _quote(product: _Product, top: Top, ts_event: int, arrival: _Arrival) -> Quo
         bid_quantity=top.bid_quantity,
         ask_price=top.ask_price,
         ask_quantity=top.ask_quantity,
-        ts_init=arrival.now.utc_ns,
-        read_ns=arrival.read_ns,
+        ts_init=now.utc_ns,
+        read_ns=read_ns,
         is_whole=product.book.is_whole,
     )
 

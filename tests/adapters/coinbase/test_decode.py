@@ -131,7 +131,7 @@ def test_bad_frames_are_sorted_by_what_is_wrong_with_them(raw: bytes, expected: 
 def test_json_numbers_are_read_digit_by_digit() -> None:
     (seen,) = decode(ticker(1, bid="@").replace(b'"@"', b"64000.000000000000000001")).events
 
-    assert seen.bid_price == Decimal("64000.000000000000000001")
+    assert seen.top.bid_price == Decimal("64000.000000000000000001")
 
 
 def test_a_book_change_that_cannot_be_read_has_no_number_so_that_it_looks_lost() -> None:
