@@ -255,6 +255,9 @@ class StageParts:
     def uniform(self) -> float:
         return self._random.random()
 
+    def cpu_ns(self, pid: int) -> int:
+        return self.virtual_clock.now().monotonic_ns  # everybody has work all the time
+
     def children(self) -> frozenset[int]:
         return frozenset()  # the stage tells of every death
 

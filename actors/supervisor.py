@@ -131,6 +131,8 @@ class Supervisor(Shell):
         if key == _WIRE:
             self._publish_wiring()
             return []
+        for role, pid in self.machine.rebuilding():
+            self.machine.used_cpu(role, self.parts.cpu_ns(pid), now)
         return self.machine.tick(key, now)
 
     def _wired(self) -> dict[str, Peer]:
@@ -149,7 +151,7 @@ class Supervisor(Shell):
             self._tell_launcher("running", None)
 
     def receiveMsg_ActorIdentified(self, message: ActorIdentified, sender: Any) -> None:
-        self.machine.identified(message.role, message.incarnation, message.pid)
+        self.machine.identified(message.role, message.incarnation, message.pid, self.clock.now())
         self._watch_exit(message.role)
         self._tell_roster()  # should we die now, the next supervisor knows which process to end
 

@@ -272,6 +272,10 @@ class Parts(Protocol):
         """Return a descriptor that becomes readable when the launcher is gone, or None."""
         ...
 
+    def cpu_ns(self, pid: int) -> int:
+        """Return the processor time that a process has used so far; 0 when it is gone."""
+        ...
+
     def children(self) -> frozenset[int]:
         """Return the pids of our child processes; none where this can't be told, or where no death goes unreported."""
         ...

@@ -67,6 +67,7 @@ class _Child:
     heard_ns: int = 0  # last sign of life
     backoff_s: float = 0.0
     is_rebuilding: bool = False  # it has said who it is, and reads what it must know
+    cpu_ns: int = 0  # processor time used while it did
     is_wanted_exit: bool = False
     exits_ns: deque[int] = field(default_factory=deque)  # within the budget's window
 
@@ -103,7 +104,7 @@ class Supervision:
         if not line.pid:
             child.restarts += 1
             return self._start(child, now)
-        child.state = "starting"
+        child.state, child.heard_ns = "starting", now.monotonic_ns
         child.is_rebuilding = line.state == "starting"  # it says when it has its state back
         if child.is_rebuilding:
             answer_due = self._expect_hello(child, now)
@@ -117,19 +118,29 @@ class Supervision:
         if child.incarnation == incarnation:
             child.pid = pid
 
-    def identified(self, role: str, incarnation: int, pid: int) -> None:
+    def identified(self, role: str, incarnation: int, pid: int, now: Instant) -> None:
         """A child said which process it is, before it has rebuilt its state."""
         child = self.children[role]
         if child.incarnation == incarnation:
-            child.pid, child.is_rebuilding = pid, True
+            child.pid, child.is_rebuilding, child.heard_ns = pid, True, now.monotonic_ns
+
+    def rebuilding(self) -> list[tuple[str, int]]:
+        """Return role and pid of each child that reads what it must know: it cannot speak meanwhile."""
+        return [(child.role, child.pid) for child in self.children.values() if child.is_rebuilding and child.pid]
+
+    def used_cpu(self, role: str, cpu_ns: int, now: Instant) -> None:
+        """Take a child's processor time as its sign of life: one that rebuilds its state uses some."""
+        child = self.children[role]
+        if cpu_ns != child.cpu_ns:
+            child.cpu_ns, child.heard_ns = cpu_ns, now.monotonic_ns
 
     def started(self, role: str, incarnation: int, now: Instant) -> list[SupervisionEffect]:
         """A child has rebuilt its state and takes messages."""
         child = self.children[role]
         if child.incarnation != incarnation or child.state != "starting":
             return []
-        child.state, child.up_ns = "up", now.monotonic_ns
-        child.heard_ns = now.monotonic_ns
+        child.state, child.is_rebuilding = "up", False
+        child.up_ns = child.heard_ns = now.monotonic_ns
         return [RewireAll()]
 
     def heard(self, role: str, incarnation: int, now: Instant) -> None:
@@ -161,7 +172,7 @@ class Supervision:
         was_stable = child.state == "up" and (
             now.monotonic_ns - child.up_ns >= self.settings.stable_after_s * SECOND_NS
         )
-        child.state, child.pid = "down", 0
+        child.state, child.pid, child.is_rebuilding = "down", 0, False
         if self.is_ending:
             return []
         if child.is_wanted_exit:
@@ -205,7 +216,7 @@ class Supervision:
         return [
             KillChild(child.role, child.incarnation, child.pid)
             for child in self.children.values()
-            if child.state == "up" and child.heard_ns < silent_since_ns
+            if (child.state == "up" or child.is_rebuilding) and child.heard_ns < silent_since_ns
         ]
 
     def lines(self) -> dict[str, ActorLine]:

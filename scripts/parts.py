@@ -15,7 +15,7 @@ from adapters.journal import JournalReader, SqliteJournal
 from adapters.ports import VenueKit
 from adapters.recording import FrameRecorder
 from adapters.venues import VENUES
-from scripts.processes import children_of
+from scripts.processes import children_of, cpu_ns
 from domain.settings import RecordingSettings
 
 JOURNAL_FILE = "journal.sqlite"
@@ -91,6 +91,9 @@ class ProcessParts:
             except ProcessLookupError:
                 self.die()  # it died before we could watch it
         return _launchers[self.launcher_pid]
+
+    def cpu_ns(self, pid: int) -> int:
+        return cpu_ns(pid)
 
     def children(self) -> frozenset[int]:
         return frozenset(children_of(os.getpid()))

@@ -58,6 +58,16 @@ def children_of(parent: int) -> list[int]:
     return [int(pid) for pid in found]
 
 
+def cpu_ns(pid: int) -> int:
+    """Return the processor time that all threads of a process have used so far; 0 when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    user, system = map(int, fields[11:13])
+    return (user + system) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
 def _entries(directory: Path) -> list[Path]:
     try:
         return list(directory.iterdir())

@@ -28,7 +28,7 @@ def at(seconds: float) -> Instant:
 def running() -> Supervision:
     supervision = Supervision(SETTINGS, [ROUTER])
     supervision.begin(at(0))
-    supervision.identified(ROUTER, 1, pid=100)
+    supervision.identified(ROUTER, 1, pid=100, now=at(0))
     supervision.started(ROUTER, 1, at(0))
     return supervision
 
@@ -124,7 +124,7 @@ def test_a_child_that_dies_before_it_reports_is_replaced_like_any_other() -> Non
 def test_a_child_that_reads_a_long_journal_is_given_the_time() -> None:
     supervision = Supervision(SETTINGS, [ROUTER])
     *_, hello = supervision.begin(at(0))
-    supervision.identified(ROUTER, 1, pid=100)
+    supervision.identified(ROUTER, 1, pid=100, now=at(0))
 
     [rebuilt] = supervision.tick(hello.key, at(5))
     assert rebuilt.due_ns == at(125).monotonic_ns
@@ -136,10 +136,24 @@ def test_a_child_that_reads_a_long_journal_is_given_the_time() -> None:
 def test_a_child_that_never_has_its_state_back_is_killed_and_replaced() -> None:
     supervision = Supervision(SETTINGS, [ROUTER])
     *_, hello = supervision.begin(at(0))
-    supervision.identified(ROUTER, 1, pid=100)
+    supervision.identified(ROUTER, 1, pid=100, now=at(0))
     [rebuilt] = supervision.tick(hello.key, at(5))
 
     assert supervision.tick(rebuilt.key, at(125)) == [KillChild(ROUTER, 1, 100)]
+
+
+def test_a_child_that_stops_working_while_it_rebuilds_its_state_is_taken_for_hung() -> None:
+    supervision = Supervision(SETTINGS, [ROUTER])
+    supervision.begin(at(0))
+    supervision.identified(ROUTER, 1, pid=100, now=at(0))
+    for seconds in range(1, 11):
+        assert supervision.rebuilding() == [(ROUTER, 100)]
+        supervision.used_cpu(ROUTER, cpu_ns=seconds, now=at(seconds))
+        assert KillChild(ROUTER, 1, 100) not in supervision.tick(PULSE, at(seconds))
+
+    supervision.used_cpu(ROUTER, cpu_ns=10, now=at(13))
+    assert KillChild(ROUTER, 1, 100) not in supervision.tick(PULSE, at(13))
+    assert KillChild(ROUTER, 1, 100) in supervision.tick(PULSE, at(13.1))
 
 
 def test_a_failed_child_is_killed_by_its_pid(running: Supervision) -> None:

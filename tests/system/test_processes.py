@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from scripts.processes import children_of
+from scripts.processes import children_of, cpu_ns
 
 pytestmark = pytest.mark.system
 
@@ -47,3 +47,14 @@ def test_a_child_is_listed_from_its_fork_until_it_is_reaped() -> None:
 
     child.wait()
     assert children_of(os.getpid()) == []
+
+
+def test_processor_time_rises_while_a_process_works_and_is_none_once_it_is_gone() -> None:
+    before = cpu_ns(os.getpid())
+    while cpu_ns(os.getpid()) == before:
+        pass
+
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    child.wait()
+
+    assert cpu_ns(child.pid) == 0
