@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from decimal import Decimal
+from functools import lru_cache
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from adapters.hyperliquid import answers
 from adapters.hyperliquid.answers import UnreadableAnswer
 from adapters.hyperliquid.decode import MidsSeen, decode
 from domain.effects import Instant
-from domain.instrument import InstrumentKind, Side
+from domain.instrument import Instrument, InstrumentKind, Side
 from domain.market_data import Candle, FundingRate
 from domain.order_book import Level
 from domain.settings import SECOND_NS
@@ -59,6 +60,11 @@ def test_a_delisted_coin_keeps_its_place_and_cannot_be_traded() -> None:
     ]
 
 
+@lru_cache
+def listed_assets() -> list[Instrument]:
+    return [each for body in listings() for each in answers.instruments(body)]
+
+
 def listings() -> list[bytes]:
     everything = json.loads(sample("http_all_perp_metas_non_usdc_collateral.json"))
     return [
@@ -81,8 +87,7 @@ def test_every_recorded_listing_is_read() -> None:
 @needs_samples
 @given(st.data())
 def test_rounded_prices_of_all_listed_assets_are_legal(data) -> None:
-    listed = [each for body in listings() for each in answers.instruments(body)]
-    instrument = data.draw(st.sampled_from(listed))
+    instrument = data.draw(st.sampled_from(listed_assets()))
     price = data.draw(st.decimals("0.000001", "500000", places=8))
     side = data.draw(st.sampled_from(Side))
 
