@@ -49,6 +49,7 @@ _SLOW_BOOK_S = 12.0  # with this much patience a book need not be fast, and has 
 _PING_EVERY_NS = 30 * SECOND_NS  # the venue hangs up on a connection on which it said nothing for 60 s
 _PONG_WITHIN_S = 60.0
 _QUIET_S = 60.0  # a calm market may change nothing for so long, over all instruments
+_MOST_TEXT = 256  # of a complaint; a person reads it
 _KEPT_TRADES = 5_000  # per coin: more than any subscription replays
 
 
@@ -234,7 +235,8 @@ class MarketStream:
         self.watch.heard("pong", arrival.read_ns)
 
     def _complaint(self, seen: Complaint, arrival: _Arrival, events: list[Event]) -> None:
-        events.append(VenueComplained(ts_event=arrival.now.utc_ns, venue=VENUE, text=seen.text))
+        text = seen.text[:_MOST_TEXT]
+        events.append(VenueComplained(ts_event=arrival.now.utc_ns, venue=VENUE, text=text))
 
     def _unreadable(self, seen: Unreadable, arrival: _Arrival, events: list[Event]) -> None:
         ts_event, raw = arrival.now.utc_ns, arrival.frame[:256]

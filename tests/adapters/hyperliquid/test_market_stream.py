@@ -386,6 +386,12 @@ def test_complaints_and_bad_frames_are_passed_on() -> None:
     ]
 
 
+def test_a_complaint_of_any_length_stays_readable() -> None:
+    (complaint,) = hear(stream(), frame("error", "no " * 1_000_000))
+
+    assert len(complaint.text) == 256
+
+
 def test_what_nobody_asked_for_is_ignored() -> None:
     others = (book(coin="DOGE"), touch(coin="DOGE"), trades(trade(1, coin="DOGE")), context("DOGE"))
 
