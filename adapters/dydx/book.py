@@ -70,10 +70,6 @@ class UncrossedBook:
         """Return up to `most` bids and asks, best first; none while there is any doubt."""
         return self._book.levels(most) if self.is_whole else ((), ())
 
-    def levels(self, most: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
-        """Return up to `most` bids and asks, best first; none while the book is not whole."""
-        return self._book.levels(most) if self.is_whole else ((), ())
-
     def top(self) -> Top | None:
         """Return the best bid and ask, or None while a side is empty or there is no snapshot."""
         return self._book.top()

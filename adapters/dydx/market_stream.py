@@ -94,7 +94,7 @@ class _Instrument:
 
 
 class MarketStream:
-    """A StreamCodec for the public channels of the configured instruments."""
+    """A MarketCodec for the public channels of the configured instruments."""
 
     def __init__(self, settings: VenueSettings) -> None:
         self.url = settings.market_stream_url or URL
@@ -296,9 +296,8 @@ class MarketStream:
             return
         if wire.type == "subscribed":
             self._subscriptions.answered(one)
-        is_data = wire.type in ("subscribed", "channel_data", "channel_batch_data")
         # Of blocks only new ones count.
-        if is_data and one.channel != BLOCK_HEIGHT and not self._subscriptions.is_waiting(one):
+        if one.channel != BLOCK_HEIGHT and not self._subscriptions.is_waiting(one):
             self.watch.heard(one.name, arrival.read_ns)
 
     def _quote(self, instrument: _Instrument, arrival: _Arrival, events: list[Event]) -> None:

@@ -108,8 +108,10 @@ def test_d10_d14_the_book_follows_the_venues_and_is_never_crossed(listener: List
                 assert (quotes[-1].bid_price, quotes[-1].ask_price) == listener.touch(instrument)
 
 
-def test_d12_ten_levels_of_the_book_are_sorted(venue: SimulatedDydx) -> None:
-    bids, asks = venue.client.find_order_book("BTC-USD", 5).levels(10)
+def test_d11_d12_at_any_moment_ten_levels_of_the_book_are_there_and_sorted(listener: Listener) -> None:
+    listener.hear(1)
+
+    bids, asks = listener.codec.levels("BTC-USD", 10)
 
     assert 0 < len(bids) <= 10 and 0 < len(asks) <= 10
     assert [level.price for level in bids] == sorted((level.price for level in bids), reverse=True)

@@ -555,6 +555,18 @@ def test_what_a_subscription_says_before_it_ends_does_not_count_as_its_renewal()
     assert "v4_orderbook:BTC-USD" in listener.silent()
 
 
+def test_a_renewal_that_nobody_answers_is_noticed() -> None:
+    listener = whole()
+    listener.tick(2)
+    listener.hear(trades(listener.next_number, trade("1", price="NaN")))
+    listener.tick()
+    assert "v4_trades:BTC-USD" not in listener.silent()
+
+    listener.tick(5)
+
+    assert "v4_trades:BTC-USD" in listener.silent()
+
+
 def test_trades_and_bars_may_be_quiet_for_long_and_are_renewed_within_ten_minutes() -> None:
     listener = whole()
     number = listener.next_number
