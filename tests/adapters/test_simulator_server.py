@@ -11,11 +11,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import pytest
 import requests
@@ -166,55 +166,83 @@ def test_faults_are_ordered_at_the_control_address(lasting: Simulator) -> None:
     assert requests.delete(faults, timeout=5).json() == {"ok": True}
 
 
-def order_fault(simulator: Simulator, **fault: object) -> None:
-    requests.post(f"{simulator.ready['control']}/faults", json=fault, timeout=5).raise_for_status()
+# ---- faults of streams -------------------------------------------------------------------------------------
+
+Connect = Callable[..., websocket.WebSocket]
+PATIENCE_S = 20.0
+GONE = (ConnectionError, websocket.WebSocketException)
 
 
-def subscribed(simulator: Simulator) -> websocket.WebSocket:
-    stream = websocket.create_connection(
-        simulator.venue["market_stream_url"], timeout=2, skip_utf8_validation=True
-    )
-    stream.send(json.dumps({"type": "subscribe", "channel": "ticker"}))
-    stream.recv()
-    return stream
+@pytest.fixture
+def connect(lasting: Simulator) -> Iterator[Connect]:
+    """Open market streams, and leave neither stream nor fault behind: a fault strikes whom it meets first."""
+    streams: list[websocket.WebSocket] = []
 
-
-def test_every_fault_of_a_stream_is_seen_on_the_wire(lasting: Simulator) -> None:
-    url = lasting.venue["market_stream_url"]
-
-    order_fault(lasting, kind="refuse_upgrade", where="market_stream", status=429)
-    with pytest.raises(websocket.WebSocketBadStatusException) as refusal:
-        websocket.create_connection(url, timeout=2)
-    assert refusal.value.status_code == 429
-    order_fault(lasting, kind="refuse", where="market_stream")
-    with pytest.raises((ConnectionError, websocket.WebSocketException)):
-        websocket.create_connection(url, timeout=2)
-    order_fault(lasting, kind="slow_handshake", where="market_stream", seconds=5)
-    with pytest.raises(websocket.WebSocketTimeoutException):
-        websocket.create_connection(url, timeout=0.2)
-
-    stream = subscribed(lasting)
-    seen = {}
-    for kind in ("malformed", "bad_utf8", "binary", "empty", "oversize"):
-        order_fault(lasting, kind=kind, where="market_stream")
-        while True:
-            opcode, frame = stream.recv_data_frame()
-            if opcode == websocket.ABNF.OPCODE_BINARY or not _is_json(frame.data) or len(frame.data) > 2**20:
-                seen[kind] = opcode, len(frame.data)
-                break
-    assert seen["binary"][0] == websocket.ABNF.OPCODE_BINARY
-    assert {seen[kind][0] for kind in ("malformed", "bad_utf8", "empty", "oversize")} == {
-        websocket.ABNF.OPCODE_TEXT
-    }
-    assert seen["empty"][1] == 0
-    assert seen["oversize"][1] > 10 * 1024 * 1024
-    order_fault(lasting, kind="bad_frame", where="market_stream")
-    with pytest.raises(websocket.WebSocketProtocolException, match="opcode"):
-        while True:
+    def open_one(is_subscribed: bool = True, timeout_s: float = PATIENCE_S) -> websocket.WebSocket:
+        url = lasting.venue["market_stream_url"]
+        stream = websocket.create_connection(url, timeout=timeout_s, skip_utf8_validation=True)
+        streams.append(stream)
+        if is_subscribed:
+            stream.send(json.dumps({"type": "subscribe", "channel": "ticker"}))
             stream.recv()
+        return stream
+
+    yield open_one
+    requests.delete(f"{lasting.ready['control']}/faults", timeout=5)
+    for stream in streams:
+        stream.shutdown()
 
 
-def _is_json(data: bytes) -> bool:
+def order_fault(simulator: Simulator, **fault: object) -> None:
+    order = {"where": "market_stream"} | fault
+    requests.post(f"{simulator.ready['control']}/faults", json=order, timeout=5).raise_for_status()
+
+
+def frames_of(stream: websocket.WebSocket) -> Iterator[tuple[int, bytes]]:
+    """Yield the opcode and data of each frame until the stream ends, or patience does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        opcode, frame = stream.recv_data_frame(control_frame=True)
+        yield opcode, frame.data
+    pytest.fail(f"not within {PATIENCE_S} s")
+
+
+def test_a_stream_opens_as_badly_as_ordered(lasting: Simulator, connect: Connect) -> None:
+    order_fault(lasting, kind="refuse_upgrade", status=429)
+    with pytest.raises(websocket.WebSocketBadStatusException) as refusal:
+        connect()
+    order_fault(lasting, kind="refuse")
+    with pytest.raises(GONE):
+        connect()
+    order_fault(lasting, kind="slow_handshake", seconds=5)
+    with pytest.raises(websocket.WebSocketTimeoutException):
+        connect(timeout_s=0.2)
+
+    assert refusal.value.status_code == 429
+    assert connect().connected
+
+
+@pytest.mark.parametrize(
+    ("kind", "opcode", "shows"),
+    [
+        ("malformed", websocket.ABNF.OPCODE_TEXT, lambda data: data and not is_json(data)),
+        ("bad_utf8", websocket.ABNF.OPCODE_TEXT, lambda data: b"\xff" in data),
+        ("empty", websocket.ABNF.OPCODE_TEXT, lambda data: not data),
+        ("oversize", websocket.ABNF.OPCODE_TEXT, lambda data: len(data) > 10 * 1024 * 1024 and is_json(data)),
+        ("binary", websocket.ABNF.OPCODE_BINARY, lambda data: is_json(data)),
+    ],
+)
+def test_a_frame_is_spoiled_as_ordered(
+    lasting: Simulator, connect: Connect, kind: str, opcode: int, shows: Callable[[bytes], object]
+) -> None:
+    stream = connect()
+
+    order_fault(lasting, kind=kind)
+
+    assert any(opcode == seen and shows(data) for seen, data in frames_of(stream))
+
+
+def is_json(data: bytes) -> bool:
     try:
         json.loads(data)
     except ValueError:
@@ -222,82 +250,83 @@ def _is_json(data: bytes) -> bool:
     return True
 
 
-def test_pings_are_answered_in_silence_but_not_by_a_half_open_connection(lasting: Simulator) -> None:
-    silent, dead = subscribed(lasting), subscribed(lasting)
+def test_a_bad_frame_is_none_that_a_websocket_knows(lasting: Simulator, connect: Connect) -> None:
+    stream = connect()
 
-    order_fault(lasting, kind="silence", where="market_stream", seconds=60, count=1)
-    first_quiet = _wait_until_quiet(silent, dead)
-    order_fault(lasting, kind="half_open", where="market_stream", seconds=1)
-    second_quiet = silent if first_quiet is dead else dead
-    _wait_until_quiet(second_quiet)
+    order_fault(lasting, kind="bad_frame")
 
-    assert _ping(first_quiet) == websocket.ABNF.OPCODE_PONG
-    with pytest.raises(websocket.WebSocketTimeoutException):
-        _ping(second_quiet)
-    second_quiet.settimeout(3)
-    with pytest.raises((ConnectionError, websocket.WebSocketException)):  # dropped without a close frame
-        second_quiet.recv_data_frame()
+    with pytest.raises(websocket.WebSocketProtocolException, match="opcode"):
+        list(frames_of(stream))
 
 
-def _wait_until_quiet(*streams: websocket.WebSocket) -> websocket.WebSocket:
-    """Return the first stream that says nothing for 300 ms."""
-    while True:
-        for stream in streams:
-            stream.settimeout(0.3)
-            try:
-                stream.recv_data_frame()
-            except websocket.WebSocketTimeoutException:
-                return stream
+def test_a_close_has_the_code_ordered_and_a_drop_has_none(lasting: Simulator, connect: Connect) -> None:
+    closed = connect()
+    order_fault(lasting, kind="close", code=1001)
+    code = next(data[:2] for opcode, data in frames_of(closed) if opcode == websocket.ABNF.OPCODE_CLOSE)
+    closed.shutdown()
+
+    dropped = connect()
+    order_fault(lasting, kind="drop")
+
+    assert int.from_bytes(code) == 1001
+    with pytest.raises(GONE):
+        for opcode, _ in frames_of(dropped):
+            assert opcode == websocket.ABNF.OPCODE_TEXT
 
 
-def _ping(stream: websocket.WebSocket) -> int:
-    """Return the opcode of what comes back within 300 ms."""
-    stream.settimeout(0.3)
-    stream.ping("are you there?")
-    return stream.recv_data_frame(control_frame=True)[0]
-
-
-@pytest.mark.parametrize(("kind", "code"), [("close", 1001), ("drop", None)])
-def test_a_stream_ends_with_and_without_a_close_frame(
-    lasting: Simulator, kind: str, code: int | None
+def test_pings_are_answered_in_silence_but_not_by_a_half_open_connection(
+    lasting: Simulator, connect: Connect
 ) -> None:
-    stream = subscribed(lasting)
+    silent = connect()
+    order_fault(lasting, kind="silence", seconds=60)
+    silent.settimeout(0.5)
+    with pytest.raises(websocket.WebSocketTimeoutException):
+        list(frames_of(silent))
+    silent.settimeout(PATIENCE_S)
+    silent.ping("are you there?")
+    answer = next(data for opcode, data in frames_of(silent) if opcode == websocket.ABNF.OPCODE_PONG)
+    silent.shutdown()
 
-    order_fault(lasting, kind=kind, where="market_stream", code=1001)
+    dead = connect()
+    order_fault(lasting, kind="half_open", seconds=2)
+    dead.settimeout(0.5)
+    with pytest.raises(websocket.WebSocketTimeoutException):  # open, yet not even a pong comes back
+        for _ in frames_of(dead):
+            dead.ping("are you there?")
+    dead.settimeout(PATIENCE_S)
 
-    if code is None:
-        with pytest.raises((ConnectionError, websocket.WebSocketException)):
-            while True:
-                stream.recv_data_frame()
-    else:
-        opcode, frame = websocket.ABNF.OPCODE_TEXT, None
-        while opcode != websocket.ABNF.OPCODE_CLOSE:
-            opcode, frame = stream.recv_data_frame(control_frame=True)
-        assert int.from_bytes(frame.data[:2]) == code
+    assert answer == b"are you there?"
+    with pytest.raises(GONE):
+        list(frames_of(dead))
 
 
-def test_nothing_listens_while_a_venue_is_down(lasting: Simulator) -> None:
-    stream = subscribed(lasting)
-    address = urlsplit(lasting.venue["rest_url"])
+def test_nothing_listens_while_a_venue_is_down(lasting: Simulator, connect: Connect) -> None:
+    stream = connect()
 
-    order_fault(lasting, kind="down", seconds=1.0)
-    with pytest.raises((ConnectionError, websocket.WebSocketException)):
-        while True:
-            stream.recv_data_frame()
-    refusals = 0
-    deadline = time.monotonic() + 5
+    order_fault(lasting, kind="down", where="any", seconds=1.0)
+
+    with pytest.raises(GONE):
+        list(frames_of(stream))
+    assert is_refused_before_it_is_accepted(urlsplit(lasting.venue["rest_url"]))
+    assert connect().connected
+
+
+def is_refused_before_it_is_accepted(address: SplitResult) -> bool:
+    """Knock until somebody opens, and tell whether somebody had refused to."""
+    deadline, refusals = time.monotonic() + PATIENCE_S, 0
     while time.monotonic() < deadline:
         try:
             socket.create_connection((address.hostname, address.port), timeout=1).close()
         except ConnectionRefusedError:
             refusals += 1
+            time.sleep(0.02)
         else:
             if refusals:
-                break
-        time.sleep(0.02)
+                return True
+    return False
 
-    assert refusals
-    assert subscribed(lasting).connected
+
+# ---- what cannot be ----------------------------------------------------------------------------------------
 
 
 def test_a_taken_port_is_a_wrong_setting_in_one_line(tmp_path: Path) -> None:
