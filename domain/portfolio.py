@@ -65,6 +65,11 @@ class LiveOrder:
     status: OrderStatus = OrderStatus.SUBMITTED
     is_canceling: bool = False
 
+    @property
+    def is_at_venue(self) -> bool:
+        """Tell whether the venue has said so; sent is not there yet."""
+        return self.status not in (OrderStatus.SUBMITTED, OrderStatus.UNCONFIRMED)
+
 
 @dataclass
 class Plan:
@@ -246,7 +251,7 @@ class Portfolio:
 
     def _set_status(self, client_order_id: str, status: OrderStatus) -> None:
         order = self.orders.get(client_order_id)
-        if order and order.status in (OrderStatus.SUBMITTED, OrderStatus.UNCONFIRMED, OrderStatus.OPEN):
+        if order and (not order.is_at_venue or order.status is OrderStatus.OPEN):
             order.status = status
 
     # ---- what it tells ----------------------------------------------------------------------------------
@@ -306,10 +311,9 @@ class Portfolio:
         )
 
     def covered_quantity(self, venue: str, instrument: str) -> Decimal:
-        """Return how much of the position live protective orders would close."""
-        return sum(
-            (live.leaves_quantity for live in self.orders_of(venue, instrument, Purpose.PROTECT)), ZERO
-        )
+        """Return how much of the position protective orders would close that the venue says it has."""
+        orders = self.orders_of(venue, instrument, Purpose.PROTECT)
+        return sum((live.leaves_quantity for live in orders if live.is_at_venue), ZERO)
 
 
 def _as_fill(execution: Execution, venue: str, instrument: str) -> Fill:

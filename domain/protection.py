@@ -84,7 +84,7 @@ class Protection:
             self._forget(key)
             return self._withdraw(instrument, "flat", now) if plans else None
 
-        # An accepted plan is no cover yet: the clock runs until its order is out.
+        # Neither a plan nor an order on its way is cover: the clock runs until the venue has it.
         is_covered = portfolio.covered_quantity(*key) == holding.quantity
         uncovered_ns = self._track_cover(key, is_covered, now)
         is_beyond = self._is_beyond_stop(holding, marks, now)
@@ -139,7 +139,7 @@ class Protection:
             quantity=holding.quantity,
             purpose=purpose,
             reference_price=holding.mark,
-            expires_at=now.utc_ns + int(self._settings.orders.intent_expire_after_s * SECOND_NS),
+            expires_at=now.utc_ns + int(self._settings.orders.reducing_expire_after_s * SECOND_NS),
             **prices,
         )
 

@@ -308,14 +308,20 @@ def test_a_fill_after_the_end_is_still_booked() -> None:
     assert portfolio.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
 
 
-def test_cover_is_what_live_protective_orders_would_close() -> None:
+def test_cover_is_what_protective_orders_that_the_venue_has_would_close() -> None:
     protect = {"side": Side.SELL, "purpose": Purpose.PROTECT}
     portfolio = portfolio_after(
         accepted(make_intent("protect:1", **protect)),
         submitted("p1", "protect:1", **protect),
         submitted("o9"),
     )
+    unknown = OrderUnconfirmed(ts_event=UTC, client_order_id="p1", venue="coinbase", reason="timeout")
+    there = OrderAccepted(ts_event=UTC, client_order_id="p1", venue="coinbase", venue_order_id="v1")
 
+    assert portfolio.covered_quantity("coinbase", "BTC-USD") == 0
+    portfolio.apply(unknown)
+    assert portfolio.covered_quantity("coinbase", "BTC-USD") == 0
+    portfolio.apply(there)
     assert portfolio.covered_quantity("coinbase", "BTC-USD") == Decimal("0.01")
     (live,) = portfolio.orders_of("coinbase", "BTC-USD", Purpose.PROTECT)
     assert live.order.client_order_id == "p1"
