@@ -77,6 +77,8 @@ class ExchangeGateway(Shell):
         self.venue = self.role.split(":", 1)[1]
         self.venue_settings = settings = self.settings.venues[self.venue]
         self.timeout_s = settings.request_timeout_s
+        # An answer that hangs must leave time to try again before a position has to go for want of a stop.
+        self.reducing_timeout_s = min(self.timeout_s, self.settings.protection.within_s / 2)
         kit = self.parts.venue_kit(self.venue)
         self.client = kit.trading(settings)
         self.executor = self.parts.executor(settings.workers)
@@ -213,9 +215,10 @@ class ExchangeGateway(Shell):
         self._submit(command, may_retry=True)
 
     def _submit(self, command: SubmitOrder, may_retry: bool) -> None:
-        run = partial(self.client.submit_order, command, self.timeout_s)
-        answered = partial(self._submitted, command, may_retry)
         is_opening = command.purpose is Purpose.OPEN
+        timeout_s = self.timeout_s if is_opening else self.reducing_timeout_s
+        run = partial(self.client.submit_order, command, timeout_s)
+        answered = partial(self._submitted, command, may_retry)
         self._call(run, answered, Urgency.OPENING if is_opening else Urgency.REDUCING)
 
     def _submitted(self, command: SubmitOrder, may_retry: bool, result: Event | VenueError) -> None:
@@ -231,6 +234,8 @@ class ExchangeGateway(Shell):
         self._ended(Operation.SUBMIT, answered, "" if answered else result.code)
         match result:
             case Retryable():
+                event = self._not_sent(command, result.code)
+            case Rejected() if command.is_resubmission:
                 event = self._not_sent(command, result.code)
             case Rejected():
                 event = OrderRejected(
@@ -260,11 +265,12 @@ class ExchangeGateway(Shell):
             "venue": self.venue,
             "reason": reason,
         }
-        # Not sent *this* time: the first send of a resubmission may still have arrived.
-        return OrderUnconfirmed(**identity) if command.is_resubmission else OrderNotSent(**identity)
+        # Nothing came of *this* send; the first one of a resubmission may still have arrived.
+        again = command.is_resubmission
+        return OrderUnconfirmed(**identity, is_void=True) if again else OrderNotSent(**identity)
 
     def receiveMsg_CancelOrder(self, command: CancelOrder, sender: str) -> None:
-        run = partial(self.client.cancel_order, command, self.timeout_s)
+        run = partial(self.client.cancel_order, command, self.reducing_timeout_s)
         self._call(run, partial(self._canceled, command), Urgency.REDUCING)
 
     def _canceled(self, command: CancelOrder, result: Event | VenueError) -> None:

@@ -108,14 +108,15 @@ class OrderRouter(MarketReader):
             self._apply(self._not_sent(message, "gateway_busy"))
 
     def _not_sent(self, order: SubmitOrder, reason: str) -> OrderNotSent | OrderUnconfirmed:
+        identity = {
+            "ts_event": self.clock.now().utc_ns,
+            "client_order_id": order.client_order_id,
+            "venue": order.venue,
+            "reason": reason,
+        }
         # Not sent *this* time: the first send of a resubmission may still have arrived.
-        kind = OrderUnconfirmed if order.is_resubmission else OrderNotSent
-        return kind(
-            ts_event=self.clock.now().utc_ns,
-            client_order_id=order.client_order_id,
-            venue=order.venue,
-            reason=reason,
-        )
+        again = order.is_resubmission
+        return OrderUnconfirmed(**identity, is_void=True) if again else OrderNotSent(**identity)
 
     def _append(self, records: list[Event]) -> None:
         if records:

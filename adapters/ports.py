@@ -42,7 +42,7 @@ class TradingVenue(Protocol):
     def load_instruments(self, names: Sequence[str], timeout_s: float) -> InstrumentsLoaded: ...
 
     def submit_order(self, command: SubmitOrder, timeout_s: float) -> OrderAccepted:
-        """Place one order, at most once.
+        """Place one order, at most once. What is raised about a resubmission is about this send alone.
 
         Raises:
             Retryable: no request byte was written, or the venue said it did not happen (429).

@@ -200,7 +200,9 @@ class Allocator:
     def _intent(
         self, signal: Signal, purpose: Purpose, quantity: Decimal, mark: Decimal, now: Instant
     ) -> OrderIntent:
-        own_expiry = now.utc_ns + int(self._settings.orders.intent_expire_after_s * SECOND_NS)
+        orders, is_opening = self._settings.orders, purpose is Purpose.OPEN
+        lifetime_s = orders.intent_expire_after_s if is_opening else orders.reducing_expire_after_s
+        own_expiry = now.utc_ns + int(lifetime_s * SECOND_NS)
         return OrderIntent(
             intent_id=_intent_id(signal, purpose),
             signal_id=signal.signal_id,
@@ -211,7 +213,7 @@ class Allocator:
             purpose=purpose,
             reference_price=mark,
             # An opening is worth as little as its signal once that is old; a close stays wanted.
-            expires_at=min(signal.expires_at, own_expiry) if purpose is Purpose.OPEN else own_expiry,
+            expires_at=min(signal.expires_at, own_expiry) if is_opening else own_expiry,
             origin_read_ns=signal.origin_read_ns,
             known_seq=self.last_seq,
         )

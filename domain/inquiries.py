@@ -26,8 +26,10 @@ class Inquiry:
     sent_ns: int  # no send of it was later
     asked: int = 0
     due_ns: int = 0  # of the next question
+    is_answered: bool = True  # the last question
     answer_due_ns: int = 0  # until then the outcome of a newer send is awaited
     absent_ns: int | None = None  # when the first listing began that counts as proof
+    before_resend: tuple[int, int | None] | None = None  # sent_ns and absent_ns, should that come to nothing
     has_alarmed: bool = False
 
 
@@ -64,7 +66,7 @@ class Inquiries:
         """
         if order.id not in self._inquiries:
             inquiry = self._inquiries[order.id] = Inquiry(now.monotonic_ns, now.monotonic_ns, patience)
-            self._schedule(order.id, inquiry, now)
+            self._schedule(order, inquiry, now)
 
     def ask_now(self, order: OrderLifecycle, now: Instant) -> None:
         """Ask at once, and go on asking until it is resolved."""
@@ -74,29 +76,46 @@ class Inquiries:
     def resent(self, order: OrderLifecycle, now: Instant) -> None:
         """Start proof of absence over: the order may have arrived just now."""
         inquiry = self._inquiries[order.id]
+        inquiry.before_resend = inquiry.sent_ns, inquiry.absent_ns
         inquiry.sent_ns, inquiry.absent_ns = now.monotonic_ns, None
         inquiry.answer_due_ns = now.monotonic_ns + _ns(self._orders.acknowledge_within_s)
 
-    def answered(self, order: OrderLifecycle) -> None:
-        """Note that the newest send has had its answer, whatever it was."""
+    def send_answered(self, order: OrderLifecycle, is_void: bool = False) -> None:
+        """Note that the newest send has had its answer, or never will.
+
+        Args:
+            is_void: it was a second one and rests nowhere: only the earlier ones have to be proven absent.
+        """
+        inquiry = self._inquiries.get(order.id)
+        if inquiry is None:
+            return
+        if is_void and inquiry.before_resend:
+            inquiry.sent_ns, inquiry.absent_ns = inquiry.before_resend
+        inquiry.answer_due_ns, inquiry.before_resend = 0, None
+
+    def query_answered(self, order: OrderLifecycle) -> None:
+        """Note that the venue, or the way to it, has had its say about the last question."""
         if inquiry := self._inquiries.get(order.id):
-            inquiry.answer_due_ns = 0
+            inquiry.is_answered = True
 
     def settle(self, order: OrderLifecycle) -> None:
         """Stop asking about an order that rests or is final."""
         if not order.is_in_flight:
             self._inquiries.pop(order.id, None)
 
-    def tick(self, order: OrderLifecycle, now: Instant) -> None:
+    def tick(self, order: OrderLifecycle, now: Instant) -> bool:
+        """Ask if that is due; return whether the question before was asked in vain."""
         inquiry = self._inquiries.get(order.id)
         if inquiry is None or now.monotonic_ns < inquiry.due_ns:
-            return
+            return False
         waited_ns = now.monotonic_ns - inquiry.since_ns
         if waited_ns >= _ns(self._orders.alarm_after_s) and not inquiry.has_alarmed:
             inquiry.has_alarmed = True
             text = f"{order.status} for {waited_ns // SECOND_NS} s"
             self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
+        was_in_vain = not inquiry.is_answered
         self._ask(order, inquiry, now)
+        return was_in_vain
 
     def may_resend(self, order: OrderLifecycle, now: Instant) -> bool:
         """Tell whether no send of `order` is still under way."""
@@ -114,16 +133,21 @@ class Inquiries:
         if event.is_proof:
             return f"{ABSENT}:venue_rule"
         began_ns = now.monotonic_ns - max(0, now.utc_ns - event.listing_began_at)
-        # A venue may have left the configuration; its orders have not left the journal.
-        venue = self._settings.venues.get(order.order.venue, VenueSettings())
-        if began_ns < inquiry.sent_ns + _ns(venue.order_token_ttl_s):
+        if began_ns < self._telling_ns(order, inquiry):
             return ""
         if inquiry.absent_ns is None:
             inquiry.absent_ns = began_ns
+            self._schedule(order, inquiry, now)
             return ""
-        apart_ns = began_ns - inquiry.absent_ns
-        is_proof = apart_ns >= _ns(self._orders.absent_twice_apart_s)
-        return f"{ABSENT}:twice {apart_ns / SECOND_NS:.1f} s apart" if is_proof else ""
+        return f"{ABSENT}:twice {(began_ns - inquiry.absent_ns) / SECOND_NS:.1f} s apart"
+
+    def _telling_ns(self, order: OrderLifecycle, inquiry: Inquiry) -> int:
+        """Return from when on a listing without the order is the next step of the proof."""
+        if inquiry.absent_ns is not None:
+            return inquiry.absent_ns + _ns(self._orders.absent_twice_apart_s)
+        # A venue may have left the configuration; its orders have not left the journal.
+        venue = self._settings.venues.get(order.order.venue, VenueSettings())
+        return inquiry.sent_ns + _ns(venue.order_token_ttl_s)
 
     def _ask(self, order: OrderLifecycle, inquiry: Inquiry, now: Instant) -> None:
         self._outbox.tell(
@@ -137,12 +161,18 @@ class Inquiries:
             ),
         )
         inquiry.asked += 1
-        self._schedule(order.id, inquiry, now)
+        inquiry.is_answered = False
+        self._schedule(order, inquiry, now)
 
-    def _schedule(self, client_order_id: str, inquiry: Inquiry, now: Instant) -> None:
+    def _schedule(self, order: OrderLifecycle, inquiry: Inquiry, now: Instant) -> None:
+        """Ask next after a growing delay, and not later than an answer would be proof: both wait for it."""
         delays_s = self._orders.query_delays_s
-        inquiry.due_ns = now.monotonic_ns + _ns(delays_s[min(inquiry.asked, len(delays_s) - 1)])
-        self._outbox.wake_at(inquiry.due_ns, f"{QUERY}:{client_order_id}")
+        due_ns = now.monotonic_ns + _ns(delays_s[min(inquiry.asked, len(delays_s) - 1)])
+        telling_ns = self._telling_ns(order, inquiry)
+        if order.is_unproven and telling_ns > now.monotonic_ns:
+            due_ns = min(due_ns, telling_ns)
+        inquiry.due_ns = due_ns
+        self._outbox.wake_at(due_ns, f"{QUERY}:{order.id}")
 
 
 def _ns(seconds: float) -> int:

@@ -38,6 +38,7 @@ from domain.order_messages import (
     OrderUnconfirmed,
     PrivateStreamChanged,
     Purpose,
+    QueryFailed,
     SnapshotFailed,
     VenueSnapshot,
 )
@@ -115,6 +116,7 @@ class OrderDesk:
             OrderUnconfirmed: self._news.hear_unconfirmed,
             OrderReported: self._news.hear_report,
             OrderNotFound: self._news.hear_not_found,
+            QueryFailed: self._news.hear_query_failed,
             CancelAccepted: self._news.hear_cancel,
             CancelRejected: self._news.hear_cancel,
             CancelUnconfirmed: self._news.hear_cancel,
@@ -126,7 +128,7 @@ class OrderDesk:
             MarkEquity: self._mark_equity,
             ResumeTrading: self._resume,
             WindDown: self._winding_down.begin,
-        }  # the rest (QueryFailed) changes nothing: the next question is scheduled already
+        }
 
     @property
     def books(self) -> Portfolio:
@@ -183,7 +185,7 @@ class OrderDesk:
         elif kind == ACKNOWLEDGE and order:
             self._inquiries.unacknowledged(order, "no_acknowledgement", now)
         elif kind == QUERY and order:
-            self._inquiries.tick(order, now)
+            self._news.ask_when_due(order, now)
         return self._finish(now)
 
     def report(self, now: Instant) -> OrdersReported:

@@ -185,13 +185,16 @@ class OrderLedger:
                 return self.halts[scope] or "halted"
         return ""
 
+    def held_quantity(self, venue: str, instrument: str, side: Side) -> Decimal:
+        """Return how much of the position of ours orders of `side` reduce; negative where they add to it."""
+        return -side.sign * self.books.position(venue, instrument).quantity
+
     def reducible_quantity(self, venue: str, instrument: str, side: Side) -> Decimal:
         """Return how much an order of `side` may take off the position of ours, live orders counted."""
-        held = -side.sign * self.books.position(venue, instrument).quantity
+        held = self.held_quantity(venue, instrument, side)
         rivals = [order for order in self.live_orders(venue, instrument) if order.order.side is side]
         promised = sum((order.leaves_quantity for order in rivals), ZERO)
         return max(ZERO, held - promised)
-
 
 
 def _remember(known: dict, key: Hashable) -> None:

@@ -189,6 +189,7 @@ class OrderUnconfirmed(Event, kw_only=True):
     venue: str
     reason: str
     raw: str = ""  # first 256 bytes of what came back
+    is_void: bool = False  # a second send that certainly rests nowhere; of the first that proves nothing
 
 
 class CancelAccepted(Event, kw_only=True):

@@ -30,6 +30,7 @@ from domain.order_messages import (
     OrderReported,
     OrderStatus,
     OrderUnconfirmed,
+    QueryFailed,
 )
 from domain.outbox import Outbox
 from domain.plan_execution import PlanExecution
@@ -50,24 +51,25 @@ class OrderNews:
     def hear_accepted(self, event: OrderAccepted, now: Instant) -> None:
         if order := self._order(event):
             was_buried = order.is_final and not order.venue_order_id
-            self._inquiries.answered(order)
+            self._inquiries.send_answered(order)
             self._book(order, order.judge_accepted(event), now)
             if was_buried:
                 self._rise(order, now)
 
     def hear_refused(self, event: OrderRejected | OrderNotSent, now: Instant) -> None:
         if order := self._order(event):
-            self._inquiries.answered(order)
+            self._inquiries.send_answered(order)
             self._book(order, order.judge_refused(event), now)
 
     def hear_unconfirmed(self, event: OrderUnconfirmed, now: Instant) -> None:
         if order := self._order(event):
-            self._inquiries.answered(order)
+            self._inquiries.send_answered(order, event.is_void)
             self._book(order, order.judge_unconfirmed(event), now)
 
     def hear_report(self, report: OrderReported, now: Instant) -> None:
         order = self._order(report)
         if order is not None:
+            self._inquiries.query_answered(order)
             was_buried = order.is_final and not order.venue_order_id
             self._book(order, order.judge_report(report), now)
             if was_buried and report.status not in FINAL:
@@ -83,10 +85,21 @@ class OrderNews:
         order = self._order(event)
         if order is None or order.status is not OrderStatus.UNCONFIRMED:
             return  # an order that the venue has named is not gone because one read missed it
+        self._inquiries.query_answered(order)
         evidence = self._inquiries.proof_of_absence(order, event, now)
         if evidence:
             self._book(order, [order.closed(OrderStatus.REJECTED, evidence, now.utc_ns)], now)
         else:
+            self._execution.resubmit(order, now)
+
+    def hear_query_failed(self, event: QueryFailed, now: Instant) -> None:
+        if order := self._order(event):
+            self._inquiries.query_answered(order)
+            self._execution.resubmit(order, now)
+
+    def ask_when_due(self, order: OrderLifecycle, now: Instant) -> None:
+        """Ask how an order stands; sending it again may tell where questions find no answer."""
+        if self._inquiries.tick(order, now):
             self._execution.resubmit(order, now)
 
     def hear_cancel(self, event: CancelAccepted | CancelRejected | CancelUnconfirmed, now: Instant) -> None:
@@ -113,6 +126,7 @@ class OrderNews:
 
     def doubt(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Ask about an order whose answers may have been lost with whoever carried them."""
+        self._inquiries.send_answered(order)
         self._inquiries.unacknowledged(order, reason, now)
         if order.is_in_flight:
             self._inquiries.ask_now(order, now)

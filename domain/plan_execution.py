@@ -268,21 +268,27 @@ class PlanExecution:
     def resubmit(self, order: OrderLifecycle, now: Instant) -> None:
         """Send the same id and body again where that cannot make a second order and is still wanted."""
         body, intent = order.order, self._ledger.plans[order.order.intent_id].intent
-        quote = self._marks.quote(body.venue, body.instrument)
-        is_opening = body.purpose is Purpose.OPEN
         if (
-            not self._resubmits_safely.get(body.venue)
+            order.status is not OrderStatus.UNCONFIRMED
+            or not self._resubmits_safely.get(body.venue)
             or self.is_stopped
-            or order.is_cancel_pending
             or now.utc_ns >= intent.expires_at
             or not self._inquiries.may_resend(order, now)
-            or (is_opening and not self._still_opens(body, quote, now))
-            or (body.purpose is Purpose.CLOSE and not self._still_closes(body, quote))
+            or not self._is_still_wanted(order, now)
         ):
             return
         self._outbox.record(OrderResubmitted(ts_event=now.utc_ns, client_order_id=order.id))
         self._outbox.tell(Role.EXCHANGE_GATEWAY.at(body.venue), _again(body))
         self._inquiries.resent(order, now)
+
+    def _is_still_wanted(self, order: OrderLifecycle, now: Instant) -> bool:
+        body, quote = order.order, self._marks.quote(order.order.venue, order.order.instrument)
+        if body.purpose is Purpose.OPEN:
+            return not order.is_cancel_pending and self._still_opens(body, quote, now)
+        # Though it shall be canceled: sending it again is the quickest way to the name that a cancel needs,
+        # and meanwhile it guards the position that a close can't touch before.
+        is_held = self._ledger.held_quantity(body.venue, body.instrument, body.side) >= order.leaves_quantity
+        return is_held and (body.purpose is Purpose.PROTECT or self._still_closes(body, quote))
 
     def _still_opens(self, body: SubmitOrder, quote: Quote | None, now: Instant) -> bool:
         return (

@@ -133,6 +133,7 @@ class OrderSettings(Section):
     close_collar_cap_ratio: Annotated[float, Meta(gt=0, le=0.05)] = 0.05  # closes widen stepwise to this
     acknowledge_within_s: Positive = 6.0  # then UNCONFIRMED; above the request timeout
     intent_expire_after_s: Positive = 5.0
+    reducing_expire_after_s: Positive = 60.0  # what reduces risk stays wanted, and is sent again in doubt
     reconcile_every_s: Positive = 5.0
     fills_overlap_s: Positive = 60.0
     correct_after_s: Positive = 5.0  # two equal snapshots this far apart before a correction

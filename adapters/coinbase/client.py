@@ -78,14 +78,7 @@ class CoinbaseClient:
     # ---- orders --------------------------------------------------------------------------------------
 
     def submit_order(self, command: SubmitOrder, timeout_s: float) -> OrderAccepted:
-        body = encode_create(command)
-        try:
-            return self._create(command, body, self._deadline_ns(timeout_s))
-        except (Retryable, Rejected) as error:
-            if not command.is_resubmission:
-                raise
-            # What happens to the second send proves nothing about the first.
-            raise self._failed(Ambiguous, f"resubmission: {error}", error.code, error.raw) from None
+        return self._create(command, encode_create(command), self._deadline_ns(timeout_s))
 
     def cancel_order(self, command: CancelOrder, timeout_s: float) -> CancelAccepted:
         if not command.venue_order_id:

@@ -80,6 +80,7 @@ class FakeVenue:
         self.refusals: deque[VenueError] = deque()  # what the next dials fail with
         self.answers: dict[str, deque[Any]] = defaultdict(deque)  # method -> what its next calls give
         self.takes_s: dict[str, float] = defaultdict(float)  # method -> how long its calls take
+        self.timeouts_s: dict[str, list[float]] = defaultdict(list)  # method -> of each call
         self.calls: list[tuple[str, Any]] = []  # (method, first argument)
 
     def kit(self) -> VenueKit:
@@ -114,6 +115,7 @@ class FakeVenue:
 
         def call(*arguments: Any) -> Any:
             self.calls.append((method, arguments[0] if arguments else None))
+            self.timeouts_s[method] += arguments[1:2]
             self.stage.clock.spend(self.takes_s[method])
             answer = self.answers[method].popleft() if self.answers[method] else ()
             if isinstance(answer, Exception):

@@ -135,14 +135,30 @@ def test_an_order_that_never_left_twice_is_given_back_as_not_sent(venue: FakeVen
     assert len(venue.called("submit_order")) == 2
 
 
-def test_a_resubmission_that_did_not_leave_says_nothing_about_the_first_send(
-    venue: FakeVenue, stage: Stage
+@pytest.mark.parametrize(
+    ("error", "is_void"),
+    [
+        (Retryable("refused", code="refused"), True),
+        (Rejected("too late", code="INVALID_PRICE"), True),
+        (Ambiguous("timeout", code="timeout"), False),
+    ],
+)
+def test_whatever_becomes_of_a_second_send_says_nothing_about_the_first(
+    venue: FakeVenue, stage: Stage, error: VenueError, is_void: bool
 ) -> None:
-    refused = Retryable("refused", code="refused")
-
-    event = answer_to_submit(venue, stage, refused, refused, is_resubmission=True)
+    event = answer_to_submit(venue, stage, error, error, is_resubmission=True)
 
     assert isinstance(event, OrderUnconfirmed)
+    assert (event.reason, event.is_void) == (error.code, is_void)
+
+
+def test_what_reduces_risk_waits_for_an_answer_only_while_there_is_time_for_another_try(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    answer_to_submit(venue, stage, make_accepted())
+    answer_to_submit(venue, stage, make_accepted(), purpose=Purpose.PROTECT)
+
+    assert venue.timeouts_s["submit_order"] == [5.0, 2.5]
 
 
 # ---- the breaker's gate ----------------------------------------------------------------------------------

@@ -166,13 +166,13 @@ def test_an_ambiguous_order_sent_again_is_placed_exactly_once(venue: SimulatedCo
     assert len(venue.orders) == 1
 
 
-@pytest.mark.parametrize("kind", ["429", "reject"])
-def test_a_definite_answer_to_a_resubmission_proves_nothing_about_the_first_send(
-    venue: SimulatedCoinbase, kind: str
+@pytest.mark.parametrize(("kind", "expected"), [("429", Retryable), ("reject", Rejected)])
+def test_a_definite_answer_to_a_resubmission_is_about_that_send(
+    venue: SimulatedCoinbase, kind: str, expected: type
 ) -> None:
     venue.inject(kind, "submit")
 
-    assert type(fate(venue, order(is_resubmission=True))) is Ambiguous
+    assert type(fate(venue, order(is_resubmission=True))) is expected
 
 
 def test_one_401_is_answered_with_a_fresh_token(venue: SimulatedCoinbase) -> None:

@@ -192,7 +192,7 @@ def test_an_opening_dies_with_its_signal_and_a_close_outlives_it(account: Accoun
     account.execute(entry, "50000")
     (close,) = account.hear(make_signal(SELL, "exit", expires_at=soon))
 
-    assert (entry.expires_at, close.expires_at) == (soon, UTC + 5 * SECOND_NS)
+    assert (entry.expires_at, close.expires_at) == (soon, UTC + 60 * SECOND_NS)
 
 
 def test_a_signal_that_the_journal_knows_is_not_decided_again_after_a_restart(account: Account) -> None:
@@ -382,7 +382,7 @@ def test_a_fill_is_covered_at_once_by_one_bracket_of_its_size(account: Account) 
         quantity=Decimal("0.0039"),
         purpose=Purpose.PROTECT,
         reference_price=Decimal("50000"),
-        expires_at=UTC + 5 * SECOND_NS,
+        expires_at=UTC + 60 * SECOND_NS,
         limit_price=Decimal("55000.00"),
         stop_price=Decimal("47500.00"),
     )

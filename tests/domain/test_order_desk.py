@@ -15,6 +15,7 @@ from domain.order_messages import (
     CancelUnconfirmed,
     EquityMarked,
     ExternalFillSeen,
+    FillKind,
     HaltCleared,
     HaltRaised,
     IntentDone,
@@ -28,6 +29,7 @@ from domain.order_messages import (
     OrderSubmitted,
     OrderUnconfirmed,
     Purpose,
+    QueryFailed,
     QueryOrder,
     SubmitOrder,
 )
@@ -175,7 +177,7 @@ def test_f03_an_unknown_outcome_is_asked_about_at_growing_intervals_without_end(
         asked_at += [careful.now.monotonic_ns] * (len(careful.sent(QueryOrder)) - len(asked_at))
 
     gaps_s = [(later - earlier) / SECOND_NS for earlier, later in zip(asked_at, asked_at[1:])]
-    assert gaps_s == [0.5, 1, 2, 4, 8, 15, 15, 15]
+    assert gaps_s == [0.5, 1, 2, 4, 8, 14.25, 15, 15]  # one when absence begins to be proof, after 30 s
     assert careful.order().status is S.UNCONFIRMED
 
 
@@ -350,10 +352,10 @@ def test_it_is_not_sent_a_third_time_before_the_second_is_answered(desk: DeskOnT
 @pytest.mark.parametrize("obstacle", ["expired", "collar", "halt", "stale", "no_idempotence"])
 def test_a_resubmission_must_still_be_wanted_and_safe(obstacle: str) -> None:
     desk = DeskOnTime(resubmits_safely=obstacle != "no_idempotence").ready()
-    desk.hear(make_intent(expires_at=UTC + 2 * SECOND_NS), unconfirmed(desk))
+    desk.hear(make_intent(expires_at=UTC + SECOND_NS // 2), unconfirmed(desk))
     match obstacle:
         case "expired":
-            desk.advance(2)
+            desk.advance(0.5)
             desk.quote()
         case "collar":
             desk.quote("63000.00", "63000.10")
@@ -368,10 +370,66 @@ def test_a_resubmission_must_still_be_wanted_and_safe(obstacle: str) -> None:
     assert not desk.order().is_final
 
 
-def test_an_order_that_shall_be_canceled_is_not_sent_again(desk: DeskOnTime) -> None:
+@pytest.mark.parametrize("silence", ["not_found", "failed", "unanswered"])
+def test_an_order_is_sent_again_whatever_keeps_the_venue_from_telling(
+    desk: DeskOnTime, silence: str
+) -> None:
+    desk.hear(make_intent(), unconfirmed(desk))
+    desk.advance(0.25)
+    match silence:
+        case "not_found":
+            desk.hear(not_found(desk))
+        case "failed":
+            desk.hear(QueryFailed(ts_event=UTC, client_order_id=ID, venue="coinbase", reason="503"))
+        case "unanswered":
+            assert len(desk.sent(SubmitOrder)) == 1  # the answer may be on its way
+            desk.advance(0.5)
+
+    assert len(desk.sent(QueryOrder)) == 1 + (silence == "unanswered")
+    assert len(desk.sent(SubmitOrder)) == 2
+
+
+def test_a_bracket_is_sent_again_long_after_an_opening_would_have_expired(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT))
+
+    desk.advance(6.25)  # nobody answers
+    desk.hear(not_found(desk))
+
+    assert desk.sent(SubmitOrder)[-1] == again(desk.sent(SubmitOrder)[-2])
+
+
+def test_a_bracket_in_the_way_of_a_close_is_sent_again_to_learn_the_name_that_a_cancel_needs(
+    desk: DeskOnTime,
+) -> None:
     desk.hold()
     desk.hear(make_intent(Purpose.PROTECT), unconfirmed(desk))
-    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    assert desk.sent(CancelOrder) == []
+
+    desk.hear(not_found(desk), make_accepted(venue_order_id="v-2"))
+    (cancel,) = desk.sent(CancelOrder)
+    desk.hear(make_report(S.CANCELED, venue_order_id="v-2", side=Side.SELL))
+
+    assert (cancel.client_order_id, cancel.venue_order_id) == (ID, "v-2")
+    assert desk.sent(SubmitOrder)[-1].intent_id == "close"
+
+
+def test_a_bracket_whose_position_is_gone_is_not_sent_again(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), unconfirmed(desk))
+    desk.fills(make_fill("0.01", "f-2", venue_order_id="v-held", kind=FillKind.REVERSAL))
+
+    desk.hear(not_found(desk))
+
+    assert desk.journaled(OrderResubmitted) == []
+
+
+def test_an_opening_that_shall_be_canceled_is_not_sent_again(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(), unconfirmed(desk))
+    desk.hear(make_intent(Purpose.CLOSE, "close"))  # would trade with it
+    assert desk.order().is_cancel_pending
 
     desk.hear(not_found(desk))
 
@@ -386,21 +444,54 @@ def test_a_refused_resubmission_leaves_the_first_send_in_doubt(desk: DeskOnTime)
     assert desk.order().status is S.UNCONFIRMED
 
 
-def test_proof_of_absence_starts_over_with_each_send(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), unconfirmed(desk))
+def sent_twice(desk: DeskOnTime) -> DeskOnTime:
+    """The first send was 29 s ago, the second is now."""
+    desk.quote("63000.00", "63000.10")  # meanwhile the price was no good
+    desk.hear(make_intent(reference_price=Decimal("63000.05")), unconfirmed(desk))
+    desk.quote("62000.00", "62000.10")
     desk.advance(29)
-    desk.quote()
+    desk.quote("63000.00", "63000.10")
     desk.hear(not_found(desk))
-    desk.hear(unconfirmed(desk))
     assert len(desk.sent(SubmitOrder)) == 2
+    desk.quote("62000.00", "62000.10")
+    return desk
+
+
+def test_proof_of_absence_starts_over_with_each_send(desk: DeskOnTime) -> None:
+    sent_twice(desk).hear(unconfirmed(desk))
     desk.advance(29)
-    desk.hear(rejected())
 
     for _ in range(2):
         desk.hear(not_found(desk))
         desk.advance(10)
 
     assert not desk.order().is_final
+
+
+def test_a_send_that_came_to_nothing_leaves_the_proof_where_it_was(desk: DeskOnTime) -> None:
+    void = msgspec.structs.replace(unconfirmed(desk), is_void=True)
+    sent_twice(desk).hear(void)
+    desk.advance(1)  # 30 s after the only send that may rest
+
+    for _ in range(2):
+        desk.hear(not_found(desk))
+        desk.advance(10)
+
+    assert desk.order().status is S.REJECTED
+    assert desk.order().evidence.startswith("absent:twice")
+
+
+def test_the_venue_is_asked_when_its_answer_would_be_proof(careful: DeskOnTime) -> None:
+    careful.hear(make_intent(), unconfirmed(careful))
+    careful.advance(30)
+    first_at = len(careful.sent(QueryOrder))
+    careful.hear(not_found(careful))
+
+    careful.advance(10)
+    assert len(careful.sent(QueryOrder)) == first_at + 1
+    careful.hear(not_found(careful))
+
+    assert careful.order().evidence == "absent:twice 10.0 s apart"
 
 
 # ---- cancels ---------------------------------------------------------------------------------------------

@@ -45,9 +45,9 @@ def client_of(script: Script, **settings) -> CoinbaseClient:
     return CoinbaseClient(VenueSettings(**settings), Signer("key-1", SEED), script, ManualClock())
 
 
-def fate(*answers: tuple[int, object], is_resubmission: bool = False) -> VenueError:
+def fate(*answers: tuple[int, object]) -> VenueError:
     with pytest.raises(VenueError) as raised:
-        client_of(Script(*answers)).submit_order(order(is_resubmission=is_resubmission), 5)
+        client_of(Script(*answers)).submit_order(order(), 5)
     return raised.value
 
 
@@ -83,11 +83,6 @@ def test_the_status_of_a_create_decides_its_fate(status: int, expected: type) ->
     error = fate((status, {"error": "WORD"}))
 
     assert (type(error), error.code) == (expected, "WORD")
-
-
-@pytest.mark.parametrize("status", [400, 403, 404, 429, 500])
-def test_no_status_of_a_resubmission_is_definite(status: int) -> None:
-    assert type(fate((status, b"oops"), is_resubmission=True)) is Ambiguous
 
 
 def test_a_duplicate_id_means_that_it_was_accepted_before() -> None:
