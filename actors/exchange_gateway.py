@@ -8,6 +8,8 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+import msgspec
+
 from actors.shell import Shell
 from actors.stream import StreamDriver
 from domain.backoff import Backoff
@@ -236,7 +238,7 @@ class ExchangeGateway(Shell):
             case Retryable():
                 event = self._not_sent(command, result.code)
             case Rejected() if command.is_resubmission:
-                event = self._not_sent(command, result.code)
+                event = msgspec.structs.replace(self._not_sent(command, result.code), is_refused=True)
             case Rejected():
                 event = OrderRejected(
                     ts_event=self._stamp(),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from domain.effects import Instant, Role
 from domain.order import ABSENT, OrderLifecycle
-from domain.order_messages import OrderNotFound, OrderStatus, OrderUnconfirmed, QueryOrder
+from domain.order_messages import OrderNotFound, OrderStatus, OrderUnconfirmed, Purpose, QueryOrder
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings, VenueSettings
 
@@ -30,6 +30,7 @@ class Inquiry:
     answer_due_ns: int = 0  # until then the outcome of a newer send is awaited
     absent_ns: int | None = None  # when the first listing began that counts as proof
     before_resend: tuple[int, int | None] | None = None  # sent_ns and absent_ns, should that come to nothing
+    is_refused: bool = False  # the venue won't take it a second time
     has_alarmed: bool = False
 
 
@@ -80,18 +81,19 @@ class Inquiries:
         inquiry.sent_ns, inquiry.absent_ns = now.monotonic_ns, None
         inquiry.answer_due_ns = now.monotonic_ns + _ns(self._orders.acknowledge_within_s)
 
-    def send_answered(self, order: OrderLifecycle, is_void: bool = False) -> None:
-        """Note that the newest send has had its answer, or never will.
+    def send_answered(self, order: OrderLifecycle) -> None:
+        """Note that the newest send has had its answer, or never will."""
+        if inquiry := self._inquiries.get(order.id):
+            inquiry.answer_due_ns, inquiry.before_resend = 0, None
 
-        Args:
-            is_void: it was a second one and rests nowhere: only the earlier ones have to be proven absent.
-        """
+    def resend_failed(self, order: OrderLifecycle, event: OrderUnconfirmed) -> None:
+        """Learn from what became of a second send: what rests nowhere needs no proof of absence."""
         inquiry = self._inquiries.get(order.id)
         if inquiry is None:
             return
-        if is_void and inquiry.before_resend:
+        if event.is_void and inquiry.before_resend:
             inquiry.sent_ns, inquiry.absent_ns = inquiry.before_resend
-        inquiry.answer_due_ns, inquiry.before_resend = 0, None
+        inquiry.is_refused = inquiry.is_refused or event.is_refused
 
     def query_answered(self, order: OrderLifecycle) -> None:
         """Note that the venue, or the way to it, has had its say about the last question."""
@@ -118,9 +120,9 @@ class Inquiries:
         return was_in_vain
 
     def may_resend(self, order: OrderLifecycle, now: Instant) -> bool:
-        """Tell whether no send of `order` is still under way."""
+        """Tell whether no send of `order` is still under way, and the venue didn't refuse another."""
         inquiry = self._inquiries.get(order.id)
-        return inquiry is not None and now.monotonic_ns >= inquiry.answer_due_ns
+        return inquiry is not None and not inquiry.is_refused and now.monotonic_ns >= inquiry.answer_due_ns
 
     def proof_of_absence(self, order: OrderLifecycle, event: OrderNotFound, now: Instant) -> str:
         """Return the evidence that an UNCONFIRMED order never was at the venue nor ever will be; else empty.
@@ -167,7 +169,10 @@ class Inquiries:
     def _schedule(self, order: OrderLifecycle, inquiry: Inquiry, now: Instant) -> None:
         """Ask next after a growing delay, and not later than an answer would be proof: both wait for it."""
         delays_s = self._orders.query_delays_s
-        due_ns = now.monotonic_ns + _ns(delays_s[min(inquiry.asked, len(delays_s) - 1)])
+        delay_s = delays_s[min(inquiry.asked, len(delays_s) - 1)]
+        if order.order.purpose is not Purpose.OPEN:  # a position may be bare until the answer
+            delay_s = min(delay_s, self._settings.protection.within_s / 2)
+        due_ns = now.monotonic_ns + _ns(delay_s)
         telling_ns = self._telling_ns(order, inquiry)
         if order.is_unproven and telling_ns > now.monotonic_ns:
             due_ns = min(due_ns, telling_ns)

@@ -189,7 +189,9 @@ class OrderUnconfirmed(Event, kw_only=True):
     venue: str
     reason: str
     raw: str = ""  # first 256 bytes of what came back
-    is_void: bool = False  # a second send that certainly rests nowhere; of the first that proves nothing
+    # Of a second send, and proof of nothing about the first:
+    is_void: bool = False  # it certainly rests nowhere
+    is_refused: bool = False  # it is void because the venue understood it and said no
 
 
 class CancelAccepted(Event, kw_only=True):

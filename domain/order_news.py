@@ -63,7 +63,8 @@ class OrderNews:
 
     def hear_unconfirmed(self, event: OrderUnconfirmed, now: Instant) -> None:
         if order := self._order(event):
-            self._inquiries.send_answered(order, event.is_void)
+            self._inquiries.resend_failed(order, event)
+            self._inquiries.send_answered(order)
             self._book(order, order.judge_unconfirmed(event), now)
 
     def hear_report(self, report: OrderReported, now: Instant) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from domain.effects import Instant
 from domain.instrument import Instrument, Side
 from domain.marks import Marks
-from domain.numbers import from_ratio
+from domain.numbers import ZERO, from_ratio
 from domain.order_messages import CancelProtection, OrderIntent, Purpose
 from domain.portfolio import Portfolio
 from domain.position import Position, is_dust
@@ -85,9 +85,9 @@ class Protection:
             return self._withdraw(instrument, "flat", now) if plans else None
 
         # Neither a plan nor an order on its way is cover: the clock runs until the venue has it.
-        is_covered = portfolio.covered_quantity(*key) == holding.quantity
-        uncovered_ns = self._track_cover(key, is_covered, now)
-        is_beyond = self._is_beyond_stop(holding, marks, now)
+        covered = portfolio.covered_quantity(*key)
+        uncovered_ns = self._track_cover(key, covered == holding.quantity, now)
+        is_beyond = self._is_beyond_stop(holding, marks, covered > 0, now)
         if self._is_under_way(key, portfolio, pending, Purpose.CLOSE):
             return None
         if is_beyond:
@@ -163,18 +163,22 @@ class Protection:
             return 0
         return now.monotonic_ns - self._uncovered_ns.setdefault(key, now.monotonic_ns)
 
-    def _is_beyond_stop(self, holding: Holding, marks: Marks, now: Instant) -> bool:
-        """Tell whether a believable price has been beyond the stop for longer than the venue may take."""
+    def _is_beyond_stop(self, holding: Holding, marks: Marks, has_stop: bool, now: Instant) -> bool:
+        """Tell whether a believable price has been beyond the stop for longer than the venue may take.
+
+        Where nothing rests at the venue there is nothing to wait for: it would refuse a stop already passed.
+        """
         key = holding.instrument.venue, holding.instrument.name
         if marks.trouble(*key, now):
             return False  # keeps the start: silence is no recovery
         quote, stop = marks.quote(*key), self.levels(holding).stop
-        margin = stop * from_ratio(self._settings.orders.collar_ratio)
+        margin = stop * from_ratio(self._settings.orders.collar_ratio) if has_stop else ZERO
         is_long = holding.exit_side is Side.SELL
         if not (quote.bid_price < stop - margin if is_long else quote.ask_price > stop + margin):
             self._beyond_ns.pop(key, None)
             return False
-        return now.monotonic_ns - self._beyond_ns.setdefault(key, now.monotonic_ns) >= JUMPED_NS
+        since_ns = self._beyond_ns.setdefault(key, now.monotonic_ns)
+        return not has_stop or now.monotonic_ns - since_ns >= JUMPED_NS
 
     def _is_under_way(
         self, key: tuple[str, str], portfolio: Portfolio, pending: tuple[OrderIntent, ...], purpose: Purpose

@@ -109,11 +109,9 @@ class CoinbaseClient:
     def find_order(self, query: QueryOrder, timeout_s: float) -> OrderReported | OrderNotFound:
         deadline_ns = self._deadline_ns(timeout_s)
         if query.venue_order_id:
-            answer = self._ask(f"/orders/historical/{query.venue_order_id}", deadline_ns, known=(404,))
-            if answer.status == 200:
-                row = self._read(answer, answers.OrderAnswer, Retryable).order
-                return self._converted(answers.order_reported, row, self._utc_ns())
-            # A young order may not be readable yet; the list is another chance.
+            report = self._get_order(query.venue_order_id, self._deadline_ns(timeout_s / 2))
+            if report is not None:
+                return report
         began_ns = self._utc_ns()
         since = [("start_date", rfc3339(query.sent_at - _LOOK_BACK_NS))]
         for page in self._pages("/orders/historical/batch", since, answers.OrdersPage, deadline_ns):
@@ -126,6 +124,19 @@ class CoinbaseClient:
             venue=self.venue,
             listing_began_at=began_ns,
         )
+
+    def _get_order(self, venue_order_id: str, deadline_ns: int) -> OrderReported | None:
+        """Return one order; None when this way doesn't lead to it and the list is another chance."""
+        try:
+            answer = self._ask(f"/orders/historical/{venue_order_id}", deadline_ns, known=(404,))
+            if answer.status == 404:
+                return None  # a young order may not be readable yet
+            row = self._read(answer, answers.OrderAnswer, Retryable).order
+        except Retryable as error:
+            if error.retry_after_ns:
+                raise  # it wants fewer requests, not others
+            return None
+        return self._converted(answers.order_reported, row, self._utc_ns())
 
     def list_open_orders(self, timeout_s: float) -> tuple[OrderReported, ...]:
         deadline_ns = self._deadline_ns(timeout_s)

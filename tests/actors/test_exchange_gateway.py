@@ -136,20 +136,20 @@ def test_an_order_that_never_left_twice_is_given_back_as_not_sent(venue: FakeVen
 
 
 @pytest.mark.parametrize(
-    ("error", "is_void"),
+    ("error", "is_void", "is_refused"),
     [
-        (Retryable("refused", code="refused"), True),
-        (Rejected("too late", code="INVALID_PRICE"), True),
-        (Ambiguous("timeout", code="timeout"), False),
+        (Retryable("refused", code="refused"), True, False),
+        (Rejected("too late", code="INVALID_PRICE"), True, True),
+        (Ambiguous("timeout", code="timeout"), False, False),
     ],
 )
 def test_whatever_becomes_of_a_second_send_says_nothing_about_the_first(
-    venue: FakeVenue, stage: Stage, error: VenueError, is_void: bool
+    venue: FakeVenue, stage: Stage, error: VenueError, is_void: bool, is_refused: bool
 ) -> None:
     event = answer_to_submit(venue, stage, error, error, is_resubmission=True)
 
     assert isinstance(event, OrderUnconfirmed)
-    assert (event.reason, event.is_void) == (error.code, is_void)
+    assert (event.reason, event.is_void, event.is_refused) == (error.code, is_void, is_refused)
 
 
 def test_what_reduces_risk_waits_for_an_answer_only_while_there_is_time_for_another_try(

@@ -481,6 +481,27 @@ def test_a_send_that_came_to_nothing_leaves_the_proof_where_it_was(desk: DeskOnT
     assert desk.order().evidence.startswith("absent:twice")
 
 
+def test_what_the_venue_refused_a_second_time_it_is_not_asked_to_take_again(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), unconfirmed(desk), not_found(desk))
+    no = msgspec.structs.replace(unconfirmed(desk), is_void=True, is_refused=True)
+
+    desk.hear(no, not_found(desk))
+    desk.advance(20)
+
+    assert len(desk.journaled(OrderResubmitted)) == 1
+
+
+def test_an_order_that_a_position_depends_on_is_asked_about_often(desk: DeskOnTime) -> None:
+    protected(desk).hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+    desk.advance(60)  # each answer is as old as a lagging read may be
+    asked = len(desk.sent(QueryOrder))
+
+    desk.advance(10)
+
+    assert len(desk.sent(QueryOrder)) == asked + 4
+
+
 def test_the_venue_is_asked_when_its_answer_would_be_proof(careful: DeskOnTime) -> None:
     careful.hear(make_intent(), unconfirmed(careful))
     careful.advance(30)

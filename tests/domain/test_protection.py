@@ -10,6 +10,7 @@ from domain.order_messages import (
     CancelProtection,
     IntentDenied,
     OrderIntent,
+    OrderUnconfirmed,
     Purpose,
 )
 from domain.position import Position
@@ -154,6 +155,21 @@ def test_a_plan_whose_order_never_leaves_is_no_cover(account: Account) -> None:
     assert told[-1].signal_id == "uncovered:coinbase:BTC-USD"
 
 
+def test_an_order_on_its_way_or_in_doubt_is_no_cover(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    order_id = f"order:{protect.intent_id}"
+    account.journal(accepted(protect), submitted(protect))
+    account.advance(2, BID, ASK)
+    account.journal(
+        OrderUnconfirmed(ts_event=UTC, client_order_id=order_id, venue="coinbase", reason="timeout")
+    )
+
+    assert account.advance(3, BID, ASK) == []
+    (close,) = account.advance(0.5, BID, ASK)
+
+    assert (close.purpose, close.signal_id) == (Purpose.CLOSE, "uncovered:coinbase:BTC-USD")
+
+
 def test_a_new_try_has_a_new_name_and_a_repeated_one_the_old(account: Account) -> None:
     (first,) = account.execute(account.last_intent, "50000")
     repeated = account.advance(1, BID, ASK)
@@ -184,6 +200,15 @@ def test_a_price_beyond_the_stop_for_two_seconds_closes_what_the_venue_did_not(a
 
     assert account.advance(2.0, "47000", "47002") == []
     (close,) = account.advance(0.5, "47000", "47002")
+
+    assert (close.purpose, close.signal_id) == (Purpose.CLOSE, "stop_jumped:coinbase:BTC-USD")
+
+
+def test_a_price_beyond_a_stop_that_nobody_holds_closes_at_once(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.journal(accepted(protect), submitted(protect))  # a venue would refuse it by now
+
+    (close,) = account.advance(0.5, "47499", "47501")
 
     assert (close.purpose, close.signal_id) == (Purpose.CLOSE, "stop_jumped:coinbase:BTC-USD")
 

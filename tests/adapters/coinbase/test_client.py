@@ -140,6 +140,20 @@ def test_a_known_order_is_read_directly_and_searched_for_when_it_is_not_there() 
     assert found.asked[0][1].endswith("/orders/historical/venue-1")
 
 
+@pytest.mark.parametrize("failure", [(500, b"oops"), (200, b"oops")])
+def test_an_order_whose_own_address_fails_is_looked_for_in_the_list(failure: tuple[int, bytes]) -> None:
+    script = Script(failure, (200, {"orders": [row("ours", status="CANCELLED")]}))
+
+    assert client_of(script).find_order(query("venue-1"), 5).status is OrderStatus.CANCELED
+
+
+def test_a_venue_that_asks_for_fewer_requests_gets_no_second_one() -> None:
+    script = Script((429, b""))
+
+    with pytest.raises(Retryable):
+        client_of(script).find_order(query("venue-1"), 5)
+
+
 def test_a_status_that_nobody_knows_leaves_the_question_open() -> None:
     with pytest.raises(Retryable):
         client_of(Script((200, {"orders": [row("ours", status="HALTED")]}))).find_order(query(), 5)
