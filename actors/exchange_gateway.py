@@ -22,6 +22,7 @@ from domain.order_messages import (
     CancelOrder,
     CancelRejected,
     CancelUnconfirmed,
+    Fill,
     FillsReported,
     InstrumentsLoaded,
     OrderNotSent,
@@ -87,7 +88,7 @@ class ExchangeGateway(Shell):
         self.calls: dict[str, _Call] = {}  # key -> call on a worker
         self.waiting: list[_Call] = []  # for a worker or the rate budget, oldest first
         self.keys = count(1)
-        self.queried: set[str] = set()  # client_order_ids that are being asked about
+        self.queried: set[str] = set()  # orders that are being asked about
         burst = max(2, int(settings.requests_per_second))
         now_ns = self.clock.now().monotonic_ns
         self.budget = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns)
@@ -240,36 +241,28 @@ class ExchangeGateway(Shell):
             case Rejected() if command.is_resubmission:
                 event = msgspec.structs.replace(self._not_sent(command, result.code), is_refused=True)
             case Rejected():
-                event = OrderRejected(
-                    ts_event=self._stamp(),
-                    client_order_id=command.client_order_id,
-                    venue=self.venue,
-                    code=result.code,
-                    reason=str(result),
-                )
+                event = OrderRejected(**self._about(command), code=result.code, reason=str(result))
             case Fatal() | Ambiguous():
                 # A fatal answer proves nothing about an earlier try of the same id: ask.
-                event = OrderUnconfirmed(
-                    ts_event=self._stamp(),
-                    client_order_id=command.client_order_id,
-                    venue=self.venue,
-                    reason=result.code,
-                    raw=result.raw.decode("utf-8", "replace"),
-                )
+                raw = result.raw.decode("utf-8", "replace")
+                event = OrderUnconfirmed(**self._about(command), reason=result.code, raw=raw)
             case _:
                 event = result
         self._tell_router(event)
 
     def _not_sent(self, command: SubmitOrder, reason: str) -> Event:
-        identity = {
+        if command.is_resubmission:
+            # Nothing came of *this* send; the first one may still have arrived.
+            return OrderUnconfirmed(**self._about(command), reason=reason, is_void=True)
+        return OrderNotSent(**self._about(command), reason=reason)
+
+    def _about(self, command: SubmitOrder | CancelOrder | QueryOrder) -> dict[str, Any]:
+        """Return what each answer to `command` begins with."""
+        return {
             "ts_event": self._stamp(),
             "client_order_id": command.client_order_id,
             "venue": self.venue,
-            "reason": reason,
         }
-        # Nothing came of *this* send; the first one of a resubmission may still have arrived.
-        again = command.is_resubmission
-        return OrderUnconfirmed(**identity, is_void=True) if again else OrderNotSent(**identity)
 
     def receiveMsg_CancelOrder(self, command: CancelOrder, sender: str) -> None:
         run = partial(self.client.cancel_order, command, self.reducing_timeout_s)
@@ -278,32 +271,22 @@ class ExchangeGateway(Shell):
     def _canceled(self, command: CancelOrder, result: Event | VenueError) -> None:
         answered = isinstance(result, (Event, Rejected))
         self._ended(Operation.CANCEL, answered, "" if answered else result.code)
-        identity = {
-            "ts_event": self._stamp(),
-            "client_order_id": command.client_order_id,
-            "venue": self.venue,
-        }
         if isinstance(result, Rejected):
-            result = CancelRejected(**identity, code=result.code)
+            result = CancelRejected(**self._about(command), code=result.code)
         elif isinstance(result, VenueError):
-            result = CancelUnconfirmed(**identity, reason=result.code)
+            result = CancelUnconfirmed(**self._about(command), reason=result.code)
         self._tell_router(result)
 
     def receiveMsg_QueryOrder(self, query: QueryOrder, sender: str) -> None:
-        if query.client_order_id in self.queried:
+        if _subject(query) in self.queried:
             return  # the router asks faster than a slow venue answers
-        self.queried.add(query.client_order_id)
+        self.queried.add(_subject(query))
         self._call(partial(self.client.find_order, query, self.timeout_s), partial(self._found, query))
 
     def _found(self, query: QueryOrder, result: Event | VenueError) -> None:
-        self.queried.discard(query.client_order_id)
+        self.queried.discard(_subject(query))
         if isinstance(result, VenueError):
-            result = QueryFailed(
-                ts_event=self._stamp(),
-                client_order_id=query.client_order_id,
-                venue=self.venue,
-                reason=result.code,
-            )
+            result = QueryFailed(**self._about(query), reason=result.code)
         self._heard_totals(result)
         self._tell_router(result)
 
@@ -339,7 +322,10 @@ class ExchangeGateway(Shell):
             self._want_fills(wanted, self.fills_backoff.next_delay_ns(self.parts.uniform()))
             return
         self.fills_backoff.reset()
-        if result:
+        self._tell_fills(result)
+
+    def _tell_fills(self, result: tuple[Fill, ...] | VenueError) -> None:
+        if result and not isinstance(result, VenueError):
             self._tell_router(FillsReported(ts_event=self._stamp(), venue=self.venue, fills=result))
 
     def receiveMsg_RequestSnapshot(self, command: RequestSnapshot, sender: str) -> None:
@@ -362,6 +348,9 @@ class ExchangeGateway(Shell):
     def _snapshot_read(self, command: RequestSnapshot, result: VenueSnapshot | VenueError) -> None:
         if isinstance(result, VenueError):
             self.counters["snapshot_failures"] += 1
+            # What has filled must be known even where the rest can't be read: a position may need its stop.
+            run = partial(self.client.list_fills, command.fills_since, self.timeout_s)
+            self._call(run, self._tell_fills)
             result = SnapshotFailed(
                 ts_event=self._stamp(),
                 request_id=command.request_id,
@@ -403,3 +392,8 @@ class ExchangeGateway(Shell):
         self._tell_router(
             PrivateStreamChanged(ts_event=self._stamp(), venue=self.venue, is_live=self.is_live)
         )
+
+
+def _subject(query: QueryOrder) -> str:
+    """Return the name under which an order is asked about."""
+    return query.client_order_id or query.venue_order_id

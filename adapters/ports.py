@@ -59,8 +59,10 @@ class TradingVenue(Protocol):
     def find_order(self, query: QueryOrder, timeout_s: float) -> OrderReported | OrderNotFound:
         """Report what the venue holds under our id, or that a complete look did not show it.
 
+        Without a `client_order_id` the question is whose order `venue_order_id` is.
+
         Raises:
-            Retryable: the venue did not answer; the order's fate is still unknown.
+            Retryable: the venue did not answer, or not yet; the order's fate is still unknown.
         """
         ...
 

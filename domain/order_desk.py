@@ -58,6 +58,7 @@ from domain.system_messages import (
     VenueReadyChanged,
     WindDown,
 )
+from domain.unclaimed_fills import OWNER, UnclaimedFills
 from domain.venue_readiness import VenueReadiness
 from domain.winding_down import WindingDown
 
@@ -92,8 +93,9 @@ class OrderDesk:
             dict(resubmits_safely),
             (configuration_hash, code_version),
         )
-        self._reconciliation = Reconciliation(settings, outbox, self._marks)
-        self._news = OrderNews(outbox, self._execution, self._inquiries)
+        self._unclaimed = UnclaimedFills(settings.orders, outbox)
+        self._reconciliation = Reconciliation(settings, outbox, self._marks, self._unclaimed)
+        self._news = OrderNews(outbox, self._execution, self._inquiries, self._unclaimed)
         self._winding_down = WindingDown(
             outbox,
             gate,
@@ -180,6 +182,8 @@ class OrderDesk:
         order = self.ledger.live.get(name)
         if kind == RECONCILE and name in self._readiness.venues:
             self._reconciliation.tick(name, now)
+        elif kind == OWNER:
+            self._unclaimed.tick(name, now)
         elif kind == PLAN:
             self._execution.tick(name, now)
         elif kind == ACKNOWLEDGE and order:

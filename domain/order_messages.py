@@ -139,9 +139,9 @@ class CancelOrder(Command, kw_only=True):
 
 
 class QueryOrder(Command, kw_only=True):
-    """Ask the venue what it holds under our id."""
+    """Ask the venue what it holds under our id, or whose order `venue_order_id` is."""
 
-    client_order_id: str
+    client_order_id: str  # empty: that is the question
     venue: str
     instrument: str
     sent_at: int  # UTC ns of the first send: how far back to look

@@ -34,6 +34,7 @@ from domain.order_messages import (
 )
 from domain.outbox import Outbox
 from domain.plan_execution import PlanExecution
+from domain.unclaimed_fills import UnclaimedFills
 
 _FIRST_LOOK = 2  # an accepted IOC order ends by itself in a moment: skip the shortest delays
 
@@ -41,12 +42,14 @@ _FIRST_LOOK = 2  # an accepted IOC order ends by itself in a moment: skip the sh
 class OrderNews:
     """Takes in the venues' words about orders."""
 
-    def __init__(self, outbox: Outbox, execution: PlanExecution, inquiries: Inquiries) -> None:
+    def __init__(
+        self, outbox: Outbox, execution: PlanExecution, inquiries: Inquiries, unclaimed: UnclaimedFills
+    ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
         self._execution = execution
         self._inquiries = inquiries
-        self._unclaimed: dict[tuple[str, str], dict[str, Fill]] = {}  # (venue, venue_order_id) -> by fill_id
+        self._unclaimed = unclaimed
 
     def hear_accepted(self, event: OrderAccepted, now: Instant) -> None:
         if order := self._order(event):
@@ -77,10 +80,13 @@ class OrderNews:
                 self._rise(order, now)
             if order.is_cancel_pending and not order.is_final:
                 self._execution.cancel_again(order, now)
-        elif is_ours(report.client_order_id):
+            return
+        if is_ours(report.client_order_id):
             # The tag is ours and the journal doesn't know it: somebody else trades with our key and our code.
             reason = f"a second bot: order {report.client_order_id} is not in our journal"
             self._outbox.halt(report.venue, reason, now.utc_ns)
+        for fill in self._unclaimed.take(report.venue, report.venue_order_id):
+            self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
 
     def hear_not_found(self, event: OrderNotFound, now: Instant) -> None:
         order = self._order(event)
@@ -118,12 +124,11 @@ class OrderNews:
             self._book(order, order.judge_fill(fill), now)
             return
         candidates = [order for order in self._ledger.live_orders(fill.venue) if _may_own(order, fill)]
-        if candidates:
-            self._unclaimed.setdefault((fill.venue, fill.venue_order_id), {})[fill.fill_id] = fill
-            for order in candidates:
-                self._inquiries.begin(order, now)
-        elif self._is_new_and_foreign(fill):
-            self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
+        for order in candidates:
+            self._inquiries.begin(order, now)
+        is_external = (fill.venue, fill.fill_id) in self._ledger.external_fills
+        if not is_external and (candidates or self._is_after_opening(fill)):
+            self._unclaimed.keep(fill, now)
 
     def doubt(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Ask about an order whose answers may have been lost with whoever carried them."""
@@ -154,7 +159,7 @@ class OrderNews:
 
     def _named(self, order: OrderLifecycle, now: Instant) -> None:
         """Let go on what waited for the venue's name of the order."""
-        for fill in self._unclaimed.pop((order.order.venue, order.venue_order_id), {}).values():
+        for fill in self._unclaimed.take(order.order.venue, order.venue_order_id):
             self._book(order, order.judge_fill(fill), now)
         if order.is_cancel_pending and not order.is_final:
             self._execution.send_cancel(order, now)
@@ -167,30 +172,18 @@ class OrderNews:
         self._inquiries.settle(order)
         if order.is_final:
             self._execution.forget(order)
-            self._hear_unclaimed_again(order, now)
             self._execution.advance(self._ledger.plans[order.order.intent_id], now)
             self._execution.advance_all(order.order.venue, order.order.instrument, now)
-
-    def _hear_unclaimed_again(self, order: OrderLifecycle, now: Instant) -> None:
-        """Judge anew the fills that this order might have owned, now that it cannot any more."""
-        keys = [
-            key
-            for key, fills in self._unclaimed.items()
-            if key[0] == order.order.venue and _same_market(order, next(iter(fills.values())))
-        ]
-        for key in keys:
-            for fill in self._unclaimed.pop(key).values():
-                self.hear_fill(fill, now)
 
     def _rise(self, order: OrderLifecycle, now: Instant) -> None:
         """An order that was called dead is at the venue: halt there, and take it back."""
         self._outbox.halt(_scope(order), f"order {order.id} lives although {order.evidence}", now.utc_ns)
         self._execution.take_back(order, now)
 
-    def _is_new_and_foreign(self, fill: Fill) -> bool:
+    def _is_after_opening(self, fill: Fill) -> bool:
+        """Tell whether a fill is not in the opening balances already."""
         opened_at = self._ledger.opened_at.get(fill.venue)
-        is_known = (fill.venue, fill.fill_id) in self._ledger.external_fills
-        return opened_at is not None and fill.ts_event > opened_at and not is_known
+        return opened_at is not None and fill.ts_event > opened_at
 
     def _order(self, event: Event) -> OrderLifecycle | None:
         return self._ledger.orders.get(event.client_order_id)
@@ -198,11 +191,8 @@ class OrderNews:
 
 def _may_own(order: OrderLifecycle, fill: Fill) -> bool:
     """Tell whether `fill` could be of an order whose name at the venue we don't know yet."""
-    return not order.venue_order_id and _same_market(order, fill)
-
-
-def _same_market(order: OrderLifecycle, fill: Fill) -> bool:
-    return (order.order.instrument, order.order.side) == (fill.instrument, fill.side)
+    is_same_market = (order.order.instrument, order.order.side) == (fill.instrument, fill.side)
+    return not order.venue_order_id and is_same_market
 
 
 def _scope(order: OrderLifecycle) -> str:

@@ -23,6 +23,7 @@ from domain.order_messages import (
 )
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
+from domain.unclaimed_fills import UnclaimedFills
 
 RECONCILE = "reconcile"  # alarm key: "reconcile:" and the venue
 AGAIN_NS = SECOND_NS  # pause before asking again when something moved meanwhile
@@ -68,11 +69,14 @@ class Audit:
 class Reconciliation:
     """One audit per venue."""
 
-    def __init__(self, settings: Settings, outbox: Outbox, marks: Marks) -> None:
+    def __init__(
+        self, settings: Settings, outbox: Outbox, marks: Marks, unclaimed: UnclaimedFills
+    ) -> None:
         self._settings = settings
         self._outbox = outbox
         self._ledger = outbox.ledger
         self._marks = marks
+        self._unclaimed = unclaimed
         self.audits = {venue: Audit() for venue in settings.traded}
 
     # ---- asking ------------------------------------------------------------------------------------------
@@ -163,6 +167,7 @@ class Reconciliation:
             audit.was_quiet
             and audit.movements == self._ledger.movements[venue]
             and not self._ledger.has_unexplained(venue)
+            and not self._unclaimed.has_any(venue)
         )
 
     def _has_lasted(self, audit: Audit) -> bool:

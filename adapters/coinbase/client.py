@@ -112,6 +112,8 @@ class CoinbaseClient:
             report = self._get_order(query.venue_order_id, self._deadline_ns(timeout_s / 2))
             if report is not None:
                 return report
+            if not query.client_order_id:
+                raise self._failed(Retryable, "an order unknown so far", "not_found")
         began_ns = self._utc_ns()
         since = [("start_date", rfc3339(query.sent_at - _LOOK_BACK_NS))]
         for page in self._pages("/orders/historical/batch", since, answers.OrdersPage, deadline_ns):

@@ -342,6 +342,27 @@ def test_a_snapshot_that_fails_is_told_and_not_taken_for_an_empty_account(
     assert heard(stage, VenueSnapshot) == []
 
 
+def test_fills_are_told_even_where_the_rest_of_the_account_cannot_be_read(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    venue.answers["list_open_orders"].append(Retryable("?", code="timeout"))
+    venue.answers["list_fills"].append((make_fill(),))
+
+    stage.tell(GATEWAY, RequestSnapshot(request_id=7, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=0.1)
+
+    assert [event.fills for event in heard(stage, FillsReported)] == [(make_fill(),)]
+
+
+def test_two_fills_of_unknown_orders_are_asked_about_side_by_side(venue: FakeVenue, stage: Stage) -> None:
+    whose = {"client_order_id": "", "venue": "coinbase", "instrument": "BTC-USD", "sent_at": NOW}
+    venue.takes_s["find_order"] = 1.0
+    for venue_order_id in ("v-1", "v-1", "v-2"):
+        stage.tell(GATEWAY, QueryOrder(**whose, venue_order_id=venue_order_id))
+
+    assert [query.venue_order_id for query in venue.called("find_order")] == ["v-1", "v-2"]
+
+
 def test_the_private_stream_is_live_only_while_it_is_whole(venue: FakeVenue, stage: Stage) -> None:
     stage.received[Role.ORDER_ROUTER].clear()
 

@@ -9,6 +9,7 @@ from domain.effects import Instant, Record, Role, Tell
 from domain.instrument import Side
 from domain.order_ids import mint_client_order_id
 from domain.order_messages import (
+    BalanceCorrected,
     CancelOrder,
     CancelProtection,
     CancelRejected,
@@ -24,6 +25,7 @@ from domain.order_messages import (
     OrderNotFound,
     OrderNotSent,
     OrderRejected,
+    OrderReported,
     OrderResubmitted,
     OrderStatus,
     OrderSubmitted,
@@ -219,14 +221,103 @@ def test_f10_totals_before_the_acknowledgement_prove_acceptance(desk: DeskOnTime
     assert desk.story[2:] == ["OrderAccepted", "OrderFilledProvisionally", "OrderClosed", "IntentDone"]
 
 
-def test_a_fill_that_waited_for_an_order_which_never_was_turns_out_foreign(desk: DeskOnTime) -> None:
+# ---- fills that nobody claims ----------------------------------------------------------------------------
+
+THEIRS = "11111111-2222-4333-8444-555555555555"
+
+
+def their_report(**changes) -> OrderReported:
+    return make_report(S.FILLED, "0.01", venue_order_id="v-x", **{"client_order_id": THEIRS, **changes})
+
+
+def test_the_venue_is_asked_whose_order_is_behind_a_fill_until_it_tells(desk: DeskOnTime) -> None:
+    desk.fills(make_fill("0.01", venue_order_id="v-x"))
+    desk.advance(0.75)
+
+    assert desk.sent(QueryOrder) == 2 * [
+        QueryOrder(
+            client_order_id="",
+            venue="coinbase",
+            instrument="BTC-USD",
+            sent_at=UTC + SECOND_NS,
+            venue_order_id="v-x",
+        )
+    ]
+    desk.hear(their_report())
+    desk.advance(60)
+    assert len(desk.sent(QueryOrder)) == 2
+    assert len(desk.journaled(ExternalFillSeen)) == 1
+
+
+def test_a_fill_is_somebody_elses_only_when_the_venue_says_so(desk: DeskOnTime) -> None:
     desk.hear(make_intent())
-    desk.fills(make_fill("0.01", venue_order_id="somebody's"))
+    desk.fills(make_fill("0.01", venue_order_id="v-x"))
 
     desk.hear(rejected())
+    assert desk.journaled(ExternalFillSeen) == []
+    desk.hear(their_report())
 
-    assert desk.journaled(ExternalFillSeen)[0].fill.venue_order_id == "somebody's"
+    assert desk.journaled(ExternalFillSeen)[0].fill.venue_order_id == "v-x"
     assert desk.desk.books.position("coinbase", "BTC-USD").is_flat
+
+
+def proven_absent(desk: DeskOnTime) -> DeskOnTime:
+    desk.hear(make_intent(), unconfirmed(desk))
+    for seconds in (30, 10):
+        desk.advance(seconds)
+        desk.hear(not_found(desk))
+    assert desk.order().status is S.REJECTED
+    return desk
+
+
+def test_a_late_fill_of_an_order_proven_absent_is_booked_and_alarmed(careful: DeskOnTime) -> None:
+    proven_absent(careful)
+
+    careful.fills(make_fill("0.01", venue_order_id="v-x"))
+    careful.advance(0.25)
+    careful.hear(make_report(S.FILLED, "0.01", venue_order_id="v-x"))
+
+    assert careful.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    assert len(careful.journaled(OrderFilled)) == 1
+    assert careful.journaled(ExternalFillSeen) == []
+    assert careful.order().executions.provisional_quantity == 0
+    assert "after it was REJECTED" in careful.sent(AlarmRaised)[-1].text
+
+
+def test_a_fill_of_an_order_with_our_tag_that_we_never_sent_is_a_second_bot(desk: DeskOnTime) -> None:
+    desk.fills(make_fill("0.01", venue_order_id="v-x"))
+
+    desk.hear(their_report(client_order_id=mint_client_order_id("other", 0, 1)))
+
+    assert "second bot" in desk.journaled(HaltRaised)[0].reason
+    assert len(desk.journaled(ExternalFillSeen)) == 1
+
+
+def test_balances_are_not_compared_while_a_fill_is_unclaimed(desk: DeskOnTime) -> None:
+    fill = make_fill("0.01", venue_order_id="v-x")
+    for _ in range(5):
+        desk.advance(5)
+        desk.snapshot(usd=Decimal("9359"), btc="0.01", fills=[fill])
+    assert desk.journaled(BalanceCorrected) == []
+
+    desk.hear(their_report())
+    desk.advance(1)
+    desk.snapshot(usd=Decimal("9359"), btc="0.01", fills=[fill])
+
+    assert desk.journaled(BalanceCorrected) == []
+    assert desk.desk.report(desk.now).is_reconciled
+
+
+def test_a_fill_that_stays_unclaimed_is_told_to_a_person_once(desk: DeskOnTime) -> None:
+    desk.fills(make_fill("0.01", venue_order_id="v-x"))
+
+    desk.advance(100)
+
+    (alarm,) = desk.sent(AlarmRaised)
+    assert alarm.subject == "venue_order_id=v-x"
+
+
+# ---- acceptance ------------------------------------------------------------------------------------------
 
 
 def test_an_accepted_ioc_order_that_falls_silent_is_asked_about(desk: DeskOnTime) -> None:

@@ -235,9 +235,11 @@ def foreign_fill(**changes):
 
 
 def test_a_foreign_fill_moves_balances_once_and_never_our_position(desk: DeskOnTime) -> None:
+    theirs = make_report(S.FILLED, "0.5", client_order_id="theirs", venue_order_id="foreign")
     for _ in range(3):
         desk.advance(5)
         desk.snapshot(usd=CASH - 32001, btc="0.5", fills=[foreign_fill()])
+        desk.hear(theirs)
 
     assert len(desk.journaled(ExternalFillSeen)) == 1
     assert desk.desk.books.position("coinbase", "BTC-USD").is_flat

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
+import msgspec
 import pytest
 
 from adapters.coinbase.client import CoinbaseClient
@@ -138,6 +139,15 @@ def test_a_known_order_is_read_directly_and_searched_for_when_it_is_not_there() 
     assert client_of(found).find_order(query("venue-1"), 5).status is OrderStatus.FILLED
     assert client_of(lagging).find_order(query("venue-1"), 5).status is OrderStatus.OPEN
     assert found.asked[0][1].endswith("/orders/historical/venue-1")
+
+
+def test_whose_order_a_venue_id_names_is_not_looked_for_in_the_list() -> None:
+    lagging, found = Script((404, b"")), Script((200, {"order": row("theirs", status="FILLED")}))
+    whose = msgspec.structs.replace(query("venue-1"), client_order_id="")
+
+    with pytest.raises(Retryable):
+        client_of(lagging).find_order(whose, 5)
+    assert client_of(found).find_order(whose, 5).client_order_id == "theirs"
 
 
 @pytest.mark.parametrize("failure", [(500, b"oops"), (200, b"oops")])

@@ -1,0 +1,86 @@
+"""Fills whose order nobody here knows: kept, and asked about by the venue's name of the order.
+
+Such a fill may be of an order of ours that the venue has not named yet, or that was proven absent and lives,
+or somebody else's. Only the venue's word about the order behind it decides; until then nothing is guessed.
+Never journaled: after a restart the venue lists the fills again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from domain.effects import Instant, Role
+from domain.order_messages import Fill, QueryOrder
+from domain.outbox import Outbox
+from domain.settings import SECOND_NS, OrderSettings
+
+OWNER = "owner"  # alarm key: "owner:", the venue, ":" and the venue_order_id
+
+
+@dataclass
+class Foundling:
+    """The fills of one order that nobody has claimed. Monotonic nanoseconds."""
+
+    since_ns: int
+    fills: dict[str, Fill] = field(default_factory=dict)  # fill_id ->
+    asked: int = 0
+    due_ns: int = 0  # of the next question
+    has_alarmed: bool = False
+
+
+class UnclaimedFills:
+    """The fills in question and when to ask about them."""
+
+    def __init__(self, settings: OrderSettings, outbox: Outbox) -> None:
+        self._settings = settings
+        self._outbox = outbox
+        self._foundlings: dict[tuple[str, str], Foundling] = {}  # (venue, venue_order_id) ->
+
+    def keep(self, fill: Fill, now: Instant) -> None:
+        """Keep one fill until its order is known; most orders are named a moment later."""
+        key = fill.venue, fill.venue_order_id
+        if key not in self._foundlings:
+            self._foundlings[key] = Foundling(now.monotonic_ns)
+            self._schedule(key, now)
+        self._foundlings[key].fills[fill.fill_id] = fill
+
+    def take(self, venue: str, venue_order_id: str) -> Iterable[Fill]:
+        """Give away the fills of an order that is known now."""
+        foundling = self._foundlings.pop((venue, venue_order_id), None)
+        return foundling.fills.values() if foundling else ()
+
+    def has_any(self, venue: str) -> bool:
+        return any(where == venue for where, _ in self._foundlings)
+
+    def tick(self, name: str, now: Instant) -> None:
+        """Ask whose order it is, if that is still unknown and due."""
+        venue, _, venue_order_id = name.partition(":")
+        key = venue, venue_order_id
+        foundling = self._foundlings.get(key)
+        if foundling is None or now.monotonic_ns < foundling.due_ns:
+            return
+        waited_s = (now.monotonic_ns - foundling.since_ns) / SECOND_NS
+        if waited_s >= self._settings.alarm_after_s and not foundling.has_alarmed:
+            foundling.has_alarmed = True
+            text = f"filled, and for {waited_s:.0f} s nobody could tell whose order it is"
+            self._outbox.alarm(f"venue_order_id={venue_order_id}", text, now.utc_ns)
+        fill = next(iter(foundling.fills.values()))
+        self._outbox.tell(
+            Role.EXCHANGE_GATEWAY.at(venue),
+            QueryOrder(
+                client_order_id="",
+                venue=venue,
+                instrument=fill.instrument,
+                sent_at=fill.ts_event,
+                venue_order_id=venue_order_id,
+            ),
+        )
+        foundling.asked += 1
+        self._schedule(key, now)
+
+    def _schedule(self, key: tuple[str, str], now: Instant) -> None:
+        foundling, delays_s = self._foundlings[key], self._settings.query_delays_s
+        delay_s = delays_s[min(foundling.asked, len(delays_s) - 1)]
+        foundling.due_ns = now.monotonic_ns + round(delay_s * SECOND_NS)
+        self._outbox.wake_at(foundling.due_ns, f"{OWNER}:{key[0]}:{key[1]}")
