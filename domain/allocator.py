@@ -42,6 +42,7 @@ from domain.risk import (
 from domain.settings import SECOND_NS, Settings
 from domain.sizing import Size, size_position
 from domain.system_messages import (
+    AlarmRaised,
     BreakerChanged,
     BreakerState,
     MarkEquity,
@@ -83,6 +84,7 @@ class Allocator:
         self._ready: dict[str, VenueReadyChanged] = {}  # venue -> newest
         self._submit_breakers: dict[str, BreakerState] = {}  # venue -> newest
         self._is_winding_down = False
+        self._told_bare: set[str] = set()  # positions without cover that a person knows of
 
     @property
     def last_seq(self) -> int:
@@ -242,16 +244,18 @@ class Allocator:
             marks=self.marks,
             valuation=valuation,
             pending=self.pending,
-            unready=self._unready(signal.venue),
+            unready=self._unready(signal.venue, now),
             breach=self._kill_switch.breach(valuation),
         )
 
-    def _unready(self, venue: str) -> str:
+    def _unready(self, venue: str, now: Instant) -> str:
         if self._is_winding_down:
             return "winding_down"
         if venue not in self._ready or not self._ready[venue].is_ready:
             return "venue_not_ready"
-        return "breaker_open" if self._submit_breakers.get(venue) is BreakerState.OPEN else ""
+        if self._submit_breakers.get(venue) is BreakerState.OPEN:
+            return "breaker_open"
+        return "unprotected" if self._protection.overdue(venue, now) else ""
 
     def _size(self, case: Opening) -> Size:
         return size_position(
@@ -273,6 +277,7 @@ class Allocator:
             *self._tell_again(now),
             *self._look_after_positions(now),
             *self._watch_losses(now),
+            *self._tell_of_bare_positions(now),
             WakeAt(now.monotonic_ns + BEAT_NS, BEAT),
         ]
 
@@ -304,6 +309,19 @@ class Allocator:
             elif request:
                 effects.append(Tell(Role.ORDER_ROUTER, request))
         return effects
+
+    def _tell_of_bare_positions(self, now: Instant) -> list[Effect]:
+        """Tell a person, once per time, of what has gone without cover for too long."""
+        bare = {
+            f"{venue}:{instrument}"
+            for venue in self._settings.venues
+            for instrument in self._protection.overdue(venue, now)
+        }
+        new, self._told_bare = sorted(bare - self._told_bare), bare
+        text = f"no stop covers the position after {self._settings.protection.within_s:g} s: it is being closed"
+        return [
+            Tell(Role.MONITOR, AlarmRaised(ts_event=now.utc_ns, subject=key, text=text)) for key in new
+        ]
 
     def _watch_losses(self, now: Instant) -> list[Effect]:
         effects: list[Effect] = []

@@ -30,7 +30,7 @@ class Inquiry:
     answer_due_ns: int = 0  # until then the outcome of a newer send is awaited
     absent_ns: int | None = None  # when the first listing began that counts as proof
     before_resend: tuple[int, int | None] | None = None  # sent_ns and absent_ns, should that come to nothing
-    is_refused: bool = False  # the venue won't take it a second time
+    is_refused: bool = False  # the venue has refused to take it a second time
     has_alarmed: bool = False
 
 
@@ -120,9 +120,16 @@ class Inquiries:
         return was_in_vain
 
     def may_resend(self, order: OrderLifecycle, now: Instant) -> bool:
-        """Tell whether no send of `order` is still under way, and the venue didn't refuse another."""
+        """Tell whether no send of `order` is still under way, and another may do more good than harm.
+
+        A refusal may be of the moment. But an order that was refused before shall not, for a last try, put off
+        the proof of its absence once that has begun to ripen.
+        """
         inquiry = self._inquiries.get(order.id)
-        return inquiry is not None and not inquiry.is_refused and now.monotonic_ns >= inquiry.answer_due_ns
+        if inquiry is None or now.monotonic_ns < inquiry.answer_due_ns:
+            return False
+        is_ripening = inquiry.absent_ns is not None or now.monotonic_ns >= self._telling_ns(order, inquiry)
+        return not (inquiry.is_refused and is_ripening)
 
     def proof_of_absence(self, order: OrderLifecycle, event: OrderNotFound, now: Instant) -> str:
         """Return the evidence that an UNCONFIRMED order never was at the venue nor ever will be; else empty.

@@ -116,6 +116,15 @@ class Protection:
             stop_price=levels.stop,
         )
 
+    def overdue(self, venue: str, now: Instant) -> list[str]:
+        """Return the instruments there whose positions have lacked cover for longer than is allowed."""
+        within_ns = self._settings.protection.within_s * SECOND_NS
+        return [
+            instrument
+            for (where, instrument), since_ns in self._uncovered_ns.items()
+            if where == venue and now.monotonic_ns - since_ns > within_ns
+        ]
+
     def _request(
         self,
         holding: Holding,

@@ -31,7 +31,7 @@ from domain.order_messages import (
     TimeInForce,
 )
 from domain.settings import PROFILES, SECOND_NS, RiskSettings, Settings
-from domain.system_messages import MarkEquity, VenueReadyChanged
+from domain.system_messages import AlarmRaised, MarkEquity, VenueReadyChanged
 from tests.builders import MONO, UTC, make_instrument, make_quote, make_stream_state
 
 # Small lots and fees of nothing but the taker's; each test changes what it is about.
@@ -133,6 +133,7 @@ class Account:
         self.now = Instant(MONO, UTC)
         self.entries: list[JournalEntry] = []
         self.told: list[Message] = []  # to the router, newest last
+        self.alarms: list[AlarmRaised] = []  # to the person
         self._alarms: list[int] = []
         self._perform(self.allocator.replay((), self.now))
         balance = Balance(currency="USD", total=Decimal(cash), hold=Decimal(0))
@@ -232,7 +233,7 @@ class Account:
         """Return an account whose allocator has read the same journal and heard the market open."""
         other = Account.__new__(Account)
         other.settings, other.now, other.entries = self.settings, self.now, list(self.entries)
-        other.told, other._alarms = [], []
+        other.told, other.alarms, other._alarms = [], [], []
         other.allocator = Allocator(self.settings)
         other._perform(other.allocator.replay(other.entries, other.now))
         other.open_market()
@@ -247,6 +248,8 @@ class Account:
         for effect in effects:
             if isinstance(effect, WakeAt):
                 self._alarms.append(effect.due_ns)
+            elif isinstance(effect, Tell) and effect.to == Role.MONITOR:
+                self.alarms.append(effect.message)
             elif isinstance(effect, Tell):
                 assert effect.to == Role.ORDER_ROUTER
                 # Marks of equity are bookkeeping; the tests about them look at `told`.

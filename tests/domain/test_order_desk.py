@@ -572,15 +572,24 @@ def test_a_send_that_came_to_nothing_leaves_the_proof_where_it_was(desk: DeskOnT
     assert desk.order().evidence.startswith("absent:twice")
 
 
-def test_what_the_venue_refused_a_second_time_it_is_not_asked_to_take_again(desk: DeskOnTime) -> None:
+def test_a_last_try_after_a_refusal_does_not_put_off_the_proof(desk: DeskOnTime) -> None:
     desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), unconfirmed(desk), not_found(desk))
-    no = msgspec.structs.replace(unconfirmed(desk), is_void=True, is_refused=True)
+    desk.hear(make_intent(Purpose.PROTECT), unconfirmed(desk))
+    while desk.now.utc_ns < UTC + 29 * SECOND_NS:
+        no = msgspec.structs.replace(unconfirmed(desk), is_void=True, is_refused=True)
+        desk.hear(not_found(desk), no)
+        desk.advance(1)
+    desk.advance(1)
+    desk.hear(no)
+    tries = len(desk.journaled(OrderResubmitted))
+    assert tries >= 29
 
-    desk.hear(no, not_found(desk))
-    desk.advance(20)
+    desk.hear(not_found(desk))
+    desk.advance(10)
+    desk.hear(not_found(desk))
 
-    assert len(desk.journaled(OrderResubmitted)) == 1
+    assert len(desk.journaled(OrderResubmitted)) == tries
+    assert desk.order().evidence.startswith("absent:twice")
 
 
 def test_an_order_that_a_position_depends_on_is_asked_about_often(desk: DeskOnTime) -> None:

@@ -15,7 +15,7 @@ from domain.order_messages import (
 )
 from domain.position import Position
 from domain.protection import Holding, Levels, Protection
-from domain.settings import ProtectionSettings, Settings
+from domain.settings import SECOND_NS, ProtectionSettings, Settings
 from tests.builders import UTC
 from tests.domain.account_harness import BTC, Account, accepted, ended, filled, make_signal, submitted
 
@@ -144,6 +144,21 @@ def test_a_position_that_nothing_covers_in_time_is_closed(account: Account) -> N
 
     assert (close.purpose, close.side, close.quantity) == (Purpose.CLOSE, Side.SELL, Decimal("0.0039"))
     assert (close.intent_id, close.signal_id) == ("close:coinbase:BTC-USD:1", "uncovered:coinbase:BTC-USD")
+
+
+def test_while_a_position_goes_without_cover_nothing_is_opened_and_a_person_knows(account: Account) -> None:
+    account.execute(account.last_intent, "50000")
+    account.price("49999", "50001", "ETH-USD")
+    account.advance(5, BID, ASK)
+    assert account.alarms == []
+
+    account.advance(5, BID, ASK)
+    account.price("49999", "50001", "ETH-USD")
+    told = account.hear(make_signal(Side.BUY, "s2", instrument="ETH-USD", expires_at=UTC + 60 * SECOND_NS))
+
+    assert [alarm.subject for alarm in account.alarms] == ["coinbase:BTC-USD"]
+    assert told == []
+    assert account.allocator.decisions["unprotected"] == 1
 
 
 def test_a_plan_whose_order_never_leaves_is_no_cover(account: Account) -> None:
