@@ -314,7 +314,7 @@ class Allocator:
         """Tell a person, once per time, of what has gone without cover for too long."""
         bare = {
             f"{venue}:{instrument}"
-            for venue in self._settings.venues
+            for venue in self._settings.traded
             for instrument in self._protection.overdue(venue, now)
         }
         new, self._told_bare = sorted(bare - self._told_bare), bare
