@@ -771,6 +771,22 @@ def test_f17_an_order_sent_before_the_crash_is_found_by_its_id_and_not_sent_agai
     assert next_run.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
 
 
+def test_f21_a_position_that_crossed_zero_while_we_were_down_is_flipped_with_the_right_pnl(
+    desk: DeskOnTime,
+) -> None:
+    protected(desk)
+
+    next_run = desk.restarted()
+    next_run.load()
+    sold = {"price": "65000", "side": Side.SELL}
+    next_run.snapshot(fills=[make_fill("0.01", "f-1", **sold), make_fill("0.02", "f-2", **sold)])
+
+    position = next_run.desk.books.position("coinbase", "BTC-USD")
+    assert (position.quantity, position.average_price) == (Decimal("-0.02"), Decimal("65000"))
+    assert position.realized_pnl == Decimal("10")  # 0.01 bought at 64,000
+    assert "above its quantity" in next_run.desk.ledger.halts["coinbase:BTC-USD"]
+
+
 def test_a_restarted_gateway_puts_what_went_through_it_in_doubt(desk: DeskOnTime) -> None:
     desk.hear(make_intent())
 
