@@ -189,11 +189,12 @@ class Adversary:
         desk = stage.actor(Role.ORDER_ROUTER).desk
         fills = self.theatre.world.exchange.fills
         has_just_filled = fills and fills[-1].time_ns > stage.clock.now().utc_ns - REST_S * SECOND_NS
-        is_moving = any(order.is_in_flight for order in desk.ledger.live_orders()) or any(
+        is_moving = any(order.is_in_flight for order in desk.ledger.live_orders())
+        is_pausing = any(plan.live_attempt is None for plan in desk.ledger.open_plans.values()) or any(
             plan.intent.purpose is Purpose.CLOSE for plan in desk.ledger.open_plans.values()
         )
         is_open = desk.report(stage.clock.now()).is_reconciled and not desk.ledger.unexplained
-        return is_open and not is_moving and not has_just_filled
+        return is_open and not (is_moving or is_pausing or has_just_filled)
 
     def _collect_failures(self) -> None:
         self.failures += self.theatre.stage.failures
