@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors.shell import Shell
 from domain import circuit_breaker as machine
 from domain.effects import Effect, Instant, Role
-from domain.system_messages import Operation, OperationEnded
+from domain.system_messages import Operation, OperationEnded, ResetBreakerMetrics
 
 
 class CircuitBreaker(Shell):
@@ -41,9 +41,12 @@ class CircuitBreaker(Shell):
     def tick(self, key: str, now: Instant) -> list[Effect]:
         return self.breakers[Operation(key)].tick(key, now)
 
+    def receiveMsg_ResetBreakerMetrics(self, command: ResetBreakerMetrics, sender: str) -> None:
+        for breaker in self.breakers.values():
+            breaker.reset_metrics(self.clock.now())
+        self.report()
+
     def report(self) -> None:
         now = self.clock.now()
-        for operation, breaker in self.breakers.items():
-            metrics = breaker.metrics(now)
-            for name in ("successes", "failures", "transitions"):
-                self.counters[f"{operation}_{name}"] = getattr(metrics, name)
+        for breaker in self.breakers.values():
+            self.tell(Role.MONITOR, breaker.metrics(now))

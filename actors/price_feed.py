@@ -253,6 +253,7 @@ class PriceFeed(Shell):
         while self.faults:
             self.tell(Role.RECORDER, self.faults.popleft())
         self.counters["reconnects"] = session.reconnects
+        self.counters["breaker_refusals"] = self.gate.refusals
         self.counters["downtime_ms"] = session.downtime_ns // 1_000_000
         for name, count in session.counters.items():
             self.counters[f"session_{name}"] = count

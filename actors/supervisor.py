@@ -32,6 +32,7 @@ from domain.system_messages import (
     RaiseHalt,
     ReportNow,
     RequestStatus,
+    ResetBreakerMetrics,
     ResumeTrading,
     RosterReported,
     StatusReported,
@@ -234,6 +235,10 @@ class Supervisor(Shell):
         elif message.verb == "resume":
             self.tell(Role.ORDER_ROUTER, ResumeTrading())
             self.tell(Role.PORTFOLIO, ResumeTrading())
+        elif message.verb == "reset_metrics":
+            for role in self.up:
+                if role.startswith(Role.CIRCUIT_BREAKER):
+                    self.tell(role, ResetBreakerMetrics())
         elif message.verb == "restart":
             self._restart(message)
         elif message.verb == "stop":

@@ -8,23 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from domain.effects import Effect, Instant, Tell, WakeAt
 from domain.settings import SECOND_NS, BreakerSettings
-from domain.system_messages import BreakerChanged, BreakerState, Operation, OperationEnded
+from domain.system_messages import (
+    BreakerChanged,
+    BreakerReported,
+    BreakerState,
+    Operation,
+    OperationEnded,
+)
 
 CLOSED, HALF_OPEN, OPEN = BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN
-
-
-class BreakerMetrics(Struct, frozen=True, kw_only=True):
-    """What one breaker has seen since it was made or last reset."""
-
-    since: int  # UTC ns of that moment
-    successes: int
-    failures: int
-    transitions: int
-    in_state_ns: dict[str, int]  # state -> time spent there; they add up to the time passed
 
 
 class CircuitBreaker:
@@ -81,11 +75,15 @@ class CircuitBreaker:
         )
         return [Tell(role, change) for role in self.audience]
 
-    def metrics(self, now: Instant) -> BreakerMetrics:
+    def metrics(self, now: Instant) -> BreakerReported:
         """Return the totals so far, the unfinished stay in the present state included."""
         in_state_ns = {state.value: spent_ns for state, spent_ns in self._in_state_ns.items()}
         in_state_ns[self.state.value] += now.monotonic_ns - self._entered_ns
-        return BreakerMetrics(
+        return BreakerReported(
+            ts_event=now.utc_ns,
+            venue=self.venue,
+            operation=self.operation,
+            state=self.state,
             since=self._since,
             successes=self._successes,
             failures=self._failures,

@@ -18,6 +18,7 @@ from domain.system_messages import (
     ActorReported,
     AlarmRaised,
     BreakerChanged,
+    BreakerReported,
     BreakerState,
     OrdersReported,
     PortfolioReported,
@@ -53,6 +54,7 @@ class StatusBoard:
         self.earlier: dict[str, Counter[str]] = {}  # role -> totals of incarnations that are gone
         self.feeds: dict[str, VenueReported] = {}  # venue -> newest
         self.breakers: dict[tuple[str, str], BreakerState] = {}  # (venue, operation) -> state
+        self.breaker_reports: dict[tuple[str, str], BreakerReported] = {}  # (venue, operation) -> newest
         self.orders: OrdersReported | None = None
         self.portfolio: PortfolioReported | None = None
         self.roster: RosterReported | None = None
@@ -74,6 +76,8 @@ class StatusBoard:
         match event:
             case VenueReported():
                 self.feeds[event.venue] = event
+            case BreakerReported():
+                self.breaker_reports[event.venue, event.operation] = event
             case BreakerChanged():
                 self.breakers[event.venue, event.operation] = event.state
             case OrdersReported():
@@ -133,6 +137,14 @@ class StatusBoard:
             },
             "reconciled": bool(self.orders and self.orders.is_reconciled),
             "latency_us": self._latency(),
+        }
+
+    def metrics(self) -> dict[str, Any]:
+        """Return what only machines want to know: every counter of every actor, and all about the breakers."""
+        return {
+            "counters": {role: dict(self.totals(role)) for role in sorted(self.reports)},
+            "breakers": [_fields(report) for _, report in sorted(self.breaker_reports.items())],
+            "stream_quality": {venue: feed.stream_quality for venue, feed in self.feeds.items()},
         }
 
     def view(self, now: Instant) -> dict[str, Any]:

@@ -41,6 +41,25 @@ class BreakerChanged(Event, kw_only=True):
     state: BreakerState
 
 
+class BreakerReported(Event, kw_only=True):
+    """CircuitBreaker to Monitor: what one breaker has seen since it was made or its metrics were last reset."""
+
+    lane: ClassVar[Lane] = Lane.BULK
+
+    venue: str
+    operation: Operation
+    state: BreakerState
+    since: int  # UTC ns of that moment
+    successes: int
+    failures: int
+    transitions: int
+    in_state_ns: dict[str, int]  # state -> time spent there; they add up to the time passed
+
+
+class ResetBreakerMetrics(Command):
+    """A person zeroes what the breakers have counted; what they have judged stays judged."""
+
+
 class VenueReadyChanged(Event, kw_only=True):
     """OrderRouter to Portfolio: openings are possible (private stream live, instruments known, reconciled)."""
 

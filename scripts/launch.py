@@ -197,7 +197,7 @@ class _Run:
             self._print_alarms()
         for asked_id, request in self.waiting:
             if asked_id <= request_id:
-                request.reply(self._public_status())
+                request.reply(self.status if request.verb == "metrics" else self._public_status())
         self.waiting = [(asked_id, request) for asked_id, request in self.waiting if asked_id > request_id]
 
     def _print_alarms(self) -> None:
@@ -208,7 +208,7 @@ class _Run:
                 print(f"nzeza: alarm: {alarm}", file=sys.stderr, flush=True)
 
     def _serve(self, request: Request) -> None:
-        if request.verb == "status":
+        if request.verb in ("status", "metrics"):
             # Should this answer get lost in a restart, the next one of the loop serves as well.
             self.waiting.append((self.system.ask("status"), request))
         elif request.verb == "stop":
@@ -218,13 +218,16 @@ class _Run:
         elif request.verb == "resume":
             self.system.ask("resume")
             request.reply({"resumed": True})
+        elif request.verb == "reset_metrics":
+            self.system.ask("reset_metrics")
+            request.reply({"reset": True})
         elif request.verb == "restart":
             self.restarting[self.system.ask("restart", role=request.role)] = request
         else:
-            request.reply({"error": f"unknown verb {request.verb!r}: status, stop, resume or restart"})
+            request.reply({"error": f"unknown verb {request.verb!r}"})
 
     def _public_status(self) -> dict[str, Any]:
-        public = {key: value for key, value in self.status.items() if key != "view"}
+        public = {key: value for key, value in self.status.items() if key not in ("view", "metrics")}
         if self.simulator is not None:
             endpoints = self.simulator.endpoints
             public["simulator"] = {"control": endpoints["control"], "venues": endpoints["venues"]}

@@ -23,6 +23,7 @@ from domain.settings import Settings
 from scripts.control import Conversation, NoAnswer, ask
 from scripts.data_directory import make_directory
 from scripts.options import RunOptions
+from scripts.prometheus import exposition
 from scripts.summary import summary
 
 ANSWER_WITHIN_S = 3.0
@@ -95,6 +96,20 @@ def status(arguments: argparse.Namespace) -> int:
         _print_json(report)
     else:
         print(summary(report))
+    return 0
+
+
+def metrics(arguments: argparse.Namespace) -> int:
+    directory = _data_directory(arguments)
+    if arguments.reset:
+        ask(directory, "reset_metrics", ANSWER_WITHIN_S)
+        print("the breakers count from zero")
+        return 0
+    report = ask(directory, "metrics", ANSWER_WITHIN_S)
+    if arguments.json:
+        _print_json(report["metrics"])
+    else:
+        print(exposition(report), end="")
     return 0
 
 
@@ -200,6 +215,9 @@ def _parser() -> argparse.ArgumentParser:
 
     asking = add(status, "Tell how the running system is.")
     asking.add_argument("--json", action="store_true", help="print the report as JSON")
+    measuring = add(metrics, "Print every counter of the running system, in Prometheus' text format.")
+    measuring.add_argument("--json", action="store_true", help="print them as JSON")
+    measuring.add_argument("--reset", action="store_true", help="let the breakers count from zero instead")
     add(stop, "Stop the running system, and tell how it ended.")
     add(resume, "Clear every halt of the running system.")
     restarting = add(restart, "Restart one actor of the running system, while the others go on.")

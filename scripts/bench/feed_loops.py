@@ -2,7 +2,7 @@
 
     python scripts/bench/feed_loops.py websockets|websockets-unbounded|websocket-client ADDRESS FRAMES
 
-prints the frames per second that became a `Quote`, and the microseconds of CPU for each. It imports nothing of nzeza, so it runs in any environment that
+prints the frames per second that became a `Touch`, and the microseconds of CPU for each. It imports nothing of nzeza, so it runs in any environment that
 has msgspec and the library. There is no check of numbers, times, sequence or staleness in it.
 """
 
@@ -32,7 +32,7 @@ class Frame(msgspec.Struct):
     events: list[Tickers]
 
 
-class Quote(msgspec.Struct):
+class Touch(msgspec.Struct):
     ts_event: str
     instrument: str
     bid_price: Decimal
@@ -44,10 +44,10 @@ class Quote(msgspec.Struct):
 decode = msgspec.json.Decoder(Frame).decode
 
 
-def quotes(message) -> list[Quote]:
+def quotes(message) -> list[Touch]:
     frame = decode(message)
     return [
-        Quote(
+        Touch(
             frame.timestamp,
             row.product_id,
             row.best_bid,

@@ -46,6 +46,7 @@ def succeed(machine: CircuitBreaker, times: int, ms: float = 0) -> list:
 
 
 def test_fifth_failure_in_a_row_opens_tells_the_audience_and_sets_the_alarm() -> None:
+    """T28, CB-01."""
     machine = breaker(audience=(GATEWAY, MONITOR))
 
     before = fail(machine, times=4, ms=1)
@@ -60,6 +61,7 @@ def test_fifth_failure_in_a_row_opens_tells_the_audience_and_sets_the_alarm() ->
 
 
 def test_success_between_failures_keeps_it_closed() -> None:
+    """CB-07: 4 failures, 1 success, 4 failures."""
     machine = breaker()
 
     fail(machine, times=4)
@@ -70,6 +72,7 @@ def test_success_between_failures_keeps_it_closed() -> None:
 
 
 def test_open_lasts_exactly_its_period_and_ends_by_the_alarm() -> None:
+    """T29, CB-03: 3 failures, 500 ms, to the nanosecond, though nobody calls."""
     machine = breaker(audience=(GATEWAY,), failures=3, open_s=0.5)
     fail(machine, times=3)
 
@@ -92,6 +95,7 @@ def test_calls_in_flight_that_end_while_open_decide_nothing() -> None:
 
 
 def test_three_successes_close_it_and_the_count_of_failures_starts_over() -> None:
+    """T30, CB-04: 2 failures, 200 ms, 3 successes."""
     machine = breaker(failures=2, open_s=0.2, successes=3)
     fail(machine, times=2)
     machine.tick("submit", at(200))
@@ -106,6 +110,7 @@ def test_three_successes_close_it_and_the_count_of_failures_starts_over() -> Non
 
 
 def test_one_failed_probe_opens_it_again_and_forgets_earlier_probes() -> None:
+    """CB-04."""
     machine = breaker(failures=2, open_s=0.2, successes=2)
     fail(machine, times=2)
     machine.tick("submit", at(200))
@@ -132,6 +137,7 @@ def open_periods_ms(machine: CircuitBreaker, times: int, ms: float = 0) -> list[
 
 
 def test_each_reopening_waits_longer_up_to_the_cap() -> None:
+    """T31, CB-05."""
     machine = breaker(failures=1, open_s=0.1, open_factor=2.0, open_cap_s=5.0)
 
     periods = open_periods_ms(machine, times=8)
@@ -146,6 +152,7 @@ def test_period_stays_at_the_cap_however_long_the_outage() -> None:
 
 
 def test_closing_resets_the_period() -> None:
+    """CB-05."""
     machine = breaker(failures=1, open_s=0.1, open_cap_s=5.0, successes=1)
     open_periods_ms(machine, times=3)
     succeed(machine, times=1, ms=700)
@@ -170,6 +177,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_metrics_equal_an_independent_log(steps: list[tuple[str, int]]) -> None:
+    """T32, CB-06."""
     machine = breaker(audience=(MONITOR,), failures=2, open_s=0.5, successes=2)
     log = [(0, CLOSED)]  # (ms, state entered)
     calls = {"success": 0, "failure": 0, "alarm": 0}
@@ -194,6 +202,7 @@ def test_metrics_equal_an_independent_log(steps: list[tuple[str, int]]) -> None:
 
 
 def test_reset_zeroes_the_metrics_and_stamps_the_time_but_stays_open() -> None:
+    """T32, CB-06."""
     machine = breaker(failures=1)
     fail(machine, times=1)
 
@@ -219,6 +228,7 @@ def test_closed_gate_passes_every_call() -> None:
 
 
 def test_open_gate_refuses_and_counts() -> None:
+    """T28, CB-01: without any call."""
     shut = gate(OPEN)
 
     assert [shut.enter("a"), shut.enter("b")] == [False, False]
@@ -226,6 +236,7 @@ def test_open_gate_refuses_and_counts() -> None:
 
 
 def test_half_open_gate_lets_one_probe_at_a_time() -> None:
+    """CB-04: exactly one."""
     ajar = gate(HALF_OPEN)
 
     first, second = ajar.enter("a"), ajar.enter("b")

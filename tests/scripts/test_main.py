@@ -192,7 +192,7 @@ def answers(tmp_path: Path) -> Iterator[dict[str, Answer]]:
         server.close()
 
 
-@pytest.mark.parametrize("verb", ["status", "status --json", "stop", "resume"])
+@pytest.mark.parametrize("verb", ["status", "status --json", "metrics", "stop", "resume"])
 def test_without_a_running_system_there_is_one_line_and_status_1(
     verb: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -207,6 +207,32 @@ def test_status_as_json_is_the_report_on_one_line(
 
     assert main(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == REPORT
+
+
+METRICS = {"counters": {"monitor": {"busy": 3}}, "breakers": [], "stream_quality": {"coinbase": 1.0}}
+
+
+def test_metrics_are_printed_for_prometheus_or_as_json(
+    answers: dict[str, Answer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers["metrics"] = lambda request: request.reply({**REPORT, "metrics": METRICS})
+
+    assert main(["metrics"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert main(["metrics", "--json"]) == 0
+
+    assert 'nzeza_gaps_total{venue="coinbase"} 2' in lines
+    assert 'nzeza_actor_events_total{role="monitor",name="busy"} 3' in lines
+    assert json.loads(capsys.readouterr().out) == METRICS
+
+
+def test_the_breakers_counts_can_be_zeroed(
+    answers: dict[str, Answer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers["reset_metrics"] = lambda request: request.reply({"reset": True})
+
+    assert main(["metrics", "--reset"]) == 0
+    assert capsys.readouterr().out == "the breakers count from zero\n"
 
 
 def test_status_for_a_person_tells_what_matters(

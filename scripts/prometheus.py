@@ -1,0 +1,116 @@
+"""What the running system counts, in Prometheus' text format (version 0.0.4). Pure: a report in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+_VENUE_COUNTS = ("quotes", "trades", "gaps", "reconnects", "decode_errors", "orders", "fills")
+_ORDERS_NOW = ("open", "unconfirmed")
+_MONEY = ("equity", "cash", "realized_pnl", "unrealized_pnl", "fees")
+_NS = 1_000_000_000
+
+
+class Sample(NamedTuple):
+    """One number and what it is about."""
+
+    labels: Mapping[str, str]
+    value: Any
+
+
+class Family(NamedTuple):
+    """All samples of one name."""
+
+    name: str
+    kind: str  # "counter" or "gauge"
+    about: str
+    samples: list[Sample]
+
+
+def exposition(report: Mapping[str, Any]) -> str:
+    """Return the text for the object that the launcher answers `metrics` with."""
+    return "".join(_text(family) for family in _families(report) if family.samples)
+
+
+def _families(report: Mapping[str, Any]) -> Iterator[Family]:
+    yield _single("nzeza_uptime_seconds", "gauge", "Since the start.", report["duration_s"])
+    for name in _VENUE_COUNTS:
+        samples = [Sample({"venue": venue}, counts[name]) for venue, counts in report["venues"].items()]
+        yield Family(f"nzeza_{name}_total", "counter", f"{name} of a venue.".replace("_", " "), samples)
+    orders = report["orders"]
+    outcomes = [Sample({"outcome": name}, orders[name]) for name in orders if name not in _ORDERS_NOW]
+    yield Family("nzeza_order_outcomes_total", "counter", "What became of orders.", outcomes)
+    now = [Sample({"status": name}, orders[name]) for name in _ORDERS_NOW if name in orders]
+    yield Family("nzeza_orders_now", "gauge", "Orders whose end is not known.", now)
+    for name in ("signals", "corrections", "dead_letters"):
+        yield _single(f"nzeza_{name}_total", "counter", f"{name}.".replace("_", " "), report[name])
+    restarts = [Sample({"role": role}, line["restarts"]) for role, line in report["actors"].items()]
+    yield Family("nzeza_restarts_total", "counter", "Restarts of an actor.", restarts)
+    yield _single("nzeza_reconciled", "gauge", "1: venues and journal agree.", int(report["reconciled"]))
+    money = [Sample({"kind": name}, report[name]) for name in _MONEY]
+    yield Family("nzeza_account_usd", "gauge", "The account, in dollars.", money)
+    yield from _latencies(report["latency_us"])
+    yield from _breakers(report["metrics"]["breakers"])
+    quality = [Sample({"venue": venue}, one) for venue, one in report["metrics"]["stream_quality"].items()]
+    yield Family("nzeza_stream_quality", "gauge", "1: no connection lost in the last minute.", quality)
+    counted = [
+        Sample({"role": role, "name": name}, count)
+        for role, counters in report["metrics"]["counters"].items()
+        for name, count in sorted(counters.items())
+    ]
+    yield Family("nzeza_actor_events_total", "counter", "Whatever else an actor counts.", counted)
+
+
+def _latencies(latencies: Mapping[str, Mapping[str, float]]) -> Iterator[Family]:
+    samples = [
+        Sample({"of": road, "quantile": quantile}, figures[key] / 1_000_000)
+        for road, figures in latencies.items()
+        for quantile, key in (("0.5", "p50"), ("0.99", "p99"))
+    ]
+    yield Family("nzeza_latency_seconds", "gauge", "Tick to order, and one hop between actors.", samples)
+
+
+def _breakers(breakers: list[Mapping[str, Any]]) -> Iterator[Family]:
+    def family(name: str, kind: str, about: str, key: str) -> Family:
+        samples = [Sample(_whose(breaker), breaker[key]) for breaker in breakers]
+        return Family(f"nzeza_breaker_{name}", kind, about, samples)
+
+    yield family("successes_total", "counter", "Calls that ended well.", "successes")
+    yield family("failures_total", "counter", "Calls that did not.", "failures")
+    yield family("transitions_total", "counter", "Changes of state.", "transitions")
+    spent = [
+        Sample({**_whose(breaker), "state": state}, spent_ns / _NS)
+        for breaker in breakers
+        for state, spent_ns in breaker["in_state_ns"].items()
+    ]
+    yield Family("nzeza_breaker_state_seconds_total", "counter", "Time spent in a state.", spent)
+    states = [
+        Sample({**_whose(breaker), "state": state}, int(state == breaker["state"]))
+        for breaker in breakers
+        for state in breaker["in_state_ns"]
+    ]
+    yield Family("nzeza_breaker_state", "gauge", "1: the breaker is in this state.", states)
+    since = [Sample(_whose(breaker), breaker["since"] / _NS) for breaker in breakers]
+    yield Family("nzeza_breaker_since_timestamp_seconds", "gauge", "When counting began.", since)
+
+
+def _whose(breaker: Mapping[str, Any]) -> dict[str, str]:
+    return {"venue": breaker["venue"], "operation": breaker["operation"]}
+
+
+def _single(name: str, kind: str, about: str, value: Any) -> Family:
+    return Family(name, kind, about, [Sample({}, value)])
+
+
+def _text(family: Family) -> str:
+    head = f"# HELP {family.name} {family.about}\n# TYPE {family.name} {family.kind}\n"
+    return head + "".join(f"{family.name}{_labels(labels)} {value}\n" for labels, value in family.samples)
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{pairs}}}" if pairs else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
