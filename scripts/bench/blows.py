@@ -74,6 +74,7 @@ class Striker:
             self.kill_two: 2,
             self.kill_again: 2,
             self.kill_newborn: 2,
+            self.stop_newborn: 1,
             self.stop: 3,
             self.stop_shortly: 2,
             self.stop_about_as_long_as_allowed: 2,
@@ -115,24 +116,35 @@ class Striker:
         return Blow("kill again", text, time.monotonic(), tuple(victims), within_s=CRASH_WITHIN_S)
 
     def kill_newborn(self) -> Blow:
-        """Kill an actor, and its successor's process before that has said anything."""
+        """Kill an actor, and its successor's process before that has said much."""
+        victims = self._kill_and_follow("kill newborn", signal.SIGKILL)
+        return Blow(
+            "kill newborn", victims[0].role, time.monotonic(), tuple(victims), within_s=CRASH_WITHIN_S
+        )
+
+    def stop_newborn(self) -> Blow:
+        """Kill an actor, and stop its successor for good before that has said much."""
+        victims = self._kill_and_follow("stop newborn", signal.SIGSTOP)
+        return Blow(
+            "stop newborn", victims[0].role, time.monotonic(), tuple(victims), within_s=HANG_WITHIN_S
+        )
+
+    def _kill_and_follow(self, kind: str, number: int) -> list[Victim]:
+        """Kill an actor, and send a signal to the process that takes its place."""
         (supervisor,) = self._victims(["supervisor"])
-        (first,) = self._choose(1, but=("supervisor",))
+        (first,) = victims = self._choose(1, but=("supervisor",))
         known = set(children_of(supervisor.pid))
-        self._killed("kill newborn", [first])
-        victims = [first]
+        os.close(supervisor.exit_fd)
+        self._killed(kind, [first])
         give_up_at = time.monotonic() + _NEWBORN_WITHIN_S
-        while time.monotonic() < give_up_at:
-            newborn = [pid for pid in children_of(supervisor.pid) if pid not in known]
-            if newborn:
-                time.sleep(self._random.choice((0, 0.005, 0.02, 0.05)))
-                again = self._victim(first.role, newborn[0])
-                if again is not None and again.signal(signal.SIGKILL):
-                    victims.append(again)
-                break
+        while len(victims) == 1 and time.monotonic() < give_up_at:
             time.sleep(_LOOK_AGAIN_S)
-        text = f"kill {first.role} and its newborn successor"
-        return Blow("kill newborn", text, time.monotonic(), tuple(victims), within_s=CRASH_WITHIN_S)
+            for pid in [pid for pid in children_of(supervisor.pid) if pid not in known]:
+                time.sleep(self._random.choice((0, 0.005, 0.02, 0.05)))
+                newborn = self._victim(first.role, pid)
+                if newborn is not None and newborn.signal(number):
+                    victims.append(newborn)
+        return victims
 
     def _killed(self, kind: str, victims: list[Victim]) -> Blow:
         roles = " and ".join(victim.role for victim in victims)
@@ -208,8 +220,12 @@ class Striker:
         return Blow("fault", ", ".join(kinds), time.monotonic())
 
     def kill_simulator(self) -> Blow:
-        victim = self._simulator()
-        return self._killed("kill simulator", [victim])._replace(within_s=None, is_venues=True)
+        """Kill the simulator, now and then the one that is being revived, too."""
+        blow = self._killed("kill simulator", [self._simulator()])
+        for _ in range(self._random.choice((0, 0, 1))):
+            time.sleep(self._random.uniform(0, 0.5))
+            blow = self._killed("kill simulator", [self._simulator()])
+        return blow._replace(within_s=None, is_venues=True)
 
     def stop_simulator(self) -> Blow:
         victim, for_s = self._simulator(), self._random.uniform(0.5, 8.0)

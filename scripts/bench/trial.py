@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from scripts.processes import children_of
 
 _LOOK_AGAIN_S = 0.02
 _ANSWER_WITHIN_S = 1.0
+_SIMULATOR_WITHIN_S = 20.0
 _SIMULATOR = b"scripts.simulated_venues"
 
 Status = dict[str, Any]
@@ -115,18 +117,13 @@ class Trial:
 
     def truth(self, status: Status) -> Status:
         """Return what really happened at the venue."""
-        with urllib.request.urlopen(_control(status, "/truth"), timeout=5) as answer:
-            return json.load(answer)["coinbase"]
+        return json.loads(_call(status, "/truth"))["coinbase"]
 
     def inject(self, status: Status, fault: Mapping[str, Any]) -> None:
-        body = json.dumps({"venue": "coinbase", **fault}).encode()
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(_control(status, "/faults"), body, headers)
-        urllib.request.urlopen(request, timeout=5).close()
+        _call(status, "/faults", "POST", json.dumps({"venue": "coinbase", **fault}).encode())
 
     def clear_faults(self, status: Status) -> None:
-        request = urllib.request.Request(_control(status, "/faults"), method="DELETE")
-        urllib.request.urlopen(request, timeout=5).close()
+        _call(status, "/faults", "DELETE")
 
     # ---- its processes -------------------------------------------------------------------------------------
 
@@ -139,8 +136,20 @@ class Trial:
         return 0
 
 
-def _control(status: Status, path: str) -> str:
-    return status["simulator"]["control"] + path
+def _call(status: Status, path: str, method: str = "GET", body: bytes | None = None) -> bytes:
+    """Ask the simulator's control address; patiently, for it may just be reviving."""
+    request = urllib.request.Request(
+        status["simulator"]["control"] + path, body, {"Content-Type": "application/json"}, method=method
+    )
+    give_up_at = time.monotonic() + _SIMULATOR_WITHIN_S
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.read()
+        except (ConnectionError, TimeoutError, urllib.error.URLError) as error:
+            if time.monotonic() > give_up_at:
+                raise TimeoutError(f"the simulator does not answer: {error}") from None
+        time.sleep(_LOOK_AGAIN_S)
 
 
 def state_of(pid: int) -> str:
