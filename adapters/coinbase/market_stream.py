@@ -35,6 +35,7 @@ from domain.market_data import (
 )
 from domain.messages import Event
 from domain.order_book import Level, OrderBook, Top
+from domain.replays import ReplayFilter
 from domain.sequence import Verdict, SequenceCheck
 from domain.settings import VenueSettings
 
@@ -44,7 +45,6 @@ URL = "wss://advanced-trade-ws.coinbase.com"
 _CHANNELS = ("level2", "ticker", "market_trades")
 _LATE, _AFTER_GAP = Verdict.LATE, Verdict.AFTER_GAP
 _QUIET_S = 60.0  # a calm market may print nothing for so long, over all instruments
-_KEPT_TRADE_IDS = 5_000  # per product: more than any snapshot replays
 
 
 class _Arrival(Struct, gc=False):
@@ -65,15 +65,7 @@ class _Product:
         self.book = OrderBook()
         self.quoted: Top | None = None  # what our last quote said
         self.quoted_at = 0  # its ts_event
-        self.trade_ids: dict[str, None] = {}  # in order of arrival
-
-    def is_new_trade(self, trade_id: str) -> bool:
-        if trade_id in self.trade_ids:
-            return False
-        self.trade_ids[trade_id] = None
-        if len(self.trade_ids) > _KEPT_TRADE_IDS:
-            del self.trade_ids[next(iter(self.trade_ids))]
-        return True
+        self.replays = ReplayFilter()
 
 
 class MarketStream:
@@ -181,7 +173,7 @@ class MarketStream:
         self.watch.heard("market_trades", arrival.read_ns)
         for one in sorted(seen.prints, key=_age):
             product = self._products.get(one.product_id)
-            if product is not None and product.is_new_trade(one.trade_id):
+            if product is not None and product.replays.is_new(one.trade_id):
                 trade = Trade(
                     ts_event=one.ts_event,
                     venue=VENUE,

@@ -50,6 +50,7 @@ from domain.market_data import (
 )
 from domain.messages import Event
 from domain.order_book import Level, Top
+from domain.replays import ReplayFilter
 from domain.sequence import Verdict
 from domain.settings import SECOND_NS, VenueSettings
 
@@ -58,7 +59,6 @@ URL = "wss://indexer.dydx.trade/v4/ws"
 DOUBTED_FOR_NS = 2 * SECOND_NS  # what the venue takes to say what became of a level, at most
 ANSWERED_WITHIN_S = 5.0
 _MARKETS_QUIET_S = 60.0  # some oracle price changes with nearly every block
-_KEPT_TRADE_IDS = 5_000  # per instrument: more than any snapshot replays
 
 
 class _Arrival(NamedTuple):
@@ -82,15 +82,7 @@ class _Instrument:
         self.quoted_at = 0  # its ts_event
         self.status: TradingStatus | None = None
         self.newest_bar_ts = 0
-        self.trade_ids: dict[str, None] = {}  # in order of arrival
-
-    def is_new_trade(self, trade_id: str) -> bool:
-        if trade_id in self.trade_ids:
-            return False
-        self.trade_ids[trade_id] = None
-        if len(self.trade_ids) > _KEPT_TRADE_IDS:
-            del self.trade_ids[next(iter(self.trade_ids))]
-        return True
+        self.replays = ReplayFilter()
 
 
 class MarketStream:
@@ -199,7 +191,7 @@ class MarketStream:
         if instrument is None:
             return
         for one in sorted(seen.prints, key=_age):
-            if instrument.is_new_trade(one.trade_id):
+            if instrument.replays.is_new(one.trade_id):
                 trade = Trade(
                     ts_event=one.ts_event,
                     venue=VENUE,

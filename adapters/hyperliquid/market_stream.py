@@ -39,6 +39,7 @@ from domain.market_data import (
 )
 from domain.messages import Event
 from domain.order_book import Level, OrderBook, Top
+from domain.replays import ReplayFilter
 from domain.settings import SECOND_NS, VenueSettings
 
 URL = "wss://api.hyperliquid.xyz/ws"
@@ -50,7 +51,6 @@ _PING_EVERY_NS = 30 * SECOND_NS  # the venue hangs up on a connection on which i
 _PONG_WITHIN_S = 60.0
 _QUIET_S = 60.0  # a calm market may change nothing for so long, over all instruments
 _MOST_TEXT = 256  # of a complaint; a person reads it
-_KEPT_TRADES = 5_000  # per coin: more than any subscription replays
 
 
 class _Arrival(NamedTuple):
@@ -67,7 +67,7 @@ class _Coin:
     def __init__(self, name: str, instrument: str) -> None:
         self.name = name
         self.instrument = instrument
-        self.trades: dict[tuple[int, str], None] = {}  # (time, id) in order of arrival: ids alone may repeat
+        self.replays = ReplayFilter()
         self.start_over()
 
     def start_over(self) -> None:
@@ -78,13 +78,7 @@ class _Coin:
         self.has_replayed = False
 
     def is_new_trade(self, one: PrintSeen) -> bool:
-        key = (one.ts_event, one.trade_id)
-        if key in self.trades:
-            return False
-        self.trades[key] = None
-        if len(self.trades) > _KEPT_TRADES:
-            del self.trades[next(iter(self.trades))]
-        return True
+        return self.replays.is_new((one.ts_event, one.trade_id))  # ids alone may repeat
 
 
 class MarketStream:
