@@ -33,15 +33,20 @@ class Killed(BaseException):
 
 
 class VirtualClock:
-    """Both clocks of the stage. Time moves when the stage says so, or inside a blocking call that takes time."""
+    """Both clocks of the stage. Time moves when the stage says so, or in a blocking call that takes time."""
 
     def __init__(self) -> None:
         self.elapsed_ns = 0
         self.spent_ns = 0  # by the blocking call that is running now
+        self._now = START  # made anew only when time has passed: it is asked for with every message
+        self._passed_ns = 0
 
     def now(self) -> Instant:
         passed_ns = self.elapsed_ns + self.spent_ns
-        return Instant(START.monotonic_ns + passed_ns, START.utc_ns + passed_ns)
+        if passed_ns != self._passed_ns:
+            self._passed_ns = passed_ns
+            self._now = Instant(START.monotonic_ns + passed_ns, START.utc_ns + passed_ns)
+        return self._now
 
     def spend(self, seconds: float) -> None:
         """Let a blocking call take this long; its caller hears of the result only then."""
@@ -90,7 +95,7 @@ class VirtualExecutor:
 
     def _work(self) -> None:
         """End the calls that are over, and let the workers they occupied take the next ones."""
-        while True:
+        while self._running or self._queue:
             while self._running and self._running[0][0] <= self._clock.elapsed_ns:
                 _, _, key, result = heapq.heappop(self._running)
                 self._done.append((key, result))

@@ -42,8 +42,9 @@ class Story:
         self._lines.append((at_ns, sender, to, message, note))
 
     def told(self, last: int = 40) -> str:
-        """Return the last lines as text."""
-        return "\n".join(self._line(*line) for line in list(self._lines)[-last:])
+        """Return the last lines as text, without mere acknowledgements."""
+        lines = [line for line in self._lines if not _is_mere(line[3]) or line[4]]
+        return "\n".join(self._line(*line) for line in lines[-last:])
 
     def _line(self, at_ns: int, sender: str, to: str, message: Any, note: str) -> str:
         who = message.sender if isinstance(message, Envelope) else sender and self._role_of(sender)
@@ -51,3 +52,7 @@ class Story:
         words += [f" {note.upper()}"] if note else []
         words += [f" {shown(message)}"] if message is not None else []
         return f"  {at_ns / SECOND_NS:9.3f} s  {' '.join(words)}"
+
+
+def _is_mere(message: Any) -> bool:
+    return isinstance(message, Envelope) and message.message is None

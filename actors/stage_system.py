@@ -46,7 +46,7 @@ OUTSIDE = "probe:outside"  # the name of whoever is no actor: the test
 
 class VirtualSystem:
     def __init__(self, kits: Mapping[str, VenueKit], seed: int | None, limits: Limits) -> None:
-        self.story = Story(lambda name: self._place(name).role or name)
+        self.story = Story(lambda name: (self.cells.get(name) or self._elsewhere(name)).role or name)
         self.failures: list[str] = []  # tracebacks of handlers that raised
         self.dead: list[Any] = []  # dead letters while nobody handles them
         self.readables: dict[int, Callable[[], bool]] = {}  # virtual fd -> has it something to read?
@@ -85,7 +85,7 @@ class VirtualSystem:
         if isinstance(message, ActorFailed):
             self.failures.append(message.error)
         elif isinstance(message, StartActor):
-            self._place(target.addressDetails).role = message.role
+            self.cells[target.addressDetails].role = message.role
         letter = Letter(
             sender,
             sender.addressDetails,
@@ -181,7 +181,7 @@ class VirtualSystem:
     # ---- mail --------------------------------------------------------------------------------------------
 
     def _send(self, letter: Letter) -> None:
-        cell = self._place(letter.target_name)
+        cell = self.cells.get(letter.target_name) or self._elsewhere(letter.target_name)
         if not cell.is_alive:
             self._bury(cell, letter)
         elif not self._mail.send(letter):
@@ -192,8 +192,9 @@ class VirtualSystem:
 
     def _deliver(self, letter: Letter) -> None:
         message = pickle.loads(letter.payload)
-        cell = self._place(letter.target_name)
-        self._tell_story(letter, message)
+        cell = self.cells.get(letter.target_name) or self._elsewhere(letter.target_name)
+        if type(message) is not ActorAlive:  # so many that nothing else would be left to read
+            self._tell_story(letter, message)
         self._hand_over(cell, letter.sender, message)
 
     def _hand_over(self, cell: Cell, sender: ActorAddress, message: Any) -> None:
@@ -232,10 +233,9 @@ class VirtualSystem:
                 self._hand_over(cell, cell.address, WakeupMessage(delay, payload))
 
     def _look_at_sockets(self) -> None:
-        for cell in list(self.living.values()):
-            if cell.is_hung:
-                continue
-            ready = [fd for fd in cell.watched if fd in self.readables and self.readables[fd]()]
+        looks = self.readables
+        for cell in [cell for cell in self.living.values() if cell.watched and not cell.is_hung]:
+            ready = [fd for fd in cell.watched if fd in looks and looks[fd]()]
             if ready:
                 self._hand_over(cell, cell.address, WatchMessage(ready))
 
@@ -258,19 +258,14 @@ class VirtualSystem:
     # ---- telling -----------------------------------------------------------------------------------------
 
     def _tell_story(self, letter: Letter, message: Any, note: str = "") -> None:
-        is_mere_acknowledgement = isinstance(message, Envelope) and message.message is None
-        if not note and (is_mere_acknowledgement or isinstance(message, ActorAlive)):
-            return  # so many that nothing else would be left to read
         self.story.add(self.clock.elapsed_ns, letter.sender_name, letter.target_name, message, note)
 
     def _note(self, cell: Cell, what: str) -> None:
         self.story.add(self.clock.elapsed_ns, "", cell.name, None, what)
 
-    def _place(self, name: str) -> Cell:
-        return self.cells.get(name) or self.probes.get(name) or self._nowhere(name)
-
-    def _nowhere(self, name: str) -> Cell:
-        """Return the place of an address that nobody lives at: its mail is dead."""
-        cell = self.cells[name] = Cell(self, name, None, 0)
-        cell.is_alive = False
-        return cell
+    def _elsewhere(self, name: str) -> Cell:
+        """Return a probe's place, or that of an address that nobody lives at: its mail is dead."""
+        if name not in self.probes:
+            cell = self.probes[name] = Cell(self, name, None, 0)
+            cell.is_alive = False
+        return self.probes[name]
