@@ -165,7 +165,7 @@ class Supervisor(Shell):
         before = self.parts.children()
         self.addresses[role] = self.createActor(actor_class(role))
         for pid in self.parts.children() - before:
-            self.machine.born(role, incarnation, pid)
+            self.machine.identified(role, incarnation, pid, self.clock.now())
             self._watch_exit(role)
 
     def _watch_exit(self, role: str) -> None:

@@ -38,7 +38,7 @@ class SystemSettings(Section):
 
 
 class SupervisionSettings(Section):
-    hello_within_s: Positive = 4.0  # a started actor must report by then; long, for machines that are busy
+    hello_within_s: Positive = 4.0  # a started actor must report by then, where its process can't be watched
     rebuild_within_s: Positive = 120.0  # then it must have its state back: a long journal takes its time
     backoff_first_s: Positive = 0.02
     backoff_cap_s: Positive = 1.0

@@ -66,7 +66,7 @@ class _Child:
     up_ns: int = 0
     heard_ns: int = 0  # last sign of life
     backoff_s: float = 0.0
-    is_rebuilding: bool = False  # it has said who it is, and reads what it must know
+    is_rebuilding: bool = False  # its process is known, and reads what it must know
     cpu_ns: int = 0  # processor time used while it did
     is_wanted_exit: bool = False
     exits_ns: deque[int] = field(default_factory=deque)  # within the budget's window
@@ -112,24 +112,20 @@ class Supervision:
             answer_due = WakeAt(now.monotonic_ns + ROLL_CALL_NS, f"roll:{child.incarnation}:{child.role}")
         return [CallRoll(child.role, child.incarnation), answer_due]
 
-    def born(self, role: str, incarnation: int, pid: int) -> None:
-        """A child's process is there; it has not said anything yet."""
-        child = self.children[role]
-        if child.incarnation == incarnation:
-            child.pid = pid
-
     def identified(self, role: str, incarnation: int, pid: int, now: Instant) -> None:
-        """A child said which process it is, before it has rebuilt its state."""
+        """Note which process a child is: we saw it born, or it said so before it read on."""
         child = self.children[role]
         if child.incarnation == incarnation:
             child.pid, child.is_rebuilding, child.heard_ns = pid, True, now.monotonic_ns
 
     def rebuilding(self) -> list[tuple[str, int]]:
-        """Return role and pid of each child that reads what it must know: it cannot speak meanwhile."""
-        return [(child.role, child.pid) for child in self.children.values() if child.is_rebuilding and child.pid]
+        """Return role and pid of each child that comes up: it cannot speak meanwhile."""
+        return [
+            (child.role, child.pid) for child in self.children.values() if child.is_rebuilding and child.pid
+        ]
 
     def used_cpu(self, role: str, cpu_ns: int, now: Instant) -> None:
-        """Take a child's processor time as its sign of life: one that rebuilds its state uses some."""
+        """Take processor time as a sign of life: a child that comes up uses some, however busy the machine."""
         child = self.children[role]
         if cpu_ns != child.cpu_ns:
             child.cpu_ns, child.heard_ns = cpu_ns, now.monotonic_ns

@@ -103,18 +103,10 @@ def test_a_child_that_never_reports_is_killed_and_replaced() -> None:
     assert any(isinstance(effect, WakeAt) and effect.key.startswith("restart") for effect in effects)
 
 
-def test_a_child_that_hangs_before_it_reports_is_killed_by_the_pid_that_it_was_born_with() -> None:
-    supervision = Supervision(SETTINGS, [ROUTER])
-    *_, hello = supervision.begin(at(0))
-    supervision.born(ROUTER, 1, pid=100)
-
-    assert supervision.tick(hello.key, at(4)) == [KillChild(ROUTER, 1, 100)]
-
-
 def test_a_child_that_dies_before_it_reports_is_replaced_like_any_other() -> None:
     supervision = Supervision(SETTINGS, [ROUTER])
     supervision.begin(at(0))
-    supervision.born(ROUTER, 1, pid=100)
+    supervision.identified(ROUTER, 1, pid=100, now=at(0))  # by its parent
 
     _, restart = supervision.exited(ROUTER, 1, at(0.1))
 
