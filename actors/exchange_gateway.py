@@ -52,15 +52,19 @@ _CAPITAL = (Role.ORDER_ROUTER, Role.PORTFOLIO)  # who must know what can be trad
 
 
 class Urgency(IntEnum):
-    """Who goes first. Less urgent calls leave workers to the others: what hangs must hold up no cancel."""
+    """Who goes first. Less urgent calls leave workers to the others: what hangs must hold up no cancel.
 
-    REDUCING = 0  # cancels, closes, protection: pass every queue, and go on when a venue asks for a pause
-    OPENING = 1
-    READING = 2
+    The first two pass every queue, and go on when a venue asks for a pause.
+    """
+
+    REDUCING = 0  # cancels, closes, protection
+    ASKING = 1  # what became of an order: a position may have to wait for the answer
+    OPENING = 2
+    READING = 3
 
     def share(self, workers: int) -> int:
         """Return how many of the workers may be busy when one more of this kind begins."""
-        quarters = (4, 3, 2)[self]
+        quarters = (4, 3, 3, 2)[self]
         return -(-workers * quarters // 4)
 
 
@@ -135,12 +139,7 @@ class ExchangeGateway(Shell):
 
     # ---- calls -------------------------------------------------------------------------------------------
 
-    def _call(
-        self,
-        run: Callable[[], Any],
-        answered: Callable[[Any], None],
-        urgency: Urgency = Urgency.READING,
-    ) -> None:
+    def _call(self, run: Callable, answered: Callable, urgency: Urgency = Urgency.READING) -> None:
         """Run a blocking call on a worker when the budget allows, and hand what came of it to `answered`."""
         self.waiting.append(_Call(run, answered, urgency))
         self._send_waiting(self.clock.now())
@@ -151,7 +150,7 @@ class ExchangeGateway(Shell):
         for call in sorted(self.waiting, key=lambda call: call.urgency):
             if len(self.calls) >= call.urgency.share(workers):
                 continue  # the next answer frees one
-            wait_ns = self.budget.take(now.monotonic_ns, call.urgency is Urgency.REDUCING)
+            wait_ns = self.budget.take(now.monotonic_ns, call.urgency <= Urgency.ASKING)
             if wait_ns:
                 self.wake_at(now.monotonic_ns + wait_ns, _SEND)
                 continue
@@ -281,7 +280,8 @@ class ExchangeGateway(Shell):
         if _subject(query) in self.queried:
             return  # the router asks faster than a slow venue answers
         self.queried.add(_subject(query))
-        self._call(partial(self.client.find_order, query, self.timeout_s), partial(self._found, query))
+        run = partial(self.client.find_order, query, self.timeout_s)
+        self._call(run, partial(self._found, query), Urgency.ASKING)
 
     def _found(self, query: QueryOrder, result: Event | VenueError) -> None:
         self.queried.discard(_subject(query))

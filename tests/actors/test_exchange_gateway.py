@@ -34,6 +34,7 @@ from domain.order_messages import (
     SnapshotFailed,
     VenueSnapshot,
 )
+from domain.settings import SECOND_NS
 from domain.system_messages import (
     AlarmRaised,
     BreakerChanged,
@@ -266,15 +267,40 @@ def test_reads_and_openings_that_hang_hold_up_no_cancel(venue: FakeVenue, stage:
 
 def test_openings_of_one_candle_leave_at_once_whatever_is_being_read(venue: FakeVenue, stage: Stage) -> None:
     workers = stage.settings.venues["coinbase"].workers
-    venue.takes_s["find_order"] = 5
+    venue.takes_s["list_open_orders"] = 5
     for number in range(2 * workers):
-        stage.tell(GATEWAY, msgspec.structs.replace(QUERY, client_order_id=f"doubt {number}"))
-    assert len(venue.called("find_order")) == workers // 2
+        stage.tell(GATEWAY, RequestSnapshot(request_id=number, venue="coinbase", fills_since=NOW))
+    assert len(venue.called("list_open_orders")) == workers // 2
 
     for number in range(workers // 4):
         stage.tell(GATEWAY, make_order(client_order_id=f"opening {number}"))
 
     assert len(venue.called("submit_order")) == workers // 4
+
+
+def test_what_became_of_an_order_is_asked_whatever_is_being_read(venue: FakeVenue, stage: Stage) -> None:
+    workers = stage.settings.venues["coinbase"].workers
+    venue.takes_s["list_open_orders"] = 5
+    for number in range(2 * workers):
+        stage.tell(GATEWAY, RequestSnapshot(request_id=number, venue="coinbase", fills_since=NOW))
+
+    stage.tell(GATEWAY, QUERY)
+
+    assert len(venue.called("find_order")) == 1
+
+
+def test_a_long_pause_that_the_venue_asks_for_keeps_no_order_in_doubt(venue: FakeVenue, stage: Stage) -> None:
+    pause = Retryable("429", code="429", retry_after_ns=60 * SECOND_NS)
+    venue.answers["list_open_orders"].append(pause)
+    stage.tell(GATEWAY, RequestSnapshot(request_id=1, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=0.1)
+
+    stage.tell(GATEWAY, QUERY)
+    stage.tell(GATEWAY, RequestSnapshot(request_id=2, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=1.5)
+
+    assert len(venue.called("find_order")) == 1
+    assert len(venue.called("list_open_orders")) == 1
 
 
 # ---- fills, snapshots, the private stream ----------------------------------------------------------------
