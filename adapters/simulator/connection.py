@@ -1,7 +1,7 @@
 """One websocket between a venue's session and its client: where what goes wrong on the way goes wrong.
 
-The session doesn't know. It numbers and sends its frames; what a fault makes of them happens here, once for all
-venues. Only what needs the venue's own words is asked of the session: another number, a crossed book.
+The session doesn't know. It numbers and sends its frames; what a fault makes of them happens here, once for
+all venues. Only what needs the venue's own words is asked of the session: another number, a crossed book.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Connection:
             self._session.pong(now_ns)
 
     def poll(self, now_ns: int) -> list[Frame]:
-        """Return the frames that are due, in order. They go out before a `close_code` that was set with them."""
+        """Return the frames that are due, in order. A `close_code` that was set with them comes after them."""
         self._advance(now_ns)
         if self._is_down(now_ns):
             self._end(DROPPED)

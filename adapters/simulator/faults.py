@@ -37,7 +37,7 @@ KINDS: dict[str, tuple[str, ...]] = {  # kind -> where it can happen, besides "a
     # a stream that is open
     "close": STREAMS,  # a close frame with `code`; 1006 = no close frame
     "drop": STREAMS,  # the connection ends without a close frame
-    "half_open": STREAMS,  # nothing is sent, read or answered any more, pings included; dropped after `seconds`
+    "half_open": STREAMS,  # nothing is sent, read or answered, not even pings; dropped after `seconds`
     "silence": STREAMS,  # nothing is said for `seconds`, but pings are answered
     "stall": STREAMS,  # one channel says nothing for `seconds`: `channel`, or the one whose turn it is
     # one frame of an open stream, of `channel` if it is given
@@ -56,7 +56,8 @@ KINDS: dict[str, tuple[str, ...]] = {  # kind -> where it can happen, besides "a
     "halt": (),  # trading of `product` rests for `seconds`, of all products if none is given
 }
 FRAME_FAULTS = frozenset(
-    "malformed gap duplicate reorder wrong_sequence crossed_book bad_utf8 bad_frame binary empty oversize".split()
+    "malformed gap duplicate reorder wrong_sequence crossed_book".split()
+    + "bad_utf8 bad_frame binary empty oversize".split()
 )
 _OPENING = ("refuse", "refuse_upgrade", "slow_handshake")
 

@@ -1,7 +1,7 @@
 """What every simulated venue shows the world's sockets: a front that answers, and a session per websocket.
 
-A front speaks its venue's protocol over its market; it knows neither sockets nor what goes wrong between it and
-its clients. That is `connection.py`'s for frames, and the front's own for the answers to requests.
+A front speaks its venue's protocol over its market; it knows neither sockets nor what goes wrong between its
+streams and their clients: that is `connection.py`'s. Faults of requests are its own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Session(ABC):
 
     Attributes:
         place: what a fault calls this stream.
-        close_code: None while the venue keeps the connection; once set, what the last poll returned is still sent.
+        close_code: None while the venue keeps the connection; what the last poll returned is still sent.
     """
 
     place = MARKET_STREAM

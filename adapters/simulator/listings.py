@@ -1,4 +1,4 @@
-"""What each simulated venue lists: the same three assets, each venue in its own spelling and on its own grid."""
+"""What each simulated venue lists: the same three assets, in its own spelling and on its own grid."""
 
 from __future__ import annotations
 

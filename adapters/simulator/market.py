@@ -1,11 +1,11 @@
 """One simulated public market: makers around the latent price of each asset, takers hitting them.
 
-An asset has one driftless latent price for all venues. The venue that leads moves it, as price discovery happens
-somewhere; the makers of the others follow with a basis that comes back to zero and stays inside anybody's fees.
-Makers requote at exponential times, takers trade in a random direction. Neither looks back, so no past predicts
-the next move and nobody earns more than the spread pays. Each product and kind of event has its own seeded
-stream and each event draws the same number of random numbers, so the world is the same however often it is
-advanced, whatever a client does, and, on the venue that leads, whichever other venues there are.
+An asset has one driftless latent price for all venues. The venue that leads moves it, as price discovery
+happens somewhere; the makers of the others follow with a basis that comes back to zero and stays inside
+anybody's fees. Makers requote at exponential times, takers trade in a random direction. Neither looks back, so
+no past predicts the next move and nobody earns more than the spread pays. Each product and kind of event has
+its own seeded stream and each event draws the same number of random numbers, so the world is the same however
+often it is advanced, whatever a client does, and, on the venue that leads, whichever other venues there are.
 
 A market that was closed goes on from the price it had: through the time it was closed, but at most through
 the warm-up before its start; whatever was longer ago, it stood still.
@@ -202,7 +202,7 @@ class Market:
     """One venue's products, moving by the world's agenda.
 
     Attributes:
-        on_trades: is told after each requote and public trade, for a venue whose clients' orders rest in the books.
+        on_trades: is told after each requote and public trade, for venues where clients' orders rest.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The simulated world on loopback sockets. Shuttles requests and frames; decides nothing about them.
 
-Port `port_base` is the control address; each venue has a port of its own after it, in the order of `VENUES`, for
-REST and streams. As at a real venue, account and API key are there again after a restart.
+Port `port_base` is the control address; each venue has a port of its own after it, in the order of `VENUES`,
+for REST and streams. As at a real venue, account and API key are there again after a restart.
 """
 
 from __future__ import annotations

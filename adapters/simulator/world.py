@@ -114,7 +114,7 @@ class World:
         return answer
 
     def shake_hands(self, venue: str, path: str) -> Handshake:
-        """Return how the upgrade of a websocket goes, for the caller to enact; `open_stream` comes afterwards."""
+        """Return how the upgrade of a websocket goes, for the caller to enact before `open_stream`."""
         return draw_handshake(self._faults[venue], self.fronts[venue].place(path))
 
     def open_stream(self, venue: str, path: str, now_ns: int) -> Connection:

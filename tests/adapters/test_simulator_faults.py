@@ -1,4 +1,4 @@
-"""Faults on demand: which there are, when they strike, and what they do to a stream on the wire of any venue."""
+"""Faults on demand: which there are, when they strike, and what they do to the stream of any venue."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def numbers(frames: list[dict]) -> list[int]:
         ({"kind": "gap", "where": "submit"}, "gap cannot happen at 'submit'; allowed are market_stream, "),
         ({"kind": "halt", "product": "DOGE"}, "product 'DOGE' of coinbase is unknown; allowed are BTC-USD"),
         ({"kind": "down", "where": "submit"}, "down cannot happen at 'submit'; allowed are any"),
-        ({"kind": "gap", "channel": "full"}, "channel 'full' of coinbase is unknown; allowed are level2, heart"),
+        ({"kind": "gap", "channel": "full"}, "channel 'full' of coinbase is unknown; allowed are level2"),
         (
             {"kind": "wrong_sequence", "venue": "hyperliquid"},
             "wrong_sequence cannot happen at hyperliquid; allowed are delay, ",
