@@ -74,7 +74,7 @@ class Connection:
             self._session.pong(now_ns)
 
     def poll(self, now_ns: int) -> list[Frame]:
-        """Return the frames that are due, in order. A `close_code` that was set with them comes after them."""
+        """Return the frames that are due, in order. A `close_code` set with them comes after them."""
         self._advance(now_ns)
         if self._is_down(now_ns):
             self._end(DROPPED)
