@@ -3,9 +3,10 @@
 An asset has one driftless latent price for all venues. The venue that leads moves it, as price discovery
 happens somewhere; the makers of the others follow with a basis that comes back to zero and stays inside
 anybody's fees. Makers requote at exponential times, takers trade in a random direction. Neither looks back,
-so no past predicts the next move and nobody earns more than the spread pays. Each product and kind of event has
-its own seeded stream and each event draws the same number of random numbers, so the world is the same however
-often it is advanced, whatever a client does, and, on the venue that leads, whichever other venues there are.
+so no past predicts the next move and nobody earns more than the spread pays. Each product and kind of event
+has its own seeded stream and each event draws the same number of random numbers, so the world is the same
+however often it is advanced, whatever a client does, and, on the venue that leads, whichever other venues
+there are.
 
 A market that was closed goes on from the price it had: through the time it was closed, but at most through
 the warm-up before its start; whatever was longer ago, it stood still.
