@@ -2,12 +2,13 @@
 
     python -m scripts.bench.soak [--minutes N] [--every S]
 
-Samples each process's memory and open descriptors, and the sizes of the files. The trend of a process is
-that of its RSS in the second half of the run, when every cache and every bounded memory of the past has
-filled: the median slope over all pairs of samples (Theil and Sen), which no single jump can move. USS would
-mislead: a forked actor's own memory grows by every page that it stops sharing with the launcher. A process
-is flat when its trend is below half a percent a minute, and its number of descriptors has none. The
-simulator is exempt: it keeps every order, to tell the truth. Exit status 1 when anything was wrong.
+Samples each process's memory and open descriptors, and the sizes of the files. The second half of the run
+counts, when every cache and every bounded memory of the past has filled. It is cut into three, and the trend
+of a process is that of its RSS in the third where it grew least, for a leak never rests, but an allocator
+jumps: the median slope over all pairs of samples (Theil and Sen). USS would mislead: a forked actor's own
+memory grows by every page that it stops sharing with the launcher. A process is flat when its trend is below
+half a percent a minute, and its number of descriptors has none. The simulator is exempt: it keeps every
+order, to tell the truth. Exit status 1 when anything was wrong.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from scripts.bench.trial import Status, Trial
 from scripts.processes import adopt_orphans, end_all
 
 FLAT_RATIO_PER_MIN = 0.005
+PARTS = 3  # of what counts
 WARM_UP_SHARE = 0.5
 UP_WITHIN_S = 60.0  # on a machine that is busy
 END_WITHIN_S = 15.0
@@ -100,8 +102,10 @@ class Soak:
         return [one for one in self.samples[role] if one.at_s >= self.length_s * WARM_UP_SHARE]
 
     def trend(self, role: str) -> float:
-        """Return the trend of a process's memory after the warm-up, in KiB a minute."""
-        return 60 * slope([(one.at_s, one.rss) for one in self.warm(role)])
+        """Return the least trend of a process's memory in the parts after the warm-up, in KiB a minute."""
+        points = [(one.at_s, one.rss) for one in self.warm(role)]
+        size = max(2, -(-len(points) // PARTS))
+        return 60 * min(slope(points[begin : begin + size]) for begin in range(0, len(points), size))
 
     def judge(self) -> None:
         for role in self.samples:
