@@ -7,6 +7,8 @@ keys are read. They are module-level functions, so they travel to an actor by na
 from __future__ import annotations
 
 import os
+from functools import partial
+from pathlib import Path
 
 from adapters.clock import SystemClock
 from adapters.coinbase.client import CoinbaseClient
@@ -18,6 +20,7 @@ from adapters.http import HttpTransport
 from adapters.hyperliquid.market_stream import MarketStream as HyperliquidMarketStream
 from adapters.ports import VenueKit
 from adapters.websocket import WebSocketDialer
+from domain.errors import Fatal
 from domain.settings import VenueSettings
 
 
@@ -43,7 +46,19 @@ def hyperliquid_market_stream(settings: VenueSettings) -> HyperliquidMarketStrea
 
 
 def websocket_dialer(settings: VenueSettings) -> WebSocketDialer:
-    return WebSocketDialer()
+    path = settings.stream_token_file
+    return WebSocketDialer(partial(_stream_token, Path(path)) if path else None)
+
+
+def _stream_token(path: Path) -> str:
+    """Return the token that the file holds now: whoever refreshes it need not restart us."""
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise Fatal("cannot read the token for the stream", code="token_file") from None
+    if not token.isprintable() or not token:
+        raise Fatal("the file for the stream's token holds none", code="token_file")
+    return token
 
 
 VENUES: dict[str, VenueKit] = {

@@ -56,6 +56,7 @@ class VenueSettings(Section):
     rest_url: str = ""  # empty: the venue's own, or the simulator's
     market_stream_url: str = ""
     private_stream_url: str = ""
+    stream_token_file: str = ""  # bearer token for the streams' upgrade, read at each dial; empty: none
     api_key_env: str = ""  # names of environment variables; the secrets themselves never enter settings
     api_secret_env: str = ""
     key_file: str = ""  # JSON with "name" and "privateKey", instead of the two above

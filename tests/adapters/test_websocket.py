@@ -12,8 +12,10 @@ import pytest
 
 from adapters.frames import BINARY, CLOSE, PING, TEXT
 from adapters.ports import Fault
+from adapters.venues import websocket_dialer
 from adapters.websocket import SocketPipe, WebSocketDialer
 from domain.errors import Fatal, Retryable, VenueError
+from domain.settings import VenueSettings
 from tests.adapters.test_frames import server_frame
 
 
@@ -280,6 +282,30 @@ def test_the_upgrade_carries_one_token_and_each_dial_asks_for_a_fresh_one() -> N
         pipe.close()
 
 
+def test_a_venues_token_comes_from_its_file_as_it_is_at_the_dial(tmp_path) -> None:
+    """T04, WS-06: no restart for a refreshed token; without one, the dial fails for a person to see."""
+    file = tmp_path / "token"
+    dialer = websocket_dialer(VenueSettings(stream_token_file=str(file)))
+    requests: list[bytes] = []
+
+    def keep(request: bytes) -> bytes:
+        requests.append(request)
+        return upgraded(request)
+
+    for token in ("valid_bearer_token_abcdef123456", "refreshed_token_xyz789"):
+        file.write_text(token + "\n")
+        dialer.open(answering(keep), timeout_s=5).close()
+    file.write_text("two\nlines: injected")
+    with pytest.raises(Fatal) as broken:
+        dialer.open("ws://127.0.0.1:1", timeout_s=5)
+    file.unlink()
+    with pytest.raises(Fatal) as missing:
+        dialer.open("ws://127.0.0.1:1", timeout_s=5)
+
+    assert [b"Bearer valid_bearer" in requests[0], b"Bearer refreshed" in requests[1]] == [True, True]
+    assert (broken.value.code, missing.value.code) == ("token_file", "token_file")
+
+
 def test_a_server_that_drips_its_answer_does_not_outlast_the_dial() -> None:
     """T11, F32: all of a dial together ends in time, not each of its calls."""
 
@@ -290,7 +316,7 @@ def test_a_server_that_drips_its_answer_does_not_outlast_the_dial() -> None:
 
     began = time.monotonic()
     with pytest.raises(Retryable) as failure:
-        WebSocketDialer().open(serving(drip), timeout_s=0.1)
+        WebSocketDialer().open(serving(drip), timeout_s=0.05)
 
     assert failure.value.code == "timeout"
     assert time.monotonic() - began < 0.4
