@@ -2,15 +2,15 @@
 
     python -m scripts.bench.feed [--frames N] [--rounds N] [--websockets PYTHON]
 
-Coinbase ticker frames from a process that has them ready; counted are frames that became a `Quote`, checked, put in
-sequence and handed to a reader by credit. `websockets` 17 clashes with what some venues' clients pin, so it wants an
-environment of its own:
+Coinbase ticker frames from a process that has them ready; counted are frames that became a `Quote`, checked,
+put in sequence and handed to a reader by credit. `websockets` 17 clashes with what some venues' clients pin,
+so it wants an environment of its own:
 
     python -m venv /tmp/websockets && /tmp/websockets/bin/pip install 'websockets==17.*' 'msgspec==0.22.*'
 
---websockets names its Python (default: /tmp/websockets/bin/python). Rounds are interleaved, so that whatever else the
-machine does hits all alike; figures are medians over the rounds. CPU time is the steadier of the two figures on a
-machine that others use, too.
+--websockets names its Python (default: /tmp/websockets/bin/python). Rounds are interleaved, so that whatever
+else the machine does hits all alike; figures are medians over the rounds. CPU time is the steadier of the two
+figures on a machine that others use, too.
 """
 
 from __future__ import annotations
@@ -96,8 +96,11 @@ class Solo:
         settings = msgspec.structs.replace(
             settings, session=msgspec.structs.replace(settings.session, first_message_within_s=1e6)
         )
+        self.settings = settings
+
+    def start(self) -> None:
         peers = {READER: Peer(ActorAddress("reader"), 1)}
-        self.give(StartActor(FEED, 1, settings, self.parts, peers))
+        self.give(StartActor(FEED, 1, self.settings, self.parts, peers))
         self.tell(SubscribeMarketData(credit=2))
 
     # ---- what the feed sees of an actor system -----------------------------------------------------------
@@ -121,13 +124,14 @@ class Solo:
     def tell(self, message: Any) -> None:
         self.give(Envelope(FEED, 1, READER, 1, time.monotonic_ns(), message))
 
-    def turn(self) -> None:
+    def turn(self, timeout_s: float = PATIENCE_S) -> None:
         """Wait for something to read, and let the feed read it."""
-        ready = [fd for fd, _ in self.waiting.poll(PATIENCE_S) if fd in self.watched]
+        ready = [fd for fd, _ in self.waiting.poll(timeout_s) if fd in self.watched]
         self.give(WatchMessage(ready))
 
     def close(self) -> None:
-        self.feed.stream.pipe.close()
+        if self.feed.stream.pipe is not None:
+            self.feed.stream.pipe.close()
         for executor in self.parts.executors:
             executor.close()
         self.waiting.close()
@@ -142,6 +146,7 @@ def by_feed(address: str, count: int) -> Figures:
     due: list[int] = []
     solo = Solo(address, lambda batch: due.append(1))
     try:
+        solo.start()
         while not solo.feed.counters["quotes"]:
             solo.turn()
         first, meter = solo.feed.counters["quotes"], Meter()

@@ -2,8 +2,9 @@
 
     python scripts/bench/feed_loops.py websockets|websockets-unbounded|websocket-client ADDRESS FRAMES
 
-prints the frames per second that became a `Touch`, and the microseconds of CPU for each. It imports nothing of nzeza, so it runs in any environment that
-has msgspec and the library. There is no check of numbers, times, sequence or staleness in it.
+prints the frames per second that became a `Touch`, and the microseconds of CPU for each. It imports nothing
+of nzeza, so it runs in any environment that has msgspec and the library. There is no check of numbers, times,
+sequence or staleness in it.
 """
 
 import asyncio

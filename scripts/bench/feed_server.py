@@ -1,9 +1,9 @@
-"""A websocket server that is never the bottleneck: it has all its Coinbase ticker frames ready before anybody connects.
+"""A websocket server that is never the bottleneck: all its Coinbase ticker frames are ready beforehand.
 
     python -m scripts.bench.feed_server FRAMES
 
-prints its port, and sends each client the same FRAMES frames as fast as the client takes them, then waits for it to
-go. Prices walk, quantities are random to eight decimals, and the sequence numbers rise, as a venue's would.
+prints its port, and sends each client the same FRAMES frames as fast as the client takes them, then waits for
+it to go. Prices walk, quantities are random to eight decimals, and the sequence numbers rise, as a venue's would.
 """
 
 from __future__ import annotations
