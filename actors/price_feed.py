@@ -1,4 +1,4 @@
-"""One venue's market data: keeps the stream going, says how far it can be trusted, and passes it on by credit."""
+"""One venue's market data: keeps the stream going, judges how far to trust it, passes it on by credit."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class PriceFeed(Shell):
                 self.counters[type(event).__name__] += 1
 
     def _keep_fault(self, fault: DecodeFailed) -> None:
-        """Count what could not be read, and keep it for the recorder: in order, and never more than a person reads."""
+        """Count what could not be read, and keep it for the recorder: in order, never more than people read."""
         self.counters["decode_errors"] += 1
         self.counters[f"faults_{fault.category}"] += 1
         if len(self.faults) < _FAULTS_KEPT:

@@ -1,8 +1,8 @@
 """RFC 6455 frames: server bytes into whole messages, our messages into masked frames. Pure.
 
 One pass over what arrived; a message that is complete in one read is copied once. Refuses what the RFC does
-(masks, reserved bits, broken fragments, bad UTF-8), and messages over the limit before they are buffered. What
-is legal but no text (a binary or an empty message) is a fault, and the stream goes on.
+(masks, reserved bits, broken fragments, bad UTF-8), and messages over the limit before they are buffered.
+What is legal but no text (a binary or an empty message) is a fault, and the stream goes on.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class FrameSplitter:
         return split
 
     def _take(self, data: bytes, split: Split) -> tuple[int, int | None]:
-        """Take the whole frames. Return where the first unfinished one begins, and the code of a close frame."""
+        """Take the whole frames; return where the first unfinished one begins, and a close frame's code."""
         messages, limit = split.messages, self._limit
         is_fragmented = self._fragments_opcode != CONTINUATION
         position, end = 0, len(data)

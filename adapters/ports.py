@@ -136,8 +136,8 @@ class StreamCodec(Protocol):
     """One venue's websocket protocol as a pure machine over frames: bytes in, domain events out."""
 
     url: str
-    # What the venue owes us on each connection. `decode` tells it what was heard; the driver starts it anew with
-    # each connection, and when a channel is silent, gives the connection up.
+    # What the venue owes us on each connection. `decode` tells it what was heard; the driver starts it anew
+    # with each connection, and when a channel is silent, gives the connection up.
     watch: ChannelWatch
 
     def hello(self, now: Instant) -> tuple[str, ...]:
@@ -147,8 +147,8 @@ class StreamCodec(Protocol):
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
         """Return what a frame says. Never raises on anything a venue or an attacker sends.
 
-        A `HeartbeatSeen` proves the whole stream alive and moves the age of all its prices. A `StreamGap` makes
-        them void until `StreamWhole`, and costs the connection unless it says `is_healing`.
+        A `HeartbeatSeen` proves the whole stream alive and moves the age of all its prices. A `StreamGap`
+        makes them void until `StreamWhole`, and costs the connection unless it says `is_healing`.
         """
         ...
 

@@ -21,7 +21,7 @@ from domain.settings import SECOND_NS
 MAX_DIGITS = 40  # also on either side of the point: two such numbers add and multiply within our 80
 _UNUSUAL = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 _MILLISECOND_NS = 1_000_000
-_FRACTION_NS = tuple(10 ** (9 - digits) for digits in range(10))  # digits of a fraction -> what its last one counts
+_FRACTION_NS = tuple(10 ** (9 - digits) for digits in range(10))  # digits of a fraction -> worth of the last
 _LAST_NS = 2**63 - 1  # stamps must fit where messages and the journal keep them
 
 Token = Any  # a JSON string or number, for `number` and its kin
@@ -87,7 +87,8 @@ def utc_ns(text: str) -> int:
     """Return RFC3339 UTC text, with up to nine digits of fraction, as nanoseconds."""
     fraction = text[20:-1]
     length = len(fraction)
-    if text[19:20] == "." and text[-1] == "Z" and 0 < length <= 9 and fraction.isdigit() and fraction.isascii():
+    is_number = 0 < length <= 9 and fraction.isdigit() and fraction.isascii()
+    if is_number and text[19] == "." and text[-1] == "Z":
         return _whole_seconds_ns(text[:19]) + int(fraction) * _FRACTION_NS[length]
     if text[19:] == "Z":
         return _whole_seconds_ns(text[:19])

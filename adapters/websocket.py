@@ -239,7 +239,8 @@ def _failure(error: Exception, is_connected: bool) -> VenueError:
     if isinstance(error, ConnectionError):
         return Retryable("connection reset", code="reset")
     if isinstance(error, OSError):
-        return Retryable(f"host unreachable: {errno.errorcode.get(error.errno or 0, '?')}", code="unreachable")
+        reason = errno.errorcode.get(error.errno or 0, "?")
+        return Retryable(f"host unreachable: {reason}", code="unreachable")
     if isinstance(error, ValueError) and not is_connected:
         return Fatal("not a websocket address", code="scheme")
     return Retryable(f"upgrade failed: {type(error).__name__}", code="handshake")

@@ -1,8 +1,9 @@
-"""Which channels of a connection have fallen silent, also before their first message and while others still speak.
+"""Which channels of a connection are silent, also before their first word and while others still speak.
 
-A connection can be open, and even prove to be alive, while one of its subscriptions has died: a book that never
-changes again looks like a calm market. So each channel that a codec subscribes to has its own deadline. Owns
-those; refuses to decide what a silence means: the stream's driver makes its prices void and connects anew.
+A connection can be open, and even prove to be alive, while one of its subscriptions has died: a book that
+never changes again looks like a calm market. So each channel that a codec subscribes to has its own deadline.
+Owns those; refuses to decide what a silence means: the stream's driver makes its prices void and connects
+anew.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class ChannelWatch:
         return None if due_ns == math.inf else math.ceil(due_ns)
 
     def proven_ns(self) -> int:
-        """Return until when all channels that prove life are up to date: when the most silent one spoke; 0 = one never has."""
+        """Return up to when all channels that prove life are: when the most silent one spoke; 0 = one never has."""
         return min((self._heard_ns.get(name, 0) for name in self._proofs), default=0)
 
     def _due_ns(self, name: str) -> float:

@@ -1,8 +1,8 @@
 """The life of one websocket connection: when to open, when to give up on silence, when to try again.
 
-Owns the states and their moves (`session_moves`). Refuses to touch a socket: it asks for pipes to be opened and
-closed, and is told what became of it. Results that belong to an older connection are ignored, so there is one
-pipe at most, however many reconnects are asked for.
+Owns the states and their moves (`session_moves`). Refuses to touch a socket: it asks for pipes to be opened
+and closed, and is told what became of it. Results that belong to an older connection are ignored, so there is
+one pipe at most, however many reconnects are asked for.
 """
 
 from __future__ import annotations

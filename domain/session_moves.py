@@ -1,4 +1,4 @@
-"""The states of a websocket session, the only legal moves between them, and what a session may ask for or tell."""
+"""The states of a websocket session, the only legal moves between them, and what it may ask for or tell."""
 
 from __future__ import annotations
 

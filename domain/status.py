@@ -140,7 +140,7 @@ class StatusBoard:
         }
 
     def metrics(self) -> dict[str, Any]:
-        """Return what only machines want to know: every counter of every actor, and all about the breakers."""
+        """Return what only machines want to know: every counter of every actor, all about the breakers."""
         return {
             "counters": {role: dict(self.totals(role)) for role in sorted(self.reports)},
             "breakers": [_fields(report) for _, report in sorted(self.breaker_reports.items())],

@@ -218,7 +218,7 @@ def _tickers(frame: _TickerFrame) -> list[WireEvent]:
             ask, ask_quantity = row.best_ask, row.best_ask_quantity
             if bid == "" or ask == "":
                 continue  # a side of the book may be empty
-            # Nearly all are plain digits, which one look at the four together shows. Others are read one by one.
+            # Nearly all are plain digits, which one look at all four shows. Others are read one by one.
             together = f"{bid}{bid_quantity}{ask}{ask_quantity}"
             if (
                 len(together) <= tokens.MAX_DIGITS

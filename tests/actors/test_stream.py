@@ -35,10 +35,15 @@ def wire() -> Iterator[Wire]:
 
 
 def raised(
-    wire: Wire, instruments: tuple[str, ...] = ("BTC-USD",), credit: int = 1_000, with_breaker: bool = False, **session
+    wire: Wire,
+    instruments: tuple[str, ...] = ("BTC-USD",),
+    credit: int = 1_000,
+    with_breaker: bool = False,
+    **session,
 ) -> Stage:
     """A feed of these instruments, connected, with one reader."""
-    values = {"backoff_base_s": 0.1, "backoff_cap_s": 10.0, "jitter_ratio": 0.0, "stable_after_s": 0.5} | session
+    values = {"backoff_base_s": 0.1, "backoff_cap_s": 10.0, "jitter_ratio": 0.0, "stable_after_s": 0.5}
+    values |= session
     settings = Settings(
         venues={"coinbase": VenueSettings(instruments=instruments)},
         session=SessionSettings(**values),

@@ -86,7 +86,8 @@ def test_a_channel_subscribed_again_must_speak_anew() -> None:
 
 
 def test_life_is_proven_up_to_the_most_silent_channel_that_proves_it() -> None:
-    watch = ChannelWatch((Channel("l2Book:BTC", 12.0, True), Channel("l2Book:ETH", 12.0, True), Channel(TRADES)))
+    books = (Channel(f"l2Book:{coin}", 12.0, proves_life=True) for coin in ("BTC", "ETH"))
+    watch = ChannelWatch((*books, Channel(TRADES)))
     watch.restart(at(0), first_within_s=5.0)
     watch.heard("l2Book:BTC", at(1))
     assert watch.proven_ns() == 0

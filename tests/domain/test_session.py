@@ -1,4 +1,4 @@
-"""The websocket session as a machine in virtual time. T, WS, RC and F numbers name the requirements a test proves."""
+"""The websocket session in virtual time. T, WS, RC and F numbers name the requirements a test proves."""
 
 from itertools import product
 
@@ -34,9 +34,11 @@ def at(seconds: float) -> Instant:
     return Instant(monotonic_ns=round(seconds * 1e9), utc_ns=1_800_000_000_000_000_000 + round(seconds * 1e9))
 
 
-def new_session(name: str = "market", silence_s: float = 3.0, connect_within_s: float = 5.0, **changes) -> Session:
-    values = {"backoff_base_s": 1.0, "backoff_cap_s": 8.0, "stable_after_s": 5.0, "jitter_ratio": 0.0} | changes
-    return Session(name, SessionSettings(**values), silence_s, lambda: 0.5, connect_within_s)
+def new_session(
+    name: str = "market", silence_s: float = 3.0, connect_within_s: float = 5.0, **changes
+) -> Session:
+    values = {"backoff_base_s": 1.0, "backoff_cap_s": 8.0, "stable_after_s": 5.0, "jitter_ratio": 0.0}
+    return Session(name, SessionSettings(**(values | changes)), silence_s, lambda: 0.5, connect_within_s)
 
 
 def connected_session(**changes) -> Session:
@@ -59,7 +61,9 @@ def retry_at(effects: list) -> float:
     return due_ns / 1e9
 
 
-def fail_dials(session: Session, effects: list, times: int, now: float = 0.0, code: str = "refused") -> list[float]:
+def fail_dials(
+    session: Session, effects: list, times: int, now: float = 0.0, code: str = "refused"
+) -> list[float]:
     """Let the next dials fail the moment they are made; return how long each was waited for."""
     delays = []
     for _ in range(times):
@@ -489,7 +493,7 @@ def test_a_thousand_reconnects_keep_their_order_and_their_spread() -> None:
 
 
 def test_persistent_trouble_reaches_the_cap_fast_and_recovery_the_base() -> None:
-    """T22, RC-08: 3 quick failures grow by 1.8 or more, 6 in a row reach 8 s of a cap of 10, recovery 100 ms."""
+    """T22, RC-08: 3 quick failures grow by 1.8 or more, 6 in a row reach 8 s of 10, recovery 100 ms."""
     session = connected_session(backoff_base_s=0.1, backoff_cap_s=10.0, stable_after_s=0.5)
 
     delays = fail_dials(session, session.lost(FIRST, "1006", at(0)), 6)
