@@ -130,9 +130,9 @@ def test_candles_of_a_long_time_are_asked_for_in_parts() -> None:
 
     found = client.list_candles("BTC-USD", "1MIN", start, end, 5)
 
-    assert [query["fromISO"] for _, query in script.asked] == [
-        "2026-04-07T14:00:00.000Z",
-        "2026-04-08T06:40:00.000Z",
+    assert [(query["fromISO"], query["toISO"]) for _, query in script.asked] == [
+        ("2026-04-07T14:00:00.000Z", "2026-04-08T06:40:00.000Z"),
+        ("2026-04-08T06:40:00.000Z", "2026-04-08T10:30:00.001Z"),  # the venue leaves out the end
     ]
     assert [bar.open_ts for bar in found] == [start, start + 18 * HOUR_NS]
 
