@@ -44,7 +44,7 @@ URL = "wss://advanced-trade-ws.coinbase.com"
 
 _CHANNELS = ("level2", "ticker", "market_trades")
 _LATE, _AFTER_GAP = Verdict.LATE, Verdict.AFTER_GAP
-_QUIET_S = 60.0  # a calm market may print nothing for so long, over all instruments
+_QUIETER = 3  # prints, over all instruments, may pause this much longer than one book
 
 
 class _Arrival(Struct, gc=False):
@@ -81,7 +81,10 @@ class MarketStream:
             (
                 Channel("heartbeats", settings.heartbeat_timeout_s, proves_life=True),
                 *(Channel(f"level2:{name}", settings.book_timeout_s) for name in self._names),
-                *(Channel(name, _QUIET_S) for name in ("ticker", "market_trades")),
+                *(
+                    Channel(name, _QUIETER * settings.book_timeout_s)
+                    for name in ("ticker", "market_trades")
+                ),
             )
         )
         self._readers = {
