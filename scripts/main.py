@@ -63,6 +63,22 @@ def run(arguments: argparse.Namespace) -> int:
     return launch(settings, options)
 
 
+def record(arguments: argparse.Namespace) -> int:
+    """Run feeds alone, in a data directory of their own: orders and positions of other runs are none of their business."""
+    settings = _settings(arguments)
+    system = msgspec.structs.replace(
+        settings.system, data_directory=str(Path(settings.system.data_directory) / "record")
+    )
+    venues = {
+        name: msgspec.structs.replace(venue, takes_orders=False) for name, venue in settings.venues.items()
+    }
+    recording = msgspec.structs.replace(settings.recording, enabled=True)
+    from scripts.launch import run as launch
+
+    options = RunOptions(arguments.duration, arguments.headless, arguments.json, live=False)
+    return launch(msgspec.structs.replace(settings, system=system, venues=venues, recording=recording), options)
+
+
 def _check_live(settings: Settings, is_wanted: bool) -> None:
     """Refuse real orders: by both a setting and a flag, and only once there is a `doctor` to pass."""
     if is_wanted and settings.system.profile == "demo":
@@ -73,9 +89,11 @@ def _check_live(settings: Settings, is_wanted: bool) -> None:
         raise InvalidSetting(
             "--live: real orders need a passed `nzeza doctor`, which this version doesn't have yet"
         )
-    for name, venue in settings.venues.items():
+    for name, venue in settings.traded.items():
         if venue.mode == "live":
-            raise InvalidSetting(f"venues.{name}.mode = 'live': must be \"simulated\" unless --live is given")
+            raise InvalidSetting(
+                f"venues.{name}.mode = 'live': must be \"simulated\" unless --live is given, or takes_orders false"
+            )
 
 
 def simulate(arguments: argparse.Namespace) -> int:
@@ -202,12 +220,14 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     running = add(run, "Run the trading system, with simulated venues unless the settings say otherwise.")
-    running.add_argument(
-        "--duration", type=_seconds, metavar="SECONDS", help="end after so long (default: Ctrl-C)"
-    )
-    running.add_argument("--headless", action="store_true", help="no live view")
-    running.add_argument("--json", action="store_true", help="print the report as JSON, on the last line")
     running.add_argument("--live", action="store_true", help="allow real orders")
+    recording = add(record, "Record the raw frames of all venues, and trade nothing.")
+    for lasting in (running, recording):
+        lasting.add_argument(
+            "--duration", type=_seconds, metavar="SECONDS", help="end after so long (default: Ctrl-C)"
+        )
+        lasting.add_argument("--headless", action="store_true", help="no live view")
+        lasting.add_argument("--json", action="store_true", help="print the report as JSON, on the last line")
 
     simulating = add(simulate, "Serve the simulated venues alone; print one JSON line when they are ready.")
     simulating.add_argument("--seed", type=int, metavar="N", help="of the market")
@@ -221,9 +241,9 @@ def _parser() -> argparse.ArgumentParser:
     add(stop, "Stop the running system, and tell how it ended.")
     add(resume, "Clear every halt of the running system.")
     restarting = add(restart, "Restart one actor of the running system, while the others go on.")
+    restarting.add_argument("role", type=_text, metavar="ROLE", help="as status names it: order_router, ...")
     replaying = add(replay, "Decode recordings of price feeds again; print one JSON line for each.")
     replaying.add_argument("files", nargs="+", type=Path, metavar="FILE", help="below recordings/")
-    restarting.add_argument("role", type=_text, metavar="ROLE", help="as status names it: order_router, ...")
     return parser
 
 

@@ -86,6 +86,25 @@ def test_run_needs_no_argument(launched: Launched) -> None:
     assert options == RunOptions(duration_s=None, headless=False, json=False, live=False)
 
 
+def test_recording_trades_nothing_and_keeps_to_itself(launched: Launched) -> None:
+    assert main(["record", "--duration", "5", "--headless"]) == 0
+
+    [(settings, options)] = launched
+    assert settings.venues and settings.traded == {}
+    assert settings.recording.enabled
+    assert settings.system.data_directory == "nzeza-data/record"
+    assert options == RunOptions(duration_s=5.0, headless=True, json=False, live=False)
+
+
+def test_real_prices_need_no_leave_as_long_as_no_order_follows_them(launched: Launched) -> None:
+    Path("prices.toml").write_text('[venues.dydx]\nmode = "live"')
+
+    assert main(["run", "--config", "prices.toml"]) == 0
+
+    [(settings, _)] = launched
+    assert settings.venues["dydx"].mode == "live" and settings.traded == {}
+
+
 MISTAKES = {
     "": "nzeza: the following arguments are required: VERB",
     "dance": "nzeza: argument VERB: invalid choice: 'dance' (choose from",
@@ -99,6 +118,7 @@ MISTAKES = {
     "run --live": "nzeza: system.profile = 'demo': --live must not be given with it",
     "run --live --config standard.toml": "nzeza: --live: real orders need a passed `nzeza doctor`",
     "run --config live.toml": "nzeza: venues.coinbase.mode = 'live': must be \"simulated\" unless",
+    "run --config orders.toml": "nzeza: venues.dydx.takes_orders = true: must be false; orders can be sent",
     "run --config bad.toml": "nzeza: risk.position_ratio = 3: must be a number between 0 and 1",
     "status --config bad.toml": "nzeza: risk.position_ratio = 3: must be a number between 0 and 1",
     "simulate --port-base 65536": "nzeza: argument --port-base: '65536' must be a whole number",
@@ -114,6 +134,7 @@ def test_mistake_is_one_line_and_status_2(
 ) -> None:
     Path("bad.toml").write_text("risk.position_ratio = 3")
     Path("standard.toml").write_text('system.profile = "standard"')
+    Path("orders.toml").write_text("venues.dydx.takes_orders = true")
     Path("live.toml").write_text('venues.coinbase.mode = "live"')
 
     try:
