@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def record(arguments: argparse.Namespace) -> int:
-    """Run feeds alone, in a data directory of their own: orders and positions of other runs are none of their business."""
+    """Run feeds alone, in a data directory of their own: other runs' orders and positions are not their business."""
     settings = _settings(arguments)
     system = msgspec.structs.replace(
         settings.system, data_directory=str(Path(settings.system.data_directory) / "record")
