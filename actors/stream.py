@@ -198,7 +198,7 @@ class StreamDriver:
             self.recorder.opened(self.codec.url, now)
         self.codec.watch.restart(now.monotonic_ns, self.shell.settings.session.first_message_within_s)
         self._perform(self.session.opened(connection_id, now, self.codec.hello(now)))
-        self._watch_channels()
+        self._watch_channels(now)
         self.changed(True)
 
     # ---- reading -----------------------------------------------------------------------------------------
@@ -258,9 +258,9 @@ class StreamDriver:
         if silent:
             self._perform(self.session.reconnect(now, f"silent {silent[0]}"))
         else:
-            self._watch_channels()
+            self._watch_channels(now)
 
-    def _watch_channels(self) -> None:
-        due_ns = self.codec.watch.next_due_ns()
+    def _watch_channels(self, now: Instant) -> None:
+        due_ns = self.codec.watch.look_again_ns(now.monotonic_ns)
         if due_ns is not None:
             self.shell.wake_at(due_ns, self.watch_key)

@@ -53,9 +53,18 @@ class ChannelWatch:
         """Return the channels whose deadline has passed."""
         return tuple(name for name in self._first_due_ns if self._due_ns(name) <= now_ns)
 
-    def next_due_ns(self) -> int | None:
-        """Return when the next channel will be silent if nobody speaks; None when none ever will be."""
-        due_ns = min(map(self._due_ns, self._first_due_ns), default=math.inf)
+    def look_again_ns(self, now_ns: int) -> int | None:
+        """Return until when no channel can become silent, whoever speaks meanwhile; None: none ever will.
+
+        A channel that says its first word now owes the next one sooner than it owed the first.
+        """
+        dues_ns = [self._due_ns(name) for name in self._first_due_ns]
+        dues_ns += [
+            now_ns + silent_after_ns
+            for name, silent_after_ns in self._silent_after_ns.items()
+            if name not in self._heard_ns
+        ]
+        due_ns = min(dues_ns, default=math.inf)
         return None if due_ns == math.inf else math.ceil(due_ns)
 
     def proven_ns(self) -> int:

@@ -39,13 +39,14 @@ def raised(
     instruments: tuple[str, ...] = ("BTC-USD",),
     credit: int = 1_000,
     with_breaker: bool = False,
+    book_timeout_s: float = 10.0,
     **session,
 ) -> Stage:
     """A feed of these instruments, connected, with one reader."""
     values = {"backoff_base_s": 0.1, "backoff_cap_s": 10.0, "jitter_ratio": 0.0, "stable_after_s": 0.5}
     values |= session
     settings = Settings(
-        venues={"coinbase": VenueSettings(instruments=instruments)},
+        venues={"coinbase": VenueSettings(instruments=instruments, book_timeout_s=book_timeout_s)},
         session=SessionSettings(**values),
         breaker=BreakerSettings(open_s=30.0),
     )
@@ -277,6 +278,19 @@ def test_a_book_that_falls_silent_makes_its_prices_void_though_all_others_speak(
     assert stage.actor(FEED).counters["silences"] == 1
     alarms = [m.text for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
     assert alarms == ["silent level2:BTC-USD: connecting anew"]
+
+
+def test_a_channel_that_dies_right_after_its_first_word_is_missed_as_soon_as_any_other(wire: Wire) -> None:
+    """F28: the wait for the first words does not cover the silence after one."""
+    raised(wire, book_timeout_s=2.0)
+    wire.say(snapshot(0), ticker(1), trades(2, trade("1")))
+
+    keep_beating(wire, 1, number=3)
+    assert len(wire.servers) == 1
+    keep_beating(wire, 1, number=4)
+    wire.stage.advance(0.2)
+
+    assert len(wire.servers) == 2
 
 
 def test_a_book_whose_first_message_never_comes_is_not_waited_for(wire: Wire) -> None:

@@ -44,23 +44,31 @@ def test_f28_a_channel_that_stopped_is_silent_while_the_others_still_speak() -> 
 def test_what_may_be_quiet_for_ever_owes_only_its_first_message() -> None:
     watch = ChannelWatch((Channel(TRADES),))
     watch.restart(at(0), first_within_s=5.0)
-    assert watch.next_due_ns() == at(5)
+    assert watch.look_again_ns(at(0)) == at(5)
 
     watch.heard(TRADES, at(1))
 
-    assert watch.next_due_ns() is None
+    assert watch.look_again_ns(at(1)) is None
     assert watch.silent(at(1_000_000)) == ()
 
 
-def test_the_next_deadline_is_that_of_the_most_impatient_channel() -> None:
+def test_the_next_look_is_due_with_the_most_impatient_channel() -> None:
     watch = new_watch()
-    assert watch.next_due_ns() == at(105)
+    for name in (BOOK, TRADES, BEAT):
+        watch.heard(name, at(103))
 
-    watch.heard(BOOK, at(103))
-    watch.heard(TRADES, at(103))
-    watch.heard(BEAT, at(103))
+    assert watch.look_again_ns(at(103)) == at(106)
 
-    assert watch.next_due_ns() == at(106)
+
+def test_a_first_word_shortens_the_wait_for_the_next_one() -> None:
+    watch = new_watch()
+    assert watch.look_again_ns(at(100)) == at(103)  # a heartbeat may come at once, and then none any more
+
+    watch.heard(BEAT, at(100.5))
+
+    assert watch.silent(at(103)) == ()
+    assert watch.look_again_ns(at(103)) == at(103.5)
+    assert watch.silent(at(103.5)) == (BEAT,)
 
 
 def test_a_new_connection_owes_everything_again() -> None:
@@ -104,7 +112,7 @@ def test_nobody_is_silent_where_nothing_was_promised() -> None:
 
     watch.heard("surprise", at(1))
 
-    assert (watch.silent(at(1_000)), watch.next_due_ns()) == ((), None)
+    assert (watch.silent(at(1_000)), watch.look_again_ns(at(1_000))) == ((), None)
 
 
 @settings(max_examples=50)
@@ -124,5 +132,5 @@ def test_a_channel_is_silent_exactly_when_nothing_came_within_its_deadline(words
             if now >= (last[name] + limit if name in last else 105)
         }
         assert set(watch.silent(at(now))) == expected
-        due_ns = watch.next_due_ns()
-        assert (due_ns is not None and due_ns <= at(now)) == bool(expected)
+        look_ns = watch.look_again_ns(at(now))
+        assert (look_ns <= at(now)) == bool(expected)

@@ -1,4 +1,4 @@
-"""One feed actor on the real clock, sockets and threads, against a simulator process; no actor system between."""
+"""One feed actor on the real clock, sockets and threads, against a simulator process; no actor system."""
 
 from __future__ import annotations
 

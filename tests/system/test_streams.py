@@ -1,5 +1,8 @@
-"""The feed's websocket against the simulated venue, on loopback. The same numbers (T, F) are proven in virtual time
-by tests/domain/test_session.py and tests/actors/test_stream.py; here they meet real sockets."""
+"""The feed's websocket against the simulated venue, on loopback.
+
+The same numbers (T, F) are proven in virtual time by tests/domain/test_session.py and tests/actors/test_stream.py;
+here they meet real sockets.
+"""
 
 from __future__ import annotations
 
@@ -104,10 +107,10 @@ def test_a_broken_stream_voids_its_prices_and_is_replaced(
 
 def test_a_channel_that_stalls_while_others_speak_costs_the_connection(connect, venue: Venue) -> None:
     """F28."""
-    feed = connect(book_timeout_s=0.5)
+    feed = connect(book_timeout_s=1.0)
     feed.run_until_whole()
 
-    venue.inject("stall", channel="level2", seconds=1.5)
+    venue.inject("stall", channel="level2", seconds=3.0)
     feed.run_until(lambda: not feed.batches[-1].state.is_whole)
 
     assert feed.session.last_failure == "silent level2:BTC-USD"
