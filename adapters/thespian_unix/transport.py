@@ -358,8 +358,7 @@ class UnixTransport(Obligations):
             response.addKeyVal(path, f"unhandled={unhandled} queued={len(queued)}")
         response.addKeyVal("given up", self._given_up)
         response.addKeyVal("mailbox", len(self._reception.mailbox))
-        now_s = time.monotonic()
-        timers = [ExpirationTimer(alarm.due_s - now_s) for alarm in self._wakeups]
+        timers = [ExpirationTimer(alarm.due_s - time.monotonic()) for alarm in self._wakeups]
         response.addWakeups([(self.myAddress, timer) for timer in timers])
 
     # ---- ending ------------------------------------------------------------------------------------------
