@@ -1,0 +1,69 @@
+"""How long a position may be without a stop, by the venue's own books, while brackets get lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from domain.messages import Event
+from domain.order_messages import OrderFilled, OrderSubmitted, Purpose
+from tests.workflows.theatre import Theatre
+
+STEP_S = 0.25
+
+
+def strike_the_first_bracket(theatre: Theatre, **fault: object) -> None:
+    """Let the faults begin with the first bracket, which is journaled just before it is sent."""
+    journal, faults = theatre.stage.journal, [{"venue": "coinbase", "where": "submit", **fault}]
+    append = journal.append
+
+    def watching(events: Sequence[Event], recorded_at: int):
+        submitted = [event.order for event in events if isinstance(event, OrderSubmitted)]
+        if faults and any(order.purpose is Purpose.PROTECT for order in submitted):
+            theatre.world.inject(faults.pop())
+        return append(events, recorded_at)
+
+    journal.append = watching
+
+
+def bare(theatre: Theatre) -> set[str]:
+    """Return the products held that are not covered by exactly one order of that size."""
+    exchange, found = theatre.world.exchange, set()
+    for symbol, product in exchange.market.products.items():
+        held = exchange.ledger.total(product.instrument.base)
+        sells = [order.leaves for order in exchange.live_orders() if order.asked.product_id == symbol]
+        if held * product.tape.last_price >= product.instrument.min_notional and sells != [held]:
+            found.add(symbol)
+    return found
+
+
+def longest_bare_s(theatre: Theatre, seconds: float) -> float:
+    """Play on; return for how long any position went without cover."""
+    spent_s: dict[str, float] = {}
+    longest_s = 0.0
+    for _ in range(round(seconds / STEP_S)):
+        theatre.stage.advance(seconds=STEP_S)
+        spent_s = {symbol: spent_s.get(symbol, 0.0) + STEP_S for symbol in bare(theatre)}
+        longest_s = max([longest_s, *spent_s.values()])
+    return longest_s
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "timeout_before_accept", "count": 1},
+        {"kind": "5xx", "count": 3},
+        {"kind": "fail", "count": 1},
+    ],
+    ids=lambda fault: fault["kind"],
+)
+def test_a_position_is_covered_or_closed_in_time_whatever_becomes_of_its_bracket(fault: dict) -> None:
+    theatre = Theatre()
+    strike_the_first_bracket(theatre, **fault)
+    theatre.stage.boot()
+
+    longest_s = longest_bare_s(theatre, 15)
+
+    assert theatre.journaled(OrderFilled)
+    assert longest_s <= theatre.settings.protection.within_s
