@@ -130,11 +130,8 @@ class PlanExecution:
             if self._ledger.is_outdated(intent):
                 return "outdated"
             return self._gate.refusal(intent, instrument, intent.quantity, now)
-        if intent.purpose is Purpose.PROTECT and None in (intent.limit_price, intent.stop_price):
-            return "no_price"
-        if intent.purpose is Purpose.CLOSE and self._quote(instrument) is None:
-            return "no_price"
-        return ""
+        is_protective = intent.purpose is Purpose.PROTECT
+        return "no_price" if is_protective and None in (intent.limit_price, intent.stop_price) else ""
 
     # ---- openings ----------------------------------------------------------------------------------------
 
@@ -167,13 +164,11 @@ class PlanExecution:
             self._finish(plan, now)
             return
         instrument = self._instrument(intent)
-        quote = instrument and self._quote(instrument)
-        if instrument is None or (is_close and quote is None) or not self._has_paused(plan, now):
+        if instrument is None or not self._has_paused(plan, now):
             self._look_again(plan, now)
             return
         if is_close:
-            ratio = closing_ratio(self._settings.orders, len(plan.attempts) + 1)
-            price = collared_price(instrument, quote, intent.side, ratio)
+            price = self._closing_price(plan, instrument)
         else:
             price = instrument.round_price(intent.limit_price, intent.side)
         if self._clear_the_way(plan, price, now):
@@ -186,6 +181,18 @@ class PlanExecution:
             self._finish(plan, now)
             return
         self._submit(plan, instrument, quantity, price, now)
+
+    def _closing_price(self, plan: Plan, instrument: Instrument) -> Decimal:
+        """Return the limit of the next attempt; without a quote, measured from the price it was decided at.
+
+        A restarted router may have no quote for as long as the feed is down, and the position no stop.
+        """
+        intent, quote = plan.intent, self._quote(instrument)
+        ratio = closing_ratio(self._settings.orders, len(plan.attempts) + 1)
+        if quote is not None:
+            return collared_price(instrument, quote, intent.side, ratio)
+        edge = intent.reference_price * (1 + intent.side.sign * ratio)
+        return instrument.round_price(edge, intent.side)
 
     def _has_had_its_chance(self, plan: Plan) -> bool:
         if not plan.attempts:

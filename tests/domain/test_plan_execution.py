@@ -462,14 +462,15 @@ def test_a_close_passes_a_halt_an_open_breaker_and_a_venue_that_is_not_ready(des
     assert desk.sent(SubmitOrder)[1].purpose is Purpose.CLOSE
 
 
-def test_a_close_without_any_price_is_denied(desk: DeskOnTime) -> None:
+def test_a_close_without_a_quote_is_measured_from_the_price_it_was_decided_at(desk: DeskOnTime) -> None:
     desk.hold()
     next_run = desk.restarted()
     next_run.load()
 
-    next_run.hear(make_intent(Purpose.CLOSE, "close"))
+    next_run.hear(make_intent(Purpose.CLOSE, "close", reference_price=Decimal("50000")))
 
-    assert only_denial(next_run) == "no_price"
+    (order,) = next_run.sent(SubmitOrder)
+    assert order.limit_price == Decimal("49900")
 
 
 def test_a_close_waits_for_our_own_opening_in_flight_that_it_would_cross(desk: DeskOnTime) -> None:
