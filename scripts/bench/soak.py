@@ -7,7 +7,7 @@ counts, when every cache and every bounded memory of the past has filled. It is 
 of a process is that of its RSS in the third where it grew least, for a leak never rests, but an allocator
 jumps: the median slope over all pairs of samples (Theil and Sen). USS would mislead: a forked actor's own
 memory grows by every page that it stops sharing with the launcher. A process is flat when its trend is below
-half a percent a minute, and its number of descriptors has none. The simulator is exempt: it keeps every
+one percent a minute, and its number of descriptors has none. The simulator is exempt: it keeps every
 order, to tell the truth. Exit status 1 when anything was wrong.
 """
 
@@ -30,7 +30,7 @@ from scripts.bench.chaos import LOAD
 from scripts.bench.trial import Status, Trial
 from scripts.processes import adopt_orphans, end_all
 
-FLAT_RATIO_PER_MIN = 0.005
+FLAT_RATIO_PER_MIN = 0.01
 PARTS = 3  # of what counts
 WARM_UP_SHARE = 0.5
 UP_WITHIN_S = 60.0  # on a machine that is busy
