@@ -119,6 +119,13 @@ def test_acknowledgements_and_channels_of_the_future_only_count() -> None:
         (ticker(1, bid="Infinity"), "validation"),
         (ticker(1, bid="0.00"), "validation"),
         (ticker(1, bid="-15.50"), "validation"),
+        (ticker(1, ask="0"), "validation"),
+        (ticker(1, best_bid_quantity="1" * 41), "validation"),
+        (ticker(1, best_ask_quantity="-1"), "validation"),
+        (ticker(1, bid="1.2.3"), "validation"),
+        (ticker(1, bid="1_0"), "validation"),
+        (ticker(1, bid=" 1"), "validation"),
+        (ticker(1, bid="１"), "validation"),  # a full-width digit
         (ticker(1, timestamp="yesterday"), "validation"),
         (ticker(1, bid="@").replace(b'"@"', b"1e999999999999999999999"), "validation"),
         (trades(1, trade("1", side="HOLD")), "validation"),
