@@ -21,7 +21,7 @@ def play(*arguments: str) -> None:
 
 @pytest.mark.system
 def test_a_few_blows_cost_nothing() -> None:
-    play("--seed", "1", "--duration", "8", "--no-disk")
+    play("--seed", "1", "--duration", "5", "--no-disk")
 
 
 @pytest.mark.long
