@@ -145,6 +145,9 @@ MISTAKES_IN_A_FILE = {
     "risk.position_ratio = true": "risk.position_ratio = true: must be a number between 0 and 1",
     "risk.position_ratio = '0.1'": "risk.position_ratio = '0.1': must be a number between 0 and 1",
     "risk.position_ratio = {a = 1}": "risk.position_ratio = {'a': 1}: must be a number between 0 and 1",
+    "breaker.failures = 0": "breaker.failures = 0: must be a whole number",  # CB-02
+    "breaker.open_s = 0": "breaker.open_s = 0: must be a number above 0",
+    "breaker.successes = -1": "breaker.successes = -1: must be a whole number",
     "system.stop_within_s = 0": "system.stop_within_s = 0: must be a number above 0",
     "system.stop_within_s = nan": "system.stop_within_s = NaN: must be a number above 0",
     "system.stop_within_s = inf": "system.stop_within_s = Infinity: must be a number above 0",

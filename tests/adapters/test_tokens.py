@@ -23,6 +23,7 @@ from adapters.tokens import BadField
     ],
 )
 def test_numbers_are_exact_to_the_last_digit(token, value: str) -> None:
+    """T23, T27."""
     assert tokens.number(token) == Decimal(value)
     assert isinstance(tokens.number(token), Decimal)
 
@@ -50,6 +51,7 @@ def test_what_is_no_number_at_all_is_a_type_error(token) -> None:
 
 @pytest.mark.parametrize("token", ["0", "0.00", "-15.50"])
 def test_prices_are_positive(token: str) -> None:
+    """T26."""
     with pytest.raises(BadField):
         tokens.positive(token)
 

@@ -6,7 +6,9 @@ here they meet real sockets.
 
 from __future__ import annotations
 
+import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -48,6 +50,22 @@ def test_three_feeds_connect_and_hear_their_venue(connect) -> None:
     assert all(feed.session.state is SessionState.CONNECTED for feed in feeds)
     assert all(feed.session.heartbeat_ns for feed in feeds)
     assert len({feed.feed.stream.pipe.fileno() for feed in feeds}) == 3
+
+
+def test_feeds_that_come_and_go_leave_no_socket_and_no_thread(connect) -> None:
+    """WS-14: three clients, connected and disconnected in turn, each hearing only its own stream."""
+    before = len(os.listdir("/proc/self/fd")), threading.active_count()
+    feeds = [connect() for _ in range(3)]
+    for feed in feeds:
+        feed.run_until_whole()
+
+    for feed in (feeds[1], feeds[0], feeds[2]):
+        feed.feed.stream.disconnect(2.0)
+        feed.run_until(lambda: feed.session.state is SessionState.DISCONNECTED)
+        feed.close()
+
+    assert all(feed.session.counters["closed_gracefully"] == 1 for feed in feeds)
+    feeds[0].run_until(lambda: (len(os.listdir("/proc/self/fd")), threading.active_count()) == before)
 
 
 def test_a_closed_port_is_a_refusal(connect) -> None:

@@ -132,10 +132,12 @@ def test_acknowledgements_and_channels_of_the_future_only_count() -> None:
     ],
 )
 def test_bad_frames_are_sorted_by_what_is_wrong_with_them(raw: bytes, expected: str) -> None:
+    """T24 to T26: T24 malformed, T25 missing or of a wrong type, T26 prices that are none."""
     assert category(raw) == expected
 
 
 def test_json_numbers_are_read_digit_by_digit() -> None:
+    """T23, T27."""
     (seen,) = decode(ticker(1, bid="@").replace(b'"@"', b"64000.000000000000000001")).events
 
     assert seen.top.bid_price == Decimal("64000.000000000000000001")

@@ -30,6 +30,7 @@ def kinds(events: list[Event]) -> list[type]:
 
 
 def test_it_subscribes_with_fresh_tokens_over_all_products() -> None:
+    """F36: a token per subscription, signed when it is said, so none is older than the connection."""
     sent = [msgspec.json.decode(text) for text in stream().hello(NOW)]
 
     assert [message["channel"] for message in sent] == ["heartbeats", "user"]
