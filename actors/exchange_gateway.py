@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from actors.listings import LOAD, Listings
 from actors.shell import Shell
 from actors.stream import StreamDriver
 from domain.backoff import Backoff
@@ -24,7 +25,6 @@ from domain.order_messages import (
     CancelUnconfirmed,
     Fill,
     FillsReported,
-    InstrumentsLoaded,
     OrderNotSent,
     OrderRejected,
     OrderReported,
@@ -43,12 +43,10 @@ from domain.session import Session
 from domain.settings import SECOND_NS
 from domain.system_messages import BreakerChanged, Operation, OperationEnded
 
-_LOAD = "gateway:load"
 _SEND = "gateway:send"
 _FILLS = "gateway:fills"
 _FILLS_AFTER_NS = 20_000_000  # totals come in bursts: one read of the fills for all of them
 _TOTALS_KEPT = 1_000  # of the newest orders; forgetting one costs a read of fills already known
-_CAPITAL = (Role.ORDER_ROUTER, Role.PORTFOLIO)  # who must know what can be traded here
 
 
 class Urgency(IntEnum):
@@ -97,12 +95,12 @@ class ExchangeGateway(Shell):
         now_ns = self.clock.now().monotonic_ns
         self.budget = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns)
         self.gate = Gate(Operation.SUBMIT)
-        self.load_backoff = Backoff(SECOND_NS // 4, 2.0, 8 * SECOND_NS, 0.1)
         self.fills_backoff = Backoff(SECOND_NS // 10, 2.0, 4 * SECOND_NS, 0.1)
-        self.loaded: InstrumentsLoaded | None = None
         self.is_live = False
         self.totals: dict[str, Any] = {}  # venue_order_id -> cumulative quantity last heard
         self.fills_wanted: dict[str, None] = {}  # venue_order_ids whose fills must be read
+        load = partial(self.client.load_instruments, settings.instruments, self.timeout_s)
+        self.listings = Listings(self, self.venue, load, self._call)
         self.watch(self.executor.fileno(), self._collect)
         self.stream = StreamDriver(
             self,
@@ -114,23 +112,22 @@ class ExchangeGateway(Shell):
             self._stream_changed,
         )
         self.stream.connect()
-        self._load()
+        self.listings.load()
 
     def stopping(self) -> None:
         self.stream.stop()
         self.client.close()
 
     def peer_appeared(self, role: str) -> None:
-        if role in _CAPITAL and self.loaded is not None:
-            self.tell(role, self.loaded)
+        self.listings.announce(role)
         if role == Role.ORDER_ROUTER:
             self._announce_stream()
 
     def tick(self, key: str, now: Instant) -> list:
         if self.stream.owns(key):
             self.stream.tick(key, now)
-        elif key == _LOAD:
-            self._load()
+        elif key == LOAD:
+            self.listings.load()
         elif key == _SEND:
             self._send_waiting(now)
         elif key == _FILLS:
@@ -190,22 +187,6 @@ class ExchangeGateway(Shell):
             self.gate.heard(event)
 
     # ---- instruments -------------------------------------------------------------------------------------
-
-    def _load(self) -> None:
-        names = self.venue_settings.instruments
-        self._call(partial(self.client.load_instruments, names, self.timeout_s), self._loaded)
-
-    def _loaded(self, result: InstrumentsLoaded | VenueError) -> None:
-        if isinstance(result, VenueError):
-            self.counters["load_failures"] += 1
-            if isinstance(result, Fatal):
-                self.alarm(self.venue, str(result))
-            due_ns = self.clock.now().monotonic_ns + self.load_backoff.next_delay_ns(self.parts.uniform())
-            self.wake_at(due_ns, _LOAD)
-            return
-        self.loaded = result
-        for role in _CAPITAL:
-            self.tell(role, result)
 
     # ---- orders ------------------------------------------------------------------------------------------
 

@@ -423,6 +423,18 @@ def test_instruments_that_cannot_be_loaded_are_asked_for_again(venue: FakeVenue)
     assert LOADED in stage.received[Role.ORDER_ROUTER]
 
 
+def test_a_halt_at_the_venue_is_noticed_and_so_is_its_end(venue: FakeVenue, stage: Stage) -> None:
+    halted = make_instrument(is_tradable=False)
+    halt = msgspec.structs.replace(LOADED, ts_event=NOW + 1, instruments=(halted,))
+    venue.answers["load_instruments"].extend([halt, halt, msgspec.structs.replace(LOADED, ts_event=NOW + 2)])
+
+    stage.advance(seconds=60)
+    assert [event.instruments for event in heard(stage, InstrumentsLoaded)[1:]] == [(halted,)]
+    stage.advance(seconds=10)
+
+    assert [event.ts_event for event in heard(stage, InstrumentsLoaded)] == [NOW, NOW + 1, NOW + 2]
+
+
 def test_a_product_that_the_venue_does_not_list_is_an_alarm(venue: FakeVenue) -> None:
     venue.answers["load_instruments"].appendleft(Fatal("not listed: FOO-USD", code="unknown_product"))
     stage = venue.stage = Stage(kits={"coinbase": venue.kit()})

@@ -1,0 +1,74 @@
+"""What one venue lets us trade, asked for again and again: halts begin and end, and steps change, without a word to us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actors.shell import Shell
+from domain.backoff import Backoff
+from domain.effects import Role
+from domain.errors import Fatal, VenueError
+from domain.order_messages import InstrumentsLoaded
+from domain.settings import SECOND_NS
+
+LOAD = "listings:load"  # alarm key
+_AGAIN_NS = 60 * SECOND_NS
+_AGAIN_WHILE_HALTED_NS = 5 * SECOND_NS
+_CAPITAL = (Role.ORDER_ROUTER, Role.PORTFOLIO)  # who must know
+
+
+class Listings:
+    """A gateway's instruments and fees."""
+
+    def __init__(
+        self,
+        shell: Shell,
+        venue: str,
+        load: Callable[[], InstrumentsLoaded],
+        call: Callable[[Callable, Callable], None],
+    ) -> None:
+        """Args:
+        load: asks the venue; it blocks.
+        call: runs it on a worker and hands what came of it on.
+        """
+        self._shell = shell
+        self._venue = venue
+        self._load = load
+        self._call = call
+        self._backoff = Backoff(SECOND_NS // 4, 2.0, 8 * SECOND_NS, 0.1)
+        self._loaded: InstrumentsLoaded | None = None
+
+    def load(self) -> None:
+        self._call(self._load, self._answered)
+
+    def announce(self, role: str) -> None:
+        """Tell somebody new what is known."""
+        if role in _CAPITAL and self._loaded is not None:
+            self._shell.tell(role, self._loaded)
+
+    def _answered(self, result: InstrumentsLoaded | VenueError) -> None:
+        if isinstance(result, VenueError):
+            self._shell.counters["load_failures"] += 1
+            if isinstance(result, Fatal):
+                self._shell.alarm(self._venue, str(result))
+            self._again_in(self._backoff.next_delay_ns(self._shell.parts.uniform()))
+            return
+        self._backoff.reset()
+        is_news = self._loaded is None or not _says_the_same(result, self._loaded)
+        self._loaded = result
+        if is_news:
+            for role in _CAPITAL:
+                self._shell.tell(role, result)
+        is_halted = not all(instrument.is_tradable for instrument in result.instruments)
+        self._again_in(_AGAIN_WHILE_HALTED_NS if is_halted else _AGAIN_NS)
+
+    def _again_in(self, delay_ns: int) -> None:
+        self._shell.wake_at(self._shell.clock.now().monotonic_ns + delay_ns, LOAD)
+
+
+def _says_the_same(one: InstrumentsLoaded, other: InstrumentsLoaded) -> bool:
+    return (one.instruments, one.taker_fee_ratio, one.maker_fee_ratio) == (
+        other.instruments,
+        other.taker_fee_ratio,
+        other.maker_fee_ratio,
+    )
