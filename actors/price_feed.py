@@ -39,6 +39,7 @@ from domain.system_messages import (
 )
 
 _FLUSH = "feed:flush"
+_MOST_FRUITLESS = 3
 _FAULTS_KEPT = 100  # between two reports
 
 _PRICES = (Quote, Trade)
@@ -58,6 +59,7 @@ class PriceFeed(Shell):
         self.remembered: dict[str, deque[Trade]] = {}  # instrument -> newest trades
         self.read_ns = 0
         self.faults: deque[DecodeFailed] = deque()  # what could not be read, until the recorder has it
+        self.fruitless = 0  # connections in a row that ended before all prices were there
         self.health = StreamHealth(self.venue)
         self.gate = Gate(Operation.DATA)
         self.publisher = CreditPublisher(self.venue, self.settings.market_data.trades_per_batch)
@@ -171,13 +173,21 @@ class PriceFeed(Shell):
         if is_open:
             self.health.connected()
         else:
+            self._note_end(self.stream.session.last_failure)
             self.health.broken()
-            self._note_silence(self.stream.session.last_failure)
         self.health.reconnects = self.stream.session.reconnects
         self.publisher.publish((), (), self.health.state(now))
         self._flush(now)
 
-    def _note_silence(self, reason: str) -> None:
+    def _note_end(self, reason: str) -> None:
+        """Count how a connection ended; tell the person when none ever brings prices of everything."""
+        self.fruitless = 0 if self.health.is_whole else self.fruitless + 1
+        if self.fruitless == _MOST_FRUITLESS:
+            names = ", ".join(self.settings.venues[self.venue].instruments)
+            self.alarm(
+                f"{self.venue} market stream",
+                f"no connection brings all prices ({reason}); are these listed there: {names}?",
+            )
         if reason.startswith("silent"):
             self.counters["silences"] += 1
             self.alarm(f"{self.venue} market stream", f"{reason}: connecting anew")

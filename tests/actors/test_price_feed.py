@@ -120,6 +120,17 @@ def test_depth_is_told_on_request_and_only_while_it_can_be_believed(venue: FakeV
     assert (gapped.bids, gapped.asks, gapped.is_whole) == ((), (), False)
 
 
+def test_instruments_that_never_all_arrive_are_doubted_aloud(venue: FakeVenue, stage: Stage) -> None:
+    for _ in range(4):
+        venue.pipes[-1].closed = "1006"
+        stage.advance(seconds=2.5)  # a new connection, but no word of a silent one yet
+
+    alarms = [message for message in stage.received[Role.MONITOR] if isinstance(message, AlarmRaised)]
+    assert [alarm.text for alarm in alarms] == [
+        "no connection brings all prices (1006); are these listed there: BTC-USD, ETH-USD, SOL-USD?"
+    ]
+
+
 def test_it_subscribes_right_after_connecting(venue: FakeVenue, stage: Stage) -> None:
     assert venue.pipes[0].sent == ["subscribe"]
 
