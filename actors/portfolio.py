@@ -28,6 +28,11 @@ class Portfolio(MarketReader):
     def stopping(self) -> None:
         self.journal.close()
 
+    def peer_appeared(self, role: str) -> None:
+        super().peer_appeared(role)
+        if role == Role.ORDER_ROUTER:  # its predecessor may have died between journaling and telling
+            self._read_on()
+
     def hear_market(self, batch: MarketBatch) -> None:
         self._apply(batch)
 
@@ -40,9 +45,14 @@ class Portfolio(MarketReader):
     def receiveMsg_JournalExtended(self, extended: JournalExtended, sender: str) -> None:
         if extended.entries[0].seq > self.allocator.last_seq + 1:
             self.counters["journal_rereads"] += 1
-            entries = tuple(self.journal.read(self.allocator.last_seq))
-            extended = JournalExtended(ts_event=extended.ts_event, entries=entries)
-        self._apply(extended)
+            self._read_on()
+        else:
+            self._apply(extended)
+
+    def _read_on(self) -> None:
+        entries = tuple(self.journal.read(self.allocator.last_seq))
+        if entries:
+            self._apply(JournalExtended(ts_event=entries[-1].recorded_at, entries=entries))
 
     def _apply(self, message: Message) -> None:
         self.perform(self.allocator.apply(message, self.clock.now()))

@@ -55,6 +55,15 @@ def test_a_lost_message_is_read_again_from_the_journal(stage: Stage) -> None:
     assert stage.actor(Role.PORTFOLIO).counters["journal_rereads"] == 1
 
 
+def test_what_a_router_journaled_and_died_of_is_read_when_the_next_one_appears(stage: Stage) -> None:
+    extend(stage, HaltCleared(ts_event=START.utc_ns, scope="all"))  # told to nobody
+
+    stage.actor(Role.PORTFOLIO).peer_appeared(Role.ORDER_ROUTER)
+
+    assert known(stage).last_seq == 2
+    assert known(stage).halts == {}
+
+
 def test_a_message_told_twice_changes_nothing(stage: Stage) -> None:
     extended = extend(stage, HaltCleared(ts_event=START.utc_ns, scope="all"))
 
