@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from enum import IntEnum
 from functools import partial
-from itertools import count
 from typing import Any
 
 import msgspec
@@ -13,6 +11,7 @@ import msgspec
 from actors.listings import LOAD, Listings
 from actors.shell import Shell
 from actors.stream import StreamDriver
+from actors.venue_calls import Call, Urgency, VenueCalls
 from domain.backoff import Backoff
 from domain.circuit_breaker import Gate
 from domain.effects import Instant, Role
@@ -49,32 +48,6 @@ _FILLS_AFTER_NS = 20_000_000  # totals come in bursts: one read of the fills for
 _TOTALS_KEPT = 1_000  # of the newest orders; forgetting one costs a read of fills already known
 
 
-class Urgency(IntEnum):
-    """Who goes first. Less urgent calls leave workers to the others: what hangs must hold up no cancel.
-
-    The first two pass every queue, and go on when a venue asks for a pause.
-    """
-
-    REDUCING = 0  # cancels, closes, protection
-    ASKING = 1  # what became of an order: a position may have to wait for the answer
-    OPENING = 2
-    READING = 3
-
-    def share(self, workers: int) -> int:
-        """Return how many of the workers may be busy when one more of this kind begins."""
-        quarters = (4, 3, 3, 2)[self]
-        return -(-workers * quarters // 4)
-
-
-class _Call:
-    """One request on its way through the budget to a worker and back."""
-
-    def __init__(self, run: Callable[[], Any], answered: Callable[[Any], None], urgency: Urgency) -> None:
-        self.run = run
-        self.answered = answered
-        self.urgency = urgency
-
-
 class ExchangeGateway(Shell):
     """Turns commands into calls on worker threads, and answers and stream frames into events for the router."""
 
@@ -87,13 +60,11 @@ class ExchangeGateway(Shell):
         kit = self.parts.venue_kit(self.venue)
         self.client = kit.trading(settings)
         self.executor = self.parts.executor(settings.workers)
-        self.calls: dict[str, _Call] = {}  # key -> call on a worker
-        self.waiting: list[_Call] = []  # for a worker or the rate budget, oldest first
-        self.keys = count(1)
         self.queried: set[str] = set()  # orders that are being asked about
         burst = max(2, int(settings.requests_per_second))
         now_ns = self.clock.now().monotonic_ns
-        self.budget = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns)
+        budget = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns)
+        self.calls = VenueCalls(self.executor, budget, settings.workers)
         self.gate = Gate(Operation.SUBMIT)
         self.fills_backoff = Backoff(SECOND_NS // 10, 2.0, 4 * SECOND_NS, 0.1)
         self.is_live = False
@@ -129,43 +100,27 @@ class ExchangeGateway(Shell):
         elif key == LOAD:
             self.listings.load()
         elif key == _SEND:
-            self._send_waiting(now)
+            self._send_waiting()
         elif key == _FILLS:
             self._read_fills()
         return []
 
     # ---- calls -------------------------------------------------------------------------------------------
 
-    def _call(self, run: Callable, answered: Callable, urgency: Urgency = Urgency.READING) -> None:
-        """Run a blocking call on a worker when the budget allows, and hand what came of it to `answered`."""
-        self.waiting.append(_Call(run, answered, urgency))
-        self._send_waiting(self.clock.now())
+    def _call(self, run: Callable, answered: Callable, **how: Any) -> None:
+        """Run a blocking call on a worker when it is its turn, and hand what came of it to `answered`."""
+        self.calls.add(Call(run, answered, **how))
+        self._send_waiting()
 
-    def _send_waiting(self, now: Instant) -> None:
-        """Send what workers and budget allow: the most urgent first, each kind in its order."""
-        workers = self.venue_settings.workers
-        for call in sorted(self.waiting, key=lambda call: call.urgency):
-            if len(self.calls) >= call.urgency.share(workers):
-                continue  # the next answer frees one
-            wait_ns = self.budget.take(now.monotonic_ns, call.urgency <= Urgency.ASKING)
-            if wait_ns:
-                self.wake_at(now.monotonic_ns + wait_ns, _SEND)
-                continue
-            self.waiting.remove(call)
-            key = str(next(self.keys))
-            self.calls[key] = call
-            self.executor.submit(key, call.run)
+    def _send_waiting(self) -> None:
+        due_ns = self.calls.send(self.clock.now())
+        if due_ns is not None:
+            self.wake_at(due_ns, _SEND)
 
     def _collect(self) -> None:
-        now = self.clock.now()
-        for key, result in self.executor.collect():
-            call = self.calls.pop(key)
-            if isinstance(result, BaseException) and not isinstance(result, VenueError):
-                raise result
-            if isinstance(result, VenueError) and result.retry_after_ns:
-                self.budget.hold(now.monotonic_ns, result.retry_after_ns)
+        for call, result in self.calls.collect(self.clock.now()):
             call.answered(result)
-        self._send_waiting(now)
+        self._send_waiting()
 
     def _stamp(self) -> int:
         return self.clock.now().utc_ns
@@ -201,8 +156,18 @@ class ExchangeGateway(Shell):
         is_opening = command.purpose is Purpose.OPEN
         timeout_s = self.timeout_s if is_opening else self.reducing_timeout_s
         run = partial(self.client.submit_order, command, timeout_s)
-        answered = partial(self._submitted, command, may_retry)
-        self._call(run, answered, Urgency.OPENING if is_opening else Urgency.REDUCING)
+        self._call(
+            run,
+            partial(self._submitted, command, may_retry),
+            urgency=Urgency.OPENING if is_opening else Urgency.REDUCING,
+            leave_by=command.leave_by,
+            given_up=partial(self._gave_up, command),
+        )
+
+    def _gave_up(self, command: SubmitOrder) -> None:
+        """An order that has waited too long is not sent: the router may count it as dead before it lands."""
+        self.gate.ended(command.client_order_id)
+        self._tell_router(self._not_sent(command, "waited_too_long"))
 
     def _submitted(self, command: SubmitOrder, may_retry: bool, result: Event | VenueError) -> None:
         sent_ns = self.client.sent_ns(command.client_order_id)
@@ -246,7 +211,7 @@ class ExchangeGateway(Shell):
 
     def receiveMsg_CancelOrder(self, command: CancelOrder, sender: str) -> None:
         run = partial(self.client.cancel_order, command, self.reducing_timeout_s)
-        self._call(run, partial(self._canceled, command), Urgency.REDUCING)
+        self._call(run, partial(self._canceled, command), urgency=Urgency.REDUCING)
 
     def _canceled(self, command: CancelOrder, result: Event | VenueError) -> None:
         answered = isinstance(result, (Event, Rejected))
@@ -262,7 +227,7 @@ class ExchangeGateway(Shell):
             return  # the router asks faster than a slow venue answers
         self.queried.add(_subject(query))
         run = partial(self.client.find_order, query, self.timeout_s)
-        self._call(run, partial(self._found, query), Urgency.ASKING)
+        self._call(run, partial(self._found, query), urgency=Urgency.ASKING)
 
     def _found(self, query: QueryOrder, result: Event | VenueError) -> None:
         self.queried.discard(_subject(query))

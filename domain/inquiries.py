@@ -74,6 +74,12 @@ class Inquiries:
         self.begin(order, now)
         self._ask(order, self._inquiries[order.id], now)
 
+    def may_still_leave(self, order: OrderLifecycle, now: Instant) -> None:
+        """Count an order as sent only when it can't leave any more: nobody knows how far it got."""
+        if inquiry := self._inquiries.get(order.id):
+            left_ns = order.last_sent_at + _ns(self._orders.send_within_s) - now.utc_ns
+            inquiry.sent_ns = max(inquiry.sent_ns, now.monotonic_ns + left_ns)
+
     def resent(self, order: OrderLifecycle, now: Instant) -> None:
         """Start proof of absence over: the order may have arrived just now."""
         inquiry = self._inquiries[order.id]

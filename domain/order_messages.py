@@ -121,6 +121,7 @@ class SubmitOrder(Command, kw_only=True):
     stop_price: Decimal | None = None
     post_only: bool = False
     expires_at: int = 0  # UTC ns: for GTD; 0 = none
+    leave_by: int = 0  # UTC ns: not sent after it, for it may be proven absent by then; 0 = none
     origin_read_ns: int = 0
     is_resubmission: bool = False  # same id and body again, at a venue that is idempotent by it
 

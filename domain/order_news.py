@@ -136,6 +136,7 @@ class OrderNews:
         self._inquiries.unacknowledged(order, reason, now)
         if order.is_in_flight:
             self._inquiries.ask_now(order, now)
+            self._inquiries.may_still_leave(order, now)
         if order.is_cancel_pending:
             self._execution.send_cancel(order, now)
 

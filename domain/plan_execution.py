@@ -253,6 +253,7 @@ class PlanExecution:
             quantity=quantity,
             limit_price=price,
             stop_price=stop_price,
+            leave_by=self._leave_by(now),
             origin_read_ns=intent.origin_read_ns,
         )
         quote = self._quote(instrument)
@@ -285,8 +286,14 @@ class PlanExecution:
         ):
             return
         self._outbox.record(OrderResubmitted(ts_event=now.utc_ns, client_order_id=order.id))
-        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(body.venue), _again(body))
+        again = msgspec.structs.replace(
+            body, is_resubmission=True, leave_by=self._leave_by(now), origin_read_ns=0
+        )
+        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(body.venue), again)
         self._inquiries.resent(order, now)
+
+    def _leave_by(self, now: Instant) -> int:
+        return now.utc_ns + round(self._settings.orders.send_within_s * SECOND_NS)
 
     def _is_still_wanted(self, order: OrderLifecycle, now: Instant) -> bool:
         body, quote = order.order, self._marks.quote(order.order.venue, order.order.instrument)
@@ -361,10 +368,6 @@ class PlanExecution:
 
     def _quote(self, instrument: Instrument) -> Quote | None:
         return self._marks.quote(instrument.venue, instrument.name)
-
-
-def _again(body: SubmitOrder) -> SubmitOrder:
-    return msgspec.structs.replace(body, is_resubmission=True, origin_read_ns=0)
 
 
 def _cancel(order: OrderLifecycle) -> CancelOrder:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from domain.settings import SECOND_NS
 
-REDUCING_HOLD_NS = SECOND_NS  # as long as a venue's shortest window
-
 
 class TokenBucket:
     """Tokens trickle in at a steady rate; each request takes one.
@@ -22,11 +20,15 @@ class TokenBucket:
         self._reserve_ns = reserved * self._token_ns
         self._credit_ns = self._capacity_ns
         self._refilled_ns = now_ns
-        self._closed_until_ns = {False: now_ns, True: now_ns}  # is_reducing -> nothing is given before
+        self._pauses: list[tuple[int, int]] = []  # (told at, until): nothing is given before
 
-    def take(self, now_ns: int, is_reducing: bool = False) -> int:
-        """Take a token and return 0, or take none and return how many nanoseconds to wait for one."""
-        closed_until_ns = self._closed_until_ns[is_reducing]
+    def take(self, now_ns: int, is_reducing: bool = False, longest_pause_ns: int | None = None) -> int:
+        """Take a token and return 0, or take none and return how many nanoseconds to wait for one.
+
+        Args:
+            longest_pause_ns: for how long a pause that the venue asked for is kept; None to its end.
+        """
+        closed_until_ns = self._closed_until_ns(longest_pause_ns)
         if now_ns < closed_until_ns:
             return closed_until_ns - now_ns
         elapsed_ns = now_ns - self._refilled_ns
@@ -40,10 +42,15 @@ class TokenBucket:
         return 0
 
     def hold(self, now_ns: int, wait_ns: int) -> None:
-        """Give nothing for a while: the venue said 429, so its count is ahead of ours.
+        """Give nothing for a while: the venue said 429, so its count is ahead of ours."""
+        self._pauses = [pause for pause in self._pauses if pause[1] > now_ns]
+        self._pauses.append((now_ns, now_ns + wait_ns))
 
-        However long it asks for, reducing risk is tried again soon.
-        """
-        for is_reducing, longest_ns in ((False, wait_ns), (True, REDUCING_HOLD_NS)):
-            due_ns = now_ns + min(wait_ns, longest_ns)
-            self._closed_until_ns[is_reducing] = max(self._closed_until_ns[is_reducing], due_ns)
+    def _closed_until_ns(self, longest_pause_ns: int | None) -> int:
+        return max(
+            (
+                until_ns if longest_pause_ns is None else min(until_ns, told_ns + longest_pause_ns)
+                for told_ns, until_ns in self._pauses
+            ),
+            default=0,
+        )

@@ -132,6 +132,7 @@ class ProtectionSettings(Section):
 class OrderSettings(Section):
     collar_ratio: Annotated[float, Meta(gt=0, le=0.01)] = 0.002  # IOC limit beyond the touch
     close_collar_cap_ratio: Annotated[float, Meta(gt=0, le=0.05)] = 0.05  # closes widen stepwise to this
+    send_within_s: Positive = 3.0  # an order that has waited this long to leave is not sent
     acknowledge_within_s: Positive = 6.0  # then UNCONFIRMED; above the request timeout
     intent_expire_after_s: Positive = 5.0
     reducing_expire_after_s: Positive = 60.0  # what reduces risk stays wanted, and is sent again in doubt

@@ -280,6 +280,7 @@ class DeskOnTime:
         self.hear(FillsReported(ts_event=self.now.utc_ns, venue=fills[0].venue, fills=fills))
 
 
-def again(order: SubmitOrder) -> SubmitOrder:
+def again(order: SubmitOrder, now: Instant) -> SubmitOrder:
     """Return `order` as it is sent a second time."""
-    return msgspec.structs.replace(order, is_resubmission=True, origin_read_ns=0)
+    leave_by = now.utc_ns + 3 * SECOND_NS
+    return msgspec.structs.replace(order, is_resubmission=True, leave_by=leave_by, origin_read_ns=0)

@@ -297,10 +297,35 @@ def test_a_long_pause_that_the_venue_asks_for_keeps_no_order_in_doubt(venue: Fak
 
     stage.tell(GATEWAY, QUERY)
     stage.tell(GATEWAY, RequestSnapshot(request_id=2, venue="coinbase", fills_since=NOW))
-    stage.advance(seconds=1.5)
+    stage.advance(seconds=5)
 
     assert len(venue.called("find_order")) == 1
     assert len(venue.called("list_open_orders")) == 1
+
+
+def test_an_order_that_waits_too_long_is_not_sent(venue: FakeVenue, stage: Stage) -> None:
+    pause = Retryable("429", code="429", retry_after_ns=60 * SECOND_NS)
+    venue.answers["list_open_orders"].append(pause)
+    stage.tell(GATEWAY, RequestSnapshot(request_id=1, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=0.1)
+    order = make_order(leave_by=stage.clock.now().utc_ns + 3 * SECOND_NS)
+
+    stage.tell(GATEWAY, order)
+    stage.advance(seconds=2.9)
+    assert heard(stage, OrderNotSent) == []
+    stage.advance(seconds=0.2)
+
+    (event,) = heard(stage, OrderNotSent)
+    assert (event.client_order_id, event.reason) == (order.client_order_id, "waited_too_long")
+    stage.advance(seconds=100)
+    assert venue.called("submit_order") == []
+
+
+def test_an_order_that_comes_too_late_is_not_sent_however_free_the_way(venue: FakeVenue, stage: Stage) -> None:
+    stage.tell(GATEWAY, make_order(leave_by=stage.clock.now().utc_ns - 1))
+
+    assert [event.reason for event in heard(stage, OrderNotSent)] == ["waited_too_long"]
+    assert venue.called("submit_order") == []
 
 
 # ---- fills, snapshots, the private stream ----------------------------------------------------------------

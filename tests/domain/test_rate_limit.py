@@ -54,8 +54,8 @@ def test_a_venue_that_wants_half_a_minute_stops_only_what_adds_risk_for_so_long(
     tokens.hold(0, 10 * MS)  # another call's answer shortens nothing
 
     assert tokens.take(1000 * MS) == 29_000 * MS
-    assert tokens.take(999 * MS, is_reducing=True) == 1 * MS
-    assert tokens.take(1000 * MS, is_reducing=True) == 0
+    assert tokens.take(999 * MS, longest_pause_ns=1000 * MS) == 1 * MS
+    assert tokens.take(1000 * MS, longest_pause_ns=1000 * MS) == 0
 
 
 def test_a_reserve_that_leaves_nothing_is_a_bug() -> None:
