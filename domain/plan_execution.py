@@ -212,8 +212,10 @@ class PlanExecution:
         )
 
     def _pause_ns(self, plan: Plan) -> int:
+        """Return a growing pause, but none in which a position goes bare for as long as it may."""
         delays_s = self._settings.orders.query_delays_s
-        return round(delays_s[min(len(plan.attempts), len(delays_s)) - 1] * SECOND_NS)
+        delay_s = delays_s[min(len(plan.attempts), len(delays_s)) - 1]
+        return round(min(delay_s, self._settings.protection.within_s / 2) * SECOND_NS)
 
     def _clear_the_way(self, plan: Plan, price: Decimal, now: Instant) -> bool:
         """Cancel what holds the position or would trade with us; return whether anything still stands."""

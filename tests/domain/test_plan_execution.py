@@ -442,6 +442,20 @@ def test_a_close_gives_up_after_its_widest_collar_and_says_what_it_filled(desk: 
     assert desk.journaled(IntentDone)[1].filled_quantity == Decimal("0.006")
 
 
+def test_the_attempts_of_a_close_come_at_growing_intervals_but_never_rarely(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    sent_at = [desk.now.utc_ns]
+    for attempt in range(1, 6):
+        desk.hear(sold(desk, S.CANCELED, "0", attempt))
+        while len(desk.sent(SubmitOrder)) < 2 + attempt:
+            desk.advance(0.25)
+        sent_at.append(desk.now.utc_ns)
+
+    gaps_s = [(later - earlier) / SECOND_NS for earlier, later in zip(sent_at, sent_at[1:])]
+    assert gaps_s == [0.25, 0.5, 1, 2, 2.5]
+
+
 def test_a_close_in_doubt_has_no_second_attempt(desk: DeskOnTime) -> None:
     desk.hold()
     desk.hear(make_intent(Purpose.CLOSE, "close"))
