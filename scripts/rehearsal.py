@@ -269,6 +269,7 @@ class ProcessStage(StageBase):
         roles = {pid: role for role, pid in self._pids.items()}
         for pid in left:
             self._send_signal(pid, signal.SIGKILL)
+            select.select([self._ours[pid]], [], [], _GONE_WITHIN_S)
         asking.join(_GONE_WITHIN_S)
         self._bury_the_dead()
         for pidfd in self._ours.values():

@@ -7,6 +7,7 @@ for REST and streams. As at a real venue, account and API key are there again af
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import json
 import os
@@ -182,7 +183,8 @@ async def _stream(world: World, venue: str, request: web.Request) -> web.StreamR
     await websocket.prepare(request)
     writer = asyncio.create_task(_write(world, connection, request, websocket))
     try:
-        await _read(connection, websocket)
+        with contextlib.suppress(ConnectionResetError):  # it was gone before we could answer
+            await _read(connection, websocket)
     finally:
         writer.cancel()
     return websocket

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -22,6 +22,7 @@ import requests
 import websocket
 
 from adapters.simulator.coinbase_auth import ApiKey
+from adapters.simulator.fronts import FRONTS
 from adapters.simulator.server import serve
 from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
 from domain.errors import InvalidSetting
@@ -75,13 +76,15 @@ class Simulator:
 
 
 def free_port_base() -> int:
-    """Return a port that is free, and so is the one after it."""
+    """Return a port that is free, and so are those after it: one for each venue."""
     while True:
-        with socket.socket() as one, socket.socket() as next_one:
-            one.bind(("127.0.0.1", 0))
-            base = one.getsockname()[1]
+        with ExitStack() as bound:
+            first, *others = (bound.enter_context(socket.socket()) for _ in range(1 + len(FRONTS)))
+            first.bind(("127.0.0.1", 0))
+            base = first.getsockname()[1]
             with suppress(OSError, OverflowError):
-                next_one.bind(("127.0.0.1", base + 1))
+                for distance, other in enumerate(others, start=1):
+                    other.bind(("127.0.0.1", base + distance))
                 return base
 
 
@@ -319,10 +322,12 @@ def is_refused_before_it_is_accepted(address: SplitResult) -> bool:
             socket.create_connection((address.hostname, address.port), timeout=1).close()
         except ConnectionRefusedError:
             refusals += 1
-            time.sleep(0.02)
+        except (ConnectionResetError, TimeoutError):
+            pass  # the door shut while we knocked
         else:
             if refusals:
                 return True
+        time.sleep(0.02)
     return False
 
 
