@@ -84,6 +84,7 @@ def test_an_interrupt_ends_everything_within_three_seconds(tmp_path: Path) -> No
     assert not any(is_alive(pid) for pid in pids)
 
 
+@pytest.mark.long  # the workflows show it in virtual time
 def test_an_order_that_timed_out_after_acceptance_is_found_and_never_doubled(tmp_path: Path) -> None:
     fast = {"NZEZA__VENUES__COINBASE__REQUEST_TIMEOUT_S": "1"}
     with RunningSystem(tmp_path, **fast) as system:

@@ -80,13 +80,14 @@ def test_the_supervisor_replaces_our_own_actors_whether_they_crash_or_hang(stage
 
 @pytest.mark.system
 def test_a_process_that_is_left_over_fails_the_test_and_is_ended() -> None:
+    others = set(descendants())  # such as multiprocessing's own helper, once somebody has spawned
     stage = open_stage(on="processes")
     stage.cast(Litterer, "litterer")
 
     with pytest.raises(AssertionError, match="left over: process "):
         stage.close()
 
-    assert descendants() == []
+    assert set(descendants()) <= others
 
 
 @pytest.mark.system
