@@ -10,6 +10,7 @@ import msgspec
 
 from adapters.simulator import coinbase_account_calls as account
 from adapters.simulator import coinbase_market_calls as market
+from adapters.simulator import rest_faults
 from adapters.simulator.coinbase_auth import PRODUCTION_HOST, KeyRing, KnownKey, Unauthorized
 from adapters.simulator.coinbase_calls import Call, NotFound
 from adapters.simulator.coinbase_decode import InvalidArgument
@@ -25,6 +26,7 @@ PUBLIC_PER_S = 10
 JSON = {"content-type": "application/json; charset=utf-8"}
 TEXT = {"content-type": "text/plain; charset=utf-8"}
 HTML = {"content-type": "text/html"}
+BROKEN = Response(502, HTML, b"<html><body>502 Bad Gateway</body></html>")
 
 Handler = Callable[[Call], Any]
 
@@ -98,7 +100,7 @@ class CoinbaseRest:
         answer = _instead(fault) if fault is not None else None
         if answer is None:
             answer = self._serve(route, name, request, now_ns, fault)
-        return answer if fault is None else _spoiled(answer, fault)
+        return answer if fault is None else rest_faults.spoiled(answer, fault, BROKEN)
 
     def _serve(
         self, route: Route, name: str, request: Request, now_ns: int, fault: Fault | None
@@ -163,33 +165,10 @@ def _find(request: Request) -> tuple[Route | None, str]:
 
 
 def _instead(fault: Fault) -> Response | None:
-    """Return what a fault answers without the request being processed at all."""
-    match fault.kind:
-        case "refuse":
-            return dropped(0.0)
-        case "timeout_before_accept":
-            return dropped(fault.seconds)
-        case "5xx":
-            return Response(503, HTML, b"<html><body>503 Service Unavailable</body></html>")
-        case "401":
-            return Response(401, TEXT, b"Unauthorized")
-        case "429":
-            return _too_many(fault.retry_after)
-    return None
-
-
-def _spoiled(answer: Response, fault: Fault) -> Response:
-    """Return what a fault makes of the answer to a request that was processed."""
-    match fault.kind:
-        case "timeout_after_accept":
-            return dropped(fault.seconds)
-        case "5xx_after_accept":
-            return Response(502, HTML, b"<html><body>502 Bad Gateway</body></html>")
-        case "malformed":
-            return answer._replace(body=answer.body[: len(answer.body) // 2])
-        case "delay":
-            return answer._replace(delay_s=fault.seconds)
-    return answer
+    if fault.kind == "401":
+        return Response(401, TEXT, b"Unauthorized")
+    unavailable = Response(503, HTML, b"<html><body>503 Service Unavailable</body></html>")
+    return rest_faults.instead(fault, unavailable, _too_many(fault.retry_after))
 
 
 def _json(status: int, value: Any, headers: dict[str, str] | None = None) -> Response:

@@ -10,9 +10,10 @@ import msgspec
 
 from adapters import tokens
 from adapters.simulator import dydx_encode as encode
+from adapters.simulator import rest_faults
 from adapters.simulator.dydx_indexer import RESOLUTIONS, Indexer
 from adapters.simulator.faults import Fault, FaultPlan
-from adapters.simulator.wire import Request, Response, dropped
+from adapters.simulator.wire import Request, Response
 from domain.errors import NzezaError
 from domain.settings import SECOND_NS
 
@@ -176,7 +177,8 @@ class DydxRest:
         answer = _instead(fault, now_ns) if fault is not None else None
         if answer is None:
             answer = self._serve(route, ticker, request, now_ns)
-        return answer if fault is None else _spoiled(answer, fault)
+        broken = _error(500, {"msg": "Internal Server Error"})
+        return answer if fault is None else rest_faults.spoiled(answer, fault, broken)
 
     def _serve(self, route: Route, ticker: str, request: Request, now_ns: int) -> Response:
         limits = self._count(route.bucket, now_ns)
@@ -215,31 +217,8 @@ def _find(request: Request) -> tuple[Route | None, str]:
 
 
 def _instead(fault: Fault, now_ns: int) -> Response | None:
-    """Return what a fault answers without the request being processed at all."""
-    match fault.kind:
-        case "refuse":
-            return dropped(0.0)
-        case "timeout_before_accept":
-            return dropped(fault.seconds)
-        case "5xx":
-            return Response(503, HTML, b"<html><body>503 Service Unavailable</body></html>")
-        case "429":
-            return _too_many(int(fault.retry_after * SECOND_NS), now_ns)
-    return None
-
-
-def _spoiled(answer: Response, fault: Fault) -> Response:
-    """Return what a fault makes of the answer to a request that was processed."""
-    match fault.kind:
-        case "timeout_after_accept":
-            return dropped(fault.seconds)
-        case "5xx_after_accept":
-            return _error(500, {"msg": "Internal Server Error"})
-        case "malformed":
-            return answer._replace(body=answer.body[: len(answer.body) // 2])
-        case "delay":
-            return answer._replace(delay_s=fault.seconds)
-    return answer
+    unavailable = Response(503, HTML, b"<html><body>503 Service Unavailable</body></html>")
+    return rest_faults.instead(fault, unavailable, _too_many(int(fault.retry_after * SECOND_NS), now_ns))
 
 
 def _json(status: int, value: Any, headers: dict[str, str] | None = None) -> Response:

@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from adapters.simulator.faults import Fault, FaultPlan
+from adapters.simulator import rest_faults
+from adapters.simulator.faults import FaultPlan
 from adapters.simulator.hyperliquid_info import NotUnderstood, answer
 from adapters.simulator.hyperliquid_venue import Venue
-from adapters.simulator.wire import Request, Response, dropped
+from adapters.simulator.wire import Request, Response
 
 PATH = "/info"
 MARKET_DATA = "market_data"
@@ -24,6 +25,7 @@ WEIGHT = 20  # of all other questions
 ROWS_PER_WEIGHT = {"candleSnapshot": 60, "fundingHistory": 20, "recentTrades": 20}
 JSON = {"content-type": "application/json"}
 TEXT = {"content-type": "text/plain; charset=utf-8"}
+BAD_GATEWAY = Response(502, TEXT, b"<html><body>502 Bad Gateway</body></html>")
 NOT_UNDERSTOOD = b"Failed to deserialize the JSON body into the target type"
 
 
@@ -42,10 +44,10 @@ class HyperliquidRest:
         if request.method != "POST":
             return Response(405, TEXT, b"")
         fault = self._faults.draw(MARKET_DATA)
-        reply = _instead(fault) if fault is not None else None
+        reply = rest_faults.instead(fault, BAD_GATEWAY, _too_many()) if fault is not None else None
         if reply is None:
             reply = self._serve(request.body, now_ns)
-        return reply if fault is None else _spoiled(reply, fault)
+        return reply if fault is None else rest_faults.spoiled(reply, fault, BAD_GATEWAY)
 
     def _serve(self, body: bytes, now_ns: int) -> Response:
         window, spent = self._window
@@ -66,34 +68,6 @@ def _weight(kind: str, value: Any) -> int:
     weight = LIGHT.get(kind, WEIGHT)
     rows = len(value) if kind in ROWS_PER_WEIGHT and value else 0
     return weight + math.ceil(rows / ROWS_PER_WEIGHT.get(kind, 1))
-
-
-def _instead(fault: Fault) -> Response | None:
-    """Return what a fault answers without the question being read at all."""
-    match fault.kind:
-        case "refuse":
-            return dropped(0.0)
-        case "timeout_before_accept":
-            return dropped(fault.seconds)
-        case "5xx":
-            return Response(502, TEXT, b"<html><body>502 Bad Gateway</body></html>")
-        case "429":
-            return _too_many()
-    return None
-
-
-def _spoiled(reply: Response, fault: Fault) -> Response:
-    """Return what a fault makes of an answer."""
-    match fault.kind:
-        case "timeout_after_accept":
-            return dropped(fault.seconds)
-        case "5xx_after_accept":
-            return Response(502, TEXT, b"<html><body>502 Bad Gateway</body></html>")
-        case "malformed":
-            return reply._replace(body=reply.body[: len(reply.body) // 2])
-        case "delay":
-            return reply._replace(delay_s=fault.seconds)
-    return reply
 
 
 def _too_many() -> Response:

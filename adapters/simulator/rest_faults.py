@@ -1,0 +1,34 @@
+"""What a fault makes of a REST request, at whatever venue; the venue's own words for trouble are given by its front."""
+
+from __future__ import annotations
+
+from adapters.simulator.faults import Fault
+from adapters.simulator.wire import Response, dropped
+
+
+def instead(fault: Fault, unavailable: Response, too_many: Response) -> Response | None:
+    """Return what is answered without the request being processed at all; None when it is processed."""
+    match fault.kind:
+        case "refuse":
+            return dropped(0.0)
+        case "timeout_before_accept":
+            return dropped(fault.seconds)
+        case "5xx":
+            return unavailable
+        case "429":
+            return too_many
+    return None
+
+
+def spoiled(answer: Response, fault: Fault, broken: Response) -> Response:
+    """Return what becomes of the answer to a request that was processed."""
+    match fault.kind:
+        case "timeout_after_accept":
+            return dropped(fault.seconds)
+        case "5xx_after_accept":
+            return broken
+        case "malformed":
+            return answer._replace(body=answer.body[: len(answer.body) // 2])
+        case "delay":
+            return answer._replace(delay_s=fault.seconds)
+    return answer
