@@ -18,6 +18,7 @@ from domain.order_messages import OrderIntent, OrderStatus
 from domain.position import is_dust
 from domain.routing import Candidate, is_substitute, rank
 from domain.settings import Settings
+from domain.unclaimed_fills import UnclaimedFills
 from domain.venue_readiness import VenueReadiness
 
 
@@ -25,12 +26,18 @@ class OpeningGate:
     """The gates that belong to the router; limits on size and loss are the portfolio's."""
 
     def __init__(
-        self, settings: Settings, ledger: OrderLedger, marks: Marks, readiness: VenueReadiness
+        self,
+        settings: Settings,
+        ledger: OrderLedger,
+        marks: Marks,
+        readiness: VenueReadiness,
+        unclaimed: UnclaimedFills,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._marks = marks
         self._readiness = readiness
+        self._unclaimed = unclaimed
         self.is_winding_down = False
 
     def refusal(
@@ -45,6 +52,8 @@ class OpeningGate:
             return "venue_not_ready"
         if any(order.status is OrderStatus.UNCONFIRMED for order in live):
             return "unconfirmed_order"
+        if self._unclaimed.has_any(venue, name):
+            return "unclaimed_fill"  # it may be of an order of ours that we gave up
         if trouble := self._marks.trouble(venue, name, now):
             return trouble
         price, reference = self.price(instrument, intent.side), intent.reference_price

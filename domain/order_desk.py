@@ -83,7 +83,8 @@ class OrderDesk:
         self._marks = Marks(settings)
         self._readiness = VenueReadiness(settings.traded)
         self._inquiries = Inquiries(settings, outbox)
-        gate = OpeningGate(settings, self.ledger, self._marks, self._readiness)
+        self._unclaimed = UnclaimedFills(settings, outbox)
+        gate = OpeningGate(settings, self.ledger, self._marks, self._readiness, self._unclaimed)
         self._execution = PlanExecution(
             settings,
             outbox,
@@ -93,7 +94,6 @@ class OrderDesk:
             dict(resubmits_safely),
             (configuration_hash, code_version),
         )
-        self._unclaimed = UnclaimedFills(settings.orders, outbox)
         self._reconciliation = Reconciliation(settings, outbox, self._marks, self._unclaimed)
         self._news = OrderNews(outbox, self._execution, self._inquiries, self._unclaimed)
         self._winding_down = WindingDown(

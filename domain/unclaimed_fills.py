@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from domain.effects import Instant, Role
 from domain.order_messages import Fill, QueryOrder
 from domain.outbox import Outbox
-from domain.settings import SECOND_NS, OrderSettings
+from domain.settings import SECOND_NS, Settings
 
 OWNER = "owner"  # alarm key: "owner:", the venue, ":" and the venue_order_id
 
@@ -32,8 +32,9 @@ class Foundling:
 class UnclaimedFills:
     """The fills in question and when to ask about them."""
 
-    def __init__(self, settings: OrderSettings, outbox: Outbox) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, outbox: Outbox) -> None:
+        self._orders = settings.orders
+        self._protection = settings.protection
         self._outbox = outbox
         self._foundlings: dict[tuple[str, str], Foundling] = {}  # (venue, venue_order_id) ->
 
@@ -50,8 +51,13 @@ class UnclaimedFills:
         foundling = self._foundlings.pop((venue, venue_order_id), None)
         return foundling.fills.values() if foundling else ()
 
-    def has_any(self, venue: str) -> bool:
-        return any(where == venue for where, _ in self._foundlings)
+    def has_any(self, venue: str, instrument: str = "") -> bool:
+        """Tell whether anything there is unclaimed; an empty instrument matches all."""
+        return any(
+            fill.venue == venue and instrument in ("", fill.instrument)
+            for foundling in self._foundlings.values()
+            for fill in foundling.fills.values()
+        )
 
     def tick(self, name: str, now: Instant) -> None:
         """Ask whose order it is, if that is still unknown and due."""
@@ -61,7 +67,7 @@ class UnclaimedFills:
         if foundling is None or now.monotonic_ns < foundling.due_ns:
             return
         waited_s = (now.monotonic_ns - foundling.since_ns) / SECOND_NS
-        if waited_s >= self._settings.alarm_after_s and not foundling.has_alarmed:
+        if waited_s >= self._orders.alarm_after_s and not foundling.has_alarmed:
             foundling.has_alarmed = True
             text = f"filled, and for {waited_s:.0f} s nobody could tell whose order it is"
             self._outbox.alarm(f"venue_order_id={venue_order_id}", text, now.utc_ns)
@@ -80,7 +86,8 @@ class UnclaimedFills:
         self._schedule(key, now)
 
     def _schedule(self, key: tuple[str, str], now: Instant) -> None:
-        foundling, delays_s = self._foundlings[key], self._settings.query_delays_s
+        foundling, delays_s = self._foundlings[key], self._orders.query_delays_s
         delay_s = delays_s[min(foundling.asked, len(delays_s) - 1)]
+        delay_s = min(delay_s, self._protection.within_s / 2)  # it may be a position of ours, and bare
         foundling.due_ns = now.monotonic_ns + round(delay_s * SECOND_NS)
         self._outbox.wake_at(foundling.due_ns, f"{OWNER}:{key[0]}:{key[1]}")

@@ -19,6 +19,7 @@ from domain.order_messages import (
     FillKind,
     HaltCleared,
     HaltRaised,
+    IntentDenied,
     IntentDone,
     OrderClosed,
     OrderFilled,
@@ -291,6 +292,26 @@ def test_a_fill_of_an_order_with_our_tag_that_we_never_sent_is_a_second_bot(desk
 
     assert "second bot" in desk.journaled(HaltRaised)[0].reason
     assert len(desk.journaled(ExternalFillSeen)) == 1
+
+
+def test_nothing_is_opened_in_an_instrument_where_a_fill_is_unclaimed(desk: DeskOnTime) -> None:
+    desk.fills(make_fill("0.01", venue_order_id="v-x"))
+
+    desk.hear(make_intent(intent_id="i-1"))
+    assert [denied.reason for denied in desk.journaled(IntentDenied)] == ["unclaimed_fill"]
+    desk.hear(their_report(), make_intent(intent_id="i-2"))
+
+    assert [order.intent_id for order in desk.sent(SubmitOrder)] == ["i-2"]
+
+
+def test_an_unclaimed_fill_may_be_a_bare_position_and_is_asked_about_often(desk: DeskOnTime) -> None:
+    desk.fills(make_fill("0.01", venue_order_id="v-x"))
+    desk.advance(60)
+    asked = len(desk.sent(QueryOrder))
+
+    desk.advance(10)
+
+    assert len(desk.sent(QueryOrder)) == asked + 4
 
 
 def test_balances_are_not_compared_while_a_fill_is_unclaimed(desk: DeskOnTime) -> None:
