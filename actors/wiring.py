@@ -76,7 +76,20 @@ class Envelope:
         return self.message is None and not self.number
 
     def __reduce__(self) -> tuple:
-        return Envelope, tuple(getattr(self, name) for name in self.__slots__)
+        return Envelope, (
+            self.to,
+            self.to_incarnation,
+            self.sender,
+            self.sender_incarnation,
+            self.sent_ns,
+            self.message,
+            self.lane,
+            self.number,
+            self.after,
+            self.handled,
+            self.request,
+            self.reply_to,
+        )
 
     def __str__(self) -> str:
         return "Envelope"  # formatted several times per hop by Thespian

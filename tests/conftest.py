@@ -1,7 +1,14 @@
-"""What every test shares: exact decimals, and property tests that don't depend on the machine's speed."""
+"""What every test shares: exact decimals, property tests that don't depend on the machine's speed, and the work.
+
+With `--share K/N` a process runs the Kth of N shares of the test files, so that N of them run side by side.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+from zlib import crc32
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 from domain.numbers import use_exact_decimals
@@ -12,3 +19,16 @@ settings.register_profile(
     "nzeza", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("nzeza")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--share", metavar="K/N", help="run only the Kth of N shares of the test files")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the test files of other shares. A file stays whole: its tests may share a costly fixture."""
+    share = config.getoption("--share")
+    if share is None or not collection_path.name.startswith("test_") or collection_path.suffix != ".py":
+        return None
+    number, shares = map(int, share.split("/"))
+    return crc32(collection_path.name.encode()) % shares != number - 1 or None

@@ -53,7 +53,7 @@ class Module(NamedTuple):
 
     def imports(self) -> Iterator[str]:
         """Yield the dotted name of every module that is imported anywhere in this one."""
-        for node in ast.walk(self.tree):
+        for node in statements(self.tree):
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -61,6 +61,16 @@ class Module(NamedTuple):
                 yield node.module or ""
                 # "from adapters import coinbase" imports a module too.
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield every statement, however deep in others; expressions, most of a tree, are none."""
+    to_visit = [tree]
+    while to_visit:
+        node = to_visit.pop()
+        yield node
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            to_visit += getattr(node, block, ())
 
 
 def read(root: Path) -> list[Module]:
@@ -113,7 +123,7 @@ def shared_message_names(modules: list[Module]) -> list[str]:
     classes = defaultdict(list)  # class name -> its definitions
     handled = {"Message"}
     for module in modules:
-        for node in ast.walk(module.tree):
+        for node in statements(module.tree):
             if isinstance(node, ast.ClassDef):
                 classes[node.name].append(
                     (module.path, {ast.unparse(base).split(".")[-1] for base in node.bases})

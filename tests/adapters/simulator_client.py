@@ -26,8 +26,8 @@ PREFIX = "/api/v3/brokerage"
 
 
 def quick_settings(**changes: Any) -> SimulatorSettings:
-    """Return settings whose world starts at once and hides nothing."""
-    return SimulatorSettings(**{"warm_up_s": 0.0, "read_lag_max_s": 0.0} | changes)
+    """Return settings whose world starts at once, hides nothing and is not too busy."""
+    return SimulatorSettings(**{"warm_up_s": 0.0, "read_lag_max_s": 0.0, "quotes_per_s": 8.0} | changes)
 
 
 def sign(key: ApiKey, now_ns: int, uri: str = "", algorithm: str = "ES256", **claims: Any) -> str:

@@ -6,6 +6,7 @@ here they meet real sockets.
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import threading
@@ -54,6 +55,7 @@ def test_three_feeds_connect_and_hear_their_venue(connect) -> None:
 
 def test_feeds_that_come_and_go_leave_no_socket_and_no_thread(connect) -> None:
     """WS-14: three clients, connected and disconnected in turn, each hearing only its own stream."""
+    gc.collect()  # what earlier tests left to it is not ours
     before = len(os.listdir("/proc/self/fd")), threading.active_count()
     feeds = [connect() for _ in range(3)]
     for feed in feeds:
@@ -65,7 +67,10 @@ def test_feeds_that_come_and_go_leave_no_socket_and_no_thread(connect) -> None:
         feed.close()
 
     assert all(feed.session.counters["closed_gracefully"] == 1 for feed in feeds)
-    feeds[0].run_until(lambda: (len(os.listdir("/proc/self/fd")), threading.active_count()) == before)
+    give_up_at = time.monotonic() + 5
+    while (after := (len(os.listdir("/proc/self/fd")), threading.active_count())) != before:
+        assert time.monotonic() < give_up_at, (before, after)
+        time.sleep(0.01)
 
 
 def test_a_closed_port_is_a_refusal(connect) -> None:
