@@ -75,13 +75,13 @@ class CreditPublisher:
 
     def publish(self, quotes: Sequence[Quote], trades: Sequence[Trade], state: StreamState) -> None:
         """Add to what every reader has coming."""
+        newest = {quote.instrument: quote for quote in quotes}  # once for all readers: a read may bring hundreds
         for reader in self._readers.values():
             reader.state = state
-            for quote in quotes:
-                if quote.instrument in reader.quotes:
-                    reader.conflated += 1
-                    self.conflated += 1
-                reader.quotes[quote.instrument] = quote
+            replaced = len(quotes) - len(newest) + len(newest.keys() & reader.quotes.keys())
+            reader.conflated += replaced
+            self.conflated += replaced
+            reader.quotes.update(newest)
             reader.trades.extend(trades)
             while len(reader.trades) > self._trades_per_batch:
                 self._fold(reader, reader.trades.popleft())
