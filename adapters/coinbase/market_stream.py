@@ -22,15 +22,14 @@ from adapters.coinbase.decode import (
     Unreadable,
     decode,
 )
+from adapters.stamped import quote, trade
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.market_data import (
     DecodeFailed,
     HeartbeatSeen,
-    Quote,
     StreamGap,
     StreamWhole,
-    Trade,
     VenueComplained,
 )
 from domain.messages import Event
@@ -146,7 +145,8 @@ class MarketStream:
             return
         # A ticker tells the touch its trade left behind: it may confirm a whole book, never contradict it.
         if not book.is_whole or top == book.top():
-            events.append(_quote(product, top, ts_event, read_ns, now))
+            product.quoted, product.quoted_at = top, ts_event
+            events.append(quote(top, VENUE, product.instrument, ts_event, read_ns, now, book.is_whole))
 
     def _book(self, seen: BookSeen, arrival: _Arrival, events: list[Event]) -> None:
         product = self._products.get(seen.product_id)
@@ -169,27 +169,21 @@ class MarketStream:
                 events.append(StreamWhole(ts_event=arrival.ts_event, venue=VENUE))
         if top is not None and top != product.quoted:
             # A ticker may have been published later than this change happened, yet the book is what holds.
-            ts_event = max(seen.ts_event, product.quoted_at)
-            events.append(_quote(product, top, ts_event, arrival.read_ns, arrival.now))
+            product.quoted, product.quoted_at = top, max(seen.ts_event, product.quoted_at)
+            ts_event, is_whole = product.quoted_at, product.book.is_whole
+            events.append(
+                quote(top, VENUE, product.instrument, ts_event, arrival.read_ns, arrival.now, is_whole)
+            )
 
     def _prints(self, seen: PrintsSeen, arrival: _Arrival, events: list[Event]) -> None:
         self.watch.heard("market_trades", arrival.read_ns)
         for one in sorted(seen.prints, key=_age):
             product = self._products.get(one.product_id)
             if product is not None and product.replays.is_new(one.trade_id):
-                trade = Trade(
-                    ts_event=one.ts_event,
-                    venue=VENUE,
-                    instrument=product.instrument,
-                    trade_id=one.trade_id,
-                    price=one.price,
-                    quantity=one.quantity,
-                    aggressor=one.aggressor,
-                    ts_init=arrival.now.utc_ns,
-                    read_ns=arrival.read_ns,
-                    is_history=seen.is_snapshot,
+                is_history = seen.is_snapshot
+                events.append(
+                    trade(one, VENUE, product.instrument, arrival.read_ns, arrival.now, is_history)
                 )
-                events.append(trade)
 
     def _heartbeat(self, seen: HeartbeatArrived, arrival: _Arrival, events: list[Event]) -> None:
         self.watch.heard("heartbeats", arrival.read_ns)
@@ -211,22 +205,6 @@ class MarketStream:
         for product in self._products.values():
             product.book.invalidate()
             product.quoted = None
-
-
-def _quote(product: _Product, top: Top, ts_event: int, read_ns: int, now: Instant) -> Quote:
-    product.quoted, product.quoted_at = top, ts_event
-    return Quote(
-        ts_event=ts_event,
-        venue=VENUE,
-        instrument=product.instrument,
-        bid_price=top.bid_price,
-        bid_quantity=top.bid_quantity,
-        ask_price=top.ask_price,
-        ask_quantity=top.ask_quantity,
-        ts_init=now.utc_ns,
-        read_ns=read_ns,
-        is_whole=product.book.is_whole,
-    )
 
 
 def _age(one: PrintSeen) -> tuple[int, int, str]:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from adapters import tokens
 from adapters.dydx import rows
 from adapters.dydx.rows import FUNDING_INTERVAL_NS, VENUE, BookRow, CandleRows, PrintRows
+from adapters.stamped import trade
 from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind
@@ -92,7 +93,10 @@ def trades(body: bytes, instrument: str, now: Instant) -> TradePage:
 
     def read() -> TradePage:
         newest_first = _decode_prints(body).trades
-        found = [_trade(rows.print_seen(row), instrument, now) for row in reversed(newest_first)]
+        found = [
+            trade(rows.print_seen(row), VENUE, instrument, now.monotonic_ns, now, is_history=True)
+            for row in reversed(newest_first)
+        ]
         return TradePage(tuple(found), rows.height(newest_first[-1].createdAtHeight) if found else 0)
 
     return _whole(read)
@@ -138,21 +142,6 @@ def _instrument(ticker: str, row: _ListedRow) -> Instrument:
         min_notional=ZERO,
         kind=InstrumentKind.PERPETUAL,
         is_tradable=rows.status(row.status) is TradingStatus.TRADING,
-    )
-
-
-def _trade(seen: rows.PrintSeen, instrument: str, now: Instant) -> Trade:
-    return Trade(
-        ts_event=seen.ts_event,
-        venue=VENUE,
-        instrument=instrument,
-        trade_id=seen.trade_id,
-        price=seen.price,
-        quantity=seen.quantity,
-        aggressor=seen.aggressor,
-        ts_init=now.utc_ns,
-        read_ns=now.monotonic_ns,
-        is_history=True,
     )
 
 

@@ -31,6 +31,7 @@ from adapters.dydx.decode import (
 from adapters.dydx.message_ids import MessageIds
 from adapters.dydx.rows import FUNDING_INTERVAL_NS, VENUE, MarketSeen, PrintSeen
 from adapters.dydx.subscriptions import Subscription, Subscriptions
+from adapters.stamped import quote, trade
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.market_data import (
@@ -40,10 +41,8 @@ from domain.market_data import (
     IndexPrice,
     InstrumentStatus,
     MarkPrice,
-    Quote,
     StreamGap,
     StreamWhole,
-    Trade,
     TradingStatus,
     VenueCandle,
     VenueComplained,
@@ -192,19 +191,10 @@ class MarketStream:
             return
         for one in sorted(seen.prints, key=_age):
             if instrument.replays.is_new(one.trade_id):
-                trade = Trade(
-                    ts_event=one.ts_event,
-                    venue=VENUE,
-                    instrument=instrument.name,
-                    trade_id=one.trade_id,
-                    price=one.price,
-                    quantity=one.quantity,
-                    aggressor=one.aggressor,
-                    ts_init=arrival.now.utc_ns,
-                    read_ns=arrival.read_ns,
-                    is_history=seen.is_snapshot,
+                is_history = seen.is_snapshot
+                events.append(
+                    trade(one, VENUE, instrument.name, arrival.read_ns, arrival.now, is_history)
                 )
-                events.append(trade)
 
     def _market(self, seen: MarketSeen, arrival: _Arrival, events: list[Event]) -> None:
         instrument = self._instruments.get(seen.symbol)
@@ -303,19 +293,10 @@ class MarketStream:
             return
         instrument.quoted, instrument.was_whole = top, is_whole
         instrument.quoted_at = max(instrument.quoted_at, self._venue_time(arrival))
-        quote = Quote(
-            ts_event=instrument.quoted_at,
-            venue=VENUE,
-            instrument=instrument.name,
-            bid_price=top.bid_price,
-            bid_quantity=top.bid_quantity,
-            ask_price=top.ask_price,
-            ask_quantity=top.ask_quantity,
-            ts_init=arrival.now.utc_ns,
-            read_ns=arrival.read_ns,
-            is_whole=is_whole,
+        ts_event = instrument.quoted_at
+        events.append(
+            quote(top, VENUE, instrument.name, ts_event, arrival.read_ns, arrival.now, is_whole)
         )
-        events.append(quote)
 
     def _venue_time(self, arrival: _Arrival) -> int:
         """Return when a frame was read by the venue's clock, in UTC ns; before its first block, by ours."""

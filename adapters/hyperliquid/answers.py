@@ -17,6 +17,7 @@ from adapters.hyperliquid import market_events, market_rows
 from adapters.hyperliquid.coins import name_of
 from adapters.hyperliquid.market_events import FUNDING_NS, VENUE
 from adapters.hyperliquid.market_rows import BookRow, CandleRow, PrintRow
+from adapters.stamped import trade
 from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind
@@ -84,7 +85,7 @@ def trades(body: bytes, now: Instant) -> tuple[Trade, ...]:
     """Return prints, oldest first; the venue sends the newest first."""
     seen = _read(lambda: [market_rows.print_seen(row) for row in _decode_prints(body)])
     return tuple(
-        market_events.trade(one, name_of(one.coin), now.monotonic_ns, now, is_history=True)
+        trade(one, VENUE, name_of(one.coin), now.monotonic_ns, now, is_history=True)
         for one in market_events.oldest_first(seen)
     )
 

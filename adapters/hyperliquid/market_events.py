@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from adapters.hyperliquid.market_rows import CandleSeen, PrintSeen
-from domain.effects import Instant
-from domain.market_data import Candle, Trade
+from domain.market_data import Candle
 from domain.settings import SECOND_NS
 
 VENUE = "hyperliquid"
 FUNDING_NS = 3600 * SECOND_NS  # funding is paid every hour
-
-
-def trade(one: PrintSeen, instrument: str, read_ns: int, now: Instant, is_history: bool) -> Trade:
-    return Trade(
-        ts_event=one.ts_event,
-        venue=VENUE,
-        instrument=instrument,
-        trade_id=one.trade_id,
-        price=one.price,
-        quantity=one.quantity,
-        aggressor=one.aggressor,
-        ts_init=now.utc_ns,
-        read_ns=read_ns,
-        is_history=is_history,
-    )
 
 
 def oldest_first(prints: list[PrintSeen]) -> list[PrintSeen]:

@@ -21,8 +21,9 @@ from adapters.hyperliquid.decode import (
     decode,
 )
 from adapters.hyperliquid.encode import PING, encode_subscribe
-from adapters.hyperliquid.market_events import FUNDING_NS, VENUE, candle, oldest_first, trade
+from adapters.hyperliquid.market_events import FUNDING_NS, VENUE, candle, oldest_first
 from adapters.hyperliquid.market_rows import BookSeen, CandleSeen, PrintSeen, TouchSeen
+from adapters.stamped import quote, trade
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.market_data import (
@@ -31,7 +32,6 @@ from domain.market_data import (
     HeartbeatSeen,
     IndexPrice,
     MarkPrice,
-    Quote,
     StreamGap,
     StreamWhole,
     VenueCandle,
@@ -190,7 +190,9 @@ class MarketStream:
             coin = coins.get(one.coin)
             if coin is not None and coin.is_new_trade(one):
                 is_history = not coin.has_replayed
-                events.append(trade(one, coin.instrument, arrival.read_ns, arrival.now, is_history))
+                events.append(
+                    trade(one, VENUE, coin.instrument, arrival.read_ns, arrival.now, is_history)
+                )
         for coin in coins.values():
             coin.has_replayed = True  # a subscription begins with the newest trades before it, in one frame
             self._heard(TRADES, coin, arrival)
@@ -273,20 +275,8 @@ class MarketStream:
         if told == coin.told:
             return
         coin.told, coin.told_at = told, ts_event
-        best = told[0]
         events.append(
-            Quote(
-                ts_event=ts_event,
-                venue=VENUE,
-                instrument=coin.instrument,
-                bid_price=best.bid_price,
-                bid_quantity=best.bid_quantity,
-                ask_price=best.ask_price,
-                ask_quantity=best.ask_quantity,
-                ts_init=arrival.now.utc_ns,
-                read_ns=arrival.read_ns,
-                is_whole=is_whole,
-            )
+            quote(told[0], VENUE, coin.instrument, ts_event, arrival.read_ns, arrival.now, is_whole)
         )
 
 
