@@ -203,6 +203,7 @@ class HeartbeatSeen(Event, kw_only=True):
 
     venue: str
     read_ns: int
+    counter: int = 0  # of the venue: its beats, its blocks; a repeated one proves nothing
 
 
 class StreamGap(Event, kw_only=True):
