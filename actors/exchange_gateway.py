@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from actors.listings import LOAD, Listings
 from actors.shell import Shell
 from actors.stream import StreamDriver
@@ -18,13 +16,13 @@ from domain.effects import Instant, Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.market_data import DecodeFailed, StreamGap, StreamWhole, VenueComplained
 from domain.messages import Event
+from domain.order import not_sent
 from domain.order_messages import (
     CancelOrder,
     CancelRejected,
     CancelUnconfirmed,
     Fill,
     FillsReported,
-    OrderNotSent,
     OrderRejected,
     OrderReported,
     OrderUnconfirmed,
@@ -141,14 +139,12 @@ class ExchangeGateway(Shell):
         if event.operation is Operation.SUBMIT:
             self.gate.heard(event)
 
-    # ---- instruments -------------------------------------------------------------------------------------
-
     # ---- orders ------------------------------------------------------------------------------------------
 
     def receiveMsg_SubmitOrder(self, command: SubmitOrder, sender: str) -> None:
         is_opening = command.purpose is Purpose.OPEN
         if is_opening and not command.is_resubmission and not self.gate.enter(command.client_order_id):
-            self._tell_router(self._not_sent(command, "breaker_open"))
+            self._tell_router(not_sent(command, "breaker_open", self._stamp()))
             return
         self._submit(command, may_retry=True)
 
@@ -167,7 +163,7 @@ class ExchangeGateway(Shell):
     def _gave_up(self, command: SubmitOrder) -> None:
         """An order that has waited too long is not sent: the router may count it as dead before it lands."""
         self.gate.ended(command.client_order_id)
-        self._tell_router(self._not_sent(command, "waited_too_long"))
+        self._tell_router(not_sent(command, "waited_too_long", self._stamp()))
 
     def _submitted(self, command: SubmitOrder, may_retry: bool, result: Event | VenueError) -> None:
         sent_ns = self.client.sent_ns(command.client_order_id)
@@ -182,9 +178,11 @@ class ExchangeGateway(Shell):
         self._ended(Operation.SUBMIT, answered, "" if answered else result.code)
         match result:
             case Retryable():
-                event = self._not_sent(command, result.code)
+                event = not_sent(command, result.code, self._stamp())
             case Rejected() if command.is_resubmission:
-                event = msgspec.structs.replace(self._not_sent(command, result.code), is_refused=True)
+                event = OrderUnconfirmed(
+                    **self._about(command), reason=result.code, is_void=True, is_refused=True
+                )
             case Rejected():
                 event = OrderRejected(**self._about(command), code=result.code, reason=str(result))
             case Fatal() | Ambiguous():
@@ -194,12 +192,6 @@ class ExchangeGateway(Shell):
             case _:
                 event = result
         self._tell_router(event)
-
-    def _not_sent(self, command: SubmitOrder, reason: str) -> Event:
-        if command.is_resubmission:
-            # Nothing came of *this* send; the first one may still have arrived.
-            return OrderUnconfirmed(**self._about(command), reason=reason, is_void=True)
-        return OrderNotSent(**self._about(command), reason=reason)
 
     def _about(self, command: SubmitOrder | CancelOrder | QueryOrder) -> dict[str, Any]:
         """Return what each answer to `command` begins with."""

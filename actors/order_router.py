@@ -10,8 +10,9 @@ from domain.effects import Effect, Instant, Record, Role, Tell
 from domain.errors import Fatal
 from domain.market_data import MarketBatch
 from domain.messages import Event, Message
+from domain.order import not_sent
 from domain.order_desk import OrderDesk
-from domain.order_messages import JournalEntry, JournalExtended, OrderNotSent, OrderUnconfirmed, SubmitOrder
+from domain.order_messages import JournalEntry, JournalExtended, SubmitOrder
 from domain.system_messages import ResumeTrading
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class OrderRouter(MarketReader):
         self._publish()
         unsent, self.unsent = self.unsent, []
         for order in unsent:
-            self._apply(self._not_sent(order, "gateway_down"))
+            self._apply(not_sent(order, "gateway_down", self.clock.now().utc_ns))
         if self.has_lived_on_reserve:
             self.has_lived_on_reserve = False
             self.perform(self.desk.halt("all", "journal_failed", self.clock.now()))
@@ -105,18 +106,7 @@ class OrderRouter(MarketReader):
     def refused(self, role: str, message: Message) -> None:
         """An order that a full queue gave back has certainly not left; everything else is asked for again."""
         if isinstance(message, SubmitOrder):
-            self._apply(self._not_sent(message, "gateway_busy"))
-
-    def _not_sent(self, order: SubmitOrder, reason: str) -> OrderNotSent | OrderUnconfirmed:
-        identity = {
-            "ts_event": self.clock.now().utc_ns,
-            "client_order_id": order.client_order_id,
-            "venue": order.venue,
-            "reason": reason,
-        }
-        # Not sent *this* time: the first send of a resubmission may still have arrived.
-        again = order.is_resubmission
-        return OrderUnconfirmed(**identity, is_void=True) if again else OrderNotSent(**identity)
+            self._apply(not_sent(message, "gateway_busy", self.clock.now().utc_ns))
 
     def _append(self, records: list[Event]) -> None:
         if records:

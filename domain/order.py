@@ -234,3 +234,17 @@ class OrderLifecycle:
             price=step.price,
             fee=step.fee,
         )
+
+
+def not_sent(order: SubmitOrder, reason: str, ts_event: int) -> OrderNotSent | OrderUnconfirmed:
+    """Return what is known when this send of `order` has certainly not left.
+
+    The first send of a resubmission may still have arrived, so that order stays unconfirmed.
+    """
+    about = {
+        "ts_event": ts_event,
+        "client_order_id": order.client_order_id,
+        "venue": order.venue,
+        "reason": reason,
+    }
+    return OrderUnconfirmed(**about, is_void=True) if order.is_resubmission else OrderNotSent(**about)

@@ -4,7 +4,7 @@ import pytest
 
 from domain.instrument import Side
 from domain.messages import Event
-from domain.order import NEXT_STATUS, OrderLifecycle
+from domain.order import NEXT_STATUS, OrderLifecycle, not_sent
 from domain.order_messages import (
     FINAL,
     CancelRequested,
@@ -142,6 +142,25 @@ def test_a_refusal_of_a_second_send_proves_nothing_about_the_first() -> None:
     assert it.judge_refused(rejected(it)) == []
     assert it.judge_refused(not_sent) == []
     assert it.last_sent_at == UTC + 5
+
+
+def test_a_first_send_that_did_not_leave_proves_the_order_dead() -> None:
+    it = lifecycle()
+
+    word = not_sent(it.order, "gateway_down", UTC)
+
+    assert tell(it, it.judge_refused(word)) == ["OrderNotSent", "OrderClosed"]
+    assert it.evidence == "not_sent:gateway_down"
+
+
+def test_a_second_send_that_did_not_leave_is_void_and_leaves_the_first_in_doubt() -> None:
+    it = lifecycle(is_resubmission=True)
+
+    word = not_sent(it.order, "gateway_down", UTC)
+
+    assert word == OrderUnconfirmed(
+        ts_event=UTC, client_order_id=it.id, venue="coinbase", reason="gateway_down", is_void=True
+    )
 
 
 def test_a_refusal_of_an_order_that_the_venue_has_is_not_believed() -> None:
