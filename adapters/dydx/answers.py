@@ -12,7 +12,6 @@ from msgspec import Struct
 from adapters import tokens
 from adapters.dydx import rows
 from adapters.dydx.rows import FUNDING_INTERVAL_NS, VENUE, BookRow, CandleRows, PrintRows
-from adapters.stamped import trade
 from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind
@@ -94,7 +93,7 @@ def trades(body: bytes, instrument: str, now: Instant) -> TradePage:
     def read() -> TradePage:
         newest_first = _decode_prints(body).trades
         found = [
-            trade(rows.print_seen(row), VENUE, instrument, now.monotonic_ns, now, is_history=True)
+            rows.trade(row, instrument, now.monotonic_ns, now.utc_ns, is_history=True)
             for row in reversed(newest_first)
         ]
         return TradePage(tuple(found), rows.height(newest_first[-1].createdAtHeight) if found else 0)

@@ -1,15 +1,16 @@
-"""The dYdX indexer's websocket frames as typed wire events. Pure and stateless; never raises.
+"""The dYdX indexer's websocket frames as events. Pure and stateless; never raises.
 
 What `contents` holds depends on the message's type and channel, so a frame is read in two steps: the
 envelope, then its contents. Books, message ids and replays are the stream codec's business. Messages and
-channels that we do not know are ignored, and so is a trade's type, which decides nothing here. Of a key that
-is there twice, also of `type` itself, the last value counts.
+channels that we do not know have nothing but a head, and a trade's type, which decides nothing here, is
+ignored. Of a key that is there twice, also of `type` itself, the last value counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -18,17 +19,24 @@ from msgspec import Raw, Struct
 from adapters import tokens
 from adapters.dydx import rows
 from adapters.dydx.rows import (
+    VENUE,
     BookRow,
     CandleRow,
     CandleRows,
     LevelPair,
     MarketRow,
-    MarketSeen,
     PrintRows,
-    PrintSeen,
 )
 from adapters.tokens import BadField, Token
-from domain.market_data import Candle
+from domain.frame_events import (
+    BookDelta,
+    BookSnapshot,
+    FrameHead,
+    SubscriptionConfirmed,
+    SubscriptionEnded,
+)
+from domain.market_data import DecodeFailed, HeartbeatSeen, Trade, VenueCandle, VenueComplained
+from domain.messages import Event
 from domain.order_book import Level
 
 BLOCK_HEIGHT = "v4_block_height"
@@ -38,65 +46,11 @@ ORDERBOOK = "v4_orderbook"
 TRADES = "v4_trades"
 OF_INSTRUMENTS = (ORDERBOOK, TRADES, CANDLES)  # the channels whose subscriptions name one by their id
 
+_AGE = attrgetter("ts_event", "trade_id")  # ids rise with time
 
-class Opened(Struct):
+
+class Opened(Event, kw_only=True):
     """The venue's first word on a connection."""
-
-
-class Unsubscribed(Struct):
-    """Nothing more of this channel is to come."""
-
-
-class BookSeen(Struct):
-    """Absolute sizes, in the order in which they hold; a snapshot replaces all that was known."""
-
-    symbol: str
-    is_snapshot: bool
-    levels: list[Level]
-
-
-class PrintsSeen(Struct):
-    symbol: str
-    is_snapshot: bool
-    prints: list[PrintSeen]
-
-
-class BarsSeen(Struct):
-    candles: list[Candle]
-
-
-class BlockSeen(Struct):
-    height: int
-    ts_event: int
-
-
-class Complaint(Struct):
-    text: str
-
-
-class Unreadable(Struct):
-    category: str  # "parse", "structure", "type" or "validation"
-
-
-WireEvent = (
-    Opened
-    | Unsubscribed
-    | BookSeen
-    | PrintsSeen
-    | MarketSeen
-    | BarsSeen
-    | BlockSeen
-    | Complaint
-    | Unreadable
-)
-
-
-class WireFrame(Struct):
-    events: list[WireEvent]
-    type: str = ""
-    channel: str = ""
-    id: str = ""  # an instrument, or one with a resolution; empty where a channel has none
-    message_id: int = -1  # -1: unknown; the next frame's will show a gap
 
 
 # ---- the wire, as msgspec reads it -----------------------------------------------------------------------
@@ -136,50 +90,84 @@ class _BlockUpdate(Struct, gc=False):
     height: Token = msgspec.field(name="blockHeight")
 
 
+class _Frame(Struct, gc=False):
+    """The bytes, and when they arrived."""
+
+    raw: bytes
+    read_ns: int
+    ts_init: int
+
+    def failed(self, error: Exception) -> DecodeFailed:
+        category, raw = tokens.category(error), self.raw[:256]
+        return DecodeFailed(ts_event=self.ts_init, venue=VENUE, category=category, raw=raw)
+
+
 # ---- one reader per channel: of a snapshot, or of one or more updates ------------------------------------
 
 
-def _book(symbol: str, wires: list[BookRow | _BookChange], is_snapshot: bool) -> list[WireEvent]:
+def _book(
+    instrument: str, wires: list[BookRow | _BookChange], is_snapshot: bool, frame: _Frame
+) -> list[Event]:
     levels: list[Level] = []
     for wire in wires:
         levels += rows.levels(True, wire.bids)
         levels += rows.levels(False, wire.asks)
-    return [BookSeen(symbol, is_snapshot, levels)]
+    kind = BookSnapshot if is_snapshot else BookDelta
+    return [kind(ts_event=frame.ts_init, venue=VENUE, instrument=instrument, levels=levels)]
 
 
-def _prints(symbol: str, wires: list[PrintRows], is_snapshot: bool) -> list[WireEvent]:
-    prints = [rows.print_seen(row) for wire in wires for row in wire.trades]
-    return [PrintsSeen(symbol, is_snapshot, prints)]
+def _trades(instrument: str, wires: list[PrintRows], is_snapshot: bool, frame: _Frame) -> list[Trade]:
+    """Read prints from old to new, whatever order the venue sent them in."""
+    trades = [
+        rows.trade(row, instrument, frame.read_ns, frame.ts_init, is_history=is_snapshot)
+        for wire in wires
+        for row in wire.trades
+    ]
+    trades.sort(key=_AGE)
+    return trades
 
 
-def _markets(_: str, wires: list[_Markets], is_snapshot: bool) -> list[WireEvent]:
+def _markets(_: str, wires: list[_Markets], is_snapshot: bool, frame: _Frame) -> list[Event]:
     """Read every entry of every section; what is wrong with one must not hide the hundreds of others."""
-    events: list[WireEvent] = []
-    trouble: list[WireEvent] = []
+    events: list[Event] = []
+    trouble: list[Event] = []
     for wire in wires:
         for section in (wire.markets, wire.trading, wire.oraclePrices):
-            for symbol, row in section.items():
+            for instrument, row in section.items():
                 try:
-                    events.append(rows.market_seen(symbol, row))
+                    events += rows.market(row, instrument, frame.read_ns, frame.ts_init)
                 except BadField as error:
-                    trouble = [Unreadable(error.category)]
+                    trouble = [frame.failed(error)]
     return events + trouble
 
 
-def _bars(_: str, wires: list[CandleRows | CandleRow], is_snapshot: bool) -> list[WireEvent]:
+def _candles(
+    _: str, wires: list[CandleRows | CandleRow], is_snapshot: bool, frame: _Frame
+) -> list[VenueCandle]:
     bars = wires[0].candles[::-1] if is_snapshot else wires  # the venue lists the newest first
-    return [BarsSeen([rows.candle(bar) for bar in bars])]
+    candles = [rows.candle(bar) for bar in bars]
+    return [VenueCandle(ts_event=one.open_ts, candle=one, read_ns=frame.read_ns) for one in candles]
 
 
-def _blocks(_: str, wires: list[_BlockRow | _BlockUpdate], is_snapshot: bool) -> list[WireEvent]:
-    return [BlockSeen(rows.height(wire.height), tokens.utc_ns(wire.time)) for wire in wires]
+def _blocks(
+    _: str, wires: list[_BlockRow | _BlockUpdate], is_snapshot: bool, frame: _Frame
+) -> list[HeartbeatSeen]:
+    return [
+        HeartbeatSeen(
+            ts_event=tokens.utc_ns(wire.time),
+            venue=VENUE,
+            read_ns=frame.read_ns,
+            counter=rows.height(wire.height),
+        )
+        for wire in wires
+    ]
 
 
 _CHANNELS = {  # channel -> its reader, what a snapshot looks like, and an update
     ORDERBOOK: (_book, BookRow, _BookChange),
-    TRADES: (_prints, PrintRows, PrintRows),
+    TRADES: (_trades, PrintRows, PrintRows),
     MARKETS: (_markets, _Markets, _Markets),
-    CANDLES: (_bars, CandleRows, CandleRow),
+    CANDLES: (_candles, CandleRows, CandleRow),
     BLOCK_HEIGHT: (_blocks, _BlockRow, _BlockUpdate),
 }
 
@@ -191,13 +179,17 @@ class _Contents:
         self._read, snapshot, update = _CHANNELS[channel]
         self._is_snapshot = message_type == "subscribed"
         self._is_batch = message_type == "channel_batch_data"
+        self._needs_id = channel in OF_INSTRUMENTS
         shape = snapshot if self._is_snapshot else update
         decoder = msgspec.json.Decoder(list[shape] if self._is_batch else shape, float_hook=Decimal)
         self._decode: Callable[[Raw], Any] = decoder.decode
 
-    def read(self, envelope: _Envelope) -> list[WireEvent]:
+    def read(self, envelope: _Envelope, frame: _Frame) -> Sequence[Event]:
+        if self._needs_id and not envelope.id:
+            raise BadField("structure", "of which instrument?")
         wire = self._decode(envelope.contents)
-        return self._read(envelope.id or "", wire if self._is_batch else [wire], self._is_snapshot)
+        wires = wire if self._is_batch else [wire]
+        return self._read(envelope.id or "", wires, self._is_snapshot, frame)
 
 
 _READERS = {
@@ -208,31 +200,40 @@ _READERS = {
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 
 
-def decode(frame: bytes) -> WireFrame:
-    """Say what a frame says."""
+def decode(frame: bytes, read_ns: int = 0, ts_init: int = 0) -> list[Event]:
+    """Say what a frame says: first its head, and last what could not be read of it.
+
+    Args:
+        read_ns: CLOCK_MONOTONIC when it was read.
+        ts_init: the same in UTC nanoseconds; the events of messages that tell no time have it as `ts_event`.
+    """
+    arrived = _Frame(frame, read_ns, ts_init)
     try:
         envelope = _decode_envelope(frame)
     except Exception as error:  # whatever a venue or an attacker sends is data
-        return WireFrame([Unreadable(tokens.category(error))])
-    try:
-        events = _read(envelope)
-    except Exception as error:  # likewise
-        events = [Unreadable(tokens.category(error))]
-    message_id = envelope.message_id if 0 <= envelope.message_id <= rows.MOST else -1
-    return WireFrame(events, envelope.type, envelope.channel, envelope.id or "", message_id)
-
-
-def _read(envelope: _Envelope) -> list[WireEvent]:
+        return [arrived.failed(error)]
+    of, number = envelope.id or "", envelope.message_id
+    if not 0 <= number <= rows.MOST:
+        number = -1  # the next frame's will show a gap
+    channel = envelope.channel
+    events: list[Event] = [
+        FrameHead(ts_event=ts_init, venue=VENUE, channel=channel, subject=of, number=number)
+    ]
     match envelope.type:
         case "connected":
-            return [Opened()]
-        case "unsubscribed":
-            return [Unsubscribed()]
+            events.append(Opened(ts_event=ts_init))
         case "error":
-            return [Complaint(envelope.message)]
-    reader = _READERS.get((envelope.type, envelope.channel))
-    if reader is None:
-        return []
-    if envelope.channel in OF_INSTRUMENTS and not envelope.id:
-        raise BadField("structure", "of which instrument?")
-    return reader.read(envelope)
+            events.append(VenueComplained(ts_event=ts_init, venue=VENUE, text=envelope.message))
+        case "unsubscribed":
+            events.append(SubscriptionEnded(ts_event=ts_init, venue=VENUE, channel=channel, subject=of))
+        case "subscribed":
+            events.append(
+                SubscriptionConfirmed(ts_event=ts_init, venue=VENUE, channel=channel, subject=of)
+            )
+    reader = _READERS.get((envelope.type, channel))
+    if reader is not None:
+        try:
+            events += reader.read(envelope, arrived)
+        except Exception as error:  # likewise
+            events.append(arrived.failed(error))
+    return events

@@ -12,28 +12,23 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from adapters.dydx.book import UncrossedBook
-from adapters.dydx.decode import (
-    BLOCK_HEIGHT,
-    MARKETS,
-    ORDERBOOK,
-    BarsSeen,
-    BlockSeen,
-    BookSeen,
-    Complaint,
-    Opened,
-    PrintsSeen,
-    Unreadable,
-    Unsubscribed,
-    WireFrame,
-    decode,
-)
+from adapters.dydx.decode import BLOCK_HEIGHT, MARKETS, ORDERBOOK, Opened, decode
 from adapters.dydx.message_ids import MessageIds
-from adapters.dydx.rows import FUNDING_INTERVAL_NS, VENUE, MarketSeen, PrintSeen
+from adapters.dydx.rows import VENUE
 from adapters.dydx.subscriptions import Subscription, Subscriptions
-from adapters.stamped import quote, trade
+from adapters.stamped import quote
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
+from domain.frame_events import (
+    BookDelta,
+    BookSnapshot,
+    FrameHead,
+    SubscriptionConfirmed,
+    SubscriptionEnded,
+)
 from domain.market_data import (
     DecodeFailed,
     FundingRate,
@@ -43,6 +38,7 @@ from domain.market_data import (
     MarkPrice,
     StreamGap,
     StreamWhole,
+    Trade,
     TradingStatus,
     VenueCandle,
     VenueComplained,
@@ -63,10 +59,9 @@ _MARKETS_QUIET_S = 60.0  # some oracle price changes with nearly every block
 class _Arrival(NamedTuple):
     """One frame, and when it was read."""
 
-    wire: WireFrame
+    head: FrameHead
     read_ns: int
     now: Instant
-    raw: bytes
 
 
 class _Instrument:
@@ -114,14 +109,18 @@ class MarketStream:
         self._is_whole = False
         self._readers = {
             Opened: self._opened,
-            BookSeen: self._book,
-            PrintsSeen: self._prints,
-            MarketSeen: self._market,
-            BarsSeen: self._bars,
-            BlockSeen: self._block,
-            Unsubscribed: self._unsubscribed,
-            Complaint: self._complaint,
-            Unreadable: self._unreadable,
+            SubscriptionEnded: self._ended,
+            BookSnapshot: self._book,
+            BookDelta: self._book,
+            Trade: self._trade,
+            MarkPrice: self._valuation,
+            IndexPrice: self._valuation,
+            FundingRate: self._valuation,
+            InstrumentStatus: self._status,
+            VenueCandle: self._candle,
+            HeartbeatSeen: self._block,
+            VenueComplained: self._complaint,
+            DecodeFailed: self._unreadable,
         }
 
     def hello(self, now: Instant) -> tuple[str, ...]:
@@ -137,20 +136,25 @@ class MarketStream:
         return ()  # the venue speaks first
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
-        wire = decode(frame)
+        head, *told = decode(frame, read_ns, now.utc_ns)
+        if isinstance(head, DecodeFailed):
+            return [head]
         events: list[Event] = []
-        if wire.message_id >= 0:
+        kinds = {type(seen) for seen in told}
+        if head.number >= 0:
             expected = self._message_ids.newest + 1
-            is_error = wire.type == "error"
-            verdict = self._message_ids.arrive(wire.message_id, is_error or wire.type == "subscribed")
+            is_error = VenueComplained in kinds
+            is_answer = is_error or SubscriptionConfirmed in kinds
+            verdict = self._message_ids.arrive(head.number, is_answer)
             if verdict is Verdict.LATE and not is_error:  # errors may repeat the number of the message before
                 return events
             if verdict is Verdict.AFTER_GAP:
-                events.append(self._lost(expected, wire.message_id, now))
-        arrival = _Arrival(wire, read_ns, now, frame)
-        self._note_channel(arrival)
-        for seen in wire.events:
-            self._readers[type(seen)](seen, arrival, events)
+                events.append(self._lost(expected, head.number, now))
+        arrival = _Arrival(head, read_ns, now)
+        self._note_channel(arrival, kinds)
+        for seen in told:
+            if type(seen) is not SubscriptionConfirmed:  # which is noted by now
+                self._readers[type(seen)](seen, arrival, events)
         return events
 
     def levels(self, instrument: str, most: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
@@ -168,69 +172,50 @@ class MarketStream:
             frames += asking
         return tuple(frames)
 
-    # ---- one reader per wire event -----------------------------------------------------------------------
+    # ---- one reader per event of a frame -----------------------------------------------------------------
 
     def _opened(self, seen: Opened, arrival: _Arrival, events: list[Event]) -> None:
         self._subscriptions.open(arrival.now.monotonic_ns)
 
-    def _book(self, seen: BookSeen, arrival: _Arrival, events: list[Event]) -> None:
-        instrument = self._instruments.get(seen.symbol)
+    def _book(self, seen: BookSnapshot | BookDelta, arrival: _Arrival, events: list[Event]) -> None:
+        instrument = self._instruments.get(seen.instrument)
         if instrument is None:
             return
         instrument.book_read_ns = arrival.read_ns
-        if seen.is_snapshot:
+        if isinstance(seen, BookSnapshot):
             instrument.book.replace(seen.levels, arrival.read_ns)
         else:
             instrument.book.change(seen.levels, arrival.read_ns)
         self._judge_whole(arrival, events)
         self._quote(instrument, arrival, events)
 
-    def _prints(self, seen: PrintsSeen, arrival: _Arrival, events: list[Event]) -> None:
-        instrument = self._instruments.get(seen.symbol)
-        if instrument is None:
-            return
-        for one in sorted(seen.prints, key=_age):
-            if instrument.replays.is_new(one.trade_id):
-                is_history = seen.is_snapshot
-                events.append(
-                    trade(one, VENUE, instrument.name, arrival.read_ns, arrival.now, is_history)
-                )
+    def _trade(self, seen: Trade, arrival: _Arrival, events: list[Event]) -> None:
+        instrument = self._instruments.get(seen.instrument)
+        if instrument is not None and instrument.replays.is_new(seen.trade_id):
+            events.append(seen)
 
-    def _market(self, seen: MarketSeen, arrival: _Arrival, events: list[Event]) -> None:
-        instrument = self._instruments.get(seen.symbol)
-        if instrument is None:
-            return
-        whose = {"venue": VENUE, "instrument": instrument.name}
-        stamps = {"ts_init": arrival.now.utc_ns, "read_ns": arrival.read_ns}
-        ts_event = seen.ts_event or self._venue_time(arrival)
-        if seen.oracle_price is not None:
-            # The one price of both: positions are valued, and liquidated, at the oracle's.
-            events += [
-                kind(ts_event=ts_event, price=seen.oracle_price, **whose, **stamps)
-                for kind in (MarkPrice, IndexPrice)
-            ]
-        if seen.funding_rate is not None:
-            rate, interval_ns = seen.funding_rate, FUNDING_INTERVAL_NS
-            events.append(
-                FundingRate(ts_event=ts_event, rate=rate, interval_ns=interval_ns, **whose, **stamps)
-            )
-        if seen.status is not None and seen.status is not instrument.status:
+    def _valuation(
+        self, seen: MarkPrice | IndexPrice | FundingRate, arrival: _Arrival, events: list[Event]
+    ) -> None:
+        if seen.instrument in self._instruments:
+            events.append(self._dated(seen, arrival))
+
+    def _status(self, seen: InstrumentStatus, arrival: _Arrival, events: list[Event]) -> None:
+        instrument = self._instruments.get(seen.instrument)
+        if instrument is not None and seen.status is not instrument.status:
             instrument.status = seen.status
-            events.append(InstrumentStatus(ts_event=ts_event, status=seen.status, **whose))
+            events.append(self._dated(seen, arrival))
 
-    def _bars(self, seen: BarsSeen, arrival: _Arrival, events: list[Event]) -> None:
-        for candle in seen.candles:
-            instrument = self._instruments.get(candle.instrument)
-            if instrument is not None and candle.open_ts >= instrument.newest_bar_ts:
-                instrument.newest_bar_ts = candle.open_ts
-                events.append(
-                    VenueCandle(ts_event=candle.open_ts, candle=candle, read_ns=arrival.read_ns)
-                )
+    def _candle(self, seen: VenueCandle, arrival: _Arrival, events: list[Event]) -> None:
+        instrument = self._instruments.get(seen.candle.instrument)
+        if instrument is not None and seen.candle.open_ts >= instrument.newest_bar_ts:
+            instrument.newest_bar_ts = seen.candle.open_ts
+            events.append(seen)
 
-    def _block(self, seen: BlockSeen, arrival: _Arrival, events: list[Event]) -> None:
-        if seen.height <= self._height:
+    def _block(self, seen: HeartbeatSeen, arrival: _Arrival, events: list[Event]) -> None:
+        if seen.counter <= self._height:
             return  # an indexer that repeats itself proves nothing
-        self._height = seen.height
+        self._height = seen.counter
         is_first = self._venue_ahead_ns is None
         self._venue_ahead_ns = seen.ts_event - arrival.read_ns
         self.watch.heard(BLOCK_HEIGHT, arrival.read_ns)
@@ -242,45 +227,48 @@ class MarketStream:
             elif is_first:
                 self._quote(instrument, arrival, events)
 
-    def _unsubscribed(self, seen: Unsubscribed, arrival: _Arrival, events: list[Event]) -> None:
-        instrument = self._instruments.get(arrival.wire.id)
-        if instrument is not None and arrival.wire.channel == ORDERBOOK:
+    def _ended(self, seen: SubscriptionEnded, arrival: _Arrival, events: list[Event]) -> None:
+        instrument = self._instruments.get(seen.subject)
+        if instrument is not None and seen.channel == ORDERBOOK:
             instrument.book.invalidate()
             self._quote(instrument, arrival, events)
 
-    def _complaint(self, seen: Complaint, arrival: _Arrival, events: list[Event]) -> None:
-        ts_event = self._venue_time(arrival)
-        events.append(VenueComplained(ts_event=ts_event, venue=VENUE, text=seen.text))
+    def _complaint(self, seen: VenueComplained, arrival: _Arrival, events: list[Event]) -> None:
+        events.append(self._dated(seen, arrival))
         one = self._subscriptions.named_in(seen.text)
         if one is not None and seen.text.startswith("Invalid subscription id"):
             self._subscriptions.refused(one)
             self.watch.expect(one.name, arrival.now.monotonic_ns, math.inf)
             self._judge_whole(arrival, events)
 
-    def _unreadable(self, seen: Unreadable, arrival: _Arrival, events: list[Event]) -> None:
-        wire, now = arrival.wire, arrival.now
-        raw = arrival.raw[:256]
-        events.append(DecodeFailed(ts_event=now.utc_ns, venue=VENUE, category=seen.category, raw=raw))
-        one = self._subscriptions.find(wire.channel, wire.id)
+    def _unreadable(self, seen: DecodeFailed, arrival: _Arrival, events: list[Event]) -> None:
+        events.append(seen)
+        one = self._subscriptions.find(arrival.head.channel, arrival.head.subject)
         if one is None:
             return
         if one.channel == ORDERBOOK:
             self._heal(self._instruments[one.id], arrival, events)
-        self._subscriptions.renew(one, now.monotonic_ns)  # its snapshot repeats what we could not read
+        # Its snapshot repeats what we could not read.
+        self._subscriptions.renew(one, arrival.now.monotonic_ns)
 
     # ---- what becomes of it --------------------------------------------------------------------------------
 
-    def _note_channel(self, arrival: _Arrival) -> None:
+    def _note_channel(self, arrival: _Arrival, kinds: set[type[Event]]) -> None:
         """Note who spoke. While a snapshot is to come, only that counts, not the last words before it."""
-        wire = arrival.wire
-        one = self._subscriptions.find(wire.channel, wire.id)
-        if one is None or any(isinstance(seen, Unreadable) for seen in wire.events):
+        one = self._subscriptions.find(arrival.head.channel, arrival.head.subject)
+        if one is None or DecodeFailed in kinds:
             return
-        if wire.type == "subscribed":
+        if SubscriptionConfirmed in kinds:
             self._subscriptions.answered(one)
         # Of blocks only new ones count.
         if one.channel != BLOCK_HEIGHT and not self._subscriptions.is_waiting(one):
             self.watch.heard(one.name, arrival.read_ns)
+
+    def _dated(self, seen: Event, arrival: _Arrival) -> Event:
+        """Give an event whose message tells no time, so that it has ours, the venue's."""
+        if seen.ts_event != arrival.now.utc_ns:
+            return seen
+        return replace(seen, ts_event=self._venue_time(arrival))
 
     def _quote(self, instrument: _Instrument, arrival: _Arrival, events: list[Event]) -> None:
         """Tell the book's touch if it, or whether it can be believed, is news."""
@@ -335,8 +323,3 @@ class MarketStream:
         for instrument in self._instruments.values():
             instrument.book.invalidate()
         return StreamGap(ts_event=now.utc_ns, venue=VENUE, expected=expected, got=got)
-
-
-def _age(one: PrintSeen) -> tuple[int, str]:
-    """Order prints from old to new, whatever order the venue sent them in: ids rise with time."""
-    return one.ts_event, one.trade_id

@@ -6,14 +6,22 @@ Prices and sizes are JSON strings, heights too. What must not be is refused with
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 
 from msgspec import Struct
 
 from adapters import tokens
 from adapters.tokens import BadField, Token
 from domain.instrument import Side
-from domain.market_data import Candle, TradingStatus
+from domain.market_data import (
+    Candle,
+    FundingRate,
+    IndexPrice,
+    InstrumentStatus,
+    MarkPrice,
+    Trade,
+    TradingStatus,
+)
+from domain.messages import Event
 from domain.order_book import Level
 from domain.settings import SECOND_NS
 
@@ -37,25 +45,6 @@ _STATUSES = {
     "INITIALIZING": TradingStatus.HALTED,
     "FINAL_SETTLEMENT": TradingStatus.CLOSED,
 }
-_AGGRESSORS = {"BUY": Side.BUY, "SELL": Side.SELL}  # the venue names the taker's side
-
-
-class PrintSeen(Struct):
-    trade_id: str
-    price: Decimal
-    quantity: Decimal
-    aggressor: Side
-    ts_event: int
-
-
-class MarketSeen(Struct):
-    """What is said about one market; None: nothing about that."""
-
-    symbol: str
-    oracle_price: Decimal | None = None
-    funding_rate: Decimal | None = None  # of one hour
-    status: TradingStatus | None = None
-    ts_event: int | None = None  # since when the oracle price holds
 
 
 # ---- as msgspec reads them -------------------------------------------------------------------------------
@@ -80,7 +69,7 @@ class PrintRow(Struct, gc=False):
     id: str
     price: Token
     size: Token
-    side: str
+    side: Side  # the taker's
     createdAt: str
     createdAtHeight: Token = None  # updates have none
 
@@ -121,27 +110,37 @@ def levels(is_bid: bool, rows: Iterable[LevelRow | LevelPair]) -> list[Level]:
     return [Level(is_bid, tokens.positive(row.price), tokens.not_negative(row.size)) for row in rows]
 
 
-def print_seen(row: PrintRow) -> PrintSeen:
-    aggressor = _AGGRESSORS.get(row.side)
-    if aggressor is None:
-        raise BadField("validation", "neither BUY nor SELL")
-    return PrintSeen(
-        row.id,
-        tokens.positive(row.price),
-        tokens.positive(row.size),
-        aggressor,
-        tokens.utc_ns(row.createdAt),
+def trade(row: PrintRow, instrument: str, read_ns: int, ts_init: int, is_history: bool) -> Trade:
+    return Trade(
+        ts_event=tokens.utc_ns(row.createdAt),
+        venue=VENUE,
+        instrument=instrument,
+        trade_id=row.id,
+        price=tokens.positive(row.price),
+        quantity=tokens.positive(row.size),
+        aggressor=row.side,
+        ts_init=ts_init,
+        read_ns=read_ns,
+        is_history=is_history,
     )
 
 
-def market_seen(symbol: str, row: MarketRow) -> MarketSeen:
-    return MarketSeen(
-        symbol,
-        None if row.oraclePrice is None else tokens.positive(row.oraclePrice),
-        None if row.nextFundingRate is None else tokens.number(row.nextFundingRate),
-        None if row.status is None else status(row.status),
-        None if row.effectiveAt is None else tokens.utc_ns(row.effectiveAt),
-    )
+def market(row: MarketRow, instrument: str, read_ns: int, ts_init: int) -> list[Event]:
+    """Return what a row says: all of it since the time at which its price took effect, where that is told."""
+    price = None if row.oraclePrice is None else tokens.positive(row.oraclePrice)
+    rate = None if row.nextFundingRate is None else tokens.number(row.nextFundingRate)
+    ts_event = ts_init if row.effectiveAt is None else tokens.utc_ns(row.effectiveAt)
+    whose = {"ts_event": ts_event, "venue": VENUE, "instrument": instrument}
+    stamps = {"ts_init": ts_init, "read_ns": read_ns}
+    events: list[Event] = []
+    if price is not None:
+        # The one price of both: positions are valued, and liquidated, at the oracle's.
+        events += [kind(price=price, **whose, **stamps) for kind in (MarkPrice, IndexPrice)]
+    if rate is not None:
+        events.append(FundingRate(rate=rate, interval_ns=FUNDING_INTERVAL_NS, **whose, **stamps))
+    if row.status is not None:
+        events.append(InstrumentStatus(status=status(row.status), **whose))
+    return events
 
 
 def status(word: str) -> TradingStatus:

@@ -6,23 +6,31 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from adapters.dydx.decode import (
-    BarsSeen,
-    BlockSeen,
-    BookSeen,
-    Complaint,
-    Opened,
-    PrintsSeen,
-    Unreadable,
-    Unsubscribed,
-    WireEvent,
-    WireFrame,
-    decode,
+from adapters.dydx.decode import Opened, decode
+from domain.frame_events import (
+    BookDelta,
+    BookSnapshot,
+    FrameHead,
+    SubscriptionConfirmed,
+    SubscriptionEnded,
 )
-from adapters.dydx.rows import MarketSeen, PrintSeen
 from domain.instrument import Side
-from domain.market_data import Candle, TradingStatus
+from domain.market_data import (
+    Candle,
+    DecodeFailed,
+    FundingRate,
+    HeartbeatSeen,
+    IndexPrice,
+    InstrumentStatus,
+    MarkPrice,
+    Trade,
+    TradingStatus,
+    VenueCandle,
+    VenueComplained,
+)
+from domain.messages import Event
 from domain.order_book import Level
 from domain.settings import SECOND_NS
 from tests.adapters.dydx.frames import (
@@ -50,85 +58,171 @@ from tests.adapters.dydx.frames import (
 SAMPLES = Path(__file__).parents[4] / "shared" / "wire" / "dydx"
 
 
-def only(raw: bytes) -> WireEvent:
-    (event,) = decode(raw).events
+READ_NS = 10**12
+NOW_NS = TIME_NS + 5 * SECOND_NS  # ours, where the frame says no time
+
+
+def events(raw: bytes) -> list[Event]:
+    return decode(raw, READ_NS, NOW_NS)
+
+
+def told(raw: bytes) -> list[Event]:
+    """Return what a frame says beyond whose it is, and that its subscription was taken."""
+    return [one for one in events(raw) if not isinstance(one, (FrameHead, SubscriptionConfirmed))]
+
+
+def only(raw: bytes) -> Event:
+    (event,) = told(raw)
     return event
 
 
 def category(raw: bytes) -> str:
-    unreadable = only(raw)
-    assert isinstance(unreadable, Unreadable)
-    return unreadable.category
+    failed = only(raw)
+    assert isinstance(failed, DecodeFailed)
+    return failed.category
 
 
 def levels(*rows: tuple[str, str, str]) -> list[Level]:
     return [Level(side == "bid", Decimal(price), Decimal(size)) for side, price, size in rows]
 
 
+def head(number: int, channel: str = "", subject: str = "") -> FrameHead:
+    return FrameHead(ts_event=NOW_NS, venue="dydx", channel=channel, subject=subject, number=number)
+
+
+def confirmed(channel: str, subject: str = "") -> SubscriptionConfirmed:
+    return SubscriptionConfirmed(ts_event=NOW_NS, venue="dydx", channel=channel, subject=subject)
+
+
+def book(*rows: tuple[str, str, str]) -> BookSnapshot:
+    return BookSnapshot(ts_event=NOW_NS, venue="dydx", instrument="BTC-USD", levels=levels(*rows))
+
+
+def delta(*rows: tuple[str, str, str]) -> BookDelta:
+    return BookDelta(ts_event=NOW_NS, venue="dydx", instrument="BTC-USD", levels=levels(*rows))
+
+
+def oracle(instrument: str, price: str, ts_event: int = NOW_NS) -> list[Event]:
+    return [
+        kind(
+            ts_event=ts_event,
+            venue="dydx",
+            instrument=instrument,
+            price=Decimal(price),
+            ts_init=NOW_NS,
+            read_ns=READ_NS,
+        )
+        for kind in (MarkPrice, IndexPrice)
+    ]
+
+
+def funding(instrument: str, rate: str) -> FundingRate:
+    return FundingRate(
+        ts_event=NOW_NS,
+        venue="dydx",
+        instrument=instrument,
+        rate=Decimal(rate),
+        interval_ns=3_600 * SECOND_NS,
+        ts_init=NOW_NS,
+        read_ns=READ_NS,
+    )
+
+
+def status(instrument: str, word: TradingStatus) -> InstrumentStatus:
+    return InstrumentStatus(ts_event=NOW_NS, venue="dydx", instrument=instrument, status=word)
+
+
+def block_seen(height: int, ts_event: int) -> HeartbeatSeen:
+    return HeartbeatSeen(ts_event=ts_event, venue="dydx", read_ns=READ_NS, counter=height)
+
+
+def complaint(text: str) -> VenueComplained:
+    return VenueComplained(ts_event=NOW_NS, venue="dydx", text=text)
+
+
 # ---- what each message says -------------------------------------------------------------------------------
 
 
 def test_the_envelope_says_what_belongs_where() -> None:
-    wire = decode(change(7, "ETH-USD"))
+    first, *_ = events(change(7, "ETH-USD"))
 
-    assert (wire.type, wire.channel, wire.id, wire.message_id) == (
-        "channel_data",
-        "v4_orderbook",
-        "ETH-USD",
-        7,
-    )
+    assert first == head(7, "v4_orderbook", "ETH-USD")
+
+
+def test_the_answer_to_a_subscription_is_told_before_its_contents() -> None:
+    assert events(snapshot(1, bids=[("99", "1.5")], asks=[])) == [
+        head(1, "v4_orderbook", "BTC-USD"),
+        confirmed("v4_orderbook", "BTC-USD"),
+        book(("bid", "99", "1.5")),
+    ]
 
 
 def test_a_book_snapshot_is_a_list_of_objects() -> None:
     raw = snapshot(1, bids=[("99", "1.5")], asks=[("101", "2")])
 
-    assert only(raw) == BookSeen("BTC-USD", True, levels(("bid", "99", "1.5"), ("ask", "101", "2")))
+    assert only(raw) == book(("bid", "99", "1.5"), ("ask", "101", "2"))
 
 
 def test_a_book_update_is_a_list_of_pairs_and_may_leave_out_a_side() -> None:
-    assert only(change(1, bids=[("99", "0.0")])) == BookSeen("BTC-USD", False, levels(("bid", "99", "0.0")))
-    assert only(change(1, asks=[("101", "3")])) == BookSeen("BTC-USD", False, levels(("ask", "101", "3")))
+    assert only(change(1, bids=[("99", "0.0")])) == delta(("bid", "99", "0.0"))
+    assert only(change(1, asks=[("101", "3")])) == delta(("ask", "101", "3"))
+    assert only(change(1)) == delta()
 
 
 def test_a_batch_of_book_updates_keeps_their_order() -> None:
     raw = batch(1, "v4_orderbook", "BTC-USD", {"bids": [["99", "5"]]}, {"bids": [["99", "0"]]})
 
-    assert only(raw) == BookSeen("BTC-USD", False, levels(("bid", "99", "5"), ("bid", "99", "0")))
+    assert only(raw) == delta(("bid", "99", "5"), ("bid", "99", "0"))
 
 
 def test_what_a_level_holds_beyond_price_and_size_is_ignored() -> None:
     raw = change(1, bids=[("99", "5", "17")])
 
-    assert only(raw) == BookSeen("BTC-USD", False, levels(("bid", "99", "5")))
+    assert only(raw) == delta(("bid", "99", "5"))
 
 
 def test_a_trade_names_the_taker_and_needs_neither_height_nor_type() -> None:
     row = trade("03f89a550000000200000002", side="SELL", createdAt=at(30.59))
     del row["type"]
 
-    one = PrintSeen(
-        "03f89a550000000200000002",
-        Decimal("100"),
-        Decimal("0.5"),
-        Side.SELL,
-        TIME_NS + 30_590_000_000,
+    one = Trade(
+        ts_event=TIME_NS + 30_590_000_000,
+        venue="dydx",
+        instrument="BTC-USD",
+        trade_id="03f89a550000000200000002",
+        price=Decimal("100"),
+        quantity=Decimal("0.5"),
+        aggressor=Side.SELL,
+        ts_init=NOW_NS,
+        read_ns=READ_NS,
     )
-    assert only(trades(1, row)) == PrintsSeen("BTC-USD", False, [one])
-    assert only(past_trades(1, row)) == PrintsSeen("BTC-USD", True, [one])
+    assert only(trades(1, row)) == one
+    assert only(past_trades(1, row)) == replace(one, is_history=True)
 
 
 def test_a_batch_of_trades_is_all_of_them() -> None:
     raw = batch(1, "v4_trades", "BTC-USD", {"trades": [trade("1"), trade("2")]}, {"trades": [trade("3")]})
 
-    assert [one.trade_id for one in only(raw).prints] == ["1", "2", "3"]
+    assert [one.trade_id for one in told(raw)] == ["1", "2", "3"]
+
+
+def test_trades_are_told_oldest_first_and_those_of_one_moment_by_their_ids() -> None:
+    rows = (trade("0c", time=at(2)), trade("0b", time=at(1)), trade("0a", time=at(1)))
+
+    assert [one.trade_id for one in told(trades(1, *rows))] == ["0a", "0b", "0c"]
+    assert [one.trade_id for one in told(past_trades(1, *rows))] == ["0a", "0b", "0c"]
 
 
 def test_a_snapshot_of_markets_tells_price_funding_and_status_of_each() -> None:
-    events = decode(markets(1, BTC_USD=market(), ETH_USD=market(status="PAUSED", oraclePrice="3000"))).events
+    raw = markets(1, BTC_USD=market(), ETH_USD=market(status="PAUSED", oraclePrice="3000"))
 
-    assert events == [
-        MarketSeen("BTC-USD", Decimal("100.5"), Decimal("0.0000125"), TradingStatus.TRADING),
-        MarketSeen("ETH-USD", Decimal("3000"), Decimal("0.0000125"), TradingStatus.HALTED),
+    assert told(raw) == [
+        *oracle("BTC-USD", "100.5"),
+        funding("BTC-USD", "0.0000125"),
+        status("BTC-USD", TradingStatus.TRADING),
+        *oracle("ETH-USD", "3000"),
+        funding("ETH-USD", "0.0000125"),
+        status("ETH-USD", TradingStatus.HALTED),
     ]
 
 
@@ -139,31 +233,33 @@ def test_updates_of_markets_come_in_two_sections_with_many_entries() -> None:
     }
     contents = {"trading": {"SOL-USD": {"nextFundingRate": "-0.00000143181818181818"}}}
 
-    events = decode(data(1, "v4_markets", contents={**contents, "oraclePrices": new_prices})).events
+    raw = data(1, "v4_markets", contents={**contents, "oraclePrices": new_prices})
 
-    assert events == [
-        MarketSeen("SOL-USD", funding_rate=Decimal("-0.00000143181818181818")),
-        MarketSeen("BTC-USD", oracle_price=Decimal("101"), ts_event=TIME_NS + SECOND_NS),
-        MarketSeen("ETH-USD", oracle_price=Decimal("3001"), ts_event=TIME_NS + SECOND_NS),
+    assert told(raw) == [
+        funding("SOL-USD", "-0.00000143181818181818"),
+        *oracle("BTC-USD", "101", TIME_NS + SECOND_NS),
+        *oracle("ETH-USD", "3001", TIME_NS + SECOND_NS),
     ]
 
 
 def test_one_strange_market_does_not_hide_the_others() -> None:
     raw = markets(1, BTC_USD=market(oraclePrice="NaN"), ETH_USD=market())
 
-    seen, trouble = decode(raw).events
+    *others, trouble = told(raw)
 
-    assert (seen.symbol, trouble) == ("ETH-USD", Unreadable("validation"))
+    assert {one.instrument for one in others} == {"ETH-USD"}
+    assert len(others) == 4
+    assert trouble == DecodeFailed(ts_event=NOW_NS, venue="dydx", category="validation", raw=raw[:256])
 
 
 def test_a_market_that_is_being_set_up_has_no_price() -> None:
     raw = markets(1, NEW_USD=market(oraclePrice=None, status="INITIALIZING", nextFundingRate="0"))
 
-    assert only(raw) == MarketSeen("NEW-USD", None, Decimal(0), TradingStatus.HALTED)
+    assert told(raw) == [funding("NEW-USD", "0"), status("NEW-USD", TradingStatus.HALTED)]
 
 
 @pytest.mark.parametrize(
-    ("word", "status"),
+    ("word", "expected"),
     [
         ("ACTIVE", TradingStatus.TRADING),
         ("PAUSED", TradingStatus.HALTED),
@@ -174,8 +270,8 @@ def test_a_market_that_is_being_set_up_has_no_price() -> None:
         ("DANCING", TradingStatus.UNKNOWN),
     ],
 )
-def test_statuses_of_a_market(word: str, status: TradingStatus) -> None:
-    assert only(markets(1, BTC_USD=market(status=word))).status is status
+def test_statuses_of_a_market(word: str, expected: TradingStatus) -> None:
+    assert told(markets(1, BTC_USD=market(status=word)))[-1] == status("BTC-USD", expected)
 
 
 def test_candles_come_newest_first_at_the_start_and_alone_later() -> None:
@@ -194,26 +290,32 @@ def test_candles_come_newest_first_at_the_start_and_alone_later() -> None:
         count=7,
     )
 
-    assert [one.open_ts for one in only(first).candles] == [TIME_NS, TIME_NS + SECOND_NS]
-    assert only(grown) == BarsSeen([expected])
+    assert [one.candle.open_ts for one in told(first)] == [TIME_NS, TIME_NS + SECOND_NS]
+    assert only(grown) == VenueCandle(ts_event=TIME_NS, candle=expected, read_ns=READ_NS)
 
 
 def test_the_height_has_one_name_at_the_start_and_another_later() -> None:
-    assert only(first_block(1, 100)) == BlockSeen(100, TIME_NS)
-    assert only(block(2, 101, at(1))) == BlockSeen(101, TIME_NS + SECOND_NS)
+    assert only(first_block(1, 100)) == block_seen(100, TIME_NS)
+    assert only(block(2, 101, at(1))) == block_seen(101, TIME_NS + SECOND_NS)
 
 
 def test_greetings_farewells_and_errors() -> None:
-    assert decode(connected()) == WireFrame([Opened()], "connected", message_id=0)
-    assert only(unsubscribed(1, "v4_orderbook", "BTC-USD")) == Unsubscribed()
-    assert only(error(1, "Internal error")) == Complaint("Internal error")
+    ended = SubscriptionEnded(ts_event=NOW_NS, venue="dydx", channel="v4_orderbook", subject="BTC-USD")
+
+    assert events(connected()) == [head(0), Opened(ts_event=NOW_NS)]
+    assert events(unsubscribed(1, "v4_orderbook", "BTC-USD")) == [
+        head(1, "v4_orderbook", "BTC-USD"),
+        ended,
+    ]
+    assert events(error(1, "Internal error")) == [head(1), complaint("Internal error")]
 
 
 def test_channels_and_messages_of_the_future_only_count() -> None:
-    assert decode(subscribed(4, "v4_tea_leaves", "BTC-USD", [1])) == WireFrame(
-        [], "subscribed", "v4_tea_leaves", "BTC-USD", 4
-    )
-    assert decode(frame("weather", 5)) == WireFrame([], "weather", message_id=5)
+    assert events(subscribed(4, "v4_tea_leaves", "BTC-USD", [1])) == [
+        head(4, "v4_tea_leaves", "BTC-USD"),
+        confirmed("v4_tea_leaves", "BTC-USD"),
+    ]
+    assert events(frame("weather", 5)) == [head(5)]
 
 
 # ---- numbers ----------------------------------------------------------------------------------------------
@@ -234,7 +336,7 @@ def test_of_a_key_that_is_there_twice_the_last_one_counts() -> None:
         b'"contents":{"bids":[["1","1"]],"bids":[["2","1"]]}}'
     )
 
-    assert only(raw) == BookSeen("BTC-USD", False, levels(("bid", "2", "1")))
+    assert only(raw) == delta(("bid", "2", "1"))
 
 
 @pytest.mark.parametrize(
@@ -280,22 +382,37 @@ def test_bad_frames_are_sorted_by_what_is_wrong_with_them(raw: bytes, expected: 
 
 
 def test_a_frame_that_is_bad_inside_still_says_where_it_belongs() -> None:
-    wire = decode(change(8, "ETH-USD", bids=[("NaN", "1")]))
+    raw = snapshot(8, "ETH-USD", bids=[("NaN", "1")])
 
-    assert (wire.channel, wire.id, wire.message_id) == ("v4_orderbook", "ETH-USD", 8)
+    assert events(raw) == [
+        head(8, "v4_orderbook", "ETH-USD"),
+        confirmed("v4_orderbook", "ETH-USD"),
+        DecodeFailed(ts_event=NOW_NS, venue="dydx", category="validation", raw=raw[:256]),
+    ]
+
+
+def test_of_a_frame_that_cannot_be_read_only_its_beginning_is_kept() -> None:
+    raw = b"{" * 1_000
+
+    assert events(raw) == [DecodeFailed(ts_event=NOW_NS, venue="dydx", category="parse", raw=b"{" * 256)]
 
 
 @pytest.mark.parametrize("number", [10**30, -5])
 def test_a_number_out_of_bounds_is_none(number: int) -> None:
-    assert decode(connected(number)).message_id == -1
+    assert events(connected(number))[0] == head(-1)
+    assert events(change(number))[0] == head(-1, "v4_orderbook", "BTC-USD")
 
 
 # ---- nothing raises ---------------------------------------------------------------------------------------
 
 
+def are_events(found: list[Event]) -> bool:
+    return all(isinstance(one, Event) for one in found)
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_raise(raw: bytes) -> None:
-    assert isinstance(decode(raw), WireFrame)
+    assert are_events(decode(raw))
 
 
 JSON = st.recursive(
@@ -338,7 +455,7 @@ def with_junk(raw: bytes, junk: Any, where: Any) -> bytes:
 
 @given(st.sampled_from(VALID), JSON, st.randoms(use_true_random=False))
 def test_no_junk_inside_a_frame_makes_it_raise(raw: bytes, junk: Any, where: Any) -> None:
-    assert isinstance(decode(with_junk(raw, junk, where)), WireFrame)
+    assert are_events(decode(with_junk(raw, junk, where)))
 
 
 # ---- recorded frames --------------------------------------------------------------------------------------
@@ -355,42 +472,44 @@ def sample(name: str) -> Any:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("ws_block_height_subscribed", [BlockSeen(12345678, 1_704_067_200 * SECOND_NS)]),
-        ("ws_block_height_update", [BlockSeen(12345679, 1_704_067_201 * SECOND_NS)]),
-        ("ws_error", [Complaint("Invalid subscription: channel 'invalid_channel' not found")]),
+        ("ws_block_height_subscribed", [block_seen(12345678, 1_704_067_200 * SECOND_NS)]),
+        ("ws_block_height_update", [block_seen(12345679, 1_704_067_201 * SECOND_NS)]),
+        ("ws_error", [complaint("Invalid subscription: channel 'invalid_channel' not found")]),
         (
             "ws_markets_status_update",
             [
-                MarketSeen("BTC-USD", funding_rate=Decimal("0.0001"), status=TradingStatus.HALTED),
-                MarketSeen("ETH-USD", funding_rate=Decimal("0.00008"), status=TradingStatus.TRADING),
+                funding("BTC-USD", "0.0001"),
+                status("BTC-USD", TradingStatus.HALTED),
+                funding("ETH-USD", "0.00008"),
+                status("ETH-USD", TradingStatus.TRADING),
             ],
         ),
         (
             "ws_markets_subscribed",
             [
-                MarketSeen("BTC-USD", Decimal("43250.00"), Decimal("0.0001"), TradingStatus.TRADING),
-                MarketSeen("ETH-USD", Decimal("2250.00"), Decimal("0.00008"), TradingStatus.TRADING),
+                *oracle("BTC-USD", "43250.00"),
+                funding("BTC-USD", "0.0001"),
+                status("BTC-USD", TradingStatus.TRADING),
+                *oracle("ETH-USD", "2250.00"),
+                funding("ETH-USD", "0.00008"),
+                status("ETH-USD", TradingStatus.TRADING),
             ],
         ),
         (
             "ws_markets_update",
             [
-                MarketSeen("BTC-USD", Decimal("43300.00"), ts_event=1_704_067_260 * SECOND_NS),
-                MarketSeen("ETH-USD", Decimal("2255.00"), ts_event=1_704_067_260 * SECOND_NS),
+                *oracle("BTC-USD", "43300.00", 1_704_067_260 * SECOND_NS),
+                *oracle("ETH-USD", "2255.00", 1_704_067_260 * SECOND_NS),
             ],
         ),
         (
             "ws_orderbook_update",
             [
-                BookSeen(
-                    "BTC-USD",
-                    False,
-                    levels(
-                        ("bid", "43240.0", "2.0"),
-                        ("bid", "43238.0", "1.5"),
-                        ("ask", "43250.0", "0.0"),
-                        ("ask", "43252.0", "3.0"),
-                    ),
+                delta(
+                    ("bid", "43240.0", "2.0"),
+                    ("bid", "43238.0", "1.5"),
+                    ("ask", "43250.0", "0.0"),
+                    ("ask", "43252.0", "3.0"),
                 )
             ],
         ),
@@ -398,57 +517,57 @@ def sample(name: str) -> Any:
         ("ws_subaccounts_update", []),
     ],
 )
-def test_written_samples_are_read_to_the_last_value(name: str, expected: list[WireEvent]) -> None:
-    assert decode(json.dumps(sample(name)).encode()).events == expected
+def test_written_samples_are_read_to_the_last_value(name: str, expected: list[Event]) -> None:
+    assert told(json.dumps(sample(name)).encode()) == expected
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("ws_orderbook_subscribed", BookSeen),
-        ("ws_trades_subscribed", PrintsSeen),
-        ("ws_trades_update", PrintsSeen),
-        ("ws_candles_subscribed", BarsSeen),
-        ("ws_candles_update", BarsSeen),
+        ("ws_orderbook_subscribed", BookSnapshot),
+        ("ws_trades_subscribed", Trade),
+        ("ws_trades_update", Trade),
+        ("ws_candles_subscribed", VenueCandle),
+        ("ws_candles_update", VenueCandle),
     ],
 )
 def test_every_other_written_sample_is_read(name: str, kind: type) -> None:
-    wire = decode(json.dumps(sample(name)).encode())
-
-    assert [type(event) for event in wire.events] == [kind]
+    assert {type(event) for event in told(json.dumps(sample(name)).encode())} == {kind}
 
 
 def test_captured_orders_books_trades_candles_and_markets_are_read_as_their_snapshots() -> None:
     """The REST answers are genuine, and the stream's snapshots repeat them."""
-    book = sample("http_get_orderbook")["result"]
+    book_row = sample("http_get_orderbook")["result"]
     trades_row = sample("http_get_trades")["result"]
     candles = sample("http_get_candles")["result"]
     all_markets = sample("http_get_perpetual_markets")["result"]
     height = sample("http_get_block_height")["result"]
 
-    book_seen = only(subscribed(1, "v4_orderbook", "BTC-USD", book))
-    prints_seen = only(subscribed(1, "v4_trades", "BTC-USD", trades_row))
-    bars_seen = only(subscribed(1, "v4_candles", "BTC-USD/1MIN", candles))
-    markets_seen = decode(subscribed(1, "v4_markets", contents=all_markets)).events
-    block_seen = only(subscribed(1, "v4_block_height", "v4_block_height", height))
+    book_seen = only(subscribed(1, "v4_orderbook", "BTC-USD", book_row))
+    trades_seen = told(subscribed(1, "v4_trades", "BTC-USD", trades_row))
+    candles_seen = told(subscribed(1, "v4_candles", "BTC-USD/1MIN", candles))
+    markets_seen = told(subscribed(1, "v4_markets", contents=all_markets))
+    height_seen = only(subscribed(1, "v4_block_height", "v4_block_height", height))
 
     assert book_seen.levels[0] == Level(True, Decimal("89947"), Decimal("0.0002"))
     assert book_seen.levels[-1] == Level(False, Decimal("89966"), Decimal("0.1171"))
     assert len(book_seen.levels) == 10
-    assert [(one.trade_id, str(one.price), str(one.quantity)) for one in prints_seen.prints] == [
-        ("03f89a550000000200000002", "89942", "0.0001"),
-        ("03f89a53000000020000000e", "89970", "0.0365"),
+    assert [(one.trade_id, str(one.price), str(one.quantity)) for one in trades_seen] == [
         ("03f89a53000000020000000b", "89969", "0.1763"),
+        ("03f89a53000000020000000e", "89970", "0.0365"),
+        ("03f89a550000000200000002", "89942", "0.0001"),
     ]
-    assert [(str(one.open), str(one.close), one.count) for one in bars_seen.candles] == [
+    assert [(str(one.candle.open), str(one.candle.close), one.candle.count) for one in candles_seen] == [
         ("90002", "90035", 41),
         ("90043", "89931", 72),
         ("89934", "89941", 49),
     ]
-    assert [(one.symbol, str(one.oracle_price)) for one in markets_seen] == [
+    assert [(one.instrument, str(one.price)) for one in markets_seen if isinstance(one, IndexPrice)] == [
         ("BTC-USD", "89919.2"),
         ("ETH-USD", "3103.01"),
         ("SOL-USD", "135.3"),
     ]
-    assert markets_seen[0].funding_rate == Decimal("0.00000254545454545455")
-    assert block_seen.height == 66_624_132
+    assert next(one for one in markets_seen if isinstance(one, FundingRate)).rate == Decimal(
+        "0.00000254545454545455"
+    )
+    assert height_seen.counter == 66_624_132
