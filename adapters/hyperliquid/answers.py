@@ -13,11 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from adapters import tokens
-from adapters.hyperliquid import market_events, market_rows
+from adapters.hyperliquid import market_rows
 from adapters.hyperliquid.coins import name_of
-from adapters.hyperliquid.market_events import FUNDING_NS, VENUE
-from adapters.hyperliquid.market_rows import BookRow, CandleRow, PrintRow
-from adapters.stamped import trade
+from adapters.hyperliquid.market_rows import FUNDING_NS, VENUE, BookRow, CandleRow, PrintRow
 from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind
@@ -75,7 +73,7 @@ def order_book(body: bytes) -> OrderBook | None:
     row = _read(lambda: _decode_book(body))
     if row is None:
         return None
-    seen = _read(lambda: market_rows.book_seen(row))
+    seen = _read(lambda: market_rows.book(row))
     book = OrderBook()
     book.replace(seen.levels, seen.ts_event)
     return book
@@ -83,16 +81,12 @@ def order_book(body: bytes) -> OrderBook | None:
 
 def trades(body: bytes, now: Instant) -> tuple[Trade, ...]:
     """Return prints, oldest first; the venue sends the newest first."""
-    seen = _read(lambda: [market_rows.print_seen(row) for row in _decode_prints(body)])
-    return tuple(
-        trade(one, VENUE, name_of(one.coin), now.monotonic_ns, now, is_history=True)
-        for one in market_events.oldest_first(seen)
-    )
+    stamps = now.monotonic_ns, now.utc_ns
+    return _read(lambda: tuple(market_rows.trades(_decode_prints(body), *stamps, is_history=True)))
 
 
 def candles(body: bytes) -> tuple[Candle, ...]:
-    seen = _read(lambda: [market_rows.candle_seen(row) for row in _decode_candles(body)])
-    return tuple(market_events.candle(one, name_of(one.coin)) for one in seen)
+    return _read(lambda: tuple(map(market_rows.candle, _decode_candles(body))))
 
 
 def funding_rates(body: bytes, now: Instant) -> tuple[FundingRate, ...]:
@@ -125,7 +119,7 @@ def _funding_rate(row: _FundingRow, now: Instant) -> FundingRate:
     return FundingRate(
         ts_event=tokens.ns_of_ms(row.time),
         venue=VENUE,
-        instrument=name_of(market_rows.named(row.coin)),
+        instrument=market_rows.instrument(row.coin),
         rate=tokens.number(row.fundingRate),
         interval_ns=FUNDING_NS,
         ts_init=now.utc_ns,

@@ -11,5 +11,8 @@ def coin_of(name: str) -> str:
 
 
 def name_of(coin: str) -> str:
-    """Return our name of the perpetual that the venue lists as `coin`."""
+    """Return our name of what the venue lists as `coin`, another one for each.
+
+    Coins of other exchanges ("xyz:TSLA") and of the spot market ("@107", "PURR/USDC") keep the venue's word.
+    """
     return coin + _PERPETUAL

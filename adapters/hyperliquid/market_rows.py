@@ -1,4 +1,4 @@
-"""What Hyperliquid tells of its markets: the rows of its JSON, and what each of them says. Pure.
+"""What Hyperliquid tells of its markets: the rows of its JSON, and the domain events in them. Pure.
 
 The websocket and the info endpoint write the same rows, so `decode` and `answers` share them. Sizes and
 prices are JSON strings, times are milliseconds, sides are "B" and "A". Converting raises `BadField`.
@@ -6,65 +6,25 @@ prices are JSON strings, times are milliseconds, sides are "B" and "A". Converti
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
 
 from adapters import tokens
+from adapters.hyperliquid.coins import name_of
 from adapters.tokens import BadField, Token
+from domain.frame_events import BookSnapshot, QuoteWithdrawn
 from domain.instrument import Side
+from domain.market_data import Candle, FundingRate, IndexPrice, MarkPrice, Quote, Trade
 from domain.order_book import Level
+from domain.settings import SECOND_NS
+
+VENUE = "hyperliquid"
+FUNDING_NS = 3600 * SECOND_NS  # funding is paid every hour
 
 _AGGRESSORS = {"B": Side.BUY, "A": Side.SELL}
 _MOST = 2**53  # of counts; whatever is above would not fit where messages keep it
-
-
-# ---- what they say ---------------------------------------------------------------------------------------
-
-
-class BookSeen(Struct):
-    """All levels that the venue tells of one coin: every message is a snapshot."""
-
-    coin: str
-    levels: list[Level]
-    ts_event: int
-
-
-class TouchSeen(Struct):
-    """Best bid and ask; a side of the book may be empty."""
-
-    coin: str
-    bid: Level | None
-    ask: Level | None
-    ts_event: int
-
-
-class PrintSeen(Struct):
-    coin: str
-    trade_id: str
-    price: Decimal
-    quantity: Decimal
-    aggressor: Side
-    ts_event: int
-
-
-class Context(Struct):
-    mark_price: Decimal
-    index_price: Decimal | None  # the oracle's; spot coins have none
-    funding_rate: Decimal | None  # of one hour, of either sign; spot coins have none
-
-
-class CandleSeen(Struct):
-    coin: str
-    interval_ns: int
-    open_ts: int
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: Decimal
-    count: int
 
 
 # ---- the wire, as msgspec reads it -----------------------------------------------------------------------
@@ -114,45 +74,77 @@ class CandleRow(Struct, gc=False):
     n: int
 
 
-# ---- from the one to the other ---------------------------------------------------------------------------
+# ---- what they say ---------------------------------------------------------------------------------------
 
 
-def book_seen(row: BookRow) -> BookSeen:
+class Context(Struct, frozen=True):
+    """What holds for one coin besides its trades."""
+
+    mark_price: Decimal
+    index_price: Decimal | None  # the oracle's; spot coins have none
+    funding_rate: Decimal | None  # of one hour, of either sign; spot coins have none
+
+
+def book(row: BookRow) -> BookSnapshot:
     bids, asks = row.levels
-    levels = [level(True, each) for each in bids]
-    levels += [level(False, each) for each in asks]
-    return BookSeen(named(row.coin), levels, tokens.ns_of_ms(row.time))
-
-
-def touch_seen(row: TouchRow) -> TouchSeen:
-    bid, ask = row.bbo
-    return TouchSeen(
-        named(row.coin),
-        level(True, bid) if bid is not None else None,
-        level(False, ask) if ask is not None else None,
-        tokens.ns_of_ms(row.time),
+    return BookSnapshot(
+        ts_event=tokens.ns_of_ms(row.time),
+        venue=VENUE,
+        instrument=instrument(row.coin),
+        levels=_levels(bids, asks),
     )
 
 
-def level(is_bid: bool, row: LevelRow) -> Level:
-    return Level(is_bid, tokens.positive(row.px), tokens.not_negative(row.sz))
+def touch(row: TouchRow, read_ns: int, ts_init: int) -> Quote | QuoteWithdrawn:
+    """Return the best bid and ask. Whether the book behind them is whole is not for a row to say."""
+    bid, ask = row.bbo
+    name, ts_event = instrument(row.coin), tokens.ns_of_ms(row.time)
+    sides = _levels([bid] if bid is not None else [], [ask] if ask is not None else [])
+    if len(sides) < 2:
+        return QuoteWithdrawn(ts_event=ts_event, venue=VENUE, instrument=name)
+    best_bid, best_ask = sides
+    return Quote(
+        ts_event=ts_event,
+        venue=VENUE,
+        instrument=name,
+        bid_price=best_bid.price,
+        bid_quantity=best_bid.quantity,
+        ask_price=best_ask.price,
+        ask_quantity=best_ask.quantity,
+        ts_init=ts_init,
+        read_ns=read_ns,
+        is_whole=False,
+    )
 
 
-def print_seen(row: PrintRow) -> PrintSeen:
+def trades(rows: Iterable[PrintRow], read_ns: int, ts_init: int, is_history: bool) -> list[Trade]:
+    """Return prints by time, and those of one block as they happened, whichever way round they were sent."""
+    found = [_trade(row, read_ns, ts_init, is_history) for row in rows]
+    if found and found[0].ts_event > found[-1].ts_event:
+        found.reverse()
+    found.sort(key=lambda one: one.ts_event)
+    return found
+
+
+def _trade(row: PrintRow, read_ns: int, ts_init: int, is_history: bool) -> Trade:
     aggressor = _AGGRESSORS.get(row.side)
     if aggressor is None:
         raise BadField("validation", "neither B nor A")
-    return PrintSeen(
-        named(row.coin),
-        str(_counted(row.tid)),
-        tokens.positive(row.px),
-        tokens.positive(row.sz),
-        aggressor,
-        tokens.ns_of_ms(row.time),
+    return Trade(
+        ts_event=tokens.ns_of_ms(row.time),
+        venue=VENUE,
+        instrument=instrument(row.coin),
+        trade_id=str(_counted(row.tid)),
+        price=tokens.positive(row.px),
+        quantity=tokens.positive(row.sz),
+        aggressor=aggressor,
+        ts_init=ts_init,
+        read_ns=read_ns,
+        is_history=is_history,
     )
 
 
-def context_seen(row: ContextRow) -> Context:
+def context(row: ContextRow) -> Context:
     return Context(
         tokens.positive(row.markPx),
         None if row.oraclePx is None else tokens.positive(row.oraclePx),
@@ -160,45 +152,75 @@ def context_seen(row: ContextRow) -> Context:
     )
 
 
-def candle_seen(row: CandleRow) -> CandleSeen:
-    open_ts, last_ts = tokens.ns_of_ms(row.t), tokens.ns_of_ms(row.T + 1)
-    if last_ts <= open_ts:
+def marks(
+    coin: str, row: ContextRow, read_ns: int, ts_init: int
+) -> list[MarkPrice | IndexPrice | FundingRate]:
+    told = context(row)
+    common = {
+        "ts_event": ts_init,  # the venue doesn't say since when it holds
+        "venue": VENUE,
+        "instrument": instrument(coin),
+        "ts_init": ts_init,
+        "read_ns": read_ns,
+    }
+    events = [MarkPrice(price=told.mark_price, **common)]
+    if told.index_price is not None:
+        events.append(IndexPrice(price=told.index_price, **common))
+    if told.funding_rate is not None:
+        events.append(FundingRate(rate=told.funding_rate, interval_ns=FUNDING_NS, **common))
+    return events
+
+
+def candle(row: CandleRow) -> Candle:
+    open_ts, close_ts = tokens.ns_of_ms(row.t), tokens.ns_of_ms(row.T + 1)
+    if close_ts <= open_ts:
         raise BadField("validation", "ends before it begins")
-    seen = CandleSeen(
-        named(row.s),
-        last_ts - open_ts,
-        open_ts,
-        tokens.positive(row.o),
-        tokens.positive(row.h),
-        tokens.positive(row.l),
-        tokens.positive(row.c),
-        tokens.not_negative(row.v),
-        _counted(row.n),
+    bar = Candle(
+        venue=VENUE,
+        instrument=instrument(row.s),
+        interval_ns=close_ts - open_ts,
+        open_ts=open_ts,
+        open=tokens.positive(row.o),
+        high=tokens.positive(row.h),
+        low=tokens.positive(row.l),
+        close=tokens.positive(row.c),
+        volume=tokens.not_negative(row.v),
+        count=_counted(row.n),
     )
-    if not seen.low <= min(seen.open, seen.close) <= max(seen.open, seen.close) <= seen.high:
+    if not bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
         raise BadField("validation", "open or close lies outside of high and low")
-    return seen
+    return bar
 
 
 def mids(pairs: Iterable[tuple[str, Token]]) -> tuple[dict[str, Decimal], list[BadField]]:
-    """Return every mid price, and what is wrong with those that can't be read: no other coin suffers."""
+    """Return every mid price by instrument, and what is wrong with the others: no other coin suffers."""
     read: dict[str, Decimal] = {}
     refused: list[BadField] = []
     for coin, token in pairs:
         try:
-            read[named(coin)] = tokens.positive(token)
+            read[instrument(coin)] = tokens.positive(token)
         except BadField as error:
             refused.append(error)
     return read, refused
 
 
-def named(coin: str) -> str:
+def instrument(coin: str) -> str:
     if not coin:
         raise BadField("validation", "a coin without a name")
-    return coin
+    return name_of(coin)
 
 
 def _counted(count: int) -> int:
     if not 0 <= count <= _MOST:
         raise BadField("validation", "not a count")
     return count
+
+
+def _levels(bids: Sequence[LevelRow], asks: Sequence[LevelRow]) -> list[Level]:
+    levels = [_level(True, row) for row in bids]
+    levels += [_level(False, row) for row in asks]
+    return levels
+
+
+def _level(is_bid: bool, row: LevelRow) -> Level:
+    return Level(is_bid, tokens.positive(row.px), tokens.not_negative(row.sz))

@@ -10,30 +10,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from adapters.hyperliquid.coins import coin_of
-from adapters.hyperliquid.decode import (
-    Complaint,
-    ContextSeen,
-    PongArrived,
-    PrintsSeen,
-    RequestConfirmed,
-    Unreadable,
-    decode,
-)
+from msgspec.structs import replace
+
+from adapters.hyperliquid.coins import coin_of, name_of
+from adapters.hyperliquid.decode import decode
 from adapters.hyperliquid.encode import PING, encode_subscribe
-from adapters.hyperliquid.market_events import FUNDING_NS, VENUE, candle, oldest_first
-from adapters.hyperliquid.market_rows import BookSeen, CandleSeen, PrintSeen, TouchSeen
-from adapters.stamped import quote, trade
+from adapters.hyperliquid.market_rows import VENUE
+from adapters.stamped import quote
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
+from domain.frame_events import BookSnapshot, QuoteWithdrawn, SubscriptionConfirmed
 from domain.market_data import (
     DecodeFailed,
     FundingRate,
     HeartbeatSeen,
     IndexPrice,
     MarkPrice,
+    Quote,
     StreamGap,
     StreamWhole,
+    Trade,
     VenueCandle,
     VenueComplained,
 )
@@ -50,15 +46,13 @@ _SLOW_BOOK_S = 12.0  # with this much patience a book need not be fast, and has 
 _PING_EVERY_NS = 30 * SECOND_NS  # the venue hangs up on a connection on which it said nothing for 60 s
 _PONG_WITHIN_S = 60.0
 _QUIET_S = 60.0  # a calm market may change nothing for so long, over all instruments
-_MOST_TEXT = 256  # of a complaint; a person reads it
 
 
 class _Arrival(NamedTuple):
-    """One frame, and when it was read. Only books, touches and trades say when they happened."""
+    """When a frame was read, and what the time is."""
 
     read_ns: int
     now: Instant
-    frame: bytes
 
 
 class _Coin:
@@ -77,7 +71,7 @@ class _Coin:
         self.told_at = 0  # its ts_event
         self.has_replayed = False
 
-    def is_new_trade(self, one: PrintSeen) -> bool:
+    def is_new_trade(self, one: Trade) -> bool:
         return self.replays.is_new((one.ts_event, one.trade_id))  # ids alone may repeat
 
 
@@ -86,7 +80,8 @@ class MarketStream:
 
     def __init__(self, settings: VenueSettings) -> None:
         self.url = settings.market_stream_url or URL
-        self._coins = {coin_of(name): _Coin(coin_of(name), name) for name in settings.instruments}
+        coins = [_Coin(coin_of(name), name) for name in settings.instruments]
+        self._coins = {name_of(coin.name): coin for coin in coins}  # what the decoder calls it -> coin
         self._book_mode = {"fast": True} if settings.heartbeat_timeout_s < _SLOW_BOOK_S else {}
         self._is_whole = False
         self._proven_ns = 0
@@ -94,26 +89,28 @@ class MarketStream:
         self.watch = ChannelWatch(
             (
                 *(
-                    Channel(_channel(BOOK, coin), settings.heartbeat_timeout_s, proves_life=True)
-                    for coin in self._coins
+                    Channel(_channel(BOOK, coin.name), settings.heartbeat_timeout_s, proves_life=True)
+                    for coin in coins
                 ),
                 # What may be quiet by itself: each coin must confirm it, and now and then one must speak.
-                *(_wait_for(channel, coin) for channel in (TOUCH, TRADES, CANDLE) for coin in self._coins),
+                *(_wait_for(channel, coin) for channel in (TOUCH, TRADES, CANDLE) for coin in coins),
                 *(Channel(channel, _QUIET_S) for channel in (TOUCH, TRADES, CANDLE)),
-                *(Channel(_channel(CONTEXT, coin), _QUIET_S) for coin in self._coins),
+                *(Channel(_channel(CONTEXT, coin.name), _QUIET_S) for coin in coins),
                 Channel("pong", _PONG_WITHIN_S),
             )
         )
         self._readers = {
-            BookSeen: self._book,
-            TouchSeen: self._touch,
-            PrintsSeen: self._prints,
-            ContextSeen: self._context,
-            CandleSeen: self._candle,
-            RequestConfirmed: self._confirmed,
-            PongArrived: self._pong,
-            Complaint: self._complaint,
-            Unreadable: self._unreadable,
+            BookSnapshot: self._book,
+            Quote: self._touch,
+            QuoteWithdrawn: self._touch,
+            MarkPrice: self._context,
+            IndexPrice: self._context,
+            FundingRate: self._context,
+            VenueCandle: self._candle,
+            SubscriptionConfirmed: self._confirmed,
+            HeartbeatSeen: self._pong,
+            VenueComplained: self._pass_on,
+            DecodeFailed: self._pass_on,
         }
 
     def hello(self, now: Instant) -> tuple[str, ...]:
@@ -123,27 +120,31 @@ class MarketStream:
         self._ping_due_ns = now.monotonic_ns  # the first pong shows that pings work
         return tuple(
             text
-            for coin in self._coins
+            for coin in self._coins.values()
             for text in (
-                encode_subscribe(BOOK, coin=coin, **self._book_mode),
-                encode_subscribe(TOUCH, coin=coin),
-                encode_subscribe(TRADES, coin=coin),
-                encode_subscribe(CONTEXT, coin=coin),
-                encode_subscribe(CANDLE, coin=coin, interval="1m"),
+                encode_subscribe(BOOK, coin=coin.name, **self._book_mode),
+                encode_subscribe(TOUCH, coin=coin.name),
+                encode_subscribe(TRADES, coin=coin.name),
+                encode_subscribe(CONTEXT, coin=coin.name),
+                encode_subscribe(CANDLE, coin=coin.name, interval="1m"),
             )
         )
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
         events: list[Event] = []
-        arrival = _Arrival(read_ns, now, frame)
-        for seen in decode(frame):
+        arrival = _Arrival(read_ns, now)
+        told = decode(frame, read_ns, now.utc_ns)
+        if told and type(told[0]) is Trade:
+            self._trades(told, arrival, events)
+            return events
+        for seen in told:
             reader = self._readers.get(type(seen))
             if reader is not None:  # the others were never asked for
                 reader(seen, arrival, events)
         return events
 
     def levels(self, instrument: str, most: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
-        coin = self._coins.get(coin_of(instrument))
+        coin = self._coins.get(name_of(coin_of(instrument)))
         return coin.book.levels(most) if coin is not None else ((), ())
 
     def tick(self, now: Instant) -> tuple[str, ...]:
@@ -152,10 +153,10 @@ class MarketStream:
         self._ping_due_ns = now.monotonic_ns + _PING_EVERY_NS
         return (PING,)
 
-    # ---- one reader per wire event -------------------------------------------------------------------
+    # ---- one reader per kind of event ----------------------------------------------------------------
 
-    def _book(self, seen: BookSeen, arrival: _Arrival, events: list[Event]) -> None:
-        coin = self._coins.get(seen.coin)
+    def _book(self, seen: BookSnapshot, arrival: _Arrival, events: list[Event]) -> None:
+        coin = self._coins.get(seen.instrument)
         if coin is None or seen.ts_event < coin.book.ts_event:
             return  # overtaken by a newer one
         coin.book.replace(seen.levels, seen.ts_event)
@@ -169,74 +170,56 @@ class MarketStream:
         if seen.ts_event >= coin.told_at:
             self._quote(coin, top, seen.ts_event, arrival, events)
 
-    def _touch(self, seen: TouchSeen, arrival: _Arrival, events: list[Event]) -> None:
-        coin = self._coins.get(seen.coin)
+    def _touch(self, seen: Quote | QuoteWithdrawn, arrival: _Arrival, events: list[Event]) -> None:
+        coin = self._coins.get(seen.instrument)
         if coin is None:
             return
         self._heard(TOUCH, coin, arrival)
         if seen.ts_event <= coin.book.ts_event or seen.ts_event < coin.told_at:
             return  # the book has told of this block already
         top = None
-        if seen.bid and seen.ask:
-            top = Top(seen.bid.price, seen.bid.quantity, seen.ask.price, seen.ask.quantity)
-            if top.is_crossed:
+        if type(seen) is Quote:
+            if seen.is_crossed:
                 self._void(coin, arrival, events)
                 return
+            top = Top(seen.bid_price, seen.bid_quantity, seen.ask_price, seen.ask_quantity)
         self._quote(coin, top, seen.ts_event, arrival, events)
 
-    def _prints(self, seen: PrintsSeen, arrival: _Arrival, events: list[Event]) -> None:
-        coins = {one.coin: self._coins[one.coin] for one in seen.prints if one.coin in self._coins}
-        for one in oldest_first(seen.prints):
-            coin = coins.get(one.coin)
+    def _trades(self, told: Sequence[Trade], arrival: _Arrival, events: list[Event]) -> None:
+        """Take one whole frame: a subscription begins with the newest trades before it, all in one."""
+        coins = {one.instrument: self._coins[one.instrument] for one in told if one.instrument in self._coins}
+        for one in told:
+            coin = coins.get(one.instrument)
             if coin is not None and coin.is_new_trade(one):
-                is_history = not coin.has_replayed
-                events.append(
-                    trade(one, VENUE, coin.instrument, arrival.read_ns, arrival.now, is_history)
-                )
+                events.append(one if coin.has_replayed else replace(one, is_history=True))
         for coin in coins.values():
-            coin.has_replayed = True  # a subscription begins with the newest trades before it, in one frame
+            coin.has_replayed = True
             self._heard(TRADES, coin, arrival)
 
-    def _context(self, seen: ContextSeen, arrival: _Arrival, events: list[Event]) -> None:
-        coin = self._coins.get(seen.coin)
-        if coin is None:
-            return
-        self.watch.heard(_channel(CONTEXT, coin.name), arrival.read_ns)
-        context = seen.context
-        common = {
-            "ts_event": arrival.now.utc_ns,  # the venue doesn't say since when it holds
-            "venue": VENUE,
-            "instrument": coin.instrument,
-            "ts_init": arrival.now.utc_ns,
-            "read_ns": arrival.read_ns,
-        }
-        events.append(MarkPrice(price=context.mark_price, **common))
-        if context.index_price is not None:
-            events.append(IndexPrice(price=context.index_price, **common))
-        if context.funding_rate is not None:
-            events.append(FundingRate(rate=context.funding_rate, interval_ns=FUNDING_NS, **common))
+    def _context(
+        self, seen: MarkPrice | IndexPrice | FundingRate, arrival: _Arrival, events: list[Event]
+    ) -> None:
+        coin = self._coins.get(seen.instrument)
+        if coin is not None:
+            self.watch.heard(_channel(CONTEXT, coin.name), arrival.read_ns)
+            events.append(seen)
 
-    def _candle(self, seen: CandleSeen, arrival: _Arrival, events: list[Event]) -> None:
-        coin = self._coins.get(seen.coin)
+    def _candle(self, seen: VenueCandle, arrival: _Arrival, events: list[Event]) -> None:
+        coin = self._coins.get(seen.candle.instrument)
         if coin is not None:
             self._heard(CANDLE, coin, arrival)
-            bar = candle(seen, coin.instrument)
-            events.append(VenueCandle(ts_event=arrival.now.utc_ns, candle=bar, read_ns=arrival.read_ns))
+            events.append(seen)
 
-    def _confirmed(self, seen: RequestConfirmed, arrival: _Arrival, events: list[Event]) -> None:
-        if seen.channel != BOOK and seen.coin in self._coins:  # an echo proves no book
-            self._heard(seen.channel, self._coins[seen.coin], arrival)
+    def _confirmed(self, seen: SubscriptionConfirmed, arrival: _Arrival, events: list[Event]) -> None:
+        coin = self._coins.get(name_of(seen.subject))
+        if seen.channel != BOOK and coin is not None:  # an echo proves no book
+            self._heard(seen.channel, coin, arrival)
 
-    def _pong(self, seen: PongArrived, arrival: _Arrival, events: list[Event]) -> None:
-        self.watch.heard("pong", arrival.read_ns)
+    def _pong(self, seen: HeartbeatSeen, arrival: _Arrival, events: list[Event]) -> None:
+        self.watch.heard("pong", arrival.read_ns)  # of the connection: proof of life are its books
 
-    def _complaint(self, seen: Complaint, arrival: _Arrival, events: list[Event]) -> None:
-        text = seen.text[:_MOST_TEXT]
-        events.append(VenueComplained(ts_event=arrival.now.utc_ns, venue=VENUE, text=text))
-
-    def _unreadable(self, seen: Unreadable, arrival: _Arrival, events: list[Event]) -> None:
-        ts_event, raw = arrival.now.utc_ns, arrival.frame[:256]
-        events.append(DecodeFailed(ts_event=ts_event, venue=VENUE, category=seen.category, raw=raw))
+    def _pass_on(self, seen: Event, arrival: _Arrival, events: list[Event]) -> None:
+        events.append(seen)
 
     # ---- what can be believed --------------------------------------------------------------------------
 
@@ -284,5 +267,5 @@ def _channel(channel: str, coin: str) -> str:
     return f"{channel}:{coin}"
 
 
-def _wait_for(channel: str, coin: str) -> Channel:
-    return Channel(_channel(channel, coin))
+def _wait_for(channel: str, coin: _Coin) -> Channel:
+    return Channel(_channel(channel, coin.name))

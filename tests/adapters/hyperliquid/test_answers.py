@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.hyperliquid import answers
 from adapters.hyperliquid.answers import UnreadableAnswer
-from adapters.hyperliquid.decode import MidsSeen, decode
+from adapters.hyperliquid.decode import decode
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.market_data import Candle, FundingRate
@@ -191,9 +191,9 @@ def test_funding_may_be_negative_and_lack_a_premium() -> None:
 def test_the_recorded_mids_would_all_be_read_from_the_stream() -> None:
     body = recorded("test_get_all_mids")[-1]
 
-    assert decode(frame("allMids", {"mids": json.loads(body)})) == [
-        MidsSeen({coin: D(price) for coin, price in json.loads(body).items()})
-    ]
+    (seen,) = decode(frame("allMids", {"mids": json.loads(body)}))
+
+    assert seen.prices == {f"{coin}-USD": D(price) for coin, price in json.loads(body).items()}
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,35 @@
 import json
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.hyperliquid.decode import (
-    Complaint,
-    ContextSeen,
-    ContextsSeen,
-    MidsSeen,
-    PongArrived,
-    PostAnswered,
-    PrintsSeen,
-    RequestConfirmed,
-    Unreadable,
-    decode,
-)
-from adapters.hyperliquid.market_rows import BookSeen, CandleSeen, Context, PrintSeen, TouchSeen
+from adapters.hyperliquid.coins import coin_of
+from adapters.hyperliquid.decode import ContextsSeen, MidsSeen, PostAnswered, decode
+from adapters.hyperliquid.market_rows import Context
+from domain.frame_events import BookSnapshot, QuoteWithdrawn, SubscriptionConfirmed, SubscriptionEnded
 from domain.instrument import Side
+from domain.market_data import (
+    Candle,
+    DecodeFailed,
+    FundingRate,
+    HeartbeatSeen,
+    IndexPrice,
+    MarkPrice,
+    Quote,
+    Trade,
+    VenueCandle,
+    VenueComplained,
+)
+from domain.messages import Event
 from domain.order_book import Level
 from domain.settings import SECOND_NS
 from tests.adapters.hyperliquid.frames import (
     PONG,
     TIME_NS,
+    at,
     book,
     candle,
     confirmed,
@@ -37,12 +43,18 @@ from tests.adapters.hyperliquid.frames import (
 from tests.adapters.hyperliquid.samples import needs_samples, sample
 
 D = Decimal
+READ_NS, NOW_NS = 4_000, TIME_NS + 1_000
+OURS = {"venue": "hyperliquid", "instrument": "BTC-USD"}
+
+
+def hear(raw: bytes) -> list[Event]:
+    return decode(raw, READ_NS, NOW_NS)
 
 
 def category(raw: bytes) -> str:
-    (unreadable,) = decode(raw)
-    assert isinstance(unreadable, Unreadable)
-    return unreadable.category
+    (failed,) = decode(raw)
+    assert isinstance(failed, DecodeFailed)
+    return failed.category
 
 
 # ---- what each channel says --------------------------------------------------------------------------------
@@ -51,68 +63,138 @@ def category(raw: bytes) -> str:
 def test_a_book_is_all_its_levels_and_the_block_time() -> None:
     levels = [Level(True, D("99"), D("1")), Level(True, D("98"), D("1")), Level(False, D("101"), D("1"))]
 
-    assert decode(book(asks=("101.0",))) == [BookSeen("BTC", levels, TIME_NS)]
+    assert hear(book(asks=("101.0",))) == [BookSnapshot(ts_event=TIME_NS, levels=levels, **OURS)]
 
 
-def test_a_side_of_the_touch_may_be_empty() -> None:
-    bid = Level(True, D("99"), D("1"))
+def test_a_level_without_a_quantity_is_told_as_it_is() -> None:
+    (seen,) = hear(book(levels=[[{"px": "99.0", "sz": "0.0"}], []]))
 
-    assert decode(touch(ask=None)) == [TouchSeen("BTC", bid, None, TIME_NS)]
+    assert seen.levels == [Level(True, D("99"), D("0"))]
+
+
+def test_a_touch_is_a_quote_that_no_whole_book_vouches_for() -> None:
+    assert hear(touch()) == [
+        Quote(
+            ts_event=TIME_NS,
+            bid_price=D("99"),
+            bid_quantity=D("1"),
+            ask_price=D("101"),
+            ask_quantity=D("1"),
+            ts_init=NOW_NS,
+            read_ns=READ_NS,
+            is_whole=False,
+            **OURS,
+        )
+    ]
+
+
+@pytest.mark.parametrize("sides", [{"bid": None}, {"ask": None}, {"bid": None, "ask": None}])
+def test_a_touch_with_an_empty_side_is_no_quote(sides: dict[str, None]) -> None:
+    assert hear(touch(**sides)) == [QuoteWithdrawn(ts_event=TIME_NS, **OURS)]
 
 
 def test_trades_name_their_aggressor() -> None:
-    (seen,) = decode(trades(trade(17, side="A"), trade(18)))
+    first, second = hear(trades(trade(17, side="A"), trade(18)))
 
-    one = PrintSeen("BTC", "17", D("100"), D("0.5"), Side.SELL, TIME_NS)
-    assert seen.prints[0] == one
-    assert seen.prints[1].aggressor is Side.BUY
+    assert first == Trade(
+        ts_event=TIME_NS,
+        trade_id="17",
+        price=D("100"),
+        quantity=D("0.5"),
+        aggressor=Side.SELL,
+        ts_init=NOW_NS,
+        read_ns=READ_NS,
+        is_history=False,
+        **OURS,
+    )
+    assert second.aggressor is Side.BUY
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ([(1, 0), (2, 1), (3, 2)], ["1", "2", "3"]),
+        ([(3, 2), (2, 1), (1, 0)], ["1", "2", "3"]),
+        ([(1, 1), (3, 3), (2, 2)], ["1", "2", "3"]),
+        ([(4, 1), (3, 0), (2, 0)], ["2", "3", "4"]),  # newest first, also within a block
+        ([(7, 0), (6, 0), (8, 1)], ["7", "6", "8"]),  # oldest first: ids say nothing
+    ],
+)
+def test_trades_are_told_oldest_first(sent: list[tuple[int, int]], told: list[str]) -> None:
+    seen = hear(trades(*(trade(tid, time=at(second)) for tid, second in sent)))
+
+    assert [one.trade_id for one in seen] == told
 
 
 def test_every_mid_is_read() -> None:
     prices = {"BTC": "80868.5", "ETH": "2296.45", "@142": "80907.5", "PURR/USDC": "0.067131"}
 
-    assert decode(mids(**prices)) == [MidsSeen({coin: D(price) for coin, price in prices.items()})]
-
-
-def test_a_mid_that_cannot_be_read_hides_no_other() -> None:
-    assert decode(mids(BTC="1", ETH="NaN", SOL="3")) == [
-        MidsSeen({"BTC": D(1), "SOL": D(3)}),
-        Unreadable("validation"),
+    assert hear(mids(**prices)) == [
+        MidsSeen(ts_event=NOW_NS, prices={f"{coin}-USD": D(price) for coin, price in prices.items()})
     ]
 
 
-def test_a_context_has_mark_index_and_funding() -> None:
-    assert decode(context()) == [
-        ContextSeen("BTC", Context(D("77562.0"), D("77605.0"), D("-0.0000015186")))
+def test_a_mid_that_cannot_be_read_hides_no_other() -> None:
+    raw = mids(BTC="1", ETH="NaN", SOL="3")
+
+    assert hear(raw) == [
+        MidsSeen(ts_event=NOW_NS, prices={"BTC-USD": D(1), "SOL-USD": D(3)}),
+        DecodeFailed(ts_event=NOW_NS, venue="hyperliquid", category="validation", raw=raw),
+    ]
+
+
+def test_a_context_is_mark_index_and_hourly_funding() -> None:
+    common = {"ts_event": NOW_NS, "ts_init": NOW_NS, "read_ns": READ_NS, **OURS}
+
+    assert hear(context()) == [
+        MarkPrice(price=D("77562.0"), **common),
+        IndexPrice(price=D("77605.0"), **common),
+        FundingRate(rate=D("-0.0000015186"), interval_ns=3600 * SECOND_NS, **common),
     ]
 
 
 def test_a_spot_context_has_no_index_and_no_funding() -> None:
     raw = frame("activeSpotAssetCtx", {"coin": "@107", "ctx": {"markPx": "45.5", "midPx": None}})
 
-    assert decode(raw) == [ContextSeen("@107", Context(D("45.5"), None, None))]
+    (mark,) = hear(raw)
+
+    assert (type(mark), mark.instrument, mark.price) == (MarkPrice, "@107-USD", D("45.5"))
 
 
 def test_a_candle_lasts_to_the_end_of_its_last_millisecond() -> None:
-    bar = CandleSeen(
-        "BTC", 60 * SECOND_NS, TIME_NS, D("100"), D("103"), D("99"), D("102"), D("12.5"), 7
+    bar = Candle(
+        interval_ns=60 * SECOND_NS,
+        open_ts=TIME_NS,
+        open=D("100"),
+        high=D("103"),
+        low=D("99"),
+        close=D("102"),
+        volume=D("12.5"),
+        count=7,
+        **OURS,
     )
 
-    assert decode(candle()) == [bar]
+    assert hear(candle()) == [VenueCandle(ts_event=NOW_NS, candle=bar, read_ns=READ_NS)]
 
 
 def test_echoes_are_read_whatever_the_venue_filled_in() -> None:
-    assert decode(confirmed("l2Book")) == [RequestConfirmed("subscribe", "l2Book", "BTC")]
+    stamped = {"ts_event": NOW_NS, "venue": "hyperliquid"}
     raw = frame("subscriptionResponse", {"method": "unsubscribe", "subscription": {"type": "allMids"}})
-    assert decode(raw) == [RequestConfirmed("unsubscribe", "allMids", "")]
+
+    assert hear(confirmed("l2Book")) == [SubscriptionConfirmed(channel="l2Book", subject="BTC", **stamped)]
+    assert hear(raw) == [SubscriptionEnded(channel="allMids", subject="", **stamped)]
 
 
 def test_a_pong_has_no_data() -> None:
-    assert decode(PONG) == [PongArrived()]
+    assert hear(PONG) == [HeartbeatSeen(ts_event=NOW_NS, venue="hyperliquid", read_ns=READ_NS)]
+
+
+def complaint(text: str) -> VenueComplained:
+    return VenueComplained(ts_event=NOW_NS, venue="hyperliquid", text=text)
 
 
 def test_an_error_is_a_complaint() -> None:
-    assert decode(frame("error", "Already subscribed: {}")) == [Complaint("Already subscribed: {}")]
+    assert hear(frame("error", "Already subscribed: {}")) == [complaint("Already subscribed: {}")]
 
 
 def test_answers_to_posts_carry_books_and_errors() -> None:
@@ -120,12 +202,11 @@ def test_answers_to_posts_carry_books_and_errors() -> None:
     failed = {"type": "error", "payload": "429 Too Many Requests"}
     action = {"type": "action", "payload": {"status": "ok"}}
 
-    answers = [decode(frame("post", {"id": 7, "response": one}))[0] for one in (info, failed, action)]
+    answers = [hear(frame("post", {"id": 7, "response": one}))[0] for one in (info, failed, action)]
 
     assert answers == [
-        PostAnswered(7, decode(book())),
-        PostAnswered(7, [Complaint("429 Too Many Requests")]),
-        PostAnswered(7, []),
+        PostAnswered(ts_event=NOW_NS, request_id=7, events=events)
+        for events in (hear(book()), [complaint("429 Too Many Requests")], [])
     ]
 
 
@@ -138,6 +219,28 @@ def test_the_greeting_of_older_servers_is_no_error() -> None:
     assert decode(b"Websocket connection established.") == []
 
 
+COINS = ["TSLA", "xyz:TSLA", "km:TSLA", "@107", "107", "PURR/USDC", "PURR", "#5", "kPEPE", "BTC-USD", "BTC"]
+
+
+@pytest.mark.parametrize(
+    "said_of",
+    [
+        lambda coin: decode(book(coin=coin))[0].instrument,
+        lambda coin: decode(touch(coin=coin))[0].instrument,
+        lambda coin: decode(touch(coin=coin, ask=None))[0].instrument,
+        lambda coin: decode(trades(trade(1, coin=coin)))[0].instrument,
+        lambda coin: decode(context(coin))[0].instrument,
+        lambda coin: decode(candle(coin))[0].candle.instrument,
+        lambda coin: next(iter(decode(mids(**{coin: "1"}))[0].prices)),
+    ],
+)
+def test_coins_of_all_markets_are_told_apart(said_of: Callable[[str], str]) -> None:
+    names = [said_of(coin) for coin in COINS]
+
+    assert len(set(names)) == len(COINS)
+    assert [coin_of(name) for name in names] == COINS
+
+
 # ---- exactness ---------------------------------------------------------------------------------------------
 
 
@@ -145,18 +248,19 @@ def test_the_greeting_of_older_servers_is_no_error() -> None:
     "text", ["0.000000000000000001", "999999999.123456789012345678", "1.23456789e-8", "64000"]
 )
 def test_prices_are_exact_to_the_eighteenth_decimal(text: str) -> None:
-    (seen,) = decode(touch(bid=text, ask=None))
-    (as_number,) = decode(touch(bid="@", ask=None).replace(b'"@"', text.encode()))
+    (seen,) = decode(book(bids=(text, "1.0"), asks=()))
+    (as_number,) = decode(book(bids=("@", "1.0"), asks=()).replace(b'"@"', text.encode()))
 
-    assert seen.bid.price == as_number.bid.price == D(text)
+    assert seen.levels == as_number.levels == [Level(True, D(text), D(1)), Level(True, D(1), D(1))]
 
 
 def test_of_a_key_that_is_there_twice_the_last_value_counts() -> None:
-    data = '{"coin":"ETH","coin":"BTC","time":1,"bbo":[{"px":"1","px":"2","sz":"1"},null]}'
+    data = '{"coin":"ETH","coin":"BTC","time":1,"bbo":[{"px":"1","px":"2","sz":"1"},{"px":"3","sz":"1"}]}'
 
     twice = f'{{"channel":"pong","data":1,"channel":"bbo","data":{data}}}'.encode()
 
-    assert decode(twice) == [TouchSeen("BTC", Level(True, D(2), D(1)), None, 1_000_000)]
+    (seen,) = decode(twice)
+    assert (seen.instrument, seen.bid_price, seen.ts_event) == ("BTC-USD", D(2), 1_000_000)
 
 
 # ---- what is wrong -----------------------------------------------------------------------------------------
@@ -203,6 +307,15 @@ def test_of_a_key_that_is_there_twice_the_last_value_counts() -> None:
         (book(bids=("-15.50",)), "validation"),
         (book(bids=("ABC123",)), "validation"),
         (book(bids=("1_0",)), "validation"),
+        (book(bids=("",)), "validation"),
+        (book(bids=(".",)), "validation"),
+        (book(bids=("1.2.3",)), "validation"),
+        (book(bids=("\u0661",)), "validation"),
+        (book(bids=("1" * 41,)), "validation"),
+        (book(levels=[[{"px": "1", "sz": "-1"}], []]), "validation"),
+        (touch(ask=None, bid="0"), "validation"),
+        (trades(trade(17, px="0")), "validation"),
+        (candle(v="-1"), "validation"),
         (book(bids=("@",)).replace(b'"@"', b"1e999999999999999999999"), "validation"),
         (book(time=-1), "validation"),
         (book(time=10**15), "validation"),
@@ -213,10 +326,21 @@ def test_of_a_key_that_is_there_twice_the_last_value_counts() -> None:
         (candle(l="100.5"), "validation"),
         (candle(T=0), "validation"),
         (candle(n=-1), "validation"),
+        (confirmed("bbo", method="shout"), "validation"),
     ],
 )
 def test_bad_frames_are_sorted_by_what_is_wrong_with_them(raw: bytes, expected: str) -> None:
     assert category(raw) == expected
+
+
+def test_a_bad_frame_is_shown_by_its_beginning() -> None:
+    raw = b"[" * 1_000
+
+    (failed,) = hear(raw)
+
+    assert failed == DecodeFailed(
+        ts_event=NOW_NS, venue="hyperliquid", category="structure", raw=raw[:256]
+    )
 
 
 @given(st.binary(max_size=200))
@@ -268,29 +392,38 @@ def test_no_torn_or_flipped_frame_makes_it_raise(raw: bytes, where) -> None:
 def test_the_recorded_mids_are_read_to_the_last_one() -> None:
     raw = sample("ws_allmids.json")
 
-    assert decode(raw) == [
-        MidsSeen({coin: D(price) for coin, price in json.loads(raw)["data"]["mids"].items()})
-    ]
+    (seen,) = decode(raw)
+
+    mids_sent = json.loads(raw)["data"]["mids"]
+    assert seen.prices == {f"{coin}-USD": D(price) for coin, price in mids_sent.items()}
 
 
 @needs_samples
 def test_the_recorded_contexts_of_all_exchanges_are_read_in_order() -> None:
     raw = sample("ws_all_dexs_asset_ctxs.json")
 
+    (seen,) = hear(raw)
+
     expected = {
         name: [Context(D(one["markPx"]), D(one["oraclePx"]), D(one["funding"])) for one in rows]
         for name, rows in json.loads(raw)["data"]["ctxs"]
     }
-    assert decode(raw) == [ContextsSeen(expected)]
+    assert seen == ContextsSeen(ts_event=NOW_NS, exchanges=expected)
     assert len(expected[""]) == 230
 
 
 @needs_samples
 def test_the_recorded_trades_and_book_would_be_read_as_frames_too() -> None:
     rows = json.loads(sample("http_recent_trades_btc.json"))
-    (seen,) = decode(frame("trades", rows))
-    (resting,) = decode(frame("l2Book", json.loads(sample("ws_book_data.json"))))
+    book_sent = json.loads(sample("ws_book_data.json"))
 
-    assert isinstance(seen, PrintsSeen)
-    assert [(one.price, one.trade_id) for one in seen.prints] == [(D(r["px"]), str(r["tid"])) for r in rows]
-    assert (len(resting.levels), resting.levels[0]) == (10, Level(True, D("98450.50"), D("2.5")))
+    seen = decode(frame("trades", rows))
+    (resting,) = decode(frame("l2Book", book_sent))
+
+    assert all(isinstance(one, Trade) for one in seen)
+    assert [(one.price, one.trade_id) for one in seen] == [(D(r["px"]), str(r["tid"])) for r in rows[::-1]]
+    assert resting.levels == [
+        Level(is_bid, D(r["px"]), D(r["sz"]))
+        for is_bid, side in zip((True, False), book_sent["levels"], strict=True)
+        for r in side
+    ]
