@@ -16,31 +16,16 @@ figures on a machine that others use, too.
 from __future__ import annotations
 
 import argparse
-import random
-import select
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
-from thespian.actors import ActorAddress, WatchMessage
-
-from actors.price_feed import PriceFeed
-from actors.wiring import Envelope, Peer, StartActor
-from adapters.clock import SystemClock
-from adapters.executor import ThreadExecutor
-from adapters.venues import VENUES
-from domain.effects import Role
-from domain.market_data import MarketBatch
-from domain.numbers import use_exact_decimals
-from domain.settings import Settings, VenueSettings
-from domain.system_messages import GrantCredit, SubscribeMarketData
+from domain.system_messages import GrantCredit
 from scripts.bench.feed_loops import Meter
 from scripts.bench.feed_server import serving
+from scripts.bench.solo import Solo, patient
 
 OURS, WEBSOCKETS, UNBOUNDED, CLIENT = NAMES = (
     "nzeza feed actor",
@@ -49,92 +34,6 @@ OURS, WEBSOCKETS, UNBOUNDED, CLIENT = NAMES = (
     "websocket-client + msgspec",
 )
 SLOW_SHARE = 10  # the slowest loop gets a tenth of the frames
-PATIENCE_S = 60.0
-FEED, READER = Role.PRICE_FEED.at("coinbase"), str(Role.PORTFOLIO)
-
-
-class BenchParts:
-    """What a feed needs of the world."""
-
-    def __init__(self) -> None:
-        self.executors: list[ThreadExecutor] = []
-
-    def clock(self) -> SystemClock:
-        return SystemClock()
-
-    def executor(self, workers: int) -> ThreadExecutor:
-        self.executors.append(ThreadExecutor(workers))
-        return self.executors[-1]
-
-    def venue_kit(self, venue: str) -> Any:
-        return VENUES[venue]
-
-    def uniform(self) -> float:
-        return random.random()
-
-    def orphaned_fd(self) -> None:
-        return None
-
-    def pid(self) -> int:
-        return 0
-
-
-class Solo:
-    """One feed actor without an actor system: this loop polls its descriptors, and hears what it sends."""
-
-    def __init__(self, address: str, hear: Callable[[MarketBatch], None]) -> None:
-        use_exact_decimals()
-        self.hear = hear
-        self.parts = BenchParts()
-        self.feed = PriceFeed()
-        self.feed._myRef = self
-        self.address = ActorAddress("feed")
-        self.waiting = select.epoll()
-        self.watched: set[int] = set()
-        venue = VenueSettings(market_stream_url=address, heartbeat_timeout_s=1e6)
-        settings = Settings(venues={"coinbase": venue})
-        settings = msgspec.structs.replace(
-            settings, session=msgspec.structs.replace(settings.session, first_message_within_s=1e6)
-        )
-        self.settings = settings
-
-    def start(self) -> None:
-        peers = {READER: Peer(ActorAddress("reader"), 1)}
-        self.give(StartActor(FEED, 1, self.settings, self.parts, peers))
-        self.tell(SubscribeMarketData(credit=2))
-
-    # ---- what the feed sees of an actor system -----------------------------------------------------------
-
-    def actor_send(self, target: ActorAddress, message: Any) -> None:
-        if isinstance(message, Envelope) and isinstance(message.message, MarketBatch):
-            self.hear(message.message)
-
-    def wakeupAfter(self, period: Any, payload: Any = None) -> None:
-        """No alarm is due within a measurement."""
-
-    # ---- what the bench does -----------------------------------------------------------------------------
-
-    def give(self, message: Any) -> None:
-        answer = self.feed.receiveMessage(message, self.address)
-        watched = set(answer.filenos) if answer is not None else set()
-        for fd in watched - self.watched:
-            self.waiting.register(fd, select.EPOLLIN)
-        self.watched = watched
-
-    def tell(self, message: Any) -> None:
-        self.give(Envelope(FEED, 1, READER, 1, time.monotonic_ns(), message))
-
-    def turn(self, timeout_s: float = PATIENCE_S) -> None:
-        """Wait for something to read, and let the feed read it."""
-        ready = [fd for fd, _ in self.waiting.poll(timeout_s) if fd in self.watched]
-        self.give(WatchMessage(ready))
-
-    def close(self) -> None:
-        if self.feed.stream.pipe is not None:
-            self.feed.stream.pipe.close()
-        for executor in self.parts.executors:
-            executor.close()
-        self.waiting.close()
 
 
 class Figures(NamedTuple):
@@ -144,7 +43,7 @@ class Figures(NamedTuple):
 
 def by_feed(address: str, count: int) -> Figures:
     due: list[int] = []
-    solo = Solo(address, lambda batch: due.append(1))
+    solo = Solo(patient(address), lambda batch: due.append(1))
     try:
         solo.start()
         while not solo.feed.counters["quotes"]:

@@ -29,8 +29,8 @@ from pathlib import Path
 
 from domain.market_data import MarketBatch, Quote
 from domain.system_messages import GrantCredit
-from scripts.bench.feed import Solo
 from scripts.bench.feed_server import PRODUCTS, frame, upgrade
+from scripts.bench.solo import Solo, patient
 
 FIRST = 10_000_000  # number of the first frame: all have as many digits, so each frame's length is known before
 CYCLE = 12_000  # frames after which prices and sizes repeat
@@ -175,7 +175,7 @@ def measure(rate: int, seconds: float, reader_s: float) -> bool:
     sizes: list[float] = []
     with venue(rate, seconds) as process:
         address = f"ws://127.0.0.1:{int(process.stdout.readline())}"
-        solo = Solo(address, lambda batch: ledger.take(batch, solo.feed.quotes))
+        solo = Solo(patient(address), lambda batch: ledger.take(batch, solo.feed.quotes))
         solo.start()
         began = grant_at = time.monotonic()
         while solo.feed.stream.pipe is not None or not solo.feed.counters["quotes"]:

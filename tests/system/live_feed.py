@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import heapq
 import json
-import random
-import select
 import subprocess
 import sys
 import time
@@ -14,21 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from thespian.actors import ActorAddress, WakeupMessage, WatchMessage
+from thespian.actors import WakeupMessage
 
-from actors.price_feed import PriceFeed
-from actors.wiring import Envelope, Peer, StartActor
-from adapters.clock import SystemClock
-from adapters.executor import ThreadExecutor
-from adapters.venues import VENUES
-from domain.effects import Role
 from domain.market_data import MarketBatch
-from domain.messages import Message
 from domain.session import Session
 from domain.settings import SessionSettings, Settings, VenueSettings
-from domain.system_messages import GrantCredit, SubscribeMarketData
+from domain.system_messages import GrantCredit
+from scripts.bench.solo import Solo
 
-FEED, READER = Role.PRICE_FEED.at("coinbase"), str(Role.PORTFOLIO)
 PATIENCE_S = 10.0
 
 _PROGRAM = """
@@ -59,77 +50,34 @@ class Venue:
         self.process.wait()
 
 
-class _Parts:
-    def __init__(self) -> None:
-        self.executors: list[ThreadExecutor] = []
-
-    def clock(self) -> SystemClock:
-        return SystemClock()
-
-    def executor(self, workers: int) -> ThreadExecutor:
-        self.executors.append(ThreadExecutor(workers))
-        return self.executors[-1]
-
-    def venue_kit(self, venue: str) -> Any:
-        return VENUES[venue]
-
-    def uniform(self) -> float:
-        return random.random()
-
-    def orphaned_fd(self) -> None:
-        return None
-
-    def pid(self) -> int:
-        return 0
-
-
-class LiveFeed:
-    """A feed, its loop, and what it told: `told[role]`."""
+class LiveFeed(Solo):
+    """A feed with its alarms, and the batches that it told."""
 
     def __init__(self, address: str, **venue: Any) -> None:
-        self.told: list[tuple[str, Message]] = []
-        self.feed = PriceFeed()
-        self.feed._myRef = self
-        self._parts = _Parts()
-        self._address = ActorAddress("feed")
-        self._alarms: list[tuple[float, int, Any]] = []
+        self.batches: list[MarketBatch] = []
+        self._alarms: list[tuple[float, int, WakeupMessage]] = []
         self._armed = 0
-        self._watched: set[int] = set()
         settings = Settings(
             venues={
                 "coinbase": VenueSettings(market_stream_url=address, instruments=("BTC-USD",), **venue)
             },
             session=SessionSettings(backoff_base_s=0.1, backoff_cap_s=0.4),
         )
-        roles = (READER, str(Role.MONITOR), str(Role.RECORDER))
-        peers = {role: Peer(ActorAddress(role), 1) for role in roles}
-        self._give(StartActor(FEED, 1, settings, self._parts, peers))
-        self._tell(SubscribeMarketData(credit=2))
+        super().__init__(settings, self.batches.append)
+        self.start()
 
     @property
     def session(self) -> Session:
         return self.feed.stream.session
 
-    @property
-    def batches(self) -> list[MarketBatch]:
-        return [message for role, message in self.told if isinstance(message, MarketBatch)]
-
     def count(self, name: str) -> int:
         self.feed.report()
         return self.feed.counters[name]
-
-    # ---- what the feed sees of an actor system -----------------------------------------------------------
-
-    def actor_send(self, target: ActorAddress, message: Any) -> None:
-        if isinstance(message, Envelope):
-            self.told.append((message.to, message.message))
 
     def wakeupAfter(self, period: Any, payload: Any = None) -> None:
         self._armed += 1
         due = time.monotonic() + period.total_seconds()
         heapq.heappush(self._alarms, (due, self._armed, WakeupMessage(period, payload)))
-
-    # ---- what the test does ------------------------------------------------------------------------------
 
     def run_until(self, is_done: Callable[[], bool]) -> float:
         """Serve the feed until something is so; return how long that took."""
@@ -148,25 +96,10 @@ class LiveFeed:
 
     def close(self) -> None:
         self.feed.stopping()
-        if self.feed.stream.pipe is not None:
-            self.feed.stream.pipe.close()
-        for executor in self._parts.executors:
-            executor.close()
+        super().close()
 
     def _turn(self, timeout_s: float) -> None:
-        waiting = select.poll()
-        for fd in self._watched:
-            waiting.register(fd, select.POLLIN)
-        ready = [fd for fd, _ in waiting.poll(timeout_s * 1000)]
-        if ready:
-            self._give(WatchMessage(ready))
+        self.turn(timeout_s)
         while self._alarms and self._alarms[0][0] <= time.monotonic():
-            self._give(heapq.heappop(self._alarms)[2])
-        self._tell(GrantCredit(batches=1))
-
-    def _tell(self, message: Message) -> None:
-        self._give(Envelope(FEED, 1, READER, 1, time.monotonic_ns(), message))
-
-    def _give(self, message: Any) -> None:
-        answer = self.feed.receiveMessage(message, self._address)
-        self._watched = set(answer.filenos) if answer is not None else set()
+            self.give(heapq.heappop(self._alarms)[2])
+        self.tell(GrantCredit(batches=1))
