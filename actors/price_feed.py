@@ -31,6 +31,7 @@ from domain.session import Session
 from domain.stream_health import StreamHealth
 from domain.system_messages import (
     BreakerChanged,
+    BreakerState,
     GrantCredit,
     Operation,
     OperationEnded,
@@ -79,7 +80,7 @@ class PriceFeed(Shell):
             self._hear,
             self._stream_changed,
             self.gate,
-            self._dialed,
+            self._call_ended,
             self.parts.frame_recorder(self.venue, recording) if recording.enabled else None,
         )
         self.stream.connect()
@@ -135,6 +136,8 @@ class PriceFeed(Shell):
         match event:
             case HeartbeatSeen():
                 self.health.proven_alive(event.read_ns)
+                if self.gate.state is BreakerState.HALF_OPEN:
+                    self._call_ended(True)  # a dial that went well is not repeated: what comes over it counts
             case StreamWhole():
                 self.health.is_whole = True
             case StreamGap():
@@ -192,7 +195,7 @@ class PriceFeed(Shell):
             self.counters["silences"] += 1
             self.alarm(f"{self.venue} market stream", f"{reason}: connecting anew")
 
-    def _dialed(self, succeeded: bool, reason: str) -> None:
+    def _call_ended(self, succeeded: bool, reason: str = "") -> None:
         self.tell(
             Role.CIRCUIT_BREAKER.at(self.venue),
             OperationEnded(

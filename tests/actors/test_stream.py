@@ -19,7 +19,13 @@ from domain.errors import Fatal, Retryable
 from domain.market_data import DecodeFailed, MarketBatch, Quote, Trade
 from domain.session_moves import SessionState
 from domain.settings import BreakerSettings, SessionSettings, Settings, VenueSettings
-from domain.system_messages import AlarmRaised, GrantCredit, SubscribeMarketData
+from domain.system_messages import (
+    AlarmRaised,
+    BreakerState,
+    GrantCredit,
+    Operation,
+    SubscribeMarketData,
+)
 from tests.actors.wire import Wire
 from tests.adapters.coinbase.frames import at, heartbeat, snapshot, ticker, trade, trades, update
 
@@ -223,6 +229,22 @@ def test_refused_dials_back_off_and_open_the_breaker_which_allows_no_further_one
     assert wire.dials == 1 + 5 + 1
     assert session_of(stage).state is SessionState.CONNECTED
     assert session_of(stage).counters["failed_refused"] == 5
+
+
+def test_a_stream_that_stays_up_after_an_outage_closes_the_breaker(wire: Wire) -> None:
+    """T30, CB-04: the probe is one dial; what proves it good is what comes over it."""
+    stage = raised(wire, with_breaker=True)
+    wire.refusals.extend([Retryable("refused", code="refused")] * 5)
+    breaker = stage.actor(Role.CIRCUIT_BREAKER.at("coinbase")).breakers[Operation.DATA]
+    wire.hang_up()
+    while len(wire.servers) < 2:
+        stage.advance(1)
+
+    probed = breaker.state
+    keep_beating(wire, 3, ticker(0), number=0)
+
+    assert (probed, breaker.state) == (BreakerState.HALF_OPEN, BreakerState.CLOSED)
+    assert breaker.metrics(stage.clock.now()).successes == 2 + 2  # the dials, and the first two beats
 
 
 def test_after_the_last_retry_a_person_is_told(wire: Wire) -> None:
