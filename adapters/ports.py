@@ -126,7 +126,7 @@ class Dialer(Protocol):
         """Open a pipe, or fail within `timeout_s` in all.
 
         Raises:
-            Retryable: with `code` one of refused, reset, timeout, dns, unreachable, tls, handshake.
+            Retryable: with `code` one of refused, reset, timeout, dns, unreachable, tls, rejected, handshake.
             Fatal: the venue refused our credentials (`code` its status), or the address is none ("scheme").
         """
         ...

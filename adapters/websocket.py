@@ -227,7 +227,7 @@ def _failure(error: Exception, is_connected: bool) -> VenueError:
     if isinstance(error, websocket.WebSocketBadStatusException):
         if error.status_code in (401, 403):
             return Fatal("the venue refused our key", code=str(error.status_code))
-        return Retryable(f"upgrade answered with {error.status_code}", code="handshake")
+        return Retryable(f"upgrade answered with {error.status_code}", code="rejected")
     if isinstance(error, socket.gaierror):
         return Retryable("host not found", code="dns")
     if isinstance(error, (websocket.WebSocketTimeoutException, TimeoutError)):

@@ -254,7 +254,7 @@ def test_a_refused_key_is_fatal_and_a_sick_server_is_not() -> None:
     with pytest.raises(Retryable) as failure:
         WebSocketDialer().open(answering(lambda _: b"HTTP/1.1 503 Busy\r\n\r\n"), timeout_s=5)
 
-    assert failure.value.code == "handshake"
+    assert failure.value.code == "rejected"
 
 
 def test_the_upgrade_carries_one_token_and_each_dial_asks_for_a_fresh_one() -> None:
@@ -359,16 +359,17 @@ def test_failures_to_connect_are_told_apart(monkeypatch) -> None:
     scheme = failure_of("gopher://127.0.0.1")
     tls = failure_of(answering(lambda _: b"this is not TLS").replace("ws:", "wss:"))
     aborted = failure_of(serving(reset))
+    rejected = failure_of(answering(lambda _: b"HTTP/1.1 429 Too Many Requests\r\n\r\n"))
     left = failure_of(serving(lambda peer: peer.recv(65_536)))
     nonsense = failure_of(answering(lambda _: b"HTTP/1.1 101 OK\r\nUpgrade: teapot\r\n\r\n"))
     unreachable = failure_of("ws://255.255.255.255:9")  # no stream leads to a broadcast address
     monkeypatch.setattr(socket, "getaddrinfo", Mock(side_effect=socket.gaierror(-2, "unknown")))
     dns = failure_of("ws://non.existent.domain.example")
 
-    codes = [each.code for each in (timeout, refused, scheme, tls, aborted, left, nonsense, unreachable, dns)]
-    assert codes == [
+    failures = (timeout, refused, scheme, tls, aborted, rejected, left, nonsense, unreachable, dns)
+    assert [failure.code for failure in failures] == [
         *("timeout", "refused", "scheme", "tls", "reset"),
-        *("handshake", "handshake", "unreachable", "dns"),
+        *("rejected", "handshake", "handshake", "unreachable", "dns"),
     ]
     assert isinstance(scheme, Fatal)
     assert not isinstance(refused, Fatal)

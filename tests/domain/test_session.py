@@ -227,7 +227,9 @@ def test_it_never_hangs_whenever_the_network_parts(phase: str) -> None:
     assert session.state is DISCONNECTED if phase == "goodbye" else dials >= 2
 
 
-@pytest.mark.parametrize("code", ["refused", "reset", "dns", "unreachable", "tls", "handshake", "timeout"])
+@pytest.mark.parametrize(
+    "code", ["refused", "reset", "dns", "unreachable", "tls", "rejected", "handshake", "timeout"]
+)
 def test_each_kind_of_failure_has_its_own_counter(code: str) -> None:
     """T11, WS-09."""
     session = new_session()
