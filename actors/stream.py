@@ -210,6 +210,7 @@ class StreamDriver:
         arrived = pipe.read()
         now = self.shell.clock.now()
         decode, read_ns = self.codec.decode, arrived.read_ns
+        self.shell.counters["frames"] += len(arrived.frames) + len(arrived.faults)
         if self.recorder is not None:
             for frame in arrived.frames:
                 self.recorder.frame(frame, read_ns, now.utc_ns)

@@ -105,20 +105,27 @@ def test_messages_are_told_in_order_of_arrival(wire: Wire) -> None:
 
 
 def test_valid_and_invalid_messages_part_ways_and_the_stream_goes_on(wire: Wire) -> None:
-    """T05, T13, WS-18, WS-20: five of each, mixed; both streams in order, with kind and raw text."""
+    """T05, T13, WS-18, WS-20: five of each, mixed, then one more; both streams in order, with kind and raw text.
+
+    PP-06: what was read and what was not add up to what came, 11.
+    """
     stage = raised(wire)
     bad = [b"{", b'{"channel":"ticker"}', b"", b"plainly no JSON", b"[1]"]
     for number, wrong in enumerate(bad):
         wire.say(ticker(number, str(45000 + number), "50000"), wrong)
+    wire.say(ticker(5, "45005", "50000"))
     stage.advance(1)
 
-    assert [int(quote.bid_price) for quote in quotes(stage)] == [45000, 45001, 45002, 45003, 45004]
+    assert [int(quote.bid_price) for quote in quotes(stage)] == [45000, 45001, 45002, 45003, 45004, 45005]
     faults = [m for m in stage.received[Role.RECORDER] if isinstance(m, DecodeFailed)]
     assert [fault.raw for fault in faults] == bad
     assert [fault.category for fault in faults] == ["parse", "structure", "empty", "parse", "structure"]
     assert all(fault.ts_event for fault in faults)
     assert session_of(stage).state is SessionState.CONNECTED
-    assert stage.actor(FEED).counters["decode_errors"] == 5
+    counters = stage.actor(FEED).counters
+    of_each_kind = {name: count for name, count in counters.items() if name.startswith("faults_")}
+    assert of_each_kind == {"faults_parse": 2, "faults_structure": 2, "faults_empty": 1}
+    assert (counters["frames"], counters["quotes"], counters["decode_errors"]) == (11, 6, 5)
 
 
 def test_a_flood_of_rubbish_is_counted_and_a_bounded_part_of_it_kept(wire: Wire) -> None:
