@@ -6,6 +6,7 @@ T, WS, RC, CB, PP and F numbers name the requirements that a test proves.
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 
 import msgspec
@@ -140,6 +141,24 @@ def test_a_flood_of_rubbish_is_counted_and_a_bounded_part_of_it_kept(wire: Wire)
     assert len(faults) == 100
     assert all(len(fault.raw) == 256 for fault in faults)
     assert (counters["decode_errors"], counters["faults_dropped"]) == (150, 50)
+
+
+def test_ten_thousand_broken_messages_cost_neither_the_connection_nor_the_next_price(wire: Wire) -> None:
+    """T24, PP-08: torn, overwritten and made-up text; numbers are left out, so that none looks lost."""
+    stage = raised(wire)
+    chaos = random.Random(24)
+    whole = ticker(0, "45000", "45001").replace(b'"sequence_num": 0, ', b"")
+    torn = [whole[: chaos.randrange(1, len(whole))] for _ in range(4_000)]
+    noise = [chaos.randbytes(chaos.randrange(1, 40)).hex().encode() for _ in range(3_000)]
+    bent = [whole.replace(b"channel", noise[number], 1) + b"}" for number in range(3_000)]
+    for start in range(0, 10_000, 500):
+        wire.say(*(torn + noise + bent)[start : start + 500])
+    wire.say(ticker(0, "45200", "45201"))
+
+    counters = stage.actor(FEED).counters
+    assert (counters["frames"], counters["decode_errors"]) == (10_001, 10_000)
+    assert [int(quote.bid_price) for quote in quotes(stage)] == [45200]
+    assert (session_of(stage).state, wire.dials) == (SessionState.CONNECTED, 1)
 
 
 def test_a_fragmented_message_is_one_message_and_single_ones_are_never_joined(wire: Wire) -> None:
