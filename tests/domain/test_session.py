@@ -400,13 +400,25 @@ def test_disconnecting_ends_the_retries() -> None:
     ("base_s", "delays"), [(1.0, [1, 2, 4, 8]), (0.1, [0.1, 0.2, 0.4, 0.8])], ids=["seconds", "tenths"]
 )
 def test_delays_double_from_the_configured_base(base_s: float, delays: list[float]) -> None:
-    """T16, RC-01: 1, 2, 4, 8 s and 100, 200, 400, 800 ms; the downtime is more than their sum."""
+    """RC-01: 1, 2, 4, 8 s and 100, 200, 400, 800 ms."""
     session = connected_session(backoff_base_s=base_s, backoff_cap_s=10.0)
     effects = session.lost(FIRST, "1006", at(0))
 
     assert fail_dials(session, effects, 4) == delays
 
     assert session.counters["failed_refused"] == 4
+
+
+def test_the_fourth_attempt_succeeds_and_tells_how_long_it_all_took() -> None:
+    """T16: after 100, 200, 400 and 800 ms; down for more than 1.4 s; then connected."""
+    session = connected_session(backoff_base_s=0.1, backoff_cap_s=10.0, max_retries=5)
+    fail_dials(session, session.lost(FIRST, "1006", at(0)), 3)
+    [connection_id] = dialed(session.tick(RETRY, at(1.5)))
+
+    opened = session.opened(connection_id, at(1.5))
+
+    assert only(Recovered, opened) == [Recovered(downtime_ns=1_500_000_000, attempts=4)]
+    assert session.state is CONNECTED
 
 
 def test_three_retries_and_no_more() -> None:

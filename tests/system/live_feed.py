@@ -59,7 +59,7 @@ class LiveFeed(Solo):
         self._armed = 0
         settings = Settings(
             venues={
-                "coinbase": VenueSettings(market_stream_url=address, instruments=("BTC-USD",), **venue)
+                "coinbase": VenueSettings(market_stream_url=address, **{"instruments": ("BTC-USD",), **venue})
             },
             session=SessionSettings(backoff_base_s=0.1, backoff_cap_s=0.4),
         )

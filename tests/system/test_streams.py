@@ -57,7 +57,8 @@ def test_feeds_that_come_and_go_leave_no_socket_and_no_thread(connect) -> None:
     """WS-14: three clients, connected and disconnected in turn, each hearing only its own stream."""
     gc.collect()  # what earlier tests left to it is not ours
     before = len(os.listdir("/proc/self/fd")), threading.active_count()
-    feeds = [connect() for _ in range(3)]
+    products = ("BTC-USD", "ETH-USD", "SOL-USD")
+    feeds = [connect(instruments=(product,)) for product in products]
     for feed in feeds:
         feed.run_until_whole()
 
@@ -67,6 +68,8 @@ def test_feeds_that_come_and_go_leave_no_socket_and_no_thread(connect) -> None:
         feed.close()
 
     assert all(feed.session.counters["closed_gracefully"] == 1 for feed in feeds)
+    for feed, product in zip(feeds, products):
+        assert {quote.instrument for batch in feed.batches for quote in batch.quotes} == {product}
     give_up_at = time.monotonic() + 5
     while (after := (len(os.listdir("/proc/self/fd")), threading.active_count())) != before:
         assert time.monotonic() < give_up_at, (before, after)
