@@ -14,6 +14,7 @@ of the venue go as soon as all of them together are above `keep_bytes`.
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -165,9 +166,15 @@ def _decompressed(path: Path) -> Iterator[bytes]:
 
 
 def replay(entries: Iterable[Entry], codec: StreamCodec) -> Iterator[Event]:
-    """Let a codec decode a recording as if it happened now: the same frames, stamps and connections."""
+    """Let a codec decode a recording as if it happened now: the same frames, stamps and connections.
+
+    What it wants said is asked for, too: some codecs judge the answers by what they have asked. Silences end
+    nothing here, since the recording knows when each connection ended.
+    """
     for entry in entries:
         if entry.kind == OPENED:
+            codec.watch.restart(entry.at.monotonic_ns, first_within_s=math.inf)
             codec.hello(entry.at)
         elif entry.kind == FRAME:
             yield from codec.decode(entry.payload, entry.at.monotonic_ns, entry.at)
+            codec.tick(entry.at)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.recording import CLOSED, FRAME, MEMBER_BYTES, OPENED, FrameRecorder, read, recordings, replay
+from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.settings import SECOND_NS
 
@@ -129,22 +130,38 @@ def test_a_disk_that_fails_ends_the_recording_and_says_why(tmp_path: Path) -> No
 
 
 class Codec:
-    """Says what it was given."""
+    """Says what it was given, and what it knows of the connection."""
+
+    def __init__(self) -> None:
+        self.watch = ChannelWatch([Channel("book", proves_life=True)])
+        self.asked: list[int] = []  # when it was asked what it wants said
 
     def hello(self, now: Instant) -> tuple[str, ...]:
-        self.connections = getattr(self, "connections", 0) + 1
         return ("subscribe",)
 
+    def tick(self, now: Instant) -> tuple[str, ...]:
+        self.asked.append(now.monotonic_ns)
+        return ("ping",)
+
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> list:
-        return [(self.connections, frame, read_ns, now.utc_ns)]
+        proven_ns = self.watch.proven_ns()
+        self.watch.heard("book", read_ns)
+        return [(frame, read_ns, now.utc_ns, proven_ns, tuple(self.asked))]
 
 
-def test_a_recording_goes_through_the_same_decoder(tmp_path: Path) -> None:
+def test_a_recording_goes_through_the_same_decoder_as_a_stream_would(tmp_path: Path) -> None:
     recorder = recorder_in(tmp_path)
     for connection in (1, 2):
         recorder.opened("ws://venue/", Instant(connection, UTC))
         recorder.frame(b"frame", 10 * connection, UTC + connection)
+        recorder.frame(b"later", 10 * connection + 5, UTC + connection)
+        recorder.closed("1006", Instant(10 * connection + 6, UTC))
     recorder.close()
     [path] = recordings(tmp_path, "coinbase")
 
-    assert list(replay(read(path), Codec())) == [(1, b"frame", 10, UTC + 1), (2, b"frame", 20, UTC + 2)]
+    assert list(replay(read(path), Codec())) == [
+        (b"frame", 10, UTC + 1, 0, ()),
+        (b"later", 15, UTC + 1, 10, (10,)),
+        (b"frame", 20, UTC + 2, 0, (10, 15)),
+        (b"later", 25, UTC + 2, 20, (10, 15, 20)),
+    ]
