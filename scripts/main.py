@@ -160,8 +160,8 @@ def replay(arguments: argparse.Namespace) -> int:
     from scripts.replay import describe  # the venues' codecs: only this verb needs them here
 
     settings = _settings(arguments)
-    for path in arguments.files:
-        _print_json(describe(path, settings))
+    for described in describe(arguments.files, settings):
+        _print_json(described)
     return 0
 
 
@@ -243,7 +243,7 @@ def _parser() -> argparse.ArgumentParser:
     restarting = add(restart, "Restart one actor of the running system, while the others go on.")
     restarting.add_argument("role", type=_text, metavar="ROLE", help="as status names it: order_router, ...")
     replaying = add(replay, "Decode recordings of price feeds again; print one JSON line for each.")
-    replaying.add_argument("files", nargs="+", type=Path, metavar="FILE", help="below recordings/")
+    replaying.add_argument("files", nargs="+", type=Path, metavar="FILE", help="below recordings/, oldest first")
     return parser
 
 

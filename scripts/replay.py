@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from adapters.ports import StreamCodec
 from adapters.recording import CLOSED, FRAME, OPENED, SUFFIX, Entry, read, replay
 from adapters.venues import VENUES
 from domain.errors import InvalidSetting
 from domain.settings import SECOND_NS, Settings
 
 
-def describe(path: Path, settings: Settings) -> dict[str, Any]:
-    """Return how many events of each kind one recording holds, and when it begins and ends.
+def describe(paths: Sequence[Path], settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield how many events of each kind each recording holds, and when it begins and ends.
+
+    A file that follows another of its venue goes on where that one ended, for a connection outlives a rotation.
 
     Raises:
-        InvalidSetting: it is no recording, or of a venue that `settings` don't have.
+        InvalidSetting: one is no recording, or of a venue that `settings` don't have.
     """
+    codecs: dict[str, StreamCodec] = {}  # venue -> what decodes it
+    for path in paths:
+        venue = _venue(path, settings)
+        if venue not in codecs:
+            codecs[venue] = VENUES[venue].market_stream(settings.venues[venue])
+        yield _describe(path, venue, codecs[venue])
+
+
+def _venue(path: Path, settings: Settings) -> str:
     venue = path.name.partition("-")[0]
     if not path.name.endswith(SUFFIX) or venue not in settings.venues or not path.is_file():
         known = ", ".join(settings.venues)
         raise InvalidSetting(f"{str(path)!r} must be a recording, such as VENUE-...{SUFFIX}, VENUE of {known}")
+    return venue
+
+
+def _describe(path: Path, venue: str, codec: StreamCodec) -> dict[str, Any]:
     kinds: Counter[bytes] = Counter()
     stamps: list[int] = []  # UTC ns of the first and the newest entry
 
@@ -33,7 +49,6 @@ def describe(path: Path, settings: Settings) -> dict[str, Any]:
             stamps[1:] = [entry.at.utc_ns]
             yield entry
 
-    codec = VENUES[venue].market_stream(settings.venues[venue])
     events = Counter(type(event).__name__ for event in replay(counted(), codec))
     return {
         "file": str(path),

@@ -11,6 +11,7 @@ from adapters.recording import FrameRecorder, recordings
 from domain.effects import Instant
 from domain.settings import SECOND_NS
 from scripts.main import main
+from tests.adapters.coinbase.frames import snapshot, update
 
 UTC = 1_780_000_000 * SECOND_NS
 HEARTBEAT = (
@@ -33,6 +34,23 @@ def test_it_counts_what_the_decoders_say(tmp_path: Path, capsys: pytest.CaptureF
     assert (said["venue"], said["connections"], said["frames"]) == ("coinbase", 1, 2)
     assert (said["from"], said["to"]) == ("2026-05-28T20:26:40.000+00:00", "2026-05-28T20:26:42.000+00:00")
     assert said["events"] == {"DecodeFailed": 1, "HeartbeatSeen": 1}
+
+
+def test_a_connection_outlives_the_rotation_of_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder = FrameRecorder(tmp_path, "coinbase", 1, 1 << 30)  # a file for each flush
+    recorder.opened("ws://venue/", Instant(1, UTC))
+    for number, frame in enumerate((snapshot(0), update(1, ("bid", "99.5", "1")))):
+        recorder.frame(frame, number, UTC + number * SECOND_NS)
+        recorder.flush()
+    first, second = map(str, recordings(tmp_path, "coinbase"))
+
+    main(["replay", first, second])
+    main(["replay", second])
+
+    said = [json.loads(line)["events"] for line in capsys.readouterr().out.splitlines()]
+    assert [events.get("Quote", 0) for events in said] == [1, 1, 0]
 
 
 def test_what_is_no_recording_costs_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
