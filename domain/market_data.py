@@ -130,7 +130,7 @@ class Candle(Message, kw_only=True):
     low: Decimal
     close: Decimal
     volume: Decimal
-    count: int  # trades in it; 0 = nothing traded, prices carry the last close
+    count: int | None  # trades in it; 0 = nothing traded, prices carry the last close; None = not told
     has_gap: bool = False  # the stream was broken inside the interval
 
     @property

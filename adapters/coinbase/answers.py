@@ -15,12 +15,11 @@ from msgspec import Struct
 
 from adapters import tokens
 from adapters.coinbase import fields
+from adapters.coinbase.fields import VENUE
 from adapters.tokens import BadField, Token
 from domain.instrument import Instrument, InstrumentKind
 from domain.numbers import ZERO, divide
 from domain.order_messages import Balance, Fill, FillKind, OrderReported
-
-VENUE = "coinbase"
 
 T = TypeVar("T")
 

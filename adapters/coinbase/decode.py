@@ -1,219 +1,113 @@
-"""Coinbase's websocket frames as typed wire events. Pure and stateless; never raises.
+"""Coinbase's websocket frames as domain events. Pure and stateless; never raises.
 
-Books, sequence numbers and duplicates are the stream codecs' business. Unknown channels are ignored, as
-Coinbase asks for.
+Books, sequence numbers and duplicates are the stream codecs' business. Of channels that we do not know only
+the number is told, as Coinbase asks for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Struct
 
 from adapters import tokens
-from adapters.coinbase import fields
-from adapters.tokens import BadField, Token, category
+from adapters.coinbase import fields, frame_rows
+from adapters.coinbase.fields import VENUE
+from adapters.tokens import BadField
+from domain.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
 from domain.instrument import Side
-from domain.order_book import Level, Top
-from domain.order_messages import OrderStatus
+from domain.market_data import (
+    Candle,
+    DecodeFailed,
+    HeartbeatSeen,
+    InstrumentStatus,
+    Quote,
+    Trade,
+    TradingStatus,
+    VenueCandle,
+    VenueComplained,
+)
+from domain.messages import Event
+from domain.order_book import Level
+from domain.order_messages import OrderReported
+from domain.settings import SECOND_NS
+
+CANDLE_NS = 300 * SECOND_NS  # the channel has one interval
 
 
-class TickerSeen(Struct, gc=False):
-    product_id: str
-    top: Top
+class OrderTotals(Event, kw_only=True):
+    """One event of the user channel: totals of some of our orders."""
 
-
-class BookSeen(Struct, gc=False):
-    product_id: str
-    is_snapshot: bool
-    levels: list[Level]
-    ts_event: int
-
-
-class PrintSeen(Struct, gc=False):
-    product_id: str
-    trade_id: str
-    price: Decimal
-    quantity: Decimal
-    aggressor: Side
-    ts_event: int
-
-
-class PrintsSeen(Struct, gc=False):
-    is_snapshot: bool
-    prints: list[PrintSeen]
-
-
-class OrderSeen(Struct):
-    """One row of the user channel: an order's totals now."""
-
-    order_id: str
-    client_order_id: str
-    product_id: str
-    side: Side
-    status: OrderStatus
-    cumulative_quantity: Decimal
-    average_price: Decimal
-    total_fees: Decimal
-    reason: str
-
-
-class OrdersSeen(Struct):
     is_snapshot: bool
     rows: int  # orders in the event, readable or not
-    orders: list[OrderSeen]
+    orders: list[OrderReported]
 
 
-class HeartbeatArrived(Struct):
-    pass
-
-
-class Complaint(Struct):
-    """An error frame, or an order that we cannot understand."""
-
-    text: str
-
-
-class Unreadable(Struct):
-    category: str  # "parse", "structure", "type" or "validation"
-
-
-WireEvent = (
-    TickerSeen | BookSeen | PrintsSeen | OrdersSeen | HeartbeatArrived | Complaint | Unreadable
-)
-
-
-class WireFrame(Struct, gc=False):
-    events: list[WireEvent]
-    sequence_num: int = -1  # -1: the frame has none, or must count as lost
-    ts_event: int = 0  # UTC ns at which it was published; 0 = unknown
+class _Stamps(NamedTuple):
+    ts_event: int
+    read_ns: int
+    ts_init: int
 
 
 # The public trade's side is the aggressor's here. Sources disagree about the venue (some read it as the
 # maker's), so this is the one place to turn it round.
 _AGGRESSOR = {"BUY": Side.BUY, "SELL": Side.SELL}
 _IS_BID = {"bid": True, "offer": False}
-
-
-# ---- the wire, as msgspec reads it -----------------------------------------------------------------------
-
-
-class _TickerRow(Struct, gc=False):
-    product_id: str
-    best_bid: Token = ""
-    best_bid_quantity: Token = ""
-    best_ask: Token = ""
-    best_ask_quantity: Token = ""
-
-
-class _TickerEvent(Struct, gc=False):
-    tickers: list[_TickerRow]
-
-
-class _LevelRow(Struct, gc=False):
-    side: str
-    event_time: str
-    price_level: Token
-    new_quantity: Token
-
-
-class _BookEvent(Struct, gc=False):
-    type: str
-    product_id: str
-    updates: list[_LevelRow]
-
-
-class _PrintRow(Struct, gc=False):
-    trade_id: str
-    product_id: str
-    price: Token
-    size: Token
-    side: str
-    time: str
-
-
-class _PrintsEvent(Struct, gc=False):
-    type: str
-    trades: list[_PrintRow]
-
-
-class _OrderRow(Struct, gc=False):
-    order_id: str
-    product_id: str
-    status: str
-    order_side: str
-    client_order_id: str = ""
-    cumulative_quantity: Token = ""
-    avg_price: Token = ""
-    total_fees: Token = ""
-    cancel_reason: str = ""
-    reject_reason: str = ""
-
-
-class _OrdersEvent(Struct, gc=False):
-    type: str
-    orders: list[_OrderRow] | None = None
-
-
-class _Envelope(Struct, tag_field="channel", gc=False):
-    timestamp: str
-    sequence_num: int = -1
-
-
-class _TickerFrame(_Envelope, tag="ticker", gc=False, kw_only=True):
-    events: list[_TickerEvent]
-
-
-class _BookFrame(_Envelope, tag="l2_data", gc=False, kw_only=True):
-    events: list[_BookEvent]
-
-
-class _PrintsFrame(_Envelope, tag="market_trades", gc=False, kw_only=True):
-    events: list[_PrintsEvent]
-
-
-class _OrdersFrame(_Envelope, tag="user", gc=False, kw_only=True):
-    events: list[_OrdersEvent]
-
-
-class _HeartbeatFrame(_Envelope, tag="heartbeats", gc=False):
-    pass
-
-
-class _AnyFrame(Struct):
-    """What can be said about a frame that is none of the above."""
-
-    channel: str = ""
-    type: str = ""
-    message: str = ""
-    timestamp: str = ""
-    sequence_num: int = -1
-
+_STATUSES = {
+    "online": TradingStatus.TRADING,
+    "offline": TradingStatus.HALTED,
+    "delisted": TradingStatus.CLOSED,
+}
+_RAW_BYTES = 256  # kept of a frame that can't be read
 
 _decode_frame = msgspec.json.Decoder(
-    _TickerFrame | _BookFrame | _PrintsFrame | _OrdersFrame | _HeartbeatFrame, float_hook=Decimal
+    frame_rows.TickerFrame
+    | frame_rows.TickerBatchFrame
+    | frame_rows.BookFrame
+    | frame_rows.PrintsFrame
+    | frame_rows.CandlesFrame
+    | frame_rows.StatusFrame
+    | frame_rows.OrdersFrame
+    | frame_rows.HeartbeatsFrame
+    | frame_rows.SubscriptionsFrame,
+    float_hook=Decimal,
 ).decode
-_decode_any = msgspec.json.Decoder(_AnyFrame).decode
+_decode_any = msgspec.json.Decoder(frame_rows.AnyFrame).decode
 _decimal = lru_cache(maxsize=4_096)(Decimal)  # prices come again and again
-_CHANNELS = ("ticker", "l2_data", "market_trades", "user", "heartbeats")
 
 
-def decode(frame: bytes) -> WireFrame:
-    """Say what a frame says."""
+def decode(frame: bytes, read_ns: int = 0, ts_init: int = 0) -> list[Event]:
+    """Say what a frame says: a `FrameHead` if it can be read at all, then its events, prints oldest first.
+
+    Args:
+        read_ns: CLOCK_MONOTONIC of its arrival, for the events' stamps.
+        ts_init: the same in UTC ns; also the time of what carries none.
+
+    A quote is never whole: one frame can't tell.
+    """
     try:
         wire = _decode_frame(frame)
-        events = _READERS[type(wire)](wire)
-        return WireFrame(events, wire.sequence_num, tokens.utc_ns(wire.timestamp))
+        channel, read = _READERS[type(wire)]
+        ts_event = tokens.utc_ns(wire.timestamp)
+        events: list[Event] = [
+            FrameHead(ts_event=ts_event, venue=VENUE, channel=channel, number=wire.sequence_num)
+        ]
+        read(wire.events, _Stamps(ts_event, read_ns, ts_init), events)
+        return events
     except Exception as error:  # whatever a venue or an attacker sends is data
-        return _other(frame, error)
+        return _other(frame, error, ts_init)
 
 
-def _tickers(frame: _TickerFrame) -> list[WireEvent]:
-    seen: list[WireEvent] = []
-    for event in frame.events:
-        for row in event.tickers:
+# ---- one reader per channel ------------------------------------------------------------------------------
+
+
+def _tickers(wires: list[frame_rows.TickerEvent], stamps: _Stamps, events: list[Event]) -> None:
+    ts_event, read_ns, ts_init = stamps
+    for wire in wires:
+        for row in wire.tickers:
             bid, bid_quantity = row.best_bid, row.best_bid_quantity
             ask, ask_quantity = row.best_ask, row.best_ask_quantity
             if bid == "" or ask == "":
@@ -227,23 +121,30 @@ def _tickers(frame: _TickerFrame) -> list[WireEvent]:
                 and (bid_price := _decimal(bid))
                 and (ask_price := _decimal(ask))
             ):
-                top = Top(bid_price, Decimal(bid_quantity), ask_price, Decimal(ask_quantity))
+                quantities = Decimal(bid_quantity), Decimal(ask_quantity)
             else:
-                top = Top(
-                    tokens.positive(bid),
-                    tokens.not_negative(bid_quantity),
-                    tokens.positive(ask),
-                    tokens.not_negative(ask_quantity),
+                bid_price, ask_price = tokens.positive(bid), tokens.positive(ask)
+                quantities = tokens.not_negative(bid_quantity), tokens.not_negative(ask_quantity)
+            events.append(
+                Quote(
+                    ts_event=ts_event,
+                    venue=VENUE,
+                    instrument=row.product_id,
+                    bid_price=bid_price,
+                    bid_quantity=quantities[0],
+                    ask_price=ask_price,
+                    ask_quantity=quantities[1],
+                    ts_init=ts_init,
+                    read_ns=read_ns,
+                    is_whole=False,
                 )
-            seen.append(TickerSeen(row.product_id, top))
-    return seen
+            )
 
 
-def _books(frame: _BookFrame) -> list[WireEvent]:
-    events: list[WireEvent] = []
-    for event in frame.events:
+def _books(wires: list[frame_rows.BookEvent], stamps: _Stamps, events: list[Event]) -> None:
+    for wire in wires:
         levels, newest, told_at = [], 0, None
-        for row in event.updates:
+        for row in wire.updates:
             is_bid = _IS_BID.get(row.side)
             if is_bid is None:
                 raise BadField("validation", "neither bid nor offer")
@@ -252,84 +153,157 @@ def _books(frame: _BookFrame) -> list[WireEvent]:
                 newest = max(newest, tokens.utc_ns(told_at))
             price, quantity = tokens.positive(row.price_level), tokens.not_negative(row.new_quantity)
             levels.append(Level(is_bid, price, quantity))
-        newest = newest or tokens.utc_ns(frame.timestamp)
-        events.append(BookSeen(event.product_id, event.type == "snapshot", levels, newest))
-    return events
+        kind = BookSnapshot if wire.type == "snapshot" else BookDelta
+        ts_event = newest or stamps.ts_event
+        events.append(kind(ts_event=ts_event, venue=VENUE, instrument=wire.product_id, levels=levels))
 
 
-def _prints(frame: _PrintsFrame) -> list[WireEvent]:
-    return [
-        PrintsSeen(event.type == "snapshot", [_print(row) for row in event.trades])
-        for event in frame.events
-    ]
+def _prints(wires: list[frame_rows.PrintsEvent], stamps: _Stamps, events: list[Event]) -> None:
+    for wire in wires:
+        is_history = wire.type == "snapshot"
+        events += sorted((_trade(row, is_history, stamps) for row in wire.trades), key=_age)
 
 
-def _print(row: _PrintRow) -> PrintSeen:
+def _trade(row: frame_rows.PrintRow, is_history: bool, stamps: _Stamps) -> Trade:
     aggressor = _AGGRESSOR.get(row.side)
     if aggressor is None:
         raise BadField("validation", "neither BUY nor SELL")
-    return PrintSeen(
-        row.product_id,
-        row.trade_id,
-        tokens.positive(row.price),
-        tokens.positive(row.size),
-        aggressor,
-        tokens.utc_ns(row.time),
+    return Trade(
+        ts_event=tokens.utc_ns(row.time),
+        venue=VENUE,
+        instrument=row.product_id,
+        trade_id=row.trade_id,
+        price=tokens.positive(row.price),
+        quantity=tokens.positive(row.size),
+        aggressor=aggressor,
+        ts_init=stamps.ts_init,
+        read_ns=stamps.read_ns,
+        is_history=is_history,
     )
 
 
-def _orders(frame: _OrdersFrame) -> list[WireEvent]:
-    events: list[WireEvent] = []
-    for event in frame.events:
-        rows = event.orders or []
+def _age(trade: Trade) -> tuple[int, int, str]:
+    """Order trades from old to new, whatever order the venue sent them in: ids rise with time."""
+    return trade.ts_event, len(trade.trade_id), trade.trade_id
+
+
+def _candles(wires: list[frame_rows.CandlesEvent], stamps: _Stamps, events: list[Event]) -> None:
+    for wire in wires:
+        bars = sorted(map(_candle, wire.candles), key=lambda candle: candle.open_ts)
+        events += [
+            VenueCandle(ts_event=candle.open_ts, candle=candle, read_ns=stamps.read_ns) for candle in bars
+        ]
+
+
+def _candle(row: frame_rows.CandleRow) -> Candle:
+    opened, closed = tokens.positive(row.open), tokens.positive(row.close)
+    high, low = tokens.positive(row.high), tokens.positive(row.low)
+    if not low <= min(opened, closed) <= max(opened, closed) <= high:
+        raise BadField("validation", "a price outside its own range")
+    return Candle(
+        venue=VENUE,
+        instrument=row.product_id,
+        interval_ns=CANDLE_NS,
+        open_ts=tokens.ns_of_ms(1_000 * int(tokens.not_negative(row.start))),
+        open=opened,
+        high=high,
+        low=low,
+        close=closed,
+        volume=tokens.not_negative(row.volume),
+        count=None,
+    )
+
+
+def _statuses(wires: list[frame_rows.StatusEvent], stamps: _Stamps, events: list[Event]) -> None:
+    for wire in wires:
+        for row in wire.products:
+            status = _STATUSES.get(row.status, TradingStatus.UNKNOWN)
+            events.append(
+                InstrumentStatus(ts_event=stamps.ts_event, venue=VENUE, instrument=row.id, status=status)
+            )
+
+
+def _orders(wires: list[frame_rows.OrdersEvent], stamps: _Stamps, events: list[Event]) -> None:
+    ts_event = stamps.ts_event
+    for wire in wires:
+        rows = wire.orders or []
         orders = []
         for row in rows:
             try:
-                orders.append(_order(row))
+                orders.append(_order(row, ts_event))
             except BadField as error:  # one strange order must not hide the others
-                events.append(Complaint(f"order {row.order_id}: {error}"))
-        events.append(OrdersSeen(event.type == "snapshot", len(rows), orders))
-    return events
+                text = f"order {row.order_id}: {error}"
+                events.append(VenueComplained(ts_event=ts_event, venue=VENUE, text=text))
+        is_snapshot = wire.type == "snapshot"
+        events.append(
+            OrderTotals(ts_event=ts_event, is_snapshot=is_snapshot, rows=len(rows), orders=orders)
+        )
 
 
-def _order(row: _OrderRow) -> OrderSeen:
+def _order(row: frame_rows.OrderRow, ts_event: int) -> OrderReported:
     cumulative = fields.number_or_zero(row.cumulative_quantity)
-    return OrderSeen(
-        row.order_id,
-        row.client_order_id,
-        row.product_id,
-        fields.side(row.order_side),
-        fields.status(row.status, cumulative),
-        cumulative,
-        fields.number_or_zero(row.avg_price),
-        fields.number_or_zero(row.total_fees),
-        row.reject_reason or row.cancel_reason,
+    return OrderReported(
+        ts_event=ts_event,
+        client_order_id=row.client_order_id,
+        venue=VENUE,
+        venue_order_id=row.order_id,
+        instrument=row.product_id,
+        side=fields.side(row.order_side),
+        status=fields.status(row.status, cumulative),
+        cumulative_quantity=cumulative,
+        average_price=fields.number_or_zero(row.avg_price),
+        total_fees=fields.number_or_zero(row.total_fees),
+        reason=row.reject_reason or row.cancel_reason,
     )
 
 
-def _heartbeat(frame: _HeartbeatFrame) -> list[WireEvent]:
-    return [HeartbeatArrived()]
+def _heartbeats(_: object, stamps: _Stamps, events: list[Event]) -> None:
+    events.append(HeartbeatSeen(ts_event=stamps.ts_event, venue=VENUE, read_ns=stamps.read_ns))
 
 
-_READERS = {
-    _TickerFrame: _tickers,
-    _BookFrame: _books,
-    _PrintsFrame: _prints,
-    _OrdersFrame: _orders,
-    _HeartbeatFrame: _heartbeat,
+def _subscriptions(
+    wires: list[frame_rows.SubscriptionsEvent], stamps: _Stamps, events: list[Event]
+) -> None:
+    """Say all that the connection has: the venue repeats it with each change."""
+    for wire in wires:
+        for channel, products in wire.subscriptions.items():
+            for product in products or ("",):
+                events.append(
+                    SubscriptionConfirmed(
+                        ts_event=stamps.ts_event, venue=VENUE, channel=channel, subject=product
+                    )
+                )
+
+
+_Reader = Callable[[Any, _Stamps, list[Event]], None]
+_READERS: dict[type, tuple[str, _Reader]] = {  # frame -> its channel, and what reads its events
+    frame_rows.TickerFrame: ("ticker", _tickers),
+    frame_rows.TickerBatchFrame: ("ticker_batch", _tickers),
+    frame_rows.BookFrame: ("l2_data", _books),
+    frame_rows.PrintsFrame: ("market_trades", _prints),
+    frame_rows.CandlesFrame: ("candles", _candles),
+    frame_rows.StatusFrame: ("status", _statuses),
+    frame_rows.OrdersFrame: ("user", _orders),
+    frame_rows.HeartbeatsFrame: ("heartbeats", _heartbeats),
+    frame_rows.SubscriptionsFrame: ("subscriptions", _subscriptions),
 }
+_CHANNELS = {channel for channel, _ in _READERS.values()}
 
 
-def _other(frame: bytes, error: Exception) -> WireFrame:
-    """Read a frame that is not one of ours: an error, an acknowledgement, an unknown channel, or broken."""
+def _other(frame: bytes, error: Exception, ts_init: int) -> list[Event]:
+    """Read a frame that is not one of ours: an error, an unknown channel, or broken."""
+    category = tokens.category(error)
+    failed = DecodeFailed(ts_event=ts_init, venue=VENUE, category=category, raw=frame[:_RAW_BYTES])
     try:
-        any_frame = _decode_any(frame)
+        found = _decode_any(frame)
     except Exception:  # not even that
-        return WireFrame([Unreadable(category(error))])
-    if any_frame.type == "error":
-        return WireFrame([Complaint(any_frame.message)])
-    if any_frame.channel and any_frame.channel not in _CHANNELS:
-        return WireFrame([], any_frame.sequence_num)
-    # A lost book change must look lost: without its number, the next frame shows a gap.
-    sequence_num = -1 if any_frame.channel == "l2_data" else any_frame.sequence_num
-    return WireFrame([Unreadable(category(error))], sequence_num)
+        return [failed]
+    if found.type == "error":
+        return [VenueComplained(ts_event=ts_init, venue=VENUE, text=found.message)]
+    head = FrameHead(ts_event=ts_init, venue=VENUE, channel=found.channel, number=found.sequence_num)
+    if found.channel and found.channel not in _CHANNELS:
+        return [head]
+    if found.channel == "l2_data":
+        # A lost book change must look lost: without its number, the next frame shows a gap.
+        head = msgspec.structs.replace(head, number=-1)
+    return [head, failed]

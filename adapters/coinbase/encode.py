@@ -9,12 +9,10 @@ from typing import Any
 
 import msgspec
 
-from adapters.coinbase.fields import rfc3339
+from adapters.coinbase.fields import VENUE, rfc3339
 from domain.errors import Rejected
 from domain.numbers import plain
 from domain.order_messages import OrderType, SubmitOrder, TimeInForce
-
-VENUE = "coinbase"
 
 
 def encode_create(command: SubmitOrder) -> bytes:

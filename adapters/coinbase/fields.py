@@ -11,6 +11,8 @@ from domain.numbers import ZERO
 from domain.order_messages import OrderStatus
 from domain.settings import SECOND_NS
 
+VENUE = "coinbase"
+
 _STATUSES = {
     "PENDING": OrderStatus.OPEN,
     "QUEUED": OrderStatus.OPEN,

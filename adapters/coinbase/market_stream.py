@@ -8,28 +8,26 @@ nothing has to be unpicked. Until then no quote of this stream is whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec.structs import replace
 
-from adapters.coinbase.decode import (
-    BookSeen,
-    Complaint,
-    HeartbeatArrived,
-    PrintSeen,
-    PrintsSeen,
-    TickerSeen,
-    Unreadable,
-    decode,
-)
-from adapters.stamped import quote, trade
+from adapters.coinbase.decode import decode
+from adapters.coinbase.fields import VENUE
+from adapters.stamped import quote
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
+from domain.frame_events import BookDelta, BookSnapshot, FrameHead
 from domain.market_data import (
     DecodeFailed,
     HeartbeatSeen,
+    InstrumentStatus,
+    Quote,
     StreamGap,
     StreamWhole,
+    Trade,
+    TradingStatus,
     VenueComplained,
 )
 from domain.messages import Event
@@ -38,21 +36,18 @@ from domain.replays import ReplayFilter
 from domain.sequence import Verdict, SequenceCheck
 from domain.settings import VenueSettings
 
-VENUE = "coinbase"
 URL = "wss://advanced-trade-ws.coinbase.com"
 
-_CHANNELS = ("level2", "ticker", "market_trades")
+_CHANNELS = ("level2", "ticker", "market_trades", "status")
 _LATE, _AFTER_GAP = Verdict.LATE, Verdict.AFTER_GAP
 _QUIETER = 3  # prints, over all instruments, may pause this much longer than one book
 
 
-class _Arrival(Struct, gc=False):
-    """One frame, and when it was published and read."""
+class _Arrival(NamedTuple):
+    """When a frame was read."""
 
-    ts_event: int
     read_ns: int
     now: Instant
-    frame: bytes
 
 
 class _Product:
@@ -62,8 +57,9 @@ class _Product:
         self.instrument = instrument
         self.channel = f"level2:{instrument}"
         self.book = OrderBook()
-        self.quoted: Top | None = None  # what our last quote said
+        self.quoted: Quote | None = None  # our last one; None: whatever comes next is news
         self.quoted_at = 0  # its ts_event
+        self.status: TradingStatus | None = None
         self.replays = ReplayFilter()
 
 
@@ -87,11 +83,13 @@ class MarketStream:
             )
         )
         self._readers = {
-            BookSeen: self._book,
-            PrintsSeen: self._prints,
-            HeartbeatArrived: self._heartbeat,
-            Complaint: self._complaint,
-            Unreadable: self._unreadable,
+            BookSnapshot: self._snapshot,
+            BookDelta: self._delta,
+            Trade: self._trade,
+            InstrumentStatus: self._status,
+            HeartbeatSeen: self._pass_on,
+            VenueComplained: self._pass_on,
+            DecodeFailed: self._pass_on,
         }
 
     def hello(self, now: Instant) -> tuple[str, ...]:
@@ -104,24 +102,21 @@ class MarketStream:
         )
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
-        wire = decode(frame)
+        told = decode(frame, read_ns, now.utc_ns)
         events: list[Event] = []
-        if wire.sequence_num >= 0:
-            expected = self._sequence.expected
-            verdict = self._sequence.arrive(wire.sequence_num)
-            if verdict is _LATE:
+        head = told[0]
+        if type(head) is FrameHead:
+            if self._is_late(head, now, events):
                 return events
-            if verdict is _AFTER_GAP:
-                events.append(self._gap(expected, wire.sequence_num, now))
-        ts_event = wire.ts_event or now.utc_ns
-        for seen in wire.events:
-            if type(seen) is TickerSeen:  # most of a busy stream: the shortest way
-                self._ticker(seen, ts_event, read_ns, now, events)
+            if type(told[-1]) is not DecodeFailed:
+                self.watch.heard(head.channel, read_ns)
+        for event in told:
+            if type(event) is Quote:  # most of a busy stream: the shortest way
+                self._ticker(event, events)
                 continue
-            arrival = _Arrival(ts_event, read_ns, now, frame)
-            reader = self._readers.get(type(seen))
-            if reader is not None:  # the user channel was never asked for here
-                reader(seen, arrival, events)
+            reader = self._readers.get(type(event))
+            if reader is not None:  # the others were never asked for here
+                reader(event, _Arrival(read_ns, now), events)
         return events
 
     def levels(self, instrument: str, most: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
@@ -131,70 +126,85 @@ class MarketStream:
     def tick(self, now: Instant) -> tuple[str, ...]:
         return ()  # nothing is due by time: the venue needs no pings
 
-    # ---- one reader per wire event -------------------------------------------------------------------
+    # ---- one reader per event of a frame -----------------------------------------------------------------
 
-    def _ticker(
-        self, seen: TickerSeen, ts_event: int, read_ns: int, now: Instant, events: list[Event]
-    ) -> None:
-        self.watch.heard("ticker", read_ns)
-        product = self._products.get(seen.product_id)
+    def _is_late(self, head: FrameHead, now: Instant, events: list[Event]) -> bool:
+        """Put a frame into its place, and tell whether that has passed."""
+        if head.number < 0:
+            return False
+        expected = self._sequence.expected
+        verdict = self._sequence.arrive(head.number)
+        if verdict is _AFTER_GAP:
+            events.append(self._gap(expected, head.number, now))
+        return verdict is _LATE
+
+    def _ticker(self, told: Quote, events: list[Event]) -> None:
+        product = self._products.get(told.instrument)
         if product is None:
             return
-        book, top = product.book, seen.top
+        book, ts_event = product.book, told.ts_event
         if ts_event < book.ts_event or ts_event < product.quoted_at:
             return
-        # A ticker tells the touch its trade left behind: it may confirm a whole book, never contradict it.
-        if not book.is_whole or top == book.top():
-            product.quoted, product.quoted_at = top, ts_event
-            events.append(quote(top, VENUE, product.instrument, ts_event, read_ns, now, book.is_whole))
+        if book.is_whole:
+            # It tells the touch its trade left behind: it may confirm a whole book, never contradict it.
+            if _touch(told) != book.top():
+                return
+            told = replace(told, instrument=product.instrument, is_whole=True)
+        elif told.instrument != product.instrument:
+            told = replace(told, instrument=product.instrument)
+        product.quoted, product.quoted_at = told, ts_event
+        events.append(told)
 
-    def _book(self, seen: BookSeen, arrival: _Arrival, events: list[Event]) -> None:
-        product = self._products.get(seen.product_id)
-        if product is None:
-            return
+    def _snapshot(self, told: BookSnapshot, arrival: _Arrival, events: list[Event]) -> None:
+        product = self._products.get(told.instrument)
+        if product is not None:
+            product.book.replace(told.levels, told.ts_event)
+            self._book(product, told.ts_event, arrival, events)
+
+    def _delta(self, told: BookDelta, arrival: _Arrival, events: list[Event]) -> None:
+        product = self._products.get(told.instrument)
+        if product is not None:
+            product.book.change(told.levels, told.ts_event)
+            self._book(product, told.ts_event, arrival, events)
+
+    def _trade(self, told: Trade, arrival: _Arrival, events: list[Event]) -> None:
+        product = self._products.get(told.instrument)
+        if product is not None and product.replays.is_new(told.trade_id):
+            events.append(replace(told, instrument=product.instrument))
+
+    def _status(self, told: InstrumentStatus, arrival: _Arrival, events: list[Event]) -> None:
+        product = self._products.get(told.instrument)
+        if product is not None and told.status is not product.status:
+            product.status = told.status
+            events.append(replace(told, instrument=product.instrument))
+
+    def _pass_on(self, told: Event, arrival: _Arrival, events: list[Event]) -> None:
+        events.append(told)
+
+    # ---- what becomes of a book ----------------------------------------------------------------------------
+
+    def _book(self, product: _Product, ts_event: int, arrival: _Arrival, events: list[Event]) -> None:
+        """Tell what a change to a book means: that it is wrong, that now all are whole, a new touch."""
         self.watch.heard(product.channel, arrival.read_ns)
-        if seen.is_snapshot:
-            product.book.replace(seen.levels, seen.ts_event)
-        else:
-            product.book.change(seen.levels, seen.ts_event)
-        top = product.book.top()
+        book, quoted = product.book, product.quoted
+        top = book.top()
         if top is not None and top.is_crossed:
             # A crossed book is wrong, though no number is missing: something was lost on the venue's side.
             expected = self._sequence.expected or 0
             events.append(self._gap(expected, expected, arrival.now))
             return
-        if seen.is_snapshot and not self._is_whole:
+        if book.is_whole and not self._is_whole:
             self._is_whole = all(each.book.is_whole for each in self._products.values())
             if self._is_whole:
-                events.append(StreamWhole(ts_event=arrival.ts_event, venue=VENUE))
-        if top is not None and top != product.quoted:
-            # A ticker may have been published later than this change happened, yet the book is what holds.
-            product.quoted, product.quoted_at = top, max(seen.ts_event, product.quoted_at)
-            ts_event, is_whole = product.quoted_at, product.book.is_whole
-            events.append(
-                quote(top, VENUE, product.instrument, ts_event, arrival.read_ns, arrival.now, is_whole)
-            )
-
-    def _prints(self, seen: PrintsSeen, arrival: _Arrival, events: list[Event]) -> None:
-        self.watch.heard("market_trades", arrival.read_ns)
-        for one in sorted(seen.prints, key=_age):
-            product = self._products.get(one.product_id)
-            if product is not None and product.replays.is_new(one.trade_id):
-                is_history = seen.is_snapshot
-                events.append(
-                    trade(one, VENUE, product.instrument, arrival.read_ns, arrival.now, is_history)
-                )
-
-    def _heartbeat(self, seen: HeartbeatArrived, arrival: _Arrival, events: list[Event]) -> None:
-        self.watch.heard("heartbeats", arrival.read_ns)
-        events.append(HeartbeatSeen(ts_event=arrival.ts_event, venue=VENUE, read_ns=arrival.read_ns))
-
-    def _complaint(self, seen: Complaint, arrival: _Arrival, events: list[Event]) -> None:
-        events.append(VenueComplained(ts_event=arrival.ts_event, venue=VENUE, text=seen.text))
-
-    def _unreadable(self, seen: Unreadable, arrival: _Arrival, events: list[Event]) -> None:
-        ts_event, raw = arrival.now.utc_ns, arrival.frame[:256]
-        events.append(DecodeFailed(ts_event=ts_event, venue=VENUE, category=seen.category, raw=raw))
+                events.append(StreamWhole(ts_event=ts_event, venue=VENUE))
+        if top is None or quoted is not None and quoted.is_whole and _touch(quoted) == top:
+            return
+        # A ticker may have been published later than this change happened, yet the book is what holds.
+        product.quoted_at = max(ts_event, product.quoted_at)
+        product.quoted = quote(
+            top, VENUE, product.instrument, product.quoted_at, arrival.read_ns, arrival.now, True
+        )
+        events.append(product.quoted)
 
     def _gap(self, expected: int, got: int, now: Instant) -> StreamGap:
         self._forget_books()
@@ -207,9 +217,8 @@ class MarketStream:
             product.quoted = None
 
 
-def _age(one: PrintSeen) -> tuple[int, int, str]:
-    """Order prints from old to new, whatever order the venue sent them in: ids rise with time."""
-    return one.ts_event, len(one.trade_id), one.trade_id
+def _touch(quote: Quote) -> Top:
+    return Top(quote.bid_price, quote.bid_quantity, quote.ask_price, quote.ask_quantity)
 
 
 def _stream_id(name: str, names: Sequence[str]) -> str:

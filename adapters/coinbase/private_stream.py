@@ -10,17 +10,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from adapters.coinbase.decode import (
-    Complaint,
-    HeartbeatArrived,
-    OrderSeen,
-    OrdersSeen,
-    Unreadable,
-    WireEvent,
-    decode,
-)
+from adapters.coinbase.decode import OrderTotals, decode
+from adapters.coinbase.fields import VENUE
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
+from domain.frame_events import FrameHead
 from domain.market_data import (
     DecodeFailed,
     HeartbeatSeen,
@@ -29,11 +23,9 @@ from domain.market_data import (
     VenueComplained,
 )
 from domain.messages import Event
-from domain.order_messages import OrderReported
 from domain.sequence import Verdict, SequenceCheck
 from domain.settings import VenueSettings
 
-VENUE = "coinbase"
 URL = "wss://advanced-trade-ws-user.coinbase.com"
 
 _SNAPSHOT_BATCH = 50  # a snapshot comes in batches of this many orders; a shorter one is the last
@@ -72,43 +64,39 @@ class PrivateStream:
         )
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
-        wire = decode(frame)
+        told = decode(frame, read_ns, now.utc_ns)
         events: list[Event] = []
-        if wire.sequence_num >= 0:
+        head = told[0]
+        if type(head) is FrameHead and head.number >= 0:
             expected = self._sequence.expected
-            verdict = self._sequence.arrive(wire.sequence_num)
+            verdict = self._sequence.arrive(head.number)
             if verdict is Verdict.LATE:
                 return events
             if verdict is Verdict.AFTER_GAP:
                 self._has_snapshot = self._is_whole = False
-                gap = StreamGap(ts_event=now.utc_ns, venue=VENUE, expected=expected, got=wire.sequence_num)
+                gap = StreamGap(ts_event=now.utc_ns, venue=VENUE, expected=expected, got=head.number)
                 events.append(gap)
-        for seen in wire.events:
-            events += self._read(seen, wire.ts_event or now.utc_ns, read_ns, frame)
+        for event in told:
+            events += self._read(event, read_ns)
         return events
 
     def tick(self, now: Instant) -> tuple[str, ...]:
         return ()  # nothing is due by time: an accepted subscription outlives its token
 
-    def _read(self, seen: WireEvent, ts_event: int, read_ns: int, frame: bytes) -> list[Event]:
-        match seen:
-            case OrdersSeen():
+    def _read(self, told: Event, read_ns: int) -> Sequence[Event]:
+        match told:
+            case OrderTotals():
                 self.watch.heard("user", read_ns)
-                events: list[Event] = [_reported(order, ts_event) for order in seen.orders]
-                if seen.is_snapshot:
+                if told.is_snapshot:
                     self._has_snapshot = True
-                is_last = not seen.is_snapshot or seen.rows < _SNAPSHOT_BATCH
-                return events + (self._whole(ts_event) if is_last else [])
-            case HeartbeatArrived():
+                is_last = not told.is_snapshot or told.rows < _SNAPSHOT_BATCH
+                return [*told.orders, *(self._whole(told.ts_event) if is_last else [])]
+            case HeartbeatSeen():
                 self.watch.heard("heartbeats", read_ns)
                 # A snapshot of exactly fifty orders has no shorter batch behind it.
-                beat = HeartbeatSeen(ts_event=ts_event, venue=VENUE, read_ns=read_ns)
-                return [*self._whole(ts_event), beat]
-            case Complaint():
-                return [VenueComplained(ts_event=ts_event, venue=VENUE, text=seen.text)]
-            case Unreadable():
-                category = seen.category
-                return [DecodeFailed(ts_event=ts_event, venue=VENUE, category=category, raw=frame[:256])]
+                return [*self._whole(told.ts_event), told]
+            case VenueComplained() | DecodeFailed():
+                return [told]
         return []  # public channels, which this connection never asked for
 
     def _whole(self, ts_event: int) -> list[Event]:
@@ -117,19 +105,3 @@ class PrivateStream:
             return []
         self._is_whole = True
         return [StreamWhole(ts_event=ts_event, venue=VENUE)]
-
-
-def _reported(order: OrderSeen, ts_event: int) -> OrderReported:
-    return OrderReported(
-        ts_event=ts_event,
-        client_order_id=order.client_order_id,
-        venue=VENUE,
-        venue_order_id=order.order_id,
-        instrument=order.product_id,
-        side=order.side,
-        status=order.status,
-        cumulative_quantity=order.cumulative_quantity,
-        average_price=order.average_price,
-        total_fees=order.total_fees,
-        reason=order.reason,
-    )

@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from adapters.coinbase.fields import VENUE
 from domain.errors import Fatal
 from domain.settings import SECOND_NS, VenueSettings
 
-VENUE = "coinbase"
 TOKEN_TTL_S = 120  # the longest that Coinbase takes
 
 

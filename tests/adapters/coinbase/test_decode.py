@@ -6,22 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.coinbase.decode import (
-    BookSeen,
-    Complaint,
-    HeartbeatArrived,
-    OrdersSeen,
-    PrintSeen,
-    PrintsSeen,
-    TickerSeen,
-    Unreadable,
-    WireFrame,
-    decode,
-)
+from adapters.coinbase.decode import CANDLE_NS, OrderTotals, decode
+from domain.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
 from domain.instrument import Side
+from domain.market_data import (
+    Candle,
+    DecodeFailed,
+    HeartbeatSeen,
+    InstrumentStatus,
+    Quote,
+    Trade,
+    TradingStatus,
+    VenueCandle,
+    VenueComplained,
+)
+from domain.messages import Event
 from domain.order_book import Level
 from tests.adapters.coinbase.frames import (
     TIME_NS,
+    at,
     frame,
     heartbeat,
     order_row,
@@ -36,65 +39,188 @@ from tests.adapters.coinbase.frames import (
 SAMPLES = Path(__file__).parents[4] / "shared" / "wire" / "coinbase"
 
 
+READ_NS, TS_INIT = 5, TIME_NS + 7
+
+
+def head(channel: str, number: int, ts_event: int = TIME_NS) -> FrameHead:
+    return FrameHead(ts_event=ts_event, venue="coinbase", channel=channel, number=number)
+
+
 def category(raw: bytes) -> str:
-    (unreadable,) = decode(raw).events
-    assert isinstance(unreadable, Unreadable)
-    return unreadable.category
+    failed = decode(raw)[-1]
+    assert isinstance(failed, DecodeFailed)
+    return failed.category
+
+
+def test_a_ticker_is_a_quote_that_nobody_knows_to_be_whole() -> None:
+    told = decode(ticker(7, bid="99.50", ask="101"), READ_NS, TS_INIT)
+
+    quote = Quote(
+        ts_event=TIME_NS,
+        venue="coinbase",
+        instrument="BTC-USD",
+        bid_price=Decimal("99.50"),
+        bid_quantity=Decimal(1),
+        ask_price=Decimal(101),
+        ask_quantity=Decimal(1),
+        ts_init=TS_INIT,
+        read_ns=READ_NS,
+        is_whole=False,
+    )
+    assert told == [head("ticker", 7), quote]
 
 
 def test_a_book_update_is_absolute_levels_with_their_newest_time() -> None:
-    wire = decode(update(7, ("bid", "99.50", "2"), ("offer", "101", "0.00000000")))
+    told = decode(update(7, ("bid", "99.50", "2"), ("offer", "101", "0.00000000")))
 
     levels = [
         Level(True, Decimal("99.50"), Decimal("2")),
         Level(False, Decimal("101"), Decimal("0")),
     ]
-    assert wire == WireFrame([BookSeen("BTC-USD", False, levels, TIME_NS)], 7, TIME_NS)
+    delta = BookDelta(ts_event=TIME_NS, venue="coinbase", instrument="BTC-USD", levels=levels)
+    assert told == [head("l2_data", 7), delta]
 
 
 def test_a_frame_may_hold_several_events() -> None:
     first = json.loads(snapshot(1, "BTC-USD"))["events"][0]
     second = json.loads(snapshot(1, "ETH-USD"))["events"][0]
 
-    products = [event.product_id for event in decode(frame("l2_data", 1, first, second)).events]
+    _, *books = decode(frame("l2_data", 1, first, second))
 
-    assert products == ["BTC-USD", "ETH-USD"]
+    assert [(type(book), book.instrument) for book in books] == [
+        (BookSnapshot, "BTC-USD"),
+        (BookSnapshot, "ETH-USD"),
+    ]
 
 
 def test_a_trade_names_its_aggressor() -> None:
-    (seen,) = decode(trades(1, trade("17", side="SELL"))).events
+    _, told = decode(trades(1, trade("17", side="SELL")), READ_NS, TS_INIT)
 
-    one = PrintSeen("BTC-USD", "17", Decimal("100"), Decimal("0.5"), Side.SELL, TIME_NS)
-    assert seen == PrintsSeen(False, [one])
+    assert told == Trade(
+        ts_event=TIME_NS,
+        venue="coinbase",
+        instrument="BTC-USD",
+        trade_id="17",
+        price=Decimal(100),
+        quantity=Decimal("0.5"),
+        aggressor=Side.SELL,
+        ts_init=TS_INIT,
+        read_ns=READ_NS,
+    )
+
+
+def test_trades_come_oldest_first_and_those_of_a_snapshot_are_history() -> None:
+    raw = trades(1, trade("10", time=at(2)), trade("9", time=at(2)), trade("1", time=at(1)), kind="snapshot")
+
+    _, *told = decode(raw)
+
+    assert [(one.trade_id, one.is_history) for one in told] == [("1", True), ("9", True), ("10", True)]
 
 
 def test_a_ticker_without_a_side_says_nothing() -> None:
-    assert decode(ticker(1, bid="")).events == []
-    assert len(decode(ticker(1)).events) == 1
+    batched = json.loads(ticker(2).replace(b'"channel": "ticker"', b'"channel": "ticker_batch"'))
+    for name in ("best_bid", "best_bid_quantity", "best_ask", "best_ask_quantity"):
+        del batched["events"][0]["tickers"][0][name]
+
+    assert decode(ticker(1, bid="")) == [head("ticker", 1)]
+    assert decode(json.dumps(batched).encode()) == [head("ticker_batch", 2)]
 
 
 def test_a_heartbeat_is_read_whatever_its_own_time_looks_like() -> None:
-    assert decode(heartbeat(3)) == WireFrame([HeartbeatArrived()], 3, TIME_NS)
+    beat = HeartbeatSeen(ts_event=TIME_NS, venue="coinbase", read_ns=READ_NS)
+
+    assert decode(heartbeat(3), READ_NS, TS_INIT) == [head("heartbeats", 3), beat]
+
+
+def test_bars_come_oldest_first_and_nobody_says_how_many_trades_are_in_them() -> None:
+    row = {
+        "start": str(TIME_NS // 10**9),
+        "high": "103",
+        "low": "98",
+        "open": "100",
+        "close": "99.5",
+        "volume": "42.15000000",
+        "product_id": "BTC-USD",
+    }
+    older = {**row, "start": str(TIME_NS // 10**9 - 300)}
+
+    _, first, second = decode(frame("candles", 3, {"type": "snapshot", "candles": [row, older]}), READ_NS)
+
+    assert first.candle.open_ts == TIME_NS - CANDLE_NS
+    candle = Candle(
+        venue="coinbase",
+        instrument="BTC-USD",
+        interval_ns=CANDLE_NS,
+        open_ts=TIME_NS,
+        open=Decimal(100),
+        high=Decimal(103),
+        low=Decimal(98),
+        close=Decimal("99.5"),
+        volume=Decimal("42.15"),
+        count=None,
+    )
+    assert second == VenueCandle(ts_event=TIME_NS, candle=candle, read_ns=READ_NS)
+    assert category(frame("candles", 4, {"candles": [{**row, "high": "99"}]})) == "validation"
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("online", TradingStatus.TRADING),
+        ("offline", TradingStatus.HALTED),
+        ("delisted", TradingStatus.CLOSED),
+        ("", TradingStatus.UNKNOWN),
+        ("on_holiday", TradingStatus.UNKNOWN),
+    ],
+)
+def test_a_status_says_whether_a_product_trades(word: str, status: TradingStatus) -> None:
+    raw = frame("status", 2, {"type": "update", "products": [{"id": "BTC-USD", "status": word}]})
+
+    told = InstrumentStatus(ts_event=TIME_NS, venue="coinbase", instrument="BTC-USD", status=status)
+    assert decode(raw) == [head("status", 2), told]
+
+
+def test_an_acknowledgement_says_all_that_the_connection_has() -> None:
+    raw = frame("subscriptions", 4, {"subscriptions": {"level2": ["BTC-USD", "ETH-USD"], "heartbeats": []}})
+
+    _, *told = decode(raw)
+
+    pairs = [("level2", "BTC-USD"), ("level2", "ETH-USD"), ("heartbeats", "")]
+    assert told == [
+        SubscriptionConfirmed(ts_event=TIME_NS, venue="coinbase", channel=channel, subject=subject)
+        for channel, subject in pairs
+    ]
 
 
 def test_one_strange_order_does_not_hide_the_others() -> None:
     raw = orders(1, order_row(order_id="a", status="UNKNOWN_ORDER_STATUS"), order_row(order_id="b"))
 
-    complaint, seen = decode(raw).events
+    _, complaint, totals = decode(raw)
 
-    assert complaint == Complaint("order a: unknown order status 'UNKNOWN_ORDER_STATUS'")
-    assert [row.order_id for row in seen.orders] == ["b"]
+    text = "order a: unknown order status 'UNKNOWN_ORDER_STATUS'"
+    assert complaint == VenueComplained(ts_event=TIME_NS, venue="coinbase", text=text)
+    assert [order.venue_order_id for order in totals.orders] == ["b"]
+    assert totals.rows == 2
 
 
 def test_an_error_frame_is_a_complaint() -> None:
     raw = b'{"type":"error","message":"authentication failure"}'
 
-    assert decode(raw) == WireFrame([Complaint("authentication failure")])
+    complaint = VenueComplained(ts_event=TS_INIT, venue="coinbase", text="authentication failure")
+    assert decode(raw, READ_NS, TS_INIT) == [complaint]
 
 
-def test_acknowledgements_and_channels_of_the_future_only_count() -> None:
-    assert decode(frame("subscriptions", 4, {"subscriptions": {}})) == WireFrame([], 4)
-    assert decode(frame("tea_leaves", 5, {"anything": [1]})) == WireFrame([], 5)
+def test_of_channels_of_the_future_only_the_number_is_told() -> None:
+    told = decode(frame("tea_leaves", 5, {"anything": [1]}), READ_NS, TS_INIT)
+
+    assert told == [head("tea_leaves", 5, TS_INIT)]
+
+
+def test_what_cannot_be_read_is_kept_up_to_256_bytes() -> None:
+    raw = b"{" + b"x" * 1_000
+
+    failed = DecodeFailed(ts_event=TS_INIT, venue="coinbase", category="parse", raw=raw[:256])
+    assert decode(raw, READ_NS, TS_INIT) == [failed]
 
 
 @pytest.mark.parametrize(
@@ -138,19 +264,26 @@ def test_bad_frames_are_sorted_by_what_is_wrong_with_them(raw: bytes, expected: 
 
 def test_json_numbers_are_read_digit_by_digit() -> None:
     """T23, T27."""
-    (seen,) = decode(ticker(1, bid="@").replace(b'"@"', b"64000.000000000000000001")).events
+    _, quote = decode(ticker(1, bid="@").replace(b'"@"', b"64000.000000000000000001"))
 
-    assert seen.top.bid_price == Decimal("64000.000000000000000001")
+    assert quote.bid_price == Decimal("64000.000000000000000001")
 
 
 def test_a_book_change_that_cannot_be_read_has_no_number_so_that_it_looks_lost() -> None:
-    assert decode(update(8, ("ask", "1", "1"))).sequence_num == -1
-    assert decode(ticker(8, bid="NaN")).sequence_num == 8
+    lost, _ = decode(update(8, ("ask", "1", "1")))
+    counted, _ = decode(ticker(8, bid="NaN"))
+
+    assert (lost.number, counted.number) == (-1, 8)
+
+
+def is_told(raw: bytes) -> bool:
+    told = decode(raw)
+    return bool(told) and all(isinstance(event, Event) for event in told)
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_raise(raw: bytes) -> None:
-    assert isinstance(decode(raw), WireFrame)
+    assert is_told(raw)
 
 
 JSON = st.recursive(
@@ -178,23 +311,25 @@ def test_no_junk_inside_a_frame_makes_it_raise(raw: bytes, junk, where) -> None:
             break
         node = node[key]
 
-    assert isinstance(decode(json.dumps(value).encode()), WireFrame)
+    assert is_told(json.dumps(value).encode())
 
 
 @pytest.mark.skipif(not SAMPLES.exists(), reason="wire samples are not here")
 @pytest.mark.parametrize(
-    ("name", "kind"),
+    ("name", "kinds"),
     [
-        ("ws_heartbeats", HeartbeatArrived),
-        ("ws_l2_data_snapshot", BookSeen),
-        ("ws_l2_data_update", BookSeen),
-        ("ws_market_trades", PrintsSeen),
-        ("ws_ticker", TickerSeen),
-        ("ws_user", OrdersSeen),
+        ("ws_candles", [VenueCandle]),
+        ("ws_heartbeats", [HeartbeatSeen]),
+        ("ws_l2_data_snapshot", [BookSnapshot]),
+        ("ws_l2_data_update", [BookDelta]),
+        ("ws_market_trades", [Trade, Trade]),
+        ("ws_subscriptions", [SubscriptionConfirmed] * 3),
+        ("ws_ticker", [Quote]),
+        ("ws_user", [OrderTotals]),
     ],
 )
-def test_recorded_frames_are_read(name: str, kind: type) -> None:
-    wire = decode((SAMPLES / f"{name}.json").read_bytes())
+def test_recorded_frames_are_read(name: str, kinds: list[type]) -> None:
+    head, *told = decode((SAMPLES / f"{name}.json").read_bytes())
 
-    assert [type(event) for event in wire.events] == [kind]
-    assert wire.sequence_num >= 0
+    assert [type(event) for event in told] == kinds
+    assert head.number >= 0

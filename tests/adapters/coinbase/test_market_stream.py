@@ -8,10 +8,12 @@ from domain.instrument import Side
 from domain.market_data import (
     DecodeFailed,
     HeartbeatSeen,
+    InstrumentStatus,
     Quote,
     StreamGap,
     StreamWhole,
     Trade,
+    TradingStatus,
     VenueComplained,
 )
 from domain.messages import Event
@@ -55,7 +57,13 @@ def quote(bid: str = "99", ask: str = "101", **changes) -> Quote:
 def test_it_subscribes_one_channel_per_message_heartbeats_first() -> None:
     sent = [msgspec.json.decode(text) for text in MarketStream(VenueSettings()).hello(NOW)]
 
-    assert [message["channel"] for message in sent] == ["heartbeats", "level2", "ticker", "market_trades"]
+    assert [message["channel"] for message in sent] == [
+        "heartbeats",
+        "level2",
+        "ticker",
+        "market_trades",
+        "status",
+    ]
     assert sent[0]["product_ids"] == []
     assert all(message["product_ids"] == ["BTC-USD", "ETH-USD", "SOL-USD"] for message in sent[1:])
 
@@ -107,6 +115,29 @@ def test_zero_in_any_spelling_removes_the_best_level() -> None:
     (removed,) = hear(codec, update(1, ("offer", "101.00", "0.00000000"), time=at(1)))
 
     assert (removed.ask_price, removed.ask_quantity) == (Decimal("102"), Decimal("2"))
+
+
+def test_a_price_that_was_told_before_its_book_is_told_again_as_whole() -> None:
+    codec = stream()
+    (early,) = hear(codec, ticker(0))
+
+    events = hear(codec, snapshot(1))
+
+    assert early == quote(is_whole=False)
+    assert events == [StreamWhole(ts_event=TIME_NS, venue="coinbase"), quote()]
+
+
+def test_the_status_of_a_product_is_told_when_it_changes() -> None:
+    codec = stream()
+    rows = [{"id": "BTC-USD", "status": "offline"}, {"id": "DOGE-USD", "status": "online"}]
+    status = {"type": "snapshot", "products": rows}
+
+    events = hear(codec, frame("status", 0, status), frame("status", 1, status))
+
+    halted = InstrumentStatus(
+        ts_event=TIME_NS, venue="coinbase", instrument="BTC-USD", status=TradingStatus.HALTED
+    )
+    assert events == [halted]
 
 
 def test_a_lost_message_makes_every_book_suspect() -> None:
