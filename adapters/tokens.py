@@ -86,12 +86,10 @@ def ns_of_ms(milliseconds: int) -> int:
 def utc_ns(text: str) -> int:
     """Return RFC3339 UTC text, with up to nine digits of fraction, as nanoseconds."""
     fraction = text[20:-1]
-    length = len(fraction)
-    is_number = 0 < length <= 9 and fraction.isdigit() and fraction.isascii()
-    if is_number and text[19] == "." and text[-1] == "Z":
-        return _whole_seconds_ns(text[:19]) + int(fraction) * _FRACTION_NS[length]
+    if fraction.isdecimal() and text[-1] == "Z" and len(fraction) <= 9:
+        return _whole_seconds_ns(text[:20]) + int(fraction) * _FRACTION_NS[len(fraction)]
     if text[19:] == "Z":
-        return _whole_seconds_ns(text[:19])
+        return _whole_seconds_ns(text[:19] + ".")
     raise BadField("validation", "not a UTC time")
 
 
@@ -104,7 +102,7 @@ def _stamp(time_ns: int) -> int:
 @lru_cache(maxsize=1_024)  # many frames fall into one second
 def _whole_seconds_ns(text: str) -> int:
     try:
-        seconds = int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp())
+        seconds = int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.").replace(tzinfo=UTC).timestamp())
     except ValueError:
         raise BadField("validation", "not a UTC time") from None
     first_ns = _stamp(seconds * SECOND_NS)

@@ -23,7 +23,7 @@ from adapters import frames
 from adapters.ports import Fault, Frames
 from domain.errors import Fatal, Retryable, VenueError
 
-_CHUNK_BYTES = 256 * 1024
+_CHUNK_BYTES = 64 * 1024  # larger ones fall out of the cache before they are split
 _READ_BYTES = 1024 * 1024  # one read of a flooded pipe ends here, so that its owner gets to do other work
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from adapters import tokens
 from adapters.coinbase import fields, frame_rows
@@ -44,12 +45,6 @@ class OrderTotals(Event, kw_only=True):
     is_snapshot: bool
     rows: int  # orders in the event, readable or not
     orders: list[OrderReported]
-
-
-class _Stamps(NamedTuple):
-    ts_event: int
-    read_ns: int
-    ts_init: int
 
 
 # The public trade's side is the aggressor's here. Sources disagree about the venue (some read it as the
@@ -95,7 +90,7 @@ def decode(frame: bytes, read_ns: int = 0, ts_init: int = 0) -> list[Event]:
         events: list[Event] = [
             FrameHead(ts_event=ts_event, venue=VENUE, channel=channel, number=wire.sequence_num)
         ]
-        read(wire.events, _Stamps(ts_event, read_ns, ts_init), events)
+        read(wire.events, events, ts_event, read_ns, ts_init)
         return events
     except Exception as error:  # whatever a venue or an attacker sends is data
         return _other(frame, error, ts_init)
@@ -104,8 +99,9 @@ def decode(frame: bytes, read_ns: int = 0, ts_init: int = 0) -> list[Event]:
 # ---- one reader per channel ------------------------------------------------------------------------------
 
 
-def _tickers(wires: list[frame_rows.TickerEvent], stamps: _Stamps, events: list[Event]) -> None:
-    ts_event, read_ns, ts_init = stamps
+def _tickers(
+    wires: list[frame_rows.TickerEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int
+) -> None:
     for wire in wires:
         for row in wire.tickers:
             bid, bid_quantity = row.best_bid, row.best_bid_quantity
@@ -141,7 +137,9 @@ def _tickers(wires: list[frame_rows.TickerEvent], stamps: _Stamps, events: list[
             )
 
 
-def _books(wires: list[frame_rows.BookEvent], stamps: _Stamps, events: list[Event]) -> None:
+def _books(
+    wires: list[frame_rows.BookEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int
+) -> None:
     for wire in wires:
         levels, newest, told_at = [], 0, None
         for row in wire.updates:
@@ -154,17 +152,19 @@ def _books(wires: list[frame_rows.BookEvent], stamps: _Stamps, events: list[Even
             price, quantity = tokens.positive(row.price_level), tokens.not_negative(row.new_quantity)
             levels.append(Level(is_bid, price, quantity))
         kind = BookSnapshot if wire.type == "snapshot" else BookDelta
-        ts_event = newest or stamps.ts_event
-        events.append(kind(ts_event=ts_event, venue=VENUE, instrument=wire.product_id, levels=levels))
+        book_ts = newest or ts_event
+        events.append(kind(ts_event=book_ts, venue=VENUE, instrument=wire.product_id, levels=levels))
 
 
-def _prints(wires: list[frame_rows.PrintsEvent], stamps: _Stamps, events: list[Event]) -> None:
+def _prints(
+    wires: list[frame_rows.PrintsEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int
+) -> None:
     for wire in wires:
         is_history = wire.type == "snapshot"
-        events += sorted((_trade(row, is_history, stamps) for row in wire.trades), key=_age)
+        events += sorted((_trade(row, is_history, read_ns, ts_init) for row in wire.trades), key=_age)
 
 
-def _trade(row: frame_rows.PrintRow, is_history: bool, stamps: _Stamps) -> Trade:
+def _trade(row: frame_rows.PrintRow, is_history: bool, read_ns: int, ts_init: int) -> Trade:
     aggressor = _AGGRESSOR.get(row.side)
     if aggressor is None:
         raise BadField("validation", "neither BUY nor SELL")
@@ -176,8 +176,8 @@ def _trade(row: frame_rows.PrintRow, is_history: bool, stamps: _Stamps) -> Trade
         price=tokens.positive(row.price),
         quantity=tokens.positive(row.size),
         aggressor=aggressor,
-        ts_init=stamps.ts_init,
-        read_ns=stamps.read_ns,
+        ts_init=ts_init,
+        read_ns=read_ns,
         is_history=is_history,
     )
 
@@ -187,11 +187,13 @@ def _age(trade: Trade) -> tuple[int, int, str]:
     return trade.ts_event, len(trade.trade_id), trade.trade_id
 
 
-def _candles(wires: list[frame_rows.CandlesEvent], stamps: _Stamps, events: list[Event]) -> None:
+def _candles(
+    wires: list[frame_rows.CandlesEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int
+) -> None:
     for wire in wires:
         bars = sorted(map(_candle, wire.candles), key=lambda candle: candle.open_ts)
         events += [
-            VenueCandle(ts_event=candle.open_ts, candle=candle, read_ns=stamps.read_ns) for candle in bars
+            VenueCandle(ts_event=candle.open_ts, candle=candle, read_ns=read_ns) for candle in bars
         ]
 
 
@@ -214,17 +216,20 @@ def _candle(row: frame_rows.CandleRow) -> Candle:
     )
 
 
-def _statuses(wires: list[frame_rows.StatusEvent], stamps: _Stamps, events: list[Event]) -> None:
+def _statuses(
+    wires: list[frame_rows.StatusEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int
+) -> None:
     for wire in wires:
         for row in wire.products:
             status = _STATUSES.get(row.status, TradingStatus.UNKNOWN)
             events.append(
-                InstrumentStatus(ts_event=stamps.ts_event, venue=VENUE, instrument=row.id, status=status)
+                InstrumentStatus(ts_event=ts_event, venue=VENUE, instrument=row.id, status=status)
             )
 
 
-def _orders(wires: list[frame_rows.OrdersEvent], stamps: _Stamps, events: list[Event]) -> None:
-    ts_event = stamps.ts_event
+def _orders(
+    wires: list[frame_rows.OrdersEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int
+) -> None:
     for wire in wires:
         rows = wire.orders or []
         orders = []
@@ -257,12 +262,16 @@ def _order(row: frame_rows.OrderRow, ts_event: int) -> OrderReported:
     )
 
 
-def _heartbeats(_: object, stamps: _Stamps, events: list[Event]) -> None:
-    events.append(HeartbeatSeen(ts_event=stamps.ts_event, venue=VENUE, read_ns=stamps.read_ns))
+def _heartbeats(_: Raw, events: list[Event], ts_event: int, read_ns: int, ts_init: int) -> None:
+    events.append(HeartbeatSeen(ts_event=ts_event, venue=VENUE, read_ns=read_ns))
 
 
 def _subscriptions(
-    wires: list[frame_rows.SubscriptionsEvent], stamps: _Stamps, events: list[Event]
+    wires: list[frame_rows.SubscriptionsEvent],
+    events: list[Event],
+    ts_event: int,
+    read_ns: int,
+    ts_init: int,
 ) -> None:
     """Say all that the connection has: the venue repeats it with each change."""
     for wire in wires:
@@ -270,12 +279,12 @@ def _subscriptions(
             for product in products or ("",):
                 events.append(
                     SubscriptionConfirmed(
-                        ts_event=stamps.ts_event, venue=VENUE, channel=channel, subject=product
+                        ts_event=ts_event, venue=VENUE, channel=channel, subject=product
                     )
                 )
 
 
-_Reader = Callable[[Any, _Stamps, list[Event]], None]
+_Reader = Callable[[Any, list[Event], int, int, int], None]
 _READERS: dict[type, tuple[str, _Reader]] = {  # frame -> its channel, and what reads its events
     frame_rows.TickerFrame: ("ticker", _tickers),
     frame_rows.TickerBatchFrame: ("ticker_batch", _tickers),

@@ -106,8 +106,13 @@ class MarketStream:
         events: list[Event] = []
         head = told[0]
         if type(head) is FrameHead:
-            if self._is_late(head, now, events):
-                return events
+            if head.number >= 0:
+                expected = self._sequence.expected
+                verdict = self._sequence.arrive(head.number)
+                if verdict is _LATE:
+                    return events
+                if verdict is _AFTER_GAP:
+                    events.append(self._gap(expected, head.number, now))
             if type(told[-1]) is not DecodeFailed:
                 self.watch.heard(head.channel, read_ns)
         for event in told:
@@ -127,16 +132,6 @@ class MarketStream:
         return ()  # nothing is due by time: the venue needs no pings
 
     # ---- one reader per event of a frame -----------------------------------------------------------------
-
-    def _is_late(self, head: FrameHead, now: Instant, events: list[Event]) -> bool:
-        """Put a frame into its place, and tell whether that has passed."""
-        if head.number < 0:
-            return False
-        expected = self._sequence.expected
-        verdict = self._sequence.arrive(head.number)
-        if verdict is _AFTER_GAP:
-            events.append(self._gap(expected, head.number, now))
-        return verdict is _LATE
 
     def _ticker(self, told: Quote, events: list[Event]) -> None:
         product = self._products.get(told.instrument)
