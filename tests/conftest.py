@@ -5,6 +5,7 @@ With `--share K/N` a process runs the Kth of N shares of the test files, so that
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from zlib import crc32
 
@@ -14,6 +15,8 @@ from hypothesis import HealthCheck, settings
 from domain.numbers import use_exact_decimals
 
 use_exact_decimals()
+
+gc.set_threshold(5_000)  # new objects from one collection of garbage to the next
 
 settings.register_profile(
     "nzeza", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
@@ -32,3 +35,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     number, shares = map(int, share.split("/"))
     return crc32(collection_path.name.encode()) % shares != number - 1 or None
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage, from here on, modules and tests: they live as long as the process."""
+    gc.freeze()
