@@ -215,7 +215,7 @@ class Striker:
                 "retry_after": self._random.uniform(0.1, _LONGEST_FAULT_S),
             }
             self._tell(f"fault: {fault}")
-            self._trial.inject(status, fault)
+            self._trial.inject(status, **fault)
             kinds.append(f"{kind} at {fault['where']}")
         return Blow("fault", ", ".join(kinds), time.monotonic())
 

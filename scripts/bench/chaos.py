@@ -65,7 +65,6 @@ POWER_CUTS = 0.25  # how often the launcher is killed in the end, instead of int
 UP_WITHIN_S = 60.0  # on a machine that is busy
 OVER_WITHIN_S = 30.0  # then a blow was too much
 CALM_WITHIN_S = 60.0
-END_WITHIN_S = 15.0
 _LOOK_AGAIN_S = 0.2
 
 
@@ -106,7 +105,7 @@ class Chaos:
     def play(self, duration_s: float, blows: int) -> None:
         """Strike until the time or the blows are used up, end the run, and look at what it left."""
         with self._ending_everything():
-            with Trial(self.directory, self.settings) as trial:
+            with Trial(self.directory, **self.settings) as trial:
                 trial.wait_for("the first trades", _has_traded, UP_WITHIN_S)
                 self.tell("it trades")
                 self._strike(trial, duration_s, blows)
@@ -173,7 +172,7 @@ class Chaos:
     def _end(self, trial: Trial) -> None:
         self.tell("interrupted")
         self.stopped_ns = time.time_ns()
-        ending = trial.end(END_WITHIN_S)
+        ending = trial.end()
         self.tell(f"ended with {ending.code} after {ending.took_s:.2f} s")
         self.report = ending.report
         if ending.code:
@@ -203,12 +202,12 @@ class Chaos:
         journal = self.directory / "data" / JOURNAL_FILE
         if self.report:
             self._compare_report(journal, self.report, self.stopped_ns)
-        with Trial(self.directory, {**self.settings, **QUIET}) as trial:
+        with Trial(self.directory, **{**self.settings, **QUIET}) as trial:
             status = trial.wait_for("the morning after", lambda now: now["reconciled"], UP_WITHIN_S)
             for wrong in self._differences_from_truth(trial, status, journal):
                 self.complain(wrong)
             stopped_ns = time.time_ns()
-            ending = trial.end(END_WITHIN_S)
+            ending = trial.end()
         if ending.code:
             self.complain(f"the morning after: exit status {ending.code}: {ending.errors}")
         self._compare_report(journal, ending.report, stopped_ns)

@@ -34,7 +34,6 @@ FLAT_RATIO_PER_MIN = 0.01
 PARTS = 3  # of what counts
 WARM_UP_SHARE = 0.5
 UP_WITHIN_S = 60.0  # on a machine that is busy
-END_WITHIN_S = 15.0
 SIMULATOR = "(simulator)"
 LAUNCHER = "(launcher)"
 
@@ -68,11 +67,11 @@ class Soak:
         self.report: Status = {}
 
     def run(self) -> None:
-        with Trial(self.directory, LOAD) as trial:
+        with Trial(self.directory, **LOAD) as trial:
             try:
                 trial.wait_for("the first trade", lambda now: now["orders"]["filled"] > 0, UP_WITHIN_S)
                 self._sample_until_the_end(trial)
-                ending = trial.end(END_WITHIN_S)
+                ending = trial.end()
             except TimeoutError as error:
                 self.wrongs.append(str(error))
             else:

@@ -12,15 +12,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from scripts.control import NoAnswer, NotRunning, ask
 from scripts.processes import children_of
 
+PATIENCE_S = 15.0
+
 _LOOK_AGAIN_S = 0.02
-_ANSWER_WITHIN_S = 1.0
+_ANSWER_WITHIN_S = 2.0
 _SIMULATOR_WITHIN_S = 20.0
 _SIMULATOR = b"scripts.simulated_venues"
 
@@ -33,14 +34,15 @@ class Ending(NamedTuple):
     code: int
     report: Status  # the last line of standard output; empty when there was none
     errors: str  # standard error
-    took_s: float  # from the interrupt on
+    took_s: float  # from the interrupt on, if there was one
 
 
 class Trial:
-    """One run. Everything that belongs to it, its sockets included, lies in `directory`."""
+    """One run. All that belongs to it lies in `directory`, and its sockets do if that path is short."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, *arguments: str, **settings: str) -> None:
         """Args:
+        arguments: of `nzeza run`.
         settings: as in the environment, without "NZEZA__".
         """
         self.data_directory = directory / "data"
@@ -48,7 +50,7 @@ class Trial:
         self.runtime_directory.mkdir(exist_ok=True)
         self._errors = (directory / "stderr").open("w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "scripts.main", "run", "--headless", "--json"],
+            [sys.executable, "-m", "scripts.main", "run", "--headless", "--json", *arguments],
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
@@ -78,7 +80,7 @@ class Trial:
         except (NotRunning, NoAnswer):
             return {}
 
-    def wait_for(self, what: str, condition: Any, within_s: float) -> Status:
+    def wait_for(self, what: str, condition: Any, within_s: float = PATIENCE_S) -> Status:
         """Return the first status for which `condition(status)` holds.
 
         Raises:
@@ -104,10 +106,14 @@ class Trial:
         self._errors.flush()
         return Path(self._errors.name).read_text(encoding="utf-8")
 
-    def end(self, within_s: float) -> Ending:
+    def end(self, within_s: float = PATIENCE_S) -> Ending:
         """Interrupt it as Ctrl-C does, and wait. Raises subprocess.TimeoutExpired."""
-        asked_at = time.monotonic()
         self.process.send_signal(signal.SIGINT)
+        return self.wait_for_end(within_s)
+
+    def wait_for_end(self, within_s: float = PATIENCE_S) -> Ending:
+        """Wait until it ends by itself. Raises subprocess.TimeoutExpired."""
+        asked_at = time.monotonic()
         out, _ = self.process.communicate(timeout=within_s)
         lines = out.strip().splitlines()
         report = json.loads(lines[-1]) if lines else {}
@@ -119,7 +125,7 @@ class Trial:
         """Return what really happened at the venue."""
         return json.loads(_call(status, "/truth"))["coinbase"]
 
-    def inject(self, status: Status, fault: Mapping[str, Any]) -> None:
+    def inject(self, status: Status, **fault: Any) -> None:
         _call(status, "/faults", "POST", json.dumps({"venue": "coinbase", **fault}).encode())
 
     def clear_faults(self, status: Status) -> None:

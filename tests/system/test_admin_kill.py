@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
+from scripts.bench.trial import Trial
 from tests.adapters.thespian_unix.running import is_alive
-from tests.system.running import RunningSystem
 
 
 @pytest.mark.system
 def test_system_ends_and_says_why_when_its_admin_is_killed(tmp_path: Path) -> None:
-    with RunningSystem(tmp_path) as system:
+    with Trial(tmp_path) as system:
         status = system.wait_for("all actors", lambda status: "supervisor" in status["actors"])
         supervisor = status["actors"]["supervisor"]["pid"]
         admin = int(Path(f"/proc/{supervisor}/stat").read_text().rpartition(")")[2].split()[1])
 
         os.kill(admin, signal.SIGKILL)
 
-        began_s = time.monotonic()
-        output, errors = system.process.communicate(timeout=20)
-        assert system.process.returncode == 1
-        assert "the actor system's admin has ended" in errors
-        assert time.monotonic() - began_s < 12, output
+        ending = system.wait_for_end(within_s=20)
+        assert ending.code == 1
+        assert "the actor system's admin has ended" in ending.errors
+        assert ending.took_s < 12, ending.report
         assert not any(is_alive(actor["pid"]) for actor in status["actors"].values())

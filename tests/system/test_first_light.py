@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from adapters.journal import JournalReader
 from domain.order_messages import OrderSubmitted
-from tests.system.running import RunningSystem, is_alive
+from scripts.bench.trial import Trial
+from tests.adapters.thespian_unix.running import is_alive
 
 pytestmark = pytest.mark.system
 
+
 def journaled_ids(directory: Path) -> set[str]:
+    """Return the ids of all orders that any run there journaled as sent."""
     reader = JournalReader(directory / "data" / "journal.sqlite")
     entries = reader.read()
     reader.close()
@@ -27,8 +29,8 @@ def has_traded(status: dict) -> bool:
 
 
 def test_the_demo_trades_within_seconds_and_ends_reconciled(tmp_path: Path) -> None:
-    with RunningSystem(tmp_path, "--duration", "12") as system:
-        code, report, errors = system.report(within_s=40)
+    with Trial(tmp_path, "--duration", "12") as system:
+        code, report, errors, _ = system.wait_for_end(within_s=40)
 
     assert code == 0, errors
     assert report["venues"]["coinbase"]["quotes"] > 500
@@ -41,7 +43,7 @@ def test_the_demo_trades_within_seconds_and_ends_reconciled(tmp_path: Path) -> N
 
 
 def test_every_killed_actor_is_back_within_two_seconds_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
-    with RunningSystem(tmp_path) as system:
+    with Trial(tmp_path) as system:
         status = system.wait_for("first trades", has_traded)
         for role in sorted(status["actors"]):
             pid = system.status()["actors"][role]["pid"]
@@ -59,8 +61,7 @@ def test_every_killed_actor_is_back_within_two_seconds_and_nothing_is_lost_or_do
             "nothing is unproven", lambda now: now["orders"]["unconfirmed"] == 0 and now["reconciled"]
         )
         truth = system.truth(status)
-        system.interrupt()
-        code, report, errors = system.report()
+        code, report, errors, _ = system.end()
 
     assert code == 0, errors
     assert report["reconciled"] is True
@@ -69,14 +70,11 @@ def test_every_killed_actor_is_back_within_two_seconds_and_nothing_is_lost_or_do
 
 
 def test_an_interrupt_ends_everything_within_three_seconds(tmp_path: Path) -> None:
-    with RunningSystem(tmp_path) as system:
+    with Trial(tmp_path) as system:
         status = system.wait_for("first trades", has_traded)
         pids = [actor["pid"] for actor in status["actors"].values()]
 
-        asked_at = time.monotonic()
-        system.interrupt()
-        code, report, errors = system.report()
-        took_s = time.monotonic() - asked_at
+        code, report, errors, took_s = system.end()
 
     assert code == 0, errors
     assert took_s < 3.3
@@ -86,8 +84,7 @@ def test_an_interrupt_ends_everything_within_three_seconds(tmp_path: Path) -> No
 
 @pytest.mark.long  # the workflows show it in virtual time
 def test_an_order_that_timed_out_after_acceptance_is_found_and_never_doubled(tmp_path: Path) -> None:
-    fast = {"NZEZA__VENUES__COINBASE__REQUEST_TIMEOUT_S": "1"}
-    with RunningSystem(tmp_path, **fast) as system:
+    with Trial(tmp_path, VENUES__COINBASE__REQUEST_TIMEOUT_S="1") as system:
         status = system.wait_for("first trades", has_traded)
         system.inject(status, kind="timeout_after_accept", where="submit", count=2)
         filled = status["orders"]["filled"]
@@ -96,8 +93,7 @@ def test_an_order_that_timed_out_after_acceptance_is_found_and_never_doubled(tmp
             "nothing is unproven", lambda now: now["orders"]["unconfirmed"] == 0 and now["reconciled"]
         )
         truth = system.truth(status)
-        system.interrupt()
-        code, report, errors = system.report()
+        code, report, errors, _ = system.end()
 
     assert code == 0, errors
     assert report["corrections"] == 0

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.running import RunningSystem
+from scripts.bench.trial import Trial
 from tests.system.test_first_light import has_traded, journaled_ids
 
 
-def assert_replaced_when_stopped(system: RunningSystem, role: str) -> None:
+def assert_replaced_when_stopped(system: Trial, role: str) -> None:
     pid = system.status()["actors"][role]["pid"]
     os.kill(pid, signal.SIGSTOP)
     stopped_at = time.monotonic()
@@ -23,24 +23,23 @@ def assert_replaced_when_stopped(system: RunningSystem, role: str) -> None:
     assert time.monotonic() - stopped_at < 5.0
 
 
-def assert_clean_end(system: RunningSystem, directory: Path) -> None:
+def assert_clean_end(system: Trial, directory: Path) -> None:
     status = system.wait_for(
         "nothing is unproven",
         lambda now: now["orders"]["unconfirmed"] == 0 and now["reconciled"],
         within_s=60,  # an order cut off in the middle may need its token to expire before it is proven dead
     )
     truth = system.truth(status)
-    system.interrupt()
-    code, report, errors = system.report()
-    assert code == 0, errors
-    assert report["corrections"] == 0
+    ending = system.end()
+    assert ending.code == 0, ending.errors
+    assert ending.report["corrections"] == 0
     assert truth["duplicate_client_order_ids"] == []
     assert {order["client_order_id"] for order in truth["orders"]} <= journaled_ids(directory)
 
 
 @pytest.mark.system
 def test_a_hung_router_and_a_hung_supervisor_are_replaced_within_five_seconds(tmp_path: Path) -> None:
-    with RunningSystem(tmp_path) as system:
+    with Trial(tmp_path) as system:
         system.wait_for("first trades", has_traded)
         for role in ("order_router", "supervisor"):
             assert_replaced_when_stopped(system, role)
@@ -50,7 +49,7 @@ def test_a_hung_router_and_a_hung_supervisor_are_replaced_within_five_seconds(tm
 @pytest.mark.system
 @pytest.mark.long
 def test_every_hung_actor_is_replaced_within_five_seconds(tmp_path: Path) -> None:
-    with RunningSystem(tmp_path) as system:
+    with Trial(tmp_path) as system:
         status = system.wait_for("first trades", has_traded)
         for role in sorted(status["actors"]):
             assert_replaced_when_stopped(system, role)

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from adapters.journal import JournalReader
-from domain.order_messages import OrderSubmitted
+from scripts.bench.trial import Status, Trial
 from scripts.parts import JOURNAL_FILE
-from tests.system.running import RunningSystem
+from tests.system.test_first_light import journaled_ids
 
 pytestmark = pytest.mark.system
 
-NO_SIGNALS = {"NZEZA__SIGNALS__WINNER_ABOVE": "1"}  # what such a run finds, it only keeps
+NO_SIGNALS = {"SIGNALS__WINNER_ABOVE": "1"}  # what such a run finds, it only keeps
 
 
 def test_a_journal_without_its_account_is_refused_in_one_line_that_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / JOURNAL_FILE).touch()
 
-    with RunningSystem(tmp_path) as system:
-        code, report, errors = system.report()
+    with Trial(tmp_path) as system:
+        code, report, errors, _ = system.wait_for_end()
 
     assert (code, report) == (2, {})
     assert errors.startswith("nzeza: system.data_directory: holds a journal without its simulated account")
@@ -33,10 +31,9 @@ def test_a_journal_without_its_account_is_refused_in_one_line_that_says_what_to_
 def test_a_protected_position_is_carried_over_and_nothing_is_sent_again(tmp_path: Path) -> None:
     before = stop_with_a_position(tmp_path)
 
-    with RunningSystem(tmp_path, **NO_SIGNALS) as system:
+    with Trial(tmp_path, **NO_SIGNALS) as system:
         truth = system.truth(system.wait_for("the books agree", lambda now: now["reconciled"]))
-        system.interrupt()
-        code, report, errors = system.report()
+        code, report, errors, _ = system.end()
 
     assert code == 0, errors
     assert (report["reconciled"], report["corrections"]) == (True, 0)
@@ -45,25 +42,16 @@ def test_a_protected_position_is_carried_over_and_nothing_is_sent_again(tmp_path
     assert report["orders"]["submitted"] == 0
     assert len(truth["open_orders"]) == len(before["positions"])
     assert truth["duplicate_client_order_ids"] == []
-    assert {order["client_order_id"] for order in truth["orders"]} <= submitted_ids(tmp_path)
+    assert {order["client_order_id"] for order in truth["orders"]} <= journaled_ids(tmp_path)
 
 
-def stop_with_a_position(directory: Path) -> dict[str, Any]:
+def stop_with_a_position(directory: Path) -> Status:
     """Stop a run while it holds something, and return its report."""
     for _ in range(4):  # a signal may close it while we stop; then the next run begins flat
-        with RunningSystem(directory) as system:
+        with Trial(directory) as system:
             system.wait_for("a protected position", lambda now: now["positions"] and now["orders"]["open"])
-            system.interrupt()
-            code, report, errors = system.report()
-        assert code == 0, errors
-        if report["positions"]:
-            return report
+            ending = system.end()
+        assert ending.code == 0, ending.errors
+        if ending.report["positions"]:
+            return ending.report
     raise AssertionError("no run ended with a position")
-
-
-def submitted_ids(directory: Path) -> set[str]:
-    """Return the ids of all orders that any of the runs journaled as sent."""
-    reader = JournalReader(directory / "data" / "journal.sqlite")
-    entries = reader.read()
-    reader.close()
-    return {e.event.order.client_order_id for e in entries if isinstance(e.event, OrderSubmitted)}
