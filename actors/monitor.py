@@ -39,7 +39,9 @@ class Monitor(Shell):
 
     def receiveMsg_RequestStatus(self, command: RequestStatus, sender: str) -> None:
         now = self.clock.now()
-        status = {**self.board.status(now), "view": self.board.view(now), "metrics": self.board.metrics()}
+        status = {**self.board.status(now), "view": self.board.view(now)}
+        if command.with_metrics:
+            status["metrics"] = self.board.metrics()
         self.answer(
             StatusReported(
                 ts_event=now.utc_ns,

@@ -228,10 +228,11 @@ class Supervisor(Shell):
         self.launcher = sender
         if message.verb == "hello":
             self._tell_roster()
-        elif message.verb == "status":
+        elif message.verb in ("status", "metrics"):
             self._tell_launcher("alive", None)
             answered = partial(self._status_answered, message.request_id)
-            self.ask(Role.MONITOR, RequestStatus(), answered, _STATUS_WITHIN_S)
+            request = RequestStatus(with_metrics=message.verb == "metrics")
+            self.ask(Role.MONITOR, request, answered, _STATUS_WITHIN_S)
         elif message.verb == "resume":
             self.tell(Role.ORDER_ROUTER, ResumeTrading())
             self.tell(Role.PORTFOLIO, ResumeTrading())

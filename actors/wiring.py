@@ -185,7 +185,8 @@ class Rewired(_Wiring):
 
 
 class LauncherAsked(_Wiring):
-    """The launcher to Supervisor. `verb` is "hello", "status", "stop", "resume" or "restart"."""
+    """The launcher to Supervisor. `verb` is "hello", "status", "metrics", "reset_metrics", "stop", "resume" or
+    "restart"."""
 
     def __init__(self, request_id: int, verb: str, deadline_ns: int = 0, role: str = "") -> None:
         self.request_id = request_id

@@ -248,6 +248,8 @@ class GrantCredit(Command, kw_only=True):
 class RequestStatus(Command):
     """Supervisor asks Monitor, for the launcher."""
 
+    with_metrics: bool = False
+
 
 class StatusReported(Event, kw_only=True):
     """Monitor answers Supervisor: the object that `nzeza status --json` prints, and what the view shows besides."""

@@ -147,7 +147,7 @@ class _Run:
         now = time.monotonic()
         if now - self.asked_at >= _STATUS_EVERY_S:
             self.asked_at = now
-            self.system.ask("status")
+            self._ask_status()
         self._mind_supervisor()
         if self.simulator is not None and not self.simulator.is_alive():
             self._revive_simulator()
@@ -188,6 +188,7 @@ class _Run:
 
     def _hear_status(self, reported: Any, request_id: int) -> None:
         self.status = json.loads(reported.status)
+        metrics = self.status.pop("metrics", None)
         self.status["duration_s"] = round((self.ended_at or time.monotonic()) - self.started_at, 3)
         self.status_seq = reported.journal_seq
         self.status_id = request_id
@@ -195,10 +196,15 @@ class _Run:
             self.view.show(self.status)
         else:
             self._print_alarms()
-        for asked_id, request in self.waiting:
-            if asked_id <= request_id:
-                request.reply(self.status if request.verb == "metrics" else self._public_status())
-        self.waiting = [(asked_id, request) for asked_id, request in self.waiting if asked_id > request_id]
+        waiting, self.waiting = self.waiting, []
+        for asked_id, request in waiting:
+            wants_metrics = request.verb == "metrics"
+            if asked_id > request_id or wants_metrics and metrics is None:
+                self.waiting.append((asked_id, request))
+            elif wants_metrics:
+                request.reply({**self._public_status(), "metrics": metrics})
+            else:
+                request.reply(self._public_status())
 
     def _print_alarms(self) -> None:
         """Say on standard error what a person should look at, once, when it happens."""
@@ -210,7 +216,7 @@ class _Run:
     def _serve(self, request: Request) -> None:
         if request.verb in ("status", "metrics"):
             # Should this answer get lost in a restart, the next one of the loop serves as well.
-            self.waiting.append((self.system.ask("status"), request))
+            self.waiting.append((self.system.ask(request.verb), request))
         elif request.verb == "stop":
             self.is_stopping = True
             self.stoppers.append(request)
@@ -226,8 +232,13 @@ class _Run:
         else:
             request.reply({"error": f"unknown verb {request.verb!r}"})
 
+    def _ask_status(self) -> None:
+        """Ask for the status, with the metrics only while somebody waits for them."""
+        wants_metrics = any(request.verb == "metrics" for _, request in self.waiting)
+        self.system.ask("metrics" if wants_metrics else "status")
+
     def _public_status(self) -> dict[str, Any]:
-        public = {key: value for key, value in self.status.items() if key not in ("view", "metrics")}
+        public = {key: value for key, value in self.status.items() if key != "view"}
         if self.simulator is not None:
             endpoints = self.simulator.endpoints
             public["simulator"] = {"control": endpoints["control"], "venues": endpoints["venues"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -115,6 +116,16 @@ def test_the_launcher_is_told_the_status_by_whoever_monitors_now(stage: Stage) -
 
     assert len(told(stage, "status")) == 1
     assert stage.actor(Role.SUPERVISOR).counters["unanswered"] == 1
+
+
+@pytest.mark.parametrize("verb", ["status", "metrics"])
+def test_the_status_carries_the_metrics_only_when_they_are_asked_for(stage: Stage, verb: str) -> None:
+    stage.ask(verb)
+
+    [answer] = told(stage, "status")
+    status = json.loads(answer.status)
+    assert ("metrics" in status) is (verb == "metrics")
+    assert {"venues", "view"} <= set(status)
 
 
 def test_a_router_that_restarts_while_the_system_stops_hears_of_the_stop(stage: Stage) -> None:

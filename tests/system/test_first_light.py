@@ -40,6 +40,7 @@ def test_the_demo_trades_within_seconds_and_ends_reconciled(tmp_path: Path) -> N
     assert (report["corrections"], report["dead_letters"], report["restarts"]) == (0, 0, 0)
     assert report["reconciled"] is True
     assert report["latency_us"]["tick_to_order"]["count"] > 0
+    assert not {"view", "metrics"} & set(report)  # those are for the screen and for `nzeza metrics`
 
 
 def test_every_killed_actor_is_back_within_two_seconds_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
