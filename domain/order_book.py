@@ -8,12 +8,11 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import NamedTuple
 
 from msgspec import Struct
 
 
-class Level(NamedTuple):
+class Level(Struct, frozen=True, gc=False):
     """The whole quantity at one price; zero removes the level."""
 
     is_bid: bool
@@ -88,8 +87,8 @@ class OrderBook:
         """Set levels to their new absolute quantities. A book that is not whole ignores it."""
         if not self.is_whole:
             return
-        for is_bid, price, quantity in levels:
-            (self._bids if is_bid else self._asks).set(price, quantity)
+        for level in levels:
+            (self._bids if level.is_bid else self._asks).set(level.price, level.quantity)
         self.ts_event = max(self.ts_event, ts_event)
 
     def invalidate(self) -> None:

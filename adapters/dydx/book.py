@@ -50,11 +50,11 @@ class UncrossedBook:
         """Set levels to their new absolute sizes, in order; without a snapshot that means nothing."""
         if not self._book.is_whole:
             return
-        for is_bid, price, quantity in levels:
-            place = is_bid, price
+        for level in levels:
+            place = level.is_bid, level.price
             self._changes += 1
             self._doubted.pop(place, None)
-            if quantity:
+            if level.quantity:
                 self._changed[place] = self._changes
             else:
                 self._changed.pop(place, None)

@@ -146,7 +146,7 @@ def test_it_is_never_crossed_and_never_older_than_the_venues_last_word(
         one.change(levels, now_ns)
         top = one.top()
         assert top is None or not top.is_crossed
-        *_, (is_bid, price, quantity) = levels  # nothing newer can have pushed it out
-        if top is not None and quantity:
-            best = top.bid_price if is_bid else top.ask_price
-            assert best >= price if is_bid else best <= price
+        newest = levels[-1]  # nothing can have pushed it out
+        if top is not None and newest.quantity:
+            best = top.bid_price if newest.is_bid else top.ask_price
+            assert best >= newest.price if newest.is_bid else best <= newest.price
