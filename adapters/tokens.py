@@ -19,6 +19,7 @@ import msgspec
 from domain.settings import SECOND_NS
 
 MAX_DIGITS = 40  # also on either side of the point: two such numbers add and multiply within our 80
+MAX_DECIMALS = 18  # of a price or a quantity; what has more is not rounded but refused
 _UNUSUAL = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 _MILLISECOND_NS = 1_000_000
 _FRACTION_NS = tuple(10 ** (9 - digits) for digits in range(10))  # digits of a fraction -> worth of the last
@@ -40,31 +41,45 @@ class BadField(Exception):
 
 
 def number(token: Token) -> Decimal:
-    """Return a token as msgspec decoded it (str, int, or Decimal by its float hook) as an exact number."""
-    if type(token) is str:
-        return _parsed(token)
-    if type(token) not in (int, Decimal):
-        raise BadField("type", f"{type(token).__name__} is not a number")
-    if type(token) is int and token.bit_length() > 128:
-        raise BadField("validation", "not a number that we take")
-    return _parsed(str(token))
+    """Return a token as msgspec decoded it (str, int, or Decimal by its float hook) as an exact number.
+
+    For what may be negative or be told to any depth, such as a rate. Prices and quantities: the other two.
+    """
+    return _parsed(_text(token))
 
 
 def positive(token: Token) -> Decimal:
-    found = number(token)
+    """Return a price, or a quantity that is none if it is zero."""
+    found = _amount(token if type(token) is str else _text(token))
     if found <= 0:
         raise BadField("validation", "must be positive")
     return found
 
 
 def not_negative(token: Token) -> Decimal:
-    found = number(token)
+    """Return a quantity."""
+    found = _amount(token if type(token) is str else _text(token))
     if found < 0:
         raise BadField("validation", "must not be negative")
     return found
 
 
+def _text(token: Token) -> str:
+    if type(token) not in (str, int, Decimal):
+        raise BadField("type", f"{type(token).__name__} is not a number")
+    if type(token) is int and token.bit_length() > 128:
+        raise BadField("validation", "not a number that we take")
+    return str(token)
+
+
 @lru_cache(maxsize=16_384)  # prices and sizes repeat from frame to frame
+def _amount(text: str) -> Decimal:
+    found = _parsed(text)
+    if found.as_tuple().exponent < -MAX_DECIMALS:
+        raise BadField("validation", f"more than {MAX_DECIMALS} decimals")
+    return found
+
+
 def _parsed(text: str) -> Decimal:
     digits = text.replace(".", "", 1)
     if len(digits) <= MAX_DIGITS and digits.isdigit() and digits.isascii():

@@ -1,4 +1,5 @@
 from decimal import Decimal, Inexact, localcontext
+from itertools import product
 
 import msgspec
 import pytest
@@ -54,6 +55,27 @@ def test_prices_are_positive(token: str) -> None:
     """T26."""
     with pytest.raises(BadField):
         tokens.positive(token)
+
+
+def test_a_price_or_quantity_has_eighteen_decimals_and_no_more() -> None:
+    """PP-04: exact in value, text and sum; a nineteenth is refused, not rounded away."""
+    finest = tokens.positive("0.000000000000000001")
+    large = tokens.not_negative("999999999.123456789012345678")
+    assert (str(large), f"{finest:f}") == ("999999999.123456789012345678", "0.000000000000000001")
+    assert large + finest == Decimal("999999999.123456789012345679")
+
+    for read, token in product(
+        (tokens.positive, tokens.not_negative),
+        ("0.0000000000000000001", "1.0000000000000000000", "1e-19", Decimal("1E-19")),
+    ):
+        with pytest.raises(BadField, match="more than 18 decimals") as refusal:
+            read(token)
+        assert refusal.value.category == "validation"
+
+
+def test_a_rate_may_have_more() -> None:
+    """A genuine funding rate of dYdX."""
+    assert tokens.number("0.00000254545454545455") == Decimal("0.00000254545454545455")
 
 
 @given(st.text(max_size=50))
