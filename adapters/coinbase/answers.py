@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from adapters import tokens
+from adapters.answers import UnreadableAnswer
 from adapters.coinbase import fields
 from adapters.coinbase.fields import VENUE
 from adapters.tokens import BadField, Token
@@ -22,10 +23,6 @@ from domain.numbers import ZERO, divide
 from domain.order_messages import Balance, Fill, FillKind, OrderReported
 
 T = TypeVar("T")
-
-
-class UnreadableAnswer(Exception):
-    """The body cannot be what the venue meant to say."""
 
 
 # ---- the wire, as msgspec reads it -----------------------------------------------------------------------

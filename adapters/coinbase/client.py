@@ -12,8 +12,8 @@ from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from adapters import tokens
+from adapters.answers import UnreadableAnswer
 from adapters.coinbase import answers
-from adapters.coinbase.answers import UnreadableAnswer
 from adapters.coinbase.encode import encode_cancel, encode_create
 from adapters.coinbase.fields import rfc3339
 from adapters.coinbase.sign import TOKEN_TTL_S, Signer

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from adapters import tokens
+from adapters.answers import whole
 from adapters.dydx import rows
 from adapters.dydx.rows import FUNDING_INTERVAL_NS, VENUE, BookRow, CandleRows, PrintRows
 from adapters.tokens import BadField, Token
@@ -21,12 +21,6 @@ from domain.order_book import OrderBook
 
 SETTLED_IN = "USDC"
 NO_LIMIT = Decimal(10**12)  # the venue limits no order's size
-
-T = TypeVar("T")
-
-
-class UnreadableAnswer(Exception):
-    """An answer with status 200 that we cannot understand."""
 
 
 class TradePage(NamedTuple):
@@ -74,7 +68,7 @@ def instruments(body: bytes) -> tuple[Instrument, ...]:
         listed = _decode_listed(body).markets
         return tuple(_instrument(ticker, row) for ticker, row in listed.items())
 
-    return _whole(read)
+    return whole(read)
 
 
 def order_book(body: bytes) -> OrderBook:
@@ -84,7 +78,7 @@ def order_book(body: bytes) -> OrderBook:
         book.replace([*rows.levels(True, row.bids), *rows.levels(False, row.asks)], 0)
         return book
 
-    return _whole(read)
+    return whole(read)
 
 
 def trades(body: bytes, instrument: str, now: Instant) -> TradePage:
@@ -98,12 +92,12 @@ def trades(body: bytes, instrument: str, now: Instant) -> TradePage:
         ]
         return TradePage(tuple(found), rows.height(newest_first[-1].createdAtHeight) if found else 0)
 
-    return _whole(read)
+    return whole(read)
 
 
 def candles(body: bytes) -> tuple[Candle, ...]:
     """Read bars, oldest first."""
-    return _whole(lambda: tuple(rows.candle(row) for row in reversed(_decode_candles(body).candles)))
+    return whole(lambda: tuple(rows.candle(row) for row in reversed(_decode_candles(body).candles)))
 
 
 def funding_rates(body: bytes, now: Instant) -> tuple[FundingRate, ...]:
@@ -113,14 +107,7 @@ def funding_rates(body: bytes, now: Instant) -> tuple[FundingRate, ...]:
         newest_first = _decode_funding(body).historicalFunding
         return tuple(_funding_rate(row, now) for row in reversed(newest_first))
 
-    return _whole(read)
-
-
-def _whole(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except (msgspec.DecodeError, BadField, ArithmeticError, ValueError, RecursionError) as error:
-        raise UnreadableAnswer(f"{tokens.category(error)}: {error}") from None
+    return whole(read)
 
 
 def _instrument(ticker: str, row: _ListedRow) -> Instrument:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
+from adapters.answers import UnreadableAnswer
 from adapters.dydx import answers
-from adapters.dydx.answers import UnreadableAnswer
 from adapters.dydx.rows import RESOLUTIONS, VENUE
 from adapters.http import Response, Transport
 from adapters.ports import Clock

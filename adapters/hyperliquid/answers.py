@@ -5,14 +5,14 @@ Every reader raises `UnreadableAnswer` for a body that is not what was asked for
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from adapters import tokens
+from adapters.answers import whole
 from adapters.hyperliquid import market_rows
 from adapters.hyperliquid.coins import name_of
 from adapters.hyperliquid.market_rows import FUNDING_NS, VENUE, BookRow, CandleRow, PrintRow
@@ -28,12 +28,6 @@ _PERPETUAL_DECIMALS = 6  # of a price, less those of the coin's sizes
 _SIGNIFICANT_DIGITS = 5
 _MOST_DECIMALS = 18
 _NO_MOST = Decimal(10) ** 12  # the venue names no largest order; its margin limits them
-
-T = TypeVar("T")
-
-
-class UnreadableAnswer(Exception):
-    """The body cannot be what the venue meant to say."""
 
 
 class _AssetRow(Struct, gc=False):
@@ -65,15 +59,15 @@ _decode_fundings = _reader(list[_FundingRow])
 
 def instruments(body: bytes) -> tuple[Instrument, ...]:
     """Return all perpetuals in the venue's order, delisted ones included: their place is their asset id."""
-    return _read(lambda: tuple(_instrument(row) for row in _decode_meta(body).universe))
+    return whole(lambda: tuple(_instrument(row) for row in _decode_meta(body).universe))
 
 
 def order_book(body: bytes) -> OrderBook | None:
     """Return a book; None for a coin that the venue doesn't know."""
-    row = _read(lambda: _decode_book(body))
+    row = whole(lambda: _decode_book(body))
     if row is None:
         return None
-    seen = _read(lambda: market_rows.book(row))
+    seen = whole(lambda: market_rows.book(row))
     book = OrderBook()
     book.replace(seen.levels, seen.ts_event)
     return book
@@ -82,16 +76,16 @@ def order_book(body: bytes) -> OrderBook | None:
 def trades(body: bytes, now: Instant) -> tuple[Trade, ...]:
     """Return prints, oldest first; the venue sends the newest first."""
     stamps = now.monotonic_ns, now.utc_ns
-    return _read(lambda: tuple(market_rows.trades(_decode_prints(body), *stamps, is_history=True)))
+    return whole(lambda: tuple(market_rows.trades(_decode_prints(body), *stamps, is_history=True)))
 
 
 def candles(body: bytes) -> tuple[Candle, ...]:
-    return _read(lambda: tuple(map(market_rows.candle, _decode_candles(body))))
+    return whole(lambda: tuple(map(market_rows.candle, _decode_candles(body))))
 
 
 def funding_rates(body: bytes, now: Instant) -> tuple[FundingRate, ...]:
     """Return what was paid at the end of each hour."""
-    return _read(lambda: tuple(_funding_rate(row, now) for row in _decode_fundings(body)))
+    return whole(lambda: tuple(_funding_rate(row, now) for row in _decode_fundings(body)))
 
 
 def _instrument(row: _AssetRow) -> Instrument:
@@ -125,10 +119,3 @@ def _funding_rate(row: _FundingRow, now: Instant) -> FundingRate:
         ts_init=now.utc_ns,
         read_ns=now.monotonic_ns,
     )
-
-
-def _read(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except (ValueError, RecursionError, ArithmeticError, BadField) as error:
-        raise UnreadableAnswer(f"unreadable answer: {error}") from None

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from adapters.answers import UnreadableAnswer
 from adapters.hyperliquid import answers
-from adapters.hyperliquid.answers import UnreadableAnswer
 from adapters.hyperliquid.coins import coin_of
 from adapters.hyperliquid.encode import encode_question
 from adapters.http import Response, Transport

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.answers import UnreadableAnswer
 from adapters.coinbase import answers
-from adapters.coinbase.answers import UnreadableAnswer
 from domain.instrument import InstrumentKind, Side
 from domain.order_messages import Balance, FillKind, OrderStatus
 from tests.builders import make_instrument

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.answers import UnreadableAnswer
 from adapters.hyperliquid import answers
-from adapters.hyperliquid.answers import UnreadableAnswer
 from adapters.hyperliquid.decode import decode
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind, Side
