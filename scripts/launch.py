@@ -17,6 +17,7 @@ from domain.settings import SECOND_NS, Settings
 from scripts.actor_system import ActorSystem, free_admin_port, prepare_environment
 from scripts.control import ControlServer, Request
 from scripts.data_directory import DataDirectory
+from scripts.exposure import check_exposure
 from scripts.options import RunOptions
 from scripts.processes import adopt_orphans, end_all
 from scripts.simulated_venues import SimulatedVenues, check_account
@@ -98,6 +99,7 @@ class _Run:
         from scripts.parts import JOURNAL_FILE, ProcessParts
 
         settings = self.settings
+        check_exposure(settings, self.directory / JOURNAL_FILE)
         admin_port = free_admin_port(settings.system)
         if any(venue.mode == "simulated" for venue in settings.venues.values()):
             check_account(settings.simulator, self.directory, self.directory / JOURNAL_FILE)
