@@ -12,13 +12,13 @@ from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from adapters import tokens
-from adapters.answers import UnreadableAnswer
 from adapters.coinbase import answers
 from adapters.coinbase.encode import encode_cancel, encode_create
 from adapters.coinbase.fields import rfc3339
 from adapters.coinbase.sign import TOKEN_TTL_S, Signer
 from adapters.http import Response, Transport
 from adapters.ports import Clock
+from adapters.venue_client import VenueClient
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable
 from domain.instrument import Instrument
 from domain.order_messages import (
@@ -49,7 +49,7 @@ P = TypeVar("P", answers.OrdersPage, answers.FillsPage, answers.AccountsPage)
 Query = list[tuple[str, str]]
 
 
-class CoinbaseClient:
+class CoinbaseClient(VenueClient):
     """A TradingVenue. Threads may share it."""
 
     venue = "coinbase"
@@ -58,12 +58,11 @@ class CoinbaseClient:
     def __init__(
         self, settings: VenueSettings, signer: Signer, transport: Transport, clock: Clock
     ) -> None:
+        super().__init__(transport, clock)
         base = urlsplit(settings.rest_url or URL)
         self._origin, self._host = f"{base.scheme}://{base.netloc}", base.netloc
         self._create_ttl_s = settings.order_token_ttl_s
         self._signer = signer
-        self._transport = transport
-        self._clock = clock
         self._instruments: dict[str, Instrument] = {}  # symbol -> what load_instruments found
         self._sent: dict[str, int] = {}  # client_order_id -> CLOCK_MONOTONIC ns of its last send
         self._sent_lock = threading.Lock()
@@ -71,9 +70,6 @@ class CoinbaseClient:
     def sent_ns(self, client_order_id: str) -> int | None:
         """Return when the order's answered create was handed to the socket (CLOCK_MONOTONIC)."""
         return self._sent.get(client_order_id)
-
-    def close(self) -> None:
-        self._transport.close()
 
     # ---- orders --------------------------------------------------------------------------------------
 
@@ -273,24 +269,16 @@ class CoinbaseClient:
         A throttled Coinbase has answered 401 to good credentials, so only the second one counts.
         """
         for _ in range(2):
-            remaining_s = (deadline_ns - self._clock.now().monotonic_ns) / SECOND_NS
-            if remaining_s <= 0:
-                raise self._failed(Retryable, "no time left to send", "timeout")
+            left_s = self._left_s(deadline_ns)
             token = self._signer.token(
                 self._utc_ns(), ttl_s, uri=f"{method} {self._host}{PREFIX}{path}"
             )
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
             url = f"{self._origin}{PREFIX}{path}" + (f"?{urlencode(query)}" if query else "")
-            try:
-                answer = self._transport.send(method, url, headers, body, remaining_s)
-            except (Retryable, Ambiguous) as error:
-                raise self._failed(type(error), str(error), error.code) from None
+            answer = self._send(method, url, headers, body, left_s)
             if answer.status != 401:
                 return answer
         raise self._status_error(Fatal, answer)
-
-    def _deadline_ns(self, timeout_s: float) -> int:
-        return self._clock.now().monotonic_ns + int(timeout_s * SECOND_NS)
 
     def _utc_ns(self) -> int:
         return self._clock.now().utc_ns
@@ -298,17 +286,13 @@ class CoinbaseClient:
     # ---- fates ---------------------------------------------------------------------------------------
 
     def _read(self, answer: Response, shape: type, fate: type):
-        try:
+        with self._reading(fate, answer.body):
             return answers.read(answer.body, shape)
-        except UnreadableAnswer as error:
-            raise self._failed(fate, str(error), "unreadable", answer.body) from None
 
     def _converted(self, convert: Callable, *arguments):
         """Convert what a read returned; an unknown word in it (a new status) leaves the question open."""
-        try:
+        with self._reading(Retryable):
             return answers.converted(convert, *arguments)
-        except UnreadableAnswer as error:
-            raise self._failed(Retryable, str(error), "unreadable") from None
 
     def _status_error(self, fate: type, answer: Response):
         code = answers.error_code(answer.body) or str(answer.status)
@@ -316,9 +300,6 @@ class CoinbaseClient:
         if answer.status == 429:
             error.retry_after_ns = _retry_after_ns(answer.headers.get("retry-after", ""))
         return error
-
-    def _failed(self, fate: type, message: str, code: str, raw: bytes = b""):
-        return fate(message, venue=self.venue, code=code, raw=raw)
 
 
 def _next_cursor(page: answers.OrdersPage | answers.FillsPage | answers.AccountsPage) -> str:

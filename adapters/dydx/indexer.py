@@ -11,16 +11,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
-from adapters.answers import UnreadableAnswer
 from adapters.dydx import answers
 from adapters.dydx.rows import RESOLUTIONS, VENUE
 from adapters.http import Response, Transport
 from adapters.ports import Clock
-from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from adapters.venue_client import MarketClient
+from domain.errors import VenueError
 from domain.instrument import Instrument
 from domain.market_data import Candle, FundingRate, Trade
 from domain.order_book import OrderBook
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 
 URL = "https://indexer.dydx.trade"
 
@@ -32,15 +32,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 T = TypeVar("T")
 
 
-class IndexerClient:
-    """Calls block, and end within `timeout_s` seconds. Times are UTC ns; ranges include both ends."""
+class IndexerClient(MarketClient):
+    """Times are UTC ns; ranges include both ends."""
 
     venue = VENUE
+    refusals = (400, 403, 404)
 
     def __init__(self, settings: VenueSettings, transport: Transport, clock: Clock) -> None:
+        super().__init__(transport, clock)
         self._url = f"{(settings.rest_url or URL).rstrip('/')}/v4"
-        self._transport = transport
-        self._clock = clock
 
     def load_instruments(self, names: Sequence[str], timeout_s: float) -> tuple[Instrument, ...]:
         """Return what is listed under these names, in their order; no names: all there is.
@@ -49,11 +49,7 @@ class IndexerClient:
             Fatal: a name that isn't listed.
         """
         found = self._ask(answers.instruments, timeout_s, "perpetualMarkets")
-        listed = {each.name: each for each in found}
-        missing = [name for name in names if name not in listed]
-        if missing:
-            raise self._failed(Fatal, f"not listed at dydx: {', '.join(missing)}", "unknown_ticker")
-        return tuple(listed[name] for name in names or listed)
+        return self._chosen(found, names, "unknown_ticker")
 
     def find_order_book(self, instrument: str, timeout_s: float) -> OrderBook:
         """Return up to 100 levels a side, uncrossed by the venue.
@@ -131,45 +127,20 @@ class IndexerClient:
             before = page[0].ts_event - _MILLISECOND_NS
         return tuple(found[ts_event] for ts_event in sorted(found))
 
-    def close(self) -> None:
-        self._transport.close()
-
     # ---- requests ----------------------------------------------------------------------------------------
 
     def _ask(self, read: Callable[[bytes], T], timeout_s: float, path: str, **parameters: str | int) -> T:
         url = f"{self._url}/{path}"
         if parameters:
             url += f"?{urlencode(parameters)}"
-        try:
-            answer = self._transport.send("GET", url, {}, b"", timeout_s)
-        except (Retryable, Ambiguous) as error:
-            raise self._failed(Retryable, str(error), error.code) from None
-        if answer.status != 200:
-            raise self._status_error(answer)
-        try:
-            return read(answer.body)
-        except UnreadableAnswer as error:
-            raise self._failed(Retryable, str(error), "unreadable", answer.body) from None
-
-    def _deadline_ns(self, timeout_s: float) -> int:
-        return self._clock.now().monotonic_ns + int(timeout_s * SECOND_NS)
-
-    def _left_s(self, deadline_ns: int) -> float:
-        left_s = (deadline_ns - self._clock.now().monotonic_ns) / SECOND_NS
-        if left_s <= 0:
-            raise self._failed(Retryable, "no time left to ask", "timeout")
-        return left_s
+        return self._answer(read, timeout_s, "GET", url, {}, b"")
 
     def _status_error(self, answer: Response) -> VenueError:
-        fate = Rejected if answer.status in (400, 403, 404) else Retryable
-        error = self._failed(fate, f"answered with {answer.status}", str(answer.status), answer.body)
+        error = super()._status_error(answer)
         wait_ms = answer.headers.get("retry-after", "")
         if answer.status == 429 and wait_ms.isdecimal() and wait_ms.isascii():
             error.retry_after_ns = int(wait_ms) * _MILLISECOND_NS  # not seconds, as everybody else means it
         return error
-
-    def _failed(self, fate: type[VenueError], text: str, code: str, raw: bytes = b"") -> VenueError:
-        return fate(text, venue=self.venue, code=code, raw=raw)
 
 
 def _iso(time_ns: int) -> str:

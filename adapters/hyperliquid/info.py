@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from adapters.answers import UnreadableAnswer
 from adapters.hyperliquid import answers
 from adapters.hyperliquid.coins import coin_of
 from adapters.hyperliquid.encode import encode_question
-from adapters.http import Response, Transport
+from adapters.http import Transport
 from adapters.ports import Clock
-from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from adapters.venue_client import MarketClient
+from domain.errors import Rejected
 from domain.instrument import Instrument
 from domain.market_data import Candle, FundingRate, Trade
 from domain.order_book import OrderBook
@@ -31,18 +31,17 @@ _CANDLES_PER_QUESTION = 500  # it answers with 5,000 at most, and the weight of 
 _MILLISECOND_NS = 1_000_000
 
 T = TypeVar("T")
-Row = TypeVar("Row", Candle, FundingRate)
 
 
-class InfoClient:
-    """Calls block, and end within `timeout_s` seconds. Times are UTC ns; ranges include both ends."""
+class InfoClient(MarketClient):
+    """Times are UTC ns; ranges include both ends."""
 
     venue = answers.VENUE
+    refusals = (400, 422)  # 422: a question that can't be understood
 
     def __init__(self, settings: VenueSettings, transport: Transport, clock: Clock) -> None:
+        super().__init__(transport, clock)
         self._url = f"{(settings.rest_url or URL).rstrip('/')}/info"
-        self._transport = transport
-        self._clock = clock
 
     def load_instruments(self, names: Sequence[str], timeout_s: float) -> tuple[Instrument, ...]:
         """Return what is listed under these names, in their order; no names: all there is.
@@ -50,11 +49,7 @@ class InfoClient:
         Raises:
             Fatal: a name that isn't listed.
         """
-        listed = {each.name: each for each in self._ask(answers.instruments, timeout_s, "meta")}
-        missing = [name for name in names if name not in listed]
-        if missing:
-            raise self._failed(Fatal, f"not listed at hyperliquid: {', '.join(missing)}", "unknown_coin")
-        return tuple(listed[name] for name in names or listed)
+        return self._chosen(self._ask(answers.instruments, timeout_s, "meta"), names, "unknown_coin")
 
     def find_order_book(
         self, instrument: str, timeout_s: float, significant_digits: int | None = None
@@ -86,7 +81,7 @@ class InfoClient:
         Args:
             interval: one of INTERVALS.
         """
-        deadline_ns = self._clock.now().monotonic_ns + int(timeout_s * SECOND_NS)
+        deadline_ns = self._deadline_ns(timeout_s)
         span_ns = _CANDLES_PER_QUESTION * INTERVALS[interval]
         found: dict[int, Candle] = {}  # open_ts -> bar: questions may meet in one
         for first in range(start, end + 1, span_ns):
@@ -104,7 +99,7 @@ class InfoClient:
         self, instrument: str, start: int, end: int, timeout_s: float
     ) -> tuple[FundingRate, ...]:
         """Return what was paid from `start` to `end`, oldest first, however many answers that takes."""
-        deadline_ns = self._clock.now().monotonic_ns + int(timeout_s * SECOND_NS)
+        deadline_ns = self._deadline_ns(timeout_s)
         found: dict[int, FundingRate] = {}  # ts_event -> rate
         while start <= end:
             now = self._clock.now()
@@ -123,36 +118,9 @@ class InfoClient:
             start = max(news) + 1
         return tuple(found[ts_event] for ts_event in sorted(found))
 
-    def close(self) -> None:
-        self._transport.close()
-
     # ---- requests ----------------------------------------------------------------------------------------
 
     def _ask(self, read: Callable[[bytes], T], timeout_s: float, kind: str, **parameters) -> T:
         body = encode_question(kind, **parameters)
         headers = {"Content-Type": "application/json"}
-        try:
-            answer = self._transport.send("POST", self._url, headers, body, timeout_s)
-        except (Retryable, Ambiguous) as error:
-            raise self._failed(Retryable, str(error), error.code) from None
-        if answer.status != 200:
-            raise self._status_error(answer)
-        try:
-            return read(answer.body)
-        except UnreadableAnswer as error:
-            raise self._failed(Retryable, str(error), "unreadable", answer.body) from None
-
-    def _left_s(self, deadline_ns: int) -> float:
-        left_s = (deadline_ns - self._clock.now().monotonic_ns) / SECOND_NS
-        if left_s <= 0:
-            raise self._failed(Retryable, "no time left to ask", "timeout")
-        return left_s
-
-    def _status_error(self, answer: Response) -> VenueError:
-        """Sort a refusal: 422 is a question that can't be understood, and a 4xx body may be anything."""
-        fate = Rejected if answer.status in (400, 422) else Retryable
-        text = f"answered with {answer.status}"
-        return self._failed(fate, text, str(answer.status), answer.body)
-
-    def _failed(self, fate: type[VenueError], text: str, code: str, raw: bytes = b"") -> VenueError:
-        return fate(text, venue=self.venue, code=code, raw=raw)
+        return self._answer(read, timeout_s, "POST", self._url, headers, body)

@@ -1,0 +1,104 @@
+"""What is alike for all clients of venues: every call has one deadline, every error names the venue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import ClassVar, TypeVar
+
+from adapters.answers import UnreadableAnswer
+from adapters.http import Response, Transport
+from adapters.ports import Clock
+from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.instrument import Instrument
+from domain.settings import SECOND_NS
+
+T = TypeVar("T")
+
+
+class VenueClient:
+    """Requests to one venue. Calls block, and end within `timeout_s` seconds."""
+
+    venue: ClassVar[str]
+
+    def __init__(self, transport: Transport, clock: Clock) -> None:
+        self._transport = transport
+        self._clock = clock
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Response:
+        try:
+            return self._transport.send(method, url, headers, body, timeout_s)
+        except (Retryable, Ambiguous) as error:
+            raise self._failed(type(error), str(error), error.code) from None
+
+    @contextmanager
+    def _reading(self, fate: type[VenueError], raw: bytes = b"") -> Iterator[None]:
+        """Raise `fate` where an answer proves unreadable."""
+        try:
+            yield
+        except UnreadableAnswer as error:
+            raise self._failed(fate, str(error), "unreadable", raw) from None
+
+    def _deadline_ns(self, timeout_s: float) -> int:
+        return self._clock.now().monotonic_ns + int(timeout_s * SECOND_NS)
+
+    def _left_s(self, deadline_ns: int) -> float:
+        """Return how long a request may take yet. Raises Retryable when it is too late for one."""
+        left_s = (deadline_ns - self._clock.now().monotonic_ns) / SECOND_NS
+        if left_s <= 0:
+            raise self._failed(Retryable, "no time left to ask", "timeout")
+        return left_s
+
+    def _failed(self, fate: type[VenueError], text: str, code: str, raw: bytes = b"") -> VenueError:
+        return fate(text, venue=self.venue, code=code, raw=raw)
+
+
+class MarketClient(VenueClient):
+    """Asks what anybody may know. Whatever goes wrong, nothing has happened, and it may be asked again.
+
+    Attributes:
+        refusals: statuses with which the venue says that it understood, and won't.
+    """
+
+    refusals: ClassVar[tuple[int, ...]]
+
+    def _answer(
+        self,
+        read: Callable[[bytes], T],
+        timeout_s: float,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> T:
+        try:
+            answer = self._send(method, url, headers, body, timeout_s)
+        except Ambiguous as error:
+            raise self._failed(Retryable, str(error), error.code) from None
+        if answer.status != 200:
+            raise self._status_error(answer)
+        with self._reading(Retryable, answer.body):
+            return read(answer.body)
+
+    def _status_error(self, answer: Response) -> VenueError:
+        fate = Rejected if answer.status in self.refusals else Retryable
+        return self._failed(fate, f"answered with {answer.status}", str(answer.status), answer.body)
+
+    def _chosen(
+        self, found: Iterable[Instrument], names: Sequence[str], unknown: str
+    ) -> tuple[Instrument, ...]:
+        """Return those with these names, in their order; no names: all.
+
+        Args:
+            unknown: the code of an error that says that one is missing.
+        """
+        listed = {each.name: each for each in found}
+        missing = [name for name in names if name not in listed]
+        if missing:
+            raise self._failed(Fatal, f"not listed at {self.venue}: {', '.join(missing)}", unknown)
+        return tuple(listed[name] for name in names or listed)
