@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.delivery import AGAIN_AFTER_MOST_NS, AGAIN_AFTER_NS, MOST_AGAIN, Kept, ReceivingLink, SendingLink
@@ -166,7 +166,6 @@ def test_what_is_kept_for_one_peer_is_bounded() -> None:
     assert not link.is_full
 
 
-@settings(max_examples=60)
 @given(
     st.lists(st.booleans(), min_size=1, max_size=25),
     st.randoms(use_true_random=False),

@@ -1,7 +1,7 @@
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.frames import (
@@ -66,7 +66,6 @@ def test_where_tcp_cuts_the_stream_makes_no_difference() -> None:
     assert fed([bytes((byte,)) for byte in stream]) == whole
 
 
-@settings(max_examples=40)
 @given(payloads=st.lists(st.text(max_size=200), max_size=8), cuts=st.lists(st.integers(0, 2000), max_size=6))
 def test_messages_come_out_complete_and_in_order(payloads: list[str], cuts: list[int]) -> None:
     stream = b"".join(server_frame(TEXT, payload.encode()) for payload in payloads)
@@ -191,13 +190,11 @@ def test_breaking_the_protocol_closes_with_1002(stream: bytes) -> None:
     assert [fault.category for fault in split.faults] == ["protocol"]
 
 
-@settings(max_examples=60)
 @given(noise=st.binary(max_size=300))
 def test_no_bytes_make_it_raise(noise: bytes) -> None:
     fed([noise])
 
 
-@settings(max_examples=40)
 @given(payload=st.binary(max_size=70_000), mask=st.binary(min_size=4, max_size=4))
 def test_our_frames_unmask_to_what_we_said(payload: bytes, mask: bytes) -> None:
     frame = encode_frame(BINARY, payload, mask)

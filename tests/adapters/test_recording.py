@@ -6,7 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.recording import CLOSED, FRAME, MEMBER_BYTES, OPENED, FrameRecorder, read, recordings, replay
@@ -31,7 +31,6 @@ def everything(directory: Path) -> list[bytes]:
     return [entry.payload for path in files for entry in read(path) if entry.kind == FRAME]
 
 
-@settings(max_examples=15)
 @given(st.lists(st.binary(max_size=300), max_size=20), st.integers(1, 20))
 def test_any_bytes_come_back_in_order(tmp_path_factory: pytest.TempPathFactory, frames: list[bytes], every: int) -> None:
     directory = tmp_path_factory.mktemp("frames")

@@ -2,7 +2,7 @@
 
 import math
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.channel_watch import Channel, ChannelWatch
@@ -115,7 +115,6 @@ def test_nobody_is_silent_where_nothing_was_promised() -> None:
     assert (watch.silent(at(1_000)), watch.look_again_ns(at(1_000))) == ((), None)
 
 
-@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from([BOOK, TRADES, BEAT]), st.integers(0, 4)), max_size=30))
 def test_a_channel_is_silent_exactly_when_nothing_came_within_its_deadline(words) -> None:
     watch, now, last = new_watch(), 100, {}

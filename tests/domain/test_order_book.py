@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.order_book import Level, OrderBook, Top
@@ -108,7 +108,6 @@ LEVELS = st.lists(
 )
 
 
-@settings(max_examples=60)
 @given(snapshot=LEVELS, changes=LEVELS)
 def test_the_top_is_that_of_a_naive_book(snapshot: list[Level], changes: list[Level]) -> None:
     book = OrderBook()

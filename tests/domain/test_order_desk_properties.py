@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.effects import Instant
@@ -161,7 +161,6 @@ def state(ledger: OrderLedger) -> dict:
 ACTS = st.lists(st.tuples(st.sampled_from(Act), st.integers(0, 1000)), max_size=60)
 
 
-@settings(max_examples=60)
 @given(acts=ACTS, resubmits_safely=st.booleans())
 def test_one_attempt_every_fill_once_and_in_the_end_the_truth(acts, resubmits_safely: bool) -> None:
     world = World(resubmits_safely)
@@ -175,7 +174,6 @@ def test_one_attempt_every_fill_once_and_in_the_end_the_truth(acts, resubmits_sa
     world.check_truth()
 
 
-@settings(max_examples=30)
 @given(acts=ACTS, resubmits_safely=st.booleans())
 def test_replaying_the_journal_equals_having_lived_it(acts, resubmits_safely: bool) -> None:
     world = World(resubmits_safely)
@@ -188,7 +186,6 @@ def test_replaying_the_journal_equals_having_lived_it(acts, resubmits_safely: bo
     assert state(reborn) == state(world.desk.desk.ledger)
 
 
-@settings(max_examples=15)
 @given(acts=ACTS)
 def test_the_same_input_gives_the_same_journal(acts) -> None:
     journals = []

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.instrument import Side
@@ -228,7 +228,6 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=50)
 @given(steps, st.randoms())
 def test_wallet_and_positions_agree_and_provisional_reports_leave_no_trace(trades, shuffler) -> None:
     exact = [

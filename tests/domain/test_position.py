@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -66,7 +66,6 @@ def test_crossing_zero_realizes_the_old_side_and_opens_the_new_one_at_the_crossi
     assert position.unrealized_pnl(Decimal("100")) == Decimal("30")
 
 
-@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(Side), quantities, prices), max_size=12), prices)
 def test_profit_is_always_what_came_in_minus_what_went_out(executions, mark) -> None:
     position, received = Position(), ZERO
@@ -79,7 +78,6 @@ def test_profit_is_always_what_came_in_minus_what_went_out(executions, mark) -> 
     assert not position.is_flat or position.cost == 0
 
 
-@settings(max_examples=50)
 @given(quantities, st.lists(st.tuples(quantities, prices), min_size=1, max_size=6), st.randoms())
 def test_closing_in_any_order_of_steps_ends_in_the_same_state(more, closes, shuffler) -> None:
     total = sum((quantity for quantity, _ in closes), more)
@@ -161,7 +159,6 @@ def order_histories(draw):
     return [(f"order-{n}", side, draw(fills)) for n, side in enumerate(sides)]
 
 
-@settings(max_examples=40)
 @given(order_histories(), st.data())
 def test_any_split_into_provisional_steps_ends_as_if_the_exact_fills_had_been_booked(orders, data) -> None:
     expected = PositionLedger()

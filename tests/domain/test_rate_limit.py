@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.rate_limit import TokenBucket
@@ -63,7 +63,6 @@ def test_a_reserve_that_leaves_nothing_is_a_bug() -> None:
         TokenBucket(per_second=1, burst=2, reserved=2, now_ns=0)
 
 
-@settings(max_examples=50)
 @given(gaps=st.lists(st.integers(0, 300 * MS), max_size=60), is_reducing=st.booleans())
 def test_no_more_is_given_than_the_burst_plus_the_rate(gaps: list[int], is_reducing: bool) -> None:
     tokens = bucket()

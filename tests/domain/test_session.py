@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.effects import Instant, WakeAt
@@ -681,7 +681,6 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(steps=STEPS)
 def test_whatever_happens_at_most_one_pipe_is_wanted_and_no_move_is_illegal(steps) -> None:
     """WS-01, RC-06."""

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.numbers import use_exact_decimals
@@ -55,7 +55,6 @@ def test_too_little_means_no_order_and_a_reason(changes: dict, reason: str) -> N
     assert size(**changes) == Size(None, reason)
 
 
-@settings(max_examples=50)
 @given(
     st.decimals(min_value="0.01", max_value="200000", places=2),
     st.decimals(min_value="0", max_value="1000000", places=18),

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.circuit_breaker import CircuitBreaker
@@ -65,7 +65,6 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25)
 @given(STEPS)
 def test_the_breakers_metrics_equal_an_independent_log(steps: list[tuple[str, int]]) -> None:
     rules = BreakerSettings(failures=2, open_s=0.5, successes=2)
