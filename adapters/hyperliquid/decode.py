@@ -128,7 +128,7 @@ _ECHOES = {"subscribe": SubscriptionConfirmed, "unsubscribe": SubscriptionEnded}
 
 
 def decode(frame: bytes, read_ns: int = 0, ts_init: int = 0) -> list[Event]:
-    """Say what a frame says, trades oldest first. It can't know whether a quote is whole, or a trade history."""
+    """Say what a frame says, trades oldest first. Whether a quote is whole, it can't know."""
     if frame == _GREETING:
         return []
     arrival = _Arrival(frame, read_ns, ts_init)

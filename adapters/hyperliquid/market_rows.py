@@ -217,10 +217,7 @@ def _counted(count: int) -> int:
 
 
 def _levels(bids: Sequence[LevelRow], asks: Sequence[LevelRow]) -> list[Level]:
-    levels = [_level(True, row) for row in bids]
-    levels += [_level(False, row) for row in asks]
+    positive, not_negative = tokens.positive, tokens.not_negative  # most of what a book costs: no detours
+    levels = [Level(True, positive(row.px), not_negative(row.sz)) for row in bids]
+    levels += [Level(False, positive(row.px), not_negative(row.sz)) for row in asks]
     return levels
-
-
-def _level(is_bid: bool, row: LevelRow) -> Level:
-    return Level(is_bid, tokens.positive(row.px), tokens.not_negative(row.sz))
