@@ -1,20 +1,22 @@
 """The dYdX indexer's websocket frames as events. Pure and stateless; never raises.
 
 What `contents` holds depends on the message's type and channel, so a frame is read in two steps: the
-envelope, then its contents. Books, message ids and replays are the stream codec's business. Messages and
-channels that we do not know have nothing but a head, and a trade's type, which decides nothing here, is
-ignored. Of a key that is there twice, also of `type` itself, the last value counts.
+envelope, then its contents. Only the updates of books and trades, nearly all that comes, are read in one
+step first, and in two when anything about them is unusual. Books, message ids and replays are the stream
+codec's business. Messages and channels that we do not know have nothing but a head, and a trade's type, which
+decides nothing here, is ignored. Of a key that is there twice, also of `type` itself, the last value counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from adapters import tokens
 from adapters.dydx import rows
@@ -35,6 +37,7 @@ from domain.frame_events import (
     SubscriptionConfirmed,
     SubscriptionEnded,
 )
+from domain.instrument import Side
 from domain.market_data import DecodeFailed, HeartbeatSeen, Trade, VenueCandle, VenueComplained
 from domain.messages import Event
 from domain.order_book import Level
@@ -88,6 +91,71 @@ class _BlockUpdate(Struct, gc=False):
 
     time: str
     height: Token = msgspec.field(name="blockHeight")
+
+
+# ---- the two messages that come by the thousand, just as the venue writes them ---------------------------
+
+
+class _PlainPair(Struct, array_like=True, gc=False):
+    price: str
+    size: str
+
+
+class _PlainChange(Struct, gc=False):
+    bids: list[_PlainPair] = []
+    asks: list[_PlainPair] = []
+
+
+class _PlainPrint(Struct, gc=False):
+    id: str
+    price: str
+    size: str
+    side: Side
+    createdAt: str
+
+
+class _PlainPrints(Struct, gc=False):
+    trades: list[_PlainPrint]
+
+
+class _Update(Struct, tag_field="channel", gc=False):
+    type: Literal["channel_data"]
+    id: Annotated[str, Meta(min_length=1)]
+    message_id: Annotated[int, Meta(ge=0, le=rows.MOST)]
+
+
+class _BookUpdate(_Update, tag=ORDERBOOK, gc=False):
+    contents: _PlainChange
+
+
+class _TradesUpdate(_Update, tag=TRADES, gc=False):
+    contents: _PlainPrints
+
+
+_decode_update = msgspec.json.Decoder(_BookUpdate | _TradesUpdate).decode
+# Prices and sizes are multiples of a step and come again and again. Of texts only: 1 and True are one key.
+_positive = lru_cache(maxsize=16_384)(tokens.positive)
+_not_negative = lru_cache(maxsize=16_384)(tokens.not_negative)
+
+
+def _read_update(frame: bytes, read_ns: int, ts_init: int) -> list[Event]:
+    """Read a frame in one step, if it is one of these; raise whatever shows that it is not."""
+    update = _decode_update(frame)
+    of, number, contents = update.id, update.message_id, update.contents
+    if type(update) is _BookUpdate:
+        levels = rows.levels(True, contents.bids, _positive, _not_negative)
+        levels += rows.levels(False, contents.asks, _positive, _not_negative)
+        return [
+            FrameHead(ts_event=ts_init, venue=VENUE, channel=ORDERBOOK, subject=of, number=number),
+            BookDelta(ts_event=ts_init, venue=VENUE, instrument=of, levels=levels),
+        ]
+    trades = [rows.trade(row, of, read_ns, ts_init, False, _positive) for row in contents.trades]
+    trades.sort(key=_AGE)
+    head = FrameHead(ts_event=ts_init, venue=VENUE, channel=TRADES, subject=of, number=number)
+    return [head, *trades]
+
+
+# ---- any message -----------------------------------------------------------------------------------------
 
 
 class _Frame(Struct, gc=False):
@@ -207,6 +275,13 @@ def decode(frame: bytes, read_ns: int = 0, ts_init: int = 0) -> list[Event]:
         read_ns: CLOCK_MONOTONIC when it was read.
         ts_init: the same in UTC nanoseconds; the events of messages that tell no time have it as `ts_event`.
     """
+    try:
+        return _read_update(frame, read_ns, ts_init)
+    except Exception:  # it is another message, or there is something wrong with it: look closely
+        return _read_any(frame, read_ns, ts_init)
+
+
+def _read_any(frame: bytes, read_ns: int, ts_init: int) -> list[Event]:
     arrived = _Frame(frame, read_ns, ts_init)
     try:
         envelope = _decode_envelope(frame)

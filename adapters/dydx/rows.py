@@ -5,7 +5,8 @@ Prices and sizes are JSON strings, heights too. What must not be is refused with
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from decimal import Decimal
 
 from msgspec import Struct
 
@@ -24,6 +25,8 @@ from domain.market_data import (
 from domain.messages import Event
 from domain.order_book import Level
 from domain.settings import SECOND_NS
+
+Number = Callable[[Token], Decimal]  # reads one
 
 VENUE = "dydx"
 FUNDING_INTERVAL_NS = 3_600 * SECOND_NS
@@ -106,18 +109,30 @@ class CandleRows(Struct, gc=False):
 # ---- as we read them -------------------------------------------------------------------------------------
 
 
-def levels(is_bid: bool, rows: Iterable[LevelRow | LevelPair]) -> list[Level]:
-    return [Level(is_bid, tokens.positive(row.price), tokens.not_negative(row.size)) for row in rows]
+def levels(
+    is_bid: bool,
+    rows: Iterable[LevelRow | LevelPair],
+    positive: Number = tokens.positive,
+    not_negative: Number = tokens.not_negative,
+) -> list[Level]:
+    return [Level(is_bid, positive(row.price), not_negative(row.size)) for row in rows]
 
 
-def trade(row: PrintRow, instrument: str, read_ns: int, ts_init: int, is_history: bool) -> Trade:
+def trade(
+    row: PrintRow,
+    instrument: str,
+    read_ns: int,
+    ts_init: int,
+    is_history: bool,
+    positive: Number = tokens.positive,
+) -> Trade:
     return Trade(
         ts_event=tokens.utc_ns(row.createdAt),
         venue=VENUE,
         instrument=instrument,
         trade_id=row.id,
-        price=tokens.positive(row.price),
-        quantity=tokens.positive(row.size),
+        price=positive(row.price),
+        quantity=positive(row.size),
         aggressor=row.side,
         ts_init=ts_init,
         read_ns=read_ns,

@@ -352,6 +352,7 @@ def test_of_a_key_that_is_there_twice_the_last_one_counts() -> None:
         (b"5", "structure"),
         (b"{}", "structure"),
         (data(1, "v4_orderbook", contents={}), "structure"),  # of which instrument?
+        (change(1, "@").replace(b'"@"', b'""'), "structure"),  # likewise
         (data(1, "v4_orderbook", "BTC-USD", []), "structure"),
         (subscribed(1, "v4_orderbook", "BTC-USD", {"bids": []}), "structure"),
         (batch(1, "v4_trades", "BTC-USD", {}), "structure"),
@@ -456,6 +457,21 @@ def with_junk(raw: bytes, junk: Any, where: Any) -> bytes:
 @given(st.sampled_from(VALID), JSON, st.randoms(use_true_random=False))
 def test_no_junk_inside_a_frame_makes_it_raise(raw: bytes, junk: Any, where: Any) -> None:
     assert are_events(decode(with_junk(raw, junk, where)))
+
+
+@given(st.sampled_from(["v4_orderbook", "v4_trades"]), JSON, st.randoms(use_true_random=False))
+def test_an_update_says_the_same_alone_and_as_a_batch_of_one(channel: str, junk: Any, where: Any) -> None:
+    sound = {"bids": [["1.0", "0"]], "asks": [["2", "1e-3"]], "trades": [trade("2"), trade("1")]}
+    strange = json.loads(with_junk(json.dumps(sound).encode(), junk, where))
+
+    for contents in (sound, strange):
+        alone = told(data(1, channel, "BTC-USD", contents))
+        batched = told(batch(1, channel, "BTC-USD", contents))
+        assert [but_for_its_bytes(one) for one in alone] == [but_for_its_bytes(one) for one in batched]
+
+
+def but_for_its_bytes(event: Event) -> Event:
+    return replace(event, raw=b"") if isinstance(event, DecodeFailed) else event
 
 
 # ---- recorded frames --------------------------------------------------------------------------------------
