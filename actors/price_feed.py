@@ -28,7 +28,7 @@ from domain.market_data import (
 from domain.messages import Event, Message
 from domain.numbers import plain
 from domain.session import Session
-from domain.stream_health import StreamHealth
+from domain.stream_health import StreamHealth, stream_trouble
 from domain.system_messages import (
     BreakerChanged,
     BreakerState,
@@ -263,6 +263,8 @@ class PriceFeed(Shell):
     def report(self) -> None:
         now = self.clock.now()
         session = self.stream.session
+        silent_after_s = self.settings.venues[self.venue].heartbeat_timeout_s
+        late_after_s = self.settings.risk.late_after_s
         while self.faults:
             self.tell(Role.RECORDER, self.faults.popleft())
         self.counters["reconnects"] = session.reconnects
@@ -278,6 +280,7 @@ class PriceFeed(Shell):
                 ts_event=now.utc_ns,
                 venue=self.venue,
                 state=session.state.value,
+                trouble=stream_trouble(self.health.state(now), now, silent_after_s, late_after_s),
                 stream_quality=session.quality(now),
                 quotes=self.counters["quotes"],
                 trades=self.counters["trades"],

@@ -12,7 +12,8 @@ from domain.instrument import Instrument
 from domain.market_data import MarketBatch, Quote, StreamState
 from domain.numbers import ZERO
 from domain.order_messages import InstrumentsLoaded
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
+from domain.stream_health import stream_trouble
 
 DOLLARS = ("USD", "USDC")  # priced at 1: an assumption for USDC
 
@@ -59,19 +60,12 @@ class Marks:
         quote = self._quotes.get((venue, instrument))
         if quote is None:
             return "no_quote"
-        state = self._states[venue]
-        if not quote.is_whole or not state.is_whole:
+        if not quote.is_whole:
             return "gapped_quote"
         if quote.is_crossed:
             return "crossed_quote"
-        timeout_s = self._settings.venues[venue].heartbeat_timeout_s
-        if not state.is_connected or now.monotonic_ns - state.alive_ns > timeout_s * SECOND_NS:
-            return "stale_quote"
-        if state.clock_offset_ns is None:
-            return "unknown_clock_offset"
-        if state.lag_ns > self._settings.risk.late_after_s * SECOND_NS:
-            return "late_quote"
-        return ""
+        silent_after_s = self._settings.venues[venue].heartbeat_timeout_s
+        return stream_trouble(self._states[venue], now, silent_after_s, self._settings.risk.late_after_s)
 
     def price_of(self, venue: str, currency: str, now: Instant) -> tuple[Decimal | None, bool]:
         """Return what one unit of `currency` is worth in dollars, if known, and whether that is fresh."""

@@ -14,6 +14,7 @@ from domain.effects import Instant, Role
 from domain.histogram import Histogram
 from domain.numbers import plain
 from domain.order_messages import Signal
+from domain.session_moves import SessionState
 from domain.system_messages import (
     ActorReported,
     AlarmRaised,
@@ -180,7 +181,10 @@ class StatusBoard:
         feed = self.totals(Role.PRICE_FEED.at(venue))
         orders = self.orders.by_venue.get(venue, {}) if self.orders else {}
         states = [state for (at, _), state in self.breakers.items() if at == venue]
+        newest = self.feeds.get(venue)
         return {
+            "stream": newest.state if newest else SessionState.DISCONNECTED.value,
+            "prices": (newest.trouble if newest else "no_quote") or "good",
             **{name: feed[name] for name in _FEED_COUNTS},
             "orders": orders.get("orders", 0),
             "fills": orders.get("fills", 0),

@@ -17,6 +17,19 @@ JUMP_NS = SECOND_NS // 2  # wall against monotonic clock moving apart by this is
 FUTURE_NS = 2 * SECOND_NS  # a stamp further ahead of the venue's clock, as we know it, is wrong
 
 
+def stream_trouble(state: StreamState, now: Instant, silent_after_s: float, late_after_s: float) -> str:
+    """Return why no price of a stream may be traded on, in one word; empty when they may."""
+    if not state.is_whole:
+        return "gapped_quote"
+    if not state.is_connected or now.monotonic_ns - state.alive_ns > silent_after_s * SECOND_NS:
+        return "stale_quote"
+    if state.clock_offset_ns is None:
+        return "unknown_clock_offset"
+    if state.lag_ns > late_after_s * SECOND_NS:
+        return "late_quote"
+    return ""
+
+
 class StreamHealth:
     """Everything about one stream that a price must carry besides its numbers."""
 

@@ -178,6 +178,7 @@ class VenueReported(Event, kw_only=True):
 
     venue: str
     state: str  # of the session
+    trouble: str  # why no price of it may be traded on; empty when they may
     quotes: int
     trades: int
     reconnects: int

@@ -34,6 +34,8 @@ def _venue(venue: dict[str, Any]) -> str:
         if venue[kind]
     ]
     counts = [f"{venue[kind]} {kind}" for kind in ("quotes", "trades", "orders", "fills")]
+    if venue["prices"] != "good":
+        troubles.append(f"prices refused: {venue['prices'].replace('_', ' ')} ({venue['stream']})")
     return ", ".join([*counts, *troubles, f"breaker {venue['breaker']}"])
 
 

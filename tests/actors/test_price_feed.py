@@ -31,6 +31,7 @@ from domain.system_messages import (
     Operation,
     OperationEnded,
     SubscribeMarketData,
+    VenueReported,
 )
 from tests.actors.fakes import FakeVenue
 from tests.builders import make_quote, make_trade
@@ -203,6 +204,22 @@ def test_what_cannot_be_read_is_counted_and_the_stream_goes_on(venue: FakeVenue,
 
     assert stage.actor(FEED).counters["decode_errors"] == 1
     assert len(batches(stage)[-1].quotes) == 1
+
+
+def test_its_report_says_whether_prices_are_refused_and_in_the_words_of_risk(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    def reported() -> tuple[str, str]:
+        stage.advance(seconds=0.5)
+        report = [m for m in stage.received[Role.MONITOR] if isinstance(m, VenueReported)][-1]
+        return report.state, report.trouble
+
+    venue.hear(venue.market, WHOLE, heartbeat(stage), make_quote(ts_event=stage.clock.now().utc_ns))
+    good = reported()
+    venue.hear(venue.market, GAP)
+
+    assert good == ("connected", "")
+    assert reported() == ("reconnecting", "gapped_quote")
 
 
 def test_a_complaint_of_the_venue_is_an_alarm_once(venue: FakeVenue, stage: Stage) -> None:

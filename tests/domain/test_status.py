@@ -12,6 +12,7 @@ from domain.system_messages import (
     Operation,
     OrdersReported,
     RosterReported,
+    VenueReported,
 )
 from tests.builders import MONO, UTC
 
@@ -98,6 +99,33 @@ def test_the_worst_breaker_of_a_venue_is_shown(board: StatusBoard) -> None:
         board.hear(BreakerChanged(ts_event=UTC, venue="coinbase", operation=operation, state=state))
 
     assert board.status(NOW)["venues"]["coinbase"]["breaker"] == "open"
+
+
+@pytest.mark.parametrize(("trouble", "prices"), [("", "good"), ("gapped_quote", "gapped_quote")])
+def test_a_venue_tells_whether_its_prices_are_traded_on(
+    board: StatusBoard, trouble: str, prices: str
+) -> None:
+    unheard = board.status(NOW)["venues"]["coinbase"]
+    board.hear(
+        VenueReported(
+            ts_event=UTC,
+            venue="coinbase",
+            state="connected",
+            trouble=trouble,
+            quotes=0,
+            trades=0,
+            reconnects=0,
+            gaps=0,
+            decode_errors=0,
+            last_prices={},
+            last_read_ns=0,
+            alive_ns=0,
+        )
+    )
+    heard = board.status(NOW)["venues"]["coinbase"]
+
+    assert (unheard["stream"], unheard["prices"]) == ("disconnected", "no_quote")
+    assert (heard["stream"], heard["prices"]) == ("connected", prices)
 
 
 def test_restarts_add_up_over_the_roster(board: StatusBoard) -> None:

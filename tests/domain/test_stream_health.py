@@ -1,7 +1,9 @@
+import pytest
+
 from domain.effects import Instant
 from domain.settings import SECOND_NS
-from domain.stream_health import StreamHealth
-from tests.builders import MONO, UTC
+from domain.stream_health import StreamHealth, stream_trouble
+from tests.builders import MONO, UTC, make_stream_state
 
 
 def at(seconds: float, step_ns: int = 0) -> Instant:
@@ -62,3 +64,21 @@ def test_a_broken_stream_is_neither_connected_nor_whole() -> None:
 
     state = health.state(at(1))
     assert (state.is_connected, state.is_whole, state.alive_ns) == (False, False, MONO)
+
+
+@pytest.mark.parametrize(
+    ("changes", "trouble"),
+    [
+        ({}, ""),
+        ({"is_whole": False}, "gapped_quote"),
+        ({"is_connected": False}, "stale_quote"),
+        ({"alive_ns": MONO - 2 * SECOND_NS - 1}, "stale_quote"),
+        ({"alive_ns": MONO - 2 * SECOND_NS}, ""),
+        ({"clock_offset_ns": None}, "unknown_clock_offset"),
+        ({"lag_ns": 3 * SECOND_NS + 1}, "late_quote"),
+    ],
+)
+def test_a_stream_in_trouble_says_why_no_price_of_it_may_be_traded_on(changes: dict, trouble: str) -> None:
+    state = make_stream_state(**changes)
+
+    assert stream_trouble(state, at(0), silent_after_s=2.0, late_after_s=3.0) == trouble

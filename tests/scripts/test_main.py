@@ -24,6 +24,7 @@ REPORT: dict[str, Any] = {
     "duration_s": 20.0,
     "venues": {
         "coinbase": {
+            **{"stream": "reconnecting", "prices": "gapped_quote"},
             **{"quotes": 1500, "trades": 300, "orders": 12, "fills": 11},
             **{"reconnects": 0, "gaps": 2, "decode_errors": 0, "breaker": "closed"},
         }
@@ -264,7 +265,8 @@ def test_status_for_a_person_tells_what_matters(
     assert main(["status", "--data-directory", "nzeza-data"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "ran        20.0 s, 40 signals",
-        "coinbase   1500 quotes, 300 trades, 12 orders, 11 fills, 2 gaps, breaker closed",
+        "coinbase   1500 quotes, 300 trades, 12 orders, 11 fills, 2 gaps, "
+        "prices refused: gapped quote (reconnecting), breaker closed",
         "orders     12 submitted, 12 accepted, 11 filled",
         "equity     9,998.12, of which 9,000.00 in cash",
         "pnl        -1.50 realized, 0.25 open, 3.00 fees",
