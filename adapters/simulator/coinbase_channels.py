@@ -228,7 +228,7 @@ class Level2(Channel):
         }
 
 
-class Candles(Channel):
+class Candles(PrintFollower):
     """Five-minute bars: all on subscription, then the forming one, at most once a second."""
 
     name = frame_name = "candles"
@@ -236,22 +236,21 @@ class Candles(Channel):
     def __init__(self, exchange: Exchange, now_ns: int) -> None:
         super().__init__(exchange, now_ns)
         self._due_ns = now_ns
-        self._told: dict[str, int] = {}  # product id -> newest trade id told
 
     def poll(self, now_ns: int) -> Iterator[Events]:
-        if now_ns < self._due_ns:
-            return
-        self._due_ns = now_ns + SECOND_NS
-        for product_id in self.products:
-            tape = self.market(product_id).tape
-            told = self._told.get(product_id)
-            if told == tape.last_trade_id:
-                continue
-            self._told[product_id] = tape.last_trade_id
-            bars = tape.bars(CANDLE_NS)
-            rows = bars[::-1] if told is None else bars[-1:]
-            candles = [encode.candle(bar) | {"product_id": product_id} for bar in rows]
-            yield [{"type": "snapshot" if told is None else "update", "candles": candles}]
+        if now_ns >= self._due_ns:
+            self._due_ns = now_ns + SECOND_NS
+            yield from super().poll(now_ns)
+
+    def snapshot(self, product_id: str) -> dict[str, Any]:
+        return {"type": "snapshot", "candles": self._candles(product_id, slice(None, None, -1))}
+
+    def update(self, product_id: str, prints: list[Print]) -> dict[str, Any]:
+        return {"type": "update", "candles": self._candles(product_id, slice(-1, None))}
+
+    def _candles(self, product_id: str, which: slice) -> list[dict[str, Any]]:
+        bars = self.market(product_id).tape.bars(CANDLE_NS)[which]
+        return [encode.candle(bar) | {"product_id": product_id} for bar in bars]
 
 
 class Status(Channel):

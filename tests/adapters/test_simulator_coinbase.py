@@ -226,6 +226,28 @@ def test_trades_begin_with_history_newest_first_and_go_on_without_a_gap() -> Non
     assert history[::-1] + live == list(range(history[-1], live[-1] + 1))
 
 
+def test_candles_come_whole_then_the_forming_one_and_whole_again_to_who_comes_back() -> None:
+    def of_bitcoin() -> list[dict]:
+        events = stream.events("candles")
+        return [event for event in events if event["candles"][0]["product_id"] == "BTC-USD"]
+
+    client = SimulatorClient(warm_up_s=2.0)
+    stream = client.open()
+    stream.subscribe("candles", "BTC-USD", "ETH-USD")
+    (whole,) = of_bitcoin()
+    client.wait(5)
+    (forming,) = of_bitcoin()
+    stream.send("unsubscribe", "candles", "BTC-USD")
+    stream.subscribe("candles", "BTC-USD")
+    client.wait(5)
+    (again,) = of_bitcoin()
+
+    assert [event["type"] for event in (whole, forming, again)] == ["snapshot", "update", "snapshot"]
+    starts = [int(candle["start"]) for candle in whole["candles"]]
+    assert starts == sorted(starts, reverse=True)
+    assert len(forming["candles"]) == 1
+
+
 def test_each_print_makes_one_ticker_with_the_touch_it_left(client: SimulatorClient) -> None:
     stream = client.open()
     stream.subscribe("ticker", "BTC-USD")
