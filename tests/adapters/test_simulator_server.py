@@ -25,6 +25,7 @@ from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.fronts import FRONTS
 from adapters.simulator.server import serve
 from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
+from adapters.simulator.world import World
 from domain.errors import InvalidSetting
 from domain.settings import SimulatorSettings
 from tests.adapters.simulator_client import PREFIX, order_body, sign
@@ -329,6 +330,30 @@ def is_refused_before_it_is_accepted(address: SplitResult) -> bool:
                 return True
         time.sleep(0.02)
     return False
+
+
+def test_time_passes_there_though_nobody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the first client after an idle hour would wait for all that happened in it."""
+    passed, stop = threading.Event(), threading.Event()
+
+    class Watched(World):
+        def advance(self, now_ns: int) -> None:
+            super().advance(now_ns)
+            if ready:
+                passed.set()
+
+    ready: list[dict] = []
+    monkeypatch.setattr("adapters.simulator.server.World", Watched)
+    serving = threading.Thread(
+        target=serve, args=(SimulatorSettings(warm_up_s=0.0), tmp_path, ready.append, stop)
+    )
+    serving.start()
+
+    has_passed = passed.wait(PATIENCE_S)
+    stop.set()
+    serving.join()
+
+    assert has_passed
 
 
 # ---- what cannot be ----------------------------------------------------------------------------------------
