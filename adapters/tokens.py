@@ -101,6 +101,8 @@ def ns_of_ms(milliseconds: int) -> int:
 def utc_ns(text: str) -> int:
     """Return RFC3339 UTC text, with up to nine digits of fraction, as nanoseconds."""
     fraction = text[20:-1]
+    if not text.isascii():  # digits of other scripts are digits, too, for int() and strptime()
+        raise BadField("validation", "not a UTC time")
     if fraction.isdecimal() and text[-1] == "Z" and len(fraction) <= 9:
         return _whole_seconds_ns(text[:20]) + int(fraction) * _FRACTION_NS[len(fraction)]
     if text[19:] == "Z":

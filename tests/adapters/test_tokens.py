@@ -118,7 +118,8 @@ def test_times_keep_every_digit_up_to_nanoseconds(text: str, fraction_ns: int) -
     "text",
     ["", "Z", "2026-04-07", "2026-13-07T14:30:00Z", "2026-04-07T14:30:00+00:00", "2026-04-07T14:30:00.Z"]
     + ["2026-04-07T14:30:00.1234567891Z", "2026-04-07T14:30:00.12x4Z", "2026-04-07 14:30:00Z", "1775572200"]
-    + ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"],
+    + ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
+    + ["2026-04-07T14:30:00.１Z", "2026-04-07T14:30:0１.5Z", "２026-04-07T14:30:00Z"],  # full-width digits
 )
 def test_other_spellings_of_a_time_are_refused(text: str) -> None:
     with pytest.raises(BadField):
