@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, Protocol
 
 from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
-from domain.instrument import Instrument
 from domain.messages import Event
 from domain.order_book import Level
 from domain.order_messages import (
@@ -237,8 +236,6 @@ class VenueKit(NamedTuple):
     private_stream: Callable[..., StreamCodec] | None
     dialer: Callable[..., Dialer]
     resubmits_safely: bool  # the same id and body again can never make a second order
-
-
 
 
 class Parts(Protocol):

@@ -18,7 +18,6 @@ from adapters.simulator.faults import (
 )
 from adapters.simulator.front import Session
 from adapters.simulator.wire import Frame, FrameKind, Handshake
-from domain.settings import SECOND_NS
 from tests.adapters.simulator_client import SimulatorClient, SimulatorStream
 
 VENUES = {
