@@ -11,6 +11,7 @@ import math
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -41,7 +42,7 @@ class _Decoder:
         self.origins = origins
 
     def section(self, section: type[Section], table: Mapping[str, Any], path: str) -> Any:
-        fields = {field.name: field.type for field in msgspec.structs.fields(section)}
+        fields = _fields(section)
         for key in table:
             if key not in fields:
                 raise InvalidSetting(self._unknown(key, fields, path))
@@ -85,6 +86,11 @@ class _Decoder:
         path = path.partition("[")[0]
         names = [name for key, name in self.origins.items() if key == path or key.startswith(f"{path}.")]
         return f" ({names[0]})" if names else ""
+
+
+@cache
+def _fields(section: type[Section]) -> dict[str, Any]:
+    return {field.name: field.type for field in msgspec.structs.fields(section)}
 
 
 def _join(path: str, key: str) -> str:

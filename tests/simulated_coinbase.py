@@ -40,7 +40,8 @@ class SimulatedCoinbase:
     """One world, and one client of it."""
 
     def __init__(self, **settings) -> None:
-        quick = {"warm_up_s": 1.0, "latency_min_s": 0.0, "latency_max_s": 0.0, "read_lag_max_s": 0.0}
+        at_once = {"latency_min_s": 0.0, "latency_max_s": 0.0, "read_lag_max_s": 0.0}
+        quick = {"warm_up_s": 1.0, "quotes_per_s": 8.0, **at_once}
         self.clock = ManualClock()
         self.world = World(SimulatorSettings(**{**quick, **settings}), UTC, venues=["coinbase"])
         self.transport = MemoryTransport(self.world, self.clock, self.clock.advance)

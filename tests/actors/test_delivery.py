@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,11 +170,11 @@ def test_what_is_kept_for_one_peer_is_bounded() -> None:
 
 @given(
     st.lists(st.booleans(), min_size=1, max_size=25),
-    st.randoms(use_true_random=False),
+    st.builds(Random, st.integers(0, 2**32)),
     st.floats(0, 0.6),
     st.floats(0, 0.6),
 )
-def test_a_bad_way_changes_nothing(urgent: list[bool], random: object, lost: float, doubled: float) -> None:
+def test_a_bad_way_changes_nothing(urgent: list[bool], random: Random, lost: float, doubled: float) -> None:
     """Loss, doubling and reordering of messages and acknowledgements."""
     sending = SendingLink()
     sending.begin(1, 0, lambda message: True)

@@ -319,8 +319,9 @@ def test_a_connection_without_a_subscription_is_closed_after_five_seconds(client
 
 @pytest.mark.parametrize(("channels", "code"), [(["user"], 1008), (["user", "heartbeats"], None)])
 def test_a_connection_that_says_nothing_is_closed_unless_its_heart_beats(
-    client: SimulatorClient, channels: list[str], code: int | None
+    channels: list[str], code: int | None
 ) -> None:
+    client = SimulatorClient(quotes_per_s=0.1, trades_per_s=0.1)
     stream = client.open("/user")
     for channel in channels:
         stream.subscribe(channel)

@@ -25,7 +25,7 @@ class Client:
     """Moves time only when told to."""
 
     def __init__(self, **settings: Any) -> None:
-        quick = {"warm_up_s": 4.0, "quotes_per_s": 10.0}
+        quick = {"warm_up_s": 2.0, "quotes_per_s": 8.0}
         self.world = World(SimulatorSettings(**quick | settings), START_NS, venues=["dydx"])
         self.market = self.world.markets["dydx"]
         self.now_ns = START_NS
@@ -146,7 +146,9 @@ def test_a_book_is_sorted_best_first_and_on_the_grid(client: Client) -> None:
     assert all(price % 1 == 0 for price in bids + asks)
 
 
-def test_trades_are_those_of_the_blocks_made_newest_first(client: Client) -> None:
+def test_trades_are_those_of_the_blocks_made_newest_first() -> None:
+    client = Client(warm_up_s=4.0)
+
     rows = client.get("/trades/perpetualMarket/BTC-USD")["trades"]
     height = int(client.get("/height")["height"])
 

@@ -63,7 +63,7 @@ def test_a_position_is_covered_or_closed_in_time_whatever_becomes_of_its_bracket
     strike_the_first_bracket(theatre, **fault)
     theatre.stage.boot()
 
-    longest_s = longest_bare_s(theatre, 15)
+    longest_s = longest_bare_s(theatre, 10)
 
     assert theatre.journaled(OrderFilled)
     assert longest_s <= theatre.settings.protection.within_s

@@ -59,7 +59,7 @@ def test_a_crash_at_any_moment_loses_and_doubles_nothing(role: str) -> None:
         theatre.stage.advance(seconds=pause_s)
         theatre.stage.crash(role)
         theatre.stage.advance(seconds=1.5)
-    theatre.stage.advance(seconds=4)
+    theatre.stage.advance(seconds=2)
     wound_down = theatre.wind_down()
 
     assert wound_down.is_reconciled, wound_down.differences
@@ -75,7 +75,7 @@ def test_a_faulty_submit_is_resolved_by_evidence_and_never_doubled(kind: str) ->
     theatre.run_until_filled(1)
 
     theatre.world.inject({"venue": "coinbase", "kind": kind, "where": "submit", "count": 2})
-    theatre.stage.advance(seconds=9)
+    theatre.stage.advance(seconds=5)
     wound_down = theatre.wind_down()
 
     assert wound_down.is_reconciled, wound_down.differences
@@ -95,7 +95,7 @@ def test_a_silent_feed_stops_openings_until_it_is_back() -> None:
     feed = theatre.stage.actor(FEED)
     assert feed.stream.session.reconnects == 0 or "silent" in feed.stream.session.last_failure
 
-    theatre.stage.advance(seconds=10)
+    theatre.stage.advance(seconds=2)
     assert feed.stream.session.reconnects >= 1
     filled = theatre.filled_orders()
     theatre.run_until_filled(filled + 1)

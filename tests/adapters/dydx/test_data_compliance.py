@@ -58,7 +58,7 @@ class Listener:
 
 @pytest.fixture
 def venue() -> SimulatedDydx:
-    return SimulatedDydx(quotes_per_s=10.0, warm_up_s=4.0)
+    return SimulatedDydx(quotes_per_s=8.0, warm_up_s=2.0)
 
 
 @pytest.fixture
