@@ -74,6 +74,9 @@ def _text(token: Token) -> str:
 
 @lru_cache(maxsize=16_384)  # prices and sizes repeat from frame to frame
 def _amount(text: str) -> Decimal:
+    # Nearly all are plain digits, too few for more decimals than we take.
+    if len(text) <= MAX_DECIMALS + 1 and text.isascii() and text.replace(".", "", 1).isdigit():
+        return Decimal(text)
     found = _parsed(text)
     if found.as_tuple().exponent < -MAX_DECIMALS:
         raise BadField("validation", f"more than {MAX_DECIMALS} decimals")

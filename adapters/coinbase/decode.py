@@ -70,6 +70,9 @@ _decode_frame = msgspec.json.Decoder(
     | frame_rows.SubscriptionsFrame,
     float_hook=Decimal,
 ).decode
+_decode_odd_ticker = msgspec.json.Decoder(
+    frame_rows.OddTickerFrame | frame_rows.OddTickerBatchFrame, float_hook=Decimal
+).decode
 _decode_any = msgspec.json.Decoder(frame_rows.AnyFrame).decode
 _decimal = lru_cache(maxsize=4_096)(Decimal)  # prices come again and again
 
@@ -84,16 +87,19 @@ def decode(frame: bytes, read_ns: int = 0, ts_init: int = 0) -> list[Event]:
     A quote is never whole: one frame can't tell.
     """
     try:
-        wire = _decode_frame(frame)
-        channel, read = _READERS[type(wire)]
-        ts_event = tokens.utc_ns(wire.timestamp)
-        events: list[Event] = [
-            FrameHead(ts_event=ts_event, venue=VENUE, channel=channel, number=wire.sequence_num)
-        ]
-        read(wire.events, events, ts_event, read_ns, ts_init)
-        return events
+        return _read(_decode_frame(frame), read_ns, ts_init)
     except Exception as error:  # whatever a venue or an attacker sends is data
-        return _other(frame, error, ts_init)
+        return _read_other(frame, error, read_ns, ts_init)
+
+
+def _read(wire: frame_rows.Envelope, read_ns: int, ts_init: int) -> list[Event]:
+    channel, read = _READERS[type(wire)]
+    ts_event = tokens.utc_ns(wire.timestamp)
+    events: list[Event] = [
+        FrameHead(ts_event=ts_event, venue=VENUE, channel=channel, number=wire.sequence_num)
+    ]
+    read(wire.events, events, ts_event, read_ns, ts_init)
+    return events
 
 
 # ---- one reader per channel ------------------------------------------------------------------------------
@@ -108,33 +114,50 @@ def _tickers(
             ask, ask_quantity = row.best_ask, row.best_ask_quantity
             if bid == "" or ask == "":
                 continue  # a side of the book may be empty
-            # Nearly all are plain digits, which one look at all four shows. Others are read one by one.
+            # Being short, they are numbers of ours if they are plain digits, which one look at all four shows.
             together = f"{bid}{bid_quantity}{ask}{ask_quantity}"
-            if (
-                len(together) <= tokens.MAX_DIGITS
-                and together.isascii()
-                and together.replace(".", "").isdigit()
-                and (bid_price := _decimal(bid))
-                and (ask_price := _decimal(ask))
-            ):
-                quantities = Decimal(bid_quantity), Decimal(ask_quantity)
-            else:
-                bid_price, ask_price = tokens.positive(bid), tokens.positive(ask)
-                quantities = tokens.not_negative(bid_quantity), tokens.not_negative(ask_quantity)
+            if not (together.isascii() and together.replace(".", "").isdigit()):
+                raise BadField("validation", "not plain digits")
+            bid_price, ask_price = _decimal(bid), _decimal(ask)
+            if not (bid_price and ask_price):
+                raise BadField("validation", "must be positive")
             events.append(
                 Quote(
                     ts_event=ts_event,
                     venue=VENUE,
                     instrument=row.product_id,
                     bid_price=bid_price,
-                    bid_quantity=quantities[0],
+                    bid_quantity=Decimal(bid_quantity),
                     ask_price=ask_price,
-                    ask_quantity=quantities[1],
+                    ask_quantity=Decimal(ask_quantity),
                     ts_init=ts_init,
                     read_ns=read_ns,
                     is_whole=False,
                 )
             )
+
+
+def _odd_tickers(
+    wires: list[frame_rows.OddTickerEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int
+) -> None:
+    """Read tickers whose numbers may look like anything."""
+    for wire in wires:
+        events += [
+            Quote(
+                ts_event=ts_event,
+                venue=VENUE,
+                instrument=row.product_id,
+                bid_price=tokens.positive(row.best_bid),
+                bid_quantity=tokens.not_negative(row.best_bid_quantity),
+                ask_price=tokens.positive(row.best_ask),
+                ask_quantity=tokens.not_negative(row.best_ask_quantity),
+                ts_init=ts_init,
+                read_ns=read_ns,
+                is_whole=False,
+            )
+            for row in wire.tickers
+            if row.best_bid != "" and row.best_ask != ""
+        ]
 
 
 def _books(
@@ -288,6 +311,8 @@ _Reader = Callable[[Any, list[Event], int, int, int], None]
 _READERS: dict[type, tuple[str, _Reader]] = {  # frame -> its channel, and what reads its events
     frame_rows.TickerFrame: ("ticker", _tickers),
     frame_rows.TickerBatchFrame: ("ticker_batch", _tickers),
+    frame_rows.OddTickerFrame: ("ticker", _odd_tickers),
+    frame_rows.OddTickerBatchFrame: ("ticker_batch", _odd_tickers),
     frame_rows.BookFrame: ("l2_data", _books),
     frame_rows.PrintsFrame: ("market_trades", _prints),
     frame_rows.CandlesFrame: ("candles", _candles),
@@ -299,20 +324,28 @@ _READERS: dict[type, tuple[str, _Reader]] = {  # frame -> its channel, and what 
 _CHANNELS = {channel for channel, _ in _READERS.values()}
 
 
-def _other(frame: bytes, error: Exception, ts_init: int) -> list[Event]:
-    """Read a frame that is not one of ours: an error, an unknown channel, or broken."""
-    category = tokens.category(error)
-    failed = DecodeFailed(ts_event=ts_init, venue=VENUE, category=category, raw=frame[:_RAW_BYTES])
+def _read_other(frame: bytes, error: Exception, read_ns: int, ts_init: int) -> list[Event]:
+    """Read a frame that is not as usual: an odd ticker, an error, an unknown channel, or broken."""
     try:
         found = _decode_any(frame)
     except Exception:  # not even that
-        return [failed]
+        return [_failed(frame, error, ts_init)]
     if found.type == "error":
         return [VenueComplained(ts_event=ts_init, venue=VENUE, text=found.message)]
+    if found.channel in ("ticker", "ticker_batch"):
+        try:
+            return _read(_decode_odd_ticker(frame), read_ns, ts_init)
+        except Exception as why:  # whatever a venue or an attacker sends is data
+            error = why
     head = FrameHead(ts_event=ts_init, venue=VENUE, channel=found.channel, number=found.sequence_num)
     if found.channel and found.channel not in _CHANNELS:
         return [head]
     if found.channel == "l2_data":
         # A lost book change must look lost: without its number, the next frame shows a gap.
         head = msgspec.structs.replace(head, number=-1)
-    return [head, failed]
+    return [head, _failed(frame, error, ts_init)]
+
+
+def _failed(frame: bytes, error: Exception, ts_init: int) -> DecodeFailed:
+    category, raw = tokens.category(error), frame[:_RAW_BYTES]
+    return DecodeFailed(ts_event=ts_init, venue=VENUE, category=category, raw=raw)

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from msgspec import Raw, Struct
+from typing import Annotated
 
-from adapters.tokens import Token
+from msgspec import Meta, Raw, Struct
+
+from adapters.tokens import MAX_DECIMALS, Token
+
+Name = Annotated[str, Meta(min_length=1)]
+ShortToken = Annotated[str, Meta(max_length=MAX_DECIMALS + 1)]  # no room for more decimals than we take
 
 
 class TickerRow(Struct, gc=False):
-    """`ticker_batch` leaves the best bid and ask out."""
+    """As nearly all are. `ticker_batch` leaves the best bid and ask out."""
 
-    product_id: str
+    product_id: Name
+    best_bid: ShortToken = ""
+    best_bid_quantity: ShortToken = ""
+    best_ask: ShortToken = ""
+    best_ask_quantity: ShortToken = ""
+
+
+class TickerEvent(Struct, gc=False):
+    tickers: list[TickerRow]
+
+
+class OddTickerRow(Struct, gc=False):
+    product_id: Name
     best_bid: Token = ""
     best_bid_quantity: Token = ""
     best_ask: Token = ""
     best_ask_quantity: Token = ""
 
 
-class TickerEvent(Struct, gc=False):
-    tickers: list[TickerRow]
+class OddTickerEvent(Struct, gc=False):
+    tickers: list[OddTickerRow]
 
 
 class LevelRow(Struct, gc=False):
@@ -30,13 +47,13 @@ class LevelRow(Struct, gc=False):
 
 class BookEvent(Struct, gc=False):
     type: str
-    product_id: str
+    product_id: Name
     updates: list[LevelRow]
 
 
 class PrintRow(Struct, gc=False):
-    trade_id: str
-    product_id: str
+    trade_id: Name
+    product_id: Name
     price: Token
     size: Token
     side: str
@@ -55,7 +72,7 @@ class CandleRow(Struct, gc=False):
     low: Token
     close: Token
     volume: Token
-    product_id: str
+    product_id: Name
 
 
 class CandlesEvent(Struct, gc=False):
@@ -63,7 +80,7 @@ class CandlesEvent(Struct, gc=False):
 
 
 class ProductRow(Struct, gc=False):
-    id: str
+    id: Name
     status: str
 
 
@@ -103,6 +120,14 @@ class TickerFrame(Envelope, tag="ticker", gc=False, kw_only=True):
 
 
 class TickerBatchFrame(TickerFrame, tag="ticker_batch", gc=False):
+    pass
+
+
+class OddTickerFrame(Envelope, tag="ticker", gc=False, kw_only=True):
+    events: list[OddTickerEvent]
+
+
+class OddTickerBatchFrame(OddTickerFrame, tag="ticker_batch", gc=False):
     pass
 
 

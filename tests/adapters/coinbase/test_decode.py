@@ -238,6 +238,10 @@ def test_what_cannot_be_read_is_kept_up_to_256_bytes() -> None:
         (frame("ticker", 1, {"tickers": [{"best_bid": "1"}]}), "structure"),  # no product
         (ticker(1, product_id=5), "type"),
         (ticker(1, product_id=None), "type"),
+        (ticker(1, product_id=""), "structure"),
+        (ticker(1, bid="0.0000000000000000001"), "validation"),  # one decimal too many
+        (ticker(1, best_ask_quantity=0.0000000000000000001), "validation"),
+        (trades(1, trade("")), "structure"),
         (ticker(1, best_bid=True), "type"),
         (ticker(1, best_bid=["1"]), "type"),
         (ticker(1, best_bid={"a": 1}), "type"),
@@ -267,6 +271,13 @@ def test_json_numbers_are_read_digit_by_digit() -> None:
     _, quote = decode(ticker(1, bid="@").replace(b'"@"', b"64000.000000000000000001"))
 
     assert quote.bid_price == Decimal("64000.000000000000000001")
+
+
+@pytest.mark.parametrize("text", ["1e-5", "+1", "0.000000000000000001", "12345678901234567890123456789"])
+def test_a_ticker_may_write_its_numbers_in_other_ways(text: str) -> None:
+    _, *quotes = decode(ticker(1, bid=text))
+
+    assert [quote.bid_price for quote in quotes] == [Decimal(text)]
 
 
 def test_a_book_change_that_cannot_be_read_has_no_number_so_that_it_looks_lost() -> None:
