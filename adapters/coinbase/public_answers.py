@@ -1,0 +1,137 @@
+"""What Coinbase answers to public questions, as domain objects. Pure.
+
+Every reader raises `UnreadableAnswer` for a body that is not what was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+from msgspec import Struct
+
+from adapters import tokens
+from adapters.answers import whole
+from adapters.coinbase import answers, fields
+from adapters.coinbase.fields import VENUE
+from adapters.tokens import BadField, Token
+from domain.effects import Instant
+from domain.instrument import Instrument
+from domain.market_data import Candle, Trade
+from domain.order_book import Level, OrderBook
+
+
+class _LevelRow(Struct):
+    price: Token
+    size: Token
+
+
+class _Pricebook(Struct):
+    bids: list[_LevelRow]
+    asks: list[_LevelRow]
+    time: str
+
+
+class _BookAnswer(Struct):
+    pricebook: _Pricebook
+
+
+class _TradeRow(Struct):
+    trade_id: str
+    product_id: str
+    price: Token
+    size: Token
+    side: str
+    time: str
+
+
+class _TradesAnswer(Struct):
+    trades: list[_TradeRow]
+
+
+class _CandleRow(Struct):
+    start: Token  # seconds
+    open: Token
+    high: Token
+    low: Token
+    close: Token
+    volume: Token
+
+
+class _CandlesAnswer(Struct):
+    candles: list[_CandleRow]
+
+
+_decode_products = msgspec.json.Decoder(answers.ProductsPage, float_hook=Decimal).decode
+_decode_book = msgspec.json.Decoder(_BookAnswer, float_hook=Decimal).decode
+_decode_trades = msgspec.json.Decoder(_TradesAnswer, float_hook=Decimal).decode
+_decode_candles = msgspec.json.Decoder(_CandlesAnswer, float_hook=Decimal).decode
+
+
+def instruments(body: bytes) -> tuple[Instrument, ...]:
+    return whole(lambda: tuple(map(answers.instrument, _decode_products(body).products)))
+
+
+def order_book(body: bytes) -> OrderBook:
+    """Return a book; the one question that the venue answers with its state of a moment."""
+    return whole(lambda: _order_book(_decode_book(body).pricebook))
+
+
+def trades(body: bytes, now: Instant) -> tuple[Trade, ...]:
+    """Return prints, oldest first; the venue sends the newest first."""
+    return whole(lambda: tuple(_trade(row, now) for row in reversed(_decode_trades(body).trades)))
+
+
+def candles(body: bytes, instrument: str, interval_ns: int) -> tuple[Candle, ...]:
+    """Return bars, oldest first; the venue sends the newest first."""
+    return whole(
+        lambda: tuple(
+            _candle(row, instrument, interval_ns) for row in reversed(_decode_candles(body).candles)
+        )
+    )
+
+
+def _order_book(row: _Pricebook) -> OrderBook:
+    book = OrderBook()
+    levels = [*_side(row.bids, is_bid=True), *_side(row.asks, is_bid=False)]
+    book.replace(levels, tokens.utc_ns(row.time))
+    return book
+
+
+def _side(rows: Sequence[_LevelRow], is_bid: bool) -> list[Level]:
+    return [Level(is_bid, tokens.positive(row.price), tokens.not_negative(row.size)) for row in rows]
+
+
+def _trade(row: _TradeRow, now: Instant) -> Trade:
+    return Trade(
+        ts_event=tokens.utc_ns(row.time),
+        venue=VENUE,
+        instrument=row.product_id,
+        trade_id=row.trade_id,
+        price=tokens.positive(row.price),
+        quantity=tokens.positive(row.size),
+        aggressor=fields.side(row.side),  # as in the stream
+        ts_init=now.utc_ns,
+        read_ns=now.monotonic_ns,
+        is_history=True,
+    )
+
+
+def _candle(row: _CandleRow, instrument: str, interval_ns: int) -> Candle:
+    opened, closed = tokens.positive(row.open), tokens.positive(row.close)
+    high, low = tokens.positive(row.high), tokens.positive(row.low)
+    if not low <= min(opened, closed) <= max(opened, closed) <= high:
+        raise BadField("validation", "a price outside its own range")
+    return Candle(
+        venue=VENUE,
+        instrument=instrument,
+        interval_ns=interval_ns,
+        open_ts=tokens.ns_of_ms(1_000 * int(tokens.not_negative(row.start))),
+        open=opened,
+        high=high,
+        low=low,
+        close=closed,
+        volume=tokens.not_negative(row.volume),
+        count=None,
+    )
