@@ -81,8 +81,11 @@ class Heartbeats(Channel):
 class PrintFollower(Channel):
     """Base of channels that follow the tape of each product."""
 
+    pause_ns = 0  # from when it has looked at the tapes until it looks again
+
     def __init__(self, exchange: Exchange, now_ns: int) -> None:
         super().__init__(exchange, now_ns)
+        self._due_ns = now_ns
         self._told: dict[str, int] = {}  # product id -> newest trade id told
 
     def remove(self, product_ids: Iterable[str]) -> None:
@@ -97,6 +100,9 @@ class PrintFollower(Channel):
         raise NotImplementedError
 
     def poll(self, now_ns: int) -> Iterator[Events]:
+        if now_ns < self._due_ns:
+            return
+        self._due_ns = now_ns + self.pause_ns
         updates = []
         for product_id in self.products:
             tape = self.market(product_id).tape
@@ -143,32 +149,21 @@ class MarketTrades(PrintFollower):
         return {"type": "update", "trades": [encode.stream_trade(product_id, one) for one in prints]}
 
 
-class TickerBatch(Channel):
+class TickerBatch(PrintFollower):
     """Every five seconds, the products that traded; no touch, as in production."""
 
     name = frame_name = "ticker_batch"
+    pause_ns = BATCH_NS
 
-    def __init__(self, exchange: Exchange, now_ns: int) -> None:
-        super().__init__(exchange, now_ns)
-        self._due_ns = now_ns
-        self._told: dict[str, int] = {}
+    def snapshot(self, product_id: str) -> dict[str, Any]:
+        return {"type": "snapshot", "tickers": [self._newest(product_id)]}
 
-    def poll(self, now_ns: int) -> Iterator[Events]:
-        if now_ns < self._due_ns:
-            return
-        self._due_ns = now_ns + BATCH_NS
-        for kind, products in (
-            ("snapshot", [one for one in self.products if one not in self._told]),
-            ("update", [one for one in self.products if one in self._told]),
-        ):
-            tickers = []
-            for product_id in products:
-                market = self.market(product_id)
-                if self._told.get(product_id) != market.tape.last_trade_id:
-                    self._told[product_id] = market.tape.last_trade_id
-                    tickers.append(ticker(market, market.tape.last_price))
-            if tickers:
-                yield [{"type": kind, "tickers": tickers}]
+    def update(self, product_id: str, prints: list[Print]) -> dict[str, Any]:
+        return {"type": "update", "tickers": [self._newest(product_id)]}
+
+    def _newest(self, product_id: str) -> dict[str, str]:
+        market = self.market(product_id)
+        return ticker(market, market.tape.last_price)
 
 
 class Level2(Channel):
@@ -232,15 +227,7 @@ class Candles(PrintFollower):
     """Five-minute bars: all on subscription, then the forming one, at most once a second."""
 
     name = frame_name = "candles"
-
-    def __init__(self, exchange: Exchange, now_ns: int) -> None:
-        super().__init__(exchange, now_ns)
-        self._due_ns = now_ns
-
-    def poll(self, now_ns: int) -> Iterator[Events]:
-        if now_ns >= self._due_ns:
-            self._due_ns = now_ns + SECOND_NS
-            yield from super().poll(now_ns)
+    pause_ns = SECOND_NS
 
     def snapshot(self, product_id: str) -> dict[str, Any]:
         return {"type": "snapshot", "candles": self._candles(product_id, slice(None, None, -1))}

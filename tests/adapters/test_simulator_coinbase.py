@@ -248,6 +248,28 @@ def test_candles_come_whole_then_the_forming_one_and_whole_again_to_who_comes_ba
     assert len(forming["candles"]) == 1
 
 
+def test_batched_tickers_tell_who_traded_and_once_more_who_was_asked_for_anew() -> None:
+    def of_bitcoin() -> list[tuple[str, dict]]:
+        told = [(event["type"], row) for event in stream.events("ticker_batch") for row in event["tickers"]]
+        return [(kind, row) for kind, row in told if row["product_id"] == "BTC-USD"]
+
+    client = SimulatorClient(warm_up_s=2.0)
+    stream = client.open()
+    stream.subscribe("ticker_batch", "BTC-USD", "ETH-USD")
+    (first,) = of_bitcoin()
+    client.wait(4)
+    assert of_bitcoin() == []
+    client.wait(1)
+    (second,) = of_bitcoin()
+    stream.send("unsubscribe", "ticker_batch", "BTC-USD")
+    stream.subscribe("ticker_batch", "BTC-USD")
+    client.wait(5)
+    (again,) = of_bitcoin()
+
+    assert [kind for kind, _ in (first, second, again)] == ["snapshot", "update", "snapshot"]
+    assert not any("best_bid" in row for _, row in (first, second, again))
+
+
 def test_each_print_makes_one_ticker_with_the_touch_it_left(client: SimulatorClient) -> None:
     stream = client.open()
     stream.subscribe("ticker", "BTC-USD")
