@@ -35,7 +35,7 @@ HALF_SPREAD = 0.0001  # of the latent price
 LEVEL_SPACING = 0.0001  # of the price, between the deepest level and one put behind it
 DEPTH = 8  # levels the makers keep on each side
 LEVEL_USD = (2_000.0, 20_000.0)
-TAKER_USD = (10.0, 1_500.0)
+LOG_TAKER_USD = (math.log(10.0), math.log(1_500.0))
 BASIS_DEVIATION = 0.0001  # standard deviation of a venue's basis, of the latent price
 BASIS_MOST = 0.0003  # two venues at their worst are less apart than two taker fees on the cheapest ones
 BASIS_MEMORY_S = 30.0  # a basis has lost 63 % of itself after this
@@ -122,23 +122,23 @@ class ProductMarket:
     def requote(self, now_ns: int) -> tuple[Execution, ...]:
         """Move the price and the makers with it; resting orders of others may trade."""
         self._move(now_ns)
-        touch = {
-            Side.BUY: self.listing.on_grid(self.latent * (1 - HALF_SPREAD), Side.BUY),
-            Side.SELL: self.listing.on_grid(self.latent * (1 + HALF_SPREAD), Side.SELL),
-        }
-        usd = {side: (self._makers.uniform(*LEVEL_USD), self._makers.uniform(*LEVEL_USD)) for side in Side}
-        for side in Side:
-            self._withdraw(side, touch[side])
-        executions: list[Execution] = []
-        for side in Side:
-            executions += self._quote(side, touch[side], usd[side][0], now_ns).executions
-            self._deepen(side, usd[side][1], now_ns)
-        return tuple(executions)
+        bid = self.listing.on_grid(self.latent * (1 - HALF_SPREAD), Side.BUY)
+        ask = self.listing.on_grid(self.latent * (1 + HALF_SPREAD), Side.SELL)
+        uniform = self._makers.uniform
+        bid_usd, deepest_bid_usd = uniform(*LEVEL_USD), uniform(*LEVEL_USD)
+        ask_usd, deepest_ask_usd = uniform(*LEVEL_USD), uniform(*LEVEL_USD)
+        self._withdraw(Side.BUY, bid)
+        self._withdraw(Side.SELL, ask)
+        hits = self._quote(Side.BUY, bid, bid_usd, now_ns).executions
+        self._deepen(Side.BUY, deepest_bid_usd, now_ns)
+        lifts = self._quote(Side.SELL, ask, ask_usd, now_ns).executions
+        self._deepen(Side.SELL, deepest_ask_usd, now_ns)
+        return hits + lifts
 
     def take(self, now_ns: int) -> tuple[Execution, ...]:
         """Let one member of the public trade at the touch, in a random direction."""
         side = Side.BUY if self._takers.random() < 0.5 else Side.SELL
-        usd = math.exp(self._takers.uniform(*map(math.log, TAKER_USD)))
+        usd = math.exp(self._takers.uniform(*LOG_TAKER_USD))
         order = BookOrder(self._next_id("p"), PUBLIC, side, self._quantity(usd))
         return self.submit(order, TimeInForce.IOC, now_ns).executions
 
@@ -163,15 +163,14 @@ class ProductMarket:
     def _withdraw(self, side: Side, touch: Decimal) -> None:
         """Cancel maker orders at or inside the new touch, and the deepest ones beyond the kept depth."""
         ids = self._maker_ids[side]
+        is_bid = side is Side.BUY
         while ids:
             order = self.book.find(ids[-1])  # None: it has traded, as the best one does first
-            if order is not None and (touch - order.limit_price) * side.sign > 0:
+            if order is not None and (order.limit_price < touch if is_bid else order.limit_price > touch):
                 break
             self.book.cancel(ids.pop())
-        excess = max(len(ids) - (DEPTH - 1), 0)
-        for order_id in ids[:excess]:
-            self.book.cancel(order_id)
-        del ids[:excess]
+        while len(ids) >= DEPTH:
+            self.book.cancel(ids.pop(0))
 
     def _quote(self, side: Side, price: Decimal, usd: float, now_ns: int) -> Outcome:
         order = BookOrder(self._next_id("m"), MAKERS, side, self._quantity(usd), price)

@@ -189,7 +189,7 @@ class OrderBook:
         self.version += 1
 
     def _quantity_at(self, side: Side, price: Decimal) -> Decimal:
-        return sum((order.leaves for order in self._levels[side][price].values()), ZERO)
+        return sum([order.leaves for order in self._levels[side][price].values()], ZERO)
 
 
 def _reaches(order: BookOrder, price: Decimal) -> bool:

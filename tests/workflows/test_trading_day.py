@@ -28,7 +28,7 @@ def test_signals_become_positions_that_are_protected_and_closed_and_the_books_ba
     theatre = Theatre()
     theatre.stage.boot()
 
-    theatre.run_until_filled(6)
+    theatre.run_until_filled(3)
     wound_down = theatre.wind_down()
 
     purposes = [event.order.purpose for event in theatre.journaled(OrderSubmitted)]
