@@ -17,12 +17,14 @@ from domain.market_data import (
     DecodeFailed,
     DepthReported,
     HeartbeatSeen,
+    InstrumentStatus,
     MarketBatch,
     Quote,
     RequestDepth,
     StreamGap,
     StreamWhole,
     Trade,
+    TradingStatus,
     VenueComplained,
 )
 from domain.messages import Event, Message
@@ -145,6 +147,11 @@ class PriceFeed(Shell):
                 self.counters["gaps"] += 1
             case DecodeFailed():
                 self._keep_fault(event)
+            case InstrumentStatus():
+                self.counters["InstrumentStatus"] += 1
+                self.health.told_status(event)
+                if event.status is not TradingStatus.TRADING:
+                    self.alarm(f"{self.venue} {event.instrument}", f"trading there is {event.status}")
             case VenueComplained():
                 self.alarm(f"{self.venue} market stream", event.text)
             case _:

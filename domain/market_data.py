@@ -81,6 +81,7 @@ class StreamState(Event, kw_only=True):
     lag_ns: int  # offset-corrected lag of the newest frame
     gaps: int = 0
     reconnects: int = 0
+    halted: tuple[str, ...] = ()  # instruments that by the venue's own word can't be traded now
 
 
 class MarketBatch(Message, kw_only=True):

@@ -45,6 +45,11 @@ class Marks:
     def instrument(self, venue: str, name: str) -> Instrument | None:
         return self._instruments.get((venue, name))
 
+    def is_tradable(self, instrument: Instrument) -> bool:
+        """Tell whether the venue takes orders there, by its listing and by what its stream has said since."""
+        state = self._states.get(instrument.venue)
+        return instrument.is_tradable and (state is None or instrument.name not in state.halted)
+
     def quote(self, venue: str, instrument: str) -> Quote | None:
         return self._quotes.get((venue, instrument))
 

@@ -95,7 +95,7 @@ class OpeningGate:
         return [candidate.instrument for candidate in rank(candidates, intent.side)]
 
     def _misfit(self, instrument: Instrument, quantity: Decimal, price: Decimal) -> str:
-        if not instrument.is_tradable:
+        if not self._marks.is_tradable(instrument):
             return "not_tradable"
         if not instrument.is_on_grid(price, quantity):
             return "off_grid"

@@ -126,7 +126,7 @@ def quote_believable(case: Opening) -> Refused | None:
 def instrument_tradable(case: Opening) -> Refused | None:
     if case.instrument is None:
         return Refused("unknown_instrument")
-    return None if case.instrument.is_tradable else Refused("not_tradable")
+    return None if case.marks.is_tradable(case.instrument) else Refused("not_tradable")
 
 
 def signal_current(case: Opening) -> Refused | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from domain.effects import Instant
-from domain.market_data import StreamState
+from domain.market_data import InstrumentStatus, StreamState, TradingStatus
 from domain.settings import SECOND_NS
 
 WINDOW_NS = 60 * SECOND_NS
@@ -41,6 +41,7 @@ class StreamHealth:
         self.gaps = 0
         self.reconnects = 0
         self.lag_ns = 0
+        self.halted: tuple[str, ...] = ()  # outlives connections: a new one tells all of it again
         self._minima: deque[tuple[int, int]] = deque()  # (seen monotonic, receive - event), rising
         self._wall_ahead_ns: int | None = None  # utc - monotonic at the last frame
 
@@ -77,6 +78,11 @@ class StreamHealth:
     def proven_alive(self, read_ns: int) -> None:
         self.alive_ns = max(self.alive_ns, read_ns)
 
+    def told_status(self, told: InstrumentStatus) -> None:
+        others = [name for name in self.halted if name != told.instrument]
+        is_traded = told.status is TradingStatus.TRADING
+        self.halted = tuple(others if is_traded else [*others, told.instrument])
+
     def connected(self) -> None:
         self.is_connected = True
 
@@ -101,4 +107,5 @@ class StreamHealth:
             lag_ns=self.lag_ns,
             gaps=self.gaps,
             reconnects=self.reconnects,
+            halted=self.halted,
         )

@@ -15,10 +15,12 @@ from domain.errors import Fatal, Retryable
 from domain.market_data import (
     DecodeFailed,
     HeartbeatSeen,
+    InstrumentStatus,
     MarketBatch,
     RequestDepth,
     StreamGap,
     StreamWhole,
+    TradingStatus,
     VenueComplained,
 )
 from domain.order_book import Level
@@ -220,6 +222,27 @@ def test_its_report_says_whether_prices_are_refused_and_in_the_words_of_risk(
 
     assert good == ("connected", "")
     assert reported() == ("reconnecting", "gapped_quote")
+
+
+def test_a_halt_reaches_readers_and_the_person_at_once_and_so_does_its_end(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    """TC-D60."""
+
+    def told(status: TradingStatus) -> InstrumentStatus:
+        return InstrumentStatus(
+            ts_event=START.utc_ns, venue="coinbase", instrument="BTC-USD", status=status
+        )
+
+    venue.hear(venue.market, told(TradingStatus.HALTED))
+    halted = batches(stage)[-1].state.halted
+    venue.hear(venue.market, told(TradingStatus.TRADING))
+
+    assert (halted, batches(stage)[-1].state.halted) == (("BTC-USD",), ())
+    alarms = [m for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
+    assert [(alarm.subject, alarm.text) for alarm in alarms] == [
+        ("coinbase BTC-USD", "trading there is halted")
+    ]
 
 
 def test_a_complaint_of_the_venue_is_an_alarm_once(venue: FakeVenue, stage: Stage) -> None:

@@ -148,6 +148,10 @@ def deny_not_tradable(desk: DeskOnTime) -> None:
     desk.load(make_instrument(BTC, is_tradable=False))
 
 
+def deny_halted_by_its_stream(desk: DeskOnTime) -> None:
+    desk.quote(halted=(BTC,))
+
+
 @pytest.mark.parametrize(
     ("obstacle", "reason"),
     [
@@ -161,6 +165,7 @@ def deny_not_tradable(desk: DeskOnTime) -> None:
         (deny_clock, "unknown_clock_offset"),
         (deny_late, "late_quote"),
         (deny_not_tradable, "not_tradable"),
+        (deny_halted_by_its_stream, "not_tradable"),
         (deny_drifted, "price_drift"),
         (deny_wide, "price_deviation"),
     ],

@@ -82,6 +82,14 @@ def test_one_thing_wrong_refuses_and_is_named(account: Account, changes: dict, e
     assert reason(opening(account, **changes)) == expected
 
 
+def test_what_the_venue_has_just_halted_is_not_opened_whatever_its_listing_said(account: Account) -> None:
+    account.price("49999", "50001", state={"halted": ("BTC-USD",)})
+
+    assert reason(opening(account)) == "not_tradable"
+    account.price("49999", "50001", state={"halted": ("ETH-USD",)})
+    assert reason(opening(account)) == "allowed"
+
+
 def test_a_target_of_ten_percent_pays_its_costs_twice(account: Account) -> None:
     assert reason(opening(account, risk={"min_edge_cost_ratio": 2.0})) == "allowed"
 

@@ -1,6 +1,7 @@
 import pytest
 
 from domain.effects import Instant
+from domain.market_data import InstrumentStatus, TradingStatus
 from domain.settings import SECOND_NS
 from domain.stream_health import StreamHealth, stream_trouble
 from tests.builders import MONO, UTC, make_stream_state
@@ -52,6 +53,23 @@ def test_a_step_of_our_wall_clock_voids_what_was_learned() -> None:
     health.stamped(at(1).utc_ns - 10, stepped)
 
     assert health.clock_offset_ns == 3 * SECOND_NS + 10
+
+
+def test_what_the_venue_has_halted_is_told_until_it_trades_again() -> None:
+    health = StreamHealth("coinbase")
+
+    def told(instrument: str, status: TradingStatus) -> tuple[str, ...]:
+        health.told_status(
+            InstrumentStatus(ts_event=UTC, venue="coinbase", instrument=instrument, status=status)
+        )
+        return health.state(at(0)).halted
+
+    assert told("BTC-USD", TradingStatus.TRADING) == ()
+    assert told("BTC-USD", TradingStatus.HALTED) == ("BTC-USD",)
+    assert told("ETH-USD", TradingStatus.UNKNOWN) == ("BTC-USD", "ETH-USD")
+    health.broken()
+    assert told("BTC-USD", TradingStatus.CLOSED) == ("ETH-USD", "BTC-USD")
+    assert told("BTC-USD", TradingStatus.TRADING) == ("ETH-USD",)
 
 
 def test_a_broken_stream_is_neither_connected_nor_whole() -> None:
