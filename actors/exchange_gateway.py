@@ -73,7 +73,13 @@ class ExchangeGateway(Shell):
         self.watch(self.executor.fileno(), self._collect)
         self.stream = StreamDriver(
             self,
-            Session(self.role, self.settings.session, settings.heartbeat_timeout_s, self.parts.uniform),
+            Session(
+                self.role,
+                self.incarnation,
+                self.settings.session,
+                settings.heartbeat_timeout_s,
+                self.parts.uniform,
+            ),
             kit.private_stream(settings),
             kit.dialer(settings),
             settings.connect_timeout_s,

@@ -71,6 +71,7 @@ class PriceFeed(Shell):
             self,
             Session(
                 self.role,
+                self.incarnation,
                 self.settings.session,
                 settings.heartbeat_timeout_s,
                 self.parts.uniform,

@@ -37,6 +37,7 @@ class Session:
 
     Attributes:
         name: of the session, for as long as it lives; its connections have ids of their own.
+        incarnation: of the actor that keeps it.
         first_connected_ns: when its first connection opened (monotonic); None before.
         reconnects: how often a lost connection was replaced.
         last_failure: why the last pipe was lost or could not be opened.
@@ -47,6 +48,7 @@ class Session:
     def __init__(
         self,
         name: str,
+        incarnation: int,
         settings: SessionSettings,
         silence_s: float,
         jitter: Callable[[], float],
@@ -58,6 +60,7 @@ class Session:
         connect_within_s: a dial that has not ended after this long has failed, whatever it still does.
         """
         self.name = name
+        self.incarnation = incarnation
         self.first_connected_ns: int | None = None
         self.reconnects = 0
         self.last_failure = ""
@@ -98,7 +101,7 @@ class Session:
 
     @property
     def connection_id(self) -> str | None:
-        """Return the id of the open pipe; None unless CONNECTED. Never used twice."""
+        """Return the id of the open pipe; None unless CONNECTED. Never used twice in a run."""
         return self._connection_id
 
     @property
@@ -266,7 +269,7 @@ class Session:
     def _dial(self, now: Instant) -> list[SessionEffect]:
         self._retry_at_ns = None
         self._dials += 1
-        self._opening_id = f"{self.name}#{self._dials}"
+        self._opening_id = f"{self.name}#{self.incarnation}.{self._dials}"
         self._dial_by_ns = now.monotonic_ns + self._connect_ns
         return [OpenPipe(self._opening_id), WakeAt(self._dial_by_ns, self._dial_key)]
 

@@ -256,6 +256,20 @@ def test_whatever_the_close_code_the_feed_subscribes_again_and_starts_from_a_sna
     assert session_of(stage).reconnects == 1
 
 
+def test_a_feed_that_starts_anew_uses_no_id_of_a_connection_again(wire: Wire) -> None:
+    """WS-02: the second connection of one feed, and the first of the next."""
+    stage = raised(wire)
+    wire.hang_up()
+    stage.advance(0.2)
+    second = session_of(stage).connection_id
+
+    stage.crash(FEED)
+    stage.cast(PriceFeed, FEED)
+    stage.advance(0.2)
+
+    assert (second, session_of(stage).connection_id) == ("price_feed:coinbase#1.2", "price_feed:coinbase#2.1")
+
+
 def test_refused_dials_back_off_and_open_the_breaker_which_allows_no_further_one(wire: Wire) -> None:
     """T28, CB-01, T16: five failures, then nobody dials until it is half-open: one probe."""
     stage = raised(wire, with_breaker=True)

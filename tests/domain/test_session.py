@@ -26,7 +26,7 @@ from domain.session_moves import (
 from domain.settings import SessionSettings
 
 DISCONNECTED, CONNECTING, CONNECTED, RECONNECTING, FAILED = SessionState
-FIRST, SECOND = "market#1", "market#2"
+FIRST, SECOND = "market#1.1", "market#1.2"
 RETRY = "session:market:retry"
 
 
@@ -35,10 +35,15 @@ def at(seconds: float) -> Instant:
 
 
 def new_session(
-    name: str = "market", silence_s: float = 3.0, connect_within_s: float = 5.0, **changes
+    name: str = "market",
+    incarnation: int = 1,
+    silence_s: float = 3.0,
+    connect_within_s: float = 5.0,
+    **changes,
 ) -> Session:
     values = {"backoff_base_s": 1.0, "backoff_cap_s": 8.0, "stable_after_s": 5.0, "jitter_ratio": 0.0}
-    return Session(name, SessionSettings(**(values | changes)), silence_s, lambda: 0.5, connect_within_s)
+    settings = SessionSettings(**(values | changes))
+    return Session(name, incarnation, settings, silence_s, lambda: 0.5, connect_within_s)
 
 
 def connected_session(**changes) -> Session:
@@ -164,11 +169,11 @@ def test_asking_again_is_refused_and_changes_nothing() -> None:
 
 
 def test_an_id_exists_only_while_connected_and_is_never_used_twice() -> None:
-    """T02, T10, WS-02: ten thousand connections of three sessions."""
+    """T02, T10, WS-02: ten thousand connections of three actors, one of which starts anew on the way."""
     seen = set()
-    for name in ("a", "b", "c"):
-        session = new_session(name)
-        for _ in range(3_334):
+    for name, incarnation in (("a", 1), ("b", 1), ("b", 2), ("c", 1)):
+        session = new_session(name, incarnation)
+        for _ in range(2_500):
             assert session.connection_id is None
             [connection_id] = dialed(session.connect(at(0)))
             session.opened(connection_id, at(0))
@@ -176,7 +181,7 @@ def test_an_id_exists_only_while_connected_and_is_never_used_twice() -> None:
             session.disconnect(at(0))
         assert session.connection_id is None
 
-    assert len(seen) == 3 * 3_334
+    assert len(seen) == 4 * 2_500
 
 
 def test_a_reconnect_gets_a_new_id() -> None:
@@ -273,7 +278,7 @@ def test_a_refused_key_while_reconnecting_fails_until_a_person_asks_again() -> N
     session.open_failed(SECOND, "401", True, at(2))
 
     assert session.state is FAILED
-    assert dialed(session.connect(at(60))) == ["market#3"]
+    assert dialed(session.connect(at(60))) == ["market#1.3"]
 
 
 def test_a_pipe_that_nobody_wants_any_more_is_closed() -> None:
@@ -495,7 +500,7 @@ def test_a_thousand_reconnects_keep_their_order_and_their_spread() -> None:
     """F35: delays stay within a tenth of the cap, and ids rise."""
     draws = iter(index / 1000 for index in range(2000))
     values = SessionSettings(backoff_base_s=1.0, backoff_cap_s=8.0, jitter_ratio=0.1)
-    session = Session("market", values, 3.0, lambda: next(draws))
+    session = Session("market", 1, values, 3.0, lambda: next(draws))
     session.connect(at(0))
     session.opened(FIRST, at(0))
 
@@ -503,7 +508,7 @@ def test_a_thousand_reconnects_keep_their_order_and_their_spread() -> None:
 
     assert all(7.2 <= delay <= 8.8 for delay in delays[3:])
     assert len(set(delays)) > 900
-    assert session.connection_id == "market#1001"
+    assert session.connection_id == "market#1.1001"
 
 
 def test_persistent_trouble_reaches_the_cap_fast_and_recovery_the_base() -> None:
@@ -515,8 +520,8 @@ def test_persistent_trouble_reaches_the_cap_fast_and_recovery_the_base() -> None
     assert delays[5] >= 8
 
     session.tick(RETRY, at(1000))
-    session.opened("market#8", at(1000))
-    assert retry_at(session.lost("market#8", "1006", at(1001))) == pytest.approx(1001.1)
+    session.opened("market#1.8", at(1000))
+    assert retry_at(session.lost("market#1.8", "1006", at(1001))) == pytest.approx(1001.1)
 
 
 def test_drops_lower_the_quality_until_they_are_forgotten() -> None:
@@ -550,7 +555,7 @@ def test_an_open_breaker_puts_a_dial_off_and_costs_no_attempt() -> None:
 
     for number in range(2, 12):
         session.tick(RETRY, at(now))
-        effects = session.put_off(f"market#{number}", "breaker_open", at(now))
+        effects = session.put_off(f"market#1.{number}", "breaker_open", at(now))
         assert retry_at(effects) == now + 1
         now += 1
 
@@ -600,7 +605,7 @@ def test_a_new_connection_restores_subscriptions_and_then_says_what_waited_once_
 
     session.lost(SECOND, "1006", at(3))
     session.tick(RETRY, at(5))
-    assert said(session.opened("market#3", at(5), SUBSCRIPTIONS)) == list(SUBSCRIPTIONS)
+    assert said(session.opened("market#1.3", at(5), SUBSCRIPTIONS)) == list(SUBSCRIPTIONS)
 
 
 def test_what_waits_is_bounded_and_what_does_not_fit_is_counted() -> None:
@@ -697,7 +702,7 @@ def test_whatever_happens_at_most_one_pipe_is_wanted_and_no_move_is_illegal(step
 
     for word, number in steps:
         now += number
-        name = f"market#{number}"
+        name = f"market#1.{number}"
         effects = {
             "connect": connect,
             "opened": lambda: session.opened(name, at(now)) if name in asked else [],
