@@ -174,7 +174,8 @@ class StreamDriver:
                 self._ended(connection_id, False, result.code)
                 is_fatal = isinstance(result, Fatal)
                 if is_fatal:
-                    self.shell.alarm(self.session.name, str(result))
+                    advice = f"not tried again before `nzeza restart {self.shell.role}`"
+                    self.shell.alarm(self.session.name, f"{result}: {advice}")
                 self._perform(self.session.open_failed(connection_id, result.code, is_fatal, now))
             elif isinstance(result, BaseException):
                 raise result

@@ -322,7 +322,9 @@ def test_a_refused_key_is_told_to_a_person_and_not_tried_again(wire: Wire) -> No
     stage.advance(20)
 
     alarms = [m.text for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
-    assert alarms == ["the venue refused our key"]
+    assert alarms == [
+        "the venue refused our key: not tried again before `nzeza restart price_feed:coinbase`"
+    ]
     assert wire.dials == 1
 
 
