@@ -14,7 +14,7 @@ from domain.backoff import Backoff
 from domain.circuit_breaker import Gate
 from domain.effects import Instant, Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
-from domain.market_data import DecodeFailed, StreamGap, StreamWhole, VenueComplained
+from domain.market_data import DecodeFailed, LateFrame, StreamGap, StreamWhole, VenueComplained
 from domain.messages import Event
 from domain.order import not_sent
 from domain.order_messages import (
@@ -316,6 +316,8 @@ class ExchangeGateway(Shell):
                 case StreamGap():
                     self.counters["private_gaps"] += 1
                     self._set_live(False)
+                case LateFrame():
+                    self.counters["late_frames"] += 1
                 case DecodeFailed():
                     self.counters["decode_errors"] += 1
                 case VenueComplained():

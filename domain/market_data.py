@@ -222,6 +222,13 @@ class StreamWhole(Event, kw_only=True):
     venue: str
 
 
+class LateFrame(Event, kw_only=True):
+    """A frame was dropped, because its place has passed: it was told before, or overtaken."""
+
+    venue: str
+    number: int
+
+
 class VenueComplained(Event, kw_only=True):
     """An error frame of the venue."""
 

@@ -23,6 +23,7 @@ from domain.market_data import (
     DecodeFailed,
     HeartbeatSeen,
     InstrumentStatus,
+    LateFrame,
     Quote,
     StreamGap,
     StreamWhole,
@@ -34,12 +35,13 @@ from domain.messages import Event
 from domain.order_book import Level, OrderBook, Top
 from domain.replays import ReplayFilter
 from domain.sequence import Verdict, SequenceCheck
-from domain.settings import VenueSettings
+from domain.settings import SECOND_NS, VenueSettings
 
 URL = "wss://advanced-trade-ws.coinbase.com"
 
 _CHANNELS = ("level2", "ticker", "market_trades", "status")
 _LATE, _AFTER_GAP = Verdict.LATE, Verdict.AFTER_GAP
+_DOUBTED_FOR_NS = SECOND_NS  # a book may lag behind the tickers by far less
 _QUIETER = 3  # prints, over all instruments, may pause this much longer than one book
 
 
@@ -59,6 +61,7 @@ class _Product:
         self.book = OrderBook()
         self.quoted: Quote | None = None  # our last one; None: whatever comes next is news
         self.quoted_at = 0  # its ts_event
+        self.doubted_ns = 0  # since when tickers contradict the book, which says nothing; 0: they don't
         self.status: TradingStatus | None = None
         self.replays = ReplayFilter()
 
@@ -110,14 +113,14 @@ class MarketStream:
                 expected = self._sequence.expected
                 verdict = self._sequence.arrive(head.number)
                 if verdict is _LATE:
-                    return events
+                    return [LateFrame(ts_event=now.utc_ns, venue=VENUE, number=head.number)]
                 if verdict is _AFTER_GAP:
                     events.append(self._gap(expected, head.number, now))
             if type(told[-1]) is not DecodeFailed:
                 self.watch.heard(head.channel, read_ns)
         for event in told:
             if type(event) is Quote:  # most of a busy stream: the shortest way
-                self._ticker(event, events)
+                self._ticker(event, now, events)
                 continue
             reader = self._readers.get(type(event))
             if reader is not None:  # the others were never asked for here
@@ -133,7 +136,7 @@ class MarketStream:
 
     # ---- one reader per event of a frame -----------------------------------------------------------------
 
-    def _ticker(self, told: Quote, events: list[Event]) -> None:
+    def _ticker(self, told: Quote, now: Instant, events: list[Event]) -> None:
         product = self._products.get(told.instrument)
         if product is None:
             return
@@ -143,12 +146,21 @@ class MarketStream:
         if book.is_whole:
             # It tells the touch its trade left behind: it may confirm a whole book, never contradict it.
             if _touch(told) != book.top():
+                self._doubt(product, told.read_ns, now, events)
                 return
+            product.doubted_ns = 0
             told = replace(told, instrument=product.instrument, is_whole=True)
         elif told.instrument != product.instrument:
             told = replace(told, instrument=product.instrument)
         product.quoted, product.quoted_at = told, ts_event
         events.append(told)
+
+    def _doubt(self, product: _Product, read_ns: int, now: Instant, events: list[Event]) -> None:
+        """Give a book up that stands still while trade after trade shows another touch: each changes the book."""
+        if not product.doubted_ns:
+            product.doubted_ns = read_ns
+        elif read_ns - product.doubted_ns >= _DOUBTED_FOR_NS:
+            self._give_up(now, events)
 
     def _snapshot(self, told: BookSnapshot, arrival: _Arrival, events: list[Event]) -> None:
         product = self._products.get(told.instrument)
@@ -182,11 +194,10 @@ class MarketStream:
         """Tell what a change to a book means: that it is wrong, that now all are whole, a new touch."""
         self.watch.heard(product.channel, arrival.read_ns)
         book, quoted = product.book, product.quoted
+        product.doubted_ns = 0
         top = book.top()
         if top is not None and top.is_crossed:
-            # A crossed book is wrong, though no number is missing: something was lost on the venue's side.
-            expected = self._sequence.expected or 0
-            events.append(self._gap(expected, expected, arrival.now))
+            self._give_up(arrival.now, events)
             return
         if book.is_whole and not self._is_whole:
             self._is_whole = all(each.book.is_whole for each in self._products.values())
@@ -201,6 +212,11 @@ class MarketStream:
         )
         events.append(product.quoted)
 
+    def _give_up(self, now: Instant, events: list[Event]) -> None:
+        """Call a book wrong though no number is missing: something was lost on the venue's side."""
+        expected = self._sequence.expected or 0
+        events.append(self._gap(expected, expected, now))
+
     def _gap(self, expected: int, got: int, now: Instant) -> StreamGap:
         self._forget_books()
         return StreamGap(ts_event=now.utc_ns, venue=VENUE, expected=expected, got=got)
@@ -209,7 +225,7 @@ class MarketStream:
         self._is_whole = False
         for product in self._products.values():
             product.book.invalidate()
-            product.quoted = None
+            product.quoted, product.doubted_ns = None, 0
 
 
 def _touch(quote: Quote) -> Top:

@@ -18,6 +18,7 @@ from domain.frame_events import FrameHead
 from domain.market_data import (
     DecodeFailed,
     HeartbeatSeen,
+    LateFrame,
     StreamGap,
     StreamWhole,
     VenueComplained,
@@ -71,7 +72,7 @@ class PrivateStream:
             expected = self._sequence.expected
             verdict = self._sequence.arrive(head.number)
             if verdict is Verdict.LATE:
-                return events
+                return [LateFrame(ts_event=now.utc_ns, venue=VENUE, number=head.number)]
             if verdict is Verdict.AFTER_GAP:
                 self._has_snapshot = self._is_whole = False
                 gap = StreamGap(ts_event=now.utc_ns, venue=VENUE, expected=expected, got=head.number)

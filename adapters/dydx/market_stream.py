@@ -35,6 +35,7 @@ from domain.market_data import (
     HeartbeatSeen,
     IndexPrice,
     InstrumentStatus,
+    LateFrame,
     MarkPrice,
     StreamGap,
     StreamWhole,
@@ -147,7 +148,7 @@ class MarketStream:
             is_answer = is_error or SubscriptionConfirmed in kinds
             verdict = self._message_ids.arrive(head.number, is_answer)
             if verdict is Verdict.LATE and not is_error:  # errors may repeat the number of the message before
-                return events
+                return [LateFrame(ts_event=now.utc_ns, venue=VENUE, number=head.number)]
             if verdict is Verdict.AFTER_GAP:
                 events.append(self._lost(expected, head.number, now))
         arrival = _Arrival(head, read_ns, now)

@@ -9,6 +9,7 @@ from domain.market_data import (
     DecodeFailed,
     HeartbeatSeen,
     InstrumentStatus,
+    LateFrame,
     Quote,
     StreamGap,
     StreamWhole,
@@ -17,7 +18,7 @@ from domain.market_data import (
     VenueComplained,
 )
 from domain.messages import Event
-from domain.settings import VenueSettings
+from domain.settings import SECOND_NS, VenueSettings
 from tests.adapters.coinbase.frames import (
     TIME_NS,
     at,
@@ -45,8 +46,8 @@ def stream(*instruments: str) -> MarketStream:
     return codec
 
 
-def hear(codec: MarketStream, *frames: bytes) -> list[Event]:
-    return [event for raw in frames for event in codec.decode(raw, READ_NS, NOW)]
+def hear(codec: MarketStream, *frames: bytes, read_ns: int = READ_NS) -> list[Event]:
+    return [event for raw in frames for event in codec.decode(raw, read_ns, NOW)]
 
 
 def quote(bid: str = "99", ask: str = "101", **changes) -> Quote:
@@ -161,7 +162,11 @@ def test_a_repeated_or_late_message_is_dropped() -> None:
     codec = stream()
     hear(codec, snapshot(5), update(6, ("bid", "99.5", "1"), time=at(1)))
 
-    assert hear(codec, update(6, ("bid", "100", "1"), time=at(2)), update(2, ("bid", "100", "1"))) == []
+    dropped = hear(codec, update(6, ("bid", "100", "1"), time=at(2)), update(2, ("bid", "100", "1")))
+
+    assert dropped == [
+        LateFrame(ts_event=NOW.utc_ns, venue="coinbase", number=number) for number in (6, 2)
+    ]
 
 
 def test_a_book_change_that_cannot_be_read_counts_as_lost() -> None:
@@ -205,6 +210,31 @@ def test_a_ticker_confirms_a_whole_book_and_never_contradicts_it() -> None:
 
     assert confirmed == [quote(ts_event=TIME_NS + 10**9)]
     assert contradicted == []
+
+
+def test_a_book_that_stands_still_while_tickers_contradict_it_is_given_up() -> None:
+    codec = stream()
+    hear(codec, snapshot(0))
+    contradicting = ticker(1, "97", "103", timestamp=at(2)), ticker(2, "96", "103", timestamp=at(3))
+
+    early = hear(codec, *contradicting, read_ns=READ_NS)
+    late = hear(codec, ticker(3, "96", "103", timestamp=at(3)), read_ns=READ_NS + SECOND_NS)
+
+    assert early == []
+    assert late == [StreamGap(ts_event=NOW.utc_ns, venue="coinbase", expected=4, got=4)]
+
+
+def test_any_change_or_agreeing_ticker_clears_the_doubt_about_a_book() -> None:
+    codec = stream()
+    hear(codec, snapshot(0), ticker(1, "97", "103", timestamp=at(1)))
+
+    hear(codec, update(2, ("bid", "98", "7"), time=at(1)), read_ns=READ_NS + SECOND_NS // 2)
+    doubted = hear(codec, ticker(3, "97", "103", timestamp=at(2)), read_ns=READ_NS + SECOND_NS)
+    (agreed,) = hear(codec, ticker(4, "99", "101", timestamp=at(3)), read_ns=READ_NS + 2 * SECOND_NS)
+    again = hear(codec, ticker(5, "97", "103", timestamp=at(4)), read_ns=READ_NS + 3 * SECOND_NS)
+
+    assert (doubted, again) == ([], [])
+    assert agreed.is_whole
 
 
 def test_a_ticker_older_than_the_book_is_dropped() -> None:

@@ -12,6 +12,7 @@ from domain.market_data import (
     HeartbeatSeen,
     IndexPrice,
     InstrumentStatus,
+    LateFrame,
     MarkPrice,
     Quote,
     StreamGap,
@@ -325,7 +326,11 @@ def test_a_repeated_message_is_dropped() -> None:
     number = listener.next_number
     raw = change(number, bids=[("100", "5")])
 
-    assert kinds(listener.hear(raw, change(number + 1, bids=[("100", "0")]), raw)) == [Quote, Quote]
+    assert kinds(listener.hear(raw, change(number + 1, bids=[("100", "0")]), raw)) == [
+        Quote,
+        Quote,
+        LateFrame,
+    ]
 
 
 def test_a_new_connection_counts_by_itself() -> None:
