@@ -18,6 +18,7 @@ from domain.market_data import (
     DepthReported,
     HeartbeatSeen,
     InstrumentStatus,
+    LateFrame,
     MarketBatch,
     Quote,
     RequestDepth,
@@ -110,15 +111,24 @@ class PriceFeed(Shell):
             for event in events:
                 if type(event) not in _PRICES:
                     self._hear_other(event)
+        live = [trade for trade in trades if not trade.is_history]
+        if live:
+            self._learn_clock(live, now)
         if quotes:
             quotes = self._judge(quotes, now)
             self.quotes |= {quote.instrument: quote for quote in quotes}
         for trade in trades:
             self._remember(trade)
         self.counters["quotes"] += len(quotes)
-        self.counters["trades"] += sum(not trade.is_history for trade in trades)
+        self.counters["trades"] += len(live)
         self.publisher.publish(quotes, trades, self.health.state(now))
         self._flush(now)
+
+    def _learn_clock(self, trades: Sequence[Trade], now: Instant) -> None:
+        """Learn the venue's clock from trades, too: some venues stamp those sooner than their quotes."""
+        newest_ts = max(map(_when, trades))
+        if not self.health.is_from_future(newest_ts, now):
+            self.health.learn_clock(newest_ts, now)
 
     def _judge(self, quotes: Sequence[Quote], now: Instant) -> Sequence[Quote]:
         """Learn the venue's clock from the newest stamp, and mark what it cannot have stamped."""
@@ -148,6 +158,8 @@ class PriceFeed(Shell):
                 self.counters["gaps"] += 1
             case DecodeFailed():
                 self._keep_fault(event)
+            case LateFrame():
+                self.counters["late_frames"] += 1
             case InstrumentStatus():
                 self.counters["InstrumentStatus"] += 1
                 self.health.told_status(event)

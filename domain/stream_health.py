@@ -62,7 +62,12 @@ class StreamHealth:
         self._minima.clear()
 
     def stamped(self, ts_event: int, now: Instant) -> None:
-        """Learn from one venue stamp, received at `now`."""
+        """Take the stamp of the newest price, received at `now`."""
+        self.learn_clock(ts_event, now)
+        self.lag_ns = now.utc_ns - ts_event - self._minima[0][1]
+
+    def learn_clock(self, ts_event: int, now: Instant) -> None:
+        """Learn from any stamp of the venue."""
         ahead_ns = now.utc_ns - now.monotonic_ns
         if self._wall_ahead_ns is not None and abs(ahead_ns - self._wall_ahead_ns) > JUMP_NS:
             self._minima.clear()  # our wall clock stepped: every old difference is void
@@ -73,7 +78,6 @@ class StreamHealth:
         while self._minima and self._minima[-1][1] >= difference:
             self._minima.pop()
         self._minima.append((now.monotonic_ns, difference))
-        self.lag_ns = difference - self._minima[0][1]
 
     def proven_alive(self, read_ns: int) -> None:
         self.alive_ns = max(self.alive_ns, read_ns)

@@ -16,6 +16,7 @@ from domain.market_data import (
     DecodeFailed,
     HeartbeatSeen,
     InstrumentStatus,
+    LateFrame,
     MarketBatch,
     RequestDepth,
     StreamGap,
@@ -243,6 +244,30 @@ def test_a_halt_reaches_readers_and_the_person_at_once_and_so_does_its_end(
     assert [(alarm.subject, alarm.text) for alarm in alarms] == [
         ("coinbase BTC-USD", "trading there is halted")
     ]
+
+
+def test_a_frame_that_was_dropped_is_counted(venue: FakeVenue, stage: Stage) -> None:
+    venue.hear(venue.market, LateFrame(ts_event=START.utc_ns, venue="coinbase", number=3))
+
+    assert stage.actor(FEED).counters["late_frames"] == 1
+
+
+def test_the_clock_of_the_venue_is_learned_from_trades_too(venue: FakeVenue, stage: Stage) -> None:
+    now = stage.clock.now()
+    late = make_quote(ts_event=now.utc_ns - 3 * SECOND_NS, read_ns=now.monotonic_ns)
+    prompt = make_trade(ts_event=now.utc_ns, read_ns=now.monotonic_ns)
+
+    venue.hear(venue.market, late, prompt)
+
+    assert batches(stage)[-1].state.lag_ns == 3 * SECOND_NS
+
+
+def test_a_replayed_trade_says_nothing_about_the_clock_of_the_venue(venue: FakeVenue, stage: Stage) -> None:
+    old = make_trade(ts_event=START.utc_ns - 3 * SECOND_NS, is_history=True)
+
+    venue.hear(venue.market, old)
+
+    assert batches(stage)[-1].state.clock_offset_ns is None
 
 
 def test_a_complaint_of_the_venue_is_an_alarm_once(venue: FakeVenue, stage: Stage) -> None:
