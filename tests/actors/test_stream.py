@@ -256,6 +256,23 @@ def test_whatever_the_close_code_the_feed_subscribes_again_and_starts_from_a_sna
     assert session_of(stage).reconnects == 1
 
 
+def test_however_often_it_reconnects_trades_stay_in_order_and_come_once(wire: Wire) -> None:
+    """F35; the thousand delays and ids are the session's: tests/domain/test_session.py."""
+    stage = raised(wire, backoff_cap_s=0.2)
+    times = 30
+
+    for number in range(times):
+        newest = trade(str(number), time=at(number))
+        replayed = [trade(str(old), time=at(old)) for old in range(max(0, number - 3), number)]
+        wire.say(snapshot(0), trades(1, *replayed, kind="snapshot"), trades(2, newest))
+        wire.hang_up()
+        stage.advance(0.25)
+
+    assert [one.trade_id for one in read_trades(stage)] == [str(number) for number in range(times)]
+    assert len(wire.servers) == times + 1
+    assert session_of(stage).reconnects == times
+
+
 def test_a_feed_that_starts_anew_uses_no_id_of_a_connection_again(wire: Wire) -> None:
     """WS-02: the second connection of one feed, and the first of the next."""
     stage = raised(wire)
@@ -414,6 +431,21 @@ def test_a_feed_that_ends_says_goodbye(wire: Wire) -> None:
 
     assert said == [(1000).to_bytes(2, "big")]
     assert session_of(stage).counters["closed_gracefully"] == 1
+
+
+def test_after_the_goodbye_nothing_is_told_that_the_venue_still_says(wire: Wire) -> None:
+    """TC-D70: no data and no error after the end, which closes the connection and with it every subscription."""
+    stage = raised(wire)
+    wire.say(snapshot(0))
+    stage.actor(FEED).stream.disconnect(0.1)
+    stage.advance(0.2)
+    told = quotes(stage)
+
+    with pytest.raises(OSError):
+        wire.say(update(1, ("bid", "99.5", "1")), seconds=1.0)
+
+    assert quotes(stage) == told
+    assert stage.actor(FEED).counters["decode_errors"] == 0
 
 
 def test_a_venue_that_ignores_the_goodbye_is_left_in_time(wire: Wire) -> None:
