@@ -1,9 +1,18 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.effects import Instant
 from domain.market_data import InstrumentStatus, TradingStatus
 from domain.settings import SECOND_NS
-from domain.stream_health import StreamHealth, stream_trouble
+from domain.stream_health import (
+    LONGEST_ROUND_TRIP_NS,
+    READ_CLOCK_EVERY_NS,
+    WINDOW_NS,
+    ClockReading,
+    StreamHealth,
+    stream_trouble,
+)
 from tests.builders import MONO, UTC, make_stream_state
 
 
@@ -53,6 +62,157 @@ def test_a_step_of_our_wall_clock_voids_what_was_learned() -> None:
     health.stamped(at(1).utc_ns - 10, stepped)
 
     assert health.clock_offset_ns == 3 * SECOND_NS + 10
+
+
+# ---- the venue's own clock ---------------------------------------------------------------------------------
+
+
+def reading(venue_ns: int, seconds: float, took_s: float = 0.2, step_ns: int = 0) -> ClockReading:
+    """Return a reading answered `seconds` from the start, after a step of our wall clock if one is given."""
+    return ClockReading(venue_ns, at(seconds - took_s), at(seconds, step_ns))
+
+
+def test_a_stream_that_was_late_from_its_first_stamp_on_is_late_once_the_venues_clock_is_read() -> None:
+    health = StreamHealth("coinbase")
+    for seconds in (0, 1, 2):
+        health.stamped(at(seconds - 5).utc_ns, at(seconds))
+    believed_ns = health.lag_ns
+
+    assert health.clock_read(reading(at(2.9).utc_ns, seconds=3))
+
+    assert (believed_ns, health.lag_ns) == (0, 5 * SECOND_NS)
+
+
+def test_a_late_stream_is_forgiven_with_its_first_stamp_on_time() -> None:
+    health = StreamHealth("coinbase")
+    health.stamped(at(-5).utc_ns, at(0))
+    health.clock_read(reading(at(0.9).utc_ns, seconds=1))
+
+    is_wrong = health.is_from_future(at(2).utc_ns, at(2))
+    health.stamped(at(2).utc_ns, at(2))
+
+    assert (is_wrong, health.lag_ns) == (False, 0)
+
+
+def test_a_stream_that_becomes_late_is_not_believed_again_when_it_has_been_late_for_a_minute() -> None:
+    health = StreamHealth("coinbase")
+    health.stamped(at(0).utc_ns, at(0))
+    health.clock_read(reading(at(0.9).utc_ns, seconds=1))
+
+    for seconds in (10, 11 + WINDOW_NS // SECOND_NS):
+        health.stamped(at(seconds - 5).utc_ns, at(seconds))
+
+    assert health.lag_ns == 5 * SECOND_NS
+
+
+def test_the_newest_reading_counts_wherever_a_venues_clock_has_gone() -> None:
+    health = StreamHealth("coinbase")
+    health.clock_read(reading(at(0.9).utc_ns, seconds=1))
+    health.stamped(at(-5).utc_ns, at(1))
+
+    health.clock_read(reading(at(-3.1).utc_ns, seconds=2))
+
+    assert health.lag_ns == SECOND_NS
+
+
+@pytest.mark.parametrize(
+    "vague",
+    [
+        reading(at(0).utc_ns, seconds=1, took_s=LONGEST_ROUND_TRIP_NS / SECOND_NS + 0.001),
+        reading(at(0).utc_ns, seconds=1, step_ns=SECOND_NS),
+    ],
+    ids=["slow", "our clock stepped meanwhile"],
+)
+def test_a_reading_that_tells_too_little_changes_nothing(vague: ClockReading) -> None:
+    health = StreamHealth("coinbase")
+    health.stamped(at(-5).utc_ns, at(0))
+
+    assert not health.clock_read(vague)
+
+    assert health.lag_ns == 0
+    assert health.is_clock_due(at(1))
+
+
+def test_a_step_of_our_wall_clock_voids_the_reading_too() -> None:
+    health = StreamHealth("coinbase")
+    health.clock_read(reading(at(0).utc_ns, seconds=0.1))
+
+    health.stamped(at(1).utc_ns, at(1, step_ns=5 * SECOND_NS))
+
+    assert health.lag_ns == 0
+    assert health.is_clock_due(at(1))
+
+
+def test_a_step_of_the_venues_clock_voids_the_reading_too() -> None:
+    health = StreamHealth("coinbase")
+    health.clock_read(reading(at(0).utc_ns, seconds=0.1))
+    health.stamped(at(0).utc_ns, at(0))
+
+    health.forget_clock()
+
+    assert health.is_clock_due(at(1))
+
+
+def test_what_came_before_a_step_makes_no_price_late_after_it() -> None:
+    health = StreamHealth("coinbase")
+    health.stamped(at(0).utc_ns, at(0))
+
+    health.forget_clock()
+    health.learn_clock(at(10).utc_ns, at(1))
+
+    assert health.lag_ns == 0
+
+
+def test_a_price_is_never_early() -> None:
+    health = StreamHealth("coinbase")
+    health.stamped(at(0).utc_ns, at(0))
+
+    health.learn_clock(at(60).utc_ns, at(61))
+
+    assert health.lag_ns == 0
+
+
+def test_the_venues_clock_is_read_once_a_minute() -> None:
+    health = StreamHealth("coinbase")
+    assert health.is_clock_due(at(0))
+
+    health.clock_read(reading(at(0).utc_ns, seconds=0))
+
+    due_s = READ_CLOCK_EVERY_NS / SECOND_NS
+    assert [health.is_clock_due(at(seconds)) for seconds in (due_s - 1, due_s)] == [False, True]
+
+
+@given(
+    skew_ms=st.integers(-100_000, 100_000),
+    delay_ms=st.integers(0, 10_000),
+    there_ms=st.integers(0, 500),
+    back_ms=st.integers(0, 500),
+    reads_before=st.integers(0, 3),
+)
+def test_whatever_the_skew_a_constant_delay_is_told_to_half_the_round_trip(
+    skew_ms: int, delay_ms: int, there_ms: int, back_ms: int, reads_before: int
+) -> None:
+    health, late_after_s = StreamHealth("coinbase"), 2.0
+    health.connected()
+    health.is_whole = True
+
+    for second in range(4):
+        now = at(second)
+        if second == reads_before:
+            read_ns = at(second - back_ms / 1000).utc_ns + skew_ms * 1_000_000
+            assert health.clock_read(reading(read_ns, second, (there_ms + back_ms) / 1000))
+        health.proven_alive(now.monotonic_ns)
+        health.stamped(now.utc_ns + (skew_ms - delay_ms) * 1_000_000, now)
+
+    trouble = stream_trouble(health.state(now), now, silent_after_s=3.0, late_after_s=late_after_s)
+    doubt_ms = (there_ms + back_ms) / 2 + 0.001
+    if delay_ms > late_after_s * 1000 + doubt_ms:
+        assert trouble == "late_quote"
+    if delay_ms < late_after_s * 1000 - doubt_ms:
+        assert trouble == ""
+
+
+# ---- the stream itself -------------------------------------------------------------------------------------
 
 
 def test_what_the_venue_has_halted_is_told_until_it_trades_again() -> None:
