@@ -167,6 +167,20 @@ class MarketCodec(StreamCodec, Protocol):
         ...
 
 
+class VenueClock(Protocol):
+    """What tells the time by which a venue stamps its market stream. Calls block: they are for an Executor."""
+
+    def read_time(self, timeout_s: float) -> int:
+        """Return a time (UTC ns) that the stamps of a stream on time have reached; never one ahead of them.
+
+        Raises:
+            VenueError: the venue did not tell.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
 class Executor(Protocol):
     """Runs blocking calls away from the mailbox; `fileno` becomes readable when answers wait."""
 
@@ -235,6 +249,7 @@ class VenueKit(NamedTuple):
     market_stream: Callable[..., MarketCodec]
     private_stream: Callable[..., StreamCodec] | None
     dialer: Callable[..., Dialer]
+    venue_clock: Callable[..., VenueClock]
     resubmits_safely: bool  # the same id and body again can never make a second order
 
 

@@ -14,9 +14,12 @@ from adapters.clock import SystemClock
 from adapters.coinbase.client import CoinbaseClient
 from adapters.coinbase.market_stream import MarketStream
 from adapters.coinbase.private_stream import PrivateStream
+from adapters.coinbase.public_client import PublicClient
 from adapters.coinbase.sign import load_signer
+from adapters.dydx.indexer import IndexerClient
 from adapters.dydx.market_stream import MarketStream as DydxMarketStream
 from adapters.http import HttpTransport
+from adapters.hyperliquid.info import InfoClient
 from adapters.hyperliquid.market_stream import MarketStream as HyperliquidMarketStream
 from adapters.ports import VenueKit
 from adapters.websocket import WebSocketDialer
@@ -27,6 +30,10 @@ from domain.settings import VenueSettings
 def coinbase_trading(settings: VenueSettings) -> CoinbaseClient:
     transport = HttpTransport(settings.workers, settings.connect_timeout_s)
     return CoinbaseClient(settings, load_signer(settings, os.environ), transport, SystemClock())
+
+
+def coinbase_clock(settings: VenueSettings) -> PublicClient:
+    return PublicClient(settings, _one_connection(settings), SystemClock())
 
 
 def coinbase_market_stream(settings: VenueSettings) -> MarketStream:
@@ -41,8 +48,20 @@ def dydx_market_stream(settings: VenueSettings) -> DydxMarketStream:
     return DydxMarketStream(settings)
 
 
+def dydx_clock(settings: VenueSettings) -> IndexerClient:
+    return IndexerClient(settings, _one_connection(settings), SystemClock())
+
+
 def hyperliquid_market_stream(settings: VenueSettings) -> HyperliquidMarketStream:
     return HyperliquidMarketStream(settings)
+
+
+def hyperliquid_clock(settings: VenueSettings) -> InfoClient:
+    return InfoClient(settings, _one_connection(settings), SystemClock())
+
+
+def _one_connection(settings: VenueSettings) -> HttpTransport:
+    return HttpTransport(1, settings.connect_timeout_s)
 
 
 def websocket_dialer(settings: VenueSettings) -> WebSocketDialer:
@@ -67,6 +86,7 @@ VENUES: dict[str, VenueKit] = {
         market_stream=coinbase_market_stream,
         private_stream=coinbase_private_stream,
         dialer=websocket_dialer,
+        venue_clock=coinbase_clock,
         resubmits_safely=CoinbaseClient.resubmits_safely,
     ),
     "dydx": VenueKit(
@@ -74,6 +94,7 @@ VENUES: dict[str, VenueKit] = {
         market_stream=dydx_market_stream,
         private_stream=None,
         dialer=websocket_dialer,
+        venue_clock=dydx_clock,
         resubmits_safely=False,
     ),
     "hyperliquid": VenueKit(
@@ -81,6 +102,7 @@ VENUES: dict[str, VenueKit] = {
         market_stream=hyperliquid_market_stream,
         private_stream=None,
         dialer=websocket_dialer,
+        venue_clock=hyperliquid_clock,
         resubmits_safely=False,
     ),
 }

@@ -22,6 +22,10 @@ from domain.market_data import Candle, Trade
 from domain.order_book import Level, OrderBook
 
 
+class _TimeAnswer(Struct):
+    epochMillis: Token
+
+
 class _LevelRow(Struct):
     price: Token
     size: Token
@@ -63,10 +67,16 @@ class _CandlesAnswer(Struct):
     candles: list[_CandleRow]
 
 
+_decode_time = msgspec.json.Decoder(_TimeAnswer, float_hook=Decimal).decode
 _decode_products = msgspec.json.Decoder(answers.ProductsPage, float_hook=Decimal).decode
 _decode_book = msgspec.json.Decoder(_BookAnswer, float_hook=Decimal).decode
 _decode_trades = msgspec.json.Decoder(_TradesAnswer, float_hook=Decimal).decode
 _decode_candles = msgspec.json.Decoder(_CandlesAnswer, float_hook=Decimal).decode
+
+
+def time(body: bytes) -> int:
+    """Read the venue's clock, in UTC ns."""
+    return whole(lambda: tokens.ns_of_ms(int(tokens.number(_decode_time(body).epochMillis))))
 
 
 def instruments(body: bytes) -> tuple[Instrument, ...]:

@@ -46,7 +46,11 @@ class PublicClient(MarketClient):
 
     def __init__(self, settings: VenueSettings, transport: Transport, clock: Clock) -> None:
         super().__init__(transport, clock)
-        self._url = f"{(settings.rest_url or URL).rstrip('/')}{PREFIX}/market"
+        self._url = f"{(settings.rest_url or URL).rstrip('/')}{PREFIX}"
+
+    def read_time(self, timeout_s: float) -> int:
+        """Return what the venue's clock shows, in UTC ns."""
+        return self._answer(answers.time, timeout_s, "GET", f"{self._url}/time", {}, b"")
 
     def load_instruments(self, names: Sequence[str], timeout_s: float) -> tuple[Instrument, ...]:
         """Return what is listed under these names, in their order; no names: all spot there is.
@@ -127,5 +131,5 @@ class PublicClient(MarketClient):
     # ---- requests ----------------------------------------------------------------------------------------
 
     def _ask(self, read: Callable[[bytes], T], deadline_ns: int, path: str, query: Query) -> T:
-        url = f"{self._url}/{path}?{urlencode(query)}"
+        url = f"{self._url}/market/{path}?{urlencode(query)}"
         return self._answer(read, self._left_s(deadline_ns), "GET", url, {}, b"")

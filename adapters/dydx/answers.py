@@ -40,6 +40,10 @@ class _ListedRows(Struct):
     markets: dict[str, _ListedRow]
 
 
+class _TimeRow(Struct):
+    iso: str
+
+
 class _FundingRow(Struct):
     ticker: str
     rate: Token
@@ -54,11 +58,17 @@ def _reader(shape: type) -> Callable[[bytes], Any]:
     return msgspec.json.Decoder(shape, float_hook=Decimal).decode
 
 
+_decode_time = _reader(_TimeRow)
 _decode_listed = _reader(_ListedRows)
 _decode_book = _reader(BookRow)
 _decode_prints = _reader(PrintRows)
 _decode_candles = _reader(CandleRows)
 _decode_funding = _reader(_FundingRows)
+
+
+def time(body: bytes) -> int:
+    """Read the indexer's own clock, in UTC ns."""
+    return whole(lambda: tokens.utc_ns(_decode_time(body).iso))
 
 
 def instruments(body: bytes) -> tuple[Instrument, ...]:

@@ -20,11 +20,14 @@ from domain.errors import VenueError
 from domain.instrument import Instrument
 from domain.market_data import Candle, FundingRate, Trade
 from domain.order_book import OrderBook
-from domain.settings import VenueSettings
+from domain.settings import SECOND_NS, VenueSettings
 
 URL = "https://indexer.dydx.trade"
 
 _MOST_ROWS = 1_000
+# A block bears the time of the votes for the one before it, and has to get through the indexer: so much may
+# the newest one be older than the indexer's own clock while all is well.
+_BLOCK_AGE_NS = 2 * SECOND_NS
 _MICROSECOND_NS = 1_000
 _MILLISECOND_NS = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,6 +44,10 @@ class IndexerClient(MarketClient):
     def __init__(self, settings: VenueSettings, transport: Transport, clock: Clock) -> None:
         super().__init__(transport, clock)
         self._url = f"{(settings.rest_url or URL).rstrip('/')}/v4"
+
+    def read_time(self, timeout_s: float) -> int:
+        """Return a time that the blocks have reached, by which the stream is stamped (UTC ns)."""
+        return self._ask(answers.time, timeout_s, "time") - _BLOCK_AGE_NS
 
     def load_instruments(self, names: Sequence[str], timeout_s: float) -> tuple[Instrument, ...]:
         """Return what is listed under these names, in their order; no names: all there is.

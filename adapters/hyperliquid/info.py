@@ -42,6 +42,11 @@ class InfoClient(MarketClient):
     def __init__(self, settings: VenueSettings, transport: Transport, clock: Clock) -> None:
         super().__init__(transport, clock)
         self._url = f"{(settings.rest_url or URL).rstrip('/')}/info"
+        self._timepiece = settings.instruments[0]
+
+    def read_time(self, timeout_s: float) -> int:
+        """Return the time of the newest block, the one clock that the venue shows and stamps by."""
+        return self.find_order_book(self._timepiece, timeout_s).ts_event
 
     def load_instruments(self, names: Sequence[str], timeout_s: float) -> tuple[Instrument, ...]:
         """Return what is listed under these names, in their order; no names: all there is.

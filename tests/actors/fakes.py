@@ -11,9 +11,10 @@ from actors.stage_parts import START, virtual_fd
 from adapters.ports import Frames, VenueKit
 from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
-from domain.errors import VenueError
+from domain.errors import Retryable, VenueError
 from domain.messages import Event
 from domain.order_book import Level, OrderBook
+from domain.settings import SECOND_NS
 
 
 class FakePipe:
@@ -81,6 +82,7 @@ class FakeVenue:
         self.answers: dict[str, deque[Any]] = defaultdict(deque)  # method -> what its next calls give
         self.takes_s: dict[str, float] = defaultdict(float)  # method -> how long its calls take
         self.timeouts_s: dict[str, list[float]] = defaultdict(list)  # method -> of each call
+        self.clock_ahead_s: float | None = None  # of ours; None: it can't be asked
         self.calls: list[tuple[str, Any]] = []  # (method, first argument)
 
     def kit(self) -> VenueKit:
@@ -89,6 +91,7 @@ class FakeVenue:
             market_stream=lambda settings: self.market,
             private_stream=lambda settings: self.private,
             dialer=lambda settings: self,
+            venue_clock=lambda settings: self,
             resubmits_safely=True,
         )
 
@@ -106,6 +109,15 @@ class FakeVenue:
         codec.meaning[frame] = events
         self.pipes[-1].frames.append(frame)
         self.stage.advance(seconds=0.05)
+
+    # ---- clock -------------------------------------------------------------------------------------------
+
+    def read_time(self, timeout_s: float) -> int:
+        self.timeouts_s["read_time"].append(timeout_s)
+        if self.clock_ahead_s is None:
+            raise Retryable("the venue keeps its time to itself")
+        self.stage.clock.spend(self.takes_s["read_time"])
+        return self.stage.clock.now().utc_ns + int(self.clock_ahead_s * SECOND_NS)
 
     # ---- client ------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from actors.stage_parts import START, virtual_fd
 from adapters.coinbase.client import CoinbaseClient
 from adapters.coinbase.market_stream import MarketStream
 from adapters.coinbase.private_stream import PrivateStream
+from adapters.coinbase.public_client import PublicClient
 from adapters.coinbase.sign import Signer
 from adapters.ports import VenueKit
 from adapters.settings import load
@@ -64,11 +65,16 @@ class Theatre:
             clock = self.stage.clock
             return MemoryDialer(self.world, clock, clock.spend, self._register)
 
+        def venue_clock(settings: VenueSettings) -> PublicClient:
+            clock = self.stage.clock
+            return PublicClient(settings, MemoryTransport(self.world, clock, clock.spend), clock)
+
         return VenueKit(
             trading=trading,
             market_stream=MarketStream,
             private_stream=lambda settings: PrivateStream(settings, signer.token),
             dialer=dialer,
+            venue_clock=venue_clock,
             resubmits_safely=True,
         )
 

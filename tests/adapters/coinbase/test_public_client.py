@@ -106,6 +106,21 @@ def test_a_question_that_fails_has_done_nothing(answer: PublicClient, fate: type
     assert failure.value.venue == "coinbase"
 
 
+@pytest.mark.parametrize("told", [b"1765210316125", b'"1765210316125"'])
+def test_the_time_is_read_to_the_millisecond(told: bytes) -> None:
+    client = answered(b'{"iso":"2025-12-08T16:11:56Z","epochSeconds":"1765210316","epochMillis":%b}' % told)
+
+    assert client.read_time(1) == 1_765_210_316_125_000_000
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{}", b'{"epochMillis":"soon"}', b'{"epochMillis":-1}', b'{"epochMillis":1e30}']
+)
+def test_a_time_that_cannot_be_read_may_be_asked_for_again(body: bytes) -> None:
+    with pytest.raises(Retryable):
+        answered(body).read_time(1)
+
+
 # ---- the simulated venue -------------------------------------------------------------------------------
 
 
@@ -120,6 +135,12 @@ def test_d01_d03_all_instruments_are_listed_or_those_that_are_named_with_their_g
     assert (one.name, one.base, one.quote, one.is_tradable) == ("ETH-USD", "ETH", "USD", True)
     with pytest.raises(Fatal, match="not listed at coinbase: DOGE-USD"):
         client.load_instruments(("BTC-USD", "DOGE-USD"), 5)
+
+
+def test_the_time_is_the_venues() -> None:
+    client, venue = simulated()
+
+    assert client.read_time(1) == venue.clock.now().utc_ns
 
 
 def test_d13_d72_one_snapshot_is_the_venues_book_and_as_deep_as_asked_for() -> None:

@@ -185,3 +185,18 @@ def test_the_venue_says_in_milliseconds_how_long_to_wait() -> None:
         client.find_order_book("BTC-USD", 5)
 
     assert failure.value.retry_after_ns == 2_500_000_000
+
+
+def test_the_time_that_blocks_have_reached_is_a_little_behind_the_indexers_own() -> None:
+    client, script = client_of({"iso": at(10), "epoch": 1.5})
+
+    assert client.read_time(1.0) == TIME_NS + 8 * SECOND_NS
+    assert script.asked == [("/v4/time", {})]
+
+
+@pytest.mark.parametrize("answer", [(503, {}), {}, {"iso": "soon"}, {"iso": 5}])
+def test_a_time_that_is_not_told_may_be_asked_for_again(answer: object) -> None:
+    client, _ = client_of(answer)
+
+    with pytest.raises(Retryable):
+        client.read_time(1.0)

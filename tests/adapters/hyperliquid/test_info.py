@@ -178,3 +178,10 @@ def test_a_question_that_fails_has_done_nothing(answer: object, fate: type, code
         client.load_instruments((), 5)
 
     assert (failure.value.code, failure.value.venue) == (code, "hyperliquid")
+
+
+def test_the_time_is_that_of_the_newest_book() -> None:
+    client, script = client_of({"coin": "ETH", "time": TIME_MS, "levels": [[], []]}, instruments=("ETH-USD",))
+
+    assert client.read_time(1.0) == TIME_NS
+    assert script.asked == [{"type": "l2Book", "coin": "ETH"}]
