@@ -61,6 +61,8 @@ class Connection:
         self._due: list[Frame] = []  # what the session said and nobody has heard yet
         self._overtaken: Frame | None = None
         self._silent_until_ns = 0
+        self._late_ns, self._late_until_ns = 0, 0  # by how much, and until when
+        self._under_way: list[tuple[int, Frame]] = []  # (said at, frame), while it is late
 
     def receive(self, text: str | bytes, now_ns: int) -> None:
         """Take one message of the client."""
@@ -91,6 +93,16 @@ class Connection:
         if now_ns < self._silent_until_ns:
             return []
         frames, self._due = self._due, []
+        return self._arriving(frames, now_ns) if self._late_until_ns else frames
+
+    def _arriving(self, frames: list[Frame], now_ns: int) -> list[Frame]:
+        """Return what has been under way for long enough; all of it when the stream is not late any more."""
+        self._under_way += [(now_ns, frame) for frame in frames]
+        if now_ns >= self._late_until_ns:
+            self._late_ns, self._late_until_ns = 0, 0
+        arrived = sum(said_ns <= now_ns - self._late_ns for said_ns, _ in self._under_way)
+        frames = [frame for _, frame in self._under_way[:arrived]]
+        del self._under_way[:arrived]
         return frames
 
     def _suffer(self, now_ns: int) -> None:
@@ -110,6 +122,9 @@ class Connection:
                 self._silent_until_ns = now_ns + int(fault.seconds * SECOND_NS)
             case "silence":
                 self._silent_until_ns = now_ns + int(fault.seconds * SECOND_NS)
+            case "late":
+                self._late_ns = int(fault.late_by * SECOND_NS)
+                self._late_until_ns = now_ns + int(fault.seconds * SECOND_NS)
             case "stall":
                 channel = fault.channel or self._due[0].channel
                 self._session.stall(channel, now_ns + int(fault.seconds * SECOND_NS))

@@ -40,6 +40,7 @@ KINDS: dict[str, tuple[str, ...]] = {  # kind -> where it can happen, besides "a
     "half_open": STREAMS,  # nothing is sent, read or answered, not even pings; dropped after `seconds`
     "silence": STREAMS,  # nothing is said for `seconds`, but pings are answered
     "stall": STREAMS,  # one channel says nothing for `seconds`: `channel`, or the one whose turn it is
+    "late": (MARKET_STREAM,),  # for `seconds`, all that is said arrives `late_by` seconds later
     # one frame of an open stream, of `channel` if it is given
     "gap": STREAMS,  # lost, with its sequence number
     "duplicate": STREAMS,  # sent twice
@@ -78,6 +79,7 @@ class Fault(Struct, forbid_unknown_fields=True, kw_only=True):
     rate: float | None = None  # 0..1, without end unless `count` is given too
     seed: int = 0  # of the rate
     seconds: float = 30.0
+    late_by: float = 5.0  # seconds
     code: int = 1011  # of a close frame
     status: int = 503  # of a refused upgrade
     retry_after: float = 1.0  # seconds
@@ -139,8 +141,8 @@ def _check_numbers(fault: Fault) -> None:
         raise InvalidFault(f"code {fault.code} is out of bounds; allowed are 1000 to 4999")
     if not 400 <= fault.status <= 599:
         raise InvalidFault(f"status {fault.status} is out of bounds; allowed are 400 to 599")
-    if fault.seconds < 0 or fault.retry_after < 0:
-        raise InvalidFault("seconds and retry_after must not be negative")
+    if min(fault.seconds, fault.late_by, fault.retry_after) < 0:
+        raise InvalidFault("seconds, late_by and retry_after must not be negative")
 
 
 class FaultPlan:

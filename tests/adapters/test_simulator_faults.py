@@ -66,7 +66,7 @@ def numbers(frames: list[dict]) -> list[int]:
         ({"kind": "5xx", "count": 0}, "count 0 is out of bounds; allowed are 1 and more"),
         ({"kind": "close", "code": 99}, "code 99 is out of bounds; allowed are 1000 to 4999"),
         ({"kind": "refuse_upgrade", "status": 200}, "status 200 is out of bounds; allowed are 400 to 599"),
-        ({"kind": "silence", "seconds": -1}, "seconds and retry_after must not be negative"),
+        ({"kind": "silence", "seconds": -1}, "seconds, late_by and retry_after must not be negative"),
         ({"kind": "5xx", "conut": 1}, "unknown field `conut`; fields are kind, where, "),
         ({"where": "submit"}, "missing required field `kind`; fields are kind, where, "),
     ],
@@ -175,6 +175,22 @@ def test_silence_keeps_the_stream_open_and_then_goes_on_in_sequence(
 
     client.wait(0.3)
     assert numbers(stream.read()) == [2, 3]
+
+
+def test_a_late_stream_brings_everything_in_order_and_later_until_that_is_over(
+    client: SimulatorClient,
+) -> None:
+    stream = client.open()
+    stream.subscribe("heartbeats")
+    stream.read()
+    client.inject(kind="late", where="market_stream", late_by=2.0, seconds=5.0)
+
+    arrived = []
+    for _ in range(8):
+        client.wait(1)
+        arrived.append(numbers(stream.read()))
+
+    assert arrived == [[], [], [2], [3], [4], [5, 6, 7], [8], [9]]
 
 
 def test_a_half_open_connection_neither_hears_nor_speaks_until_it_is_gone(
