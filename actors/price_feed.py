@@ -8,6 +8,7 @@ from operator import attrgetter
 
 import msgspec
 
+from actors.clock_check import ClockCheck
 from actors.links import CreditPublisher
 from actors.shell import Shell
 from actors.stream import StreamDriver
@@ -31,6 +32,7 @@ from domain.market_data import (
 from domain.messages import Event, Message
 from domain.numbers import plain
 from domain.session import Session
+from domain.settings import SECOND_NS
 from domain.stream_health import StreamHealth, stream_trouble
 from domain.system_messages import (
     BreakerChanged,
@@ -63,6 +65,7 @@ class PriceFeed(Shell):
         self.remembered: dict[str, deque[Trade]] = {}  # instrument -> newest trades
         self.read_ns = 0
         self.faults: deque[DecodeFailed] = deque()  # what could not be read, until the recorder has it
+        self.late_after_ns = self.settings.risk.late_after_s * SECOND_NS
         self.fruitless = 0  # connections in a row that ended before all prices were there
         self.health = StreamHealth(self.venue)
         self.gate = Gate(Operation.DATA)
@@ -87,14 +90,19 @@ class PriceFeed(Shell):
             self._call_ended,
             self.parts.frame_recorder(self.venue, recording) if recording.enabled else None,
         )
+        self.clock_check = ClockCheck(self, kit.venue_clock(settings), self.health, self._publish_state)
         self.stream.connect()
+        self.clock_check.start()
 
     def stopping(self) -> None:
         self.stream.stop()
+        self.clock_check.stop()
 
     def tick(self, key: str, now: Instant) -> list:
         if self.stream.owns(key):
             self.stream.tick(key, now)
+        elif self.clock_check.owns(key):
+            self.clock_check.tick(now)
         elif key == _FLUSH:
             self._flush(now)
         return []
@@ -135,6 +143,8 @@ class PriceFeed(Shell):
         newest_ts = max(map(_when, quotes))
         if not self.health.is_from_future(newest_ts, now):
             self.health.stamped(newest_ts, now)
+            if self.health.lag_ns > self.late_after_ns:
+                self.counters["late_quotes"] += len(quotes)
             return quotes
         is_future = [self.health.is_from_future(quote.ts_event, now) for quote in quotes]
         self.counters["future_quotes"] += sum(is_future)
@@ -192,15 +202,13 @@ class PriceFeed(Shell):
         return [msgspec.structs.replace(trade, is_history=True) for trade in trades]
 
     def _stream_changed(self, is_open: bool) -> None:
-        now = self.clock.now()
         if is_open:
             self.health.connected()
         else:
             self._note_end(self.stream.session.last_failure)
             self.health.broken()
         self.health.reconnects = self.stream.session.reconnects
-        self.publisher.publish((), (), self.health.state(now))
-        self._flush(now)
+        self._publish_state()
 
     def _note_end(self, reason: str) -> None:
         """Count how a connection ended; tell the person when none ever brings prices of everything."""
@@ -237,7 +245,6 @@ class PriceFeed(Shell):
         self._flush(self.clock.now())
 
     def receiveMsg_SubscribeMarketData(self, command: SubscribeMarketData, sender: str) -> None:
-        now = self.clock.now()
         self.publisher.subscribe(
             sender,
             command.credit,
@@ -245,8 +252,7 @@ class PriceFeed(Shell):
             tuple(self.quotes.values()),
             self._history() if command.wants_history else (),
         )
-        self.publisher.publish((), (), self.health.state(now))
-        self._flush(now)
+        self._publish_state()
 
     def receiveMsg_GrantCredit(self, command: GrantCredit, sender: str) -> None:
         self.publisher.grant(sender, command.batches)
@@ -271,6 +277,11 @@ class PriceFeed(Shell):
         """Give the credit of a batch back that a full queue refused: its reader gets fresher news instead."""
         if isinstance(message, MarketBatch):
             self.publisher.grant(role, 1)
+
+    def _publish_state(self) -> None:
+        now = self.clock.now()
+        self.publisher.publish((), (), self.health.state(now))
+        self._flush(now)
 
     def _flush(self, now: Instant) -> None:
         for role, batch in self.publisher.take_due(now.monotonic_ns, self.peers):

@@ -1,0 +1,68 @@
+"""Asks a venue for its time now and then, so that a stream that has never been on time is found out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actors.shell import Shell
+from adapters.ports import VenueClock
+from domain.effects import Instant
+from domain.errors import VenueError
+from domain.settings import SECOND_NS
+from domain.stream_health import LONGEST_ROUND_TRIP_NS, ClockReading, StreamHealth
+
+_KEY = "clock:check"
+_LOOK_EVERY_NS = 10 * SECOND_NS  # so a reading that failed is repeated after this
+_TIMEOUT_S = LONGEST_ROUND_TRIP_NS / SECOND_NS
+
+
+class ClockCheck:
+    """Reads the clock on a worker of its own; no answer changes nothing, and is counted."""
+
+    def __init__(
+        self, shell: Shell, clock: VenueClock, health: StreamHealth, checked: Callable[[], None]
+    ) -> None:
+        """Args:
+        checked: is called when a reading may have changed what the stream is worth.
+        """
+        self.shell = shell
+        self.clock = clock
+        self.health = health
+        self.checked = checked
+        self.executor = shell.parts.executor(1)
+        self.is_asking = False
+
+    def start(self) -> None:
+        self.shell.watch(self.executor.fileno(), self._collect)
+        self.tick(self.shell.clock.now())
+
+    def stop(self) -> None:
+        self.clock.close()
+
+    def owns(self, key: str) -> bool:
+        """Tell whether an alarm belongs to this check."""
+        return key == _KEY
+
+    def tick(self, now: Instant) -> None:
+        if not self.is_asking and self.health.is_clock_due(now):
+            self.is_asking = True
+            self.executor.submit(_KEY, self._read)
+        self.shell.wake_at(now.monotonic_ns + _LOOK_EVERY_NS, _KEY)
+
+    def _read(self) -> ClockReading:
+        asked = self.shell.clock.now()
+        venue_ns = self.clock.read_time(_TIMEOUT_S)
+        return ClockReading(venue_ns, asked, self.shell.clock.now())
+
+    def _collect(self) -> None:
+        for _, result in self.executor.collect():
+            self.is_asking = False
+            if isinstance(result, VenueError):
+                self.shell.counters["clock_failures"] += 1
+            elif isinstance(result, BaseException):
+                raise result
+            elif self.health.clock_read(result):
+                self.shell.counters["clock_readings"] += 1
+                self.checked()
+            else:
+                self.shell.counters["clock_readings_unusable"] += 1
