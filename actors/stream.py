@@ -34,7 +34,15 @@ from domain.settings import SECOND_NS
 log = logging.getLogger(__name__)
 
 _CODEC_EVERY_NS = SECOND_NS
+_TOLD_EVERY_NS = SECOND_NS  # of what can't be read: the log gets one, the recorder more
 _GOODBYE_S = 0.2  # what a peer may take to answer ours when the actor ends
+_FAULTS = {  # category of what is no text message -> what is wrong
+    "binary": "a binary message",
+    "empty": "a message without text",
+    "utf8": "a message that is not UTF-8",
+    "oversize": "a message over the limit",
+    "protocol": "a frame that the websocket protocol forbids",
+}
 
 
 class StreamDriver:
@@ -71,6 +79,7 @@ class StreamDriver:
         self.dialed = dialed
         self.recorder = recorder
         self.pipe: Pipe | None = None
+        self.tell_fault_at_ns = 0
         self.executor = shell.parts.executor(1)
         self.codec_key = f"codec:{session.name}"
         self.watch_key = f"channels:{session.name}"
@@ -223,6 +232,8 @@ class StreamDriver:
         if arrived.frames:
             self._perform(self.session.heard(now))
         kinds = set(map(type, events))
+        if DecodeFailed in kinds and now.monotonic_ns >= self.tell_fault_at_ns:
+            self._tell_fault(next(event for event in events if type(event) is DecodeFailed), now)
         if HeartbeatSeen in kinds:
             self._perform(self.session.proven_alive(now))
         if events:
@@ -237,7 +248,19 @@ class StreamDriver:
 
     def _failed(self, fault: Fault, now: Instant) -> DecodeFailed:
         venue = self.shell.role.split(":", 1)[1]
-        return DecodeFailed(ts_event=now.utc_ns, venue=venue, category=fault.category, raw=fault.raw)
+        return DecodeFailed(
+            ts_event=now.utc_ns,
+            venue=venue,
+            category=fault.category,
+            reason=_FAULTS[fault.category],
+            raw=fault.raw,
+        )
+
+    def _tell_fault(self, fault: DecodeFailed, now: Instant) -> None:
+        self.tell_fault_at_ns = now.monotonic_ns + _TOLD_EVERY_NS
+        log.warning(
+            "decode_failed role=%s category=%s reason=%s", self.session.name, fault.category, fault.reason
+        )
 
     def _say_what_is_due(self, now: Instant) -> None:
         if self.pipe is not None:

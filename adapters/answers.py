@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from adapters import tokens
+from adapters import decode_faults
 from adapters.tokens import BadField
 
 T = TypeVar("T")
@@ -24,4 +24,4 @@ def whole(read: Callable[[], T]) -> T:
     try:
         return read()
     except (ValueError, ArithmeticError, RecursionError, BadField) as error:  # msgspec's are ValueErrors
-        raise UnreadableAnswer(f"{tokens.category(error)}: {error}") from None
+        raise UnreadableAnswer(f"{decode_faults.category(error)}: {error}") from None

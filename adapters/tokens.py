@@ -1,4 +1,4 @@
-"""Numbers and times as venues write them, read strictly, and what is wrong with a text that can't be read. Pure.
+"""Numbers and times as venues write them, read strictly. Pure.
 
 Numbers are JSON strings nearly everywhere; a JSON number is taken too, digit by digit. What could blow up
 later (NaN, Infinity, huge exponents, endless digits, times beyond 64 bits) is refused here, at the door.
@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
-import msgspec
+from msgspec import Meta
 
 from domain.settings import SECOND_NS
 
@@ -26,6 +26,7 @@ _FRACTION_NS = tuple(10 ** (9 - digits) for digits in range(10))  # digits of a 
 _LAST_NS = 2**63 - 1  # stamps must fit where messages and the journal keep them
 
 Token = Any  # a JSON string or number, for `number` and its kin
+Name = Annotated[str, Meta(min_length=1)]
 
 
 class BadField(Exception):
@@ -101,6 +102,11 @@ def ns_of_ms(milliseconds: int) -> int:
     return _stamp(milliseconds * _MILLISECOND_NS)
 
 
+def ns_of_s(token: Token) -> int:
+    """Return whole UTC seconds as nanoseconds."""
+    return _stamp(int(not_negative(token)) * SECOND_NS)
+
+
 def utc_ns(text: str) -> int:
     """Return RFC3339 UTC text, with up to nine digits of fraction, as nanoseconds."""
     fraction = text[20:-1]
@@ -114,7 +120,7 @@ def utc_ns(text: str) -> int:
 
 
 def _stamp(time_ns: int) -> int:
-    if not 0 <= time_ns <= _LAST_NS:
+    if not 0 < time_ns <= _LAST_NS:  # a time that nobody has set is 0
         raise BadField("validation", "not a time of ours")
     return time_ns
 
@@ -130,15 +136,10 @@ def _whole_seconds_ns(text: str) -> int:
     return first_ns
 
 
-def category(error: Exception) -> str:
-    """Sort what kept a text from being read: "parse", "structure", "type" or "validation", never two of them."""
-    if isinstance(error, BadField):
-        return error.category
-    if isinstance(error, InvalidOperation):  # a JSON number beyond Decimal
-        return "validation"
-    text = str(error)
-    if not isinstance(error, msgspec.ValidationError):
-        return "parse"
-    if "missing required field" in text or "of length" in text or " - at " not in text:
-        return "structure"
-    return "type" if text.startswith("Expected") else "validation"
+# What a field of a frame holds, as msgspec reads it, and which of these will read it then.
+Number = Annotated[Token, number]
+Positive = Annotated[Token, positive]
+NotNegative = Annotated[Token, not_negative]
+Seconds = Annotated[Token, ns_of_s]
+Milliseconds = Annotated[int, ns_of_ms]
+UtcText = Annotated[str, utc_ns]

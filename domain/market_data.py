@@ -240,5 +240,6 @@ class DecodeFailed(Event, kw_only=True):
     """A frame that could not be read; the stream goes on."""
 
     venue: str
-    category: str  # "parse", "structure", "type" or "validation"
+    category: str  # "parse", "structure", "type" or "validation"; of what is no text message, the pipe's
+    reason: str  # what is wrong, with which field; for people, at most 200 characters, never a secret
     raw: bytes  # first 256 bytes

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from adapters import tokens
+from adapters import decode_faults, tokens
 from adapters.coinbase import fields, frame_rows
 from adapters.coinbase.fields import VENUE
 from adapters.tokens import BadField
@@ -22,7 +22,6 @@ from domain.frame_events import BookDelta, BookSnapshot, FrameHead, Subscription
 from domain.instrument import Side
 from domain.market_data import (
     Candle,
-    DecodeFailed,
     HeartbeatSeen,
     InstrumentStatus,
     Quote,
@@ -56,7 +55,6 @@ _STATUSES = {
     "offline": TradingStatus.HALTED,
     "delisted": TradingStatus.CLOSED,
 }
-_RAW_BYTES = 256  # kept of a frame that can't be read
 
 _decode_frame = msgspec.json.Decoder(
     frame_rows.TickerFrame
@@ -94,11 +92,14 @@ def decode(frame: bytes, read_ns: int = 0, ts_init: int = 0) -> list[Event]:
 
 def _read(wire: frame_rows.Envelope, read_ns: int, ts_init: int) -> list[Event]:
     channel, read = _READERS[type(wire)]
-    ts_event = tokens.utc_ns(wire.timestamp)
-    events: list[Event] = [
-        FrameHead(ts_event=ts_event, venue=VENUE, channel=channel, number=wire.sequence_num)
-    ]
-    read(wire.events, events, ts_event, read_ns, ts_init)
+    try:
+        ts_event = tokens.utc_ns(wire.timestamp)
+        events: list[Event] = [
+            FrameHead(ts_event=ts_event, venue=VENUE, channel=channel, number=wire.sequence_num)
+        ]
+        read(wire.events, events, ts_event, read_ns, ts_init)
+    except BadField as error:
+        raise decode_faults.located(error, wire) from None
     return events
 
 
@@ -168,7 +169,7 @@ def _books(
         for row in wire.updates:
             is_bid = _IS_BID.get(row.side)
             if is_bid is None:
-                raise BadField("validation", "neither bid nor offer")
+                raise BadField("validation", "side is neither bid nor offer")
             if row.event_time != told_at:  # the levels of one frame share their time
                 told_at = row.event_time
                 newest = max(newest, tokens.utc_ns(told_at))
@@ -190,7 +191,7 @@ def _prints(
 def _trade(row: frame_rows.PrintRow, is_history: bool, read_ns: int, ts_init: int) -> Trade:
     aggressor = _AGGRESSOR.get(row.side)
     if aggressor is None:
-        raise BadField("validation", "neither BUY nor SELL")
+        raise BadField("validation", "side is neither BUY nor SELL")
     return Trade(
         ts_event=tokens.utc_ns(row.time),
         venue=VENUE,
@@ -229,7 +230,7 @@ def _candle(row: frame_rows.CandleRow) -> Candle:
         venue=VENUE,
         instrument=row.product_id,
         interval_ns=CANDLE_NS,
-        open_ts=tokens.ns_of_ms(1_000 * int(tokens.not_negative(row.start))),
+        open_ts=tokens.ns_of_s(row.start),
         open=opened,
         high=high,
         low=low,
@@ -329,7 +330,7 @@ def _read_other(frame: bytes, error: Exception, read_ns: int, ts_init: int) -> l
     try:
         found = _decode_any(frame)
     except Exception:  # not even that
-        return [_failed(frame, error, ts_init)]
+        return [decode_faults.failed(VENUE, frame, error, ts_init)]
     if found.type == "error":
         return [VenueComplained(ts_event=ts_init, venue=VENUE, text=found.message)]
     if found.channel in ("ticker", "ticker_batch"):
@@ -343,9 +344,4 @@ def _read_other(frame: bytes, error: Exception, read_ns: int, ts_init: int) -> l
     if found.channel == "l2_data":
         # A lost book change must look lost: without its number, the next frame shows a gap.
         head = msgspec.structs.replace(head, number=-1)
-    return [head, _failed(frame, error, ts_init)]
-
-
-def _failed(frame: bytes, error: Exception, ts_init: int) -> DecodeFailed:
-    category, raw = tokens.category(error), frame[:_RAW_BYTES]
-    return DecodeFailed(ts_event=ts_init, venue=VENUE, category=category, raw=raw)
+    return [head, decode_faults.failed(VENUE, frame, error, ts_init)]

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
-from adapters.tokens import MAX_DECIMALS, Token
+from adapters.tokens import (
+    MAX_DECIMALS,
+    Name,
+    NotNegative,
+    Positive,
+    Seconds,
+    Token,
+    UtcText,
+    positive,
+)
 
-Name = Annotated[str, Meta(min_length=1)]
 ShortToken = Annotated[str, Meta(max_length=MAX_DECIMALS + 1)]  # no room for more decimals than we take
 
 
@@ -26,12 +35,17 @@ class TickerEvent(Struct, gc=False):
     tickers: list[TickerRow]
 
 
+def positive_if_any(token: Token) -> Decimal | None:
+    """Return the price of one side of a book, which may be empty."""
+    return positive(token) if token != "" else None
+
+
 class OddTickerRow(Struct, gc=False):
     product_id: Name
-    best_bid: Token = ""
-    best_bid_quantity: Token = ""
-    best_ask: Token = ""
-    best_ask_quantity: Token = ""
+    best_bid: Annotated[Token, positive_if_any] = ""
+    best_bid_quantity: NotNegative = ""
+    best_ask: Annotated[Token, positive_if_any] = ""
+    best_ask_quantity: NotNegative = ""
 
 
 class OddTickerEvent(Struct, gc=False):
@@ -40,9 +54,9 @@ class OddTickerEvent(Struct, gc=False):
 
 class LevelRow(Struct, gc=False):
     side: str
-    event_time: str
-    price_level: Token
-    new_quantity: Token
+    event_time: UtcText
+    price_level: Positive
+    new_quantity: NotNegative
 
 
 class BookEvent(Struct, gc=False):
@@ -54,10 +68,10 @@ class BookEvent(Struct, gc=False):
 class PrintRow(Struct, gc=False):
     trade_id: Name
     product_id: Name
-    price: Token
-    size: Token
+    price: Positive
+    size: Positive
     side: str
-    time: str
+    time: UtcText
 
 
 class PrintsEvent(Struct, gc=False):
@@ -66,12 +80,12 @@ class PrintsEvent(Struct, gc=False):
 
 
 class CandleRow(Struct, gc=False):
-    start: Token  # seconds
-    open: Token
-    high: Token
-    low: Token
-    close: Token
-    volume: Token
+    start: Seconds
+    open: Positive
+    high: Positive
+    low: Positive
+    close: Positive
+    volume: NotNegative
     product_id: Name
 
 
@@ -111,7 +125,7 @@ class SubscriptionsEvent(Struct, gc=False):
 
 
 class Envelope(Struct, tag_field="channel", gc=False):
-    timestamp: str
+    timestamp: UtcText
     sequence_num: int = -1
 
 

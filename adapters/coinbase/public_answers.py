@@ -137,7 +137,7 @@ def _candle(row: _CandleRow, instrument: str, interval_ns: int) -> Candle:
         venue=VENUE,
         instrument=instrument,
         interval_ns=interval_ns,
-        open_ts=tokens.ns_of_ms(1_000 * int(tokens.not_negative(row.start))),
+        open_ts=tokens.ns_of_s(row.start),
         open=opened,
         high=high,
         low=low,

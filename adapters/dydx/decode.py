@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from adapters import tokens
+from adapters import decode_faults, tokens
 from adapters.dydx import rows
 from adapters.dydx.rows import (
     VENUE,
@@ -29,7 +29,7 @@ from adapters.dydx.rows import (
     MarketRow,
     PrintRows,
 )
-from adapters.tokens import BadField, Token
+from adapters.tokens import BadField, Name, Token, UtcText
 from domain.frame_events import (
     BookDelta,
     BookSnapshot,
@@ -82,15 +82,15 @@ class _Markets(Struct, gc=False):
 
 
 class _BlockRow(Struct, gc=False):
-    height: Token
-    time: str
+    height: Annotated[Token, rows.height]
+    time: UtcText
 
 
 class _BlockUpdate(Struct, gc=False):
     """The same as the snapshot, under another key."""
 
-    time: str
-    height: Token = msgspec.field(name="blockHeight")
+    time: UtcText
+    height: Annotated[Token, rows.height] = msgspec.field(name="blockHeight")
 
 
 # ---- the two messages that come by the thousand, just as the venue writes them ---------------------------
@@ -120,7 +120,7 @@ class _PlainPrints(Struct, gc=False):
 
 class _Update(Struct, tag_field="channel", gc=False):
     type: Literal["channel_data"]
-    id: Annotated[str, Meta(min_length=1)]
+    id: Name
     message_id: Annotated[int, Meta(ge=0, le=rows.MOST)]
 
 
@@ -166,8 +166,7 @@ class _Frame(Struct, gc=False):
     ts_init: int
 
     def failed(self, error: Exception) -> DecodeFailed:
-        category, raw = tokens.category(error), self.raw[:256]
-        return DecodeFailed(ts_event=self.ts_init, venue=VENUE, category=category, raw=raw)
+        return decode_faults.failed(VENUE, self.raw, error, self.ts_init)
 
 
 # ---- one reader per channel: of a snapshot, or of one or more updates ------------------------------------
@@ -205,7 +204,7 @@ def _markets(_: str, wires: list[_Markets], is_snapshot: bool, frame: _Frame) ->
                 try:
                     events += rows.market(row, instrument, frame.read_ns, frame.ts_init)
                 except BadField as error:
-                    trouble = [frame.failed(error)]
+                    trouble = [frame.failed(decode_faults.located(error, row, instrument))]
     return events + trouble
 
 
@@ -254,10 +253,13 @@ class _Contents:
 
     def read(self, envelope: _Envelope, frame: _Frame) -> Sequence[Event]:
         if self._needs_id and not envelope.id:
-            raise BadField("structure", "of which instrument?")
+            raise BadField("structure" if envelope.id is None else "validation", "no instrument - at `$.id`")
         wire = self._decode(envelope.contents)
         wires = wire if self._is_batch else [wire]
-        return self._read(envelope.id or "", wires, self._is_snapshot, frame)
+        try:
+            return self._read(envelope.id or "", wires, self._is_snapshot, frame)
+        except BadField as error:
+            raise decode_faults.located(error, wire) from None
 
 
 _READERS = {

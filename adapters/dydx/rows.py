@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import Annotated
 
 from msgspec import Struct
 
 from adapters import tokens
-from adapters.tokens import BadField, Token
+from adapters.tokens import BadField, NotNegative, Number, Positive, Token, UtcText
 from domain.instrument import Side
 from domain.market_data import (
     Candle,
@@ -26,7 +27,7 @@ from domain.messages import Event
 from domain.order_book import Level
 from domain.settings import SECOND_NS
 
-Number = Callable[[Token], Decimal]  # reads one
+Reader = Callable[[Token], Decimal]  # of a number
 
 VENUE = "dydx"
 FUNDING_INTERVAL_NS = 3_600 * SECOND_NS
@@ -54,13 +55,13 @@ _STATUSES = {
 
 
 class LevelRow(Struct, gc=False):
-    price: Token
-    size: Token
+    price: Positive
+    size: NotNegative
 
 
 class LevelPair(Struct, array_like=True, gc=False):
-    price: Token
-    size: Token
+    price: Positive
+    size: NotNegative
 
 
 class BookRow(Struct, gc=False):
@@ -70,10 +71,10 @@ class BookRow(Struct, gc=False):
 
 class PrintRow(Struct, gc=False):
     id: str
-    price: Token
-    size: Token
+    price: Positive
+    size: Positive
     side: Side  # the taker's
-    createdAt: str
+    createdAt: UtcText
     createdAtHeight: Token = None  # updates have none
 
 
@@ -84,21 +85,21 @@ class PrintRows(Struct, gc=False):
 class MarketRow(Struct, gc=False):
     """A whole market or the part of it that changed; one that is being set up has no price yet."""
 
-    oraclePrice: Token = None
-    nextFundingRate: Token = None
+    oraclePrice: Positive = None
+    nextFundingRate: Number = None
     status: str | None = None
-    effectiveAt: str | None = None
+    effectiveAt: Annotated[str | None, tokens.utc_ns] = None
 
 
 class CandleRow(Struct, gc=False):
-    startedAt: str
+    startedAt: UtcText
     ticker: str
     resolution: str
-    open: Token
-    high: Token
-    low: Token
-    close: Token
-    baseTokenVolume: Token
+    open: Positive
+    high: Positive
+    low: Positive
+    close: Positive
+    baseTokenVolume: NotNegative
     trades: int
 
 
@@ -112,8 +113,8 @@ class CandleRows(Struct, gc=False):
 def levels(
     is_bid: bool,
     rows: Iterable[LevelRow | LevelPair],
-    positive: Number = tokens.positive,
-    not_negative: Number = tokens.not_negative,
+    positive: Reader = tokens.positive,
+    not_negative: Reader = tokens.not_negative,
 ) -> list[Level]:
     return [Level(is_bid, positive(row.price), not_negative(row.size)) for row in rows]
 
@@ -124,7 +125,7 @@ def trade(
     read_ns: int,
     ts_init: int,
     is_history: bool,
-    positive: Number = tokens.positive,
+    positive: Reader = tokens.positive,
 ) -> Trade:
     return Trade(
         ts_event=tokens.utc_ns(row.createdAt),

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from adapters import tokens
+from adapters import decode_faults
 from adapters.hyperliquid import market_rows
 from adapters.hyperliquid.market_rows import (
     VENUE,
@@ -26,7 +26,7 @@ from adapters.hyperliquid.market_rows import (
     PrintRow,
     TouchRow,
 )
-from adapters.tokens import BadField, Token
+from adapters.tokens import BadField, Name, Token
 from domain.frame_events import SubscriptionConfirmed, SubscriptionEnded
 from domain.market_data import DecodeFailed, HeartbeatSeen, VenueCandle, VenueComplained
 from domain.messages import Event
@@ -64,7 +64,7 @@ class _MidsRow(Struct, gc=False):
 
 
 class _CoinContextRow(Struct, gc=False):
-    coin: str
+    coin: Name
     ctx: ContextRow
 
 
@@ -104,23 +104,9 @@ class _Arrival(Struct, gc=False):
     read_ns: int
     ts_init: int
 
+    def failed(self, error: Exception) -> DecodeFailed:
+        return decode_faults.failed(VENUE, self.frame, error, self.ts_init)
 
-def _decoder(row: Any) -> Callable[[bytes | Raw], Any]:
-    return msgspec.json.Decoder(row, float_hook=Decimal).decode
-
-
-_decode_envelope = _decoder(_Envelope)
-_decode_book = _decoder(BookRow)
-_decode_touch = _decoder(TouchRow)
-_decode_prints = _decoder(list[PrintRow])
-_decode_mids = _decoder(_MidsRow)
-_decode_context = _decoder(_CoinContextRow)
-_decode_contexts = _decoder(_ContextsRow)
-_decode_candle = _decoder(CandleRow)
-_decode_echo = _decoder(_EchoRow)
-_decode_post = _decoder(_PostRow)
-_decode_info = _decoder(_InfoRow)
-_decode_text = _decoder(str)
 
 _GREETING = b"Websocket connection established."  # of older servers: the one frame that is no JSON
 _MOST_TEXT = 256  # of a complaint; a person reads it
@@ -134,94 +120,103 @@ def decode(frame: bytes, read_ns: int = 0, ts_init: int = 0) -> list[Event]:
     arrival = _Arrival(frame, read_ns, ts_init)
     try:
         envelope = _decode_envelope(frame)
-        reader = _READERS.get(envelope.channel)
-        return reader(envelope.data, arrival) if reader is not None else []
+        known = _CHANNELS.get(envelope.channel)
+        if known is None:
+            return []
+        decode_row, read = known
+        row = decode_row(envelope.data)
+        try:
+            return read(row, arrival)
+        except BadField as error:
+            raise decode_faults.located(error, row) from None
     except Exception as error:  # whatever a venue or an attacker sends is data
-        return [_failed(error, arrival)]
+        return [arrival.failed(error)]
 
 
-def _book(data: Raw, arrival: _Arrival) -> list[Event]:
-    return [market_rows.book(_decode_book(data))]
+# ---- one reader per channel ------------------------------------------------------------------------------
 
 
-def _touch(data: Raw, arrival: _Arrival) -> list[Event]:
-    return [market_rows.touch(_decode_touch(data), arrival.read_ns, arrival.ts_init)]
+def _book(row: BookRow, arrival: _Arrival) -> list[Event]:
+    return [market_rows.book(row)]
 
 
-def _trades(data: Raw, arrival: _Arrival) -> list[Event]:
-    return market_rows.trades(_decode_prints(data), arrival.read_ns, arrival.ts_init, is_history=False)
+def _touch(row: TouchRow, arrival: _Arrival) -> list[Event]:
+    return [market_rows.touch(row, arrival.read_ns, arrival.ts_init)]
 
 
-def _mids(data: Raw, arrival: _Arrival) -> list[Event]:
-    prices, refused = market_rows.mids(_decode_mids(data).mids.items())
+def _trades(rows: list[PrintRow], arrival: _Arrival) -> list[Event]:
+    return market_rows.trades(rows, arrival.read_ns, arrival.ts_init, is_history=False)
+
+
+def _mids(row: _MidsRow, arrival: _Arrival) -> list[Event]:
+    prices, refused = market_rows.mids(row.mids.items())
     return [
         MidsSeen(ts_event=arrival.ts_init, prices=prices),
-        *(_failed(error, arrival) for error in refused),
+        *(arrival.failed(error) for error in refused),
     ]
 
 
-def _context(data: Raw, arrival: _Arrival) -> list[Event]:
-    row = _decode_context(data)
+def _context(row: _CoinContextRow, arrival: _Arrival) -> list[Event]:
     return market_rows.marks(row.coin, row.ctx, arrival.read_ns, arrival.ts_init)
 
 
-def _contexts(data: Raw, arrival: _Arrival) -> list[Event]:
-    exchanges = {name: list(map(market_rows.context, rows)) for name, rows in _decode_contexts(data).ctxs}
+def _contexts(row: _ContextsRow, arrival: _Arrival) -> list[Event]:
+    exchanges = {name: list(map(market_rows.context, rows)) for name, rows in row.ctxs}
     return [ContextsSeen(ts_event=arrival.ts_init, exchanges=exchanges)]
 
 
-def _candle(data: Raw, arrival: _Arrival) -> list[Event]:
-    bar = market_rows.candle(_decode_candle(data))
+def _candle(row: CandleRow, arrival: _Arrival) -> list[Event]:
+    bar = market_rows.candle(row)
     return [VenueCandle(ts_event=arrival.ts_init, candle=bar, read_ns=arrival.read_ns)]
 
 
-def _echo(data: Raw, arrival: _Arrival) -> list[Event]:
+def _echo(row: _EchoRow, arrival: _Arrival) -> list[Event]:
     """Read the echo of a request. The venue fills in its defaults: never equal to what was sent."""
-    row = _decode_echo(data)
     event = _ECHOES.get(row.method)
     if event is None:
-        raise BadField("validation", "neither subscribe nor unsubscribe")
+        raise BadField("validation", "method is neither subscribe nor unsubscribe")
     channel, coin = row.subscription.type, row.subscription.coin
     return [event(ts_event=arrival.ts_init, venue=VENUE, channel=channel, subject=coin)]
 
 
-def _pong(data: Raw, arrival: _Arrival) -> list[Event]:
+def _pong(_: Raw, arrival: _Arrival) -> list[Event]:
     return [HeartbeatSeen(ts_event=arrival.ts_init, venue=VENUE, read_ns=arrival.read_ns)]
 
 
-def _error(data: Raw, arrival: _Arrival) -> list[Event]:
-    text = _decode_text(data)[:_MOST_TEXT]
-    return [VenueComplained(ts_event=arrival.ts_init, venue=VENUE, text=text)]
+def _error(text: str, arrival: _Arrival) -> list[Event]:
+    return [VenueComplained(ts_event=arrival.ts_init, venue=VENUE, text=text[:_MOST_TEXT])]
 
 
-def _post(data: Raw, arrival: _Arrival) -> list[Event]:
-    row = _decode_post(data)
+def _post(row: _PostRow, arrival: _Arrival) -> list[Event]:
     events: list[Event] = []
     if row.response.type == "error":
-        events = _error(row.response.payload, arrival)
+        events = _error(_decode_text(row.response.payload), arrival)
     elif row.response.type == "info":
         info = _decode_info(row.response.payload)
         if info.type == "l2Book":
-            events = _book(info.data, arrival)
+            events = _book(_decode_book(info.data), arrival)
     return [PostAnswered(ts_event=arrival.ts_init, request_id=row.id, events=events)]
 
 
-def _failed(error: Exception, arrival: _Arrival) -> DecodeFailed:
-    category, raw = tokens.category(error), arrival.frame[:256]
-    return DecodeFailed(ts_event=arrival.ts_init, venue=VENUE, category=category, raw=raw)
+def _decoder(shape: Any) -> Callable[[bytes | Raw], Any]:
+    return msgspec.json.Decoder(shape, float_hook=Decimal).decode
 
 
-_READERS: dict[str, Callable[[Raw, _Arrival], list[Event]]] = {  # channel -> what reads its data
-    "l2Book": _book,
-    "bbo": _touch,
-    "trades": _trades,
-    "allMids": _mids,
-    "activeAssetCtx": _context,
-    "activeSpotAssetCtx": _context,
-    "allDexsAssetCtxs": _contexts,
-    "candle": _candle,
-    "subscriptionResponse": _echo,
-    "pong": _pong,
-    "error": _error,
-    "post": _post,
+_decode_envelope = _decoder(_Envelope)
+_decode_info = _decoder(_InfoRow)
+_decode_book = _decoder(BookRow)
+_decode_text = _decoder(str)
+_CHANNELS: dict[str, tuple[Callable[[Raw], Any], Callable[[Any, _Arrival], list[Event]]]] = {
+    "l2Book": (_decode_book, _book),
+    "bbo": (_decoder(TouchRow), _touch),
+    "trades": (_decoder(list[PrintRow]), _trades),
+    "allMids": (_decoder(_MidsRow), _mids),
+    "activeAssetCtx": (_decoder(_CoinContextRow), _context),
+    "activeSpotAssetCtx": (_decoder(_CoinContextRow), _context),
+    "allDexsAssetCtxs": (_decoder(_ContextsRow), _contexts),
+    "candle": (_decoder(CandleRow), _candle),
+    "subscriptionResponse": (_decoder(_EchoRow), _echo),
+    "pong": (_decoder(Raw), _pong),
+    "error": (_decode_text, _error),
+    "post": (_decoder(_PostRow), _post),
 }

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Annotated
 
 from msgspec import Struct
 
 from adapters import tokens
 from adapters.hyperliquid.coins import name_of
-from adapters.tokens import BadField, Token
+from adapters.tokens import BadField, Milliseconds, Name, NotNegative, Number, Positive, Token
 from domain.frame_events import BookSnapshot, QuoteWithdrawn
 from domain.instrument import Side
 from domain.market_data import Candle, FundingRate, IndexPrice, MarkPrice, Quote, Trade
@@ -31,47 +32,47 @@ _MOST = 2**53  # of counts; whatever is above would not fit where messages keep 
 
 
 class LevelRow(Struct, gc=False):
-    px: Token
-    sz: Token
+    px: Positive
+    sz: NotNegative
 
 
 class BookRow(Struct, gc=False):
-    coin: str
-    time: int
+    coin: Name
+    time: Milliseconds
     levels: tuple[list[LevelRow], list[LevelRow]]  # bids and asks, best first
 
 
 class TouchRow(Struct, gc=False):
-    coin: str
-    time: int
+    coin: Name
+    time: Milliseconds
     bbo: tuple[LevelRow | None, LevelRow | None]
 
 
 class PrintRow(Struct, gc=False):
-    coin: str
+    coin: Name
     side: str  # the aggressor's
-    px: Token
-    sz: Token
-    time: int
-    tid: int
+    px: Positive
+    sz: Positive
+    time: Milliseconds
+    tid: Annotated[int, _counted]
 
 
 class ContextRow(Struct, gc=False):
-    markPx: Token
-    oraclePx: Token = None
-    funding: Token = None
+    markPx: Positive
+    oraclePx: Positive = None
+    funding: Number = None
 
 
 class CandleRow(Struct, gc=False):
-    s: str
-    t: int
-    T: int  # the last millisecond of the interval
-    o: Token
-    h: Token
-    l: Token  # noqa: E741
-    c: Token
-    v: Token
-    n: int
+    s: Name
+    t: Milliseconds
+    T: Milliseconds  # the last one of the interval
+    o: Positive
+    h: Positive
+    l: Positive  # noqa: E741
+    c: Positive
+    v: NotNegative
+    n: Annotated[int, _counted]
 
 
 # ---- what they say ---------------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ def trades(rows: Iterable[PrintRow], read_ns: int, ts_init: int, is_history: boo
 def _trade(row: PrintRow, read_ns: int, ts_init: int, is_history: bool) -> Trade:
     aggressor = _AGGRESSORS.get(row.side)
     if aggressor is None:
-        raise BadField("validation", "neither B nor A")
+        raise BadField("validation", "side is neither B nor A")
     return Trade(
         ts_event=tokens.ns_of_ms(row.time),
         venue=VENUE,
@@ -174,7 +175,7 @@ def marks(
 def candle(row: CandleRow) -> Candle:
     open_ts, close_ts = tokens.ns_of_ms(row.t), tokens.ns_of_ms(row.T + 1)
     if close_ts <= open_ts:
-        raise BadField("validation", "ends before it begins")
+        raise BadField("validation", "T is before t")
     bar = Candle(
         venue=VENUE,
         instrument=instrument(row.s),
@@ -188,7 +189,7 @@ def candle(row: CandleRow) -> Candle:
         count=_counted(row.n),
     )
     if not bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
-        raise BadField("validation", "open or close lies outside of high and low")
+        raise BadField("validation", "a price outside its own range")
     return bar
 
 
@@ -200,7 +201,7 @@ def mids(pairs: Iterable[tuple[str, Token]]) -> tuple[dict[str, Decimal], list[B
         try:
             read[instrument(coin)] = tokens.positive(token)
         except BadField as error:
-            refused.append(error)
+            refused.append(BadField(error.category, f"{error} - at `$.mids.{coin}`"))
     return read, refused
 
 

@@ -201,7 +201,7 @@ def test_a_lost_connection_is_told_at_once(venue: FakeVenue, stage: Stage) -> No
 
 
 def test_what_cannot_be_read_is_counted_and_the_stream_goes_on(venue: FakeVenue, stage: Stage) -> None:
-    broken = DecodeFailed(ts_event=START.utc_ns, venue="coinbase", category="parse", raw=b"{")
+    broken = DecodeFailed(ts_event=START.utc_ns, venue="coinbase", category="parse", reason="torn", raw=b"{")
 
     venue.hear(venue.market, broken, make_quote())
 

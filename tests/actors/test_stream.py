@@ -121,6 +121,13 @@ def test_valid_and_invalid_messages_part_ways_and_the_stream_goes_on(wire: Wire)
     faults = [m for m in stage.received[Role.RECORDER] if isinstance(m, DecodeFailed)]
     assert [fault.raw for fault in faults] == bad
     assert [fault.category for fault in faults] == ["parse", "structure", "empty", "parse", "structure"]
+    assert [fault.reason for fault in faults] == [
+        "Input data was truncated",
+        "Object missing required field `timestamp`",
+        "a message without text",
+        "JSON is malformed: invalid character (byte 0)",
+        "Expected `object`, got `array`",
+    ]
     assert all(fault.ts_event for fault in faults)
     assert session_of(stage).state is SessionState.CONNECTED
     counters = stage.actor(FEED).counters
@@ -129,17 +136,44 @@ def test_valid_and_invalid_messages_part_ways_and_the_stream_goes_on(wire: Wire)
     assert (counters["frames"], counters["quotes"], counters["decode_errors"]) == (11, 6, 5)
 
 
-def test_a_flood_of_rubbish_is_counted_and_a_bounded_part_of_it_kept(wire: Wire) -> None:
-    """T05, WS-20: the error stream is bounded, and what does not fit is counted."""
+@pytest.mark.parametrize(
+    ("sent", "category", "reason"),
+    [
+        (b"\x82\x01x", "binary", "a binary message"),
+        (b"\x81\x00", "empty", "a message without text"),
+        (b"\x81\x02\xff\xfe", "utf8", "a message that is not UTF-8"),
+        (b"\x81\x7f" + (2**40).to_bytes(8, "big"), "oversize", "a message over the limit"),
+        (b"\xc1\x01x", "protocol", "a frame that the websocket protocol forbids"),
+    ],
+)
+def test_what_is_no_text_message_is_a_fault_of_its_own_kind(
+    wire: Wire, sent: bytes, category: str, reason: str
+) -> None:
+    """WS-20."""
     stage = raised(wire)
 
-    wire.say(*[b"{" + b"y" * 400] * 150, seconds=0.05)
+    wire.send(sent)
+    stage.advance(1)
+
+    [fault] = [m for m in stage.received[Role.RECORDER] if isinstance(m, DecodeFailed)]
+    assert (fault.venue, fault.category, fault.reason) == ("coinbase", category, reason)
+
+
+def test_a_flood_of_rubbish_is_counted_and_a_bounded_part_of_it_kept(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    """T05, WS-20: the error stream is bounded, and what does not fit is counted; the log has one line."""
+    stage = raised(wire)
+
+    for _ in range(3):
+        wire.say(*[b"{" + b"y" * 400] * 50)
     stage.advance(1)
 
     faults = [m for m in stage.received[Role.RECORDER] if isinstance(m, DecodeFailed)]
     counters = stage.actor(FEED).counters
     assert len(faults) == 100
     assert all(len(fault.raw) == 256 for fault in faults)
+    assert [record.name for record in caplog.records] == ["actors.stream"]
     assert (counters["decode_errors"], counters["faults_dropped"]) == (150, 50)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import product
@@ -28,14 +29,13 @@ class Venue(NamedTuple):
     envelope: Callable[[dict, Any], Any]  # row, symbol -> frame
     row: dict[str, Any]
     symbol: str  # ours to its
-    price: str  # its key for each of these
-    time: str
+    keys: dict[str, str]  # its own for "symbol", "price" and "time"
+    time_is_text: bool
 
     def frame(self, **fields: Any) -> bytes:
         """A trade in which `symbol`, `price`, `time` or any other key has another value, or none."""
-        named = {"price": self.price, "time": self.time}
         symbol = fields.pop("symbol", self.symbol)
-        row = self.row | {named.get(key, key): value for key, value in fields.items()}
+        row = self.row | {self.keys.get(key, key): value for key, value in fields.items()}
         return json.dumps(_without_missing(self.envelope(row, symbol))).encode()
 
     def frame_with_number(self, digits: str) -> bytes:
@@ -66,10 +66,13 @@ def _hyperliquid(row: dict, symbol: Any) -> dict:
 COINBASE_ROW = {"trade_id": "1", "price": "100", "size": "0.5", "side": "BUY", "time": RFC3339}
 DYDX_ROW = {"id": "1", "side": "BUY", "size": "0.5", "price": "100", "createdAt": RFC3339}
 HYPERLIQUID_ROW = {"side": "B", "px": "100", "sz": "0.5", "time": 1_761_652_800_000, "tid": 1, "hash": "0x"}
+COINBASE_KEYS = {"symbol": "product_id", "price": "price", "time": "time"}
+DYDX_KEYS = {"symbol": "id", "price": "price", "time": "createdAt"}
+HYPERLIQUID_KEYS = {"symbol": "coin", "price": "px", "time": "time"}
 VENUES = [
-    Venue("coinbase", decode_coinbase, _coinbase, COINBASE_ROW, "BTC-USD", "price", "time"),
-    Venue("dydx", decode_dydx, _dydx, DYDX_ROW, "BTC-USD", "price", "createdAt"),
-    Venue("hyperliquid", decode_hyperliquid, _hyperliquid, HYPERLIQUID_ROW, "BTC", "px", "time"),
+    Venue("coinbase", decode_coinbase, _coinbase, COINBASE_ROW, "BTC-USD", COINBASE_KEYS, True),
+    Venue("dydx", decode_dydx, _dydx, DYDX_ROW, "BTC-USD", DYDX_KEYS, True),
+    Venue("hyperliquid", decode_hyperliquid, _hyperliquid, HYPERLIQUID_ROW, "BTC", HYPERLIQUID_KEYS, False),
 ]
 every_venue = pytest.mark.parametrize("venue", VENUES, ids=lambda venue: venue.name)
 
@@ -80,13 +83,19 @@ def price_of(venue: Venue, frame: bytes) -> Decimal:
     return trade.price
 
 
-def fault_of(venue: Venue, frame: bytes) -> str:
-    """The category of the one fault that a frame holds instead of a trade; its text is kept."""
+def failure(venue: Venue, frame: bytes) -> DecodeFailed:
+    """The one fault that a frame holds instead of a trade; its text is kept."""
     events = venue.decode(frame)
     [fault] = [event for event in events if isinstance(event, DecodeFailed)]
     assert fault.raw == frame[:256]
+    assert fault.reason and len(fault.reason) <= 200
     assert not any(isinstance(event, Trade) for event in events)
-    return fault.category
+    return fault
+
+
+def fault_of(venue: Venue, frame: bytes) -> str:
+    """Its category."""
+    return failure(venue, frame).category
 
 
 # ---- good ones -------------------------------------------------------------------------------------------
@@ -120,7 +129,7 @@ def test_not_a_digit_of_a_price_is_lost(venue: Venue) -> None:
 @every_venue
 def test_of_a_key_that_is_there_twice_the_last_value_counts(venue: Venue) -> None:
     """PP-05."""
-    key = f'"{venue.price}": '.encode()
+    key = f'"{venue.keys["price"]}": '.encode()
     twice = venue.frame(price="1").replace(key + b'"1"', key + b'"1", ' + key + b'"2"')
 
     assert price_of(venue, twice) == 2
@@ -156,17 +165,49 @@ def test_nesting_without_end_is_a_fault_wherever_it_is(venue: Venue) -> None:
     assert fault_of(venue, venue.frame(price="@").replace(b'"@"', deep)) in ("parse", "type")
 
 
-WRONG = [(MISSING, "structure"), (None, "type"), ([1], "type"), ({"a": 1}, "type"), (True, "type")]
+every_field = pytest.mark.parametrize("field", ["symbol", "price", "time"])
+Instead = dict[str, tuple[Any, str]]  # what a field holds instead -> the kind of fault
+WRONG: Instead = {
+    "missing": (MISSING, "structure"),
+    "null": (None, "type"),
+    "a list": ([1], "type"),
+    "an object": ({"a": 1}, "type"),
+    "true": (True, "type"),
+}
+NO_NAME: Instead = {"empty": ("", "validation"), "negative": (-1, "type"), "zero": (0, "type")}
+NO_PRICE: Instead = {"empty": ("", "validation"), "negative": ("-1", "validation"), "zero": (0, "validation")}
+NO_UTC: Instead = NO_NAME | {"NaN": ("NaN", "validation")}
+NO_MS: Instead = {"empty": ("", "type"), "negative": (-1, "validation"), "zero": (0, "validation")}
+
+
+def wrong(venue: Venue, field: str) -> Instead:
+    of_time = NO_UTC if venue.time_is_text else NO_MS | {"NaN": ("NaN", "type")}
+    of_price = NO_PRICE | {"NaN": ("NaN", "validation")}
+    found = WRONG | {"symbol": NO_NAME, "price": of_price, "time": of_time}[field]
+    if (venue.name, field) == ("dydx", "symbol"):
+        found["null"] = (None, "structure")  # some of its channels have none, and say so by a null
+    return found
 
 
 @every_venue
-@pytest.mark.parametrize("field", ["symbol", "price", "time"])
-def test_a_field_that_is_not_there_or_of_a_wrong_type_is_one_fault(venue: Venue, field: str) -> None:
-    """T25, PP-02: missing and of a wrong type are two kinds."""
-    for value, category in WRONG:
-        if (venue.name, field, value) == ("dydx", "symbol", None):
-            category = "structure"  # some of its channels have no symbol, and say so by a null
-        assert fault_of(venue, venue.frame(**{field: value})) == category
+@every_field
+def test_whatever_else_a_field_holds_is_one_fault_that_names_field_and_kind(venue: Venue, field: str) -> None:
+    """T25, PP-02: missing, null, empty, of a wrong type, negative, zero, not a number."""
+    for name, (value, kind) in wrong(venue, field).items():
+        fault = failure(venue, venue.frame(**{field: value}))
+
+        assert (name, fault.category) == (name, kind)
+        assert re.search(rf"[.`]{venue.keys[field]}`", fault.reason), (name, fault.reason)
+
+
+@every_venue
+@every_field
+def test_nan_without_quotes_is_no_json_and_its_place_is_told(venue: Venue, field: str) -> None:
+    frame = venue.frame(**{field: "@"}).replace(b'"@"', b"NaN")
+
+    fault = failure(venue, frame)
+
+    assert (fault.category, fault.reason.startswith("JSON is malformed")) == ("parse", True)
 
 
 @every_venue
@@ -207,7 +248,7 @@ def test_thirty_digits_are_a_price(venue: Venue) -> None:
 @every_venue
 def test_no_mixture_of_these_makes_a_decoder_raise(venue: Venue) -> None:
     """PP-08: every two fields at once."""
-    values = [value for value, _ in WRONG] + NO_PRICES + [10**30, -1, 1.5e300]
+    values = [value for value, _ in WRONG.values()] + NO_PRICES + [10**30, -1, 1.5e300]
     for one, other in product(values, values):
         venue.decode(venue.frame(price=one, time=other))
         venue.decode(venue.frame(symbol=one, size=other, sz=other))

@@ -219,8 +219,15 @@ def test_of_channels_of_the_future_only_the_number_is_told() -> None:
 def test_what_cannot_be_read_is_kept_up_to_256_bytes() -> None:
     raw = b"{" + b"x" * 1_000
 
-    failed = DecodeFailed(ts_event=TS_INIT, venue="coinbase", category="parse", raw=raw[:256])
-    assert decode(raw, READ_NS, TS_INIT) == [failed]
+    assert decode(raw, READ_NS, TS_INIT) == [
+        DecodeFailed(
+            ts_event=TS_INIT,
+            venue="coinbase",
+            category="parse",
+            reason="JSON is malformed: object keys must be strings (byte 1)",
+            raw=raw[:256],
+        )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -238,10 +245,10 @@ def test_what_cannot_be_read_is_kept_up_to_256_bytes() -> None:
         (frame("ticker", 1, {"tickers": [{"best_bid": "1"}]}), "structure"),  # no product
         (ticker(1, product_id=5), "type"),
         (ticker(1, product_id=None), "type"),
-        (ticker(1, product_id=""), "structure"),
+        (ticker(1, product_id=""), "validation"),
         (ticker(1, bid="0.0000000000000000001"), "validation"),  # one decimal too many
         (ticker(1, best_ask_quantity=0.0000000000000000001), "validation"),
-        (trades(1, trade("")), "structure"),
+        (trades(1, trade("")), "validation"),
         (ticker(1, best_bid=True), "type"),
         (ticker(1, best_bid=["1"]), "type"),
         (ticker(1, best_bid={"a": 1}), "type"),
@@ -264,6 +271,32 @@ def test_what_cannot_be_read_is_kept_up_to_256_bytes() -> None:
 def test_bad_frames_are_sorted_by_what_is_wrong_with_them(raw: bytes, expected: str) -> None:
     """T24 to T26: T24 malformed, T25 missing or of a wrong type, T26 prices that are none."""
     assert category(raw) == expected
+
+
+CANDLE = {"start": "1775572200", "open": "1", "high": "1", "low": "1", "close": "1", "volume": "1"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        (ticker(1, bid="1e-1", ask="0"), "tickers[0].best_ask"),
+        (ticker(1, best_bid_quantity=""), "tickers[0].best_bid_quantity"),
+        (ticker(1, product_id=""), "tickers[0].product_id"),
+        (update(1, ("bid", "1", "1"), ("bid", "-1", "1")), "updates[1].price_level"),
+        (update(1, ("bid", "1", "1"), ("offer", "2", "x")), "updates[1].new_quantity"),
+        (update(1, ("bid", "1", "1"), time="now"), "updates[0].event_time"),
+        (trades(1, trade("1", time="")), "trades[0].time"),
+        (trades(1, trade("2"), trade("1", size="0")), "trades[1].size"),
+        (frame("candles", 1, {"candles": [{**CANDLE, "product_id": "A", "start": "0"}]}), "candles[0].start"),
+        (frame("candles", 1, {"candles": [{**CANDLE, "product_id": "A", "low": None}]}), "candles[0].low"),
+    ],
+)
+def test_a_fault_names_the_field(raw: bytes, field: str) -> None:
+    assert decode(raw)[-1].reason.endswith(f" - at `$.events[0].{field}`")
+
+
+def test_a_fault_names_the_field_of_the_envelope_too() -> None:
+    assert decode(ticker(1, timestamp="yesterday"))[-1].reason == "not a UTC time - at `$.timestamp`"
 
 
 def test_json_numbers_are_read_digit_by_digit() -> None:

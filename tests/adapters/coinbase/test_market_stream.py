@@ -296,7 +296,13 @@ def test_heartbeats_complaints_and_bad_frames_are_passed_on() -> None:
     assert events == [
         HeartbeatSeen(ts_event=TIME_NS, venue="coinbase", read_ns=READ_NS),
         VenueComplained(ts_event=NOW.utc_ns, venue="coinbase", text="authentication failure"),
-        DecodeFailed(ts_event=NOW.utc_ns, venue="coinbase", category="parse", raw=b"{"),
+        DecodeFailed(
+            ts_event=NOW.utc_ns,
+            venue="coinbase",
+            category="parse",
+            reason="Input data was truncated",
+            raw=b"{",
+        ),
     ]
 
 

@@ -76,6 +76,12 @@ def only(raw: bytes) -> Event:
     return event
 
 
+def failed(raw: bytes, category: str, reason: str) -> DecodeFailed:
+    """The fault that a frame is reported as."""
+    stamp, raw = NOW_NS, raw[:256]
+    return DecodeFailed(ts_event=stamp, venue="dydx", category=category, reason=reason, raw=raw)
+
+
 def category(raw: bytes) -> str:
     failed = only(raw)
     assert isinstance(failed, DecodeFailed)
@@ -249,7 +255,7 @@ def test_one_strange_market_does_not_hide_the_others() -> None:
 
     assert {one.instrument for one in others} == {"ETH-USD"}
     assert len(others) == 4
-    assert trouble == DecodeFailed(ts_event=NOW_NS, venue="dydx", category="validation", raw=raw[:256])
+    assert trouble == failed(raw, "validation", "not a number that we take - at `BTC-USD.oraclePrice`")
 
 
 def test_a_market_that_is_being_set_up_has_no_price() -> None:
@@ -352,7 +358,6 @@ def test_of_a_key_that_is_there_twice_the_last_one_counts() -> None:
         (b"5", "structure"),
         (b"{}", "structure"),
         (data(1, "v4_orderbook", contents={}), "structure"),  # of which instrument?
-        (change(1, "@").replace(b'"@"', b'""'), "structure"),  # likewise
         (data(1, "v4_orderbook", "BTC-USD", []), "structure"),
         (subscribed(1, "v4_orderbook", "BTC-USD", {"bids": []}), "structure"),
         (batch(1, "v4_trades", "BTC-USD", {}), "structure"),
@@ -362,6 +367,7 @@ def test_of_a_key_that_is_there_twice_the_last_one_counts() -> None:
         (change(1, bids=[(True, "1")]), "type"),
         (change(1, bids=[(["1"], "1")]), "type"),
         (trades(1, trade("1", side=5)), "type"),
+        (change(1, "@").replace(b'"@"', b'""'), "validation"),  # likewise
         (change(1, bids=[("NaN", "1")]), "validation"),
         (change(1, bids=[("Infinity", "1")]), "validation"),
         (change(1, bids=[("0.00", "1")]), "validation"),
@@ -382,20 +388,42 @@ def test_bad_frames_are_sorted_by_what_is_wrong_with_them(raw: bytes, expected: 
     assert category(raw) == expected
 
 
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        (snapshot(1, "BTC-USD", bids=[("1", "1")], asks=[("2", "1"), ("3", "-1")]), "asks[1].size"),
+        (change(1, asks=[("0", "1")]), "asks[0].price"),
+        (batch(1, "v4_orderbook", "BTC-USD", {}, {"bids": [["", "1"]]}), "[1].bids[0].price"),
+        (trades(1, trade("2"), trade("1", size="0")), "trades[1].size"),
+        (trades(1, trade("1", time="yesterday")), "trades[0].createdAt"),
+        (trades(1, trade("1", side="HOLD")), "trades[0].side"),
+        (data(1, "v4_candles", "BTC-USD/1MIN", candle(low=None)), "low"),
+        (data(1, "v4_candles", "BTC-USD/1MIN", candle(startedAt="")), "startedAt"),
+        (block(1, "12.5"), "blockHeight"),
+        (change(1, "@").replace(b'"@"', b"null"), "id"),
+    ],
+)
+def test_a_fault_names_the_field(raw: bytes, field: str) -> None:
+    reason = only(raw).reason
+
+    assert reason.endswith(f" - at `${field}`" if field.startswith("[") else f" - at `$.{field}`")
+
+
 def test_a_frame_that_is_bad_inside_still_says_where_it_belongs() -> None:
     raw = snapshot(8, "ETH-USD", bids=[("NaN", "1")])
 
     assert events(raw) == [
         head(8, "v4_orderbook", "ETH-USD"),
         confirmed("v4_orderbook", "ETH-USD"),
-        DecodeFailed(ts_event=NOW_NS, venue="dydx", category="validation", raw=raw[:256]),
+        failed(raw, "validation", "not a number that we take - at `$.bids[0].price`"),
     ]
 
 
 def test_of_a_frame_that_cannot_be_read_only_its_beginning_is_kept() -> None:
     raw = b"{" * 1_000
 
-    assert events(raw) == [DecodeFailed(ts_event=NOW_NS, venue="dydx", category="parse", raw=b"{" * 256)]
+    assert events(raw) == [failed(raw, "parse", "JSON is malformed: object keys must be strings (byte 1)")]
+    assert len(events(raw)[0].raw) == 256
 
 
 @pytest.mark.parametrize("number", [10**30, -5])
@@ -471,7 +499,8 @@ def test_an_update_says_the_same_alone_and_as_a_batch_of_one(channel: str, junk:
 
 
 def but_for_its_bytes(event: Event) -> Event:
-    return replace(event, raw=b"") if isinstance(event, DecodeFailed) else event
+    """Nor for where in them it is at fault."""
+    return replace(event, raw=b"", reason="") if isinstance(event, DecodeFailed) else event
 
 
 # ---- recorded frames --------------------------------------------------------------------------------------

@@ -51,6 +51,12 @@ def hear(raw: bytes) -> list[Event]:
     return decode(raw, READ_NS, NOW_NS)
 
 
+def failed(raw: bytes, category: str, reason: str) -> DecodeFailed:
+    """The fault that a frame is reported as."""
+    stamp, raw = NOW_NS, raw[:256]
+    return DecodeFailed(ts_event=stamp, venue="hyperliquid", category=category, reason=reason, raw=raw)
+
+
 def category(raw: bytes) -> str:
     (failed,) = decode(raw)
     assert isinstance(failed, DecodeFailed)
@@ -139,7 +145,7 @@ def test_a_mid_that_cannot_be_read_hides_no_other() -> None:
 
     assert hear(raw) == [
         MidsSeen(ts_event=NOW_NS, prices={"BTC-USD": D(1), "SOL-USD": D(3)}),
-        DecodeFailed(ts_event=NOW_NS, venue="hyperliquid", category="validation", raw=raw),
+        failed(raw, "validation", "not a number that we take - at `$.mids.ETH`"),
     ]
 
 
@@ -333,14 +339,31 @@ def test_bad_frames_are_sorted_by_what_is_wrong_with_them(raw: bytes, expected: 
     assert category(raw) == expected
 
 
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        (book(bids=("1", "NaN")), "$.levels[0][1].px"),
+        (book(time=0), "$.time"),
+        (book(coin=""), "$.coin"),
+        (touch(ask=None, bid="0"), "$.bbo[0].px"),
+        (trades(trade(17), trade(18, sz="0")), "$[1].sz"),
+        (trades(trade(10**30)), "$[0].tid"),
+        (context(coin=""), "$.coin"),
+        (context(oraclePx="-1"), "$.ctx.oraclePx"),
+        (frame("allDexsAssetCtxs", {"ctxs": [["", [{"markPx": ""}]]]}), "$.ctxs[0][1][0].markPx"),
+        (candle(v="-1"), "$.v"),
+        (candle(n=-1), "$.n"),
+    ],
+)
+def test_a_fault_names_the_field(raw: bytes, field: str) -> None:
+    assert hear(raw)[-1].reason.endswith(f" - at `{field}`")
+
+
 def test_a_bad_frame_is_shown_by_its_beginning() -> None:
     raw = b"[" * 1_000
 
-    (failed,) = hear(raw)
-
-    assert failed == DecodeFailed(
-        ts_event=NOW_NS, venue="hyperliquid", category="structure", raw=raw[:256]
-    )
+    assert hear(raw) == [failed(raw, "structure", "Expected `object`, got `array`")]
+    assert len(hear(raw)[0].raw) == 256
 
 
 @given(st.binary(max_size=200))

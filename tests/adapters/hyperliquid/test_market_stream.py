@@ -382,7 +382,13 @@ def test_complaints_and_bad_frames_are_passed_on() -> None:
 
     assert events == [
         VenueComplained(ts_event=NOW.utc_ns, venue="hyperliquid", text="Invalid subscription"),
-        DecodeFailed(ts_event=NOW.utc_ns, venue="hyperliquid", category="parse", raw=b"{"),
+        DecodeFailed(
+            ts_event=NOW.utc_ns,
+            venue="hyperliquid",
+            category="parse",
+            reason="Input data was truncated",
+            raw=b"{",
+        ),
     ]
 
 
