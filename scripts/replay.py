@@ -12,11 +12,14 @@ from adapters.ports import StreamCodec
 from adapters.recording import CLOSED, FRAME, OPENED, SUFFIX, Entry, read, replay
 from adapters.venues import VENUES
 from domain.errors import InvalidSetting
+from domain.market_data import DecodeFailed
 from domain.settings import SECOND_NS, Settings
+
+_FAULTS_TOLD = 10  # the most frequent ones
 
 
 def describe(paths: Sequence[Path], settings: Settings) -> Iterator[dict[str, Any]]:
-    """Yield how many events of each kind each recording holds, and when it begins and ends.
+    """Yield what each recording holds: events by kind, what was wrong with the rest, and its beginning and end.
 
     A file that follows another of its venue goes on where that one ended, for a connection outlives a rotation.
 
@@ -41,6 +44,8 @@ def _venue(path: Path, settings: Settings) -> str:
 
 def _describe(path: Path, venue: str, codec: StreamCodec) -> dict[str, Any]:
     kinds: Counter[bytes] = Counter()
+    events: Counter[str] = Counter()
+    faults: Counter[str] = Counter()  # why a frame could not be read -> how many
     stamps: list[int] = []  # UTC ns of the first and the newest entry
 
     def counted() -> Iterator[Entry]:
@@ -49,7 +54,10 @@ def _describe(path: Path, venue: str, codec: StreamCodec) -> dict[str, Any]:
             stamps[1:] = [entry.at.utc_ns]
             yield entry
 
-    events = Counter(type(event).__name__ for event in replay(counted(), codec))
+    for event in replay(counted(), codec):
+        events[type(event).__name__] += 1
+        if isinstance(event, DecodeFailed):
+            faults[f"{event.category}: {event.reason}"] += 1
     return {
         "file": str(path),
         "venue": venue,
@@ -59,6 +67,7 @@ def _describe(path: Path, venue: str, codec: StreamCodec) -> dict[str, Any]:
         "disconnections": kinds[CLOSED],
         "frames": kinds[FRAME],
         "events": dict(sorted(events.items())),
+        "faults": dict(faults.most_common(_FAULTS_TOLD)),
     }
 
 

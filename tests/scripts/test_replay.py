@@ -11,7 +11,7 @@ from adapters.recording import FrameRecorder, recordings
 from domain.effects import Instant
 from domain.settings import SECOND_NS
 from scripts.main import main
-from tests.adapters.coinbase.frames import snapshot, update
+from tests.adapters.coinbase.frames import snapshot, ticker, update
 
 UTC = 1_780_000_000 * SECOND_NS
 HEARTBEAT = (
@@ -20,20 +20,28 @@ HEARTBEAT = (
 )
 
 
-def test_it_counts_what_the_decoders_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_counts_what_the_decoders_say_and_tells_what_they_could_not_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     recorder = FrameRecorder(tmp_path, "coinbase", 1 << 20, 1 << 30)
     recorder.opened("ws://venue/", Instant(1, UTC))
     recorder.frame(HEARTBEAT, 2, UTC + SECOND_NS)
     recorder.frame(b"not JSON", 3, UTC + 2 * SECOND_NS)
+    for number in (1, 2):
+        recorder.frame(ticker(number, bid="-1e1"), 3 + number, UTC + 2 * SECOND_NS)
     recorder.close()
     [path] = recordings(tmp_path, "coinbase")
 
     assert main(["replay", str(path)]) == 0
 
     said = json.loads(capsys.readouterr().out)
-    assert (said["venue"], said["connections"], said["frames"]) == ("coinbase", 1, 2)
+    assert (said["venue"], said["connections"], said["frames"]) == ("coinbase", 1, 4)
     assert (said["from"], said["to"]) == ("2026-05-28T20:26:40.000+00:00", "2026-05-28T20:26:42.000+00:00")
-    assert said["events"] == {"DecodeFailed": 1, "HeartbeatSeen": 1}
+    assert said["events"] == {"DecodeFailed": 3, "HeartbeatSeen": 1}
+    assert said["faults"] == {
+        "validation: must be positive - at `$.events[0].tickers[0].best_bid`": 2,
+        "parse: JSON is malformed: invalid character (byte 4)": 1,
+    }
 
 
 def test_a_connection_outlives_the_rotation_of_files(
