@@ -21,6 +21,7 @@ from domain.system_messages import SubscribeMarketData
 from scripts.parts import ProcessParts
 
 PATIENCE_S = 60.0
+NOBODY = "http://127.0.0.1:1"  # tells no time, and costs none
 FEED, READER = Role.PRICE_FEED.at("coinbase"), str(Role.PORTFOLIO)
 
 
@@ -84,10 +85,11 @@ class Solo:
         if self.feed.stream.pipe is not None:
             self.feed.stream.pipe.close()
         self.feed.stream.executor.close()
+        self.feed.clock_check.executor.close()
         self.waiting.close()
 
 
 def patient(address: str) -> Settings:
     """Return settings with which no deadline falls into a measurement."""
-    venue = VenueSettings(market_stream_url=address, heartbeat_timeout_s=1e6)
+    venue = VenueSettings(market_stream_url=address, rest_url=NOBODY, heartbeat_timeout_s=1e6)
     return Settings(venues={"coinbase": venue}, session=SessionSettings(first_message_within_s=1e6))

@@ -57,10 +57,9 @@ class LiveFeed(Solo):
         self.batches: list[MarketBatch] = []
         self._alarms: list[tuple[float, int, WakeupMessage]] = []
         self._armed = 0
+        urls = {"market_stream_url": address, "rest_url": address.replace("ws:", "http:", 1)}
         settings = Settings(
-            venues={
-                "coinbase": VenueSettings(market_stream_url=address, **{"instruments": ("BTC-USD",), **venue})
-            },
+            venues={"coinbase": VenueSettings(**{"instruments": ("BTC-USD",), **urls, **venue})},
             session=SessionSettings(backoff_base_s=0.1, backoff_cap_s=0.4),
         )
         super().__init__(settings, self.batches.append)

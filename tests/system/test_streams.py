@@ -53,10 +53,23 @@ def test_three_feeds_connect_and_hear_their_venue(connect) -> None:
     assert len({feed.feed.stream.pipe.fileno() for feed in feeds}) == 3
 
 
+def open_things() -> tuple[int, int]:
+    """Return how many files and threads this process has open."""
+    return len(os.listdir("/proc/self/fd")), threading.active_count()
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 5
+    while not is_so():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
+
+
 def test_feeds_that_come_and_go_leave_no_socket_and_no_thread(connect) -> None:
     """WS-14: three clients, connected and disconnected in turn, each hearing only its own stream."""
-    gc.collect()  # what earlier tests left to it is not ours
-    before = len(os.listdir("/proc/self/fd")), threading.active_count()
+    wait_until(lambda: not any(thread.name.startswith("executor") for thread in threading.enumerate()))
+    gc.collect()  # what earlier tests left to it, and to calls that had to end, is not ours
+    before = open_things()
     products = ("BTC-USD", "ETH-USD", "SOL-USD")
     feeds = [connect(instruments=(product,)) for product in products]
     for feed in feeds:
@@ -70,10 +83,7 @@ def test_feeds_that_come_and_go_leave_no_socket_and_no_thread(connect) -> None:
     assert all(feed.session.counters["closed_gracefully"] == 1 for feed in feeds)
     for feed, product in zip(feeds, products):
         assert {quote.instrument for batch in feed.batches for quote in batch.quotes} == {product}
-    give_up_at = time.monotonic() + 5
-    while (after := (len(os.listdir("/proc/self/fd")), threading.active_count())) != before:
-        assert time.monotonic() < give_up_at, (before, after)
-        time.sleep(0.01)
+    wait_until(lambda: open_things() == before)
 
 
 def test_a_closed_port_is_a_refusal(connect) -> None:
