@@ -17,11 +17,10 @@ from msgspec import Raw
 from adapters import decode_faults, tokens
 from adapters.coinbase import fields, frame_rows
 from adapters.coinbase.fields import VENUE
+from adapters.coinbase.market_rows import candle, trade
 from adapters.tokens import BadField
 from domain.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
-from domain.instrument import Side
 from domain.market_data import (
-    Candle,
     HeartbeatSeen,
     InstrumentStatus,
     Quote,
@@ -46,9 +45,6 @@ class OrderTotals(Event, kw_only=True):
     orders: list[OrderReported]
 
 
-# The public trade's side is the aggressor's here. Sources disagree about the venue (some read it as the
-# maker's), so this is the one place to turn it round.
-_AGGRESSOR = {"BUY": Side.BUY, "SELL": Side.SELL}
 _IS_BID = {"bid": True, "offer": False}
 _STATUSES = {
     "online": TradingStatus.TRADING,
@@ -185,25 +181,7 @@ def _prints(
 ) -> None:
     for wire in wires:
         is_history = wire.type == "snapshot"
-        events += sorted((_trade(row, is_history, read_ns, ts_init) for row in wire.trades), key=_age)
-
-
-def _trade(row: frame_rows.PrintRow, is_history: bool, read_ns: int, ts_init: int) -> Trade:
-    aggressor = _AGGRESSOR.get(row.side)
-    if aggressor is None:
-        raise BadField("validation", "side is neither BUY nor SELL")
-    return Trade(
-        ts_event=tokens.utc_ns(row.time),
-        venue=VENUE,
-        instrument=row.product_id,
-        trade_id=row.trade_id,
-        price=tokens.positive(row.price),
-        quantity=tokens.positive(row.size),
-        aggressor=aggressor,
-        ts_init=ts_init,
-        read_ns=read_ns,
-        is_history=is_history,
-    )
+        events += sorted((trade(row, is_history, read_ns, ts_init) for row in wire.trades), key=_age)
 
 
 def _age(trade: Trade) -> tuple[int, int, str]:
@@ -215,29 +193,11 @@ def _candles(
     wires: list[frame_rows.CandlesEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int
 ) -> None:
     for wire in wires:
-        bars = sorted(map(_candle, wire.candles), key=lambda candle: candle.open_ts)
+        found = [candle(row, row.product_id, CANDLE_NS) for row in wire.candles]
+        bars = sorted(found, key=lambda bar: bar.open_ts)
         events += [
-            VenueCandle(ts_event=candle.open_ts, candle=candle, read_ns=read_ns) for candle in bars
+            VenueCandle(ts_event=bar.open_ts, candle=bar, read_ns=read_ns) for bar in bars
         ]
-
-
-def _candle(row: frame_rows.CandleRow) -> Candle:
-    opened, closed = tokens.positive(row.open), tokens.positive(row.close)
-    high, low = tokens.positive(row.high), tokens.positive(row.low)
-    if not low <= min(opened, closed) <= max(opened, closed) <= high:
-        raise BadField("validation", "a price outside its own range")
-    return Candle(
-        venue=VENUE,
-        instrument=row.product_id,
-        interval_ns=CANDLE_NS,
-        open_ts=tokens.ns_of_s(row.start),
-        open=opened,
-        high=high,
-        low=low,
-        close=closed,
-        volume=tokens.not_negative(row.volume),
-        count=None,
-    )
 
 
 def _statuses(

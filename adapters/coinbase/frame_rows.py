@@ -7,12 +7,12 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
+from adapters.coinbase.market_rows import CandleRow, PrintRow
 from adapters.tokens import (
     MAX_DECIMALS,
     Name,
     NotNegative,
     Positive,
-    Seconds,
     Token,
     UtcText,
     positive,
@@ -65,32 +65,17 @@ class BookEvent(Struct, gc=False):
     updates: list[LevelRow]
 
 
-class PrintRow(Struct, gc=False):
-    trade_id: Name
-    product_id: Name
-    price: Positive
-    size: Positive
-    side: str
-    time: UtcText
-
-
 class PrintsEvent(Struct, gc=False):
     type: str
     trades: list[PrintRow]
 
 
-class CandleRow(Struct, gc=False):
-    start: Seconds
-    open: Positive
-    high: Positive
-    low: Positive
-    close: Positive
-    volume: NotNegative
+class StreamCandleRow(CandleRow, gc=False):
     product_id: Name
 
 
 class CandlesEvent(Struct, gc=False):
-    candles: list[CandleRow]
+    candles: list[StreamCandleRow]
 
 
 class ProductRow(Struct, gc=False):

@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from adapters import tokens
 from adapters.answers import whole
-from adapters.coinbase import answers, fields
-from adapters.coinbase.fields import VENUE
-from adapters.tokens import BadField, Token
+from adapters.coinbase import answers
+from adapters.coinbase.market_rows import CandleRow, PrintRow, candle, trade
+from adapters.tokens import Token
 from domain.effects import Instant
 from domain.instrument import Instrument
 from domain.market_data import Candle, Trade
@@ -41,30 +41,12 @@ class _BookAnswer(Struct):
     pricebook: _Pricebook
 
 
-class _TradeRow(Struct):
-    trade_id: str
-    product_id: str
-    price: Token
-    size: Token
-    side: str
-    time: str
-
-
 class _TradesAnswer(Struct):
-    trades: list[_TradeRow]
-
-
-class _CandleRow(Struct):
-    start: Token  # seconds
-    open: Token
-    high: Token
-    low: Token
-    close: Token
-    volume: Token
+    trades: list[PrintRow]
 
 
 class _CandlesAnswer(Struct):
-    candles: list[_CandleRow]
+    candles: list[CandleRow]
 
 
 _decode_time = msgspec.json.Decoder(_TimeAnswer, float_hook=Decimal).decode
@@ -90,14 +72,15 @@ def order_book(body: bytes) -> OrderBook:
 
 def trades(body: bytes, now: Instant) -> tuple[Trade, ...]:
     """Return prints, oldest first; the venue sends the newest first."""
-    return whole(lambda: tuple(_trade(row, now) for row in reversed(_decode_trades(body).trades)))
+    stamps = now.monotonic_ns, now.utc_ns
+    return whole(lambda: tuple(trade(row, True, *stamps) for row in reversed(_decode_trades(body).trades)))
 
 
 def candles(body: bytes, instrument: str, interval_ns: int) -> tuple[Candle, ...]:
     """Return bars, oldest first; the venue sends the newest first."""
     return whole(
         lambda: tuple(
-            _candle(row, instrument, interval_ns) for row in reversed(_decode_candles(body).candles)
+            candle(row, instrument, interval_ns) for row in reversed(_decode_candles(body).candles)
         )
     )
 
@@ -111,37 +94,3 @@ def _order_book(row: _Pricebook) -> OrderBook:
 
 def _side(rows: Sequence[_LevelRow], is_bid: bool) -> list[Level]:
     return [Level(is_bid, tokens.positive(row.price), tokens.not_negative(row.size)) for row in rows]
-
-
-def _trade(row: _TradeRow, now: Instant) -> Trade:
-    return Trade(
-        ts_event=tokens.utc_ns(row.time),
-        venue=VENUE,
-        instrument=row.product_id,
-        trade_id=row.trade_id,
-        price=tokens.positive(row.price),
-        quantity=tokens.positive(row.size),
-        aggressor=fields.side(row.side),  # as in the stream
-        ts_init=now.utc_ns,
-        read_ns=now.monotonic_ns,
-        is_history=True,
-    )
-
-
-def _candle(row: _CandleRow, instrument: str, interval_ns: int) -> Candle:
-    opened, closed = tokens.positive(row.open), tokens.positive(row.close)
-    high, low = tokens.positive(row.high), tokens.positive(row.low)
-    if not low <= min(opened, closed) <= max(opened, closed) <= high:
-        raise BadField("validation", "a price outside its own range")
-    return Candle(
-        venue=VENUE,
-        instrument=instrument,
-        interval_ns=interval_ns,
-        open_ts=tokens.ns_of_s(row.start),
-        open=opened,
-        high=high,
-        low=low,
-        close=closed,
-        volume=tokens.not_negative(row.volume),
-        count=None,
-    )

@@ -1,0 +1,70 @@
+"""The rows that Coinbase's stream and its REST answers share: prints and bars. Pure."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from adapters import tokens
+from adapters.coinbase.fields import VENUE
+from adapters.tokens import BadField, Name, NotNegative, Positive, Seconds, UtcText
+from domain.instrument import Side
+from domain.market_data import Candle, Trade
+
+# The public trade's side is the aggressor's here. Sources disagree about the venue (some read it as the
+# maker's), so this is the one place to turn it round.
+_AGGRESSOR = {"BUY": Side.BUY, "SELL": Side.SELL}
+
+
+class PrintRow(Struct, gc=False):
+    trade_id: Name
+    product_id: Name
+    price: Positive
+    size: Positive
+    side: str
+    time: UtcText
+
+
+class CandleRow(Struct, gc=False):
+    start: Seconds
+    open: Positive
+    high: Positive
+    low: Positive
+    close: Positive
+    volume: NotNegative
+
+
+def trade(row: PrintRow, is_history: bool, read_ns: int, ts_init: int) -> Trade:
+    aggressor = _AGGRESSOR.get(row.side)
+    if aggressor is None:
+        raise BadField("validation", "side is neither BUY nor SELL")
+    return Trade(
+        ts_event=tokens.utc_ns(row.time),
+        venue=VENUE,
+        instrument=row.product_id,
+        trade_id=row.trade_id,
+        price=tokens.positive(row.price),
+        quantity=tokens.positive(row.size),
+        aggressor=aggressor,
+        ts_init=ts_init,
+        read_ns=read_ns,
+        is_history=is_history,
+    )
+
+
+def candle(row: CandleRow, instrument: str, interval_ns: int) -> Candle:
+    opened, closed = tokens.positive(row.open), tokens.positive(row.close)
+    high, low = tokens.positive(row.high), tokens.positive(row.low)
+    if not low <= min(opened, closed) <= max(opened, closed) <= high:
+        raise BadField("validation", "a price outside its own range")
+    return Candle(
+        venue=VENUE,
+        instrument=instrument,
+        interval_ns=interval_ns,
+        open_ts=tokens.ns_of_s(row.start),
+        open=opened,
+        high=high,
+        low=low,
+        close=closed,
+        volume=tokens.not_negative(row.volume),
+        count=None,  # the venue doesn't say
+    )
