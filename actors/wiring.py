@@ -9,7 +9,6 @@ from domain.messages import Lane, Message
 from domain.settings import Settings
 from domain.system_messages import ActorLine
 
-
 Handled = tuple[int, int]  # how many urgent and how many normal messages of a peer have been handled
 NOTHING_HANDLED: Handled = (0, 0)
 

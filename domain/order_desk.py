@@ -16,8 +16,8 @@ from domain.market_data import MarketBatch
 from domain.marks import Marks
 from domain.messages import Message
 from domain.numbers import plain
-from domain.order import OrderLifecycle
 from domain.opening_gate import OpeningGate
+from domain.order import OrderLifecycle
 from domain.order_messages import (
     CancelAccepted,
     CancelProtection,
@@ -61,6 +61,7 @@ from domain.system_messages import (
 from domain.unclaimed_fills import OWNER, UnclaimedFills
 from domain.venue_readiness import VenueReadiness
 from domain.winding_down import WindingDown
+
 
 class OrderDesk:
     """The life of every order of this account.

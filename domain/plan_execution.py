@@ -15,8 +15,8 @@ from domain.collar import closing_ratio, collared_price, is_inside_collar
 from domain.effects import Instant, Role
 from domain.inquiries import Inquiries
 from domain.instrument import Instrument
-from domain.marks import Marks
 from domain.market_data import Quote
+from domain.marks import Marks
 from domain.numbers import from_ratio
 from domain.opening_gate import OpeningGate
 from domain.order import OrderLifecycle

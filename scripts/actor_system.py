@@ -17,7 +17,6 @@ from typing import Any
 from domain.errors import InvalidSetting
 from domain.settings import SystemSettings
 
-
 _SUPERVISOR_HUNG_AFTER_S = 2.5  # then its successor may still find hung children
 _WATCHDOG_EVERY_S = 0.25
 _SUCCESSION_WINDOW_S = 60.0

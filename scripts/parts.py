@@ -15,8 +15,8 @@ from adapters.journal import JournalReader, SqliteJournal
 from adapters.ports import VenueKit
 from adapters.recording import FrameRecorder
 from adapters.venues import VENUES
-from scripts.processes import children_of, cpu_ns
 from domain.settings import RecordingSettings
+from scripts.processes import children_of, cpu_ns
 
 JOURNAL_FILE = "journal.sqlite"
 HISTORY_FILE = "history.sqlite"

@@ -34,7 +34,7 @@ from domain.market_data import (
 from domain.messages import Event
 from domain.order_book import Level, OrderBook, Top
 from domain.replays import ReplayFilter
-from domain.sequence import Verdict, SequenceCheck
+from domain.sequence import SequenceCheck, Verdict
 from domain.settings import SECOND_NS, VenueSettings
 
 URL = "wss://advanced-trade-ws.coinbase.com"

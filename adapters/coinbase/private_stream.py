@@ -24,7 +24,7 @@ from domain.market_data import (
     VenueComplained,
 )
 from domain.messages import Event
-from domain.sequence import Verdict, SequenceCheck
+from domain.sequence import SequenceCheck, Verdict
 from domain.settings import VenueSettings
 
 URL = "wss://advanced-trade-ws-user.coinbase.com"

@@ -5,6 +5,7 @@ Every reader raises `UnreadableAnswer` for a body that is not what was asked for
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 

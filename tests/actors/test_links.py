@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from actors.links import CreditPublisher
 from tests.builders import MONO, make_quote, make_stream_state, make_trade
 
-
 ALL = {"reader"}
 
 

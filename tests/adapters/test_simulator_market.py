@@ -16,7 +16,6 @@ from domain.instrument import Side
 from domain.settings import SECOND_NS
 from tests.adapters.simulator_client import START_NS, quick_settings
 
-
 WARM_NS = START_NS - 5 * SECOND_NS
 
 

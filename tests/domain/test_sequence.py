@@ -1,4 +1,4 @@
-from domain.sequence import Verdict, SequenceCheck
+from domain.sequence import SequenceCheck, Verdict
 
 
 def verdicts(*numbers: int) -> list[Verdict]:
