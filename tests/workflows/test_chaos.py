@@ -116,7 +116,10 @@ def assert_it_trades_again(theatre: Theatre) -> None:
     raise AssertionError("no opening within a minute of calm")
 
 
-@pytest.mark.parametrize("seed", [7, 13, 19, 27])  # of thirty, those that found most planted bugs
+SLOW_SEEDS = [pytest.param(seed, marks=pytest.mark.long) for seed in (13, 19)]
+
+
+@pytest.mark.parametrize("seed", [7, 27, *SLOW_SEEDS])  # of thirty, those that found most planted bugs
 def test_a_bad_day_leaves_the_books_in_order(adversary: Adversary) -> None:
     adversary.play(misfortunes=5)
     adversary.relent()

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.hyperliquid.coins import coin_of
@@ -384,7 +384,6 @@ VALID = [
 ]
 
 
-@settings(max_examples=50)
 @given(raw=st.sampled_from(VALID), junk=JSON, where=st.randoms(use_true_random=False))
 def test_no_junk_inside_a_frame_makes_it_raise(raw: bytes, junk, where) -> None:
     value = json.loads(raw)

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.hyperliquid.market_stream import MarketStream
@@ -240,7 +240,6 @@ def test_books_that_stay_crossed_prove_no_life() -> None:
 cents = st.integers(9_000, 11_000).map(lambda price: f"{price / 100:.2f}")
 
 
-@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(
