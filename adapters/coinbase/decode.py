@@ -18,6 +18,7 @@ from adapters import decode_faults, tokens
 from adapters.coinbase import fields, frame_rows
 from adapters.coinbase.fields import VENUE
 from adapters.coinbase.market_rows import candle, trade
+from adapters.stamped import quote
 from adapters.tokens import BadField
 from domain.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
 from domain.market_data import (
@@ -30,7 +31,7 @@ from domain.market_data import (
     VenueComplained,
 )
 from domain.messages import Event
-from domain.order_book import Level
+from domain.order_book import Level, Top
 from domain.order_messages import OrderReported
 from domain.settings import SECOND_NS
 
@@ -139,22 +140,16 @@ def _odd_tickers(
 ) -> None:
     """Read tickers whose numbers may look like anything."""
     for wire in wires:
-        events += [
-            Quote(
-                ts_event=ts_event,
-                venue=VENUE,
-                instrument=row.product_id,
-                bid_price=tokens.positive(row.best_bid),
-                bid_quantity=tokens.not_negative(row.best_bid_quantity),
-                ask_price=tokens.positive(row.best_ask),
-                ask_quantity=tokens.not_negative(row.best_ask_quantity),
-                ts_init=ts_init,
-                read_ns=read_ns,
-                is_whole=False,
+        for row in wire.tickers:
+            if row.best_bid == "" or row.best_ask == "":
+                continue
+            top = Top(
+                tokens.positive(row.best_bid),
+                tokens.not_negative(row.best_bid_quantity),
+                tokens.positive(row.best_ask),
+                tokens.not_negative(row.best_ask_quantity),
             )
-            for row in wire.tickers
-            if row.best_bid != "" and row.best_ask != ""
-        ]
+            events.append(quote(top, VENUE, row.product_id, ts_event, read_ns, ts_init, is_whole=False))
 
 
 def _books(

@@ -208,7 +208,7 @@ class MarketStream:
         # A ticker may have been published later than this change happened, yet the book is what holds.
         product.quoted_at = max(ts_event, product.quoted_at)
         product.quoted = quote(
-            top, VENUE, product.instrument, product.quoted_at, arrival.read_ns, arrival.now, True
+            top, VENUE, product.instrument, product.quoted_at, arrival.read_ns, arrival.now.utc_ns, True
         )
         events.append(product.quoted)
 

@@ -284,7 +284,7 @@ class MarketStream:
         instrument.quoted_at = max(instrument.quoted_at, self._venue_time(arrival))
         ts_event = instrument.quoted_at
         events.append(
-            quote(top, VENUE, instrument.name, ts_event, arrival.read_ns, arrival.now, is_whole)
+            quote(top, VENUE, instrument.name, ts_event, arrival.read_ns, arrival.now.utc_ns, is_whole)
         )
 
     def _venue_time(self, arrival: _Arrival) -> int:

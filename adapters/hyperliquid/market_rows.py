@@ -14,11 +14,12 @@ from msgspec import Struct
 
 from adapters import tokens
 from adapters.hyperliquid.coins import name_of
+from adapters.stamped import quote
 from adapters.tokens import BadField, Milliseconds, Name, NotNegative, Number, Positive, Token
 from domain.frame_events import BookSnapshot, QuoteWithdrawn
 from domain.instrument import Side
 from domain.market_data import Candle, FundingRate, IndexPrice, MarkPrice, Quote, Trade
-from domain.order_book import Level
+from domain.order_book import Level, Top
 from domain.settings import SECOND_NS
 
 VENUE = "hyperliquid"
@@ -104,18 +105,8 @@ def touch(row: TouchRow, read_ns: int, ts_init: int) -> Quote | QuoteWithdrawn:
     if len(sides) < 2:
         return QuoteWithdrawn(ts_event=ts_event, venue=VENUE, instrument=name)
     best_bid, best_ask = sides
-    return Quote(
-        ts_event=ts_event,
-        venue=VENUE,
-        instrument=name,
-        bid_price=best_bid.price,
-        bid_quantity=best_bid.quantity,
-        ask_price=best_ask.price,
-        ask_quantity=best_ask.quantity,
-        ts_init=ts_init,
-        read_ns=read_ns,
-        is_whole=False,
-    )
+    top = Top(best_bid.price, best_bid.quantity, best_ask.price, best_ask.quantity)
+    return quote(top, VENUE, name, ts_event, read_ns, ts_init, is_whole=False)
 
 
 def trades(rows: Iterable[PrintRow], read_ns: int, ts_init: int, is_history: bool) -> list[Trade]:

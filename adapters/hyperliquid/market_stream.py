@@ -259,7 +259,7 @@ class MarketStream:
             return
         coin.told, coin.told_at = told, ts_event
         events.append(
-            quote(told[0], VENUE, coin.instrument, ts_event, arrival.read_ns, arrival.now, is_whole)
+            quote(told[0], VENUE, coin.instrument, ts_event, arrival.read_ns, arrival.now.utc_ns, is_whole)
         )
 
 
