@@ -11,6 +11,7 @@ from adapters.http import Response, Transport
 from adapters.ports import Clock
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Instrument
+from domain.market_data import Candle
 from domain.settings import SECOND_NS
 
 T = TypeVar("T")
@@ -88,6 +89,20 @@ class MarketClient(VenueClient):
     def _status_error(self, answer: Response) -> VenueError:
         fate = Rejected if answer.status in self.refusals else Retryable
         return self._failed(fate, f"answered with {answer.status}", str(answer.status), answer.body)
+
+    def _bars(
+        self, start: int, end: int, span_ns: int, ask: Callable[[int], Iterable[Candle]]
+    ) -> tuple[Candle, ...]:
+        """Return the bars that open from `start` to `end`, oldest first and each once.
+
+        Args:
+            span_ns: how much of it one question may cover.
+            ask: puts the question that begins with this time.
+        """
+        found: dict[int, Candle] = {}  # open_ts -> bar: questions may meet in one
+        for first in range(start, end + 1, span_ns):
+            found |= {bar.open_ts: bar for bar in ask(first) if start <= bar.open_ts <= end}
+        return tuple(found[open_ts] for open_ts in sorted(found))
 
     def _chosen(
         self, found: Iterable[Instrument], names: Sequence[str], unknown: str

@@ -17,7 +17,7 @@ from msgspec import Raw
 from adapters import decode_faults, tokens
 from adapters.coinbase import fields, frame_rows
 from adapters.coinbase.fields import VENUE
-from adapters.coinbase.market_rows import candle, trade
+from adapters.coinbase.market_rows import age, candle, trade
 from adapters.stamped import quote
 from adapters.tokens import BadField
 from domain.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
@@ -25,7 +25,6 @@ from domain.market_data import (
     HeartbeatSeen,
     InstrumentStatus,
     Quote,
-    Trade,
     TradingStatus,
     VenueCandle,
     VenueComplained,
@@ -176,12 +175,7 @@ def _prints(
 ) -> None:
     for wire in wires:
         is_history = wire.type == "snapshot"
-        events += sorted((trade(row, is_history, read_ns, ts_init) for row in wire.trades), key=_age)
-
-
-def _age(trade: Trade) -> tuple[int, int, str]:
-    """Order trades from old to new, whatever order the venue sent them in: ids rise with time."""
-    return trade.ts_event, len(trade.trade_id), trade.trade_id
+        events += sorted((trade(row, is_history, read_ns, ts_init) for row in wire.trades), key=age)
 
 
 def _candles(

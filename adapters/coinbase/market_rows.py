@@ -51,6 +51,11 @@ def trade(row: PrintRow, is_history: bool, read_ns: int, ts_init: int) -> Trade:
     )
 
 
+def age(trade: Trade) -> tuple[int, int, str]:
+    """Order trades from old to new, whatever order the venue sent them in: ids rise with time."""
+    return trade.ts_event, len(trade.trade_id), trade.trade_id
+
+
 def candle(row: CandleRow, instrument: str, interval_ns: int) -> Candle:
     opened, closed = tokens.positive(row.open), tokens.positive(row.close)
     high, low = tokens.positive(row.high), tokens.positive(row.low)

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from adapters.coinbase import public_answers as answers
 from adapters.coinbase.client import PREFIX, URL, Query
+from adapters.coinbase.market_rows import age
 from adapters.http import Transport
 from adapters.ports import Clock
 from adapters.venue_client import MarketClient
@@ -98,7 +99,7 @@ class PublicClient(MarketClient):
                 break
             until = [("end", str(-(-page[0].ts_event // SECOND_NS)))]
         recent = (trade for trade in found.values() if trade.ts_event >= since)
-        return tuple(sorted(recent, key=lambda trade: (trade.ts_event, len(trade.trade_id), trade.trade_id)))
+        return tuple(sorted(recent, key=age))
 
     def list_candles(
         self, instrument: str, granularity: str, start: int, end: int, timeout_s: float
@@ -113,9 +114,9 @@ class PublicClient(MarketClient):
         deadline_ns = self._deadline_ns(timeout_s)
         interval_ns = GRANULARITIES[granularity]
         span_ns = _CANDLES_PER_QUESTION * interval_ns
-        found: dict[int, Candle] = {}  # open_ts -> bar: questions may meet in one
-        for first in range(start, end + 1, span_ns):
-            bars = self._ask(
+
+        def ask(first: int) -> tuple[Candle, ...]:
+            return self._ask(
                 lambda body: answers.candles(body, instrument, interval_ns),
                 deadline_ns,
                 f"products/{quote(instrument)}/candles",
@@ -125,8 +126,8 @@ class PublicClient(MarketClient):
                     ("end", str(min(first + span_ns, end) // SECOND_NS)),
                 ],
             )
-            found |= {bar.open_ts: bar for bar in bars if start <= bar.open_ts <= end}
-        return tuple(found[open_ts] for open_ts in sorted(found))
+
+        return self._bars(start, end, span_ns, ask)
 
     # ---- requests ----------------------------------------------------------------------------------------
 

@@ -98,9 +98,9 @@ class IndexerClient(MarketClient):
         """
         deadline_ns = self._deadline_ns(timeout_s)
         span_ns = _MOST_ROWS * RESOLUTIONS[resolution]
-        found: dict[int, Candle] = {}  # open_ts -> bar
-        for first in range(start, end + 1, span_ns):
-            bars = self._ask(
+
+        def ask(first: int) -> tuple[Candle, ...]:
+            return self._ask(
                 answers.candles,
                 self._left_s(deadline_ns),
                 f"candles/perpetualMarkets/{quote(instrument)}",
@@ -109,8 +109,8 @@ class IndexerClient(MarketClient):
                 toISO=_iso(min(first + span_ns, end + _MILLISECOND_NS)),  # it leaves out the end
                 limit=_MOST_ROWS,
             )
-            found |= {bar.open_ts: bar for bar in bars if start <= bar.open_ts <= end}
-        return tuple(found[open_ts] for open_ts in sorted(found))
+
+        return self._bars(start, end, span_ns, ask)
 
     def list_funding_rates(
         self, instrument: str, start: int, end: int, timeout_s: float

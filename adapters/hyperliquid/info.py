@@ -88,17 +88,17 @@ class InfoClient(MarketClient):
         """
         deadline_ns = self._deadline_ns(timeout_s)
         span_ns = _CANDLES_PER_QUESTION * INTERVALS[interval]
-        found: dict[int, Candle] = {}  # open_ts -> bar: questions may meet in one
-        for first in range(start, end + 1, span_ns):
+
+        def ask(first: int) -> tuple[Candle, ...]:
             asked = {
                 "coin": coin_of(instrument),
                 "interval": interval,
                 "startTime": first // _MILLISECOND_NS,
                 "endTime": min(first + span_ns - 1, end) // _MILLISECOND_NS,
             }
-            bars = self._ask(answers.candles, self._left_s(deadline_ns), "candleSnapshot", req=asked)
-            found |= {bar.open_ts: bar for bar in bars if start <= bar.open_ts <= end}
-        return tuple(found[open_ts] for open_ts in sorted(found))
+            return self._ask(answers.candles, self._left_s(deadline_ns), "candleSnapshot", req=asked)
+
+        return self._bars(start, end, span_ns, ask)
 
     def list_funding_rates(
         self, instrument: str, start: int, end: int, timeout_s: float
