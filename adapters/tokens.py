@@ -65,6 +65,12 @@ def not_negative(token: Token) -> Decimal:
     return found
 
 
+def check_range(low: Decimal, opened: Decimal, closed: Decimal, high: Decimal) -> None:
+    """Refuse a bar whose open or close lies outside of its low and high."""
+    if not low <= min(opened, closed) <= max(opened, closed) <= high:
+        raise BadField("validation", "a price outside its own range")
+
+
 def _text(token: Token) -> str:
     if type(token) not in (str, int, Decimal):
         raise BadField("type", f"{type(token).__name__} is not a number")

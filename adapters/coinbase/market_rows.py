@@ -59,8 +59,7 @@ def age(trade: Trade) -> tuple[int, int, str]:
 def candle(row: CandleRow, instrument: str, interval_ns: int) -> Candle:
     opened, closed = tokens.positive(row.open), tokens.positive(row.close)
     high, low = tokens.positive(row.high), tokens.positive(row.low)
-    if not low <= min(opened, closed) <= max(opened, closed) <= high:
-        raise BadField("validation", "a price outside its own range")
+    tokens.check_range(low, opened, closed, high)
     return Candle(
         venue=VENUE,
         instrument=instrument,

@@ -169,8 +169,7 @@ def candle(row: CandleRow) -> Candle:
     opened, closed = tokens.positive(row.open), tokens.positive(row.close)
     if interval_ns is None or not 0 <= row.trades <= MOST:
         raise BadField("validation", "unknown resolution or number of trades")
-    if not (low <= opened <= high and low <= closed <= high):
-        raise BadField("validation", "a price outside its own range")
+    tokens.check_range(low, opened, closed, high)
     return Candle(
         venue=VENUE,
         instrument=row.ticker,

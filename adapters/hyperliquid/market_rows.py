@@ -179,8 +179,7 @@ def candle(row: CandleRow) -> Candle:
         volume=tokens.not_negative(row.v),
         count=_counted(row.n),
     )
-    if not bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
-        raise BadField("validation", "a price outside its own range")
+    tokens.check_range(bar.low, bar.open, bar.close, bar.high)
     return bar
 
 
