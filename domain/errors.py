@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from domain.text import bounded, bounded_bytes
+
 
 class NzezaError(Exception):
     """Root of every error that is ours to raise."""
@@ -17,6 +19,8 @@ class InvalidSetting(NzezaError):
 
 class VenueError(NzezaError):
     """A venue call failed. Subclasses say what may be done about it.
+
+    Texts may be the venue's own, at any length: they are bounded here (`domain/text.py`).
 
     Attributes:
         venue: our name of the venue.
@@ -34,10 +38,10 @@ class VenueError(NzezaError):
         raw: bytes = b"",
         retry_after_ns: int | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(bounded(message))
         self.venue = venue
-        self.code = code
-        self.raw = raw[:256]
+        self.code = bounded(code)
+        self.raw = bounded_bytes(raw)
         self.retry_after_ns = retry_after_ns
 
 
