@@ -21,7 +21,7 @@ class Portfolio(MarketReader):
     def started(self) -> None:
         self.record_at_ns = 0
         self.journal = self.parts.journal_reader()
-        self.allocator = Allocator(self.settings)
+        self.allocator = Allocator(self.settings, self.parts.evidence())
         self.perform(self.allocator.replay(self.journal.scan(), self.clock.now()))
         self.subscribe()
 

@@ -14,6 +14,7 @@ import msgspec
 
 from adapters.ports import VenueKit
 from domain.effects import Instant
+from domain.evidence import EvidenceFactory
 from domain.messages import Event
 from domain.order_messages import JournalEntry
 from domain.settings import SECOND_NS, RecordingSettings
@@ -243,7 +244,15 @@ class StageParts:
 
     def desk_facts(self) -> dict[str, Any]:
         safely = {venue: kit.resubmits_safely for venue, kit in self.kits.items()}
-        return {"resubmits_safely": safely, "configuration_hash": "stage", "code_version": "stage"}
+        return {
+            "resubmits_safely": safely,
+            "evidence": self.evidence(),
+            "configuration_hash": "stage",
+            "code_version": "stage",
+        }
+
+    def evidence(self) -> dict[str, EvidenceFactory]:
+        return {venue: kit.evidence for venue, kit in self.kits.items()}
 
     def journal(self) -> MemoryJournal:
         return self.memory_journal

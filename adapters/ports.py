@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
+from domain.evidence import EvidenceFactory, NoEvidence
 from domain.messages import Event
 from domain.order_book import Level
 from domain.order_messages import (
@@ -251,6 +252,7 @@ class VenueKit(NamedTuple):
     dialer: Callable[..., Dialer]
     venue_clock: Callable[..., VenueClock]
     resubmits_safely: bool  # the same id and body again can never make a second order
+    evidence: EvidenceFactory = NoEvidence  # what proves what there
 
 
 class Parts(Protocol):
@@ -267,7 +269,11 @@ class Parts(Protocol):
     def venue_kit(self, venue: str) -> VenueKit: ...
 
     def desk_facts(self) -> dict[str, Any]:
-        """Return what the order desk must know besides settings: which venues resubmit safely, and what runs."""
+        """Return what the order desk must know besides settings: each venue's rules, and what runs."""
+        ...
+
+    def evidence(self) -> dict[str, EvidenceFactory]:
+        """Return what proves what at each venue."""
         ...
 
     def journal(self) -> OrderJournal: ...

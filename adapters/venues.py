@@ -12,6 +12,7 @@ from pathlib import Path
 
 from adapters.clock import SystemClock
 from adapters.coinbase.client import CoinbaseClient
+from adapters.coinbase.evidence import CoinbaseEvidence
 from adapters.coinbase.market_stream import MarketStream
 from adapters.coinbase.private_stream import PrivateStream
 from adapters.coinbase.public_client import PublicClient
@@ -88,6 +89,7 @@ VENUES: dict[str, VenueKit] = {
         dialer=websocket_dialer,
         venue_clock=coinbase_clock,
         resubmits_safely=CoinbaseClient.resubmits_safely,
+        evidence=CoinbaseEvidence,
     ),
     "dydx": VenueKit(
         trading=None,

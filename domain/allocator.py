@@ -8,12 +8,13 @@ so: it tells the router again instead.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import singledispatchmethod
 
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
+from domain.evidence import EvidenceFactory, Rules
 from domain.instrument import Side
 from domain.kill_switch import KillSwitch
 from domain.market_data import MarketBatch
@@ -72,11 +73,12 @@ class Pending:
 class Allocator:
     """Decides once per signal; one position per instrument; spot never goes short."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, evidence: Mapping[str, EvidenceFactory] | None = None) -> None:
         self.portfolio = Portfolio()
         self.marks = Marks(settings)
         self.decisions: Counter[str] = Counter()  # why signals were traded or not
         self._settings = settings
+        self._rules = Rules(settings, evidence or {})
         self._protection = Protection(settings)
         self._kill_switch = KillSwitch(settings.risk)
         self._pending: dict[str, Pending] = {}  # intent_id ->

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 
 from domain.effects import Effect, Instant, Role
+from domain.evidence import EvidenceFactory, Rules
 from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
 from domain.market_data import MarketBatch
 from domain.marks import Marks
@@ -69,6 +70,7 @@ class OrderDesk:
     Args:
         resubmits_safely: venue -> whether the same id and body again can never make a second order there.
         counts_since: UTC ns when the run began, whose earlier desks' work `report` counts too.
+        evidence: venue -> what proves what there; a venue without rules proves nothing.
     """
 
     def __init__(
@@ -78,7 +80,9 @@ class OrderDesk:
         configuration_hash: str,
         code_version: str,
         counts_since: int = sys.maxsize,
+        evidence: Mapping[str, EvidenceFactory] | None = None,
     ) -> None:
+        self._rules = Rules(settings, evidence or {})
         self._outbox = outbox = Outbox(counts_since)
         self.ledger = outbox.ledger
         self._marks = Marks(settings)

@@ -67,6 +67,11 @@ class VenueSettings(Section):
     heartbeat_timeout_s: Positive = 3.0  # proof of life older than this = stale prices
     book_timeout_s: Positive = 10.0  # a book that says nothing for so long is stale, whatever else speaks
     order_token_ttl_s: Positive = 30.0  # lifetime of the token that authorises a create
+    read_lag_s: NotNegative = 15.0  # what a read shows may be as old as this
+
+    @property
+    def read_lag_ns(self) -> int:
+        return round(self.read_lag_s * SECOND_NS)
 
 
 class SimulatorSettings(Section):

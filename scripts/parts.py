@@ -15,6 +15,7 @@ from adapters.journal import JournalReader, SqliteJournal
 from adapters.ports import VenueKit
 from adapters.recording import FrameRecorder
 from adapters.venues import VENUES
+from domain.evidence import EvidenceFactory
 from domain.settings import RecordingSettings
 from scripts.processes import children_of, cpu_ns
 
@@ -56,10 +57,14 @@ class ProcessParts:
     def desk_facts(self) -> dict[str, Any]:
         return {
             "resubmits_safely": {venue: kit.resubmits_safely for venue, kit in VENUES.items()},
+            "evidence": self.evidence(),
             "configuration_hash": self.configuration_hash,
             "code_version": self.code_version,
             "counts_since": self.run_began_at,
         }
+
+    def evidence(self) -> dict[str, EvidenceFactory]:
+        return {venue: kit.evidence for venue, kit in VENUES.items()}
 
     def journal(self) -> SqliteJournal:
         path = self.data_directory / JOURNAL_FILE

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from adapters.coinbase.evidence import CoinbaseEvidence
 from domain.effects import Effect, Instant, Record, Tell, WakeAt
 from domain.instrument import Instrument, Side
 from domain.market_data import MarketBatch
@@ -151,7 +152,8 @@ class DeskOnTime:
         self.told: list[tuple[str, Message]] = []
         self.alarms: list[tuple[int, str]] = []
         safely = dict.fromkeys(settings.venues, resubmits_safely)
-        self.desk = OrderDesk(settings, safely, "hash", "1.0", counts_since)
+        rules = dict.fromkeys(settings.venues, CoinbaseEvidence)
+        self.desk = OrderDesk(settings, safely, "hash", "1.0", counts_since, rules)
         self.desk.replay(self.journal)
         self._perform(self.desk.recover(now))
 

@@ -7,6 +7,7 @@ from typing import Any
 from actors.stage import Stage
 from actors.stage_parts import START, virtual_fd
 from adapters.coinbase.client import CoinbaseClient
+from adapters.coinbase.evidence import CoinbaseEvidence
 from adapters.coinbase.market_stream import MarketStream
 from adapters.coinbase.private_stream import PrivateStream
 from adapters.coinbase.public_client import PublicClient
@@ -76,6 +77,7 @@ class Theatre:
             dialer=dialer,
             venue_clock=venue_clock,
             resubmits_safely=True,
+            evidence=CoinbaseEvidence,
         )
 
     def _register(self, is_readable: Any) -> int:

@@ -1,0 +1,119 @@
+"""What proves what at a venue: an order absent, a stop in place, a close beside it harmless, a balance true.
+
+The desk and the portfolio gather the facts and ask; the venue's adapter knows the rule (MONEY.md 1 and 2),
+because it knows how the venue's reads lag and what its holds mean. A venue adds rules, not a second desk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from domain.instrument import InstrumentKind
+from domain.settings import Settings, VenueSettings
+
+
+class Verdict(NamedTuple):
+    """An answer and why, in words for the journal or a person."""
+
+    is_proven: bool
+    reason: str
+
+
+class VenueFacts(Struct, frozen=True, kw_only=True):
+    """What is always so at one venue. Nanoseconds."""
+
+    read_lag_ns: int  # a read may show what was so long ago
+    holds_prove_coins: bool  # what a resting sale of ours holds is there, whatever the total says
+
+
+class Absence(Struct, frozen=True, kw_only=True):
+    """What is known of an order that complete looks at the venue don't show. Monotonic nanoseconds."""
+
+    accept_until_ns: int  # no send of it can be accepted later
+    named_ns: int | None = None  # when the venue had said that it has it; None: it never did
+    apart_ns: int  # least time between the two looks
+    first_look_ns: int | None = None  # when the first look began that counts
+    last_look_ns: int = 0  # when the newest look began
+    holds_read_ns: int | None = None  # when the newest read of the holds began
+    may_be_held: bool = False  # so much more is held than known orders explain, that it may be this one's
+    has_unclaimed_fill: bool = False  # a fill that nobody claims could be its
+
+
+class Evidence(Protocol):
+    """The rules of one venue. Pure: the same facts give the same answer."""
+
+    facts: VenueFacts
+
+    def look_from_ns(self, absence: Absence) -> int | None:
+        """Return from when on a look without the order is the next step of the proof; None: none ever is."""
+        ...
+
+    def absent(self, absence: Absence) -> Verdict:
+        """Tell whether the order never was there and can't arrive any more, or is there no more."""
+        ...
+
+    def stop_in_place(self, is_named: bool, was_missed: bool) -> Verdict:
+        """Tell whether a protective order counts as cover.
+
+        Args:
+            is_named: the venue has said that it has it, and has not said that it ended.
+            was_missed: a look that should have shown it, did not.
+        """
+        ...
+
+    def close_beside(self, kind: InstrumentKind, is_in_place: bool) -> Verdict:
+        """Tell whether a close may be sent while a protective order for the same position is not proven dead.
+
+        Args:
+            is_in_place: the protective order is proven to be at the venue.
+        """
+        ...
+
+
+class NoEvidence:
+    """The rules of a venue of which we know none: reads prove no absence, and nothing may be sold twice."""
+
+    def __init__(self, settings: VenueSettings) -> None:
+        self.facts = VenueFacts(read_lag_ns=settings.read_lag_ns, holds_prove_coins=False)
+
+    def look_from_ns(self, absence: Absence) -> int | None:
+        return None
+
+    def absent(self, absence: Absence) -> Verdict:
+        return Verdict(False, "no rule of this venue proves absence")
+
+    def stop_in_place(self, is_named: bool, was_missed: bool) -> Verdict:
+        return named_and_not_missed(is_named, was_missed)
+
+    def close_beside(self, kind: InstrumentKind, is_in_place: bool) -> Verdict:
+        return Verdict(False, "the stop may fill beside the close")
+
+
+def named_and_not_missed(is_named: bool, was_missed: bool) -> Verdict:
+    """Return the least that any venue must have said for a stop to count."""
+    if not is_named:
+        return Verdict(False, "the venue has not said that it has it")
+    if was_missed:
+        return Verdict(False, "the venue neither lists nor finds it")
+    return Verdict(True, "named by the venue")
+
+
+EvidenceFactory = Callable[[VenueSettings], Evidence]
+
+
+class Rules:
+    """The evidence of every venue. One that has left the configuration may still have orders of ours."""
+
+    def __init__(self, settings: Settings, factories: Mapping[str, EvidenceFactory]) -> None:
+        self._settings = settings
+        self._factories = dict(factories)
+        self._rules: dict[str, Evidence] = {}  # venue ->
+
+    def at(self, venue: str) -> Evidence:
+        if venue not in self._rules:
+            factory = self._factories.get(venue, NoEvidence)
+            self._rules[venue] = factory(self._settings.venues.get(venue, VenueSettings()))
+        return self._rules[venue]
