@@ -42,12 +42,14 @@ from actors.wiring import (
     RollCalled,
     StartActor,
 )
+from domain.alarm_gate import AlarmGate
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.histogram import Histogram
 from domain.messages import Message
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS
 from domain.system_messages import ActorReported, AlarmRaised, Unanswered
+from domain.text import bounded
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +84,6 @@ class Shell(Actor):
         self._watches: dict[int, Callable[[], None]] = {}  # fd -> what to do when it is readable
         self._to_close: list[Callable[[], None]] = []  # what is watched no more
         self._handlers: dict[type, Callable | None] = {}  # message class -> bound handler
-        self._alarmed: set[tuple[str, str]] = set()  # (subject, text) told already
         self._failed = False
 
     # ---- for subclasses ----------------------------------------------------------------------------------
@@ -114,12 +115,13 @@ class Shell(Actor):
         """Add what the monitor should know; called at each reporting interval."""
 
     def alarm(self, subject: str, text: str) -> None:
-        """Tell the person; the same words once per incarnation."""
-        if (subject, text) not in self._alarmed:
-            self._alarmed.add((subject, text))
+        """Tell the person, who must not be flooded: neither by the same words again and again nor by ever new ones."""
+        subject, text = bounded(subject), bounded(text)
+        now = self.clock.now()
+        if self._alarm_gate.passes(subject, text, now.monotonic_ns):
             log.warning("alarm subject=%s text=%s", subject, text)
-            event = AlarmRaised(ts_event=self.clock.now().utc_ns, subject=subject, text=text)
-            self.tell(Role.MONITOR, event)
+            self.tell(Role.MONITOR, AlarmRaised(ts_event=now.utc_ns, subject=subject, text=text))
+        self.counters["alarms_held_back"] = self._alarm_gate.held_back
 
     # ---- speaking ----------------------------------------------------------------------------------------
 
@@ -156,7 +158,10 @@ class Shell(Actor):
 
     def perform_one(self, effect: Effect) -> None:
         if isinstance(effect, Tell):
-            self.tell(effect.to, effect.message)
+            if type(effect.message) is AlarmRaised:
+                self.alarm(effect.message.subject, effect.message.text)
+            else:
+                self.tell(effect.to, effect.message)
         elif isinstance(effect, WakeAt):
             self.wake_at(effect.due_ns, effect.key)
         else:
@@ -279,6 +284,7 @@ class Shell(Actor):
         self.settings, self.parts = part.settings, part.parts
         self.inherited = part.inherited
         self.clock = self.parts.clock()
+        self._alarm_gate = AlarmGate(self.clock.now().monotonic_ns)
         self.peers = dict(part.peers)
         self._correspondence = Correspondence(
             self.role,

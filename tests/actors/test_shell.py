@@ -8,6 +8,7 @@ from actors.wiring import ActorFailed, Envelope
 from domain.effects import Instant, Role, Tell, WakeAt
 from domain.messages import Command, Lane
 from domain.settings import SECOND_NS
+from domain.system_messages import AlarmRaised
 
 
 class Ring(Command, kw_only=True):
@@ -31,8 +32,17 @@ class Unheard(Command):
     """A message that nobody handles."""
 
 
+class Complain(Command, kw_only=True):
+    text: str
+
+
 class Bell(Shell):
     """Rings back to the monitor."""
+
+    def receiveMsg_Complain(self, command: Complain, sender: str) -> None:
+        self.alarm("venue", command.text)
+        alarm = AlarmRaised(ts_event=1, subject="machine", text=command.text)
+        self.perform([Tell(Role.MONITOR, alarm)])
 
     def receiveMsg_Ring(self, command: Ring, sender: str) -> None:
         self.wake_at(self.clock.now().monotonic_ns + int(command.after_s * SECOND_NS), command.name)
@@ -162,3 +172,17 @@ def test_a_descriptor_is_closed_only_after_the_watch_list_without_it_was_handed_
     stage.tell("bell", Echo(name="next"))
 
     assert closed == [5]
+
+
+def test_alarms_are_bounded_in_length_and_number_whoever_raises_them() -> None:
+    stage = Stage()
+    stage.cast(Bell, Role.SIGNAL_ENGINE)
+
+    for number in range(1_000):
+        stage.tell(Role.SIGNAL_ENGINE, Complain(text=f"{number}" + "\x1b" * 100_000))
+    stage.advance(seconds=1)
+
+    told = [m for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
+    assert [alarm.subject for alarm in told] == ["venue", "machine"] * 10
+    assert {len(alarm.text) for alarm in told} == {200}
+    assert stage.actor(Role.SIGNAL_ENGINE).counters["alarms_held_back"] == 2 * 990

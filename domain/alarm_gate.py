@@ -1,0 +1,46 @@
+"""Which alarms of one actor reach the person: all that are news, but never a flood, whatever a venue invents."""
+
+from __future__ import annotations
+
+from domain.rate_limit import TokenBucket
+from domain.settings import SECOND_NS
+
+_AGAIN_NS = 10 * SECOND_NS  # the same words, which then count as having happened again
+_SUBJECT_BURST, _SUBJECT_PER_S = 10, 0.1  # of different words about one subject
+_BURST, _PER_S = 100, 1.0  # of all together
+_KEPT = 500  # words and subjects remembered; who forgets the oldest repeats itself at worst
+
+
+class AlarmGate:
+    """Counts what it holds back.
+
+    Attributes:
+        held_back: alarms that were not told, repetitions left out.
+    """
+
+    def __init__(self, now_ns: int) -> None:
+        self.held_back = 0
+        self._told_ns: dict[tuple[str, str], int] = {}  # (subject, text) -> when; the newest last
+        self._buckets: dict[str, TokenBucket] = {}  # subject -> how much may be said about it
+        self._all = TokenBucket(_PER_S, _BURST, 0, now_ns)
+
+    def passes(self, subject: str, text: str, now_ns: int) -> bool:
+        words = subject, text
+        told_ns = self._told_ns.get(words)
+        if told_ns is not None and now_ns - told_ns < _AGAIN_NS:
+            return False
+        bucket = self._buckets.get(subject) or TokenBucket(_SUBJECT_PER_S, _SUBJECT_BURST, 0, now_ns)
+        _keep(self._buckets, subject, bucket)
+        if bucket.take(now_ns) or self._all.take(now_ns):
+            self.held_back += 1
+            return False
+        _keep(self._told_ns, words, now_ns)
+        return True
+
+
+def _keep(kept: dict, key: object, value: object) -> None:
+    """Set the newest entry, and forget the oldest of too many."""
+    kept.pop(key, None)
+    kept[key] = value
+    if len(kept) > _KEPT:
+        del kept[next(iter(kept))]
