@@ -39,6 +39,7 @@ from domain.rate_limit import TokenBucket
 from domain.session import Session
 from domain.settings import SECOND_NS
 from domain.system_messages import BreakerChanged, Operation, OperationEnded
+from domain.text import bounded
 
 _SEND = "gateway:send"
 _FILLS = "gateway:fills"
@@ -193,7 +194,7 @@ class ExchangeGateway(Shell):
                 event = OrderRejected(**self._about(command), code=result.code, reason=str(result))
             case Fatal() | Ambiguous():
                 # A fatal answer proves nothing about an earlier try of the same id: ask.
-                raw = result.raw.decode("utf-8", "replace")
+                raw = bounded(result.raw.decode("utf-8", "replace"))
                 event = OrderUnconfirmed(**self._about(command), reason=result.code, raw=raw)
             case _:
                 event = result

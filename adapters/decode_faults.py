@@ -15,9 +15,7 @@ import msgspec
 
 from adapters.tokens import BadField
 from domain.market_data import DecodeFailed
-
-_RAW_BYTES = 256  # kept of a frame that can't be read
-_MOST_TEXT = 200
+from domain.text import MOST_CHARACTERS, bounded, bounded_bytes
 
 
 def failed(venue: str, frame: bytes, error: Exception, ts_event: int) -> DecodeFailed:
@@ -26,7 +24,7 @@ def failed(venue: str, frame: bytes, error: Exception, ts_event: int) -> DecodeF
         venue=venue,
         category=category(error),
         reason=_reason(error),
-        raw=frame[:_RAW_BYTES],
+        raw=bounded_bytes(frame),
     )
 
 
@@ -48,12 +46,10 @@ def category(error: Exception) -> str:
 
 def _reason(error: Exception) -> str:
     text = "a number beyond all bounds" if isinstance(error, InvalidOperation) else str(error)
-    # It may quote what the venue sent, and that may hold anything, ends of lines too.
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    if len(text) > _MOST_TEXT:
-        half = _MOST_TEXT // 2
-        text = f"{text[: half - 1]}…{text[-half:]}"  # the end says where
-    return text
+    # It may quote what the venue sent, and that may hold anything; the end, which is ours, says where.
+    what, at, where = text.rpartition(" - at ")
+    where = bounded(where, MOST_CHARACTERS // 2)
+    return f"{bounded(what, MOST_CHARACTERS - len(at) - len(where))}{at}{where}" if at else bounded(text)
 
 
 # ---- which field it was ----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from domain.settings import SECOND_NS
+from domain.text import MOST_CHARACTERS
 
 MAX_DIGITS = 40  # also on either side of the point: two such numbers add and multiply within our 80
 MAX_DECIMALS = 18  # of a price or a quantity; what has more is not rounded but refused
@@ -26,7 +27,7 @@ _FRACTION_NS = tuple(10 ** (9 - digits) for digits in range(10))  # digits of a 
 _LAST_NS = 2**63 - 1  # stamps must fit where messages and the journal keep them
 
 Token = Any  # a JSON string or number, for `number` and its kin
-Name = Annotated[str, Meta(min_length=1)]
+Name = Annotated[str, Meta(min_length=1, max_length=MOST_CHARACTERS)]
 
 
 class BadField(Exception):

@@ -21,6 +21,7 @@ from adapters.tokens import BadField, Token
 from domain.instrument import Instrument, InstrumentKind
 from domain.numbers import ZERO, divide
 from domain.order_messages import Balance, Fill, FillKind, OrderReported
+from domain.text import bounded, bounded_id
 
 T = TypeVar("T")
 
@@ -209,16 +210,16 @@ def order_reported(row: OrderRow, now_ns: int) -> OrderReported:
     reject_reason = "" if row.reject_reason == "REJECT_REASON_UNSPECIFIED" else row.reject_reason
     return OrderReported(
         ts_event=now_ns,
-        client_order_id=row.client_order_id,
+        client_order_id=bounded_id(row.client_order_id),
         venue=VENUE,
-        venue_order_id=row.order_id,
-        instrument=row.product_id,
+        venue_order_id=bounded_id(row.order_id),
+        instrument=bounded_id(row.product_id),
         side=fields.side(row.side),
         status=fields.status(row.status, filled),
         cumulative_quantity=filled,
         average_price=fields.number_or_zero(row.average_filled_price),
         total_fees=fields.number_or_zero(row.total_fees),
-        reason=reject_reason or row.reject_message or row.cancel_message,
+        reason=bounded(reject_reason or row.reject_message or row.cancel_message),
     )
 
 
@@ -244,14 +245,14 @@ def fill(row: FillRow, instruments: Mapping[str, Instrument]) -> Fill:
         quantity = instrument.round_quantity(quantity) if instrument else quantity
     return Fill(
         venue=VENUE,
-        fill_id=row.entry_id,
-        venue_order_id=row.order_id,
-        instrument=row.product_id,
+        fill_id=bounded_id(row.entry_id),
+        venue_order_id=bounded_id(row.order_id),
+        instrument=bounded_id(row.product_id),
         side=fields.side(row.side),
         quantity=quantity,
         price=price,
         fee=fields.number_or_zero(row.commission),
-        fee_currency=instrument.quote if instrument else row.product_id.partition("-")[2],
+        fee_currency=instrument.quote if instrument else bounded_id(row.product_id.partition("-")[2]),
         ts_event=tokens.utc_ns(row.trade_time),
         kind=kind,
         is_maker=row.liquidity_indicator == "MAKER",
@@ -269,7 +270,7 @@ def balances(rows: list[AccountRow]) -> tuple[Balance, ...]:
         )
         hold[row.currency] = hold.get(row.currency, ZERO) + held
     return tuple(
-        Balance(currency=currency, total=available[currency] + hold[currency], hold=hold[currency])
+        Balance(currency=bounded_id(currency), total=available[currency] + hold[currency], hold=hold[currency])
         for currency in sorted(available)
     )
 
@@ -286,10 +287,10 @@ def instrument(row: ProductRow) -> Instrument:
     is_future = row.product_type == "FUTURE"
     return Instrument(
         venue=VENUE,
-        name=row.product_id,
-        symbol=row.product_id,
-        base=row.base_currency_id,
-        quote=row.quote_currency_id,
+        name=bounded_id(row.product_id),
+        symbol=bounded_id(row.product_id),
+        base=bounded_id(row.base_currency_id),
+        quote=bounded_id(row.quote_currency_id),
         # The price grid may be coarser than the quote currency's.
         tick_size=tokens.positive(row.price_increment or row.quote_increment),
         lot_size=tokens.positive(row.base_increment),

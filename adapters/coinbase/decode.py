@@ -33,6 +33,7 @@ from domain.messages import Event
 from domain.order_book import Level, Top
 from domain.order_messages import OrderReported
 from domain.settings import SECOND_NS
+from domain.text import bounded, bounded_id
 
 CANDLE_NS = 300 * SECOND_NS  # the channel has one interval
 
@@ -210,7 +211,7 @@ def _orders(
             try:
                 orders.append(_order(row, ts_event))
             except BadField as error:  # one strange order must not hide the others
-                text = f"order {row.order_id}: {error}"
+                text = bounded(f"order {bounded_id(row.order_id)}: {error}")
                 events.append(VenueComplained(ts_event=ts_event, venue=VENUE, text=text))
         is_snapshot = wire.type == "snapshot"
         events.append(
@@ -222,16 +223,16 @@ def _order(row: frame_rows.OrderRow, ts_event: int) -> OrderReported:
     cumulative = fields.number_or_zero(row.cumulative_quantity)
     return OrderReported(
         ts_event=ts_event,
-        client_order_id=row.client_order_id,
+        client_order_id=bounded_id(row.client_order_id),
         venue=VENUE,
-        venue_order_id=row.order_id,
-        instrument=row.product_id,
+        venue_order_id=bounded_id(row.order_id),
+        instrument=bounded_id(row.product_id),
         side=fields.side(row.order_side),
         status=fields.status(row.status, cumulative),
         cumulative_quantity=cumulative,
         average_price=fields.number_or_zero(row.avg_price),
         total_fees=fields.number_or_zero(row.total_fees),
-        reason=row.reject_reason or row.cancel_reason,
+        reason=bounded(row.reject_reason or row.cancel_reason),
     )
 
 
@@ -281,7 +282,7 @@ def _read_other(frame: bytes, error: Exception, read_ns: int, ts_init: int) -> l
     except Exception:  # not even that
         return [decode_faults.failed(VENUE, frame, error, ts_init)]
     if found.type == "error":
-        return [VenueComplained(ts_event=ts_init, venue=VENUE, text=found.message)]
+        return [VenueComplained(ts_event=ts_init, venue=VENUE, text=bounded(found.message))]
     if found.channel in ("ticker", "ticker_batch"):
         try:
             return _read(_decode_odd_ticker(frame), read_ns, ts_init)

@@ -41,6 +41,7 @@ from domain.instrument import Side
 from domain.market_data import DecodeFailed, HeartbeatSeen, Trade, VenueCandle, VenueComplained
 from domain.messages import Event
 from domain.order_book import Level
+from domain.text import bounded
 
 BLOCK_HEIGHT = "v4_block_height"
 CANDLES = "v4_candles"
@@ -300,7 +301,7 @@ def _read_any(frame: bytes, read_ns: int, ts_init: int) -> list[Event]:
         case "connected":
             events.append(Opened(ts_event=ts_init))
         case "error":
-            events.append(VenueComplained(ts_event=ts_init, venue=VENUE, text=envelope.message))
+            events.append(VenueComplained(ts_event=ts_init, venue=VENUE, text=bounded(envelope.message)))
         case "unsubscribed":
             events.append(SubscriptionEnded(ts_event=ts_init, venue=VENUE, channel=channel, subject=of))
         case "subscribed":

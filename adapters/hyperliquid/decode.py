@@ -30,6 +30,7 @@ from adapters.tokens import BadField, Name, Token
 from domain.frame_events import SubscriptionConfirmed, SubscriptionEnded
 from domain.market_data import DecodeFailed, HeartbeatSeen, VenueCandle, VenueComplained
 from domain.messages import Event
+from domain.text import bounded
 
 
 class MidsSeen(Event, kw_only=True):
@@ -109,7 +110,6 @@ class _Arrival(Struct, gc=False):
 
 
 _GREETING = b"Websocket connection established."  # of older servers: the one frame that is no JSON
-_MOST_TEXT = 256  # of a complaint; a person reads it
 _ECHOES = {"subscribe": SubscriptionConfirmed, "unsubscribe": SubscriptionEnded}
 
 
@@ -184,7 +184,7 @@ def _pong(_: Raw, arrival: _Arrival) -> list[Event]:
 
 
 def _error(text: str, arrival: _Arrival) -> list[Event]:
-    return [VenueComplained(ts_event=arrival.ts_init, venue=VENUE, text=text[:_MOST_TEXT])]
+    return [VenueComplained(ts_event=arrival.ts_init, venue=VENUE, text=bounded(text))]
 
 
 def _post(row: _PostRow, arrival: _Arrival) -> list[Event]:

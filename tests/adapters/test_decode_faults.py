@@ -92,7 +92,7 @@ def test_a_reason_is_one_short_line_that_still_says_where() -> None:
     reason = decode_faults.failed("coinbase", b"{}", error, 1).reason
 
     assert len(reason) == 200
-    assert reason.startswith(r"no such word: \x1b[2J\nalarm \ud800y") and reason.endswith("yy - at `$.side`")
+    assert reason.startswith(r"no such word: \x1b[2J\nalarm \ud800y") and reason.endswith("yy… - at `$.side`")
     assert reason.isprintable()
 
 
