@@ -157,11 +157,10 @@ class Shell(Actor):
             self.perform_one(effect)
 
     def perform_one(self, effect: Effect) -> None:
-        if isinstance(effect, Tell):
-            if type(effect.message) is AlarmRaised:
-                self.alarm(effect.message.subject, effect.message.text)
-            else:
-                self.tell(effect.to, effect.message)
+        if isinstance(effect, Tell) and isinstance(effect.message, AlarmRaised):
+            self.alarm(effect.message.subject, effect.message.text)
+        elif isinstance(effect, Tell):
+            self.tell(effect.to, effect.message)
         elif isinstance(effect, WakeAt):
             self.wake_at(effect.due_ns, effect.key)
         else:
