@@ -7,16 +7,17 @@ import msgspec
 from actors.shell import Shell
 from domain.effects import Role
 from domain.messages import Event
+from domain.mode_label import mode_label
 from domain.status import StatusBoard
-from domain.system_messages import ActorReported, RequestStatus, StatusReported, TotalsKept
+from domain.system_messages import ActorReported, AlarmRaised, RequestStatus, StatusReported, TotalsKept
 
 
 class Monitor(Shell):
     """Hears every report; asked by the supervisor on the launcher's behalf."""
 
     def started(self) -> None:
-        system = self.settings.system
-        self.board = StatusBoard(tuple(self.settings.venues), system.profile, self.clock.now())
+        venues = tuple(self.settings.venues)
+        self.board = StatusBoard(venues, mode_label(self.settings), self.clock.now())
 
     def receiveMsg_ActorReported(self, report: ActorReported, sender: str) -> None:
         if self.board.hear_actor(report):
@@ -28,11 +29,14 @@ class Monitor(Shell):
 
     def _leave_totals(self) -> None:
         """Leave with the supervisor what the next monitor could not learn from anybody alive."""
-        totals = {role: dict(counts) for role, counts in self.board.earlier.items()}
-        self.tell(Role.SUPERVISOR, TotalsKept(ts_event=self.clock.now().utc_ns, totals=totals))
+        self.tell(Role.SUPERVISOR, self.board.keepsake(self.clock.now().utc_ns))
 
     def receiveMsg_TotalsKept(self, kept: TotalsKept, sender: str) -> None:
-        self.board.adopt(kept.totals)
+        self.board.adopt(kept)
+
+    def receiveMsg_AlarmRaised(self, alarm: AlarmRaised, sender: str) -> None:
+        if self.board.hear_alarm(alarm):
+            self._leave_totals()
 
     def receiveMsg_Event(self, event: Event, sender: str) -> None:
         self.board.hear(event)

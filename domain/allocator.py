@@ -362,6 +362,7 @@ class Allocator:
             unrealized_pnl=shown(valuation.unrealized_pnl, 8),
             fees=shown(valuation.fees, 8),
             is_complete=valuation.is_complete,
+            missing=valuation.missing,
             decisions=dict(self.decisions),
             journal_seq=self.last_seq,
         )

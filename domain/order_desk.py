@@ -51,6 +51,7 @@ from domain.reconciliation import RECONCILE, Reconciliation
 from domain.settings import Settings
 from domain.system_messages import (
     BreakerChanged,
+    HaltLine,
     MarkEquity,
     OpenOrderLine,
     OrdersReported,
@@ -218,7 +219,10 @@ class OrderDesk:
             corrections=self._outbox.counts["corrections"],
             is_reconciled=all(self._readiness.is_reconciled.values()),
             reconciled_at=min(compared, default=0),
-            halts=tuple(f"{scope}: {reason}" for scope, reason in self.ledger.halts.items()),
+            halts=tuple(
+                HaltLine(scope=scope, reason=reason, since=self.ledger.halted_at[scope])
+                for scope, reason in self.ledger.halts.items()
+            ),
             journal_seq=self.ledger.last_seq,
             external_orders=sum(self._external_orders.values()),
         )
@@ -322,4 +326,5 @@ def _line(order: OrderLifecycle) -> OpenOrderLine:
         filled_quantity=plain(order.filled_quantity),
         limit_price=plain(body.limit_price),
         status=order.status,
+        stop_price=plain(body.stop_price) if body.stop_price is not None else "",
     )

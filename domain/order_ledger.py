@@ -78,6 +78,7 @@ class OrderLedger:
         self.verdicts: dict[str, VenueReconciled] = {}  # venue -> newest
         self.corrections: set[str] = set()  # correction_ids
         self.halts: dict[str, str] = {}  # scope -> reason
+        self.halted_at: dict[str, int] = {}  # scope -> UTC ns
         self.equity_marked_at = 0
         self.movements: Counter[str] = Counter()  # venue -> how often its balances were about to change
         self.books = Portfolio()
@@ -123,9 +124,11 @@ class OrderLedger:
             case VenueReconciled():
                 self.verdicts[event.venue] = event
             case HaltRaised():
-                self.halts[event.scope] = event.reason
+                self.halts.setdefault(event.scope, event.reason)
+                self.halted_at.setdefault(event.scope, event.ts_event)
             case HaltCleared():
                 self.halts.pop(event.scope, None)
+                self.halted_at.pop(event.scope, None)
             case EquityMarked():
                 self.equity_marked_at = event.ts_event
             case _:

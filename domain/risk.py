@@ -182,7 +182,9 @@ def rate_in_bounds(case: Opening) -> Refused | None:
 def balances_known(case: Opening) -> Refused | None:
     if case.signal.venue not in case.portfolio.venues:
         return Refused("unknown_balance", case.signal.venue)
-    return None if case.valuation.is_complete else Refused("unknown_equity", "an asset has no fresh price")
+    if case.valuation.is_complete:
+        return None
+    return Refused("unknown_equity", f"incomplete: {', '.join(case.valuation.missing)}")
 
 
 def positions_in_bounds(case: Opening) -> Refused | None:

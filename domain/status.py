@@ -7,14 +7,16 @@ the board adds up what earlier incarnations had counted: "since the start" survi
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
+from domain.alarm_book import AlarmBook
 from domain.effects import Instant, Role
 from domain.histogram import Histogram
 from domain.numbers import plain
 from domain.order_messages import Signal
 from domain.session_moves import SessionState
+from domain.stamps import iso_utc
 from domain.system_messages import (
     ActorReported,
     AlarmRaised,
@@ -24,6 +26,7 @@ from domain.system_messages import (
     OrdersReported,
     PortfolioReported,
     RosterReported,
+    TotalsKept,
     VenueReported,
 )
 
@@ -41,15 +44,18 @@ _ORDER_COUNTS = (
 )
 _FEED_COUNTS = ("quotes", "trades", "reconnects", "gaps", "decode_errors")
 _SIGNALS_SHOWN = 8
-_ALARMS_SHOWN = 5
+_ZERO = plain(Decimal(0))
 
 
 class StatusBoard:
     """The newest word of everybody, and the object made of it."""
 
-    def __init__(self, venues: tuple[str, ...], profile: str, started: Instant) -> None:
+    def __init__(self, venues: tuple[str, ...], mode: str, started: Instant) -> None:
+        """Args:
+        mode: what every screen is labelled with.
+        """
         self.venues = venues
-        self.profile = profile
+        self.mode = mode
         self.started = started
         self.reports: dict[str, ActorReported] = {}  # role -> newest of its current incarnation
         self.earlier: dict[str, Counter[str]] = {}  # role -> totals of incarnations that are gone
@@ -60,7 +66,7 @@ class StatusBoard:
         self.portfolio: PortfolioReported | None = None
         self.roster: RosterReported | None = None
         self.signals: deque[Signal] = deque(maxlen=_SIGNALS_SHOWN)
-        self.alarms: deque[AlarmRaised] = deque(maxlen=_ALARMS_SHOWN)
+        self.alarms = AlarmBook()
 
     # ---- hearing -----------------------------------------------------------------------------------------
 
@@ -72,6 +78,10 @@ class StatusBoard:
             self.earlier.setdefault(report.role, Counter()).update(before.counters)
         self.reports[report.role] = report
         return is_new
+
+    def hear_alarm(self, alarm: AlarmRaised) -> bool:
+        """Note an alarm; returns True when it is not a repetition."""
+        return self.alarms.hear(alarm)
 
     def hear(self, event: Any) -> None:
         match event:
@@ -89,13 +99,21 @@ class StatusBoard:
                 self.roster = event
             case Signal():
                 self.signals.appendleft(event)
-            case AlarmRaised():
-                self.alarms.appendleft(event)
 
-    def adopt(self, totals: Mapping[str, Mapping[str, int]]) -> None:
+    def keepsake(self, utc_ns: int) -> TotalsKept:
+        """Return what the next monitor could not learn from anybody alive."""
+        return TotalsKept(
+            ts_event=utc_ns,
+            totals={role: dict(counts) for role, counts in self.earlier.items()},
+            alarms=tuple(self.alarms.lines()),
+            alarms_raised=self.alarms.raised,
+        )
+
+    def adopt(self, kept: TotalsKept) -> None:
         """Take over what an earlier monitor had kept."""
-        for role, counts in totals.items():
+        for role, counts in kept.totals.items():
             self.earlier[role] = Counter(counts)
+        self.alarms.adopt(kept.alarms, kept.alarms_raised)
 
     def totals(self, role: str) -> Counter[str]:
         """Return a role's counters since the start, over all its incarnations."""
@@ -110,18 +128,13 @@ class StatusBoard:
         heard = (self.orders, self.portfolio)
         return min((report.journal_seq if report else 0) for report in heard)
 
-    @property
-    def _mode(self) -> str:
-        """Return what every screen must be labelled with."""
-        return "DEMO" if self.profile == "demo" else self.profile.upper()
-
     # ---- telling -----------------------------------------------------------------------------------------
 
     def status(self, now: Instant) -> dict[str, Any]:
         """Return what `nzeza run --json` prints at the end and `nzeza status --json` at any time."""
         actors = self.roster.actors if self.roster else {}
         return {
-            "mode": self._mode,
+            "mode": self.mode,
             "duration_s": round((now.monotonic_ns - self.started.monotonic_ns) / 1e9, 3),
             "venues": {venue: self._venue(venue) for venue in self.venues},
             "signals": self.totals(Role.SIGNAL_ENGINE)["signals"],
@@ -137,6 +150,7 @@ class StatusBoard:
                 for role, line in actors.items()
             },
             "reconciled": bool(self.orders and self.orders.is_reconciled),
+            **self._troubles(),
             "latency_us": self._latency(),
         }
 
@@ -151,7 +165,7 @@ class StatusBoard:
     def view(self, now: Instant) -> dict[str, Any]:
         """Return what only the screen shows."""
         return {
-            "mode": self._mode,
+            "mode": self.mode,
             "uptime_s": (now.monotonic_ns - self.started.monotonic_ns) / 1e9,
             "connections": {venue: feed.state for venue, feed in self.feeds.items()},
             "prices": {
@@ -172,8 +186,6 @@ class StatusBoard:
             "open_orders": [_fields(line) for line in self.orders.open_orders] if self.orders else [],
             "positions": [_fields(line) for line in self.portfolio.positions] if self.portfolio else [],
             "decisions": dict(self.portfolio.decisions) if self.portfolio else {},
-            "alarms": [f"{alarm.subject}: {alarm.text}" for alarm in self.alarms],
-            "halts": list(self.orders.halts) if self.orders else [],
             "actors": self._actors(),
         }
 
@@ -194,16 +206,17 @@ class StatusBoard:
     def _money(self) -> dict[str, Any]:
         portfolio = self.portfolio
         if portfolio is None:
-            zero = plain(0)
             return {
                 "positions": {},
-                "equity": zero,
-                "cash": zero,
-                "realized_pnl": zero,
-                "unrealized_pnl": zero,
-                "fees": zero,
+                "equity": _ZERO,
+                "cash": _ZERO,
+                "realized_pnl": _ZERO,
+                "unrealized_pnl": _ZERO,
+                "fees": _ZERO,
+                "pnl_after_fees": _ZERO,
                 "net": {},
             }
+        gross = Decimal(portfolio.realized_pnl) + Decimal(portfolio.unrealized_pnl)
         return {
             "positions": {line.key: line.quantity for line in portfolio.positions},
             "equity": portfolio.equity,
@@ -211,7 +224,31 @@ class StatusBoard:
             "realized_pnl": portfolio.realized_pnl,
             "unrealized_pnl": portfolio.unrealized_pnl,
             "fees": portfolio.fees,
+            "pnl_after_fees": plain(gross - Decimal(portfolio.fees)),
             "net": dict(portfolio.net),
+        }
+
+    def _troubles(self) -> dict[str, Any]:
+        """Return what no surface may hide: halts, alarms, and that the equity is only a part of it."""
+        halts = self.orders.halts if self.orders else ()
+        missing = list(self.portfolio.missing) if self.portfolio else ["not reported yet"]
+        return {
+            "halts": [
+                {"scope": halt.scope, "reason": halt.reason, "since": iso_utc(halt.since)} for halt in halts
+            ],
+            "alarms": [
+                {
+                    "text": line.text,
+                    "subject": line.subject,
+                    "first": iso_utc(line.first),
+                    "last": iso_utc(line.last),
+                    "count": line.count,
+                }
+                for line in self.alarms.lines()
+            ],
+            "alarms_raised": self.alarms.raised,
+            "equity_complete": not missing,
+            "equity_missing": missing,
         }
 
     def _latency(self) -> dict[str, Any]:

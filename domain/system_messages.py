@@ -93,6 +93,24 @@ class AlarmRaised(Event, kw_only=True):
     text: str
 
 
+class AlarmLine(Message):
+    """One alarm as people see it: the same words about the same thing are one line."""
+
+    subject: str
+    text: str
+    first: int  # UTC ns
+    last: int  # UTC ns
+    count: int
+
+
+class HaltLine(Message, kw_only=True):
+    """One halt that stands."""
+
+    scope: str  # "all", "coinbase" or "coinbase:BTC-USD"
+    reason: str
+    since: int  # UTC ns
+
+
 class ResumeTrading(Command, kw_only=True):
     """A person clears every halt."""
 
@@ -126,6 +144,7 @@ class OpenOrderLine(Message, kw_only=True):
     filled_quantity: str
     limit_price: str
     status: str
+    stop_price: str = ""  # of a bracket
 
 
 class OrdersReported(Event, kw_only=True):
@@ -139,7 +158,7 @@ class OrdersReported(Event, kw_only=True):
     corrections: int
     is_reconciled: bool  # every venue equalled the journal at its last comparison
     reconciled_at: int  # UTC ns, 0 = never
-    halts: tuple[str, ...]
+    halts: tuple[HaltLine, ...]
     journal_seq: int
     external_orders: int = 0  # live orders at the venues that are not ours
 
@@ -169,6 +188,7 @@ class PortfolioReported(Event, kw_only=True):
     is_complete: bool  # False: an asset is unpriced or a balance unknown
     decisions: dict[str, int]  # why signals were traded or not: "opened", "closed", "stale_quote", ...
     journal_seq: int
+    missing: tuple[str, ...] = ()  # why it is incomplete: "SOL-USD", "dydx balances"
 
 
 class VenueReported(Event, kw_only=True):
@@ -273,3 +293,5 @@ class TotalsKept(Event, kw_only=True):
     """What incarnations that are gone had counted. Monitor leaves it with Supervisor, who gives it to the next Monitor."""
 
     totals: dict[str, dict[str, int]]  # role -> counter -> count
+    alarms: tuple[AlarmLine, ...] = ()  # newest first
+    alarms_raised: int = 0

@@ -25,6 +25,7 @@ class Valuation(NamedTuple):
     net: dict[str, Decimal]  # base asset -> signed quantity of our positions
     gross: dict[str, Decimal]  # base asset -> notional held, ours or not, plus what open decisions may add
     is_complete: bool  # every asset priced freshly, every balance known
+    missing: tuple[str, ...] = ()  # what makes it incomplete: "SOL-USD", "coinbase balances"
 
     @property
     def exposure(self) -> Decimal:
@@ -52,13 +53,14 @@ def value(
     equity = cash = fees = transfers = unrealized = ZERO
     net: dict[str, Decimal] = defaultdict(Decimal)
     gross: dict[str, Decimal] = defaultdict(Decimal)
-    is_complete = portfolio.venues.issuperset(venues)
+    missing = {f"{venue} balances": None for venue in venues if venue not in portfolio.venues}
 
     for (venue, currency), total in portfolio.balances.items():
         if not total:
             continue
         price, is_fresh = marks.price_of(venue, currency, now)
-        is_complete &= is_fresh
+        if not is_fresh:
+            missing[f"{currency}-{DOLLARS[0]}"] = None
         if price is None:
             continue
         equity += total * price
@@ -82,4 +84,6 @@ def value(
         if intent.purpose is Purpose.OPEN:
             gross[currencies(intent.instrument)[0]] += intent.quantity * intent.reference_price
 
-    return Valuation(equity, cash, unrealized, fees, transfers, dict(net), dict(gross), is_complete)
+    return Valuation(
+        equity, cash, unrealized, fees, transfers, dict(net), dict(gross), not missing, tuple(missing)
+    )

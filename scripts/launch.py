@@ -14,6 +14,7 @@ from adapters.settings import configuration_hash
 from domain.errors import NzezaError
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
+from scripts import telling
 from scripts.actor_system import ActorSystem, free_admin_port, prepare_environment
 from scripts.control import ControlServer, Request
 from scripts.data_directory import DataDirectory
@@ -73,7 +74,7 @@ class _Run:
         self.is_running = False
         self.is_stopping = False
         self.wound_down: Any = None
-        self.alarms: set[str] = set()  # printed already
+        self.told: set[tuple[str, ...]] = set()  # halts and alarms that a person has been told of
         self.problems: list[str] = []
 
     def to_the_end(self) -> int:
@@ -197,7 +198,7 @@ class _Run:
         if self.view is not None:
             self.view.show(self.status)
         else:
-            self._print_alarms()
+            self._print_troubles()
         waiting, self.waiting = self.waiting, []
         for asked_id, request in waiting:
             wants_metrics = request.verb == "metrics"
@@ -208,12 +209,18 @@ class _Run:
             else:
                 request.reply(self._public_status())
 
-    def _print_alarms(self) -> None:
-        """Say on standard error what a person should look at, once, when it happens."""
-        for alarm in reversed(self.status["view"]["alarms"]):
-            if alarm not in self.alarms:
-                self.alarms.add(alarm)
-                print(f"nzeza: alarm: {alarm}", file=sys.stderr, flush=True)
+    def _print_troubles(self) -> None:
+        """Say on standard error what a person should look at, once: halts, of earlier runs too, and alarms."""
+        lines = {
+            (halt["scope"], halt["since"]): line
+            for halt, line in zip(self.status["halts"], telling.halted(self.status))
+        }
+        for alarm in reversed(self.status["alarms"]):
+            lines[alarm["subject"], alarm["text"], ""] = f"alarm: {telling.alarm(alarm)}"
+        for key, line in lines.items():
+            if key not in self.told:
+                self.told.add(key)
+                print(f"nzeza: {line}", file=sys.stderr, flush=True)
 
     def _serve(self, request: Request) -> None:
         if request.verb in ("status", "metrics"):
@@ -287,6 +294,7 @@ class _Run:
         if self.status_seq < self.wound_down.journal_seq:
             self.problems.append("the report is older than the journal")
         self.status["reconciled"] = self.wound_down.is_reconciled
+        self.problems += telling.halted(self.status)
 
     def _is_report_old(self, asked_id: int) -> bool:
         return self.status_id < asked_id or self.status_seq < self.wound_down.journal_seq

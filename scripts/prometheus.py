@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 _VENUE_COUNTS = ("quotes", "trades", "gaps", "reconnects", "decode_errors", "orders", "fills")
 _ORDERS_NOW = ("open", "unconfirmed")
-_MONEY = ("equity", "cash", "realized_pnl", "unrealized_pnl", "fees")
+_MONEY = ("equity", "cash", "realized_pnl", "unrealized_pnl", "fees", "pnl_after_fees")
 _NS = 1_000_000_000
 
 
@@ -51,6 +52,7 @@ def _families(report: Mapping[str, Any]) -> Iterator[Family]:
     yield _single("nzeza_reconciled", "gauge", "1: venues and journal agree.", int(report["reconciled"]))
     money = [Sample({"kind": name}, report[name]) for name in _MONEY]
     yield Family("nzeza_account_usd", "gauge", "The account, in dollars.", money)
+    yield from _troubles(report)
     yield from _latencies(report["latency_us"])
     yield from _breakers(report["metrics"]["breakers"])
     quality = [Sample({"venue": venue}, one) for venue, one in report["metrics"]["stream_quality"].items()]
@@ -61,6 +63,27 @@ def _families(report: Mapping[str, Any]) -> Iterator[Family]:
         for name, count in sorted(counters.items())
     ]
     yield Family("nzeza_actor_events_total", "counter", "Whatever else an actor counts.", counted)
+
+
+def _troubles(report: Mapping[str, Any]) -> Iterator[Family]:
+    """Yield what a person is to be woken for."""
+    halts, alarms = report["halts"], report["alarms"]
+    yield _single("nzeza_halts", "gauge", "Halts that stand; no opening passes one.", len(halts))
+    halted = [Sample({"scope": halt["scope"], "reason": halt["reason"]}, 1) for halt in halts]
+    yield Family("nzeza_halted", "gauge", "1: openings in this scope are halted.", halted)
+    since = [Sample({"scope": halt["scope"]}, _epoch_s(halt["since"])) for halt in halts]
+    yield Family("nzeza_halted_since_timestamp_seconds", "gauge", "When it was halted.", since)
+    yield _single("nzeza_alarms_total", "counter", "Alarms, repeated ones too.", report["alarms_raised"])
+    last = [Sample({}, _epoch_s(alarms[0]["last"]))] if alarms else []
+    yield Family("nzeza_last_alarm_timestamp_seconds", "gauge", "When the newest alarm was raised.", last)
+    is_complete = int(report["equity_complete"])
+    yield _single("nzeza_equity_complete", "gauge", "1: every asset is priced, every balance known.", is_complete)
+    missing = [Sample({"what": what}, 1) for what in report["equity_missing"]]
+    yield Family("nzeza_equity_missing", "gauge", "1: the equity lacks this.", missing)
+
+
+def _epoch_s(stamp: str) -> float:
+    return datetime.fromisoformat(stamp).timestamp() if stamp else 0.0
 
 
 def _latencies(latencies: Mapping[str, Mapping[str, float]]) -> Iterator[Family]:

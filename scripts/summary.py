@@ -1,29 +1,70 @@
-"""A report for a person: the object that `--json` prints, in a dozen short lines."""
+"""A report for a person: the object that `--json` prints, in a dozen short lines.
+
+What needs a person comes first. Orders are counted for this run, money is the whole account's: the lines say which.
+"""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
+
+from scripts import telling
+
+_NOW = ("unconfirmed", "open")  # the orders that are counted as they stand
+_ALARMS_SHOWN = 5
 
 
 def summary(report: dict[str, Any]) -> str:
     """Return `report` as text. Zero counts of orders are left out, to let what happened stand out."""
     label = f"{report['mode']}: " if report.get("mode") else ""
-    lines = [("ran", f"{label}{report['duration_s']:.1f} s, {report['signals']} signals")]
+    lines = [("HALTED", f"{halt}; {telling.HOW_TO_CLEAR}") for halt in telling.halts(report)]
+    lines += _alarms(report)
+    lines.append(("ran", f"{label}{report['duration_s']:.1f} s, {report['signals']} signals"))
     lines += [(name, _venue(venue)) for name, venue in report["venues"].items()]
-    orders = [f"{count} {outcome}" for outcome, count in report["orders"].items() if count]
-    lines.append(("orders", ", ".join(orders) or "none"))
-    money = {
-        key: f"{float(report[key]):,.2f}"
-        for key in ("equity", "cash", "realized_pnl", "unrealized_pnl", "fees")
-    }
-    lines.append(("equity", "{equity}, of which {cash} in cash".format(**money)))
-    lines.append(("pnl", "{realized_pnl} realized, {unrealized_pnl} open, {fees} fees".format(**money)))
+    lines.append(("orders", _orders(report["orders"])))
+    lines.append(("equity", _equity(report)))
+    lines.append(("pnl", _pnl(report)))
     positions = [f"{quantity} {key}" for key, quantity in report["positions"].items()]
     lines.append(("positions", ", ".join(positions) or "none"))
     lines.append(("latency", _latency(report["latency_us"])))
     lines.append(("actors", f"{len(report['actors'])}, {report['restarts']} restarts, {_losses(report)}"))
     width = max(len(label) for label, _ in lines)
     return "\n".join(f"{label:<{width}}  {text}" for label, text in lines)
+
+
+def _alarms(report: dict[str, Any]) -> list[tuple[str, str]]:
+    alarms = telling.alarms(report)
+    lines = [("ALARM", telling.alarm(alarm)) for alarm in alarms[:_ALARMS_SHOWN]]
+    if len(alarms) > _ALARMS_SHOWN:
+        lines.append(("", f"and {len(alarms) - _ALARMS_SHOWN} older alarms: see --json, or the log"))
+    return lines
+
+
+def _orders(orders: dict[str, int]) -> str:
+    """Return the counts of this run, and apart from them what lives now, be it of an earlier run."""
+    ended = [f"{count} {outcome}" for outcome, count in orders.items() if count and outcome not in _NOW]
+    living = [f"{orders[outcome]} {outcome}" for outcome in _NOW if orders.get(outcome)]
+    text = f"this run: {', '.join(ended) or 'none'}"
+    return f"{text}; now {', '.join(living)}" if living else text
+
+
+def _equity(report: dict[str, Any]) -> str:
+    text = f"{_amount(report['equity'])}, of which {_amount(report['cash'])} in cash"
+    return "; ".join(filter(None, [text, telling.incomplete(report)]))
+
+
+def _pnl(report: dict[str, Any]) -> str:
+    """Return what the account's trades have earned since its journal began, and what is left after fees."""
+    realized, unrealized, fees = (Decimal(report[key]) for key in ("realized_pnl", "unrealized_pnl", "fees"))
+    after_fees = report.get("pnl_after_fees", realized + unrealized - fees)
+    return (
+        f"of the account: {realized:,.2f} realized, {unrealized:,.2f} open, {fees:,.2f} fees,"
+        f" {_amount(after_fees)} after fees"
+    )
+
+
+def _amount(text: Any) -> str:
+    return f"{Decimal(text):,.2f}"
 
 
 def _venue(venue: dict[str, Any]) -> str:
@@ -41,6 +82,8 @@ def _venue(venue: dict[str, Any]) -> str:
 
 def _latency(latency: dict[str, Any]) -> str:
     tick, hop = latency["tick_to_order"], latency["hop"]
+    if not tick["count"]:
+        return f"tick to order: no orders yet, hop {hop['p50']:.0f} us"
     counted = f"p99 {tick['p99']:.0f}, {tick['count']} orders"
     return f"tick to order {tick['p50']:.0f} us ({counted}), hop {hop['p50']:.0f} us"
 

@@ -14,11 +14,13 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from scripts import wording
+from scripts import telling, wording
 from scripts.wording import BAD, QUIET, WARN
 
 _WIDE = 96  # columns of a screen from which everything is shown
 _ALARMS_SHOWN = 2
+_HALTS_SHOWN = 3
+_LIVING = ("unconfirmed", "open")  # orders counted as they stand; the other counts are this run's
 _NONE = [[Text("none", style=QUIET)]]
 
 
@@ -73,11 +75,12 @@ class _Screen:
         is_wide = options.max_width >= _WIDE
         height = options.height or options.max_height
         top = [
+            *_halts(self.status),
             _pair(*_headline(self.status, self.view)),
             _pair(*_money(self.status)),
             *_activity(self.status, self.view),
+            *_alarms(self.status),
         ]
-        top += _troubles(self.view)
         bottom = [_pair(*_latency(self.status))]
         bands = [
             [_venues(self.status, self.view)],
@@ -124,28 +127,46 @@ def _headline(status: Mapping, view: Mapping) -> tuple[Text, Text]:
 
 
 def _money(status: Mapping) -> tuple[Text, Text]:
+    """Return the account: what it is worth, and what its trades have earned over all its runs."""
     left = Text.assemble("equity ", (wording.amount(status.get("equity")), "bold"))
+    if missing := telling.incomplete(status):
+        left.append(f"   {missing.removeprefix('equity ')}", style=BAD)
     left.append(f"   cash {wording.amount(status.get('cash'))}", style=QUIET)
-    right = Text("realized ")
+    right = Text("account after fees ")  # what a narrow screen cuts off is at the end
+    right.append_text(wording.gain(status.get("pnl_after_fees")))
+    right.append("  realized ")
     right.append_text(wording.gain(status.get("realized_pnl")))
-    right.append("   unrealized ")
+    right.append("  open ")
     right.append_text(wording.gain(status.get("unrealized_pnl")))
-    right.append(f"   fees {wording.amount(status.get('fees'))}", style=QUIET)
+    right.append(f"  fees {wording.amount(status.get('fees'))}", style=QUIET)
     return left, right
 
 
 def _activity(status: Mapping, view: Mapping) -> list[Text]:
     signals = Text(f"signals {status.get('signals', 0)}", no_wrap=True, overflow="ellipsis")
     signals.append(wording.counts(_mapping(view, "decisions")), style=QUIET)
-    orders = Text("orders", no_wrap=True, overflow="ellipsis")
-    orders.append(wording.counts(_mapping(status, "orders")) or "   none", style=QUIET)
+    orders = Text("this run", no_wrap=True, overflow="ellipsis")
+    counts = _mapping(status, "orders")
+    orders.append(wording.counts(counts, leaving_out=_LIVING) or "   no orders", style=QUIET)
+    for name in _LIVING:
+        if counts.get(name):
+            style = wording.state(name.upper()).style or QUIET
+            orders.append(f"   now {counts[name]} {wording.words(name)}", style=style)
     return [signals, orders]
 
 
-def _troubles(view: Mapping) -> list[Text]:
-    halts = "; ".join(str(halt) for halt in _items(view, "halts"))
-    lines = [f"HALTED {halts}"] if halts else []
-    lines += [f"ALARM {alarm}" for alarm in _items(view, "alarms")[:_ALARMS_SHOWN]]
+def _halts(status: Mapping) -> list[Text]:
+    """Return what comes before everything else: no opening passes it, whatever the rest of the screen says."""
+    halts = telling.halts(status)
+    lines = [f"HALTED {halt}   (nzeza resume)" for halt in halts[:_HALTS_SHOWN]]
+    if len(halts) > _HALTS_SHOWN:
+        lines[-1] = f"HALTED and {len(halts) - _HALTS_SHOWN + 1} more   (nzeza resume)"
+    return [Text(line, style=BAD, no_wrap=True, overflow="ellipsis") for line in lines]
+
+
+def _alarms(status: Mapping) -> list[Text]:
+    alarms = telling.alarms(status)[:_ALARMS_SHOWN]
+    lines = [f"ALARM {telling.alarm(alarm)}" for alarm in alarms]
     return [Text(line, style=BAD, no_wrap=True, overflow="ellipsis") for line in lines]
 
 
@@ -153,7 +174,10 @@ def _latency(status: Mapping) -> tuple[Text, Text]:
     latency = _mapping(status, "latency_us")
     road, hop = _mapping(latency, "tick_to_order"), _mapping(latency, "hop")
     left = Text("tick to order ", style=QUIET)
-    left.append(_percentiles(road), style="default").append(f"  of {road.get('count', 0)} orders")
+    if road.get("count"):
+        left.append(_percentiles(road), style="default").append(f"  of {road['count']} orders")
+    else:
+        left.append("no orders yet")
     return left, Text("hop ", style=QUIET).append(_percentiles(hop), style="default")
 
 
@@ -247,11 +271,12 @@ def _open_orders(view: Mapping) -> _Section:
             _Column("OPEN ORDER"),
             _Column("side", 4),
             _Column("purpose", 7),
-            _Column("quantity", 11, is_number=True),
-            _Column("filled", 11, is_number=True),
-            _Column("limit", 11, is_number=True),
+            _Column("quantity", 10, is_number=True),
+            _Column("filled", 10, is_number=True),
+            _Column("limit", 9, is_number=True),
+            _Column("stop", 9, is_number=True),
             _Column("status", 11),
-            _Column("id", 9, is_extra=True),
+            _Column("id", 6, is_extra=True),
         ],
         [
             [
@@ -261,8 +286,9 @@ def _open_orders(view: Mapping) -> _Section:
                 Text(wording.quantity(line.get("quantity"))),
                 Text(wording.quantity(line.get("filled_quantity"))),
                 Text(wording.price(line.get("limit_price"))),
+                Text(wording.price(line.get("stop_price"))),
                 wording.state(line.get("status")),
-                Text(str(line.get("client_order_id", "-")), style=QUIET),
+                Text(wording.short_id(line.get("client_order_id")), style=QUIET),
             ]
             for line in _items(view, "open_orders")
         ]

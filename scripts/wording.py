@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -30,6 +30,7 @@ _STYLES = {  # a state as anybody reports it -> how it looks
     "SELL": "red",
 }
 _BADGES = {"DEMO": "bold black on yellow", "LIVE": "bold white on red"}
+_ID_SHOWN = 6  # characters: the last, for the first are the same in every id of ours
 
 
 def badge(mode: Any) -> Text:
@@ -43,9 +44,16 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def counts(counts: Mapping[str, int]) -> str:
+def counts(counts: Mapping[str, int], leaving_out: Collection[str] = ()) -> str:
     """Return every count that is not zero, each after a wide space."""
-    return "".join(f"   {words(name)} {count}" for name, count in counts.items() if count)
+    return "".join(
+        f"   {words(name)} {count}" for name, count in counts.items() if count and name not in leaving_out
+    )
+
+
+def short_id(client_order_id: Any) -> str:
+    """Return what tells an order from its neighbours."""
+    return str(client_order_id or "-")[-_ID_SHOWN:]
 
 
 def state(value: Any) -> Text:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from domain.instrument import Instrument, Side
 from domain.market_data import Quote, StreamState, Trade
 from domain.settings import SECOND_NS
+from domain.system_messages import OrdersReported
 
 UTC = 1_780_000_000 * SECOND_NS  # the tests' now on the wall clock
 MONO = 1_000 * SECOND_NS  # and on the monotonic one
@@ -75,3 +76,18 @@ def make_instrument(name: str = "BTC-USD", **changes) -> Instrument:
         "min_notional": Decimal("1"),
     }
     return Instrument(**{**fields, **changes})
+
+
+def orders_reported(**changes) -> OrdersReported:
+    fields = {
+        "ts_event": UTC,
+        "counts": {},
+        "by_venue": {},
+        "open_orders": (),
+        "corrections": 0,
+        "is_reconciled": True,
+        "reconciled_at": UTC,
+        "halts": (),
+        "journal_seq": 9,
+    }
+    return OrdersReported(**{**fields, **changes})

@@ -102,7 +102,7 @@ def test_a_child_that_keeps_dying_is_given_up_openings_are_halted_and_the_person
     [reason] = told(stage, "gave_up")
     assert reason == "echo was restarted too often and given up: ValueError: fell"
     assert stage.actor(Role.ORDER_ROUTER).halts == ["echo gave up"]
-    [alarm] = stage.actor(Role.MONITOR).board.alarms
+    [alarm] = stage.actor(Role.MONITOR).board.alarms.lines()
     assert (alarm.subject, alarm.text) == (ECHO, "was restarted too often and given up: ValueError: fell")
 
 

@@ -7,14 +7,16 @@ from domain.status import StatusBoard
 from domain.system_messages import (
     ActorLine,
     ActorReported,
+    AlarmRaised,
     BreakerChanged,
     BreakerState,
+    HaltLine,
     Operation,
-    OrdersReported,
+    PortfolioReported,
     RosterReported,
     VenueReported,
 )
-from tests.builders import MONO, UTC
+from tests.builders import MONO, UTC, orders_reported
 
 NOW = Instant(MONO + 20 * SECOND_NS, UTC + 20 * SECOND_NS)
 FEED = Role.PRICE_FEED.at("coinbase")
@@ -30,19 +32,25 @@ KEYS = {
     "realized_pnl",
     "unrealized_pnl",
     "fees",
+    "pnl_after_fees",
     "net",
     "corrections",
     "dead_letters",
     "restarts",
     "actors",
     "reconciled",
+    "halts",
+    "alarms",
+    "alarms_raised",
+    "equity_complete",
+    "equity_missing",
     "latency_us",
 }
 
 
 @pytest.fixture
 def board() -> StatusBoard:
-    return StatusBoard(("coinbase",), "demo", Instant(MONO, UTC))
+    return StatusBoard(("coinbase",), "DEMO", Instant(MONO, UTC))
 
 
 def report(role: str, incarnation: int = 1, latency_ns: int = 0, **counters: int) -> ActorReported:
@@ -86,9 +94,9 @@ def test_counts_survive_the_restart_of_the_actor_that_counted(board: StatusBoard
 def test_counts_survive_the_restart_of_the_monitor(board: StatusBoard) -> None:
     board.hear_actor(report(FEED, incarnation=1, quotes=10))
     board.hear_actor(report(FEED, incarnation=2, quotes=3))
-    successor = StatusBoard(("coinbase",), "demo", Instant(MONO, UTC))
+    successor = StatusBoard(("coinbase",), "DEMO", Instant(MONO, UTC))
 
-    successor.adopt({role: dict(counts) for role, counts in board.earlier.items()})
+    successor.adopt(board.keepsake(UTC))
     successor.hear_actor(report(FEED, incarnation=2, quotes=4))
 
     assert successor.status(NOW)["venues"]["coinbase"]["quotes"] == 14
@@ -149,16 +157,10 @@ def test_tick_to_order_comes_from_the_reported_latencies(board: StatusBoard) -> 
 
 def test_the_orders_are_the_routers_own_words(board: StatusBoard) -> None:
     board.hear(
-        OrdersReported(
-            ts_event=UTC,
+        orders_reported(
             counts={"submitted": 4, "filled": 3},
             by_venue={"coinbase": {"orders": 4, "fills": 5}},
-            open_orders=(),
             corrections=1,
-            is_reconciled=True,
-            reconciled_at=UTC,
-            halts=(),
-            journal_seq=9,
         )
     )
 
@@ -167,3 +169,56 @@ def test_the_orders_are_the_routers_own_words(board: StatusBoard) -> None:
     assert (status["orders"]["submitted"], status["orders"]["filled"], status["orders"]["open"]) == (4, 3, 0)
     assert status["venues"]["coinbase"]["fills"] == 5
     assert (status["corrections"], status["reconciled"]) == (1, True)
+
+
+def test_a_halt_is_told_with_its_scope_reason_and_time(board: StatusBoard) -> None:
+    board.hear(orders_reported(halts=(HaltLine(scope="coinbase", reason="daily_loss", since=UTC),)))
+
+    assert board.status(NOW)["halts"] == [
+        {"scope": "coinbase", "reason": "daily_loss", "since": "2026-05-28T20:26:40Z"}
+    ]
+
+
+def test_alarms_are_told_with_their_times_and_survive_the_monitor(board: StatusBoard) -> None:
+    for at_s in (0, 5):
+        board.hear_alarm(AlarmRaised(ts_event=UTC + at_s * SECOND_NS, subject="nz-7", text="unconfirmed"))
+    successor = StatusBoard(("coinbase",), "DEMO", Instant(MONO, UTC))
+
+    successor.adopt(board.keepsake(UTC))
+
+    status = successor.status(NOW)
+    assert status["alarms"] == [
+        {
+            "text": "unconfirmed",
+            "subject": "nz-7",
+            "first": "2026-05-28T20:26:40Z",
+            "last": "2026-05-28T20:26:45Z",
+            "count": 2,
+        }
+    ]
+    assert status["alarms_raised"] == 2
+
+
+def test_money_is_told_after_fees_and_says_what_the_equity_lacks(board: StatusBoard) -> None:
+    unheard = board.status(NOW)
+    board.hear(
+        PortfolioReported(
+            ts_event=UTC,
+            positions=(),
+            net={},
+            equity="9980.64",
+            cash="9582.06",
+            realized_pnl="-0.27761351",
+            unrealized_pnl="0.06680993",
+            fees="19.14672118",
+            is_complete=False,
+            decisions={},
+            journal_seq=9,
+            missing=("SOL-USD",),
+        )
+    )
+    heard = board.status(NOW)
+
+    assert heard["pnl_after_fees"] == "-19.35752476"
+    assert (heard["equity_complete"], heard["equity_missing"]) == (False, ["SOL-USD"])
+    assert (unheard["equity_complete"], unheard["equity_missing"]) == (False, ["not reported yet"])

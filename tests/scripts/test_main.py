@@ -43,6 +43,12 @@ REPORT: dict[str, Any] = {
     "restarts": 1,
     "actors": {"monitor": {"pid": 7, "restarts": 1}},
     "reconciled": True,
+    "pnl_after_fees": "-4.25",
+    "halts": [],
+    "alarms": [],
+    "alarms_raised": 0,
+    "equity_complete": True,
+    "equity_missing": [],
     "latency_us": {"tick_to_order": {"count": 12, "p50": 800, "p99": 2500.0}, "hop": {"p50": 60, "p99": 90}},
 }
 
@@ -267,9 +273,9 @@ def test_status_for_a_person_tells_what_matters(
         "ran        20.0 s, 40 signals",
         "coinbase   1500 quotes, 300 trades, 12 orders, 11 fills, 2 gaps, "
         "prices refused: gapped quote (reconnecting), breaker closed",
-        "orders     12 submitted, 12 accepted, 11 filled",
+        "orders     this run: 12 submitted, 12 accepted, 11 filled",
         "equity     9,998.12, of which 9,000.00 in cash",
-        "pnl        -1.50 realized, 0.25 open, 3.00 fees",
+        "pnl        of the account: -1.50 realized, 0.25 open, 3.00 fees, -4.25 after fees",
         "positions  0.01 coinbase:BTC-USD",
         "latency    tick to order 800 us (p99 2500, 12 orders), hop 60 us",
         "actors     1, 1 restarts, 0 dead letters, 0 corrections, reconciled",

@@ -16,8 +16,9 @@ from domain.effects import Instant, Role, Tell
 from domain.histogram import Histogram
 from domain.settings import BreakerSettings
 from domain.status import StatusBoard
-from domain.system_messages import ActorReported, Operation, OperationEnded
+from domain.system_messages import ActorReported, AlarmRaised, HaltLine, Operation, OperationEnded
 from scripts.prometheus import exposition
+from tests.builders import orders_reported
 
 MS = 1_000_000
 UTC = 1_700_000_000_000_000_000
@@ -57,7 +58,7 @@ def told(board: StatusBoard, ms: int) -> dict[str, Any]:
 
 
 def new_board() -> StatusBoard:
-    return StatusBoard(("coinbase",), "demo", at(0))
+    return StatusBoard(("coinbase",), "DEMO", at(0))
 
 
 STEPS = st.lists(
@@ -136,3 +137,27 @@ def test_every_counter_of_every_actor_is_told_over_all_its_incarnations() -> Non
     assert sample(samples, "uptime_seconds") == 2.5
     assert sample(samples, "order_outcomes_total", outcome="filled") == 0
     assert sample(samples, "dead_letters_total") == 0
+
+
+def test_halts_alarms_and_incomplete_equity_wake_a_person() -> None:
+    board = new_board()
+    halt = HaltLine(scope="all", reason="daily_loss", since=UTC)
+    board.hear(orders_reported(halts=(halt,)))
+    for _ in range(3):
+        board.hear_alarm(AlarmRaised(ts_event=UTC, subject="coinbase", text="answered with 401"))
+
+    samples = read(exposition(told(board, 0)))
+
+    assert sample(samples, "halts") == 1
+    assert sample(samples, "halted", scope="all", reason="daily_loss") == 1
+    assert sample(samples, "halted_since_timestamp_seconds", scope="all") == UTC // 1_000_000_000
+    assert sample(samples, "alarms_total") == 3
+    assert sample(samples, "last_alarm_timestamp_seconds") == UTC // 1_000_000_000
+    assert sample(samples, "equity_complete") == 0
+    assert sample(samples, "equity_missing", what="not reported yet") == 1
+
+
+def test_no_halt_is_a_number_too() -> None:
+    samples = read(exposition(told(new_board(), 0)))
+
+    assert (sample(samples, "halts"), sample(samples, "alarms_total")) == (0, 0)

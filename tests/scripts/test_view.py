@@ -34,12 +34,15 @@ def make_status(venues: tuple[str, ...] = ("coinbase",), **view: Any) -> dict[st
         "realized_pnl": "-12.34",
         "unrealized_pnl": "3.21",
         "fees": "22.1",
+        "pnl_after_fees": "-31.23",
         "net": {"BTC": "0.0031"},
         "corrections": 0,
         "dead_letters": 0,
         "restarts": 1,
         "actors": {role: {"pid": 4100 + index, "restarts": 0} for index, role in enumerate(roles)},
         "reconciled": True,
+        "halts": [],
+        "alarms": [],
         "latency_us": {
             "tick_to_order": {"count": 41, "p50": 912.3, "p99": 4821.0},
             "hop": {"p50": 180.2, "p99": 950.0},
@@ -64,7 +67,7 @@ def make_status(venues: tuple[str, ...] = ("coinbase",), **view: Any) -> dict[st
             ],
             "open_orders": [
                 {
-                    "client_order_id": "nz-7",
+                    "client_order_id": "6e7a657a-0b1c-8d2e-9f30-a1b2c3d4e5f6",
                     "venue": "coinbase",
                     "instrument": "BTC-USD",
                     "side": "SELL",
@@ -72,6 +75,7 @@ def make_status(venues: tuple[str, ...] = ("coinbase",), **view: Any) -> dict[st
                     "quantity": "0.0031",
                     "filled_quantity": "0.001",
                     "limit_price": "65000.5",
+                    "stop_price": "63000.25",
                     "status": "UNCONFIRMED",
                 }
             ],
@@ -88,7 +92,6 @@ def make_status(venues: tuple[str, ...] = ("coinbase",), **view: Any) -> dict[st
                 role: {"pid": 4100 + index, "restarts": index, "lag_ms": 0.4, "state": "up"}
                 for index, role in enumerate(roles)
             },
-            "halts": [],
             **view,
         },
     }
@@ -114,7 +117,7 @@ def test_headline_says_demo_uptime_and_whether_the_books_agree() -> None:
 
 def test_money_is_shown_to_the_cent_with_its_sign() -> None:
     assert line_with(screen(make_status()), "equity") == (
-        "equity 9,987.13 cash 9,123.50 realized -12.34 unrealized +3.21 fees 22.10".split()
+        "equity 9,987.13 cash 9,123.50 account after fees -31.23 realized -12.34 open +3.21 fees 22.10".split()
     )
 
 
@@ -122,7 +125,13 @@ def test_orders_and_decisions_are_counted() -> None:
     lines = screen(make_status(decisions={"opened": 20, "stale_quote": 3}))
 
     assert "signals 212   opened 20   stale quote 3" in lines
-    assert "orders   submitted 41   filled 39" in lines
+    assert "this run   submitted 41   filled 39" in lines
+
+
+def test_what_lives_now_is_told_apart_from_what_this_run_did() -> None:
+    lines = screen({**make_status(), "orders": {"submitted": 2, "filled": 1, "unconfirmed": 1, "open": 3}})
+
+    assert "this run   submitted 2   filled 1   now 1 unconfirmed   now 3 open" in lines
 
 
 def test_each_venue_shows_connection_breaker_and_counts() -> None:
@@ -158,9 +167,9 @@ def test_positions_show_what_closing_them_would_earn() -> None:
     )
 
 
-def test_open_orders_show_how_far_they_are() -> None:
+def test_open_orders_show_how_far_they_are_their_stop_and_the_end_of_their_id() -> None:
     assert line_with(screen(make_status()), "PROTECT") == (
-        "coinbase:BTC-USD SELL PROTECT 0.0031 0.001 65,000.50 UNCONFIRMED nz-7".split()
+        "coinbase:BTC-USD SELL PROTECT 0.0031 0.001 65,000.50 63,000.25 UNCONFIRMED d4e5f6".split()
     )
 
 
@@ -195,11 +204,39 @@ def test_latency_shows_median_and_tail() -> None:
     )
 
 
-def test_halts_and_alarms_cannot_be_missed() -> None:
-    lines = screen(make_status(halts=["all: daily loss"], alarms=["nz-7: unconfirmed for 30 s"]))
+def test_latency_of_no_order_is_no_number() -> None:
+    status = make_status()
+    status["latency_us"]["tick_to_order"] = {"count": 0, "p50": 0, "p99": 0}
 
-    assert "HALTED all: daily loss" in lines
-    assert "ALARM nz-7: unconfirmed for 30 s" in lines
+    assert line_with(screen(status), "tick to order")[:6] == "tick to order no orders yet".split()
+
+
+def halt(scope: str = "all", reason: str = "daily_loss") -> dict[str, str]:
+    return {"scope": scope, "reason": reason, "since": "2026-11-30T18:14:05Z"}
+
+
+def alarm(text: str = "unconfirmed for 30 s", count: int = 1) -> dict[str, Any]:
+    first, last = "2026-11-30T18:14:05Z", "2026-11-30T18:20:00Z"
+    return {"subject": "nz-7", "text": text, "first": first, "last": last, "count": count}
+
+
+def test_halts_come_first_with_their_time_and_the_way_out() -> None:
+    lines = screen({**make_status(), "halts": [halt()]})
+
+    assert lines[0] == "HALTED all: daily_loss, since 2026-11-30T18:14:05Z   (nzeza resume)"
+
+
+def test_alarms_tell_when_and_how_often() -> None:
+    lines = screen({**make_status(), "alarms": [alarm(), alarm("lost", count=3)]})
+
+    assert "ALARM 2026-11-30T18:20:00Z nz-7: unconfirmed for 30 s" in lines
+    assert "ALARM 2026-11-30T18:20:00Z nz-7: lost, 3 times since 2026-11-30T18:14:05Z" in lines
+
+
+def test_equity_that_lacks_something_says_so() -> None:
+    lines = screen({**make_status(), "equity_complete": False, "equity_missing": ["SOL-USD"]}, width=140)
+
+    assert line_with(lines, "equity")[:4] == "equity 9,987.13 incomplete: SOL-USD".split()
 
 
 @pytest.mark.parametrize("venues", [VENUES[:1], VENUES])
@@ -207,7 +244,7 @@ def test_halts_and_alarms_cannot_be_missed() -> None:
 def test_screen_fits_its_terminal_however_much_there_is_to_show(
     venues: tuple[str, ...], width: int, height: int
 ) -> None:
-    status = make_status(venues, halts=["all: daily loss"] * 5, alarms=["nz-7: unconfirmed"] * 9)
+    status = {**make_status(venues), "halts": [halt()] * 5, "alarms": [alarm()] * 9}
     for table in ("signals", "open_orders", "positions"):
         status["view"][table] *= 50
 
@@ -228,13 +265,13 @@ def test_low_screen_keeps_every_part_and_says_what_it_cut() -> None:
 
 
 def test_text_from_outside_is_not_taken_for_markup() -> None:
-    assert "HALTED [red]all[/red]" in screen(make_status(halts=["[red]all[/red]"]))
+    assert screen({**make_status(), "halts": [halt("[red]all[/red]")]})[0].startswith("HALTED [red]all[/red]")
 
 
 def test_empty_status_is_a_screen_of_dashes() -> None:
     lines = screen({})
 
-    assert line_with(lines, "equity") == "equity - cash - realized - unrealized - fees -".split()
+    assert line_with(lines, "equity") == "equity - cash - account after fees - realized - open - fees -".split()
 
 
 def paths(value: Any, path: tuple = ()) -> list[tuple]:

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from adapters.journal import SqliteJournal
+from domain.order_messages import HaltRaised
+from domain.settings import SECOND_NS
 from scripts.bench.trial import Status, Trial
 from scripts.parts import JOURNAL_FILE
 from tests.system.test_first_light import journaled_ids
 
 pytestmark = pytest.mark.system
 
+HALTED_AT = 1_780_000_000 * SECOND_NS
 NO_SIGNALS = {"SIGNALS__WINNER_ABOVE": "1"}  # what such a run finds, it only keeps
 
 
@@ -43,6 +47,26 @@ def test_a_protected_position_is_carried_over_and_nothing_is_sent_again(tmp_path
     assert len(truth["open_orders"]) == len(before["positions"])
     assert truth["duplicate_client_order_ids"] == []
     assert {order["client_order_id"] for order in truth["orders"]} <= journaled_ids(tmp_path)
+
+
+def test_a_halt_of_an_earlier_run_is_told_at_the_start_in_the_report_and_by_the_exit_status(
+    tmp_path: Path,
+) -> None:
+    with Trial(tmp_path, "--duration", "1") as system:
+        assert system.wait_for_end().code == 0
+    journal = SqliteJournal(tmp_path / "data" / JOURNAL_FILE, code_version="test")
+    journal.append([HaltRaised(ts_event=HALTED_AT, scope="all", reason="recorder gave up")], HALTED_AT)
+    journal.close()
+
+    with Trial(tmp_path) as system:
+        status = system.wait_for("the halt is told", lambda now: now["halts"])
+        code, report, errors, _ = system.end()
+
+    halt = {"scope": "all", "reason": "recorder gave up", "since": "2026-05-28T20:26:40Z"}
+    line = "nzeza: halted: all: recorder gave up, since 2026-05-28T20:26:40Z: no openings there; `nzeza resume`"
+    assert code == 1
+    assert status["halts"] == report["halts"] == [halt]
+    assert errors.count(line) == 2, errors  # at the start and at the end
 
 
 def stop_with_a_position(directory: Path) -> Status:

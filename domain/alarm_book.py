@@ -1,0 +1,58 @@
+"""What a person should look at, each alarm once: since when, until when, how often.
+
+It keeps the newest, so that a flood of alarms costs the oldest ones and no memory; how many there were in all is
+counted. Refuses to judge what an alarm means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from domain.system_messages import AlarmLine, AlarmRaised
+
+ALARMS_KEPT = 50
+
+
+class AlarmBook:
+    """The alarms of this run by subject and text, the one heard last at the end."""
+
+    def __init__(self, most: int = ALARMS_KEPT) -> None:
+        self.raised = 0  # in all, repeated and forgotten ones too
+        self._most = most
+        self._lines: dict[tuple[str, str], AlarmLine] = {}  # (subject, text) ->
+
+    def hear(self, alarm: AlarmRaised) -> bool:
+        """Note an alarm; returns True when the book doesn't hold it yet."""
+        self.raised += 1
+        line = self._lines.pop((alarm.subject, alarm.text), None)
+        if line is None:
+            self._keep(AlarmLine(alarm.subject, alarm.text, alarm.ts_event, alarm.ts_event, 1))
+            return True
+        last = max(line.last, alarm.ts_event)  # senders' mails may overtake each other
+        self._keep(msgspec.structs.replace(line, last=last, count=line.count + 1))
+        return False
+
+    def adopt(self, lines: Iterable[AlarmLine], raised: int) -> None:
+        """Take over what an earlier book had kept, newest first; what was heard since stays the newer."""
+        known, self._lines = self._lines, {}
+        for line in reversed(tuple(lines)):
+            self._keep(line)
+        for key, line in known.items():
+            before = self._lines.pop(key, None)
+            if before is not None:
+                line = msgspec.structs.replace(
+                    line, first=min(before.first, line.first), count=before.count + line.count
+                )
+            self._keep(line)
+        self.raised += raised
+
+    def lines(self) -> list[AlarmLine]:
+        """Return the alarms, newest first."""
+        return list(reversed(self._lines.values()))
+
+    def _keep(self, line: AlarmLine) -> None:
+        self._lines[line.subject, line.text] = line
+        if len(self._lines) > self._most:
+            del self._lines[next(iter(self._lines))]

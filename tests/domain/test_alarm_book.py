@@ -1,0 +1,53 @@
+"""Alarms as a person reads them: each once, with its times, the newest kept."""
+
+from domain.alarm_book import AlarmBook
+from domain.settings import SECOND_NS
+from domain.system_messages import AlarmLine, AlarmRaised
+from tests.builders import UTC
+
+
+def alarm(text: str = "unconfirmed", at_s: int = 0, subject: str = "nz-7") -> AlarmRaised:
+    return AlarmRaised(ts_event=UTC + at_s * SECOND_NS, subject=subject, text=text)
+
+
+def test_the_same_alarm_is_one_line_with_its_first_and_last_time_and_a_count() -> None:
+    book = AlarmBook()
+
+    is_news = [book.hear(alarm(at_s=at_s)) for at_s in (0, 5, 9)]
+
+    assert book.lines() == [AlarmLine("nz-7", "unconfirmed", UTC, UTC + 9 * SECOND_NS, 3)]
+    assert is_news == [True, False, False]
+
+
+def test_the_newest_heard_comes_first_a_repeated_one_too() -> None:
+    book = AlarmBook()
+
+    for text in ("first", "second", "first"):
+        book.hear(alarm(text))
+
+    assert [line.text for line in book.lines()] == ["first", "second"]
+
+
+def test_a_flood_costs_the_oldest_and_is_counted_whole() -> None:
+    book = AlarmBook(most=3)
+
+    for number in range(1000):
+        book.hear(alarm(f"unique {number}"))
+
+    assert [line.text for line in book.lines()] == ["unique 999", "unique 998", "unique 997"]
+    assert book.raised == 1000
+
+
+def test_a_successor_goes_on_where_the_earlier_book_ended() -> None:
+    earlier, book = AlarmBook(), AlarmBook()
+    for text in ("old", "both"):
+        earlier.hear(alarm(text))
+    book.hear(alarm("both", at_s=7))
+
+    book.adopt(earlier.lines(), earlier.raised)
+
+    assert book.lines() == [
+        AlarmLine("nz-7", "both", UTC, UTC + 7 * SECOND_NS, 2),
+        AlarmLine("nz-7", "old", UTC, UTC, 1),
+    ]
+    assert book.raised == 3

@@ -1,0 +1,70 @@
+"""The report in words: what needs a person first, and what is of this run told apart from what is the account's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scripts import telling
+from scripts.summary import summary
+from tests.scripts.test_main import REPORT
+
+HALT = {"scope": "all", "reason": "recorder gave up", "since": "2026-11-30T18:14:05Z"}
+ALARM = {
+    "subject": "coinbase",
+    "text": "answered with 401",
+    "first": "2026-11-30T18:14:05Z",
+    "last": "2026-11-30T18:20:00Z",
+    "count": 2,
+}
+
+
+def told(**changes: Any) -> dict[str, str]:
+    """Return the summary of a report by the first word of each line."""
+    lines = summary({**REPORT, **changes}).splitlines()
+    return {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
+
+
+def test_a_halt_is_the_first_line_with_its_time_and_the_way_out() -> None:
+    first = summary({**REPORT, "halts": [HALT], "alarms": [ALARM]}).splitlines()[0]
+
+    assert first.startswith("HALTED")
+    assert "all: recorder gave up, since 2026-11-30T18:14:05Z" in first
+    assert "nzeza resume" in first
+
+
+def test_alarms_tell_when_and_how_often_and_how_many_are_not_shown() -> None:
+    assert told(alarms=[ALARM])["ALARM"] == (
+        "2026-11-30T18:20:00Z coinbase: answered with 401, 2 times since 2026-11-30T18:14:05Z"
+    )
+    assert "and 4 older alarms" in summary({**REPORT, "alarms": [ALARM] * 9})
+
+
+def test_equity_names_what_it_lacks() -> None:
+    whole = told(equity_complete=True, equity_missing=[])["equity"]
+    partly = told(equity_complete=False, equity_missing=["SOL-USD", "ETH-USD"])["equity"]
+
+    assert whole == "9,998.12 , of which 9,000.00 in cash".replace(" ,", ",")
+    assert partly == f"{whole}; equity incomplete: SOL-USD, ETH-USD"
+
+
+def test_orders_are_this_runs_money_is_the_accounts_and_added_up() -> None:
+    orders = {"submitted": 12, "filled": 11, "rejected": 0, "unconfirmed": 0, "open": 2}
+
+    assert told(orders=orders)["orders"] == "this run: 12 submitted, 11 filled; now 2 open"
+    assert told()["pnl"] == "of the account: -1.50 realized, 0.25 open, 3.00 fees, -4.25 after fees"
+
+
+def test_latency_of_no_order_is_no_number() -> None:
+    none_yet = {"tick_to_order": {"count": 0, "p50": 0, "p99": 0}, "hop": {"p50": 60, "p99": 90}}
+
+    assert told(latency_us=none_yet)["latency"] == "tick to order: no orders yet, hop 60 us"
+
+
+def test_a_run_begins_with_mode_venues_directory_and_halts() -> None:
+    report = {**REPORT, "mode": "DEMO"}
+
+    assert telling.started(report, "my-data") == "DEMO on coinbase, data in my-data, no halts"
+    assert telling.started({**report, "halts": [HALT]}, "my-data") == (
+        "DEMO on coinbase, data in my-data, HALTED: all: recorder gave up, since 2026-11-30T18:14:05Z"
+        f" ({telling.HOW_TO_CLEAR})"
+    )
