@@ -60,6 +60,7 @@ class ExchangeGateway(Shell):
         self.client = kit.trading(settings)
         self.executor = self.parts.executor(settings.workers)
         self.queried: set[str] = set()  # orders that are being asked about
+        self.canceling: set[str] = set()  # orders whose cancel waits or is under way
         burst = max(2, int(settings.requests_per_second))
         now_ns = self.clock.now().monotonic_ns
         budget = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns)
@@ -209,10 +210,14 @@ class ExchangeGateway(Shell):
         }
 
     def receiveMsg_CancelOrder(self, command: CancelOrder, sender: str) -> None:
+        if command.client_order_id in self.canceling:
+            return  # the router repeats it whether or not a slow venue has answered
+        self.canceling.add(command.client_order_id)
         run = partial(self.client.cancel_order, command, self.reducing_timeout_s)
         self._call(run, partial(self._canceled, command), urgency=Urgency.REDUCING)
 
     def _canceled(self, command: CancelOrder, result: Event | VenueError) -> None:
+        self.canceling.discard(command.client_order_id)
         answered = isinstance(result, (Event, Rejected))
         self._ended(Operation.CANCEL, answered, "" if answered else result.code)
         if isinstance(result, Rejected):

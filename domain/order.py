@@ -100,6 +100,11 @@ class OrderLifecycle:
         return not self.is_final and (self.is_unproven or not is_resting)
 
     @property
+    def is_settling(self) -> bool:
+        """Tell whether it may be moving balances just now. A resting order is not, be it unwanted."""
+        return not self.is_final and (self.is_unproven or self.order.time_in_force is TimeInForce.IOC)
+
+    @property
     def filled_quantity(self) -> Decimal:
         return self.executions.filled_quantity
 

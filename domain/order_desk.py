@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
+from domain.cancels import CANCEL, Cancels
 from domain.effects import Effect, Instant, Role
 from domain.evidence import EvidenceFactory, Rules
 from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
@@ -89,6 +90,7 @@ class OrderDesk:
         self._marks = Marks(settings)
         self._readiness = VenueReadiness(settings.traded)
         self._inquiries = Inquiries(settings, outbox)
+        self._cancels = Cancels(settings, outbox, self._inquiries)
         self._unclaimed = UnclaimedFills(settings, outbox)
         gate = OpeningGate(settings, self.ledger, self._marks, self._readiness, self._unclaimed)
         self._execution = PlanExecution(
@@ -97,16 +99,20 @@ class OrderDesk:
             self._marks,
             gate,
             self._inquiries,
+            self._cancels,
             dict(resubmits_safely),
             (configuration_hash, code_version),
         )
         self._reconciliation = Reconciliation(settings, outbox, self._marks, self._unclaimed)
-        self._news = OrderNews(outbox, self._execution, self._inquiries, self._unclaimed)
+        self._news = OrderNews(
+            outbox, self._execution, self._inquiries, self._cancels, self._unclaimed
+        )
         self._winding_down = WindingDown(
             outbox,
             gate,
             self._execution,
             self._inquiries,
+            self._cancels,
             self._reconciliation,
             self._marks,
             is_flattening=settings.protection.on_exit == "flatten",
@@ -194,6 +200,8 @@ class OrderDesk:
             self._execution.tick(name, now)
         elif kind == ACKNOWLEDGE and order:
             self._inquiries.unacknowledged(order, "no_acknowledgement", now)
+        elif kind == CANCEL and order:
+            self._cancels.tick(order, now)
         elif kind == QUERY and order:
             self._news.ask_when_due(order, now)
         return self._finish(now)
@@ -293,7 +301,7 @@ class OrderDesk:
     def _cancel_protection(self, command: CancelProtection, now: Instant) -> None:
         for order in self.ledger.live_orders(command.venue, command.instrument):
             if order.order.purpose is Purpose.PROTECT:
-                self._execution.cancel(order, command.reason, now)
+                self._cancels.wish(order, command.reason, now)
 
     def _raise_halt(self, command: RaiseHalt, now: Instant) -> None:
         self._outbox.halt(command.scope, command.reason, now.utc_ns)

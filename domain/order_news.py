@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from domain.cancels import Cancels
 from domain.effects import Instant
 from domain.inquiries import Inquiries
 from domain.messages import Event
@@ -43,12 +44,18 @@ class OrderNews:
     """Takes in the venues' words about orders."""
 
     def __init__(
-        self, outbox: Outbox, execution: PlanExecution, inquiries: Inquiries, unclaimed: UnclaimedFills
+        self,
+        outbox: Outbox,
+        execution: PlanExecution,
+        inquiries: Inquiries,
+        cancels: Cancels,
+        unclaimed: UnclaimedFills,
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
         self._execution = execution
         self._inquiries = inquiries
+        self._cancels = cancels
         self._unclaimed = unclaimed
 
     def hear_accepted(self, event: OrderAccepted, now: Instant) -> None:
@@ -78,8 +85,6 @@ class OrderNews:
             self._book(order, order.judge_report(report), now)
             if was_buried and report.status not in FINAL:
                 self._rise(order, now)
-            if order.is_cancel_pending and not order.is_final:
-                self._execution.cancel_again(order, now)
             return
         if is_ours(report.client_order_id):
             # The tag is ours and the journal doesn't know it: somebody else trades with our key and our code.
@@ -111,12 +116,8 @@ class OrderNews:
 
     def hear_cancel(self, event: CancelAccepted | CancelRejected | CancelUnconfirmed, now: Instant) -> None:
         order = self._order(event)
-        if order is None or order.is_final or not order.is_cancel_pending:
-            return
-        self._outbox.record(event)
-        if not isinstance(event, CancelAccepted):
-            self._execution.forget(order)  # so that it is asked for again if the order turns out to live
-            self._inquiries.ask_now(order, now)
+        if order is not None and not order.is_final and order.is_cancel_pending:
+            self._cancels.answered(order, event, now)
 
     def hear_fill(self, fill: Fill, now: Instant) -> None:
         order = self._ledger.order_of(fill.venue, fill.venue_order_id)
@@ -138,7 +139,7 @@ class OrderNews:
             self._inquiries.ask_now(order, now)
             self._inquiries.may_still_leave(order, now)
         if order.is_cancel_pending:
-            self._execution.send_cancel(order, now)
+            self._cancels.pursue(order, now)
 
     # ---- what follows ------------------------------------------------------------------------------------
 
@@ -163,7 +164,7 @@ class OrderNews:
         for fill in self._unclaimed.take(order.order.venue, order.venue_order_id):
             self._book(order, order.judge_fill(fill), now)
         if order.is_cancel_pending and not order.is_final:
-            self._execution.send_cancel(order, now)
+            self._cancels.pursue(order, now)
 
     def _follow_up(self, order: OrderLifecycle, now: Instant) -> None:
         if order.status is OrderStatus.UNCONFIRMED:
@@ -172,14 +173,14 @@ class OrderNews:
             self._inquiries.begin(order, now, _FIRST_LOOK)
         self._inquiries.settle(order)
         if order.is_final:
-            self._execution.forget(order)
+            self._cancels.settle(order)
             self._execution.advance(self._ledger.plans[order.order.intent_id], now)
             self._execution.advance_all(order.order.venue, order.order.instrument, now)
 
     def _rise(self, order: OrderLifecycle, now: Instant) -> None:
         """An order that was called dead is at the venue: halt there, and take it back."""
         self._outbox.halt(_scope(order), f"order {order.id} lives although {order.evidence}", now.utc_ns)
-        self._execution.take_back(order, now)
+        self._cancels.take_back(order, now)
 
     def _is_after_opening(self, fill: Fill) -> bool:
         """Tell whether a fill is not in the opening balances already."""

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
+from domain.cancels import Cancels
 from domain.collar import closing_ratio, collared_price, is_inside_collar
 from domain.effects import Instant, Role
 from domain.inquiries import Inquiries
@@ -23,8 +24,6 @@ from domain.order import OrderLifecycle
 from domain.order_ids import mint_client_order_id
 from domain.order_ledger import Plan
 from domain.order_messages import (
-    CancelOrder,
-    CancelRequested,
     IntentAccepted,
     IntentDenied,
     IntentDone,
@@ -44,7 +43,6 @@ from domain.settings import SECOND_NS, Settings
 PLAN = "plan"  # alarm key: "plan:" and the intent_id
 MAX_REDUCING_ATTEMPTS = 6  # by then the collar of a close has reached its cap; the portfolio decides anew
 WAIT_NS = SECOND_NS // 4  # between looks at what a reducing plan waits for
-CANCEL_AGAIN_NS = SECOND_NS  # a cancel that a live order has outlasted this long is asked for again
 
 
 class PlanExecution:
@@ -57,6 +55,7 @@ class PlanExecution:
         marks: Marks,
         gate: OpeningGate,
         inquiries: Inquiries,
+        cancels: Cancels,
         resubmits_safely: dict[str, bool],
         provenance: tuple[str, str],
     ) -> None:
@@ -66,10 +65,10 @@ class PlanExecution:
         self._marks = marks
         self._gate = gate
         self._inquiries = inquiries
+        self._cancels = cancels
         self._resubmits_safely = resubmits_safely
         self._configuration_hash, self._code_version = provenance
         self._looks_at_ns: dict[str, int] = {}  # intent_id -> when a waiting plan is looked at again
-        self._cancel_sent_ns: dict[str, int] = {}  # client_order_id -> monotonic
         self.is_stopped = False  # after winding down nothing is sent any more
 
     # ---- intents -----------------------------------------------------------------------------------------
@@ -225,7 +224,7 @@ class PlanExecution:
             if order.order.purpose is Purpose.PROTECT or order.crosses(plan.intent.side, price)
         ]
         for order in in_the_way:
-            self.cancel(order, f"makes way for {plan.intent.intent_id}", now)
+            self._cancels.wish(order, f"makes way for {plan.intent.intent_id}", now)
         return bool(in_the_way)
 
     def _look_again(self, plan: Plan, now: Instant) -> None:
@@ -320,40 +319,7 @@ class PlanExecution:
         cap = from_ratio(self._settings.orders.close_collar_cap_ratio)
         return quote is not None and is_inside_collar(body.limit_price, quote, body.side, cap)
 
-    # ---- cancels -----------------------------------------------------------------------------------------
-
-    def cancel(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
-        """Journal the wish to cancel, once, and ask the venue as soon as it has named the order."""
-        if order.is_final or order.is_cancel_pending:
-            return
-        self._outbox.record(
-            CancelRequested(ts_event=now.utc_ns, client_order_id=order.id, reason=reason)
-        )
-        self.send_cancel(order, now)
-
-    def send_cancel(self, order: OrderLifecycle, now: Instant) -> None:
-        """Ask the venue to cancel, and go on asking how the order stands."""
-        if order.venue_order_id:
-            self._cancel_sent_ns[order.id] = now.monotonic_ns
-            self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.order.venue), _cancel(order))
-        self._inquiries.begin(order, now, patience=1)
-
-    def cancel_again(self, order: OrderLifecycle, now: Instant) -> None:
-        """Repeat a cancel that a live order has outlasted: a venue's yes is not yet an end."""
-        sent_ns = self._cancel_sent_ns.get(order.id)
-        if sent_ns is None or now.monotonic_ns - sent_ns >= CANCEL_AGAIN_NS:
-            self.send_cancel(order, now)
-
-    def take_back(self, order: OrderLifecycle, now: Instant) -> None:
-        """Cancel an order that rose from the dead, where the venue still may have some of it."""
-        self._outbox.record(
-            CancelRequested(ts_event=now.utc_ns, client_order_id=order.id, reason="it was proven dead")
-        )
-        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.order.venue), _cancel(order))
-
-    def forget(self, order: OrderLifecycle) -> None:
-        """Drop what was remembered about sending to an order that has ended."""
-        self._cancel_sent_ns.pop(order.id, None)
+    # ---- ends ----------------------------------------------------------------------------------------------
 
     def _finish(self, plan: Plan, now: Instant) -> None:
         self._looks_at_ns.pop(plan.intent.intent_id, None)
@@ -370,9 +336,3 @@ class PlanExecution:
 
     def _quote(self, instrument: Instrument) -> Quote | None:
         return self._marks.quote(instrument.venue, instrument.name)
-
-
-def _cancel(order: OrderLifecycle) -> CancelOrder:
-    return CancelOrder(
-        client_order_id=order.id, venue=order.order.venue, venue_order_id=order.venue_order_id
-    )

@@ -114,7 +114,7 @@ class Reconciliation:
 
     def is_quiet(self, venue: str) -> bool:
         """Tell whether nothing of ours is about to move the venue's balances."""
-        return not any(order.is_in_flight for order in self._ledger.live_orders(venue))
+        return not any(order.is_settling for order in self._ledger.live_orders(venue))
 
     def _fills_since(self, venue: str, now: Instant) -> int:
         """Return how far back fills may be unknown: nothing that could explain a difference is left out."""

@@ -3,6 +3,7 @@ venue compared once more; or what is unproven when the time is over."""
 
 from __future__ import annotations
 
+from domain.cancels import Cancels
 from domain.effects import Instant, Role
 from domain.inquiries import Inquiries
 from domain.marks import Marks
@@ -31,6 +32,7 @@ class WindingDown:
         gate: OpeningGate,
         execution: PlanExecution,
         inquiries: Inquiries,
+        cancels: Cancels,
         reconciliation: Reconciliation,
         marks: Marks,
         is_flattening: bool,
@@ -40,6 +42,7 @@ class WindingDown:
         self._gate = gate
         self._execution = execution
         self._inquiries = inquiries
+        self._cancels = cancels
         self._reconciliation = reconciliation
         self._marks = marks
         self._is_flattening = is_flattening  # positions are to be closed instead of left protected
@@ -57,7 +60,7 @@ class WindingDown:
         self._gate.is_winding_down = True
         for order in self._ledger.live_orders():
             if order.order.purpose is Purpose.OPEN and order.order.time_in_force is not TimeInForce.IOC:
-                self._execution.cancel(order, "winding down", now)
+                self._cancels.wish(order, "winding down", now)
             elif order.is_in_flight and order.status is not OrderStatus.SUBMITTED:
                 self._inquiries.ask_now(order, now)
         self._outbox.wake_at(command.deadline_ns, WIND_DOWN)

@@ -504,3 +504,18 @@ def test_when_the_budget_is_short_cancels_go_before_openings(venue: FakeVenue, s
 
     assert len(venue.called("cancel_order")) == 1
     assert len(venue.called("submit_order")) == openings
+
+
+def test_a_cancel_under_way_is_not_sent_a_second_time_beside_itself(venue: FakeVenue, stage: Stage) -> None:
+    command = CancelOrder(client_order_id="o-1", venue="coinbase", venue_order_id="v-1")
+    venue.takes_s["cancel_order"] = 1
+    venue.answers["cancel_order"].extend([Rejected("no", code="NOT_NOW"), Rejected("no", code="NOT_NOW")])
+
+    stage.tell(GATEWAY, command)
+    stage.tell(GATEWAY, command)
+    stage.advance(seconds=2)
+    assert venue.called("cancel_order") == [command]
+
+    stage.tell(GATEWAY, command)
+    stage.advance(seconds=2)
+    assert venue.called("cancel_order") == [command, command]

@@ -389,7 +389,7 @@ def holding(desk: DeskOnTime) -> DeskOnTime:
 
 def test_a_close_cancels_the_bracket_and_waits_for_its_proven_end(holding: DeskOnTime) -> None:
     holding.hear(make_intent(Purpose.CLOSE, "close"))
-    holding.advance(1)
+    holding.advance(0.9)
     assert holding.sent(SubmitOrder) == []
     assert len(holding.sent(CancelOrder)) == 1
 

@@ -1,0 +1,132 @@
+"""Wishes to cancel: each has its own clock and is repeated until the order's end is proven.
+
+Whether reads answer, and what they say, changes nothing here: only the proven end of the order does. Pauses
+grow, and all repeats at one venue share one pace, so that a venue which refuses starves nobody else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.effects import Instant, Role
+from domain.inquiries import Inquiries
+from domain.order import OrderLifecycle
+from domain.order_messages import (
+    CancelAccepted,
+    CancelOrder,
+    CancelRejected,
+    CancelRequested,
+    CancelUnconfirmed,
+)
+from domain.outbox import Outbox
+from domain.settings import SECOND_NS, Settings
+
+CANCEL = "cancel"  # alarm key: "cancel:" and the client_order_id
+FIRST_PAUSE_NS = SECOND_NS  # a venue's yes is not yet an end, nor a no the last word
+PACE_NS = SECOND_NS // 4  # between two repeats at one venue, whatever they are about
+
+Answer = CancelAccepted | CancelRejected | CancelUnconfirmed
+
+
+@dataclass
+class Wish:
+    """One cancel that is not proven to have worked. Monotonic nanoseconds."""
+
+    since_ns: int
+    asked: int = 0
+    due_ns: int = 0  # of the next time; 0 = the venue must name the order first
+    answer: str = ""  # the newest one, in words
+    has_alarmed: bool = False
+
+
+class Cancels:
+    """The wishes under way, one per order. That they exist is journaled; when to repeat them is not."""
+
+    def __init__(self, settings: Settings, outbox: Outbox, inquiries: Inquiries) -> None:
+        # A position may wait for it, so a pause never grows beyond what that may go without its stop.
+        self._longest_pause_ns = max(FIRST_PAUSE_NS, round(settings.protection.within_s * SECOND_NS))
+        self._alarm_after_ns = round(settings.orders.alarm_after_s * SECOND_NS)
+        self._outbox = outbox
+        self._inquiries = inquiries
+        self._wishes: dict[str, Wish] = {}  # client_order_id ->
+        self._free_ns: dict[str, int] = {}  # venue -> when its next repeat may leave
+
+    def wish(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
+        """Journal the wish, once, and ask the venue as soon as it has named the order."""
+        if order.is_final or order.is_cancel_pending:
+            return
+        self._outbox.record(
+            CancelRequested(ts_event=now.utc_ns, client_order_id=order.id, reason=reason)
+        )
+        self.pursue(order, now)
+
+    def pursue(self, order: OrderLifecycle, now: Instant) -> None:
+        """Ask at once for what is journaled: the wish is new, the order has its name now, or we restarted."""
+        wish = self._wishes.setdefault(order.id, Wish(now.monotonic_ns))
+        if order.venue_order_id:
+            self._ask(order, wish, now)
+        self._inquiries.begin(order, now, patience=1)
+
+    def answered(self, order: OrderLifecycle, event: Answer, now: Instant) -> None:
+        """Take in what came of asking. A no, or none, leads to a question how the order stands."""
+        wish = self._wishes.setdefault(order.id, Wish(now.monotonic_ns))
+        answer = _in_words(event)
+        if answer != wish.answer:  # a venue that says the same for hours fills no journal
+            wish.answer = answer
+            self._outbox.record(event)
+        if not isinstance(event, CancelAccepted):
+            self._inquiries.ask_now(order, now)
+
+    def tick(self, order: OrderLifecycle, now: Instant) -> None:
+        """Ask again if that is due; a person is told of an order that won't go."""
+        wish = self._wishes.get(order.id)
+        if wish is None or not wish.due_ns or now.monotonic_ns < wish.due_ns:
+            return
+        free_ns = self._free_ns.get(order.order.venue, 0)
+        if now.monotonic_ns < free_ns:
+            self._wake_at(order, wish, free_ns)
+            return
+        self._free_ns[order.order.venue] = now.monotonic_ns + PACE_NS
+        self._ask(order, wish, now)
+        waited_ns = now.monotonic_ns - wish.since_ns
+        if waited_ns >= self._alarm_after_ns and not wish.has_alarmed:
+            wish.has_alarmed = True
+            text = f"not canceled for {waited_ns // SECOND_NS} s: {wish.answer or 'no answer'}"
+            self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
+
+    def take_back(self, order: OrderLifecycle, now: Instant) -> None:
+        """Cancel an order that rose from the dead, where the venue still may have some of it."""
+        self._outbox.record(
+            CancelRequested(ts_event=now.utc_ns, client_order_id=order.id, reason="it was proven dead")
+        )
+        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.order.venue), _command(order))
+
+    def settle(self, order: OrderLifecycle) -> None:
+        """Forget the wish once the order has ended."""
+        if order.is_final:
+            self._wishes.pop(order.id, None)
+
+    def _ask(self, order: OrderLifecycle, wish: Wish, now: Instant) -> None:
+        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.order.venue), _command(order))
+        pause_ns = min(FIRST_PAUSE_NS << min(wish.asked, 10), self._longest_pause_ns)
+        wish.asked += 1
+        self._wake_at(order, wish, now.monotonic_ns + pause_ns)
+
+    def _wake_at(self, order: OrderLifecycle, wish: Wish, due_ns: int) -> None:
+        wish.due_ns = due_ns
+        self._outbox.wake_at(due_ns, f"{CANCEL}:{order.id}")
+
+
+def _command(order: OrderLifecycle) -> CancelOrder:
+    return CancelOrder(
+        client_order_id=order.id, venue=order.order.venue, venue_order_id=order.venue_order_id
+    )
+
+
+def _in_words(event: Answer) -> str:
+    match event:
+        case CancelRejected():
+            return f"refused: {event.code}"
+        case CancelUnconfirmed():
+            return f"unanswered: {event.reason}"
+    return "accepted, and the order lives"
