@@ -39,6 +39,9 @@ class VirtualClock:
     def __init__(self) -> None:
         self.elapsed_ns = 0
         self.spent_ns = 0  # by the blocking call that is running now
+        self.asleep_ns = 0
+        self.stepped_ns = 0  # by which our wall clock is wrong
+        self.true = TrueTime(self)
         self._now = START  # made anew only when time has passed: it is asked for with every message
         self._passed_ns = 0
 
@@ -46,12 +49,43 @@ class VirtualClock:
         passed_ns = self.elapsed_ns + self.spent_ns
         if passed_ns != self._passed_ns:
             self._passed_ns = passed_ns
-            self._now = Instant(START.monotonic_ns + passed_ns, START.utc_ns + passed_ns)
+            self._read()
         return self._now
+
+    def follow(self, other: VirtualClock) -> None:
+        """Show what another clock shows: of the stage before, on the same machine."""
+        self.elapsed_ns, self.asleep_ns = other.elapsed_ns, other.asleep_ns
+        self.stepped_ns = other.stepped_ns
+        self._read()
+
+    def step(self, seconds: float) -> None:
+        """Set the wall clock forward, or back. Nobody else's time changes."""
+        self.stepped_ns += int(seconds * SECOND_NS)
+        self._read()
+
+    def sleep(self, seconds: float) -> None:
+        """Let the machine sleep: time goes on for everybody else, and our monotonic clock stands."""
+        self.asleep_ns += int(seconds * SECOND_NS)
+        self._read()
+
+    def _read(self) -> None:
+        wall_ns = self._passed_ns + self.asleep_ns + self.stepped_ns
+        self._now = Instant(START.monotonic_ns + self._passed_ns, START.utc_ns + wall_ns, self.asleep_ns)
 
     def spend(self, seconds: float) -> None:
         """Let a blocking call take this long; its caller hears of the result only then."""
         self.spent_ns += int(seconds * SECOND_NS)
+
+
+class TrueTime:
+    """The time by which the world outside goes, whatever our wall clock shows."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+
+    def now(self) -> Instant:
+        now = self._clock.now()
+        return now._replace(utc_ns=now.utc_ns - self._clock.stepped_ns)
 
 
 class VirtualExecutor:

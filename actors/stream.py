@@ -13,6 +13,7 @@ from functools import partial
 from actors.shell import Shell
 from adapters.ports import Dialer, Fault, FrameRecorder, Pipe, StreamCodec
 from domain.circuit_breaker import Gate
+from domain.clocks import describe_parting, have_parted
 from domain.effects import Instant
 from domain.errors import Fatal, VenueError
 from domain.market_data import DecodeFailed, HeartbeatSeen, StreamGap
@@ -79,6 +80,7 @@ class StreamDriver:
         self.dialed = dialed
         self.recorder = recorder
         self.pipe: Pipe | None = None
+        self.looked = shell.clock.now()  # at the clocks
         self.tell_fault_at_ns = 0
         self.executor = shell.parts.executor(1)
         self.codec_key = f"codec:{session.name}"
@@ -122,7 +124,8 @@ class StreamDriver:
         if key == self.watch_key:
             self._check_channels(now)
         elif key == self.codec_key:
-            self._say_what_is_due(now)
+            if not self._has_lost_time(now):
+                self._say_what_is_due(now)
             self._flush_recording()
             self.shell.wake_at(now.monotonic_ns + _CODEC_EVERY_NS, self.codec_key)
         else:
@@ -236,6 +239,8 @@ class StreamDriver:
             self._tell_fault(next(event for event in events if type(event) is DecodeFailed), now)
         if HeartbeatSeen in kinds:
             self._perform(self.session.proven_alive(now))
+        if self._has_lost_time(now):
+            return
         if events:
             self.hear(events, read_ns)
         if arrived.closed:
@@ -245,6 +250,18 @@ class StreamDriver:
             self._perform(self.session.reconnect(now, "gap"))
         elif arrived.frames:
             self._say_what_is_due(now)
+
+    def _has_lost_time(self, now: Instant) -> bool:
+        """Connect anew when our clocks have parted since the last look: what waits to be read may be as old as that."""
+        before, self.looked = self.looked, now
+        if not have_parted(before, now):
+            return False
+        why = describe_parting(before, now)
+        self.shell.counters["clock_partings"] += 1
+        self.shell.alarm(self.session.name, f"{why}: connecting anew")
+        if self.pipe is not None:
+            self._perform(self.session.reconnect(now, "clocks_parted"))
+        return True
 
     def _failed(self, fault: Fault, now: Instant) -> DecodeFailed:
         venue = self.shell.role.split(":", 1)[1]

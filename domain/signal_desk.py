@@ -16,6 +16,7 @@ from domain.market_data import Candle, MarketBatch, Quote, StreamState, Trade, T
 from domain.order_messages import Signal
 from domain.settings import SECOND_NS, SignalSettings
 from domain.signals import Opinion, SignalCombiner
+from domain.stream_health import venue_time
 
 Frame = Quote | Trade
 
@@ -45,7 +46,7 @@ class _Stream:
         """Take what a batch says about the stream itself."""
         newest_ts = max((frame.ts_event for frame in frames), default=0)
         if state.clock_offset_ns is not None:
-            self._time = now.utc_ns - state.clock_offset_ns, now.monotonic_ns
+            self._time = venue_time(state, now), now.monotonic_ns
         elif newest_ts > self.newest_ts:
             self._time = newest_ts, now.monotonic_ns
         self.newest_ts = max(self.newest_ts, newest_ts)
@@ -158,7 +159,7 @@ class SignalDesk:
         """Leave out frames from the venue's future: believing one would close every candle before it."""
         if state.clock_offset_ns is None:
             return frames
-        latest_ts = now.utc_ns - state.clock_offset_ns + round(self.settings.watermark_s * SECOND_NS)
+        latest_ts = venue_time(state, now) + round(self.settings.watermark_s * SECOND_NS)
         believable = [frame for frame in frames if frame.ts_event <= latest_ts]
         self.counters["future_frames"] += len(frames) - len(believable)
         return believable

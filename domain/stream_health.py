@@ -10,19 +10,24 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+from domain.clocks import PARTED_NS, ahead_ns, have_parted
 from domain.effects import Instant
 from domain.market_data import InstrumentStatus, StreamState, TradingStatus
 from domain.settings import SECOND_NS
 
 WINDOW_NS = 60 * SECOND_NS
-JUMP_NS = SECOND_NS // 2  # wall against monotonic clock moving apart by this is a clock step
 FUTURE_NS = 2 * SECOND_NS  # a stamp further ahead of the venue's clock, as we know it, is wrong
 READ_CLOCK_EVERY_NS = 60 * SECOND_NS
 LONGEST_ROUND_TRIP_NS = SECOND_NS  # a reading errs by half of it; of a longer one it would tell too little
 
 
 def stream_trouble(state: StreamState, now: Instant, silent_after_s: float, late_after_s: float) -> str:
-    """Return why no price of a stream may be traded on, in one word; empty when they may."""
+    """Return why no price of a stream may be traded on, in one word; empty when they may.
+
+    What was told before the machine slept looks fresh to a clock that stood meanwhile.
+    """
+    if state.told_ns and have_parted(Instant(state.told_ns, state.ts_event), now):
+        return "stale_quote"
     if not state.is_whole:
         return "gapped_quote"
     if not state.is_connected or now.monotonic_ns - state.alive_ns > silent_after_s * SECOND_NS:
@@ -32,6 +37,18 @@ def stream_trouble(state: StreamState, now: Instant, silent_after_s: float, late
     if state.lag_ns > late_after_s * SECOND_NS:
         return "late_quote"
     return ""
+
+
+def venue_time(state: StreamState, now: Instant) -> int | None:
+    """Return what the venue's clock shows now (UTC ns), less network latency; None while the stream hasn't told.
+
+    From when it was told, the monotonic clock carries it on: a step of ours since then changes nothing.
+    """
+    if state.clock_offset_ns is None:
+        return None
+    if not state.told_ns:
+        return now.utc_ns - state.clock_offset_ns
+    return state.ts_event - state.clock_offset_ns + now.monotonic_ns - state.told_ns
 
 
 class ClockReading(NamedTuple):
@@ -103,7 +120,7 @@ class StreamHealth:
         """Learn from any stamp of the venue."""
         if self._has_stepped(now):
             self.forget_clock()  # every old difference is void
-        self._wall_ahead_ns = _ahead_ns(now)
+        self._wall_ahead_ns = ahead_ns(now)
         difference = now.utc_ns - ts_event
         while self._minima and self._minima[0][0] < now.monotonic_ns - WINDOW_NS:
             self._minima.popleft()
@@ -122,15 +139,15 @@ class StreamHealth:
         if reading.round_trip_ns > LONGEST_ROUND_TRIP_NS:
             return False
         if self._wall_ahead_ns is None:
-            self._wall_ahead_ns = _ahead_ns(reading.asked)
+            self._wall_ahead_ns = ahead_ns(reading.asked)
         if self._has_stepped(reading.asked) or self._has_stepped(reading.answered):
             return False
         self._reading = reading
         return True
 
     def _has_stepped(self, now: Instant) -> bool:
-        """Tell whether our wall clock has been set since it was last looked at."""
-        return self._wall_ahead_ns is not None and abs(_ahead_ns(now) - self._wall_ahead_ns) > JUMP_NS
+        """Tell whether our wall clock has been set, or the machine slept, since it was last looked at."""
+        return self._wall_ahead_ns is not None and abs(ahead_ns(now) - self._wall_ahead_ns) > PARTED_NS
 
     def proven_alive(self, read_ns: int) -> None:
         self.alive_ns = max(self.alive_ns, read_ns)
@@ -160,13 +177,10 @@ class StreamHealth:
             is_connected=self.is_connected,
             is_whole=self.is_whole,
             alive_ns=self.alive_ns,
-            clock_offset_ns=self.clock_offset_ns,
+            clock_offset_ns=None if self._has_stepped(now) else self.clock_offset_ns,
             lag_ns=self.lag_ns,
             gaps=self.gaps,
             reconnects=self.reconnects,
             halted=self.halted,
+            told_ns=now.monotonic_ns,
         )
-
-
-def _ahead_ns(now: Instant) -> int:
-    return now.utc_ns - now.monotonic_ns

@@ -57,6 +57,7 @@ def make_stream_state(**changes) -> StreamState:
         "alive_ns": MONO,
         "clock_offset_ns": 0,
         "lag_ns": 0,
+        "told_ns": MONO,
     }
     return StreamState(**{**fields, **changes})
 

@@ -176,6 +176,10 @@ class DeskOnTime:
         passed_ns = monotonic_ns - self.now.monotonic_ns
         self.now = Instant(monotonic_ns, self.now.utc_ns + passed_ns)
 
+    def set_clock(self, seconds: float) -> None:
+        """Set the wall clock forward, or back; to the desk a sleep of the machine looks like a step forward."""
+        self.now = self.now._replace(utc_ns=self.now.utc_ns + round(seconds * SECOND_NS))
+
     def restarted(self, after_s: float = 0.1, **changes) -> DeskOnTime:
         """Return the desk of the next incarnation: only the journal is left."""
         passed_ns = round(after_s * SECOND_NS)
@@ -230,7 +234,8 @@ class DeskOnTime:
         self, bid: str = "64000.00", ask: str = "64000.10", venue: str = "coinbase", **state
     ) -> None:
         quote = make_quote(bid, ask, venue=venue, is_whole=state.pop("is_whole", True))
-        alive = {"alive_ns": self.now.monotonic_ns, "venue": venue}
+        told = {"ts_event": self.now.utc_ns, "told_ns": self.now.monotonic_ns}
+        alive = {"alive_ns": self.now.monotonic_ns, "venue": venue, **told}
         self.hear(
             MarketBatch(
                 venue=venue, quotes=(quote,), trades=(), bars=(), state=make_stream_state(**alive | state)

@@ -315,3 +315,25 @@ def test_a_refused_credential_is_not_tried_again(venue: FakeVenue) -> None:
     stage.advance(seconds=60)
 
     assert venue.pipes == []
+
+
+@pytest.mark.parametrize("part", ["sleep", "step forward", "step back"])
+def test_after_our_clocks_have_parted_only_what_a_new_connection_brings_is_believed(
+    venue: FakeVenue, stage: Stage, part: str
+) -> None:
+    venue.hear(venue.market, WHOLE, heartbeat(stage), make_quote())
+
+    clock = stage.clock
+    clock.sleep(3600) if part == "sleep" else clock.step(3600 if part == "step forward" else -3600)
+    venue.hear(venue.market, heartbeat(stage), make_quote("1.00", "1.10", ts_event=clock.now().utc_ns))
+    parted = batches(stage)[-1]
+    stage.advance(seconds=2)
+    venue.hear(venue.market, WHOLE, heartbeat(stage), make_quote(ts_event=clock.now().utc_ns))
+
+    assert (parted.state.is_whole, parted.state.is_connected, parted.quotes) == (False, False, ())
+    healed = batches(stage)[-1].state
+    assert (healed.is_whole, len(venue.pipes)) == (True, 2)
+    assert healed.clock_offset_ns < SECOND_NS // 10
+    alarms = [message.text for message in stage.received[Role.MONITOR] if isinstance(message, AlarmRaised)]
+    slept = "the machine slept for 3600.0 s: connecting anew"
+    assert (alarms == [slept]) == (part == "sleep") and len(alarms) == 1

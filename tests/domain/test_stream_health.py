@@ -12,6 +12,7 @@ from domain.stream_health import (
     ClockReading,
     StreamHealth,
     stream_trouble,
+    venue_time,
 )
 from tests.builders import MONO, UTC, make_stream_state
 
@@ -260,3 +261,30 @@ def test_a_stream_in_trouble_says_why_no_price_of_it_may_be_traded_on(changes: d
     state = make_stream_state(**changes)
 
     assert stream_trouble(state, at(0), silent_after_s=2.0, late_after_s=3.0) == trouble
+
+
+@pytest.mark.parametrize("step_s", [3600, 0.6, -0.6, -3600])
+def test_what_was_told_before_our_clocks_parted_is_old(step_s: float) -> None:
+    state = make_stream_state()
+
+    trouble = stream_trouble(state, at(1, round(step_s * SECOND_NS)), silent_after_s=2.0, late_after_s=3.0)
+
+    assert trouble == "stale_quote"
+
+
+def test_a_stream_tells_no_offset_from_when_our_clocks_parted_until_the_next_stamp() -> None:
+    health = StreamHealth("coinbase")
+    health.stamped(at(0).utc_ns - 10, at(0))
+    stepped = at(1, step_ns=3600 * SECOND_NS)
+
+    between = health.state(stepped).clock_offset_ns
+    health.stamped(at(1).utc_ns - 10, stepped)
+
+    assert (between, health.state(stepped).clock_offset_ns) == (None, 3600 * SECOND_NS + 10)
+
+
+def test_the_venues_time_runs_on_by_the_monotonic_clock() -> None:
+    state = make_stream_state(clock_offset_ns=5 * SECOND_NS)
+
+    assert venue_time(state, at(2, step_ns=-3600 * SECOND_NS)) == UTC - 3 * SECOND_NS
+    assert venue_time(make_stream_state(clock_offset_ns=None), at(2)) is None

@@ -51,7 +51,7 @@ class Theatre:
     def restart(self) -> None:
         """Let a new system find the journal and the venue as the old one left them, at once."""
         old, self.stage = self.stage, Stage(self.settings, {"coinbase": self._kit()}, self.seed)
-        self.stage.clock.elapsed_ns = old.clock.elapsed_ns
+        self.stage.clock.follow(old.clock)
         self.stage.parts.memory_journal = old.journal
 
     def _kit(self) -> VenueKit:
@@ -59,16 +59,16 @@ class Theatre:
 
         def trading(settings: VenueSettings) -> CoinbaseClient:
             clock = self.stage.clock
-            transport = MemoryTransport(self.world, clock, clock.spend)
+            transport = MemoryTransport(self.world, clock.true, clock.spend)
             return CoinbaseClient(settings, signer, transport, clock)
 
         def dialer(settings: VenueSettings) -> MemoryDialer:
             clock = self.stage.clock
-            return MemoryDialer(self.world, clock, clock.spend, self._register)
+            return MemoryDialer(self.world, clock.true, clock.spend, self._register)
 
         def venue_clock(settings: VenueSettings) -> PublicClient:
             clock = self.stage.clock
-            return PublicClient(settings, MemoryTransport(self.world, clock, clock.spend), clock)
+            return PublicClient(settings, MemoryTransport(self.world, clock.true, clock.spend), clock)
 
         return VenueKit(
             trading=trading,
@@ -111,7 +111,7 @@ class Theatre:
         return {event.order.client_order_id for event in self.journaled(OrderSubmitted)}
 
     def truth(self) -> dict[str, Any]:
-        return self.world.truth(self.stage.clock.now().utc_ns)["coinbase"]
+        return self.world.truth(self.stage.clock.true.now().utc_ns)["coinbase"]
 
     def wind_down(self) -> Any:
         """Stop as the launcher does; return the router's WoundDown, which must come before the deadline."""

@@ -1,0 +1,36 @@
+"""What two readings of our clocks prove about the time between them.
+
+The wall clock may be set at any moment, and the monotonic one stands while the machine sleeps. Both move alike
+as long as neither happens; where they have parted, what was believed before is old, or its stamps are wrong.
+"""
+
+from __future__ import annotations
+
+from domain.effects import Instant
+from domain.settings import SECOND_NS
+
+# Moving apart by this is a step or a sleep: daemons that slew the wall clock slew the monotonic one as well.
+PARTED_NS = SECOND_NS // 2
+
+
+def ahead_ns(at: Instant) -> int:
+    """Return the wall clock less the monotonic one; it changes by steps and sleep only."""
+    return at.utc_ns - at.monotonic_ns
+
+
+def have_parted(before: Instant, now: Instant) -> bool:
+    """Tell whether the wall clock was set, or the machine slept, between two readings."""
+    return abs(ahead_ns(now) - ahead_ns(before)) > PARTED_NS
+
+
+def passed_ns(before: Instant, now: Instant) -> int:
+    """Return how much time has passed, sleep included where it is known."""
+    return now.monotonic_ns + now.asleep_ns - before.monotonic_ns - before.asleep_ns
+
+
+def describe_parting(before: Instant, now: Instant) -> str:
+    """Return in words what came between two readings that have parted."""
+    asleep_ns = now.asleep_ns - before.asleep_ns
+    if asleep_ns > PARTED_NS:
+        return f"the machine slept for {asleep_ns / SECOND_NS:.1f} s"
+    return f"our clock was set by {(ahead_ns(now) - ahead_ns(before)) / SECOND_NS:+.1f} s, or the machine slept"

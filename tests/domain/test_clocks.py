@@ -1,0 +1,30 @@
+from domain.clocks import PARTED_NS, describe_parting, have_parted, passed_ns
+from domain.effects import Instant
+from domain.settings import SECOND_NS
+from tests.builders import MONO, UTC
+
+BEFORE = Instant(MONO, UTC, asleep_ns=7)
+MINUTE_NS = 60 * SECOND_NS
+
+
+def test_clocks_that_moved_alike_have_not_parted_however_long_ago() -> None:
+    assert not have_parted(BEFORE, Instant(MONO + MINUTE_NS, UTC + MINUTE_NS + PARTED_NS, 7))
+
+
+def test_a_step_in_either_direction_parts_them() -> None:
+    for step_ns in (PARTED_NS + 1, -PARTED_NS - 1):
+        assert have_parted(BEFORE, Instant(MONO + MINUTE_NS, UTC + MINUTE_NS + step_ns, 7))
+
+
+def test_a_sleep_parts_them_and_its_time_has_passed() -> None:
+    awake = Instant(MONO + SECOND_NS, UTC + SECOND_NS + MINUTE_NS, 7 + MINUTE_NS)
+
+    assert have_parted(BEFORE, awake)
+    assert passed_ns(BEFORE, awake) == SECOND_NS + MINUTE_NS
+    assert describe_parting(BEFORE, awake) == "the machine slept for 60.0 s"
+
+
+def test_where_nobody_counts_sleep_the_person_is_told_of_both() -> None:
+    later = Instant(MONO, UTC - MINUTE_NS, 7)
+
+    assert describe_parting(BEFORE, later) == "our clock was set by -60.0 s, or the machine slept"
