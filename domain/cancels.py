@@ -94,13 +94,6 @@ class Cancels:
             text = f"not canceled for {waited_ns // SECOND_NS} s: {wish.answer or 'no answer'}"
             self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
 
-    def take_back(self, order: OrderLifecycle, now: Instant) -> None:
-        """Cancel an order that rose from the dead, where the venue still may have some of it."""
-        self._outbox.record(
-            CancelRequested(ts_event=now.utc_ns, client_order_id=order.id, reason="it was proven dead")
-        )
-        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.order.venue), _command(order))
-
     def settle(self, order: OrderLifecycle) -> None:
         """Forget the wish once the order has ended."""
         if order.is_final:

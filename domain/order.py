@@ -4,7 +4,7 @@ Two halves. `apply` folds an event of the journal; nothing else changes state, s
 the same order. The `judge_*` methods look at what a gateway reports and return the events to journal; they
 change nothing. A venue's surprise is data: it returns an empty list, or what it does prove.
 
-Only OrderClosed ends an order, with its evidence. A refusal proves nothing once the order was sent a second
+Only OrderClosed ends an order, with its evidence; only OrderReopened takes that back, with better evidence. A refusal proves nothing once the order was sent a second
 time: it is about the second send. Fills are booked in every status, final ones included.
 """
 
@@ -26,8 +26,10 @@ from domain.order_messages import (
     OrderClosed,
     OrderFilled,
     OrderFilledProvisionally,
+    OrderIntent,
     OrderNotSent,
     OrderRejected,
+    OrderReopened,
     OrderReported,
     OrderResubmitted,
     OrderStatus,
@@ -72,6 +74,7 @@ class OrderLifecycle:
     is_cancel_pending: bool = False
     executions: Executions = field(default_factory=Executions)
     evidence: str = ""  # why it is final
+    closed_at: int = 0  # UTC ns when it was proven so
 
     def __post_init__(self) -> None:
         self.last_sent_at = self.last_sent_at or self.submitted.ts_event
@@ -131,6 +134,11 @@ class OrderLifecycle:
             case OrderClosed():
                 if not self.is_final:
                     self.status, self.evidence = event.status, event.evidence
+                    self.closed_at = event.ts_event
+                return
+            case OrderReopened():
+                self.status = PARTIALLY_FILLED if event.filled_quantity else OPEN
+                self.evidence, self.is_cancel_pending = "", False
                 return
             case OrderAccepted():
                 self.venue_order_id = self.venue_order_id or event.venue_order_id
@@ -208,6 +216,17 @@ class OrderLifecycle:
             status=status,
             filled_quantity=self.filled_quantity if filled is None else filled,
             evidence=evidence,
+        )
+
+    def reopened(self, intent: OrderIntent, evidence: str, ts_event: int) -> OrderReopened:
+        """Return the event that makes this order live again: the venue has it, though it was proven dead."""
+        return OrderReopened(
+            ts_event=ts_event,
+            order=self.order,
+            intent=intent,
+            filled_quantity=self.filled_quantity,
+            was=self.status,
+            evidence=f"{evidence} although {self.evidence}",
         )
 
     def _is_news(self, venue_order_id: str) -> bool:

@@ -105,7 +105,7 @@ class OrderDesk:
         )
         self._reconciliation = Reconciliation(settings, outbox, self._marks, self._unclaimed)
         self._news = OrderNews(
-            outbox, self._execution, self._inquiries, self._cancels, self._unclaimed
+            outbox, self._execution, self._inquiries, self._cancels, self._unclaimed, self._rules
         )
         self._winding_down = WindingDown(
             outbox,

@@ -29,6 +29,7 @@ from domain.order_messages import (
     OrderAccepted,
     OrderClosed,
     OrderIntent,
+    OrderReopened,
     OrderSubmitted,
     Purpose,
     VenueReconciled,
@@ -48,6 +49,7 @@ class Plan:
     intent: OrderIntent
     attempts: list[OrderLifecycle] = field(default_factory=list)
     is_done: bool = False
+    was_done: bool = False  # an order of it rose from the dead: nothing more is sent, only that one's end awaited
 
     @property
     def filled_quantity(self) -> Decimal:
@@ -144,10 +146,23 @@ class OrderLedger:
             self.claims[event.venue, event.venue_order_id] = order.id
         if isinstance(event, OrderClosed):
             self.live.pop(order.id, None)
+        elif isinstance(event, OrderReopened):
+            self._reopen(order)
         if order.executions.provisional_quantity:
             self.unexplained[order.id] = order
         else:
             self.unexplained.pop(order.id, None)
+
+    def _reopen(self, order: OrderLifecycle) -> None:
+        plan, venue = self.plans[order.order.intent_id], order.order.venue
+        self.live[order.id] = order
+        self.movements[venue] += 1
+        if order.venue_order_id:
+            self.claims[venue, order.venue_order_id] = order.id
+        if plan.is_done:
+            plan.is_done, plan.was_done = False, True
+            self.open_plans[plan.intent.intent_id] = plan
+            self._finished.remove(plan.intent.intent_id)
 
     def _finish(self, intent_id: str) -> None:
         self.plans[intent_id].is_done = True

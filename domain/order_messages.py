@@ -378,6 +378,20 @@ class OrderClosed(Event, kw_only=True):
     evidence: str  # "reported:stream", "not_found:proof", "rejected:INSUFFICIENT_FUND", ...
 
 
+class OrderReopened(Event, kw_only=True):
+    """An order that was called dead is at the venue: it is live again in every sense."""
+
+    order: SubmitOrder
+    intent: OrderIntent
+    filled_quantity: Decimal
+    was: OrderStatus  # the final status that proved wrong
+    evidence: str  # "reported OPEN although absent:...", ...
+
+    @property
+    def client_order_id(self) -> str:
+        return self.order.client_order_id
+
+
 class BalancesOpened(Event, kw_only=True):
     """What a venue's wallet held when this journal first met it."""
 
@@ -444,6 +458,7 @@ JournalEvent = (
     | OrderFilled
     | OrderFilledProvisionally
     | OrderClosed
+    | OrderReopened
     | BalancesOpened
     | ExternalFillSeen
     | BalanceCorrected

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 from domain.cancels import Cancels
 from domain.effects import Instant
+from domain.evidence import Rules
 from domain.inquiries import Inquiries
 from domain.messages import Event
 from domain.numbers import plain
-from domain.order import OrderLifecycle
+from domain.order import ABSENT, OrderLifecycle
 from domain.order_ids import is_ours
 from domain.order_messages import (
     FINAL,
@@ -50,6 +51,7 @@ class OrderNews:
         inquiries: Inquiries,
         cancels: Cancels,
         unclaimed: UnclaimedFills,
+        rules: Rules,
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -57,6 +59,7 @@ class OrderNews:
         self._inquiries = inquiries
         self._cancels = cancels
         self._unclaimed = unclaimed
+        self._rules = rules
 
     def hear_accepted(self, event: OrderAccepted, now: Instant) -> None:
         if order := self._order(event):
@@ -64,7 +67,7 @@ class OrderNews:
             self._inquiries.send_answered(order)
             self._book(order, order.judge_accepted(event), now)
             if was_buried:
-                self._rise(order, now)
+                self._rise(order, "accepted", now)
 
     def hear_refused(self, event: OrderRejected | OrderNotSent, now: Instant) -> None:
         if order := self._order(event):
@@ -81,10 +84,10 @@ class OrderNews:
         order = self._order(report)
         if order is not None:
             self._inquiries.query_answered(order)
-            was_buried = order.is_final and not order.venue_order_id
+            has_risen = self._has_risen(order, report)
             self._book(order, order.judge_report(report), now)
-            if was_buried and report.status not in FINAL:
-                self._rise(order, now)
+            if has_risen:
+                self._rise(order, f"reported {report.status}", now)
             return
         if is_ours(report.client_order_id):
             # The tag is ours and the journal doesn't know it: somebody else trades with our key and our code.
@@ -177,10 +180,21 @@ class OrderNews:
             self._execution.advance(self._ledger.plans[order.order.intent_id], now)
             self._execution.advance_all(order.order.venue, order.order.instrument, now)
 
-    def _rise(self, order: OrderLifecycle, now: Instant) -> None:
-        """An order that was called dead is at the venue: halt there, and take it back."""
+    def _has_risen(self, order: OrderLifecycle, report: OrderReported) -> bool:
+        """Tell whether a report of life is about an order that we called dead, and no old read of its better days."""
+        if not order.is_final or report.status in FINAL or order.filled_quantity >= order.order.quantity:
+            return False
+        if not order.venue_order_id or order.evidence.startswith(ABSENT):
+            return True
+        lag_ns = self._rules.at(order.order.venue).facts.read_lag_ns
+        return report.ts_event - order.closed_at > 2 * lag_ns  # a read may have been long under way, too
+
+    def _rise(self, order: OrderLifecycle, evidence: str, now: Instant) -> None:
+        """An order that was called dead is at the venue: halt there, count it as live, and take it back."""
         self._outbox.halt(_scope(order), f"order {order.id} lives although {order.evidence}", now.utc_ns)
-        self._cancels.take_back(order, now)
+        intent = self._ledger.plans[order.order.intent_id].intent
+        self._outbox.record(order.reopened(intent, evidence, now.utc_ns))
+        self._cancels.wish(order, "it was proven dead", now)
 
     def _is_after_opening(self, fill: Fill) -> bool:
         """Tell whether a fill is not in the opening balances already."""

@@ -20,6 +20,7 @@ from domain.order_messages import (
     OrderAccepted,
     OrderClosed,
     OrderFilled,
+    OrderReopened,
     OrderStatus,
     OrderSubmitted,
 )
@@ -84,6 +85,8 @@ class Outbox:
                 self.counts["accepted"] += 1
             case OrderClosed():
                 self.counts[_COUNTED_AS[event.status]] += 1
+            case OrderReopened():
+                self.counts[_COUNTED_AS[event.was]] -= 1
             case IntentDenied():
                 self.counts["denied"] += 1
             case BalanceCorrected():

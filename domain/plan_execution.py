@@ -101,7 +101,9 @@ class PlanExecution:
         """Do the next thing for a plan: another attempt, a wait, or its end."""
         if plan.is_done or plan.live_attempt or self.is_stopped:
             return
-        if plan.intent.purpose is Purpose.OPEN:
+        if plan.was_done:
+            self._finish(plan, now)
+        elif plan.intent.purpose is Purpose.OPEN:
             self._fall_back(plan, now)
         else:
             self._reduce(plan, now)

@@ -35,6 +35,7 @@ from domain.order_messages import (
     OrderFilled,
     OrderFilledProvisionally,
     OrderIntent,
+    OrderReopened,
     OrderStatus,
     OrderSubmitted,
     OrderUnconfirmed,
@@ -182,6 +183,15 @@ class Portfolio:
     @_apply.register
     def _(self, event: OrderClosed) -> None:
         self.orders.pop(event.client_order_id, None)
+
+    @_apply.register
+    def _(self, event: OrderReopened) -> None:
+        order = event.order
+        leaves = max(ZERO, order.quantity - event.filled_quantity)
+        status = OrderStatus.PARTIALLY_FILLED if event.filled_quantity else OrderStatus.OPEN
+        self.orders[order.client_order_id] = LiveOrder(order, leaves, status)
+        if order.intent_id not in self.plans:
+            self.plans[order.intent_id] = Plan(event.intent, leaves, order.limit_price)
 
     @_apply.register
     def _(self, event: OrderFilledProvisionally) -> None:
