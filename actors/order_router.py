@@ -13,7 +13,7 @@ from domain.messages import Event, Message
 from domain.order import not_sent
 from domain.order_desk import OrderDesk
 from domain.order_messages import JournalEntry, JournalExtended, SubmitOrder
-from domain.system_messages import ResumeTrading
+from domain.system_messages import ResumeTrading, TradingResumed
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,17 @@ class OrderRouter(MarketReader):
 
     def receiveMsg_ResumeTrading(self, command: ResumeTrading, sender: str) -> None:
         """Resume, unless the disk is still full: then the next opening could take the room of the next cancel."""
+        before, rebased = self.desk.halts, self.desk.books.rebased
         self.perform([*self.desk.apply(command, self.clock.now()), *self._halt_without_reserve()])
+        standing = self.desk.halts
+        self.answer(
+            TradingResumed(
+                ts_event=self.clock.now().utc_ns,
+                cleared=tuple(halt for halt in before if halt not in standing),
+                standing=standing,
+                is_rebased=self.desk.books.rebased != rebased,
+            )
+        )
 
     def _halt_without_reserve(self) -> list[Effect]:
         if self.journal.take_reserve():

@@ -37,6 +37,7 @@ from domain.system_messages import (
     RosterReported,
     StatusReported,
     TotalsKept,
+    TradingResumed,
     Unanswered,
     WindDown,
     WoundDown,
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 
 _WIRE = "supervisor:wire"
 _STATUS_WITHIN_S = 1.0
+_RESUME_WITHIN_S = 2.0
 _WIRE_AFTER_NS = 2_000_000  # several children come up together: one table for all
 
 
@@ -234,8 +236,8 @@ class Supervisor(Shell):
             request = RequestStatus(with_metrics=message.verb == "metrics")
             self.ask(Role.MONITOR, request, answered, _STATUS_WITHIN_S)
         elif message.verb == "resume":
-            self.tell(Role.ORDER_ROUTER, ResumeTrading())
-            self.tell(Role.PORTFOLIO, ResumeTrading())
+            resumed = partial(self._resumed, message.request_id)
+            self.ask(Role.ORDER_ROUTER, ResumeTrading(scope=message.role), resumed, _RESUME_WITHIN_S)
         elif message.verb == "reset_metrics":
             for role in self.up:
                 if role.startswith(Role.CIRCUIT_BREAKER):
@@ -266,6 +268,12 @@ class Supervisor(Shell):
 
     def receiveMsg_TotalsKept(self, kept: TotalsKept, sender: str) -> None:
         self.kept = kept
+
+    def _resumed(self, request_id: int, answer: TradingResumed | Unanswered) -> None:
+        if isinstance(answer, Unanswered):
+            self._tell_launcher("refused", f"the order router did not answer ({answer.reason})", request_id)
+        else:
+            self._tell_launcher("resumed", answer, request_id)
 
     def _status_answered(self, request_id: int, answer: StatusReported | Unanswered) -> None:
         if isinstance(answer, Unanswered):

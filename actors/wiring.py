@@ -190,7 +190,7 @@ class LauncherAsked(_Wiring):
     def __init__(self, request_id: int, verb: str, deadline_ns: int = 0, role: str = "") -> None:
         self.request_id = request_id
         self.verb = verb
-        self.role = role  # for "restart"
+        self.role = role  # for "restart"; for "resume" the scope of a halt, empty for all
         self.deadline_ns = deadline_ns  # for "stop"; CLOCK_MONOTONIC
 
 
@@ -198,7 +198,8 @@ class LauncherTold(_Wiring):
     """Supervisor to the launcher."""
 
     def __init__(self, kind: str, message: Any, request_id: int = 0) -> None:
-        self.kind = kind  # "status", "wound_down", "running", "gave_up", "roster", "alive", "restarting", "refused"
+        # "status", "wound_down", "running", "gave_up", "roster", "alive", "restarting", "resumed" or "refused"
+        self.kind = kind
         self.message = message
         self.request_id = request_id
 

@@ -51,7 +51,6 @@ from domain.system_messages import (
     PortfolioReported,
     PositionLine,
     RaiseHalt,
-    ResumeTrading,
     VenueReadyChanged,
     WindDown,
 )
@@ -133,7 +132,10 @@ class Allocator:
 
     @apply.register
     def _(self, message: JournalExtended, now: Instant) -> list[Effect]:
+        rebased = self.portfolio.rebased
         self.portfolio.replay(message.entries)
+        if self.portfolio.rebased != rebased:
+            self._kill_switch.forget()
         for intent_id in self._pending.keys() & self.portfolio.intents.keys():
             del self._pending[intent_id]
         return self._look_after_positions(now)
@@ -145,11 +147,6 @@ class Allocator:
             if intent.purpose is Purpose.OPEN:
                 del self._pending[intent.intent_id]  # if it arrived, the journal will show it
         return self._look_after_positions(now)
-
-    @apply.register
-    def _(self, message: ResumeTrading, now: Instant) -> list[Effect]:
-        self._kill_switch.forget()
-        return []
 
     @apply.register
     def _(self, signal: Signal, now: Instant) -> list[Effect]:

@@ -148,6 +148,14 @@ class OrderDesk:
     def books(self) -> Portfolio:
         return self.ledger.books
 
+    @property
+    def halts(self) -> tuple[HaltLine, ...]:
+        """Return the halts that stand, oldest first."""
+        return tuple(
+            HaltLine(scope=scope, reason=reason, since=self.ledger.halted_at[scope])
+            for scope, reason in self.ledger.halts.items()
+        )
+
     # ---- what the actor calls ----------------------------------------------------------------------------
 
     def replay(self, entries: Iterable[JournalEntry]) -> None:
@@ -227,10 +235,7 @@ class OrderDesk:
             corrections=self._outbox.counts["corrections"],
             is_reconciled=all(self._readiness.is_reconciled.values()),
             reconciled_at=min(compared, default=0),
-            halts=tuple(
-                HaltLine(scope=scope, reason=reason, since=self.ledger.halted_at[scope])
-                for scope, reason in self.ledger.halts.items()
-            ),
+            halts=self.halts,
             journal_seq=self.ledger.last_seq,
             external_orders=sum(self._external_orders.values()),
         )
@@ -316,7 +321,8 @@ class OrderDesk:
 
     def _resume(self, command: ResumeTrading, now: Instant) -> None:
         for scope in list(self.ledger.halts):
-            self._outbox.record(HaltCleared(ts_event=now.utc_ns, scope=scope))
+            if command.scope in ("", scope):
+                self._outbox.record(HaltCleared(ts_event=now.utc_ns, scope=scope))
 
 
 _COUNTED = ("submitted", "accepted", "filled", "canceled", "rejected", "denied", "expired")

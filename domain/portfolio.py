@@ -47,6 +47,8 @@ from domain.position import Execution, Position, PositionLedger
 DAY_NS = 86_400 * 1_000_000_000
 INTENTS_KEPT = 1_000  # far more than can be decided before a signal expires
 
+LOSS_REASONS = ("daily_loss", "drawdown")  # halts for losses: clearing one begins a new measure
+
 Key = tuple[str, str]  # (venue, instrument) or (venue, currency)
 _FLAT = Position()
 
@@ -95,7 +97,8 @@ class Portfolio:
         self.plans: dict[str, Plan] = {}  # intent_id -> accepted and not over
         self.intents: dict[str, bool] = {}  # newest intent_ids -> whether the router accepted
         self.halts: dict[str, str] = {}  # scope -> reason
-        self.equity_mark: EquityMarked | None = None
+        self.equity_mark: EquityMarked | None = None  # None: losses are measured from the next reading on
+        self.rebased = 0  # how often a halt for a loss was cleared
         self.openings: deque[int] = deque()  # UTC ns of accepted OPEN intents of the last day
         self.decided: Counter[tuple[str, str, Purpose]] = Counter()  # intents accepted or denied so far
 
@@ -228,7 +231,9 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: HaltCleared) -> None:
-        self.halts.pop(event.scope, None)
+        if self.halts.pop(event.scope, "") in LOSS_REASONS:  # a person has seen the loss: measured from now on
+            self.equity_mark = None
+            self.rebased += 1
 
     @_apply.register
     def _(self, event: EquityMarked) -> None:

@@ -23,6 +23,7 @@ from domain.system_messages import (
     BreakerChanged,
     BreakerReported,
     BreakerState,
+    HaltLine,
     OrdersReported,
     PortfolioReported,
     RosterReported,
@@ -233,9 +234,7 @@ class StatusBoard:
         halts = self.orders.halts if self.orders else ()
         missing = list(self.portfolio.missing) if self.portfolio else ["not reported yet"]
         return {
-            "halts": [
-                {"scope": halt.scope, "reason": halt.reason, "since": iso_utc(halt.since)} for halt in halts
-            ],
+            "halts": [halt_fields(halt) for halt in halts],
             "alarms": [
                 {
                     "text": line.text,
@@ -277,6 +276,11 @@ class StatusBoard:
             }
             for role, line in lines.items()
         }
+
+
+def halt_fields(halt: HaltLine) -> dict[str, str]:
+    """Return a halt as every JSON tells it."""
+    return {"scope": halt.scope, "reason": halt.reason, "since": iso_utc(halt.since)}
 
 
 def _fields(line: Any) -> dict[str, Any]:

@@ -112,7 +112,17 @@ class HaltLine(Message, kw_only=True):
 
 
 class ResumeTrading(Command, kw_only=True):
-    """A person clears every halt."""
+    """A person clears halts; OrderRouter answers with TradingResumed."""
+
+    scope: str = ""  # of the one halt to clear; empty: all of them
+
+
+class TradingResumed(Event, kw_only=True):
+    """OrderRouter answers: what was cleared, and what stands, also because its cause is still there."""
+
+    cleared: tuple[HaltLine, ...]
+    standing: tuple[HaltLine, ...]
+    is_rebased: bool  # daily loss and drawdown are measured anew
 
 
 class RaiseHalt(Command, kw_only=True):

@@ -14,6 +14,7 @@ from adapters.settings import configuration_hash
 from domain.errors import NzezaError
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
+from domain.status import halt_fields
 from scripts import telling
 from scripts.actor_system import ActorSystem, free_admin_port, prepare_environment
 from scripts.control import ControlServer, Request
@@ -68,7 +69,7 @@ class _Run:
         self.waiting: list[tuple[int, Request]] = []  # from which answer on it is new enough, who waits
         self.started_at = time.monotonic()
         self.ended_at: float | None = None
-        self.restarting: dict[int, Request] = {}  # request id -> who asked for an actor's restart
+        self.restarting: dict[int, Request] = {}  # request id -> who asked for a restart, or to resume
         self.stoppers: list[Request] = []  # who asked for a stop and wants to hear how it went
         self.revivals = 0  # of the simulator
         self.is_running = False
@@ -186,6 +187,9 @@ class _Run:
         elif kind in ("restarting", "refused") and message.request_id in self.restarting:
             word = "error" if kind == "refused" else kind
             self.restarting.pop(message.request_id).reply({word: message.message})
+        elif kind == "resumed" and message.request_id in self.restarting:
+            request = self.restarting.pop(message.request_id)
+            request.reply(self._resumed(message.message, request.role))
         elif kind == "status":
             self._hear_status(message.message, message.request_id)
 
@@ -219,8 +223,8 @@ class _Run:
             lines[alarm["subject"], alarm["text"], ""] = f"alarm: {telling.alarm(alarm)}"
         for key, line in lines.items():
             if key not in self.told:
-                self.told.add(key)
                 print(f"nzeza: {line}", file=sys.stderr, flush=True)
+        self.told = set(lines)  # what is cleared or forgotten would be news again
 
     def _serve(self, request: Request) -> None:
         if request.verb in ("status", "metrics"):
@@ -231,8 +235,7 @@ class _Run:
             self.stoppers.append(request)
             request.reply({"stopping": True, "within_s": self.settings.system.stop_within_s})
         elif request.verb == "resume":
-            self.system.ask("resume")
-            request.reply({"resumed": True})
+            self.restarting[self.system.ask("resume", role=request.role)] = request
         elif request.verb == "reset_metrics":
             self.system.ask("reset_metrics")
             request.reply({"reset": True})
@@ -240,6 +243,21 @@ class _Run:
             self.restarting[self.system.ask("restart", role=request.role)] = request
         else:
             request.reply({"error": f"unknown verb {request.verb!r}"})
+
+    def _resumed(self, resumed: Any, scope: str) -> dict[str, Any]:
+        """Return what `nzeza resume` is answered."""
+        standing = [halt_fields(halt) for halt in resumed.standing]
+        if scope and standing and not resumed.cleared:
+            halted = "; ".join(telling.halts({"halts": standing}))
+            return {"error": f"nothing is halted in {scope!r}; halted are: {halted}"}
+        return {
+            "resumed": True,
+            "cleared": [halt_fields(halt) for halt in resumed.cleared],
+            "standing": standing,
+            "rebased": resumed.is_rebased,
+            "equity": self.status.get("equity"),
+            "equity_complete": self.status.get("equity_complete", False),
+        }
 
     def _ask_status(self) -> None:
         """Ask for the status, with the metrics only while somebody waits for them."""

@@ -20,6 +20,7 @@ import msgspec
 from domain.errors import InvalidSetting, NzezaError
 from domain.numbers import use_exact_decimals
 from domain.settings import Settings
+from scripts import telling
 from scripts.control import Conversation, NoAnswer, ask
 from scripts.data_directory import make_directory
 from scripts.options import RunOptions
@@ -145,8 +146,8 @@ def stop(arguments: argparse.Namespace) -> int:
 
 
 def resume(arguments: argparse.Namespace) -> int:
-    ask(_data_directory(arguments), "resume", ANSWER_WITHIN_S)
-    print("every halt is cleared")
+    answer = ask(_data_directory(arguments), "resume", ANSWER_WITHIN_S, arguments.scope or "")
+    print("\n".join(telling.resumed(answer)))
     return 0
 
 
@@ -239,7 +240,10 @@ def _parser() -> argparse.ArgumentParser:
     measuring.add_argument("--json", action="store_true", help="print them as JSON")
     measuring.add_argument("--reset", action="store_true", help="let the breakers count from zero instead")
     add(stop, "Stop the running system, and tell how it ended.")
-    add(resume, "Clear every halt of the running system.")
+    resuming = add(resume, "Clear halts of the running system, and tell which.")
+    resuming.add_argument(
+        "scope", type=_text, nargs="?", metavar="SCOPE", help="clear only this: all, coinbase, coinbase:BTC-USD"
+    )
     restarting = add(restart, "Restart one actor of the running system, while the others go on.")
     restarting.add_argument("role", type=_text, metavar="ROLE", help="as status names it: order_router, ...")
     replaying = add(replay, "Decode recordings of price feeds again; print one JSON line for each.")

@@ -7,6 +7,7 @@ the same of the same thing everywhere. A key that is missing costs nothing: what
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 HOW_TO_CLEAR = "`nzeza resume` clears it once its cause is dealt with"
@@ -50,3 +51,22 @@ def started(report: Mapping[str, Any], data_directory: str) -> str:
         f"HALTED: {'; '.join(halts(report))} ({HOW_TO_CLEAR})" if halts(report) else "no halts",
     ]
     return ", ".join(words)
+
+
+def resumed(answer: Mapping[str, Any]) -> list[str]:
+    """Return what a person reads who resumed: what was cleared, what stands, and whence losses are measured now."""
+    if not answer["cleared"] and not answer["standing"]:
+        return ["nothing is halted, so nothing was done"]
+    lines = [f"cleared: {line}" for line in halts({"halts": answer["cleared"]})]
+    lines += [f"halted still or again: {line}" for line in halts({"halts": answer["standing"]})]
+    if answer["rebased"]:
+        lines.append(f"daily loss and drawdown are measured anew, from an equity of {_base(answer)}")
+    elif answer["cleared"]:
+        lines.append("daily loss and drawdown are measured as before")
+    return lines
+
+
+def _base(answer: Mapping[str, Any]) -> str:
+    if not answer["equity_complete"]:
+        return "the next complete reading"
+    return f"{Decimal(answer['equity']):,.2f} or what the next reading is"

@@ -34,7 +34,7 @@ from domain.order_messages import (
     SubmitOrder,
     VenueSnapshot,
 )
-from domain.system_messages import AlarmRaised, ResumeTrading
+from domain.system_messages import AlarmRaised, RaiseHalt, ResumeTrading, TradingResumed
 from tests.builders import make_instrument, make_quote, make_stream_state
 from tests.order_builders import make_intent
 
@@ -230,6 +230,35 @@ def test_without_a_reserve_openings_are_halted_from_the_start_until_there_is_roo
     stage.tell(Role.ORDER_ROUTER, ResumeTrading())
     stage.tell(Role.ORDER_ROUTER, make_intent(intent_id="i-2"))
     assert [event.intent.intent_id for event in journaled(stage, IntentAccepted)] == ["i-2"]
+
+
+def test_a_person_who_resumes_hears_what_was_cleared_and_what_stands() -> None:
+    stage = Stage()
+    stage.parts.memory_journal = NoRoom()
+    stage.cast(OrderRouter, Role.ORDER_ROUTER)
+    stage.tell(Role.ORDER_ROUTER, RaiseHalt(scope="coinbase", reason="looked odd"))
+
+    answers = [resume(stage, scope) for scope in ("coinbase", "", "")]
+
+    assert [[halt.reason for halt in answer.cleared] for answer in answers] == [["looked odd"], [], []]
+    assert [[halt.reason for halt in answer.standing] for answer in answers] == [["disk_full"]] * 3
+    assert not any(answer.is_rebased for answer in answers)
+
+
+def test_losses_are_measured_anew_only_when_a_halt_for_a_loss_is_cleared(stage: Stage) -> None:
+    stage.tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason="daily_loss"))
+
+    first, second = resume(stage), resume(stage)
+
+    assert (first.is_rebased, second.is_rebased) == (True, False)
+    assert (second.cleared, second.standing) == ((), ())
+
+
+def resume(stage: Stage, scope: str = "") -> TradingResumed:
+    answers: list[TradingResumed] = []
+    stage.actor(Role.ORDER_ROUTER).answer = answers.append
+    stage.tell(Role.ORDER_ROUTER, ResumeTrading(scope=scope))
+    return answers[0]
 
 
 def test_an_order_that_a_full_queue_gave_back_is_known_not_to_have_left(stage: Stage) -> None:

@@ -8,6 +8,7 @@ from domain.instrument import Side
 from domain.numbers import use_exact_decimals
 from domain.order_messages import (
     EquityMarked,
+    HaltCleared,
     HaltRaised,
     IntentDenied,
     OrderIntent,
@@ -21,7 +22,6 @@ from domain.system_messages import (
     Operation,
     PositionLine,
     RaiseHalt,
-    ResumeTrading,
     VenueReadyChanged,
     WindDown,
 )
@@ -473,9 +473,31 @@ def test_resuming_measures_from_where_the_person_resumed() -> None:
     account = losing_account()
     account.advance(3.0, "49999", "50001")
 
-    account.hear(ResumeTrading())
+    account.journal(HaltRaised(ts_event=UTC, scope="all", reason="daily_loss"))
+    account.journal(HaltCleared(ts_event=UTC, scope="all"))
 
     assert account.advance(3.0, "49999", "50001") == []
+    (_, mark) = [message for message in account.told if isinstance(message, MarkEquity)]
+    assert mark.day_start < 5000
+
+
+def test_resuming_from_anything_but_a_loss_grants_no_fresh_loss() -> None:
+    account = losing_account()
+    account.journal(HaltRaised(ts_event=UTC, scope="coinbase", reason="corrected"))
+
+    account.journal(HaltCleared(ts_event=UTC, scope="coinbase"))
+
+    assert RaiseHalt(scope="all", reason="daily_loss") in account.advance(3.0, "49999", "50001")
+
+
+def test_the_fresh_measure_after_a_loss_survives_a_restart_before_its_first_reading() -> None:
+    account = losing_account()
+    account.advance(3.0, "49999", "50001")
+    mark = EquityMarked(ts_event=UTC, peak=Decimal(10000), day_start=Decimal(10000))
+    account.journal(mark, HaltRaised(ts_event=UTC, scope="all", reason="daily_loss"))
+    account.journal(HaltCleared(ts_event=UTC, scope="all"))
+
+    assert account.allocator.portfolio.equity_mark is None
 
 
 def test_levels_are_journaled_at_the_first_reading_and_survive_a_restart(account: Account) -> None:

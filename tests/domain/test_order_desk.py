@@ -37,7 +37,7 @@ from domain.order_messages import (
     SubmitOrder,
 )
 from domain.settings import SECOND_NS, VenueSettings
-from domain.system_messages import AlarmRaised, MarkEquity, RaiseHalt, ResumeTrading
+from domain.system_messages import AlarmRaised, HaltLine, MarkEquity, RaiseHalt, ResumeTrading
 from tests.builders import UTC
 from tests.order_builders import (
     SETTINGS,
@@ -844,6 +844,27 @@ def test_a_halt_survives_a_restart_and_only_a_person_clears_it(desk: DeskOnTime)
     assert len(desk.journaled(HaltRaised)) == 1
     assert next_run.journaled(HaltCleared) == [HaltCleared(ts_event=next_run.now.utc_ns, scope="all")]
     assert len(next_run.sent(SubmitOrder)) == 1
+
+
+def test_a_person_may_clear_one_scope_and_the_others_stand(desk: DeskOnTime) -> None:
+    for scope in ("all", "coinbase", "coinbase:BTC-USD"):
+        desk.hear(RaiseHalt(scope=scope, reason="looked odd"))
+
+    desk.hear(ResumeTrading(scope="coinbase"))
+    desk.hear(ResumeTrading(scope="coinbase:ETH-USD"))
+
+    assert [halt.scope for halt in desk.desk.halts] == ["all", "coinbase:BTC-USD"]
+    assert [event.scope for event in desk.journaled(HaltCleared)] == ["coinbase"]
+
+
+def test_a_halt_is_reported_since_it_was_raised_also_after_a_restart(desk: DeskOnTime) -> None:
+    raised_at = desk.now.utc_ns
+    desk.hear(RaiseHalt(scope="all", reason="drawdown"))
+    desk.advance(seconds=60)
+
+    (halt,) = desk.restarted().desk.report(desk.now).halts
+
+    assert halt == HaltLine(scope="all", reason="drawdown", since=raised_at)
 
 
 def test_f49_on_a_full_disk_openings_halt_and_cancels_and_closes_pass(desk: DeskOnTime) -> None:

@@ -318,8 +318,61 @@ def test_stop_tells_how_the_system_ended(
     assert capsys.readouterr() == (output, errors)
 
 
-def test_resume_says_what_it_did(answers: dict[str, Answer], capsys: pytest.CaptureFixture[str]) -> None:
-    answers["resume"] = lambda request: request.reply({"resumed": True})
+HALT = {"scope": "all", "reason": "daily_loss", "since": "2026-11-30T18:14:05Z"}
+FULL = {"scope": "all", "reason": "disk_full", "since": "2026-11-30T18:20:00Z"}
+MEASURED_ANEW = "daily loss and drawdown are measured anew, from an equity of"
+
+
+@pytest.mark.parametrize(
+    ("answer", "output"),
+    [
+        ({"cleared": [], "standing": []}, ["nothing is halted, so nothing was done"]),
+        (
+            {"cleared": [HALT], "standing": [], "rebased": True},
+            [
+                "cleared: all: daily_loss, since 2026-11-30T18:14:05Z",
+                f"{MEASURED_ANEW} 9,500.00 or what the next reading is",
+            ],
+        ),
+        (
+            {"cleared": [HALT], "standing": [FULL], "rebased": True, "equity_complete": False},
+            [
+                "cleared: all: daily_loss, since 2026-11-30T18:14:05Z",
+                "halted still or again: all: disk_full, since 2026-11-30T18:20:00Z",
+                f"{MEASURED_ANEW} the next complete reading",
+            ],
+        ),
+        (
+            {"cleared": [FULL], "standing": []},
+            [
+                "cleared: all: disk_full, since 2026-11-30T18:20:00Z",
+                "daily loss and drawdown are measured as before",
+            ],
+        ),
+    ],
+)
+def test_resume_says_what_it_cleared_and_from_where_losses_are_measured_now(
+    answer: dict[str, Any],
+    output: list[str],
+    answers: dict[str, Answer],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    base = {"rebased": False, "equity": "9500", "equity_complete": True}
+    answers["resume"] = lambda request: request.reply({**base, **answer})
 
     assert main(["resume"]) == 0
-    assert capsys.readouterr().out == "every halt is cleared\n"
+    assert capsys.readouterr().out.splitlines() == output
+
+
+def test_resume_asks_for_one_scope_if_one_is_given(
+    answers: dict[str, Answer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+    answers["resume"] = lambda request: (
+        asked.append(request.role),
+        request.reply({"error": "nothing is halted in 'dydx'; halted are: all: daily_loss, since ..."}),
+    )
+
+    assert main(["resume", "dydx"]) == 1
+    assert asked == ["dydx"]
+    assert "nothing is halted in 'dydx'; halted are: all: daily_loss" in capsys.readouterr().err
