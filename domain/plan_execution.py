@@ -91,11 +91,19 @@ class PlanExecution:
             )
             return
         self._outbox.record(IntentAccepted(ts_event=now.utc_ns, intent=intent))
+        self._halt_where_no_stop_holds(intent, now)
         plan = self._ledger.plans[intent.intent_id]
         if intent.purpose is Purpose.OPEN:
             self._open(plan, self._instrument(intent), now)
         else:
             self.advance(plan, now)
+
+    def _halt_where_no_stop_holds(self, intent: OrderIntent, now: Instant) -> None:
+        """Open no more where position after position had to go for want of a stop: each costs its fees."""
+        count = self._ledger.books.bare_closes[intent.venue, intent.instrument]
+        if count >= self._settings.protection.bare_closes:
+            reason = f"{count} positions in a row closed for want of a stop"
+            self._outbox.halt(f"{intent.venue}:{intent.instrument}", reason, now.utc_ns)
 
     def advance(self, plan: Plan, now: Instant) -> None:
         """Do the next thing for a plan: another attempt, a wait, or its end."""

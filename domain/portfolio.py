@@ -48,6 +48,9 @@ DAY_NS = 86_400 * 1_000_000_000
 INTENTS_KEPT = 1_000  # far more than can be decided before a signal expires
 
 LOSS_REASONS = ("daily_loss", "drawdown")  # halts for losses: clearing one begins a new measure
+# Why the guard of positions closes one; its `signal_id` begins with it.
+UNCOVERED = "uncovered"  # no stop at the venue covers it
+STOP_JUMPED = "stop_jumped"  # the price is beyond the stop, and the venue has done nothing
 
 Key = tuple[str, str]  # (venue, instrument) or (venue, currency)
 _FLAT = Position()
@@ -100,6 +103,8 @@ class Portfolio:
         self.equity_mark: EquityMarked | None = None  # None: losses are measured from the next reading on
         self.rebased = 0  # how often a halt for a loss was cleared
         self.openings: deque[int] = deque()  # UTC ns of accepted OPEN intents of the last day
+        self.bare_closes: Counter[Key] = Counter()  # (venue, instrument) -> in a row for want of a stop
+        self._bare: set[Key] = set()  # whose position has been counted there
         self.decided: Counter[tuple[str, str, Purpose]] = Counter()  # intents accepted or denied so far
 
     # ---- the journal ------------------------------------------------------------------------------------
@@ -149,6 +154,7 @@ class Portfolio:
         worst_price = intent.limit_price or intent.reference_price
         self.plans[intent.intent_id] = Plan(intent, intent.quantity, worst_price)
         self._decide(intent.intent_id, intent.venue, intent.instrument, intent.purpose, is_accepted=True)
+        self._count_bare(intent)
         if intent.purpose is Purpose.OPEN:
             self.openings.append(event.ts_event)
             while self.openings[0] < event.ts_event - DAY_NS:
@@ -209,6 +215,8 @@ class Portfolio:
     @_apply.register
     def _(self, event: OrderFilled) -> None:
         fill = event.fill
+        if event.purpose is Purpose.PROTECT:
+            self.bare_closes.pop((fill.venue, fill.instrument), None)
         is_reversal = fill.kind is FillKind.REVERSAL
         execution = Execution(
             # Adjustments stand for themselves: running totals never announced them.
@@ -234,10 +242,32 @@ class Portfolio:
         if self.halts.pop(event.scope, "") in LOSS_REASONS:  # a person has seen the loss: measured from now on
             self.equity_mark = None
             self.rebased += 1
+        for venue, instrument in list(self.bare_closes):
+            if event.scope in ("all", venue, f"{venue}:{instrument}"):
+                del self.bare_closes[venue, instrument]
 
     @_apply.register
     def _(self, event: EquityMarked) -> None:
         self.equity_mark = event
+
+    def _count_bare(self, intent: OrderIntent) -> None:
+        """Count the positions in a row that had to go for want of a stop, each once however often it is tried.
+
+        Only a stop that did its work, or stood when the position was given up, ends the row: a venue may take
+        each bracket and drop it at once.
+        """
+        key = intent.venue, intent.instrument
+        if intent.purpose is Purpose.OPEN:
+            self._bare.discard(key)
+        if intent.purpose is not Purpose.CLOSE:
+            return
+        has_stop = self.covered_quantity(*key) > 0
+        reason = intent.signal_id.partition(":")[0]
+        if reason == UNCOVERED or (reason == STOP_JUMPED and not has_stop):
+            self.bare_closes[key] += key not in self._bare
+            self._bare.add(key)
+        elif has_stop:
+            self.bare_closes.pop(key, None)
 
     def _decide(
         self, intent_id: str, venue: str, instrument: str, purpose: Purpose, is_accepted: bool

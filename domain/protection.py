@@ -14,7 +14,7 @@ from domain.instrument import Instrument, Side
 from domain.marks import Marks
 from domain.numbers import ZERO, from_ratio
 from domain.order_messages import CancelProtection, OrderIntent, Purpose
-from domain.portfolio import Portfolio
+from domain.portfolio import STOP_JUMPED, UNCOVERED, Portfolio
 from domain.position import Position, is_dust
 from domain.risk import close_quantity
 from domain.settings import SECOND_NS, Settings
@@ -91,9 +91,9 @@ class Protection:
         if self._is_under_way(key, portfolio, pending, Purpose.CLOSE):
             return None
         if is_beyond:
-            exit_reason = exit_reason or "stop_jumped"
+            exit_reason = exit_reason or STOP_JUMPED
         elif uncovered_ns > self._settings.protection.within_s * SECOND_NS:
-            exit_reason = exit_reason or "uncovered"
+            exit_reason = exit_reason or UNCOVERED
         if exit_reason:
             return self._request(holding, portfolio, Purpose.CLOSE, exit_reason, now)
         planned = sum(plan.leaves_quantity for plan in plans)
