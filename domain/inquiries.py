@@ -7,12 +7,17 @@ doubt is asked about anew, and proof of absence starts over.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from domain.effects import Instant, Role
+from domain.evidence import Absence, Rules
+from domain.holds import Holds
+from domain.numbers import ZERO
 from domain.order import ABSENT, OrderLifecycle
 from domain.order_messages import OrderNotFound, OrderStatus, OrderUnconfirmed, Purpose, QueryOrder
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings, VenueSettings
+from domain.unclaimed_fills import UnclaimedFills
 
 ACKNOWLEDGE = "acknowledge"  # alarm keys: "acknowledge:" and the client_order_id
 QUERY = "query"
@@ -28,8 +33,9 @@ class Inquiry:
     due_ns: int = 0  # of the next question
     is_answered: bool = True  # the last question
     answer_due_ns: int = 0  # until then the outcome of a newer send is awaited
-    absent_ns: int | None = None  # when the first listing began that counts as proof
-    before_resend: tuple[int, int | None] | None = None  # sent_ns and absent_ns, should that come to nothing
+    first_look_ns: int | None = None  # when the first listing without it began that counts
+    last_look_ns: int = 0  # when the newest one began
+    before_resend: tuple[int, int | None] | None = None  # sent_ns, first_look_ns, should that come to nothing
     is_refused: bool = False  # the venue has refused to take it a second time
     has_alarmed: bool = False
 
@@ -37,21 +43,32 @@ class Inquiry:
 class Inquiries:
     """The questions under way, one per order."""
 
-    def __init__(self, settings: Settings, outbox: Outbox) -> None:
+    def __init__(
+        self, settings: Settings, outbox: Outbox, rules: Rules, holds: Holds, unclaimed: UnclaimedFills
+    ) -> None:
         self._settings = settings
         self._orders = settings.orders
         self._outbox = outbox
+        self._rules = rules
+        self._holds = holds
+        self._unclaimed = unclaimed
         self._inquiries: dict[str, Inquiry] = {}  # client_order_id ->
+        self._named_ns: dict[str, int] = {}  # client_order_id -> when we knew that the venue has it
+        self._held_before: dict[str, Decimal] = {}  # client_order_id -> unexplained holds as it was sent
 
     def watch(self, order: OrderLifecycle, now: Instant) -> None:
         """Expect an acknowledgement of what is being sent."""
+        self._held_before[order.id] = self._holds.unexplained(order)
         due_ns = now.monotonic_ns + _ns(self._orders.acknowledge_within_s)
         self._outbox.wake_at(due_ns, f"{ACKNOWLEDGE}:{order.id}")
 
     def unacknowledged(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Call a SUBMITTED order UNCONFIRMED; others have been heard of."""
-        if order.status is not OrderStatus.SUBMITTED:
-            return
+        if order.status is OrderStatus.SUBMITTED:
+            self.doubt(order, reason, now)
+
+    def doubt(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
+        """Journal that it may or may not be at the venue, and ask."""
         self._outbox.record(
             OrderUnconfirmed(
                 ts_event=now.utc_ns, client_order_id=order.id, venue=order.order.venue, reason=reason
@@ -83,8 +100,8 @@ class Inquiries:
     def resent(self, order: OrderLifecycle, now: Instant) -> None:
         """Start proof of absence over: the order may have arrived just now."""
         inquiry = self._inquiries[order.id]
-        inquiry.before_resend = inquiry.sent_ns, inquiry.absent_ns
-        inquiry.sent_ns, inquiry.absent_ns = now.monotonic_ns, None
+        inquiry.before_resend = inquiry.sent_ns, inquiry.first_look_ns
+        inquiry.sent_ns, inquiry.first_look_ns = now.monotonic_ns, None
         inquiry.answer_due_ns = now.monotonic_ns + _ns(self._orders.acknowledge_within_s)
 
     def send_answered(self, order: OrderLifecycle) -> None:
@@ -98,7 +115,7 @@ class Inquiries:
         if inquiry is None:
             return
         if event.is_void and inquiry.before_resend:
-            inquiry.sent_ns, inquiry.absent_ns = inquiry.before_resend
+            inquiry.sent_ns, inquiry.first_look_ns = inquiry.before_resend
         inquiry.is_refused = inquiry.is_refused or event.is_refused
 
     def query_answered(self, order: OrderLifecycle) -> None:
@@ -110,6 +127,9 @@ class Inquiries:
         """Stop asking about an order that rests or is final."""
         if not order.is_in_flight:
             self._inquiries.pop(order.id, None)
+            self._held_before.pop(order.id, None)
+        if order.is_final:
+            self._named_ns.pop(order.id, None)
 
     def tick(self, order: OrderLifecycle, now: Instant) -> bool:
         """Ask if that is due; return whether the question before was asked in vain."""
@@ -134,35 +154,72 @@ class Inquiries:
         inquiry = self._inquiries.get(order.id)
         if inquiry is None or now.monotonic_ns < inquiry.answer_due_ns:
             return False
-        is_ripening = inquiry.absent_ns is not None or now.monotonic_ns >= self._telling_ns(order, inquiry)
-        return not (inquiry.is_refused and is_ripening)
+        telling_ns = self._telling_ns(order, inquiry)
+        is_ripening = telling_ns is not None and now.monotonic_ns >= telling_ns
+        return not (inquiry.is_refused and (is_ripening or inquiry.first_look_ns is not None))
 
-    def proof_of_absence(self, order: OrderLifecycle, event: OrderNotFound, now: Instant) -> str:
-        """Return the evidence that an UNCONFIRMED order never was at the venue nor ever will be; else empty.
+    # ---- what a look without the order proves ------------------------------------------------------------
 
-        One absence proves nothing. Two full listings do, some time apart, both begun after the token that
-        authorised the newest send had expired. Listings are placed on the monotonic clock, so a step of the
-        wall clock can't hasten the proof.
-        """
-        inquiry = self._inquiries[order.id]
-        if event.is_proof:
+    def named(self, order: OrderLifecycle, now: Instant) -> None:
+        """Note since when the venue is known to have an order; after a restart that is now."""
+        self._named_ns.setdefault(order.id, now.monotonic_ns)
+
+    def is_missed(self, order: OrderLifecycle, event: OrderNotFound, now: Instant) -> bool:
+        """Tell whether the venue should have shown an order that it had named, and did not."""
+        self.begin(order, now)
+        return self._look(order, self._inquiries[order.id], event, now)
+
+    def looked(self, order: OrderLifecycle, event: OrderNotFound, now: Instant) -> str:
+        """Take in a look that did not show an UNCONFIRMED order; return what proves it gone, or empty."""
+        if event.is_proof and not order.venue_order_id:
             return f"{ABSENT}:venue_rule"
-        began_ns = now.monotonic_ns - max(0, now.utc_ns - event.listing_began_at)
-        if began_ns < self._telling_ns(order, inquiry):
-            return ""
-        if inquiry.absent_ns is None:
-            inquiry.absent_ns = began_ns
-            self._schedule(order, inquiry, now)
-            return ""
-        return f"{ABSENT}:twice {(began_ns - inquiry.absent_ns) / SECOND_NS:.1f} s apart"
+        self._look(order, self._inquiries[order.id], event, now)
+        return self.proof_of_absence(order)
 
-    def _telling_ns(self, order: OrderLifecycle, inquiry: Inquiry) -> int:
-        """Return from when on a listing without the order is the next step of the proof."""
-        if inquiry.absent_ns is not None:
-            return inquiry.absent_ns + _ns(self._orders.absent_twice_apart_s)
+    def proof_of_absence(self, order: OrderLifecycle) -> str:
+        """Return the evidence that an order never was at the venue nor ever will be, or is gone; else empty.
+
+        One absence proves nothing. The venue's rule says how many looks do, how late, and what else must be so.
+        """
+        inquiry = self._inquiries.get(order.id)
+        if inquiry is None or inquiry.first_look_ns is None:
+            return ""
+        verdict = self._rules.at(order.order.venue).absent(self._absence(order, inquiry))
+        return f"{ABSENT}:{verdict.reason}" if verdict.is_proven else ""
+
+    def _look(self, order: OrderLifecycle, inquiry: Inquiry, event: OrderNotFound, now: Instant) -> bool:
+        """Note when a look without the order began; return whether it was late enough to count."""
+        began_ns = _began_ns(event, now)
+        telling_ns = self._telling_ns(order, inquiry)
+        inquiry.last_look_ns = max(inquiry.last_look_ns, began_ns)
+        if telling_ns is None or began_ns < telling_ns:
+            return False
+        if inquiry.first_look_ns is None:
+            inquiry.first_look_ns = began_ns
+            self._schedule(order, inquiry, now)
+        return True
+
+    def _absence(self, order: OrderLifecycle, inquiry: Inquiry) -> Absence:
+        body, is_named = order.order, bool(order.venue_order_id)
         # A venue may have left the configuration; its orders have not left the journal.
-        venue = self._settings.venues.get(order.order.venue, VenueSettings())
-        return inquiry.sent_ns + _ns(venue.order_token_ttl_s)
+        venue = self._settings.venues.get(body.venue, VenueSettings())
+        apart_s = self._orders.absent_twice_apart_s
+        if is_named:  # nothing can arrive any more, and a position may be bare
+            apart_s = min(apart_s, self._settings.protection.within_s / 2)
+        return Absence(
+            accept_until_ns=inquiry.sent_ns + _ns(venue.order_token_ttl_s),
+            named_ns=self._named_ns.get(order.id, inquiry.since_ns) if is_named else None,
+            apart_ns=_ns(apart_s),
+            first_look_ns=inquiry.first_look_ns,
+            last_look_ns=inquiry.last_look_ns,
+            holds_read_ns=self._holds.read_ns(body.venue),
+            may_be_held=self._holds.may_show(order, self._held_before.get(order.id, ZERO)),
+            has_unclaimed_fill=self._unclaimed.has_any(body.venue, body.instrument, body.side),
+        )
+
+    def _telling_ns(self, order: OrderLifecycle, inquiry: Inquiry) -> int | None:
+        """Return from when on a listing without the order is the next step of the proof; None: never."""
+        return self._rules.at(order.order.venue).look_from_ns(self._absence(order, inquiry))
 
     def _ask(self, order: OrderLifecycle, inquiry: Inquiry, now: Instant) -> None:
         self._outbox.tell(
@@ -187,10 +244,15 @@ class Inquiries:
             delay_s = min(delay_s, self._settings.protection.within_s / 2)
         due_ns = now.monotonic_ns + _ns(delay_s)
         telling_ns = self._telling_ns(order, inquiry)
-        if order.is_unproven and telling_ns > now.monotonic_ns:
+        if order.is_unproven and telling_ns is not None and telling_ns > now.monotonic_ns:
             due_ns = min(due_ns, telling_ns)
         inquiry.due_ns = due_ns
         self._outbox.wake_at(due_ns, f"{QUERY}:{order.id}")
+
+
+def _began_ns(event: OrderNotFound, now: Instant) -> int:
+    """Return when a look began, on the monotonic clock: a step of the wall clock can't hasten a proof."""
+    return event.listing_began_ns or now.monotonic_ns - max(0, now.utc_ns - event.listing_began_at)
 
 
 def _ns(seconds: float) -> int:

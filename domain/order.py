@@ -55,11 +55,15 @@ NEXT_STATUS: dict[OrderStatus, dict[type[Event], OrderStatus]] = {
         OrderFilled: PARTIALLY_FILLED,
         OrderFilledProvisionally: PARTIALLY_FILLED,
     },
-    OPEN: {OrderFilled: PARTIALLY_FILLED, OrderFilledProvisionally: PARTIALLY_FILLED},
-    PARTIALLY_FILLED: {},
+    OPEN: {
+        OrderUnconfirmed: UNCONFIRMED,  # it should be at the venue, and isn't shown there
+        OrderFilled: PARTIALLY_FILLED,
+        OrderFilledProvisionally: PARTIALLY_FILLED,
+    },
+    PARTIALLY_FILLED: {OrderUnconfirmed: UNCONFIRMED},
 }  # the rest are final; OrderNotFound has no entry because it may be a stale read
 
-ABSENT = "absent"  # how evidence begins when nobody refused: the venue just never showed the order
+ABSENT = "absent"  # how evidence begins when nobody refused: the venue just doesn't show the order
 
 
 @dataclass
@@ -93,7 +97,7 @@ class OrderLifecycle:
 
     @property
     def is_unproven(self) -> bool:
-        """Tell whether the venue has not yet said that it has this order."""
+        """Tell whether the venue has not yet said that it has this order, or shows it no more."""
         return self.status in (SUBMITTED, UNCONFIRMED)
 
     @property
@@ -159,7 +163,7 @@ class OrderLifecycle:
         return [event] if self._is_news(event.venue_order_id) else []
 
     def judge_refused(self, event: OrderRejected | OrderNotSent) -> list[Event]:
-        if not self.is_unproven or self.sends > 1:
+        if not self.is_unproven or self.venue_order_id or self.sends > 1:
             return []
         is_rejected = isinstance(event, OrderRejected)
         evidence = f"rejected:{event.code}" if is_rejected else f"not_sent:{event.reason}"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from domain.cancels import CANCEL, Cancels
 from domain.effects import Effect, Instant, Role
 from domain.evidence import EvidenceFactory, Rules
+from domain.holds import Holds
 from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
 from domain.market_data import MarketBatch
 from domain.marks import Marks
@@ -89,9 +90,10 @@ class OrderDesk:
         self.ledger = outbox.ledger
         self._marks = Marks(settings)
         self._readiness = VenueReadiness(settings.traded)
-        self._inquiries = Inquiries(settings, outbox)
-        self._cancels = Cancels(settings, outbox, self._inquiries)
         self._unclaimed = UnclaimedFills(settings, outbox)
+        self._holds = Holds(self.ledger, self._marks)
+        self._inquiries = Inquiries(settings, outbox, self._rules, self._holds, self._unclaimed)
+        self._cancels = Cancels(settings, outbox, self._inquiries)
         gate = OpeningGate(settings, self.ledger, self._marks, self._readiness, self._unclaimed)
         self._execution = PlanExecution(
             settings,
@@ -284,12 +286,23 @@ class OrderDesk:
         )
         if not self._reconciliation.is_answer(venue, snapshot.request_id):
             return
+        self._read_holds(snapshot, now)
         self._ask_for_missing(snapshot, now)
         is_equal = self._reconciliation.compare(snapshot, now)
         if is_equal is not None:
             self._readiness.is_reconciled[venue] = is_equal
         if is_equal:
             self._winding_down.compared(venue)
+
+    def _read_holds(self, snapshot: VenueSnapshot, now: Instant) -> None:
+        foreign = [
+            report
+            for report in snapshot.open_orders
+            if report.client_order_id not in self.ledger.orders
+        ]
+        asked_ns = self._reconciliation.audits[snapshot.venue].asked.monotonic_ns
+        self._holds.read(snapshot.venue, snapshot.balances, foreign, asked_ns)
+        self._news.look_at_holds(snapshot.venue, now)
 
     def _hear_snapshot_failed(self, event: SnapshotFailed, now: Instant) -> None:
         if self._reconciliation.is_answer(event.venue, event.request_id):

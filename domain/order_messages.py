@@ -229,6 +229,8 @@ class OrderReported(Event, kw_only=True):
     average_price: Decimal  # of the cumulative quantity; 0 when nothing filled
     total_fees: Decimal  # quote currency
     reason: str = ""  # why it was canceled or rejected, in the venue's words
+    leaves_quantity: Decimal | None = None  # what may still fill; None: the venue did not say
+    limit_price: Decimal | None = None  # the worst it may fill at; None: the venue did not say
 
 
 class OrderNotFound(Event, kw_only=True):
@@ -237,6 +239,7 @@ class OrderNotFound(Event, kw_only=True):
     client_order_id: str
     venue: str
     listing_began_at: int  # UTC ns
+    listing_began_ns: int = 0  # CLOCK_MONOTONIC: no step of the wall clock moves it; 0 = not told
     is_proof: bool = False  # the adapter knows that nothing can arrive any more (venue's rule in MONEY.md 1)
 
 

@@ -98,14 +98,34 @@ class OrderNews:
 
     def hear_not_found(self, event: OrderNotFound, now: Instant) -> None:
         order = self._order(event)
-        if order is None or order.status is not OrderStatus.UNCONFIRMED:
-            return  # an order that the venue has named is not gone because one read missed it
+        if order is None or order.is_final or order.status is OrderStatus.SUBMITTED:
+            return
         self._inquiries.query_answered(order)
-        evidence = self._inquiries.proof_of_absence(order, event, now)
+        if not order.is_unproven:
+            # One that the venue has named is not gone because one read missed it, but it is proven no more.
+            if self._inquiries.is_missed(order, event, now):
+                self._inquiries.doubt(order, "neither_listed_nor_found", now)
+            return
+        evidence = self._inquiries.looked(order, event, now)
         if evidence:
-            self._book(order, [order.closed(OrderStatus.REJECTED, evidence, now.utc_ns)], now)
+            self._bury(order, evidence, now)
         else:
             self._execution.resubmit(order, now)
+
+    def look_at_holds(self, venue: str, now: Instant) -> None:
+        """Close what only waited for the holds to be read."""
+        for order in self._ledger.live_orders(venue):
+            if order.status is OrderStatus.UNCONFIRMED and (
+                evidence := self._inquiries.proof_of_absence(order)
+            ):
+                self._bury(order, evidence, now)
+
+    def _bury(self, order: OrderLifecycle, evidence: str, now: Instant) -> None:
+        status = OrderStatus.CANCELED if order.venue_order_id else OrderStatus.REJECTED
+        if order.venue_order_id:
+            text = f"{order.order.purpose} order is gone: the venue neither lists nor finds it"
+            self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
+        self._book(order, [order.closed(status, evidence, now.utc_ns)], now)
 
     def hear_query_failed(self, event: QueryFailed, now: Instant) -> None:
         if order := self._order(event):
@@ -138,6 +158,8 @@ class OrderNews:
         """Ask about an order whose answers may have been lost with whoever carried them."""
         self._inquiries.send_answered(order)
         self._inquiries.unacknowledged(order, reason, now)
+        if order.venue_order_id:
+            self._inquiries.named(order, now)
         if order.is_in_flight:
             self._inquiries.ask_now(order, now)
             self._inquiries.may_still_leave(order, now)
@@ -164,6 +186,7 @@ class OrderNews:
 
     def _named(self, order: OrderLifecycle, now: Instant) -> None:
         """Let go on what waited for the venue's name of the order."""
+        self._inquiries.named(order, now)
         for fill in self._unclaimed.take(order.order.venue, order.venue_order_id):
             self._book(order, order.judge_fill(fill), now)
         if order.is_cancel_pending and not order.is_final:

@@ -291,6 +291,7 @@ class PlanExecution:
             order.status is not OrderStatus.UNCONFIRMED
             or not self._resubmits_safely.get(body.venue)
             or self.is_stopped
+            or order.venue_order_id  # it was there: an answer to the same id would prove nothing about now
             or now.utc_ns >= intent.expires_at
             or not self._inquiries.may_resend(order, now)
             or not self._is_still_wanted(order, now)

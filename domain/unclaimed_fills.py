@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from domain.effects import Instant, Role
+from domain.instrument import Side
 from domain.order_messages import Fill, QueryOrder
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
@@ -51,10 +52,10 @@ class UnclaimedFills:
         foundling = self._foundlings.pop((venue, venue_order_id), None)
         return foundling.fills.values() if foundling else ()
 
-    def has_any(self, venue: str, instrument: str = "") -> bool:
-        """Tell whether anything there is unclaimed; an empty instrument matches all."""
+    def has_any(self, venue: str, instrument: str = "", side: Side | None = None) -> bool:
+        """Tell whether anything there is unclaimed; an empty instrument matches all, no side both."""
         return any(
-            fill.venue == venue and instrument in ("", fill.instrument)
+            fill.venue == venue and instrument in ("", fill.instrument) and side in (None, fill.side)
             for foundling in self._foundlings.values()
             for fill in foundling.fills.values()
         )

@@ -246,6 +246,7 @@ class DeskOnTime:
         self,
         usd: Decimal | str = CASH,
         btc: Decimal | str = "0",
+        held: Decimal | str = "0",  # of the coins
         fills: Sequence[Fill] = (),
         open_orders: Sequence[OrderReported] = (),
         venue: str = "coinbase",
@@ -259,7 +260,7 @@ class DeskOnTime:
                 venue=venue,
                 balances=(
                     Balance(currency="USD", total=Decimal(usd), hold=Decimal(0)),
-                    Balance(currency="BTC", total=Decimal(btc), hold=Decimal(0)),
+                    Balance(currency="BTC", total=Decimal(btc), hold=Decimal(held)),
                 ),
                 open_orders=tuple(open_orders),
                 fills=tuple(fills),

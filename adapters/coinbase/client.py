@@ -110,7 +110,7 @@ class CoinbaseClient(VenueClient):
                 return report
             if not query.client_order_id:
                 raise self._failed(Retryable, "an order unknown so far", "not_found")
-        began_ns = self._utc_ns()
+        began = self._clock.now()
         since = [("start_date", rfc3339(query.sent_at - _LOOK_BACK_NS))]
         for page in self._pages("/orders/historical/batch", since, answers.OrdersPage, deadline_ns):
             for row in page.orders:
@@ -120,7 +120,8 @@ class CoinbaseClient(VenueClient):
             ts_event=self._utc_ns(),
             client_order_id=query.client_order_id,
             venue=self.venue,
-            listing_began_at=began_ns,
+            listing_began_at=began.utc_ns,
+            listing_began_ns=began.monotonic_ns,
         )
 
     def _get_order(self, venue_order_id: str, deadline_ns: int) -> OrderReported | None:

@@ -53,6 +53,7 @@ LOAD = {
     "VENUES__COINBASE__REQUEST_TIMEOUT_S": "1",
     "VENUES__COINBASE__ORDER_TOKEN_TTL_S": "3",
     "ORDERS__ABSENT_TWICE_APART_S": "1",
+    "VENUES__COINBASE__READ_LAG_S": "1",
     "BREAKER__OPEN_S": "1",
     "BREAKER__OPEN_CAP_S": "1",
     # More in a minute than anybody should forgive.

@@ -140,12 +140,13 @@ def test_a_timeout_before_acceptance_looks_the_same_and_finding_nothing_is_no_pr
     error = fate(venue, order(), timeout_s=2)
 
     assert (type(error), error.code) == (Ambiguous, "timeout")
-    began_at = venue.clock.now().utc_ns
+    began = venue.clock.now()
     assert venue.client.find_order(query(order()), 5) == OrderNotFound(
-        ts_event=began_at,
+        ts_event=began.utc_ns,
         client_order_id=order().client_order_id,
         venue="coinbase",
-        listing_began_at=began_at,
+        listing_began_at=began.utc_ns,
+        listing_began_ns=began.monotonic_ns,
         is_proof=False,
     )
 

@@ -10,18 +10,20 @@ from domain.order_messages import (
     BalancesOpened,
     ExternalFillSeen,
     HaltRaised,
+    OrderNotFound,
     OrderStatus,
     PrivateStreamChanged,
     Purpose,
     QueryOrder,
     RequestSnapshot,
     SnapshotFailed,
+    SubmitOrder,
     VenueReconciled,
     VenueSnapshot,
 )
 from domain.reconciliation import balance_differences, describe
 from domain.settings import SECOND_NS
-from domain.system_messages import VenueReadyChanged
+from domain.system_messages import AlarmRaised, VenueReadyChanged
 from tests.builders import UTC
 from tests.order_builders import (
     CASH,
@@ -437,3 +439,102 @@ def test_an_answer_to_an_older_question_is_used_for_its_fills_only(desk: DeskOnT
 
     assert desk.order().status is S.FILLED
     assert desk.desk.report(desk.now).reconciled_at == before
+
+
+# ---- a stop that is there no more ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def guarded(desk: DeskOnTime) -> DeskOnTime:
+    """A position whose stop the venue has had for a minute."""
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+    for _ in range(12):
+        desk.advance(5)
+        desk.snapshot(**AFTER_HOLD, held="0.01", open_orders=[RESTS])
+    return desk
+
+
+RESTS = make_report(S.OPEN, side=Side.SELL)
+
+
+def look_in_vain(desk: DeskOnTime, seconds: float, held: str = "0") -> None:
+    """Answer all questions as a venue does that neither lists nor finds the stop."""
+    answered = set(map(id, desk.told))
+    for _ in range(round(10 * seconds)):
+        desk.advance(0.1)
+        for _, message in list(desk.told):
+            if id(message) in answered:
+                continue
+            answered.add(id(message))
+            if isinstance(message, RequestSnapshot):
+                desk.snapshot(**AFTER_HOLD, held=held)
+            if isinstance(message, QueryOrder):
+                desk.hear(not_found(desk))
+
+
+def not_found(desk: DeskOnTime) -> OrderNotFound:
+    identity = {"client_order_id": desk.order().id, "venue": "coinbase"}
+    return OrderNotFound(ts_event=desk.now.utc_ns, listing_began_at=desk.now.utc_ns, **identity)
+
+
+def test_a_stop_that_is_neither_listed_nor_found_is_none_and_another_may_follow(guarded) -> None:
+    look_in_vain(guarded, 5 + 5)
+
+    assert guarded.order().status is S.CANCELED
+    assert guarded.order().evidence.startswith("absent:twice")
+    assert "neither lists nor finds it" in guarded.sent(AlarmRaised)[-1].text
+    assert guarded.desk.books.covered_quantity("coinbase", "BTC-USD") == 0
+    guarded.quote()
+    guarded.hear(make_intent(Purpose.PROTECT, "p-2", expires_at=UTC + 3600 * SECOND_NS))
+    assert guarded.sent(SubmitOrder)[-1].intent_id == "p-2"
+
+
+def test_a_stop_missed_once_is_no_cover_until_it_shows_again(guarded: DeskOnTime) -> None:
+    guarded.advance(5)
+    guarded.snapshot(**AFTER_HOLD)
+    guarded.advance(0.25)
+    guarded.hear(not_found(guarded))
+    assert guarded.order().status is S.UNCONFIRMED
+    assert guarded.desk.books.covered_quantity("coinbase", "BTC-USD") == 0
+
+    guarded.hear(RESTS)
+
+    assert guarded.order().status is S.OPEN
+    assert guarded.desk.books.covered_quantity("coinbase", "BTC-USD") == Decimal("0.01")
+    assert guarded.journaled(HaltRaised) == []
+
+
+def test_a_young_stop_that_lagging_reads_do_not_show_is_left_in_place(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+
+    look_in_vain(desk, 14)
+
+    assert desk.order().status is S.OPEN
+    assert len(desk.sent(QueryOrder)) > 1
+
+
+def test_a_stop_whose_coins_are_still_held_is_not_proven_gone(guarded: DeskOnTime) -> None:
+    look_in_vain(guarded, 60, held="0.01")
+
+    assert guarded.order().status is S.UNCONFIRMED
+
+
+def test_a_stop_known_from_the_journal_only_is_given_the_read_lag_to_show(guarded: DeskOnTime) -> None:
+    next_run = guarded.restarted()
+    next_run.load()
+
+    look_in_vain(next_run, 14)
+    assert next_run.order().status is S.OPEN
+
+    look_in_vain(next_run, 10)
+    assert next_run.order().status is S.CANCELED
+
+
+def test_a_stop_that_is_there_no_more_is_not_sent_a_second_time_under_its_id(guarded: DeskOnTime) -> None:
+    sends = len(guarded.sent(SubmitOrder))
+
+    look_in_vain(guarded, 60, held="0.01")
+
+    assert len(guarded.sent(SubmitOrder)) == sends

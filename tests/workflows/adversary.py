@@ -20,6 +20,7 @@ HASTY = {  # so that a misfortune is over, and proven to be over, within seconds
     "VENUES__COINBASE__REQUEST_TIMEOUT_S": "1",
     "VENUES__COINBASE__ORDER_TOKEN_TTL_S": "3",
     "ORDERS__ABSENT_TWICE_APART_S": "1",
+    "VENUES__COINBASE__READ_LAG_S": "0.5",
     "BREAKER__OPEN_S": "1",
     "BREAKER__OPEN_CAP_S": "1",
     "SUPERVISION__RESTARTS_PER_MINUTE": "1000",
