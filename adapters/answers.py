@@ -1,18 +1,30 @@
-"""What a venue answered, read whole or not at all. Pure."""
+"""What a venue answered: one thing is read whole or not at all, of a list every row by itself. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import Raw
 
 from adapters import decode_faults
 from adapters.tokens import BadField
+from domain.listing import Listing, Unread
+from domain.text import bounded, bounded_id
 
 T = TypeVar("T")
 
 
+
 class UnreadableAnswer(Exception):
     """The body cannot be what the venue meant to say. What that means is for whoever asked to say."""
+
+
+# msgspec's own errors are ValueErrors.
+_UNREADABLE = (ValueError, ArithmeticError, RecursionError, BadField)
+_decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_text = msgspec.json.Decoder(str).decode
 
 
 def whole(read: Callable[[], T]) -> T:
@@ -23,5 +35,58 @@ def whole(read: Callable[[], T]) -> T:
     """
     try:
         return read()
-    except (ValueError, ArithmeticError, RecursionError, BadField) as error:  # msgspec's are ValueErrors
-        raise UnreadableAnswer(f"{decode_faults.category(error)}: {error}") from None
+    except _UNREADABLE as error:
+        raise UnreadableAnswer(_reason(error)) from None
+
+
+class RowKind(NamedTuple):
+    """One kind of row, and which of its fields say what it is about.
+
+    Attributes:
+        fields: name of a field of `Unread` -> name of a field of the row.
+    """
+
+    name: str
+    fields: Mapping[str, str]
+
+
+def rows(raws: Iterable[Raw], read: Callable[[Raw], T], kind: RowKind) -> Listing[T]:
+    """Read every row of a list by itself: one that can't be read hides no other."""
+    found: list[T] = []
+    unread: list[Unread] = []
+    for raw in raws:
+        try:
+            found.append(read(raw))
+        except UnreadableAnswer as error:
+            unread.append(unread_row(raw, kind, str(error)))
+        except _UNREADABLE as error:
+            unread.append(unread_row(raw, kind, _reason(error)))
+    return Listing.of(found, unread)
+
+
+def unread_row(raw: Raw, kind: RowKind, reason: str) -> Unread:
+    """Say what a row is about that can't be read, as far as it has these fields and they are text."""
+    try:
+        fields = _decode_object(raw)
+    except _UNREADABLE:
+        fields = {}
+    about = {ours: _text(fields.get(theirs)) for ours, theirs in kind.fields.items()}
+    return Unread(kind=kind.name, reason=bounded(reason), **about)
+
+
+def text(value: Any) -> str:
+    """Return what is for people only, and optional: whatever is no text is none."""
+    return value if isinstance(value, str) else ""
+
+
+def _text(raw: Raw | None) -> str:
+    if raw is None:
+        return ""
+    try:
+        return bounded_id(_decode_text(raw))
+    except _UNREADABLE:
+        return ""
+
+
+def _reason(error: Exception) -> str:
+    return bounded(f"{decode_faults.category(error)}: {error}")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
 from domain.evidence import EvidenceFactory, NoEvidence
+from domain.listing import Listing
 from domain.messages import Event
 from domain.order_book import Level
 from domain.order_messages import (
@@ -39,7 +40,13 @@ class TradingVenue(Protocol):
     venue: str
     resubmits_safely: bool  # the same id and body again can never make a second order
 
-    def load_instruments(self, names: Sequence[str], timeout_s: float) -> InstrumentsLoaded: ...
+    def load_instruments(self, names: Sequence[str], timeout_s: float) -> InstrumentsLoaded:
+        """Return the products of these names; those that are not listed are left out, by name.
+
+        Raises:
+            Fatal: not one of them is listed.
+        """
+        ...
 
     def submit_order(self, command: SubmitOrder, timeout_s: float) -> OrderAccepted:
         """Place one order, at most once. What is raised about a resubmission is about this send alone.
@@ -59,20 +66,24 @@ class TradingVenue(Protocol):
     def find_order(self, query: QueryOrder, timeout_s: float) -> OrderReported | OrderNotFound:
         """Report what the venue holds under our id, or that a complete look did not show it.
 
-        Without a `client_order_id` the question is whose order `venue_order_id` is.
+        Without a `client_order_id` the question is whose order `venue_order_id` is. A look is not complete where
+        a row that may be the order can't be read.
 
         Raises:
-            Retryable: the venue did not answer, or not yet; the order's fate is still unknown.
+            Retryable: the venue did not answer, or not yet, or not so that it can be read; the order's fate is
+                still unknown.
         """
         ...
 
-    def list_balances(self, timeout_s: float) -> tuple[Balance, ...]: ...
+    # A listing has every row that can be read, and tells of the others what they may be about.
 
-    def list_open_orders(self, timeout_s: float) -> tuple[OrderReported, ...]: ...
+    def list_balances(self, timeout_s: float) -> Listing[Balance]: ...
+
+    def list_open_orders(self, timeout_s: float) -> Listing[OrderReported]: ...
 
     def list_fills(
         self, since: int, timeout_s: float, venue_order_ids: Sequence[str] = ()
-    ) -> tuple[Fill, ...]:
+    ) -> Listing[Fill]:
         """Return our fills with ts_event >= `since` (UTC ns), oldest first, all pages."""
         ...
 

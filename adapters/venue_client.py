@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import ClassVar, TypeVar
@@ -11,8 +12,11 @@ from adapters.http import Response, Transport
 from adapters.ports import Clock
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Instrument
+from domain.listing import Listing, chosen
 from domain.market_data import Candle
 from domain.settings import SECOND_NS
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -104,16 +108,15 @@ class MarketClient(VenueClient):
             found |= {bar.open_ts: bar for bar in ask(first) if start <= bar.open_ts <= end}
         return tuple(found[open_ts] for open_ts in sorted(found))
 
-    def _chosen(
-        self, found: Iterable[Instrument], names: Sequence[str], unknown: str
-    ) -> tuple[Instrument, ...]:
-        """Return those with these names, in their order; no names: all.
+    def _chosen(self, listed: Listing[Instrument], names: Sequence[str], unknown: str) -> Listing[Instrument]:
+        """Return those with these names, in their order, and which are left out; no names: all.
 
         Args:
-            unknown: the code of an error that says that one is missing.
+            unknown: the code of an error that says that none of them is listed.
         """
-        listed = {each.name: each for each in found}
-        missing = [name for name in names if name not in listed]
-        if missing:
-            raise self._failed(Fatal, f"not listed at {self.venue}: {', '.join(missing)}", unknown)
-        return tuple(listed[name] for name in names or listed)
+        found = chosen(listed, names) if names else listed
+        for one in found.unread:
+            log.warning("instrument_left_out venue=%s name=%s reason=%s", self.venue, one.instrument, one.reason)
+        if names and not found:
+            raise self._failed(Fatal, f"not listed at {self.venue}: {', '.join(names)}", unknown)
+        return found

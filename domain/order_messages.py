@@ -14,6 +14,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from domain.instrument import Instrument, Side
+from domain.listing import Unread
 from domain.messages import Command, Event, Lane
 
 
@@ -298,6 +299,14 @@ class VenueSnapshot(Event, kw_only=True):
     balances: tuple[Balance, ...]
     open_orders: tuple[OrderReported, ...]  # foreign ones have a client_order_id that is not ours
     fills: tuple[Fill, ...]
+    unread: tuple[Unread, ...] = ()  # rows of any of the three that nobody could read
+
+
+class RowsUnread(Event, kw_only=True):
+    """A venue told of orders or fills, outside of a snapshot, in a way that nobody could read."""
+
+    venue: str
+    rows: tuple[Unread, ...]
 
 
 class SnapshotFailed(Event, kw_only=True):
@@ -313,6 +322,7 @@ class InstrumentsLoaded(Event, kw_only=True):
     instruments: tuple[Instrument, ...]
     taker_fee_ratio: Decimal
     maker_fee_ratio: Decimal
+    left_out: tuple[Unread, ...] = ()  # names that we would trade, and can't: not listed, or not as we read it
 
 
 class PrivateStreamChanged(Event, kw_only=True):
@@ -396,10 +406,14 @@ class OrderReopened(Event, kw_only=True):
 
 
 class BalancesOpened(Event, kw_only=True):
-    """What a venue's wallet held when this journal first met it."""
+    """What a venue's wallet held when this journal first met it.
+
+    Once more, with the time of the first, for currencies that nobody could read then.
+    """
 
     venue: str
     balances: tuple[Balance, ...]
+    unknown: tuple[str, ...] = ()  # currencies that could not be read; "" = one that nobody could name
 
 
 class ExternalFillSeen(Event, kw_only=True):

@@ -1,24 +1,26 @@
 """Coinbase's REST bodies as domain objects. Pure.
 
 Every reader raises `UnreadableAnswer` for a body that is not what was asked for; what that means for an order
-is the client's to say.
+is the client's to say. Lists are read row by row. Where text or a number is optional, null means that there is
+none, and what decides nothing may be anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from adapters import tokens
-from adapters.answers import UnreadableAnswer
+from adapters.answers import RowKind, UnreadableAnswer, rows, text
 from adapters.coinbase import fields
 from adapters.coinbase.fields import VENUE
 from adapters.tokens import BadField, Token
 from domain.instrument import Instrument, InstrumentKind
+from domain.listing import Listing
 from domain.numbers import ZERO, divide
 from domain.order_messages import Balance, Fill, FillKind, OrderReported
 from domain.text import bounded, bounded_id
@@ -78,13 +80,13 @@ class OrderRow(Struct):
     product_id: str
     side: str
     status: str
-    client_order_id: str = ""
-    filled_size: Token = ""
-    average_filled_price: Token = ""
-    total_fees: Token = ""
-    reject_reason: str = ""
-    reject_message: str = ""
-    cancel_message: str = ""
+    client_order_id: str | None = None  # orders made by hand may have none
+    filled_size: Token = None
+    average_filled_price: Token = None
+    total_fees: Token = None
+    reject_reason: Any = None
+    reject_message: Any = None
+    cancel_message: Any = None
 
 
 class OrderAnswer(Struct):
@@ -92,9 +94,9 @@ class OrderAnswer(Struct):
 
 
 class OrdersPage(Struct):
-    orders: list[OrderRow]
-    has_next: bool = False
-    cursor: str = ""
+    orders: list[Raw]  # of OrderRow
+    has_next: bool | None = None
+    cursor: str | None = None
 
 
 class FillRow(Struct):
@@ -105,15 +107,15 @@ class FillRow(Struct):
     trade_time: str
     price: Token
     size: Token
-    trade_type: str = "FILL"
-    commission: Token = ""
-    liquidity_indicator: str = ""
-    size_in_quote: bool = False
+    trade_type: str | None = None
+    commission: Token = None
+    liquidity_indicator: Any = None
+    size_in_quote: bool | None = None
 
 
 class FillsPage(Struct):
-    fills: list[FillRow]
-    cursor: str = ""
+    fills: list[Raw]  # of FillRow
+    cursor: str | None = None
 
 
 class Money(Struct):
@@ -127,9 +129,9 @@ class AccountRow(Struct):
 
 
 class AccountsPage(Struct):
-    accounts: list[AccountRow]
-    has_next: bool = False
-    cursor: str = ""
+    accounts: list[Raw]  # of AccountRow
+    has_next: bool | None = None
+    cursor: str | None = None
 
 
 class ProductRow(Struct):
@@ -141,19 +143,19 @@ class ProductRow(Struct):
     base_min_size: Token
     base_max_size: Token
     quote_min_size: Token
-    price_increment: Token = ""
-    product_type: str = ""
-    status: str = ""
-    is_disabled: bool = False
-    trading_disabled: bool = False
-    cancel_only: bool = False
-    post_only: bool = False
-    auction_mode: bool = False
-    view_only: bool = False
+    price_increment: Token = None
+    product_type: str | None = None
+    status: str | None = None
+    is_disabled: bool | None = None
+    trading_disabled: bool | None = None
+    cancel_only: bool | None = None
+    post_only: bool | None = None
+    auction_mode: bool | None = None
+    view_only: bool | None = None
 
 
 class ProductsPage(Struct):
-    products: list[ProductRow]
+    products: list[Raw]  # of ProductRow
 
 
 class FeeTier(Struct):
@@ -167,20 +169,44 @@ class TransactionSummary(Struct):
 
 # ---- bytes into wire structs into domain objects ---------------------------------------------------------
 
-_decoders: dict[type, msgspec.json.Decoder] = {}  # wire struct -> its decoder
+# Wire struct -> its decoder. All are made here, before threads share them.
+_DECODERS: dict[type, msgspec.json.Decoder] = {
+    shape: msgspec.json.Decoder(shape, float_hook=Decimal)
+    for shape in (
+        ErrorBody,
+        CreateAnswer,
+        CancelAnswer,
+        OrderAnswer,
+        OrderRow,
+        OrdersPage,
+        FillRow,
+        FillsPage,
+        AccountRow,
+        AccountsPage,
+        ProductRow,
+        ProductsPage,
+        TransactionSummary,
+    )
+}
+
+# What rows that can't be read are about.
+ORDER = RowKind(
+    "order",
+    {"client_order_id": "client_order_id", "venue_order_id": "order_id", "instrument": "product_id"},
+)
+FILL = RowKind("fill", {"row_id": "entry_id", "venue_order_id": "order_id", "instrument": "product_id"})
+BALANCE = RowKind("balance", {"currency": "currency"})
+INSTRUMENT = RowKind("instrument", {"instrument": "product_id"})
 
 
-def read(body: bytes, shape: type[T]) -> T:
+def read(body: bytes | Raw, shape: type[T]) -> T:
     """Decode a body.
 
     Raises:
         UnreadableAnswer: it has another shape.
     """
-    decoder = _decoders.get(shape)
-    if decoder is None:
-        decoder = _decoders[shape] = msgspec.json.Decoder(shape, float_hook=Decimal)
     try:
-        return decoder.decode(body)
+        return _DECODERS[shape].decode(body)
     except (ValueError, RecursionError, InvalidOperation) as error:
         raise UnreadableAnswer(f"{shape.__name__}: {error}") from None
 
@@ -207,19 +233,21 @@ def error_code(body: bytes) -> str:
 
 def order_reported(row: OrderRow, now_ns: int) -> OrderReported:
     filled = fields.number_or_zero(row.filled_size)
-    reject_reason = "" if row.reject_reason == "REJECT_REASON_UNSPECIFIED" else row.reject_reason
+    reject_reason = text(row.reject_reason)
+    if reject_reason == "REJECT_REASON_UNSPECIFIED":
+        reject_reason = ""
     return OrderReported(
         ts_event=now_ns,
-        client_order_id=bounded_id(row.client_order_id),
+        client_order_id=bounded_id(row.client_order_id or ""),
         venue=VENUE,
         venue_order_id=bounded_id(row.order_id),
         instrument=bounded_id(row.product_id),
         side=fields.side(row.side),
         status=fields.status(row.status, filled),
         cumulative_quantity=filled,
-        average_price=fields.number_or_zero(row.average_filled_price),
-        total_fees=fields.number_or_zero(row.total_fees),
-        reason=bounded(reject_reason or row.reject_message or row.cancel_message),
+        average_price=fields.number_or_zero(row.average_filled_price) if filled else ZERO,
+        total_fees=fields.number_or_zero(row.total_fees) if filled else ZERO,
+        reason=bounded(reject_reason or text(row.reject_message) or text(row.cancel_message)),
     )
 
 
@@ -235,7 +263,7 @@ def fill(row: FillRow, instruments: Mapping[str, Instrument]) -> Fill:
     """Args:
     instruments: by symbol, as far as they are known: their lots and quote currencies.
     """
-    kind = _FILL_KINDS.get(row.trade_type)
+    kind = _FILL_KINDS.get(row.trade_type or "FILL")
     if kind is None:
         raise BadField("validation", f"unknown trade type {row.trade_type!r}")
     price, quantity = tokens.positive(row.price), tokens.positive(row.size)
@@ -259,20 +287,45 @@ def fill(row: FillRow, instruments: Mapping[str, Instrument]) -> Fill:
     )
 
 
-def balances(rows: list[AccountRow]) -> tuple[Balance, ...]:
-    """Sum the rows of each currency: an account may have several wallets of one."""
-    available: dict[str, Decimal] = {}
-    hold: dict[str, Decimal] = {}
-    for row in rows:
-        held = fields.number_or_zero(row.hold.value) if row.hold else ZERO
-        available[row.currency] = available.get(row.currency, ZERO) + fields.number_or_zero(
-            row.available_balance.value
-        )
-        hold[row.currency] = hold.get(row.currency, ZERO) + held
-    return tuple(
-        Balance(currency=bounded_id(currency), total=available[currency] + hold[currency], hold=hold[currency])
-        for currency in sorted(available)
-    )
+def orders(page: OrdersPage, now_ns: int) -> Listing[OrderReported]:
+    return rows(page.orders, lambda raw: order_reported(read(raw, OrderRow), now_ns), ORDER)
+
+
+def fills(page: FillsPage, instruments: Mapping[str, Instrument]) -> Listing[Fill]:
+    return rows(page.fills, lambda raw: fill(read(raw, FillRow), instruments), FILL)
+
+
+def balances(raws: Iterable[Raw]) -> Listing[Balance]:
+    """Sum the rows of each currency: an account may have several wallets of one.
+
+    A currency of which one wallet can't be read is not known, whatever the others hold.
+    """
+    wallets = rows(raws, lambda raw: _wallet(read(raw, AccountRow)), BALANCE)
+    unknown = {one.currency for one in wallets.unread}
+    sums: dict[str, Balance] = {}  # currency -> all of it
+    for wallet in wallets:
+        so_far = sums.get(wallet.currency)
+        if so_far is not None:
+            wallet = Balance(
+                currency=wallet.currency,
+                total=so_far.total + wallet.total,
+                hold=so_far.hold + wallet.hold,
+            )
+        sums[wallet.currency] = wallet
+    known = (sums[currency] for currency in sorted(sums) if currency not in unknown)
+    return Listing.of(known, wallets.unread)
+
+
+def _wallet(row: AccountRow) -> Balance:
+    if row.available_balance.value is None:
+        raise BadField("type", "no available balance")
+    held = fields.number_or_zero(row.hold.value) if row.hold else ZERO
+    total = fields.number_or_zero(row.available_balance.value) + held
+    return Balance(currency=bounded_id(row.currency), total=total, hold=held)
+
+
+def instruments(page: ProductsPage) -> Listing[Instrument]:
+    return rows(page.products, lambda raw: instrument(read(raw, ProductRow)), INSTRUMENT)
 
 
 def instrument(row: ProductRow) -> Instrument:
@@ -285,6 +338,7 @@ def instrument(row: ProductRow) -> Instrument:
         or row.view_only
     )
     is_future = row.product_type == "FUTURE"
+    status = row.status or ""
     return Instrument(
         venue=VENUE,
         name=bounded_id(row.product_id),
@@ -298,5 +352,5 @@ def instrument(row: ProductRow) -> Instrument:
         max_quantity=tokens.positive(row.base_max_size),
         min_notional=tokens.not_negative(row.quote_min_size),
         kind=InstrumentKind.PERPETUAL if is_future else InstrumentKind.SPOT,
-        is_tradable=not is_barred and row.status == ("" if is_future else "online"),
+        is_tradable=not is_barred and status == ("" if is_future else "online"),
     )

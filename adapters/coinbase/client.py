@@ -21,6 +21,7 @@ from adapters.ports import Clock
 from adapters.venue_client import VenueClient
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable
 from domain.instrument import Instrument
+from domain.listing import Listing, Unread, chosen
 from domain.order_messages import (
     Balance,
     CancelAccepted,
@@ -41,6 +42,7 @@ PREFIX = "/api/v3/brokerage"
 _PAGE = 250
 _LOOK_BACK_NS = 60 * SECOND_NS  # clocks differ: look this far before the first send
 _KEPT_SENT_STAMPS = 1_000
+_REFUSALS = (400, 404)  # of a question about a product that isn't there
 # OPEN does not include the others, and may not combine with them. They come first: an order that moves on
 # to OPEN between the two lists is then seen twice, not never.
 _LIVE_STATUSES = (("PENDING", "QUEUED", "EDIT_QUEUED", "CANCEL_QUEUED"), ("OPEN",))
@@ -111,11 +113,17 @@ class CoinbaseClient(VenueClient):
             if not query.client_order_id:
                 raise self._failed(Retryable, "an order unknown so far", "not_found")
         began = self._clock.now()
+        unread: list[Unread] = []
         since = [("start_date", rfc3339(query.sent_at - _LOOK_BACK_NS))]
         for page in self._pages("/orders/historical/batch", since, answers.OrdersPage, deadline_ns):
-            for row in page.orders:
-                if row.client_order_id == query.client_order_id:
-                    return self._converted(answers.order_reported, row, self._utc_ns())
+            listed = answers.orders(page, self._utc_ns())
+            for report in listed:
+                if report.client_order_id == query.client_order_id:
+                    return report
+            unread += [one for one in listed.unread if _may_be(one, query)]
+        if unread:
+            # It may be there, where we can't read it: this was no full look.
+            raise self._failed(Retryable, f"{unread[0]}: {unread[0].reason}", "unreadable")
         return OrderNotFound(
             ts_event=self._utc_ns(),
             client_order_id=query.client_order_id,
@@ -137,59 +145,73 @@ class CoinbaseClient(VenueClient):
             return None
         return self._converted(answers.order_reported, row, self._utc_ns())
 
-    def list_open_orders(self, timeout_s: float) -> tuple[OrderReported, ...]:
+    def list_open_orders(self, timeout_s: float) -> Listing[OrderReported]:
         deadline_ns = self._deadline_ns(timeout_s)
         found: dict[str, OrderReported] = {}  # venue_order_id -> order
+        unread: list[Unread] = []
         for statuses in _LIVE_STATUSES:
             query = [("order_status", status) for status in statuses]
             for page in self._pages("/orders/historical/batch", query, answers.OrdersPage, deadline_ns):
-                for row in page.orders:
-                    found[row.order_id] = self._converted(answers.order_reported, row, self._utc_ns())
-        return tuple(found.values())
+                listed = answers.orders(page, self._utc_ns())
+                found |= {report.venue_order_id: report for report in listed}
+                unread += listed.unread
+        return Listing.of(found.values(), unread)
 
     def list_fills(
         self, since: int, timeout_s: float, venue_order_ids: Sequence[str] = ()
-    ) -> tuple[Fill, ...]:
+    ) -> Listing[Fill]:
         query = [("start_sequence_timestamp", rfc3339(since))] if since else []
         query += [("order_ids", order_id) for order_id in venue_order_ids]
         found: dict[str, Fill] = {}  # fill_id -> fill: pages may overlap while new fills arrive
+        unread: list[Unread] = []
         for page in self._pages(
             "/orders/historical/fills", query, answers.FillsPage, self._deadline_ns(timeout_s)
         ):
-            for row in page.fills:
-                found[row.entry_id] = self._converted(answers.fill, row, self._instruments)
-        return tuple(sorted(found.values(), key=lambda fill: (fill.ts_event, fill.fill_id)))
+            listed = answers.fills(page, self._instruments)
+            found |= {fill.fill_id: fill for fill in listed}
+            unread += listed.unread
+        oldest_first = sorted(found.values(), key=lambda fill: (fill.ts_event, fill.fill_id))
+        return Listing.of(oldest_first, unread)
 
     # ---- account and products ------------------------------------------------------------------------
 
     def load_instruments(self, names: Sequence[str], timeout_s: float) -> InstrumentsLoaded:
-        """Raises Fatal, besides Retryable, for a name that Coinbase does not list."""
+        """Raises Fatal, besides Retryable, when Coinbase lists none of the names."""
         deadline_ns = self._deadline_ns(timeout_s)
-        query = [("product_ids", name) for name in names]
-        listing = self._read(
-            self._ask("/products", deadline_ns, query), answers.ProductsPage, Retryable
-        )
-        listed = {row.product_id: row for row in listing.products}
-        missing = [name for name in names if name not in listed]
-        if missing:
-            raise self._failed(Fatal, f"not listed at coinbase: {', '.join(missing)}", "unknown_product")
+        listed = chosen(self._listed(names, deadline_ns), names)
+        if not listed:
+            reasons = dict.fromkeys(one.reason for one in listed.unread)
+            text = f"{'; '.join(reasons)} at coinbase: {', '.join(names)}"
+            raise self._failed(Fatal, text, "unknown_product")
         summary = self._read(
             self._ask("/transaction_summary", deadline_ns), answers.TransactionSummary, Retryable
         )
-        instruments = tuple(self._converted(answers.instrument, listed[name]) for name in names)
-        self._instruments = {each.symbol: each for each in instruments}
+        self._instruments = {each.symbol: each for each in listed}
         return InstrumentsLoaded(
             ts_event=self._utc_ns(),
             venue=self.venue,
-            instruments=instruments,
+            instruments=tuple(listed),
+            left_out=listed.unread,
             taker_fee_ratio=self._converted(tokens.number, summary.fee_tier.taker_fee_rate),
             maker_fee_ratio=self._converted(tokens.number, summary.fee_tier.maker_fee_rate),
         )
 
-    def list_balances(self, timeout_s: float) -> tuple[Balance, ...]:
+    def _listed(self, names: Sequence[str], deadline_ns: int) -> Listing[Instrument]:
+        """Return what is listed of these names: asked for together, or one by one if a name spoils the question."""
+        query = [("product_ids", name) for name in names]
+        answer = self._ask("/products", deadline_ns, query, known=_REFUSALS)
+        if answer.status == 200:
+            return answers.instruments(self._read(answer, answers.ProductsPage, Retryable))
+        if len(names) == 1:
+            return Listing()
+        each = [self._listed((name,), deadline_ns) for name in names]
+        return Listing.of(
+            (one for listing in each for one in listing), (one for listing in each for one in listing.unread)
+        )
+
+    def list_balances(self, timeout_s: float) -> Listing[Balance]:
         pages = self._pages("/accounts", [], answers.AccountsPage, self._deadline_ns(timeout_s))
-        rows = [row for page in pages for row in page.accounts]
-        return self._converted(answers.balances, rows)
+        return answers.balances([raw for page in pages for raw in page.accounts])
 
     # ---- creates -------------------------------------------------------------------------------------
 
@@ -306,8 +328,17 @@ class CoinbaseClient(VenueClient):
 def _next_cursor(page: answers.OrdersPage | answers.FillsPage | answers.AccountsPage) -> str:
     """Return the cursor of the next page; "" when this was the last. Fills have no has_next."""
     if isinstance(page, answers.FillsPage):
-        return page.cursor if page.fills else ""
-    return page.cursor if page.has_next else ""
+        return (page.cursor or "") if page.fills else ""
+    return (page.cursor or "") if page.has_next else ""
+
+
+def _may_be(unread: Unread, query: QueryOrder) -> bool:
+    """Tell whether a row that can't be read may be the order that is asked about."""
+    if unread.client_order_id:
+        return unread.client_order_id == query.client_order_id
+    if query.venue_order_id and unread.venue_order_id:
+        return unread.venue_order_id == query.venue_order_id
+    return unread.instrument in ("", query.instrument)
 
 
 def _retry_after_ns(text: str) -> int:

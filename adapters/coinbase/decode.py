@@ -15,7 +15,9 @@ import msgspec
 from msgspec import Raw
 
 from adapters import decode_faults, tokens
+from adapters.answers import rows, text
 from adapters.coinbase import fields, frame_rows
+from adapters.coinbase.answers import ORDER
 from adapters.coinbase.fields import VENUE
 from adapters.coinbase.market_rows import age, candle, trade
 from adapters.stamped import quote
@@ -30,8 +32,9 @@ from domain.market_data import (
     VenueComplained,
 )
 from domain.messages import Event
+from domain.numbers import ZERO
 from domain.order_book import Level, Top
-from domain.order_messages import OrderReported
+from domain.order_messages import OrderReported, RowsUnread
 from domain.settings import SECOND_NS
 from domain.text import bounded, bounded_id
 
@@ -68,6 +71,7 @@ _decode_frame = msgspec.json.Decoder(
 _decode_odd_ticker = msgspec.json.Decoder(
     frame_rows.OddTickerFrame | frame_rows.OddTickerBatchFrame, float_hook=Decimal
 ).decode
+_decode_order = msgspec.json.Decoder(frame_rows.OrderRow, float_hook=Decimal).decode
 _decode_any = msgspec.json.Decoder(frame_rows.AnyFrame).decode
 _decimal = lru_cache(maxsize=4_096)(Decimal)  # prices come again and again
 
@@ -205,17 +209,13 @@ def _orders(
     wires: list[frame_rows.OrdersEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int
 ) -> None:
     for wire in wires:
-        rows = wire.orders or []
-        orders = []
-        for row in rows:
-            try:
-                orders.append(_order(row, ts_event))
-            except BadField as error:  # one strange order must not hide the others
-                text = bounded(f"order {bounded_id(row.order_id)}: {error}")
-                events.append(VenueComplained(ts_event=ts_event, venue=VENUE, text=text))
+        raws = wire.orders or []
+        orders = rows(raws, lambda raw: _order(_decode_order(raw), ts_event), ORDER)
+        if orders.unread:
+            events.append(RowsUnread(ts_event=ts_event, venue=VENUE, rows=orders.unread))
         is_snapshot = wire.type == "snapshot"
         events.append(
-            OrderTotals(ts_event=ts_event, is_snapshot=is_snapshot, rows=len(rows), orders=orders)
+            OrderTotals(ts_event=ts_event, is_snapshot=is_snapshot, rows=len(raws), orders=list(orders))
         )
 
 
@@ -223,16 +223,16 @@ def _order(row: frame_rows.OrderRow, ts_event: int) -> OrderReported:
     cumulative = fields.number_or_zero(row.cumulative_quantity)
     return OrderReported(
         ts_event=ts_event,
-        client_order_id=bounded_id(row.client_order_id),
+        client_order_id=bounded_id(row.client_order_id or ""),
         venue=VENUE,
         venue_order_id=bounded_id(row.order_id),
         instrument=bounded_id(row.product_id),
         side=fields.side(row.order_side),
         status=fields.status(row.status, cumulative),
         cumulative_quantity=cumulative,
-        average_price=fields.number_or_zero(row.avg_price),
-        total_fees=fields.number_or_zero(row.total_fees),
-        reason=bounded(row.reject_reason or row.cancel_reason),
+        average_price=fields.number_or_zero(row.avg_price) if cumulative else ZERO,
+        total_fees=fields.number_or_zero(row.total_fees) if cumulative else ZERO,
+        reason=bounded(text(row.reject_reason) or text(row.cancel_reason)),
     )
 
 

@@ -27,8 +27,8 @@ _STATUSES = {
 
 
 def number_or_zero(token: Token) -> Decimal:
-    """Return a number; Coinbase leaves unset ones empty."""
-    return number(token) if token != "" else ZERO
+    """Return a number; Coinbase leaves unset ones empty, or null."""
+    return number(token) if token not in ("", None) else ZERO
 
 
 def rfc3339(time_ns: int) -> str:

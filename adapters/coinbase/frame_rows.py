@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Raw, Struct
 
@@ -92,17 +92,17 @@ class OrderRow(Struct, gc=False):
     product_id: str
     status: str
     order_side: str
-    client_order_id: str = ""
-    cumulative_quantity: Token = ""
-    avg_price: Token = ""
-    total_fees: Token = ""
-    cancel_reason: str = ""
-    reject_reason: str = ""
+    client_order_id: str | None = None
+    cumulative_quantity: Token = None
+    avg_price: Token = None
+    total_fees: Token = None
+    cancel_reason: Any = None
+    reject_reason: Any = None
 
 
 class OrdersEvent(Struct, gc=False):
     type: str
-    orders: list[OrderRow] | None = None
+    orders: list[Raw] | None = None  # of OrderRow
 
 
 class SubscriptionsEvent(Struct, gc=False):

@@ -24,6 +24,7 @@ from domain.market_data import (
     VenueComplained,
 )
 from domain.messages import Event
+from domain.order_messages import RowsUnread
 from domain.sequence import SequenceCheck, Verdict
 from domain.settings import VenueSettings
 
@@ -96,7 +97,7 @@ class PrivateStream:
                 self.watch.heard("heartbeats", read_ns)
                 # A snapshot of exactly fifty orders has no shorter batch behind it.
                 return [*self._whole(told.ts_event), told]
-            case VenueComplained() | DecodeFailed():
+            case VenueComplained() | DecodeFailed() | RowsUnread():
                 return [told]
         return []  # public channels, which this connection never asked for
 

@@ -18,6 +18,7 @@ from adapters.coinbase.market_rows import CandleRow, PrintRow, candle, trade
 from adapters.tokens import Token
 from domain.effects import Instant
 from domain.instrument import Instrument
+from domain.listing import Listing
 from domain.market_data import Candle, Trade
 from domain.order_book import Level, OrderBook
 
@@ -61,8 +62,8 @@ def time(body: bytes) -> int:
     return whole(lambda: tokens.ns_of_ms(int(tokens.number(_decode_time(body).epochMillis))))
 
 
-def instruments(body: bytes) -> tuple[Instrument, ...]:
-    return whole(lambda: tuple(map(answers.instrument, _decode_products(body).products)))
+def instruments(body: bytes) -> Listing[Instrument]:
+    return answers.instruments(whole(lambda: _decode_products(body)))
 
 
 def order_book(body: bytes) -> OrderBook:

@@ -17,6 +17,7 @@ from adapters.http import Transport
 from adapters.ports import Clock
 from adapters.venue_client import MarketClient
 from domain.instrument import Instrument
+from domain.listing import Listing, Unread
 from domain.market_data import Candle, Trade
 from domain.order_book import OrderBook
 from domain.settings import SECOND_NS, VenueSettings
@@ -53,22 +54,27 @@ class PublicClient(MarketClient):
         """Return what the venue's clock shows, in UTC ns."""
         return self._answer(answers.time, timeout_s, "GET", f"{self._url}/time", {}, b"")
 
-    def load_instruments(self, names: Sequence[str], timeout_s: float) -> tuple[Instrument, ...]:
+    def load_instruments(self, names: Sequence[str], timeout_s: float) -> Listing[Instrument]:
         """Return what is listed under these names, in their order; no names: all spot there is.
 
         Raises:
-            Fatal: a name that isn't listed.
+            Fatal: not one of the names is listed.
         """
         deadline_ns = self._deadline_ns(timeout_s)
         found: dict[str, Instrument] = {}  # name -> instrument: pages shift when something is listed
+        unread: dict[str, Unread] = {}  # likewise
         while True:
-            query = [("product_type", "SPOT"), ("limit", str(_MOST_PRODUCTS)), ("offset", str(len(found)))]
+            offset = str(len(found) + len(unread))
+            query = [("product_type", "SPOT"), ("limit", str(_MOST_PRODUCTS)), ("offset", offset)]
             query += [("product_ids", name) for name in names]
             page = self._ask(answers.instruments, deadline_ns, "products", query)
             news = {each.name: each for each in page if each.name not in found}
+            odd = {each.instrument: each for each in page.unread if each.instrument not in unread}
             found |= news
-            if not news or len(page) < _MOST_PRODUCTS:
-                return self._chosen(found.values(), names, "unknown_product")
+            unread |= odd
+            if not (news or odd) or len(page) + len(page.unread) < _MOST_PRODUCTS:
+                listed = Listing.of(found.values(), unread.values())
+                return self._chosen(listed, names, "unknown_product")
 
     def find_order_book(self, instrument: str, timeout_s: float, most: int = 0) -> OrderBook:
         """Return a book, or only its `most` best levels a side.

@@ -1,24 +1,27 @@
-"""The dYdX indexer's answers about its markets, read whole or not at all. Pure."""
+"""The dYdX indexer's answers about its markets, read whole or not at all, but for listings, whose every row stands for itself. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from adapters import tokens
-from adapters.answers import whole
+from adapters.answers import UnreadableAnswer, whole
 from adapters.dydx import rows
 from adapters.dydx.rows import FUNDING_INTERVAL_NS, VENUE, BookRow, CandleRows, PrintRows
 from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind
+from domain.listing import Listing, Unread
 from domain.market_data import Candle, FundingRate, Trade, TradingStatus
 from domain.numbers import ZERO
 from domain.order_book import OrderBook
+from domain.text import bounded_id
 
 SETTLED_IN = "USDC"
 NO_LIMIT = Decimal(10**12)  # the venue limits no order's size
@@ -38,7 +41,7 @@ class _ListedRow(Struct):
 
 
 class _ListedRows(Struct):
-    markets: dict[str, _ListedRow]
+    markets: dict[str, Raw]  # of _ListedRow
 
 
 class _TimeRow(Struct):
@@ -61,6 +64,7 @@ def _reader(shape: type) -> Callable[[bytes], Any]:
 
 _decode_time = _reader(_TimeRow)
 _decode_listed = _reader(_ListedRows)
+_decode_listed_row = _reader(_ListedRow)
 _decode_book = _reader(BookRow)
 _decode_prints = _reader(PrintRows)
 _decode_candles = _reader(CandleRows)
@@ -72,14 +76,17 @@ def time(body: bytes) -> int:
     return whole(lambda: tokens.utc_ns(_decode_time(body).iso))
 
 
-def instruments(body: bytes) -> tuple[Instrument, ...]:
-    """Read all that is listed, with its grid."""
-
-    def read() -> tuple[Instrument, ...]:
-        listed = _decode_listed(body).markets
-        return tuple(_instrument(ticker, row) for ticker, row in listed.items())
-
-    return whole(read)
+def instruments(body: bytes) -> Listing[Instrument]:
+    """Read all that is listed, with its grid; a market that can't be read hides no other."""
+    markets = whole(lambda: _decode_listed(body)).markets
+    found: list[Instrument] = []
+    unread: list[Unread] = []
+    for ticker, raw in markets.items():
+        try:
+            found.append(whole(partial(_listed, ticker, raw)))
+        except UnreadableAnswer as error:
+            unread.append(Unread(kind="instrument", instrument=bounded_id(ticker), reason=str(error)))
+    return Listing.of(found, unread)
 
 
 def order_book(body: bytes) -> OrderBook:
@@ -121,7 +128,8 @@ def funding_rates(body: bytes, now: Instant) -> tuple[FundingRate, ...]:
     return whole(read)
 
 
-def _instrument(ticker: str, row: _ListedRow) -> Instrument:
+def _listed(ticker: str, raw: Raw) -> Instrument:
+    row = _decode_listed_row(raw)
     base, mark, _ = ticker.partition("-")
     if not (base and mark):
         raise BadField("validation", f"not a ticker: {ticker!r}")

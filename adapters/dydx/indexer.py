@@ -18,6 +18,7 @@ from adapters.ports import Clock
 from adapters.venue_client import MarketClient
 from domain.errors import VenueError
 from domain.instrument import Instrument
+from domain.listing import Listing
 from domain.market_data import Candle, FundingRate, Trade
 from domain.order_book import OrderBook
 from domain.settings import SECOND_NS, VenueSettings
@@ -49,11 +50,11 @@ class IndexerClient(MarketClient):
         """Return a time that the blocks have reached, by which the stream is stamped (UTC ns)."""
         return self._ask(answers.time, timeout_s, "time") - _BLOCK_AGE_NS
 
-    def load_instruments(self, names: Sequence[str], timeout_s: float) -> tuple[Instrument, ...]:
+    def load_instruments(self, names: Sequence[str], timeout_s: float) -> Listing[Instrument]:
         """Return what is listed under these names, in their order; no names: all there is.
 
         Raises:
-            Fatal: a name that isn't listed.
+            Fatal: not one of the names is listed.
         """
         found = self._ask(answers.instruments, timeout_s, "perpetualMarkets")
         return self._chosen(found, names, "unknown_ticker")

@@ -1,6 +1,7 @@
 """Hyperliquid's answers to questions about its markets, as domain objects. Pure.
 
-Every reader raises `UnreadableAnswer` for a body that is not what was asked for.
+Every reader raises `UnreadableAnswer` for a body that is not what was asked for; in a listing, each row stands
+for itself.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from adapters import tokens
-from adapters.answers import whole
+from adapters.answers import RowKind, rows, whole
 from adapters.hyperliquid import market_rows
 from adapters.hyperliquid.coins import name_of
 from adapters.hyperliquid.market_rows import FUNDING_NS, VENUE, BookRow, CandleRow, PrintRow
 from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind
+from domain.listing import Listing
 from domain.market_data import Candle, FundingRate, Trade
 from domain.order_book import OrderBook
 
@@ -38,7 +41,7 @@ class _AssetRow(Struct, gc=False):
 
 
 class _MetaRow(Struct):
-    universe: list[_AssetRow]
+    universe: list[Raw]  # of _AssetRow
 
 
 class _FundingRow(Struct, gc=False):
@@ -52,15 +55,23 @@ def _reader(shape: Any) -> Callable[[bytes], Any]:
 
 
 _decode_meta = _reader(_MetaRow)
+_decode_asset = _reader(_AssetRow)
+_ASSET = RowKind("instrument", {"instrument": "name"})
 _decode_book = _reader(BookRow | None)
 _decode_prints = _reader(list[PrintRow])
 _decode_candles = _reader(list[CandleRow])
 _decode_fundings = _reader(list[_FundingRow])
 
 
-def instruments(body: bytes) -> tuple[Instrument, ...]:
-    """Return all perpetuals in the venue's order, delisted ones included: their place is their asset id."""
-    return whole(lambda: tuple(_instrument(row) for row in _decode_meta(body).universe))
+def instruments(body: bytes) -> Listing[Instrument]:
+    """Return all perpetuals in the venue's order, delisted ones included.
+
+    One that can't be read hides no other, but its place is missing: places here are no asset ids.
+    """
+    universe = whole(lambda: _decode_meta(body)).universe
+    listed = rows(universe, lambda raw: _instrument(_decode_asset(raw)), _ASSET)
+    unread = (replace(one, instrument=one.instrument and name_of(one.instrument)) for one in listed.unread)
+    return Listing.of(listed, unread)
 
 
 def order_book(body: bytes) -> OrderBook | None:

@@ -16,6 +16,7 @@ from adapters.ports import Clock
 from adapters.venue_client import MarketClient
 from domain.errors import Rejected
 from domain.instrument import Instrument
+from domain.listing import Listing
 from domain.market_data import Candle, FundingRate, Trade
 from domain.order_book import OrderBook
 from domain.settings import SECOND_NS, VenueSettings
@@ -48,11 +49,11 @@ class InfoClient(MarketClient):
         """Return the time of the newest block, the one clock that the venue shows and stamps by."""
         return self.find_order_book(self._timepiece, timeout_s).ts_event
 
-    def load_instruments(self, names: Sequence[str], timeout_s: float) -> tuple[Instrument, ...]:
+    def load_instruments(self, names: Sequence[str], timeout_s: float) -> Listing[Instrument]:
         """Return what is listed under these names, in their order; no names: all there is.
 
         Raises:
-            Fatal: a name that isn't listed.
+            Fatal: not one of the names is listed.
         """
         return self._chosen(self._ask(answers.instruments, timeout_s, "meta"), names, "unknown_coin")
 

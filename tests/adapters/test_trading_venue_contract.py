@@ -308,6 +308,10 @@ def test_instruments_come_with_grid_limits_and_our_fees(venue: SimulatedCoinbase
     assert (loaded.taker_fee_ratio, loaded.maker_fee_ratio) == (Decimal("0.006"), Decimal("0.004"))
 
 
-def test_a_product_that_is_not_listed_is_fatal(venue: SimulatedCoinbase) -> None:
+def test_a_product_that_is_not_listed_takes_only_itself(venue: SimulatedCoinbase) -> None:
+    loaded = venue.client.load_instruments(("BTC-USD", "DOGE-USD"), 5)
+
+    assert [each.name for each in loaded.instruments] == ["BTC-USD"]
+    assert [(each.instrument, each.reason) for each in loaded.left_out] == [("DOGE-USD", "not listed")]
     with pytest.raises(Fatal, match="DOGE-USD"):
-        venue.client.load_instruments(("BTC-USD", "DOGE-USD"), 5)
+        venue.client.load_instruments(("DOGE-USD",), 5)

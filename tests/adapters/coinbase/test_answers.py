@@ -2,6 +2,7 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from adapters.answers import UnreadableAnswer
@@ -52,8 +53,9 @@ def product(**changes):
     return answers.converted(answers.instrument, row)
 
 
-def account(currency: str, available: str, hold: str) -> answers.AccountRow:
-    return answers.AccountRow(currency, answers.Money(available), answers.Money(hold))
+def account(currency: str, available: object, hold: object) -> msgspec.Raw:
+    row = {"currency": currency, "available_balance": {"value": available}, "hold": {"value": hold}}
+    return msgspec.Raw(json.dumps(row).encode())
 
 
 def test_a_fill_is_keyed_by_its_entry_and_paid_in_quote_currency() -> None:

@@ -12,7 +12,7 @@ from adapters.coinbase.client import CoinbaseClient
 from adapters.coinbase.sign import Signer
 from adapters.http import Response
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
-from domain.order_messages import CancelOrder, OrderStatus, QueryOrder
+from domain.order_messages import CancelOrder, OrderNotFound, OrderStatus, QueryOrder
 from domain.settings import SECOND_NS, VenueSettings
 from tests.builders import UTC
 from tests.simulated_coinbase import ManualClock, order
@@ -217,3 +217,156 @@ def test_errors_tell_the_beginning_of_the_answer_and_nothing_of_the_token() -> N
 
     assert error.raw == b"x" * 256
     assert "Bearer" not in str(error) + repr(error)
+
+
+# ---- one row that can't be read hides no other -----------------------------------------------------------
+
+FILL_ROW = {
+    "entry_id": "e",
+    "order_id": "o",
+    "product_id": "BTC-USD",
+    "side": "BUY",
+    "trade_time": "2026-01-01T00:00:00Z",
+    "price": "1",
+    "size": "1",
+}
+ODD_FILLS = [
+    {"trade_type": "ADJUSTMENT"},
+    {"price": "0"},
+    {"size": "0"},
+    {"size": "NaN"},
+    {"side": "UNKNOWN_ORDER_SIDE"},
+    {"trade_time": 5},
+    {"commission": {}},
+]
+
+
+@pytest.mark.parametrize("change", ODD_FILLS)
+def test_a_fill_that_cannot_be_read_hides_no_other_and_is_named(change: dict) -> None:
+    odd = {**FILL_ROW, "entry_id": "odd", "order_id": "o-odd", "product_id": "DOGE-USD", **change}
+    script = Script((200, {"fills": [odd, FILL_ROW, None, 5], "cursor": ""}))
+
+    listed = client_of(script).list_fills(0, 5)
+
+    assert [fill.fill_id for fill in listed] == ["e"]
+    about = [(one.kind, one.row_id, one.venue_order_id, one.instrument) for one in listed.unread]
+    assert about == [("fill", "odd", "o-odd", "DOGE-USD"), ("fill", "", "", ""), ("fill", "", "", "")]
+    assert str(listed.unread[0]) == "fill odd of order o-odd in DOGE-USD"
+    assert all(one.reason for one in listed.unread)
+
+
+def test_null_where_text_or_a_number_is_optional_is_absent() -> None:
+    nulls = dict.fromkeys(("trade_type", "commission", "liquidity_indicator", "size_in_quote"))
+    order_nulls = dict.fromkeys(
+        ("client_order_id", "filled_size", "average_filled_price", "total_fees")
+        + ("reject_reason", "reject_message", "cancel_message")
+    )
+    pages = [{"orders": [], "has_next": None, "cursor": None}, {"orders": [{**row("a"), **order_nulls}]}]
+
+    fills = client_of(Script((200, {"fills": [FILL_ROW | nulls], "cursor": None}))).list_fills(0, 5)
+    orders = client_of(Script(*[(200, page) for page in pages])).list_open_orders(5)
+
+    assert [(fill.fee, fill.is_maker) for fill in fills] == [(0, False)]
+    assert [(each.client_order_id, each.cumulative_quantity) for each in orders] == [("", 0)]
+    assert fills.unread == orders.unread == ()
+
+
+def test_what_is_only_for_people_may_be_anything() -> None:
+    odd = row("a", reject_message=5, cancel_message=[], reject_reason={}, total_fees="?", filled_size="0")
+    fill = {**FILL_ROW, "liquidity_indicator": 7}
+
+    orders = client_of(Script((200, EMPTY_PAGE), (200, {"orders": [odd]}))).list_open_orders(5)
+    fills = client_of(Script((200, {"fills": [fill]}))).list_fills(0, 5)
+
+    assert (len(orders), orders[0].reason, len(fills)) == (1, "", 1)
+
+
+@pytest.mark.parametrize("change", [{"status": "ODD"}, {"side": None}, {"filled_size": "x"}, {"order_id": 7}])
+def test_an_open_order_that_cannot_be_read_hides_no_other_and_is_named(change: dict) -> None:
+    script = Script((200, EMPTY_PAGE), (200, {"orders": [row("odd", **change), row("b")]}))
+
+    listed = client_of(script).list_open_orders(5)
+
+    assert [report.client_order_id for report in listed] == ["b"]
+    assert [(one.kind, one.client_order_id, one.instrument) for one in listed.unread] == [
+        ("order", "odd", "BTC-USD")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("strange", "may_be_ours"),
+    [
+        (row("ours", status="ODD"), True),
+        (row("theirs", status="ODD"), False),
+        ({**row("x"), "client_order_id": 5}, True),
+        ({**row("x"), "client_order_id": 5, "product_id": "DOGE-USD"}, False),
+        ({**row("x", status="ODD", product_id=None), "client_order_id": None}, True),
+        (None, True),
+    ],
+)
+def test_a_listing_with_a_row_that_may_be_the_order_is_no_full_look(strange: object, may_be_ours: bool) -> None:
+    client = client_of(Script((200, {"orders": [row("theirs"), strange]})))
+
+    if may_be_ours:
+        with pytest.raises(Retryable) as failure:
+            client.find_order(query(), 5)
+        assert failure.value.code == "unreadable"
+    else:
+        assert isinstance(client.find_order(query(), 5), OrderNotFound)
+
+
+def test_an_order_is_found_beside_rows_that_cannot_be_read() -> None:
+    client = client_of(Script((200, {"orders": [None, {**row("x"), "client_order_id": 5}, row("ours")]})))
+
+    assert client.find_order(query(), 5).client_order_id == "ours"
+
+
+def account(currency: object, value: object, hold: object = "0") -> dict:
+    return {"currency": currency, "available_balance": {"value": value}, "hold": {"value": hold}}
+
+
+@pytest.mark.parametrize("odd", [account("DOGE", None), account("DOGE", "x"), {"currency": "DOGE"}])
+def test_a_balance_that_cannot_be_read_makes_its_currency_unknown_and_no_other(odd: dict) -> None:
+    page = {"accounts": [account("USD", "5"), odd, account("DOGE", "7"), account("BTC", "1", None)]}
+
+    listed = client_of(Script((200, page))).list_balances(5)
+
+    assert [(each.currency, each.total) for each in listed] == [("BTC", 1), ("USD", 5)]
+    assert [one.currency for one in listed.unread] == ["DOGE"]
+
+
+PRODUCT = {
+    "product_id": "BTC-USD",
+    "base_currency_id": "BTC",
+    "quote_currency_id": "USD",
+    "base_increment": "0.00000001",
+    "quote_increment": "0.01",
+    "base_min_size": "0.0001",
+    "base_max_size": "3400",
+    "quote_min_size": "1",
+    "price_increment": None,
+    "status": "online",
+    "is_disabled": None,
+}
+FEES = {"fee_tier": {"taker_fee_rate": "0.006", "maker_fee_rate": "0.004"}}
+
+
+def test_a_product_that_cannot_be_read_is_left_out_alone() -> None:
+    odd = {**PRODUCT, "product_id": "ETH-USD", "base_increment": "0"}
+    script = Script((200, {"products": [odd, None, PRODUCT]}), (200, FEES))
+
+    loaded = client_of(script).load_instruments(("ETH-USD", "BTC-USD", "DOGE-USD"), 5)
+
+    assert [(each.name, each.is_tradable) for each in loaded.instruments] == [("BTC-USD", True)]
+    assert [each.instrument for each in loaded.left_out] == ["ETH-USD", "DOGE-USD"]
+    assert [each.reason == "not listed" for each in loaded.left_out] == [False, True]
+
+
+def test_a_name_for_which_the_whole_question_is_refused_is_left_out_alone() -> None:
+    refused = 404, {"error": "NOT_FOUND"}
+    script = Script(refused, refused, (200, {"products": [PRODUCT]}), (200, FEES))
+
+    loaded = client_of(script).load_instruments(("DOGE-USD", "BTC-USD"), 5)
+
+    assert [each.name for each in loaded.instruments] == ["BTC-USD"]
+    assert [each.instrument for each in loaded.left_out] == ["DOGE-USD"]

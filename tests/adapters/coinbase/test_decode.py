@@ -22,6 +22,7 @@ from domain.market_data import (
 )
 from domain.messages import Event
 from domain.order_book import Level
+from domain.order_messages import RowsUnread
 from tests.adapters.coinbase.frames import (
     TIME_NS,
     at,
@@ -192,15 +193,27 @@ def test_an_acknowledgement_says_all_that_the_connection_has() -> None:
     ]
 
 
-def test_one_strange_order_does_not_hide_the_others() -> None:
-    raw = orders(1, order_row(order_id="a", status="UNKNOWN_ORDER_STATUS"), order_row(order_id="b"))
+@pytest.mark.parametrize(
+    "change", [{"status": "UNKNOWN_ORDER_STATUS"}, {"order_side": None}, {"cumulative_quantity": "x"}, {"status": 5}]
+)
+def test_one_strange_order_does_not_hide_the_others_and_is_named(change: dict) -> None:
+    raw = orders(1, order_row(order_id="a", **change), order_row(order_id="b"))
 
-    _, complaint, totals = decode(raw)
+    _, told, totals = decode(raw)
 
-    text = "order a: unknown order status 'UNKNOWN_ORDER_STATUS'"
-    assert complaint == VenueComplained(ts_event=TIME_NS, venue="coinbase", text=text)
+    assert isinstance(told, RowsUnread)
+    assert [(one.kind, one.venue_order_id, one.instrument) for one in told.rows] == [("order", "a", "BTC-USD")]
     assert [order.venue_order_id for order in totals.orders] == ["b"]
     assert totals.rows == 2
+
+
+def test_what_an_order_leaves_null_or_says_to_people_only_is_no_reason_not_to_read_it() -> None:
+    nulls = dict.fromkeys(("client_order_id", "cumulative_quantity", "avg_price", "total_fees", "reject_reason"))
+
+    _, totals = decode(orders(1, order_row(**nulls, cancel_reason=5)))
+
+    [order] = totals.orders
+    assert (order.client_order_id, order.cumulative_quantity, order.reason) == ("", 0, "")
 
 
 def test_an_error_frame_is_a_complaint() -> None:

@@ -7,7 +7,7 @@ from domain.effects import Instant
 from domain.instrument import Side
 from domain.market_data import HeartbeatSeen, LateFrame, StreamGap, StreamWhole, VenueComplained
 from domain.messages import Event
-from domain.order_messages import OrderReported, OrderStatus, TimeInForce
+from domain.order_messages import OrderReported, OrderStatus, RowsUnread, TimeInForce
 from domain.settings import VenueSettings
 from tests.adapters.coinbase.frames import TIME_NS, heartbeat, order_row, orders
 from tests.simulated_coinbase import SimulatedCoinbase, order
@@ -71,10 +71,10 @@ def test_the_venues_reason_for_an_end_is_kept() -> None:
     ]
 
 
-def test_an_unknown_status_is_complained_about_and_never_guessed() -> None:
+def test_an_unknown_status_is_told_as_unread_and_never_guessed() -> None:
     events = hear(stream(), orders(0, order_row(status="HALTED"), order_row(order_id="venue-2")))
 
-    assert kinds(events) == [VenueComplained, OrderReported]
+    assert kinds(events) == [RowsUnread, OrderReported]
 
 
 def test_the_stream_is_whole_once_its_snapshot_ends() -> None:

@@ -81,11 +81,28 @@ def test_instruments_are_returned_in_the_order_asked_for() -> None:
     assert [one.name for one in client.load_instruments(("ETH-USD", "BTC-USD"), 5)] == ["ETH-USD", "BTC-USD"]
 
 
-def test_what_is_not_listed_is_fatal() -> None:
-    client, _ = client_of(LISTED)
+def test_what_is_not_listed_is_left_out_alone() -> None:
+    client, _ = client_of(LISTED, LISTED)
 
+    listed = client.load_instruments(("BTC-USD", "XYZ-USD"), 5)
+
+    assert [each.name for each in listed] == ["BTC-USD"]
+    assert [(each.instrument, each.reason) for each in listed.unread] == [("XYZ-USD", "not listed")]
     with pytest.raises(Fatal, match="XYZ-USD"):
-        client.load_instruments(("BTC-USD", "XYZ-USD"), 5)
+        client.load_instruments(("XYZ-USD",), 5)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [None, [], {"status": "ACTIVE"}, {"status": "ACTIVE", "tickSize": "0", "stepSize": "1"}, {"status": 5}],
+)
+def test_one_strange_market_hides_no_other(row: object) -> None:
+    client, _ = client_of({"markets": {"ODD-USD": row, **LISTED["markets"], "nodash": row}})
+
+    listed = client.load_instruments((), 5)
+
+    assert [each.name for each in listed] == list(LISTED["markets"])
+    assert [each.instrument for each in listed.unread] == ["ODD-USD", "nodash"]
 
 
 def test_trades_are_read_back_page_by_page_and_each_once() -> None:

@@ -71,11 +71,15 @@ def test_all_instruments_are_listed_or_those_that_are_named() -> None:
     assert [each.name for each in client.load_instruments(("ETH-USD",), 5)] == ["ETH-USD"]
 
 
-def test_a_name_that_is_not_listed_ends_it() -> None:
-    client, _ = client_of(META)
+def test_a_name_that_is_not_listed_is_left_out_alone() -> None:
+    client, _ = client_of(META, META)
 
+    listed = client.load_instruments(("BTC-USD", "DOGE-USD"), 5)
+
+    assert [each.name for each in listed] == ["BTC-USD"]
+    assert [(each.instrument, each.reason) for each in listed.unread] == [("DOGE-USD", "not listed")]
     with pytest.raises(Fatal, match="not listed at hyperliquid: DOGE-USD"):
-        client.load_instruments(("BTC-USD", "DOGE-USD"), 5)
+        client.load_instruments(("DOGE-USD",), 5)
 
 
 def test_a_book_can_be_asked_for_once_and_coarser() -> None:
