@@ -35,6 +35,8 @@ class OrderRouter(MarketReader):
         self.desk.replay(self.journal.scan())
         self.perform(self.desk.recover(self.clock.now()))
         self.perform(self._halt_without_reserve())
+        if self.journal.trouble:
+            self.alarm("journal", self.journal.trouble)
         self.subscribe()
 
     def stopping(self) -> None:

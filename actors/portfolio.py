@@ -30,8 +30,11 @@ class Portfolio(MarketReader):
 
     def peer_appeared(self, role: str) -> None:
         super().peer_appeared(role)
-        if role == Role.ORDER_ROUTER:  # its predecessor may have died between journaling and telling
-            self._read_on()
+        if role == Role.ORDER_ROUTER:
+            if self.journal.was_replaced():
+                self.parts.die()  # what we know may be more than what can be proven: begin again
+                return
+            self._read_on()  # its predecessor may have died between journaling and telling
 
     def hear_market(self, batch: MarketBatch) -> None:
         self._apply(batch)

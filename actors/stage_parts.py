@@ -152,6 +152,7 @@ class MemoryJournal:
     """The order journal as encoded lines in memory; it outlives the actors that write and read it."""
 
     def __init__(self) -> None:
+        self.trouble = ""
         self.lines: list[bytes] = []
         self._decoder = msgspec.json.Decoder(JournalEntry)
 
@@ -169,6 +170,9 @@ class MemoryJournal:
 
     def scan(self, after_seq: int = 0) -> Iterator[JournalEntry]:
         return (self._decoder.decode(line) for line in self.lines[after_seq:])
+
+    def was_replaced(self) -> bool:
+        return False
 
     def take_reserve(self) -> bool:
         return True  # memory needs none

@@ -1,39 +1,48 @@
 """The order journal on SQLite: append-only, one writer, many readers by sequence number.
 
 The journal is the only source of truth about our orders, so the writer refuses what it doesn't understand (a
-newer schema) and says plainly when it cannot write. Nothing is ever updated or deleted.
+newer schema), proves each entry before it believes it, and says plainly when it cannot write. Nothing is ever
+updated or deleted: a journal that was damaged is set aside whole, and a fresh one begins with what is provable.
 """
 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
+from adapters.clock import SystemClock
+from adapters.journal_check import Findings, Progress, check, no_progress
+from adapters.journal_mark import Mark, MarkFile, mark_path
+from adapters.journal_rebuild import aside_name, completed_meta, finish, is_unfinished, rebuild, write_meta
+from adapters.journal_rows import (
+    INSERT,
+    SCHEMA,
+    builtins,
+    canonical_line,
+    connect,
+    decode_event,
+    fatal,
+    make_row,
+    stored_rows,
+)
+from adapters.own_files import open_own, require_own, require_own_database
+from adapters.ports import Clock
 from domain.errors import Fatal, InvalidSetting
 from domain.messages import Event
-from domain.numbers import plain
-from domain.order_messages import JournalEntry, JournalEvent
+from domain.order_messages import HaltRaised, JournalEntry
+from domain.settings import SECOND_NS
 
-SCHEMA_VERSION = 1
+log = logging.getLogger(__name__)
+
 RESERVE_BYTES = 16 * 1024 * 1024  # disk kept back for cancels and reducing orders
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS journal (
-    seq INTEGER PRIMARY KEY, recorded_at INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL
-);
-"""
-_READ = "SELECT seq, recorded_at, body FROM journal WHERE seq > ? ORDER BY seq"
-
-_decode = msgspec.json.Decoder(JournalEvent).decode
-_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class SqliteJournal:
@@ -45,52 +54,109 @@ class SqliteJournal:
         *,
         code_version: str,
         synchronous: Literal["normal", "full"] = "normal",
+        clock: Clock | None = None,
+        progress: Progress = no_progress,
     ) -> None:
-        """Open or create the journal at `path`.
+        """Open or create the journal at `path`; every entry is checked.
+
+        Args:
+            clock: dates what damage makes us write.
+            progress: hears how far the check is, on this thread.
 
         Raises:
-            InvalidSetting: a newer version of this program wrote it.
-            Fatal: another process writes it (`code` "locked"), or it cannot be opened ("io", "disk_full").
+            InvalidSetting: a newer version of this program wrote it, or it is not a file of ours.
+            Fatal: another process writes it (`code` "locked"), or it cannot be opened ("io", "busy", "disk_full").
         """
+        self.trouble = ""  # what opening it has found missing, for a person; openings are halted for it
+        self.meta: dict[str, str] = {}  # "schema_version", "instance_id", "mode", "account", "code_version"
         self._path = Path(path)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = _take_lock(self._path)
+        self._clock = clock or SystemClock()
+        self._progress = progress
+        self._is_full = synchronous == "full"
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            require_own_database(self._path)
+            require_own(mark_path(self._path))
+            self._lock = _take_lock(self._path)
+        except OSError as error:
+            raise _not_ours(self._path, error) from error
+        try:
+            self._open_or_use_reserve(code_version)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _open_or_use_reserve(self, code_version: str) -> None:
         try:
             try:
-                self._open(code_version, synchronous)
+                self._open(code_version)
             except sqlite3.OperationalError:
                 # Even opening writes a little. On a full disk the reserve is for this, too.
                 self.release_reserve()
-                self._open(code_version, synchronous)
+                self._open(code_version)
         except sqlite3.Error as error:
-            raise _fatal(error) from error
+            raise fatal(error) from error
+        except OSError as error:
+            raise Fatal(f"the journal cannot be used: {error}", code="io") from error
 
-    def _open(self, code_version: str, synchronous: str) -> None:
-        # Transactions are explicit, so that one append is one of them.
-        self._database = sqlite3.connect(self._path, isolation_level=None)
+    def _open(self, code_version: str) -> None:
+        if is_unfinished(self._path):
+            finish(self._path, aside_name(self._path, "damaged", self._clock.now().utc_ns))
+        findings = check(self._path, self._progress)
+        if findings.trouble or findings.version == 1:
+            findings = self._rebuild(findings)
+        self._database = connect(self._path)
         self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute(f"PRAGMA synchronous = {synchronous.upper()}")
-        self._adopt_schema(code_version)
-        self._last_seq = self._database.execute("SELECT ifnull(max(seq), 0) FROM journal").fetchone()[0]
+        self._database.execute(f"PRAGMA synchronous = {'FULL' if self._is_full else 'NORMAL'}")
+        if not findings.version:
+            self._database.executescript(SCHEMA)
+        self.meta = completed_meta({**findings.meta, "code_version": code_version})
+        if self.meta != findings.meta:
+            write_meta(self._database, self.meta)
+        self._last_seq, self._last_hash = findings.last.seq, findings.last.hash
+        self._mark = MarkFile(mark_path(self._path))
+        if findings.doubt:
+            self.trouble = f"journal_doubtful: {findings.doubt}: later entries may be missing"
+            self.append([self._halt()], self._clock.now().utc_ns)
+        self._mark.put(Mark(self._last_seq, self._last_hash))
+
+    def _rebuild(self, findings: Findings) -> Findings:
+        """Begin afresh with what is provable, openings halted if that is not all; return what there is now."""
+        utc_ns = self._clock.now().utc_ns
+        word = "damaged" if findings.trouble else "version-1"
+        aside = aside_name(self._path, word, utc_ns)
+        halts: list[Event] = []
+        if findings.trouble:
+            log.error("journal_damaged trouble=%s aside=%s", findings.trouble, aside)
+            self.trouble = _what_is_missing(findings, aside)
+            halts.append(self._halt())
+        rebuild(self._path, findings, halts, utc_ns, aside, self._progress)
+        return check(self._path)
+
+    def _halt(self) -> HaltRaised:
+        return HaltRaised(ts_event=self._clock.now().utc_ns, scope="all", reason=self.trouble)
 
     def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
-        entries = tuple(
-            JournalEntry(seq=seq, recorded_at=recorded_at, event=event)
-            for seq, event in enumerate(events, self._last_seq + 1)
-        )
-        rows = [
-            (entry.seq, recorded_at, type(entry.event).__name__, canonical(entry.event)) for entry in entries
-        ]
+        rows, last = [], self._last_hash
+        for seq, event in enumerate(events, self._last_seq + 1):
+            row = make_row(seq, recorded_at, event, last)
+            rows.append(row.values)
+            last = row.hash
         try:
             self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany("INSERT INTO journal VALUES (?, ?, ?, ?)", rows)
+            self._database.executemany(INSERT, rows)
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
-            raise _fatal(error) from error
-        self._last_seq += len(entries)
-        return entries
+            raise fatal(error) from error
+        first_seq = self._last_seq + 1
+        self._last_seq, self._last_hash = self._last_seq + len(rows), last
+        self._mark.put(Mark(self._last_seq, last))
+        return tuple(
+            JournalEntry(seq=seq, recorded_at=recorded_at, event=event)
+            for seq, event in enumerate(events, first_seq)
+        )
 
     def read(self, after_seq: int = 0) -> tuple[JournalEntry, ...]:
         return tuple(self.scan(after_seq))
@@ -108,21 +174,9 @@ class SqliteJournal:
 
     def close(self) -> None:
         self._database.close()
+        self._mark.sync()
+        self._mark.close()
         os.close(self._lock)
-
-    def _adopt_schema(self, code_version: str) -> None:
-        self._database.executescript(_SCHEMA)
-        meta = dict(self._database.execute("SELECT key, value FROM meta"))
-        written_by = int(meta.get("schema_version", SCHEMA_VERSION))
-        if written_by > SCHEMA_VERSION:
-            raise InvalidSetting(
-                f"system.data_directory: {self._path} was written by nzeza {meta.get('code_version', '?')}"
-                f" (journal version {written_by}); this one reads up to version {SCHEMA_VERSION}"
-            )
-        self._database.executemany(
-            "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-            [("schema_version", str(SCHEMA_VERSION)), ("code_version", code_version)],
-        )
 
     @property
     def _reserve_path(self) -> Path:
@@ -136,21 +190,35 @@ class JournalReader:
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
         self._database: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None  # which one is open
 
     def read(self, after_seq: int = 0) -> tuple[JournalEntry, ...]:
         """Return what follows `after_seq`; nothing while the journal doesn't exist yet."""
         return tuple(self.scan(after_seq))
 
     def scan(self, after_seq: int = 0) -> Iterator[JournalEntry]:
+        """Yield what follows `after_seq`.
+
+        Raises:
+            Fatal: it cannot be read; `code` "damaged" when that is the file's own fault.
+        """
         try:
             if self._database is None:
-                self._database = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
+                require_own_database(self._path)
+                self._database = connect(self._path, "ro")
+                self._file = _identity(self._path)
             yield from _scan(self._database, after_seq)
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             if not self._path.exists() or "no such table" in str(error):
                 self.close()
                 return
-            raise _fatal(error) from error
+            raise fatal(error) from error
+        except OSError as error:
+            raise Fatal(f"the journal cannot be used: {error}", code="io") from error
+
+    def was_replaced(self) -> bool:
+        """Tell whether what has been read so far is no longer the journal: another file has taken its place."""
+        return self._file is not None and _identity(self._path) != self._file
 
     def close(self) -> None:
         if self._database is not None:
@@ -163,45 +231,51 @@ def export(path: str | Path) -> bytes:
     reader = JournalReader(path)
     try:
         return b"".join(
-            _encode({"seq": entry.seq, "recorded_at": entry.recorded_at, "event": _builtins(entry.event)})
-            + b"\n"
+            canonical_line(
+                {"seq": entry.seq, "recorded_at": entry.recorded_at, "event": builtins(entry.event)}
+            )
             for entry in reader.scan()
         )
     finally:
         reader.close()
 
 
-def canonical(event: Event) -> str:
-    """Return `event` as JSON with sorted keys and canonical decimals."""
-    return _encode(_builtins(event)).decode()
-
-
-def _builtins(event: Event) -> Any:
-    return _plain(msgspec.to_builtins(event, builtin_types=(Decimal,)))
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case Decimal():
-            return plain(value)
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case _:
-            return value
-
-
 def _scan(database: sqlite3.Connection, after_seq: int) -> Iterator[JournalEntry]:
-    for seq, recorded_at, body in database.execute(_READ, (after_seq,)):
-        yield JournalEntry(seq=seq, recorded_at=recorded_at, event=_decode(body))
+    for seq, recorded_at, body in stored_rows(database, after_seq):
+        try:
+            event = decode_event(body)
+        except msgspec.MsgspecError as error:
+            raise Fatal(f"entry {seq} of the journal cannot be read: {error}", code="damaged") from error
+        yield JournalEntry(seq=seq, recorded_at=recorded_at, event=event)
+
+
+def _what_is_missing(findings: Findings, aside: Path) -> str:
+    """Return one line for a person: which entries, since when, and where the damaged file is."""
+    first, last = findings.last.seq + 1, findings.last_seen_seq
+    if last > first:
+        which = f"entries {first} to {last} are missing"
+    else:
+        which = f"entry {first} is missing" if last == first else f"entries after {first - 1} may be missing"
+    since = ""
+    if findings.last.seq:
+        at = datetime.fromtimestamp(findings.last.recorded_at // SECOND_NS, UTC)
+        since = f", since {at.isoformat(timespec='seconds').replace('+00:00', 'Z')}"
+    return f"journal_damaged: {findings.trouble}: {which}{since}; the damaged file is kept as {aside.name}"
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _take_lock(path: Path) -> int:
-    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    lock = open_own(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         os.close(lock)
         raise Fatal(f"another process writes the journal {path}", code="locked") from error
     return lock
@@ -209,7 +283,11 @@ def _take_lock(path: Path) -> int:
 
 def _preallocate(path: Path, size: int) -> bool:
     """Make the file take up so much disk; False, and no file, where there is no room."""
-    reserve = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        reserve = open_own(path, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        log.error("no_reserve error=%s", error)
+        return False
     try:
         os.posix_fallocate(reserve, 0, size)
     except OSError:
@@ -220,6 +298,6 @@ def _preallocate(path: Path, size: int) -> bool:
     return True
 
 
-def _fatal(error: sqlite3.Error) -> Fatal:
-    is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    return Fatal(f"the journal cannot be used: {error}", code="disk_full" if is_full else "io")
+def _not_ours(path: Path, error: OSError) -> InvalidSetting:
+    name = error.filename or path
+    return InvalidSetting(f"system.data_directory: {name!s} {error.strerror}: it must be a file of ours")

@@ -226,6 +226,8 @@ class FrameRecorder(Protocol):
 class OrderJournal(Protocol):
     """Append-only, one writer; the only source of truth about our orders."""
 
+    trouble: str  # what was found missing when it was opened, in one line; a halt of openings is journaled for it
+
     def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
         """Write all or nothing, durably, and return the entries with their sequence numbers.
 
@@ -330,6 +332,10 @@ class Parts(Protocol):
 
 class JournalReader(Protocol):
     """The journal as its readers see it: read-only, while the router writes."""
+
+    def was_replaced(self) -> bool:
+        """Tell whether what has been read so far is no longer the journal: a recovery has begun a fresh one."""
+        ...
 
     def read(self, after_seq: int = 0) -> Sequence[JournalEntry]: ...
 

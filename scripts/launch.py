@@ -20,6 +20,7 @@ from scripts.actor_system import ActorSystem, free_admin_port, prepare_environme
 from scripts.control import ControlServer, Request
 from scripts.data_directory import DataDirectory
 from scripts.exposure import check_exposure
+from scripts.journal_start import prepare_journal
 from scripts.options import RunOptions
 from scripts.processes import adopt_orphans, end_all
 from scripts.simulated_venues import SimulatedVenues, check_account
@@ -101,6 +102,7 @@ class _Run:
         from scripts.parts import JOURNAL_FILE, ProcessParts
 
         settings = self.settings
+        prepare_journal(self.directory / JOURNAL_FILE, lambda: self.is_stopping)
         check_exposure(settings, self.directory / JOURNAL_FILE)
         admin_port = free_admin_port(settings.system)
         if any(venue.mode == "simulated" for venue in settings.venues.values()):

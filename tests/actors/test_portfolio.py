@@ -64,6 +64,21 @@ def test_what_a_router_journaled_and_died_of_is_read_when_the_next_one_appears(s
     assert known(stage).halts == {}
 
 
+def test_when_a_recovered_journal_has_taken_the_place_of_the_one_it_read_it_begins_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extend(stage, halt("never written down"))
+    stage.actor(Role.PORTFOLIO).peer_appeared(Role.ORDER_ROUTER)
+    assert known(stage).last_seq == 2
+    ended = []
+    monkeypatch.setattr(stage.actor(Role.PORTFOLIO).parts, "die", lambda: ended.append(True))
+    monkeypatch.setattr(stage.journal, "was_replaced", lambda: True)
+
+    stage.actor(Role.PORTFOLIO).peer_appeared(Role.ORDER_ROUTER)
+
+    assert ended == [True]
+
+
 def test_a_message_told_twice_changes_nothing(stage: Stage) -> None:
     extended = extend(stage, HaltCleared(ts_event=START.utc_ns, scope="all"))
 

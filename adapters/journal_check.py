@@ -1,0 +1,201 @@
+"""Whether a journal is what was written: its file, its hashes, and the mark that is kept outside it.
+
+Reads only, and changes nothing on the disk: what is damaged must be set aside exactly as it was found.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from adapters.journal_mark import Mark, mark_path, read_mark
+from adapters.journal_rows import (
+    BEFORE_ALL,
+    GENESIS,
+    SCHEMA_VERSION,
+    Row,
+    chained,
+    connect_to_prove,
+    decode_event,
+    is_damage,
+    tables,
+)
+from domain.errors import InvalidSetting
+from domain.order_messages import JournalEvent
+
+Progress = Callable[[int, int], None]  # entries done, of how many
+
+PROGRESS_EVERY = 5_000  # entries
+
+_KINDS = frozenset(kind.__name__.encode() for kind in JournalEvent.__args__)
+_ROWS = {
+    1: "SELECT seq, recorded_at, kind, body, NULL FROM journal ORDER BY seq",
+    2: "SELECT seq, recorded_at, kind, body, hash FROM journal ORDER BY seq",
+}
+
+
+class Findings(NamedTuple):
+    """What a check has found. Entries up to `last` are provable, none after it."""
+
+    version: int = 0  # of the schema; 0: there is no journal yet
+    meta: Mapping[str, str] = {}
+    last: Row = BEFORE_ALL  # without its text
+    last_seen_seq: int = 0  # the highest that the file or the mark tells of
+    trouble: str = ""  # why the file is not what was written
+    doubt: str = ""  # why, although the file is whole as far as it goes, it may not be all
+
+
+def no_progress(done: int, total: int) -> None:
+    """Nobody wants to know."""
+
+
+def check(path: Path, progress: Progress = no_progress) -> Findings:
+    """Return how far the journal at `path` can be trusted.
+
+    Raises:
+        InvalidSetting: a newer version of this program wrote it.
+        sqlite3.Error: it cannot be read, though not for damage.
+        OSError: the same.
+    """
+    mark, doubt = _marked(path)
+    if not path.exists() or not path.stat().st_size:
+        # SQLite would take an empty file for a new database, and drop the log beside it.
+        is_lost = mark.seq > 0
+        what = "the file is empty" if path.exists() else "the file is gone"
+        return Findings(last_seen_seq=mark.seq, trouble=what if is_lost else "", doubt=doubt)
+    with closing(connect_to_prove(path)) as database:
+        return _Check(path, database, mark, progress).findings(doubt)
+
+
+def provable_rows(path: Path, findings: Findings) -> Iterator[Row]:
+    """Yield the rows that `check` has found to be right, with their hashes."""
+    if not findings.last.seq:
+        return
+    with closing(connect_to_prove(path)) as database:
+        previous = GENESIS
+        for values in database.execute(_ROWS[findings.version]):
+            row = Row(*values).after(previous)
+            previous = row.hash
+            yield row
+            if row.seq == findings.last.seq:
+                return
+
+
+class _Check:
+    """One pass over one journal."""
+
+    def __init__(
+        self, path: Path, database: sqlite3.Connection, mark: Mark, progress: Progress
+    ) -> None:
+        self._path = path
+        self._database = database
+        self._mark = mark
+        self._progress = progress
+        self._meta: dict[str, str] = {}
+        self._version = 0
+        self._seq, self._recorded_at, self._hash = 0, 0, GENESIS  # of the last row that is right
+        self._last_seen_seq = mark.seq
+        self._has_marked_row = not mark.seq
+
+    def findings(self, doubt: str) -> Findings:
+        trouble = ""
+        try:
+            trouble = self._read()
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            trouble = str(error)
+        last = Row(self._seq, self._recorded_at, b"", b"", self._hash)
+        if not trouble and last.seq < self._mark.seq:
+            trouble = "its end is missing"
+        if not trouble and not doubt and self._version > 1 and last.seq:
+            if not self._mark.seq:
+                doubt = "the mark that tells how far it went is missing"
+            elif not self._has_marked_row:
+                doubt = f"entry {self._mark.seq} is not the one that was marked"
+        return Findings(
+            self._version, self._meta, last, max(last.seq, self._last_seen_seq), trouble, doubt
+        )
+
+    def _read(self) -> str:
+        """Follow the rows as far as they can be proven; return what ended that."""
+        names = tables(self._database)
+        if b"meta" in names:
+            self._read_meta()
+        if b"journal" not in names:
+            return "its entries are missing" if names or self._mark.seq else ""
+        columns = {row[1] for row in self._database.execute("PRAGMA table_info(journal)")}
+        self._version = 2 if b"hash" in columns else 1
+        total = self._highest_seq()
+        self._last_seen_seq = max(self._last_seen_seq, total)
+        for values in self._database.execute(_ROWS[self._version]):
+            if trouble := self._wrong_with(*values):
+                return trouble
+            if self._seq % PROGRESS_EVERY == 0:
+                self._progress(self._seq, total)
+        return ""
+
+    def _read_meta(self) -> None:
+        self._meta = {
+            key.decode(errors="replace"): value.decode(errors="replace")
+            for key, value in self._database.execute("SELECT key, value FROM meta")
+        }
+        written_by = self._meta.get("schema_version", "")
+        if written_by.isdecimal() and int(written_by) > SCHEMA_VERSION:
+            raise InvalidSetting(
+                f"system.data_directory: {self._path} was written by nzeza"
+                f" {self._meta.get('code_version', '?')} (journal version {written_by});"
+                f" this one reads up to version {SCHEMA_VERSION}"
+            )
+
+    def _highest_seq(self) -> int:
+        try:
+            return self._database.execute("SELECT ifnull(max(seq), 0) FROM journal").fetchone()[0]
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            return 0  # its end is where it is damaged; the beginning may be whole
+
+    def _wrong_with(self, seq: int, recorded_at: int, kind: bytes, body: bytes, told: bytes | None) -> str:
+        """Return why the row is not the one that follows; otherwise it is the last one known."""
+        if seq != self._seq + 1:
+            return f"entry {self._seq + 1} is missing"
+        if not (type(recorded_at) is int and type(kind) is bytes and type(body) is bytes):
+            return f"entry {seq} is none"
+        digest = chained(self._hash, seq, recorded_at, kind, body)
+        if digest != told and self._version > 1:
+            return f"entry {seq} is not what was written"
+        if kind not in _KINDS or self._version == 1:
+            if trouble := self._unreadable(seq, kind, body):
+                return trouble
+        if seq == self._mark.seq:
+            self._has_marked_row = digest == self._mark.hash
+        self._seq, self._hash, self._recorded_at = seq, digest, recorded_at
+        return ""
+
+    def _unreadable(self, seq: int, kind: bytes, body: bytes) -> str:
+        """Judge a row by its text: version 1 has no hashes, and newer code knows more kinds."""
+        try:
+            decode_event(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            if self._version == 1:
+                return f"entry {seq} cannot be read"
+            raise InvalidSetting(
+                f"system.data_directory: {self._path} was written by nzeza"
+                f" {self._meta.get('code_version', '?')}, whose entries of kind"
+                f" {kind.decode(errors='replace')!r} this version doesn't know"
+            ) from None
+        return ""
+
+
+def _marked(path: Path) -> tuple[Mark, str]:
+    nothing = Mark(0, GENESIS)
+    try:
+        return read_mark(mark_path(path)) or nothing, ""
+    except ValueError as error:
+        return nothing, str(error)

@@ -1,0 +1,87 @@
+"""The high-water mark: how far the journal went, kept outside it.
+
+SQLite drops the damaged tail of its log without a word. The mark, one small file that is overwritten in place after
+each append, tells afterwards that there was more. It is never ahead of the journal: an entry that it doesn't know
+yet was acted on by nobody. After a power cut either may be behind, unless `sync` came between.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+from adapters.journal_rows import HASH_BYTES
+from adapters.own_files import open_own
+
+log = logging.getLogger(__name__)
+
+_MARK = struct.Struct(f"<8sQ{HASH_BYTES}sI")  # magic, seq, hash of that row, checksum: within one disk sector
+_MAGIC = b"nzmark2\n"
+
+
+class Mark(NamedTuple):
+    seq: int
+    hash: bytes
+
+
+class MarkFile:
+    """The writing end."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = open_own(path, os.O_RDWR | os.O_CREAT)
+        self._is_synced = False
+
+    def put(self, mark: Mark) -> None:
+        """Remember `mark`; a failing disk leaves an older one, which promises less."""
+        try:
+            os.pwrite(self._fd, _encoded(mark), 0)
+        except OSError as error:
+            log.warning("mark_not_written seq=%s error=%s", mark.seq, error)
+        self._is_synced = False
+
+    def sync(self) -> None:
+        """Make the newest mark survive a power cut."""
+        if not self._is_synced:
+            os.fdatasync(self._fd)
+            self._is_synced = True
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def mark_path(journal: Path) -> Path:
+    return journal.with_name(journal.name + ".mark")
+
+
+def read_mark(path: Path) -> Mark | None:
+    """Return what was marked; None when nothing was.
+
+    Raises:
+        ValueError: the file is damaged.
+        OSError: it cannot be read, or is not ours.
+    """
+    try:
+        fd = open_own(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        text = os.pread(fd, _MARK.size + 1, 0)
+    finally:
+        os.close(fd)
+    if not text:
+        return None  # made, and never written
+    if len(text) != _MARK.size or zlib.crc32(text[:-4]) != int.from_bytes(text[-4:], "little"):
+        raise ValueError("the mark is damaged")
+    magic, seq, digest, _ = _MARK.unpack(text)
+    if magic != _MAGIC:
+        raise ValueError("the mark is of another version")
+    return Mark(seq, digest)
+
+
+def _encoded(mark: Mark) -> bytes:
+    text = _MARK.pack(_MAGIC, mark.seq, mark.hash, 0)[:-4]
+    return text + zlib.crc32(text).to_bytes(4, "little")

@@ -1,0 +1,60 @@
+"""Opening files of ours: never through a link that somebody planted, never one that belongs to another user."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+
+def open_own(path: Path, flags: int) -> int:
+    """Return a descriptor of a plain file of ours, for this user alone where it is made.
+
+    Raises:
+        OSError: it cannot be opened, or is a link or somebody else's.
+    """
+    try:
+        fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _link(path) from error
+        raise
+    try:
+        _require_own(path, os.fstat(fd))
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def require_own(path: Path) -> None:
+    """Refuse a path that others open by name (SQLite does) when it leads to what is not ours; none is fine.
+
+    Raises:
+        OSError: it is a link, not a plain file, or somebody else's.
+    """
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    _require_own(path, found)
+
+
+def require_own_database(path: Path) -> None:
+    """Refuse an SQLite file, or what SQLite keeps beside it, that is not ours; see `require_own`."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        require_own(path.with_name(path.name + suffix))
+
+
+def _require_own(path: Path, found: os.stat_result) -> None:
+    if stat.S_ISLNK(found.st_mode):
+        raise _link(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise PermissionError(0, "is not a plain file", str(path))
+    if found.st_uid != os.geteuid():
+        raise PermissionError(0, f"belongs to another user (uid {found.st_uid})", str(path))
+
+
+def _link(path: Path) -> PermissionError:
+    return PermissionError(0, "is a link, which is never followed", str(path))

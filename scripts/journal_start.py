@@ -1,0 +1,40 @@
+"""The journal before anybody trades on it: checked, brought up to date, and recovered as far as it can be proven."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from adapters.journal import SqliteJournal
+from adapters.journal_mark import mark_path
+from domain.errors import NzezaError
+from scripts.version import code_version
+
+_TELL_EVERY_S = 2.0
+
+
+def prepare_journal(path: Path, is_stopping: Callable[[], bool] = lambda: False) -> None:
+    """Check every entry, and tell on standard error what is missing; nothing where there is no journal yet.
+
+    Raises:
+        InvalidSetting: a newer version wrote it, or it is not a file of ours.
+        NzezaError: it cannot be opened, or `is_stopping` said so meanwhile.
+    """
+    if not path.exists() and not mark_path(path).exists():
+        return
+    told_at = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal told_at
+        if is_stopping():
+            raise NzezaError("stopped while the journal was checked: nothing was started")
+        if time.monotonic() - told_at >= _TELL_EVERY_S:
+            told_at = time.monotonic()
+            print(f"nzeza: checking journal: {done:,} of {total:,}", file=sys.stderr, flush=True)
+
+    journal = SqliteJournal(path, code_version=code_version(), progress=progress)
+    if journal.trouble:
+        print(f"nzeza: {journal.trouble}", file=sys.stderr, flush=True)
+    journal.close()
