@@ -24,6 +24,7 @@ from domain.order_messages import (
     OrderRejected,
     OrderReported,
     OrderUnconfirmed,
+    RowsUnread,
     SubmitOrder,
 )
 from domain.system_messages import LetterDied
@@ -31,6 +32,7 @@ from domain.system_messages import LetterDied
 _MONEY = (
     *(OrderIntent, SubmitOrder, CancelOrder, CancelProtection),
     *(OrderAccepted, OrderRejected, OrderNotSent, OrderUnconfirmed, OrderReported, FillsReported),
+    RowsUnread,
     *(CancelAccepted, CancelRejected, CancelUnconfirmed, JournalExtended),
 )
 _KEPT = 100

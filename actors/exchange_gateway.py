@@ -14,6 +14,7 @@ from domain.backoff import Backoff
 from domain.circuit_breaker import Gate
 from domain.effects import Instant, Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.listing import Listing
 from domain.market_data import DecodeFailed, LateFrame, StreamGap, StreamWhole, VenueComplained
 from domain.messages import Event
 from domain.order import not_sent
@@ -31,6 +32,7 @@ from domain.order_messages import (
     QueryFailed,
     QueryOrder,
     RequestSnapshot,
+    RowsUnread,
     SnapshotFailed,
     SubmitOrder,
     VenueSnapshot,
@@ -274,9 +276,15 @@ class ExchangeGateway(Shell):
         self.fills_backoff.reset()
         self._tell_fills(result)
 
-    def _tell_fills(self, result: tuple[Fill, ...] | VenueError) -> None:
-        if result and not isinstance(result, VenueError):
-            self._tell_router(FillsReported(ts_event=self._stamp(), venue=self.venue, fills=result))
+    def _tell_fills(self, result: Listing[Fill] | VenueError) -> None:
+        if isinstance(result, VenueError):
+            return
+        if result:
+            self._tell_router(
+                FillsReported(ts_event=self._stamp(), venue=self.venue, fills=tuple(result))
+            )
+        if result.unread:
+            self._tell_router(RowsUnread(ts_event=self._stamp(), venue=self.venue, rows=result.unread))
 
     def receiveMsg_RequestSnapshot(self, command: RequestSnapshot, sender: str) -> None:
         self._call(partial(self._snapshot, command), partial(self._snapshot_read, command))
@@ -290,9 +298,10 @@ class ExchangeGateway(Shell):
             ts_event=self._stamp(),
             request_id=command.request_id,
             venue=self.venue,
-            balances=balances,
-            open_orders=open_orders,
-            fills=fills,
+            balances=tuple(balances),
+            open_orders=tuple(open_orders),
+            fills=tuple(fills),
+            unread=(*balances.unread, *open_orders.unread, *fills.unread),
         )
 
     def _snapshot_read(self, command: RequestSnapshot, result: VenueSnapshot | VenueError) -> None:
@@ -316,6 +325,8 @@ class ExchangeGateway(Shell):
             match event:
                 case OrderReported():
                     self._heard_totals(event)
+                    self._tell_router(event)
+                case RowsUnread():
                     self._tell_router(event)
                 case StreamWhole():
                     self._set_live(True)

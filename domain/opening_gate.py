@@ -19,6 +19,7 @@ from domain.position import is_dust
 from domain.routing import Candidate, is_substitute, rank
 from domain.settings import Settings
 from domain.unclaimed_fills import UnclaimedFills
+from domain.unread_rows import UnreadRows
 from domain.venue_readiness import VenueReadiness
 
 
@@ -32,12 +33,14 @@ class OpeningGate:
         marks: Marks,
         readiness: VenueReadiness,
         unclaimed: UnclaimedFills,
+        unread: UnreadRows,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._marks = marks
         self._readiness = readiness
         self._unclaimed = unclaimed
+        self._unread = unread
         self.is_winding_down = False
 
     def refusal(
@@ -54,7 +57,7 @@ class OpeningGate:
             return "unconfirmed_order"
         if self._unclaimed.has_any(venue, name):
             return "unclaimed_fill"  # it may be of an order of ours that we gave up
-        if trouble := self._marks.trouble(venue, name, now):
+        if trouble := self._unread.trouble(venue, name) or self._marks.trouble(venue, name, now):
             return trouble
         price, reference = self.price(instrument, intent.side), intent.reference_price
         if reason := self._misfit(instrument, quantity, price):

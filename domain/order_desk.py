@@ -15,6 +15,7 @@ from domain.effects import Effect, Instant, Role
 from domain.evidence import EvidenceFactory, Rules
 from domain.holds import Holds
 from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
+from domain.listing import Unread
 from domain.market_data import MarketBatch
 from domain.marks import Marks
 from domain.messages import Message
@@ -27,6 +28,7 @@ from domain.order_messages import (
     CancelRejected,
     CancelUnconfirmed,
     EquityMarked,
+    Fill,
     FillsReported,
     HaltCleared,
     InstrumentsLoaded,
@@ -42,6 +44,7 @@ from domain.order_messages import (
     PrivateStreamChanged,
     Purpose,
     QueryFailed,
+    RowsUnread,
     SnapshotFailed,
     VenueSnapshot,
 )
@@ -63,6 +66,7 @@ from domain.system_messages import (
     WindDown,
 )
 from domain.unclaimed_fills import OWNER, UnclaimedFills
+from domain.unread_rows import UnreadRows
 from domain.venue_readiness import VenueReadiness
 from domain.winding_down import WindingDown
 
@@ -91,10 +95,13 @@ class OrderDesk:
         self._marks = Marks(settings)
         self._readiness = VenueReadiness(settings.traded)
         self._unclaimed = UnclaimedFills(settings, outbox)
+        self._unread = UnreadRows(settings, outbox, self._marks)
         self._holds = Holds(self.ledger, self._marks)
         self._inquiries = Inquiries(settings, outbox, self._rules, self._holds, self._unclaimed)
         self._cancels = Cancels(settings, outbox, self._inquiries)
-        gate = OpeningGate(settings, self.ledger, self._marks, self._readiness, self._unclaimed)
+        gate = OpeningGate(
+            settings, self.ledger, self._marks, self._readiness, self._unclaimed, self._unread
+        )
         self._execution = PlanExecution(
             settings,
             outbox,
@@ -105,7 +112,9 @@ class OrderDesk:
             dict(resubmits_safely),
             (configuration_hash, code_version),
         )
-        self._reconciliation = Reconciliation(settings, outbox, self._marks, self._unclaimed)
+        self._reconciliation = Reconciliation(
+            settings, outbox, self._marks, self._unclaimed, self._unread
+        )
         self._news = OrderNews(
             outbox, self._execution, self._inquiries, self._cancels, self._unclaimed, self._rules
         )
@@ -137,6 +146,7 @@ class OrderDesk:
             CancelRejected: self._news.hear_cancel,
             CancelUnconfirmed: self._news.hear_cancel,
             FillsReported: self._hear_fills,
+            RowsUnread: self._hear_unread,
             VenueSnapshot: self._hear_snapshot,
             SnapshotFailed: self._hear_snapshot_failed,
             CancelProtection: self._cancel_protection,
@@ -270,19 +280,33 @@ class OrderDesk:
             self._reconciliation.ask(event.venue, now)
 
     def _hear_fills(self, event: FillsReported, now: Instant) -> None:
-        for fill in event.fills:
+        self._take_fills(event.fills, now)
+
+    def _take_fills(self, fills: Iterable[Fill], now: Instant) -> None:
+        for fill in fills:
+            self._unread.hear_fill(fill)
             self._news.hear_fill(fill, now)
+
+    def _hear_unread(self, event: RowsUnread, now: Instant) -> None:
+        self._unread.hear(event, now)
+        self._ask_about_unread(event.venue, event.rows, now)
+
+    def _ask_about_unread(self, venue: str, rows: Iterable[Unread], now: Instant) -> None:
+        for order in self._unread.orders(venue, rows):
+            self._inquiries.begin(order, now)
 
     # ---- reconciliation ----------------------------------------------------------------------------------
 
     def _hear_snapshot(self, snapshot: VenueSnapshot, now: Instant) -> None:
-        for fill in snapshot.fills:
-            self._news.hear_fill(fill, now)
+        self._unread.hear_snapshot(snapshot, now)
+        self._take_fills(snapshot.fills, now)
         for report in snapshot.open_orders:
             self._news.hear_report(report, now)
         venue = snapshot.venue
+        self._ask_about_unread(venue, snapshot.unread, now)
         self._external_orders[venue] = sum(
-            report.client_order_id not in self.ledger.orders for report in snapshot.open_orders
+            one.client_order_id not in self.ledger.orders
+            for one in (*snapshot.open_orders, *(row for row in snapshot.unread if row.kind == "order"))
         )
         if not self._reconciliation.is_answer(venue, snapshot.request_id):
             return
@@ -310,6 +334,7 @@ class OrderDesk:
 
     def _ask_for_missing(self, snapshot: VenueSnapshot, now: Instant) -> None:
         listed = {report.client_order_id for report in snapshot.open_orders}
+        listed.update(order.id for order in self._unread.orders(snapshot.venue, snapshot.unread))
         for order in self.ledger.live_orders(snapshot.venue):
             if not order.is_unproven and order.id not in listed:
                 self._inquiries.begin(order, now)
@@ -333,6 +358,7 @@ class OrderDesk:
             )
 
     def _resume(self, command: ResumeTrading, now: Instant) -> None:
+        self._unread.forget(command.scope)
         for scope in list(self.ledger.halts):
             if command.scope in ("", scope):
                 self._outbox.record(HaltCleared(ts_event=now.utc_ns, scope=scope))

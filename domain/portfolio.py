@@ -92,6 +92,7 @@ class Portfolio:
     def __init__(self) -> None:
         self.last_seq = 0
         self.venues: set[str] = set()  # whose balances are known
+        self.unknown: set[Key] = set()  # (venue, currency) that could not be read when the balances were opened
         self.balances: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> total
         self.fees: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> paid by our orders
         self.transfers: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> unexplained by fills
@@ -133,9 +134,15 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: BalancesOpened) -> None:
+        is_late = event.venue in self.venues
         self.venues.add(event.venue)
+        self.unknown.update((event.venue, currency) for currency in event.unknown)
         for balance in event.balances:
-            self.balances[event.venue, balance.currency] = balance.total
+            key = event.venue, balance.currency
+            if is_late:  # it was there all the time, so it is no profit
+                self.transfers[key] += balance.total - self.balances[key]
+            self.balances[key] = balance.total
+            self.unknown -= {key, (event.venue, "")} if is_late else {key}
 
     @_apply.register
     def _(self, event: BalanceCorrected) -> None:

@@ -6,13 +6,14 @@ left twice, equally, some time apart, becomes a correction with a deterministic 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.effects import Instant, Role
 from domain.marks import Marks
 from domain.numbers import ZERO, plain
+from domain.order import OrderLifecycle
 from domain.order_messages import (
     Balance,
     BalanceCorrected,
@@ -22,8 +23,10 @@ from domain.order_messages import (
     VenueSnapshot,
 )
 from domain.outbox import Outbox
+from domain.portfolio import currencies
 from domain.settings import SECOND_NS, Settings
 from domain.unclaimed_fills import UnclaimedFills
+from domain.unread_rows import UnreadRows
 
 RECONCILE = "reconcile"  # alarm key: "reconcile:" and the venue
 AGAIN_NS = SECOND_NS  # pause before asking again when something moved meanwhile
@@ -70,13 +73,19 @@ class Reconciliation:
     """One audit per venue."""
 
     def __init__(
-        self, settings: Settings, outbox: Outbox, marks: Marks, unclaimed: UnclaimedFills
+        self,
+        settings: Settings,
+        outbox: Outbox,
+        marks: Marks,
+        unclaimed: UnclaimedFills,
+        unread: UnreadRows,
     ) -> None:
         self._settings = settings
         self._outbox = outbox
         self._ledger = outbox.ledger
         self._marks = marks
         self._unclaimed = unclaimed
+        self._unread = unread
         self.audits = {venue: Audit() for venue in settings.traded}
 
     # ---- asking ------------------------------------------------------------------------------------------
@@ -152,8 +161,16 @@ class Reconciliation:
             if self._is_still_trading(audit, snapshot):
                 self.ask_in(venue, AGAIN_NS, now)
                 return None
+            if self._unread.unknown_currencies(venue, snapshot.balances) & self._quotes(venue):
+                self.ask_in(venue, AGAIN_NS, now)  # without its cash an account is not known at all
+                return None
             self._open(snapshot, now)
+        unknown = self._unread.unknown_currencies(venue, snapshot.balances)
+        self._open_late(snapshot, unknown)
         differences = balance_differences(self._balances(venue), snapshot.balances)
+        differences = {
+            currency: amount for currency, amount in differences.items() if currency not in unknown
+        }
         if differences != audit.differences:
             audit.differences, audit.differs_since_ns = differences, audit.asked.monotonic_ns
         elif differences and self._has_lasted(audit):
@@ -166,13 +183,21 @@ class Reconciliation:
         return (
             audit.was_quiet
             and audit.movements == self._ledger.movements[venue]
-            and not self._ledger.has_unexplained(venue)
+            and not any(self._is_unexplained(venue, order) for order in self._ledger.unexplained.values())
             and not self._unclaimed.has_any(venue)
         )
+
+    def _is_unexplained(self, venue: str, order: OrderLifecycle) -> bool:
+        """Tell whether fills are to come that would explain a balance; those that can't be read won't come soon."""
+        instrument = order.order.instrument
+        return order.order.venue == venue and self._unread.trouble(venue, instrument) != "unread_fill"
 
     def _has_lasted(self, audit: Audit) -> bool:
         lasted_ns = audit.asked.monotonic_ns - audit.differs_since_ns
         return lasted_ns >= self._settings.orders.correct_after_s * SECOND_NS
+
+    def _quotes(self, venue: str) -> set[str]:
+        return {currencies(name)[1] for name in self._settings.venues[venue].instruments}
 
     def _balances(self, venue: str) -> dict[str, Decimal]:
         balances = self._ledger.books.balances
@@ -189,9 +214,35 @@ class Reconciliation:
     def _open(self, snapshot: VenueSnapshot, now: Instant) -> None:
         # Fills up to here are in the balances already, whatever our clock says.
         opened_at = max([now.utc_ns, *(fill.ts_event for fill in snapshot.fills)])
+        unknown = {one.currency for one in snapshot.unread if one.kind == "balance"}
         self._outbox.record(
-            BalancesOpened(ts_event=opened_at, venue=snapshot.venue, balances=snapshot.balances)
+            BalancesOpened(
+                ts_event=opened_at,
+                venue=snapshot.venue,
+                balances=snapshot.balances,
+                unknown=tuple(sorted(unknown)),
+            )
         )
+
+    def _open_late(self, snapshot: VenueSnapshot, unknown: Collection[str]) -> None:
+        """Take in what could not be read when the books were opened, and can be now."""
+        venue, books = snapshot.venue, self._ledger.books
+        is_one_unnamed = (venue, "") in books.unknown and all(
+            one.currency for one in snapshot.unread if one.kind == "balance"
+        )
+        opened = tuple(
+            balance
+            for balance in snapshot.balances
+            if balance.currency not in unknown
+            and (
+                (venue, balance.currency) in books.unknown
+                or is_one_unnamed
+                and (venue, balance.currency) not in books.balances
+            )
+        )
+        if opened:
+            opened_at = self._ledger.opened_at[venue]
+            self._outbox.record(BalancesOpened(ts_event=opened_at, venue=venue, balances=opened))
 
     def _correct(self, venue: str, differences: Differences, now: Instant) -> None:
         id_prefix = f"{venue}:{self._ledger.last_seq}"

@@ -11,6 +11,7 @@ import msgspec
 from adapters.coinbase.evidence import CoinbaseEvidence
 from domain.effects import Effect, Instant, Record, Tell, WakeAt
 from domain.instrument import Instrument, Side
+from domain.listing import Unread
 from domain.market_data import MarketBatch
 from domain.messages import Message
 from domain.order_desk import OrderDesk
@@ -250,20 +251,24 @@ class DeskOnTime:
         fills: Sequence[Fill] = (),
         open_orders: Sequence[OrderReported] = (),
         venue: str = "coinbase",
+        unread: Sequence[Unread] = (),
     ) -> None:
-        """Answer the newest snapshot request of `venue`."""
+        """Answer the newest snapshot request of `venue`; what can't be read of a balance isn't among them."""
         requests = [request for request in self.sent(RequestSnapshot) if request.venue == venue]
+        unknown = {one.currency for one in unread if one.kind == "balance"}
         self.hear(
             VenueSnapshot(
                 ts_event=self.now.utc_ns,
                 request_id=requests[-1].request_id,
                 venue=venue,
-                balances=(
-                    Balance(currency="USD", total=Decimal(usd), hold=Decimal(0)),
-                    Balance(currency="BTC", total=Decimal(btc), hold=Decimal(held)),
+                balances=tuple(
+                    Balance(currency=currency, total=Decimal(total), hold=Decimal(hold))
+                    for currency, total, hold in (("USD", usd, "0"), ("BTC", btc, held))
+                    if currency not in unknown
                 ),
                 open_orders=tuple(open_orders),
                 fills=tuple(fills),
+                unread=tuple(unread),
             )
         )
 

@@ -12,6 +12,7 @@ from adapters.ports import Frames, VenueKit
 from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
 from domain.errors import Retryable, VenueError
+from domain.listing import Listing
 from domain.messages import Event
 from domain.order_book import Level, OrderBook
 from domain.settings import SECOND_NS
@@ -132,7 +133,8 @@ class FakeVenue:
             answer = self.answers[method].popleft() if self.answers[method] else ()
             if isinstance(answer, Exception):
                 raise answer
-            return answer
+            is_listing = method.startswith("list_") and type(answer) is tuple
+            return Listing.of(answer) if is_listing else answer
 
         return call
 

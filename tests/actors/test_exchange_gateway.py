@@ -12,6 +12,7 @@ from actors.stage import Stage
 from actors.stage_parts import START
 from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.listing import Listing, Unread
 from domain.market_data import StreamGap, StreamWhole
 from domain.messages import Event
 from domain.order_messages import (
@@ -31,6 +32,7 @@ from domain.order_messages import (
     QueryFailed,
     QueryOrder,
     RequestSnapshot,
+    RowsUnread,
     SnapshotFailed,
     VenueSnapshot,
 )
@@ -519,3 +521,36 @@ def test_a_cancel_under_way_is_not_sent_a_second_time_beside_itself(venue: FakeV
     stage.tell(GATEWAY, command)
     stage.advance(seconds=2)
     assert venue.called("cancel_order") == [command, command]
+
+
+# ---- rows that can't be read -----------------------------------------------------------------------------
+
+UNREAD = Unread(kind="fill", reason="?", row_id="odd", instrument="BTC-USD")
+
+
+def test_what_cannot_be_read_of_a_snapshot_travels_with_it(venue: FakeVenue, stage: Stage) -> None:
+    venue.answers["list_fills"].append(Listing.of([make_fill()], [UNREAD]))
+
+    stage.tell(GATEWAY, RequestSnapshot(request_id=1, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=0.1)
+
+    [snapshot] = heard(stage, VenueSnapshot)
+    assert (snapshot.fills, snapshot.unread) == ((make_fill(),), (UNREAD,))
+
+
+def test_fills_that_were_asked_for_and_cannot_be_read_are_told(venue: FakeVenue, stage: Stage) -> None:
+    venue.answers["list_fills"].append(Listing.of([], [UNREAD]))
+
+    venue.hear(venue.private, make_report(OrderStatus.FILLED, "0.01"))
+    stage.advance(seconds=1)
+
+    assert [event.rows for event in heard(stage, RowsUnread)] == [(UNREAD,)]
+    assert heard(stage, FillsReported) == []
+
+
+def test_orders_that_the_stream_tells_unreadably_are_told_on(venue: FakeVenue, stage: Stage) -> None:
+    told = RowsUnread(ts_event=NOW, venue="coinbase", rows=(UNREAD,))
+
+    venue.hear(venue.private, told)
+
+    assert heard(stage, RowsUnread) == [told]

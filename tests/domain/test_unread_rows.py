@@ -1,0 +1,174 @@
+"""A row that nobody can read is told, and is in the way of what it may be about and of nothing else."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from domain.listing import Unread
+from domain.order_messages import (
+    BalanceCorrected,
+    BalancesOpened,
+    IntentDenied,
+    OrderClosed,
+    OrderStatus,
+    OrderSubmitted,
+    QueryOrder,
+    RequestSnapshot,
+    RowsUnread,
+)
+from domain.system_messages import AlarmRaised, ResumeTrading
+from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+
+BAD_FILL = Unread(kind="fill", reason="unknown trade type", row_id="f-odd", venue_order_id="v-x", instrument=BTC)
+OTHER_FILL = Unread(kind="fill", reason="?", row_id="f-doge", venue_order_id="v-y", instrument="DOGE-USD")
+BAD_BTC = Unread(kind="balance", reason="?", currency="BTC")
+BAD_USD = Unread(kind="balance", reason="?", currency="USD")
+BAD_DOGE = Unread(kind="balance", reason="?", currency="DOGE")
+BAD_ORDER = Unread(kind="order", reason="unknown status", venue_order_id="v-z", instrument=BTC)
+
+
+def look_again(desk: DeskOnTime, **answer) -> None:
+    """Let the next comparison come, answered like this."""
+    desk.advance(6)
+    desk.quote()
+    desk.snapshot(**answer)
+
+
+def refusal(desk: DeskOnTime, intent_id: str = "i-1") -> str:
+    """Return why an opening is refused now; empty when it is sent."""
+    desk.quote()
+    desk.hear(make_intent(intent_id=intent_id, expires_at=desk.now.utc_ns + 10**10))
+    denied = [event.reason for event in desk.journaled(IntentDenied) if event.intent_id == intent_id]
+    return denied[0] if denied else ""
+
+
+def alarms(desk: DeskOnTime) -> list[str]:
+    return [f"{alarm.subject}: {alarm.text}" for alarm in desk.sent(AlarmRaised)]
+
+
+@pytest.mark.parametrize(
+    ("unread", "reason"),
+    [
+        (BAD_FILL, "unread_fill"),
+        (Unread(kind="fill", reason="?"), "unread_fill"),  # it may be about anything
+        (BAD_ORDER, "unread_order"),
+        (BAD_BTC, "unread_balance"),
+        (BAD_USD, "unread_balance"),
+        (OTHER_FILL, ""),
+        (BAD_DOGE, ""),
+        (Unread(kind="order", reason="?", instrument="DOGE-USD"), ""),
+        (Unread(kind="fill", reason="?", venue_order_id="somebody's"), ""),
+    ],
+)
+def test_an_unread_row_is_told_once_and_blocks_only_what_it_is_about(unread: Unread, reason: str) -> None:
+    desk = DeskOnTime().ready()
+
+    look_again(desk, unread=[unread])
+    look_again(desk, unread=[unread])
+
+    [alarm] = [text for text in alarms(desk) if "can't be read" in text]
+    assert alarm.startswith(f"coinbase {unread}: ")
+    assert refusal(desk) == reason
+    assert desk.journaled(BalanceCorrected) == []
+
+
+def test_a_fill_blocks_also_when_it_is_not_listed_any_more_until_it_can_be_read() -> None:
+    desk = DeskOnTime().ready()
+    look_again(desk, unread=[BAD_FILL])
+    look_again(desk)
+    assert refusal(desk, "i-1") == "unread_fill"
+
+    readable = make_fill(fill_id="f-odd", venue_order_id="v-x", ts_event=desk.now.utc_ns)
+    desk.fills(readable)
+    desk.hear(make_report(OrderStatus.FILLED, client_order_id="by-hand", venue_order_id="v-x"))
+
+    assert refusal(desk, "i-2") == ""
+
+
+def test_a_person_may_say_that_an_unread_fill_does_not_matter() -> None:
+    desk = DeskOnTime().ready()
+    desk.hear(RowsUnread(ts_event=desk.now.utc_ns, venue="coinbase", rows=(BAD_FILL,)))
+    assert refusal(desk, "i-1") == "unread_fill"
+
+    desk.hear(ResumeTrading())
+
+    assert refusal(desk, "i-2") == ""
+
+
+def test_an_order_blocks_as_long_as_it_is_listed_unread() -> None:
+    desk = DeskOnTime().ready()
+    look_again(desk, unread=[BAD_ORDER])
+    look_again(desk)
+
+    assert refusal(desk) == ""
+
+
+def test_an_unread_row_of_our_order_leaves_its_fate_open_and_asks() -> None:
+    desk = DeskOnTime().ready()
+    desk.hear(make_intent())
+    [submitted] = desk.journaled(OrderSubmitted)
+    ours = submitted.order.client_order_id
+    desk.hear(make_accepted(), make_report(OrderStatus.OPEN))
+    unread = Unread(kind="order", reason="unknown status", client_order_id=ours, instrument=BTC)
+
+    desk.hear(RowsUnread(ts_event=desk.now.utc_ns, venue="coinbase", rows=(unread,)))
+    desk.advance(1)
+
+    assert [query.client_order_id for query in desk.sent(QueryOrder)][-1:] == [ours]
+    assert desk.journaled(OrderClosed) == []
+
+
+def test_an_unknown_balance_is_neither_zero_nor_corrected() -> None:
+    desk = DeskOnTime().ready()
+    for _ in range(5):
+        look_again(desk, unread=[BAD_USD])
+
+    assert desk.journaled(BalanceCorrected) == []
+    assert desk.desk.books.balances["coinbase", "USD"] == CASH
+    look_again(desk)
+    assert refusal(desk) == ""
+
+
+def test_other_currencies_are_compared_while_one_is_unknown() -> None:
+    desk = DeskOnTime().ready()
+    for _ in range(5):
+        look_again(desk, btc="1", unread=[BAD_USD])
+
+    assert [event.currency for event in desk.journaled(BalanceCorrected)] == ["BTC"]
+
+
+def test_a_fill_that_cannot_be_read_is_not_explained_away_by_a_correction() -> None:
+    desk = DeskOnTime().ready()
+    for _ in range(5):
+        look_again(desk, usd="9360", btc="0.01", unread=[BAD_FILL])
+
+    assert desk.journaled(BalanceCorrected) == []
+
+
+def test_a_currency_that_could_not_be_read_at_the_opening_is_opened_late_and_is_no_profit() -> None:
+    desk = DeskOnTime()
+    desk.ready(btc="2", unread=[BAD_BTC])
+    assert ("coinbase", "BTC") not in desk.desk.books.balances
+
+    again = desk.restarted()
+    again.ready(btc="2")
+
+    [late] = again.journaled(BalancesOpened)
+    [first] = [event for event in desk.journaled(BalancesOpened)]
+    assert (late.ts_event, [balance.currency for balance in late.balances]) == (first.ts_event, ["BTC"])
+    assert again.desk.books.balances["coinbase", "BTC"] == 2
+    assert again.desk.books.transfers["coinbase", "BTC"] == Decimal(2)
+    assert again.journaled(BalanceCorrected) == []
+
+
+def test_without_its_cash_an_account_is_not_opened() -> None:
+    desk = DeskOnTime()
+    desk.ready(unread=[BAD_USD])
+
+    assert desk.journaled(BalancesOpened) == []
+    desk.advance(1.1)
+    assert len(desk.sent(RequestSnapshot)) > 1
+    desk.snapshot()
+    assert refusal(desk) == ""
