@@ -17,6 +17,8 @@ from typing import Any
 from domain.errors import InvalidSetting
 from domain.settings import SystemSettings
 
+LOG_FILE = "nzeza.log"
+
 _SUPERVISOR_HUNG_AFTER_S = 2.5  # then its successor may still find hung children
 _WATCHDOG_EVERY_S = 0.25
 _SUCCESSION_WINDOW_S = 60.0
@@ -56,7 +58,7 @@ class ActorSystem:
         self._system = ThespianSystem(
             settings.actor_base,
             capabilities={"Admin Port": admin_port},
-            logDefs=log_definitions(data_directory / "nzeza.log", settings.log_level),
+            logDefs=log_definitions(data_directory / LOG_FILE, settings.log_level),
         )
         self._supervisor: Any = None
         self._start: tuple[Any, Any] | None = None  # settings and parts, for every supervisor alike

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
 from adapters.settings import configuration_hash
-from domain.errors import NzezaError
+from domain.errors import InvalidSetting, NzezaError
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
 from domain.status import halt_fields
 from scripts import telling
-from scripts.actor_system import ActorSystem, free_admin_port, prepare_environment
+from scripts.actor_system import LOG_FILE, ActorSystem, free_admin_port, prepare_environment
 from scripts.control import ControlServer, Request
 from scripts.data_directory import DataDirectory
 from scripts.exposure import check_exposure
 from scripts.journal_start import prepare_journal
 from scripts.options import RunOptions
+from scripts.outputs import Voice
 from scripts.processes import adopt_orphans, end_all
+from scripts.signals import Signals
 from scripts.simulated_venues import SimulatedVenues, check_account
 from scripts.version import code_version
 
@@ -31,6 +33,7 @@ _START_WITHIN_S = 15.0
 _STATUS_EVERY_S = 0.25  # for the live view, and as the supervisor's sign of life
 _MOST_REVIVALS = 20  # of the simulator in one run
 _EXIT_SHARE_S = 0.7  # of the stopping time: for processes to end after everything is proven
+_READ_WITHIN_S = 3.0  # the last words, by whoever still reads
 
 
 def run(settings: Settings, options: RunOptions) -> int:
@@ -40,11 +43,13 @@ def run(settings: Settings, options: RunOptions) -> int:
         InvalidSetting: nothing was started.
     """
     use_exact_decimals()
+    os.umask(0o077)
+    signals = Signals()
     with DataDirectory(Path(settings.system.data_directory)) as directory:
         prepare_environment(directory.path)
         control = ControlServer(directory)
         try:
-            return _Run(settings, options, directory.path, control).to_the_end()
+            return _Run(settings, options, directory.path, control, signals).to_the_end()
         finally:
             control.close()
 
@@ -53,13 +58,20 @@ class _Run:
     """One run, from the first process to the last."""
 
     def __init__(
-        self, settings: Settings, options: RunOptions, directory: Path, control: ControlServer
+        self,
+        settings: Settings,
+        options: RunOptions,
+        directory: Path,
+        control: ControlServer,
+        signals: Signals,
     ) -> None:
         adopt_orphans()
         self.settings = settings
         self.options = options
         self.directory = directory
         self.control = control
+        self.signals = signals
+        self.voice = Voice(directory / LOG_FILE)
         self.simulator: SimulatedVenues | None = None
         self.system: ActorSystem | None = None
         self.view: Any = None
@@ -74,26 +86,36 @@ class _Run:
         self.stoppers: list[Request] = []  # who asked for a stop and wants to hear how it went
         self.revivals = 0  # of the simulator
         self.is_running = False
-        self.is_stopping = False
+        self.is_asked_to_stop = False  # by a person at the control socket, or by an actor that gave up
         self.wound_down: Any = None
         self.told: set[tuple[str, ...]] = set()  # halts and alarms that a person has been told of
         self.problems: list[str] = []
 
     def to_the_end(self) -> int:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._interrupted)
         try:
-            self._start()
-            self._trade()
+            try:
+                self._start()
+                self._trade()
+            except InvalidSetting:
+                raise
+            except NzezaError as error:
+                self.problems.append(str(error))
+            except Exception as error:  # a bug of ours is no reason to leave orders behind
+                self.voice.tell(f"the launcher failed: {traceback.format_exc()}", is_shown=False)
+                self.problems.append(f"the launcher failed: {type(error).__name__}: {error}")
+            finally:
+                self._end()
+            # First of all to those who asked: the outputs may be nobody's any more.
+            for request in self.stoppers:
+                request.reply({"problems": self.problems})
+            self._print_report()
         finally:
-            self._end()
-        self._print_report()
-        for request in self.stoppers:
-            request.reply({"problems": self.problems})
+            self.voice.close(_READ_WITHIN_S)
         return 1 if self.problems else 0
 
-    def _interrupted(self, number: int, frame: Any) -> None:
-        self.is_stopping = True
+    @property
+    def is_stopping(self) -> bool:
+        return self.is_asked_to_stop or self.signals.stop is not None
 
     # ---- starting ----------------------------------------------------------------------------------------
 
@@ -101,6 +123,8 @@ class _Run:
         # Imports every venue, so not before Thespian's environment is set.
         from scripts.parts import JOURNAL_FILE, ProcessParts
 
+        if self.is_stopping:
+            return
         settings = self.settings
         prepare_journal(self.directory / JOURNAL_FILE, lambda: self.is_stopping)
         check_exposure(settings, self.directory / JOURNAL_FILE)
@@ -108,7 +132,10 @@ class _Run:
         if any(venue.mode == "simulated" for venue in settings.venues.values()):
             check_account(settings.simulator, self.directory, self.directory / JOURNAL_FILE)
             self.simulator = SimulatedVenues(
-                settings.simulator, self.directory, self.directory / "simulator.log"
+                settings.simulator,
+                self.directory,
+                self.directory / "simulator.log",
+                lambda: self.is_stopping,
             )
             settings = self.simulator.lead(settings)
         import actors.supervisor  # noqa: F401  forked actors then share the modules
@@ -136,10 +163,12 @@ class _Run:
         end_at = None
         if self.options.duration_s is not None:
             end_at = time.monotonic() + self.options.duration_s
-        if not self.options.headless and sys.stdout.isatty():
+        if not self.options.headless and _is_our_terminal(sys.stdout):
             from scripts.live_view import LiveView
 
-            self.view = LiveView()
+            self.view = LiveView(self.voice.output)
+        else:
+            self.voice.tell(f"running as pid {os.getpid()} in {str(self.directory)!r}", is_logged=False)
         while not self.is_stopping and not self.problems:
             self._turn()
             if end_at is not None and time.monotonic() >= end_at:
@@ -148,6 +177,7 @@ class _Run:
     def _turn(self) -> None:
         """One round of the launcher's loop: hear the actors, serve the control socket, look after the rest."""
         self._hear(_LOOP_S)
+        self._heed_signals()
         for request in self.control.poll(0):
             self._serve(request)
         now = time.monotonic()
@@ -158,6 +188,12 @@ class _Run:
         if self.simulator is not None and not self.simulator.is_alive():
             self._revive_simulator()
 
+    def _heed_signals(self) -> None:
+        if self.signals.take_suspensions():
+            self.voice.tell("Ctrl-Z is not taken, for trading would go on unwatched; Ctrl-C stops it")
+        if self.signals.take_repeats():
+            self.voice.tell(f"stopping already, within {self.settings.system.stop_within_s:g} s")
+
     def _revive_simulator(self) -> None:
         self.revivals += 1
         if self.revivals > _MOST_REVIVALS:
@@ -165,7 +201,7 @@ class _Run:
             return
         try:
             self.simulator.revive()
-        except NzezaError as error:
+        except (NzezaError, OSError) as error:
             self.problems.append(str(error))
 
     def _mind_supervisor(self) -> None:
@@ -185,7 +221,7 @@ class _Run:
             self.wound_down = message.message
         elif kind == "gave_up":
             self.problems.append(message.message)
-            self.is_stopping = True
+            self.is_asked_to_stop = True
         elif kind in ("restarting", "refused") and message.request_id in self.restarting:
             word = "error" if kind == "refused" else kind
             self.restarting.pop(message.request_id).reply({word: message.message})
@@ -203,7 +239,8 @@ class _Run:
         self.status_id = request_id
         if self.view is not None:
             self.view.show(self.status)
-        else:
+        # The screen shows them, too, but a file into which standard error goes, doesn't.
+        if self.view is None or not _is_our_terminal(sys.stderr):
             self._print_troubles()
         waiting, self.waiting = self.waiting, []
         for asked_id, request in waiting:
@@ -225,7 +262,7 @@ class _Run:
             lines[alarm["subject"], alarm["text"], ""] = f"alarm: {telling.alarm(alarm)}"
         for key, line in lines.items():
             if key not in self.told:
-                print(f"nzeza: {line}", file=sys.stderr, flush=True)
+                self.voice.tell(line, is_logged=False)  # who raised it has logged it
         self.told = set(lines)  # what is cleared or forgotten would be news again
 
     def _serve(self, request: Request) -> None:
@@ -233,7 +270,7 @@ class _Run:
             # Should this answer get lost in a restart, the next one of the loop serves as well.
             self.waiting.append((self.system.ask(request.verb), request))
         elif request.verb == "stop":
-            self.is_stopping = True
+            self.is_asked_to_stop = True
             self.stoppers.append(request)
             request.reply({"stopping": True, "within_s": self.settings.system.stop_within_s})
         elif request.verb == "resume":
@@ -279,6 +316,8 @@ class _Run:
         """Prove what can be proven, then end every process, within `stop_within_s`."""
         self.ended_at = time.monotonic()
         deadline = self.ended_at + self.settings.system.stop_within_s
+        if self.signals.stop is not None:
+            self.voice.tell(f"stopping, for it was told to by {self.signals.stop.name}", is_shown=False)
         if self.view is not None:
             self.view.close()
         if self.system is not None:
@@ -300,6 +339,7 @@ class _Run:
                 asked_generation = self.system.generation
                 self.system.ask("stop", deadline_ns=int(deadline * SECOND_NS))
             self._hear(_LOOP_S)
+            self._heed_signals()
             self._mind_supervisor()
         if self.wound_down is None:
             self.problems.append("the order router did not say that it is done")
@@ -328,18 +368,28 @@ class _Run:
 
     def _print_report(self) -> None:
         for problem in self.problems:
-            print(f"nzeza: {problem}", file=sys.stderr)
+            self.voice.tell(problem)
         protective = self.wound_down.protective if self.wound_down is not None else ()
         for line in protective:
-            print(f"nzeza: protective stop left in place: {line}", file=sys.stderr)
+            self.voice.tell(f"protective stop left in place: {line}")
         if not self.status:
             return
         report = {key: value for key, value in self.status.items() if key != "view"}
         if self.options.json:
-            print(json.dumps(report))
+            text = json.dumps(report)
         else:
             from scripts.summary import summary
 
-            print(summary(report))
+            text = summary(report)
+        self.voice.output.write(f"{text}\n")
+        self.voice.output.drain(_READ_WITHIN_S)
+        if self.voice.output.error:
+            self.voice.tell(f"the report could not be written: {self.voice.output.error}")
 
 
+def _is_our_terminal(stream: Any) -> bool:
+    """Tell whether `stream` is a terminal in which we run in the foreground: another's is not ours to draw on."""
+    try:
+        return stream.isatty() and os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    except (OSError, ValueError):
+        return False  # it is gone, or not the one that controls us

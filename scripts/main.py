@@ -24,6 +24,7 @@ from scripts import telling
 from scripts.control import Conversation, NoAnswer, ask
 from scripts.data_directory import make_directory
 from scripts.options import RunOptions
+from scripts.outputs import OutputLost, abandon_output, complain, finish_output, say, secure_outputs
 from scripts.prometheus import exposition
 from scripts.summary import summary
 
@@ -34,22 +35,37 @@ Verb = Callable[[argparse.Namespace], int]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    secure_outputs()
     use_exact_decimals()
+    try:
+        try:
+            status = _perform(argv)
+        finally:
+            finish_output()
+    except OutputLost as lost:
+        abandon_output()
+        if lost.has_reader_left:
+            return 0
+        complain(lost)
+        return 1
+    return status
+
+
+def _perform(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     verb: Verb = arguments.verb
     try:
         return verb(arguments)
+    except OutputLost:
+        raise
     except InvalidSetting as error:
-        return _complain(error, 2)
+        complain(error)
+        return 2
     except NzezaError as error:
-        return _complain(error, 1)
+        complain(error)
+        return 1
     except KeyboardInterrupt:
         return 130  # what a shell expects of somebody who was interrupted
-
-
-def _complain(error: Exception, status: int) -> int:
-    print(f"nzeza: {error}", file=sys.stderr)
-    return status
 
 
 # ---- verbs -----------------------------------------------------------------------------------------------
@@ -114,7 +130,7 @@ def status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json(report)
     else:
-        print(summary(report))
+        say(summary(report))
     return 0
 
 
@@ -122,13 +138,13 @@ def metrics(arguments: argparse.Namespace) -> int:
     directory = _data_directory(arguments)
     if arguments.reset:
         ask(directory, "reset_metrics", ANSWER_WITHIN_S)
-        print("the breakers count from zero")
+        say("the breakers count from zero")
         return 0
     report = ask(directory, "metrics", ANSWER_WITHIN_S)
     if arguments.json:
         _print_json(report["metrics"])
     else:
-        print(exposition(report), end="")
+        say(exposition(report), end="")
     return 0
 
 
@@ -139,21 +155,21 @@ def stop(arguments: argparse.Namespace) -> int:
         if not conversation.has_ended_within(GONE_WITHIN_S):
             raise NoAnswer(f"pid {conversation.pid} has stopped trading and doesn't end")
     for problem in outcome["problems"]:
-        print(f"nzeza: {problem}", file=sys.stderr)
+        complain(problem)
     if not outcome["problems"]:
-        print("stopped cleanly")
+        say("stopped cleanly")
     return 1 if outcome["problems"] else 0
 
 
 def resume(arguments: argparse.Namespace) -> int:
     answer = ask(_data_directory(arguments), "resume", ANSWER_WITHIN_S, arguments.scope or "")
-    print("\n".join(telling.resumed(answer)))
+    say("\n".join(telling.resumed(answer)))
     return 0
 
 
 def restart(arguments: argparse.Namespace) -> int:
     ask(_data_directory(arguments), "restart", ANSWER_WITHIN_S, arguments.role)
-    print(f"{arguments.role} is restarting")
+    say(f"{arguments.role} is restarting")
     return 0
 
 
@@ -193,7 +209,7 @@ def _data_directory(arguments: argparse.Namespace) -> Path:
 
 
 def _print_json(message: dict[str, Any]) -> None:
-    print(json.dumps(message), flush=True)
+    say(json.dumps(message))
 
 
 # ---- arguments -------------------------------------------------------------------------------------------

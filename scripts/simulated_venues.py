@@ -10,9 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +27,7 @@ from domain.settings import Settings, SimulatorSettings, VenueSettings
 
 _READY_WITHIN_S = 20.0
 _STOP_WITHIN_S = 0.5
+_LOOK_AGAIN_MS = 50
 
 
 def check_account(settings: SimulatorSettings, directory: Path, journal: Path) -> None:
@@ -50,8 +54,17 @@ def check_account(settings: SimulatorSettings, directory: Path, journal: Path) -
 class SimulatedVenues:
     """A running simulator. `endpoints` is what it printed when it was ready."""
 
-    def __init__(self, settings: SimulatorSettings, directory: Path, log_path: Path) -> None:
+    def __init__(
+        self,
+        settings: SimulatorSettings,
+        directory: Path,
+        log_path: Path,
+        is_unwanted: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Start it and wait until it serves.
+
+        Args:
+            is_unwanted: asked while waiting; once true, waiting ends.
 
         Raises:
             InvalidSetting: a port or file it was told to use cannot be.
@@ -61,7 +74,7 @@ class SimulatedVenues:
         self._directory = directory
         self._log_path = log_path
         self._spawn()
-        answer = self._answer()
+        answer = self._answer(is_unwanted)
         if "error" in answer:
             self.stop()
             raise self._refusal(answer)
@@ -84,8 +97,16 @@ class SimulatedVenues:
             self._process.stdin.write(msgspec.json.encode(self._settings))
             self._process.stdin.close()
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self, is_unwanted: Callable[[], bool]) -> dict[str, Any]:
         """Return where it serves, or why it doesn't; waits until it does either."""
+        give_up_at = time.monotonic() + _READY_WITHIN_S
+        ready = select.poll()
+        ready.register(self._process.stdout, select.POLLIN)
+        while not ready.poll(_LOOK_AGAIN_MS):
+            if is_unwanted():
+                return {"error": "it was not waited for, since we were told to stop"}
+            if time.monotonic() > give_up_at:
+                return {"error": f"it did not serve within {_READY_WITHIN_S:g} s"}
         line = self._process.stdout.readline()
         return json.loads(line) if line else {"error": "it ended at once"}
 

@@ -1,0 +1,66 @@
+"""The system outlives what it was started from: its terminal, the readers of its outputs."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+NZEZA = [sys.executable, "-m", "scripts.main"]
+WITHIN_S = 20.0
+
+
+def start_in_a_terminal(directory: Path) -> tuple[int, int]:
+    """Return pid, and the descriptor whose closing closes the terminal."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(NZEZA[0], [*NZEZA, "run", "--data-directory", str(directory)])
+    return pid, terminal
+
+
+def start_without_readers(directory: Path) -> subprocess.Popen[bytes]:
+    readings, writings = zip(os.pipe(), os.pipe())
+    for reading in readings:
+        os.close(reading)
+    command = [*NZEZA, "run", "--headless", "--data-directory", str(directory)]
+    process = subprocess.Popen(command, stdout=writings[0], stderr=writings[1])
+    for writing in writings:
+        os.close(writing)
+    return process
+
+
+def ask(verb: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    command = [*NZEZA, verb, "--data-directory", str(directory)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S)
+
+
+def wait_until_it_trades(directory: Path, terminal: int | None = None) -> None:
+    give_up_at = time.monotonic() + WITHIN_S
+    while " filled" not in ask("status", directory).stdout:
+        assert time.monotonic() < give_up_at
+        while terminal is not None and select.select([terminal], [], [], 0)[0]:
+            os.read(terminal, 65536)
+
+
+def test_closed_terminal_and_outputs_without_readers_cost_the_outputs(tmp_path: Path) -> None:
+    pid, terminal = start_in_a_terminal(tmp_path / "terminal")
+    process = start_without_readers(tmp_path / "pipes")
+    wait_until_it_trades(tmp_path / "terminal", terminal)
+
+    os.close(terminal)
+
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert "told to by SIGHUP" in (tmp_path / "terminal" / "nzeza.log").read_text()
+    wait_until_it_trades(tmp_path / "pipes")
+    stop = ask("stop", tmp_path / "pipes")
+    assert (stop.returncode, stop.stdout, stop.stderr) == (0, "stopped cleanly\n", "")
+    assert process.wait(timeout=WITHIN_S) == 0
