@@ -3,30 +3,29 @@
 No retry, no redirect, no proxy or credentials from the environment. A failure before the first request byte
 was handed to the socket is Retryable: it certainly did not happen. Any later failure is Ambiguous, and so is
 a connection that was reset while it idled. What a status means is for the venue's client to say.
+
+On sockets of its own, because no library at hand promises either of two things: that a call ends at its deadline
+whatever drips in (header, chunk size, interim answer, TLS), and that an answer which isn't exactly delimited never
+passes for one (`http_answer.py`). It is also the fastest way to get an order out: one write.
 """
 
 from __future__ import annotations
 
+import select
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Mapping
-from http.client import HTTPException
 from typing import NamedTuple, Protocol
+from urllib.parse import quote, urlsplit
 
-import requests
-import urllib3
-from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
+from adapters import sockets
+from adapters.http_answer import Answer, NotOneAnswer
 from domain.errors import Ambiguous, Retryable, VenueError
 
-_MAX_BODY_BYTES = 64 * 1024 * 1024
-_CHUNK_BYTES = 256 * 1024
-
-# urllib3 hands out no connection when a request fails, so the stamp travels by thread.
-_sending = threading.local()
+_CHUNK_BYTES = 64 * 1024
+_URL_LETTERS = "!#$%&'()*+,/:;=?@[]~"
 
 
 class Response(NamedTuple):
@@ -47,7 +46,7 @@ class Transport(Protocol):
         """Send one request and return its whole answer.
 
         Raises:
-            Retryable: no request byte was written; `code` is dns, refused, timeout, tls or reset.
+            Retryable: no request byte was written; `code` is dns, refused, timeout, tls, unreachable or reset.
             Ambiguous: it may have been received; `code` is timeout, reset or unreadable.
         """
         ...
@@ -55,106 +54,156 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
-class _Stamped:
-    """Notes the moment at which the first byte of a request goes to a connected socket."""
-
-    def send(self, data) -> None:
-        if self.sock is None:
-            self.connect()
-        if not _sending.sent_ns:
-            _sending.sent_ns = time.monotonic_ns()
-        super().send(data)
-
-
-class _HttpConnection(_Stamped, HTTPConnection):
-    pass
-
-
-class _HttpsConnection(_Stamped, HTTPSConnection):
-    pass
-
-
-class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args, **kwargs) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
-
-
 class HttpTransport:
-    """Kept-alive connections, shared by the threads of one process."""
+    """Kept-alive connections, shared by the threads of one process. No body over 16 MiB is read."""
 
     def __init__(self, connections: int, connect_timeout_s: float) -> None:
-        self._adapter = _Adapter(pool_connections=2, pool_maxsize=connections, max_retries=0)
+        self._most_idle = connections
         self._connect_timeout_s = connect_timeout_s
+        self._idle: dict[tuple[str, str], list[socket.socket]] = {}  # scheme and netloc -> the newest last
+        self._lock = threading.Lock()
+        self._is_closed = False
 
     def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> Response:
-        # Built by hand: requests' own preparation costs a third of a loopback round trip.
-        request = requests.PreparedRequest()
-        request.method, request.url, request.body = method, url, body or None
-        request.headers = CaseInsensitiveDict(headers)
-        request.headers["Accept-Encoding"] = "identity"
-        request.headers["Content-Length"] = str(len(body))
-        deadline_ns = time.monotonic_ns() + int(timeout_s * 1e9)
-        _sending.sent_ns = 0
+        give_up_at = time.monotonic() + timeout_s
+        address = urlsplit(url)
+        origin = address.scheme, address.netloc
+        request = _encode(method, address.netloc, url, headers, body)
         try:
-            answer = self._adapter.send(
-                request, stream=True, timeout=(min(self._connect_timeout_s, timeout_s), timeout_s)
-            )
-            content = _read(answer.raw, deadline_ns)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
-            raise _fate(error, was_sent=bool(_sending.sent_ns)) from None
-        lowered = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(answer.status_code, lowered, content, _sending.sent_ns)
+            connection = self._take(origin) or self._open(origin, give_up_at)
+        except OSError as error:
+            code = _code(error)
+            raise Retryable(f"request not sent: {code}", code=code) from None
+        sent_ns = time.monotonic_ns()
+        answer = Answer()
+        try:
+            _write(connection, request, give_up_at)
+            _read(connection, answer, give_up_at)
+        except (OSError, NotOneAnswer) as error:
+            connection.close()
+            raise _without_answer(error, answer) from None
+        except BaseException:
+            connection.close()
+            raise
+        self._give_back(origin, connection, answer)
+        return Response(answer.status, answer.headers, answer.body, sent_ns)
 
     def close(self) -> None:
-        self._adapter.close()
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle = self._idle, {}
+        for connections in idle.values():
+            for connection in connections:
+                connection.close()
+
+    # ---- connections -------------------------------------------------------------------------------------
+
+    def _take(self, origin: tuple[str, str]) -> socket.socket | None:
+        """Return an idle connection that is still good: one with something to read was ended, or says too much."""
+        while True:
+            with self._lock:
+                waiting = self._idle.get(origin)
+                if not waiting:
+                    return None
+                connection = waiting.pop()
+            if not _has_unread(connection):
+                return connection
+            connection.close()
+
+    def _open(self, origin: tuple[str, str], give_up_at: float) -> socket.socket:
+        scheme, netloc = origin
+        address = urlsplit(f"{scheme}://{netloc}")
+        is_secure = scheme == "https"
+        connect_by = min(give_up_at, time.monotonic() + self._connect_timeout_s)
+        port = address.port or (443 if is_secure else 80)
+        connection = sockets.connect(address.hostname or "", port, connect_by)
+        if not is_secure:
+            return connection
+        try:
+            return sockets.secured(connection, address.hostname, connect_by)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _give_back(self, origin: tuple[str, str], connection: socket.socket, answer: Answer) -> None:
+        with self._lock:
+            waiting = self._idle.setdefault(origin, [])
+            is_wanted = not (self._is_closed or answer.is_last) and len(waiting) < self._most_idle
+            if is_wanted:
+                waiting.append(connection)
+        if not is_wanted:
+            connection.close()
 
 
-def _read(raw: urllib3.HTTPResponse, deadline_ns: int) -> bytes:
-    """Return the whole body and give the connection back; drop it when the body drips past the deadline."""
-    chunks, size = [], 0
-    while chunk := raw.read1(_CHUNK_BYTES, decode_content=False):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > _MAX_BODY_BYTES:
-            raw.close()
-            raise HTTPException("body too big")
-        if time.monotonic_ns() > deadline_ns:
-            raw.close()
-            raise TimeoutError
-    raw.release_conn()
-    return b"".join(chunks)
+def _encode(method: str, netloc: str, url: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """Return head and body as they go out, in one piece."""
+    target = url.partition("://")[2].removeprefix(netloc).partition("#")[0] or "/"
+    if not target.startswith("/"):
+        target = f"/{target}"
+    if not (target.isascii() and target.isprintable() and " " not in target):
+        target = quote(target, safe=_URL_LETTERS)
+    host = netloc.rpartition("@")[2]
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", "User-Agent: nzeza", "Accept-Encoding: identity"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines.append(f"Content-Length: {len(body)}")
+    if not all(line.isprintable() for line in lines):
+        raise ValueError("a header that would be two")
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def _fate(error: Exception, was_sent: bool) -> VenueError:
-    """Decide by what was sent. The texts name neither address nor header."""
-    code = _code(error)
-    if was_sent:
-        return Ambiguous(f"request sent, no usable answer: {code}", code=code)
-    return Retryable(f"request not sent: {code}", code=code)
+def _write(connection: socket.socket, request: bytes, give_up_at: float) -> None:
+    unsent = memoryview(request)
+    while unsent:
+        connection.settimeout(sockets.left_s(give_up_at))
+        unsent = unsent[connection.send(unsent) :]
+
+
+def _read(connection: socket.socket, answer: Answer, give_up_at: float) -> None:
+    """Read until the answer is complete. Each wait gets what is left of the whole call's time, so nothing can drip on."""
+    while not answer.is_complete:
+        connection.settimeout(sockets.left_s(give_up_at))
+        data = connection.recv(_CHUNK_BYTES)
+        if not data:
+            raise NotOneAnswer("cut off") if answer.has_begun else ConnectionResetError
+        answer.feed(data)
+    connection.setblocking(False)
+    try:
+        more = connection.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return
+    except OSError:
+        more = b""
+    if more:
+        raise NotOneAnswer("bytes behind the answer")
+    answer.is_last = True  # a peer may hang up behind a whole answer, but not go on
+
+
+def _has_unread(connection: socket.socket) -> bool:
+    if isinstance(connection, ssl.SSLSocket) and connection.pending():
+        return True
+    ready = select.poll()
+    ready.register(connection, select.POLLIN)
+    return bool(ready.poll(0))
+
+
+def _without_answer(error: Exception, answer: Answer) -> VenueError:
+    """Say what became of a request that was sent. The text names neither address nor header."""
+    code = "unreadable" if answer.has_begun and not isinstance(error, TimeoutError) else _code(error)
+    return Ambiguous(f"request sent, no usable answer: {code}", code=code)
 
 
 def _code(error: Exception) -> str:
-    """Return one transport word for the cause, which urllib3 and requests wrap several deep."""
-    text = repr(error)
-    if isinstance(error, (requests.Timeout, TimeoutError)) or "Timeout" in text or "timed out" in text:
+    """Return one transport word for the cause."""
+    if isinstance(error, TimeoutError):
         return "timeout"
-    if "NameResolutionError" in text:
+    if isinstance(error, socket.gaierror):
         return "dns"
-    if isinstance(error, requests.exceptions.SSLError) or "SSLError" in text:
+    if isinstance(error, ssl.SSLError):
         return "tls"
-    if "NewConnectionError" in text:
+    if isinstance(error, ConnectionRefusedError):
         return "refused"
-    if "Reset" in text or "Aborted" in text or "RemoteDisconnected" in text or "BrokenPipe" in text:
+    if isinstance(error, ConnectionError):
         return "reset"
-    return "unreadable"
+    return "unreadable" if isinstance(error, NotOneAnswer) else "unreachable"

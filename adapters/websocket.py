@@ -19,12 +19,13 @@ from urllib.parse import urlsplit
 
 import websocket
 
-from adapters import frames
+from adapters import frames, sockets
 from adapters.ports import Fault, Frames
 from domain.errors import Fatal, Retryable, VenueError
 
 _CHUNK_BYTES = 64 * 1024  # larger ones fall out of the cache before they are split
 _READ_BYTES = 1024 * 1024  # one read of a flooded pipe ends here, so that its owner gets to do other work
+_UPGRADE_BYTES = 64 * 1024  # of the answer to an upgrade
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -166,6 +167,7 @@ class _Hurried:
     def __init__(self, give_up_at: float) -> None:
         self._give_up_at = give_up_at
         self._socket: socket.socket | None = None
+        self._room = _UPGRADE_BYTES
         self.is_connected = False  # the peer is there; what fails from now on is the handshake
 
     def connect(self, url: str) -> None:
@@ -175,33 +177,22 @@ class _Hurried:
             raise ValueError(url)
         is_secure = address.scheme == "wss"
         port = address.port or (443 if is_secure else 80)
-        self._reach(socket.getaddrinfo(address.hostname, port, type=socket.SOCK_STREAM))
+        self._socket = sockets.connect(address.hostname, port, self._give_up_at)
         self.is_connected = True
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if is_secure:
-            self._socket.settimeout(self._left())
-            context = ssl.create_default_context()
-            self._socket = context.wrap_socket(self._socket, server_hostname=address.hostname)
-
-    def _reach(self, addresses: list[tuple]) -> None:
-        """Connect to the first address that answers; each gets its share of the time that is left."""
-        for number, (family, kind, protocol, _, place) in enumerate(addresses):
-            self._socket = socket.socket(family, kind, protocol)
-            self._socket.settimeout(self._left() / (len(addresses) - number))
-            try:
-                self._socket.connect(place)
-                return
-            except OSError:
-                self._socket.close()
-                if place is addresses[-1][4]:
-                    raise
+            self._socket = sockets.secured(self._socket, address.hostname, self._give_up_at)
 
     def recv(self, size: int) -> bytes:
-        self._socket.settimeout(self._left())
-        return self._socket.recv(size)
+        """Return at most `size` bytes. The library asks for as many as a header promises, and for headers without end."""
+        if self._room <= 0:
+            raise websocket.WebSocketException("an endless upgrade")
+        self._socket.settimeout(sockets.left_s(self._give_up_at))
+        data = self._socket.recv(min(size, self._room))
+        self._room -= len(data)
+        return data
 
     def send(self, data: bytes) -> int:
-        self._socket.settimeout(self._left())
+        self._socket.settimeout(sockets.left_s(self._give_up_at))
         return self._socket.send(data)
 
     def release(self) -> socket.socket:
@@ -211,12 +202,6 @@ class _Hurried:
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
-
-    def _left(self) -> float:
-        left_s = self._give_up_at - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError
-        return left_s
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from adapters.coinbase import answers
-from adapters.coinbase.answers import FillsPage, OrderAnswer
+from adapters.coinbase.answers import FillRow, OrderRow
 from adapters.coinbase.decode import decode as coinbase
 from adapters.dydx.decode import decode as dydx
 from adapters.hyperliquid.decode import decode as hyperliquid
@@ -67,10 +67,8 @@ def test_rows_are_bounded(odd: str) -> None:
     fill = {"entry_id": odd, "order_id": odd, "product_id": f"A-{odd}", "side": "BUY"}
     fill |= {"trade_time": TIME, "price": "1", "size": "1"}
 
-    order = answers.read(msgspec.json.encode({"order": odd_row}), OrderAnswer).order
-    check(answers.order_reported(order, 1))
-    page = answers.read(msgspec.json.encode({"fills": [fill]}), FillsPage)
-    check(answers.fill(page.fills[0], {}))
+    check(answers.order_reported(answers.read(msgspec.json.encode(odd_row), OrderRow), 1))
+    check(answers.fill(answers.read(msgspec.json.encode(fill), FillRow), {}))
 
 
 @pytest.mark.parametrize("odd", ODD)

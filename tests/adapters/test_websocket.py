@@ -373,3 +373,26 @@ def test_failures_to_connect_are_told_apart(monkeypatch) -> None:
     ]
     assert isinstance(scheme, Fatal)
     assert not isinstance(refused, Fatal)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 503 Busy\r\nContent-Length: 999999999999999\r\n\r\nno",
+        b"HTTP/1.1 101 Switching Protocols\r\n" + b"X-A: aaaaaaaa\r\n" * 10_000,
+    ],
+)
+def test_an_upgrade_may_promise_or_bring_any_number_of_bytes(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            peer, _ = listener.accept()
+            with peer, suppress(OSError):
+                peer.recv(65_536)
+                peer.sendall(answer)
+                peer.shutdown(socket.SHUT_WR)
+                peer.recv(65_536)
+
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(Retryable):
+            WebSocketDialer().open(f"ws://127.0.0.1:{listener.getsockname()[1]}", 5)
