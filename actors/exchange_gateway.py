@@ -12,6 +12,7 @@ from actors.stream import StreamDriver
 from actors.venue_calls import Call, Urgency, VenueCalls
 from domain.backoff import Backoff
 from domain.circuit_breaker import Gate
+from domain.clocks import deadline
 from domain.effects import Instant, Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.listing import Listing
@@ -166,7 +167,7 @@ class ExchangeGateway(Shell):
             run,
             partial(self._submitted, command, may_retry),
             urgency=Urgency.OPENING if is_opening else Urgency.REDUCING,
-            leave_by=command.leave_by,
+            leave_by=_leave_by(command, self.clock.now()),
             given_up=partial(self._gave_up, command),
         )
 
@@ -355,6 +356,10 @@ class ExchangeGateway(Shell):
         self._tell_router(
             PrivateStreamChanged(ts_event=self._stamp(), venue=self.venue, is_live=self.is_live)
         )
+
+
+def _leave_by(command: SubmitOrder, now: Instant) -> Instant | None:
+    return deadline(command.leave_by, command.leave_by_ns, now) if command.leave_by else None
 
 
 def _subject(query: QueryOrder) -> str:

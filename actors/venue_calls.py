@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 
 from adapters.ports import Executor
+from domain.clocks import have_parted
 from domain.effects import Instant
 from domain.errors import VenueError
 from domain.rate_limit import TokenBucket
@@ -44,11 +45,15 @@ class Call:
     run: Callable[[], Any]
     answered: Callable[[Any], None]
     urgency: Urgency = Urgency.READING
-    leave_by: int = 0  # UTC ns; one that has not left by then is given up; 0 = it can wait
+    leave_by: Instant | None = None  # one that has not left by then is given up; None = it can wait
     given_up: Callable[[], None] = lambda: None
 
     def is_overdue(self, now: Instant) -> bool:
-        return bool(self.leave_by) and now.utc_ns > self.leave_by
+        """Tell whether it must not leave any more; an opening that our clocks parted over may be as old as a sleep."""
+        if self.leave_by is None:
+            return False
+        has_slept = self.urgency is Urgency.OPENING and have_parted(self.leave_by, now)
+        return has_slept or now.monotonic_ns > self.leave_by.monotonic_ns
 
 
 class VenueCalls:
@@ -85,7 +90,7 @@ class VenueCalls:
             if wait_ns is not None:
                 due_ns.append(now.monotonic_ns + wait_ns)
             if call.leave_by:
-                due_ns.append(now.monotonic_ns + call.leave_by - now.utc_ns + 1)
+                due_ns.append(call.leave_by.monotonic_ns + 1)
         return min(due_ns, default=None)
 
     def _wait_ns(self, call: Call, now: Instant) -> int | None:

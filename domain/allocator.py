@@ -8,11 +8,12 @@ so: it tells the router again instead.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import singledispatchmethod
 
+from domain.clocks import deadline, is_past, is_void
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.evidence import EvidenceFactory, Rules
 from domain.instrument import Side
@@ -21,6 +22,7 @@ from domain.market_data import MarketBatch
 from domain.marks import DOLLARS, Marks
 from domain.messages import Message
 from domain.numbers import ZERO, plain, shown
+from domain.opening_rate import OpeningRate
 from domain.order_messages import (
     InstrumentsLoaded,
     JournalEntry,
@@ -81,7 +83,8 @@ class Allocator:
         self._protection = Protection(settings)
         self._kill_switch = KillSwitch(settings.risk)
         self._pending: dict[str, Pending] = {}  # intent_id ->
-        self._signals: dict[str, int] = {}  # signal_id decided -> UTC ns when it may be forgotten
+        self._signals: dict[str, int] = {}  # signal_id decided -> monotonic ns when it may be forgotten
+        self._openings = OpeningRate()
         self._ready: dict[str, VenueReadyChanged] = {}  # venue -> newest
         self._submit_breakers: dict[str, BreakerState] = {}  # venue -> newest
         self._is_winding_down = False
@@ -99,7 +102,7 @@ class Allocator:
 
     def replay(self, entries: Iterable[JournalEntry], now: Instant) -> list[Effect]:
         """Begin with what the journal holds. Nothing is decided before this, nor here."""
-        self.portfolio.replay(entries)
+        self.portfolio.replay(self._news(entries, now))
         if self.portfolio.equity_mark:
             self._kill_switch.restore(self.portfolio.equity_mark)
         return [WakeAt(now.monotonic_ns + BEAT_NS, BEAT)]
@@ -133,7 +136,7 @@ class Allocator:
     @apply.register
     def _(self, message: JournalExtended, now: Instant) -> list[Effect]:
         rebased = self.portfolio.rebased
-        self.portfolio.replay(message.entries)
+        self.portfolio.replay(self._news(message.entries, now))
         if self.portfolio.rebased != rebased:
             self._kill_switch.forget()
         for intent_id in self._pending.keys() & self.portfolio.intents.keys():
@@ -152,12 +155,21 @@ class Allocator:
     def _(self, signal: Signal, now: Instant) -> list[Effect]:
         if signal.signal_id in self._signals or self._is_journaled(signal):
             return []
-        self._signals[signal.signal_id] = signal.expires_at
+        expiry = deadline(signal.expires_at, signal.expires_ns, now)
+        self._signals[signal.signal_id] = expiry.monotonic_ns
         if signal.venue not in self._settings.traded:
             return self._count("prices_only")
-        if now.utc_ns >= signal.expires_at:
+        # An exit of before a step is still one; an entry is as old as nobody knows.
+        if is_past(expiry, now) or (signal.side is Side.BUY and is_void(expiry, now)):
             return self._count("expired")
         return self._open(signal, now) if signal.side is Side.BUY else self._close(signal, now)
+
+    def _news(self, entries: Iterable[JournalEntry], now: Instant) -> Iterator[JournalEntry]:
+        """Yield the entries, and count the openings among those that are new."""
+        for entry in entries:
+            if entry.seq > self.last_seq:
+                self._openings.hear(entry.event, now)
+            yield entry
 
     # ---- decisions --------------------------------------------------------------------------------------
 
@@ -203,7 +215,10 @@ class Allocator:
     ) -> OrderIntent:
         orders, is_opening = self._settings.orders, purpose is Purpose.OPEN
         lifetime_s = orders.intent_expire_after_s if is_opening else orders.reducing_expire_after_s
-        own_expiry = now.utc_ns + int(lifetime_s * SECOND_NS)
+        left_ns = int(lifetime_s * SECOND_NS)
+        if is_opening:  # it is worth as little as its signal once that is old; a close stays wanted
+            expiry = deadline(signal.expires_at, signal.expires_ns, now)
+            left_ns = min(left_ns, expiry.monotonic_ns - now.monotonic_ns)
         return OrderIntent(
             intent_id=_intent_id(signal, purpose),
             signal_id=signal.signal_id,
@@ -213,8 +228,8 @@ class Allocator:
             quantity=quantity,
             purpose=purpose,
             reference_price=mark,
-            # An opening is worth as little as its signal once that is old; a close stays wanted.
-            expires_at=min(signal.expires_at, own_expiry) if is_opening else own_expiry,
+            expires_at=now.utc_ns + left_ns,
+            expires_ns=now.monotonic_ns + left_ns,
             origin_read_ns=signal.origin_read_ns,
             known_seq=self.last_seq,
         )
@@ -243,6 +258,7 @@ class Allocator:
             marks=self.marks,
             valuation=valuation,
             pending=self.pending,
+            openings=self._openings,
             unready=self._unready(signal.venue, now),
             breach=self._kill_switch.breach(valuation),
         )
@@ -271,7 +287,7 @@ class Allocator:
     def tick(self, key: str, now: Instant) -> list[Effect]:
         if key != BEAT:
             return []
-        self._signals = {name: until for name, until in self._signals.items() if until > now.utc_ns}
+        self._signals = {name: until for name, until in self._signals.items() if until > now.monotonic_ns}
         return [
             *self._tell_again(now),
             *self._look_after_positions(now),
@@ -283,7 +299,7 @@ class Allocator:
     def _tell_again(self, now: Instant) -> list[Effect]:
         effects: list[Effect] = []
         for intent_id, pending in list(self._pending.items()):
-            if now.utc_ns > pending.intent.expires_at + GRACE_NS:
+            if now.monotonic_ns > pending.intent.expires_ns + GRACE_NS:
                 del self._pending[intent_id]
                 self.decisions["unanswered"] += 1
             elif now.monotonic_ns - pending.told_ns >= BEAT_NS:

@@ -34,3 +34,18 @@ def describe_parting(before: Instant, now: Instant) -> str:
     if asleep_ns > PARTED_NS:
         return f"the machine slept for {asleep_ns / SECOND_NS:.1f} s"
     return f"our clock was set by {(ahead_ns(now) - ahead_ns(before)) / SECOND_NS:+.1f} s, or the machine slept"
+
+
+def deadline(utc_ns: int, monotonic_ns: int, now: Instant) -> Instant:
+    """Return a deadline as both clocks show it; of one told by the wall clock alone, what is left of it now counts."""
+    return Instant(monotonic_ns or now.monotonic_ns + utc_ns - now.utc_ns, utc_ns)
+
+
+def is_past(end: Instant, now: Instant) -> bool:
+    """Tell whether a deadline is over, by the clock that nobody can set."""
+    return now.monotonic_ns >= end.monotonic_ns
+
+
+def is_void(end: Instant, now: Instant) -> bool:
+    """Tell whether what was decided to take risk until a deadline holds no more: it is past, or the clocks parted."""
+    return is_past(end, now) or have_parted(end, now)

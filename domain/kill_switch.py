@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from domain.clocks import passed_ns
 from domain.effects import Instant
 from domain.numbers import ZERO, from_ratio
 from domain.order_messages import EquityMarked
@@ -30,6 +31,7 @@ class KillSwitch:
         self.peak = ZERO
         self.day_start = ZERO
         self._day: int | None = None  # UTC day of `day_start`
+        self._since: Instant | None = None  # from where days are counted: a step of our clock begins none
         self._breached_ns: int | None = None
         self._marked_ns: int | None = None  # None: the levels are due to be journaled
 
@@ -56,9 +58,8 @@ class KillSwitch:
         """Take a reading; return the broken limit once a second fresh reading confirms it."""
         if not valuation.is_complete:
             return ""
-        day = now.utc_ns // DAY_NS
-        if day != self._day:
-            self._day, self.day_start, self._marked_ns = day, valuation.performance, None
+        if self._is_new_day(now):
+            self.day_start, self._marked_ns = valuation.performance, None
         self.peak = max(self.peak, valuation.performance)
         reason = self.breach(valuation)
         if not reason:
@@ -68,6 +69,16 @@ class KillSwitch:
         elif now.monotonic_ns - self._breached_ns >= CONFIRM_NS:
             return reason
         return ""
+
+    def _is_new_day(self, now: Instant) -> bool:
+        """Count days by the time that has passed since the first look, so that none begins, or ends, by a step.
+
+        At the first look the wall clock is taken at its word, except where it shows a day before the journal's.
+        """
+        self._since = self._since or now
+        today = (self._since.utc_ns + passed_ns(self._since, now)) // DAY_NS
+        before, self._day = self._day, today
+        return before is None or today > before
 
     def is_mark_due(self, journaled: EquityMarked | None, now: Instant) -> bool:
         """Tell whether the journal should hear of the levels; a rising peak is told once a minute."""

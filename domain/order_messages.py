@@ -67,6 +67,7 @@ class OrderIntent(Command, kw_only=True):
     purpose: Purpose
     reference_price: Decimal  # own mid when decided; price drift is measured from it
     expires_at: int  # UTC ns; not sent (again) after it
+    expires_ns: int = 0  # the same moment on CLOCK_MONOTONIC, which decides; never journaled; 0 = not told
     limit_price: Decimal | None = None  # PROTECT: the target; otherwise the router prices from the touch
     stop_price: Decimal | None = None  # PROTECT: the trigger
     origin_read_ns: int = 0  # CLOCK_MONOTONIC of the frame that caused it; 0 = a timer did
@@ -123,6 +124,7 @@ class SubmitOrder(Command, kw_only=True):
     post_only: bool = False
     expires_at: int = 0  # UTC ns: for GTD; 0 = none
     leave_by: int = 0  # UTC ns: not sent after it, for it may be proven absent by then; 0 = none
+    leave_by_ns: int = 0  # the same moment on CLOCK_MONOTONIC, which decides; never journaled; 0 = not told
     origin_read_ns: int = 0
     is_resubmission: bool = False  # same id and body again, at a venue that is idempotent by it
 
@@ -515,3 +517,4 @@ class Signal(Event, kw_only=True):
     candle_close: Decimal
     expires_at: int  # UTC ns
     origin_read_ns: int  # CLOCK_MONOTONIC of the frame that completed the candle; 0 = the clock did
+    expires_ns: int = 0  # the moment of `expires_at` on CLOCK_MONOTONIC, which decides; 0 = not told

@@ -12,6 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from domain.cancels import Cancels
+from domain.clocks import deadline, is_past, is_void
 from domain.collar import closing_ratio, collared_price, is_inside_collar
 from domain.effects import Instant, Role
 from domain.inquiries import Inquiries
@@ -68,6 +69,7 @@ class PlanExecution:
         self._cancels = cancels
         self._resubmits_safely = resubmits_safely
         self._configuration_hash, self._code_version = provenance
+        self._expiries: dict[str, Instant] = {}  # intent_id -> by both clocks
         self._looks_at_ns: dict[str, int] = {}  # intent_id -> when a waiting plan is looked at again
         self.is_stopped = False  # after winding down nothing is sent any more
 
@@ -90,6 +92,8 @@ class PlanExecution:
                 )
             )
             return
+        self._expiries[intent.intent_id] = deadline(intent.expires_at, intent.expires_ns, now)
+        intent = msgspec.structs.replace(intent, expires_ns=0)  # another boot could not read it
         self._outbox.record(IntentAccepted(ts_event=now.utc_ns, intent=intent))
         self._halt_where_no_stop_holds(intent, now)
         plan = self._ledger.plans[intent.intent_id]
@@ -131,7 +135,7 @@ class PlanExecution:
         instrument = self._instrument(intent)
         if self.is_stopped:
             return "winding_down"
-        if now.utc_ns >= intent.expires_at:
+        if _is_over(intent, deadline(intent.expires_at, intent.expires_ns, now), now):
             return "expired"
         if instrument is None:
             return "no_instrument"
@@ -156,7 +160,7 @@ class PlanExecution:
         """
         intent = plan.intent
         nobody_accepted = all(order.status is OrderStatus.REJECTED for order in plan.attempts)
-        if plan.attempts and nobody_accepted and not plan.filled_quantity and now.utc_ns < intent.expires_at:
+        if plan.attempts and nobody_accepted and not plan.filled_quantity and self._is_wanted(intent, now):
             tried = {order.order.venue for order in plan.attempts}
             substitutes = self._gate.substitutes(intent, tried, now)
             if substitutes:
@@ -264,7 +268,7 @@ class PlanExecution:
             quantity=quantity,
             limit_price=price,
             stop_price=stop_price,
-            leave_by=self._leave_by(now),
+            leave_by=now.utc_ns + self._send_within_ns,
             origin_read_ns=intent.origin_read_ns,
         )
         quote = self._quote(instrument)
@@ -281,7 +285,9 @@ class PlanExecution:
             )
         )
         self._looks_at_ns.pop(intent.intent_id, None)
-        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.venue), order)
+        leave_by_ns = now.monotonic_ns + self._send_within_ns
+        told = msgspec.structs.replace(order, leave_by_ns=leave_by_ns)
+        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.venue), told)
         self._inquiries.watch(plan.attempts[-1], now)
 
     def resubmit(self, order: OrderLifecycle, now: Instant) -> None:
@@ -292,20 +298,43 @@ class PlanExecution:
             or not self._resubmits_safely.get(body.venue)
             or self.is_stopped
             or order.venue_order_id  # it was there: an answer to the same id would prove nothing about now
-            or now.utc_ns >= intent.expires_at
+            or not self._is_wanted(intent, now)
             or not self._inquiries.may_resend(order, now)
             or not self._is_still_wanted(order, now)
         ):
             return
         self._outbox.record(OrderResubmitted(ts_event=now.utc_ns, client_order_id=order.id))
         again = msgspec.structs.replace(
-            body, is_resubmission=True, leave_by=self._leave_by(now), origin_read_ns=0
+            body,
+            is_resubmission=True,
+            leave_by=now.utc_ns + self._send_within_ns,
+            leave_by_ns=now.monotonic_ns + self._send_within_ns,
+            origin_read_ns=0,
         )
         self._outbox.tell(Role.EXCHANGE_GATEWAY.at(body.venue), again)
         self._inquiries.resent(order, now)
 
-    def _leave_by(self, now: Instant) -> int:
-        return now.utc_ns + round(self._settings.orders.send_within_s * SECOND_NS)
+    @property
+    def _send_within_ns(self) -> int:
+        return round(self._settings.orders.send_within_s * SECOND_NS)
+
+    def _is_wanted(self, intent: OrderIntent, now: Instant) -> bool:
+        """Tell whether a plan may still send."""
+        if intent.intent_id not in self._expiries:
+            self._expiries[intent.intent_id] = self._expiry_after_restart(intent, now)
+        return not _is_over(intent, self._expiries[intent.intent_id], now)
+
+    def _expiry_after_restart(self, intent: OrderIntent, now: Instant) -> Instant:
+        """Return when an intent ends of which only the journal tells, by a wall clock that may have been set since.
+
+        An opening has what is left, and never more than it had at first; what reduces risk has all its time anew.
+        """
+        orders = self._settings.orders
+        left_ns = round(orders.reducing_expire_after_s * SECOND_NS)
+        if intent.purpose is Purpose.OPEN:
+            lifetime_ns = round(orders.intent_expire_after_s * SECOND_NS)
+            left_ns = min(intent.expires_at - now.utc_ns, lifetime_ns)
+        return Instant(now.monotonic_ns + left_ns, now.utc_ns + left_ns)
 
     def _is_still_wanted(self, order: OrderLifecycle, now: Instant) -> bool:
         body, quote = order.order, self._marks.quote(order.order.venue, order.order.instrument)
@@ -334,6 +363,7 @@ class PlanExecution:
 
     def _finish(self, plan: Plan, now: Instant) -> None:
         self._looks_at_ns.pop(plan.intent.intent_id, None)
+        self._expiries.pop(plan.intent.intent_id, None)
         self._outbox.record(
             IntentDone(
                 ts_event=now.utc_ns,
@@ -347,3 +377,8 @@ class PlanExecution:
 
     def _quote(self, instrument: Instrument) -> Quote | None:
         return self._marks.quote(instrument.venue, instrument.name)
+
+
+def _is_over(intent: OrderIntent, expiry: Instant, now: Instant) -> bool:
+    """Tell whether an intent has expired; one to take risk has when our clocks part, for a sleep has no length."""
+    return is_void(expiry, now) if intent.purpose is Purpose.OPEN else is_past(expiry, now)

@@ -139,6 +139,7 @@ class Protection:
             return None
         # The journal's count makes the id: the same state asks under the same name, a new try under a new.
         count = portfolio.decided[instrument.venue, instrument.name, purpose]
+        left_ns = int(self._settings.orders.reducing_expire_after_s * SECOND_NS)
         return OrderIntent(
             intent_id=f"{purpose.lower()}:{instrument.key}:{count + 1}",
             signal_id=f"{reason}:{instrument.key}",
@@ -148,7 +149,8 @@ class Protection:
             quantity=holding.quantity,
             purpose=purpose,
             reference_price=holding.mark,
-            expires_at=now.utc_ns + int(self._settings.orders.reducing_expire_after_s * SECOND_NS),
+            expires_at=now.utc_ns + left_ns,
+            expires_ns=now.monotonic_ns + left_ns,
             **prices,
         )
 

@@ -12,17 +12,17 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from domain.clocks import deadline, is_void
 from domain.effects import Instant
 from domain.instrument import Instrument, Side
 from domain.marks import Marks
 from domain.numbers import ZERO, divide, from_ratio, plain
+from domain.opening_rate import DAY_NS, HOUR_NS, OpeningRate
 from domain.order_messages import OrderIntent, Purpose, Signal
 from domain.portfolio import Portfolio, currencies
 from domain.position import is_dust
-from domain.settings import SECOND_NS, RiskSettings, Settings
+from domain.settings import RiskSettings, Settings
 from domain.valuation import Valuation
-
-HOUR_NS = 3_600 * SECOND_NS
 
 
 class Allowed(Struct, frozen=True):
@@ -50,6 +50,7 @@ class Opening(NamedTuple):
     marks: Marks
     valuation: Valuation
     pending: tuple[OrderIntent, ...]  # decided, not journaled yet
+    openings: OpeningRate
     unready: str  # why the venue takes no openings, e.g. "breaker_open"; empty when it does
     breach: str  # the loss limit that is broken, empty when none
     quantity: Decimal = ZERO  # known once sized
@@ -130,7 +131,8 @@ def instrument_tradable(case: Opening) -> Refused | None:
 
 
 def signal_current(case: Opening) -> Refused | None:
-    return Refused("expired") if case.now.utc_ns >= case.signal.expires_at else None
+    expiry = deadline(case.signal.expires_at, case.signal.expires_ns, case.now)
+    return Refused("expired") if is_void(expiry, case.now) else None
 
 
 def signal_confident(case: Opening) -> Refused | None:
@@ -170,8 +172,8 @@ def no_fat_finger(case: Opening) -> Refused | None:
 
 def rate_in_bounds(case: Opening) -> Refused | None:
     pending = sum(intent.purpose is Purpose.OPEN for intent in case.pending)
-    last_hour = sum(stamp > case.now.utc_ns - HOUR_NS for stamp in case.portfolio.openings) + pending
-    last_day = sum(stamp > case.now.utc_ns - 24 * HOUR_NS for stamp in case.portfolio.openings) + pending
+    last_hour = case.openings.within(HOUR_NS, case.now) + pending
+    last_day = case.openings.within(DAY_NS, case.now) + pending
     if last_hour >= case.risk.orders_per_hour:
         return Refused("orders_per_hour", f"{last_hour}")
     if last_day >= case.risk.orders_per_day:

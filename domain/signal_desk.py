@@ -193,8 +193,8 @@ class SignalDesk:
         self, candle: Candle, opinion: Opinion, late_ns: int, read_ns: int, now: Instant
     ) -> list[Effect]:
         """Tell of a closed candle. Its time to expire runs from when it was due, however late it closed."""
-        expires_at = now.utc_ns + round(self.settings.expire_after_s * SECOND_NS) - late_ns
-        if expires_at <= now.utc_ns:
+        left_ns = round(self.settings.expire_after_s * SECOND_NS) - late_ns
+        if left_ns <= 0:
             self.counters["expired_signals"] += 1
             return []
         strategies = "+".join(opinion.strategies)
@@ -208,8 +208,9 @@ class SignalDesk:
             confidence=opinion.confidence,
             strategies=opinion.strategies,
             candle_close=candle.close,
-            expires_at=expires_at,
+            expires_at=now.utc_ns + left_ns,
             origin_read_ns=read_ns,
+            expires_ns=now.monotonic_ns + left_ns,
         )
         self.counters["signals"] += 1
         self.latest[f"{candle.venue}:{candle.instrument}"] = signal

@@ -295,5 +295,10 @@ class DeskOnTime:
 
 def again(order: SubmitOrder, now: Instant) -> SubmitOrder:
     """Return `order` as it is sent a second time."""
-    leave_by = now.utc_ns + 3 * SECOND_NS
-    return msgspec.structs.replace(order, is_resubmission=True, leave_by=leave_by, origin_read_ns=0)
+    end = {"leave_by": now.utc_ns + 3 * SECOND_NS, "leave_by_ns": now.monotonic_ns + 3 * SECOND_NS}
+    return msgspec.structs.replace(order, is_resubmission=True, origin_read_ns=0, **end)
+
+
+def journaled(order: SubmitOrder) -> SubmitOrder:
+    """Return `order` as the journal has it: without what only this boot can read."""
+    return msgspec.structs.replace(order, leave_by_ns=0)

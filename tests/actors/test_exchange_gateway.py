@@ -323,6 +323,28 @@ def test_an_order_that_waits_too_long_is_not_sent(venue: FakeVenue, stage: Stage
     assert venue.called("submit_order") == []
 
 
+@pytest.mark.parametrize("step_s", [-3600, 3600])
+@pytest.mark.parametrize("purpose", [Purpose.CLOSE, Purpose.OPEN])
+def test_no_step_of_our_clock_lets_an_order_leave_later_or_a_close_not_at_all(
+    venue: FakeVenue, stage: Stage, purpose: Purpose, step_s: float
+) -> None:
+    pause = Retryable("429", code="429", retry_after_ns=60 * SECOND_NS)  # a close waits a second at most
+    venue.answers["list_open_orders"].append(pause)
+    venue.answers["submit_order"].append(make_accepted())
+    stage.tell(GATEWAY, RequestSnapshot(request_id=1, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=0.1)
+    now = stage.clock.now()
+    end = {"leave_by": now.utc_ns + 3 * SECOND_NS, "leave_by_ns": now.monotonic_ns + 3 * SECOND_NS}
+
+    stage.tell(GATEWAY, make_order(purpose=purpose, **end))
+    stage.clock.step(step_s)
+    stage.advance(seconds=3.5)
+
+    is_close = purpose is Purpose.CLOSE
+    assert len(venue.called("submit_order")) == is_close
+    assert len(heard(stage, OrderNotSent)) == (not is_close)
+
+
 def test_an_order_that_comes_too_late_is_not_sent_however_free_the_way(venue: FakeVenue, stage: Stage) -> None:
     stage.tell(GATEWAY, make_order(leave_by=stage.clock.now().utc_ns - 1))
 

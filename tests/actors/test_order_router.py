@@ -36,6 +36,7 @@ from domain.order_messages import (
 )
 from domain.system_messages import AlarmRaised, RaiseHalt, ResumeTrading, TradingResumed
 from tests.builders import make_instrument, make_quote, make_stream_state
+from tests.order_builders import journaled as as_journaled
 from tests.order_builders import make_intent
 
 GATEWAY = Role.EXCHANGE_GATEWAY.at("coinbase")
@@ -108,7 +109,7 @@ def test_what_leaves_was_journaled_first(stage: Stage) -> None:
     stage.tell(Role.ORDER_ROUTER, make_intent())
 
     [order] = told(stage, SubmitOrder)
-    assert [event.order for event in journaled_at_send] == [order]
+    assert [event.order for event in journaled_at_send] == [as_journaled(order)]
 
 
 def test_the_portfolio_hears_every_entry_once_in_order(stage: Stage) -> None:

@@ -189,9 +189,13 @@ class Account:
                 quotes=(make_quote(bid, ask, instrument, **quote),),
                 trades=(),
                 bars=(),
-                state=make_stream_state(**{"alive_ns": self.now.monotonic_ns, **(state or {})}),
+                state=make_stream_state(**{**self._told(), **(state or {})}),
             )
         )
+
+    def _told(self) -> dict[str, int]:
+        now_ns = self.now.monotonic_ns
+        return {"alive_ns": now_ns, "ts_event": self.now.utc_ns, "told_ns": now_ns}
 
     def advance(self, seconds: float, bid: str = "", ask: str = "") -> list[Message]:
         """Let time pass with its beats, with a fresh quote before each when a price is given."""

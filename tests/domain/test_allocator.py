@@ -65,6 +65,7 @@ def test_a_buy_when_flat_opens_two_percent_of_equity(account: Account) -> None:
             purpose=Purpose.OPEN,
             reference_price=Decimal("50000"),
             expires_at=UTC + 5 * SECOND_NS,
+            expires_ns=MONO + 5 * SECOND_NS,
             origin_read_ns=MONO,
             known_seq=1,
         )
@@ -383,6 +384,7 @@ def test_a_fill_is_covered_at_once_by_one_bracket_of_its_size(account: Account) 
         purpose=Purpose.PROTECT,
         reference_price=Decimal("50000"),
         expires_at=UTC + 60 * SECOND_NS,
+        expires_ns=MONO + 60 * SECOND_NS,
         limit_price=Decimal("55000.00"),
         stop_price=Decimal("47500.00"),
     )

@@ -133,3 +133,30 @@ def test_after_resuming_the_next_complete_reading_is_the_level(switch: KillSwitc
 
 def test_before_the_first_reading_nothing_is_breached() -> None:
     assert KillSwitch(RiskSettings()).breach(worth("0")) == ""
+
+
+@pytest.mark.parametrize("step_s", [DAY_NS // SECOND_NS, -DAY_NS // SECOND_NS])
+def test_no_step_of_our_clock_begins_a_new_day_with_a_new_allowance(switch: KillSwitch, step_s: int) -> None:
+    stepped = at(60)._replace(utc_ns=at(60 + step_s).utc_ns)
+
+    switch.observe(worth("9800"), stepped)
+
+    assert switch.day_start == 10000
+    assert switch.breach(worth("9699")) == "daily_loss"
+
+
+def test_a_night_asleep_ends_the_day(switch: KillSwitch) -> None:
+    woken = at(60)._replace(utc_ns=TODAY + DAY_NS, asleep_ns=DAY_NS)
+
+    switch.observe(worth("9800"), woken)
+
+    assert switch.day_start == 9800
+
+
+def test_a_clock_that_shows_a_day_before_the_journals_begins_none() -> None:
+    switch = KillSwitch(RiskSettings(daily_loss_ratio=0.03))
+    switch.restore(mark("10000", "10000", ts_event=TODAY + DAY_NS))
+
+    switch.observe(worth("9800"), at(0))
+
+    assert switch.day_start == 10000

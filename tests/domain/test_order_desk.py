@@ -43,6 +43,7 @@ from tests.order_builders import (
     SETTINGS,
     DeskOnTime,
     again,
+    journaled,
     make_accepted,
     make_fill,
     make_intent,
@@ -110,7 +111,7 @@ def test_an_order_is_journaled_before_it_is_sent(desk: DeskOnTime) -> None:
         if isinstance(effect, (Record, Tell))
     ]
     assert kinds == ["IntentAccepted", "OrderSubmitted", "SubmitOrder"]
-    assert effects[1].event.order == effects[2].message
+    assert effects[1].event.order == journaled(effects[2].message)
     assert (effects[1].event.quote_ask, effects[1].event.configuration_hash) == (Decimal("64000.10"), "hash")
 
 

@@ -32,6 +32,7 @@ def opening(account: Account, quantity: str = "0.0039", risk: dict | None = None
         "marks": marks,
         "valuation": value(portfolio, marks, pending, settings.venues, account.now),
         "pending": pending,
+        "openings": account.allocator._openings,
         "unready": "",
         "breach": "",
         "quantity": Decimal(quantity),

@@ -109,6 +109,7 @@ def test_closed_live_candle_with_a_winner_becomes_one_signal_to_the_portfolio(de
                 candle_close=Decimal("109"),
                 expires_at=now_at(15_500).utc_ns,
                 origin_read_ns=now_at(10_520).monotonic_ns,
+                expires_ns=now_at(15_500).monotonic_ns,
             ),
         )
     ]

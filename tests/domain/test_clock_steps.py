@@ -1,0 +1,108 @@
+"""Our wall clock is set while orders live: nothing that decides about money may follow it."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.instrument import Side
+from domain.order_messages import IntentDenied, OrderIntent, Purpose, SubmitOrder
+from domain.settings import SECOND_NS
+from tests.builders import MONO
+from tests.domain.account_harness import Account, make_signal
+from tests.order_builders import BTC, DeskOnTime, make_intent
+
+HOUR_S = 3600
+STEPS_S = [-HOUR_S, -1, 1, HOUR_S]
+
+
+def expiring(desk: DeskOnTime, seconds: float, purpose: Purpose = Purpose.OPEN) -> OrderIntent:
+    left_ns = round(seconds * SECOND_NS)
+    end = {"expires_at": desk.now.utc_ns + left_ns, "expires_ns": desk.now.monotonic_ns + left_ns}
+    return make_intent(purpose, **end)
+
+
+@pytest.fixture
+def desk() -> DeskOnTime:
+    return DeskOnTime().ready()
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account()
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+def test_an_opening_decided_before_the_step_is_not_sent_after_it(desk: DeskOnTime, step_s: float) -> None:
+    intent = expiring(desk, 5)
+
+    desk.set_clock(step_s)
+    desk.quote()
+    desk.hear(intent)
+
+    assert [denied.reason for denied in desk.journaled(IntentDenied)] == ["expired"]
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+def test_a_close_decided_before_the_step_is_sent_after_it(desk: DeskOnTime, step_s: float) -> None:
+    desk.hold()
+    intent = expiring(desk, 60, Purpose.CLOSE)
+
+    desk.set_clock(step_s)
+    desk.hear(intent)
+
+    assert desk.sent(SubmitOrder)[-1].purpose is Purpose.CLOSE
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+def test_an_order_may_leave_for_three_seconds_whatever_the_wall_clock_shows(
+    desk: DeskOnTime, step_s: float
+) -> None:
+    desk.set_clock(step_s)
+    desk.quote()
+    desk.hear(expiring(desk, 5))
+
+    (order,) = desk.sent(SubmitOrder)
+    assert order.leave_by_ns == MONO + 3 * SECOND_NS
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+def test_no_opening_is_made_on_a_quote_told_before_the_step(desk: DeskOnTime, step_s: float) -> None:
+    desk.set_clock(step_s)
+    desk.hear(expiring(desk, 5))
+
+    assert [denied.reason for denied in desk.journaled(IntentDenied)] == ["stale_quote"]
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+def test_a_signal_to_buy_from_before_the_step_opens_nothing(account: Account, step_s: float) -> None:
+    signal = make_signal(expires_ns=account.now.monotonic_ns + 5 * SECOND_NS)
+
+    account.now = account.now._replace(utc_ns=account.now.utc_ns + step_s * SECOND_NS)
+    account.hear(signal)
+
+    assert account.allocator.decisions == {"expired": 1}
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+def test_a_signal_to_sell_from_before_the_step_still_closes(account: Account, step_s: float) -> None:
+    account.hear(make_signal())
+    account.execute(account.last_intent, "50000")
+    signal = make_signal(Side.SELL, "s2", expires_ns=account.now.monotonic_ns + 5 * SECOND_NS)
+
+    account.now = account.now._replace(utc_ns=account.now.utc_ns + step_s * SECOND_NS)
+    account.hear(signal)
+
+    assert account.last_intent.purpose is Purpose.CLOSE
+    assert account.last_intent.instrument == BTC
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+def test_a_request_is_told_again_until_its_own_time_is_over(account: Account, step_s: float) -> None:
+    account.hear(make_signal())
+
+    account.now = account.now._replace(utc_ns=account.now.utc_ns + step_s * SECOND_NS)
+    account.advance(4)
+    waiting = len(account.allocator.pending)
+    account.advance(3)
+
+    assert (waiting, account.allocator.decisions["unanswered"]) == (1, 1)
