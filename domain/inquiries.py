@@ -207,7 +207,7 @@ class Inquiries:
         if is_named:  # nothing can arrive any more, and a position may be bare
             apart_s = min(apart_s, self._settings.protection.within_s / 2)
         return Absence(
-            accept_until_ns=inquiry.sent_ns + _ns(venue.order_token_ttl_s),
+            accept_until_ns=inquiry.sent_ns + _ns(venue.create_ttl_s(body.purpose is not Purpose.OPEN)),
             named_ns=self._named_ns.get(order.id, inquiry.since_ns) if is_named else None,
             apart_ns=_ns(apart_s),
             first_look_ns=inquiry.first_look_ns,

@@ -125,8 +125,13 @@ class OrderLifecycle:
         return self.filled_quantity > self.order.quantity
 
     def crosses(self, side: Side, price: Decimal) -> bool:
-        """Tell whether a new order of ours at `price` could trade against this one."""
+        """Tell whether a new order of ours at `price` could trade against this one.
+
+        One that never rests has had its one moment once any of it has filled.
+        """
         if self.is_final or side is self.order.side:
+            return False
+        if self.order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK) and self.filled_quantity:
             return False
         return price >= self.order.limit_price if side is Side.BUY else price <= self.order.limit_price
 

@@ -109,6 +109,7 @@ class OrderDesk:
             gate,
             self._inquiries,
             self._cancels,
+            self._rules,
             dict(resubmits_safely),
             (configuration_hash, code_version),
         )

@@ -7,7 +7,7 @@ not journaled (alarms, quotes, requests under way) lives in the machines around 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Container, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -207,10 +207,20 @@ class OrderLedger:
         """Return how much of the position of ours orders of `side` reduce; negative where they add to it."""
         return -side.sign * self.books.position(venue, instrument).quantity
 
-    def reducible_quantity(self, venue: str, instrument: str, side: Side) -> Decimal:
-        """Return how much an order of `side` may take off the position of ours, live orders counted."""
+    def reducible_quantity(
+        self, venue: str, instrument: str, side: Side, beside: Container[str] = ()
+    ) -> Decimal:
+        """Return how much an order of `side` may take off the position of ours, live orders counted.
+
+        Args:
+            beside: client_order_ids of those that can't take the same once more, whatever becomes of them.
+        """
         held = self.held_quantity(venue, instrument, side)
-        rivals = [order for order in self.live_orders(venue, instrument) if order.order.side is side]
+        rivals = [
+            order
+            for order in self.live_orders(venue, instrument)
+            if order.order.side is side and order.id not in beside
+        ]
         promised = sum((order.leaves_quantity for order in rivals), ZERO)
         return max(ZERO, held - promised)
 

@@ -67,7 +67,12 @@ class VenueSettings(Section):
     heartbeat_timeout_s: Positive = 3.0  # proof of life older than this = stale prices
     book_timeout_s: Positive = 10.0  # a book that says nothing for so long is stale, whatever else speaks
     order_token_ttl_s: Positive = 30.0  # lifetime of the token that authorises a create
+    reducing_token_ttl_s: Positive = 5.0  # the same of one that reduces risk: sooner proven dead, sooner repeated
     read_lag_s: NotNegative = 15.0  # what a read shows may be as old as this
+
+    def create_ttl_s(self, is_reducing: bool) -> float:
+        """Return for how long the token of a create lives: no later can the venue accept it."""
+        return min(self.order_token_ttl_s, self.reducing_token_ttl_s) if is_reducing else self.order_token_ttl_s
 
     @property
     def read_lag_ns(self) -> int:

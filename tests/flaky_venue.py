@@ -24,6 +24,7 @@ from domain.order_messages import (
     OrderReported,
     OrderStatus,
     OrderUnconfirmed,
+    Purpose,
     QueryFailed,
     QueryOrder,
     RequestSnapshot,
@@ -99,6 +100,10 @@ class FlakyVenue:
             case 1:
                 self.accept(order)
                 return [timeout]
+            case _ if luck in (0, 6, 7, 8) and not self._has_coins_for(order):
+                if order.is_resubmission:
+                    return [OrderUnconfirmed(**identity, reason="coins held", is_void=True, is_refused=True)]
+                return [OrderRejected(**identity, code="INSUFFICIENT_FUND")]
             case 2:
                 self.landing.append((now.monotonic_ns, order))
                 return [timeout]
@@ -113,16 +118,27 @@ class FlakyVenue:
                 accepted = self.accept(order)
                 return [OrderAccepted(**identity, venue_order_id=accepted.venue_order_id)]
 
-    def accept(self, order: SubmitOrder) -> TrueOrder:
-        """Take an order into the book; the same id again is the same order."""
+    def accept(self, order: SubmitOrder) -> TrueOrder | None:
+        """Take an order into the book; the same id again is the same order. None: other orders hold its coins."""
         known = self.orders.get(order.client_order_id)
-        if known is None:
-            promised = sum((it.leaves for it in self._live() if it.order.side is Side.SELL), ZERO)
-            if order.side is Side.SELL and order.quantity > self.coins - promised:
-                self.oversold.append(order)
+        if known is None and self._has_coins_for(order):
             known = TrueOrder(order, f"v-{len(self.orders) + 1}")
             self.orders[order.client_order_id] = known
         return known
+
+    def _has_coins_for(self, order: SubmitOrder) -> bool:
+        """Tell whether the coins to sell are there and not held; what asks for more than there can be, is noted.
+
+        A close needn't know what an unproven stop has sold: it finds no coins then, and that does no harm.
+        """
+        if order.side is Side.BUY or order.client_order_id in self.orders:
+            return True
+        stops = [it for it in self.orders.values() if it.order.purpose is Purpose.PROTECT]
+        unheard = sum((it.filled for it in stops), ZERO) if order.purpose is Purpose.CLOSE else ZERO
+        if order.quantity > self.coins + unheard:
+            self.oversold.append(order)
+        held = sum((it.leaves for it in self._live() if it.order.side is Side.SELL), ZERO)
+        return order.quantity <= self.coins - held
 
     def land(self, now: Instant) -> None:
         """Let what was under way arrive, unless its token has expired."""

@@ -31,6 +31,7 @@ from domain.order_messages import (
     OrderAccepted,
     OrderNotFound,
     OrderReported,
+    Purpose,
     QueryOrder,
     SubmitOrder,
 )
@@ -63,7 +64,7 @@ class CoinbaseClient(VenueClient):
         super().__init__(transport, clock)
         base = urlsplit(settings.rest_url or URL)
         self._origin, self._host = f"{base.scheme}://{base.netloc}", base.netloc
-        self._create_ttl_s = settings.order_token_ttl_s
+        self._settings = settings
         self._signer = signer
         self._instruments: dict[str, Instrument] = {}  # symbol -> what load_instruments found
         self._sent: dict[str, int] = {}  # client_order_id -> CLOCK_MONOTONIC ns of its last send
@@ -216,7 +217,8 @@ class CoinbaseClient(VenueClient):
     # ---- creates -------------------------------------------------------------------------------------
 
     def _create(self, command: SubmitOrder, body: bytes, deadline_ns: int) -> OrderAccepted:
-        answer = self._exchange("POST", "/orders", deadline_ns, body=body, ttl_s=self._create_ttl_s)
+        ttl_s = self._settings.create_ttl_s(command.purpose is not Purpose.OPEN)
+        answer = self._exchange("POST", "/orders", deadline_ns, body=body, ttl_s=ttl_s)
         self._note_sent(command.client_order_id, answer.sent_ns)
         if answer.status in (400, 403):
             raise self._status_error(Rejected, answer)

@@ -502,6 +502,79 @@ def test_a_close_waits_for_our_own_opening_in_flight_that_it_would_cross(desk: D
     assert desk.sent(SubmitOrder)[2].intent_id == "close"
 
 
+def test_the_stop_stays_while_a_close_waits_for_something_else(holding: DeskOnTime) -> None:
+    holding.hear(make_intent(intent_id="more"))
+
+    holding.hear(make_intent(Purpose.CLOSE, "close"))
+    assert holding.sent(CancelOrder) == []
+
+    more = mint_client_order_id("more", 0, 1)
+    holding.hear(make_report(S.CANCELED, client_order_id=more, venue_order_id="v-more"))
+    assert [cancel.venue_order_id for cancel in holding.sent(CancelOrder)] == ["v-1"]
+
+
+def test_an_opening_in_doubt_that_has_filled_in_part_keeps_no_close_waiting(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+    order = desk.sent(SubmitOrder)[0].client_order_id
+    desk.hear(OrderUnconfirmed(ts_event=UTC, client_order_id=order, venue="coinbase", reason="timeout"))
+    desk.hear(make_report(S.PARTIALLY_FILLED, "0.004"))
+
+    desk.hear(make_intent(Purpose.CLOSE, "close", quantity=Decimal("0.004")))
+
+    assert desk.sent(SubmitOrder)[1].quantity == Decimal("0.004")  # what never rests has had its moment
+
+
+def in_doubt(order: SubmitOrder) -> OrderUnconfirmed:
+    return OrderUnconfirmed(
+        ts_event=UTC, client_order_id=order.client_order_id, venue=order.venue, reason="timeout"
+    )
+
+
+def test_a_spot_close_does_not_wait_for_a_bracket_in_doubt(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT))
+    desk.hear(in_doubt(desk.sent(SubmitOrder)[-1]))
+
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+
+    order = desk.sent(SubmitOrder)[-1]
+    assert (order.intent_id, order.quantity) == ("close", Decimal("0.01"))
+    assert desk.order().is_cancel_pending
+
+
+def test_two_closes_beside_a_bracket_in_doubt_never_sell_the_same_coins(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT))
+    desk.hear(in_doubt(desk.sent(SubmitOrder)[-1]))
+
+    desk.hear(make_intent(Purpose.CLOSE, "close"), make_intent(Purpose.CLOSE, "other"))
+
+    assert [order.intent_id for order in desk.sent(SubmitOrder)] == ["held", "i-1", "close"]
+
+
+def test_where_both_could_fill_a_close_waits_for_a_bracket_in_doubt(desk: DeskOnTime) -> None:
+    desk.load(make_instrument(BTC, kind=InstrumentKind.PERPETUAL))
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT))
+    desk.hear(in_doubt(desk.sent(SubmitOrder)[-1]))
+
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    desk.advance(5)
+
+    assert "close" not in [order.intent_id for order in desk.sent(SubmitOrder)]
+
+
+def test_new_protection_waits_for_old_protection_in_doubt(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT))
+    desk.hear(in_doubt(desk.sent(SubmitOrder)[-1]))
+
+    desk.hear(make_intent(Purpose.PROTECT, "i-2"))
+    desk.advance(4)
+
+    assert "i-2" not in [order.intent_id for order in desk.sent(SubmitOrder)]
+
+
 def test_a_close_begun_before_a_restart_goes_on_when_there_is_a_price(holding: DeskOnTime) -> None:
     holding.hear(make_intent(Purpose.CLOSE, "close"))
 

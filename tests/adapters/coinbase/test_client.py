@@ -12,7 +12,7 @@ from adapters.coinbase.client import CoinbaseClient
 from adapters.coinbase.sign import Signer
 from adapters.http import Response
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
-from domain.order_messages import CancelOrder, OrderNotFound, OrderStatus, QueryOrder
+from domain.order_messages import CancelOrder, OrderNotFound, OrderStatus, Purpose, QueryOrder
 from domain.settings import SECOND_NS, VenueSettings
 from tests.builders import UTC
 from tests.simulated_coinbase import ManualClock, order
@@ -118,6 +118,18 @@ def test_the_token_of_a_create_dies_early_and_names_the_request() -> None:
     assert tokens[0]["uri"] == "POST api.coinbase.com/api/v3/brokerage/orders"
     assert tokens[1]["uri"] == "GET api.coinbase.com/api/v3/brokerage/orders/historical/batch"
     assert tokens[0]["nbf"] == UTC // SECOND_NS
+
+
+@pytest.mark.parametrize(
+    ("purpose", "lives_s"), [(Purpose.OPEN, 30), (Purpose.CLOSE, 5), (Purpose.PROTECT, 5)]
+)
+def test_what_reduces_risk_is_sooner_proven_dead(purpose: Purpose, lives_s: int) -> None:
+    script = Script((200, success()))
+
+    client_of(script).submit_order(order(purpose=purpose), 5)
+
+    token = jwt.decode(script.asked[0][-1], options={"verify_signature": False})
+    assert token["exp"] - token["nbf"] == lives_s
 
 
 def test_an_order_is_looked_for_from_a_minute_before_it_was_sent() -> None:
