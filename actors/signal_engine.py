@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
+
 from actors.market_reader import MarketReader
+from domain.bench import Bench
 from domain.effects import Effect, Instant, Role, Tell
 from domain.market_data import MarketBatch
 from domain.order_messages import Signal
 from domain.signal_desk import SignalDesk
+
+log = logging.getLogger(__name__)
+
+_MOST_TRACED = 8_000  # characters of a traceback in the log
 
 
 class SignalEngine(MarketReader):
@@ -15,14 +23,28 @@ class SignalEngine(MarketReader):
     wants_history = True  # candles warm up on what was really printed
 
     def started(self) -> None:
-        self.desk = SignalDesk(self.settings.signals)
+        bench = Bench(self.parts.strategy_watch(self.settings))
+        self.desk = SignalDesk(self.settings.signals, bench)
+        self._tell_falls()
         self.subscribe()
 
     def hear_market(self, batch: MarketBatch) -> None:
-        self.perform(self.desk.apply(batch, self.clock.now()))
+        effects = self.desk.apply(batch, self.clock.now())
+        self._tell_falls()
+        self.perform(effects)
 
     def tick(self, key: str, now: Instant) -> list[Effect]:
-        return self.desk.tick(key, now)
+        effects = self.desk.tick(key, now)
+        self._tell_falls()
+        return effects
+
+    def _tell_falls(self) -> None:
+        for fall in self.desk.bench.take_falls():
+            traced = "".join(traceback.format_exception(fall.error)) if fall.error is not None else ""
+            log.error("strategy_benched name=%s reason=%s\n%s", fall.name, fall.reason, traced[:_MOST_TRACED])
+            self.alarm(
+                f"strategy {fall.name}", f"benched until the next start: {fall.reason}; the others vote on"
+            )
 
     def perform_one(self, effect: Effect) -> None:
         super().perform_one(effect)

@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from adapters.ports import VenueKit
+from domain.bench import StrategyOverdue
 from domain.effects import Instant
 from domain.evidence import EvidenceFactory
 from domain.messages import Event
 from domain.order_messages import JournalEntry
-from domain.settings import SECOND_NS, RecordingSettings
+from domain.settings import SECOND_NS, RecordingSettings, Settings
 
 START = Instant(1_000 * SECOND_NS, 1_780_000_000 * SECOND_NS)
 
@@ -225,6 +226,29 @@ class MemoryRecorder:
         """Nothing is open."""
 
 
+class VirtualWatch:
+    """A strategy hangs on the stage when it spends more of the virtual time than it has."""
+
+    def __init__(self, clock: VirtualClock, within_s: float, benched: dict[str, str]) -> None:
+        self._clock = clock
+        self._within_ns = within_s * SECOND_NS
+        self._benched = benched  # the stage's: it outlives a crash
+        self._until_ns = 0
+
+    def benched(self) -> Mapping[str, str]:
+        return self._benched
+
+    def bench(self, name: str, reason: str) -> None:
+        self._benched[name] = reason
+
+    def enter(self, name: str) -> None:
+        self._until_ns = self._clock.now().monotonic_ns + self._within_ns
+
+    def leave(self) -> None:
+        if self._clock.now().monotonic_ns > self._until_ns:
+            raise StrategyOverdue
+
+
 _stages: weakref.WeakValueDictionary[int, StageParts] = weakref.WeakValueDictionary()
 _stage_ids = count(1)
 
@@ -259,6 +283,7 @@ class StageParts:
         self.memory_journal = MemoryJournal()
         self.memory_history = MemoryHistory()
         self.memory_recorders: dict[str, MemoryRecorder] = {}  # venue ->
+        self.benched: dict[str, str] = {}  # strategies, name -> reason
         self.executors: list[VirtualExecutor] = []
         self._readable = readable
         self._random = random.Random(seed)
@@ -303,6 +328,9 @@ class StageParts:
 
     def frame_recorder(self, venue: str, settings: RecordingSettings) -> MemoryRecorder:
         return self.memory_recorders.setdefault(venue, MemoryRecorder())
+
+    def strategy_watch(self, settings: Settings) -> VirtualWatch:
+        return VirtualWatch(self.virtual_clock, settings.signals.strategy_within_s, self.benched)
 
     def uniform(self) -> float:
         return self._random.random()

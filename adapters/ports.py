@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from domain.bench import Watch
 from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
 from domain.evidence import EvidenceFactory, NoEvidence
@@ -24,7 +25,7 @@ from domain.order_messages import (
     QueryOrder,
     SubmitOrder,
 )
-from domain.settings import RecordingSettings
+from domain.settings import RecordingSettings, Settings
 
 
 class Clock(Protocol):
@@ -296,6 +297,10 @@ class Parts(Protocol):
     def history(self) -> History: ...
 
     def frame_recorder(self, venue: str, settings: RecordingSettings) -> FrameRecorder: ...
+
+    def strategy_watch(self, settings: Settings) -> Watch:
+        """Return what ends strategies that hang, and knows those that an earlier process ended over."""
+        ...
 
     def uniform(self) -> float:
         """Return a random number in [0, 1), for jitter; seeded on the stage."""

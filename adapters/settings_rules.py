@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 
 from domain.errors import InvalidSetting
 from domain.settings import Settings, VenueSettings
+from domain.strategies import STRATEGIES
 
 # The first must not be above the second.
 ORDERED = (
     ("simulator.latency_min_s", "simulator.latency_max_s"),
     ("supervision.backoff_first_s", "supervision.backoff_cap_s"),
+    ("signals.strategy_within_s", "supervision.hung_after_s"),
     ("session.backoff_base_s", "session.backoff_cap_s"),
     ("breaker.open_s", "breaker.open_cap_s"),
     ("risk.position_ratio", "risk.max_position_ratio"),
@@ -42,6 +44,11 @@ def check_rules(settings: Settings, known_venues: Collection[str]) -> None:
     for asset in settings.simulator.balances:
         if not ASSET.fullmatch(asset):
             raise InvalidSetting(f"simulator.balances.{asset!r}: must be an asset in capitals, such as USD")
+    for name in settings.signals.weights:
+        if name not in STRATEGIES:
+            raise InvalidSetting(
+                f"signals.weights.{name}: no such strategy; must be one of {', '.join(sorted(STRATEGIES))}"
+            )
     delays = settings.orders.query_delays_s
     if not delays or min(delays) <= 0:
         raise InvalidSetting(f"orders.query_delays_s = {list(delays)}: must be one or more numbers above 0")

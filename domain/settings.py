@@ -110,6 +110,7 @@ class SignalSettings(Section):
     )
     winner_above: Ratio = 0.5  # a side must score more than this
     expire_after_s: Positive = 5.0  # a signal older than this is not traded
+    strategy_within_s: Positive = 0.5  # a strategy that takes longer over one candle is benched
 
 
 class RiskSettings(Section):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from domain.bench import Bench
 from domain.candles import CandleSeries, WholeSpan
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.market_data import Candle, MarketBatch, Quote, StreamState, Trade, TradeBar
@@ -87,7 +88,7 @@ class _Stream:
 class _Market:
     """One instrument at one venue: its candles and the strategies that watch them."""
 
-    def __init__(self, venue: str, instrument: str, settings: SignalSettings) -> None:
+    def __init__(self, venue: str, instrument: str, settings: SignalSettings, bench: Bench) -> None:
         self.series = CandleSeries(
             venue,
             instrument,
@@ -95,8 +96,8 @@ class _Market:
             watermark_ns=round(settings.watermark_s * SECOND_NS),
             longest_carry=settings.history,
         )
-        self.strategy_errors = 0
         self._settings = settings
+        self._bench = bench
         self._combiner = self._new_combiner()
         self._next_open_ts = 0
 
@@ -105,13 +106,10 @@ class _Market:
         if candle.open_ts != self._next_open_ts:
             self._combiner = self._new_combiner()
         self._next_open_ts = candle.close_ts
-        errors_before = self._combiner.errors.total()
-        opinion = self._combiner.update(candle)
-        self.strategy_errors += self._combiner.errors.total() - errors_before
-        return opinion
+        return self._combiner.update(candle)
 
     def _new_combiner(self) -> SignalCombiner:
-        return SignalCombiner(self._settings.weights, self._settings.winner_above)
+        return SignalCombiner(self._settings.weights, self._settings.winner_above, bench=self._bench)
 
 
 class _Venue:
@@ -126,9 +124,10 @@ class _Venue:
 class SignalDesk:
     """Candles, strategies and signals of every venue."""
 
-    def __init__(self, settings: SignalSettings) -> None:
+    def __init__(self, settings: SignalSettings, bench: Bench | None = None) -> None:
         """Raises InvalidSetting when a weight names a strategy that does not exist."""
-        SignalCombiner(settings.weights, settings.winner_above)  # complain now, not at the first trade
+        self.bench = Bench() if bench is None else bench
+        SignalCombiner(settings.weights, settings.winner_above, bench=self.bench)  # complain now, not at a trade
         self.settings = settings
         self.counters: Counter[str] = Counter(dict.fromkeys(_COUNTERS, 0))  # totals
         self.latest: dict[str, Signal] = {}  # "coinbase:BTC-USD" -> its last signal
@@ -168,7 +167,7 @@ class SignalDesk:
         market = venue.markets.get(traded.instrument)
         if market is None:
             market = venue.markets[traded.instrument] = _Market(
-                traded.venue, traded.instrument, self.settings
+                traded.venue, traded.instrument, self.settings, self.bench
             )
         return market
 
@@ -233,4 +232,4 @@ class SignalDesk:
         markets = [market for venue in self._venues.values() for market in venue.markets.values()]
         self.counters["late_trades"] = sum(market.series.late_trades for market in markets)
         self.counters["duplicate_trades"] = sum(market.series.duplicate_trades for market in markets)
-        self.counters["strategy_errors"] = sum(market.strategy_errors for market in markets)
+        self.counters["strategy_errors"] = self.bench.failures

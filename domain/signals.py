@@ -1,15 +1,16 @@
 """The combination of the strategies' votes on one instrument into one opinion.
 
-A strategy that raises or answers nonsense loses its voice for that candle, is counted, and the others vote.
+A strategy that raises, answers nonsense or doesn't come back is benched and counted, and the others vote on.
 Weights are settings and stay as they are: nothing here sees what a strategy's trades have earned.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from typing import NamedTuple
+from numbers import Real
+from typing import Any, NamedTuple
 
+from domain.bench import Bench, Nonsense
 from domain.errors import InvalidSetting
 from domain.instrument import Side
 from domain.market_data import Candle
@@ -32,6 +33,7 @@ class SignalCombiner:
         weights: Mapping[str, float],  # strategy name -> weight; zero switches it off
         winner_above: float,
         strategies: Mapping[str, type[Strategy]] = STRATEGIES,
+        bench: Bench | None = None,  # shared by all instruments
     ) -> None:
         """Raises InvalidSetting when a weight names a strategy that does not exist."""
         unknown = [name for name in weights if name not in strategies]
@@ -39,36 +41,45 @@ class SignalCombiner:
             raise InvalidSetting(
                 f"signals.weights: no strategy {unknown[0]!r}; there are {', '.join(strategies)}"
             )
-        self.errors: Counter[str] = Counter()  # strategy -> candles on which it failed
         self._winner_above = winner_above
-        self._voters = [(strategies[name](), weight) for name, weight in weights.items() if weight > 0]
+        self._bench = Bench() if bench is None else bench
+        self._voters: list[tuple[str, Strategy, float]] = []
+        for name, weight in weights.items():
+            strategy = self._bench.ask(name, strategies[name]) if weight > 0 else None
+            if strategy is not None:
+                self._voters.append((name, strategy, weight))
 
     def update(self, candle: Candle) -> Opinion | None:
         """Let everybody vote on a candle; None holds: no winner, a tie, or nobody warmed up."""
         answered = 0.0
         scores = {Side.BUY: 0.0, Side.SELL: 0.0}
         names: dict[Side, list[str]] = {Side.BUY: [], Side.SELL: []}
-        for strategy, weight in self._voters:
-            vote = self._ask(strategy, candle)
+        for name, strategy, weight in self._voters:
+            vote = self._bench.ask(name, lambda strategy=strategy: _checked(strategy.update(candle)))
             if vote is None:
                 continue
             answered += weight
             if vote.side is not None:
                 scores[vote.side] += vote.confidence * weight
-                names[vote.side].append(strategy.name)
+                names[vote.side].append(name)
         winner = Side.BUY if scores[Side.BUY] > scores[Side.SELL] else Side.SELL
         score = scores[winner] / answered if answered else 0.0
         if score <= self._winner_above or scores[winner] == scores[winner.opposite]:
             return None
         return Opinion(winner, score, tuple(names[winner]))
 
-    def _ask(self, strategy: Strategy, candle: Candle) -> Vote | None:
-        try:
-            vote = strategy.update(candle)
-            is_sane = vote is None or 0.0 <= vote.confidence <= 1.0  # false for NaN
-        except Exception:  # not ours to sort: whatever one strategy does wrong, the other votes must count
-            is_sane = False
-        if is_sane:
-            return vote
-        self.errors[strategy.name] += 1
+
+def _checked(vote: Any) -> Vote | None:
+    """Return a vote made of nothing but our own types. Raises Nonsense for what is none."""
+    if vote is None:
         return None
+    if not isinstance(vote, Vote):
+        raise Nonsense(f"{type(vote).__name__} is no Vote")
+    if vote.side is not None and not isinstance(vote.side, Side):
+        raise Nonsense(f"a side of type {type(vote.side).__name__}")
+    if not isinstance(vote.confidence, Real):
+        raise Nonsense(f"a confidence of type {type(vote.confidence).__name__}")
+    confidence = float(vote.confidence)
+    if not 0.0 <= confidence <= 1.0:  # false for NaN
+        raise Nonsense(f"a confidence of {confidence}, not between 0 and 1")
+    return Vote(vote.side, confidence)

@@ -14,13 +14,15 @@ from adapters.history import SqliteHistory
 from adapters.journal import JournalReader, SqliteJournal
 from adapters.ports import VenueKit
 from adapters.recording import FrameRecorder
+from adapters.strategy_watch import StrategyWatch
 from adapters.venues import VENUES
 from domain.evidence import EvidenceFactory
-from domain.settings import RecordingSettings
+from domain.settings import RecordingSettings, Settings
 from scripts.processes import children_of, cpu_ns
 
 JOURNAL_FILE = "journal.sqlite"
 HISTORY_FILE = "history.sqlite"
+STRATEGIES_FILE = "strategies.state"
 RECORDINGS = "recordings"  # directory
 MEGABYTE = 1_000_000
 
@@ -84,6 +86,14 @@ class ProcessParts:
             venue,
             settings.rotate_mb * MEGABYTE,
             settings.keep_mb * MEGABYTE,
+        )
+
+    def strategy_watch(self, settings: Settings) -> StrategyWatch:
+        return StrategyWatch(
+            self.data_directory / STRATEGIES_FILE,
+            self.run_began_at,
+            settings.signals.strategy_within_s,
+            settings.supervision.hung_after_s,
         )
 
     def uniform(self) -> float:

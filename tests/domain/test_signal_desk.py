@@ -347,14 +347,17 @@ def test_strategies_start_over_after_a_long_silence() -> None:
 # ---- strategies that fail ----------------------------------------------------------------------------------
 
 
-def test_strategy_that_raises_is_counted_and_the_others_are_heard(
+def test_strategy_that_raises_is_benched_everywhere_and_the_others_are_heard(
     desk: SignalDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(STRATEGIES["momentum_scalping"], "update", lambda self, candle: 1 / 0)
 
     effects = run_market(desk, range(0, 15))
 
-    assert desk.counters["strategy_errors"] == desk.counters["candles"] == 14
+    assert desk.counters["candles"] == 14
+    assert desk.counters["strategy_errors"] == 1
+    [fall] = desk.bench.take_falls()
+    assert (fall.name, fall.reason) == ("momentum_scalping", "it raised ZeroDivisionError: division by zero")
     assert signals(effects)[-1].strategies == ("fast_scalping",)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
+from domain.bench import Bench
 from domain.errors import InvalidSetting
 from domain.instrument import Side
 from domain.market_data import Candle
@@ -37,20 +39,22 @@ def always(voter: str, vote) -> type:
         name = voter
 
         def update(self, candle: Candle) -> Vote | None:
-            if isinstance(vote, Exception):
+            if isinstance(vote, BaseException):
                 raise vote
             return vote
 
     return Always
 
 
-def combiner(fast, momentum, conservative, winner_above: float = 0.0, **weights: float) -> SignalCombiner:
+def combiner(
+    fast, momentum, conservative, winner_above: float = 0.0, bench: Bench | None = None, **weights: float
+) -> SignalCombiner:
     strategies = {
         "fast_scalping": always("fast_scalping", fast),
         "momentum_scalping": always("momentum_scalping", momentum),
         "conservative_scalping": always("conservative_scalping", conservative),
     }
-    return SignalCombiner(weights or DEFAULTS.weights, winner_above, strategies)
+    return SignalCombiner(weights or DEFAULTS.weights, winner_above, strategies, bench)
 
 
 @pytest.mark.parametrize(
@@ -115,28 +119,70 @@ def test_nobody_warmed_up_holds() -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    [ZeroDivisionError("boom"), Vote(Side.SELL, float("nan")), Vote(Side.SELL, 1.5), "nonsense"],
-    ids=["raises", "NaN", "beyond 1", "wrong type"],
+    [
+        ZeroDivisionError("boom"),
+        SystemExit(1),
+        Vote(Side.SELL, float("nan")),
+        Vote(Side.SELL, 1.5),
+        Vote(Side.SELL, "high"),
+        Vote(Side.SELL, None),
+        Vote("SELL", 0.5),
+        "nonsense",
+        (Side.SELL, 0.5),
+    ],
+    ids=repr,
 )
-def test_broken_strategy_is_isolated_and_counted_while_the_others_vote(broken) -> None:
-    panel = combiner(BUY_FAST, broken, BUY_CONSERVATIVE)
+def test_broken_strategy_is_benched_while_the_others_vote_on(broken) -> None:
+    bench = Bench()
+    panel = combiner(BUY_FAST, broken, BUY_CONSERVATIVE, bench=bench)
 
-    opinion = panel.update(CANDLE)
-    panel.update(CANDLE)
+    opinions = [panel.update(CANDLE) for _ in range(3)]
 
-    assert opinion.side is Side.BUY
-    assert opinion.confidence == pytest.approx(0.46 / 0.6)
-    assert panel.errors == {"momentum_scalping": 2}
+    assert [(opinion.side, opinion.confidence) for opinion in opinions] == [
+        (Side.BUY, pytest.approx(0.46 / 0.6))
+    ] * 3
+    assert "momentum_scalping" in bench
+    [fall] = bench.take_falls()
+    assert (fall.name, fall.error is not None) == ("momentum_scalping", True)
+
+
+def test_strategy_that_cannot_be_made_is_benched_too() -> None:
+    class Unmade:
+        name = "momentum_scalping"
+
+        def __init__(self) -> None:
+            raise OSError("no such file")
+
+    bench = Bench()
+    strategies = {"fast_scalping": always("fast_scalping", BUY_FAST), "momentum_scalping": Unmade}
+    panel = SignalCombiner({"fast_scalping": 0.5, "momentum_scalping": 0.5}, 0.0, strategies, bench)
+
+    assert panel.update(CANDLE).side is Side.BUY
+    assert [fall.reason for fall in bench.take_falls()] == ["it raised OSError: no such file"]
+
+
+def test_who_is_benched_over_one_instrument_is_asked_about_no_other() -> None:
+    bench = Bench()
+    combiner(BUY_FAST, ZeroDivisionError("boom"), None, bench=bench).update(CANDLE)
+
+    opinion = combiner(BUY_FAST, Vote(Side.SELL, 1.0), None, bench=bench).update(CANDLE)
+
+    assert opinion.strategies == ("fast_scalping",)
+
+
+def test_confidence_of_another_kind_of_number_is_a_float_from_here_on() -> None:
+    opinion = combiner(Vote(Side.BUY, Fraction(4, 5)), None, None).update(CANDLE)
+
+    assert type(opinion.confidence) is float
 
 
 def test_strategy_of_weight_zero_is_not_asked() -> None:
-    panel = combiner(
-        BUY_FAST, ZeroDivisionError(), None, fast_scalping=1.0, momentum_scalping=0.0
-    )
+    bench = Bench()
+    weights = {"fast_scalping": 1.0, "momentum_scalping": 0.0}
 
-    panel.update(CANDLE)
+    combiner(BUY_FAST, ZeroDivisionError(), None, bench=bench, **weights).update(CANDLE)
 
-    assert not panel.errors
+    assert bench.take_falls() == []
 
 
 def test_weight_for_an_unknown_strategy_is_an_error_that_names_it() -> None:

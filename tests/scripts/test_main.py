@@ -124,6 +124,7 @@ MISTAKES = {
     "run --config missing.toml": "nzeza: configuration file 'missing.toml': No such file or directory",
     "run --live": "nzeza: system.profile = 'demo': --live must not be given with it",
     "run --live --config standard.toml": "nzeza: --live: real orders need a passed `nzeza doctor`",
+    "run --config hodl.toml": "nzeza: signals.weights.hodl: no such strategy; must be one of conservative_sc",
     "run --config live.toml": "nzeza: venues.coinbase.mode = 'live': must be \"simulated\" unless",
     "run --config orders.toml": "nzeza: venues.dydx.takes_orders = true: must be false; orders can be sent",
     "run --config bad.toml": "nzeza: risk.position_ratio = 3: must be a number between 0 and 1",
@@ -140,6 +141,7 @@ def test_mistake_is_one_line_and_status_2(
     line: str, launched: Launched, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("bad.toml").write_text("risk.position_ratio = 3")
+    Path("hodl.toml").write_text("signals.weights.hodl = 1")
     Path("standard.toml").write_text('system.profile = "standard"')
     Path("orders.toml").write_text("venues.dydx.takes_orders = true")
     Path("live.toml").write_text('venues.coinbase.mode = "live"')
