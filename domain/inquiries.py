@@ -54,11 +54,13 @@ class Inquiries:
         self._unclaimed = unclaimed
         self._inquiries: dict[str, Inquiry] = {}  # client_order_id ->
         self._named_ns: dict[str, int] = {}  # client_order_id -> when we knew that the venue has it
+        self._leaves_by_ns: dict[str, int] = {}  # client_order_id -> its newest send leaves by then or never
         self._held_before: dict[str, Decimal] = {}  # client_order_id -> unexplained holds as it was sent
 
     def watch(self, order: OrderLifecycle, now: Instant) -> None:
         """Expect an acknowledgement of what is being sent."""
         self._held_before[order.id] = self._holds.unexplained(order)
+        self._leaves_by_ns[order.id] = now.monotonic_ns + _ns(self._orders.send_within_s)
         due_ns = now.monotonic_ns + _ns(self._orders.acknowledge_within_s)
         self._outbox.wake_at(due_ns, f"{ACKNOWLEDGE}:{order.id}")
 
@@ -94,14 +96,16 @@ class Inquiries:
     def may_still_leave(self, order: OrderLifecycle, now: Instant) -> None:
         """Count an order as sent only when it can't leave any more: nobody knows how far it got."""
         if inquiry := self._inquiries.get(order.id):
-            left_ns = order.last_sent_at + _ns(self._orders.send_within_s) - now.utc_ns
-            inquiry.sent_ns = max(inquiry.sent_ns, now.monotonic_ns + left_ns)
+            # Of what an earlier desk sent, the journal's stamps tell the age only to a clock that was never set.
+            latest_ns = now.monotonic_ns + _ns(self._orders.send_within_s)
+            inquiry.sent_ns = max(inquiry.sent_ns, self._leaves_by_ns.get(order.id, latest_ns))
 
     def resent(self, order: OrderLifecycle, now: Instant) -> None:
         """Start proof of absence over: the order may have arrived just now."""
         inquiry = self._inquiries[order.id]
         inquiry.before_resend = inquiry.sent_ns, inquiry.first_look_ns
         inquiry.sent_ns, inquiry.first_look_ns = now.monotonic_ns, None
+        self._leaves_by_ns[order.id] = now.monotonic_ns + _ns(self._orders.send_within_s)
         inquiry.answer_due_ns = now.monotonic_ns + _ns(self._orders.acknowledge_within_s)
 
     def send_answered(self, order: OrderLifecycle) -> None:
@@ -130,6 +134,7 @@ class Inquiries:
             self._held_before.pop(order.id, None)
         if order.is_final:
             self._named_ns.pop(order.id, None)
+            self._leaves_by_ns.pop(order.id, None)
 
     def tick(self, order: OrderLifecycle, now: Instant) -> bool:
         """Ask if that is due; return whether the question before was asked in vain."""

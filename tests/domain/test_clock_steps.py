@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from domain.instrument import Side
-from domain.order_messages import IntentDenied, OrderIntent, Purpose, SubmitOrder
+from domain.order_messages import (
+    IntentDenied,
+    OrderIntent,
+    OrderNotFound,
+    Purpose,
+    QueryOrder,
+    SubmitOrder,
+)
 from domain.settings import SECOND_NS
 from tests.builders import MONO
 from tests.domain.account_harness import Account, make_signal
@@ -106,3 +113,30 @@ def test_a_request_is_told_again_until_its_own_time_is_over(account: Account, st
     account.advance(3)
 
     assert (waiting, account.allocator.decisions["unanswered"]) == (1, 1)
+
+
+@pytest.mark.parametrize("step_s", [-HOUR_S, HOUR_S])
+def test_a_clock_set_during_a_restart_neither_hastens_nor_puts_off_the_proof_of_absence(step_s: float) -> None:
+    desk = DeskOnTime(resubmits_safely=False).ready()
+    desk.hear(make_intent())
+    desk.set_clock(step_s)
+
+    again = desk.restarted().ready()
+    took_s = 0
+    while not again.order().is_final and took_s < 100:
+        again.advance(1)
+        took_s += 1
+        again.snapshot()
+        query = again.sent(QueryOrder)[-1]
+        began = {"listing_began_at": again.now.utc_ns, "listing_began_ns": again.now.monotonic_ns}
+        again.hear(
+            OrderNotFound(
+                ts_event=again.now.utc_ns,
+                client_order_id=query.client_order_id,
+                venue="coinbase",
+                **began,
+            )
+        )
+
+    # What may leave 3 s from now has a token of 30 s, and reads lag by 15 s behind its end.
+    assert took_s in (48, 49)

@@ -867,7 +867,7 @@ def test_f16_where_sending_again_is_unsafe_it_ends_marked_as_never_arrived(caref
     careful.hear(make_intent())
 
     next_run = careful.restarted()
-    for seconds in (30, 2.9, 15):  # it may have left a moment ago, or still do within 3 s of being told to
+    for seconds in (30, 3, 15):  # it may have left a moment ago, or still do within 3 s of being told to
         assert not next_run.order().is_final
         next_run.advance(seconds)
         next_run.hear(not_found(next_run))
