@@ -23,6 +23,9 @@ MAX_DIGITS = 40  # also on either side of the point: two such numbers add and mu
 MAX_DECIMALS = 18  # of a price or a quantity; what has more is not rounded but refused
 _UNUSUAL = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 _MILLISECOND_NS = 1_000_000
+_MINUTE_NS = 60 * SECOND_NS
+_OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3]):([0-5][0-9])\Z")  # of a clock that is not UTC
+_UNSET_DAYS = ("0001-01-01", "1970-01-01")
 _FRACTION_NS = tuple(10 ** (9 - digits) for digits in range(10))  # digits of a fraction -> worth of the last
 _LAST_NS = 2**63 - 1  # stamps must fit where messages and the journal keep them
 
@@ -115,7 +118,7 @@ def ns_of_s(token: Token) -> int:
 
 
 def utc_ns(text: str) -> int:
-    """Return RFC3339 UTC text, with up to nine digits of fraction, as nanoseconds."""
+    """Return RFC3339 text, with up to nine digits of fraction, as UTC nanoseconds."""
     fraction = text[20:-1]
     if not text.isascii():  # digits of other scripts are digits, too, for int() and strptime()
         raise BadField("validation", "not a UTC time")
@@ -123,7 +126,24 @@ def utc_ns(text: str) -> int:
         return _whole_seconds_ns(text[:20]) + int(fraction) * _FRACTION_NS[len(fraction)]
     if text[19:] == "Z":
         return _whole_seconds_ns(text[:19] + ".")
+    if offset := _OFFSET.search(text, 19):
+        sign, hours, minutes = offset.groups()
+        ahead_ns = (int(hours) * 60 + int(minutes)) * _MINUTE_NS
+        told_ns = utc_ns(text[: offset.start()] + "Z")
+        return _stamp(told_ns - ahead_ns if sign == "+" else told_ns + ahead_ns)
     raise BadField("validation", "not a UTC time")
+
+
+def utc_ns_if_set(text: str) -> int | None:
+    """Return the same; None for a time that nobody has set, which is written as the first moment there is."""
+    if text[:10] in _UNSET_DAYS and text[10:19] == "T00:00:00":
+        return None
+    return utc_ns(text)
+
+
+def utc_ns_if_any(text: str | None) -> int | None:
+    """Return the same; None also where nothing is told: for times that are optional."""
+    return utc_ns_if_set(text) if text else None
 
 
 def _stamp(time_ns: int) -> int:
@@ -150,3 +170,5 @@ NotNegative = Annotated[Token, not_negative]
 Seconds = Annotated[Token, ns_of_s]
 Milliseconds = Annotated[int, ns_of_ms]
 UtcText = Annotated[str, utc_ns]
+UtcTextIfSet = Annotated[str, utc_ns_if_set]
+UtcTextIfAny = Annotated[str | None, utc_ns_if_any]

@@ -104,9 +104,10 @@ class FillRow(Struct):
     order_id: str
     product_id: str
     side: str
-    trade_time: str
     price: Token
     size: Token
+    trade_time: str | None = None
+    sequence_timestamp: str | None = None
     trade_type: str | None = None
     commission: Token = None
     liquidity_indicator: Any = None
@@ -281,10 +282,18 @@ def fill(row: FillRow, instruments: Mapping[str, Instrument]) -> Fill:
         price=price,
         fee=fields.number_or_zero(row.commission),
         fee_currency=instrument.quote if instrument else bounded_id(row.product_id.partition("-")[2]),
-        ts_event=tokens.utc_ns(row.trade_time),
+        ts_event=_filled_at(row),
         kind=kind,
         is_maker=row.liquidity_indicator == "MAKER",
     )
+
+
+def _filled_at(row: FillRow) -> int:
+    """Return when the venue booked it, where nobody has set when it happened."""
+    ts_event = tokens.utc_ns_if_any(row.trade_time) or tokens.utc_ns_if_any(row.sequence_timestamp)
+    if ts_event is None:
+        raise BadField("validation", "a fill without a time")
+    return ts_event
 
 
 def orders(page: OrdersPage, now_ns: int) -> Listing[OrderReported]:

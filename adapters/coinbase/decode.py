@@ -94,7 +94,7 @@ def decode(frame: bytes, read_ns: int = 0, ts_init: int = 0) -> list[Event]:
 def _read(wire: frame_rows.Envelope, read_ns: int, ts_init: int) -> list[Event]:
     channel, read = _READERS[type(wire)]
     try:
-        ts_event = tokens.utc_ns(wire.timestamp)
+        ts_event = tokens.utc_ns_if_any(wire.timestamp) or ts_init
         events: list[Event] = [
             FrameHead(ts_event=ts_event, venue=VENUE, channel=channel, number=wire.sequence_num)
         ]
@@ -160,14 +160,14 @@ def _books(
     wires: list[frame_rows.BookEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int
 ) -> None:
     for wire in wires:
-        levels, newest, told_at = [], 0, None
+        levels, newest, told_at = [], 0, ""
         for row in wire.updates:
             is_bid = _IS_BID.get(row.side)
             if is_bid is None:
                 raise BadField("validation", "side is neither bid nor offer")
             if row.event_time != told_at:  # the levels of one frame share their time
                 told_at = row.event_time
-                newest = max(newest, tokens.utc_ns(told_at))
+                newest = max(newest, tokens.utc_ns_if_any(told_at) or ts_event)
             price, quantity = tokens.positive(row.price_level), tokens.not_negative(row.new_quantity)
             levels.append(Level(is_bid, price, quantity))
         kind = BookSnapshot if wire.type == "snapshot" else BookDelta
@@ -180,7 +180,10 @@ def _prints(
 ) -> None:
     for wire in wires:
         is_history = wire.type == "snapshot"
-        events += sorted((trade(row, is_history, read_ns, ts_init) for row in wire.trades), key=age)
+        told_at = None if is_history else ts_event
+        events += sorted(
+            (trade(row, is_history, read_ns, ts_init, told_at) for row in wire.trades), key=age
+        )
 
 
 def _candles(

@@ -14,7 +14,7 @@ from adapters.tokens import (
     NotNegative,
     Positive,
     Token,
-    UtcText,
+    UtcTextIfAny,
     positive,
 )
 
@@ -54,9 +54,9 @@ class OddTickerEvent(Struct, gc=False):
 
 class LevelRow(Struct, gc=False):
     side: str
-    event_time: UtcText
     price_level: Positive
     new_quantity: NotNegative
+    event_time: UtcTextIfAny = None
 
 
 class BookEvent(Struct, gc=False):
@@ -110,7 +110,7 @@ class SubscriptionsEvent(Struct, gc=False):
 
 
 class Envelope(Struct, tag_field="channel", gc=False):
-    timestamp: UtcText
+    timestamp: UtcTextIfAny = None
     sequence_num: int = -1
 
 

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from adapters import tokens
 from adapters.coinbase.fields import VENUE
-from adapters.tokens import BadField, Name, NotNegative, Positive, Seconds, UtcText
+from adapters.tokens import BadField, Name, NotNegative, Positive, Seconds, UtcTextIfSet
 from domain.instrument import Side
 from domain.market_data import Candle, Trade
 
@@ -21,7 +21,7 @@ class PrintRow(Struct, gc=False):
     price: Positive
     size: Positive
     side: str
-    time: UtcText
+    time: UtcTextIfSet
 
 
 class CandleRow(Struct, gc=False):
@@ -33,12 +33,18 @@ class CandleRow(Struct, gc=False):
     volume: NotNegative
 
 
-def trade(row: PrintRow, is_history: bool, read_ns: int, ts_init: int) -> Trade:
+def trade(row: PrintRow, is_history: bool, read_ns: int, ts_init: int, told_at: int | None = None) -> Trade:
+    """Args:
+    told_at: UTC ns of the message, for a print just made whose own time nobody has set; None: it is older.
+    """
     aggressor = _AGGRESSOR.get(row.side)
     if aggressor is None:
         raise BadField("validation", "side is neither BUY nor SELL")
+    ts_event = tokens.utc_ns_if_set(row.time) or told_at
+    if ts_event is None:
+        raise BadField("validation", "a print without a time")
     return Trade(
-        ts_event=tokens.utc_ns(row.time),
+        ts_event=ts_event,
         venue=VENUE,
         instrument=row.product_id,
         trade_id=row.trade_id,

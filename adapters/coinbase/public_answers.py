@@ -35,7 +35,7 @@ class _LevelRow(Struct):
 class _Pricebook(Struct):
     bids: list[_LevelRow]
     asks: list[_LevelRow]
-    time: str
+    time: str | None = None
 
 
 class _BookAnswer(Struct):
@@ -89,7 +89,7 @@ def candles(body: bytes, instrument: str, interval_ns: int) -> tuple[Candle, ...
 def _order_book(row: _Pricebook) -> OrderBook:
     book = OrderBook()
     levels = [*_side(row.bids, is_bid=True), *_side(row.asks, is_bid=False)]
-    book.replace(levels, tokens.utc_ns(row.time))
+    book.replace(levels, tokens.utc_ns_if_any(row.time) or 0)
     return book
 
 

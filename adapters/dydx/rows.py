@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Annotated
-
 from msgspec import Struct
 
 from adapters import tokens
-from adapters.tokens import BadField, NotNegative, Number, Positive, Token, UtcText
+from adapters.tokens import BadField, NotNegative, Number, Positive, Token, UtcText, UtcTextIfAny
 from domain.instrument import Side
 from domain.market_data import (
     Candle,
@@ -88,7 +86,7 @@ class MarketRow(Struct, gc=False):
     oraclePrice: Positive = None
     nextFundingRate: Number = None
     status: str | None = None
-    effectiveAt: Annotated[str | None, tokens.utc_ns] = None
+    effectiveAt: UtcTextIfAny = None
 
 
 class CandleRow(Struct, gc=False):
@@ -145,7 +143,7 @@ def market(row: MarketRow, instrument: str, read_ns: int, ts_init: int) -> list[
     """Return what a row says: all of it since the time at which its price took effect, where that is told."""
     price = None if row.oraclePrice is None else tokens.positive(row.oraclePrice)
     rate = None if row.nextFundingRate is None else tokens.number(row.nextFundingRate)
-    ts_event = ts_init if row.effectiveAt is None else tokens.utc_ns(row.effectiveAt)
+    ts_event = tokens.utc_ns_if_any(row.effectiveAt) or ts_init
     whose = {"ts_event": ts_event, "venue": VENUE, "instrument": instrument}
     stamps = {"ts_init": ts_init, "read_ns": read_ns}
     events: list[Event] = []

@@ -12,6 +12,7 @@ from adapters.http import Transport
 from adapters.hyperliquid import answers
 from adapters.hyperliquid.coins import coin_of
 from adapters.hyperliquid.encode import encode_question
+from adapters.hyperliquid.market_rows import INTERVALS
 from adapters.ports import Clock
 from adapters.venue_client import MarketClient
 from domain.errors import Rejected
@@ -19,15 +20,10 @@ from domain.instrument import Instrument
 from domain.listing import Listing
 from domain.market_data import Candle, FundingRate, Trade
 from domain.order_book import OrderBook
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 
 URL = "https://api.hyperliquid.xyz"
 
-INTERVALS = {  # the venue's word -> ns
-    **{f"{minutes}m": minutes * 60 * SECOND_NS for minutes in (1, 3, 5, 15, 30)},
-    **{f"{hours}h": hours * 3600 * SECOND_NS for hours in (1, 2, 4, 8, 12)},
-    **{f"{days}d": days * 86_400 * SECOND_NS for days in (1, 3)},
-}
 _CANDLES_PER_QUESTION = 500  # it answers with 5,000 at most, and the weight of an answer grows with it
 _MILLISECOND_NS = 1_000_000
 

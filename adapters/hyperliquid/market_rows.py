@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Struct
 
 from adapters import tokens
+from adapters.answers import text
 from adapters.hyperliquid.coins import name_of
 from adapters.stamped import quote
 from adapters.tokens import BadField, Milliseconds, Name, NotNegative, Number, Positive, Token
@@ -25,6 +26,11 @@ from domain.settings import SECOND_NS
 VENUE = "hyperliquid"
 FUNDING_NS = 3600 * SECOND_NS  # funding is paid every hour
 
+INTERVALS = {  # the venue's word -> ns
+    **{f"{minutes}m": minutes * 60 * SECOND_NS for minutes in (1, 3, 5, 15, 30)},
+    **{f"{hours}h": hours * 3600 * SECOND_NS for hours in (1, 2, 4, 8, 12)},
+    **{f"{days}d": days * 86_400 * SECOND_NS for days in (1, 3)},
+}
 _AGGRESSORS = {"B": Side.BUY, "A": Side.SELL}
 _MOST = 2**53  # of counts; whatever is above would not fit where messages keep it
 
@@ -67,13 +73,14 @@ class ContextRow(Struct, gc=False):
 class CandleRow(Struct, gc=False):
     s: Name
     t: Milliseconds
-    T: Milliseconds  # the last one of the interval
     o: Positive
     h: Positive
     l: Positive  # noqa: E741
     c: Positive
     v: NotNegative
     n: Annotated[int, _counted]
+    i: Any = None  # how long it is, in the venue's word
+    T: Any = None  # the last millisecond of it; decides where we don't know the word
 
 
 # ---- what they say ---------------------------------------------------------------------------------------
@@ -164,13 +171,12 @@ def marks(
 
 
 def candle(row: CandleRow) -> Candle:
-    open_ts, close_ts = tokens.ns_of_ms(row.t), tokens.ns_of_ms(row.T + 1)
-    if close_ts <= open_ts:
-        raise BadField("validation", "T is before t")
+    open_ts = tokens.ns_of_ms(row.t)
+    interval_ns = INTERVALS.get(text(row.i)) or _until(row.T, open_ts)
     bar = Candle(
         venue=VENUE,
         instrument=instrument(row.s),
-        interval_ns=close_ts - open_ts,
+        interval_ns=interval_ns,
         open_ts=open_ts,
         open=tokens.positive(row.o),
         high=tokens.positive(row.h),
@@ -181,6 +187,16 @@ def candle(row: CandleRow) -> Candle:
     )
     tokens.check_range(bar.low, bar.open, bar.close, bar.high)
     return bar
+
+
+def _until(last_ms: Any, open_ts: int) -> int:
+    """Return how long a bar is by its last millisecond."""
+    if type(last_ms) is not int:
+        raise BadField("type", "a bar of unknown length")
+    interval_ns = tokens.ns_of_ms(last_ms + 1) - open_ts
+    if interval_ns <= 0:
+        raise BadField("validation", "T is before t")
+    return interval_ns
 
 
 def mids(pairs: Iterable[tuple[str, Token]]) -> tuple[dict[str, Decimal], list[BadField]]:

@@ -108,6 +108,9 @@ def test_numbers_that_pass_add_and_multiply_exactly(one: str, other: str) -> Non
         ("2026-04-07T14:30:00.5Z", 500_000_000),
         ("2026-04-07T14:30:00.39625135Z", 396_251_350),
         ("2026-04-07T14:30:00.123456789Z", 123_456_789),
+        ("2026-04-07T14:30:00+00:00", 0),
+        ("2026-04-07T16:30:00.5+02:00", 500_000_000),
+        ("2026-04-07T09:00:00.123456789-05:30", 123_456_789),
     ],
 )
 def test_times_keep_every_digit_up_to_nanoseconds(text: str, fraction_ns: int) -> None:
@@ -116,7 +119,10 @@ def test_times_keep_every_digit_up_to_nanoseconds(text: str, fraction_ns: int) -
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Z", "2026-04-07", "2026-13-07T14:30:00Z", "2026-04-07T14:30:00+00:00", "2026-04-07T14:30:00.Z"]
+    ["", "Z", "2026-04-07", "2026-13-07T14:30:00Z", "2026-04-07T14:30:00.Z", "2026-04-07T14:30:00"]
+    + ["2026-04-07T14:30:00+24:00", "2026-04-07T14:30:00+02:60", "2026-04-07T14:30:00Z+02:00"]
+    + ["2026-04-07T14:30:00.+02:00", "2026-04-07T14:30+02:00", "2026-04-07T14:30:00+0２:00"]
+    + ["2026-04-07T14:30:00+02:00+02:00", "1970-01-01T00:30:00+02:00", "2262-04-11T23:47:16-23:59"]
     + ["2026-04-07T14:30:00.1234567891Z", "2026-04-07T14:30:00.12x4Z", "2026-04-07 14:30:00Z", "1775572200"]
     + ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
     + ["2026-04-07T14:30:00.１Z", "2026-04-07T14:30:0１.5Z", "２026-04-07T14:30:00Z"],  # full-width digits
@@ -146,3 +152,18 @@ class Row(Struct):
 
 def test_of_a_key_that_is_there_twice_the_last_value_counts() -> None:
     assert msgspec.json.decode('{"price": "1", "price": "2"}', type=Row) == Row("2")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00.000000Z", "1970-01-01T00:00:00+00:00"],
+)
+def test_a_time_that_nobody_has_set_is_none(text: str) -> None:
+    assert tokens.utc_ns_if_set(text) is tokens.utc_ns_if_any(text) is None
+    assert tokens.utc_ns_if_any("") is tokens.utc_ns_if_any(None) is None
+
+
+@pytest.mark.parametrize("text", ["yesterday", "1970-01-01", "0001-01-01T00:00:01Z", "2026-13-07T14:30:00Z", ""])
+def test_nonsense_is_no_unset_time(text: str) -> None:
+    with pytest.raises(BadField):
+        tokens.utc_ns_if_set(text)

@@ -382,3 +382,13 @@ def test_a_name_for_which_the_whole_question_is_refused_is_left_out_alone() -> N
 
     assert [each.name for each in loaded.instruments] == ["BTC-USD"]
     assert [each.instrument for each in loaded.left_out] == ["DOGE-USD"]
+
+
+def test_a_fill_whose_time_is_unset_has_that_of_its_booking() -> None:
+    unset = {**FILL_ROW, "trade_time": "0001-01-01T00:00:00Z"}
+    fills = [{**unset, "sequence_timestamp": "2026-05-28T20:26:40Z"}, {**unset, "entry_id": "odd"}]
+
+    listed = client_of(Script((200, {"fills": fills}))).list_fills(0, 5)
+
+    assert [fill.ts_event for fill in listed] == [UTC]
+    assert [one.row_id for one in listed.unread] == ["odd"]

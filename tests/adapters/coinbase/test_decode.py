@@ -26,6 +26,7 @@ from domain.order_messages import RowsUnread
 from tests.adapters.coinbase.frames import (
     TIME_NS,
     at,
+    book_event,
     frame,
     heartbeat,
     order_row,
@@ -390,3 +391,32 @@ def test_recorded_frames_are_read(name: str, kinds: list[type]) -> None:
 
     assert [type(event) for event in told] == kinds
     assert head.number >= 0
+
+
+# ---- times that nobody has set ---------------------------------------------------------------------------
+
+UNSET = ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00.000000Z", "", None]
+
+
+@pytest.mark.parametrize("unset", UNSET)
+def test_levels_whose_time_is_unset_have_that_of_their_frame(unset: str | None) -> None:
+    _, whole = decode(snapshot(1, time=unset))
+    _, mixed = decode(frame("l2_data", 2, {**book_event(("bid", "1", "1"), time=unset)}))
+
+    assert (type(whole), whole.ts_event, len(whole.levels)) == (BookSnapshot, TIME_NS, 4)
+    assert mixed.ts_event == TIME_NS
+
+
+@pytest.mark.parametrize("unset", UNSET)
+def test_a_frame_whose_time_is_unset_has_ours(unset: str | None) -> None:
+    head, quote = decode(ticker(1, timestamp=unset), READ_NS, TS_INIT)
+
+    assert (head.ts_event, quote.ts_event) == (TS_INIT, TS_INIT)
+
+
+def test_a_print_just_made_whose_time_is_unset_has_that_of_its_frame() -> None:
+    _, live = decode(trades(1, trade("1", time="1970-01-01T00:00:00Z")))
+    *_, fault = decode(trades(1, trade("1", time="1970-01-01T00:00:00Z"), kind="snapshot"))
+
+    assert live.ts_event == TIME_NS
+    assert isinstance(fault, DecodeFailed)  # who knows how old it is

@@ -199,3 +199,19 @@ def test_every_length_of_bars_is_one_that_the_venue_has(granularity: str) -> Non
     found = client.list_candles("BTC-USD", granularity, now_ns - GRANULARITIES[granularity], now_ns, 5)
 
     assert {bar.open_ts % GRANULARITIES[granularity] for bar in found} == {0}
+
+
+@pytest.mark.parametrize(
+    ("time", "ts_event"),
+    [
+        ("2026-04-07T02:28:59.662782+02:00", 1_775_521_739_662_782_000),
+        ("2026-04-07T00:28:59.662782Z", 1_775_521_739_662_782_000),
+        ("0001-01-01T00:00:00Z", 0),
+    ],
+)
+def test_the_time_of_a_book_may_be_told_by_any_clock_or_by_none(time: str, ts_event: int) -> None:
+    body = BOOK.replace(b"2026-04-07T00:28:59.662782Z", time.encode())
+
+    book = answered(body).find_order_book("BTC-USD", 5)
+
+    assert (book.ts_event, book.is_whole) == (ts_event, True)

@@ -28,6 +28,7 @@ from domain.order_book import Level
 from domain.settings import SECOND_NS
 from tests.adapters.hyperliquid.frames import (
     PONG,
+    TIME_MS,
     TIME_NS,
     at,
     book,
@@ -330,7 +331,8 @@ def test_of_a_key_that_is_there_twice_the_last_value_counts() -> None:
         (trades(trade(10**30)), "validation"),
         (candle(h="101.0"), "validation"),
         (candle(l="100.5"), "validation"),
-        (candle(T=0), "validation"),
+        (candle(i="1w", T=0), "validation"),
+        (candle(i=None, T="x"), "type"),
         (candle(n=-1), "validation"),
         (confirmed("bbo", method="shout"), "validation"),
     ],
@@ -449,3 +451,21 @@ def test_the_recorded_trades_and_book_would_be_read_as_frames_too() -> None:
         for is_bid, side in zip((True, False), book_sent["levels"], strict=True)
         for r in side
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "seconds"),
+    [
+        ({"i": "1h", "T": TIME_MS + 1}, 3600),
+        ({"i": "5m", "T": 0}, 300),
+        ({"i": "1d", "T": None}, 86_400),
+        ({"i": "1w", "T": TIME_MS + 604_799_999}, 604_800),
+        ({"i": None, "T": TIME_MS + 59_999}, 60),
+    ],
+)
+def test_a_bar_is_as_long_as_its_interval_says_and_by_its_end_where_the_word_is_unknown(
+    changes: dict, seconds: int
+) -> None:
+    (seen,) = decode(candle(**changes))
+
+    assert seen.candle.interval_ns == seconds * SECOND_NS
