@@ -13,11 +13,14 @@ from domain.messages import Event, Message
 from domain.order import not_sent
 from domain.order_desk import OrderDesk
 from domain.order_messages import JournalEntry, JournalExtended, SubmitOrder
+from domain.settings import SECOND_NS
 from domain.system_messages import ResumeTrading, TradingResumed
 
 log = logging.getLogger(__name__)
 
 _PROJECTORS = (Role.PORTFOLIO, Role.RECORDER)  # who follows the journal live
+_TEND = "router:tend"  # alarm key
+_TEND_EVERY_NS = SECOND_NS // 2
 _GATEWAYS = f"{Role.EXCHANGE_GATEWAY}:"
 
 
@@ -31,12 +34,14 @@ class OrderRouter(MarketReader):
         self.published: list[JournalEntry] = []  # appended, not yet told to the projectors
         self.unsent: list[SubmitOrder] = []  # nobody plays the gateway they were for
         self.has_lived_on_reserve = False  # the journal could not be written, and the desk doesn't know yet
+        self.holdup = ""  # why the journal cannot be written as it should, as far as the desk knows
         self.desk = OrderDesk(self.settings, **self.parts.desk_facts())
         self.desk.replay(self.journal.scan())
         self.perform(self.desk.recover(self.clock.now()))
         self.perform(self._halt_without_reserve())
         if self.journal.trouble:
             self.alarm("journal", self.journal.trouble)
+        self._tend(self.clock.now())
         self.subscribe()
 
     def stopping(self) -> None:
@@ -81,7 +86,21 @@ class OrderRouter(MarketReader):
         return self.desk.halt("all", "disk_full", self.clock.now())
 
     def tick(self, key: str, now: Instant) -> list[Effect]:
-        return self.desk.tick(key, now)
+        if key != _TEND:
+            return self.desk.tick(key, now)
+        self._tend(now)
+        return []
+
+    def _tend(self, now: Instant) -> None:
+        self.journal.tend()
+        self._mind_holdup()
+        self.wake_at(now.monotonic_ns + _TEND_EVERY_NS, _TEND)
+
+    def _mind_holdup(self) -> None:
+        """Take no openings while entries go beside the journal; reducing orders and cancels go on."""
+        if self.journal.holdup != self.holdup:
+            self.holdup = self.journal.holdup
+            self.perform(self.desk.hold_up(self.holdup, self.clock.now()))
 
     def report(self) -> None:
         self.tell(Role.MONITOR, self.desk.report(self.clock.now()))
@@ -108,6 +127,7 @@ class OrderRouter(MarketReader):
         if self.has_lived_on_reserve:
             self.has_lived_on_reserve = False
             self.perform(self.desk.halt("all", "journal_failed", self.clock.now()))
+        self._mind_holdup()
 
     def perform_one(self, effect: Effect) -> None:
         if isinstance(effect, Tell) and isinstance(effect.message, SubmitOrder) and effect.to not in self.peers:
@@ -126,12 +146,17 @@ class OrderRouter(MarketReader):
             records.clear()
 
     def _journaled(self, records: list[Event]) -> Sequence[JournalEntry]:
-        """Append; on a full disk give up the reserve, which is for reducing risk. Openings are halted next."""
+        """Append; on a full disk give up the reserve, which is for reducing risk. Openings are halted next.
+
+        A damaged journal ends this router: the next one recovers what is provable, as at any start.
+        """
         utc_ns = self.clock.now().utc_ns
         try:
             return self.journal.append(records, utc_ns)
         except Fatal as error:
             log.error("journal_failed code=%s", error.code)
+            if error.code == "damaged":
+                raise
             self.has_lived_on_reserve = True
             self.journal.release_reserve()
             return self.journal.append(records, utc_ns)

@@ -154,6 +154,7 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self.trouble = ""
+        self.holdup = ""
         self.lines: list[bytes] = []
         self._decoder = msgspec.json.Decoder(JournalEntry)
 
@@ -171,6 +172,9 @@ class MemoryJournal:
 
     def scan(self, after_seq: int = 0) -> Iterator[JournalEntry]:
         return (self._decoder.decode(line) for line in self.lines[after_seq:])
+
+    def tend(self) -> None:
+        """Nothing wears out in memory."""
 
     def was_replaced(self) -> bool:
         return False

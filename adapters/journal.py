@@ -7,31 +7,31 @@ updated or deleted: a journal that was damaged is set aside whole, and a fresh o
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from adapters.clock import SystemClock
+from adapters.journal_aside import AsideFile, aside_path, read_aside
 from adapters.journal_check import Findings, Progress, check, no_progress
 from adapters.journal_mark import Mark, MarkFile, mark_path
+from adapters.journal_reader import identity, scan_entries
 from adapters.journal_rebuild import aside_name, completed_meta, finish, is_unfinished, rebuild, write_meta
 from adapters.journal_rows import (
     INSERT,
+    PATIENCE_S,
     SCHEMA,
-    builtins,
-    canonical_line,
+    Row,
     connect,
-    decode_event,
     fatal,
+    is_busy,
     make_row,
-    stored_rows,
 )
 from adapters.own_files import open_own, require_own, require_own_database
 from adapters.ports import Clock
@@ -68,6 +68,7 @@ class SqliteJournal:
             Fatal: another process writes it (`code` "locked"), or it cannot be opened ("io", "busy", "disk_full").
         """
         self.trouble = ""  # what opening it has found missing, for a person; openings are halted for it
+        self.holdup = ""  # why entries go beside the database for now, and are moved there later
         self.meta: dict[str, str] = {}  # "schema_version", "instance_id", "mode", "account", "code_version"
         self._path = Path(path)
         self._clock = clock or SystemClock()
@@ -77,6 +78,7 @@ class SqliteJournal:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             require_own_database(self._path)
             require_own(mark_path(self._path))
+            require_own(aside_path(self._path))
             self._lock = _take_lock(self._path)
         except OSError as error:
             raise _not_ours(self._path, error) from error
@@ -90,7 +92,9 @@ class SqliteJournal:
         try:
             try:
                 self._open(code_version)
-            except sqlite3.OperationalError:
+            except sqlite3.OperationalError as error:
+                if is_busy(error):
+                    raise
                 # Even opening writes a little. On a full disk the reserve is for this, too.
                 self.release_reserve()
                 self._open(code_version)
@@ -110,15 +114,28 @@ class SqliteJournal:
         self._database.execute(f"PRAGMA synchronous = {'FULL' if self._is_full else 'NORMAL'}")
         if not findings.version:
             self._database.executescript(SCHEMA)
-        self.meta = completed_meta({**findings.meta, "code_version": code_version})
-        if self.meta != findings.meta:
-            write_meta(self._database, self.meta)
+        self._tell_meta(findings.meta, code_version)
         self._last_seq, self._last_hash = findings.last.seq, findings.last.hash
         self._mark = MarkFile(mark_path(self._path))
+        self._aside = AsideFile(aside_path(self._path))
+        self._identity, self._size = identity(self._path)
+        if aside_path(self._path).exists():
+            self._end_holdup()
         if findings.doubt:
             self.trouble = f"journal_doubtful: {findings.doubt}: later entries may be missing"
             self.append([self._halt()], self._clock.now().utc_ns)
         self._mark.put(Mark(self._last_seq, self._last_hash))
+
+    def _tell_meta(self, known: Mapping[str, str], code_version: str) -> None:
+        self.meta = completed_meta({**known, "code_version": code_version})
+        if self.meta == known:
+            return
+        try:
+            write_meta(self._database, self.meta)
+        except sqlite3.OperationalError as error:
+            if not (known and is_busy(error)):
+                raise
+            log.warning("journal_held_up error=%s", error)  # what wrote it is told by the next start
 
     def _rebuild(self, findings: Findings) -> Findings:
         """Begin afresh with what is provable, openings halted if that is not all; return what there is now."""
@@ -140,16 +157,9 @@ class SqliteJournal:
         rows, last = [], self._last_hash
         for seq, event in enumerate(events, self._last_seq + 1):
             row = make_row(seq, recorded_at, event, last)
-            rows.append(row.values)
+            rows.append(row)
             last = row.hash
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany(INSERT, rows)
-            self._database.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise fatal(error) from error
+        self._write(rows)
         first_seq = self._last_seq + 1
         self._last_seq, self._last_hash = self._last_seq + len(rows), last
         self._mark.put(Mark(self._last_seq, last))
@@ -158,11 +168,74 @@ class SqliteJournal:
             for seq, event in enumerate(events, first_seq)
         )
 
+    def _write(self, rows: Sequence[Row]) -> None:
+        if not self.holdup:
+            try:
+                self._insert(rows)
+                return
+            except sqlite3.Error as error:
+                failure = fatal(error)
+                if failure.code not in ("busy", "io"):
+                    raise failure from error
+                log.error("journal_held_up error=%s", error)
+                self.holdup = str(failure)
+        try:
+            self._aside.append(rows)
+        except OSError as error:
+            code = "disk_full" if error.errno == errno.ENOSPC else "io"
+            raise Fatal(f"the journal cannot be used: {error}", code=code) from error
+
+    def _insert(self, rows: Iterable[Row]) -> None:
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany(INSERT, [row.values for row in rows])
+            self._database.execute("COMMIT")
+        except sqlite3.Error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+
+    def tend(self) -> None:
+        """Do what is due between appends: sync the mark, see to the file, end a holdup that is over.
+
+        Raises:
+            Fatal: the file is no longer what was written (`code` "damaged").
+        """
+        self._require_whole_file()
+        if self._is_full:
+            self._mark.sync()
+        if self.holdup:
+            self._end_holdup()
+
+    def _end_holdup(self) -> None:
+        """Move what waits beside the database into it, if it can be written now; never wait for that."""
+        self._database.execute("PRAGMA busy_timeout = 0")
+        try:
+            (stored_seq,) = self._database.execute("SELECT ifnull(max(seq), 0) FROM journal").fetchone()
+            self._insert(read_aside(self._path, stored_seq))
+        except sqlite3.Error as error:
+            failure = fatal(error)
+            if failure.code == "damaged":
+                raise failure from error
+            self.holdup = str(failure)
+            return
+        finally:
+            self._database.execute(f"PRAGMA busy_timeout = {int(PATIENCE_S * 1000)}")
+        self._aside.remove()
+        self.holdup = ""
+
+    def _require_whole_file(self) -> None:
+        """Notice a file that was cut, or taken away, under us: SQLite would go on for long before it does."""
+        found, size = identity(self._path)
+        if found != self._identity or size < self._size:
+            raise Fatal("the journal's file was cut or replaced while it was written", code="damaged")
+        self._size = size
+
     def read(self, after_seq: int = 0) -> tuple[JournalEntry, ...]:
         return tuple(self.scan(after_seq))
 
     def scan(self, after_seq: int = 0) -> Iterator[JournalEntry]:
-        return _scan(self._database, after_seq)
+        return scan_entries(self._database, self._path, after_seq)
 
     def take_reserve(self) -> bool:
         """Keep disk back for cancels and reducing orders; False where there is no room for it."""
@@ -173,6 +246,9 @@ class SqliteJournal:
         self._reserve_path.unlink(missing_ok=True)
 
     def close(self) -> None:
+        if self.holdup:
+            self._end_holdup()  # or the next start does
+        self._aside.close()
         self._database.close()
         self._mark.sync()
         self._mark.close()
@@ -182,71 +258,6 @@ class SqliteJournal:
     def _reserve_path(self) -> Path:
         # A file beside the database, because freeing pages inside it would itself need disk for the WAL.
         return self._path.with_name(self._path.name + ".reserve")
-
-
-class JournalReader:
-    """The reading end, for projections in other processes. Never writes, never waits for the writer."""
-
-    def __init__(self, path: str | Path) -> None:
-        self._path = Path(path)
-        self._database: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None  # which one is open
-
-    def read(self, after_seq: int = 0) -> tuple[JournalEntry, ...]:
-        """Return what follows `after_seq`; nothing while the journal doesn't exist yet."""
-        return tuple(self.scan(after_seq))
-
-    def scan(self, after_seq: int = 0) -> Iterator[JournalEntry]:
-        """Yield what follows `after_seq`.
-
-        Raises:
-            Fatal: it cannot be read; `code` "damaged" when that is the file's own fault.
-        """
-        try:
-            if self._database is None:
-                require_own_database(self._path)
-                self._database = connect(self._path, "ro")
-                self._file = _identity(self._path)
-            yield from _scan(self._database, after_seq)
-        except sqlite3.Error as error:
-            if not self._path.exists() or "no such table" in str(error):
-                self.close()
-                return
-            raise fatal(error) from error
-        except OSError as error:
-            raise Fatal(f"the journal cannot be used: {error}", code="io") from error
-
-    def was_replaced(self) -> bool:
-        """Tell whether what has been read so far is no longer the journal: another file has taken its place."""
-        return self._file is not None and _identity(self._path) != self._file
-
-    def close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
-
-
-def export(path: str | Path) -> bytes:
-    """Return the whole journal as canonical JSON, one line per entry: equal bytes mean equal history."""
-    reader = JournalReader(path)
-    try:
-        return b"".join(
-            canonical_line(
-                {"seq": entry.seq, "recorded_at": entry.recorded_at, "event": builtins(entry.event)}
-            )
-            for entry in reader.scan()
-        )
-    finally:
-        reader.close()
-
-
-def _scan(database: sqlite3.Connection, after_seq: int) -> Iterator[JournalEntry]:
-    for seq, recorded_at, body in stored_rows(database, after_seq):
-        try:
-            event = decode_event(body)
-        except msgspec.MsgspecError as error:
-            raise Fatal(f"entry {seq} of the journal cannot be read: {error}", code="damaged") from error
-        yield JournalEntry(seq=seq, recorded_at=recorded_at, event=event)
 
 
 def _what_is_missing(findings: Findings, aside: Path) -> str:
@@ -261,14 +272,6 @@ def _what_is_missing(findings: Findings, aside: Path) -> str:
         at = datetime.fromtimestamp(findings.last.recorded_at // SECOND_NS, UTC)
         since = f", since {at.isoformat(timespec='seconds').replace('+00:00', 'Z')}"
     return f"journal_damaged: {findings.trouble}: {which}{since}; the damaged file is kept as {aside.name}"
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _take_lock(path: Path) -> int:

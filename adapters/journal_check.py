@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from adapters.journal_aside import read_aside
 from adapters.journal_mark import Mark, mark_path, read_mark
 from adapters.journal_rows import (
     BEFORE_ALL,
@@ -77,13 +78,16 @@ def provable_rows(path: Path, findings: Findings) -> Iterator[Row]:
     if not findings.last.seq:
         return
     with closing(connect_to_prove(path)) as database:
-        previous = GENESIS
-        for values in database.execute(_ROWS[findings.version]):
-            row = Row(*values).after(previous)
-            previous = row.hash
-            yield row
-            if row.seq == findings.last.seq:
-                return
+        seq, digest = 0, GENESIS
+        stored = (Row(*values) for values in database.execute(_ROWS[findings.version]))
+        for source in (stored, read_aside(path)):
+            for row in source:
+                if row.seq <= seq:
+                    continue  # it is in the database already
+                yield (row := row.after(digest))
+                seq, digest = row.seq, row.hash
+                if seq == findings.last.seq:
+                    return
 
 
 class _Check:
@@ -138,6 +142,9 @@ class _Check:
                 return trouble
             if self._seq % PROGRESS_EVERY == 0:
                 self._progress(self._seq, total)
+        for row in read_aside(self._path, self._seq):
+            if trouble := self._wrong_with(*row):
+                return trouble
         return ""
 
     def _read_meta(self) -> None:

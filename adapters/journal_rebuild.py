@@ -22,7 +22,7 @@ from adapters.own_files import require_own_database
 from domain.messages import Event
 from domain.settings import SECOND_NS
 
-_BESIDE = ("-wal", "-shm", "")  # the log first: it must never be met by the fresh file
+_BESIDE = ("-aside", "-wal", "-shm", "")  # the database last: its log must never be met by the fresh one
 
 
 def aside_name(path: Path, word: str, utc_ns: int) -> Path:

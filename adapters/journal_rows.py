@@ -32,7 +32,7 @@ INSERT = "INSERT INTO journal (seq, recorded_at, kind, body, hash) VALUES (?, ?,
 
 _NUMBERS = struct.Struct("<qq")
 _UNREADABLE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
-_PATIENCE_S = 0.1  # with a lock of somebody else: far below `supervision.hung_after_s`
+PATIENCE_S = 0.1  # with a lock of somebody else: far below `supervision.hung_after_s`
 
 decode_event = msgspec.json.Decoder(JournalEvent).decode
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -102,7 +102,7 @@ def connect(path: Path, mode: str = "rwc") -> sqlite3.Connection:
         mode: "ro" never writes, not even when it is the last to close and a log is left to be moved.
     """
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_PATIENCE_S)
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=PATIENCE_S)
 
 
 def connect_to_prove(path: Path) -> sqlite3.Connection:
@@ -133,17 +133,22 @@ def is_damage(error: sqlite3.Error) -> bool:
     return code & 0xFF in _UNREADABLE or code == sqlite3.SQLITE_IOERR_SHORT_READ or _lacks_schema(error)
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Tell whether another program holds a lock."""
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def _lacks_schema(error: sqlite3.Error) -> bool:
     return str(error).startswith(("no such table", "no such column", "malformed"))
 
 
 def fatal(error: sqlite3.Error) -> Fatal:
     """Return what a caller must know: `code` is "disk_full", "busy", "damaged" or "io"."""
-    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if primary == sqlite3.SQLITE_FULL:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
         code = "disk_full"
-    elif primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        code = "busy"
+    elif is_busy(error):
+        return Fatal(f"another program holds the journal ({error})", code="busy")
     else:
         code = "damaged" if is_damage(error) else "io"
     return Fatal(f"the journal cannot be used: {error}", code=code)

@@ -228,12 +228,23 @@ class OrderJournal(Protocol):
     """Append-only, one writer; the only source of truth about our orders."""
 
     trouble: str  # what was found missing when it was opened, in one line; a halt of openings is journaled for it
+    # Why entries go beside the store for now (another program holds its lock): durable all the same, and moved there
+    # by `tend` as soon as that is over. Empty while all is well.
+    holdup: str
 
     def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
         """Write all or nothing, durably, and return the entries with their sequence numbers.
 
         Raises:
-            Fatal: the store cannot be written (`code` "disk_full" or "io").
+            Fatal: the store cannot be written (`code` "disk_full" or "io"), or is "damaged".
+        """
+        ...
+
+    def tend(self) -> None:
+        """Do what is due between appends; called twice a second, never waits.
+
+        Raises:
+            Fatal: the store is no longer what was written (`code` "damaged").
         """
         ...
 

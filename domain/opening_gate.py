@@ -20,7 +20,7 @@ from domain.routing import Candidate, is_substitute, rank
 from domain.settings import Settings
 from domain.unclaimed_fills import UnclaimedFills
 from domain.unread_rows import UnreadRows
-from domain.venue_readiness import VenueReadiness
+from domain.venue_readiness import JOURNAL_LOCKED, VenueReadiness
 
 
 class OpeningGate:
@@ -77,6 +77,8 @@ class OpeningGate:
             return "winding_down"
         if self._ledger.halt_over(venue, instrument):
             return "halted"
+        if self._readiness.journal_holdup:
+            return JOURNAL_LOCKED
         return "breaker_open" if self._readiness.is_breaker_open(venue) else ""
 
     def price(self, instrument: Instrument, side: Side) -> Decimal:

@@ -163,8 +163,8 @@ class OrderDesk:
 
     @property
     def halts(self) -> tuple[HaltLine, ...]:
-        """Return the halts that stand, oldest first."""
-        return tuple(
+        """Return the halts that stand: one that ends by itself first, then those of the journal, oldest first."""
+        return self._readiness.halts + tuple(
             HaltLine(scope=scope, reason=reason, since=self.ledger.halted_at[scope])
             for scope, reason in self.ledger.halts.items()
         )
@@ -201,6 +201,11 @@ class OrderDesk:
     def halt(self, scope: str, reason: str, now: Instant) -> list[Effect]:
         """Halt openings, e.g. on a full disk; cancels and reducing orders still pass."""
         self._outbox.halt(scope, reason, now.utc_ns)
+        return self._finish(now)
+
+    def hold_up(self, why: str, now: Instant) -> list[Effect]:
+        """Take no openings while the journal cannot be written as it should; `why` is empty when it can again."""
+        self._outbox.alarm("journal", self._readiness.hold_up(why, now.utc_ns), now.utc_ns)
         return self._finish(now)
 
     def apply(self, message: Message, now: Instant) -> list[Effect]:

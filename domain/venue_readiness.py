@@ -1,10 +1,15 @@
-"""Whether a venue may take openings: instruments known, private stream live, account compared in this run."""
+"""Whether a venue may take openings: instruments known, private stream live, account compared in this run.
+
+And, for all venues alike, the journal written as it should be.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from domain.system_messages import BreakerChanged, BreakerState, Operation
+from domain.system_messages import BreakerChanged, BreakerState, HaltLine, Operation
+
+JOURNAL_LOCKED = "journal_locked"
 
 
 class VenueReadiness:
@@ -15,8 +20,30 @@ class VenueReadiness:
         self.is_loaded = dict.fromkeys(self.venues, False)
         self.is_live = dict.fromkeys(self.venues, False)
         self.is_reconciled = dict.fromkeys(self.venues, False)
+        self.journal_holdup = ""  # why the journal cannot be written as it should; empty when it can
+        self._held_up_at = 0  # UTC ns
         self._submit_breakers: dict[str, BreakerState] = {}  # venue -> the last state heard
         self._announced: dict[str, str] = {}  # venue -> what was missing when last told
+
+    def hold_up(self, why: str, utc_ns: int) -> str:
+        """Take note that the journal can (`why` is empty) or cannot be written; return what to tell a person.
+
+        A lock of another program is no loss, so unlike a halt this is not journaled and needs no person to end it.
+        """
+        if not self.journal_holdup:
+            self._held_up_at = utc_ns
+        self.journal_holdup = why
+        if why:
+            return f"{JOURNAL_LOCKED}: {why}: no openings until that ends"
+        return "written as usual again: openings go on"
+
+    @property
+    def halts(self) -> tuple[HaltLine, ...]:
+        """Return what stands in the way of every opening, and ends by itself."""
+        if not self.journal_holdup:
+            return ()
+        reason = f"{JOURNAL_LOCKED}: {self.journal_holdup}; ends by itself when that does"
+        return (HaltLine(scope="all", reason=reason, since=self._held_up_at),)
 
     def hear_breaker(self, event: BreakerChanged) -> None:
         if event.operation is Operation.SUBMIT:
@@ -28,6 +55,8 @@ class VenueReadiness:
 
     def missing(self, venue: str) -> str:
         """Return what keeps the venue from taking openings, empty when it is ready."""
+        if self.journal_holdup:
+            return "journal"
         for what, known in (
             ("instruments", self.is_loaded),
             ("private_stream", self.is_live),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adapters.journal import JournalReader
+from adapters.journal_reader import JournalReader
 from domain.errors import InvalidSetting
 from domain.numbers import plain
 from domain.portfolio import Portfolio

@@ -11,7 +11,8 @@ from typing import Any
 from adapters.clock import SystemClock
 from adapters.executor import ThreadExecutor
 from adapters.history import SqliteHistory
-from adapters.journal import JournalReader, SqliteJournal
+from adapters.journal import SqliteJournal
+from adapters.journal_reader import JournalReader
 from adapters.ports import VenueKit
 from adapters.recording import FrameRecorder
 from adapters.strategy_watch import StrategyWatch

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from random import Random
 
-from adapters.journal import JournalReader
+from adapters.journal_reader import JournalReader
 from domain.order_messages import (
     CancelRequested,
     HaltRaised,

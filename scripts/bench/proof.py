@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from adapters.journal import JournalReader
+from adapters.journal_reader import JournalReader
 from domain.instrument import Side
 from domain.numbers import ZERO, plain
 from domain.order_ledger import OrderLedger

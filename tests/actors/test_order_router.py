@@ -19,25 +19,34 @@ from domain.market_data import MarketBatch
 from domain.messages import Event
 from domain.order_messages import (
     Balance,
+    FillsReported,
     HaltRaised,
     InstrumentsLoaded,
     IntentAccepted,
     IntentDenied,
     JournalEntry,
     JournalExtended,
+    OrderAccepted,
     OrderNotSent,
     OrderSubmitted,
     OrderUnconfirmed,
     PrivateStreamChanged,
+    Purpose,
     QueryOrder,
     RequestSnapshot,
     SubmitOrder,
     VenueSnapshot,
 )
-from domain.system_messages import AlarmRaised, RaiseHalt, ResumeTrading, TradingResumed
+from domain.system_messages import (
+    AlarmRaised,
+    RaiseHalt,
+    ResumeTrading,
+    TradingResumed,
+    VenueReadyChanged,
+)
 from tests.builders import make_instrument, make_quote, make_stream_state
 from tests.order_builders import journaled as as_journaled
-from tests.order_builders import make_intent
+from tests.order_builders import make_fill, make_intent
 
 GATEWAY = Role.EXCHANGE_GATEWAY.at("coinbase")
 NOW = START.utc_ns
@@ -276,3 +285,97 @@ class Refusal(NamedTuple):
     """What a transport with bounded queues gives back; any object with the message in it will do."""
 
     message: Envelope
+
+
+def hold_coins(stage: Stage) -> None:
+    stage.tell(Role.ORDER_ROUTER, make_intent(intent_id="i-0"))
+    [order] = told(stage, SubmitOrder)
+    accepted = OrderAccepted(
+        ts_event=NOW, client_order_id=order.client_order_id, venue="coinbase", venue_order_id="v-1"
+    )
+    fill = make_fill(venue_order_id="v-1")
+    for message in (accepted, FillsReported(ts_event=NOW, venue="coinbase", fills=(fill,))):
+        stage.tell(Role.ORDER_ROUTER, message, sender=GATEWAY)
+
+
+class Locked(MemoryJournal):
+    """A journal whose lock another program may hold: entries go beside it meanwhile."""
+
+    is_locked = False
+
+    def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
+        if self.is_locked:
+            self.holdup = "another program holds the journal"
+        return super().append(events, recorded_at)
+
+    def tend(self) -> None:
+        if not self.is_locked:
+            self.holdup = ""
+
+
+def test_while_another_program_holds_the_journal_openings_wait_and_reducing_orders_leave() -> None:
+    stage = Stage()
+    stage.parts.memory_journal = journal = Locked()
+    stage.cast(OrderRouter, Role.ORDER_ROUTER)
+    make_ready(stage)
+    hold_coins(stage)
+
+    journal.is_locked = True
+    stage.tell(Role.ORDER_ROUTER, make_intent(Purpose.CLOSE, "i-1"))
+    stage.tell(Role.ORDER_ROUTER, make_intent(intent_id="i-2"))
+
+    assert [event.reason for event in journaled(stage, IntentDenied)] == ["journal_locked"]
+    assert told(stage, SubmitOrder)[-1].intent_id == "i-1"
+    assert journaled(stage, HaltRaised) == []  # no loss: nothing that a person must clear
+    router = stage.actor(Role.ORDER_ROUTER)
+    [halt] = router.desk.halts
+    assert halt.reason.startswith("journal_locked: another program holds the journal")
+    assert told(stage, VenueReadyChanged, Role.PORTFOLIO)[-1].reason == "journal"
+    assert told(stage, AlarmRaised, Role.MONITOR)[-1].subject == "journal"
+
+
+def test_when_the_lock_is_gone_openings_go_on_by_themselves() -> None:
+    stage = Stage()
+    stage.parts.memory_journal = journal = Locked()
+    stage.cast(OrderRouter, Role.ORDER_ROUTER)
+    make_ready(stage)
+    journal.is_locked = True
+    stage.tell(Role.ORDER_ROUTER, make_intent(intent_id="i-1"))
+    assert stage.actor(Role.ORDER_ROUTER).desk.halts
+
+    journal.is_locked = False
+    stage.advance(seconds=1)
+
+    assert stage.actor(Role.ORDER_ROUTER).desk.halts == ()
+    assert told(stage, VenueReadyChanged, Role.PORTFOLIO)[-1].is_ready
+
+
+class Torn(MemoryJournal):
+    """A journal whose file is spoiled while it is written, and recovered by the next writer."""
+
+    is_torn = False
+
+    def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
+        if self.is_torn:
+            raise Fatal("database disk image is malformed", code="damaged")
+        return super().append(events, recorded_at)
+
+    def tend(self) -> None:
+        if self.is_torn:
+            raise Fatal("the journal's file was cut", code="damaged")
+
+
+@pytest.mark.parametrize("notices", ["by writing", "by looking"])
+def test_a_journal_that_is_torn_under_the_router_ends_it_before_anything_leaves(notices: str) -> None:
+    stage = Stage()
+    stage.parts.memory_journal = journal = Torn()
+    stage.cast(OrderRouter, Role.ORDER_ROUTER)
+    make_ready(stage)
+
+    journal.is_torn = True
+    if notices == "by writing":
+        stage.tell(Role.ORDER_ROUTER, make_intent())
+    stage.advance(seconds=1)
+
+    assert told(stage, SubmitOrder) == []
+    assert Role.ORDER_ROUTER not in {cell.actor.role for cell in stage.system.living.values()}

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from adapters import journal as journal_module
-from adapters.journal import JournalReader, SqliteJournal, export
+from adapters.journal import SqliteJournal
+from adapters.journal_reader import JournalReader, export
 from domain.errors import Fatal, InvalidSetting
 from domain.messages import Event
 from domain.order_messages import BalanceCorrected, HaltCleared, HaltRaised, JournalEntry

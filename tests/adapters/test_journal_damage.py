@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from adapters.journal import JournalReader, SqliteJournal
+from adapters.journal import SqliteJournal
+from adapters.journal_reader import JournalReader
 from adapters.journal_mark import mark_path
 from domain.effects import Instant
 from domain.errors import InvalidSetting

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.journal import JournalReader, SqliteJournal
+from adapters.journal import SqliteJournal
+from adapters.journal_reader import JournalReader
 
 WRITER = """
 import sys

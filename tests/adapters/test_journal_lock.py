@@ -1,0 +1,225 @@
+"""Another program holds the journal: entries go beside it, durably, and are moved when it lets go."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters import journal_rows
+from adapters.journal import SqliteJournal
+from adapters.journal_reader import JournalReader
+from domain.errors import Fatal
+from domain.order_messages import HaltRaised
+from domain.settings import SupervisionSettings
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_rows, "PATIENCE_S", 0.001)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite"
+
+
+@pytest.fixture
+def journal(path: Path) -> SqliteJournal:
+    journal = open_journal(path)
+    journal.append([halt(1)], recorded_at=1)
+    return journal
+
+
+@pytest.fixture
+def other(path: Path, journal: SqliteJournal) -> Iterator[sqlite3.Connection]:
+    """Another program that has the lock."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield other
+    other.close()
+
+
+def open_journal(path: Path) -> SqliteJournal:
+    return SqliteJournal(path, code_version="1.0")
+
+
+def halt(number: int) -> HaltRaised:
+    return HaltRaised(ts_event=number, scope="all", reason=f"reason {number}")
+
+
+def stored(path: Path) -> list[int]:
+    """Return the numbers that are in the database itself."""
+    with sqlite3.connect(path) as database:
+        return [seq for (seq,) in database.execute("SELECT seq FROM journal ORDER BY seq")]
+
+
+def beside(path: Path) -> Path:
+    return path.with_name("journal.sqlite-aside")
+
+
+def test_patience_with_a_lock_is_a_small_part_of_what_makes_an_actor_hung() -> None:
+    assert 0.1 <= 0.05 * SupervisionSettings().hung_after_s
+
+
+def test_entries_are_durable_and_readable_while_the_lock_is_held(
+    path: Path, journal: SqliteJournal, other: sqlite3.Connection
+) -> None:
+    [second] = journal.append([halt(2)], recorded_at=2)
+    journal.append([halt(3), halt(4)], recorded_at=3)
+
+    assert second.seq == 2
+    assert journal.holdup.startswith("another program holds the journal")
+    assert stored(path) == [1]
+    expected = [halt(number) for number in range(1, 5)]
+    assert [entry.event for entry in journal.read()] == expected
+    assert [entry.event for entry in JournalReader(path).read()] == expected
+    assert [entry.seq for entry in JournalReader(path).read(after_seq=3)] == [4]
+
+
+def test_when_the_lock_is_let_go_they_are_moved_in_order(
+    path: Path, journal: SqliteJournal, other: sqlite3.Connection
+) -> None:
+    journal.append([halt(2)], recorded_at=2)
+    journal.tend()
+    assert journal.holdup
+
+    other.execute("COMMIT")
+    journal.tend()
+    journal.append([halt(3)], recorded_at=3)
+
+    assert journal.holdup == ""
+    assert stored(path) == [1, 2, 3]
+    assert not beside(path).exists()
+    journal.close()
+    assert open_journal(path).trouble == ""
+
+
+def test_waiting_for_the_lock_is_done_once_and_not_at_each_entry(
+    journal: SqliteJournal, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.append([halt(2)], recorded_at=2)
+    journal._database.execute("PRAGMA busy_timeout = 60000")
+    began = time.monotonic()
+
+    journal.append([halt(3)], recorded_at=2)
+    journal.tend()
+
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_a_crash_during_the_holdup_or_the_move_loses_nothing_and_repeats_nothing(
+    moved: int, path: Path, journal: SqliteJournal, other: sqlite3.Connection
+) -> None:
+    journal.append([halt(2)], recorded_at=2)
+    journal.append([halt(3)], recorded_at=2)
+    text = beside(path).read_bytes()
+    other.execute("COMMIT")
+    if moved:
+        journal.tend()
+        lines = text.splitlines(keepends=True)
+        beside(path).write_bytes(b"".join(lines[2 - moved :]))  # moved, and not yet removed
+    crash(journal)
+
+    journal = open_journal(path)
+
+    assert journal.trouble == ""
+    assert stored(path) == [1, 2, 3]
+    assert not beside(path).exists()
+
+
+def test_a_line_that_a_crash_cut_off_was_never_acted_on(
+    path: Path, journal: SqliteJournal, other: sqlite3.Connection
+) -> None:
+    journal.append([halt(2)], recorded_at=2)
+    with beside(path).open("ab") as file:
+        file.write(b'[3,2,"HaltRaised","{\\"sco')
+    other.execute("COMMIT")
+    crash(journal)
+
+    journal = open_journal(path)
+    journal.append([halt(3)], recorded_at=3)
+
+    assert journal.trouble == ""
+    assert stored(path) == [1, 2, 3]
+
+
+def test_what_is_damaged_beside_the_journal_is_missed_like_any_other_entry(
+    path: Path, journal: SqliteJournal, other: sqlite3.Connection
+) -> None:
+    journal.append([halt(2)], recorded_at=2)
+    journal.append([halt(3)], recorded_at=2)
+    beside(path).write_bytes(beside(path).read_bytes().replace(b"reason 3", b"reason 4"))
+    other.execute("COMMIT")
+    crash(journal)
+
+    journal = open_journal(path)
+
+    assert "entry 3 is missing" in journal.trouble
+    assert [entry.event for entry in journal.read()][:2] == [halt(1), halt(2)]
+    assert list(path.parent.glob("*.damaged-*-aside"))
+
+
+def test_a_start_while_the_lock_is_held_goes_on_beside_it(
+    path: Path, journal: SqliteJournal, other: sqlite3.Connection
+) -> None:
+    journal.append([halt(2)], recorded_at=2)
+    crash(journal)
+
+    journal = open_journal(path)
+    journal.append([halt(3)], recorded_at=3)
+
+    assert journal.holdup
+    assert [entry.seq for entry in journal.read()] == [1, 2, 3]
+
+
+def test_a_disk_that_is_full_as_well_is_named_and_leaves_no_half_entry(
+    path: Path, journal: SqliteJournal, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.append([halt(2)], recorded_at=2)
+    pwrite = os.pwrite
+
+    def no_room(fd: int, text: bytes, at: int) -> int:
+        if at + len(text) > beside(path).stat().st_size + 10:
+            pwrite(fd, text[:10], at)
+            raise OSError(28, "No space left on device")
+        return pwrite(fd, text, at)
+
+    monkeypatch.setattr(os, "pwrite", no_room)
+    with pytest.raises(Fatal) as failure:
+        journal.append([halt(3)], recorded_at=2)
+    monkeypatch.undo()
+
+    assert failure.value.code == "disk_full"
+    [again] = journal.append([halt(4)], recorded_at=2)
+    assert again.seq == 3
+    assert [entry.event for entry in journal.read()] == [halt(1), halt(2), halt(4)]
+
+
+def test_a_file_cut_or_taken_away_under_the_writer_is_noticed(path: Path, journal: SqliteJournal) -> None:
+    journal.tend()
+
+    path.unlink()
+
+    with pytest.raises(Fatal) as failure:
+        journal.tend()
+    assert failure.value.code == "damaged"
+
+
+def test_a_file_cut_under_the_writer_is_noticed(path: Path, journal: SqliteJournal) -> None:
+    os.truncate(path, 0)
+
+    with pytest.raises(Fatal) as failure:
+        journal.tend()
+    assert failure.value.code == "damaged"
+
+
+def crash(journal: SqliteJournal) -> None:
+    """Let go of what the kernel takes from a process that was killed."""
+    os.close(journal._lock)
+    journal._database.close()
