@@ -10,6 +10,7 @@ import contextlib
 import os
 import select
 import socket
+import stat
 import struct
 import time
 from collections.abc import Iterator
@@ -30,6 +31,10 @@ _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 class NotRunning(NzezaError):
     """No system listens in this data directory."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(f"no system is running in {str(directory)!r}")
+        self.directory = directory
 
 
 class NoAnswer(NzezaError):
@@ -59,18 +64,19 @@ class ControlServer:
 
     def __init__(self, directory: DataDirectory) -> None:
         """Raises InvalidSetting when the directory's file system can't hold a socket."""
-        self._directory = directory.path
+        self._directory = _open(directory.path)  # which we find again wherever it is moved to
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self._received: dict[socket.socket, bytes] = {}  # client -> its unfinished line
         try:
-            with _reachable(self._directory) as address:
-                # We hold the directory's lock, so a socket file is what a dead launcher left behind.
-                Path(address).unlink(missing_ok=True)
-                self._listener.bind(address)
-                os.chmod(address, 0o600)  # before listen, so there is no moment in which others get in
+            address = _address(self._directory)
+            # We hold the directory's lock, so a socket file is what a dead launcher left behind.
+            Path(address).unlink(missing_ok=True)
+            self._listener.bind(address)
+            os.chmod(address, 0o600)  # before listen, so there is no moment in which others get in
         except OSError as error:
             self._listener.close()
-            setting = f"system.data_directory = {str(self._directory)!r}"
+            os.close(self._directory)
+            setting = f"system.data_directory = {str(directory.path)!r}"
             raise InvalidSetting(f"{setting}: must be able to hold a socket ({error.strerror})") from None
         self._listener.listen()
 
@@ -131,25 +137,34 @@ class ControlServer:
         for client in list(self._received):
             self._drop(client)
         _hang_up(self._listener)
-        with _reachable(self._directory) as address:
-            Path(address).unlink(missing_ok=True)
+        if self._directory >= 0:
+            with contextlib.suppress(OSError):  # the directory is gone, or shut to us by now
+                os.unlink(_address(self._directory))
+            os.close(self._directory)
+            self._directory = -1
 
 
 class Conversation:
     """A client's connection to the running system, by a context manager."""
 
     def __init__(self, data_directory: Path) -> None:
-        """Raises NotRunning when no system listens there."""
+        """
+        Raises:
+            NotRunning: no system listens there.
+            NoAnswer: somebody else does.
+        """
         self._received = b""
         self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            with _reachable(data_directory) as address:
-                self._connection.connect(address)
-            self.pid = _peer(self._connection)[0]  # of the launcher
+            _connect(self._connection, data_directory)
+            self.pid, uid = _peer(self._connection)  # of the launcher
             self._launcher = os.pidfd_open(self.pid)
-        except OSError:
+        except (OSError, ValueError):
             self._connection.close()
-            raise NotRunning(f"no system is running in {str(data_directory)!r}") from None
+            raise NotRunning(data_directory) from None
+        if uid != os.geteuid():
+            self.__exit__()
+            raise NoAnswer(f"what answers in {str(data_directory)!r} is another user's (uid {uid}): not believed")
 
     def ask(self, verb: str, timeout_s: float, role: str = "") -> dict[str, Any]:
         """Return the answer. Raises NoAnswer as `hear` does."""
@@ -205,14 +220,24 @@ def ask(data_directory: Path, verb: str, timeout_s: float, role: str = "") -> di
         return conversation.ask(verb, timeout_s, role)
 
 
-@contextlib.contextmanager
-def _reachable(data_directory: Path) -> Iterator[str]:
-    """Yield a path to the socket short enough for the kernel's 108 bytes, however deep the directory lies."""
-    directory = os.open(data_directory, os.O_PATH | os.O_DIRECTORY)
+def _connect(connection: socket.socket, data_directory: Path) -> None:
+    directory = _open(data_directory)
     try:
-        yield f"/proc/self/fd/{directory}/{SOCKET_NAME}"
+        address = _address(directory)
+        if not stat.S_ISSOCK(os.lstat(address).st_mode):
+            raise ConnectionRefusedError  # a link may lead anywhere
+        connection.connect(address)
     finally:
         os.close(directory)
+
+
+def _open(directory: Path) -> int:
+    return os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _address(directory: int) -> str:
+    """Return a path to the socket short enough for the kernel's 108 bytes, however deep the directory lies."""
+    return f"/proc/self/fd/{directory}/{SOCKET_NAME}"
 
 
 def _peer(connection: socket.socket) -> tuple[int, int]:

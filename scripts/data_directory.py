@@ -10,23 +10,31 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from domain.errors import InvalidSetting
+from scripts.leftovers import LOCK_NAME, Holder, holders
+from scripts.ownership import strangers, why_not_private, why_not_safe_place
 
 LEFTOVERS_END_WITHIN_S = 2.0  # orphaned actors see the launcher's death and end themselves
 _LOOK_AGAIN_S = 0.02
+_VENUES = frozenset({"simulator.sqlite"})  # the simulated account: its disk needn't be ours, like a real venue's
 
 
 def make_directory(path: Path) -> Path:
-    """Create the directory if it is missing, and return its absolute path.
+    """Create the directory if it is missing, for us alone, and return its absolute path.
 
     Raises:
-        InvalidSetting: it can't be created.
+        InvalidSetting: it can't be created, or is open to others.
     """
     try:
+        _refuse(path, why_not_safe_place(path))
         # Journal and keys are nobody else's business.
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse(path, why_not_private(path))
+        for stranger in strangers(path, may_be_linked=_VENUES):
+            _refuse(path, f"{stranger}, which it must not be: see who put it there, and move it away")
         return path.absolute()
     except FileExistsError:
         raise _invalid(path, "must be a directory, and this is something else") from None
@@ -46,7 +54,7 @@ class DataDirectory:
         self.path = make_directory(path)
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._lock = os.open(self.path / "lock", flags, 0o600)
+            self._lock = os.open(self.path / LOCK_NAME, flags, 0o600)
         except OSError as error:
             raise _not_ours(path, error) from None
         try:
@@ -58,11 +66,11 @@ class DataDirectory:
     def _take_lock(self, path: Path) -> None:
         give_up_at = time.monotonic() + LEFTOVERS_END_WITHIN_S
         while not _is_locked_now(self._lock):
-            holder = _holder(self._lock)
-            if _is_alive(holder):
-                raise _invalid(path, f"already in use by the system with pid {holder}")
+            launcher, found = _holder(self._lock), holders(self.path)
+            if launcher in [holder.pid for holder in found] or not found and _is_alive(launcher):
+                raise _invalid(path, f"already in use by the system with pid {launcher}")
             if time.monotonic() > give_up_at:
-                raise _invalid(path, f"still in use by what the system with pid {holder} left running")
+                raise _invalid(path, f"still in use by {left_by(launcher, found)}; `nzeza stop --force` ends it")
             time.sleep(_LOOK_AGAIN_S)
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
@@ -77,6 +85,26 @@ class DataDirectory:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def last_launcher(directory: Path) -> int:
+    """Return the pid of the launcher that locked `directory` last; 0 when none is known."""
+    try:
+        lock = os.open(directory / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        return _holder(lock)
+    finally:
+        os.close(lock)
+
+
+def left_by(launcher: int, found: Sequence[Holder]) -> str:
+    """Return the words for processes that outlived their launcher."""
+    named = ", ".join(map(str, found))
+    return f"{named}, what the system with pid {launcher} left running" if named else (
+        f"what the system with pid {launcher} left running"
+    )
 
 
 def _is_locked_now(lock: int) -> bool:
@@ -103,6 +131,11 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _refuse(path: Path, reason: str) -> None:
+    if reason:
+        raise _invalid(path, reason)
 
 
 def _not_ours(path: Path, error: OSError | ValueError) -> InvalidSetting:

@@ -21,10 +21,12 @@ from domain.errors import InvalidSetting, NzezaError
 from domain.numbers import use_exact_decimals
 from domain.settings import Settings
 from scripts import telling
-from scripts.control import Conversation, NoAnswer, ask
+from scripts.control import Conversation, NoAnswer, NotRunning, ask
 from scripts.data_directory import make_directory
+from scripts.leftovers import end_all
 from scripts.options import RunOptions
 from scripts.outputs import OutputLost, abandon_output, complain, finish_output, say, secure_outputs
+from scripts.presence import RECORD, instead, recording_in
 from scripts.prometheus import exposition
 from scripts.summary import summary
 
@@ -61,6 +63,9 @@ def _perform(argv: Sequence[str] | None) -> int:
     except InvalidSetting as error:
         complain(error)
         return 2
+    except NotRunning as error:
+        complain(f"{error}{instead(error.directory)}")
+        return 1
     except NzezaError as error:
         complain(error)
         return 1
@@ -84,7 +89,7 @@ def record(arguments: argparse.Namespace) -> int:
     """Run feeds alone, in a data directory of their own: other runs' orders and positions are not their business."""
     settings = _settings(arguments)
     system = msgspec.structs.replace(
-        settings.system, data_directory=str(Path(settings.system.data_directory) / "record")
+        settings.system, data_directory=str(Path(settings.system.data_directory) / RECORD)
     )
     venues = {
         name: msgspec.structs.replace(venue, takes_orders=False) for name, venue in settings.venues.items()
@@ -118,6 +123,7 @@ def simulate(arguments: argparse.Namespace) -> int:
     given = {"seed": arguments.seed, "port_base": arguments.port_base}
     changes = {name: value for name, value in given.items() if value is not None}
     # Not the data directory itself: a system that runs there keeps its own simulator's account and key in it.
+    os.umask(0o077)
     directory = make_directory(Path(settings.system.data_directory) / "simulate")
     from adapters.simulator.server import serve  # aiohttp: only this verb needs it
 
@@ -126,7 +132,10 @@ def simulate(arguments: argparse.Namespace) -> int:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    report = ask(_data_directory(arguments), "status", ANSWER_WITHIN_S)
+    directory = _data_directory(arguments)
+    report = ask(directory, "status", ANSWER_WITHIN_S)
+    if place := recording_in(directory):
+        complain(f"a recording runs beside it: ask with --data-directory {place}")
     if arguments.json:
         _print_json(report)
     else:
@@ -149,7 +158,17 @@ def metrics(arguments: argparse.Namespace) -> int:
 
 
 def stop(arguments: argparse.Namespace) -> int:
-    with Conversation(_data_directory(arguments)) as conversation:
+    directory = _data_directory(arguments)
+    try:
+        return _stop(directory)
+    except (NotRunning, NoAnswer) as error:
+        if not arguments.force:
+            raise
+        return _end_by_force(directory, error)
+
+
+def _stop(directory: Path) -> int:
+    with Conversation(directory) as conversation:
         within_s = conversation.ask("stop", ANSWER_WITHIN_S)["within_s"]
         outcome = conversation.hear(within_s + GONE_WITHIN_S)
         if not conversation.has_ended_within(GONE_WITHIN_S):
@@ -159,6 +178,19 @@ def stop(arguments: argparse.Namespace) -> int:
     if not outcome["problems"]:
         say("stopped cleanly")
     return 1 if outcome["problems"] else 0
+
+
+def _end_by_force(directory: Path, error: NzezaError) -> int:
+    """End what neither answers nor ends; raise `error` where there is nothing of the kind."""
+    ended, left = end_all(directory, GONE_WITHIN_S)
+    if not ended and not left:
+        raise error
+    for holder in ended:
+        say(f"ended {holder}")
+    for holder in left:
+        complain(f"could not end {holder}")
+    complain("nothing was cancelled or proven by that: the next run looks at what is open")
+    return 1 if left else 0
 
 
 def resume(arguments: argparse.Namespace) -> int:
@@ -255,7 +287,10 @@ def _parser() -> argparse.ArgumentParser:
     measuring = add(metrics, "Print every counter of the running system, in Prometheus' text format.")
     measuring.add_argument("--json", action="store_true", help="print them as JSON")
     measuring.add_argument("--reset", action="store_true", help="let the breakers count from zero instead")
-    add(stop, "Stop the running system, and tell how it ended.")
+    stopping = add(stop, "Stop the running system, and tell how it ended.")
+    stopping.add_argument(
+        "--force", action="store_true", help="end also what doesn't answer, or was left by a system that died"
+    )
     resuming = add(resume, "Clear halts of the running system, and tell which.")
     resuming.add_argument(
         "scope", type=_text, nargs="?", metavar="SCOPE", help="clear only this: all, coinbase, coinbase:BTC-USD"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -283,3 +284,40 @@ def test_client_notices_the_end_of_the_launcher(tmp_path: Path) -> None:
 
     assert (before, after) == (False, True)
     os.waitpid(launcher, 0)
+
+
+def test_answers_of_another_user_are_not_believed(
+    directory: DataDirectory, server: ControlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = os.geteuid() + 1
+    monkeypatch.setattr("scripts.control._peer", lambda connection: (os.getpid(), other))
+
+    with pytest.raises(NoAnswer, match=rf"is another user's \(uid {other}\)"):
+        ask(directory.path, "status", timeout_s=1)
+
+
+def test_link_in_the_place_of_the_socket_is_not_followed(
+    tmp_path: Path, directory: DataDirectory, server: ControlServer
+) -> None:
+    (tmp_path / "control.sock").symlink_to(directory.path / "control.sock")
+
+    with pytest.raises(NotRunning):
+        ask(tmp_path, "status", timeout_s=1)
+
+
+def test_directory_that_was_moved_or_removed_hinders_no_end(tmp_path: Path) -> None:
+    with DataDirectory(tmp_path / "data") as directory:
+        server = ControlServer(directory)
+        directory.path.rename(tmp_path / "moved")
+        with Conversation(tmp_path / "moved"):
+            server.close()
+        assert not (tmp_path / "moved" / "control.sock").exists()
+
+        server.close()  # again, for nothing
+
+
+def test_directory_that_was_removed_hinders_no_end(tmp_path: Path) -> None:
+    with DataDirectory(tmp_path / "data") as directory:
+        server = ControlServer(directory)
+        shutil.rmtree(directory.path)
+        server.close()

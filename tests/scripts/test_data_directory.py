@@ -77,6 +77,7 @@ def test_directory_stays_taken_while_the_orphans_of_a_dead_launcher_live(
     os.kill(orphan, signal.SIGKILL)
     monkeypatch.undo()
 
+    assert f"still in use by process {orphan} (" in text
     assert f"what the system with pid {launcher} left running" in text
     DataDirectory(tmp_path).release()  # waits for the orphan's end
 
@@ -93,3 +94,80 @@ def test_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None:
 def test_directory_that_the_system_cannot_make_is_refused() -> None:
     assert "must be a directory that we can write to" in complaint(Path("/proc/nzeza-data"))
     assert "must be a directory that we can write to" in complaint(Path("nul\0byte"))
+
+
+# ---- for us alone ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o711, 0o702])
+def test_directory_that_others_may_enter_or_write_is_refused_with_the_remedy(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(mode)
+
+    text = complaint(tmp_path / "data")
+
+    assert f"is open to others (mode {mode:03o})" in text and f"chmod 700 {str(tmp_path / 'data')!r}" in text
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_directory_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    owner = os.geteuid()
+    monkeypatch.setattr("scripts.ownership._is_trusted", lambda uid: True)
+    monkeypatch.setattr("scripts.ownership.os.geteuid", lambda: owner + 1)
+
+    assert "belongs to user" in complaint(tmp_path / "data")
+
+
+@pytest.mark.parametrize("below", ["data", "missing/data"])
+def test_directory_that_others_may_replace_is_refused_and_not_made(tmp_path: Path, below: str) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+
+    assert "lies below a directory in which others may write (mode 777)" in complaint(tmp_path / "open" / below)
+    assert list((tmp_path / "open").iterdir()) == []
+
+
+def test_directory_below_that_of_another_user_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.ownership._is_trusted", lambda uid: False)
+
+    assert "lies below a directory that belongs to user" in complaint(tmp_path / "data")
+
+
+def test_directory_behind_a_link_is_judged_by_where_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "open" / "data").mkdir(parents=True, mode=0o700)
+    (tmp_path / "open").chmod(0o777)
+    (tmp_path / "link").symlink_to(tmp_path / "open" / "data")
+
+    assert "in which others may write" in complaint(tmp_path / "link")
+
+    (tmp_path / "open").chmod(0o1777)  # as /tmp is: nobody can take away what is ours
+    DataDirectory(tmp_path / "link").release()
+
+
+@pytest.mark.parametrize("name", ["lock", "control.sock", "nzeza.log", "journal.sqlite", "journal.sqlite.reserve"])
+@pytest.mark.parametrize("kind", ["link", "hard link"])
+def test_what_leads_out_of_the_directory_is_refused(tmp_path: Path, name: str, kind: str) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("keep me")
+    (tmp_path / "data").mkdir(mode=0o700)
+    if kind == "link":
+        (tmp_path / "data" / name).symlink_to(victim)
+    else:
+        (tmp_path / "data" / name).hardlink_to(victim)
+
+    assert f"{name!r} in it is a " in complaint(tmp_path / "data")
+    assert victim.read_text() == "keep me"
+
+
+def test_what_was_put_there_by_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data" / "recordings").mkdir()
+    owner = os.geteuid()
+    monkeypatch.setattr("scripts.data_directory.why_not_private", lambda path: "")
+    monkeypatch.setattr("scripts.data_directory.why_not_safe_place", lambda path: "")
+    monkeypatch.setattr("scripts.ownership.os.geteuid", lambda: owner + 1)
+
+    assert "'recordings' in it belongs to user" in complaint(tmp_path / "data")

@@ -21,7 +21,7 @@ NO_SIGNALS = {"SIGNALS__WINNER_ABOVE": "1"}  # what such a run finds, it only ke
 
 
 def test_a_journal_without_its_account_is_refused_in_one_line_that_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
+    (tmp_path / "data").mkdir(mode=0o700)
     (tmp_path / "data" / JOURNAL_FILE).touch()
 
     with Trial(tmp_path) as system:
