@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 import traceback
 from pathlib import Path
@@ -16,13 +15,13 @@ from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
 from domain.status import halt_fields
 from scripts import telling
-from scripts.actor_system import LOG_FILE, ActorSystem, free_admin_port, prepare_environment
+from scripts.actor_system import ActorSystem, free_admin_port, prepare_environment
+from scripts.announcer import Announcer
 from scripts.control import ControlServer, Request
 from scripts.data_directory import DataDirectory
 from scripts.exposure import check_exposure
 from scripts.journal_start import prepare_journal
 from scripts.options import RunOptions
-from scripts.outputs import Voice
 from scripts.processes import adopt_orphans, end_all
 from scripts.signals import Signals
 from scripts.simulated_venues import SimulatedVenues, check_account
@@ -33,7 +32,6 @@ _START_WITHIN_S = 15.0
 _STATUS_EVERY_S = 0.25  # for the live view, and as the supervisor's sign of life
 _MOST_REVIVALS = 20  # of the simulator in one run
 _EXIT_SHARE_S = 0.7  # of the stopping time: for processes to end after everything is proven
-_READ_WITHIN_S = 3.0  # the last words, by whoever still reads
 
 
 def run(settings: Settings, options: RunOptions) -> int:
@@ -71,10 +69,9 @@ class _Run:
         self.directory = directory
         self.control = control
         self.signals = signals
-        self.voice = Voice(directory / LOG_FILE)
+        self.announcer = Announcer(directory, options)
         self.simulator: SimulatedVenues | None = None
         self.system: ActorSystem | None = None
-        self.view: Any = None
         self.status: dict[str, Any] = {}  # the newest, with its "view"
         self.status_seq = 0  # up to which journal entry it tells
         self.status_id = 0  # which request it answers
@@ -88,7 +85,6 @@ class _Run:
         self.is_running = False
         self.is_asked_to_stop = False  # by a person at the control socket, or by an actor that gave up
         self.wound_down: Any = None
-        self.told: set[tuple[str, ...]] = set()  # halts and alarms that a person has been told of
         self.problems: list[str] = []
 
     def to_the_end(self) -> int:
@@ -101,16 +97,17 @@ class _Run:
             except NzezaError as error:
                 self.problems.append(str(error))
             except Exception as error:  # a bug of ours is no reason to leave orders behind
-                self.voice.tell(f"the launcher failed: {traceback.format_exc()}", is_shown=False)
+                self.announcer.tell(f"the launcher failed: {traceback.format_exc()}", is_shown=False)
                 self.problems.append(f"the launcher failed: {type(error).__name__}: {error}")
             finally:
                 self._end()
             # First of all to those who asked: the outputs may be nobody's any more.
             for request in self.stoppers:
                 request.reply({"problems": self.problems})
-            self._print_report()
+            protective = self.wound_down.protective if self.wound_down is not None else ()
+            self.announcer.report(self.status, self.problems, protective)
         finally:
-            self.voice.close(_READ_WITHIN_S)
+            self.announcer.close()
         return 1 if self.problems else 0
 
     @property
@@ -163,12 +160,7 @@ class _Run:
         end_at = None
         if self.options.duration_s is not None:
             end_at = time.monotonic() + self.options.duration_s
-        if not self.options.headless and _is_our_terminal(sys.stdout):
-            from scripts.live_view import LiveView
-
-            self.view = LiveView(self.voice.output)
-        else:
-            self.voice.tell(f"running as pid {os.getpid()} in {str(self.directory)!r}", is_logged=False)
+        self.announcer.begin()
         while not self.is_stopping and not self.problems:
             self._turn()
             if end_at is not None and time.monotonic() >= end_at:
@@ -190,9 +182,9 @@ class _Run:
 
     def _heed_signals(self) -> None:
         if self.signals.take_suspensions():
-            self.voice.tell("Ctrl-Z is not taken, for trading would go on unwatched; Ctrl-C stops it")
+            self.announcer.tell("Ctrl-Z is not taken, for trading would go on unwatched; Ctrl-C stops it")
         if self.signals.take_repeats():
-            self.voice.tell(f"stopping already, within {self.settings.system.stop_within_s:g} s")
+            self.announcer.tell(f"stopping already, within {self.settings.system.stop_within_s:g} s")
 
     def _revive_simulator(self) -> None:
         self.revivals += 1
@@ -237,11 +229,7 @@ class _Run:
         self.status["duration_s"] = round((self.ended_at or time.monotonic()) - self.started_at, 3)
         self.status_seq = reported.journal_seq
         self.status_id = request_id
-        if self.view is not None:
-            self.view.show(self.status)
-        # The screen shows them, too, but a file into which standard error goes, doesn't.
-        if self.view is None or not _is_our_terminal(sys.stderr):
-            self._print_troubles()
+        self.announcer.show(self.status)
         waiting, self.waiting = self.waiting, []
         for asked_id, request in waiting:
             wants_metrics = request.verb == "metrics"
@@ -251,19 +239,6 @@ class _Run:
                 request.reply({**self._public_status(), "metrics": metrics})
             else:
                 request.reply(self._public_status())
-
-    def _print_troubles(self) -> None:
-        """Say on standard error what a person should look at, once: halts, of earlier runs too, and alarms."""
-        lines = {
-            (halt["scope"], halt["since"]): line
-            for halt, line in zip(self.status["halts"], telling.halted(self.status))
-        }
-        for alarm in reversed(self.status["alarms"]):
-            lines[alarm["subject"], alarm["text"], ""] = f"alarm: {telling.alarm(alarm)}"
-        for key, line in lines.items():
-            if key not in self.told:
-                self.voice.tell(line, is_logged=False)  # who raised it has logged it
-        self.told = set(lines)  # what is cleared or forgotten would be news again
 
     def _serve(self, request: Request) -> None:
         if request.verb in ("status", "metrics"):
@@ -317,9 +292,8 @@ class _Run:
         self.ended_at = time.monotonic()
         deadline = self.ended_at + self.settings.system.stop_within_s
         if self.signals.stop is not None:
-            self.voice.tell(f"stopping, for it was told to by {self.signals.stop.name}", is_shown=False)
-        if self.view is not None:
-            self.view.close()
+            self.announcer.tell(f"stopping, for it was told to by {self.signals.stop.name}", is_shown=False)
+        self.announcer.leave_screen()
         if self.system is not None:
             if self.is_running:
                 self._wind_down(deadline - _EXIT_SHARE_S)
@@ -365,31 +339,3 @@ class _Run:
         if not wound_down.is_reconciled:
             reasons = "; ".join(wound_down.differences) or "not proven in time"
             self.problems.append(f"not reconciled: {reasons}")
-
-    def _print_report(self) -> None:
-        for problem in self.problems:
-            self.voice.tell(problem)
-        protective = self.wound_down.protective if self.wound_down is not None else ()
-        for line in protective:
-            self.voice.tell(f"protective stop left in place: {line}")
-        if not self.status:
-            return
-        report = {key: value for key, value in self.status.items() if key != "view"}
-        if self.options.json:
-            text = json.dumps(report)
-        else:
-            from scripts.summary import summary
-
-            text = summary(report)
-        self.voice.output.write(f"{text}\n")
-        self.voice.output.drain(_READ_WITHIN_S)
-        if self.voice.output.error:
-            self.voice.tell(f"the report could not be written: {self.voice.output.error}")
-
-
-def _is_our_terminal(stream: Any) -> bool:
-    """Tell whether `stream` is a terminal in which we run in the foreground: another's is not ours to draw on."""
-    try:
-        return stream.isatty() and os.tcgetpgrp(stream.fileno()) == os.getpgrp()
-    except (OSError, ValueError):
-        return False  # it is gone, or not the one that controls us

@@ -1,0 +1,98 @@
+"""What the launcher shows and tells people: the screen, troubles when they come, the report at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts import telling
+from scripts.actor_system import LOG_FILE
+from scripts.options import RunOptions
+from scripts.outputs import Voice
+
+_READ_WITHIN_S = 3.0  # the last words, by whoever still reads
+
+
+class Announcer:
+    """Never raises for an output that is lost, and never waits for one while there is something to lose."""
+
+    def __init__(self, directory: Path, options: RunOptions) -> None:
+        self._directory = directory
+        self._options = options
+        self._voice = Voice(directory / LOG_FILE)
+        self._view: Any = None
+        self._told: set[tuple[str, ...]] = set()  # halts and alarms that a person has been told of
+
+    def begin(self) -> None:
+        """Say that everybody is up: by the screen, or by a line where there is none."""
+        if not self._options.headless and _is_our_terminal(sys.stdout):
+            from scripts.live_view import LiveView
+
+            self._view = LiveView(self._voice.output)
+        else:
+            self.tell(f"running as pid {os.getpid()} in {str(self._directory)!r}", is_logged=False)
+
+    def show(self, status: dict[str, Any]) -> None:
+        if self._view is not None:
+            self._view.show(status)
+        # The screen shows troubles, too, but a file into which standard error goes, doesn't.
+        if self._view is None or not _is_our_terminal(sys.stderr):
+            self._tell_troubles(status)
+
+    def _tell_troubles(self, status: dict[str, Any]) -> None:
+        """Say on standard error what a person should look at, once: halts, of earlier runs too, and alarms."""
+        lines = {
+            (halt["scope"], halt["since"]): line
+            for halt, line in zip(status["halts"], telling.halted(status))
+        }
+        for alarm in reversed(status["alarms"]):
+            lines[alarm["subject"], alarm["text"], ""] = f"alarm: {telling.alarm(alarm)}"
+        for key, line in lines.items():
+            if key not in self._told:
+                self.tell(line, is_logged=False)  # who raised it has logged it
+        self._told = set(lines)  # what is cleared or forgotten would be news again
+
+    def tell(self, text: str, is_logged: bool = True, is_shown: bool = True) -> None:
+        self._voice.tell(text, is_logged, is_shown)
+
+    def leave_screen(self) -> None:
+        if self._view is not None:
+            self._view.close()
+            self._view = None
+
+    def report(self, status: dict[str, Any], problems: Sequence[str], protective: Sequence[str]) -> None:
+        for problem in problems:
+            self.tell(problem)
+        for line in protective:
+            self.tell(f"protective stop left in place: {line}")
+        if not status:
+            return
+        report = {key: value for key, value in status.items() if key != "view"}
+        output = self._voice.output
+        output.write(f"{self._worded(report)}\n")
+        output.drain(_READ_WITHIN_S)
+        if output.error:
+            self.tell(f"the report could not be written: {output.error}")
+
+    def _worded(self, report: dict[str, Any]) -> str:
+        if self._options.json:
+            return json.dumps(report)
+        from scripts.summary import summary
+
+        return summary(report)
+
+    def close(self) -> None:
+        """Give the outputs some time to take what is left."""
+        self._voice.close(_READ_WITHIN_S)
+
+
+def _is_our_terminal(stream: Any) -> bool:
+    """Tell whether `stream` is a terminal in which we run in the foreground: another's is not ours to draw on."""
+    try:
+        return stream.isatty() and os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    except (OSError, ValueError):
+        return False  # it is gone, or not the one that controls us

@@ -1,0 +1,51 @@
+"""What is told where there is no screen: troubles once, as they come, and a report that may find no reader."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from scripts.announcer import Announcer
+from scripts.options import RunOptions
+from scripts.outputs import Outlet
+
+ALARM = {"subject": "coinbase", "text": "answered with 401", "first": "18:14:05", "last": "18:14:05", "count": 1}
+
+
+@pytest.fixture
+def announcer(tmp_path: Path) -> Announcer:
+    announcer = Announcer(tmp_path, RunOptions(headless=True, json=True))
+    for name in ("output", "errors"):
+        setattr(announcer._voice, name, Outlet(os.open(tmp_path / name, os.O_WRONLY | os.O_CREAT)))
+    return announcer
+
+
+def test_trouble_is_told_when_it_comes_and_once(announcer: Announcer, tmp_path: Path) -> None:
+    announcer.begin()
+    for alarms in ([], [ALARM], [ALARM]):
+        announcer.show({"halts": [], "alarms": alarms})
+    announcer.close()
+
+    first, *others = (tmp_path / "errors").read_text().splitlines()
+    assert first == f"nzeza: running as pid {os.getpid()} in {str(tmp_path)!r}"
+    assert len(others) == 1 and "answered with 401" in others[0]
+
+
+def test_report_without_a_reader_is_told_and_problems_are_too(announcer: Announcer, tmp_path: Path) -> None:
+    announcer._voice.output = Outlet(os.open("/dev/full", os.O_WRONLY))
+
+    announcer.report({"signals": 3, "view": {}}, ["not reconciled"], [])
+    announcer.close()
+
+    lost = "nzeza: the report could not be written: No space left on device\n"
+    assert (tmp_path / "errors").read_text() == f"nzeza: not reconciled\n{lost}"
+    assert (tmp_path / "nzeza.log").read_text().count("\n") == 2
+
+
+def test_report_leaves_out_what_is_for_the_screen(announcer: Announcer, tmp_path: Path) -> None:
+    announcer.report({"signals": 3, "view": {}}, [], [])
+    announcer.close()
+
+    assert (tmp_path / "output").read_text() == '{"signals": 3}\n'
