@@ -8,6 +8,7 @@ from __future__ import annotations
 import decimal
 import difflib
 import math
+import tomllib
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
@@ -108,10 +109,19 @@ def _from_text(kind: Any, text: str) -> Any:
     bare = typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind
     if typing.get_origin(bare) is tuple:
         entry = typing.get_args(bare)[0]
+        if text.lstrip().startswith("["):  # as in a file: for names that have commas themselves
+            return _array(text)
         return [_from_text(entry, item.strip()) for item in text.split(",") if item.strip()]
     try:
         return _PARSERS.get(bare, str)(text)
     except (ValueError, decimal.InvalidOperation):
+        return text
+
+
+def _array(text: str) -> Any:
+    try:
+        return tomllib.loads(f"array = {text}")["array"]
+    except tomllib.TOMLDecodeError:
         return text
 
 

@@ -9,8 +9,10 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 from domain.errors import InvalidSetting
+from domain.instrument_names import name_rule
 from domain.settings import Settings, VenueSettings
 from domain.strategies import STRATEGIES
+from domain.text import bounded
 
 # The first must not be above the second.
 ORDERED = (
@@ -22,7 +24,6 @@ ORDERED = (
     ("risk.position_ratio", "risk.max_position_ratio"),
     ("orders.collar_ratio", "orders.close_collar_cap_ratio"),
 )
-INSTRUMENT = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)+")  # our spelling, such as BTC-USD
 ASSET = re.compile(r"[A-Z0-9]+")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -62,7 +63,7 @@ def _check_venues(settings: Settings, known_venues: Collection[str]) -> None:
     for name, venue in settings.venues.items():
         if name not in known_venues:
             raise InvalidSetting(f"unknown key {f'venues.{name}'!r}: allowed: {known}")
-        _check_venue(f"venues.{name}", venue)
+        _check_venue(f"venues.{name}", name, venue)
         if settings.orders.acknowledge_within_s <= venue.request_timeout_s:
             raise InvalidSetting(
                 f"orders.acknowledge_within_s = {settings.orders.acknowledge_within_s}: "
@@ -70,12 +71,13 @@ def _check_venues(settings: Settings, known_venues: Collection[str]) -> None:
             )
 
 
-def _check_venue(path: str, venue: VenueSettings) -> None:
+def _check_venue(path: str, name: str, venue: VenueSettings) -> None:
     if not venue.instruments:
         raise InvalidSetting(f"{path}.instruments = []: must name at least one instrument, such as BTC-USD")
+    rule = name_rule(name)
     for instrument in venue.instruments:
-        if not INSTRUMENT.fullmatch(instrument):
-            raise InvalidSetting(f"{path}.instruments: {instrument!r} must be spelled as in BTC-USD")
+        if not rule.fits(instrument):
+            raise InvalidSetting(f"{path}.instruments: {bounded(instrument)!r} must be spelled {rule.words}")
         if venue.instruments.count(instrument) > 1:
             raise InvalidSetting(f"{path}.instruments: {instrument!r} must be named once only")
     for key in ("api_key_env", "api_secret_env"):

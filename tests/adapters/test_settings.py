@@ -183,7 +183,7 @@ MISTAKES_IN_A_FILE = {
     "[venues.kraken]": "unknown key 'venues.kraken': allowed: coinbase, dydx",
     "venues.coinbase.instruments = []": "venues.coinbase.instruments = []: must name at least one instrument",
     "venues.coinbase.instruments = ['BTCUSD']": "venues.coinbase.instruments: 'BTCUSD' must be spelled",
-    "venues.dydx.instruments = ['A-B', 'A-B']": "venues.dydx.instruments: 'A-B' must be named once only",
+    "venues.dydx.instruments = ['A-USD', 'A-USD']": "venues.dydx.instruments: 'A-USD' must be named once only",
     "venues.coinbase.api_key_env = 'KEY'": "venues.coinbase.api_key_env and venues.coinbase.api_secret_env:",
     "venues.coinbase.rest_url = 'nowhere'": "venues.coinbase.rest_url = 'nowhere': must be an address",
     "venues.coinbase.rest_url = 'http://[1'": "venues.coinbase.rest_url = 'http://[1': must be an address",
@@ -306,3 +306,64 @@ def test_whatever_the_environment_holds_it_is_settings_or_one_line(environ: dict
         load(None, environ, VENUES)
     except InvalidSetting as error:
         assert len(str(error).splitlines()) == 1
+
+
+# ---- names of instruments --------------------------------------------------------------------------------
+
+KNOWN = ("coinbase", "dydx", "hyperliquid")
+LONG = "BUFFI,UNISWAP_V3,0X4C1B1302220D7DE5C22B495E78B72F2DD2457D45-USD"
+
+
+@pytest.mark.parametrize(
+    ("venue", "name"),
+    [
+        ("coinbase", "BTC-USDC"),
+        ("coinbase", "00-USD"),
+        ("coinbase", "BTC-PERP-INTX"),
+        ("hyperliquid", "kPEPE-USD"),
+        ("hyperliquid", "kSHIB-USD"),
+        ("hyperliquid", "0G-USD"),
+        ("hyperliquid", "xyz:TSLA-USD"),
+        ("dydx", "BTC-USD"),
+        ("dydx", LONG),
+    ],
+)
+def test_each_venue_has_names_of_its_own_look(write: Write, venue: str, name: str) -> None:
+    settings = load(write(f"venues.{venue}.instruments = ['{name}', 'ETH-USD']"), {}, KNOWN)
+
+    assert settings.venues[venue].instruments == (name, "ETH-USD")
+
+
+@pytest.mark.parametrize(
+    ("venue", "name"),
+    [
+        ("coinbase", "kPEPE-USD"),
+        ("coinbase", LONG),
+        ("coinbase", "btc-usd"),
+        ("hyperliquid", "BTC-USDC"),
+        ("hyperliquid", "pepe-USD"),
+        ("hyperliquid", "BTC-PERP-INTX"),
+        ("hyperliquid", "KPEPE"),
+        ("hyperliquid", LONG),
+        ("dydx", "kPEPE-USD"),
+        ("dydx", "BTC-USDC"),
+        ("dydx", "A,,B-USD"),
+        ("dydx", "A_B-USD"),
+        *((venue, odd) for venue in KNOWN for odd in ("", "BTC", "-USD", "BTC-", "BTC-USD ", "B\u0661-USD")),
+    ],
+)
+def test_a_name_that_a_venue_cannot_have_is_refused_in_one_line(write: Write, venue: str, name: str) -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        load(write(f"venues.{venue}.instruments = ['{name}']"), {}, KNOWN)
+
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.startswith(f"venues.{venue}.instruments: ")
+    assert "must be spelled as in BTC-USD" in text
+
+
+def test_names_with_commas_can_come_from_the_environment_too() -> None:
+    environ = {"NZEZA__VENUES__DYDX__INSTRUMENTS": f'["{LONG}", "BTC-USD"]'}
+
+    assert load(None, environ, VENUES).venues["dydx"].instruments == (LONG, "BTC-USD")
+    assert "venues.dydx.instruments" in complaint(NZEZA__VENUES__DYDX__INSTRUMENTS='["BTC-USD"')
