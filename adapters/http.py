@@ -51,7 +51,9 @@ class Transport(Protocol):
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give up the connections that are open and idle; the next request makes a new one."""
+        ...
 
 
 class HttpTransport:
@@ -62,7 +64,6 @@ class HttpTransport:
         self._connect_timeout_s = connect_timeout_s
         self._idle: dict[tuple[str, str], list[socket.socket]] = {}  # scheme and netloc -> the newest last
         self._lock = threading.Lock()
-        self._is_closed = False
 
     def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
@@ -92,7 +93,6 @@ class HttpTransport:
 
     def close(self) -> None:
         with self._lock:
-            self._is_closed = True
             idle, self._idle = self._idle, {}
         for connections in idle.values():
             for connection in connections:
@@ -130,7 +130,7 @@ class HttpTransport:
     def _give_back(self, origin: tuple[str, str], connection: socket.socket, answer: Answer) -> None:
         with self._lock:
             waiting = self._idle.setdefault(origin, [])
-            is_wanted = not (self._is_closed or answer.is_last) and len(waiting) < self._most_idle
+            is_wanted = not answer.is_last and len(waiting) < self._most_idle
             if is_wanted:
                 waiting.append(connection)
         if not is_wanted:

@@ -10,6 +10,7 @@ from typing import ClassVar, TypeVar
 from adapters.answers import UnreadableAnswer
 from adapters.http import Response, Transport
 from adapters.ports import Clock
+from adapters.retry_after import asked_pause_ns
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Instrument
 from domain.listing import Listing, chosen
@@ -25,6 +26,7 @@ class VenueClient:
     """Requests to one venue. Calls block, and end within `timeout_s` seconds."""
 
     venue: ClassVar[str]
+    retry_after_unit_ns: ClassVar[int] = SECOND_NS  # of a bare number in Retry-After
 
     def __init__(self, transport: Transport, clock: Clock) -> None:
         self._transport = transport
@@ -59,6 +61,14 @@ class VenueClient:
             raise self._failed(Retryable, "no time left to ask", "timeout")
         return left_s
 
+    def _throttled(self, error: VenueError, answer: Response) -> VenueError:
+        """Note on an error that the venue wants fewer requests, if that is so, and for how long."""
+        if answer.status == 429:
+            error.is_throttled = True
+            utc_ns = self._clock.now().utc_ns
+            error.retry_after_ns = asked_pause_ns(answer.headers, self.retry_after_unit_ns, utc_ns)
+        return error
+
     def _failed(self, fate: type[VenueError], text: str, code: str, raw: bytes = b"") -> VenueError:
         return fate(text, venue=self.venue, code=code, raw=raw)
 
@@ -92,7 +102,8 @@ class MarketClient(VenueClient):
 
     def _status_error(self, answer: Response) -> VenueError:
         fate = Rejected if answer.status in self.refusals else Retryable
-        return self._failed(fate, f"answered with {answer.status}", str(answer.status), answer.body)
+        error = self._failed(fate, f"answered with {answer.status}", str(answer.status), answer.body)
+        return self._throttled(error, answer)
 
     def _bars(
         self, start: int, end: int, span_ns: int, ask: Callable[[int], Iterable[Candle]]

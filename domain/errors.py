@@ -26,7 +26,8 @@ class VenueError(NzezaError):
         venue: our name of the venue.
         code: the venue's own word for why, or a transport word such as "timeout".
         raw: the first 256 bytes of what came back, for the journal; never a secret.
-        retry_after_ns: how long the venue asked us to wait, or None.
+        is_throttled: the venue wants fewer requests.
+        retry_after_ns: how long it asked us to wait, as it said it; None if it didn't.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class VenueError(NzezaError):
         self.code = bounded(code)
         self.raw = bounded_bytes(raw)
         self.retry_after_ns = retry_after_ns
+        self.is_throttled = retry_after_ns is not None
 
 
 class Retryable(VenueError):

@@ -2,14 +2,18 @@
 
 The fates follow MONEY.md section 1. A create is definitely not accepted after 400, 403, 429 or
 `success: false`, and only on its first send; after anything else that is not a readable success, it may rest.
+A 401 proves nothing, so what follows it is a second send, and no refusal of that one is proof either.
+
+Every answer is held against its question. One that is about something else comes over a connection that is out
+of step: all are given up.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
-from urllib.parse import urlencode, urlsplit
+from typing import NamedTuple, NoReturn, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
 
 from adapters import tokens
 from adapters.coinbase import answers
@@ -19,10 +23,11 @@ from adapters.coinbase.sign import TOKEN_TTL_S, Signer
 from adapters.http import Response, Transport
 from adapters.ports import Clock
 from adapters.venue_client import VenueClient
-from domain.errors import Ambiguous, Fatal, Rejected, Retryable
+from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Instrument
 from domain.listing import Listing, Unread, chosen
 from domain.order_messages import (
+    FINAL,
     Balance,
     CancelAccepted,
     CancelOrder,
@@ -36,6 +41,7 @@ from domain.order_messages import (
     SubmitOrder,
 )
 from domain.settings import SECOND_NS, VenueSettings
+from domain.text import bounded_id
 
 URL = "https://api.coinbase.com"
 PREFIX = "/api/v3/brokerage"
@@ -50,6 +56,18 @@ _LIVE_STATUSES = (("PENDING", "QUEUED", "EDIT_QUEUED", "CANCEL_QUEUED"), ("OPEN"
 
 P = TypeVar("P", answers.OrdersPage, answers.FillsPage, answers.AccountsPage)
 Query = list[tuple[str, str]]
+
+
+class _Sent(NamedTuple):
+    """An answer, and whether it is to the only send of its request: else another may have been taken."""
+
+    answer: Response
+    is_only: bool
+
+    @property
+    def refusal(self) -> type[VenueError]:
+        """Return what a refusal means."""
+        return Rejected if self.is_only else Ambiguous
 
 
 class CoinbaseClient(VenueClient):
@@ -82,14 +100,15 @@ class CoinbaseClient(VenueClient):
     def cancel_order(self, command: CancelOrder, timeout_s: float) -> CancelAccepted:
         if not command.venue_order_id:
             raise self._failed(Rejected, "Coinbase cancels by its own id only", "no_venue_order_id")
-        answer = self._exchange(
+        sent = self._exchange(
             "POST",
             "/orders/batch_cancel",
             self._deadline_ns(timeout_s),
             body=encode_cancel(command.venue_order_id),
         )
+        answer = sent.answer
         if answer.status in (400, 403):
-            raise self._status_error(Rejected, answer)
+            raise self._status_error(sent.refusal, answer)
         if answer.status != 200:
             raise self._status_error(Ambiguous, answer)
         verdicts = self._read(answer, answers.CancelAnswer, Ambiguous).results
@@ -102,13 +121,13 @@ class CoinbaseClient(VenueClient):
                         venue=self.venue,
                     )
                 reason = verdict.failure_reason
-                raise self._failed(Rejected, f"cancel refused: {reason}", reason, answer.body)
-        raise self._failed(Ambiguous, "no verdict on the cancel", "unreadable", answer.body)
+                raise self._failed(sent.refusal, f"cancel refused: {reason}", reason, answer.body)
+        self._about_something_else(Ambiguous, "no verdict on the cancel", answer.body)
 
     def find_order(self, query: QueryOrder, timeout_s: float) -> OrderReported | OrderNotFound:
         deadline_ns = self._deadline_ns(timeout_s)
         if query.venue_order_id:
-            report = self._get_order(query.venue_order_id, self._deadline_ns(timeout_s / 2))
+            report = self._get_order(query, self._deadline_ns(timeout_s / 2))
             if report is not None:
                 return report
             if not query.client_order_id:
@@ -133,15 +152,19 @@ class CoinbaseClient(VenueClient):
             listing_began_ns=began.monotonic_ns,
         )
 
-    def _get_order(self, venue_order_id: str, deadline_ns: int) -> OrderReported | None:
+    def _get_order(self, query: QueryOrder, deadline_ns: int) -> OrderReported | None:
         """Return one order; None when this way doesn't lead to it and the list is another chance."""
         try:
-            answer = self._ask(f"/orders/historical/{venue_order_id}", deadline_ns, known=(404,))
+            path = f"/orders/historical/{quote(query.venue_order_id, safe='')}"
+            answer = self._ask(path, deadline_ns, known=(404,))
             if answer.status == 404:
                 return None  # a young order may not be readable yet
             row = self._read(answer, answers.OrderAnswer, Retryable).order
+            is_other = query.client_order_id not in ("", row.client_order_id or "")
+            if row.order_id != query.venue_order_id or is_other:
+                self._about_something_else(Retryable, "told of another order", answer.body)
         except Retryable as error:
-            if error.retry_after_ns:
+            if error.is_throttled:
                 raise  # it wants fewer requests, not others
             return None
         return self._converted(answers.order_reported, row, self._utc_ns())
@@ -154,6 +177,8 @@ class CoinbaseClient(VenueClient):
             query = [("order_status", status) for status in statuses]
             for page in self._pages("/orders/historical/batch", query, answers.OrdersPage, deadline_ns):
                 listed = answers.orders(page, self._utc_ns())
+                if any(report.status in FINAL for report in listed):
+                    self._about_something_else(Retryable, "a list of other orders than live ones")
                 found |= {report.venue_order_id: report for report in listed}
                 unread += listed.unread
         return Listing.of(found.values(), unread)
@@ -169,6 +194,8 @@ class CoinbaseClient(VenueClient):
             "/orders/historical/fills", query, answers.FillsPage, self._deadline_ns(timeout_s)
         ):
             listed = answers.fills(page, self._instruments)
+            if venue_order_ids and any(fill.venue_order_id not in venue_order_ids for fill in listed):
+                self._about_something_else(Retryable, "fills of other orders")
             found |= {fill.fill_id: fill for fill in listed}
             unread += listed.unread
         oldest_first = sorted(found.values(), key=lambda fill: (fill.ts_event, fill.fill_id))
@@ -202,7 +229,10 @@ class CoinbaseClient(VenueClient):
         query = [("product_ids", name) for name in names]
         answer = self._ask("/products", deadline_ns, query, known=_REFUSALS)
         if answer.status == 200:
-            return answers.instruments(self._read(answer, answers.ProductsPage, Retryable))
+            listed = answers.instruments(self._read(answer, answers.ProductsPage, Retryable))
+            if any(one.name not in names for one in listed):
+                self._about_something_else(Retryable, "a list of other products")
+            return listed
         if len(names) == 1:
             return Listing()
         each = [self._listed((name,), deadline_ns) for name in names]
@@ -218,12 +248,13 @@ class CoinbaseClient(VenueClient):
 
     def _create(self, command: SubmitOrder, body: bytes, deadline_ns: int) -> OrderAccepted:
         ttl_s = self._settings.create_ttl_s(command.purpose is not Purpose.OPEN)
-        answer = self._exchange("POST", "/orders", deadline_ns, body=body, ttl_s=ttl_s)
+        sent = self._exchange("POST", "/orders", deadline_ns, body=body, ttl_s=ttl_s)
+        answer = sent.answer
         self._note_sent(command.client_order_id, answer.sent_ns)
         if answer.status in (400, 403):
-            raise self._status_error(Rejected, answer)
+            raise self._status_error(sent.refusal, answer)
         if answer.status == 429:
-            raise self._status_error(Retryable, answer)
+            raise self._status_error(Retryable if sent.is_only else Ambiguous, answer)
         if answer.status != 200:
             raise self._status_error(Ambiguous, answer)
         created = self._read(answer, answers.CreateAnswer, Ambiguous)
@@ -231,13 +262,15 @@ class CoinbaseClient(VenueClient):
             error = created.error_response or answers.CreateError()
             # Somebody's order has this id: ours, from a send that we believe did not arrive.
             is_duplicate = "DUPLICATE_CLIENT_ORDER_ID" in error.reason
-            fate = Ambiguous if is_duplicate else Rejected
+            fate = Ambiguous if is_duplicate else sent.refusal
             raise self._failed(fate, error.message or error.reason, error.reason, answer.body)
         order = created.success_response
         if order is None or not order.order_id:
             raise self._failed(Ambiguous, "accepted without an order id", "unreadable", answer.body)
-        if order.client_order_id not in ("", command.client_order_id):
-            raise self._failed(Ambiguous, "accepted under another id", "unreadable", answer.body)
+        if bounded_id(order.order_id) != order.order_id:
+            raise self._failed(Ambiguous, "accepted under an id that is none", "unreadable", answer.body)
+        if order.client_order_id != command.client_order_id:
+            self._about_something_else(Ambiguous, "accepted another order", answer.body)
         return OrderAccepted(
             ts_event=self._utc_ns(),
             client_order_id=command.client_order_id,
@@ -272,7 +305,7 @@ class CoinbaseClient(VenueClient):
     ) -> Response:
         """Read something: whatever goes wrong, nothing has happened, and the same read may be made again."""
         try:
-            answer = self._exchange("GET", path, deadline_ns, query)
+            answer = self._exchange("GET", path, deadline_ns, query).answer
         except Ambiguous as error:
             raise self._failed(Retryable, str(error), error.code) from None
         if answer.status == 200 or answer.status in known:
@@ -288,27 +321,41 @@ class CoinbaseClient(VenueClient):
         query: Query | None = None,
         body: bytes = b"",
         ttl_s: float = TOKEN_TTL_S,
-    ) -> Response:
+    ) -> _Sent:
         """Send a request with a fresh token; once more when the first token is refused.
 
-        A throttled Coinbase has answered 401 to good credentials, so only the second one counts.
+        A throttled Coinbase has answered 401 to good credentials, so only the second one says that they are bad,
+        and the request of the first may have been taken: that the second one was not sent is no proof.
         """
-        for _ in range(2):
-            left_s = self._left_s(deadline_ns)
-            token = self._signer.token(
-                self._utc_ns(), ttl_s, uri=f"{method} {self._host}{PREFIX}{path}"
-            )
-            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-            url = f"{self._origin}{PREFIX}{path}" + (f"?{urlencode(query)}" if query else "")
-            answer = self._send(method, url, headers, body, left_s)
-            if answer.status != 401:
-                return answer
-        raise self._status_error(Fatal, answer)
+        sent = self._attempt(method, path, deadline_ns, query, body, ttl_s)
+        if sent.status != 401:
+            return _Sent(sent, is_only=True)
+        try:
+            again = self._attempt(method, path, deadline_ns, query, body, ttl_s)
+        except Retryable as error:
+            raise self._failed(Ambiguous, f"answered with 401, then {error}", error.code) from None
+        if again.status == 401:
+            raise self._status_error(Fatal, again)
+        return _Sent(again, is_only=False)
+
+    def _attempt(
+        self, method: str, path: str, deadline_ns: int, query: Query | None, body: bytes, ttl_s: float
+    ) -> Response:
+        left_s = self._left_s(deadline_ns)
+        token = self._signer.token(self._utc_ns(), ttl_s, uri=f"{method} {self._host}{PREFIX}{path}")
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        url = f"{self._origin}{PREFIX}{path}" + (f"?{urlencode(query)}" if query else "")
+        return self._send(method, url, headers, body, left_s)
 
     def _utc_ns(self) -> int:
         return self._clock.now().utc_ns
 
     # ---- fates ---------------------------------------------------------------------------------------
+
+    def _about_something_else(self, fate: type[VenueError], text: str, raw: bytes = b"") -> NoReturn:
+        """Refuse an answer to another question, and every connection that may be as far out of step."""
+        self._transport.close()
+        raise self._failed(fate, text, "unreadable", raw)
 
     def _read(self, answer: Response, shape: type, fate: type):
         with self._reading(fate, answer.body):
@@ -322,9 +369,7 @@ class CoinbaseClient(VenueClient):
     def _status_error(self, fate: type, answer: Response):
         code = answers.error_code(answer.body) or str(answer.status)
         error = self._failed(fate, f"answered with {answer.status}", code, answer.body)
-        if answer.status == 429:
-            error.retry_after_ns = _retry_after_ns(answer.headers.get("retry-after", ""))
-        return error
+        return self._throttled(error, answer)
 
 
 def _next_cursor(page: answers.OrdersPage | answers.FillsPage | answers.AccountsPage) -> str:
@@ -341,11 +386,3 @@ def _may_be(unread: Unread, query: QueryOrder) -> bool:
     if query.venue_order_id and unread.venue_order_id:
         return unread.venue_order_id == query.venue_order_id
     return unread.instrument in ("", query.instrument)
-
-
-def _retry_after_ns(text: str) -> int:
-    """Return how long to wait; one second when the venue does not say, since its windows are that long."""
-    try:
-        return max(0, int(float(text) * SECOND_NS))
-    except (ValueError, OverflowError):
-        return SECOND_NS

@@ -13,10 +13,9 @@ from urllib.parse import quote, urlencode
 
 from adapters.dydx import answers
 from adapters.dydx.rows import RESOLUTIONS, VENUE
-from adapters.http import Response, Transport
+from adapters.http import Transport
 from adapters.ports import Clock
 from adapters.venue_client import MarketClient
-from domain.errors import VenueError
 from domain.instrument import Instrument
 from domain.listing import Listing
 from domain.market_data import Candle, FundingRate, Trade
@@ -40,6 +39,7 @@ class IndexerClient(MarketClient):
     """Times are UTC ns; ranges include both ends."""
 
     venue = VENUE
+    retry_after_unit_ns = _MILLISECOND_NS
     refusals = (400, 403, 404)
 
     def __init__(self, settings: VenueSettings, transport: Transport, clock: Clock) -> None:
@@ -142,13 +142,6 @@ class IndexerClient(MarketClient):
         if parameters:
             url += f"?{urlencode(parameters)}"
         return self._answer(read, timeout_s, "GET", url, {}, b"")
-
-    def _status_error(self, answer: Response) -> VenueError:
-        error = super()._status_error(answer)
-        wait_ms = answer.headers.get("retry-after", "")
-        if answer.status == 429 and wait_ms.isdecimal() and wait_ms.isascii():
-            error.retry_after_ns = int(wait_ms) * _MILLISECOND_NS  # not seconds, as everybody else means it
-        return error
 
 
 def _iso(time_ns: int) -> str:

@@ -26,6 +26,7 @@ class Script:
 
     def __init__(self, *answers: tuple[int, object]) -> None:
         self.asked: list[tuple[str, str, dict, str]] = []  # method, path, query, token
+        self.closed = 0
         self._answers = list(answers)
 
     def send(
@@ -34,12 +35,15 @@ class Script:
         address = urlsplit(url)
         token = headers["Authorization"].removeprefix("Bearer ")
         self.asked.append((method, address.path, dict(parse_qsl(address.query)), token))
-        status, value = self._answers.pop(0)
+        answer = self._answers.pop(0)
+        if isinstance(answer, VenueError):
+            raise answer
+        status, value = answer
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
         return Response(status, {}, body, sent_ns=1)
 
     def close(self) -> None:
-        """Nothing is open."""
+        self.closed += 1
 
 
 def client_of(script: Script, **settings) -> CoinbaseClient:
@@ -94,7 +98,17 @@ def test_a_duplicate_id_means_that_it_was_accepted_before() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [{"success": True}, success(order_id=""), success(client_order_id="another"), {}, b"", b"<html>", []],
+    [
+        {"success": True},
+        success(order_id=""),
+        success(order_id="a\x00"),
+        success(client_order_id="another"),
+        success(client_order_id=""),
+        {},
+        b"",
+        b"<html>",
+        [],
+    ],
 )
 def test_a_success_that_cannot_be_understood_is_ambiguous(answer) -> None:
     assert type(fate((200, answer))) is Ambiguous
@@ -145,7 +159,7 @@ def test_an_order_is_looked_for_from_a_minute_before_it_was_sent() -> None:
 
 
 def test_a_known_order_is_read_directly_and_searched_for_when_it_is_not_there() -> None:
-    found = Script((200, {"order": row("ours", status="FILLED")}))
+    found = Script((200, {"order": row("ours", order_id="venue-1", status="FILLED")}))
     lagging = Script((404, {"error": "NOT_FOUND"}), (200, {"orders": [row("ours")]}))
 
     assert client_of(found).find_order(query("venue-1"), 5).status is OrderStatus.FILLED
@@ -154,7 +168,7 @@ def test_a_known_order_is_read_directly_and_searched_for_when_it_is_not_there() 
 
 
 def test_whose_order_a_venue_id_names_is_not_looked_for_in_the_list() -> None:
-    lagging, found = Script((404, b"")), Script((200, {"order": row("theirs", status="FILLED")}))
+    lagging, found = Script((404, b"")), Script((200, {"order": row("theirs", order_id="venue-1", status="FILLED")}))
     whose = msgspec.structs.replace(query("venue-1"), client_order_id="")
 
     with pytest.raises(Retryable):
@@ -392,3 +406,114 @@ def test_a_fill_whose_time_is_unset_has_that_of_its_booking() -> None:
 
     assert [fill.ts_event for fill in listed] == [UTC]
     assert [one.row_id for one in listed.unread] == ["odd"]
+
+
+# ---- the fate of a request is that of all its sends ------------------------------------------------------
+
+CANCEL = CancelOrder(client_order_id="ours", venue="coinbase", venue_order_id="venue-1")
+NOT_SENT = Retryable("request not sent: refused", code="refused")
+SECOND_ANSWERS = [
+    (400, {"error": "INVALID_ARGUMENT"}),
+    (403, {"error": "PERMISSION_DENIED"}),
+    (429, b""),
+    (500, b""),
+    (200, refusal("INSUFFICIENT_FUND")),
+    NOT_SENT,
+    Ambiguous("request sent, no usable answer: timeout", code="timeout"),
+]
+
+
+@pytest.mark.parametrize("second", SECOND_ANSWERS, ids=str)
+def test_a_create_after_a_401_is_disproven_by_nothing(second) -> None:
+    """The first send may have landed: a throttled Coinbase answers 401 to good credentials (MONEY.md 1)."""
+    assert type(fate((401, b"Unauthorized"), second)) is Ambiguous
+
+
+def test_a_create_that_has_no_time_left_after_a_401_may_have_landed() -> None:
+    script = Script((401, b"Unauthorized"))
+    client = client_of(script)
+    send = script.send
+
+    def slow(*request):
+        client._clock.advance(6)
+        return send(*request)
+
+    script.send = slow
+
+    with pytest.raises(Ambiguous):
+        client.submit_order(order(), 5)
+
+
+def test_a_second_send_after_a_401_may_be_accepted_and_a_second_401_is_fatal() -> None:
+    accepted = client_of(Script((401, b""), (200, success()))).submit_order(order(), 5)
+
+    assert accepted.venue_order_id == "venue-1"
+    assert type(fate((401, b""), (401, b""))) is Fatal
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        (400, {"error": "INVALID_ARGUMENT"}),
+        (200, {"results": [{"order_id": "venue-1", "success": False, "failure_reason": "UNKNOWN"}]}),
+        (429, b""),
+        NOT_SENT,
+    ],
+    ids=str,
+)
+def test_a_cancel_after_a_401_is_disproven_by_nothing(second) -> None:
+    with pytest.raises(Ambiguous):
+        client_of(Script((401, b""), second)).cancel_order(CANCEL, 5)
+
+
+def test_a_read_after_a_401_may_be_made_again() -> None:
+    with pytest.raises(Retryable):
+        client_of(Script((401, b""), NOT_SENT)).list_balances(5)
+
+
+# ---- an answer is about what was asked -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "ask"),
+    [
+        ((200, success(client_order_id="another")), lambda client: client.submit_order(order(), 5)),
+        ((200, {"results": [{"order_id": "b", "success": True}]}), lambda client: client.cancel_order(CANCEL, 5)),
+        ((200, {"orders": [row("a", status="FILLED")]}), lambda client: client.list_open_orders(5)),
+        ((200, {"fills": [FILL_ROW]}), lambda client: client.list_fills(0, 5, ("another",))),
+    ],
+)
+def test_an_answer_about_something_else_is_refused_with_every_open_connection(answer, ask) -> None:
+    script = Script(answer)
+
+    with pytest.raises((Ambiguous, Retryable)):
+        ask(client_of(script))
+
+    assert script.closed == 1
+
+
+@pytest.mark.parametrize(
+    "told",
+    [row("theirs", order_id="venue-1"), row("ours", order_id="venue-2"), row("theirs", order_id="venue-2")],
+)
+def test_an_order_is_found_only_under_both_its_ids(told: dict) -> None:
+    script = Script((200, {"order": told}), (200, {"orders": [row("ours", order_id="venue-1")]}))
+
+    found = client_of(script).find_order(query("venue-1"), 5)
+
+    assert (found.client_order_id, found.venue_order_id) == ("ours", "venue-1")
+    assert script.closed == 1
+
+
+def test_an_id_of_the_venue_steers_no_path() -> None:
+    script = Script((404, b""), (200, EMPTY_PAGE))
+
+    client_of(script).find_order(query("../../x?y=z"), 5)
+
+    assert script.asked[0][1].endswith("/orders/historical/..%2F..%2Fx%3Fy%3Dz")
+
+
+def test_a_429_that_names_no_pause_wants_fewer_requests_all_the_same() -> None:
+    error = fate((429, b""))
+
+    assert (error.is_throttled, error.retry_after_ns) == (True, None)
