@@ -114,7 +114,7 @@ class OrderDesk:
             (configuration_hash, code_version),
         )
         self._reconciliation = Reconciliation(
-            settings, outbox, self._marks, self._unclaimed, self._unread
+            settings, outbox, self._marks, self._unclaimed, self._unread, self._rules
         )
         self._news = OrderNews(
             outbox, self._execution, self._inquiries, self._cancels, self._unclaimed, self._rules
@@ -259,6 +259,7 @@ class OrderDesk:
         )
 
     def _finish(self, now: Instant) -> list[Effect]:
+        self._reconciliation.note_movements(now)
         self._winding_down.progress(now)
         for venue, missing in self._readiness.news():
             self._outbox.tell(

@@ -31,6 +31,7 @@ from domain.order_messages import (
     OrderIntent,
     OrderReopened,
     OrderSubmitted,
+    PositionCorrected,
     Purpose,
     VenueReconciled,
 )
@@ -83,6 +84,7 @@ class OrderLedger:
         self.halted_at: dict[str, int] = {}  # scope -> UTC ns
         self.equity_marked_at = 0
         self.movements: Counter[str] = Counter()  # venue -> how often its balances were about to change
+        self.balance_moves: Counter[str] = Counter()  # venue -> how often they did
         self.books = Portfolio()
         self._finished: deque[str] = deque()  # intent_ids
 
@@ -118,10 +120,10 @@ class OrderLedger:
                 self.plans[order.order.intent_id].attempts.append(order)
             case ExternalFillSeen():
                 _remember(self.external_fills, (event.fill.venue, event.fill.fill_id))
-                self.movements[event.fill.venue] += 1
+                self._moved(event.fill.venue)
             case BalancesOpened():
                 self.opened_at[event.venue] = event.ts_event
-            case BalanceCorrected():
+            case BalanceCorrected() | PositionCorrected():
                 self.corrections.add(event.correction_id)
             case VenueReconciled():
                 self.verdicts[event.venue] = event
@@ -136,12 +138,16 @@ class OrderLedger:
             case _:
                 self._apply_to_order(event)
 
+    def _moved(self, venue: str) -> None:
+        self.movements[venue] += 1
+        self.balance_moves[venue] += 1
+
     def _apply_to_order(self, event: JournalEvent) -> None:
         order = self.orders[event.client_order_id]
         filled = order.filled_quantity
         order.apply(event)
         if order.filled_quantity != filled:
-            self.movements[order.order.venue] += 1
+            self._moved(order.order.venue)
         if isinstance(event, OrderAccepted) and event.venue_order_id:
             self.claims[event.venue, event.venue_order_id] = order.id
         if isinstance(event, OrderClosed):

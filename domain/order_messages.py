@@ -434,6 +434,16 @@ class BalanceCorrected(Event, kw_only=True):
     reason: str
 
 
+class PositionCorrected(Event, kw_only=True):
+    """Coins of ours that are not there: sold or moved by somebody else. A healthy run has none."""
+
+    correction_id: str  # deterministic: a second reconciliation finds nothing
+    venue: str
+    instrument: str
+    quantity: Decimal  # base units, positive: what is ours no more
+    reason: str
+
+
 class VenueReconciled(Event, kw_only=True):
     """Venue truth equalled the journal at this point (not journaled on every pass: only when it changes)."""
 
@@ -481,6 +491,7 @@ JournalEvent = (
     | BalancesOpened
     | ExternalFillSeen
     | BalanceCorrected
+    | PositionCorrected
     | VenueReconciled
     | HaltRaised
     | HaltCleared

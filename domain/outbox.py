@@ -23,6 +23,7 @@ from domain.order_messages import (
     OrderReopened,
     OrderStatus,
     OrderSubmitted,
+    PositionCorrected,
 )
 from domain.system_messages import AlarmRaised
 
@@ -89,7 +90,7 @@ class Outbox:
                 self.counts[_COUNTED_AS[event.was]] -= 1
             case IntentDenied():
                 self.counts["denied"] += 1
-            case BalanceCorrected():
+            case BalanceCorrected() | PositionCorrected():
                 self.counts["corrections"] += 1
             case OrderFilled():
                 self.fills_by_venue[event.fill.venue] += 1

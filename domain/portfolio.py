@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import singledispatchmethod
 
+from domain.cash_flows import as_fill, currencies, flows
 from domain.instrument import Side
 from domain.messages import Event
 from domain.numbers import ZERO
@@ -39,6 +40,7 @@ from domain.order_messages import (
     OrderStatus,
     OrderSubmitted,
     OrderUnconfirmed,
+    PositionCorrected,
     Purpose,
     SubmitOrder,
 )
@@ -54,12 +56,6 @@ STOP_JUMPED = "stop_jumped"  # the price is beyond the stop, and the venue has d
 
 Key = tuple[str, str]  # (venue, instrument) or (venue, currency)
 _FLAT = Position()
-
-
-def currencies(instrument: str) -> tuple[str, str]:
-    """Return base and quote of a name such as "BTC-USD"."""
-    base, quote = instrument.split("-")[:2]
-    return base, quote
 
 
 @dataclass
@@ -151,8 +147,13 @@ class Portfolio:
         self.transfers[key] += event.difference
 
     @_apply.register
+    def _(self, event: PositionCorrected) -> None:
+        lost = Execution("", Side.SELL, event.quantity, ZERO, is_loss=True)
+        self._ledger(event.venue, event.instrument).book(lost)
+
+    @_apply.register
     def _(self, event: ExternalFillSeen) -> None:
-        for key, amount in _flows(event.fill):
+        for key, amount in flows(event.fill):
             self.balances[key] += amount
 
     @_apply.register
@@ -215,7 +216,7 @@ class Portfolio:
             event.client_order_id, event.side, event.quantity, event.price, event.fee, is_provisional=True
         )
         self._ledger(event.venue, event.instrument).book(execution)
-        fill = _as_fill(execution, event.venue, event.instrument)
+        fill = as_fill(execution, event.venue, event.instrument)
         self._move(fill)
         self._count(event.client_order_id, event.intent_id, event.quantity)
 
@@ -235,7 +236,7 @@ class Portfolio:
         replaced = self._ledger(fill.venue, fill.instrument).book(execution)
         self._move(fill)
         for piece in replaced:
-            self._move(_as_fill(piece, fill.venue, fill.instrument), sign=-1)
+            self._move(as_fill(piece, fill.venue, fill.instrument), sign=-1)
         if not is_reversal:
             known = sum((piece.quantity for piece in replaced), ZERO)
             self._count(event.client_order_id, event.intent_id, fill.quantity - known)
@@ -288,7 +289,7 @@ class Portfolio:
         return self.ledgers.setdefault((venue, instrument), PositionLedger())
 
     def _move(self, fill: Fill, sign: int = 1) -> None:
-        for key, amount in _flows(fill):
+        for key, amount in flows(fill):
             self.balances[key] += sign * amount
         paid = -fill.fee if fill.kind is FillKind.REVERSAL else fill.fee
         self.fees[fill.venue, fill.fee_currency] += sign * paid
@@ -366,31 +367,3 @@ class Portfolio:
         """Return how much of the position protective orders would close that the venue says it has."""
         orders = self.orders_of(venue, instrument, Purpose.PROTECT)
         return sum((live.leaves_quantity for live in orders if live.is_at_venue), ZERO)
-
-
-def _as_fill(execution: Execution, venue: str, instrument: str) -> Fill:
-    """Return provisional quantity in the form that moves money: its fee is in quote currency."""
-    return Fill(
-        venue=venue,
-        fill_id="",
-        venue_order_id="",
-        instrument=instrument,
-        side=execution.side,
-        quantity=execution.quantity,
-        price=execution.price,
-        fee=execution.fee,
-        fee_currency=currencies(instrument)[1],
-        ts_event=0,
-    )
-
-
-def _flows(fill: Fill) -> list[tuple[Key, Decimal]]:
-    """Return what a spot fill does to the wallet: (venue, currency) and amount."""
-    base, quote = currencies(fill.instrument)
-    sign = -1 if fill.kind is FillKind.REVERSAL else 1
-    traded = sign * fill.side.sign * fill.quantity
-    return [
-        ((fill.venue, base), traded),
-        ((fill.venue, quote), -traded * fill.price),
-        ((fill.venue, fill.fee_currency), -sign * fill.fee),
-    ]

@@ -50,6 +50,14 @@ class Position(NamedTuple):
         """Return what closing at `mark_price` would earn, before fees."""
         return self.quantity * mark_price - self.cost
 
+    def without(self, quantity: Decimal) -> Position:
+        """Return the position once `quantity` (positive) of it is ours no more: at cost, nothing earned."""
+        left = self.quantity - min(quantity, abs(self.quantity)).copy_sign(self.quantity)
+        if not left:
+            return Position(spent=self.spent - self.cost)
+        kept = self._replace(quantity=left)
+        return kept._replace(spent=self.spent - (self.cost - kept.cost))
+
     def after(self, side: Side, quantity: Decimal, price: Decimal) -> Position:
         """Return the position once `quantity` (positive) has traded at `price`."""
         change = side.sign * quantity
@@ -79,6 +87,7 @@ class Execution(NamedTuple):
     price: Decimal
     fee: Decimal = ZERO
     is_provisional: bool = False
+    is_loss: bool = False  # quantity that is ours no more, though no order of ours has traded it: leaves at cost
 
 
 class PositionLedger:
@@ -133,4 +142,6 @@ class PositionLedger:
 
 
 def _booked(position: Position, execution: Execution) -> Position:
+    if execution.is_loss:
+        return position.without(execution.quantity)
     return position.after(execution.side, execution.quantity, execution.price)

@@ -80,13 +80,16 @@ class Protection:
         mark = marks.price(*key) or position.average_price
         holding = Holding(instrument, position, close_quantity(portfolio, instrument), mark)
         plans = portfolio.plans_of(*key, Purpose.PROTECT)
-        if is_dust(instrument, holding.quantity, mark):
+        owned = instrument.round_quantity(abs(position.quantity))
+        if is_dust(instrument, owned, mark):
             self._forget(key)
             return self._withdraw(instrument, "flat", now) if plans else None
+        if is_dust(instrument, holding.quantity, mark):
+            return None  # a balance says that nothing is there: it may lag, so what guards the position stays
 
         # Neither a plan nor an order on its way is cover: the clock runs until the venue has it.
         covered = portfolio.covered_quantity(*key)
-        uncovered_ns = self._track_cover(key, covered == holding.quantity, now)
+        uncovered_ns = self._track_cover(key, covered in (holding.quantity, owned), now)
         is_beyond = self._is_beyond_stop(holding, marks, covered > 0, now)
         if self._is_under_way(key, portfolio, pending, Purpose.CLOSE):
             return None
@@ -97,6 +100,8 @@ class Protection:
         if exit_reason:
             return self._request(holding, portfolio, Purpose.CLOSE, exit_reason, now)
         planned = sum(plan.leaves_quantity for plan in plans)
+        if planned == owned:
+            return None  # a balance may lag behind our own fills: it withdraws no stop
         is_asked = any(intent.purpose is Purpose.PROTECT for intent in _of(key, pending))
         if planned == holding.quantity or is_asked:
             return None

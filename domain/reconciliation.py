@@ -6,11 +6,12 @@ left twice, equally, some time apart, becomes a correction with a deterministic 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.effects import Instant, Role
+from domain.evidence import Rules
 from domain.marks import Marks
 from domain.numbers import ZERO, plain
 from domain.order import OrderLifecycle
@@ -18,11 +19,13 @@ from domain.order_messages import (
     Balance,
     BalanceCorrected,
     BalancesOpened,
+    PositionCorrected,
     RequestSnapshot,
     VenueReconciled,
     VenueSnapshot,
 )
 from domain.outbox import Outbox
+from domain.ownership import Ownership
 from domain.portfolio import currencies
 from domain.settings import SECOND_NS, Settings
 from domain.unclaimed_fills import UnclaimedFills
@@ -64,9 +67,22 @@ class Audit:
     fills_known_to: int = 0  # UTC ns of the last question that was answered
     due_ns: int = 0  # of the next question
     differences: Differences = field(default_factory=dict)
+    phantoms: Differences = field(default_factory=dict)  # instrument -> of our position, what is not there
     differs_since_ns: int = 0  # when the first answer with these differences was asked for
+    settled_since_ns: int | None = None  # the same, of those that no read can lag behind
+    seen_movements: int = 0  # of the ledger, that have had a moment
+    moved_ns: int | None = None  # the moment of the newest; None: nothing ever moved there
     compared_at: int = 0  # UTC ns of the newest comparison that was equal
-    listed_fills: frozenset[str] = frozenset()  # fill_ids of the last answer; until the books are open
+    listed_fills: dict[str, int] = field(default_factory=dict)  # fill_id -> first listed; until the books are open
+
+    @property
+    def is_equal(self) -> bool:
+        return not self.differences and not self.phantoms
+
+    @property
+    def in_words(self) -> tuple[str, ...]:
+        phantoms = tuple(f"position {name} -{plain(lost)}" for name, lost in self.phantoms.items())
+        return describe(self.differences) + phantoms
 
 
 class Reconciliation:
@@ -79,8 +95,11 @@ class Reconciliation:
         marks: Marks,
         unclaimed: UnclaimedFills,
         unread: UnreadRows,
+        rules: Rules,
     ) -> None:
         self._settings = settings
+        self._rules = rules
+        self._ownership = Ownership(outbox.ledger, marks)
         self._outbox = outbox
         self._ledger = outbox.ledger
         self._marks = marks
@@ -115,6 +134,13 @@ class Reconciliation:
             ),
         )
         self.ask_in(venue, round(self._settings.orders.reconcile_every_s * SECOND_NS), now)
+
+    def note_movements(self, now: Instant) -> None:
+        """Remember when balances moved last; after a restart, all that the journal tells of has just moved."""
+        for venue, audit in self.audits.items():
+            moved = self._ledger.balance_moves[venue]
+            if moved != audit.seen_movements:
+                audit.seen_movements, audit.moved_ns, audit.settled_since_ns = moved, now.monotonic_ns, None
 
     def ask_in(self, venue: str, delay_ns: int, now: Instant) -> None:
         audit = self.audits[venue]
@@ -167,17 +193,50 @@ class Reconciliation:
             self._open(snapshot, now)
         unknown = self._unread.unknown_currencies(venue, snapshot.balances)
         self._open_late(snapshot, unknown)
-        differences = balance_differences(self._balances(venue), snapshot.balances)
+        theirs = self._proven(snapshot)
+        differences = balance_differences(self._balances(venue), theirs)
         differences = {
             currency: amount for currency, amount in differences.items() if currency not in unknown
         }
-        if differences != audit.differences:
-            audit.differences, audit.differs_since_ns = differences, audit.asked.monotonic_ns
-        elif differences and self._has_lasted(audit):
-            self._correct(venue, differences, now)
-            audit.differences = {}
+        phantoms = self._phantoms(venue, theirs, unknown)
+        if (differences, phantoms) != (audit.differences, audit.phantoms):
+            audit.differences, audit.phantoms = differences, phantoms
+            audit.differs_since_ns, audit.settled_since_ns = audit.asked.monotonic_ns, None
+        if not audit.is_equal:
+            if not self._may_tell(venue, audit):
+                return None
+            if self._has_lasted(venue, audit):
+                self._correct(venue, audit, now)
+                audit.differences, audit.phantoms = {}, {}
         self._pronounce(venue, audit, now)
-        return not audit.differences
+        return audit.is_equal
+
+    def _proven(self, snapshot: VenueSnapshot) -> Sequence[Balance]:
+        if self._rules.at(snapshot.venue).facts.holds_prove_coins:
+            return self._ownership.proven(snapshot.venue, snapshot.balances)
+        return snapshot.balances
+
+    def _phantoms(self, venue: str, theirs: Iterable[Balance], unknown: Collection[str]) -> Differences:
+        totals: dict[str, Decimal] = {}
+        for balance in theirs:
+            totals[balance.currency] = totals.get(balance.currency, ZERO) + balance.total
+        phantoms = self._ownership.phantoms(venue, totals)
+        return {
+            name: quantity
+            for name, quantity in phantoms.items()
+            if self._ownership.base_of(venue, name) not in unknown
+        }
+
+    def _may_tell(self, venue: str, audit: Audit) -> bool:
+        """Tell whether a difference is one, and not a read that lags behind the last movement there.
+
+        One that stays the same for as long as reads may lag is one, too, however much else moves.
+        """
+        lag_ns = self._rules.at(venue).facts.read_lag_ns
+        is_settled = audit.moved_ns is None or audit.asked.monotonic_ns > audit.moved_ns + lag_ns
+        if is_settled and audit.settled_since_ns is None:
+            audit.settled_since_ns = audit.asked.monotonic_ns
+        return is_settled or audit.asked.monotonic_ns - audit.differs_since_ns > lag_ns
 
     def _is_comparable(self, venue: str, audit: Audit) -> bool:
         return (
@@ -192,8 +251,10 @@ class Reconciliation:
         instrument = order.order.instrument
         return order.order.venue == venue and self._unread.trouble(venue, instrument) != "unread_fill"
 
-    def _has_lasted(self, audit: Audit) -> bool:
-        lasted_ns = audit.asked.monotonic_ns - audit.differs_since_ns
+    def _has_lasted(self, venue: str, audit: Audit) -> bool:
+        if audit.settled_since_ns is None:
+            return False
+        lasted_ns = audit.asked.monotonic_ns - audit.settled_since_ns
         return lasted_ns >= self._settings.orders.correct_after_s * SECOND_NS
 
     def _quotes(self, venue: str) -> set[str]:
@@ -204,12 +265,17 @@ class Reconciliation:
         return {currency: total for (where, currency), total in balances.items() if where == venue}
 
     def _is_still_trading(self, audit: Audit, snapshot: VenueSnapshot) -> bool:
-        """Tell whether somebody else's fill may have come after the balances of the same snapshot were read.
+        """Tell whether balances may have been read that lack somebody else's fill of the same snapshot.
 
-        One that the answer before has listed already is in the balances, whatever anybody's clock says.
+        One that was listed longer ago than reads may lag is in the balances, whatever anybody's clock says.
         """
-        listed, audit.listed_fills = audit.listed_fills, frozenset(fill.fill_id for fill in snapshot.fills)
-        return not audit.listed_fills <= listed
+        asked_ns, lag_ns = audit.asked.monotonic_ns, self._rules.at(snapshot.venue).facts.read_lag_ns
+        listed = audit.listed_fills
+        audit.listed_fills = {fill.fill_id: listed.get(fill.fill_id, asked_ns) for fill in snapshot.fills}
+        return any(
+            fill_id not in listed or asked_ns - first_ns < lag_ns
+            for fill_id, first_ns in audit.listed_fills.items()
+        )
 
     def _open(self, snapshot: VenueSnapshot, now: Instant) -> None:
         # Fills up to here are in the balances already, whatever our clock says.
@@ -244,9 +310,9 @@ class Reconciliation:
             opened_at = self._ledger.opened_at[venue]
             self._outbox.record(BalancesOpened(ts_event=opened_at, venue=venue, balances=opened))
 
-    def _correct(self, venue: str, differences: Differences, now: Instant) -> None:
+    def _correct(self, venue: str, audit: Audit, now: Instant) -> None:
         id_prefix = f"{venue}:{self._ledger.last_seq}"
-        for currency, difference in differences.items():
+        for currency, difference in audit.differences.items():
             self._outbox.record(
                 BalanceCorrected(
                     ts_event=now.utc_ns,
@@ -257,11 +323,35 @@ class Reconciliation:
                     reason="no fill explains it",
                 )
             )
-        worth = self._worth(venue, differences, now)
+        for name, quantity in audit.phantoms.items():
+            self._outbox.record(
+                PositionCorrected(
+                    ts_event=now.utc_ns,
+                    correction_id=f"{id_prefix}:{name}",
+                    venue=venue,
+                    instrument=name,
+                    quantity=quantity,
+                    reason="not held any more",
+                )
+            )
+            text = f"{plain(quantity)} of our position is not held there any more: it is ours no more"
+            self._outbox.alarm(f"{venue}:{name}", text, now.utc_ns)
+        worth = self._worth(venue, self._worst(venue, audit), now)
         limit = self._settings.orders.correction_halts_above
         if worth is None or worth > limit:
             amount = "of unknown worth" if worth is None else f"worth {plain(worth)} USD"
             self._outbox.halt(venue, f"balance corrected by something {amount}", now.utc_ns)
+
+    def _worst(self, venue: str, audit: Audit) -> Differences:
+        """Return what was corrected by currency; coins that left a balance and a position left once."""
+        worst = dict(audit.differences)
+        lost: Differences = {}
+        for name, quantity in audit.phantoms.items():
+            base = self._ownership.base_of(venue, name)
+            lost[base] = lost.get(base, ZERO) + quantity
+        for base, quantity in lost.items():
+            worst[base] = max(abs(worst.get(base, ZERO)), quantity)
+        return worst
 
     def _worth(self, venue: str, differences: Differences, now: Instant) -> Decimal | None:
         """Return the differences' sum of absolute worths in USD; None when one cannot be priced."""
@@ -274,13 +364,13 @@ class Reconciliation:
         return worth
 
     def _pronounce(self, venue: str, audit: Audit, now: Instant) -> None:
-        if not audit.differences:
+        if audit.is_equal:
             audit.compared_at = now.utc_ns
         verdict = VenueReconciled(
             ts_event=now.utc_ns,
             venue=venue,
-            is_equal=not audit.differences,
-            differences=describe(audit.differences),
+            is_equal=audit.is_equal,
+            differences=audit.in_words,
         )
         last = self._ledger.verdicts.get(venue)
         if (last and (last.is_equal, last.differences)) != (verdict.is_equal, verdict.differences):

@@ -14,7 +14,7 @@ from domain.order_messages import OrderStatus, Purpose, TimeInForce
 from domain.outbox import Outbox
 from domain.plan_execution import PlanExecution
 from domain.position import is_dust
-from domain.reconciliation import Reconciliation, describe
+from domain.reconciliation import Reconciliation
 from domain.risk import close_quantity
 from domain.settings import SECOND_NS
 from domain.system_messages import WindDown, WoundDown
@@ -149,7 +149,7 @@ class WindingDown:
         )
 
     def _difference(self, venue: str) -> str:
-        known = describe(self._reconciliation.audits[venue].differences)
+        known = self._reconciliation.audits[venue].in_words
         return ", ".join(known) or "not compared since the stop"
 
 

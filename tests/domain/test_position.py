@@ -218,3 +218,18 @@ def test_less_than_a_lot_is_dust_even_without_a_minimum() -> None:
 )
 def test_dust_is_what_the_venue_would_not_take_back(quantity: str, price: str, expected: bool) -> None:
     assert is_dust(BTC, Decimal(quantity), Decimal(price)) is expected
+
+
+def test_what_is_ours_no_more_leaves_at_cost_and_earns_nothing() -> None:
+    ledger = PositionLedger()
+    ledger.book(Execution("o", Side.BUY, Decimal("0.3"), Decimal(100)))
+    ledger.book(Execution("o", Side.SELL, Decimal("0.1"), Decimal(130)))
+    earned = ledger.position.realized_pnl
+
+    ledger.book(Execution("", Side.SELL, Decimal("0.15"), ZERO, is_loss=True))
+    assert (ledger.position.quantity, ledger.position.average_price) == (Decimal("0.05"), Decimal(100))
+    assert ledger.position.realized_pnl == earned
+
+    ledger.book(Execution("", Side.SELL, Decimal("0.15"), ZERO, is_loss=True))  # more than there is
+    assert ledger.position.is_flat
+    assert ledger.position.realized_pnl == earned

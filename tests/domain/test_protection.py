@@ -7,10 +7,12 @@ import pytest
 from domain.instrument import Side
 from domain.numbers import use_exact_decimals
 from domain.order_messages import (
+    BalanceCorrected,
     CancelProtection,
     IntentDenied,
     OrderIntent,
     OrderUnconfirmed,
+    PositionCorrected,
     Purpose,
 )
 from domain.position import Position
@@ -116,6 +118,42 @@ def test_a_bracket_without_a_position_is_withdrawn(account: Account) -> None:
     (close,) = account.hear(make_signal(Side.SELL, "exit"))
 
     told = account.execute(close, "50000")
+
+    assert told == [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="flat")]
+
+
+def corrected(difference: Decimal) -> BalanceCorrected:
+    return BalanceCorrected(
+        ts_event=0, correction_id="c", venue="coinbase", currency="BTC", difference=difference, reason=""
+    )
+
+
+@pytest.mark.parametrize("share", ["1", "0.5"])
+def test_a_corrected_balance_withdraws_no_stop(account: Account, share: str) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+
+    account.journal(corrected(-account.quantity * Decimal(share)))
+
+    assert account.advance(20, BID, ASK) == []
+
+
+def test_a_position_corrected_away_takes_its_stop_along(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+    account.advance(1, BID, ASK)
+
+    told = account.journal(
+        corrected(-account.quantity),
+        PositionCorrected(
+            ts_event=0,
+            correction_id="p",
+            venue="coinbase",
+            instrument="BTC-USD",
+            quantity=account.quantity,
+            reason="",
+        ),
+    )
 
     assert told == [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="flat")]
 

@@ -12,6 +12,7 @@ from domain.order_messages import (
     HaltRaised,
     OrderNotFound,
     OrderStatus,
+    PositionCorrected,
     PrivateStreamChanged,
     Purpose,
     QueryOrder,
@@ -263,8 +264,10 @@ def test_the_books_do_not_open_on_balances_that_a_foreign_fill_may_have_missed()
     assert desk.journaled(BalancesOpened) == []
     assert readiness(desk)[-1] == (False, "reconciliation")
 
-    desk.advance(1)
-    desk.snapshot(usd="9000", btc="0.5", fills=[foreign_fill()])
+    for _ in range(15):  # for so long the balances may be older than the fill
+        desk.advance(1)
+        assert desk.journaled(BalancesOpened) == []
+        desk.snapshot(usd="9000", btc="0.5", fills=[foreign_fill()])
 
     (opened,) = desk.journaled(BalancesOpened)
     assert {balance.currency: balance.total for balance in opened.balances} == {
@@ -538,3 +541,129 @@ def test_a_stop_that_is_there_no_more_is_not_sent_a_second_time_under_its_id(gua
     look_in_vain(guarded, 60, held="0.01")
 
     assert len(guarded.sent(SubmitOrder)) == sends
+
+
+# ---- balances that lag -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lag_s", [4, 9, 15])
+def test_balances_that_lag_behind_a_fill_are_corrected_by_nobody(desk: DeskOnTime, lag_s: int) -> None:
+    desk.advance(6)
+    desk.snapshot()
+    desk.quote()
+    desk.hold()
+    filled_ns = desk.now.monotonic_ns
+    for _ in range(40):
+        desk.advance(1)
+        is_late = desk.now.monotonic_ns - filled_ns < lag_s * SECOND_NS
+        desk.snapshot(**({} if is_late else AFTER_HOLD))
+
+    assert desk.journaled(BalanceCorrected, HaltRaised) == []
+    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
+
+
+def test_the_first_of_the_two_answers_begins_later_than_reads_may_lag(desk: DeskOnTime) -> None:
+    desk.hold()
+    differ(desk, 3, usd="9358", btc="0.01")  # begun 5, 10 and 15 s after the fill
+    assert desk.journaled(VenueReconciled)[-1].is_equal
+
+    differ(desk, 1, usd="9358", btc="0.01")
+    assert desk.journaled(VenueReconciled)[-1].differences == ("USD -1",)
+    assert desk.journaled(BalanceCorrected) == []
+
+    differ(desk, 1, usd="9358", btc="0.01")
+    assert [event.difference for event in desk.journaled(BalanceCorrected)] == [Decimal(-1)]
+
+
+def test_a_difference_that_outlasts_the_lag_is_told_though_other_things_move(desk: DeskOnTime) -> None:
+    for number in range(5):
+        desk.quote()
+        desk.hear(make_intent(intent_id=f"i-{number}", quantity=Decimal("0.001")))
+        order, name = desk.sent(SubmitOrder)[-1], f"v-{number}"
+        desk.hear(make_accepted(client_order_id=order.client_order_id, venue_order_id=name))
+        desk.fills(make_fill("0.001", name, venue_order_id=name, fee=Decimal(0)))
+        desk.advance(5)
+        desk.snapshot(usd=CASH - 64 * (number + 1) - 1, btc=f"0.00{number + 1}")
+
+    assert desk.journaled(VenueReconciled)[-1].differences == ("USD -1",)
+    assert readiness(desk)[-1] == (False, "reconciliation")
+    assert desk.journaled(BalanceCorrected) == []
+
+
+def test_what_a_resting_stop_of_ours_holds_is_there_whatever_the_total_says(guarded: DeskOnTime) -> None:
+    for _ in range(10):
+        guarded.advance(5)
+        guarded.snapshot(usd="9359", btc="0", held="0.01", open_orders=[RESTS])
+
+    assert guarded.journaled(BalanceCorrected, PositionCorrected) == []
+    assert guarded.desk.report(guarded.now).is_reconciled
+
+
+# ---- positions that are not there ------------------------------------------------------------------------
+
+
+def sold_by_hand(desk: DeskOnTime, quantity: str = "0.01") -> dict:
+    """Let a person sell coins of the wallet; return what the venue lists from then on."""
+    desk.advance(1)
+    theirs = make_fill(
+        quantity, "x-1", venue_order_id="v-x", side=Side.SELL, fee=Decimal(0), ts_event=desk.now.utc_ns
+    )
+    desk.fills(theirs)
+    desk.hear(make_report(S.FILLED, quantity, client_order_id="by-hand", venue_order_id="v-x"))
+    left = desk.desk.books.balances
+    return {"usd": left["coinbase", "USD"], "btc": left["coinbase", "BTC"], "fills": [theirs]}
+
+
+def test_coins_sold_by_hand_are_ours_no_more_once_two_answers_agree(desk: DeskOnTime) -> None:
+    desk.hold()
+    listed = sold_by_hand(desk)
+
+    differ(desk, 4, **listed)
+    assert desk.journaled(PositionCorrected) == []
+    assert desk.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    differ(desk, 2, **listed)
+
+    (corrected,) = desk.journaled(PositionCorrected)
+    assert (corrected.instrument, corrected.quantity) == ("BTC-USD", Decimal("0.01"))
+    position = desk.desk.books.position("coinbase", "BTC-USD")
+    assert (position.quantity, position.realized_pnl) == (0, 0)
+    assert "ours no more" in " ".join(alarm.text for alarm in desk.sent(AlarmRaised))
+    assert desk.journaled(BalanceCorrected) == []
+    assert desk.desk.report(desk.now).corrections == 1
+
+
+def test_coins_that_left_without_a_trade_leave_the_position_with_the_balance(desk: DeskOnTime) -> None:
+    desk.hold()
+
+    differ(desk, 7, usd="9359", btc="0.004")
+
+    assert [event.difference for event in desk.journaled(BalanceCorrected)] == [Decimal("-0.006")]
+    assert [event.quantity for event in desk.journaled(PositionCorrected)] == [Decimal("0.006")]
+    position = desk.desk.books.position("coinbase", "BTC-USD")
+    assert (position.quantity, position.average_price) == (Decimal("0.004"), Decimal(64000))
+    assert "worth 384" in desk.journaled(HaltRaised)[0].reason
+    next_run = desk.restarted()
+    next_run.load()
+    assert next_run.desk.books.position("coinbase", "BTC-USD") == position
+    differ(next_run, 3, usd="9359", btc="0.004")
+    assert next_run.journaled(BalanceCorrected, PositionCorrected) == []
+
+
+def test_a_foreign_sale_of_what_was_there_before_us_leaves_our_position_alone() -> None:
+    desk = DeskOnTime().ready(btc="0.5")
+    desk.hold()
+    listed = sold_by_hand(desk, "0.5")
+
+    differ(desk, 8, **listed)
+
+    assert desk.journaled(PositionCorrected) == []
+    assert desk.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+
+
+def test_what_a_resting_stop_sells_is_no_phantom(guarded: DeskOnTime) -> None:
+    for _ in range(10):
+        guarded.advance(5)
+        guarded.snapshot(usd="9359", btc="0", open_orders=[RESTS])  # no hold is told either
+
+    assert guarded.journaled(PositionCorrected) == []
+    assert guarded.order().status is S.OPEN

@@ -1,0 +1,76 @@
+"""How much of what a wallet holds can be ours: a position is at most that (MONEY.md 2). Pure.
+
+Coins found at the start, or bought by others, are inventory. What others sell comes out of it first; only
+what is sold beyond it was ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from domain.cash_flows import spot_currencies
+from domain.instrument import InstrumentKind, Side
+from domain.marks import Marks
+from domain.numbers import ZERO
+from domain.order_ledger import OrderLedger
+from domain.order_messages import Balance
+
+
+class Ownership:
+    """Our positions at spot venues against the coins that are there."""
+
+    def __init__(self, ledger: OrderLedger, marks: Marks) -> None:
+        self._ledger = ledger
+        self._marks = marks
+
+    def proven(self, venue: str, balances: Iterable[Balance]) -> tuple[Balance, ...]:
+        """Return the balances with what a hold of our own resting sales proves to be there.
+
+        A total that is older than the hold beside it is no word against coins that the venue holds for us.
+        """
+        promised = self._promised(venue)
+        return tuple(
+            Balance(
+                currency=one.currency,
+                total=max(one.total, min(one.hold, promised.get(one.currency, ZERO))),
+                hold=one.hold,
+            )
+            for one in balances
+        )
+
+    def phantoms(self, venue: str, totals: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        """Return by instrument how much of our positions is not there.
+
+        What a resting sale of ours would sell is there: the venue would not have taken the order otherwise.
+        """
+        promised = self._promised(venue)
+        excess: dict[str, Decimal] = {}
+        left: dict[str, Decimal] = {}  # base asset -> not yet counted for a position
+        for (where, name), position in sorted(self._ledger.books.positions.items()):
+            base = self.base_of(venue, name) if where == venue else ""
+            if not base or position.quantity <= 0:
+                continue
+            left.setdefault(base, max(ZERO, totals.get(base, ZERO), promised.get(base, ZERO)))
+            missing = max(ZERO, position.quantity - left[base])
+            left[base] -= position.quantity - missing
+            if missing:
+                excess[name] = missing
+        return excess
+
+    def _promised(self, venue: str) -> dict[str, Decimal]:
+        """Return by base asset what our sales would sell that the venue says it has."""
+        promised: dict[str, Decimal] = {}
+        for order in self._ledger.live_orders(venue):
+            base = self.base_of(venue, order.order.instrument)
+            if base and order.order.side is Side.SELL and not order.is_unproven:
+                promised[base] = promised.get(base, ZERO) + order.leaves_quantity
+        return promised
+
+    def base_of(self, venue: str, name: str) -> str:
+        """Return the base asset of a spot instrument, empty for others."""
+        instrument = self._marks.instrument(venue, name)
+        if instrument is not None:
+            return instrument.base if instrument.kind is InstrumentKind.SPOT else ""
+        pair = spot_currencies(name)
+        return pair[0] if pair else ""
