@@ -45,7 +45,7 @@ from actors.wiring import (
 from domain.alarm_gate import AlarmGate
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.histogram import Histogram
-from domain.messages import Message
+from domain.messages import Message, build_decoders
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS
 from domain.system_messages import ActorReported, AlarmRaised, Unanswered
@@ -278,6 +278,7 @@ class Shell(Actor):
 
     def _start(self, part: StartActor) -> None:
         use_exact_decimals()
+        build_decoders()
         _follow_root_logger()
         self.role, self.incarnation = part.role, part.incarnation
         self.settings, self.parts = part.settings, part.parts

@@ -6,6 +6,7 @@ message and a pickled Struct costs three times as much.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any, ClassVar
 
@@ -21,6 +22,23 @@ def _unpack(cls: type, blob: bytes) -> Any:
     if decoder is None:
         decoder = _decoders[cls] = msgspec.msgpack.Decoder(cls)
     return decoder.decode(blob)
+
+
+def build_decoders() -> None:
+    """Make the decoders of all messages that are imported by now; before the first thread starts.
+
+    Making one looks into its classes and keeps there what it finds. Two threads that do so at once have ended in
+    a crash, or in a loop that never let the interpreter go.
+    """
+    for cls in _kinds(Message):
+        if cls not in _decoders:
+            _decoders[cls] = msgspec.msgpack.Decoder(cls)
+
+
+def _kinds(base: type) -> Iterator[type]:
+    for cls in base.__subclasses__():
+        yield cls
+        yield from _kinds(cls)
 
 
 class Lane(IntEnum):

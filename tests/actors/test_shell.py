@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+import pytest
+
 from actors.shell import Shell
 from actors.stage import Stage
 from actors.wiring import ActorFailed, Envelope
@@ -186,3 +188,18 @@ def test_alarms_are_bounded_in_length_and_number_whoever_raises_them() -> None:
     assert [alarm.subject for alarm in told] == ["venue", "machine"] * 10
     assert {len(alarm.text) for alarm in told} == {200}
     assert stage.actor(Role.SIGNAL_ENGINE).counters["alarms_held_back"] == 2 * 990
+
+
+def test_decoders_are_built_before_an_actor_starts_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr("actors.shell.build_decoders", lambda: happened.append("decoders"))
+
+    class Starter(Shell):
+        def started(self) -> None:
+            happened.append("started")
+
+    stage = Stage()
+    stage.cast(Starter, Role.RECORDER)
+    stage.advance(seconds=0.1)
+
+    assert happened[:2] == ["decoders", "started"]
