@@ -64,6 +64,7 @@ class Portfolio(MarketReader):
         now = self.clock.now()
         report = self.allocator.report(now)
         self.tell(Role.MONITOR, report)
-        if now.monotonic_ns >= self.record_at_ns:  # the curve of equity, for people
+        # The curve of equity, for people. What is not known yet is no point of it, least of all zero.
+        if report.is_complete and now.monotonic_ns >= self.record_at_ns:
             self.record_at_ns = now.monotonic_ns + _RECORD_EVERY_NS
             self.tell(Role.RECORDER, report)

@@ -18,7 +18,7 @@ class Recorder(Shell):
     """Writes every event it hears as one row, a second's worth at a time."""
 
     def started(self) -> None:
-        self.history = self.parts.history()
+        self.history = self.parts.history(self.settings.history)
         self._schedule()
 
     def stopping(self) -> None:
@@ -36,7 +36,7 @@ class Recorder(Shell):
         lost = self.history.flush()
         if lost:
             self.counters["rows_lost"] += lost
-            self.alarm("history", "not written: the disk is full or cannot be used")
+            self.alarm("history", f"not written: {self.history.failure}")
         self._schedule()
         return []
 

@@ -18,7 +18,7 @@ from domain.effects import Instant
 from domain.evidence import EvidenceFactory
 from domain.messages import Event
 from domain.order_messages import JournalEntry
-from domain.settings import SECOND_NS, RecordingSettings, Settings
+from domain.settings import SECOND_NS, HistorySettings, RecordingSettings, Settings
 
 START = Instant(1_000 * SECOND_NS, 1_780_000_000 * SECOND_NS)
 
@@ -195,6 +195,7 @@ class MemoryJournal:
 
 class MemoryHistory:
     def __init__(self) -> None:
+        self.failure = ""
         self.rows: list[tuple[int, str, dict[str, Any]]] = []
 
     def add(self, recorded_at: int, kind: str, fields: dict[str, Any]) -> None:
@@ -327,7 +328,7 @@ class StageParts:
     def journal_reader(self) -> MemoryJournal:
         return self.memory_journal
 
-    def history(self) -> MemoryHistory:
+    def history(self, settings: HistorySettings) -> MemoryHistory:
         return self.memory_history
 
     def frame_recorder(self, venue: str, settings: RecordingSettings) -> MemoryRecorder:

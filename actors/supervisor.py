@@ -26,7 +26,7 @@ from actors.wiring import (
 )
 from domain.effects import Instant, Role
 from domain.messages import Message
-from domain.supervision import CallRoll, GiveUp, KillChild, RewireAll, StartChild, Supervision
+from domain.supervision import CallRoll, Falter, GiveUp, KillChild, RewireAll, StartChild, Supervision
 from domain.system_messages import (
     ActorLine,
     RaiseHalt,
@@ -119,6 +119,10 @@ class Supervisor(Shell):
                 self.wake_at(self.clock.now().monotonic_ns + _WIRE_AFTER_NS, _WIRE)
             case GiveUp(role):
                 self._escalate(role)
+            case Falter(role, again_s):
+                log.error("faltered role=%s", role)
+                reason = self.errors.get(role, "its process was killed")
+                self.alarm(role, f"keeps failing ({reason}); trading goes on, it is tried every {again_s:g} s")
             case _:
                 super().perform_one(effect)
 
@@ -149,7 +153,7 @@ class Supervisor(Shell):
             self.send(self.addresses[role], Rewired(self.peers))
         self.report()
         self._tell_roster()
-        if not self.has_announced and len(self.up) == len(self.machine.children):
+        if not self.has_announced and not self.machine.awaited:
             self.has_announced = True
             self._tell_launcher("running", None)
 

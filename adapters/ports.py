@@ -25,7 +25,7 @@ from domain.order_messages import (
     QueryOrder,
     SubmitOrder,
 )
-from domain.settings import RecordingSettings, Settings
+from domain.settings import HistorySettings, RecordingSettings, Settings
 
 
 class Clock(Protocol):
@@ -305,7 +305,7 @@ class Parts(Protocol):
 
     def journal_reader(self) -> JournalReader: ...
 
-    def history(self) -> History: ...
+    def history(self, settings: HistorySettings) -> History: ...
 
     def frame_recorder(self, venue: str, settings: RecordingSettings) -> FrameRecorder: ...
 
@@ -364,6 +364,8 @@ class JournalReader(Protocol):
 
 class History(Protocol):
     """Rows for people (signals, equity, breaker moves, dead letters); losing them loses no money."""
+
+    failure: str  # why the last flush lost rows; empty when it didn't
 
     def add(self, recorded_at: int, kind: str, fields: dict[str, Any]) -> None: ...
 

@@ -188,6 +188,10 @@ class RecordingSettings(Section):
     keep_mb: Count = 4096  # of each venue; then its oldest file goes
 
 
+class HistorySettings(Section):
+    keep_mb: Count = 1024  # of signals, equity and the like; then the oldest rows go
+
+
 # What a venue's table holds where the file says nothing. What proves a venue alive comes at the venue's own pace
 # (MONEY.md section 5): Coinbase's heartbeats each second, dYdX's blocks, Hyperliquid's books.
 VENUES: dict[str, VenueSettings] = {
@@ -210,6 +214,7 @@ class Settings(Section):
     breaker: BreakerSettings = BreakerSettings()
     session: SessionSettings = SessionSettings()
     market_data: MarketDataSettings = MarketDataSettings()
+    history: HistorySettings = HistorySettings()
     recording: RecordingSettings = RecordingSettings()
 
     @property

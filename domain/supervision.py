@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from domain.effects import Instant, WakeAt
+from domain.effects import Instant, Role, WakeAt
 from domain.settings import SECOND_NS, SupervisionSettings
 from domain.system_messages import ActorLine
 
@@ -20,6 +20,8 @@ BUDGET_WINDOW_NS = 60 * SECOND_NS
 PULSE = "pulse"  # alarm key
 PULSE_NS = SECOND_NS // 2  # between two looks for hung children
 ROLL_CALL_NS = SECOND_NS  # an inherited child that was up answers by then, or hangs like its late supervisor
+DISPENSABLE = frozenset({Role.RECORDER})  # history is not needed to trade
+FALTERING_S = 30.0  # between two tries of such a role
 INCARNATIONS_PER_GENERATION = 1_000_000  # no role is restarted so often under one supervisor
 
 
@@ -46,6 +48,13 @@ class GiveUp(NamedTuple):
     role: str
 
 
+class Falter(NamedTuple):
+    """The restart budget of a role that nobody needs to trade is spent: tell the person, go on without it."""
+
+    role: str
+    again_s: float  # it is tried again so often
+
+
 class CallRoll(NamedTuple):
     """Ask an inherited child whether it is there; it answers as if it had just started."""
 
@@ -53,7 +62,7 @@ class CallRoll(NamedTuple):
     incarnation: int
 
 
-SupervisionEffect = StartChild | KillChild | RewireAll | GiveUp | CallRoll | WakeAt
+SupervisionEffect = StartChild | KillChild | RewireAll | GiveUp | Falter | CallRoll | WakeAt
 
 
 @dataclass
@@ -178,15 +187,20 @@ class Supervision:
         child.exits_ns.append(now.monotonic_ns)
         while child.exits_ns[0] < now.monotonic_ns - BUDGET_WINDOW_NS:
             child.exits_ns.popleft()
+        effects: list[SupervisionEffect] = [RewireAll()]
         if len(child.exits_ns) > self.settings.restarts_per_minute:
-            child.state = "given_up"
-            return [RewireAll(), GiveUp(role)]
-        if was_stable or not child.backoff_s:
+            if role not in DISPENSABLE:
+                child.state = "given_up"
+                return [*effects, GiveUp(role)]
+            if child.backoff_s < FALTERING_S:
+                effects.append(Falter(role, FALTERING_S))
+            child.backoff_s = FALTERING_S
+        elif was_stable or not child.backoff_s:
             child.backoff_s = self.settings.backoff_first_s
-        else:
+        elif child.backoff_s < FALTERING_S:
             child.backoff_s = min(2 * child.backoff_s, self.settings.backoff_cap_s)
         due_ns = now.monotonic_ns + int(child.backoff_s * SECOND_NS)
-        return [RewireAll(), WakeAt(due_ns, f"restart:{incarnation}:{role}")]
+        return [*effects, WakeAt(due_ns, f"restart:{incarnation}:{role}")]
 
     def tick(self, key: str, now: Instant) -> list[SupervisionEffect]:
         if key == PULSE:
@@ -213,6 +227,15 @@ class Supervision:
             KillChild(child.role, child.incarnation, child.pid)
             for child in self.children.values()
             if (child.state == "up" or child.is_rebuilding) and child.heard_ns < silent_since_ns
+        ]
+
+    @property
+    def awaited(self) -> list[str]:
+        """Return the roles without which the system is not up; one that falters and nobody needs is none."""
+        return [
+            role
+            for role, child in self.children.items()
+            if child.state != "up" and not (role in DISPENSABLE and child.exits_ns)
         ]
 
     def lines(self) -> dict[str, ActorLine]:

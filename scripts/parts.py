@@ -18,7 +18,7 @@ from adapters.recording import FrameRecorder
 from adapters.strategy_watch import StrategyWatch
 from adapters.venues import VENUES
 from domain.evidence import EvidenceFactory
-from domain.settings import RecordingSettings, Settings
+from domain.settings import HistorySettings, RecordingSettings, Settings
 from scripts.processes import children_of, cpu_ns
 
 JOURNAL_FILE = "journal.sqlite"
@@ -78,8 +78,8 @@ class ProcessParts:
     def journal_reader(self) -> JournalReader:
         return JournalReader(self.data_directory / JOURNAL_FILE)
 
-    def history(self) -> SqliteHistory:
-        return SqliteHistory(self.data_directory / HISTORY_FILE)
+    def history(self, settings: HistorySettings) -> SqliteHistory:
+        return SqliteHistory(self.data_directory / HISTORY_FILE, settings.keep_mb * MEGABYTE)
 
     def frame_recorder(self, venue: str, settings: RecordingSettings) -> FrameRecorder:
         return FrameRecorder(

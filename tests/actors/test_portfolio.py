@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from actors.portfolio import Portfolio
 from actors.stage import Stage
 from actors.stage_parts import START
 from domain.effects import Role
-from domain.order_messages import HaltCleared, HaltRaised, JournalExtended
+from domain.order_messages import Balance, BalancesOpened, HaltCleared, HaltRaised, JournalExtended
 from domain.system_messages import PortfolioReported
 
 
@@ -105,8 +107,20 @@ def test_its_report_says_up_to_where_it_has_read(stage: Stage) -> None:
     assert reports[-1].journal_seq == 1
 
 
+def test_what_is_not_known_yet_is_no_point_of_the_curve_of_equity(stage: Stage) -> None:
+    stage.advance(seconds=25)
+
+    assert [m for m in stage.received[Role.RECORDER] if isinstance(m, PortfolioReported)] == []
+
+
 def test_the_curve_of_equity_is_recorded_for_people_every_ten_seconds(stage: Stage) -> None:
+    dollars = Balance(currency="USD", total=Decimal(100), hold=Decimal(0))
+    for venue in stage.actor(Role.PORTFOLIO).settings.traded:
+        opened = BalancesOpened(ts_event=START.utc_ns, venue=venue, balances=(dollars,))
+        stage.tell(Role.PORTFOLIO, extend(stage, opened))
+
     stage.advance(seconds=25)
 
     points = [m for m in stage.received[Role.RECORDER] if isinstance(m, PortfolioReported)]
     assert len(points) == 3
+    assert {point.equity for point in points} == {"100"}

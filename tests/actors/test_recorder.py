@@ -11,6 +11,7 @@ from domain.system_messages import AlarmRaised
 
 class FullDisk(MemoryHistory):
     def flush(self) -> int:
+        self.failure = "the disk is full"
         return 3
 
 
@@ -23,4 +24,4 @@ def test_rows_that_a_full_disk_costs_are_counted_and_told_to_a_person_once() -> 
 
     assert stage.actor(Role.RECORDER).counters["rows_lost"] == 6
     [alarm] = [told for told in stage.received[Role.MONITOR] if isinstance(told, AlarmRaised)]
-    assert alarm.subject == "history"
+    assert (alarm.subject, alarm.text) == ("history", "not written: the disk is full")

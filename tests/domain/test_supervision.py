@@ -6,6 +6,7 @@ from domain.supervision import (
     PULSE,
     PULSE_NS,
     CallRoll,
+    Falter,
     GiveUp,
     KillChild,
     RewireAll,
@@ -16,6 +17,7 @@ from domain.system_messages import ActorLine
 from tests.builders import MONO, UTC
 
 ROUTER = "order_router"
+RECORDER = "recorder"
 SETTINGS = SupervisionSettings(restarts_per_minute=3)
 
 
@@ -48,6 +50,39 @@ def backoff_ms(effects: list, seconds: float) -> list[int]:
     return [
         (e.due_ns - at(seconds).monotonic_ns) // 1_000_000 for e in effects if isinstance(e, WakeAt)
     ]
+
+
+def test_the_recorder_may_fail_for_ever_and_is_tried_now_and_then() -> None:
+    supervision = Supervision(SETTINGS, [RECORDER, ROUTER])
+    supervision.begin(at(0))
+    supervision.started(ROUTER, 1, at(0))
+    waits, faltered, seconds = [], [], 0.0
+
+    for incarnation in range(1, 40):
+        effects = supervision.exited(RECORDER, incarnation, at(seconds))
+        faltered += [effect for effect in effects if isinstance(effect, Falter)]
+        assert not any(isinstance(effect, GiveUp) for effect in effects)
+        [again] = [effect for effect in effects if isinstance(effect, WakeAt)]
+        waits.append((again.due_ns - at(seconds).monotonic_ns) / SECOND_NS)
+        seconds += waits[-1]
+        assert StartChild(RECORDER, incarnation + 1) in supervision.tick(again.key, at(seconds))
+
+    assert faltered == [Falter(RECORDER, 30.0)]  # told once
+    assert set(waits[3:]) == {30.0}
+    assert supervision.awaited == []  # the start of a system does not wait for it, either
+
+
+def test_a_recorder_that_is_stable_again_is_restarted_at_once_again() -> None:
+    supervision = Supervision(SETTINGS, [RECORDER])
+    supervision.begin(at(0))
+    for incarnation in range(1, 6):
+        [*_, again] = supervision.exited(RECORDER, incarnation, at(0))
+        supervision.tick(again.key, at(30))
+    supervision.started(RECORDER, 6, at(30))
+
+    effects = supervision.exited(RECORDER, 6, at(100))
+
+    assert backoff_ms(effects, 100) == [20]
 
 
 def test_a_started_child_is_announced_to_everybody() -> None:
