@@ -269,8 +269,7 @@ class Shell(Actor):
         if kind not in self._handlers:
             names = (f"receiveMsg_{base.__name__}" for base in kind.__mro__)
             self._handlers[kind] = next((getattr(self, name) for name in names if hasattr(self, name)), None)
-        handler = self._handlers[kind]
-        if handler is None:
+        if (handler := self._handlers[kind]) is None:
             self.counters["unhandled"] += 1
             log.warning("unhandled role=%s message=%s sender=%s", self.role, kind.__name__, sender)
             return

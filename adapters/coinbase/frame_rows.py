@@ -110,7 +110,7 @@ class SubscriptionsEvent(Struct, gc=False):
 
 
 class Envelope(Struct, tag_field="channel", gc=False):
-    timestamp: UtcTextIfAny = None
+    timestamp: UtcTextIfAny
     sequence_num: int = -1
 
 
