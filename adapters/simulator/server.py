@@ -11,6 +11,8 @@ import contextlib
 import ctypes
 import json
 import os
+import re
+import secrets
 import signal
 import socket
 import threading
@@ -39,6 +41,8 @@ HOST = "127.0.0.1"
 CONTROL = "control"
 UPGRADED = 101
 KEY_FILE = "simulator-coinbase-key.json"
+TOKEN_FILE = "simulator-control-token"
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{22,}")
 _MOST_GUESSES = 50  # at two free neighbouring ports
 LOOK_EVERY_S = 0.05
 POLL_MOST_S = 0.02  # a stream is looked after at least this often
@@ -57,7 +61,8 @@ def serve(
     """Serve until SIGTERM, SIGINT or `stop`.
 
     Args:
-        directory: where the account and the API key file are kept, the key readable by its owner only.
+        directory: where the account, the API key and the token of the control address are kept, the last two
+            readable by their owner only.
         on_ready: called once with the URLs, when they answer.
         dies_with_parent: also end when the thread that started this process does, so with its process too.
 
@@ -75,7 +80,9 @@ def serve(
         world = World(settings, time.time_ns(), store, key)
         if key is None:
             _write_key(world.key, key_file)
-        asyncio.run(_serve(world, sockets, key_file, on_ready, stop or threading.Event()))
+        asyncio.run(
+            _serve(world, sockets, key_file, on_ready, stop or threading.Event(), _token(directory / TOKEN_FILE))
+        )
         world.save()
 
 
@@ -85,15 +92,17 @@ async def _serve(
     key_file: Path,
     on_ready: Callable[[dict[str, Any]], None],
     stop: threading.Event,
+    token: str,
 ) -> None:
     if threading.current_thread() is threading.main_thread():
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-    control = Door(_control_application(world), sockets[CONTROL])
+    control_netloc = _netloc(sockets[CONTROL])
+    control = Door(_guarded(_control_application(world), control_netloc, token), sockets[CONTROL])
     venues = {venue: Door(_venue_application(world, venue), sockets[venue]) for venue in world.fronts}
     for door in (control, *venues.values()):
         await door.open()
-    on_ready(_addresses(world, sockets, key_file))
+    on_ready({"control": f"http://{control_netloc}/{token}", "venues": _addresses(world, sockets, key_file)})
     while not stop.is_set():
         await asyncio.sleep(LOOK_EVERY_S)
         world.advance(time.time_ns())  # also unasked: who comes after an hour must not wait for all of it
@@ -132,10 +141,13 @@ class Door:
 
 
 def _addresses(world: World, sockets: Mapping[str, socket.socket], key_file: Path) -> dict[str, Any]:
-    netlocs = {name: f"{HOST}:{listening.getsockname()[1]}" for name, listening in sockets.items()}
-    venues = {venue: front.addresses(netlocs[venue]) for venue, front in world.fronts.items()}
+    venues = {venue: front.addresses(_netloc(sockets[venue])) for venue, front in world.fronts.items()}
     venues["coinbase"]["key_file"] = str(key_file)
-    return {"control": f"http://{netlocs[CONTROL]}", "venues": venues}
+    return venues
+
+
+def _netloc(listening: socket.socket) -> str:
+    return f"{HOST}:{listening.getsockname()[1]}"
 
 
 # ---- the venues ------------------------------------------------------------------------------------------
@@ -252,6 +264,29 @@ def _aborted(request: web.Request) -> web.Response:
 # ---- the control address ---------------------------------------------------------------------------------
 
 
+def _guarded(application: web.Application, netloc: str, token: str) -> web.Application:
+    """Return `application` below /TOKEN, for programs that were told the address.
+
+    A page in a browser on this machine can send requests here, too. It doesn't know the token; it can't set another
+    Host, not even by a name of its own that it makes point here; and it can't send JSON without being asked for leave.
+    """
+    hosts = {netloc, f"localhost:{netloc.rpartition(':')[2]}"}
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Callable[..., Any]) -> web.StreamResponse:
+        if request.host.lower() not in hosts:
+            return web.Response(status=421, text="not a host of this machine\n")
+        if request.headers.get("Origin", f"http://{netloc}") not in {f"http://{host}" for host in hosts}:
+            return web.Response(status=403, text="not for pages of other sites\n")
+        if request.method not in ("GET", "HEAD", "DELETE") and request.content_type != "application/json":
+            return web.Response(status=415, text="send application/json\n")
+        return await handler(request)
+
+    outer = web.Application(middlewares=[guard])
+    outer.add_subapp(f"/{token}", application)
+    return outer
+
+
 def _control_application(world: World) -> web.Application:
     async def health(request: web.Request) -> web.Response:
         return web.json_response({"ok": True})
@@ -330,12 +365,27 @@ def _read_key(path: Path) -> ApiKey | None:
 
 
 def _write_key(key: ApiKey, path: Path) -> None:
-    """Write the key for its owner's eyes only; a kill in between leaves none rather than half of one."""
+    _write_secret(json.dumps({"name": key.name, "privateKey": key.private_key}), path)
+
+
+def _token(path: Path) -> str:
+    """Return the token that makes the control address, the same after a restart."""
+    with contextlib.suppress(OSError, ValueError):
+        token = path.read_text(encoding="ascii")
+        if _TOKEN.fullmatch(token):
+            return token
+    token = secrets.token_urlsafe(16)
+    _write_secret(token, path)
+    return token
+
+
+def _write_secret(text: str, path: Path) -> None:
+    """Write it for its owner's eyes only; a kill in between leaves nothing rather than half of it."""
     unfinished = path.with_suffix(".new")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"name": key.name, "privateKey": key.private_key}, file)
+        file.write(text)
     unfinished.rename(path)
 
 

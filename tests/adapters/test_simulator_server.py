@@ -367,3 +367,44 @@ def test_a_taken_port_is_a_wrong_setting_in_one_line(tmp_path: Path) -> None:
 
         with pytest.raises(InvalidSetting, match=r"^simulator\.port_base: .*0 for any free ports$"):
             serve(settings, tmp_path, print)
+
+
+# ---- who may control it ----------------------------------------------------------------------------------
+
+FAULT = json.dumps({"venue": "coinbase", "kind": "refuse", "count": 1})
+JSON = {"Content-Type": "application/json"}
+
+
+def without_token(address: str) -> str:
+    return address.rpartition("/")[0]
+
+
+REFUSED = {
+    "a form of another page": (lambda to: to, {"Content-Type": "text/plain"}, 415),
+    "a form with fields": (lambda to: to, {"Content-Type": "application/x-www-form-urlencoded"}, 415),
+    "no type at all": (lambda to: to, {}, 415),
+    "a name that points here": (lambda to: to, {**JSON, "Host": "evil.example"}, 421),
+    "another port": (lambda to: to, {**JSON, "Host": "127.0.0.1:1"}, 421),
+    "a page elsewhere": (lambda to: to, {**JSON, "Origin": "https://evil.example"}, 403),
+    "a page without origin": (lambda to: to, {**JSON, "Origin": "null"}, 403),
+    "who was not told the address": (without_token, JSON, 404),
+    "who guesses": (lambda to: without_token(to) + "/guess", JSON, 404),
+}
+
+
+@pytest.mark.parametrize("who", REFUSED)
+def test_control_is_for_who_was_told_its_address(lasting: Simulator, who: str) -> None:
+    address, headers, status = REFUSED[who]
+
+    answer = requests.post(f"{address(lasting.ready['control'])}/faults", FAULT, headers=headers, timeout=5)
+
+    assert answer.status_code == status
+
+
+def test_truth_is_for_who_was_told_the_address(lasting: Simulator) -> None:
+    control = lasting.ready["control"]
+
+    assert requests.get(f"{without_token(control)}/truth", timeout=5).status_code == 404
+    assert requests.get(f"{control}/truth", headers={"Host": "evil.example"}, timeout=5).status_code == 421
+    assert requests.get(f"{control}/truth", timeout=5).status_code == 200
+    assert requests.get(f"{control.replace('127.0.0.1', 'localhost')}/truth", timeout=5).status_code == 200
