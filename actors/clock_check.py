@@ -10,6 +10,7 @@ from domain.effects import Instant
 from domain.errors import VenueError
 from domain.settings import SECOND_NS
 from domain.stream_health import LONGEST_ROUND_TRIP_NS, ClockReading, StreamHealth
+from domain.venue_time import VenueTime
 
 _KEY = "clock:check"
 _LOOK_EVERY_NS = 10 * SECOND_NS  # so a reading that failed is repeated after this
@@ -20,9 +21,14 @@ class ClockCheck:
     """Reads the clock on a worker of its own; no answer changes nothing, and is counted."""
 
     def __init__(
-        self, shell: Shell, clock: VenueClock, health: StreamHealth, checked: Callable[[], None]
+        self,
+        shell: Shell,
+        clock: VenueClock,
+        health: StreamHealth | VenueTime,
+        checked: Callable[[], None] = lambda: None,
     ) -> None:
         """Args:
+        health: takes the readings, and says when one is due.
         checked: is called when a reading may have changed what the stream is worth.
         """
         self.shell = shell

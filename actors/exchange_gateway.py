@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from actors.clock_check import ClockCheck
 from actors.listings import LOAD, Listings
 from actors.shell import Shell
 from actors.stream import StreamDriver
@@ -42,6 +43,7 @@ from domain.rate_limit import TokenBucket
 from domain.session import Session
 from domain.settings import SECOND_NS
 from domain.system_messages import BreakerChanged, Operation, OperationEnded
+from domain.venue_time import VenueTime
 from domain.text import bounded
 
 _SEND = "gateway:send"
@@ -61,6 +63,8 @@ class ExchangeGateway(Shell):
         self.reducing_timeout_s = min(self.timeout_s, self.settings.protection.within_s / 2)
         kit = self.parts.venue_kit(self.venue)
         self.client = kit.trading(settings)
+        self.venue_time = VenueTime()
+        self.client.follow(self.venue_time)
         self.executor = self.parts.executor(settings.workers)
         self.queried: set[str] = set()  # orders that are being asked about
         self.canceling: set[str] = set()  # orders whose cancel waits or is under way
@@ -90,12 +94,16 @@ class ExchangeGateway(Shell):
             settings.connect_timeout_s,
             self._hear,
             self._stream_changed,
+            venue_time=self.venue_time,
         )
+        self.clock_check = ClockCheck(self, kit.venue_clock(settings), self.venue_time)
+        self.clock_check.start()
         self.stream.connect()
         self.listings.load()
 
     def stopping(self) -> None:
         self.stream.stop()
+        self.clock_check.stop()
         self.client.close()
 
     def peer_appeared(self, role: str) -> None:
@@ -106,6 +114,8 @@ class ExchangeGateway(Shell):
     def tick(self, key: str, now: Instant) -> list:
         if self.stream.owns(key):
             self.stream.tick(key, now)
+        elif self.clock_check.owns(key):
+            self.clock_check.tick(now)
         elif key == LOAD:
             self.listings.load()
         elif key == _SEND:

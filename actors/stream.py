@@ -31,6 +31,7 @@ from domain.session_moves import (
     SessionEffect,
 )
 from domain.settings import SECOND_NS
+from domain.venue_time import VenueTime
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class StreamDriver:
         gate: Gate | None = None,
         dialed: Callable[[bool, str], None] | None = None,
         recorder: FrameRecorder | None = None,
+        venue_time: VenueTime | None = None,
     ) -> None:
         """Args:
         hear: gets the events of one read and its read_ns.
@@ -68,6 +70,7 @@ class StreamDriver:
         gate: the breaker's word on whether connecting may be tried.
         dialed: gets the outcome of each attempt to connect, and why it failed.
         recorder: gets every frame as it came.
+        venue_time: what the hello is signed by, where it is signed.
         """
         self.shell = shell
         self.session = session
@@ -79,6 +82,7 @@ class StreamDriver:
         self.gate = gate
         self.dialed = dialed
         self.recorder = recorder
+        self.venue_time = venue_time or VenueTime()
         self.pipe: Pipe | None = None
         self.looked = shell.clock.now()  # at the clocks
         self.tell_fault_at_ns = 0
@@ -210,7 +214,8 @@ class StreamDriver:
         if self.recorder is not None:
             self.recorder.opened(self.codec.url, now)
         self.codec.watch.restart(now.monotonic_ns, self.shell.settings.session.first_message_within_s)
-        self._perform(self.session.opened(connection_id, now, self.codec.hello(now)))
+        hello = self.codec.hello(now._replace(utc_ns=self.venue_time.utc_ns(now)))
+        self._perform(self.session.opened(connection_id, now, hello))
         self._watch_channels(now)
         self.changed(True)
 

@@ -26,6 +26,8 @@ from domain.order_messages import (
     SubmitOrder,
 )
 from domain.settings import HistorySettings, RecordingSettings, Settings
+from domain.settings import RecordingSettings, Settings
+from domain.venue_time import VenueTime
 
 
 class Clock(Protocol):
@@ -40,6 +42,10 @@ class TradingVenue(Protocol):
 
     venue: str
     resubmits_safely: bool  # the same id and body again can never make a second order
+
+    def follow(self, time: VenueTime) -> None:
+        """Sign, stamp and look back by this reckoning of the venue's time from now on."""
+        ...
 
     def load_instruments(self, names: Sequence[str], timeout_s: float) -> InstrumentsLoaded:
         """Return the products of these names; those that are not listed are left out, by name.

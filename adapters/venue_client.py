@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from typing import ClassVar, TypeVar
 
 from adapters.answers import UnreadableAnswer
@@ -16,6 +17,7 @@ from domain.instrument import Instrument
 from domain.listing import Listing, chosen
 from domain.market_data import Candle
 from domain.settings import SECOND_NS
+from domain.venue_time import VenueTime
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,11 @@ class VenueClient:
     def __init__(self, transport: Transport, clock: Clock) -> None:
         self._transport = transport
         self._clock = clock
+        self._time = VenueTime()
+
+    def follow(self, time: VenueTime) -> None:
+        """Sign, stamp and look back by this reckoning of the venue's time from now on."""
+        self._time = time
 
     def close(self) -> None:
         self._transport.close()
@@ -50,6 +57,10 @@ class VenueClient:
             yield
         except UnreadableAnswer as error:
             raise self._failed(fate, str(error), "unreadable", raw) from None
+
+    def _utc_ns(self) -> int:
+        """Return the venue's time, as well as it is known."""
+        return self._time.utc_ns(self._clock.now())
 
     def _deadline_ns(self, timeout_s: float) -> int:
         return self._clock.now().monotonic_ns + int(timeout_s * SECOND_NS)
@@ -131,3 +142,11 @@ class MarketClient(VenueClient):
         if names and not found:
             raise self._failed(Fatal, f"not listed at {self.venue}: {', '.join(names)}", unknown)
         return found
+
+
+def http_date_ns(text: str) -> int:
+    """Return an answer's `Date` in UTC ns, to the second; 0 where there is none that can be read."""
+    try:
+        return int(parsedate_to_datetime(text).timestamp()) * SECOND_NS
+    except (ValueError, TypeError, OverflowError):
+        return 0

@@ -12,10 +12,10 @@ from decimal import Decimal
 import msgspec
 
 from domain.cancels import Cancels
-from domain.clocks import deadline, is_past, is_void
 from domain.collar import closing_ratio, collared_price, is_inside_collar
 from domain.effects import Instant, Role
 from domain.evidence import Rules
+from domain.expiries import Expiries
 from domain.inquiries import Inquiries
 from domain.instrument import Instrument
 from domain.market_data import Quote
@@ -72,7 +72,7 @@ class PlanExecution:
         self._rules = rules
         self._resubmits_safely = resubmits_safely
         self._configuration_hash, self._code_version = provenance
-        self._expiries: dict[str, Instant] = {}  # intent_id -> by both clocks
+        self._expiries = Expiries(settings.orders)
         self._looks_at_ns: dict[str, int] = {}  # intent_id -> when a waiting plan is looked at again
         self.is_stopped = False  # after winding down nothing is sent any more
 
@@ -82,8 +82,10 @@ class PlanExecution:
         """Journal an intent and begin its plan, or journal why not; a known intent_id changes nothing."""
         if self._ledger.knows_intent(intent.intent_id):
             return
+        self._expiries.hear(intent, now)
         refusal = self._refusal(intent, now)
         if refusal:
+            self._expiries.forget(intent)
             self._outbox.record(
                 IntentDenied(
                     ts_event=now.utc_ns,
@@ -95,7 +97,6 @@ class PlanExecution:
                 )
             )
             return
-        self._expiries[intent.intent_id] = deadline(intent.expires_at, intent.expires_ns, now)
         intent = msgspec.structs.replace(intent, expires_ns=0)  # another boot could not read it
         self._outbox.record(IntentAccepted(ts_event=now.utc_ns, intent=intent))
         self._halt_where_no_stop_holds(intent, now)
@@ -138,7 +139,7 @@ class PlanExecution:
         instrument = self._instrument(intent)
         if self.is_stopped:
             return "winding_down"
-        if _is_over(intent, deadline(intent.expires_at, intent.expires_ns, now), now):
+        if self._expiries.is_over(intent, now):
             return "expired"
         if instrument is None:
             return "no_instrument"
@@ -163,7 +164,8 @@ class PlanExecution:
         """
         intent = plan.intent
         nobody_accepted = all(order.status is OrderStatus.REJECTED for order in plan.attempts)
-        if plan.attempts and nobody_accepted and not plan.filled_quantity and self._is_wanted(intent, now):
+        is_wanted = not plan.filled_quantity and not self._expiries.is_over(intent, now)
+        if plan.attempts and nobody_accepted and is_wanted:
             tried = {order.order.venue for order in plan.attempts}
             substitutes = self._gate.substitutes(intent, tried, now)
             if substitutes:
@@ -316,7 +318,7 @@ class PlanExecution:
             or not self._resubmits_safely.get(body.venue)
             or self.is_stopped
             or order.venue_order_id  # it was there: an answer to the same id would prove nothing about now
-            or not self._is_wanted(intent, now)
+            or self._expiries.is_over(intent, now)
             or not self._inquiries.may_resend(order, now)
             or not self._is_still_wanted(order, now)
         ):
@@ -335,24 +337,6 @@ class PlanExecution:
     @property
     def _send_within_ns(self) -> int:
         return round(self._settings.orders.send_within_s * SECOND_NS)
-
-    def _is_wanted(self, intent: OrderIntent, now: Instant) -> bool:
-        """Tell whether a plan may still send."""
-        if intent.intent_id not in self._expiries:
-            self._expiries[intent.intent_id] = self._expiry_after_restart(intent, now)
-        return not _is_over(intent, self._expiries[intent.intent_id], now)
-
-    def _expiry_after_restart(self, intent: OrderIntent, now: Instant) -> Instant:
-        """Return when an intent ends of which only the journal tells, by a wall clock that may have been set since.
-
-        An opening has what is left, and never more than it had at first; what reduces risk has all its time anew.
-        """
-        orders = self._settings.orders
-        left_ns = round(orders.reducing_expire_after_s * SECOND_NS)
-        if intent.purpose is Purpose.OPEN:
-            lifetime_ns = round(orders.intent_expire_after_s * SECOND_NS)
-            left_ns = min(intent.expires_at - now.utc_ns, lifetime_ns)
-        return Instant(now.monotonic_ns + left_ns, now.utc_ns + left_ns)
 
     def _is_still_wanted(self, order: OrderLifecycle, now: Instant) -> bool:
         body, quote = order.order, self._marks.quote(order.order.venue, order.order.instrument)
@@ -395,7 +379,7 @@ class PlanExecution:
 
     def _finish(self, plan: Plan, now: Instant) -> None:
         self._looks_at_ns.pop(plan.intent.intent_id, None)
-        self._expiries.pop(plan.intent.intent_id, None)
+        self._expiries.forget(plan.intent)
         self._outbox.record(
             IntentDone(
                 ts_event=now.utc_ns,
@@ -409,8 +393,3 @@ class PlanExecution:
 
     def _quote(self, instrument: Instrument) -> Quote | None:
         return self._marks.quote(instrument.venue, instrument.name)
-
-
-def _is_over(intent: OrderIntent, expiry: Instant, now: Instant) -> bool:
-    """Tell whether an intent has expired; one to take risk has when our clocks part, for a sleep has no length."""
-    return is_void(expiry, now) if intent.purpose is Purpose.OPEN else is_past(expiry, now)

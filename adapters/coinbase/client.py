@@ -22,7 +22,7 @@ from adapters.coinbase.fields import rfc3339
 from adapters.coinbase.sign import TOKEN_TTL_S, Signer
 from adapters.http import Response, Transport
 from adapters.ports import Clock
-from adapters.venue_client import VenueClient
+from adapters.venue_client import VenueClient, http_date_ns
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Instrument
 from domain.listing import Listing, Unread, chosen
@@ -134,7 +134,9 @@ class CoinbaseClient(VenueClient):
                 raise self._failed(Retryable, "an order unknown so far", "not_found")
         began = self._clock.now()
         unread: list[Unread] = []
-        since = [("start_date", rfc3339(query.sent_at - _LOOK_BACK_NS))]
+        # What seems to be from the venue's future was stamped by a clock of ours that was wrong.
+        sent_at = min(query.sent_at, self._time.utc_ns(began))
+        since = [("start_date", rfc3339(sent_at - _LOOK_BACK_NS))]
         for page in self._pages("/orders/historical/batch", since, answers.OrdersPage, deadline_ns):
             listed = answers.orders(page, self._utc_ns())
             for report in listed:
@@ -325,7 +327,8 @@ class CoinbaseClient(VenueClient):
         """Send a request with a fresh token; once more when the first token is refused.
 
         A throttled Coinbase has answered 401 to good credentials, so only the second one says that they are bad,
-        and the request of the first may have been taken: that the second one was not sent is no proof.
+        and the request of the first may have been taken: that the second one was not sent is no proof. Tokens of
+        another time than its own it refuses as well, and says with the answer what that is.
         """
         sent = self._attempt(method, path, deadline_ns, query, body, ttl_s)
         if sent.status != 401:
@@ -341,14 +344,15 @@ class CoinbaseClient(VenueClient):
     def _attempt(
         self, method: str, path: str, deadline_ns: int, query: Query | None, body: bytes, ttl_s: float
     ) -> Response:
-        left_s = self._left_s(deadline_ns)
-        token = self._signer.token(self._utc_ns(), ttl_s, uri=f"{method} {self._host}{PREFIX}{path}")
+        asked, left_s = self._clock.now(), self._left_s(deadline_ns)
+        uri = f"{method} {self._host}{PREFIX}{path}"
+        token = self._signer.token(self._time.utc_ns(asked), ttl_s, uri=uri)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         url = f"{self._origin}{PREFIX}{path}" + (f"?{urlencode(query)}" if query else "")
-        return self._send(method, url, headers, body, left_s)
-
-    def _utc_ns(self) -> int:
-        return self._clock.now().utc_ns
+        answer = self._send(method, url, headers, body, left_s)
+        if answer.status == 401 and (dated_ns := http_date_ns(answer.headers.get("date", ""))):
+            self._time.hint(dated_ns, asked, self._clock.now())
+        return answer
 
     # ---- fates ---------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ start time and calls make the same world. With a store, nothing is answered befo
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from email.utils import formatdate
 from functools import partial
 from random import Random
 from typing import Any, Protocol
@@ -111,7 +112,8 @@ class World:
         self.advance(now_ns)
         answer = self.fronts[venue].rest(request, now_ns)
         self._keep()
-        return answer
+        date = {"Date": formatdate(now_ns // 1_000_000_000, usegmt=True)}
+        return answer._replace(headers={**date, **answer.headers})
 
     def shake_hands(self, venue: str, path: str) -> Handshake:
         """Return how the upgrade of a websocket goes, for the caller to enact before `open_stream`."""
