@@ -26,7 +26,6 @@ from domain.order_messages import (
     SubmitOrder,
 )
 from domain.settings import HistorySettings, RecordingSettings, Settings
-from domain.settings import RecordingSettings, Settings
 from domain.venue_time import VenueTime
 
 
