@@ -8,6 +8,7 @@ from actors.shell import Shell
 from adapters.ports import VenueClock
 from domain.effects import Instant
 from domain.errors import VenueError
+from domain.outage import Outage
 from domain.settings import SECOND_NS
 from domain.stream_health import LONGEST_ROUND_TRIP_NS, ClockReading, StreamHealth
 from domain.venue_time import VenueTime
@@ -37,6 +38,7 @@ class ClockCheck:
         self.checked = checked
         self.executor = shell.parts.executor(1)
         self.is_asking = False
+        self.outage = Outage()
 
     def start(self) -> None:
         self.shell.watch(self.executor.fileno(), self._collect)
@@ -63,6 +65,8 @@ class ClockCheck:
     def _collect(self) -> None:
         for _, result in self.executor.collect():
             self.is_asking = False
+            if words := self.outage.ended(result):
+                self.shell.alarm(f"{self.shell.role} clock", words)
             if isinstance(result, VenueError):
                 self.shell.counters["clock_failures"] += 1
             elif isinstance(result, BaseException):

@@ -39,6 +39,7 @@ from domain.order_messages import (
     SubmitOrder,
     VenueSnapshot,
 )
+from domain.outage import Outage
 from domain.rate_limit import TokenBucket
 from domain.session import Session
 from domain.settings import SECOND_NS
@@ -66,6 +67,7 @@ class ExchangeGateway(Shell):
         self.venue_time = VenueTime()
         self.client.follow(self.venue_time)
         self.executor = self.parts.executor(settings.workers)
+        self.outage = Outage()
         self.queried: set[str] = set()  # orders that are being asked about
         self.canceling: set[str] = set()  # orders whose cancel waits or is under way
         burst = max(2, int(settings.requests_per_second))
@@ -138,6 +140,8 @@ class ExchangeGateway(Shell):
 
     def _collect(self) -> None:
         for call, result in self.calls.collect(self.clock.now()):
+            if words := self.outage.ended(result):
+                self.alarm(f"{self.venue} REST", words)
             call.answered(result)
         self._send_waiting()
 

@@ -18,6 +18,7 @@ from domain.effects import Instant
 from domain.errors import Fatal, VenueError
 from domain.market_data import DecodeFailed, HeartbeatSeen, StreamGap
 from domain.messages import Event
+from domain.outage import Outage
 from domain.session import Session
 from domain.session_moves import (
     ClosePipe,
@@ -84,6 +85,8 @@ class StreamDriver:
         self.recorder = recorder
         self.venue_time = venue_time or VenueTime()
         self.pipe: Pipe | None = None
+        self.outage = Outage()
+        self.failed_dials = 0  # that the outage knows of
         self.looked = shell.clock.now()  # at the clocks
         self.tell_fault_at_ns = 0
         self.executor = shell.parts.executor(1)
@@ -134,6 +137,7 @@ class StreamDriver:
             self.shell.wake_at(now.monotonic_ns + _CODEC_EVERY_NS, self.codec_key)
         else:
             self._perform(self.session.tick(key, now))
+            self._tell_of_outage()
 
     # ---- what the session asks for -----------------------------------------------------------------------
 
@@ -193,6 +197,7 @@ class StreamDriver:
                     advice = f"not tried again before `nzeza restart {self.shell.role}`"
                     self.shell.alarm(self.session.name, f"{result}: {advice}")
                 self._perform(self.session.open_failed(connection_id, result.code, is_fatal, now))
+                self._tell_of_outage()
             elif isinstance(result, BaseException):
                 raise result
             else:
@@ -205,11 +210,19 @@ class StreamDriver:
         if self.dialed is not None:
             self.dialed(succeeded, reason)
 
+    def _tell_of_outage(self) -> None:
+        """Tell the person when dials keep failing, be it that the session has not waited for their end."""
+        while self.failed_dials < self.session.failed_dials:
+            self.failed_dials += 1
+            if words := self.outage.failed(self.session.last_failure):
+                self.shell.alarm(self.session.name, words)
+
     def _opened(self, connection_id: str, pipe: Pipe, now: Instant) -> None:
         if not self.session.awaits(connection_id):
             pipe.close()  # given up on meanwhile: a newer attempt is under way
             return
         self.pipe = pipe
+        self.outage.reached()
         self.shell.watch(pipe.fileno(), self._read)
         if self.recorder is not None:
             self.recorder.opened(self.codec.url, now)

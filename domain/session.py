@@ -64,6 +64,7 @@ class Session:
         self.first_connected_ns: int | None = None
         self.reconnects = 0
         self.last_failure = ""
+        self.failed_dials = 0  # in this life of the session; whoever tells people compares
         self.downtime_ns = 0
         self.counters: Counter[str] = Counter()
         self._state = SessionState.DISCONNECTED
@@ -207,6 +208,7 @@ class Session:
         if connection_id != self._opening_id:
             return []
         self.counters[f"failed_{code}"] += 1
+        self.failed_dials += 1
         is_over = 0 < self._max_retries <= self._retries
         told = [MaxRetriesExceeded(self._retries)] if is_over and not is_fatal else []
         return [*self._not_opened(code, now, is_final=is_fatal or is_over), *told]

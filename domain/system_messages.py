@@ -81,9 +81,11 @@ class WoundDown(Event, kw_only=True):
 
     is_reconciled: bool
     unconfirmed: tuple[str, ...]  # client_order_ids
-    protective: tuple[str, ...]  # resting stops that were left in place, in words for a person
+    protective: tuple[str, ...]  # stops left in place, as the venue has confirmed them, in words for a person
     differences: tuple[str, ...]  # what reconciliation could not explain, or which venue did not answer
     journal_seq: int  # the last entry
+    unproven: tuple[str, ...] = ()  # the unconfirmed orders, in words for a person
+    bare: tuple[str, ...] = ()  # positions that no stop covers, or that should have been closed, in words
 
 
 class AlarmRaised(Event, kw_only=True):

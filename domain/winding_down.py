@@ -4,6 +4,8 @@ venue compared once more; or what is unproven when the time is over."""
 from __future__ import annotations
 
 from domain.cancels import Cancels
+from collections.abc import Iterator
+
 from domain.effects import Instant, Role
 from domain.inquiries import Inquiries
 from domain.marks import Marks
@@ -127,26 +129,38 @@ class WindingDown:
     def _tell(self, now: Instant) -> None:
         self._is_told = True
         self._execution.is_stopped = True
-        in_flight = tuple(order.id for order in self._ledger.live_orders() if order.is_in_flight)
+        live = list(self._ledger.live_orders())
+        in_flight = [order for order in live if order.is_in_flight]
         differences = tuple(f"{venue}: {self._difference(venue)}" for venue in self._unproven())
         unfinished = tuple(f"unfinished plan {intent_id}" for intent_id in self._unfinished())
-        state = "not closed" if self._is_flattening else "not protected"
-        bare = tuple(f"position {key} is {state}" for key in self._bare())
+        bare = tuple(self._bare_in_words())
         self._outbox.tell(
             Role.SUPERVISOR,
             WoundDown(
                 ts_event=now.utc_ns,
                 is_reconciled=not (in_flight or differences or unfinished or bare),
-                unconfirmed=in_flight,
+                unconfirmed=tuple(order.id for order in in_flight),
                 protective=tuple(
                     _in_words(order)
-                    for order in self._ledger.live_orders()
-                    if order.order.purpose is Purpose.PROTECT
+                    for order in live
+                    if order.order.purpose is Purpose.PROTECT and not order.is_in_flight
                 ),
                 differences=differences + unfinished + bare,
                 journal_seq=self._ledger.last_seq,
+                unproven=tuple(f"{_in_words(order)} ({order.status}, id {order.id})" for order in in_flight),
+                bare=bare,
             ),
         )
+
+    def _bare_in_words(self) -> Iterator[str]:
+        """Yield the positions left without cover, those too whose instrument nobody tells us about."""
+        books, bare = self._ledger.books, set(self._bare())
+        state = "not closed" if self._is_flattening else "not protected"
+        for (venue, name), position in books.positions.items():
+            key = f"{venue}:{name}"
+            is_unknown = self._marks.instrument(venue, name) is None
+            if key in bare or is_unknown and books.covered_quantity(venue, name) < abs(position.quantity):
+                yield f"position {key} is {state}"
 
     def _difference(self, venue: str) -> str:
         known = self._reconciliation.audits[venue].in_words
@@ -158,5 +172,5 @@ def _in_words(order: OrderLifecycle) -> str:
     stop = f" stop {plain(body.stop_price)}" if body.stop_price is not None else ""
     return (
         f"{body.venue} {body.instrument} {body.side} {plain(order.leaves_quantity)}"
-        f" target {plain(body.limit_price)}{stop}"
+        f" {'target' if stop else 'limit'} {plain(body.limit_price)}{stop}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,15 @@ class Announcer:
         self._view: Any = None
         self._told: set[tuple[str, ...]] = set()  # halts and alarms that a person has been told of
 
-    def begin(self) -> None:
+    def begin(self, mode: str, venues: Iterable[str]) -> None:
         """Say that everybody is up: by the screen, or by a line where there is none."""
         if not self._options.headless and _is_our_terminal(sys.stdout):
             from scripts.live_view import LiveView
 
             self._view = LiveView(self._voice.output)
         else:
-            self.tell(f"running as pid {os.getpid()} in {str(self._directory)!r}", is_logged=False)
+            begun = telling.started(mode, venues, os.getpid(), str(self._directory))
+            self.tell(begun, is_logged=False)
 
     def show(self, status: dict[str, Any]) -> None:
         if self._view is not None:
@@ -45,12 +46,7 @@ class Announcer:
 
     def _tell_troubles(self, status: dict[str, Any]) -> None:
         """Say on standard error what a person should look at, once: halts, of earlier runs too, and alarms."""
-        lines = {
-            (halt["scope"], halt["since"]): line
-            for halt, line in zip(status["halts"], telling.halted(status))
-        }
-        for alarm in reversed(status["alarms"]):
-            lines[alarm["subject"], alarm["text"], ""] = f"alarm: {telling.alarm(alarm)}"
+        lines = telling.troubles(status)
         for key, line in lines.items():
             if key not in self._told:
                 self.tell(line, is_logged=False)  # who raised it has logged it
@@ -64,11 +60,9 @@ class Announcer:
             self._view.close()
             self._view = None
 
-    def report(self, status: dict[str, Any], problems: Sequence[str], protective: Sequence[str]) -> None:
-        for problem in problems:
-            self.tell(problem)
-        for line in protective:
-            self.tell(f"protective stop left in place: {line}")
+    def report(self, status: dict[str, Any], problems: Sequence[str]) -> None:
+        for line in [*problems, *telling.stops(status.get("left"))]:
+            self.tell(line)
         if not status:
             return
         report = {key: value for key, value in status.items() if key != "view"}

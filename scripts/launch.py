@@ -11,9 +11,9 @@ from typing import Any
 
 from adapters.settings import configuration_hash
 from domain.errors import InvalidSetting, NzezaError
+from domain.mode_label import mode_label
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
-from domain.status import halt_fields
 from scripts import telling
 from scripts.actor_system import ActorSystem, free_admin_port, prepare_environment
 from scripts.announcer import Announcer
@@ -103,9 +103,8 @@ class _Run:
                 self._end()
             # First of all to those who asked: the outputs may be nobody's any more.
             for request in self.stoppers:
-                request.reply({"problems": self.problems})
-            protective = self.wound_down.protective if self.wound_down is not None else ()
-            self.announcer.report(self.status, self.problems, protective)
+                request.reply({"problems": self.problems, "left": self.status.get("left")})
+            self.announcer.report(self.status, self.problems)
         finally:
             self.announcer.close()
         return 1 if self.problems else 0
@@ -160,7 +159,7 @@ class _Run:
         end_at = None
         if self.options.duration_s is not None:
             end_at = time.monotonic() + self.options.duration_s
-        self.announcer.begin()
+        self.announcer.begin(mode_label(self.settings), self.settings.venues)
         while not self.is_stopping and not self.problems:
             self._turn()
             if end_at is not None and time.monotonic() >= end_at:
@@ -219,7 +218,7 @@ class _Run:
             self.restarting.pop(message.request_id).reply({word: message.message})
         elif kind == "resumed" and message.request_id in self.restarting:
             request = self.restarting.pop(message.request_id)
-            request.reply(self._resumed(message.message, request.role))
+            request.reply(telling.resume_answer(message.message, request.role, self.status))
         elif kind == "status":
             self._hear_status(message.message, message.request_id)
 
@@ -258,21 +257,6 @@ class _Run:
         else:
             request.reply({"error": f"unknown verb {request.verb!r}"})
 
-    def _resumed(self, resumed: Any, scope: str) -> dict[str, Any]:
-        """Return what `nzeza resume` is answered."""
-        standing = [halt_fields(halt) for halt in resumed.standing]
-        if scope and standing and not resumed.cleared:
-            halted = "; ".join(telling.halts({"halts": standing}))
-            return {"error": f"nothing is halted in {scope!r}; halted are: {halted}"}
-        return {
-            "resumed": True,
-            "cleared": [halt_fields(halt) for halt in resumed.cleared],
-            "standing": standing,
-            "rebased": resumed.is_rebased,
-            "equity": self.status.get("equity"),
-            "equity_complete": self.status.get("equity_complete", False),
-        }
-
     def _ask_status(self) -> None:
         """Ask for the status, with the metrics only while somebody waits for them."""
         wants_metrics = any(request.verb == "metrics" for _, request in self.waiting)
@@ -297,6 +281,7 @@ class _Run:
         if self.system is not None:
             if self.is_running:
                 self._wind_down(deadline - _EXIT_SHARE_S)
+                self._judge_report()
             else:
                 self.problems.append("stopped before all actors were up: nothing was proven")
             self.system.shut_down(max(_EXIT_SHARE_S / 2, deadline - time.monotonic()))
@@ -328,14 +313,19 @@ class _Run:
         if self.status_seq < self.wound_down.journal_seq:
             self.problems.append("the report is older than the journal")
         self.status["reconciled"] = self.wound_down.is_reconciled
-        self.problems += telling.halted(self.status)
 
     def _is_report_old(self, asked_id: int) -> bool:
         return self.status_id < asked_id or self.status_seq < self.wound_down.journal_seq
 
+    def _judge_report(self) -> None:
+        """Say what is a problem whoever asks, and what the run has left behind."""
+        if self.status:
+            self.problems += [*telling.halted(self.status), *telling.priceless(self.status)]
+            self.status["left"] = telling.left(self.wound_down) if self.wound_down is not None else None
+
     def _judge(self, wound_down: Any) -> None:
         if wound_down.unconfirmed:
-            self.problems.append("unconfirmed at exit: " + ", ".join(wound_down.unconfirmed))
+            self.problems.append("unconfirmed at exit: " + "; ".join(wound_down.unproven))
         if not wound_down.is_reconciled:
             reasons = "; ".join(wound_down.differences) or "not proven in time"
             self.problems.append(f"not reconciled: {reasons}")

@@ -173,8 +173,8 @@ def _stop(directory: Path) -> int:
         outcome = conversation.hear(within_s + GONE_WITHIN_S)
         if not conversation.has_ended_within(GONE_WITHIN_S):
             raise NoAnswer(f"pid {conversation.pid} has stopped trading and doesn't end")
-    for problem in outcome["problems"]:
-        complain(problem)
+    for line in [*outcome["problems"], *telling.stops(outcome.get("left"))]:
+        complain(line)
     if not outcome["problems"]:
         say("stopped cleanly")
     return 1 if outcome["problems"] else 0

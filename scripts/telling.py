@@ -6,10 +6,14 @@ the same of the same thing everywhere. A key that is missing costs nothing: what
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from domain.status import halt_fields
+from domain.system_messages import TradingResumed
+
+_PRICES_WITHIN_S = 5.0
 HOW_TO_CLEAR = "`nzeza resume` clears it once its cause is dealt with"
 
 
@@ -24,6 +28,16 @@ def halts(report: Mapping[str, Any]) -> list[str]:
 def halted(report: Mapping[str, Any]) -> list[str]:
     """Return each halt with what to do about it: no opening passes it, and no restart clears it."""
     return [f"halted: {line}: no openings there; {HOW_TO_CLEAR}" for line in halts(report)]
+
+
+def troubles(status: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
+    """Return what a person is to be told as it happens, halts and alarms, each under a key of its own."""
+    lines = {
+        (halt["scope"], halt["since"]): line for halt, line in zip(status["halts"], halted(status))
+    }
+    for each in reversed(status["alarms"]):  # the oldest first
+        lines[each["subject"], each["text"], ""] = f"alarm: {alarm(each)}"
+    return lines
 
 
 def alarm(line: Mapping[str, Any]) -> str:
@@ -43,14 +57,41 @@ def incomplete(report: Mapping[str, Any]) -> str:
     return f"equity incomplete: {', '.join(report.get('equity_missing') or ['unknown'])}"
 
 
-def started(report: Mapping[str, Any], data_directory: str) -> str:
-    """Return the one line that a run begins with."""
-    words = [
-        f"{report.get('mode', '-')} on {', '.join(report.get('venues') or {}) or 'no venue'}",
-        f"data in {data_directory}",
-        f"HALTED: {'; '.join(halts(report))} ({HOW_TO_CLEAR})" if halts(report) else "no halts",
+def started(mode: str, venues: Iterable[str], pid: int, data_directory: str) -> str:
+    """Return the one line that a run begins with; halts of earlier runs follow as soon as the journal is read."""
+    return f"{mode} on {', '.join(venues)}; running as pid {pid} in {data_directory!r}"
+
+
+def priceless(report: Mapping[str, Any]) -> list[str]:
+    """Return a line for each venue from which no price ever came, in a run that should have seen one."""
+    alarmed = " ".join(str(alarm.get("subject")) for alarm in alarms(report))
+    return [
+        f"no price ever came from {name} (its stream is {venue['stream']})"
+        for name, venue in report["venues"].items()
+        if not venue["quotes"] and (report["duration_s"] >= _PRICES_WITHIN_S or name in alarmed)
     ]
-    return ", ".join(words)
+
+
+def resume_answer(resumed: TradingResumed, scope: str, status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the launcher answers `nzeza resume` with.
+
+    Args:
+        scope: that was asked for; empty for all.
+        status: the newest, for the equity that losses are measured from.
+    """
+    standing = [halt_fields(halt) for halt in resumed.standing]
+    if scope and standing and not resumed.cleared:
+        return {
+            "error": f"nothing is halted in {scope!r}; halted are: {'; '.join(halts({'halts': standing}))}"
+        }
+    return {
+        "resumed": True,
+        "cleared": [halt_fields(halt) for halt in resumed.cleared],
+        "standing": standing,
+        "rebased": resumed.is_rebased,
+        "equity": status.get("equity"),
+        "equity_complete": status.get("equity_complete", False),
+    }
 
 
 def resumed(answer: Mapping[str, Any]) -> list[str]:
@@ -70,3 +111,17 @@ def _base(answer: Mapping[str, Any]) -> str:
     if not answer["equity_complete"]:
         return "the next complete reading"
     return f"{Decimal(answer['equity']):,.2f} or what the next reading is"
+
+
+def left(wound_down: Any) -> dict[str, list[str]]:
+    """Return what a run left behind at the venues: stops in place, orders without proof, positions without cover."""
+    return {
+        "stops": list(wound_down.protective),
+        "unproven": list(wound_down.unproven),
+        "bare": list(wound_down.bare),
+    }
+
+
+def stops(behind: Mapping[str, Sequence[str]] | None) -> list[str]:
+    """Return a line for each stop that was left; the rest of what was left is a problem, and told as one."""
+    return [f"protective stop left in place: {line}" for line in (behind or {}).get("stops", ())]

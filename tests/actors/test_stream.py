@@ -362,8 +362,26 @@ def test_after_the_last_retry_a_person_is_told(wire: Wire) -> None:
     stage.advance(30)
 
     alarms = [m.text for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
-    assert alarms == ["gave up after 3 attempts: refused"]
+    assert alarms == ["gave up after 3 attempts: refused", "cannot be reached: the connection was refused"]
     assert wire.dials == 1 + 3
+
+
+def test_without_a_network_the_third_try_tells_the_cause_and_a_connection_begins_anew(wire: Wire) -> None:
+    wire.refusals.extend([Retryable("host not found", code="dns")] * 2)
+    stage = raised(wire)
+    stage.advance(3)
+    assert wire.dials == 3 and not [text for text in told_alarms(stage) if "reached" in text]
+
+    wire.refusals.extend([Retryable("host not found", code="dns")] * 3)
+    wire.hang_up()
+    stage.advance(6)
+
+    words = "cannot be reached: its name is not found; is there a network?"
+    assert [text for text in told_alarms(stage) if "reached" in text] == [words]
+
+
+def told_alarms(stage: Stage) -> list[str]:
+    return [m.text for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
 
 
 def test_a_refused_key_is_told_to_a_person_and_not_tried_again(wire: Wire) -> None:

@@ -106,6 +106,21 @@ def test_protection_stays_and_is_listed(desk: DeskOnTime) -> None:
     assert last_words(desk).is_reconciled
 
 
+def test_a_stop_that_nobody_has_confirmed_is_not_called_in_place(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT))
+    wind_down(desk)
+
+    desk.advance(10)
+
+    words = last_words(desk)
+    assert words.protective == ()
+    [unproven] = words.unproven
+    assert unproven.startswith("coinbase BTC-USD SELL 0.01 target 70000 stop 61000 (SUBMITTED, id 6e7a657a-")
+    assert words.bare == ("position coinbase:BTC-USD is not protected",)
+    assert not words.is_reconciled
+
+
 def test_a_close_in_progress_may_finish(desk: DeskOnTime) -> None:
     desk.hold()
     desk.hear(make_intent(Purpose.PROTECT), make_accepted(), make_intent(Purpose.CLOSE, "close"))

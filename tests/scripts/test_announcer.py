@@ -23,20 +23,20 @@ def announcer(tmp_path: Path) -> Announcer:
 
 
 def test_trouble_is_told_when_it_comes_and_once(announcer: Announcer, tmp_path: Path) -> None:
-    announcer.begin()
+    announcer.begin("DEMO", ("coinbase",))
     for alarms in ([], [ALARM], [ALARM]):
         announcer.show({"halts": [], "alarms": alarms})
     announcer.close()
 
     first, *others = (tmp_path / "errors").read_text().splitlines()
-    assert first == f"nzeza: running as pid {os.getpid()} in {str(tmp_path)!r}"
+    assert first == f"nzeza: DEMO on coinbase; running as pid {os.getpid()} in {str(tmp_path)!r}"
     assert len(others) == 1 and "answered with 401" in others[0]
 
 
 def test_report_without_a_reader_is_told_and_problems_are_too(announcer: Announcer, tmp_path: Path) -> None:
     announcer._voice.output = Outlet(os.open("/dev/full", os.O_WRONLY))
 
-    announcer.report({"signals": 3, "view": {}}, ["not reconciled"], [])
+    announcer.report({"signals": 3, "view": {}}, ["not reconciled"])
     announcer.close()
 
     lost = "nzeza: the report could not be written: No space left on device\n"
@@ -45,7 +45,7 @@ def test_report_without_a_reader_is_told_and_problems_are_too(announcer: Announc
 
 
 def test_report_leaves_out_what_is_for_the_screen(announcer: Announcer, tmp_path: Path) -> None:
-    announcer.report({"signals": 3, "view": {}}, [], [])
+    announcer.report({"signals": 3, "view": {}}, [])
     announcer.close()
 
     assert (tmp_path / "output").read_text() == '{"signals": 3}\n'

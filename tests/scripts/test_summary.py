@@ -60,11 +60,19 @@ def test_latency_of_no_order_is_no_number() -> None:
     assert told(latency_us=none_yet)["latency"] == "tick to order: no orders yet, hop 60 us"
 
 
-def test_a_run_begins_with_mode_venues_directory_and_halts() -> None:
-    report = {**REPORT, "mode": "DEMO"}
-
-    assert telling.started(report, "my-data") == "DEMO on coinbase, data in my-data, no halts"
-    assert telling.started({**report, "halts": [HALT]}, "my-data") == (
-        "DEMO on coinbase, data in my-data, HALTED: all: recorder gave up, since 2026-11-30T18:14:05Z"
-        f" ({telling.HOW_TO_CLEAR})"
+def test_a_run_begins_with_mode_venues_and_directory() -> None:
+    assert telling.started("DEMO", ("coinbase", "dydx"), 7, "my-data") == (
+        "DEMO on coinbase, dydx; running as pid 7 in 'my-data'"
     )
+
+
+def test_a_venue_without_any_price_is_a_problem_in_a_run_that_should_have_seen_one() -> None:
+    silent = {**REPORT["venues"]["coinbase"], "quotes": 0, "stream": "connecting"}
+    report = {**REPORT, "venues": {"coinbase": silent, "dydx": REPORT["venues"]["coinbase"]}}
+    unreachable = {**ALARM, "subject": "price_feed:coinbase"}
+    line = "no price ever came from coinbase (its stream is connecting)"
+
+    assert telling.priceless({**report, "duration_s": 5.0}) == [line]
+    assert telling.priceless({**report, "duration_s": 1.0}) == []
+    assert telling.priceless({**report, "duration_s": 1.0, "alarms": [unreachable]}) == [line]
+    assert telling.priceless(REPORT) == []

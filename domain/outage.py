@@ -1,0 +1,44 @@
+"""When a venue can't be reached: how often in a row, and why, in words for a person. Tells of it from the third try."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain.errors import Ambiguous, Retryable
+
+_TRIES = 3  # one or two happen to everybody
+
+CAUSES = {  # transport word -> in words
+    "dns": "its name is not found; is there a network?",
+    "refused": "the connection was refused",
+    "unreachable": "there is no way to it; is there a network?",
+    "timeout": "no answer in time",
+    "tls": "no safe connection (TLS)",
+    "reset": "the connection was reset",
+    "rejected": "it refused the stream",
+    "handshake": "it speaks no websocket",
+}
+
+
+class Outage:
+    """The attempts at one venue, by one road, since the last that reached it."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+
+    def reached(self) -> None:
+        self._failures = 0
+
+    def failed(self, code: str) -> str:
+        """Note an attempt that reached nobody. Returns what to tell a person; empty while it may be nothing."""
+        self._failures += 1
+        if self._failures < _TRIES:
+            return ""
+        return f"cannot be reached: {CAUSES.get(code, code)}"
+
+    def ended(self, result: Any) -> str:
+        """Note how a call ended; whatever the venue said itself, a refusal too, has reached it."""
+        if isinstance(result, (Retryable, Ambiguous)) and result.code in CAUSES:
+            return self.failed(result.code)
+        self.reached()
+        return ""

@@ -1,0 +1,31 @@
+"""A venue out of reach is told by its cause, from the third try in a row."""
+
+import pytest
+
+from domain.errors import Ambiguous, Fatal, Rejected, Retryable
+from domain.outage import Outage
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("dns", "cannot be reached: its name is not found; is there a network?"),
+        ("refused", "cannot be reached: the connection was refused"),
+    ],
+)
+def test_the_third_failure_in_a_row_tells_the_cause_and_so_does_each_after_it(code: str, words: str) -> None:
+    outage = Outage()
+
+    assert [outage.failed(code) for _ in range(4)] == ["", "", words, words]
+
+
+@pytest.mark.parametrize(
+    "answer", ["an answer", Rejected("no", code="400"), Fatal("no", code="401"), Retryable("later", code="429")]
+)
+def test_whatever_the_venue_says_itself_begins_anew(answer: object) -> None:
+    outage = Outage()
+    lost = Ambiguous("request sent, no usable answer", code="timeout")
+
+    told = [outage.ended(result) for result in (lost, lost, answer, lost, lost, lost)]
+
+    assert told == [""] * 5 + ["cannot be reached: no answer in time"]
