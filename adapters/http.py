@@ -18,9 +18,10 @@ import threading
 import time
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from adapters import sockets
+from adapters.addresses import Address, read_address
 from adapters.http_answer import Answer, NotOneAnswer
 from domain.errors import Ambiguous, Retryable, VenueError
 
@@ -69,9 +70,9 @@ class HttpTransport:
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> Response:
         give_up_at = time.monotonic() + timeout_s
-        address = urlsplit(url)
+        address = read_address(url)
         origin = address.scheme, address.netloc
-        request = _encode(method, address.netloc, url, headers, body)
+        request = _encode(method, address, headers, body)
         try:
             connection = self._take(origin) or self._open(origin, give_up_at)
         except OSError as error:
@@ -114,15 +115,14 @@ class HttpTransport:
 
     def _open(self, origin: tuple[str, str], give_up_at: float) -> socket.socket:
         scheme, netloc = origin
-        address = urlsplit(f"{scheme}://{netloc}")
-        is_secure = scheme == "https"
+        address = read_address(f"{scheme}://{netloc}")
+        is_secure = address.is_secure
         connect_by = min(give_up_at, time.monotonic() + self._connect_timeout_s)
-        port = address.port or (443 if is_secure else 80)
-        connection = sockets.connect(address.hostname or "", port, connect_by)
+        connection = sockets.connect(address.host, address.port, connect_by)
         if not is_secure:
             return connection
         try:
-            return sockets.secured(connection, address.hostname, connect_by)
+            return sockets.secured(connection, address.host, connect_by)
         except BaseException:
             connection.close()
             raise
@@ -137,15 +137,12 @@ class HttpTransport:
             connection.close()
 
 
-def _encode(method: str, netloc: str, url: str, headers: Mapping[str, str], body: bytes) -> bytes:
+def _encode(method: str, address: Address, headers: Mapping[str, str], body: bytes) -> bytes:
     """Return head and body as they go out, in one piece."""
-    target = url.partition("://")[2].removeprefix(netloc).partition("#")[0] or "/"
-    if not target.startswith("/"):
-        target = f"/{target}"
+    target = address.target
     if not (target.isascii() and target.isprintable() and " " not in target):
         target = quote(target, safe=_URL_LETTERS)
-    host = netloc.rpartition("@")[2]
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", "User-Agent: nzeza", "Accept-Encoding: identity"]
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {address.netloc}", "User-Agent: nzeza", "Accept-Encoding: identity"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     lines.append(f"Content-Length: {len(body)}")
     if not all(line.isprintable() for line in lines):

@@ -6,8 +6,8 @@ import operator
 import re
 from collections.abc import Collection
 from decimal import Decimal
-from urllib.parse import urlsplit
 
+from adapters.addresses import read_base_address
 from domain.errors import InvalidSetting
 from domain.instrument_names import name_rule
 from domain.settings import Settings, VenueSettings
@@ -26,7 +26,11 @@ ORDERED = (
 )
 ASSET = re.compile(r"[A-Z0-9]+")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+ADDRESSES = {  # setting -> its schemes, the last one for other machines
+    "rest_url": ("http", "https"),
+    "market_stream_url": ("ws", "wss"),
+    "private_stream_url": ("ws", "wss"),
+}
 
 
 def check_rules(settings: Settings, known_venues: Collection[str]) -> None:
@@ -88,22 +92,28 @@ def _check_venue(path: str, name: str, venue: VenueSettings) -> None:
         raise InvalidSetting(f"{path}.api_key_env and {path}.api_secret_env: must be given both or neither")
     if venue.key_file and venue.api_key_env:
         raise InvalidSetting(f"{path}.key_file: must be empty when {path}.api_key_env is given")
-    for key in ("rest_url", "market_stream_url", "private_stream_url"):
-        _check_url(f"{path}.{key}", getattr(venue, key), venue.mode)
+    for key, schemes in ADDRESSES.items():
+        if getattr(venue, key):
+            _check_url(f"{path}.{key}", getattr(venue, key), schemes, venue.mode)
 
 
-def _check_url(path: str, url: str, mode: str) -> None:
-    """Simulated trading must be unable to reach a real venue, whatever else is configured."""
-    if not url:
-        return
+def _check_url(path: str, url: str, schemes: tuple[str, str], mode: str) -> None:
+    """Simulated trading must be unable to reach a real venue, whatever else is configured; and what goes to another
+    machine, keys among it, is for that machine alone."""
     try:
-        parts = urlsplit(url)
-        host = parts.hostname
+        address = read_base_address(url)
     except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https", "ws", "wss"):
-        raise InvalidSetting(f"{path} = {url!r}: must be an address such as https://host/path")
-    if mode == "simulated" and host not in LOOPBACK:
+        address = None
+    if address is None or address.scheme not in schemes:
+        shown = "" if "@" in url else f" = {bounded(url)!r}"  # there may be a password in it
+        raise InvalidSetting(f"{path}{shown}: must be an address such as {schemes[1]}://host/path, and no more")
+    if address.is_on_this_machine:
+        return
+    if mode == "simulated":
         raise InvalidSetting(
-            f'{path} = {url!r}: must be on this machine (127.0.0.1) while mode is "simulated"'
+            f'{path} = {bounded(url)!r}: must be on this machine (127.0.0.1) while mode is "simulated"'
+        )
+    if not address.is_secure:
+        raise InvalidSetting(
+            f"{path} = {bounded(url)!r}: must be {schemes[1]}:// for any but this machine (127.0.0.1)"
         )

@@ -15,11 +15,11 @@ import ssl
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import websocket
 
 from adapters import frames, sockets
+from adapters.addresses import read_address
 from adapters.ports import Fault, Frames
 from domain.errors import Fatal, Retryable, VenueError
 
@@ -172,15 +172,13 @@ class _Hurried:
 
     def connect(self, url: str) -> None:
         """Connect, with TLS and its certificate checked for wss."""
-        address = urlsplit(url)
-        if address.scheme not in ("ws", "wss") or not address.hostname:
+        address = read_address(url)
+        if address.scheme not in ("ws", "wss"):
             raise ValueError(url)
-        is_secure = address.scheme == "wss"
-        port = address.port or (443 if is_secure else 80)
-        self._socket = sockets.connect(address.hostname, port, self._give_up_at)
+        self._socket = sockets.connect(address.host, address.port, self._give_up_at)
         self.is_connected = True
-        if is_secure:
-            self._socket = sockets.secured(self._socket, address.hostname, self._give_up_at)
+        if address.is_secure:
+            self._socket = sockets.secured(self._socket, address.host, self._give_up_at)
 
     def recv(self, size: int) -> bytes:
         """Return at most `size` bytes. The library asks for as many as a header promises, and for headers without end."""

@@ -13,9 +13,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from adapters import tokens
+from adapters.addresses import read_address
 from adapters.coinbase import answers
 from adapters.coinbase.encode import encode_cancel, encode_create
 from adapters.coinbase.fields import rfc3339
@@ -80,7 +81,7 @@ class CoinbaseClient(VenueClient):
         self, settings: VenueSettings, signer: Signer, transport: Transport, clock: Clock
     ) -> None:
         super().__init__(transport, clock)
-        base = urlsplit(settings.rest_url or URL)
+        base = read_address(settings.rest_url or URL)
         self._origin, self._host = f"{base.scheme}://{base.netloc}", base.netloc
         self._settings = settings
         self._signer = signer

@@ -281,6 +281,92 @@ def test_simulated_venue_cannot_be_pointed_at_a_real_one(write: Write) -> None:
     load(write("venues.coinbase = {mode = 'live', rest_url = 'https://api.coinbase.com'}"), {}, VENUES)
 
 
+NOT_HERE = [
+    "http://0.0.0.0:80",
+    "http://10.0.0.1",
+    "http://169.254.169.254/",
+    "http://localhost.evil.com",
+    "http://127.0.0.1.evil.com",
+    "http://127-0-0-1",
+    "http://[::ffff:127.0.0.1]",
+    "http://[2001:db8::1]:443",
+]
+AMBIGUOUS = [
+    r"http://127.0.0.1:80\@evil.com",
+    "http://127.0.0.1#@evil.com",
+    "http://127.0.0.1?@evil.com",
+    "http://127.0.0.1:80@evil.com",
+    "http://user:secret@127.0.0.1",
+    "http://evil.com@127.0.0.1",
+    "http://2130706433",
+    "http://0x7f000001",
+    "http://0x7f.1",
+    "http://127.1",
+    "http://0177.0.0.1",
+    "http://127.0.0.1.",
+    "http://localhost.",
+    "http://local%68ost",
+    "http://127.0.0.1%00.evil.com",
+    "http://ⓛocalhost",
+    "http://127。0。0。1",
+    "http://[::1%25eth0]",
+    "http://[::1",
+    "http://::1",
+    "http://127.0.0.1:",
+    "http://127.0.0.1:0",
+    "http://127.0.0.1:65536",
+    "http://127.0.0.1:+80",
+    "http://127.0.0.1:8o",
+    "http:127.0.0.1",
+    "http:/127.0.0.1",
+    "http:///127.0.0.1",
+    "//127.0.0.1",
+    "127.0.0.1",
+    "file:///etc/passwd",
+    "ws://127.0.0.1",
+    " http://127.0.0.1",
+    "http://127.0.0.1 ",
+    "http://127.0.0.1\n",
+    "http://127.0.0.1/\r\nHost: evil.com",
+    "http://127.0.0.1\t.evil.com",
+    "http://127.0.0.1/path?query",
+]
+
+
+@pytest.mark.parametrize("url", NOT_HERE)
+def test_address_of_another_machine_is_for_live_venues_and_then_encrypted(url: str) -> None:
+    simulated = complaint(NZEZA__VENUES__DYDX__REST_URL=url)
+    live = complaint(NZEZA__VENUES__DYDX__REST_URL=url, NZEZA__VENUES__DYDX__MODE="live")
+
+    assert simulated.endswith('must be on this machine (127.0.0.1) while mode is "simulated"')
+    assert live.endswith("must be https:// for any but this machine (127.0.0.1)")
+    secure = url.replace("http:", "https:")
+    load(None, {"NZEZA__VENUES__DYDX__REST_URL": secure, "NZEZA__VENUES__DYDX__MODE": "live"}, VENUES)
+
+
+@pytest.mark.parametrize("mode", ["live", "simulated"])
+@pytest.mark.parametrize("url", AMBIGUOUS)
+def test_address_that_could_be_read_in_two_ways_is_none(url: str, mode: str) -> None:
+    text = complaint(NZEZA__VENUES__DYDX__REST_URL=url, NZEZA__VENUES__DYDX__MODE=mode)
+
+    assert text.endswith("must be an address such as https://host/path, and no more")
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1", "http://127.9.9.9:1/a/b", "http://localhost:8080/", "http://LOCALHOST", "http://[::1]:80"]
+)
+def test_address_of_this_machine_needs_no_encryption(url: str) -> None:
+    for mode in ("live", "simulated"):
+        load(None, {"NZEZA__VENUES__DYDX__REST_URL": url, "NZEZA__VENUES__DYDX__MODE": mode}, VENUES)
+
+
+def test_streams_are_encrypted_too(write: Write) -> None:
+    text = complaint(write("venues.dydx = {mode = 'live', market_stream_url = 'ws://indexer.dydx.trade/v4/ws'}"))
+
+    assert text.endswith("must be wss:// for any but this machine (127.0.0.1)")
+
+
 def test_hash_is_that_of_the_meaning_and_not_of_the_spelling(write: Write) -> None:
     def hashed(text: str) -> str:
         return configuration_hash(load(write(text), {}, VENUES))
