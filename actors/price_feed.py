@@ -13,6 +13,7 @@ from actors.links import CreditPublisher
 from actors.shell import Shell
 from actors.stream import StreamDriver
 from domain.circuit_breaker import Gate
+from domain.clocks import describe_error
 from domain.effects import Instant, Role
 from domain.market_data import (
     DecodeFailed,
@@ -66,6 +67,7 @@ class PriceFeed(Shell):
         self.read_ns = 0
         self.faults: deque[DecodeFailed] = deque()  # what could not be read, until the recorder has it
         self.late_after_ns = self.settings.risk.late_after_s * SECOND_NS
+        self.is_clock_wrong = False
         self.fruitless = 0  # connections in a row that ended before all prices were there
         self.health = StreamHealth(self.venue)
         self.gate = Gate(Operation.DATA)
@@ -291,8 +293,17 @@ class PriceFeed(Shell):
         if due_ns is not None:
             self.wake_at(max(due_ns, now.monotonic_ns), _FLUSH)
 
+    def _judge_clock(self, error_ns: int) -> None:
+        """Tell the person, once each time, that our clock is not the venue's: somebody has to set it."""
+        was_wrong, limit_ns = self.is_clock_wrong, self.settings.risk.max_clock_error_s * SECOND_NS
+        self.is_clock_wrong = abs(error_ns) > limit_ns
+        if self.is_clock_wrong and not was_wrong:
+            self.alarm(f"{self.venue} clock", f"{describe_error(error_ns, self.venue)}: no openings there")
+
     def report(self) -> None:
         now = self.clock.now()
+        state = self.health.state(now)
+        self._judge_clock(state.clock_error_ns)
         session = self.stream.session
         silent_after_s = self.settings.venues[self.venue].heartbeat_timeout_s
         late_after_s = self.settings.risk.late_after_s
@@ -311,7 +322,8 @@ class PriceFeed(Shell):
                 ts_event=now.utc_ns,
                 venue=self.venue,
                 state=session.state.value,
-                trouble=stream_trouble(self.health.state(now), now, silent_after_s, late_after_s),
+                trouble=stream_trouble(state, now, silent_after_s, late_after_s),
+                clock_error_s=round(state.clock_error_ns / SECOND_NS, 3),
                 stream_quality=session.quality(now),
                 quotes=self.counters["quotes"],
                 trades=self.counters["trades"],

@@ -28,6 +28,12 @@ def passed_ns(before: Instant, now: Instant) -> int:
     return now.monotonic_ns + now.asleep_ns - before.monotonic_ns - before.asleep_ns
 
 
+def describe_error(error_ns: int, venue: str) -> str:
+    """Return in words that our clock is not a venue's; `error_ns` is ours less the venue's."""
+    direction = "ahead of" if error_ns > 0 else "behind"
+    return f"our clock is {abs(error_ns) / SECOND_NS:.0f} s {direction} {venue}'s"
+
+
 def describe_parting(before: Instant, now: Instant) -> str:
     """Return in words what came between two readings that have parted."""
     asleep_ns = now.asleep_ns - before.asleep_ns

@@ -82,6 +82,7 @@ class StreamState(Event, kw_only=True):
     gaps: int = 0
     reconnects: int = 0
     halted: tuple[str, ...] = ()  # instruments that by the venue's own word can't be traded now
+    clock_error_ns: int = 0  # our clock less the venue's, as read from it; 0 while it hasn't told
     told_ns: int = 0  # CLOCK_MONOTONIC at `ts_event`: what was told before our clocks parted is old; 0 = unknown
 
 

@@ -93,7 +93,7 @@ class OrderDesk:
         self._outbox = outbox = Outbox(counts_since)
         self.ledger = outbox.ledger
         self._marks = Marks(settings)
-        self._readiness = VenueReadiness(settings.traded)
+        self._readiness = VenueReadiness(settings.traded, settings.risk.max_clock_error_s)
         self._unclaimed = UnclaimedFills(settings, outbox)
         self._unread = UnreadRows(settings, outbox, self._marks)
         self._holds = Holds(self.ledger, self._marks)
@@ -272,6 +272,7 @@ class OrderDesk:
 
     def _hear_market(self, batch: MarketBatch, now: Instant) -> None:
         self._marks.apply(batch)
+        self._readiness.hear_clock(batch.venue, batch.state.clock_error_ns, now.utc_ns)
 
     def _hear_instruments(self, event: InstrumentsLoaded, now: Instant) -> None:
         self._marks.apply(event)

@@ -130,6 +130,7 @@ class RiskSettings(Section):
     daily_loss_ratio: Ratio = 0.03
     max_drawdown_ratio: Ratio = 0.10
     late_after_s: Positive = 2.0  # offset-corrected lag of a price
+    max_clock_error_s: Positive = 2.0  # between our clock and a venue's; beyond it, no openings there
     min_edge_cost_ratio: NotNegative = 2.0  # expected move over round-trip cost; 0 = off
 
 

@@ -202,6 +202,7 @@ class StatusBoard:
             "orders": orders.get("orders", 0),
             "fills": orders.get("fills", 0),
             "breaker": max(states, key=_SEVERITY.index, default=BreakerState.CLOSED).value,
+            "clock_error_s": newest.clock_error_s if newest else 0.0,
         }
 
     def _money(self) -> dict[str, Any]:

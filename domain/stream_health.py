@@ -94,6 +94,16 @@ class StreamHealth:
         return 0 if self._difference_ns is None else max(0, self._difference_ns - self._prompt_ns)
 
     @property
+    def clock_error_ns(self) -> int:
+        """Return our clock less the venue's; 0 without a reading: stamps may be late instead.
+
+        What is read may lag, as a block's time does, so a stamp that came sooner tells more.
+        """
+        if self._reading is None:
+            return 0
+        return self._prompt_ns if self._minima else self._reading.offset_ns
+
+    @property
     def _prompt_ns(self) -> int:
         """Return (receive - event) of a stamp on time: the least that the stream or the venue's clock has told."""
         learned_ns = self._minima[0][1]
@@ -182,5 +192,6 @@ class StreamHealth:
             gaps=self.gaps,
             reconnects=self.reconnects,
             halted=self.halted,
+            clock_error_ns=0 if self._has_stepped(now) else self.clock_error_ns,
             told_ns=now.monotonic_ns,
         )

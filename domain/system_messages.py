@@ -219,6 +219,7 @@ class VenueReported(Event, kw_only=True):
     last_prices: dict[str, str]  # instrument -> mid
     last_read_ns: int  # CLOCK_MONOTONIC of the newest frame
     alive_ns: int  # CLOCK_MONOTONIC of the newest proof of life
+    clock_error_s: float = 0.0  # our clock less the venue's; 0 while unknown
     stream_quality: float = 1.0  # 1 = steady; a tenth less with each connection lost in the last minute
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from domain.clocks import describe_error
+from domain.settings import SECOND_NS
 from domain.system_messages import BreakerChanged, BreakerState, HaltLine, Operation
 
 JOURNAL_LOCKED = "journal_locked"
@@ -15,8 +17,10 @@ JOURNAL_LOCKED = "journal_locked"
 class VenueReadiness:
     """What is known about each venue in this run; nothing of it survives a restart."""
 
-    def __init__(self, venues: Iterable[str]) -> None:
+    def __init__(self, venues: Iterable[str], max_clock_error_s: float) -> None:
         self.venues = tuple(venues)
+        self._max_clock_error_ns = max_clock_error_s * SECOND_NS
+        self._clock_errors: dict[str, HaltLine] = {}  # venue -> that our clock is wrong, and since when
         self.is_loaded = dict.fromkeys(self.venues, False)
         self.is_live = dict.fromkeys(self.venues, False)
         self.is_reconciled = dict.fromkeys(self.venues, False)
@@ -39,11 +43,20 @@ class VenueReadiness:
 
     @property
     def halts(self) -> tuple[HaltLine, ...]:
-        """Return what stands in the way of every opening, and ends by itself."""
+        """Return what stands in the way of openings, and ends by itself."""
+        clocks = tuple(self._clock_errors.values())
         if not self.journal_holdup:
-            return ()
+            return clocks
         reason = f"{JOURNAL_LOCKED}: {self.journal_holdup}; ends by itself when that does"
-        return (HaltLine(scope="all", reason=reason, since=self._held_up_at),)
+        return (HaltLine(scope="all", reason=reason, since=self._held_up_at), *clocks)
+
+    def hear_clock(self, venue: str, error_ns: int, utc_ns: int) -> None:
+        """Take note of how far our clock is from a venue's: with a wrong one too much of what we do is misdated."""
+        if abs(error_ns) <= self._max_clock_error_ns:
+            self._clock_errors.pop(venue, None)
+        elif venue in self.venues and venue not in self._clock_errors:
+            reason = f"{describe_error(error_ns, venue)}; ends by itself when it is set"
+            self._clock_errors[venue] = HaltLine(scope=venue, reason=reason, since=utc_ns)
 
     def hear_breaker(self, event: BreakerChanged) -> None:
         if event.operation is Operation.SUBMIT:
@@ -57,6 +70,8 @@ class VenueReadiness:
         """Return what keeps the venue from taking openings, empty when it is ready."""
         if self.journal_holdup:
             return "journal"
+        if venue in self._clock_errors:
+            return "clock"
         for what, known in (
             ("instruments", self.is_loaded),
             ("private_stream", self.is_live),

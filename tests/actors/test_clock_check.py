@@ -9,7 +9,7 @@ from actors.stage import Stage
 from domain.effects import Role
 from domain.market_data import HeartbeatSeen, MarketBatch, StreamWhole
 from domain.settings import SECOND_NS
-from domain.system_messages import SubscribeMarketData, VenueReported
+from domain.system_messages import AlarmRaised, SubscribeMarketData, VenueReported
 from tests.actors.fakes import FakeVenue
 from tests.builders import UTC, make_quote
 
@@ -126,3 +126,17 @@ def test_a_question_that_hangs_is_not_asked_again_before_it_has_ended() -> None:
     play.stage.advance(seconds=38)
 
     assert play.questions() == 1
+
+
+def test_the_person_is_told_once_by_how_much_our_clock_is_wrong() -> None:
+    play = Play(clock_ahead_s=180.0)
+
+    play.quote()
+    for _ in range(3):
+        play.trouble()
+
+    monitor = play.stage.received[str(Role.MONITOR)]
+    alarms = [(told.subject, told.text) for told in monitor if isinstance(told, AlarmRaised)]
+    assert alarms == [("coinbase clock", "our clock is 180 s behind coinbase's: no openings there")]
+    reports = [told.clock_error_s for told in monitor if isinstance(told, VenueReported)]
+    assert reports[-1] == pytest.approx(-180, abs=0.1)

@@ -140,3 +140,29 @@ def test_a_clock_set_during_a_restart_neither_hastens_nor_puts_off_the_proof_of_
 
     # What may leave 3 s from now has a token of 30 s, and reads lag by 15 s behind its end.
     assert took_s in (48, 49)
+
+
+@pytest.mark.parametrize(("error_s", "words"), [(-180, "180 s behind"), (2.1, "2 s ahead of")])
+def test_a_clock_that_is_not_the_venues_halts_openings_there_until_it_is_set(
+    desk: DeskOnTime, error_s: float, words: str
+) -> None:
+    desk.quote(clock_error_ns=round(error_s * SECOND_NS))
+    desk.hear(expiring(desk, 5))
+    halts = desk.desk.report(desk.now).halts
+    desk.quote(clock_error_ns=SECOND_NS)
+    healed = desk.desk.report(desk.now).halts
+    desk.hear(make_intent(intent_id="i-2"))
+
+    assert [denied.reason for denied in desk.journaled(IntentDenied)] == ["venue_not_ready"]
+    reason = f"our clock is {words} coinbase's; ends by itself when it is set"
+    assert [(halt.scope, halt.reason) for halt in halts] == [("coinbase", reason)]
+    assert (healed, len(desk.sent(SubmitOrder))) == ((), 1)
+
+
+def test_a_wrong_clock_holds_up_no_close(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.quote(clock_error_ns=HOUR_S * SECOND_NS)
+
+    desk.hear(expiring(desk, 60, Purpose.CLOSE))
+
+    assert desk.sent(SubmitOrder)[-1].purpose is Purpose.CLOSE

@@ -288,3 +288,14 @@ def test_the_venues_time_runs_on_by_the_monotonic_clock() -> None:
 
     assert venue_time(state, at(2, step_ns=-3600 * SECOND_NS)) == UTC - 3 * SECOND_NS
     assert venue_time(make_stream_state(clock_offset_ns=None), at(2)) is None
+
+
+def test_our_clock_is_as_wrong_as_the_venues_says_and_not_more_than_a_stamp_allows() -> None:
+    health = StreamHealth("dydx")
+    unread = health.clock_error_ns
+
+    health.clock_read(reading(at(-3.1).utc_ns, seconds=0))  # the newest block is three seconds old
+    lagging = health.state(at(0)).clock_error_ns
+    health.stamped(at(0).utc_ns, at(0))
+
+    assert (unread, lagging, health.state(at(0)).clock_error_ns) == (0, 3 * SECOND_NS, 0)
