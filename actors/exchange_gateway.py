@@ -34,6 +34,7 @@ from domain.order_messages import (
     QueryFailed,
     QueryOrder,
     RequestSnapshot,
+    RequestTouch,
     RowsUnread,
     SnapshotFailed,
     SubmitOrder,
@@ -69,6 +70,7 @@ class ExchangeGateway(Shell):
         self.executor = self.parts.executor(settings.workers)
         self.outage = Outage()
         self.queried: set[str] = set()  # orders that are being asked about
+        self.touched: set[str] = set()  # instruments whose price is being asked for
         self.canceling: set[str] = set()  # orders whose cancel waits or is under way
         burst = max(2, int(settings.requests_per_second))
         now_ns = self.clock.now().monotonic_ns
@@ -256,6 +258,20 @@ class ExchangeGateway(Shell):
             result = QueryFailed(**self._about(query), reason=result.code)
         self._heard_totals(result)
         self._tell_router(result)
+
+    def receiveMsg_RequestTouch(self, command: RequestTouch, sender: str) -> None:
+        if command.instrument in self.touched:
+            return
+        self.touched.add(command.instrument)
+        run = partial(self.client.read_touch, command.instrument, self.reducing_timeout_s)
+        self._call(run, partial(self._touch_read, command), urgency=Urgency.REDUCING)
+
+    def _touch_read(self, command: RequestTouch, result: Event | VenueError) -> None:
+        self.touched.discard(command.instrument)
+        if isinstance(result, Event):
+            self._tell_router(result)
+        else:
+            self.counters["touch_failures"] += 1  # the router asks again, and has a bound without it
 
     def _tell_router(self, event: Event) -> None:
         self.tell(Role.ORDER_ROUTER, event)

@@ -8,6 +8,7 @@ from actors.shell import Shell
 from domain.backoff import Backoff
 from domain.effects import Role
 from domain.errors import Fatal, VenueError
+from domain.numbers import plain
 from domain.order_messages import InstrumentsLoaded
 from domain.settings import SECOND_NS
 
@@ -53,12 +54,20 @@ class Listings:
                 self._shell.alarm(self._venue, str(result))
             self._again_in(self._backoff.next_delay_ns(self._shell.parts.uniform()))
             return
-        self._backoff.reset()
+        if result.is_fee_known:
+            self._backoff.reset()
         is_news = self._loaded is None or not _says_the_same(result, self._loaded)
         self._loaded = result
         if is_news:
             for role in _CAPITAL:
                 self._shell.tell(role, result)
+        if not result.is_fee_known:
+            if not self._shell.counters["fee_failures"]:
+                text = f"fees unknown: reckoning with {plain(100 * result.taker_fee_ratio)} % for takers"
+                self._shell.alarm(self._venue, text)
+            self._shell.counters["fee_failures"] += 1
+            self._again_in(self._backoff.next_delay_ns(self._shell.parts.uniform()))
+            return
         is_halted = not all(instrument.is_tradable for instrument in result.instruments)
         self._again_in(_AGAIN_WHILE_HALTED_NS if is_halted else _AGAIN_NS)
 

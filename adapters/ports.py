@@ -24,6 +24,7 @@ from domain.order_messages import (
     OrderReported,
     QueryOrder,
     SubmitOrder,
+    TouchReported,
 )
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from domain.venue_time import VenueTime

@@ -71,6 +71,10 @@ class OpeningGate:
             return "would_cross_own"
         return ""
 
+    def knows_products(self, venue: str) -> bool:
+        """Tell whether the venue has told in this run what it trades."""
+        return self._readiness.is_loaded.get(venue, True)
+
     def stop(self, venue: str, instrument: str) -> str:
         """Return why no more risk may be taken there, be it decided already; empty when it may."""
         if self.is_winding_down:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 
 from domain.cancels import CANCEL, Cancels
+from domain.closing_prices import ClosingPrices
 from domain.effects import Effect, Instant, Role
 from domain.evidence import EvidenceFactory, Rules
 from domain.holds import Holds
@@ -46,6 +47,7 @@ from domain.order_messages import (
     QueryFailed,
     RowsUnread,
     SnapshotFailed,
+    TouchReported,
     VenueSnapshot,
 )
 from domain.order_news import OrderNews
@@ -98,6 +100,7 @@ class OrderDesk:
         self._unread = UnreadRows(settings, outbox, self._marks)
         self._holds = Holds(self.ledger, self._marks)
         self._inquiries = Inquiries(settings, outbox, self._rules, self._holds, self._unclaimed)
+        self._prices = ClosingPrices(settings, outbox, self._marks)
         self._cancels = Cancels(settings, outbox, self._inquiries)
         gate = OpeningGate(
             settings, self.ledger, self._marks, self._readiness, self._unclaimed, self._unread
@@ -110,6 +113,7 @@ class OrderDesk:
             self._inquiries,
             self._cancels,
             self._rules,
+            self._prices,
             dict(resubmits_safely),
             (configuration_hash, code_version),
         )
@@ -134,6 +138,7 @@ class OrderDesk:
             OrderIntent: self._execution.take,
             MarketBatch: self._hear_market,
             InstrumentsLoaded: self._hear_instruments,
+            TouchReported: self._prices.hear,
             BreakerChanged: self._hear_breaker,
             PrivateStreamChanged: self._hear_private_stream,
             OrderAccepted: self._news.hear_accepted,

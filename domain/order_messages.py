@@ -160,6 +160,13 @@ class RequestSnapshot(Command, kw_only=True):
     fills_since: int  # UTC ns
 
 
+class RequestTouch(Command, kw_only=True):
+    """Ask the venue itself for the price of a product: the stream's can't be believed now."""
+
+    venue: str
+    instrument: str
+
+
 # ---- events, ExchangeGateway to OrderRouter ------------------------------------------------------------
 
 
@@ -317,6 +324,16 @@ class SnapshotFailed(Event, kw_only=True):
     reason: str
 
 
+class TouchReported(Event, kw_only=True):
+    """The touch and the last trade as REST tells them: not crossed, and at least a price for either side."""
+
+    venue: str
+    instrument: str
+    bid_price: Decimal | None  # None: nobody bids, or the book can't be believed
+    ask_price: Decimal | None
+    last_price: Decimal | None  # None only where both others are known
+
+
 class InstrumentsLoaded(Event, kw_only=True):
     """A venue's products that we trade, with grid and limits, and our fee rates there."""
 
@@ -324,6 +341,7 @@ class InstrumentsLoaded(Event, kw_only=True):
     instruments: tuple[Instrument, ...]
     taker_fee_ratio: Decimal
     maker_fee_ratio: Decimal
+    is_fee_known: bool = True  # False: the venue did not tell; these are the last known, or its worst
     left_out: tuple[Unread, ...] = ()  # names that we would trade, and can't: not listed, or not as we read it
 
 

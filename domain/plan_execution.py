@@ -12,7 +12,8 @@ from decimal import Decimal
 import msgspec
 
 from domain.cancels import Cancels
-from domain.collar import closing_ratio, collared_price, is_inside_collar
+from domain.closing_prices import ClosingPrices
+from domain.collar import is_inside_collar
 from domain.effects import Instant, Role
 from domain.evidence import Rules
 from domain.expiries import Expiries
@@ -59,6 +60,7 @@ class PlanExecution:
         inquiries: Inquiries,
         cancels: Cancels,
         rules: Rules,
+        prices: ClosingPrices,
         resubmits_safely: dict[str, bool],
         provenance: tuple[str, str],
     ) -> None:
@@ -70,6 +72,7 @@ class PlanExecution:
         self._inquiries = inquiries
         self._cancels = cancels
         self._rules = rules
+        self._prices = prices
         self._resubmits_safely = resubmits_safely
         self._configuration_hash, self._code_version = provenance
         self._expiries = Expiries(settings.orders)
@@ -141,8 +144,8 @@ class PlanExecution:
             return "winding_down"
         if self._expiries.is_over(intent, now):
             return "expired"
-        if instrument is None:
-            return "no_instrument"
+        if instrument is None and (intent.purpose is Purpose.OPEN or self._gate.knows_products(intent.venue)):
+            return "no_instrument"  # else what reduces risk waits for the products to be told
         if intent.purpose is Purpose.OPEN:
             if self._ledger.is_outdated(intent):
                 return "outdated"
@@ -186,7 +189,7 @@ class PlanExecution:
             self._look_again(plan, now)
             return
         if is_close:
-            price = self._closing_price(plan, instrument)
+            price = self._prices.limit(intent, instrument, len(plan.attempts), now)
         else:
             price = instrument.round_price(intent.limit_price, intent.side)
         if self._clear_the_way(plan, price, now):
@@ -200,19 +203,9 @@ class PlanExecution:
         if is_dust(instrument, quantity, price):
             self._finish(plan, now)
             return
+        if is_close:
+            self._prices.sent(intent, price, len(plan.attempts), now)
         self._submit(plan, instrument, quantity, price, now)
-
-    def _closing_price(self, plan: Plan, instrument: Instrument) -> Decimal:
-        """Return the limit of the next attempt; without a quote, measured from the price it was decided at.
-
-        A restarted router may have no quote for as long as the feed is down, and the position no stop.
-        """
-        intent, quote = plan.intent, self._quote(instrument)
-        ratio = closing_ratio(self._settings.orders, len(plan.attempts) + 1)
-        if quote is not None:
-            return collared_price(instrument, quote, intent.side, ratio)
-        edge = intent.reference_price * (1 + intent.side.sign * ratio)
-        return instrument.round_price(edge, intent.side)
 
     def _has_had_its_chance(self, plan: Plan) -> bool:
         if not plan.attempts:
@@ -340,6 +333,7 @@ class PlanExecution:
 
     def _is_still_wanted(self, order: OrderLifecycle, now: Instant) -> bool:
         body, quote = order.order, self._marks.quote(order.order.venue, order.order.instrument)
+        intent = self._ledger.plans[body.intent_id].intent
         if body.purpose is Purpose.OPEN:
             return not order.is_cancel_pending and self._still_opens(body, quote, now)
         if body.purpose is Purpose.PROTECT and self._has_close_beside(order):
@@ -347,7 +341,8 @@ class PlanExecution:
         # Though it shall be canceled: sending it again is the quickest way to the name that a cancel needs,
         # and meanwhile it guards the position that a close can't touch before.
         is_held = self._ledger.held_quantity(body.venue, body.instrument, body.side) >= order.leaves_quantity
-        return is_held and (body.purpose is Purpose.PROTECT or self._still_closes(body, quote))
+        is_protective = body.purpose is Purpose.PROTECT
+        return is_held and (is_protective or self._prices.still_closes(body.limit_price, intent, now))
 
     def _has_close_beside(self, order: OrderLifecycle) -> bool:
         """Tell whether a close that needn't wait for this order is on its way, and hasn't been refused.
@@ -371,15 +366,13 @@ class PlanExecution:
             )
         )
 
-    def _still_closes(self, body: SubmitOrder, quote: Quote | None) -> bool:
-        cap = from_ratio(self._settings.orders.close_collar_cap_ratio)
-        return quote is not None and is_inside_collar(body.limit_price, quote, body.side, cap)
-
     # ---- ends ----------------------------------------------------------------------------------------------
 
     def _finish(self, plan: Plan, now: Instant) -> None:
         self._looks_at_ns.pop(plan.intent.intent_id, None)
         self._expiries.forget(plan.intent)
+        if plan.intent.purpose is Purpose.CLOSE and plan.filled_quantity:
+            self._prices.filled(plan.intent.venue, plan.intent.instrument)
         self._outbox.record(
             IntentDone(
                 ts_event=now.utc_ns,

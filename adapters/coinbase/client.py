@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import NamedTuple, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -40,6 +41,7 @@ from domain.order_messages import (
     Purpose,
     QueryOrder,
     SubmitOrder,
+    TouchReported,
 )
 from domain.settings import SECOND_NS, VenueSettings
 from domain.text import bounded_id
@@ -49,6 +51,8 @@ PREFIX = "/api/v3/brokerage"
 
 _PAGE = 250
 _LOOK_BACK_NS = 60 * SECOND_NS  # clocks differ: look this far before the first send
+# Taker and maker of an account that trades little: what is paid while the venue doesn't tell our own.
+_WORST_FEES = (Decimal("0.012"), Decimal("0.006"))
 _KEPT_SENT_STAMPS = 1_000
 _REFUSALS = (400, 404)  # of a question about a product that isn't there
 # OPEN does not include the others, and may not combine with them. They come first: an order that moves on
@@ -86,6 +90,7 @@ class CoinbaseClient(VenueClient):
         self._settings = settings
         self._signer = signer
         self._instruments: dict[str, Instrument] = {}  # symbol -> what load_instruments found
+        self._fees = _WORST_FEES
         self._sent: dict[str, int] = {}  # client_order_id -> CLOCK_MONOTONIC ns of its last send
         self._sent_lock = threading.Lock()
 
@@ -214,17 +219,44 @@ class CoinbaseClient(VenueClient):
             reasons = dict.fromkeys(one.reason for one in listed.unread)
             text = f"{'; '.join(reasons)} at coinbase: {', '.join(names)}"
             raise self._failed(Fatal, text, "unknown_product")
-        summary = self._read(
-            self._ask("/transaction_summary", deadline_ns), answers.TransactionSummary, Retryable
-        )
         self._instruments = {each.symbol: each for each in listed}
+        is_fee_known = self._ask_fees(self._deadline_ns(timeout_s / 2))
+        taker_fee_ratio, maker_fee_ratio = self._fees
         return InstrumentsLoaded(
             ts_event=self._utc_ns(),
             venue=self.venue,
             instruments=tuple(listed),
             left_out=listed.unread,
-            taker_fee_ratio=self._converted(tokens.number, summary.fee_tier.taker_fee_rate),
-            maker_fee_ratio=self._converted(tokens.number, summary.fee_tier.maker_fee_rate),
+            taker_fee_ratio=taker_fee_ratio,
+            maker_fee_ratio=maker_fee_ratio,
+            is_fee_known=is_fee_known,
+        )
+
+    def _ask_fees(self, deadline_ns: int) -> bool:
+        """Ask for our fees, and return whether they were told; else the last ones, or the worst, stand.
+
+        Nothing that reduces risk needs them, so they never keep the products from being known.
+        """
+        try:
+            answer = self._ask("/transaction_summary", deadline_ns)
+            tier = self._read(answer, answers.TransactionSummary, Retryable).fee_tier
+            rates = (tier.taker_fee_rate, tier.maker_fee_rate)
+            self._fees = tuple(self._converted(tokens.number, rate) for rate in rates)
+        except VenueError:
+            return False
+        return True
+
+    def read_touch(self, instrument: str, timeout_s: float) -> TouchReported:
+        query = [("product_id", instrument), ("limit", "1")]
+        answer = self._ask("/product_book", self._deadline_ns(timeout_s), query)
+        touch = self._converted(answers.touch, self._read(answer, answers.BookAnswer, Retryable))
+        return TouchReported(
+            ts_event=self._utc_ns(),
+            venue=self.venue,
+            instrument=instrument,
+            bid_price=touch.bid,
+            ask_price=touch.ask,
+            last_price=touch.last,
         )
 
     def _listed(self, names: Sequence[str], deadline_ns: int) -> Listing[Instrument]:

@@ -32,8 +32,10 @@ from domain.order_messages import (
     QueryFailed,
     QueryOrder,
     RequestSnapshot,
+    RequestTouch,
     RowsUnread,
     SnapshotFailed,
+    TouchReported,
     VenueSnapshot,
 )
 from domain.settings import SECOND_NS
@@ -576,3 +578,38 @@ def test_orders_that_the_stream_tells_unreadably_are_told_on(venue: FakeVenue, s
     venue.hear(venue.private, told)
 
     assert heard(stage, RowsUnread) == [told]
+
+
+def test_the_venue_is_asked_for_a_price_that_the_stream_cannot_tell(venue: FakeVenue, stage: Stage) -> None:
+    touch = TouchReported(
+        ts_event=NOW,
+        venue="coinbase",
+        instrument="BTC-USD",
+        bid_price=Decimal("58000"),
+        ask_price=Decimal("58001"),
+        last_price=None,
+    )
+    venue.answers["read_touch"].extend([Retryable("?", code="503"), touch])
+    venue.takes_s["read_touch"] = 1
+
+    for _ in range(2):
+        stage.tell(GATEWAY, RequestTouch(venue="coinbase", instrument="BTC-USD"))
+        stage.tell(GATEWAY, RequestTouch(venue="coinbase", instrument="BTC-USD"))
+        stage.advance(seconds=2)
+
+    assert venue.called("read_touch") == ["BTC-USD", "BTC-USD"]
+    assert heard(stage, TouchReported) == [touch]
+
+
+def test_unknown_fees_are_told_once_and_asked_for_again(venue: FakeVenue) -> None:
+    unknown = msgspec.structs.replace(LOADED, taker_fee_ratio=Decimal("0.012"), is_fee_known=False)
+    venue.answers["load_instruments"].clear()
+    venue.answers["load_instruments"].extend([unknown, unknown, LOADED])
+
+    stage = venue.stage = Stage(kits={"coinbase": venue.kit()})
+    stage.cast(ExchangeGateway, GATEWAY)
+    stage.advance(seconds=5)
+
+    assert heard(stage, InstrumentsLoaded) == [unknown, LOADED]
+    alarms = [told for told in stage.received[Role.MONITOR] if isinstance(told, AlarmRaised)]
+    assert [alarm.text for alarm in alarms] == ["fees unknown: reckoning with 1.2 % for takers"]

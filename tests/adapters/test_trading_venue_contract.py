@@ -308,6 +308,14 @@ def test_instruments_come_with_grid_limits_and_our_fees(venue: SimulatedCoinbase
     assert (loaded.taker_fee_ratio, loaded.maker_fee_ratio) == (Decimal("0.006"), Decimal("0.004"))
 
 
+def test_the_venue_tells_what_a_product_costs_now(venue: SimulatedCoinbase) -> None:
+    touch = venue.client.read_touch("BTC-USD", 5)
+
+    assert (touch.venue, touch.instrument) == ("coinbase", "BTC-USD")
+    assert 0 < touch.bid_price < touch.ask_price
+    assert touch.last_price > 0
+
+
 def test_a_product_that_is_not_listed_takes_only_itself(venue: SimulatedCoinbase) -> None:
     loaded = venue.client.load_instruments(("BTC-USD", "DOGE-USD"), 5)
 

@@ -439,7 +439,8 @@ def test_a_close_gives_up_after_its_widest_collar_and_says_what_it_filled(desk: 
     desk.hear(make_intent(Purpose.CLOSE, "close"))
     for attempt in range(1, 7):
         desk.hear(sold(desk, S.CANCELED, "0.001", attempt))
-        desk.advance(20)
+        desk.quote()
+        desk.advance(2.5)
 
     orders = [order for order in desk.sent(SubmitOrder)[1:] if not order.is_resubmission]
     assert len(orders) == 6

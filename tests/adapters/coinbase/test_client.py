@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
@@ -517,3 +518,52 @@ def test_a_429_that_names_no_pause_wants_fewer_requests_all_the_same() -> None:
     error = fate((429, b""))
 
     assert (error.is_throttled, error.retry_after_ns) == (True, None)
+
+
+# ---- fees and prices -------------------------------------------------------------------------------------
+
+
+def test_fees_that_are_not_told_keep_no_product_back() -> None:
+    script = Script(
+        (200, {"products": [PRODUCT]}), (503, b""),
+        (200, {"products": [PRODUCT]}), (200, FEES),
+        (200, {"products": [PRODUCT]}), (403, b""),
+    )  # fmt: skip
+    client = client_of(script)
+
+    answers = [client.load_instruments(("BTC-USD",), 5) for _ in range(3)]
+
+    assert [len(loaded.instruments) for loaded in answers] == [1, 1, 1]
+    assert [loaded.is_fee_known for loaded in answers] == [False, True, False]
+    worst, last_known = Decimal("0.012"), Decimal("0.006")
+    assert [loaded.taker_fee_ratio for loaded in answers] == [worst, last_known, last_known]
+
+
+def book(bids: list[str], asks: list[str], **more: str) -> tuple[int, dict]:
+    sides = {"bids": [{"price": it} for it in bids], "asks": [{"price": it} for it in asks]}
+    return 200, {"pricebook": sides, **more}
+
+
+def test_the_venue_itself_tells_what_a_product_costs() -> None:
+    script = Script(book(["58000"], ["58001"], last="58000.5"))
+
+    touch = client_of(script).read_touch("BTC-USD", 5)
+
+    assert script.asked[0][1:3] == (
+        "/api/v3/brokerage/product_book", {"product_id": "BTC-USD", "limit": "1"},
+    )  # fmt: skip
+    assert (touch.bid_price, touch.ask_price) == (Decimal("58000"), Decimal("58001"))
+    assert touch.last_price == Decimal("58000.5")
+
+
+@pytest.mark.parametrize("answer", [book(["58001"], ["58001"], last="58000"), book([], [], last="58000")])
+def test_of_a_book_that_cannot_be_believed_the_last_trade_remains(answer: tuple[int, dict]) -> None:
+    touch = client_of(Script(answer)).read_touch("BTC-USD", 5)
+
+    assert (touch.bid_price, touch.ask_price, touch.last_price) == (None, None, Decimal("58000"))
+
+
+@pytest.mark.parametrize("answer", [book([], ["1"]), book(["0"], ["1"]), (503, b""), (200, b"{}")])
+def test_a_venue_that_tells_no_price_may_be_asked_again(answer: tuple[int, object]) -> None:
+    with pytest.raises(Retryable):
+        client_of(Script(answer)).read_touch("BTC-USD", 5)

@@ -1,0 +1,119 @@
+"""What a close may cost: a limit at the newest price that can be believed, wider with each try, told to a person.
+
+Only a whole, fresh quote of the stream steers it; else the venue's own touch or last trade, asked over REST;
+else the price that the close was decided at. It refuses to wait for any of them: a bound is better than no order.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from domain.collar import closing_ratio, touch
+from domain.effects import Instant, Role
+from domain.instrument import Instrument, Side
+from domain.marks import Marks
+from domain.numbers import from_ratio, plain
+from domain.order_messages import OrderIntent, RequestTouch, TouchReported
+from domain.outbox import Outbox
+from domain.settings import SECOND_NS, Settings
+
+ASK_AGAIN_NS = SECOND_NS  # between two questions about one instrument
+BELIEVED_NS = 3 * SECOND_NS  # a touch heard over REST steers for so long
+GOES_ON_NS = 60 * SECOND_NS  # a close this soon after one that found nobody begins where that one ended
+
+Key = tuple[str, str]  # (venue, instrument)
+
+
+class Basis(NamedTuple):
+    """The price that a close is measured from, and whose it is."""
+
+    price: Decimal
+    source: str
+
+
+class Width(NamedTuple):
+    """How far closes of one instrument have gone without finding anybody. Monotonic nanoseconds."""
+
+    tries: int
+    until_ns: int
+
+
+class ClosingPrices:
+    """Limits of closes. Nothing of it is journaled: a restarted desk begins near the price again."""
+
+    def __init__(self, settings: Settings, outbox: Outbox, marks: Marks) -> None:
+        self._settings = settings
+        self._outbox = outbox
+        self._marks = marks
+        self._touches: dict[Key, tuple[TouchReported, int]] = {}  # -> and when it was heard
+        self._asked_ns: dict[Key, int] = {}
+        self._widths: dict[Key, Width] = {}
+
+    def hear(self, event: TouchReported, now: Instant) -> None:
+        self._touches[event.venue, event.instrument] = event, now.monotonic_ns
+
+    def limit(self, intent: OrderIntent, instrument: Instrument, tries: int, now: Instant) -> Decimal:
+        """Return the limit of the next try, on the grid.
+
+        Args:
+            tries: how many of this plan's tries have ended.
+        """
+        ratio = closing_ratio(self._settings.orders, self._number(intent, tries, now) + 1)
+        edge = self.basis(intent, now).price * (1 + intent.side.sign * ratio)
+        return instrument.round_price(edge, intent.side)
+
+    def sent(self, intent: OrderIntent, price: Decimal, tries: int, now: Instant) -> None:
+        """Note that a try at `price` leaves; a person is told of each step further out."""
+        key, number = (intent.venue, intent.instrument), self._number(intent, tries, now)
+        self._widths[key] = Width(number + 1, now.monotonic_ns + GOES_ON_NS)
+        ratio = closing_ratio(self._settings.orders, number + 1)
+        if number and ratio > closing_ratio(self._settings.orders, number):
+            source = self.basis(intent, now).source
+            text = f"a close widens to {plain(ratio * 100)} % beyond the {source}: limit {plain(price)}"
+            self._outbox.alarm(f"{intent.venue}:{intent.instrument}", text, now.utc_ns)
+
+    def filled(self, venue: str, instrument: str) -> None:
+        """Begin near the price again: somebody took some of it."""
+        self._widths.pop((venue, instrument), None)
+
+    def still_closes(self, limit_price: Decimal, intent: OrderIntent, now: Instant) -> bool:
+        """Tell whether a try at this limit finds no worse a price than the widest new one might."""
+        cap = from_ratio(self._settings.orders.close_collar_cap_ratio)
+        edge = self.basis(intent, now).price * (1 + intent.side.sign * cap)
+        return limit_price <= edge if intent.side is Side.BUY else limit_price >= edge
+
+    def basis(self, intent: OrderIntent, now: Instant) -> Basis:
+        """Return what to measure from now; where the stream can't tell, the venue is asked for the next time."""
+        key = intent.venue, intent.instrument
+        if not self._marks.trouble(*key, now):
+            return Basis(touch(self._marks.quote(*key), intent.side), "touch")
+        self._ask(key, now)
+        reported, heard_ns = self._touches.get(key, (None, 0))
+        if reported and now.monotonic_ns - heard_ns <= BELIEVED_NS:
+            return self._told(reported, intent.side)
+        return Basis(intent.reference_price, "price when it was decided")
+
+    def _number(self, intent: OrderIntent, tries: int, now: Instant) -> int:
+        """Return how many tries in a row found nobody, those of a plan just before included."""
+        width = self._widths.get((intent.venue, intent.instrument))
+        return max(tries, width.tries) if width and now.monotonic_ns < width.until_ns else tries
+
+    def _told(self, reported: TouchReported, side: Side) -> Basis:
+        """Return the venue's touch; its last trade where one side is empty, or far from what is traded."""
+        price, last = reported.ask_price if side is Side.BUY else reported.bid_price, reported.last_price
+        if price is None:
+            return Basis(last, "last trade")
+        cap = from_ratio(self._settings.orders.close_collar_cap_ratio)
+        if last is not None and abs(price - last) > last * cap:
+            return Basis(last, "last trade")
+        return Basis(price, "touch that the venue told")
+
+    def _ask(self, key: Key, now: Instant) -> None:
+        asked_ns = self._asked_ns.get(key)
+        if asked_ns is None or now.monotonic_ns - asked_ns >= ASK_AGAIN_NS:
+            self._asked_ns[key] = now.monotonic_ns
+            venue, instrument = key
+            self._outbox.tell(
+                Role.EXCHANGE_GATEWAY.at(venue), RequestTouch(venue=venue, instrument=instrument)
+            )

@@ -1,0 +1,194 @@
+"""A close leaves at a bounded price that can be believed, whatever the stream does, and widens with an alarm."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.instrument import Side
+from domain.order_ids import mint_client_order_id
+from domain.order_messages import OrderStatus, OrderUnconfirmed, Purpose, RequestTouch, SubmitOrder, TouchReported
+from domain.settings import SECOND_NS
+from domain.system_messages import AlarmRaised
+from tests.order_builders import BTC, DeskOnTime, make_intent, make_report
+
+S = OrderStatus
+
+
+@pytest.fixture
+def desk() -> DeskOnTime:
+    """A position of 0.01 bought at 64000, and nothing in flight."""
+    desk = DeskOnTime().ready()
+    desk.hold()
+    held = desk.sent(SubmitOrder)[-1].client_order_id
+    desk.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
+    desk.told.clear()
+    return desk
+
+
+def close(desk: DeskOnTime, name: str = "close") -> None:
+    expires_at = desk.now.utc_ns + 60 * SECOND_NS
+    desk.hear(make_intent(Purpose.CLOSE, name, reference_price=Decimal("64000"), expires_at=expires_at))
+
+
+def finds_nobody(desk: DeskOnTime) -> None:
+    order = desk.sent(SubmitOrder)[-1].client_order_id
+    name = f"v-{order}"
+    desk.hear(make_report(S.CANCELED, client_order_id=order, venue_order_id=name, side=Side.SELL))
+
+
+def tells(desk: DeskOnTime, bid: str | None, ask: str | None, last: str | None) -> None:
+    bid_price, ask_price, last_price = (price and Decimal(price) for price in (bid, ask, last))
+    desk.hear(
+        TouchReported(
+            ts_event=desk.now.utc_ns,
+            venue="coinbase",
+            instrument=BTC,
+            bid_price=bid_price,
+            ask_price=ask_price,
+            last_price=last_price,
+        )
+    )
+
+
+def limits(desk: DeskOnTime) -> list[str]:
+    return [str(order.limit_price) for order in desk.sent(SubmitOrder)]
+
+
+def test_a_whole_quote_steers_and_the_venue_is_not_asked(desk: DeskOnTime) -> None:
+    desk.quote("60000.00", "60000.10")
+
+    close(desk)
+
+    assert limits(desk) == ["59880.00"]
+    assert desk.sent(RequestTouch) == []
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        {"bid": "6400.00", "is_whole": False},
+        {"bid": "90000.00"},  # crossed
+        {"bid": "6400.00", "clock_offset_ns": None},
+        {"bid": "6400.00", "lag_ns": 3 * SECOND_NS},
+        {"bid": "6400.00", "alive_ns": 0},  # the venue has gone silent
+    ],
+)
+def test_a_quote_that_cannot_be_believed_never_gives_the_limit(desk: DeskOnTime, quote: dict) -> None:
+    desk.quote(**quote)
+
+    close(desk)
+
+    assert limits(desk) == ["63872.00"]  # from the price it was decided at, at once
+    assert desk.sent(RequestTouch) == [RequestTouch(venue="coinbase", instrument=BTC)]
+
+
+def test_with_a_dead_feed_a_close_follows_the_venue_itself_far_below_the_last_quote(desk: DeskOnTime) -> None:
+    desk.advance(10)
+    close(desk)
+    tells(desk, "58000", "58001", "58000")
+
+    finds_nobody(desk)
+    desk.advance(0.25)
+
+    assert limits(desk)[1:] == ["57768.00"]
+
+
+@pytest.mark.parametrize(
+    ("touch", "limit"),
+    [
+        ((None, None, "58000"), "57768.00"),  # a book that can't be believed
+        ((None, "58001", "58000"), "57768.00"),  # nobody bids
+        (("5800", "58001", "58000"), "57768.00"),  # hardly anybody bids
+        (("58000", "58001", None), "57768.00"),
+    ],
+)
+def test_the_last_trade_steers_where_the_book_does_not(desk: DeskOnTime, touch: tuple, limit: str) -> None:
+    desk.advance(10)
+    close(desk)
+    tells(desk, *touch)
+
+    finds_nobody(desk)
+    desk.advance(0.25)
+
+    assert limits(desk)[1] == limit
+
+
+def test_what_the_venue_told_is_soon_too_old_and_asked_for_again(desk: DeskOnTime) -> None:
+    desk.advance(10)
+    close(desk)
+    tells(desk, "58000", "58001", "58000")
+    desk.advance(4)
+
+    finds_nobody(desk)
+    desk.advance(0.5)
+
+    assert limits(desk)[1] == "63744.00"
+    assert len(desk.sent(RequestTouch)) == 2
+
+
+def test_each_step_further_out_is_told_to_a_person(desk: DeskOnTime) -> None:
+    close(desk)
+    for _ in range(5):
+        finds_nobody(desk)
+        desk.quote()
+        desk.advance(2.5)
+
+    assert limits(desk) == ["63872.00", "63744.00", "63488.00", "62976.00", "61952.00", "60800.00"]
+    told = [alarm.text for alarm in desk.sent(AlarmRaised)]
+    assert told == [
+        f"a close widens to {ratio} % beyond the touch: limit {limit}"
+        for ratio, limit in (
+            ("0.4", "63744"), ("0.8", "63488"), ("1.6", "62976"), ("3.2", "61952"), ("5", "60800"),
+        )
+    ]  # fmt: skip
+
+
+def test_the_next_plan_goes_on_where_the_last_found_nobody(desk: DeskOnTime) -> None:
+    close(desk)
+    for _ in range(6):
+        finds_nobody(desk)
+        desk.quote()
+        desk.advance(2.5)
+
+    close(desk, "again")
+
+    assert limits(desk)[6] == "60800.00"
+
+
+def test_a_close_that_found_somebody_lets_the_next_begin_near_the_price(desk: DeskOnTime) -> None:
+    close(desk)
+    for attempt in range(1, 7):
+        order = mint_client_order_id("close", 0, attempt)
+        name = f"v-{attempt}"
+        desk.hear(make_report(S.CANCELED, "0.001", client_order_id=order, venue_order_id=name, side=Side.SELL))
+        desk.quote()
+        desk.advance(2.5)
+
+    close(desk, "again")
+
+    assert limits(desk)[6] == "63872.00"
+
+
+def test_a_close_in_doubt_is_sent_again_though_no_quote_can_be_believed(desk: DeskOnTime) -> None:
+    desk.quote("6400.00", is_whole=False)
+    close(desk)
+    order = desk.sent(SubmitOrder)[0].client_order_id
+    about = {"ts_event": desk.now.utc_ns, "client_order_id": order, "venue": "coinbase"}
+
+    desk.hear(OrderUnconfirmed(**about, reason="timeout"))
+    desk.advance(1)  # nobody answers the question
+
+    assert [again.is_resubmission for again in desk.sent(SubmitOrder)] == [False, True]
+
+
+def test_what_reduces_risk_waits_for_the_products_to_be_told() -> None:
+    desk = DeskOnTime().ready()
+    desk.hold()
+    next_run = desk.restarted()
+
+    next_run.hear(make_intent(Purpose.CLOSE, "close"))
+    assert next_run.sent(SubmitOrder) == []
+    next_run.load()
+    next_run.advance(0.25)
+
+    assert [order.intent_id for order in next_run.sent(SubmitOrder)] == ["close"]
