@@ -55,6 +55,7 @@ from domain.outbox import Outbox
 from domain.plan_execution import PLAN, PlanExecution
 from domain.portfolio import Portfolio
 from domain.reconciliation import RECONCILE, Reconciliation
+from domain.right_of_way import RightOfWay
 from domain.settings import Settings
 from domain.system_messages import (
     BreakerChanged,
@@ -111,8 +112,7 @@ class OrderDesk:
             self._marks,
             gate,
             self._inquiries,
-            self._cancels,
-            self._rules,
+            RightOfWay(self.ledger, self._marks, self._cancels, self._rules),
             self._prices,
             dict(resubmits_safely),
             (configuration_hash, code_version),

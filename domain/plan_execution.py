@@ -11,11 +11,9 @@ from decimal import Decimal
 
 import msgspec
 
-from domain.cancels import Cancels
 from domain.closing_prices import ClosingPrices
 from domain.collar import is_inside_collar
 from domain.effects import Instant, Role
-from domain.evidence import Rules
 from domain.expiries import Expiries
 from domain.inquiries import Inquiries
 from domain.instrument import Instrument
@@ -41,6 +39,7 @@ from domain.order_messages import (
 )
 from domain.outbox import Outbox
 from domain.position import is_dust
+from domain.right_of_way import RightOfWay
 from domain.settings import SECOND_NS, Settings
 
 PLAN = "plan"  # alarm key: "plan:" and the intent_id
@@ -58,8 +57,7 @@ class PlanExecution:
         marks: Marks,
         gate: OpeningGate,
         inquiries: Inquiries,
-        cancels: Cancels,
-        rules: Rules,
+        way: RightOfWay,
         prices: ClosingPrices,
         resubmits_safely: dict[str, bool],
         provenance: tuple[str, str],
@@ -70,8 +68,7 @@ class PlanExecution:
         self._marks = marks
         self._gate = gate
         self._inquiries = inquiries
-        self._cancels = cancels
-        self._rules = rules
+        self._way = way
         self._prices = prices
         self._resubmits_safely = resubmits_safely
         self._configuration_hash, self._code_version = provenance
@@ -192,13 +189,11 @@ class PlanExecution:
             price = self._prices.limit(intent, instrument, len(plan.attempts), now)
         else:
             price = instrument.round_price(intent.limit_price, intent.side)
-        if self._clear_the_way(plan, price, now):
+        if self._way.clear(intent, price, now):
             self._look_again(plan, now)
             return
         left = intent.quantity - plan.filled_quantity
-        key = intent.venue, intent.instrument
-        beside = {order.id for order in self._ledger.live_orders(*key) if self._may_stand_beside(order, intent)}
-        reducible = self._ledger.reducible_quantity(*key, intent.side, beside)
+        reducible = self._way.reducible_quantity(intent)
         quantity = instrument.round_quantity(min(left, reducible, instrument.max_quantity))
         if is_dust(instrument, quantity, price):
             self._finish(plan, now)
@@ -229,30 +224,6 @@ class PlanExecution:
         delays_s = self._settings.orders.query_delays_s
         delay_s = delays_s[min(len(plan.attempts), len(delays_s)) - 1]
         return round(min(delay_s, self._settings.protection.within_s / 2) * SECOND_NS)
-
-    def _clear_the_way(self, plan: Plan, price: Decimal, now: Instant) -> bool:
-        """Cancel what holds the position or would trade with us; return whether anything still stands.
-
-        The stop goes last: while something else is in the way, it guards the position.
-        """
-        intent = plan.intent
-        live = list(self._ledger.live_orders(intent.venue, intent.instrument))
-        in_the_way = [order for order in live if order.crosses(intent.side, price)]
-        if all(order.order.purpose is Purpose.PROTECT for order in in_the_way):
-            in_the_way = [order for order in live if order.order.purpose is Purpose.PROTECT]
-        for order in in_the_way:
-            self._cancels.wish(order, f"makes way for {intent.intent_id}", now)
-        return not all(self._may_stand_beside(order, intent) for order in in_the_way)
-
-    def _may_stand_beside(self, order: OrderLifecycle, intent: OrderIntent) -> bool:
-        """Tell whether a close needn't wait for the end of this protective order, for nothing can be sold twice."""
-        if intent.purpose is not Purpose.CLOSE or order.order.purpose is not Purpose.PROTECT:
-            return False
-        instrument = self._instrument(intent)
-        rules = self._rules.at(intent.venue)
-        return instrument is not None and rules.close_beside(
-            instrument.kind, is_in_place=not order.is_unproven
-        ).is_proven
 
     def _look_again(self, plan: Plan, now: Instant) -> None:
         due_ns = self._looks_at_ns.get(plan.intent.intent_id, 0)
@@ -336,25 +307,13 @@ class PlanExecution:
         intent = self._ledger.plans[body.intent_id].intent
         if body.purpose is Purpose.OPEN:
             return not order.is_cancel_pending and self._still_opens(body, quote, now)
-        if body.purpose is Purpose.PROTECT and self._has_close_beside(order):
+        if body.purpose is Purpose.PROTECT and self._way.has_close_beside(order):
             return False  # it would take the coins from the close
         # Though it shall be canceled: sending it again is the quickest way to the name that a cancel needs,
         # and meanwhile it guards the position that a close can't touch before.
         is_held = self._ledger.held_quantity(body.venue, body.instrument, body.side) >= order.leaves_quantity
         is_protective = body.purpose is Purpose.PROTECT
         return is_held and (is_protective or self._prices.still_closes(body.limit_price, intent, now))
-
-    def _has_close_beside(self, order: OrderLifecycle) -> bool:
-        """Tell whether a close that needn't wait for this order is on its way, and hasn't been refused.
-
-        One that was refused may have found the coins held: then the order is there, and its name is wanted.
-        """
-        return any(
-            self._may_stand_beside(order, plan.intent)
-            and not (plan.attempts and plan.attempts[-1].status is OrderStatus.REJECTED)
-            for plan in self._ledger.open_plans.values()
-            if (plan.intent.venue, plan.intent.instrument) == (order.order.venue, order.order.instrument)
-        )
 
     def _still_opens(self, body: SubmitOrder, quote: Quote | None, now: Instant) -> bool:
         return (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -168,20 +168,6 @@ class TransactionSummary(Struct):
     fee_tier: FeeTier
 
 
-class LevelRow(Struct):
-    price: Token
-
-
-class Pricebook(Struct):
-    bids: list[LevelRow]
-    asks: list[LevelRow]
-
-
-class BookAnswer(Struct):
-    pricebook: Pricebook
-    last: Token | None = None
-
-
 # ---- bytes into wire structs into domain objects ---------------------------------------------------------
 
 # Wire struct -> its decoder. All are made here, before threads share them.
@@ -201,17 +187,8 @@ _DECODERS: dict[type, msgspec.json.Decoder] = {
         ProductRow,
         ProductsPage,
         TransactionSummary,
-        BookAnswer,
     )
 }
-
-class Touch(NamedTuple):
-    """What can be believed of an answer about one product's prices."""
-
-    bid: Decimal | None
-    ask: Decimal | None
-    last: Decimal | None
-
 
 # What rows that can't be read are about.
 ORDER = RowKind(
@@ -253,21 +230,6 @@ def error_code(body: bytes) -> str:
         return read(body, ErrorBody).error
     except UnreadableAnswer:
         return ""
-
-
-def touch(answer: BookAnswer) -> Touch:
-    """Return the best prices and the last trade; of a crossed book, the trade only."""
-    bid, ask = _best(answer.pricebook.bids), _best(answer.pricebook.asks)
-    if bid is not None and ask is not None and bid >= ask:
-        bid = ask = None
-    last = tokens.positive(answer.last) if answer.last else None
-    if last is None and None in (bid, ask):
-        raise BadField("validation", "no price for either side")
-    return Touch(bid, ask, last)
-
-
-def _best(levels: list[LevelRow]) -> Decimal | None:
-    return tokens.positive(levels[0].price) if levels else None
 
 
 def order_reported(row: OrderRow, now_ns: int) -> OrderReported:

@@ -2,7 +2,6 @@
 
 The fates follow MONEY.md section 1. A create is definitely not accepted after 400, 403, 429 or
 `success: false`, and only on its first send; after anything else that is not a readable success, it may rest.
-A 401 proves nothing, so what follows it is a second send, and no refusal of that one is proof either.
 
 Every answer is held against its question. One that is about something else comes over a connection that is out
 of step: all are given up.
@@ -11,20 +10,20 @@ of step: all are given up.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple, NoReturn, TypeVar
-from urllib.parse import quote, urlencode
+from typing import TypeVar
+from urllib.parse import quote
 
 from adapters import tokens
-from adapters.addresses import read_address
 from adapters.coinbase import answers
 from adapters.coinbase.encode import encode_cancel, encode_create
 from adapters.coinbase.fields import rfc3339
-from adapters.coinbase.sign import TOKEN_TTL_S, Signer
-from adapters.http import Response, Transport
+from adapters.coinbase.sign import Signer
+from adapters.coinbase.signed_requests import Query, SignedRequests
+from adapters.coinbase.touch import touch
+from adapters.http import Transport
 from adapters.ports import Clock
-from adapters.venue_client import VenueClient, http_date_ns
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Instrument
 from domain.listing import Listing, Unread, chosen
@@ -46,9 +45,6 @@ from domain.order_messages import (
 from domain.settings import SECOND_NS, VenueSettings
 from domain.text import bounded_id
 
-URL = "https://api.coinbase.com"
-PREFIX = "/api/v3/brokerage"
-
 _PAGE = 250
 _LOOK_BACK_NS = 60 * SECOND_NS  # clocks differ: look this far before the first send
 # Taker and maker of an account that trades little: what is paid while the venue doesn't tell our own.
@@ -60,35 +56,17 @@ _REFUSALS = (400, 404)  # of a question about a product that isn't there
 _LIVE_STATUSES = (("PENDING", "QUEUED", "EDIT_QUEUED", "CANCEL_QUEUED"), ("OPEN",))
 
 P = TypeVar("P", answers.OrdersPage, answers.FillsPage, answers.AccountsPage)
-Query = list[tuple[str, str]]
 
 
-class _Sent(NamedTuple):
-    """An answer, and whether it is to the only send of its request: else another may have been taken."""
-
-    answer: Response
-    is_only: bool
-
-    @property
-    def refusal(self) -> type[VenueError]:
-        """Return what a refusal means."""
-        return Rejected if self.is_only else Ambiguous
-
-
-class CoinbaseClient(VenueClient):
+class CoinbaseClient(SignedRequests):
     """A TradingVenue. Threads may share it."""
 
-    venue = "coinbase"
     resubmits_safely = True  # a client_order_id is used once, for good
 
     def __init__(
         self, settings: VenueSettings, signer: Signer, transport: Transport, clock: Clock
     ) -> None:
-        super().__init__(transport, clock)
-        base = read_address(settings.rest_url or URL)
-        self._origin, self._host = f"{base.scheme}://{base.netloc}", base.netloc
-        self._settings = settings
-        self._signer = signer
+        super().__init__(settings, signer, transport, clock)
         self._instruments: dict[str, Instrument] = {}  # symbol -> what load_instruments found
         self._fees = _WORST_FEES
         self._sent: dict[str, int] = {}  # client_order_id -> CLOCK_MONOTONIC ns of its last send
@@ -249,14 +227,15 @@ class CoinbaseClient(VenueClient):
     def read_touch(self, instrument: str, timeout_s: float) -> TouchReported:
         query = [("product_id", instrument), ("limit", "1")]
         answer = self._ask("/product_book", self._deadline_ns(timeout_s), query)
-        touch = self._converted(answers.touch, self._read(answer, answers.BookAnswer, Retryable))
+        with self._reading(Retryable, answer.body):
+            told = touch(answer.body)
         return TouchReported(
             ts_event=self._utc_ns(),
             venue=self.venue,
             instrument=instrument,
-            bid_price=touch.bid,
-            ask_price=touch.ask,
-            last_price=touch.last,
+            bid_price=told.bid,
+            ask_price=told.ask,
+            last_price=told.last,
         )
 
     def _listed(self, names: Sequence[str], deadline_ns: int) -> Listing[Instrument]:
@@ -319,8 +298,6 @@ class CoinbaseClient(VenueClient):
             if len(self._sent) > _KEPT_SENT_STAMPS:
                 del self._sent[next(iter(self._sent))]
 
-    # ---- requests ------------------------------------------------------------------------------------
-
     def _pages(self, path: str, query: Query, shape: type[P], deadline_ns: int):
         """Yield every page of a list. Each cursor is used once: a venue that repeats one would never end."""
         cursor, seen = "", set()
@@ -334,79 +311,6 @@ class CoinbaseClient(VenueClient):
             if cursor in seen:
                 raise self._failed(Retryable, "the venue repeats a page", "cursor_loop")
             seen.add(cursor)
-
-    def _ask(
-        self, path: str, deadline_ns: int, query: Query | None = None, known: tuple[int, ...] = ()
-    ) -> Response:
-        """Read something: whatever goes wrong, nothing has happened, and the same read may be made again."""
-        try:
-            answer = self._exchange("GET", path, deadline_ns, query).answer
-        except Ambiguous as error:
-            raise self._failed(Retryable, str(error), error.code) from None
-        if answer.status == 200 or answer.status in known:
-            return answer
-        fate = Fatal if answer.status == 403 else Retryable
-        raise self._status_error(fate, answer)
-
-    def _exchange(
-        self,
-        method: str,
-        path: str,
-        deadline_ns: int,
-        query: Query | None = None,
-        body: bytes = b"",
-        ttl_s: float = TOKEN_TTL_S,
-    ) -> _Sent:
-        """Send a request with a fresh token; once more when the first token is refused.
-
-        A throttled Coinbase has answered 401 to good credentials, so only the second one says that they are bad,
-        and the request of the first may have been taken: that the second one was not sent is no proof. Tokens of
-        another time than its own it refuses as well, and says with the answer what that is.
-        """
-        sent = self._attempt(method, path, deadline_ns, query, body, ttl_s)
-        if sent.status != 401:
-            return _Sent(sent, is_only=True)
-        try:
-            again = self._attempt(method, path, deadline_ns, query, body, ttl_s)
-        except Retryable as error:
-            raise self._failed(Ambiguous, f"answered with 401, then {error}", error.code) from None
-        if again.status == 401:
-            raise self._status_error(Fatal, again)
-        return _Sent(again, is_only=False)
-
-    def _attempt(
-        self, method: str, path: str, deadline_ns: int, query: Query | None, body: bytes, ttl_s: float
-    ) -> Response:
-        asked, left_s = self._clock.now(), self._left_s(deadline_ns)
-        uri = f"{method} {self._host}{PREFIX}{path}"
-        token = self._signer.token(self._time.utc_ns(asked), ttl_s, uri=uri)
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        url = f"{self._origin}{PREFIX}{path}" + (f"?{urlencode(query)}" if query else "")
-        answer = self._send(method, url, headers, body, left_s)
-        if answer.status == 401 and (dated_ns := http_date_ns(answer.headers.get("date", ""))):
-            self._time.hint(dated_ns, asked, self._clock.now())
-        return answer
-
-    # ---- fates ---------------------------------------------------------------------------------------
-
-    def _about_something_else(self, fate: type[VenueError], text: str, raw: bytes = b"") -> NoReturn:
-        """Refuse an answer to another question, and every connection that may be as far out of step."""
-        self._transport.close()
-        raise self._failed(fate, text, "unreadable", raw)
-
-    def _read(self, answer: Response, shape: type, fate: type):
-        with self._reading(fate, answer.body):
-            return answers.read(answer.body, shape)
-
-    def _converted(self, convert: Callable, *arguments):
-        """Convert what a read returned; an unknown word in it (a new status) leaves the question open."""
-        with self._reading(Retryable):
-            return answers.converted(convert, *arguments)
-
-    def _status_error(self, fate: type, answer: Response):
-        code = answers.error_code(answer.body) or str(answer.status)
-        error = self._failed(fate, f"answered with {answer.status}", code, answer.body)
-        return self._throttled(error, answer)
 
 
 def _next_cursor(page: answers.OrdersPage | answers.FillsPage | answers.AccountsPage) -> str:

@@ -11,8 +11,8 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from adapters.coinbase import public_answers as answers
-from adapters.coinbase.client import PREFIX, URL, Query
 from adapters.coinbase.market_rows import age
+from adapters.coinbase.signed_requests import PREFIX, URL, Query
 from adapters.http import Transport
 from adapters.ports import Clock
 from adapters.venue_client import MarketClient

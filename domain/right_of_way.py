@@ -1,0 +1,65 @@
+"""What stands between a reducing order and the position: cancelled, and waited for as long as it could do harm.
+
+No order may trade with one of ours, and nothing may be sold twice (MONEY.md 1 to 3).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from domain.cancels import Cancels
+from domain.effects import Instant
+from domain.evidence import Rules
+from domain.marks import Marks
+from domain.order import OrderLifecycle
+from domain.order_ledger import OrderLedger
+from domain.order_messages import OrderIntent, OrderStatus, Purpose
+
+
+class RightOfWay:
+    """Knows which orders of ours are in the way of which."""
+
+    def __init__(self, ledger: OrderLedger, marks: Marks, cancels: Cancels, rules: Rules) -> None:
+        self._ledger = ledger
+        self._marks = marks
+        self._cancels = cancels
+        self._rules = rules
+
+    def clear(self, intent: OrderIntent, price: Decimal, now: Instant) -> bool:
+        """Cancel what holds the position or would trade with us; return whether anything must still be waited for.
+
+        The stop goes last: while something else is in the way, it guards the position.
+        """
+        live = list(self._ledger.live_orders(intent.venue, intent.instrument))
+        in_the_way = [order for order in live if order.crosses(intent.side, price)]
+        if all(order.order.purpose is Purpose.PROTECT for order in in_the_way):
+            in_the_way = [order for order in live if order.order.purpose is Purpose.PROTECT]
+        for order in in_the_way:
+            self._cancels.wish(order, f"makes way for {intent.intent_id}", now)
+        return not all(self._may_stand_beside(order, intent) for order in in_the_way)
+
+    def reducible_quantity(self, intent: OrderIntent) -> Decimal:
+        """Return how much an order for `intent` may take off the position."""
+        key = intent.venue, intent.instrument
+        beside = {order.id for order in self._ledger.live_orders(*key) if self._may_stand_beside(order, intent)}
+        return self._ledger.reducible_quantity(*key, intent.side, beside)
+
+    def has_close_beside(self, order: OrderLifecycle) -> bool:
+        """Tell whether a close that needn't wait for this order is on its way, and hasn't been refused.
+
+        One that was refused may have found the coins held: then the order is there, and its name is wanted.
+        """
+        return any(
+            self._may_stand_beside(order, plan.intent)
+            and not (plan.attempts and plan.attempts[-1].status is OrderStatus.REJECTED)
+            for plan in self._ledger.open_plans.values()
+            if (plan.intent.venue, plan.intent.instrument) == (order.order.venue, order.order.instrument)
+        )
+
+    def _may_stand_beside(self, order: OrderLifecycle, intent: OrderIntent) -> bool:
+        """Tell whether a close needn't wait for the end of this protective order, for nothing can be sold twice."""
+        instrument = self._marks.instrument(intent.venue, intent.instrument)
+        if intent.purpose is not Purpose.CLOSE or order.order.purpose is not Purpose.PROTECT or not instrument:
+            return False
+        rules = self._rules.at(intent.venue)
+        return rules.close_beside(instrument.kind, is_in_place=not order.is_unproven).is_proven
