@@ -324,7 +324,7 @@ class ExchangeGateway(Shell):
         """Read the account on one worker. Fills come last, so that they explain what the balances show."""
         open_orders = self.client.list_open_orders(self.timeout_s)
         balances = self.client.list_balances(self.timeout_s)
-        fills = self.client.list_fills(command.fills_since, self.timeout_s)
+        fills = self._list_fills(command)
         return VenueSnapshot(
             ts_event=self._stamp(),
             request_id=command.request_id,
@@ -335,12 +335,19 @@ class ExchangeGateway(Shell):
             unread=(*balances.unread, *open_orders.unread, *fills.unread),
         )
 
+    def _list_fills(self, command: RequestSnapshot) -> Listing[Fill]:
+        """List what is new, and all of the orders that are named."""
+        fills = self.client.list_fills(command.fills_since, self.timeout_s)
+        if not command.fills_of:
+            return fills
+        more = self.client.list_fills(0, self.timeout_s, command.fills_of)
+        return Listing.of((*fills, *more), (*fills.unread, *more.unread))
+
     def _snapshot_read(self, command: RequestSnapshot, result: VenueSnapshot | VenueError) -> None:
         if isinstance(result, VenueError):
             self.counters["snapshot_failures"] += 1
             # What has filled must be known even where the rest can't be read: a position may need its stop.
-            run = partial(self.client.list_fills, command.fills_since, self.timeout_s)
-            self._call(run, self._tell_fills)
+            self._call(partial(self._list_fills, command), self._tell_fills)
             result = SnapshotFailed(
                 ts_event=self._stamp(),
                 request_id=command.request_id,

@@ -11,6 +11,7 @@ from collections.abc import Container, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from domain.fill_memory import FillMemory, RetiredOrders
 from domain.instrument import Side
 from domain.numbers import ZERO
 from domain.order import OrderLifecycle
@@ -19,6 +20,8 @@ from domain.order_messages import (
     BalancesOpened,
     EquityMarked,
     ExternalFillSeen,
+    FillContradicted,
+    FillsCovered,
     HaltCleared,
     HaltRaised,
     IntentAccepted,
@@ -28,11 +31,13 @@ from domain.order_messages import (
     JournalEvent,
     OrderAccepted,
     OrderClosed,
+    OrderFilled,
     OrderIntent,
     OrderReopened,
     OrderSubmitted,
     PositionCorrected,
     Purpose,
+    TotalsStand,
     VenueReconciled,
 )
 from domain.portfolio import Portfolio
@@ -67,7 +72,6 @@ class OrderLedger:
 
     def __init__(self) -> None:
         self.last_seq = 0
-        self.last_event_at = 0  # UTC ns of the newest event: how far back a restart must look
         self.plans: dict[str, Plan] = {}  # intent_id ->
         self.open_plans: dict[str, Plan] = {}  # those that are not done
         self.denied: dict[str, None] = {}  # intent_ids, oldest first
@@ -76,7 +80,9 @@ class OrderLedger:
         self.live: dict[str, OrderLifecycle] = {}  # those that are not final
         self.unexplained: dict[str, OrderLifecycle] = {}  # filled quantity known from totals only
         self.claims: dict[tuple[str, str], str] = {}  # (venue, venue_order_id) -> client_order_id
-        self.external_fills: dict[tuple[str, str], None] = {}  # (venue, fill_id), oldest first
+        self.standing: set[str] = set()  # client_order_ids of those whose fills the venue never listed
+        self.fills = FillMemory()
+        self.retired = RetiredOrders()  # what is kept of orders that are kept no more
         self.opened_at: dict[str, int] = {}  # venue -> UTC ns of its opening balances
         self.verdicts: dict[str, VenueReconciled] = {}  # venue -> newest
         self.corrections: set[str] = set()  # correction_ids
@@ -101,7 +107,6 @@ class OrderLedger:
 
     def apply(self, event: JournalEvent) -> None:
         self.last_seq += 1
-        self.last_event_at = max(self.last_event_at, event.ts_event)
         self.books.apply(event)
         match event:
             case IntentAccepted():
@@ -119,14 +124,23 @@ class OrderLedger:
                 self.movements[order.order.venue] += 1
                 self.plans[order.order.intent_id].attempts.append(order)
             case ExternalFillSeen():
-                _remember(self.external_fills, (event.fill.venue, event.fill.fill_id))
+                self.fills.book(event.fill)
                 self._moved(event.fill.venue)
             case BalancesOpened():
                 self.opened_at[event.venue] = event.ts_event
+                self.fills.covered.setdefault(event.venue, event.ts_event)
+            case FillsCovered():
+                self.fills.cover(event)
+            case FillContradicted():
+                self.fills.contradict(event)
+            case TotalsStand():
+                self.standing.add(event.client_order_id)
             case BalanceCorrected() | PositionCorrected():
                 self.corrections.add(event.correction_id)
             case VenueReconciled():
                 self.verdicts[event.venue] = event
+                if event.is_equal:  # then no fill was missing
+                    self.fills.covered[event.venue] = event.ts_event
             case HaltRaised():
                 self.halts.setdefault(event.scope, event.reason)
                 self.halted_at.setdefault(event.scope, event.ts_event)
@@ -143,6 +157,11 @@ class OrderLedger:
         self.balance_moves[venue] += 1
 
     def _apply_to_order(self, event: JournalEvent) -> None:
+        if isinstance(event, OrderFilled):
+            self.fills.book(event.fill)
+        if event.client_order_id in self.retired and event.client_order_id not in self.orders:
+            self._moved(event.fill.venue)  # a late fill; there is nothing else about it to be kept
+            return
         order = self.orders[event.client_order_id]
         filled = order.filled_quantity
         order.apply(event)
@@ -158,6 +177,7 @@ class OrderLedger:
             self.unexplained[order.id] = order
         else:
             self.unexplained.pop(order.id, None)
+            self.standing.discard(order.id)
 
     def _reopen(self, order: OrderLifecycle) -> None:
         plan, venue = self.plans[order.order.intent_id], order.order.venue
@@ -175,10 +195,23 @@ class OrderLedger:
         if self.open_plans.pop(intent_id, None):
             self._finished.append(intent_id)
         if len(self._finished) > FINISHED_KEPT:
-            for order in self.plans.pop(self._finished.popleft()).attempts:
-                self.claims.pop((order.order.venue, order.venue_order_id), None)
-                self.unexplained.pop(order.id, None)
-                del self.orders[order.id]
+            self._retire()
+
+    def _retire(self) -> None:
+        """Forget the oldest finished plan, unless its orders still wait for the fills behind their totals."""
+        for _ in range(len(self._finished)):
+            intent_id = self._finished.popleft()
+            orders = self.plans[intent_id].attempts
+            if not any(order.id in self.unexplained for order in orders):
+                break
+            self._finished.append(intent_id)
+        else:
+            return
+        del self.plans[intent_id]
+        for order in orders:
+            self.claims.pop((order.order.venue, order.venue_order_id), None)
+            self.retired.add(order.id)
+            del self.orders[order.id]
 
     # ---- what it tells ----------------------------------------------------------------------------------
 
@@ -198,9 +231,6 @@ class OrderLedger:
         for order in list(self.live.values()):
             if venue in ("", order.order.venue) and instrument in ("", order.order.instrument):
                 yield order
-
-    def has_unexplained(self, venue: str) -> bool:
-        return any(order.order.venue == venue for order in self.unexplained.values())
 
     def halt_over(self, venue: str, instrument: str) -> str:
         """Return why openings there are halted, or an empty string."""

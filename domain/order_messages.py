@@ -158,6 +158,7 @@ class RequestSnapshot(Command, kw_only=True):
     request_id: int
     venue: str
     fills_since: int  # UTC ns
+    fills_of: tuple[str, ...] = ()  # venue_order_ids whose fills are asked for however old they are
 
 
 class RequestTouch(Command, kw_only=True):
@@ -442,6 +443,30 @@ class ExternalFillSeen(Event, kw_only=True):
     fill: Fill
 
 
+class FillsCovered(Event, kw_only=True):
+    """Every fill of a venue up to here is known: a restart need look no further back, but for reads that lag."""
+
+    venue: str
+    until: int  # UTC ns; held back by fills whose order is not known yet
+    forget_before: int  # UTC ns: older fills can't be listed again and need not be remembered
+
+
+class FillContradicted(Event, kw_only=True):
+    """A venue told of a fill a second time with other numbers. The first telling stands."""
+
+    first: Fill
+    other: Fill
+
+
+class TotalsStand(Event, kw_only=True):
+    """The venue never listed the fills behind these totals: what was booked from them stands."""
+
+    client_order_id: str
+    venue: str
+    instrument: str
+    quantity: Decimal  # base units that no fill explains
+
+
 class BalanceCorrected(Event, kw_only=True):
     """What was left after fills explained all they could. A healthy run has none."""
 
@@ -508,6 +533,9 @@ JournalEvent = (
     | OrderReopened
     | BalancesOpened
     | ExternalFillSeen
+    | FillsCovered
+    | FillContradicted
+    | TotalsStand
     | BalanceCorrected
     | PositionCorrected
     | VenueReconciled

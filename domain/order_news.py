@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from domain.cancels import Cancels
 from domain.effects import Instant
 from domain.evidence import Rules
+from domain.fill_memory import same_numbers
 from domain.inquiries import Inquiries
+from domain.instrument import Side
 from domain.messages import Event
 from domain.numbers import plain
 from domain.order import ABSENT, OrderLifecycle
@@ -23,6 +25,7 @@ from domain.order_messages import (
     CancelUnconfirmed,
     ExternalFillSeen,
     Fill,
+    FillContradicted,
     OrderAccepted,
     OrderFilled,
     OrderFilledProvisionally,
@@ -32,6 +35,7 @@ from domain.order_messages import (
     OrderReported,
     OrderStatus,
     OrderUnconfirmed,
+    Purpose,
     QueryFailed,
 )
 from domain.outbox import Outbox
@@ -89,12 +93,31 @@ class OrderNews:
             if has_risen:
                 self._rise(order, f"reported {report.status}", now)
             return
+        if report.client_order_id in self._ledger.retired:
+            self._hear_retired(report, now)
+            return
         if is_ours(report.client_order_id):
             # The tag is ours and the journal doesn't know it: somebody else trades with our key and our code.
             reason = f"a second bot: order {report.client_order_id} is not in our journal"
             self._outbox.halt(report.venue, reason, now.utc_ns)
         for fill in self._unclaimed.take(report.venue, report.venue_order_id):
             self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
+
+    def _hear_retired(self, report: OrderReported, now: Instant) -> None:
+        """Book late fills of an order of ours that ended long ago; nothing else is kept of it."""
+        purpose = Purpose.OPEN if report.side is Side.BUY else Purpose.CLOSE
+        for fill in self._unclaimed.take(report.venue, report.venue_order_id):
+            self._outbox.record(
+                OrderFilled(
+                    ts_event=fill.ts_event,
+                    client_order_id=report.client_order_id,
+                    intent_id="",
+                    purpose=purpose,
+                    fill=fill,
+                )
+            )
+            text = f"filled {plain(fill.quantity)} long after it ended"
+            self._outbox.alarm(f"client_order_id={report.client_order_id}", text, now.utc_ns)
 
     def hear_not_found(self, event: OrderNotFound, now: Instant) -> None:
         order = self._order(event)
@@ -144,15 +167,31 @@ class OrderNews:
 
     def hear_fill(self, fill: Fill, now: Instant) -> None:
         order = self._ledger.order_of(fill.venue, fill.venue_order_id)
+        first = self._ledger.fills.find(fill.venue, fill.fill_id)
+        if first is None and order is not None:
+            first = order.executions.fills.get(fill.fill_id)
+        if first is not None:
+            self._compare(first, fill, now)
+            return
         if order is not None:
             self._book(order, order.judge_fill(fill), now)
+            return
+        if self._ledger.fills.is_forgotten(fill):
             return
         candidates = [order for order in self._ledger.live_orders(fill.venue) if _may_own(order, fill)]
         for order in candidates:
             self._inquiries.begin(order, now)
-        is_external = (fill.venue, fill.fill_id) in self._ledger.external_fills
-        if not is_external and (candidates or self._is_after_opening(fill)):
-            self._unclaimed.keep(fill, now)
+        if candidates or self._is_after_opening(fill):
+            self._compare(self._unclaimed.keep(fill, now), fill, now)
+
+    def _compare(self, first: Fill, fill: Fill, now: Instant) -> None:
+        """Tell, once, of a fill that comes back with other numbers; the first telling stands."""
+        key = fill.venue, fill.fill_id
+        if same_numbers(first, fill) or key in self._ledger.fills.contradicted:
+            return
+        self._outbox.record(FillContradicted(ts_event=now.utc_ns, first=first, other=fill))
+        text = f"told again as {_in_words(fill)}, first as {_in_words(first)}: the first stands"
+        self._outbox.alarm(f"{fill.venue} fill {fill.fill_id}", text, now.utc_ns)
 
     def doubt(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Ask about an order whose answers may have been lost with whoever carried them."""
@@ -226,6 +265,10 @@ class OrderNews:
 
     def _order(self, event: Event) -> OrderLifecycle | None:
         return self._ledger.orders.get(event.client_order_id)
+
+
+def _in_words(fill: Fill) -> str:
+    return f"{fill.side} {plain(fill.quantity)} {fill.instrument} at {plain(fill.price)} fee {plain(fill.fee)}"
 
 
 def _may_own(order: OrderLifecycle, fill: Fill) -> bool:

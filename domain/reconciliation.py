@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from domain.effects import Instant, Role
 from domain.evidence import Rules
+from domain.fill_coverage import FillCoverage
 from domain.marks import Marks
 from domain.numbers import ZERO, plain
 from domain.order import OrderLifecycle
@@ -28,6 +29,7 @@ from domain.outbox import Outbox
 from domain.ownership import Ownership
 from domain.portfolio import currencies
 from domain.settings import SECOND_NS, Settings
+from domain.standing_totals import StandingTotals
 from domain.unclaimed_fills import UnclaimedFills
 from domain.unread_rows import UnreadRows
 
@@ -64,7 +66,6 @@ class Audit:
     asked: Instant = Instant(0, 0)
     was_quiet: bool = False  # nothing was in flight when it was asked
     movements: int = 0  # of the ledger, when it was asked: an order sent or a fill since makes it another
-    fills_known_to: int = 0  # UTC ns of the last question that was answered
     due_ns: int = 0  # of the next question
     differences: Differences = field(default_factory=dict)
     phantoms: Differences = field(default_factory=dict)  # instrument -> of our position, what is not there
@@ -100,6 +101,8 @@ class Reconciliation:
         self._settings = settings
         self._rules = rules
         self._ownership = Ownership(outbox.ledger, marks)
+        self._totals = StandingTotals(settings, outbox)
+        self._coverage = FillCoverage(settings, outbox, unclaimed, unread, rules)
         self._outbox = outbox
         self._ledger = outbox.ledger
         self._marks = marks
@@ -114,6 +117,7 @@ class Reconciliation:
         audit = self.audits[venue]
         if now.monotonic_ns < audit.due_ns:
             return
+        self._totals.review(venue, now)
         lost_after_ns = 2 * self._settings.venues[venue].request_timeout_s * SECOND_NS
         if audit.request_id and now.monotonic_ns - audit.asked.monotonic_ns < lost_after_ns:
             self.ask_in(venue, AGAIN_NS, now)
@@ -130,7 +134,10 @@ class Reconciliation:
         self._outbox.tell(
             Role.EXCHANGE_GATEWAY.at(venue),
             RequestSnapshot(
-                request_id=audit.request_id, venue=venue, fills_since=self._fills_since(venue, now)
+                request_id=audit.request_id,
+                venue=venue,
+                fills_since=self._coverage.since(venue, now),
+                fills_of=self._coverage.orders(venue),
             ),
         )
         self.ask_in(venue, round(self._settings.orders.reconcile_every_s * SECOND_NS), now)
@@ -151,16 +158,6 @@ class Reconciliation:
         """Tell whether nothing of ours is about to move the venue's balances."""
         return not any(order.is_settling for order in self._ledger.live_orders(venue))
 
-    def _fills_since(self, venue: str, now: Instant) -> int:
-        """Return how far back fills may be unknown: nothing that could explain a difference is left out."""
-        known_to = self.audits[venue].fills_known_to or self._ledger.last_event_at or now.utc_ns
-        waiting = [
-            order.submitted.ts_event
-            for order in (*self._ledger.live_orders(venue), *self._ledger.unexplained.values())
-            if order.order.venue == venue
-        ]
-        return min([known_to, *waiting]) - round(self._settings.orders.fills_overlap_s * SECOND_NS)
-
     # ---- answers -----------------------------------------------------------------------------------------
 
     def is_answer(self, venue: str, request_id: int) -> bool:
@@ -179,7 +176,8 @@ class Reconciliation:
         venue = snapshot.venue
         audit = self.audits[venue]
         audit.request_id = 0
-        audit.fills_known_to = audit.asked.utc_ns
+        self._coverage.answered(venue, audit.asked, now)
+        self._totals.review(venue, now)
         if not self._is_comparable(venue, audit):
             self.ask_in(venue, AGAIN_NS, now)
             return None
@@ -249,7 +247,8 @@ class Reconciliation:
     def _is_unexplained(self, venue: str, order: OrderLifecycle) -> bool:
         """Tell whether fills are to come that would explain a balance; those that can't be read won't come soon."""
         instrument = order.order.instrument
-        return order.order.venue == venue and self._unread.trouble(venue, instrument) != "unread_fill"
+        is_open = self._unread.trouble(venue, instrument) != "unread_fill" and not self._totals.stand(order)
+        return order.order.venue == venue and is_open
 
     def _has_lasted(self, venue: str, audit: Audit) -> bool:
         if audit.settled_since_ns is None:

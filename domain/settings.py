@@ -151,6 +151,7 @@ class OrderSettings(Section):
     reducing_expire_after_s: Positive = 60.0  # what reduces risk stays wanted, and is sent again in doubt
     reconcile_every_s: Positive = 5.0
     fills_overlap_s: Positive = 60.0
+    fill_rows_within_s: Positive = 60.0  # totals that no fill explains by then stand as they are
     correct_after_s: Positive = 5.0  # two equal snapshots this far apart before a correction
     correction_halts_above: Decimal = Decimal("10")  # USD
     query_delays_s: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # the last repeats

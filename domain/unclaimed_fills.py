@@ -2,7 +2,7 @@
 
 Such a fill may be of an order of ours that the venue has not named yet, or that was proven absent and lives,
 or somebody else's. Only the venue's word about the order behind it decides; until then nothing is guessed.
-Never journaled: after a restart the venue lists the fills again.
+Never journaled: what is covered ends before them, so after a restart the venue lists them again.
 """
 
 from __future__ import annotations
@@ -39,13 +39,29 @@ class UnclaimedFills:
         self._outbox = outbox
         self._foundlings: dict[tuple[str, str], Foundling] = {}  # (venue, venue_order_id) ->
 
-    def keep(self, fill: Fill, now: Instant) -> None:
-        """Keep one fill until its order is known; most orders are named a moment later."""
+    def keep(self, fill: Fill, now: Instant) -> Fill:
+        """Keep one fill until its order is known; most orders are named a moment later.
+
+        Returns:
+            The fill as it was first told.
+        """
         key = fill.venue, fill.venue_order_id
         if key not in self._foundlings:
             self._foundlings[key] = Foundling(now.monotonic_ns)
             self._schedule(key, now)
-        self._foundlings[key].fills[fill.fill_id] = fill
+        return self._foundlings[key].fills.setdefault(fill.fill_id, fill)
+
+    def oldest(self, venue: str) -> int | None:
+        """Return when the oldest fill there was traded (UTC ns); None where there is none."""
+        return min(
+            (
+                fill.ts_event
+                for (where, _), foundling in self._foundlings.items()
+                for fill in foundling.fills.values()
+                if where == venue
+            ),
+            default=None,
+        )
 
     def take(self, venue: str, venue_order_id: str) -> Iterable[Fill]:
         """Give away the fills of an order that is known now."""

@@ -174,7 +174,8 @@ class CoinbaseClient(SignedRequests):
     ) -> Listing[Fill]:
         query = [("start_sequence_timestamp", rfc3339(since))] if since else []
         query += [("order_ids", order_id) for order_id in venue_order_ids]
-        found: dict[str, Fill] = {}  # fill_id -> fill: pages may overlap while new fills arrive
+        # fill_id -> as told, once: pages may overlap while new fills arrive. Other numbers are the desk's to judge.
+        found: dict[str, list[Fill]] = {}
         unread: list[Unread] = []
         for page in self._pages(
             "/orders/historical/fills", query, answers.FillsPage, self._deadline_ns(timeout_s)
@@ -182,10 +183,12 @@ class CoinbaseClient(SignedRequests):
             listed = answers.fills(page, self._instruments)
             if venue_order_ids and any(fill.venue_order_id not in venue_order_ids for fill in listed):
                 self._about_something_else(Retryable, "fills of other orders")
-            found |= {fill.fill_id: fill for fill in listed}
+            for fill in listed:
+                if fill not in found.setdefault(fill.fill_id, []):
+                    found[fill.fill_id].append(fill)
             unread += listed.unread
-        oldest_first = sorted(found.values(), key=lambda fill: (fill.ts_event, fill.fill_id))
-        return Listing.of(oldest_first, unread)
+        oldest_first = sorted(found.values(), key=lambda told: (told[0].ts_event, told[0].fill_id))
+        return Listing.of((fill for told in oldest_first for fill in told), unread)
 
     # ---- account and products ------------------------------------------------------------------------
 

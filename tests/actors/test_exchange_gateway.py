@@ -613,3 +613,18 @@ def test_unknown_fees_are_told_once_and_asked_for_again(venue: FakeVenue) -> Non
     assert heard(stage, InstrumentsLoaded) == [unknown, LOADED]
     alarms = [told for told in stage.received[Role.MONITOR] if isinstance(told, AlarmRaised)]
     assert [alarm.text for alarm in alarms] == ["fees unknown: reckoning with 1.2 % for takers"]
+
+
+def test_a_snapshot_also_lists_the_fills_of_the_orders_it_names(venue: FakeVenue, stage: Stage) -> None:
+    old, new = make_fill(fill_id="f-old"), make_fill(fill_id="f-new")
+    venue.answers["list_fills"].extend([Listing.of([new]), Listing.of([old], [UNREAD])])
+
+    stage.tell(
+        GATEWAY, RequestSnapshot(request_id=7, venue="coinbase", fills_since=NOW, fills_of=("v-1",))
+    )
+    stage.advance(seconds=0.1)
+
+    (snapshot,) = heard(stage, VenueSnapshot)
+    assert snapshot.fills == (new, old)
+    assert snapshot.unread == (UNREAD,)
+    assert venue.called("list_fills") == [NOW, 0]

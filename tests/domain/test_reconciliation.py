@@ -9,6 +9,7 @@ from domain.order_messages import (
     BalanceCorrected,
     BalancesOpened,
     ExternalFillSeen,
+    FillsCovered,
     HaltRaised,
     OrderNotFound,
     OrderStatus,
@@ -24,7 +25,7 @@ from domain.order_messages import (
 )
 from domain.reconciliation import balance_differences, describe
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised, VenueReadyChanged
+from domain.system_messages import AlarmRaised, MarkEquity, VenueReadyChanged
 from tests.builders import UTC
 from tests.order_builders import (
     CASH,
@@ -144,13 +145,17 @@ def test_an_answer_that_never_comes_does_not_stop_the_asking(desk: DeskOnTime) -
     assert desk.sent(RequestSnapshot)[-1].request_id > lost.request_id
 
 
-def test_fills_are_asked_for_from_before_the_oldest_order_in_doubt(desk: DeskOnTime) -> None:
-    desk.hear(make_intent())
-    desk.advance(90)
-    desk.snapshot()
-    desk.advance(90)
+def test_how_old_a_live_order_is_does_not_lengthen_the_listing(desk: DeskOnTime) -> None:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+    for _ in range(720):
+        desk.advance(5)
+        desk.snapshot(**AFTER_HOLD, held="0.01", open_orders=[RESTS])
 
-    assert desk.sent(RequestSnapshot)[-1].fills_since == UTC - 60 * SECOND_NS
+    desk.advance(5)
+    asked = desk.sent(RequestSnapshot)[-1]
+    assert asked.fills_since >= desk.now.utc_ns - 65 * SECOND_NS
+    assert asked.fills_of == ()
 
 
 def test_fills_are_asked_for_from_before_the_last_answered_question(desk: DeskOnTime) -> None:
@@ -163,11 +168,49 @@ def test_fills_are_asked_for_from_before_the_last_answered_question(desk: DeskOn
     assert desk.sent(RequestSnapshot)[-1].fills_since == asked_at - 60 * SECOND_NS
 
 
-def test_a_restart_asks_for_fills_from_before_its_last_journal_entry(desk: DeskOnTime) -> None:
+def test_a_restart_asks_for_all_that_no_answer_has_covered(desk: DeskOnTime) -> None:
     desk.hold()
-    next_run = desk.restarted(after_s=3600)
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+    desk.advance(600)  # reads fail, and other things are journaled
+    desk.hear(MarkEquity(peak=Decimal(1), day_start=Decimal(1), marked_at=desk.now.utc_ns))
 
-    assert next_run.sent(RequestSnapshot)[0].fills_since == UTC + SECOND_NS - 60 * SECOND_NS
+    (asked,) = desk.restarted(after_s=3600).sent(RequestSnapshot)
+
+    assert asked.fills_since == UTC - 60 * SECOND_NS
+    assert asked.fills_of == ("v-1",)  # it may have filled meanwhile
+
+
+def test_what_is_covered_is_journaled_once_a_minute(desk: DeskOnTime) -> None:
+    for _ in range(60):
+        desk.advance(5)
+        desk.snapshot()
+
+    covered = [event.until - UTC for event in desk.journaled(FillsCovered)]
+    assert covered == [minutes * 60 * SECOND_NS for minutes in (1, 2, 3, 4, 5)]
+    (asked,) = desk.restarted(after_s=3600).sent(RequestSnapshot)
+    assert asked.fills_since == UTC + 240 * SECOND_NS
+
+
+def test_a_fill_that_nobody_claims_holds_back_what_is_covered(desk: DeskOnTime) -> None:
+    found = make_fill("0.01", "x-1", venue_order_id="v-x", ts_event=UTC + 10 * SECOND_NS)
+    for _ in range(60):
+        desk.advance(5)
+        desk.snapshot(fills=[found])
+
+    assert [event.until for event in desk.journaled(FillsCovered)] == []
+    next_run = desk.restarted(after_s=3600)
+    assert next_run.sent(RequestSnapshot)[0].fills_since <= found.ts_event
+    next_run.load()
+    next_run.snapshot(fills=[found])
+    next_run.advance(0.25)
+    assert [query.venue_order_id for query in next_run.sent(QueryOrder)] == ["v-x"]
+
+
+def test_totals_without_fills_are_asked_about_by_the_name_of_their_order(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    desk.advance(5)
+
+    assert desk.sent(RequestSnapshot)[-1].fills_of == ("v-1",)
 
 
 # ---- what was missed -------------------------------------------------------------------------------------

@@ -282,6 +282,15 @@ def test_a_fill_that_cannot_be_read_hides_no_other_and_is_named(change: dict) ->
     assert all(one.reason for one in listed.unread)
 
 
+def test_a_fill_that_is_listed_twice_with_other_numbers_is_there_twice_as_first_told_first() -> None:
+    other = {**FILL_ROW, "size": "2", "trade_time": "2025-01-01T00:00:00Z"}
+    script = Script((200, {"fills": [FILL_ROW, other, FILL_ROW, other], "cursor": ""}))
+
+    listed = client_of(script).list_fills(0, 5)
+
+    assert [(fill.fill_id, fill.quantity) for fill in listed] == [("e", 1), ("e", 2)]
+
+
 def test_null_where_text_or_a_number_is_optional_is_absent() -> None:
     nulls = dict.fromkeys(("trade_type", "commission", "liquidity_indicator", "size_in_quote"))
     order_nulls = dict.fromkeys(

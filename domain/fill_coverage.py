@@ -1,0 +1,70 @@
+"""Up to when every fill of a venue is known, and which fills to ask for next.
+
+What is covered is journaled, so that a restart asks for what nobody heard of, however long that was ago. Fills
+that nobody claims yet hold it back; how old a live order is does not.
+"""
+
+from __future__ import annotations
+
+from domain.effects import Instant
+from domain.evidence import Rules
+from domain.fill_memory import KEPT_NS
+from domain.order_messages import FillsCovered
+from domain.outbox import Outbox
+from domain.settings import SECOND_NS, Settings
+from domain.unclaimed_fills import UnclaimedFills
+from domain.unread_rows import UnreadRows
+
+
+class FillCoverage:
+    """The coverage of every venue; journaled now and then, exact in memory."""
+
+    def __init__(
+        self, settings: Settings, outbox: Outbox, unclaimed: UnclaimedFills, unread: UnreadRows, rules: Rules
+    ) -> None:
+        self._settings = settings
+        self._outbox = outbox
+        self._ledger = outbox.ledger
+        self._unclaimed = unclaimed
+        self._unread = unread
+        self._rules = rules
+        self._known_to: dict[str, int] = {}  # venue -> UTC ns of the last question of this run that was answered
+
+    def since(self, venue: str, now: Instant) -> int:
+        """Return from when on fills may be unknown (UTC ns), less what reads may lag and clocks may differ."""
+        known_to = self._known_to.get(venue) or self._ledger.fills.covered.get(venue, now.utc_ns)
+        oldest = self._unclaimed.oldest(venue)
+        return min(known_to, now.utc_ns, now.utc_ns if oldest is None else oldest) - self._overlap_ns(venue)
+
+    def orders(self, venue: str) -> tuple[str, ...]:
+        """Return the venue_order_ids whose fills are asked for by name, however old they are.
+
+        Those known from totals only; and in the first question of a run, those that have rested meanwhile.
+        """
+        orders = [it for it in self._ledger.unexplained.values() if it.order.venue == venue]
+        if venue not in self._known_to:
+            orders += self._ledger.live_orders(venue)
+        return tuple(dict.fromkeys(it.venue_order_id for it in orders if it.venue_order_id))
+
+    def answered(self, venue: str, asked: Instant, now: Instant) -> None:
+        """Note that all fills of a question asked then have been taken in; journal it when it is worth it."""
+        if self._is_one_unread(venue):
+            return  # it must be listed again to whoever can read it
+        oldest = self._unclaimed.oldest(venue)
+        until = asked.utc_ns if oldest is None else min(asked.utc_ns, oldest - 1)
+        self._known_to[venue] = until
+        covered, overlap_ns = self._ledger.fills.covered.get(venue), self._overlap_ns(venue)
+        if covered is None or abs(until - covered) < overlap_ns:
+            return
+        forget_before = min(until, covered) - overlap_ns - KEPT_NS
+        self._outbox.record(
+            FillsCovered(ts_event=now.utc_ns, venue=venue, until=until, forget_before=forget_before)
+        )
+
+    def _is_one_unread(self, venue: str) -> bool:
+        names = self._settings.venues[venue].instruments
+        return any(self._unread.trouble(venue, name) == "unread_fill" for name in names)
+
+    def _overlap_ns(self, venue: str) -> int:
+        overlap_ns = round(self._settings.orders.fills_overlap_s * SECOND_NS)
+        return max(overlap_ns, self._rules.at(venue).facts.read_lag_ns)

@@ -1,0 +1,72 @@
+"""Totals whose fill rows never come: after a while they stand as they are, and a person is told.
+
+Until then the venue is not compared, since the rows would explain a difference. Afterwards it is, and what is
+traded there takes no more risk until the rows come, or a person resumes.
+"""
+
+from __future__ import annotations
+
+from domain.effects import Instant
+from domain.order import OrderLifecycle
+from domain.order_messages import HaltCleared, TotalsStand
+from domain.outbox import Outbox
+from domain.settings import SECOND_NS, Settings
+
+
+class StandingTotals:
+    """Since when each order waits for its rows. Monotonic; begun anew after a restart."""
+
+    def __init__(self, settings: Settings, outbox: Outbox) -> None:
+        self._within_ns = round(settings.orders.fill_rows_within_s * SECOND_NS)
+        self._outbox = outbox
+        self._ledger = outbox.ledger
+        self._since_ns: dict[str, int] = {}  # client_order_id ->
+
+    def stand(self, order: OrderLifecycle) -> bool:
+        """Tell whether an order's totals are all the evidence that there will be."""
+        return order.id in self._ledger.standing
+
+    def review(self, venue: str, now: Instant) -> None:
+        waiting = [it for it in self._ledger.unexplained.values() if it.order.venue == venue]
+        for order in waiting:
+            since_ns = self._since_ns.setdefault(order.id, now.monotonic_ns)
+            if not self.stand(order) and now.monotonic_ns - since_ns >= self._within_ns:
+                self._let_stand(order, now)
+        for client_order_id in self._since_ns.keys() - self._ledger.unexplained.keys():
+            del self._since_ns[client_order_id]
+        self._lift(venue, now)
+
+    def _let_stand(self, order: OrderLifecycle, now: Instant) -> None:
+        body = order.order
+        self._outbox.record(
+            TotalsStand(
+                ts_event=now.utc_ns,
+                client_order_id=order.id,
+                venue=body.venue,
+                instrument=body.instrument,
+                quantity=order.executions.provisional_quantity,
+            )
+        )
+        self._outbox.halt(_scope(order), _reason(order), now.utc_ns)
+
+    def _lift(self, venue: str, now: Instant) -> None:
+        """Take back the halts of orders whose rows came after all."""
+        for scope, reason in list(self._ledger.halts.items()):
+            where, _, client_order_id = reason.rpartition(" ")
+            if (
+                scope.startswith(f"{venue}:")
+                and f"{where} " == _REASON
+                and client_order_id not in self._ledger.unexplained
+            ):
+                self._outbox.record(HaltCleared(ts_event=now.utc_ns, scope=scope))
+
+
+_REASON = "its totals stand, for the venue lists no fills of order "
+
+
+def _reason(order: OrderLifecycle) -> str:
+    return _REASON + order.id
+
+
+def _scope(order: OrderLifecycle) -> str:
+    return f"{order.order.venue}:{order.order.instrument}"

@@ -1,0 +1,275 @@
+"""Fills are booked once, however often, and however differently, a venue tells of them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from domain import order_ledger
+from domain.fill_memory import KEPT_NS, FillMemory, RetiredOrders
+from domain.order_ids import mint_client_order_id
+from domain.order_messages import (
+    ExternalFillSeen,
+    FillContradicted,
+    FillsCovered,
+    HaltCleared,
+    HaltRaised,
+    OrderFilled,
+    OrderStatus,
+    QueryOrder,
+    RequestSnapshot,
+    SubmitOrder,
+    TotalsStand,
+)
+from domain.settings import SECOND_NS
+from domain.system_messages import AlarmRaised, ResumeTrading
+from tests.builders import UTC
+from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+
+S = OrderStatus
+
+
+def covered(until: int, forget_before: int) -> FillsCovered:
+    return FillsCovered(ts_event=0, venue="coinbase", until=until, forget_before=forget_before)
+
+
+# ---- the memory itself -----------------------------------------------------------------------------------
+
+
+def test_what_can_be_listed_again_is_remembered_and_older_fills_are_known_to_be_known() -> None:
+    memory = FillMemory()
+    old, young = make_fill(fill_id="old", ts_event=100), make_fill(fill_id="young", ts_event=200)
+    memory.book(old)
+    memory.book(young)
+
+    memory.cover(covered(1000, forget_before=100))
+
+    assert memory.find("coinbase", "old") is None and memory.is_forgotten(old)
+    assert memory.find("coinbase", "young") == young and not memory.is_forgotten(young)
+
+
+def test_a_clock_that_was_set_back_makes_nothing_known_again() -> None:
+    memory = FillMemory()
+    memory.cover(covered(1000, forget_before=100))
+
+    memory.cover(covered(500, forget_before=50))
+
+    assert memory.covered == {"coinbase": 500}
+    assert memory.forgotten == {"coinbase": 100}
+
+
+def test_retired_orders_stay_recognisable_in_bounded_memory(monkeypatch) -> None:
+    monkeypatch.setattr("domain.fill_memory.RETIRED_KEPT", 10)
+    ids = [mint_client_order_id(f"i-{number}", 0, 1) for number in range(35)]
+    retired = RetiredOrders()
+    for client_order_id in ids[:34]:
+        retired.add(client_order_id)
+
+    assert all(client_order_id in retired for client_order_id in ids[20:34])
+    assert ids[34] not in retired and ids[0] not in retired
+
+
+# ---- orders that are forgotten ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(monkeypatch) -> DeskOnTime:
+    monkeypatch.setattr(order_ledger, "FINISHED_KEPT", 2)
+    return DeskOnTime().ready()
+
+
+def traded(desk: DeskOnTime, number: int) -> SubmitOrder:
+    """Open and fill 0.001 at once."""
+    desk.advance(1)
+    desk.quote()
+    expires_at = desk.now.utc_ns + 5 * SECOND_NS
+    desk.hear(make_intent(intent_id=f"t-{number}", quantity=Decimal("0.001"), expires_at=expires_at))
+    order = desk.sent(SubmitOrder)[-1]
+    desk.hear(make_accepted(client_order_id=order.client_order_id, venue_order_id=f"v-{number}"))
+    desk.fills(fill_of(number))
+    return order
+
+
+def fill_of(number: int, fill_id: str = ""):
+    return make_fill(
+        "0.001",
+        fill_id or f"f-{number}",
+        venue_order_id=f"v-{number}",
+        ts_event=UTC + number * SECOND_NS,
+        fee=Decimal(0),
+    )
+
+
+def test_old_fills_of_forgotten_orders_that_are_listed_again_are_known(desk: DeskOnTime) -> None:
+    orders = [traded(desk, number) for number in range(1, 8)]
+    assert orders[0].client_order_id not in desk.desk.ledger.orders
+    desk.advance(5)
+
+    desk.snapshot(usd=CASH - 7 * 64, btc="0.007", fills=[fill_of(number) for number in range(1, 8)])
+    desk.advance(60)
+
+    assert [query for query in desk.sent(QueryOrder) if not query.client_order_id] == []
+    assert desk.journaled(ExternalFillSeen, HaltRaised) == []
+    assert desk.desk.books.balances["coinbase", "BTC"] == Decimal("0.007")
+
+
+def test_a_late_fill_of_a_forgotten_order_is_ours_and_alarmed(desk: DeskOnTime) -> None:
+    first, *_ = [traded(desk, number) for number in range(1, 8)]
+
+    desk.fills(fill_of(1, "late"))
+    desk.advance(0.25)
+    (asked,) = [query for query in desk.sent(QueryOrder) if not query.client_order_id]
+    report = make_report(
+        S.FILLED, "0.002", client_order_id=first.client_order_id, venue_order_id=asked.venue_order_id
+    )
+    desk.hear(report, report)
+
+    assert desk.journaled(HaltRaised, ExternalFillSeen) == []
+    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.008")
+    assert "long after it ended" in desk.sent(AlarmRaised)[-1].text
+    assert desk.restarted().desk.books.position("coinbase", BTC).quantity == Decimal("0.008")
+
+
+def test_an_order_whose_fills_are_still_to_come_is_not_forgotten(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    for number in range(11, 18):
+        traded(desk, number)
+
+    desk.fills(make_fill())
+
+    assert desk.order().executions.provisional_quantity == 0
+    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.017")
+
+
+def test_a_fill_older_than_all_that_is_remembered_was_booked_once(desk: DeskOnTime) -> None:
+    traded(desk, 1)
+    for number in range(2, 6):
+        traded(desk, number)
+    for _ in range(2 * KEPT_NS // (60 * SECOND_NS)):
+        desk.advance(60)
+        desk.snapshot(usd=CASH - 5 * 64, btc="0.005")
+    assert desk.desk.ledger.fills.find("coinbase", "f-1") is None
+
+    desk.fills(fill_of(1))
+    desk.advance(30)
+
+    assert [query for query in desk.sent(QueryOrder) if not query.client_order_id] == []
+    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.005")
+
+
+# ---- the same fill with other numbers --------------------------------------------------------------------
+
+
+OTHER = make_fill("0.02", price="1")
+
+
+def assert_the_first_stands(desk: DeskOnTime) -> None:
+    (told,) = desk.journaled(FillContradicted)
+    assert (told.first, told.other) == (make_fill(), OTHER)
+    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.01")
+    alarms = [alarm.text for alarm in desk.sent(AlarmRaised) if "the first stands" in alarm.text]
+    assert len(alarms) == 1
+
+
+def test_a_fill_told_again_with_other_numbers_changes_nothing_and_is_told(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_accepted())
+    desk.fills(make_fill())
+
+    for _ in range(3):
+        desk.fills(OTHER, make_fill())
+
+    assert_the_first_stands(desk)
+    next_run = desk.restarted()
+    next_run.fills(OTHER)
+    assert next_run.journaled(FillContradicted) == []
+
+
+def test_of_two_tellings_within_one_listing_the_first_stands(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_accepted())
+
+    desk.fills(make_fill(), OTHER)
+
+    assert_the_first_stands(desk)
+
+
+def test_of_two_tellings_of_a_fill_that_nobody_claims_yet_the_first_stands(desk: DeskOnTime) -> None:
+    desk.hear(make_intent())
+    desk.fills(make_fill(), OTHER)
+    assert desk.journaled(OrderFilled) == []
+
+    desk.hear(make_accepted())
+
+    assert_the_first_stands(desk)
+
+
+def test_a_fill_of_somebody_else_told_again_with_other_numbers_is_told_too(desk: DeskOnTime) -> None:
+    desk.advance(2)
+    theirs = make_fill("0.5", "x-1", venue_order_id="v-x", ts_event=desk.now.utc_ns)
+    desk.fills(theirs)
+    desk.hear(make_report(S.FILLED, "0.5", client_order_id="theirs", venue_order_id="v-x"))
+
+    desk.fills(make_fill("0.7", "x-1", venue_order_id="v-x", ts_event=desk.now.utc_ns))
+
+    assert len(desk.journaled(ExternalFillSeen)) == len(desk.journaled(FillContradicted)) == 1
+
+
+# ---- totals whose rows never come ------------------------------------------------------------------------
+
+
+def wait(desk: DeskOnTime, seconds: int) -> None:
+    for _ in range(seconds // 5):
+        desk.advance(5)
+        desk.quote()
+        desk.snapshot(usd=CASH - 641, btc="0.01")
+
+
+def test_totals_stand_after_a_while_and_the_venue_is_compared_again(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    wait(desk, 55)
+    assert desk.desk.report(desk.now).reconciled_at < desk.now.utc_ns - 50 * SECOND_NS
+
+    wait(desk, 15)
+
+    (stands,) = desk.journaled(TotalsStand)
+    assert (stands.client_order_id, stands.quantity) == (desk.order().id, Decimal("0.01"))
+    (halt,) = desk.journaled(HaltRaised)
+    assert halt.scope == f"coinbase:{BTC}" and "lists no fills" in halt.reason
+    assert desk.desk.report(desk.now).reconciled_at == desk.now.utc_ns
+    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.01")
+
+
+def test_openings_resume_by_the_rows(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    wait(desk, 70)
+
+    desk.fills(make_fill())
+    wait(desk, 5)
+
+    assert [event.scope for event in desk.journaled(HaltCleared)] == [f"coinbase:{BTC}"]
+    assert desk.desk.ledger.halts == {}
+    assert desk.desk.report(desk.now).is_reconciled
+
+
+def test_openings_resume_by_a_persons_word_and_stay_so_over_a_restart(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    wait(desk, 70)
+
+    desk.hear(ResumeTrading())
+    wait(desk, 70)
+    next_run = desk.restarted()
+    wait(next_run, 120)
+
+    assert desk.desk.ledger.halts == next_run.desk.ledger.halts == {}
+    assert next_run.journaled(TotalsStand, HaltRaised) == []
+    assert desk.sent(RequestSnapshot)[-1].fills_of == ("v-1",)  # they are still asked for
+
+
+def test_a_forgotten_order_that_is_told_of_again_is_no_second_bot(desk: DeskOnTime) -> None:
+    orders = [traded(desk, number) for number in range(1, 8)]
+
+    desk.hear(
+        make_report(S.FILLED, "0.001", client_order_id=orders[0].client_order_id, venue_order_id="v-1")
+    )
+
+    assert desk.journaled(HaltRaised) == []
