@@ -233,7 +233,7 @@ class Inquiries:
                 client_order_id=order.id,
                 venue=order.order.venue,
                 instrument=order.order.instrument,
-                sent_at=order.submitted.ts_event,
+                sent_at=order.sent_at,
                 venue_order_id=order.venue_order_id,
             ),
         )

@@ -13,7 +13,7 @@ from domain.market_data import MarketBatch, Quote, StreamState
 from domain.numbers import ZERO
 from domain.order_messages import InstrumentsLoaded
 from domain.settings import Settings
-from domain.stream_health import stream_trouble
+from domain.stream_health import stream_trouble, venue_time
 
 DOLLARS = ("USD", "USDC")  # priced at 1: an assumption for USDC
 
@@ -24,6 +24,7 @@ class Marks:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._states: dict[str, StreamState] = {}  # venue ->
+        self._clocks: dict[str, StreamState] = {}  # venue -> the newest that told its time
         self._quotes: dict[tuple[str, str], Quote] = {}  # (venue, instrument) ->
         self._prices: dict[tuple[str, str], Decimal] = {}  # (venue, instrument) -> last believable mid
         self._instruments: dict[tuple[str, str], Instrument] = {}
@@ -36,11 +37,21 @@ class Marks:
                 self._instruments[message.venue, instrument.name] = instrument
             return
         self._states[message.venue] = message.state
+        if message.state.told_ns and message.state.clock_offset_ns is not None:
+            self._clocks[message.venue] = message.state
         for quote in message.quotes:
             key = quote.venue, quote.instrument
             self._quotes[key] = quote
             if quote.is_whole and message.state.is_whole and not quote.is_crossed:
                 self._prices[key] = quote.mid_price
+
+    def venue_now(self, venue: str, now: Instant) -> Instant:
+        """Return `now` with what the venue's clock shows, as its stream has told; with ours before that.
+
+        Never ahead of it, but for a clock of the venue that was set back: late prices make it lag.
+        """
+        told = self._clocks.get(venue)
+        return now if told is None else now._replace(utc_ns=venue_time(told, now))
 
     def instrument(self, venue: str, name: str) -> Instrument | None:
         return self._instruments.get((venue, name))

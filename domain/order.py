@@ -84,6 +84,11 @@ class OrderLifecycle:
         self.last_sent_at = self.last_sent_at or self.submitted.ts_event
 
     @property
+    def sent_at(self) -> int:
+        """Return when it was first sent, in UTC ns by the venue's clock as far as that was known."""
+        return self.submitted.venue_time or self.submitted.ts_event
+
+    @property
     def order(self) -> SubmitOrder:
         return self.submitted.order
 

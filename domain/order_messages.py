@@ -366,6 +366,7 @@ class OrderSubmitted(Event, kw_only=True):
     quote_ts_event: int
     configuration_hash: str
     code_version: str
+    venue_time: int = 0  # UTC ns by the venue's clock as far as known: how far back its lists are asked; 0 = by ours
 
 
 class OrderResubmitted(Event, kw_only=True):

@@ -266,6 +266,7 @@ class PlanExecution:
                 quote_ts_event=quote.ts_event if quote else 0,
                 configuration_hash=self._configuration_hash,
                 code_version=self._code_version,
+                venue_time=self._marks.venue_now(order.venue, now).utc_ns,
             )
         )
         self._looks_at_ns.pop(intent.intent_id, None)

@@ -6,7 +6,7 @@ to price anything (the allocator has the marks) and to guess: what the journal d
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -46,7 +46,6 @@ from domain.order_messages import (
 )
 from domain.position import Execution, Position, PositionLedger
 
-DAY_NS = 86_400 * 1_000_000_000
 INTENTS_KEPT = 1_000  # far more than can be decided before a signal expires
 
 LOSS_REASONS = ("daily_loss", "drawdown")  # halts for losses: clearing one begins a new measure
@@ -99,7 +98,6 @@ class Portfolio:
         self.halts: dict[str, str] = {}  # scope -> reason
         self.equity_mark: EquityMarked | None = None  # None: losses are measured from the next reading on
         self.rebased = 0  # how often a halt for a loss was cleared
-        self.openings: deque[int] = deque()  # UTC ns of accepted OPEN intents of the last day
         self.bare_closes: Counter[Key] = Counter()  # (venue, instrument) -> in a row for want of a stop
         self._bare: set[Key] = set()  # whose position has been counted there
         self.decided: Counter[tuple[str, str, Purpose]] = Counter()  # intents accepted or denied so far
@@ -163,10 +161,7 @@ class Portfolio:
         self.plans[intent.intent_id] = Plan(intent, intent.quantity, worst_price)
         self._decide(intent.intent_id, intent.venue, intent.instrument, intent.purpose, is_accepted=True)
         self._count_bare(intent)
-        if intent.purpose is Purpose.OPEN:
-            self.openings.append(event.ts_event)
-            while self.openings[0] < event.ts_event - DAY_NS:
-                self.openings.popleft()
+
 
     @_apply.register
     def _(self, event: IntentDenied) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from domain.effects import Instant
 from domain.instrument import Side
 from domain.order_messages import (
     IntentDenied,
@@ -14,7 +15,7 @@ from domain.order_messages import (
     SubmitOrder,
 )
 from domain.settings import SECOND_NS
-from tests.builders import MONO
+from tests.builders import MONO, UTC
 from tests.domain.account_harness import Account, make_signal
 from tests.order_builders import BTC, DeskOnTime, make_intent
 
@@ -166,3 +167,16 @@ def test_a_wrong_clock_holds_up_no_close(desk: DeskOnTime) -> None:
     desk.hear(expiring(desk, 60, Purpose.CLOSE))
 
     assert desk.sent(SubmitOrder)[-1].purpose is Purpose.CLOSE
+
+
+@pytest.mark.parametrize("error_s", [-HOUR_S, HOUR_S])
+def test_what_became_of_an_order_is_asked_by_the_venues_time_whatever_ours_is_set_to(error_s: float) -> None:
+    desk = DeskOnTime(now=Instant(MONO, UTC + error_s * SECOND_NS)).ready()
+    desk.quote(clock_offset_ns=error_s * SECOND_NS)
+    desk.hear(expiring(desk, 5))
+
+    desk.set_clock(-error_s)
+    desk.advance(7)
+    next_run = desk.restarted()
+
+    assert {query.sent_at for query in desk.sent(QueryOrder) + next_run.sent(QueryOrder)} == {UTC}

@@ -33,7 +33,7 @@ from domain.order_messages import (
     SubmitOrder,
     TimeInForce,
 )
-from domain.portfolio import DAY_NS, Portfolio
+from domain.portfolio import Portfolio
 from tests.builders import UTC
 from tests.domain.account_harness import accepted, make_intent
 
@@ -325,17 +325,6 @@ def test_cover_is_what_protective_orders_that_the_venue_has_would_close() -> Non
     (live,) = portfolio.orders_of("coinbase", "BTC-USD", Purpose.PROTECT)
     assert live.order.client_order_id == "p1"
     assert len(portfolio.plans_of("coinbase", "BTC-USD", Purpose.PROTECT)) == 1
-
-
-def test_openings_are_remembered_for_a_day() -> None:
-    portfolio = portfolio_after(
-        accepted(make_intent("a"), UTC),
-        accepted(make_intent("b"), UTC + DAY_NS // 2),
-        accepted(make_intent("c", purpose=Purpose.CLOSE), UTC + DAY_NS // 2),
-        accepted(make_intent("d"), UTC + DAY_NS + 1),
-    )
-
-    assert list(portfolio.openings) == [UTC + DAY_NS // 2, UTC + DAY_NS + 1]
 
 
 def test_answers_of_the_router_are_known_by_intent_and_counted_by_purpose() -> None:
