@@ -36,6 +36,13 @@ class BookDelta(Event, kw_only=True, gc=False):
     levels: list[Level]
 
 
+class BookUnread(Event, kw_only=True):
+    """A book, or a change of it, came and could not be read: what is known of it may be wrong from here on."""
+
+    venue: str
+    instrument: str
+
+
 class QuoteWithdrawn(Event, kw_only=True, gc=False):
     """A side of the book is empty: there is no best bid and ask now."""
 

@@ -15,14 +15,19 @@ _IN_ORDER = Verdict.IN_ORDER
 
 
 class SequenceCheck:
-    """Judges each number as it arrives; the first one of a connection may be any."""
+    """Judges each number as it arrives.
 
-    def __init__(self) -> None:
-        self.expected: int | None = None  # the next number; None = any
+    Args:
+        first: with what a connection begins; None = with any number.
+    """
+
+    def __init__(self, first: int | None = None) -> None:
+        self._first = first
+        self.expected = first  # the next number; None = any
 
     def restart(self) -> None:
         """Begin with a new connection, which counts by itself."""
-        self.expected = None
+        self.expected = self._first
 
     def arrive(self, number: int) -> Verdict:
         """Return how `number` fits; after a gap the count goes on from it, a late one changes nothing."""

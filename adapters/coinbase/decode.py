@@ -22,7 +22,13 @@ from adapters.coinbase.fields import VENUE
 from adapters.coinbase.market_rows import age, candle, trade
 from adapters.stamped import quote
 from adapters.tokens import BadField
-from domain.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
+from domain.frame_events import (
+    BookDelta,
+    BookSnapshot,
+    BookUnread,
+    FrameHead,
+    SubscriptionConfirmed,
+)
 from domain.market_data import (
     HeartbeatSeen,
     InstrumentStatus,
@@ -294,7 +300,69 @@ def _read_other(frame: bytes, error: Exception, read_ns: int, ts_init: int) -> l
     head = FrameHead(ts_event=ts_init, venue=VENUE, channel=found.channel, number=found.sequence_num)
     if found.channel and found.channel not in _CHANNELS:
         return [head]
-    if found.channel == "l2_data":
-        # A lost book change must look lost: without its number, the next frame shows a gap.
-        head = msgspec.structs.replace(head, number=-1)
-    return [head, decode_faults.failed(VENUE, frame, error, ts_init)]
+    events: list[Event] = []
+    try:
+        _read_apart(frame, found.channel, events, read_ns, ts_init)
+    except Exception:  # not even its rows can be told apart
+        events.clear()
+        if found.channel == "l2_data":
+            # A lost book change must look lost: without its number, the next frame shows a gap.
+            head = msgspec.structs.replace(head, number=-1)
+    return [head, *events, decode_faults.failed(VENUE, frame, error, ts_init)]
+
+
+# ---- frames with something strange in them: each row by itself -------------------------------------------
+
+_decode_loose = msgspec.json.Decoder(frame_rows.LooseFrame).decode
+_decode_parts = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_list = msgspec.json.Decoder(list[Raw]).decode
+_decode_book = msgspec.json.Decoder(frame_rows.BookEvent, float_hook=Decimal).decode
+_decode_name = msgspec.json.Decoder(frame_rows.BookName).decode
+_APART: dict[str, tuple[str, Callable[[bytes], Any], _Reader]] = {  # channel -> where its rows are, and readers
+    channel: (rows_are, msgspec.json.Decoder(shape, float_hook=Decimal).decode, read)
+    for channel, rows_are, shape, read in (
+        ("ticker", "tickers", frame_rows.OddTickerEvent, _odd_tickers),
+        ("ticker_batch", "tickers", frame_rows.OddTickerEvent, _odd_tickers),
+        ("market_trades", "trades", frame_rows.PrintsEvent, _prints),
+        ("candles", "candles", frame_rows.CandlesEvent, _candles),
+        ("status", "products", frame_rows.StatusEvent, _statuses),
+    )
+}
+
+
+def _read_apart(frame: bytes, channel: str, events: list[Event], read_ns: int, ts_init: int) -> None:
+    """Add what can be read of a frame, row by row; of a book only as a whole: a level less is another book."""
+    loose = _decode_loose(frame)
+    stamps = tokens.utc_ns_if_any(loose.timestamp) or ts_init, read_ns, ts_init
+    if channel == "l2_data":
+        for raw in loose.events:
+            _read_book(raw, events, *stamps)
+        return
+    rows_are, decode_event, read = _APART[channel]
+    for raw in loose.events:
+        found: list[Event] = []
+        for one_row in _rows_of(raw, rows_are):
+            try:
+                read([decode_event(one_row)], found, *stamps)
+            except Exception:  # whatever a venue or an attacker sends is data; the frame tells what was wrong
+                continue
+        events += sorted(found, key=age) if channel == "market_trades" else found
+
+
+def _rows_of(raw: Raw, rows_are: str) -> list[bytes]:
+    """Return an event as many of one row each; none where it has no rows."""
+    try:
+        parts = _decode_parts(raw)
+        found = _decode_list(parts[rows_are])
+    except Exception:  # likewise
+        return []
+    kind = "snapshot" if parts.get("type") == Raw(b'"snapshot"') else "update"
+    return [msgspec.json.encode({"type": kind, rows_are: [row]}) for row in found]
+
+
+def _read_book(raw: Raw, events: list[Event], ts_event: int, read_ns: int, ts_init: int) -> None:
+    try:
+        _books([_decode_book(raw)], events, ts_event, read_ns, ts_init)
+    except Exception:  # likewise
+        name = _decode_name(raw).product_id  # without one, nobody knows which book it is
+        events.append(BookUnread(ts_event=ts_event, venue=VENUE, instrument=bounded_id(name)))

@@ -167,3 +167,16 @@ class AnyFrame(Struct):
     type: str = ""
     message: str = ""
     sequence_num: int = -1
+
+
+class LooseFrame(Struct):
+    """A frame whose events are looked at one by one."""
+
+    events: list[Raw]
+    timestamp: str | None = None
+
+
+class BookName(Struct):
+    """What is left of an event of a book that can't be read."""
+
+    product_id: Name

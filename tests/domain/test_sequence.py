@@ -35,3 +35,11 @@ def test_a_new_connection_counts_by_itself() -> None:
     check.restart()
 
     assert check.arrive(0) is Verdict.IN_ORDER
+
+
+def test_where_the_first_number_is_known_a_lost_first_message_shows() -> None:
+    check = SequenceCheck(first=0)
+
+    assert check.arrive(1) is Verdict.AFTER_GAP
+    check.restart()
+    assert check.arrive(0) is Verdict.IN_ORDER

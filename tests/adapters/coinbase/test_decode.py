@@ -328,7 +328,7 @@ def test_a_ticker_may_write_its_numbers_in_other_ways(text: str) -> None:
 
 
 def test_a_book_change_that_cannot_be_read_has_no_number_so_that_it_looks_lost() -> None:
-    lost, _ = decode(update(8, ("ask", "1", "1")))
+    lost, _ = decode(update(8, ("bid", "1", "1")).replace(b'"BTC-USD"', b"5"))
     counted, _ = decode(ticker(8, bid="NaN"))
 
     assert (lost.number, counted.number) == (-1, 8)
@@ -420,3 +420,45 @@ def test_a_print_just_made_whose_time_is_unset_has_that_of_its_frame() -> None:
 
     assert live.ts_event == TIME_NS
     assert isinstance(fault, DecodeFailed)  # who knows how old it is
+
+
+# ---- one strange row hides no other ----------------------------------------------------------------------
+
+
+def test_a_strange_print_hides_no_other() -> None:
+    _, *told = decode(trades(1, trade("2", time=at(1)), trade("x", price="0"), trade("1")))
+
+    assert [event.trade_id for event in told[:-1]] == ["1", "2"]
+    assert isinstance(told[-1], DecodeFailed)
+
+
+def test_a_strange_ticker_hides_no_other() -> None:
+    rows = [
+        {"product_id": "A", "best_bid": "NaN", "best_ask": "2"},
+        None,
+        {"product_id": "B", "best_bid": "1", "best_bid_quantity": "1", "best_ask": "2", "best_ask_quantity": "1"},
+    ]
+
+    _, *told = decode(frame("ticker", 1, {"type": "update"}, {"type": "update", "tickers": rows}))
+
+    assert [getattr(event, "instrument", "") for event in told] == ["B", ""]
+
+
+def test_a_strange_status_or_bar_hides_no_other() -> None:
+    products = [{"id": 5, "status": "online"}, {"id": "BTC-USD", "status": "online"}]
+    bars = [{**CANDLE, "product_id": "A", "low": "2"}, {**CANDLE, "product_id": "B"}]
+
+    _, status, _ = decode(frame("status", 1, {"products": products}))
+    _, bar, _ = decode(frame("candles", 1, {"candles": bars}))
+
+    assert (status.instrument, bar.candle.instrument) == ("BTC-USD", "B")
+
+
+def test_a_strange_book_hides_no_other_and_is_named() -> None:
+    odd = book_event(("bid", "NaN", "1"), product="ODD-USD")
+    good = book_event(("bid", "1", "1"))
+
+    head, unread, delta, fault = decode(frame("l2_data", 3, odd, good))
+
+    assert (head.number, unread.instrument, delta.instrument) == (3, "ODD-USD", "BTC-USD")
+    assert isinstance(fault, DecodeFailed)

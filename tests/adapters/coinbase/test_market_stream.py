@@ -50,6 +50,35 @@ def hear(codec: MarketStream, *frames: bytes, read_ns: int = READ_NS) -> list[Ev
     return [event for raw in frames for event in codec.decode(raw, read_ns, NOW)]
 
 
+def types(events: list[Event]) -> list[type]:
+    return [type(event) for event in events]
+
+
+def later(seconds: float) -> Instant:
+    passed_ns = int(seconds * SECOND_NS)
+    return Instant(NOW.monotonic_ns + passed_ns, NOW.utc_ns + passed_ns)
+
+
+def asked_for(codec: MarketStream, now: Instant) -> list[tuple[str, str, list[str]]]:
+    """Return what is asked for by then, as (type, channel, products)."""
+    sent = [msgspec.json.decode(text) for text in codec.tick(now)]
+    return [(one["type"], one["channel"], one["product_ids"]) for one in sent]
+
+
+def asks(*products: str) -> list[tuple[str, str, list[str]]]:
+    channels = ("level2", "ticker", "market_trades", "status")
+    return [("subscribe", channel, list(products)) for channel in channels]
+
+
+def confirm(number: int, *products: str) -> bytes:
+    channels = ("level2", "ticker", "market_trades", "status")
+    return frame("subscriptions", number, {"subscriptions": {channel: list(products) for channel in channels}})
+
+
+def error(text: str) -> bytes:
+    return msgspec.json.encode({"type": "error", "message": text})
+
+
 def quote(bid: str = "99", ask: str = "101", **changes) -> Quote:
     stamps = {"ts_event": TIME_NS, "ts_init": NOW.utc_ns, "read_ns": READ_NS}
     return make_quote(bid, ask, **{**stamps, **changes})
@@ -169,13 +198,31 @@ def test_a_repeated_or_late_message_is_dropped() -> None:
     ]
 
 
-def test_a_book_change_that_cannot_be_read_counts_as_lost() -> None:
+def test_a_book_change_that_cannot_be_read_makes_that_book_void_and_no_other() -> None:
+    codec = stream("BTC-USD", "ETH-USD")
+    hear(codec, snapshot(0), snapshot(1, "ETH-USD"))
+
+    events = hear(codec, update(2, ("bid", "NaN", "1")), update(3, ("bid", "98", "1"), time=at(1)))
+
+    assert [(type(event), getattr(event, "is_whole", None)) for event in events] == [
+        (Quote, False),
+        (DecodeFailed, None),
+    ]
+    assert events[0].instrument == "BTC-USD"
+    assert codec.levels("BTC-USD", 1) == ((), ()) != codec.levels("ETH-USD", 1)
+    assert asked_for(codec, later(1))[0] == ("subscribe", "level2", ["BTC-USD"])
+    assert types(hear(codec, snapshot(4, time=at(2)))) == [Quote]
+    assert not any(isinstance(event, StreamGap) for event in events)
+
+
+def test_a_book_change_without_a_readable_name_counts_as_lost() -> None:
     codec = stream()
     hear(codec, snapshot(0))
 
-    events = hear(codec, update(1, ("bid", "NaN", "1")), update(2, ("bid", "98", "1"), time=at(1)))
+    nameless = update(1, ("bid", "98", "1")).replace(b'"BTC-USD"', b"5")
+    events = hear(codec, nameless, update(2, ("bid", "98", "1"), time=at(1)))
 
-    assert [type(event) for event in events] == [DecodeFailed, StreamGap]
+    assert types(events) == [DecodeFailed, StreamGap]
 
 
 def test_a_crossed_book_is_a_gap_and_never_a_quote() -> None:
@@ -361,3 +408,222 @@ def test_two_events_of_one_product_in_a_frame_are_both_applied() -> None:
     last = hear(codec, both)[-1]
 
     assert (last.bid_price, last.bid_quantity) == (Decimal("98.5"), Decimal("3"))
+
+
+# ---- one product takes only itself -----------------------------------------------------------------------
+
+
+def complaints(events: list[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, VenueComplained)]
+
+
+def test_a_product_whose_snapshot_never_comes_is_asked_for_alone_though_its_updates_do() -> None:
+    """F29: updates of a book that never came are no life of it."""
+    codec = stream("BTC-USD", "ETH-USD")
+    hear(codec, snapshot(0), confirm(1, "BTC-USD", "ETH-USD"))
+    other = book_event(("bid", "9", "1"), product="ETH-USD")
+
+    for number in range(2, 7):
+        assert not any(isinstance(event, StreamWhole) for event in hear(codec, frame("l2_data", number, other)))
+        assert asked_for(codec, later(number - 2)) == []
+
+    assert asked_for(codec, later(5)) == [
+        ("unsubscribe", "level2", ["ETH-USD"]),
+        ("subscribe", "level2", ["ETH-USD"]),
+    ]
+    events = hear(codec, snapshot(7, "ETH-USD"))
+    assert types(events) == [StreamWhole, Quote]
+    assert codec.left_out == ()
+
+
+def test_a_product_that_asking_alone_does_not_bring_is_left_out_and_the_others_go_on() -> None:
+    codec = stream("BTC-USD", "ETH-USD")
+    hear(codec, snapshot(0))
+    for seconds in range(1, 12):
+        codec.tick(later(seconds))
+
+    events = hear(codec, heartbeat(1))
+
+    assert types(events) == [VenueComplained, HeartbeatSeen, StreamWhole]
+    assert complaints(events)[0].startswith("ETH-USD: left out, everything else goes on: ")
+    assert codec.left_out == ("ETH-USD",)
+    assert codec.watch.silent(later(10**6).monotonic_ns)[-3:] != ()  # the others are watched as ever
+    back = hear(codec, snapshot(2, "ETH-USD"))
+    assert (types(back), codec.left_out) == ([Quote], ())
+
+
+def test_what_is_left_out_is_asked_for_again_ever_more_rarely() -> None:
+    codec = stream("BTC-USD", "ETH-USD")
+    hear(codec, snapshot(0))
+
+    asked = [second for second in range(1, 400) if asked_for(codec, later(second))]
+
+    assert asked[:3] == [5, 10, 15]
+    assert [late - early for early, late in zip(asked, asked[1:])][-3:] == [60, 60, 60]
+
+
+def test_a_product_without_a_book_does_not_cost_the_connection_but_no_book_at_all_does() -> None:
+    codec = MarketStream(VenueSettings(instruments=("BTC-USD", "ETH-USD")))
+    codec.watch.restart(NOW.monotonic_ns, 5.0)
+    codec.hello(NOW)
+    assert "level2" in codec.watch.silent(later(5).monotonic_ns)
+
+    hear(codec, snapshot(0))
+    silent = codec.watch.silent(later(6).monotonic_ns)
+
+    assert not [name for name in silent if name.startswith("level2")]
+
+
+def test_a_name_that_is_not_listed_is_left_out_and_the_others_are_asked_for_again() -> None:
+    """The venue refuses a whole message for one name."""
+    codec = stream("BTC-USD", "DOGE-USD", "ETH-USD")
+
+    events = hear(codec, *[error("DOGE-USD is not a valid product")] * 4)
+
+    assert complaints(events) == ["DOGE-USD: left out, everything else goes on: DOGE-USD is not a valid product"]
+    assert asked_for(codec, later(1)) == asks("BTC-USD", "ETH-USD")
+    assert asked_for(codec, later(2)) == []
+    events = hear(codec, confirm(0, "BTC-USD", "ETH-USD"), snapshot(1), snapshot(2, "ETH-USD"))
+    assert StreamWhole in types(events)
+    assert codec.left_out == ("DOGE-USD",)
+
+
+def test_several_names_that_are_not_listed_are_left_out_one_after_the_other() -> None:
+    codec = stream("A-USD", "B-USD", "BTC-USD")
+
+    first = hear(codec, *[error("A-USD is not a valid product")] * 4)
+    codec.tick(later(1))
+    second = hear(codec, *[error("B-USD is not a valid product")] * 4)
+
+    assert (len(complaints(first)), len(complaints(second))) == (1, 1)
+    assert asked_for(codec, later(2)) == asks("BTC-USD")
+    assert codec.left_out == ("A-USD", "B-USD")
+
+
+def test_a_refusal_that_names_nobody_has_each_asked_for_alone() -> None:
+    codec = stream("BTC-USD", "DOGE-USD")
+
+    events = hear(codec, *[error("invalid subscription")] * 4)
+
+    assert complaints(events) == ["invalid subscription"] * 4
+    asked = [frames for second in range(1, 4) if (frames := asked_for(codec, later(second)))]
+    assert asked == [asks("BTC-USD"), asks("DOGE-USD")]
+
+
+def test_a_name_that_is_part_of_another_is_not_blamed_for_it() -> None:
+    codec = stream("BTC-USD", "BTC-USDT")
+
+    hear(codec, error("BTC-USDT is not a valid product"))
+
+    assert codec.left_out == ("BTC-USDT",)
+
+
+def test_what_is_left_out_stays_so_on_the_next_connection_and_holds_up_nobody_there() -> None:
+    codec = stream("BTC-USD", "DOGE-USD")
+    hear(codec, error("DOGE-USD is not a valid product"))
+
+    sent = [msgspec.json.decode(text)["product_ids"] for text in codec.hello(later(60))]
+    events = hear(codec, snapshot(0))
+
+    assert sent == [[], *[["BTC-USD"]] * 4]
+    assert types(events) == [StreamWhole, Quote]
+    assert [asked for second in range(61, 70) for asked in asked_for(codec, later(second))] == asks("DOGE-USD")
+    assert hear(codec, error("DOGE-USD is not a valid product")) == []  # told already
+
+
+def test_a_delisted_product_takes_its_last_price_with_it() -> None:
+    codec = stream("BTC-USD", "DOGE-USD")
+    hear(codec, snapshot(0), snapshot(1, "DOGE-USD"))
+
+    codec.hello(later(60))
+    events = hear(codec, error("DOGE-USD is not a valid product"), snapshot(0))
+
+    withdrawn = [event for event in events if isinstance(event, Quote) and event.instrument == "DOGE-USD"]
+    assert [event.is_whole for event in withdrawn] == [False]
+    assert types(events)[-2:] == [StreamWhole, Quote]
+
+
+def test_a_book_that_falls_silent_while_another_speaks_is_asked_for_and_then_left_out() -> None:
+    codec = stream("BTC-USD", "DOGE-USD")
+    hear(codec, snapshot(0), snapshot(1, "DOGE-USD"), confirm(2, "BTC-USD", "DOGE-USD"))
+    asked, events = [], []
+    for second in range(1, 11):
+        now = later(second)
+        events += hear(codec, update(second + 2, ("bid", "98", str(second))), read_ns=now.monotonic_ns)
+        asked += [(second, *one) for one in asked_for(codec, now)]
+        assert codec.watch.silent(now.monotonic_ns) == () or second < 3
+    assert asked[:2] == [
+        (5, "unsubscribe", "level2", ["DOGE-USD"]),
+        (5, "subscribe", "level2", ["DOGE-USD"]),
+    ]
+    assert codec.left_out == ("DOGE-USD",)
+    assert [event.is_whole for event in events if getattr(event, "instrument", "") == "DOGE-USD"] == [False]
+
+
+def test_the_first_number_of_a_connection_is_zero_so_that_a_damaged_first_frame_shows() -> None:
+    codec = stream()
+
+    events = hear(codec, b"{", heartbeat(1))
+
+    assert StreamGap in types(events)
+
+
+def test_a_book_that_is_crossed_on_each_connection_is_void_alone() -> None:
+    codec = stream("BTC-USD", "ETH-USD")
+    crossed = frame("l2_data", 0, book_event(("bid", "102", "1"), ("offer", "101", "1"), kind="snapshot"))
+    assert StreamGap in types(hear(codec, crossed))
+
+    codec.hello(later(1))
+    events = hear(codec, crossed, snapshot(1, "ETH-USD"))
+
+    assert StreamGap not in types(events)
+    for second in range(2, 15):
+        codec.tick(later(second))
+    assert StreamWhole in types(hear(codec, heartbeat(2)))
+    assert codec.left_out == ("BTC-USD",)
+
+
+def test_an_empty_side_takes_the_price_with_it() -> None:
+    codec = stream()
+    hear(codec, snapshot(0))
+
+    gone = update(1, ("bid", "99", "0"), ("bid", "98", "0"), time=at(1))
+    (withdrawn,) = hear(codec, gone)
+    (back,) = hear(codec, update(2, ("bid", "99", "1"), time=at(2)))
+
+    assert (withdrawn.bid_price, withdrawn.is_whole, back.is_whole) == (Decimal("99"), False, True)
+
+
+# ---- one book for two names ------------------------------------------------------------------------------
+
+
+def test_one_book_serves_the_dollar_and_its_coin_each_with_quotes_of_its_own() -> None:
+    codec = MarketStream(VenueSettings(instruments=("BTC-USD", "BTC-USDC", "ETH-USDC")))
+    sent = [msgspec.json.decode(text)["product_ids"] for text in codec.hello(NOW)]
+
+    events = hear(codec, snapshot(0), snapshot(1, "ETH-USD"), trades(2, trade("1")), ticker(3, timestamp=at(1)))
+
+    assert sent[1] == ["BTC-USD", "ETH-USDC"]
+    quoted = [(event.instrument, event.is_whole) for event in events if isinstance(event, Quote)]
+    both = [("BTC-USD", True), ("BTC-USDC", True)]
+    assert quoted == [*both, ("ETH-USDC", True), *both]
+    assert [event.instrument for event in events if isinstance(event, Trade)] == ["BTC-USD", "BTC-USDC"]
+    assert StreamWhole in types(events)
+    assert codec.levels("BTC-USD", 1) == codec.levels("BTC-USDC", 1) != ((), ())
+
+
+def test_the_simulated_venue_leaves_out_what_it_does_not_list() -> None:
+    venue = SimulatedCoinbase()
+    names = ("BTC-USD", "BTC-USDC", "DOGE-USD")
+    codec = MarketStream(VenueSettings(instruments=names, market_stream_url="ws://x/"))
+    pipe = venue.connect(codec)
+
+    events = []
+    for _ in range(20):
+        events += venue.listen(codec, pipe, 0.1)
+        for text in codec.tick(venue.clock.now()):
+            pipe.send(text)
+
+    assert len(complaints(events)) == 1
+    assert StreamWhole in types(events)
+    assert {event.instrument for event in events if isinstance(event, Quote)} == {"BTC-USD", "BTC-USDC"}
