@@ -281,6 +281,7 @@ class Shell(Actor):
         _follow_root_logger()
         self.role, self.incarnation = part.role, part.incarnation
         self.settings, self.parts = part.settings, part.parts
+        self.parts.settle(self.role)
         self.inherited = part.inherited
         self.clock = self.parts.clock()
         self._alarm_gate = AlarmGate(self.clock.now().monotonic_ns)
@@ -294,8 +295,7 @@ class Shell(Actor):
             self._refuse,
             self.counters,
         )
-        orphaned = self.parts.orphaned_fd()
-        if orphaned is not None:
+        if (orphaned := self.parts.orphaned_fd()) is not None:
             self.watch(orphaned, self.orphaned)
         self._tell_supervisor(ActorIdentified(self.role, self.incarnation, self.parts.pid()))
         self.started()

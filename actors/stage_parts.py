@@ -298,6 +298,9 @@ class StageParts:
     def __reduce__(self) -> tuple:
         return _same_parts, (self._id,)
 
+    def settle(self, role: str) -> None:
+        """There is one process for all roles, and no key."""
+
     def clock(self) -> VirtualClock:
         return self.virtual_clock
 

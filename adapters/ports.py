@@ -296,6 +296,10 @@ class Parts(Protocol):
     in the first message, so it pickles as a reference or as plain data.
     """
 
+    def settle(self, role: str) -> None:
+        """Give up what a process that plays `role` has no business with: keys, unless it signs or makes signers."""
+        ...
+
     def clock(self) -> Clock: ...
 
     def executor(self, workers: int) -> Executor: ...

@@ -40,7 +40,8 @@ def load(config: Path | None, environ: Mapping[str, str], known_venues: Collecti
         InvalidSetting: the first mistake found.
     """
     written = _read_file(config) if config else {}
-    variables = {name: text for name, text in sorted(environ.items()) if name.startswith(PREFIX)}
+    # By name, for other values may be secrets, of which no copies shall be made.
+    variables = {name: environ[name] for name in sorted(environ) if name.startswith(PREFIX)}
 
     tree = msgspec.to_builtins(Settings(), builtin_types=(Decimal,))
     tree["venues"] = {name: {} for name in VENUES if name in known_venues}

@@ -6,7 +6,6 @@ keys are read. They are module-level functions, so they travel to an actor by na
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from adapters.dydx.market_stream import MarketStream as DydxMarketStream
 from adapters.http import HttpTransport
 from adapters.hyperliquid.info import InfoClient
 from adapters.hyperliquid.market_stream import MarketStream as HyperliquidMarketStream
+from adapters.key_vault import VAULT
 from adapters.ports import VenueKit
 from adapters.websocket import WebSocketDialer
 from domain.errors import Fatal
@@ -30,7 +30,7 @@ from domain.settings import VenueSettings
 
 def coinbase_trading(settings: VenueSettings) -> CoinbaseClient:
     transport = HttpTransport(settings.workers, settings.connect_timeout_s)
-    return CoinbaseClient(settings, load_signer(settings, os.environ), transport, SystemClock())
+    return CoinbaseClient(settings, load_signer(settings, VAULT), transport, SystemClock())
 
 
 def coinbase_clock(settings: VenueSettings) -> PublicClient:
@@ -42,7 +42,7 @@ def coinbase_market_stream(settings: VenueSettings) -> MarketStream:
 
 
 def coinbase_private_stream(settings: VenueSettings) -> PrivateStream:
-    return PrivateStream(settings, load_signer(settings, os.environ).token)
+    return PrivateStream(settings, load_signer(settings, VAULT).token)
 
 
 def dydx_market_stream(settings: VenueSettings) -> DydxMarketStream:

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from adapters.key_vault import VAULT
 from adapters.settings import configuration_hash
 from domain.errors import InvalidSetting, NzezaError
 from domain.mode_label import mode_label
@@ -43,6 +44,9 @@ def run(settings: Settings, options: RunOptions) -> int:
     use_exact_decimals()
     os.umask(0o077)
     signals = Signals()
+    VAULT.lock_away(
+        name for venue in settings.venues.values() for name in (venue.api_key_env, venue.api_secret_env) if name
+    )
     with DataDirectory(Path(settings.system.data_directory)) as directory:
         prepare_environment(directory.path)
         control = ControlServer(directory)

@@ -13,10 +13,12 @@ from adapters.executor import ThreadExecutor
 from adapters.history import SqliteHistory
 from adapters.journal import SqliteJournal
 from adapters.journal_reader import JournalReader
+from adapters.key_vault import VAULT
 from adapters.ports import VenueKit
 from adapters.recording import FrameRecorder
 from adapters.strategy_watch import StrategyWatch
 from adapters.venues import VENUES
+from domain.effects import Role
 from domain.evidence import EvidenceFactory
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from scripts.processes import children_of, cpu_ns
@@ -47,6 +49,10 @@ class ProcessParts:
         self.configuration_hash = configuration_hash
         self.code_version = code_version
         self.run_began_at = self.clock().now().utc_ns  # by the launcher; it travels to the actors as it is
+
+    def settle(self, role: str) -> None:
+        if role.partition(":")[0] not in (Role.EXCHANGE_GATEWAY, Role.SUPERVISOR):
+            VAULT.give_up()
 
     def clock(self) -> SystemClock:
         return SystemClock()

@@ -9,8 +9,8 @@ import base64
 import binascii
 import json
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -76,7 +76,13 @@ class Signer:
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-def load_signer(settings: VenueSettings, environ: Mapping[str, str]) -> Signer:
+class Variables(Protocol):
+    """The environment, or what keeps its keys."""
+
+    def get(self, name: str, default: str = "", /) -> str: ...
+
+
+def load_signer(settings: VenueSettings, environ: Variables) -> Signer:
     """Return the signer for the key that `settings` name.
 
     Raises:

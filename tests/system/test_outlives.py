@@ -12,10 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from scripts.processes import children_of
+
 pytestmark = pytest.mark.system
 
 NZEZA = [sys.executable, "-m", "scripts.main"]
 WITHIN_S = 20.0
+KEYS = {
+    "NZEZA__VENUES__COINBASE__API_KEY_ENV": "CB_KEY",
+    "NZEZA__VENUES__COINBASE__API_SECRET_ENV": "CB_SECRET",
+    "CB_KEY": "a name",
+    "CB_SECRET": "a secret",
+}
 
 
 def start_in_a_terminal(directory: Path) -> tuple[int, int]:
@@ -31,10 +39,25 @@ def start_without_readers(directory: Path) -> subprocess.Popen[bytes]:
     for reading in readings:
         os.close(reading)
     command = [*NZEZA, "run", "--headless", "--data-directory", str(directory)]
-    process = subprocess.Popen(command, stdout=writings[0], stderr=writings[1])
+    process = subprocess.Popen(command, stdout=writings[0], stderr=writings[1], env={**os.environ, **KEYS})
     for writing in writings:
         os.close(writing)
     return process
+
+
+def processes(launcher: int) -> list[int]:
+    """Return the launcher and all that came from it."""
+    found = [launcher]
+    for pid in found:
+        found += children_of(pid)
+    return found
+
+
+def environment(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except ProcessLookupError:
+        return b""  # it has ended
 
 
 def ask(verb: str, directory: Path) -> subprocess.CompletedProcess[str]:
@@ -61,6 +84,7 @@ def test_closed_terminal_and_outputs_without_readers_cost_the_outputs(tmp_path: 
     assert os.waitstatus_to_exitcode(status) == 0
     assert "told to by SIGHUP" in (tmp_path / "terminal" / "nzeza.log").read_text()
     wait_until_it_trades(tmp_path / "pipes")
+    assert [pid for pid in processes(process.pid) if KEYS["CB_SECRET"].encode() in environment(pid)] == []
     stop = ask("stop", tmp_path / "pipes")
-    assert (stop.returncode, stop.stdout, stop.stderr) == (0, "stopped cleanly\n", "")
+    assert (stop.returncode, stop.stdout) == (0, "stopped cleanly\n"), stop.stderr
     assert process.wait(timeout=WITHIN_S) == 0
