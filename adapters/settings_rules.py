@@ -84,6 +84,11 @@ def _check_venue(path: str, name: str, venue: VenueSettings) -> None:
             raise InvalidSetting(f"{path}.instruments: {bounded(instrument)!r} must be spelled {rule.words}")
         if venue.instruments.count(instrument) > 1:
             raise InvalidSetting(f"{path}.instruments: {instrument!r} must be named once only")
+    for instrument in venue.closes_only:
+        if instrument not in venue.instruments:
+            raise InvalidSetting(
+                f"{path}.closes_only: {bounded(instrument)!r} must be one of {', '.join(venue.instruments)}"
+            )
     for key in ("api_key_env", "api_secret_env"):
         # Without the value in the text: who misreads the key has put the secret here.
         if getattr(venue, key) and not VARIABLE.fullmatch(getattr(venue, key)):

@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import singledispatchmethod
 
 from domain.clocks import deadline, is_past, is_void
+from domain.account_alarms import AccountAlarms
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.evidence import EvidenceFactory, Rules
 from domain.instrument import Side
@@ -45,7 +46,6 @@ from domain.risk import (
 from domain.settings import SECOND_NS, Settings
 from domain.sizing import Size, size_position
 from domain.system_messages import (
-    AlarmRaised,
     BreakerChanged,
     BreakerState,
     MarkEquity,
@@ -88,7 +88,7 @@ class Allocator:
         self._ready: dict[str, VenueReadyChanged] = {}  # venue -> newest
         self._submit_breakers: dict[str, BreakerState] = {}  # venue -> newest
         self._is_winding_down = False
-        self._told_bare: set[str] = set()  # positions without cover that a person knows of
+        self._alarms = AccountAlarms(settings.protection.within_s)
 
     @property
     def last_seq(self) -> int:
@@ -292,7 +292,7 @@ class Allocator:
             *self._tell_again(now),
             *self._look_after_positions(now),
             *self._watch_losses(now),
-            *self._tell_of_bare_positions(now),
+            *self._alarm(now),
             WakeAt(now.monotonic_ns + BEAT_NS, BEAT),
         ]
 
@@ -325,18 +325,13 @@ class Allocator:
                 effects.append(Tell(Role.ORDER_ROUTER, request))
         return effects
 
-    def _tell_of_bare_positions(self, now: Instant) -> list[Effect]:
-        """Tell a person, once per time, of what has gone without cover for too long."""
-        bare = {
-            f"{venue}:{instrument}"
+    def _alarm(self, now: Instant) -> list[Effect]:
+        bare = [
+            (venue, instrument)
             for venue in self._settings.traded
             for instrument in self._protection.overdue(venue, now)
-        }
-        new, self._told_bare = sorted(bare - self._told_bare), bare
-        text = f"no stop covers the position after {self._settings.protection.within_s:g} s: it is being closed"
-        return [
-            Tell(Role.MONITOR, AlarmRaised(ts_event=now.utc_ns, subject=key, text=text)) for key in new
         ]
+        return self._alarms.review(bare, self._value(now), now)
 
     def _watch_losses(self, now: Instant) -> list[Effect]:
         effects: list[Effect] = []

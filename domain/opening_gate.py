@@ -51,6 +51,8 @@ class OpeningGate:
         live = list(self._ledger.live_orders(venue, name))
         if reason := self.stop(venue, name):
             return reason
+        if name in self._settings.venues[venue].closes_only:
+            return "closes_only"
         if self._readiness.missing(venue):
             return "venue_not_ready"
         if any(order.status is OrderStatus.UNCONFIRMED for order in live):

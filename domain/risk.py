@@ -115,6 +115,11 @@ def not_halted(case: Opening) -> Refused | None:
     return None
 
 
+def opens_wanted(case: Opening) -> Refused | None:
+    venue, instrument = case.key
+    return Refused("closes_only") if instrument in case.settings.venues[venue].closes_only else None
+
+
 def venue_ready(case: Opening) -> Refused | None:
     return Refused(case.unready) if case.unready else None
 
@@ -232,6 +237,7 @@ def reserve_kept(case: Opening) -> Refused | None:
 
 BEFORE_SIZING: tuple[Check, ...] = (
     not_halted,
+    opens_wanted,
     venue_ready,
     quote_believable,
     instrument_tradable,

@@ -53,6 +53,9 @@ class VenueSettings(Section):
     mode: Literal["simulated", "live"] = "simulated"
     takes_orders: bool = True  # false: its prices are shown and make signals, but no order is ever sent there
     instruments: tuple[str, ...] = ("BTC-USD", "ETH-USD", "SOL-USD")
+    # Of these: positions are priced, protected and closed, never opened. The start adds, to both lists, what is still
+    # held and not among the instruments any more.
+    closes_only: tuple[str, ...] = ()
     rest_url: str = ""  # empty: the venue's own, or the simulator's
     market_stream_url: str = ""
     private_stream_url: str = ""

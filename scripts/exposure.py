@@ -1,21 +1,24 @@
-"""What earlier runs left at venues where this one may send no order. Refuses to leave it to itself."""
+"""What earlier runs left behind, where this one may send no order or would not look. Refuses to leave it to itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from adapters.journal_reader import JournalReader
 from domain.errors import InvalidSetting
 from domain.numbers import plain
 from domain.portfolio import Portfolio
-from domain.settings import Settings
+from domain.settings import Settings, VenueSettings
 
 
-def check_exposure(settings: Settings, journal_path: Path) -> None:
-    """Refuse settings under which nobody would guard or close what the journal says is ours.
+def cover_exposure(settings: Settings, journal_path: Path) -> Settings:
+    """Return the settings under which everything that the journal says is ours is priced, guarded and closed.
 
+    An instrument that is not configured any more is followed as long as something of ours is in it, for closes only.
     A venue without orders has no gateway: its positions would be neither protected nor compared with what the
-    venue says.
+    venue says, so that is refused.
 
     Raises:
         InvalidSetting: a position is open, or an order may live, at a venue that takes no orders.
@@ -30,8 +33,21 @@ def check_exposure(settings: Settings, journal_path: Path) -> None:
         for (venue, instrument), position in portfolio.positions.items()
     ]
     left += [(live.order.venue, f"order {order_id}") for order_id, live in portfolio.orders.items()]
+    ours = [*portfolio.positions, *((live.order.venue, live.order.instrument) for live in portfolio.orders.values())]
     for venue, what in left:
         if venue not in settings.traded:
             raise InvalidSetting(
                 f"venues.{venue}.takes_orders: must be true while something of ours is there: {what}"
             )
+    venues = {
+        name: _following(venue, [instrument for at, instrument in ours if at == name])
+        for name, venue in settings.venues.items()
+    }
+    return msgspec.structs.replace(settings, venues=venues)
+
+
+def _following(venue: VenueSettings, held: list[str]) -> VenueSettings:
+    added = tuple(dict.fromkeys(name for name in held if name not in venue.instruments))
+    return msgspec.structs.replace(
+        venue, instruments=venue.instruments + added, closes_only=venue.closes_only + added
+    )

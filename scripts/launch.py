@@ -20,7 +20,7 @@ from scripts.actor_system import ActorSystem, free_admin_port, prepare_environme
 from scripts.announcer import Announcer
 from scripts.control import ControlServer, Request
 from scripts.data_directory import DataDirectory
-from scripts.exposure import check_exposure
+from scripts.exposure import cover_exposure
 from scripts.journal_start import prepare_journal
 from scripts.options import RunOptions
 from scripts.processes import adopt_orphans, end_all
@@ -125,9 +125,8 @@ class _Run:
 
         if self.is_stopping:
             return
-        settings = self.settings
         prepare_journal(self.directory / JOURNAL_FILE, lambda: self.is_stopping)
-        check_exposure(settings, self.directory / JOURNAL_FILE)
+        settings = cover_exposure(self.settings, self.directory / JOURNAL_FILE)
         admin_port = free_admin_port(settings.system)
         if any(venue.mode == "simulated" for venue in settings.venues.values()):
             check_account(settings.simulator, self.directory, self.directory / JOURNAL_FILE)

@@ -182,6 +182,7 @@ MISTAKES_IN_A_FILE = {
     "[venues]": "venues: must have at least one table of these: coinbase, dydx",
     "[venues.kraken]": "unknown key 'venues.kraken': allowed: coinbase, dydx",
     "venues.coinbase.instruments = []": "venues.coinbase.instruments = []: must name at least one instrument",
+    "venues.coinbase.closes_only = ['DOGE-USD']": "venues.coinbase.closes_only: 'DOGE-USD' must be one of BTC-USD",
     "venues.coinbase.instruments = ['BTCUSD']": "venues.coinbase.instruments: 'BTCUSD' must be spelled",
     "venues.dydx.instruments = ['A-USD', 'A-USD']": "venues.dydx.instruments: 'A-USD' must be named once only",
     "venues.coinbase.api_key_env = 'KEY'": "venues.coinbase.api_key_env and venues.coinbase.api_secret_env:",

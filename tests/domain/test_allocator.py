@@ -7,6 +7,8 @@ import pytest
 from domain.instrument import Side
 from domain.numbers import use_exact_decimals
 from domain.order_messages import (
+    Balance,
+    BalancesOpened,
     EquityMarked,
     HaltCleared,
     HaltRaised,
@@ -469,6 +471,24 @@ def test_an_incomplete_reading_neither_trips_nor_clears() -> None:
 
     assert account.advance(3.0) == []  # stale: no reading at all
     assert account.advance(0.5, "49999", "50001") == [RaiseHalt(scope="all", reason="daily_loss")]
+
+
+def test_a_held_asset_without_a_price_is_alarmed_once_and_entries_say_why_they_are_refused(
+    account: Account,
+) -> None:
+    balance = Balance(currency="DOGE", total=Decimal(7), hold=Decimal(0))
+    account.journal(BalancesOpened(ts_event=UTC, venue="coinbase", balances=(balance,)))
+
+    account.advance(9.0, "49999", "50001")
+    assert account.alarms == []
+    account.advance(30.0, "49999", "50001")
+
+    [alarm] = account.alarms
+    assert alarm.subject == "account"
+    assert alarm.text == "equity incomplete: DOGE-USD: nothing is opened until it is whole"
+    assert account.allocator.report(account.now).missing == ("DOGE-USD",)
+    account.hear(make_signal(BUY, "late", expires_at=account.now.utc_ns + SECOND_NS))
+    assert account.allocator.decisions == {"unknown_equity": 1}
 
 
 def test_resuming_measures_from_where_the_person_resumed() -> None:

@@ -36,7 +36,7 @@ from domain.order_messages import (
     QueryOrder,
     SubmitOrder,
 )
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import SECOND_NS, Settings, VenueSettings
 from domain.system_messages import AlarmRaised, HaltLine, MarkEquity, RaiseHalt, ResumeTrading
 from tests.builders import UTC
 from tests.order_builders import (
@@ -926,6 +926,16 @@ def test_counts_begin_with_the_run_and_go_on_when_only_the_router_was_restarted(
 
 
 # ---- halts -----------------------------------------------------------------------------------------------
+
+
+def test_an_instrument_for_closes_only_is_never_opened() -> None:
+    only = VenueSettings(closes_only=("BTC-USD",))
+    desk = DeskOnTime(settings=Settings(venues={"coinbase": only})).ready()
+
+    desk.hear(make_intent())
+
+    assert desk.sent(SubmitOrder) == []
+    assert [event.reason for event in desk.journaled(IntentDenied)] == ["closes_only"]
 
 
 def test_a_halt_survives_a_restart_and_only_a_person_clears_it(desk: DeskOnTime) -> None:

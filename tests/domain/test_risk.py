@@ -10,7 +10,7 @@ from domain.numbers import use_exact_decimals
 from domain.order_messages import HaltRaised, Purpose
 from domain.position import Position
 from domain.risk import AFTER_SIZING, BEFORE_SIZING, Allowed, Opening, Refused, close_quantity, judge
-from domain.settings import SECOND_NS, RiskSettings, Settings
+from domain.settings import SECOND_NS, RiskSettings, Settings, VenueSettings
 from domain.valuation import value
 from tests.builders import UTC, make_instrument
 from tests.domain.account_harness import BTC, Account, accepted, filled, make_intent, make_signal
@@ -59,6 +59,7 @@ def test_a_sound_opening_passes_every_check(account: Account) -> None:
     [
         ({"unready": "breaker_open"}, "breaker_open"),
         ({"instrument": None}, "unknown_instrument"),
+        ({"settings": Settings(venues={"coinbase": VenueSettings(closes_only=("BTC-USD",))})}, "closes_only"),
         ({"instrument": replace(BTC, is_tradable=False)}, "not_tradable"),
         ({"signal": make_signal(expires_at=UTC)}, "expired"),
         ({"signal": make_signal(confidence=0.49)}, "low_confidence"),

@@ -1,4 +1,4 @@
-"""Nothing of ours is left at a venue where the system may send no order."""
+"""Nothing of ours is left where the system may send no order, or would not look."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from domain.errors import InvalidSetting
 from domain.messages import Event
 from domain.order_messages import OrderFilled
 from domain.settings import Settings, VenueSettings
-from scripts.exposure import check_exposure
+from scripts.exposure import cover_exposure
 from tests.order_builders import make_fill, make_submitted
 
 NOW = 1_775_572_200_000_000_000
@@ -49,7 +49,7 @@ def test_what_is_open_there_is_named(
     path = journal(tmp_path, *events)
 
     with pytest.raises(InvalidSetting) as caught:
-        check_exposure(settings, path)
+        cover_exposure(settings, path)
 
     assert str(caught.value) == (
         f"venues.coinbase.takes_orders: must be true while something of ours is there: {what}"
@@ -57,8 +57,19 @@ def test_what_is_open_there_is_named(
 
 
 def test_where_orders_can_be_sent_anything_may_be_open(tmp_path: Path) -> None:
-    check_exposure(TRADED, journal(tmp_path, SUBMITTED, FILLED))
+    assert cover_exposure(TRADED, journal(tmp_path, SUBMITTED, FILLED)) == TRADED
+
+
+@pytest.mark.parametrize("events", [(SUBMITTED,), (SUBMITTED, FILLED)], ids=["order", "position"])
+def test_what_is_not_configured_any_more_is_followed_while_something_of_ours_is_in_it(
+    events: tuple[Event, ...], tmp_path: Path
+) -> None:
+    settings = Settings(venues={"coinbase": VenueSettings(instruments=("ETH-USD",))})
+
+    covered = cover_exposure(settings, journal(tmp_path, *events)).venues["coinbase"]
+
+    assert (covered.instruments, covered.closes_only) == (("ETH-USD", "BTC-USD"), ("BTC-USD",))
 
 
 def test_without_a_journal_nothing_is(tmp_path: Path) -> None:
-    check_exposure(WATCHED, tmp_path / "journal.sqlite")
+    cover_exposure(WATCHED, tmp_path / "journal.sqlite")

@@ -1,0 +1,59 @@
+"""What the portfolio tells a person about the account: positions without cover, equity that can't be told.
+
+Each is told once per time that it begins. Refuses to decide anything: who stops openings looks for himself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from domain.effects import Effect, Instant, Role, Tell
+from domain.settings import SECOND_NS
+from domain.system_messages import AlarmRaised
+from domain.valuation import Valuation
+
+INCOMPLETE_NS = 10 * SECOND_NS  # a stream that reconnects may take this long
+
+
+class AccountAlarms:
+    """Remembers what has been told.
+
+    Args:
+        cover_within_s: how long a position may lack a stop.
+    """
+
+    def __init__(self, cover_within_s: float) -> None:
+        self._within_s = cover_within_s
+        self._bare: set[str] = set()
+        self._missing_since: dict[str, int] = {}  # what -> CLOCK_MONOTONIC
+        self._told_missing: set[str] = set()
+
+    def review(self, bare: Iterable[tuple[str, str]], valuation: Valuation, now: Instant) -> list[Effect]:
+        """Return the alarms that are news.
+
+        Args:
+            bare: (venue, instrument) of the positions that have lacked cover for too long.
+        """
+        return [*self._review_cover({":".join(key) for key in bare}, now), *self._review_equity(valuation, now)]
+
+    def _review_cover(self, bare: set[str], now: Instant) -> list[Effect]:
+        news, self._bare = sorted(bare - self._bare), bare
+        text = f"no stop covers the position after {self._within_s:g} s: it is being closed"
+        return [_alarm(key, text, now) for key in news]
+
+    def _review_equity(self, valuation: Valuation, now: Instant) -> list[Effect]:
+        self._missing_since = {
+            what: self._missing_since.get(what, now.monotonic_ns) for what in valuation.missing
+        }
+        long_missing = {
+            what for what, since in self._missing_since.items() if now.monotonic_ns - since >= INCOMPLETE_NS
+        }
+        news, self._told_missing = long_missing - self._told_missing, long_missing
+        if not news:
+            return []
+        text = f"equity incomplete: {', '.join(sorted(long_missing))}: nothing is opened until it is whole"
+        return [_alarm("account", text, now)]
+
+
+def _alarm(subject: str, text: str, now: Instant) -> Tell:
+    return Tell(Role.MONITOR, AlarmRaised(ts_event=now.utc_ns, subject=subject, text=text))
