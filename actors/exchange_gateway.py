@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from actors.clock_check import ClockCheck
+from actors.account_reading import read_account, read_fills
 from actors.listings import LOAD, Listings
 from actors.shell import Shell
 from actors.stream import StreamDriver
@@ -318,36 +319,14 @@ class ExchangeGateway(Shell):
             self._tell_router(RowsUnread(ts_event=self._stamp(), venue=self.venue, rows=result.unread))
 
     def receiveMsg_RequestSnapshot(self, command: RequestSnapshot, sender: str) -> None:
-        self._call(partial(self._snapshot, command), partial(self._snapshot_read, command))
-
-    def _snapshot(self, command: RequestSnapshot) -> VenueSnapshot:
-        """Read the account on one worker. Fills come last, so that they explain what the balances show."""
-        open_orders = self.client.list_open_orders(self.timeout_s)
-        balances = self.client.list_balances(self.timeout_s)
-        fills = self._list_fills(command)
-        return VenueSnapshot(
-            ts_event=self._stamp(),
-            request_id=command.request_id,
-            venue=self.venue,
-            balances=tuple(balances),
-            open_orders=tuple(open_orders),
-            fills=tuple(fills),
-            unread=(*balances.unread, *open_orders.unread, *fills.unread),
-        )
-
-    def _list_fills(self, command: RequestSnapshot) -> Listing[Fill]:
-        """List what is new, and all of the orders that are named."""
-        fills = self.client.list_fills(command.fills_since, self.timeout_s)
-        if not command.fills_of:
-            return fills
-        more = self.client.list_fills(0, self.timeout_s, command.fills_of)
-        return Listing.of((*fills, *more), (*fills.unread, *more.unread))
+        run = partial(read_account, self.client, command, self.timeout_s, self._stamp)
+        self._call(run, partial(self._snapshot_read, command))
 
     def _snapshot_read(self, command: RequestSnapshot, result: VenueSnapshot | VenueError) -> None:
         if isinstance(result, VenueError):
             self.counters["snapshot_failures"] += 1
             # What has filled must be known even where the rest can't be read: a position may need its stop.
-            self._call(partial(self._list_fills, command), self._tell_fills)
+            self._call(partial(read_fills, self.client, command, self.timeout_s), self._tell_fills)
             result = SnapshotFailed(
                 ts_event=self._stamp(),
                 request_id=command.request_id,

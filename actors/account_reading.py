@@ -1,0 +1,40 @@
+"""What one account holds, has resting and has filled, read on a worker; blocks, and raises the venue's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from adapters.ports import TradingVenue
+from domain.listing import Listing
+from domain.order_messages import Fill, RequestSnapshot, VenueSnapshot
+
+
+def read_account(
+    client: TradingVenue, command: RequestSnapshot, timeout_s: float, stamp: Callable[[], int]
+) -> VenueSnapshot:
+    """Read it all. Fills come last, so that they explain what the balances show.
+
+    Args:
+        stamp: tells UTC ns.
+    """
+    open_orders = client.list_open_orders(timeout_s)
+    balances = client.list_balances(timeout_s)
+    fills = read_fills(client, command, timeout_s)
+    return VenueSnapshot(
+        ts_event=stamp(),
+        request_id=command.request_id,
+        venue=command.venue,
+        balances=tuple(balances),
+        open_orders=tuple(open_orders),
+        fills=tuple(fills),
+        unread=(*balances.unread, *open_orders.unread, *fills.unread),
+    )
+
+
+def read_fills(client: TradingVenue, command: RequestSnapshot, timeout_s: float) -> Listing[Fill]:
+    """List what is new, and all of the orders that are named."""
+    fills = client.list_fills(command.fills_since, timeout_s)
+    if not command.fills_of:
+        return fills
+    more = client.list_fills(0, timeout_s, command.fills_of)
+    return Listing.of((*fills, *more), (*fills.unread, *more.unread))
