@@ -41,7 +41,6 @@ from domain.order_messages import (
     SubmitOrder,
     VenueSnapshot,
 )
-from domain.outage import Outage
 from domain.rate_limit import TokenBucket
 from domain.session import Session
 from domain.settings import SECOND_NS
@@ -69,14 +68,14 @@ class ExchangeGateway(Shell):
         self.venue_time = VenueTime()
         self.client.follow(self.venue_time)
         self.executor = self.parts.executor(settings.workers)
-        self.outage = Outage()
         self.queried: set[str] = set()  # orders that are being asked about
         self.touched: set[str] = set()  # instruments whose price is being asked for
         self.canceling: set[str] = set()  # orders whose cancel waits or is under way
         burst = max(2, int(settings.requests_per_second))
         now_ns = self.clock.now().monotonic_ns
         budget = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns)
-        self.calls = VenueCalls(self.executor, budget, settings.workers)
+        unreachable = partial(self.alarm, f"{self.venue} REST")
+        self.calls = VenueCalls(self.executor, budget, settings.workers, unreachable)
         self.gate = Gate(Operation.SUBMIT)
         self.fills_backoff = Backoff(SECOND_NS // 10, 2.0, 4 * SECOND_NS, 0.1)
         self.is_live = False
@@ -143,8 +142,6 @@ class ExchangeGateway(Shell):
 
     def _collect(self) -> None:
         for call, result in self.calls.collect(self.clock.now()):
-            if words := self.outage.ended(result):
-                self.alarm(f"{self.venue} REST", words)
             call.answered(result)
         self._send_waiting()
 
@@ -178,13 +175,14 @@ class ExchangeGateway(Shell):
 
     def _submit(self, command: SubmitOrder, may_retry: bool) -> None:
         is_opening = command.purpose is Purpose.OPEN
+        leave_by = deadline(command.leave_by, command.leave_by_ns, self.clock.now())
         timeout_s = self.timeout_s if is_opening else self.reducing_timeout_s
         run = partial(self.client.submit_order, command, timeout_s)
         self._call(
             run,
             partial(self._submitted, command, may_retry),
             urgency=Urgency.OPENING if is_opening else Urgency.REDUCING,
-            leave_by=_leave_by(command, self.clock.now()),
+            leave_by=leave_by if command.leave_by else None,
             given_up=partial(self._gave_up, command),
         )
 
@@ -372,10 +370,6 @@ class ExchangeGateway(Shell):
         self._tell_router(
             PrivateStreamChanged(ts_event=self._stamp(), venue=self.venue, is_live=self.is_live)
         )
-
-
-def _leave_by(command: SubmitOrder, now: Instant) -> Instant | None:
-    return deadline(command.leave_by, command.leave_by_ns, now) if command.leave_by else None
 
 
 def _subject(query: QueryOrder) -> str:

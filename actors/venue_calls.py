@@ -15,6 +15,7 @@ from adapters.ports import Executor
 from domain.clocks import have_parted
 from domain.effects import Instant
 from domain.errors import VenueError
+from domain.outage import Outage
 from domain.rate_limit import TokenBucket
 from domain.settings import SECOND_NS
 
@@ -59,7 +60,18 @@ class Call:
 class VenueCalls:
     """The calls that wait and those that are under way."""
 
-    def __init__(self, executor: Executor, budget: TokenBucket, workers: int) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        budget: TokenBucket,
+        workers: int,
+        unreachable: Callable[[str], None] = lambda words: None,
+    ) -> None:
+        """Args:
+        unreachable: gets the cause when calls keep reaching nobody.
+        """
+        self._unreachable = unreachable
+        self._outage = Outage()
         self._executor = executor
         self._budget = budget
         self._workers = workers
@@ -116,6 +128,8 @@ class VenueCalls:
             call = self._running.pop(key)
             if isinstance(result, BaseException) and not isinstance(result, VenueError):
                 raise result
+            if words := self._outage.ended(result):
+                self._unreachable(words)
             if isinstance(result, VenueError) and result.retry_after_ns:
                 self._budget.hold(now.monotonic_ns, result.retry_after_ns)
             yield call, result
