@@ -10,18 +10,18 @@ from domain.order_messages import Fill, RequestSnapshot, VenueSnapshot
 
 
 def read_account(
-    client: TradingVenue, command: RequestSnapshot, timeout_s: float, stamp: Callable[[], int]
+    client: TradingVenue, command: RequestSnapshot, timeout_s: float, stamps: Callable[[], dict[str, int]]
 ) -> VenueSnapshot:
     """Read it all. Fills come last, so that they explain what the balances show.
 
     Args:
-        stamp: tells UTC ns.
+        stamps: tells `ts_event` and `told_ns` of what is told now.
     """
     open_orders = client.list_open_orders(timeout_s)
     balances = client.list_balances(timeout_s)
     fills = read_fills(client, command, timeout_s)
     return VenueSnapshot(
-        ts_event=stamp(),
+        **stamps(),
         request_id=command.request_id,
         venue=command.venue,
         balances=tuple(balances),

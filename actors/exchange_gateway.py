@@ -145,6 +145,9 @@ class ExchangeGateway(Shell):
             call.answered(result)
         self._send_waiting()
 
+    def _stamps(self) -> dict[str, int]:
+        return self.venue_time.stamps(self.clock.now())
+
     def _stamp(self) -> int:
         return self.clock.now().utc_ns
 
@@ -317,7 +320,7 @@ class ExchangeGateway(Shell):
             self._tell_router(RowsUnread(ts_event=self._stamp(), venue=self.venue, rows=result.unread))
 
     def receiveMsg_RequestSnapshot(self, command: RequestSnapshot, sender: str) -> None:
-        run = partial(read_account, self.client, command, self.timeout_s, self._stamp)
+        run = partial(read_account, self.client, command, self.timeout_s, self._stamps)
         self._call(run, partial(self._snapshot_read, command))
 
     def _snapshot_read(self, command: RequestSnapshot, result: VenueSnapshot | VenueError) -> None:

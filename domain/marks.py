@@ -13,7 +13,7 @@ from domain.market_data import MarketBatch, Quote, StreamState
 from domain.numbers import ZERO
 from domain.order_messages import InstrumentsLoaded
 from domain.settings import Settings
-from domain.stream_health import stream_trouble, venue_time
+from domain.stream_health import stream_trouble
 
 DOLLARS = ("USD", "USDC")  # priced at 1: an assumption for USDC
 
@@ -24,7 +24,7 @@ class Marks:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._states: dict[str, StreamState] = {}  # venue ->
-        self._clocks: dict[str, StreamState] = {}  # venue -> the newest that told its time
+        self._clocks: dict[str, tuple[int, int]] = {}  # venue -> what its clock showed, CLOCK_MONOTONIC then
         self._quotes: dict[tuple[str, str], Quote] = {}  # (venue, instrument) ->
         self._prices: dict[tuple[str, str], Decimal] = {}  # (venue, instrument) -> last believable mid
         self._instruments: dict[tuple[str, str], Instrument] = {}
@@ -37,8 +37,9 @@ class Marks:
                 self._instruments[message.venue, instrument.name] = instrument
             return
         self._states[message.venue] = message.state
-        if message.state.told_ns and message.state.clock_offset_ns is not None:
-            self._clocks[message.venue] = message.state
+        state = message.state
+        if state.told_ns and state.clock_offset_ns is not None:
+            self.hear_time(message.venue, state.ts_event - state.clock_offset_ns, state.told_ns)
         for quote in message.quotes:
             key = quote.venue, quote.instrument
             self._quotes[key] = quote
@@ -46,12 +47,18 @@ class Marks:
                 self._prices[key] = quote.mid_price
 
     def venue_now(self, venue: str, now: Instant) -> Instant:
-        """Return `now` with what the venue's clock shows, as its stream has told; with ours before that.
+        """Return `now` with what the venue's clock shows, as far as it was told; with ours before that.
 
-        Never ahead of it, but for a clock of the venue that was set back: late prices make it lag.
+        The monotonic clock carries it on, so no step of ours changes it.
         """
-        told = self._clocks.get(venue)
-        return now if told is None else now._replace(utc_ns=venue_time(told, now))
+        if venue not in self._clocks:
+            return now
+        shown_ns, told_ns = self._clocks[venue]
+        return now._replace(utc_ns=shown_ns + now.monotonic_ns - told_ns)
+
+    def hear_time(self, venue: str, shown_ns: int, told_ns: int) -> None:
+        """Take what the venue's clock showed (UTC ns) when ours was at `told_ns` (CLOCK_MONOTONIC)."""
+        self._clocks[venue] = shown_ns, told_ns
 
     def instrument(self, venue: str, name: str) -> Instrument | None:
         return self._instruments.get((venue, name))

@@ -311,6 +311,8 @@ class OrderDesk:
     # ---- reconciliation ----------------------------------------------------------------------------------
 
     def _hear_snapshot(self, snapshot: VenueSnapshot, now: Instant) -> None:
+        if snapshot.told_ns:
+            self._marks.hear_time(snapshot.venue, snapshot.ts_event, snapshot.told_ns)
         self._unread.hear_snapshot(snapshot, now)
         self._take_fills(snapshot.fills, now)
         for report in snapshot.open_orders:

@@ -301,7 +301,8 @@ class Balance(Struct, frozen=True, kw_only=True):
 class VenueSnapshot(Event, kw_only=True):
     """One venue's account as its REST API tells it; the reads are moments apart, so never atomic.
 
-    `fills` were read last, so that what balances already show is explained.
+    `fills` were read last, so that what balances already show is explained. With `told_ns`, `ts_event` is what the
+    venue's clock showed then; without, ours stood in for it.
     """
 
     request_id: int
@@ -310,6 +311,7 @@ class VenueSnapshot(Event, kw_only=True):
     open_orders: tuple[OrderReported, ...]  # foreign ones have a client_order_id that is not ours
     fills: tuple[Fill, ...]
     unread: tuple[Unread, ...] = ()  # rows of any of the three that nobody could read
+    told_ns: int = 0  # CLOCK_MONOTONIC at `ts_event`; 0 = the venue has not told its time
 
 
 class RowsUnread(Event, kw_only=True):

@@ -136,7 +136,7 @@ class Reconciliation:
             RequestSnapshot(
                 request_id=audit.request_id,
                 venue=venue,
-                fills_since=self._coverage.since(venue, now),
+                fills_since=self._coverage.since(venue, self._marks.venue_now(venue, now)),
                 fills_of=self._coverage.orders(venue),
             ),
         )
@@ -176,7 +176,7 @@ class Reconciliation:
         venue = snapshot.venue
         audit = self.audits[venue]
         audit.request_id = 0
-        self._coverage.answered(venue, audit.asked, now)
+        self._coverage.answered(venue, self._marks.venue_now(venue, audit.asked), now)
         self._totals.review(venue, now)
         if not self._is_comparable(venue, audit):
             self.ask_in(venue, AGAIN_NS, now)
@@ -278,7 +278,8 @@ class Reconciliation:
 
     def _open(self, snapshot: VenueSnapshot, now: Instant) -> None:
         # Fills up to here are in the balances already, whatever our clock says.
-        opened_at = max([now.utc_ns, *(fill.ts_event for fill in snapshot.fills)])
+        venue_ns = self._marks.venue_now(snapshot.venue, now).utc_ns
+        opened_at = max([venue_ns, *(fill.ts_event for fill in snapshot.fills)])
         unknown = {one.currency for one in snapshot.unread if one.kind == "balance"}
         self._outbox.record(
             BalancesOpened(
@@ -366,7 +367,7 @@ class Reconciliation:
         if audit.is_equal:
             audit.compared_at = now.utc_ns
         verdict = VenueReconciled(
-            ts_event=now.utc_ns,
+            ts_event=self._marks.venue_now(venue, now).utc_ns,  # all fills up to then are known
             venue=venue,
             is_equal=audit.is_equal,
             differences=audit.in_words,

@@ -45,3 +45,7 @@ class VenueTime:
         if reading is None:
             return now.utc_ns
         return reading.venue_ns + reading.round_trip_ns // 2 + passed_ns(reading.answered, now)
+
+    def stamps(self, now: Instant) -> dict[str, int]:
+        """Return `ts_event` and `told_ns` of what is told at `now`; 0 says that the venue has not told its time."""
+        return {"ts_event": self.utc_ns(now), "told_ns": now.monotonic_ns if self._reading else 0}

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from domain.effects import Instant
 from domain.instrument import Side
 from domain.order_messages import (
+    Balance,
+    BalancesOpened,
     IntentDenied,
     OrderIntent,
     OrderNotFound,
     Purpose,
     QueryOrder,
+    RequestSnapshot,
     SubmitOrder,
+    VenueSnapshot,
 )
 from domain.settings import SECOND_NS
 from tests.builders import MONO, UTC
@@ -180,3 +186,44 @@ def test_what_became_of_an_order_is_asked_by_the_venues_time_whatever_ours_is_se
     next_run = desk.restarted()
 
     assert {query.sent_at for query in desk.sent(QueryOrder) + next_run.sent(QueryOrder)} == {UTC}
+
+
+@pytest.mark.parametrize("error_s", [-HOUR_S, -180, 180, HOUR_S])
+def test_fills_are_asked_for_by_the_venues_time_whatever_ours_shows_now_or_at_the_next_start(
+    error_s: float,
+) -> None:
+    wrong_ns = error_s * SECOND_NS
+    desk = DeskOnTime(now=Instant(MONO, UTC + wrong_ns))
+    desk.load()
+    desk.quote(clock_offset_ns=wrong_ns)
+    desk.snapshot()
+    desk.advance(6)
+    desk.snapshot()
+    desk.set_clock(-error_s)  # somebody sets it right
+
+    next_run = desk.restarted()
+
+    true_ns = next_run.now.utc_ns
+    since = [desk.sent(RequestSnapshot)[-1].fills_since, next_run.sent(RequestSnapshot)[-1].fills_since]
+    assert all(true_ns - 67 * SECOND_NS < ns <= true_ns - 60 * SECOND_NS for ns in since)
+
+
+def test_the_venues_time_is_also_known_from_its_answers() -> None:
+    desk = DeskOnTime(now=Instant(MONO, UTC + HOUR_S * SECOND_NS))
+    desk.load()
+    asked = desk.sent(RequestSnapshot)[-1]
+    balances = (Balance(currency="USD", total=Decimal(100), hold=Decimal(0)),)
+
+    desk.hear(
+        VenueSnapshot(
+            ts_event=UTC,
+            told_ns=MONO,
+            request_id=asked.request_id,
+            venue="coinbase",
+            balances=balances,
+            open_orders=(),
+            fills=(),
+        )
+    )
+
+    assert [opened.ts_event for opened in desk.journaled(BalancesOpened)] == [UTC]
