@@ -11,9 +11,9 @@ Key = tuple[str, str]  # (venue, currency)
 
 
 def currencies(instrument: str) -> tuple[str, str]:
-    """Return base and quote of a name such as "BTC-USD"."""
-    base, quote = instrument.split("-")[:2]
-    return base, quote
+    """Return base and quote of a name such as "BTC-USD"; what a name doesn't say is empty."""
+    base, _, rest = instrument.partition("-")
+    return base, rest.partition("-")[0]
 
 
 def spot_currencies(instrument: str) -> tuple[str, str] | None:

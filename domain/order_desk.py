@@ -340,7 +340,8 @@ class OrderDesk:
             if report.client_order_id not in self.ledger.orders
         ]
         asked_ns = self._reconciliation.audits[snapshot.venue].asked.monotonic_ns
-        self._holds.read(snapshot.venue, snapshot.balances, foreign, asked_ns)
+        if not self._unread.hides_holds(snapshot):
+            self._holds.read(snapshot.venue, snapshot.balances, foreign, asked_ns)
         self._news.look_at_holds(snapshot.venue, now)
 
     def _hear_snapshot_failed(self, event: SnapshotFailed, now: Instant) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Container, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from domain.cash_flows import flows
 from domain.fill_memory import FillMemory, RetiredOrders
 from domain.instrument import Side
 from domain.numbers import ZERO
@@ -125,7 +126,8 @@ class OrderLedger:
                 self.plans[order.order.intent_id].attempts.append(order)
             case ExternalFillSeen():
                 self.fills.book(event.fill)
-                self._moved(event.fill.venue)
+                if flows(event.fill):
+                    self._moved(event.fill.venue)
             case BalancesOpened():
                 self.opened_at[event.venue] = event.ts_event
                 self.fills.covered.setdefault(event.venue, event.ts_event)

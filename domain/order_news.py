@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.cancels import Cancels
+from domain.cash_flows import spot_currencies
 from domain.effects import Instant
 from domain.evidence import Rules
 from domain.fill_memory import same_numbers
@@ -177,6 +178,11 @@ class OrderNews:
             self._book(order, order.judge_fill(fill), now)
             return
         if self._ledger.fills.is_forgotten(fill):
+            return
+        if spot_currencies(fill.instrument) is None:
+            # We have no orders in such products, so nobody needs to be asked whose it is.
+            if self._is_after_opening(fill):
+                self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
             return
         candidates = [order for order in self._ledger.live_orders(fill.venue) if _may_own(order, fill)]
         for order in candidates:

@@ -33,6 +33,7 @@ class UnreadRows:
         self._marks = marks
         self._listed: dict[str, tuple[Unread, ...]] = {}  # venue -> orders and balances of its newest snapshot
         self._fills: dict[tuple[str, _Row], Unread] = {}  # (venue, row) -> what is still to be read
+        self._settled: dict[tuple[str, _Row], None] = {}  # what a person has settled, and may be listed again
 
     # ---- hearing -----------------------------------------------------------------------------------------
 
@@ -59,11 +60,10 @@ class UnreadRows:
 
     def forget(self, scope: str) -> None:
         """Let a person's word stand for the fills that can't be read: of a venue or an instrument, or ("") all."""
-        self._fills = {
-            key: one
-            for key, one in self._fills.items()
-            if scope not in ("", key[0], f"{key[0]}:{self._instrument(key[0], one)}")
-        }
+        for key, one in list(self._fills.items()):
+            if scope in ("", key[0], f"{key[0]}:{self._instrument(key[0], one)}"):
+                del self._fills[key]
+                self._settled[key] = None
 
     # ---- what it tells -----------------------------------------------------------------------------------
 
@@ -89,6 +89,12 @@ class UnreadRows:
                 named = (one.currency,) if one.currency else self._booked(venue) - listed
                 unknown.update(named)
         return frozenset(unknown)
+
+    def hides_holds(self, snapshot: VenueSnapshot) -> bool:
+        """Tell whether a snapshot may lack the hold of an order of ours: then it is no word about holds."""
+        names = self._settings.venues[snapshot.venue].instruments
+        ours = {currency for name in names for currency in self._currencies(snapshot.venue, name)}
+        return any(one.kind == "balance" and one.currency in {"", *ours} for one in snapshot.unread)
 
     def orders(self, venue: str, rows: Iterable[Unread]) -> Iterator[OrderLifecycle]:
         """Yield our live orders that rows are about: how they stand is not known."""
@@ -133,6 +139,8 @@ class UnreadRows:
     def _keep(self, venue: str, rows: Iterable[Unread], before: Iterable[_Row], now: Instant) -> None:
         for one in rows:
             key = venue, _row(one)
+            if key in self._settled:
+                continue
             is_news = key not in self._fills and key[1] not in before
             self._fills[key] = one
             if len(self._fills) > FILLS_KEPT:

@@ -19,6 +19,7 @@ from adapters.answers import RowKind, UnreadableAnswer, rows, text
 from adapters.coinbase import fields
 from adapters.coinbase.fields import VENUE
 from adapters.tokens import BadField, Token
+from domain.cash_flows import spot_currencies
 from domain.instrument import Instrument, InstrumentKind
 from domain.listing import Listing
 from domain.numbers import ZERO, divide
@@ -252,6 +253,7 @@ def order_reported(row: OrderRow, now_ns: int) -> OrderReported:
     )
 
 
+_KINDS = {"SPOT": InstrumentKind.SPOT, "FUTURE": InstrumentKind.PERPETUAL}
 _FILL_KINDS = {
     "FILL": FillKind.FILL,
     "SYNTHETIC": FillKind.FILL,
@@ -281,11 +283,19 @@ def fill(row: FillRow, instruments: Mapping[str, Instrument]) -> Fill:
         quantity=quantity,
         price=price,
         fee=fields.number_or_zero(row.commission),
-        fee_currency=instrument.quote if instrument else bounded_id(row.product_id.partition("-")[2]),
+        fee_currency=_paid_in(row.product_id, instrument),
         ts_event=_filled_at(row),
         kind=kind,
         is_maker=row.liquidity_indicator == "MAKER",
     )
+
+
+def _paid_in(product_id: str, instrument: Instrument | None) -> str:
+    """Return the currency of a commission; of what is no spot pair it is not known, and not ours to know."""
+    if instrument is not None:
+        return instrument.quote
+    pair = spot_currencies(bounded_id(product_id))
+    return pair[1] if pair is not None else ""
 
 
 def _filled_at(row: FillRow) -> int:
@@ -346,7 +356,10 @@ def instrument(row: ProductRow) -> Instrument:
         or row.auction_mode
         or row.view_only
     )
-    is_future = row.product_type == "FUTURE"
+    kind = _KINDS.get(row.product_type or "SPOT")
+    if kind is None:
+        raise BadField("validation", f"unknown product type {row.product_type!r}")
+    is_future = kind is InstrumentKind.PERPETUAL
     status = row.status or ""
     return Instrument(
         venue=VENUE,
@@ -360,6 +373,6 @@ def instrument(row: ProductRow) -> Instrument:
         min_quantity=tokens.not_negative(row.base_min_size),
         max_quantity=tokens.positive(row.base_max_size),
         min_notional=tokens.not_negative(row.quote_min_size),
-        kind=InstrumentKind.PERPETUAL if is_future else InstrumentKind.SPOT,
+        kind=kind,
         is_tradable=not is_barred and status == ("" if is_future else "online"),
     )

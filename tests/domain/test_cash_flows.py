@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.cash_flows import flows, spot_currencies
+from domain.cash_flows import currencies, flows, spot_currencies
 from domain.instrument import Side
 from domain.order_messages import ExternalFillSeen
 from domain.portfolio import Portfolio
@@ -27,3 +27,8 @@ def test_what_is_no_spot_pair_moves_nothing_of_the_wallet(name: str) -> None:
 
     assert spot_currencies(name) is None
     assert dict(books.balances) == {} and books.positions == {}
+
+
+@pytest.mark.parametrize("name", ["BTC-PERP-INTX", "BTCUSD", "", "-", "BTC-", "-USD"])
+def test_no_name_makes_its_currencies_raise(name: str) -> None:
+    assert len(currencies(name)) == 2

@@ -11,6 +11,7 @@ from domain.order_messages import (
     ExternalFillSeen,
     FillsCovered,
     HaltRaised,
+    IntentDenied,
     OrderNotFound,
     OrderStatus,
     PositionCorrected,
@@ -710,3 +711,22 @@ def test_what_a_resting_stop_sells_is_no_phantom(guarded: DeskOnTime) -> None:
 
     assert guarded.journaled(PositionCorrected) == []
     assert guarded.order().status is S.OPEN
+
+
+@pytest.mark.parametrize("name", ["BTC-PERP-INTX", "BIP-20DEC30-CDE", "nodash"])
+def test_a_fill_of_a_product_that_is_not_spot_is_somebody_elses_and_touches_nothing(name: str) -> None:
+    desk = DeskOnTime().ready()
+    balances, questions = dict(desk.desk.books.balances), len(desk.sent(QueryOrder))
+    desk.advance(6)
+    fill = make_fill("1", "f-perp", venue_order_id="v-perp", instrument=name, ts_event=desk.now.utc_ns)
+
+    desk.quote()
+    desk.snapshot(fills=[fill])
+    desk.snapshot(fills=[fill])
+
+    assert [event.fill for event in desk.journaled(ExternalFillSeen)] == [fill]
+    assert dict(desk.desk.books.balances) == balances
+    assert len(desk.sent(QueryOrder)) == questions
+    assert desk.journaled(VenueReconciled)[-1].is_equal
+    desk.hear(make_intent(expires_at=desk.now.utc_ns + 10**10))
+    assert desk.journaled(IntentDenied) == []

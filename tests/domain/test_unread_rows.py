@@ -172,3 +172,33 @@ def test_without_its_cash_an_account_is_not_opened() -> None:
     assert len(desk.sent(RequestSnapshot)) > 1
     desk.snapshot()
     assert refusal(desk) == ""
+
+
+def test_what_a_person_has_settled_does_not_block_again_when_it_is_listed_again() -> None:
+    desk = DeskOnTime().ready()
+    look_again(desk, unread=[BAD_FILL])
+    desk.hear(ResumeTrading())
+
+    look_again(desk, unread=[BAD_FILL])
+
+    assert refusal(desk) == ""
+
+
+def test_fills_are_listed_from_before_an_unread_one_on_also_after_a_restart() -> None:
+    desk = DeskOnTime().ready()
+    look_again(desk)
+    before = desk.sent(RequestSnapshot)[-1].fills_since
+    for _ in range(30):
+        look_again(desk, unread=[BAD_FILL])
+
+    assert desk.sent(RequestSnapshot)[-1].fills_since <= before + 10 * 10**9
+    assert desk.restarted().sent(RequestSnapshot)[-1].fills_since <= before + 10 * 10**9
+
+
+def test_an_unread_fill_of_what_we_do_not_trade_holds_nothing_back() -> None:
+    desk = DeskOnTime().ready()
+    before = desk.sent(RequestSnapshot)[-1].fills_since
+    for _ in range(30):
+        look_again(desk, unread=[OTHER_FILL])
+
+    assert desk.sent(RequestSnapshot)[-1].fills_since > before + 60 * 10**9

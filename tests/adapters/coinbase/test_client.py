@@ -576,3 +576,29 @@ def test_of_a_book_that_cannot_be_believed_the_last_trade_remains(answer: tuple[
 def test_a_venue_that_tells_no_price_may_be_asked_again(answer: tuple[int, object]) -> None:
     with pytest.raises(Retryable):
         client_of(Script(answer)).read_touch("BTC-USD", 5)
+
+
+# ---- products that are not spot --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("product_type", ["FUTURE", "UNKNOWN_PRODUCT_TYPE", "PREDICTION"])
+def test_what_is_no_spot_product_is_left_out(product_type: str) -> None:
+    other = {**PRODUCT, "product_id": "BTC-PERP-INTX", "product_type": product_type}
+    script = Script((200, {"products": [other, PRODUCT]}), (200, FEES))
+
+    loaded = client_of(script).load_instruments(("BTC-PERP-INTX", "BTC-USD"), 5)
+
+    assert [each.name for each in loaded.instruments] == ["BTC-USD"]
+    assert [each.instrument for each in loaded.left_out] == ["BTC-PERP-INTX"]
+
+
+@pytest.mark.parametrize("product", ["BTC-PERP-INTX", "BIP-20DEC30-CDE", "nodash", "-", "BTC-"])
+def test_fills_and_orders_of_any_product_are_read_and_name_no_wallet_that_is_not_theirs(product: str) -> None:
+    fill = {**FILL_ROW, "product_id": product, "commission": "2"}
+    order = {**row("theirs"), "product_id": product}
+
+    [read] = client_of(Script((200, {"fills": [fill]}))).list_fills(0, 5)
+    [report] = client_of(Script((200, EMPTY_PAGE), (200, {"orders": [order]}))).list_open_orders(5)
+
+    assert (read.instrument, read.fee, read.fee_currency) == (product, 2, "")
+    assert report.instrument == product
