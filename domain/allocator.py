@@ -17,6 +17,7 @@ from domain.clocks import deadline, is_past, is_void
 from domain.account_alarms import AccountAlarms
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.evidence import EvidenceFactory, Rules
+from domain.exits import Exits
 from domain.instrument import Side
 from domain.kill_switch import KillSwitch
 from domain.market_data import MarketBatch
@@ -39,7 +40,6 @@ from domain.risk import (
     BEFORE_SIZING,
     Opening,
     Refused,
-    close_quantity,
     is_small,
     judge,
 )
@@ -81,6 +81,7 @@ class Allocator:
         self._settings = settings
         self._rules = Rules(settings, evidence or {})
         self._protection = Protection(settings)
+        self._exits = Exits(settings, self.portfolio, self.marks)
         self._kill_switch = KillSwitch(settings.risk)
         self._pending: dict[str, Pending] = {}  # intent_id ->
         self._signals: dict[str, int] = {}  # signal_id decided -> monotonic ns when it may be forgotten
@@ -105,6 +106,7 @@ class Allocator:
         self.portfolio.replay(self._news(entries, now))
         if self.portfolio.equity_mark:
             self._kill_switch.restore(self.portfolio.equity_mark)
+        self._exits.restore(now)
         return [WakeAt(now.monotonic_ns + BEAT_NS, BEAT)]
 
     @singledispatchmethod
@@ -141,7 +143,7 @@ class Allocator:
             self._kill_switch.forget()
         for intent_id in self._pending.keys() & self.portfolio.intents.keys():
             del self._pending[intent_id]
-        return self._look_after_positions(now)
+        return self._pursue_exits(now) + self._look_after_positions(now)
 
     @apply.register
     def _(self, message: WindDown, now: Instant) -> list[Effect]:
@@ -162,7 +164,10 @@ class Allocator:
         # An exit of before a step is still one; an entry is as old as nobody knows.
         if is_past(expiry, now) or (signal.side is Side.BUY and is_void(expiry, now)):
             return self._count("expired")
-        return self._open(signal, now) if signal.side is Side.BUY else self._close(signal, now)
+        if signal.side is Side.SELL:
+            return self._close(signal, now)
+        self._exits.withdraw(signal.venue, signal.instrument)
+        return self._open(signal, now)
 
     def _news(self, entries: Iterable[JournalEntry], now: Instant) -> Iterator[JournalEntry]:
         """Yield the entries, and count the openings among those that are new."""
@@ -190,43 +195,37 @@ class Allocator:
         verdict = judge(case._replace(quantity=size.quantity), AFTER_SIZING)
         if isinstance(verdict, Refused):
             return self._count(verdict.reason)
-        intent = self._intent(signal, Purpose.OPEN, size.quantity, case.mid_price, now)
+        intent = self._opening(signal, size.quantity, case.mid_price, now)
         return self._count("opened") + self._tell(intent, now)
 
     def _close(self, signal: Signal, now: Instant) -> list[Effect]:
-        key = signal.venue, signal.instrument
-        position = self.portfolio.position(*key)
-        instrument = self.marks.instrument(*key)
-        if self._is_under_way(key):
-            return self._count("pending")
-        if position.quantity <= 0:
-            return self._count("no_position")
-        if instrument is None:
-            return self._count("unknown_instrument")
-        quantity = close_quantity(self.portfolio, instrument)
-        if not quantity or is_small(self.marks, key, quantity, position.average_price):
-            return self._count("dust")
-        mark = self.marks.price(*key) or position.average_price
-        intent = self._intent(signal, Purpose.CLOSE, quantity, mark, now)
-        return self._count("closed") + self._tell(intent, now)
+        decision, intent = self._exits.hear(signal, self.pending, now)
+        return self._count(decision) + (self._tell(intent, now) if intent else [])
 
-    def _intent(
-        self, signal: Signal, purpose: Purpose, quantity: Decimal, mark: Decimal, now: Instant
-    ) -> OrderIntent:
-        orders, is_opening = self._settings.orders, purpose is Purpose.OPEN
-        lifetime_s = orders.intent_expire_after_s if is_opening else orders.reducing_expire_after_s
-        left_ns = int(lifetime_s * SECOND_NS)
-        if is_opening:  # it is worth as little as its signal once that is old; a close stays wanted
-            expiry = deadline(signal.expires_at, signal.expires_ns, now)
-            left_ns = min(left_ns, expiry.monotonic_ns - now.monotonic_ns)
+    def _pursue_exits(self, now: Instant) -> list[Effect]:
+        """Ask for the closes that exits still call for; tell a person of one that is too old to go on."""
+        effects: list[Effect] = []
+        for intent in list(self._exits.review(self.pending, now)):
+            effects += self._count("closed") + self._tell(intent, now)
+        for subject in self._exits.expired(self.pending, now):
+            text = "an exit did not happen in time and is given up: the stop stays"
+            effects += self._count("exit_expired")
+            effects.append(_alarm(subject, text, now))
+        return effects
+
+    def _opening(self, signal: Signal, quantity: Decimal, mark: Decimal, now: Instant) -> OrderIntent:
+        # It is worth as little as its signal once that is old.
+        expiry = deadline(signal.expires_at, signal.expires_ns, now)
+        left_ns = int(self._settings.orders.intent_expire_after_s * SECOND_NS)
+        left_ns = min(left_ns, expiry.monotonic_ns - now.monotonic_ns)
         return OrderIntent(
-            intent_id=_intent_id(signal, purpose),
+            intent_id=_intent_id(signal, Purpose.OPEN),
             signal_id=signal.signal_id,
             venue=signal.venue,
             instrument=signal.instrument,
             side=signal.side,
             quantity=quantity,
-            purpose=purpose,
+            purpose=Purpose.OPEN,
             reference_price=mark,
             expires_at=now.utc_ns + left_ns,
             expires_ns=now.monotonic_ns + left_ns,
@@ -290,6 +289,7 @@ class Allocator:
         self._signals = {name: until for name, until in self._signals.items() if until > now.monotonic_ns}
         return [
             *self._tell_again(now),
+            *self._pursue_exits(now),
             *self._look_after_positions(now),
             *self._watch_losses(now),
             *self._alarm(now),
@@ -387,6 +387,10 @@ class Allocator:
             mark_price=plain(mark) if mark is not None else "",
             unrealized_pnl=shown(position.unrealized_pnl(mark), 8) if mark is not None else "",
         )
+
+
+def _alarm(subject: str, text: str, now: Instant) -> Tell:
+    return Tell(Role.MONITOR, AlarmRaised(ts_event=now.utc_ns, subject=subject, text=text))
 
 
 def _intent_id(signal: Signal, purpose: Purpose) -> str:

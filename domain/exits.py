@@ -1,0 +1,140 @@
+"""Exit signals: each is remembered until the position is gone, and acts on whatever of it there is.
+
+An opening in doubt may fill later, a close may find nobody: the exit stays wanted. It ends when the position is
+flat and no opening can add to it, when a newer signal wants the position, or after as long as a close stays
+wanted: by then the market that it was decided in is gone, the stop still guards the position, and a person is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.effects import Instant
+from domain.instrument import Side
+from domain.marks import Marks
+from domain.order_messages import OrderIntent, Purpose, Signal
+from domain.portfolio import Key, Portfolio
+from domain.risk import close_quantity, is_small
+from domain.settings import SECOND_NS, Settings
+
+AGAIN_NS = SECOND_NS  # doubled with each close that did not do it
+LONGEST_PAUSE_NS = 8 * SECOND_NS
+
+
+@dataclass
+class Exit:
+    """One position that shall go. Monotonic nanoseconds."""
+
+    signal_id: str
+    until_ns: int
+    origin_read_ns: int = 0  # of the frame that caused it; for the first try
+    asked: int = 0
+    due_ns: int = 0  # of the next try
+
+
+class Exits:
+    """At most one per instrument. Not journaled: a restart takes up those whose close is under way."""
+
+    def __init__(self, settings: Settings, portfolio: Portfolio, marks: Marks) -> None:
+        self._wanted_ns = round(settings.orders.reducing_expire_after_s * SECOND_NS)
+        self._portfolio = portfolio
+        self._marks = marks
+        self._exits: dict[Key, Exit] = {}  # (venue, instrument) ->
+
+    def restore(self, now: Instant) -> None:
+        """Take up what the journal shows: a close by a signal, beside an opening that may still fill."""
+        for plan in self._portfolio.plans.values():
+            intent, key = plan.intent, (plan.intent.venue, plan.intent.instrument)
+            is_by_signal = intent.intent_id.startswith(f"{intent.signal_id}:")
+            if intent.purpose is Purpose.CLOSE and is_by_signal and self._is_opening(key, ()):
+                self._exits[key] = Exit(intent.signal_id, now.monotonic_ns + self._wanted_ns)
+
+    def hear(
+        self, signal: Signal, pending: Sequence[OrderIntent], now: Instant
+    ) -> tuple[str, OrderIntent | None]:
+        """Take in an exit signal; return what became of it, in one word, and the close that it calls for now."""
+        key = signal.venue, signal.instrument
+        wanted = Exit(signal.signal_id, now.monotonic_ns + self._wanted_ns, signal.origin_read_ns)
+        if not self._is_there(key):
+            if self._is_opening(key, pending):
+                self._exits[key] = wanted
+                return "pending", None
+            return "dust" if self._portfolio.position(*key).quantity > 0 else "no_position", None
+        self._exits[key] = wanted
+        if self._is_closing(key, pending):
+            return "pending", None
+        if self._marks.instrument(*key) is None:
+            return "unknown_instrument", None
+        return "closed", self._close(key, wanted, now)
+
+    def withdraw(self, venue: str, instrument: str) -> None:
+        """Let go of an exit: a newer signal wants the position."""
+        self._exits.pop((venue, instrument), None)
+
+    def review(self, pending: Sequence[OrderIntent], now: Instant) -> Iterator[OrderIntent]:
+        """Yield the closes that are due now."""
+        for key, wanted in list(self._exits.items()):
+            if self._is_opening(key, pending):
+                wanted.until_ns = now.monotonic_ns + self._wanted_ns  # what it may add is to go as well
+            if self._is_closing(key, pending):
+                # Counted from its end: what it leaves gets its stop back before the next try takes it away.
+                wanted.due_ns = now.monotonic_ns + min(AGAIN_NS << min(wanted.asked, 10), LONGEST_PAUSE_NS)
+            elif self._marks.instrument(*key) and self._is_there(key) and now.monotonic_ns >= wanted.due_ns:
+                yield self._close(key, wanted, now)
+
+    def expired(self, pending: Sequence[OrderIntent], now: Instant) -> list[str]:
+        """Forget what is done or too old; return the instruments whose exits did not happen."""
+        given_up = []
+        for key, wanted in list(self._exits.items()):
+            if self._is_closing(key, pending) or self._is_opening(key, pending):
+                continue
+            if not self._is_there(key):
+                del self._exits[key]
+            elif now.monotonic_ns >= wanted.until_ns:
+                del self._exits[key]
+                given_up.append(":".join(key))
+        return given_up
+
+    def _close(self, key: Key, wanted: Exit, now: Instant) -> OrderIntent:
+        venue, name = key
+        instrument, position = self._marks.instrument(*key), self._portfolio.position(*key)
+        first_id = f"{wanted.signal_id}:close"
+        # The journal's count makes the id of a further try: never one that the router knows.
+        number = self._portfolio.decided[venue, name, Purpose.CLOSE] + 1
+        is_first = first_id not in self._portfolio.intents and not wanted.asked
+        wanted.asked += 1
+        return OrderIntent(
+            intent_id=first_id if is_first else f"{first_id}:{number}",
+            signal_id=wanted.signal_id,
+            venue=venue,
+            instrument=name,
+            side=Side.SELL,
+            quantity=close_quantity(self._portfolio, instrument),
+            purpose=Purpose.CLOSE,
+            reference_price=self._marks.price(*key) or position.average_price,
+            expires_at=now.utc_ns + self._wanted_ns,
+            expires_ns=now.monotonic_ns + self._wanted_ns,
+            origin_read_ns=wanted.origin_read_ns if is_first else 0,
+            known_seq=self._portfolio.last_seq,
+        )
+
+    def _is_there(self, key: Key) -> bool:
+        """Tell whether there is something to close; without a grid, whether there is a position."""
+        position, instrument = self._portfolio.position(*key), self._marks.instrument(*key)
+        if position.quantity <= 0 or instrument is None:
+            return position.quantity > 0
+        quantity: Decimal = close_quantity(self._portfolio, instrument)
+        return bool(quantity) and not is_small(self._marks, key, quantity, position.average_price)
+
+    def _is_closing(self, key: Key, pending: Sequence[OrderIntent]) -> bool:
+        return self._is_under_way(key, Purpose.CLOSE, pending)
+
+    def _is_opening(self, key: Key, pending: Sequence[OrderIntent]) -> bool:
+        return self._is_under_way(key, Purpose.OPEN, pending)
+
+    def _is_under_way(self, key: Key, purpose: Purpose, pending: Sequence[OrderIntent]) -> bool:
+        return bool(self._portfolio.plans_of(*key, purpose)) or any(
+            (intent.venue, intent.instrument, intent.purpose) == (*key, purpose) for intent in pending
+        )

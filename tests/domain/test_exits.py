@@ -1,0 +1,197 @@
+"""An exit signal is remembered, and acts on whatever there is of the position, until that is gone."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.instrument import Side
+from domain.order_messages import (
+    IntentDone,
+    OrderAccepted,
+    OrderClosed,
+    OrderIntent,
+    OrderStatus,
+    OrderUnconfirmed,
+    Purpose,
+)
+from tests.builders import UTC
+from tests.domain.account_harness import Account, accepted, ended, filled, make_signal, submitted
+
+BID, ASK = "49999", "50001"
+
+
+@pytest.fixture
+def doubtful() -> Account:
+    """An opening of 0.0039 BTC, UNCONFIRMED."""
+    account = Account()
+    account.hear(make_signal(Side.BUY))
+    entry = account.last_intent
+    account.journal(accepted(entry, account.now.utc_ns), submitted(entry))
+    account.journal(
+        OrderUnconfirmed(
+            ts_event=UTC, client_order_id=f"order:{entry.intent_id}", venue="coinbase", reason="timeout"
+        )
+    )
+    return account
+
+
+@pytest.fixture
+def long() -> Account:
+    """A position of 0.0039 BTC under its bracket."""
+    account = Account()
+    account.hear(make_signal(Side.BUY))
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+    return account
+
+
+def exit_now(account: Account, name: str = "exit") -> None:
+    expires_at = account.now.utc_ns + 5 * 10**9
+    expires_ns = account.now.monotonic_ns + 5 * 10**9
+    account.hear(make_signal(Side.SELL, name, expires_at=expires_at, expires_ns=expires_ns))
+
+
+def closes(account: Account) -> list[tuple[str, Decimal]]:
+    """The closes asked for; what is told again under its id is the same one."""
+    return list({it.intent_id: it.quantity for it in account.intents if it.purpose is Purpose.CLOSE}.items())
+
+
+def in_vain(account: Account, intent: OrderIntent) -> None:
+    """Journal a close's life to its end: it found nobody."""
+    account.journal(accepted(intent, account.now.utc_ns), submitted(intent), *ended(intent, Decimal(0)))
+
+
+def unprotected(account: Account) -> None:
+    """Journal the end of the bracket, as the router does for a close."""
+    (protect,) = [it for it in account.intents if it.purpose is Purpose.PROTECT][-1:]
+    order = f"order:{protect.intent_id}"
+    closed = OrderClosed(
+        ts_event=UTC,
+        client_order_id=order,
+        intent_id=protect.intent_id,
+        status=OrderStatus.CANCELED,
+        filled_quantity=Decimal(0),
+        evidence="reported",
+    )
+    account.journal(closed, IntentDone(ts_event=UTC, intent_id=protect.intent_id, filled_quantity=Decimal(0)))
+
+
+def test_an_exit_acts_on_what_an_opening_in_doubt_has_filled(doubtful: Account) -> None:
+    entry = doubtful.last_intent
+    doubtful.journal(filled(entry, "50000", "0.002"))
+
+    exit_now(doubtful)
+
+    assert closes(doubtful) == [("exit:close", Decimal("0.002"))]
+    assert doubtful.allocator.decisions["closed"] == 1
+
+
+def test_an_exit_that_comes_before_the_fill_is_remembered(doubtful: Account) -> None:
+    entry = doubtful.last_intent
+    exit_now(doubtful)
+    assert closes(doubtful) == []
+    doubtful.advance(300, BID, ASK)
+
+    doubtful.journal(filled(entry, "50000", "0.002"))
+
+    assert closes(doubtful) == [("exit:close", Decimal("0.002"))]
+
+
+def test_what_fills_later_goes_as_well(doubtful: Account) -> None:
+    entry = doubtful.last_intent
+    doubtful.journal(filled(entry, "50000", "0.002"))
+    exit_now(doubtful)
+    doubtful.execute(doubtful.last_intent, "49900")
+
+    doubtful.advance(30, BID, ASK)
+    doubtful.journal(filled(entry, "50000", "0.0019"))
+    doubtful.advance(3, BID, ASK)
+
+    assert [quantity for _, quantity in closes(doubtful)] == [Decimal("0.002"), Decimal("0.0019")]
+    assert len({intent_id for intent_id, _ in closes(doubtful)}) == 2
+
+
+def test_an_exit_ends_when_nothing_is_held_and_nothing_can_come(doubtful: Account) -> None:
+    entry = doubtful.last_intent
+    exit_now(doubtful)
+    doubtful.journal(*ended(entry, Decimal(0)))
+    doubtful.advance(1, BID, ASK)
+
+    doubtful.hear(make_signal(Side.BUY, "another", expires_at=doubtful.now.utc_ns + 5 * 10**9))
+    doubtful.execute(doubtful.last_intent, "50000")
+    doubtful.rest(doubtful.last_intent)  # its bracket
+    doubtful.advance(10, BID, ASK)
+
+    assert closes(doubtful) == []
+
+
+def test_a_close_that_found_nobody_is_asked_for_again_once_the_stop_is_back(long: Account) -> None:
+    exit_now(long)
+    unprotected(long)
+    in_vain(long, long.last_intent)
+    long.advance(0.5, BID, ASK)
+    assert long.last_intent.purpose is Purpose.PROTECT
+    long.rest(long.last_intent)
+
+    long.advance(5, BID, ASK)
+
+    assert [intent_id for intent_id, _ in closes(long)] == ["exit:close", "exit:close:2"]
+
+
+def test_an_exit_is_given_up_in_the_end_and_a_person_told(long: Account) -> None:
+    exit_now(long)
+    for _ in range(20):
+        long.advance(5, BID, ASK)
+        if long.last_intent.purpose is Purpose.CLOSE and long.allocator.pending:
+            in_vain(long, long.last_intent)
+    asked = len(closes(long))
+
+    long.advance(60, BID, ASK)
+
+    assert 3 < asked == len(closes(long)) < 20
+    assert long.allocator.decisions["exit_expired"] == 1
+    assert [alarm.text for alarm in long.alarms] == [
+        "an exit did not happen in time and is given up: the stop stays"
+    ]
+
+
+def test_a_newer_entry_signal_withdraws_the_exit(doubtful: Account) -> None:
+    entry = doubtful.last_intent
+    exit_now(doubtful)
+    doubtful.hear(make_signal(Side.BUY, "changed", expires_at=doubtful.now.utc_ns + 5 * 10**9))
+
+    doubtful.journal(filled(entry, "50000", "0.002"))
+    doubtful.advance(5, BID, ASK)
+
+    assert closes(doubtful) == []
+
+
+def test_a_restarted_portfolio_takes_up_an_exit_whose_opening_may_still_fill(doubtful: Account) -> None:
+    entry = doubtful.last_intent
+    doubtful.journal(filled(entry, "50000", "0.002"))
+    exit_now(doubtful)
+    close = doubtful.last_intent
+    doubtful.journal(accepted(close, doubtful.now.utc_ns), submitted(close))
+
+    again = doubtful.restarted()
+    fill = filled(close, "49900")
+    again.journal(fill, *ended(close, close.quantity))
+    again.journal(filled(entry, "50000", "0.0019"))
+    again.advance(3, BID, ASK)
+
+    assert [quantity for _, quantity in closes(again)] == [Decimal("0.0019")]
+
+
+def test_an_exit_waits_for_the_products_to_be_told(long: Account) -> None:
+    again = Account.__new__(Account)
+    again.__dict__ |= {**long.__dict__, "told": [], "alarms": [], "_alarms": []}
+    again.allocator = type(long.allocator)(long.settings)
+    again._perform(again.allocator.replay(again.entries, again.now))
+
+    exit_now(again)
+    assert closes(again) == []
+    again.open_market()
+    again.advance(1, BID, ASK)
+
+    assert [intent_id for intent_id, _ in closes(again)] == ["exit:close"]
+    assert OrderAccepted in {type(entry.event) for entry in again.entries}
