@@ -8,6 +8,7 @@ from actors.shell import Shell
 from domain.backoff import Backoff
 from domain.effects import Role
 from domain.errors import Fatal, VenueError
+from domain.instrument import InstrumentKind
 from domain.numbers import plain
 from domain.order_messages import InstrumentsLoaded
 from domain.settings import SECOND_NS
@@ -38,6 +39,7 @@ class Listings:
         self._call = call
         self._backoff = Backoff(SECOND_NS // 4, 2.0, 8 * SECOND_NS, 0.1)
         self._loaded: InstrumentsLoaded | None = None
+        self._told: set[str] = set()  # instruments that a person knows not to be opened
 
     def load(self) -> None:
         self._call(self._load, self._answered)
@@ -61,6 +63,7 @@ class Listings:
         if is_news:
             for role in _CAPITAL:
                 self._shell.tell(role, result)
+            self._tell_of_derivatives(result)
         if not result.is_fee_known:
             if not self._shell.counters["fee_failures"]:
                 text = f"fees unknown: reckoning with {plain(100 * result.taker_fee_ratio)} % for takers"
@@ -70,6 +73,13 @@ class Listings:
             return
         is_halted = not all(instrument.is_tradable for instrument in result.instruments)
         self._again_in(_AGAIN_WHILE_HALTED_NS if is_halted else _AGAIN_NS)
+
+    def _tell_of_derivatives(self, loaded: InstrumentsLoaded) -> None:
+        """Tell a person once what is shown and never opened: the risk gate refuses it as `not_spot`."""
+        for one in loaded.instruments:
+            if one.kind is not InstrumentKind.SPOT and one.key not in self._told:
+                self._told.add(one.key)
+                self._shell.alarm(one.key, f"not spot but {one.kind}: shown, and no position is opened in it")
 
     def _again_in(self, delay_ns: int) -> None:
         self._shell.wake_at(self._shell.clock.now().monotonic_ns + delay_ns, LOAD)

@@ -46,6 +46,7 @@ from domain.risk import (
 from domain.settings import SECOND_NS, Settings
 from domain.sizing import Size, size_position
 from domain.system_messages import (
+    AlarmRaised,
     BreakerChanged,
     BreakerState,
     MarkEquity,
@@ -210,7 +211,7 @@ class Allocator:
         for subject in self._exits.expired(self.pending, now):
             text = "an exit did not happen in time and is given up: the stop stays"
             effects += self._count("exit_expired")
-            effects.append(_alarm(subject, text, now))
+            effects.append(Tell(Role.MONITOR, AlarmRaised(ts_event=now.utc_ns, subject=subject, text=text)))
         return effects
 
     def _opening(self, signal: Signal, quantity: Decimal, mark: Decimal, now: Instant) -> OrderIntent:
@@ -387,10 +388,6 @@ class Allocator:
             mark_price=plain(mark) if mark is not None else "",
             unrealized_pnl=shown(position.unrealized_pnl(mark), 8) if mark is not None else "",
         )
-
-
-def _alarm(subject: str, text: str, now: Instant) -> Tell:
-    return Tell(Role.MONITOR, AlarmRaised(ts_event=now.utc_ns, subject=subject, text=text))
 
 
 def _intent_id(signal: Signal, purpose: Purpose) -> str:

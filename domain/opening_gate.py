@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from domain.collar import collared_price, drifted, touch
 from domain.effects import Instant
-from domain.instrument import Instrument, Side
+from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
 from domain.numbers import from_ratio
 from domain.order_ledger import OrderLedger
@@ -106,6 +106,8 @@ class OpeningGate:
         return [candidate.instrument for candidate in rank(candidates, intent.side)]
 
     def _misfit(self, instrument: Instrument, quantity: Decimal, price: Decimal) -> str:
+        if instrument.kind is not InstrumentKind.SPOT:
+            return "not_spot"  # its margin, funding and liquidation are not reckoned with yet
         if not self._marks.is_tradable(instrument):
             return "not_tradable"
         if not instrument.is_on_grid(price, quantity):

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from domain.clocks import deadline, is_void
 from domain.effects import Instant
-from domain.instrument import Instrument, Side
+from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
 from domain.numbers import ZERO, divide, from_ratio, plain
 from domain.opening_rate import DAY_NS, HOUR_NS, OpeningRate
@@ -132,6 +132,8 @@ def quote_believable(case: Opening) -> Refused | None:
 def instrument_tradable(case: Opening) -> Refused | None:
     if case.instrument is None:
         return Refused("unknown_instrument")
+    if case.instrument.kind is not InstrumentKind.SPOT:
+        return Refused("not_spot", f"{case.instrument.key} is a {case.instrument.kind}")
     return None if case.marks.is_tradable(case.instrument) else Refused("not_tradable")
 
 
@@ -289,9 +291,12 @@ def is_small(marks: Marks, key: tuple[str, str], quantity: Decimal, fallback: De
 
 
 def close_quantity(portfolio: Portfolio, instrument: Instrument) -> Decimal:
-    """Return what closes the position of ours: on the lot, and of a spot long never more than is held."""
+    """Return what closes the position of ours: on the lot, and of a spot long never more than is held.
+
+    Of a derivative no wallet holds any coins.
+    """
     position = portfolio.position(instrument.venue, instrument.name).quantity
-    if position > 0:
+    if position > 0 and instrument.kind is InstrumentKind.SPOT:
         position = min(position, portfolio.balances.get((instrument.venue, instrument.base), ZERO))
     return instrument.round_quantity(abs(position))
 

@@ -13,6 +13,7 @@ from actors.stage_parts import START
 from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.listing import Listing, Unread
+from domain.instrument import InstrumentKind
 from domain.market_data import StreamGap, StreamWhole
 from domain.messages import Event
 from domain.order_messages import (
@@ -628,3 +629,20 @@ def test_a_snapshot_also_lists_the_fills_of_the_orders_it_names(venue: FakeVenue
     assert snapshot.fills == (new, old)
     assert snapshot.unread == (UNREAD,)
     assert venue.called("list_fills") == [NOW, 0]
+
+
+def test_what_is_not_spot_is_told_to_a_person_once(venue: FakeVenue) -> None:
+    perpetual = msgspec.structs.replace(
+        LOADED, instruments=(make_instrument(kind=InstrumentKind.PERPETUAL),)
+    )
+    venue.answers["load_instruments"].clear()
+    venue.answers["load_instruments"].extend([perpetual, msgspec.structs.replace(perpetual, ts_event=1)])
+
+    stage = venue.stage = Stage(kits={"coinbase": venue.kit()})
+    stage.cast(ExchangeGateway, GATEWAY)
+    stage.advance(seconds=90)
+
+    alarms = [told for told in stage.received[Role.MONITOR] if isinstance(told, AlarmRaised)]
+    assert [(alarm.subject, alarm.text) for alarm in alarms] == [
+        ("coinbase:BTC-USD", "not spot but perpetual: shown, and no position is opened in it")
+    ]

@@ -3,12 +3,14 @@
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
-from domain.instrument import Side
+from domain.instrument import InstrumentKind, Side
 from domain.numbers import use_exact_decimals
 from domain.order_messages import (
     BalanceCorrected,
     CancelProtection,
+    InstrumentsLoaded,
     IntentDenied,
     OrderIntent,
     OrderUnconfirmed,
@@ -302,3 +304,34 @@ def test_after_a_restart_the_cover_in_the_journal_is_enough(account: Account) ->
     restarted = account.restarted()
 
     assert restarted.advance(6, BID, ASK) == []
+
+
+def test_the_stop_of_a_perpetual_is_not_withdrawn_for_want_of_coins(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+    perpetual = replace(BTC, kind=InstrumentKind.PERPETUAL)  # opened by a version that took it for spot
+    account.hear(
+        InstrumentsLoaded(
+            ts_event=UTC,
+            venue="coinbase",
+            instruments=(perpetual,),
+            taker_fee_ratio=Decimal(0),
+            maker_fee_ratio=Decimal(0),
+        )
+    )
+
+    told = account.journal(
+        BalanceCorrected(
+            ts_event=UTC,
+            correction_id="1",
+            venue="coinbase",
+            currency="BTC",
+            difference=-account.quantity,
+            reason="no fill explains it",
+        )
+    )
+
+    assert told + account.advance(2, BID, ASK) == []
+    account.hear(make_signal(Side.SELL, "exit"))
+    assert account.last_intent.purpose is Purpose.CLOSE
+    assert account.last_intent.quantity == account.quantity

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from domain.instrument import Side
+from domain.instrument import InstrumentKind, Side
 from domain.numbers import use_exact_decimals
 from domain.order_messages import HaltRaised, Purpose
 from domain.position import Position
@@ -61,6 +61,7 @@ def test_a_sound_opening_passes_every_check(account: Account) -> None:
         ({"instrument": None}, "unknown_instrument"),
         ({"settings": Settings(venues={"coinbase": VenueSettings(closes_only=("BTC-USD",))})}, "closes_only"),
         ({"instrument": replace(BTC, is_tradable=False)}, "not_tradable"),
+        ({"instrument": replace(BTC, kind=InstrumentKind.PERPETUAL)}, "not_spot"),
         ({"signal": make_signal(expires_at=UTC)}, "expired"),
         ({"signal": make_signal(confidence=0.49)}, "low_confidence"),
         ({"signal": make_signal(candle_close=Decimal("49899"))}, "price_drift"),
