@@ -19,10 +19,10 @@ import msgspec
 
 from adapters.settings_decoding import decode_settings
 from adapters.settings_rules import check_rules
+from adapters.settings_spelling import PREFIX, check_spelling
 from domain.errors import InvalidSetting
 from domain.settings import PROFILES, VENUES, Settings
 
-PREFIX = "NZEZA__"
 LISTS_OF_NAMES = frozenset({"venues", "signals.weights", "simulator.balances"})
 
 Table = dict[str, Any]
@@ -56,6 +56,8 @@ def load(config: Path | None, environ: Mapping[str, str], known_venues: Collecti
 
     settings = decode_settings(tree, origins)
     check_rules(settings, known_venues)
+    keys = {name for venue in settings.venues.values() for name in (venue.api_key_env, venue.api_secret_env)}
+    check_spelling(environ.keys(), tree, keys)
     return settings
 
 

@@ -282,6 +282,44 @@ def test_simulated_venue_cannot_be_pointed_at_a_real_one(write: Write) -> None:
     load(write("venues.coinbase = {mode = 'live', rest_url = 'https://api.coinbase.com'}"), {}, VENUES)
 
 
+NEARLY = {
+    "NZEZA_RISK__MAX_POSITIONS": "NZEZA__RISK__MAX_POSITIONS",
+    "NZEZA_RISK_MAX_POSITIONS": "NZEZA__RISK__MAX_POSITIONS",
+    "NZEZARISK__MAX_POSITIONS": "NZEZA__RISK__MAX_POSITIONS",
+    "NZEZA_MAX_POSITIONS": "NZEZA__RISK__MAX_POSITIONS",
+    "NZEZA_RISK__MAX_POSITION": "NZEZA__RISK__MAX_POSITIONS",
+    "nzeza__risk__max_positions": "NZEZA__RISK__MAX_POSITIONS",
+    "Nzeza__Risk__Max_Positions": "NZEZA__RISK__MAX_POSITIONS",
+    "NZEA__RISK__MAX_POSITIONS": "NZEZA__RISK__MAX_POSITIONS",
+    "NZEZZA__RISK__MAX_POSITIONS": "NZEZA__RISK__MAX_POSITIONS",
+    "NZEZA_VENUES__COINBASE__INSTRUMENTS": "NZEZA__VENUES__COINBASE__INSTRUMENTS",
+    "NZEZA_SIMULATOR_BALANCES_USD": "NZEZA__SIMULATOR__BALANCES__USD",
+}
+
+
+@pytest.mark.parametrize("name", NEARLY)
+def test_variable_that_is_nearly_a_setting_is_refused_with_the_right_spelling(name: str) -> None:
+    text = complaint(None, **{name: "2"})
+
+    assert text.startswith(f"variable {name!r}: did you mean {NEARLY[name]}? settings are spelled NZEZA__")
+
+
+def test_variable_that_begins_like_a_setting_is_refused() -> None:
+    assert complaint(None, NZEZA_RISK__NOTHING_LIKE_IT="2").startswith(
+        "variable 'NZEZA_RISK__NOTHING_LIKE_IT': settings are spelled NZEZA__SECTION__KEY"
+    )
+
+
+def test_variables_that_are_no_settings_are_left_alone() -> None:
+    others = {"NZEZA_HOME": "1", "RISK__MAX_POSITIONS": "1", "NZEZA": "", "PATH": "", "NZEZA_RISK_KEY": "name"}
+    keys = {
+        "NZEZA__VENUES__COINBASE__API_KEY_ENV": "NZEZA_RISK_KEY",
+        "NZEZA__VENUES__COINBASE__API_SECRET_ENV": "NZEZA_SIGNALS_SECRET",
+    }
+
+    assert load(None, {**others, **keys, "NZEZA_SIGNALS_SECRET": "secret"}, VENUES).venues["coinbase"].api_key_env
+
+
 NOT_HERE = [
     "http://0.0.0.0:80",
     "http://10.0.0.1",
