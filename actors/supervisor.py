@@ -246,6 +246,8 @@ class Supervisor(Shell):
             for role in self.up:
                 if role.startswith(Role.CIRCUIT_BREAKER):
                     self.tell(role, ResetBreakerMetrics())
+        elif message.verb == "alarm":
+            self.alarm("launcher", message.role)
         elif message.verb == "restart":
             self._restart(message)
         elif message.verb == "stop":

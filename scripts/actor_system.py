@@ -16,11 +16,15 @@ from typing import Any
 
 from domain.errors import InvalidSetting
 from domain.settings import SystemSettings
+from scripts.admin_watch import AdminVerdict, AdminWatch
+from scripts.processes import is_stopped, live_children
 
 LOG_FILE = "nzeza.log"
 
 _SUPERVISOR_HUNG_AFTER_S = 2.5  # then its successor may still find hung children
 _WATCHDOG_EVERY_S = 0.25
+_WE_SLEPT_S = 1.0  # between two of its looks
+_ADMINS_ANSWER = "Thespian_SystemStatus"  # by name, for Thespian is imported late
 _SUCCESSION_WINDOW_S = 60.0
 _MOST_SUCCESSIONS = 10  # of supervisors within the window
 
@@ -55,11 +59,14 @@ class ActorSystem:
         from adapters.thespian_unix.register import register
 
         register()
+        before = live_children(os.getpid())
         self._system = ThespianSystem(
             settings.actor_base,
             capabilities={"Admin Port": admin_port},
             logDefs=log_definitions(data_directory / LOG_FILE, settings.log_level),
         )
+        self._admin_pids = live_children(os.getpid()) - before  # it detaches itself, and so comes to us
+        self._admin = AdminWatch(time.monotonic())
         self._supervisor: Any = None
         self._start: tuple[Any, Any] | None = None  # settings and parts, for every supervisor alike
         self.generation = 0  # of the supervisor
@@ -68,6 +75,7 @@ class ActorSystem:
         self._exit_fd: int | None = None  # readable when the supervisor's process has ended
         self._heard_at = time.monotonic()
         self._is_ending = threading.Event()
+        self._is_replacing = False  # a person asked for another supervisor
         self._successions: list[float] = []  # when supervisors were replaced, within the budget's window
         self._request_ids = count(1)
 
@@ -110,6 +118,9 @@ class ActorSystem:
         message = self._system.listen(timeout_s)
         if message is None:
             return None
+        if type(message).__name__ == _ADMINS_ANSWER:
+            self._admin.answered()
+            return None
         self._heard_at = time.monotonic()
         if getattr(message, "kind", "") == "roster":
             self._keep(message.message)
@@ -123,6 +134,9 @@ class ActorSystem:
         if self._exit_fd is None or not select.select([self._exit_fd], [], [], 0)[0]:
             return ""
         self._forget_exit()
+        if self._is_replacing:
+            self._is_replacing = False
+            return self._succeed()
         now = time.monotonic()
         self._successions = [at for at in self._successions if now - at < _SUCCESSION_WINDOW_S]
         if len(self._successions) >= _MOST_SUCCESSIONS:
@@ -139,13 +153,54 @@ class ActorSystem:
             return f"the actor system's admin has ended, and with it every actor ({error})"
         return ""
 
+    def replace_supervisor(self) -> None:
+        """End it because a person asked for it; that costs nothing of its budget."""
+        if self._supervisor_pid:
+            self._is_replacing = True
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._supervisor_pid, signal.SIGKILL)
+
     def _end_hung_supervisors(self) -> None:
         """Kill a supervisor that says nothing. On a thread, for Thespian's sends to it may block for a minute."""
+        looked_at = time.monotonic()
         while not self._is_ending.wait(_WATCHDOG_EVERY_S):
+            now, before = time.monotonic(), looked_at
+            looked_at = now
+            if now - before > _WE_SLEPT_S:  # it was us who were stopped, and heard nothing
+                self._heard_at = now
             pid = self._supervisor_pid
             if pid and time.monotonic() - self._heard_at > _SUPERVISOR_HUNG_AFTER_S:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+
+    # ---- the admin -----------------------------------------------------------------------------------------
+
+    def mind_admin(self) -> tuple[str, str]:
+        """Look whether the actor system's admin answers; return an alarm and a problem, both usually empty."""
+        match self._admin.look(time.monotonic()):
+            case AdminVerdict.ASK:
+                self._ask_admin()
+            case AdminVerdict.CONTINUE:
+                return self._continue_admin(), ""
+            case AdminVerdict.HUNG:
+                return "", "the actor system's admin is hung"
+        return "", ""
+
+    def _ask_admin(self) -> None:
+        from thespian.actors import ActorSystemFailure
+        from thespian.system.messages.status import Thespian_StatusReq
+
+        with contextlib.suppress(ActorSystemFailure):  # it has ended, which is noticed by everybody
+            self._system.tell(self._system._systemBase.adminAddr, Thespian_StatusReq())
+
+    def _continue_admin(self) -> str:
+        stopped = [pid for pid in self._admin_pids if is_stopped(pid)]
+        for pid in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        return "the actor system's admin was stopped, and is told to go on" if stopped else ""
+
+    # ---- the supervisor's line -----------------------------------------------------------------------------
 
     def _keep(self, roster: Any) -> None:
         self._heirs = roster.children

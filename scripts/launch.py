@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.key_vault import VAULT
 from adapters.settings import configuration_hash
+from domain.effects import Role
 from domain.errors import InvalidSetting, NzezaError
 from domain.mode_label import mode_label
 from domain.numbers import use_exact_decimals
@@ -179,6 +180,7 @@ class _Run:
             self.asked_at = now
             self._ask_status()
         self._mind_supervisor()
+        self._mind_admin()
         if self.simulator is not None and not self.simulator.is_alive():
             self._revive_simulator()
 
@@ -202,6 +204,17 @@ class _Run:
         problem = self.system.mind_supervisor()
         if problem:
             self.problems.append(problem)
+
+    def _mind_admin(self) -> None:
+        alarm, problem = self.system.mind_admin()
+        if alarm:
+            self._alarm(alarm)
+        if problem:
+            self.problems.append(problem)
+
+    def _alarm(self, text: str) -> None:
+        """Raise an alarm of ours, to be on every surface as those of the actors are."""
+        self.system.ask("alarm", role=text)
 
     def _hear(self, timeout_s: float) -> None:
         message = self.system.listen(timeout_s)
@@ -255,6 +268,9 @@ class _Run:
         elif request.verb == "reset_metrics":
             self.system.ask("reset_metrics")
             request.reply({"reset": True})
+        elif request.verb == "restart" and request.role == Role.SUPERVISOR:
+            self.system.replace_supervisor()
+            request.reply({"restarting": request.role})
         elif request.verb == "restart":
             self.restarting[self.system.ask("restart", role=request.role)] = request
         else:

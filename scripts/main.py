@@ -29,6 +29,7 @@ from scripts.outputs import OutputLost, abandon_output, complain, finish_output,
 from scripts.presence import RECORD, instead, recording_in
 from scripts.prometheus import exposition
 from scripts.summary import summary
+from scripts.version import code_version
 
 ANSWER_WITHIN_S = 3.0
 GONE_WITHIN_S = 5.0  # beyond the time that the system gave itself for stopping
@@ -257,6 +258,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="nzeza", description="Trade one portfolio across crypto venues.", allow_abbrev=False
     )
+    parser.add_argument("--version", action="version", version=f"nzeza {code_version()}")
     verbs = parser.add_subparsers(required=True, metavar="VERB", parser_class=_Parser)
 
     def add(verb: Verb, about: str) -> argparse.ArgumentParser:

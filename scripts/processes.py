@@ -58,6 +58,16 @@ def children_of(parent: int) -> list[int]:
     return [int(pid) for pid in found]
 
 
+def live_children(parent: int) -> set[int]:
+    """Return the pids of a process's children that haven't ended."""
+    return {pid for pid in children_of(parent) if _live_parent(pid) is not None}
+
+
+def is_stopped(pid: int) -> bool:
+    """Tell whether a process was stopped by a signal, or by who traces it."""
+    return _state_and_parent(pid)[0] in ("T", "t")
+
+
 def cpu_ns(pid: int) -> int:
     """Return the processor time that all threads of a process have used so far; 0 when it is gone."""
     try:

@@ -17,6 +17,7 @@ from scripts.control import ControlServer, Request
 from scripts.data_directory import DataDirectory
 from scripts.main import main
 from scripts.options import RunOptions
+from scripts.version import code_version
 
 Launched = list[tuple[Settings, RunOptions]]
 
@@ -155,6 +156,13 @@ def test_mistake_is_one_line_and_status_2(
     assert (status, output, launched) == (2, "", [])
     assert errors.startswith(MISTAKES[line])
     assert errors.count("\n") == 1
+
+
+def test_version_is_that_of_the_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+
+    assert capsys.readouterr().out == f"nzeza {code_version()}\n"
 
 
 def test_empty_data_directory_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:

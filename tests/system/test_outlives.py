@@ -60,8 +60,8 @@ def environment(pid: int) -> bytes:
         return b""  # it has ended
 
 
-def ask(verb: str, directory: Path) -> subprocess.CompletedProcess[str]:
-    command = [*NZEZA, verb, "--data-directory", str(directory)]
+def ask(verb: str, directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [*NZEZA, verb, *words, "--data-directory", str(directory)]
     return subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S)
 
 
@@ -85,6 +85,8 @@ def test_closed_terminal_and_outputs_without_readers_cost_the_outputs(tmp_path: 
     assert "told to by SIGHUP" in (tmp_path / "terminal" / "nzeza.log").read_text()
     wait_until_it_trades(tmp_path / "pipes")
     assert [pid for pid in processes(process.pid) if KEYS["CB_SECRET"].encode() in environment(pid)] == []
+    restart = ask("restart", tmp_path / "pipes", "supervisor")
+    assert (restart.returncode, restart.stdout) == (0, "supervisor is restarting\n")
     stop = ask("stop", tmp_path / "pipes")
     assert (stop.returncode, stop.stdout) == (0, "stopped cleanly\n"), stop.stderr
     assert process.wait(timeout=WITHIN_S) == 0
