@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from actors.clock_check import ClockCheck
 from actors.account_reading import read_account, read_fills
+from actors.clock_check import ClockCheck
 from actors.listings import LOAD, Listings
 from actors.shell import Shell
 from actors.stream import StreamDriver
-from actors.venue_calls import Call, Urgency, VenueCalls
+from actors.venue_calls import Urgency
+from actors.venue_line import SEND, VenueLine
 from domain.backoff import Backoff
 from domain.circuit_breaker import Gate
 from domain.clocks import deadline
@@ -41,16 +42,15 @@ from domain.order_messages import (
     SubmitOrder,
     VenueSnapshot,
 )
-from domain.rate_limit import TokenBucket
 from domain.session import Session
 from domain.settings import SECOND_NS
 from domain.system_messages import BreakerChanged, Operation, OperationEnded
 from domain.venue_time import VenueTime
 from domain.text import bounded
 
-_SEND = "gateway:send"
 _FILLS = "gateway:fills"
 _FILLS_AFTER_NS = 20_000_000  # totals come in bursts: one read of the fills for all of them
+_SNAPSHOT_READS, _SNAPSHOT_REQUESTS = 3, 4  # open orders, in two lists; balances; fills
 _TOTALS_KEPT = 1_000  # of the newest orders; forgetting one costs a read of fills already known
 
 
@@ -67,23 +67,18 @@ class ExchangeGateway(Shell):
         self.client = kit.trading(settings)
         self.venue_time = VenueTime()
         self.client.follow(self.venue_time)
-        self.executor = self.parts.executor(settings.workers)
+        self.line = VenueLine(self, self.venue, settings, kit)
         self.queried: set[str] = set()  # orders that are being asked about
         self.touched: set[str] = set()  # instruments whose price is being asked for
         self.canceling: set[str] = set()  # orders whose cancel waits or is under way
-        burst = max(2, int(settings.requests_per_second))
-        now_ns = self.clock.now().monotonic_ns
-        budget = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns)
-        unreachable = partial(self.alarm, f"{self.venue} REST")
-        self.calls = VenueCalls(self.executor, budget, settings.workers, unreachable)
         self.gate = Gate(Operation.SUBMIT)
         self.fills_backoff = Backoff(SECOND_NS // 10, 2.0, 4 * SECOND_NS, 0.1)
         self.is_live = False
         self.totals: dict[str, Any] = {}  # venue_order_id -> cumulative quantity last heard
         self.fills_wanted: dict[str, None] = {}  # venue_order_ids whose fills must be read
         load = partial(self.client.load_instruments, settings.instruments, self.timeout_s)
-        self.listings = Listings(self, self.venue, load, self._call)
-        self.watch(self.executor.fileno(), self._collect)
+        call = partial(self.line.call, requests=2, within_s=self.timeout_s)
+        self.listings = Listings(self, self.venue, load, call)
         self.stream = StreamDriver(
             self,
             Session(
@@ -122,28 +117,11 @@ class ExchangeGateway(Shell):
             self.clock_check.tick(now)
         elif key == LOAD:
             self.listings.load()
-        elif key == _SEND:
-            self._send_waiting()
+        elif key == SEND:
+            self.line.send()
         elif key == _FILLS:
             self._read_fills()
         return []
-
-    # ---- calls -------------------------------------------------------------------------------------------
-
-    def _call(self, run: Callable, answered: Callable, **how: Any) -> None:
-        """Run a blocking call on a worker when it is its turn, and hand what came of it to `answered`."""
-        self.calls.add(Call(run, answered, **how))
-        self._send_waiting()
-
-    def _send_waiting(self) -> None:
-        due_ns = self.calls.send(self.clock.now())
-        if due_ns is not None:
-            self.wake_at(due_ns, _SEND)
-
-    def _collect(self) -> None:
-        for call, result in self.calls.collect(self.clock.now()):
-            call.answered(result)
-        self._send_waiting()
 
     def _stamps(self) -> dict[str, int]:
         return self.venue_time.stamps(self.clock.now())
@@ -181,11 +159,12 @@ class ExchangeGateway(Shell):
         leave_by = deadline(command.leave_by, command.leave_by_ns, self.clock.now())
         timeout_s = self.timeout_s if is_opening else self.reducing_timeout_s
         run = partial(self.client.submit_order, command, timeout_s)
-        self._call(
+        self.line.call(
             run,
             partial(self._submitted, command, may_retry),
             urgency=Urgency.OPENING if is_opening else Urgency.REDUCING,
             leave_by=leave_by if command.leave_by else None,
+            within_s=timeout_s,
             given_up=partial(self._gave_up, command),
         )
 
@@ -235,7 +214,8 @@ class ExchangeGateway(Shell):
             return  # the router repeats it whether or not a slow venue has answered
         self.canceling.add(command.client_order_id)
         run = partial(self.client.cancel_order, command, self.reducing_timeout_s)
-        self._call(run, partial(self._canceled, command), urgency=Urgency.REDUCING)
+        answered = partial(self._canceled, command)
+        self.line.call(run, answered, urgency=Urgency.REDUCING, within_s=self.reducing_timeout_s)
 
     def _canceled(self, command: CancelOrder, result: Event | VenueError) -> None:
         self.canceling.discard(command.client_order_id)
@@ -252,7 +232,13 @@ class ExchangeGateway(Shell):
             return  # the router asks faster than a slow venue answers
         self.queried.add(_subject(query))
         run = partial(self.client.find_order, query, self.timeout_s)
-        self._call(run, partial(self._found, query), urgency=Urgency.ASKING)
+        self.line.call(
+            run,
+            partial(self._found, query),
+            urgency=Urgency.ASKING,
+            requests=2 if query.venue_order_id else 1,
+            within_s=self.timeout_s,
+        )
 
     def _found(self, query: QueryOrder, result: Event | VenueError) -> None:
         self.queried.discard(_subject(query))
@@ -266,7 +252,8 @@ class ExchangeGateway(Shell):
             return
         self.touched.add(command.instrument)
         run = partial(self.client.read_touch, command.instrument, self.reducing_timeout_s)
-        self._call(run, partial(self._touch_read, command), urgency=Urgency.REDUCING)
+        answered = partial(self._touch_read, command)
+        self.line.call(run, answered, urgency=Urgency.REDUCING, within_s=self.timeout_s)
 
     def _touch_read(self, command: RequestTouch, result: Event | VenueError) -> None:
         self.touched.discard(command.instrument)
@@ -299,7 +286,7 @@ class ExchangeGateway(Shell):
         wanted, self.fills_wanted = tuple(self.fills_wanted), {}
         if wanted:
             run = partial(self.client.list_fills, 0, self.timeout_s, wanted)
-            self._call(run, partial(self._fills_read, wanted))
+            self.line.call(run, partial(self._fills_read, wanted), requests=1, within_s=self.timeout_s)
 
     def _fills_read(self, wanted: tuple[str, ...], result: Any) -> None:
         if isinstance(result, VenueError):
@@ -320,14 +307,20 @@ class ExchangeGateway(Shell):
             self._tell_router(RowsUnread(ts_event=self._stamp(), venue=self.venue, rows=result.unread))
 
     def receiveMsg_RequestSnapshot(self, command: RequestSnapshot, sender: str) -> None:
-        run = partial(read_account, self.client, command, self.timeout_s, self._stamps)
-        self._call(run, partial(self._snapshot_read, command))
+        more = bool(command.fills_of)
+        self.line.call(
+            partial(read_account, self.client, command, self.timeout_s, self._stamps),
+            partial(self._snapshot_read, command),
+            requests=_SNAPSHOT_REQUESTS + more,
+            within_s=(_SNAPSHOT_READS + more) * self.timeout_s,
+        )
 
     def _snapshot_read(self, command: RequestSnapshot, result: VenueSnapshot | VenueError) -> None:
         if isinstance(result, VenueError):
             self.counters["snapshot_failures"] += 1
             # What has filled must be known even where the rest can't be read: a position may need its stop.
-            self._call(partial(read_fills, self.client, command, self.timeout_s), self._tell_fills)
+            run, more = partial(read_fills, self.client, command, self.timeout_s), bool(command.fills_of)
+            self.line.call(run, self._tell_fills, requests=1 + more, within_s=(1 + more) * self.timeout_s)
             result = SnapshotFailed(
                 ts_event=self._stamp(),
                 request_id=command.request_id,

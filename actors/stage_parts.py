@@ -105,6 +105,11 @@ class VirtualExecutor:
         self._queue.append((key, call))
         self._work()
 
+    def replace(self, key: str) -> None:
+        self._running = [entry for entry in self._running if entry[2] != key]
+        heapq.heapify(self._running)
+        self._queue = deque(entry for entry in self._queue if entry[0] != key)
+
     def fileno(self) -> int:
         return self._fd
 
@@ -339,6 +344,9 @@ class StageParts:
 
     def strategy_watch(self, settings: Settings) -> VirtualWatch:
         return VirtualWatch(self.virtual_clock, settings.signals.strategy_within_s, self.benched)
+
+    def pause(self, seconds: float) -> None:
+        self.virtual_clock.spend(seconds)
 
     def uniform(self) -> float:
         return self._random.random()

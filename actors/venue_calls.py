@@ -1,4 +1,4 @@
-"""The queue in front of one venue: who goes first, how many at a time, and what has waited for too long.
+"""The queue in front of one venue: who goes first, how many at a time, and what has waited or hung for too long.
 
 Knows workers and the rate budget; refuses to know what a call is about.
 """
@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from itertools import count
 from typing import Any
 
 from adapters.ports import Executor
 from domain.clocks import have_parted
 from domain.effects import Instant
-from domain.errors import VenueError
-from domain.outage import Outage
-from domain.rate_limit import TokenBucket
+from domain.errors import Ambiguous, VenueError
+from domain.rate_limit import RequestBudget, Ticket
 from domain.settings import SECOND_NS
+
+LEAST_WORKERS = 2  # with fewer, a question that hangs holds up a cancel
+_GRACE_NS = SECOND_NS  # after its deadline, a call hangs where its own deadline does not reach
 
 
 class Urgency(IntEnum):
@@ -29,9 +32,14 @@ class Urgency(IntEnum):
     READING = 3
 
     def share(self, workers: int) -> int:
-        """Return how many of the workers may be busy when one more of this kind begins."""
+        """Return how many of the workers may be busy when one more of this kind begins.
+
+        Whatever their number, one is left to what reduces risk, if need be one more than there are.
+        """
+        if self is Urgency.REDUCING:
+            return max(workers, LEAST_WORKERS)
         quarters = (4, 3, 3, 2)[self]
-        return -(-workers * quarters // 4)
+        return max(1, min(workers * quarters // 4, workers - 1))
 
     @property
     def longest_pause_ns(self) -> int | None:
@@ -41,13 +49,20 @@ class Urgency(IntEnum):
 
 @dataclass(eq=False)
 class Call:
-    """One request on its way through the budget to a worker and back."""
+    """One question on its way through the budget to a worker and back."""
 
     run: Callable[[], Any]
     answered: Callable[[Any], None]
     urgency: Urgency = Urgency.READING
     leave_by: Instant | None = None  # one that has not left by then is given up; None = it can wait
     given_up: Callable[[], None] = lambda: None
+    requests: int = 0  # that it usually makes; 0 = as many as others of its urgency
+    within_s: float | None = None  # once it runs, it ends by then, or hangs; None = it knows no deadline
+
+    @property
+    def price(self) -> int:
+        """Return for how many requests the budget is asked; what it makes besides is paid for as it goes."""
+        return self.requests or (1, 2, 1, 2)[self.urgency]
 
     def is_overdue(self, now: Instant) -> bool:
         """Tell whether it must not leave any more; an opening that our clocks parted over may be as old as a sleep."""
@@ -57,36 +72,49 @@ class Call:
         return has_slept or now.monotonic_ns > self.leave_by.monotonic_ns
 
 
+@dataclass(eq=False)
+class _Running:
+    call: Call
+    ticket: Ticket
+    hangs_ns: int | None  # monotonic; from then on nobody waits for it
+
+
 class VenueCalls:
     """The calls that wait and those that are under way."""
 
-    def __init__(
-        self,
-        executor: Executor,
-        budget: TokenBucket,
-        workers: int,
-        unreachable: Callable[[str], None] = lambda words: None,
-    ) -> None:
-        """Args:
-        unreachable: gets the cause when calls keep reaching nobody.
-        """
-        self._unreachable = unreachable
-        self._outage = Outage()
+    def __init__(self, executor: Executor, budget: RequestBudget, workers: int) -> None:
         self._executor = executor
         self._budget = budget
         self._workers = workers
         self._waiting: list[Call] = []  # oldest first
-        self._running: dict[str, Call] = {}  # key -> call on a worker
+        self._running: dict[str, _Running] = {}  # key -> call on a worker
         self._keys = count(1)
 
     def add(self, call: Call) -> None:
         self._waiting.append(call)
 
+    def give_up_hung(self, now: Instant) -> list[tuple[Call, VenueError]]:
+        """Replace the workers whose calls hang, and return these calls with what is known of them: nothing."""
+        hung = [
+            key
+            for key, running in self._running.items()
+            if running.hangs_ns is not None and now.monotonic_ns >= running.hangs_ns
+        ]
+        ended = []
+        for key in hung:
+            running = self._running.pop(key)
+            running.ticket.settle()
+            self._executor.replace(key)
+            error = Ambiguous("the call hangs beyond its deadline", code="overdue")
+            ended.append((running.call, error))
+        return ended
+
     def send(self, now: Instant) -> int | None:
         """Send what workers and budget allow, the most urgent first, each kind in its order.
 
         Returns:
-            When to call again (monotonic ns); None when only an answer can change anything.
+            When to call again, or to look for calls that hang (monotonic ns); None when only an answer can change
+            anything.
         """
         due_ns = []
         for call in sorted(self._waiting, key=lambda call: call.urgency):
@@ -97,12 +125,13 @@ class VenueCalls:
             wait_ns = self._wait_ns(call, now)
             if wait_ns == 0:
                 self._waiting.remove(call)
-                self._start(call)
+                self._start(call, now)
                 continue
             if wait_ns is not None:
                 due_ns.append(now.monotonic_ns + wait_ns)
             if call.leave_by:
                 due_ns.append(call.leave_by.monotonic_ns + 1)
+        due_ns += [each.hangs_ns for each in self._running.values() if each.hangs_ns is not None]
         return min(due_ns, default=None)
 
     def _wait_ns(self, call: Call, now: Instant) -> int | None:
@@ -111,12 +140,17 @@ class VenueCalls:
         if len(self._running) >= urgency.share(self._workers):
             return None
         is_reducing = urgency is Urgency.REDUCING
-        return self._budget.take(now.monotonic_ns, is_reducing, urgency.longest_pause_ns)
+        return self._budget.take(now.monotonic_ns, is_reducing, urgency.longest_pause_ns, call.price)
 
-    def _start(self, call: Call) -> None:
+    def _start(self, call: Call, now: Instant) -> None:
         key = str(next(self._keys))
-        self._running[key] = call
-        self._executor.submit(key, call.run)
+        is_reducing = call.urgency is Urgency.REDUCING
+        ticket = self._budget.ticket(call.price, is_reducing, call.urgency.longest_pause_ns)
+        hangs_ns = None
+        if call.within_s is not None:
+            hangs_ns = now.monotonic_ns + int(call.within_s * SECOND_NS) + _GRACE_NS
+        self._running[key] = _Running(call, ticket, hangs_ns)
+        self._executor.submit(key, partial(ticket.run, call.run))
 
     def collect(self, now: Instant) -> Iterator[tuple[Call, Any]]:
         """Yield the calls that have ended, with what came of them.
@@ -125,11 +159,18 @@ class VenueCalls:
             Exception: what a worker raised that is no venue's error: our bug.
         """
         for key, result in self._executor.collect():
-            call = self._running.pop(key)
+            running = self._running.pop(key, None)
+            if running is None:
+                continue  # given up
+            running.ticket.settle()
             if isinstance(result, BaseException) and not isinstance(result, VenueError):
                 raise result
-            if words := self._outage.ended(result):
-                self._unreachable(words)
-            if isinstance(result, VenueError) and result.retry_after_ns:
-                self._budget.hold(now.monotonic_ns, result.retry_after_ns)
-            yield call, result
+            self._heed(result, now)
+            yield running.call, result
+
+    def _heed(self, result: Any, now: Instant) -> None:
+        """Slow down when the venue wants it, and no more when it answers."""
+        if not isinstance(result, VenueError):
+            self._budget.let_go(now.monotonic_ns)
+        elif result.is_throttled:
+            self._budget.hold(now.monotonic_ns, result.retry_after_ns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from adapters.tickets import SharedBudget
 from domain.bench import Watch
 from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
@@ -26,6 +27,7 @@ from domain.order_messages import (
     SubmitOrder,
     TouchReported,
 )
+from domain.rate_limit import RequestBudget
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from domain.venue_time import VenueTime
 
@@ -208,6 +210,10 @@ class Executor(Protocol):
 
     def submit(self, key: str, call: Callable[[], Any]) -> None: ...
 
+    def replace(self, key: str) -> None:
+        """Wait no more for a call that hangs: its answer is never collected, and another worker takes its place."""
+        ...
+
     def fileno(self) -> int: ...
 
     def collect(self) -> list[tuple[str, Any]]:
@@ -287,6 +293,7 @@ class VenueKit(NamedTuple):
     venue_clock: Callable[..., VenueClock]
     resubmits_safely: bool  # the same id and body again can never make a second order
     evidence: EvidenceFactory = NoEvidence  # what proves what there
+    request_budget: Callable[..., RequestBudget] = SharedBudget  # of a bucket, a clock and a pause
 
 
 class Parts(Protocol):
@@ -324,6 +331,10 @@ class Parts(Protocol):
 
     def strategy_watch(self, settings: Settings) -> Watch:
         """Return what ends strategies that hang, and knows those that an earlier process ended over."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Block a worker for so long; never an actor's own thread."""
         ...
 
     def uniform(self) -> float:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import ClassVar, TypeVar
 
+from adapters import tickets
 from adapters.answers import UnreadableAnswer
 from adapters.http import Response, Transport
 from adapters.ports import Clock
@@ -45,6 +46,7 @@ class VenueClient:
     def _send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> Response:
+        tickets.count()
         try:
             return self._transport.send(method, url, headers, body, timeout_s)
         except (Retryable, Ambiguous) as error:
@@ -66,7 +68,9 @@ class VenueClient:
         return self._clock.now().monotonic_ns + int(timeout_s * SECOND_NS)
 
     def _left_s(self, deadline_ns: int) -> float:
-        """Return how long a request may take yet. Raises Retryable when it is too late for one."""
+        """Return how long a request may take yet, after waiting for our turn. Raises Retryable when it is too late."""
+        if not tickets.await_turn(deadline_ns):
+            raise self._failed(Retryable, "our own limit leaves no time to ask", "timeout")
         left_s = (deadline_ns - self._clock.now().monotonic_ns) / SECOND_NS
         if left_s <= 0:
             raise self._failed(Retryable, "no time left to ask", "timeout")

@@ -15,6 +15,7 @@ CAUSES = {  # transport word -> in words
     "timeout": "no answer in time",
     "tls": "no safe connection (TLS)",
     "reset": "the connection was reset",
+    "unreadable": "its answers can't be read",
     "rejected": "it refused the stream",
     "handshake": "it speaks no websocket",
 }

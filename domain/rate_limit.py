@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Protocol
+
 from domain.settings import SECOND_NS
+
+
+SHORTEST_PAUSE_NS = SECOND_NS  # after a 429: the windows of venues are that long
+LONGEST_PAUSE_NS = 60 * SECOND_NS  # whatever a venue asks for: reads prove what became of orders
 
 
 class TokenBucket:
     """Tokens trickle in at a steady rate; each request takes one.
 
     Counts in whole nanoseconds of refill, so a million takes drift by nothing. Ordinary requests leave
-    `reserved` tokens untouched; cancels and reducing orders may take those too.
+    `reserved` tokens untouched; cancels and reducing orders may take those too. What was sent beyond what was
+    taken is a debt, which is paid before anything else is given.
     """
 
     def __init__(self, per_second: float, burst: int, reserved: int, now_ns: int) -> None:
@@ -21,30 +29,60 @@ class TokenBucket:
         self._credit_ns = self._capacity_ns
         self._refilled_ns = now_ns
         self._pauses: list[tuple[int, int]] = []  # (told at, until): nothing is given before
+        self._next_pause_ns = SHORTEST_PAUSE_NS  # where the venue doesn't say for how long
 
-    def take(self, now_ns: int, is_reducing: bool = False, longest_pause_ns: int | None = None) -> int:
-        """Take a token and return 0, or take none and return how many nanoseconds to wait for one.
+    def take(
+        self,
+        now_ns: int,
+        is_reducing: bool = False,
+        longest_pause_ns: int | None = None,
+        requests: int = 1,
+    ) -> int:
+        """Take tokens and return 0, or take none and return how many nanoseconds to wait for them.
 
         Args:
             longest_pause_ns: for how long a pause that the venue asked for is kept; None to its end.
+            requests: how many tokens. For more than it can ever hold, a full bucket is enough, and leaves a debt.
         """
         closed_until_ns = self._closed_until_ns(longest_pause_ns)
         if now_ns < closed_until_ns:
             return closed_until_ns - now_ns
-        elapsed_ns = now_ns - self._refilled_ns
-        self._refilled_ns = now_ns
+        # Who takes may have looked at the clock before somebody on another thread.
+        elapsed_ns = max(0, now_ns - self._refilled_ns)
+        self._refilled_ns += elapsed_ns
         self._credit_ns = min(self._capacity_ns, self._credit_ns + elapsed_ns)
+        price_ns = requests * self._token_ns
         floor_ns = 0 if is_reducing else self._reserve_ns
-        missing_ns = floor_ns + self._token_ns - self._credit_ns
+        missing_ns = min(floor_ns + price_ns, self._capacity_ns) - self._credit_ns
         if missing_ns > 0:
             return missing_ns
-        self._credit_ns -= self._token_ns
+        self._credit_ns -= price_ns
         return 0
 
-    def hold(self, now_ns: int, wait_ns: int) -> None:
-        """Give nothing for a while: the venue said 429, so its count is ahead of ours."""
+    def charge(self, requests: int) -> None:
+        """Pay for requests that were sent without asking; fewer than none: some were paid for and not sent."""
+        self._credit_ns = min(self._capacity_ns, self._credit_ns - requests * self._token_ns)
+
+    def hold(self, now_ns: int, wait_ns: int | None = None) -> None:
+        """Give nothing for a while: the venue said 429, so its count is ahead of ours.
+
+        Args:
+            wait_ns: what it asked for, kept within one second and one minute. None: it didn't say, and each pause
+                is twice the one before.
+        """
         self._pauses = [pause for pause in self._pauses if pause[1] > now_ns]
+        if wait_ns is None:
+            if self._pauses:
+                return  # other requests of before it
+            wait_ns = self._next_pause_ns
+            self._next_pause_ns = min(2 * wait_ns, LONGEST_PAUSE_NS)
+        wait_ns = min(max(wait_ns, SHORTEST_PAUSE_NS), LONGEST_PAUSE_NS)
         self._pauses.append((now_ns, now_ns + wait_ns))
+
+    def let_go(self, now_ns: int) -> None:
+        """Note that the venue takes requests again: its next pause begins small."""
+        if now_ns >= self._closed_until_ns(None):
+            self._next_pause_ns = SHORTEST_PAUSE_NS
 
     def _closed_until_ns(self, longest_pause_ns: int | None) -> int:
         return max(
@@ -54,3 +92,29 @@ class TokenBucket:
             ),
             default=0,
         )
+
+
+class Ticket(Protocol):
+    """What one call may send."""
+
+    def run(self, call: Callable[[], Any]) -> Any:
+        """Run the call on this thread. It waits its turn before each request beyond those that were paid for."""
+        ...
+
+    def settle(self) -> None:
+        """Pay what is owed when it has ended, or get back what was not used."""
+        ...
+
+
+class RequestBudget(Protocol):
+    """What a venue may be sent, in requests: a TokenBucket that threads share."""
+
+    def take(
+        self, now_ns: int, is_reducing: bool, longest_pause_ns: int | None, requests: int
+    ) -> int: ...
+
+    def ticket(self, paid: int, is_reducing: bool, longest_pause_ns: int | None) -> Ticket: ...
+
+    def hold(self, now_ns: int, wait_ns: int | None) -> None: ...
+
+    def let_go(self, now_ns: int) -> None: ...

@@ -66,7 +66,7 @@ class VenueSettings(Section):
     request_timeout_s: Positive = 5.0
     connect_timeout_s: Positive = 5.0
     requests_per_second: Positive = 25.0  # our own budget, below the venue's limit
-    workers: Count = 8  # threads for REST calls; at most half of them read, and a quarter only reduces risk
+    workers: Count = 8  # threads for REST calls; at most half of them read, and one always is for what reduces risk
     heartbeat_timeout_s: Positive = 3.0  # proof of life older than this = stale prices
     book_timeout_s: Positive = 10.0  # a book that says nothing for so long is stale, whatever else speaks
     order_token_ttl_s: Positive = 30.0  # lifetime of the token that authorises a create

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,9 @@ class ProcessParts:
             settings.signals.strategy_within_s,
             settings.supervision.hung_after_s,
         )
+
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     def uniform(self) -> float:
         return random.random()

@@ -39,7 +39,7 @@ from domain.order_messages import (
     TouchReported,
     VenueSnapshot,
 )
-from domain.settings import SECOND_NS
+from domain.settings import SECOND_NS, Settings, VenueSettings
 from domain.system_messages import (
     AlarmRaised,
     BreakerChanged,
@@ -646,3 +646,74 @@ def test_what_is_not_spot_is_told_to_a_person_once(venue: FakeVenue) -> None:
     assert [(alarm.subject, alarm.text) for alarm in alarms] == [
         ("coinbase:BTC-USD", "not spot but perpetual: shown, and no position is opened in it")
     ]
+
+
+# ---- calls that hang, and a venue that is silent ---------------------------------------------------------
+
+
+def alarms(stage: Stage) -> list[str]:
+    return [message.text for message in stage.received[Role.MONITOR] if isinstance(message, AlarmRaised)]
+
+
+def test_calls_that_hang_are_replaced_and_leave_their_orders_in_doubt(venue: FakeVenue, stage: Stage) -> None:
+    workers = stage.settings.venues["coinbase"].workers
+    for method in ("submit_order", "cancel_order", "find_order", "list_open_orders"):
+        venue.takes_s[method] = 10_000
+    for number in range(workers):
+        stage.tell(GATEWAY, make_order(client_order_id=f"close {number}", purpose=Purpose.CLOSE))
+    assert len(venue.called("submit_order")) == workers
+
+    stage.advance(seconds=stage.settings.protection.within_s / 2 + 1)
+    venue.takes_s["cancel_order"] = 0
+    stage.tell(GATEWAY, CANCEL)
+    stage.advance(seconds=0.1)
+
+    assert {event.reason for event in heard(stage, OrderUnconfirmed)} == {"overdue"}
+    assert len(heard(stage, OrderUnconfirmed)) == workers
+    assert len(venue.called("cancel_order")) == 1
+    assert alarms(stage) == ["the call hangs beyond its deadline: its worker was replaced"]
+    failed = [event for event in stage.received[BREAKER] if isinstance(event, OperationEnded)]
+    assert [(event.succeeded, event.reason) for event in failed[:workers]] == [(False, "overdue")] * workers
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_few_workers_leave_one_to_a_cancel(workers: int) -> None:
+    venue = FakeVenue()
+    venue.answers["load_instruments"].append(LOADED)
+    settings = Settings(venues={"coinbase": VenueSettings(workers=workers)})
+    stage = venue.stage = Stage(settings, kits={"coinbase": venue.kit()})
+    stage.cast(ExchangeGateway, GATEWAY)
+    venue.takes_s["find_order"] = 10_000
+    for number in range(5):
+        stage.tell(GATEWAY, msgspec.structs.replace(QUERY, client_order_id=f"doubt {number}"))
+
+    stage.tell(GATEWAY, CANCEL)
+
+    assert len(venue.called("cancel_order")) == 1
+
+
+def test_a_venue_that_answers_nothing_is_an_alarm_whatever_was_asked(venue: FakeVenue, stage: Stage) -> None:
+    venue.answers["list_open_orders"].extend([Retryable("?", code="timeout")] * 3)
+    venue.answers["list_fills"].extend([Retryable("?", code="timeout")] * 3)
+
+    stage.tell(GATEWAY, RequestSnapshot(request_id=1, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=0.1)
+    assert alarms(stage) == []
+    stage.tell(GATEWAY, RequestSnapshot(request_id=2, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=0.1)
+
+    assert alarms(stage) == ["cannot be reached: no answer in time"]
+
+
+def test_a_pause_of_a_day_is_kept_for_a_minute_with_an_alarm(venue: FakeVenue, stage: Stage) -> None:
+    venue.answers["list_open_orders"].append(Retryable("?", code="429", retry_after_ns=86_400 * SECOND_NS))
+    stage.tell(GATEWAY, RequestSnapshot(request_id=1, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=0.1)
+
+    stage.tell(GATEWAY, RequestSnapshot(request_id=2, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=59)
+    assert len(venue.called("list_open_orders")) == 1
+    stage.advance(seconds=2)
+
+    assert len(venue.called("list_open_orders")) == 2
+    assert alarms(stage) == ["the venue wants a pause of 86400 s, and gets one of 60"]

@@ -53,6 +53,37 @@ def test_nothing_is_readable_once_all_answers_were_collected(executor: ThreadExe
     assert executor.collect() == []
 
 
+def test_a_call_that_hangs_leaves_its_place_to_another_worker(executor: ThreadExecutor) -> None:
+    began, release = threading.Barrier(3), threading.Event()
+    for number in range(2):
+        executor.submit(f"hung {number}", lambda: (began.wait(5), release.wait(5)))
+    executor.submit("next", lambda: "answer")
+    began.wait(5)  # both workers hang
+
+    for number in range(2):
+        executor.replace(f"hung {number}")
+
+    assert collected(executor, 1) == {"next": "answer"}
+    release.set()
+    executor.submit("later", lambda: "too")
+    assert collected(executor, 1) == {"later": "too"}  # what hung is never heard of
+
+
+def test_a_call_that_was_given_up_before_it_began_does_not_begin() -> None:
+    executor = ThreadExecutor(workers=1)
+    release, ran = threading.Event(), []
+    executor.submit("first", lambda: release.wait(5))
+    executor.submit("unwanted", lambda: ran.append(1))
+    executor.submit("last", lambda: None)
+
+    executor.replace("unwanted")
+    release.set()
+
+    assert set(collected(executor, 2)) == {"first", "last"}
+    assert ran == []
+    executor.close()
+
+
 def test_what_finishes_after_closing_is_unheard_and_harms_nobody() -> None:
     executor = ThreadExecutor(workers=1)
     started, release, ran = threading.Event(), threading.Event(), []

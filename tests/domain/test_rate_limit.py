@@ -40,11 +40,66 @@ def test_a_token_returns_exactly_when_it_was_promised() -> None:
 def test_after_a_429_nothing_is_sent_before_the_time_the_venue_named() -> None:
     tokens = bucket()
 
-    tokens.hold(0, 800 * MS)
+    tokens.hold(0, 1800 * MS)
 
     for is_reducing in (False, True):
-        assert tokens.take(300 * MS, is_reducing) == 500 * MS
-        assert tokens.take(800 * MS, is_reducing) == 0
+        assert tokens.take(300 * MS, is_reducing) == 1500 * MS
+        assert tokens.take(1800 * MS, is_reducing) == 0
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "kept_s"), [(-5, 1), (0, 1), (0.2, 1), (2, 2), (60, 60), (86_400, 60), (10**9, 60)]
+)
+def test_a_pause_is_kept_between_a_second_and_a_minute_whatever_is_asked(asked_s: float, kept_s: int) -> None:
+    tokens = bucket()
+
+    tokens.hold(0, int(asked_s * 1000) * MS)
+
+    assert tokens.take(0) == kept_s * 1000 * MS
+
+
+def test_pauses_that_the_venue_does_not_measure_grow_until_it_answers() -> None:
+    tokens, now, kept = bucket(), 0, []
+
+    for _ in range(8):
+        tokens.hold(now)
+        tokens.hold(now + 1)  # another request of before it
+        kept.append(tokens.take(now) // (1000 * MS))
+        now += tokens.take(now)
+        tokens.take(now)
+    tokens.let_go(now)
+    tokens.hold(now)
+
+    assert kept == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert tokens.take(now) == 1000 * MS
+
+
+def test_a_question_of_several_requests_takes_as_many_tokens() -> None:
+    tokens = bucket()  # 10 a second, 5 at once
+
+    assert tokens.take(0, is_reducing=True, requests=4) == 0
+    assert tokens.take(0, is_reducing=True, requests=4) == 300 * MS
+    assert tokens.take(300 * MS, is_reducing=True, requests=4) == 0
+
+
+def test_what_was_sent_beyond_that_is_paid_before_anything_else_is_given() -> None:
+    tokens = bucket()
+    assert tokens.take(0, is_reducing=True, requests=20) == 0  # more than ever fits: all there is, and a debt
+
+    assert tokens.take(0, is_reducing=True) == 1600 * MS
+    tokens.charge(-10)
+    assert tokens.take(0, is_reducing=True) == 600 * MS
+    tokens.charge(10)
+    assert tokens.take(0, is_reducing=True) == 1600 * MS
+
+
+def test_who_looked_at_the_clock_before_somebody_else_takes_nothing_back() -> None:
+    tokens = bucket()
+    tokens.take(0, is_reducing=True, requests=5)
+    assert tokens.take(100 * MS, is_reducing=True) == 0
+
+    assert tokens.take(50 * MS, is_reducing=True) == 100 * MS
+    assert tokens.take(200 * MS, is_reducing=True) == 0
 
 
 def test_a_venue_that_wants_half_a_minute_stops_only_what_adds_risk_for_so_long() -> None:

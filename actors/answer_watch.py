@@ -1,0 +1,33 @@
+"""Tells the person when a venue can't be reached, hangs, or wants us to be silent for longer than we can be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.shell import Shell
+from domain.errors import VenueError
+from domain.outage import Outage
+from domain.rate_limit import LONGEST_PAUSE_NS
+from domain.settings import SECOND_NS
+
+
+class AnswerWatch:
+    """What came of one venue's calls, as far as that is about the venue and not about an order."""
+
+    def __init__(self, shell: Shell, venue: str) -> None:
+        self._shell = shell
+        self._subject = f"{venue} REST"
+        self._outage = Outage()
+
+    def hung(self, error: VenueError) -> None:
+        self._shell.counters["hung_calls"] += 1
+        self._shell.alarm(self._subject, f"{error}: its worker was replaced")
+
+    def ended(self, result: Any) -> None:
+        if words := self._outage.ended(result):
+            self._shell.alarm(self._subject, words)
+        asked_ns = result.retry_after_ns if isinstance(result, VenueError) else None
+        if asked_ns is not None and asked_ns > LONGEST_PAUSE_NS:
+            kept_s = LONGEST_PAUSE_NS // SECOND_NS
+            text = f"the venue wants a pause of {asked_ns // SECOND_NS} s, and gets one of {kept_s}"
+            self._shell.alarm(self._subject, text)
