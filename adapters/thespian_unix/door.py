@@ -64,3 +64,4 @@ class Door:
             time.sleep(LOOK_AGAIN_S)
         socket_directory.sweep(self._directory)
         socket_directory.occupy(self._directory)
+        socket_directory.sweep_dead_systems(self._directory)

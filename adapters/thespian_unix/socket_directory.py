@@ -144,6 +144,19 @@ def sweep(directory: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def sweep_dead_systems(directory: Path) -> None:
+    """Take away what other systems beside this one left when all their processes were killed."""
+    places = {path.with_suffix("") for path in _sockets(directory.parent)}
+    for place in places - {directory}:
+        with contextlib.suppress(DirectoryRefused, OSError):  # its launcher lives
+            is_free = lock(place)  # else it is one of ours
+            try:
+                if is_free:
+                    sweep(place)
+            finally:
+                unlock(place)
+
+
 def sockets_of_others(directory: Path) -> list[Path]:
     """Return the sockets that belong to other processes than this one."""
     return [path for path in _sockets(directory) if not path.name.startswith(f"{os.getpid():x}.")]

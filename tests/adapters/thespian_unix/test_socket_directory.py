@@ -15,6 +15,14 @@ from adapters.thespian_unix import socket_directory
 from adapters.thespian_unix.address import new_name
 from adapters.thespian_unix.socket_directory import DirectoryRefused
 
+HOLD_LOCK = """
+import sys
+from pathlib import Path
+from adapters.thespian_unix.socket_directory import lock
+lock(Path(sys.argv[1]))
+print(flush=True)
+sys.stdin.read()
+"""
 TRY_LOCK = """
 import sys
 from pathlib import Path
@@ -135,3 +143,39 @@ def test_names_are_never_the_same_and_tell_their_process() -> None:
     assert len(set(names)) == 1000
     assert all(name.startswith(f"{os.getpid():x}.") for name in names)
     assert max(map(len, names)) <= socket_directory.LONGEST_NAME
+
+
+def test_what_a_system_left_whose_processes_were_all_killed_is_swept_by_the_next_one(directory: Path) -> None:
+    dead, orphaned = directory.with_name("1901"), directory.with_name("1902")
+    for path in (dead, orphaned):
+        socket_directory.make_private(path)
+        listen(path / "admin").close()
+        (path / "abc.launcher").touch()
+        path.with_suffix(".lock").touch()
+    living = listen(orphaned / "actor")
+
+    socket_directory.sweep_dead_systems(directory)
+
+    assert not dead.exists() and not dead.with_suffix(".lock").exists()
+    assert [path.name for path in orphaned.iterdir()] == ["actor"]
+    living.close()
+
+
+def test_system_whose_launcher_lives_is_left_alone(directory: Path) -> None:
+    other = directory.with_name("1901")
+    socket_directory.make_private(other)
+    (other / "mark").touch()
+    ours = directory.with_name("1902")
+    socket_directory.make_private(ours)
+    socket_directory.lock(ours)
+    (ours / "mark").touch()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_LOCK, other], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    holder.stdout.readline()
+
+    socket_directory.sweep_dead_systems(directory)
+
+    assert (other / "mark").exists() and (ours / "mark").exists()
+    holder.communicate()
+    socket_directory.unlock(ours)
