@@ -69,7 +69,7 @@ class ExchangeGateway(Shell):
         self.client.follow(self.venue_time)
         self.line = VenueLine(self, self.venue, settings, kit)
         self.queried: set[str] = set()  # orders that are being asked about
-        self.touched: set[str] = set()  # instruments whose price is being asked for
+        self.touched: set[tuple[str, str]] = set()  # (who asks, instrument) for a price
         self.canceling: set[str] = set()  # orders whose cancel waits or is under way
         self.gate = Gate(Operation.SUBMIT)
         self.fills_backoff = Backoff(SECOND_NS // 10, 2.0, 4 * SECOND_NS, 0.1)
@@ -248,17 +248,20 @@ class ExchangeGateway(Shell):
         self._tell_router(result)
 
     def receiveMsg_RequestTouch(self, command: RequestTouch, sender: str) -> None:
-        if command.instrument in self.touched:
+        is_valuing = sender == Role.PORTFOLIO  # else the router has something to close
+        asked = sender if is_valuing else str(Role.ORDER_ROUTER), command.instrument
+        if asked in self.touched:
             return
-        self.touched.add(command.instrument)
+        self.touched.add(asked)
         run = partial(self.client.read_touch, command.instrument, self.reducing_timeout_s)
-        answered = partial(self._touch_read, command)
-        self.line.call(run, answered, urgency=Urgency.REDUCING, within_s=self.timeout_s)
+        urgency = Urgency.READING if is_valuing else Urgency.REDUCING
+        answered = partial(self._touch_read, asked)
+        self.line.call(run, answered, urgency=urgency, within_s=self.timeout_s)
 
-    def _touch_read(self, command: RequestTouch, result: Event | VenueError) -> None:
-        self.touched.discard(command.instrument)
+    def _touch_read(self, asked: tuple[str, str], result: Event | VenueError) -> None:
+        self.touched.discard(asked)
         if isinstance(result, Event):
-            self._tell_router(result)
+            self.tell(asked[0], result)
         else:
             self.counters["touch_failures"] += 1  # the router asks again, and has a bound without it
 

@@ -32,6 +32,7 @@ from domain.order_messages import (
     OrderIntent,
     Purpose,
     Signal,
+    TouchReported,
 )
 from domain.portfolio import Portfolio
 from domain.protection import Protection
@@ -116,13 +117,13 @@ class Allocator:
         raise TypeError(f"the allocator takes no {type(message).__name__}")
 
     @apply.register
-    def _(self, message: MarketBatch, now: Instant) -> list[Effect]:
+    def _(self, message: MarketBatch | InstrumentsLoaded, now: Instant) -> list[Effect]:
         self.marks.apply(message)
         return []
 
     @apply.register
-    def _(self, message: InstrumentsLoaded, now: Instant) -> list[Effect]:
-        self.marks.apply(message)
+    def _(self, message: TouchReported, now: Instant) -> list[Effect]:
+        self.marks.asked.hear(message, now)
         return []
 
     @apply.register
@@ -294,6 +295,7 @@ class Allocator:
             *self._look_after_positions(now),
             *self._watch_losses(now),
             *self._alarm(now),
+            *self.marks.asked.review(self.portfolio.balances, now),
             WakeAt(now.monotonic_ns + BEAT_NS, BEAT),
         ]
 
@@ -372,6 +374,7 @@ class Allocator:
             fees=shown(valuation.fees, 8),
             is_complete=valuation.is_complete,
             missing=valuation.missing,
+            **self.marks.asked.fields(),
             decisions=dict(self.decisions),
             journal_seq=self.last_seq,
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from domain.asked_prices import AskedPrices
 from domain.effects import Instant
 from domain.instrument import Instrument
 from domain.market_data import MarketBatch, Quote, StreamState
@@ -23,6 +24,7 @@ class Marks:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.asked = AskedPrices(settings, DOLLARS)  # of what no stream tells
         self._states: dict[str, StreamState] = {}  # venue ->
         self._clocks: dict[str, tuple[int, int]] = {}  # venue -> what its clock showed, CLOCK_MONOTONIC then
         self._quotes: dict[tuple[str, str], Quote] = {}  # (venue, instrument) ->
@@ -99,4 +101,5 @@ class Marks:
             price = self.price(venue, instrument)
             if price is not None:
                 return price, not self.trouble(venue, instrument, now)
-        return None, False
+        asked = self.asked.prices.get((venue, f"{currency}-{DOLLARS[0]}"))
+        return (None, False) if asked is None else (asked.mid_price, asked.is_fresh(now))

@@ -169,11 +169,7 @@ class StatusBoard:
             "mode": self.mode,
             "uptime_s": (now.monotonic_ns - self.started.monotonic_ns) / 1e9,
             "connections": {venue: feed.state for venue, feed in self.feeds.items()},
-            "prices": {
-                f"{venue}:{name}": {"mid": mid, "age_ms": (now.monotonic_ns - feed.alive_ns) // 1_000_000}
-                for venue, feed in self.feeds.items()
-                for name, mid in feed.last_prices.items()
-            },
+            "prices": self._prices(now),
             "signals": [
                 {
                     "instrument": f"{signal.venue}:{signal.instrument}",
@@ -189,6 +185,19 @@ class StatusBoard:
             "decisions": dict(self.portfolio.decisions) if self.portfolio else {},
             "actors": self._actors(),
         }
+
+    def _prices(self, now: Instant) -> dict[str, Any]:
+        """Return the newest prices of the streams, and those that were asked for, marked as such."""
+        prices = {
+            f"{venue}:{name}": {"mid": mid, "age_ms": (now.monotonic_ns - feed.alive_ns) // 1_000_000}
+            for venue, feed in self.feeds.items()
+            for name, mid in feed.last_prices.items()
+        }
+        if self.portfolio is not None:
+            for key, mid in self.portfolio.asked_prices.items():
+                age_ms = (now.monotonic_ns - self.portfolio.asked_ns[key]) // 1_000_000
+                prices[f"{key} (asked)"] = {"mid": mid, "age_ms": age_ms}
+        return prices
 
     def _venue(self, venue: str) -> dict[str, Any]:
         feed = self.totals(Role.PRICE_FEED.at(venue))

@@ -201,6 +201,8 @@ class PortfolioReported(Event, kw_only=True):
     decisions: dict[str, int]  # why signals were traded or not: "opened", "closed", "stale_quote", ...
     journal_seq: int
     missing: tuple[str, ...] = ()  # why it is incomplete: "SOL-USD", "dydx balances"
+    asked_prices: dict[str, str] = {}  # "coinbase:DOGE-USD" -> mid, of what is held and no stream tells
+    asked_ns: dict[str, int] = {}  # the same keys -> CLOCK_MONOTONIC of the answer
 
 
 class VenueReported(Event, kw_only=True):

@@ -602,6 +602,21 @@ def test_the_venue_is_asked_for_a_price_that_the_stream_cannot_tell(venue: FakeV
     assert heard(stage, TouchReported) == [touch]
 
 
+def test_a_price_that_the_portfolio_asks_for_is_its_own_and_waits_behind_what_is_urgent(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    told = TouchReported(
+        ts_event=NOW, venue="coinbase", instrument="DOGE-USD", bid_price=None, ask_price=None, last_price=None
+    )
+    venue.answers["read_touch"].append(told)
+
+    stage.tell(GATEWAY, RequestTouch(venue="coinbase", instrument="DOGE-USD"), sender=Role.PORTFOLIO)
+    stage.advance(seconds=1)
+
+    assert stage.received[Role.PORTFOLIO][-1] == told
+    assert heard(stage, TouchReported) == []
+
+
 def test_unknown_fees_are_told_once_and_asked_for_again(venue: FakeVenue) -> None:
     unknown = msgspec.structs.replace(LOADED, taker_fee_ratio=Decimal("0.012"), is_fee_known=False)
     venue.answers["load_instruments"].clear()

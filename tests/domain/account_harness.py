@@ -27,6 +27,7 @@ from domain.order_messages import (
     OrderSubmitted,
     OrderType,
     Purpose,
+    RequestTouch,
     Signal,
     SubmitOrder,
     TimeInForce,
@@ -135,6 +136,7 @@ class Account:
         self.entries: list[JournalEntry] = []
         self.told: list[Message] = []  # to the router, newest last
         self.alarms: list[AlarmRaised] = []  # to the person
+        self.asked: list[str] = []  # instruments whose price a venue was asked for
         self._alarms: list[int] = []
         self._perform(self.allocator.replay((), self.now))
         balance = Balance(currency="USD", total=Decimal(cash), hold=Decimal(0))
@@ -238,7 +240,7 @@ class Account:
         """Return an account whose allocator has read the same journal and heard the market open."""
         other = Account.__new__(Account)
         other.settings, other.now, other.entries = self.settings, self.now, list(self.entries)
-        other.told, other.alarms, other._alarms = [], [], []
+        other.told, other.alarms, other.asked, other._alarms = [], [], [], []
         other.allocator = Allocator(self.settings, {"coinbase": CoinbaseEvidence})
         other._perform(other.allocator.replay(other.entries, other.now))
         other.open_market()
@@ -255,6 +257,9 @@ class Account:
                 self._alarms.append(effect.due_ns)
             elif isinstance(effect, Tell) and effect.to == Role.MONITOR:
                 self.alarms.append(effect.message)
+            elif isinstance(effect, Tell) and isinstance(effect.message, RequestTouch):
+                assert effect.to == Role.EXCHANGE_GATEWAY.at(effect.message.venue)
+                self.asked.append(effect.message.instrument)
             elif isinstance(effect, Tell):
                 assert effect.to == Role.ORDER_ROUTER
                 # Marks of equity are bookkeeping; the tests about them look at `told`.

@@ -15,6 +15,7 @@ from domain.order_messages import (
     IntentDenied,
     OrderIntent,
     Purpose,
+    TouchReported,
 )
 from domain.settings import SECOND_NS, VENUES, ProtectionSettings, Settings
 from domain.system_messages import (
@@ -489,6 +490,46 @@ def test_a_held_asset_without_a_price_is_alarmed_once_and_entries_say_why_they_a
     assert account.allocator.report(account.now).missing == ("DOGE-USD",)
     account.hear(make_signal(BUY, "late", expires_at=account.now.utc_ns + SECOND_NS))
     assert account.allocator.decisions == {"unknown_equity": 1}
+
+
+def test_a_held_asset_that_no_stream_prices_is_valued_by_asking_the_venue_now_and_then(account: Account) -> None:
+    balance = Balance(currency="DOGE", total=Decimal(1000), hold=Decimal(0))
+    account.journal(BalancesOpened(ts_event=UTC, venue="coinbase", balances=(balance,)))
+    account.advance(1.0, "49999", "50001")
+    account.hear(touch("0.19", "0.21"))
+
+    account.advance(29.0, "49999", "50001")
+    fresh = account.allocator.report(account.now)
+    account.advance(3.0, "49999", "50001")
+    stale = account.allocator.report(account.now)
+
+    assert account.asked == ["DOGE-USD"] * 4  # each 10 s
+    assert (fresh.equity, fresh.is_complete, fresh.asked_prices) == ("10200", True, {"coinbase:DOGE-USD": "0.2"})
+    assert (stale.equity, stale.missing) == ("10200", ("DOGE-USD",))
+
+
+def test_half_a_book_values_nothing_and_what_is_sold_is_asked_for_no_more(account: Account) -> None:
+    balance = Balance(currency="DOGE", total=Decimal(1000), hold=Decimal(0))
+    account.journal(BalancesOpened(ts_event=UTC, venue="coinbase", balances=(balance,)))
+    account.advance(1.0, "49999", "50001")
+    account.hear(touch("0.19", None))
+    assert account.allocator.report(account.now).missing == ("DOGE-USD",)
+
+    account.allocator.portfolio.balances["coinbase", "DOGE"] = Decimal(0)
+    account.advance(30.0, "49999", "50001")
+
+    assert account.asked == ["DOGE-USD"]
+
+
+def touch(bid: str, ask: str | None) -> TouchReported:
+    return TouchReported(
+        ts_event=UTC,
+        venue="coinbase",
+        instrument="DOGE-USD",
+        bid_price=Decimal(bid),
+        ask_price=Decimal(ask) if ask else None,
+        last_price=Decimal(bid),
+    )
 
 
 def test_resuming_measures_from_where_the_person_resumed() -> None:

@@ -215,10 +215,13 @@ def test_money_is_told_after_fees_and_says_what_the_equity_lacks(board: StatusBo
             decisions={},
             journal_seq=9,
             missing=("SOL-USD",),
+            asked_prices={"coinbase:DOGE-USD": "0.2"},
+            asked_ns={"coinbase:DOGE-USD": MONO},
         )
     )
     heard = board.status(NOW)
 
     assert heard["pnl_after_fees"] == "-19.35752476"
+    assert board.view(NOW)["prices"] == {"coinbase:DOGE-USD (asked)": {"mid": "0.2", "age_ms": 20_000}}
     assert (heard["equity_complete"], heard["equity_missing"]) == (False, ["SOL-USD"])
     assert (unheard["equity_complete"], unheard["equity_missing"]) == (False, ["not reported yet"])

@@ -1,0 +1,79 @@
+"""Prices of what is held and not configured: no stream tells them, so the venue is asked now and then, over REST.
+
+They value the account and nothing else: no order is ever priced from here. One older than half a minute is no
+fresh price any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from domain.effects import Effect, Instant, Role, Tell
+from domain.numbers import plain
+from domain.order_messages import RequestTouch, TouchReported
+from domain.settings import SECOND_NS, Settings
+
+ASK_EVERY_NS = 10 * SECOND_NS
+FRESH_NS = 30 * SECOND_NS
+
+Key = tuple[str, str]  # (venue, instrument)
+
+
+class AskedPrice(NamedTuple):
+    """The mid of a touch, and when it was heard (CLOCK_MONOTONIC)."""
+
+    mid_price: Decimal
+    heard_ns: int
+
+    def is_fresh(self, now: Instant) -> bool:
+        return now.monotonic_ns - self.heard_ns <= FRESH_NS
+
+
+class AskedPrices:
+    """The newest answer for each instrument, and when it was last asked for."""
+
+    def __init__(self, settings: Settings, dollars: tuple[str, ...]) -> None:
+        """Args:
+        dollars: the currencies that prices are told in, the first of them when we ask.
+        """
+        self._settings = settings
+        self._dollars = dollars
+        self._asked_ns: dict[Key, int] = {}
+        self.prices: dict[Key, AskedPrice] = {}
+
+    def review(self, balances: Mapping[tuple[str, str], Decimal], now: Instant) -> list[Effect]:
+        """Ask for what is due: of each (venue, currency) that is held and that no configured instrument prices."""
+        wanted = {
+            (venue, f"{currency}-{self._dollars[0]}")
+            for (venue, currency), total in balances.items()
+            if total and self._is_unfollowed(venue, currency)
+        }
+        self._asked_ns = {key: asked_ns for key, asked_ns in self._asked_ns.items() if key in wanted}
+        self.prices = {key: price for key, price in self.prices.items() if key in wanted}
+        due = [key for key in sorted(wanted) if now.monotonic_ns - self._asked_ns.get(key, 0) >= ASK_EVERY_NS]
+        self._asked_ns.update(dict.fromkeys(due, now.monotonic_ns))
+        return [
+            Tell(Role.EXCHANGE_GATEWAY.at(venue), RequestTouch(venue=venue, instrument=name))
+            for venue, name in due
+        ]
+
+    def hear(self, told: TouchReported, now: Instant) -> None:
+        """Keep an answer; a book with one side is no price."""
+        if told.bid_price is not None and told.ask_price is not None:
+            mid_price = (told.bid_price + told.ask_price) / 2
+            self.prices[told.venue, told.instrument] = AskedPrice(mid_price, now.monotonic_ns)
+
+    def fields(self) -> dict[str, dict[str, Any]]:
+        """Return what a report tells of them."""
+        return {
+            "asked_prices": {":".join(key): plain(price.mid_price) for key, price in self.prices.items()},
+            "asked_ns": {":".join(key): price.heard_ns for key, price in self.prices.items()},
+        }
+
+    def _is_unfollowed(self, venue: str, currency: str) -> bool:
+        if currency in self._dollars or venue not in self._settings.traded:
+            return False
+        followed = self._settings.venues[venue].instruments
+        return not any(f"{currency}-{dollar}" in followed for dollar in self._dollars)
