@@ -61,7 +61,7 @@ class Announcer:
             self._view = None
 
     def report(self, status: dict[str, Any], problems: Sequence[str]) -> None:
-        for line in [*problems, *telling.stops(status.get("left"))]:
+        for line in [*problems, *telling.last_words(status)]:
             self.tell(line)
         if not status:
             return

@@ -122,6 +122,16 @@ def left(wound_down: Any) -> dict[str, list[str]]:
     }
 
 
+def last_words(status: Mapping[str, Any]) -> list[str]:
+    """Return what a run ends with beside its problems: stops that stay, and what a person may have missed."""
+    lines = stops(status.get("left"))
+    if lacking := incomplete(status):
+        lines.append(lacking)
+    if told := alarms(status):
+        lines.append(f"alarms of this run: {status.get('alarms_raised', len(told))}, the newest: {alarm(told[0])}")
+    return lines
+
+
 def stops(behind: Mapping[str, Sequence[str]] | None) -> list[str]:
     """Return a line for each stop that was left; the rest of what was left is a problem, and told as one."""
     return [f"protective stop left in place: {line}" for line in (behind or {}).get("stops", ())]

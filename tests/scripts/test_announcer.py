@@ -44,6 +44,27 @@ def test_report_without_a_reader_is_told_and_problems_are_too(announcer: Announc
     assert (tmp_path / "nzeza.log").read_text().count("\n") == 2
 
 
+def test_what_was_missed_is_told_at_the_end(announcer: Announcer, tmp_path: Path) -> None:
+    stop = "coinbase BTC-USD SELL 0.01 target 70000 stop 61000"
+    announcer.report(
+        {
+            "left": {"stops": [stop], "unproven": [], "bare": []},
+            "equity_complete": False,
+            "equity_missing": ["SOL-USD"],
+            "alarms": [ALARM],
+            "alarms_raised": 7,
+        },
+        [],
+    )
+    announcer.close()
+
+    assert (tmp_path / "errors").read_text().splitlines() == [
+        f"nzeza: protective stop left in place: {stop}",
+        "nzeza: equity incomplete: SOL-USD",
+        "nzeza: alarms of this run: 7, the newest: 18:14:05 coinbase: answered with 401",
+    ]
+
+
 def test_report_leaves_out_what_is_for_the_screen(announcer: Announcer, tmp_path: Path) -> None:
     announcer.report({"signals": 3, "view": {}}, [])
     announcer.close()
