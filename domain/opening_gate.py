@@ -18,6 +18,7 @@ from domain.order_messages import OrderIntent, OrderStatus
 from domain.position import is_dust
 from domain.routing import Candidate, is_substitute, rank
 from domain.settings import Settings
+from domain.substitution import Substitution
 from domain.unclaimed_fills import UnclaimedFills
 from domain.unread_rows import UnreadRows
 from domain.venue_readiness import JOURNAL_LOCKED, VenueReadiness
@@ -40,6 +41,7 @@ class OpeningGate:
         self._marks = marks
         self._readiness = readiness
         self._unclaimed = unclaimed
+        self._substitution = Substitution(settings, ledger, marks)
         self._unread = unread
         self.is_winding_down = False
 
@@ -100,7 +102,11 @@ class OpeningGate:
             other = self._marks.instrument(venue, intent.instrument)
             if venue in tried or not first or not other or not is_substitute(first, other):
                 continue
-            if not self.refusal(intent, other, other.round_quantity(intent.quantity), now):
+            quantity = other.round_quantity(intent.quantity)
+            if not (
+                self.refusal(intent, other, quantity, now)
+                or self._substitution.refusal(intent, other, quantity, now)
+            ):
                 price = touch(self._marks.quote(venue, other.name), intent.side)
                 candidates.append(Candidate(other, price, self._marks.taker_fee_ratio(venue)))
         return [candidate.instrument for candidate in rank(candidates, intent.side)]

@@ -123,7 +123,10 @@ class OrderLedger:
                 order = OrderLifecycle(event)
                 self.orders[order.id] = self.live[order.id] = order
                 self.movements[order.order.venue] += 1
-                self.plans[order.order.intent_id].attempts.append(order)
+                plan = self.plans[order.order.intent_id]
+                plan.attempts.append(order)
+                if order.order.venue != plan.intent.venue:  # an opening that has moved
+                    self.opening_seqs[order.order.venue, order.order.instrument] = self.last_seq
             case ExternalFillSeen():
                 self.fills.book(event.fill)
                 if flows(event.fill):

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import singledispatchmethod
+
+import msgspec
 
 from domain.cash_flows import as_fill, currencies, flows
 from domain.instrument import Side
@@ -178,6 +181,9 @@ class Portfolio:
         plan = self.plans.get(order.intent_id)
         if plan:
             plan.worst_price = max(plan.worst_price, order.limit_price)
+        if plan and plan.intent.venue != order.venue:  # an opening that moves: cash and limits are taken there
+            plan.intent = msgspec.structs.replace(plan.intent, venue=order.venue)
+            self._bare.discard((order.venue, order.instrument))
 
     @_apply.register
     def _(self, event: OrderAccepted) -> None:
@@ -303,6 +309,12 @@ class Portfolio:
             order.status = status
 
     # ---- what it tells ----------------------------------------------------------------------------------
+
+    def without(self, intent_id: str) -> Portfolio:
+        """Return the same account, as if that plan were over. It shares its parts with this one: for reading only."""
+        other = copy(self)
+        other.plans = {key: plan for key, plan in self.plans.items() if key != intent_id}
+        return other
 
     def position(self, venue: str, instrument: str) -> Position:
         """Return the position of ours, flat when there is none."""

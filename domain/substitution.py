@@ -1,0 +1,107 @@
+"""Whether an opening may move to another venue: all that the portfolio's gate would look at there, once more.
+
+The portfolio judged the venue that it chose. Cash, position, limits and fees of a substitute are judged here by
+the same checks, on the books of the journal, before its order is made. What it judged for good is not judged
+again: the signal itself, and how many openings there were, of which this is one.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from domain.effects import Instant
+from domain.instrument import Instrument
+from domain.marks import Marks
+from domain.opening_rate import OpeningRate
+from domain.order_ledger import OrderLedger
+from domain.order_messages import OrderIntent, Signal
+from domain.portfolio import Portfolio
+from domain.position import is_dust
+from domain.risk import (
+    Check,
+    Opening,
+    Refused,
+    balances_known,
+    cash_suffices,
+    close_quantity,
+    exposure_in_bounds,
+    instrument_tradable,
+    judge,
+    no_fat_finger,
+    on_grid,
+    positions_in_bounds,
+    price_not_drifted,
+    quote_believable,
+    reserve_kept,
+    target_pays_costs,
+    venue_ready,
+)
+from domain.settings import Settings
+from domain.valuation import value
+
+CHECKS: tuple[Check, ...] = (
+    venue_ready,
+    quote_believable,
+    instrument_tradable,
+    price_not_drifted,
+    target_pays_costs,
+    balances_known,
+    on_grid,
+    no_fat_finger,
+    positions_in_bounds,
+    exposure_in_bounds,
+    cash_suffices,
+    reserve_kept,
+)
+
+
+class Substitution:
+    """The portfolio's limits, as the router can judge them."""
+
+    def __init__(self, settings: Settings, ledger: OrderLedger, marks: Marks) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._marks = marks
+
+    def refusal(self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant) -> str:
+        """Return the first check that the opening fails at `instrument`'s venue, empty when it passes all."""
+        books = self._ledger.books.without(intent.intent_id)  # what it has reserved elsewhere moves along
+        case = Opening(
+            signal=Signal(
+                ts_event=intent.expires_at,
+                signal_id=intent.signal_id,
+                venue=instrument.venue,
+                instrument=instrument.name,
+                side=intent.side,
+                confidence=1.0,
+                strategies=(),
+                candle_close=intent.reference_price,
+                expires_at=intent.expires_at,
+                origin_read_ns=0,
+            ),
+            instrument=instrument,
+            now=now,
+            settings=self._settings,
+            portfolio=books,
+            marks=self._marks,
+            valuation=value(books, self._marks, (), self._settings.traded, now),
+            pending=(),
+            openings=OpeningRate(),
+            unready=self._unready(books, instrument.venue),
+            breach="",  # a loss halts, and halts are looked at before
+            quantity=quantity,
+        )
+        verdict = judge(case, CHECKS)
+        return verdict.reason if isinstance(verdict, Refused) else ""
+
+    def _unready(self, books: Portfolio, venue: str) -> str:
+        """Return "unprotected" while a position there is not covered: nothing is added to that."""
+        for (where, name), position in books.positions.items():
+            instrument = self._marks.instrument(where, name)
+            if where != venue or instrument is None:
+                continue
+            quantity = close_quantity(books, instrument)
+            price = self._marks.price(where, name) or position.average_price
+            if not is_dust(instrument, quantity, price) and books.covered_quantity(where, name) < quantity:
+                return "unprotected"
+        return ""

@@ -1,0 +1,144 @@
+"""An opening moves to another venue only where the portfolio's gate would let it, and its reservation moves along."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.order_messages import (
+    IntentDenied,
+    IntentDone,
+    OrderAccepted,
+    OrderRejected,
+    OrderStatus,
+    Purpose,
+    SubmitOrder,
+)
+from domain.portfolio import Portfolio
+from domain.settings import RiskSettings, Settings, VenueSettings
+from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+
+S = OrderStatus
+RISK = {"max_positions": 5, "min_edge_cost_ratio": 0.0}
+
+
+def venues(other_usd: str = "10000", **risk) -> DeskOnTime:
+    settings = Settings(
+        venues={name: VenueSettings(instruments=(BTC,)) for name in ("coinbase", "other")},
+        risk=RiskSettings(**{**RISK, **risk}),
+    )
+    return DeskOnTime(settings).ready("coinbase").ready("other", usd=other_usd)
+
+
+def refuse_the_first(desk: DeskOnTime) -> None:
+    """Decide on 0.01 BTC (641 dollars) at coinbase, which refuses."""
+    desk.hear(make_intent())
+    order = desk.sent(SubmitOrder)[-1]
+    assert order.venue == "coinbase"
+    desk.hear(
+        OrderRejected(
+            ts_event=desk.now.utc_ns, client_order_id=order.client_order_id, venue="coinbase", code="NO"
+        )
+    )
+
+
+def hold_at_other(desk: DeskOnTime, protect: bool = True) -> None:
+    desk.hear(make_intent(intent_id="at-other", venue="other", quantity=Decimal("0.001")))
+    order = desk.sent(SubmitOrder)[-1].client_order_id
+    about = {"client_order_id": order, "venue": "other", "venue_order_id": "v-o"}
+    desk.hear(make_accepted(**about))
+    desk.fills(make_fill("0.001", "f-o", venue="other", venue_order_id="v-o"))
+    desk.hear(make_report(S.FILLED, "0.001", fees="1", **about))
+    if protect:
+        desk.hear(make_intent(Purpose.PROTECT, "guard", venue="other", quantity=Decimal("0.001")))
+        guard = desk.sent(SubmitOrder)[-1].client_order_id
+        desk.hear(
+            OrderAccepted(
+                ts_event=desk.now.utc_ns, client_order_id=guard, venue="other", venue_order_id="v-g"
+            )
+        )
+
+
+def moved(desk: DeskOnTime) -> bool:
+    """Tell whether the opening went to the other venue; else its plan must be over."""
+    orders = [order for order in desk.sent(SubmitOrder) if order.intent_id == "i-1"]
+    has_moved = [order.venue for order in orders] == ["coinbase", "other"]
+    done = [event.intent_id for event in desk.journaled(IntentDone)]
+    assert has_moved is not ("i-1" in done)
+    return has_moved
+
+
+@pytest.mark.parametrize(
+    "risk",
+    [
+        {},
+        {"max_positions": 1},  # it is one position, wherever it lands
+        {"max_exposure_ratio": 0.05},  # 1,000 dollars: the same order is not counted twice
+        {"max_asset_ratio": 0.05},
+        {"orders_per_hour": 1},
+    ],
+)
+def test_an_opening_moves_where_every_limit_allows_it(risk: dict) -> None:
+    desk = venues(**risk)
+
+    refuse_the_first(desk)
+
+    assert moved(desk)
+
+
+@pytest.mark.parametrize(
+    ("other_usd", "risk"),
+    [
+        ("100", {}),
+        ("645", {"reserve_ratio": 0.0}),  # enough for the order, not for its fee
+        ("1000", {"reserve_ratio": 0.05}),  # what would be left is below the reserve
+        ("10000", {"max_order_notional": Decimal("600")}),
+        ("10000", {"max_position_ratio": 0.03}),
+        ("10000", {"max_asset_ratio": 0.03}),
+        ("10000", {"max_exposure_ratio": 0.03}),
+        ("10000", {"min_edge_cost_ratio": 10.0}),
+    ],
+)
+def test_it_moves_nowhere_where_a_limit_forbids_it(other_usd: str, risk: dict) -> None:
+    desk = venues(other_usd, **risk)
+
+    refuse_the_first(desk)
+
+    assert not moved(desk)
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_it_adds_to_no_position_there(protect: bool) -> None:
+    desk = venues(**({} if protect else {"max_positions_per_instrument": 2}))
+    hold_at_other(desk, protect)
+
+    refuse_the_first(desk)
+
+    assert not moved(desk)
+
+
+def test_cash_and_limits_are_reserved_where_the_order_is() -> None:
+    desk = venues()
+    refuse_the_first(desk)
+
+    for books in (desk.desk.books, replayed(desk)):
+        assert books.reserved_cash("coinbase", "USD", Decimal(0)) == 0
+        assert books.reserved_cash("other", "USD", Decimal(0)) == Decimal("641.281")
+        assert [plan.intent.intent_id for plan in books.plans_of("other", BTC, Purpose.OPEN)] == ["i-1"]
+        assert books.plans_of("coinbase", BTC, Purpose.OPEN) == []
+
+
+def replayed(desk: DeskOnTime) -> Portfolio:
+    books = Portfolio()
+    books.replay(desk.journal)
+    return books
+
+
+def test_a_decision_made_unaware_of_what_has_moved_there_is_denied() -> None:
+    desk = venues()
+    seen = desk.desk.ledger.last_seq
+    refuse_the_first(desk)
+
+    desk.hear(make_intent(intent_id="i-2", venue="other", known_seq=seen))
+
+    (denied,) = desk.journaled(IntentDenied)
+    assert denied.reason == "outdated"
