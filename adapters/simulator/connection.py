@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from adapters.simulator import strange_rows
 from adapters.simulator.faults import FRAME_FAULTS, Fault, FaultPlan
 from adapters.simulator.front import Session
 from adapters.simulator.wire import Frame, FrameKind, Handshake
@@ -142,24 +143,24 @@ class Connection:
         """Return which of the frames that are due the fault can strike."""
         for index, frame in enumerate(self._due):
             is_meant = frame.kind is FrameKind.TEXT and fault.channel in ("", frame.channel)
-            if is_meant and self._spoiled(frame, fault.kind) is not None:
+            if is_meant and self._spoiled(frame, fault) is not None:
                 return index
         return None
 
     def _spoil(self, fault: Fault) -> None:
         index = self._find_victim(fault)
         frame = self._due[index]
-        self._due[index : index + 1] = self._spoiled(frame, fault.kind)
+        self._due[index : index + 1] = self._spoiled(frame, fault)
         if fault.kind == "reorder":
             if index < len(self._due):
                 self._due.insert(index + 1, frame)
             else:
                 self._overtaken = frame
 
-    def _spoiled(self, frame: Frame, kind: str) -> list[Frame] | None:
+    def _spoiled(self, frame: Frame, fault: Fault) -> list[Frame] | None:
         """Return what a fault makes of one frame; None when it can do nothing to it."""
         data = frame.data
-        match kind:
+        match fault.kind:
             case "gap" | "reorder":  # what is reordered comes later
                 return []
             case "duplicate":
@@ -180,4 +181,17 @@ class Connection:
                 changed = self._session.renumbered(frame)
             case "crossed_book":
                 changed = self._session.crossed(frame)
+            case _:
+                changed = _strange(frame, fault)
         return None if changed is None else [changed]
+
+
+def _strange(frame: Frame, fault: Fault) -> Frame | None:
+    match fault.kind:
+        case "odd_row":
+            data = strange_rows.odd_row(frame.data, fault.product)
+        case "epoch_time":
+            data = strange_rows.epoch_time(frame.data)
+        case "no_snapshot":
+            data = strange_rows.no_snapshot(frame.data, fault.product)
+    return None if data is None else frame._replace(data=data)

@@ -19,7 +19,8 @@ CONNECTIONS = UUID("5b0ed6a5-6d7d-4b0c-8f1b-0c3a3c9c7c55")  # namespace of conne
 class DydxFront(Front):
     venue = "dydx"
     channels = tuple(CHANNELS)
-    unfit_faults = ("401", "late_accept", "reject", "fail")  # nobody signs in, nobody orders
+    # Nobody signs in, nobody orders; a snapshot is the answer to a subscription.
+    unfit_faults = ("401", "late_accept", "reject", "fail", "missing_rows", "no_snapshot")
 
     def __init__(self, ground: Ground) -> None:
         self.indexer = Indexer(ground.market, ground.settings.seed)

@@ -18,6 +18,7 @@ STREAMS = (MARKET_STREAM, PRIVATE_STREAM)
 PLACES = (*REQUESTS, *STREAMS, "any")
 
 _ORDERS = ("submit", "cancel")
+_LISTS = ("list", "accounts", "fills")
 KINDS: dict[str, tuple[str, ...]] = {  # kind -> where it can happen, besides "any"
     "delay": REQUESTS,  # processed at once, answered `seconds` late
     "refuse": (*REQUESTS, *STREAMS),  # the connection closes before anything is read
@@ -29,6 +30,10 @@ KINDS: dict[str, tuple[str, ...]] = {  # kind -> where it can happen, besides "a
     "401": REQUESTS,  # as seen under throttling, with good credentials
     "429": REQUESTS,
     "malformed": (*REQUESTS, *STREAMS),  # an answer or frame that is no JSON
+    "missing_rows": _LISTS,  # the rows of `product` are left out, all of them if none is given
+    # one row can't be read: of `product`; without one, an answer has one row more, of what nobody trades
+    "odd_row": (*_LISTS, "market_data", *STREAMS),
+    "epoch_time": ("list", "fills", "market_data", *STREAMS),  # the times in its rows are unset: 1970-01-01
     "reject": _ORDERS,  # understood and refused
     "fail": ("submit",),  # accepted, then FAILED
     # a stream that opens
@@ -47,6 +52,7 @@ KINDS: dict[str, tuple[str, ...]] = {  # kind -> where it can happen, besides "a
     "reorder": STREAMS,  # sent after the one behind it
     "wrong_sequence": STREAMS,  # its sequence number is out of line
     "crossed_book": STREAMS,  # its best bid is above its best ask
+    "no_snapshot": STREAMS,  # the snapshot (of `product`, if one is given) that it is comes as a mere update
     "bad_utf8": STREAMS,  # a text that is none
     "bad_frame": STREAMS,  # before it comes one that the websocket protocol doesn't know
     "binary": STREAMS,  # sent as a binary frame
@@ -58,7 +64,7 @@ KINDS: dict[str, tuple[str, ...]] = {  # kind -> where it can happen, besides "a
 }
 FRAME_FAULTS = frozenset(
     "malformed gap duplicate reorder wrong_sequence crossed_book".split()
-    + "bad_utf8 bad_frame binary empty oversize".split()
+    + "bad_utf8 bad_frame binary empty oversize odd_row epoch_time no_snapshot".split()
 )
 _OPENING = ("refuse", "refuse_upgrade", "slow_handshake")
 

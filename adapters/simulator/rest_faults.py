@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapters.simulator import strange_rows
 from adapters.simulator.faults import Fault
 from adapters.simulator.wire import Response, dropped
 
@@ -31,4 +32,14 @@ def spoiled(answer: Response, fault: Fault, broken: Response) -> Response:
             return answer._replace(body=answer.body[: len(answer.body) // 2])
         case "delay":
             return answer._replace(delay_s=fault.seconds)
+        case "missing_rows":
+            return _strange(answer, strange_rows.missing_rows(answer.body, fault.product))
+        case "odd_row":
+            return _strange(answer, strange_rows.odd_row(answer.body, fault.product, may_add=True))
+        case "epoch_time":
+            return _strange(answer, strange_rows.epoch_time(answer.body))
     return answer
+
+
+def _strange(answer: Response, body: bytes | None) -> Response:
+    return answer if body is None else answer._replace(body=body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from adapters.simulator import strange_rows
 from adapters.simulator.connection import OVERSIZE, Connection, draw_handshake
 from adapters.simulator.faults import (
     FRAME_FAULTS,
@@ -450,3 +451,106 @@ def test_a_fault_waits_for_a_frame_that_it_can_strike(client: SimulatorClient) -
     assert numbers(first) == [0, 1]
     assert [frame["channel"] for frame in second] == ["subscriptions", "heartbeats"]
     assert numbers(second) == [2, 3]
+
+
+# ---- strange rows ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["list", "accounts", "fills"])
+def test_rows_that_are_missing_are_missing_once_and_the_answer_is_well_formed(
+    client: SimulatorClient, where: str
+) -> None:
+    paths = {"list": "/orders/historical/batch", "accounts": "/accounts", "fills": "/orders/historical/fills"}
+    rows_are = {"list": "orders", "accounts": "accounts", "fills": "fills"}[where]
+    client.buy("00000000-0000-4000-8000-000000000001", "100")
+    client.wait(20)
+    before = client.get(paths[where])
+    client.inject(kind="missing_rows", where=where)
+
+    during, after = (client.get(paths[where]) for _ in range(2))
+
+    assert before[rows_are] and after == before
+    assert during == {**before, rows_are: []}
+
+
+def test_only_the_rows_of_a_product_are_missing_if_one_is_given() -> None:
+    body = b'{"fills":[{"product_id":"BTC-USD"},{"product_id":"ETH-USD"}],"cursor":""}'
+
+    assert strange_rows.missing_rows(body, "BTC-USD") == b'{"fills":[{"product_id":"ETH-USD"}],"cursor":""}'
+    assert strange_rows.missing_rows(body, "SOL-USD") is None
+
+
+def test_an_odd_row_of_an_answer_is_one_more_of_what_nobody_trades_or_the_first_of_a_product() -> None:
+    body = b'{"fills":[{"entry_id":"e","product_id":"BTC-USD","price":"1"}],"cursor":""}'
+
+    more, odd = (msgspec.json.decode(strange_rows.odd_row(body, name, may_add=True)) for name in ("", "BTC-USD"))
+    [unreadable] = msgspec.json.decode(strange_rows.odd_row(b'{"fills":[]}', "", may_add=True))["fills"]
+
+    assert more["fills"][0]["price"] == "1"
+    assert more["fills"][1] | {"currency": None} == {
+        "entry_id": None,
+        "product_id": strange_rows.UNTRADED,
+        "price": None,
+        "currency": None,
+    }
+    assert odd["fills"] == [{"entry_id": "e", "product_id": "BTC-USD", "price": None}]
+    assert unreadable["product_id"] == strange_rows.UNTRADED
+
+
+def test_an_odd_row_of_a_stream_leaves_the_others_as_they_are(client: SimulatorClient) -> None:
+    client.wait(5)
+    stream = client.open()
+    stream.subscribe("market_trades")
+    client.inject(kind="odd_row", where="market_stream", channel="market_trades", product="ETH-USD")
+
+    rows = [row for frame in stream.read() for event in frame["events"] for row in event.get("trades", ())]
+
+    assert [row["product_id"] for row in rows if row["price"] is None] == ["ETH-USD"]
+    assert len({row["product_id"] for row in rows}) > 1
+
+
+def test_the_times_of_rows_are_unset_and_that_of_the_frame_is_not(client: SimulatorClient) -> None:
+    stream = client.open()
+    stream.subscribe("level2")
+    client.inject(kind="epoch_time", where="market_stream", channel="level2")
+
+    frame = next(frame for frame in stream.read() if frame["channel"] == "l2_data")
+
+    assert {row["event_time"] for row in frame["events"][0]["updates"]} == {strange_rows.UNSET}
+    assert not frame["timestamp"].startswith("1970")
+
+
+def test_the_snapshot_of_one_product_never_comes_and_no_number_is_missing(client: SimulatorClient) -> None:
+    stream = client.open()
+    client.inject(kind="no_snapshot", where="market_stream", channel="level2", product="ETH-USD")
+    stream.subscribe("level2")
+
+    frames = stream.read()
+    client.wait(1)
+    frames += stream.read()
+
+    kinds = {}
+    for frame in frames:
+        for event in frame["events"]:
+            if "product_id" in event:
+                kinds.setdefault(event["product_id"], []).append(event["type"])
+    assert kinds["BTC-USD"][0] == "snapshot"
+    assert set(kinds["ETH-USD"]) == {"update"}
+    assert numbers(frames) == list(range(len(frames)))
+
+
+@pytest.mark.parametrize(
+    ("order", "text"),
+    [
+        ({"kind": "missing_rows", "where": "submit"}, "missing_rows cannot happen at 'submit'; allowed are list, "),
+        ({"kind": "odd_row", "where": "cancel"}, "odd_row cannot happen at 'cancel'; allowed are list, "),
+        ({"kind": "epoch_time", "where": "accounts"}, "epoch_time cannot happen at 'accounts'; allowed are list, "),
+        ({"kind": "no_snapshot", "where": "list"}, "no_snapshot cannot happen at 'list'; allowed are market_stream"),
+        ({"kind": "odd_row", "product": "DOGE"}, "product 'DOGE' of coinbase is unknown; allowed are BTC-USD"),
+    ],
+)
+def test_strange_rows_are_ordered_where_there_are_rows(order: dict, text: str) -> None:
+    with pytest.raises(InvalidFault) as refusal:
+        read_fault(order, VENUES)
+
+    assert text in str(refusal.value)

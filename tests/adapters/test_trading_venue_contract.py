@@ -323,3 +323,19 @@ def test_a_product_that_is_not_listed_takes_only_itself(venue: SimulatedCoinbase
     assert [(each.instrument, each.reason) for each in loaded.left_out] == [("DOGE-USD", "not listed")]
     with pytest.raises(Fatal, match="DOGE-USD"):
         venue.client.load_instruments(("DOGE-USD",), 5)
+
+
+def test_one_odd_row_of_the_account_hides_no_other(venue: SimulatedCoinbase) -> None:
+    venue.client.submit_order(order(limit_price=venue.touch(Side.BUY) + 100), 5)
+    venue.clock.advance(20)
+    for where, ask in (
+        ("fills", lambda: venue.client.list_fills(0, 5)),
+        ("accounts", lambda: venue.client.list_balances(5)),
+        ("list", lambda: venue.client.list_open_orders(5)),
+    ):
+        before = ask()
+        venue.inject("odd_row", where)
+
+        listed = ask()
+
+        assert (tuple(listed), len(listed.unread)) == (tuple(before), 1), where

@@ -627,3 +627,40 @@ def test_the_simulated_venue_leaves_out_what_it_does_not_list() -> None:
     assert len(complaints(events)) == 1
     assert StreamWhole in types(events)
     assert {event.instrument for event in events if isinstance(event, Quote)} == {"BTC-USD", "BTC-USDC"}
+
+
+def talk(venue: SimulatedCoinbase, codec: MarketStream, pipe, seconds: float) -> list[Event]:
+    """Let time pass, and the codec say what it has to say."""
+    events = []
+    for _ in range(int(seconds * 10)):
+        events += venue.listen(codec, pipe, 0.1)
+        for text in codec.tick(venue.clock.now()):
+            pipe.send(text)
+    return events
+
+
+def test_a_simulated_venue_that_sets_no_times_is_whole_all_the_same() -> None:
+    """R1: it took ten connections in fifteen seconds, and none was whole."""
+    venue = SimulatedCoinbase()
+    codec = venue.market_stream()
+    venue.inject("epoch_time", "market_stream", channel="level2", rate=1.0)
+
+    events = talk(venue, codec, venue.connect(codec), 2)
+
+    assert StreamWhole in types(events)
+    assert not {DecodeFailed, StreamGap} & set(types(events))
+    assert all(event.is_whole for event in events if isinstance(event, Quote))
+
+
+def test_a_simulated_snapshot_that_never_comes_is_healed_alone() -> None:
+    venue = SimulatedCoinbase()
+    codec = venue.market_stream()
+    venue.inject("no_snapshot", "market_stream", channel="level2", product="ETH-USD")
+    pipe = venue.connect(codec)
+
+    early, late = talk(venue, codec, pipe, 4.5), talk(venue, codec, pipe, 3)
+
+    assert StreamWhole not in types(early)
+    assert StreamWhole in types(late)
+    assert StreamGap not in types(early + late)
+    assert codec.left_out == ()
