@@ -25,7 +25,8 @@ from domain.errors import Fatal, Retryable, VenueError
 
 _CHUNK_BYTES = 64 * 1024  # larger ones fall out of the cache before they are split
 _READ_BYTES = 1024 * 1024  # one read of a flooded pipe ends here, so that its owner gets to do other work
-_UPGRADE_BYTES = 64 * 1024  # of the answer to an upgrade
+_MOST_OUTGOING = 4 * 1024 * 1024  # bytes that wait for a peer who does not read
+_UPGRADE_BYTES = 32 * 1024  # of the answer to an upgrade
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -38,6 +39,7 @@ class SocketPipe:
         self._is_tls = isinstance(sock, ssl.SSLSocket)
         self._splitter = frames.FrameSplitter(max_message_bytes)
         self._outgoing = bytearray()
+        self._pong: bytes | None = None  # to the newest ping, which answers all before it (RFC 6455, 5.5.3)
         self._has_said_goodbye = False
         self._closed = ""
 
@@ -61,7 +63,7 @@ class SocketPipe:
                 break  # the kernel has no more: asking again would cost a call to hear so
             budget -= len(data)
         read_ns = time.monotonic_ns()
-        if self._outgoing:
+        if self._outgoing or self._pong is not None:
             self._flush()
         return Frames(tuple(messages), read_ns, self._closed, tuple(faults))
 
@@ -107,7 +109,11 @@ class SocketPipe:
         messages += split.messages
         faults += split.faults
         for opcode, payload in split.replies:
-            if not self._has_said_goodbye:  # after that, nothing may be said
+            if self._has_said_goodbye:
+                break  # after that, nothing may be said
+            if opcode == frames.PONG:
+                self._pong = payload
+            else:
                 self._queue(opcode, payload)
         if split.close_code is not None:
             self._flush()
@@ -117,10 +123,16 @@ class SocketPipe:
         return self._socket.pending() if self._is_tls else 0
 
     def _queue(self, opcode: int, payload: bytes) -> None:
-        self._outgoing += frames.encode_frame(opcode, payload, os.urandom(4))
+        if len(self._outgoing) + len(payload) > _MOST_OUTGOING:
+            self._closed = self._closed or str(frames.ABNORMAL_CLOSE)  # whom we talk to does not read
+        else:
+            self._outgoing += frames.encode_frame(opcode, payload, os.urandom(4))
 
     def _flush(self) -> None:
         """Hand over what the kernel takes; the rest goes with the next read or send."""
+        if self._pong is not None and not self._outgoing and not self._has_said_goodbye:
+            pong, self._pong = self._pong, None
+            self._queue(frames.PONG, pong)
         while self._outgoing and not self._closed:
             try:
                 sent = self._socket.send(self._outgoing)

@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import select
 import socket
 import struct
 import threading
@@ -97,6 +98,38 @@ def test_a_full_kernel_loses_nothing_of_what_we_send(ends) -> None:
         pipe.read()
 
     assert received == 40 * (60_000 + 8)
+
+
+def test_only_the_newest_of_many_pings_is_answered_to_a_peer_who_does_not_read(ends) -> None:
+    pipe, server = ends
+    pings = b"".join(server_frame(PING, b"%0125d" % number) for number in range(1_000))
+    for _ in range(40):  # far more than the socket's buffers hold
+        server.sendall(pings)
+        while pipe.read().read_ns and select.select([pipe], [], [], 0)[0]:
+            pass
+    server.sendall(server_frame(PING, b"the last"))
+    pipe.read()
+
+    assert len(pipe._outgoing) < 1_000
+    answers, server_side = b"", server
+    server_side.setblocking(False)
+    while True:
+        pipe.read()
+        try:
+            answers += server_side.recv(1 << 20)
+        except BlockingIOError:
+            break
+    assert unmasked(answers[-14:]) == b"the last"
+
+
+def test_a_peer_who_never_reads_is_given_up(ends) -> None:
+    pipe, _ = ends
+
+    for _ in range(200):
+        pipe.send("x" * 60_000)
+
+    assert pipe.read().closed == "1006"
+    assert len(pipe._outgoing) <= 4 * 1024 * 1024 + 100
 
 
 def test_sending_to_a_vanished_peer_shows_as_closed(ends) -> None:
