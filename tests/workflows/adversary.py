@@ -14,6 +14,7 @@ from domain.effects import Role
 from domain.messages import Event
 from domain.order_messages import JournalEntry, Purpose
 from domain.settings import SECOND_NS
+from tests.workflows.guard import Guard
 from tests.workflows.theatre import Theatre
 
 HASTY = {  # so that a misfortune is over, and proven to be over, within seconds
@@ -55,6 +56,7 @@ IMPORTANCE = (6, 5, 6, 2, 2, 1, 1, 1, 1)
 LONGEST_S = 2.5  # of a fault: a create's token must expire later than its order can arrive
 CALM_S = 8.0
 REST_S = 1.0
+BACK_WITHIN_S = 2.0  # after the last crash everybody is up again, and has asked the venue
 
 
 class FragileJournal(MemoryJournal):
@@ -98,7 +100,10 @@ class Adversary:
             self.lose_the_supervisor: 1,
             self.stop_and_start: 1,
             self.cut_the_power: 1,
+            self.sleep: 1,
+            self.set_the_clock: 1,
         }
+        self.guard = Guard(self.theatre)
 
         self.theatre.stage.boot()
         self._pause(0, 4)
@@ -107,6 +112,7 @@ class Adversary:
         kinds, weights = zip(*self._misfortunes.items())
         for _ in range(misfortunes):
             self.random.choices(kinds, weights)[0]()
+            self.guard.disturbed(BACK_WITHIN_S)
             self._pause(0, 3)
 
     # ---- misfortunes -------------------------------------------------------------------------------------
@@ -149,6 +155,20 @@ class Adversary:
         self._pause(0, 0.3)
         stage.succeed_supervisor()
 
+    def sleep(self) -> None:
+        """Let the machine sleep while the venue goes on."""
+        seconds = self.random.uniform(0.2, 20)
+        self._tell(f"sleep for {seconds:.1f} s")
+        self.theatre.stage.clock.sleep(seconds)
+
+    def set_the_clock(self) -> None:
+        """Set the wall clock wrong, or right again."""
+        clock = self.theatre.stage.clock
+        is_wrong = bool(clock.stepped_ns)
+        step_s = -clock.stepped_ns / SECOND_NS if is_wrong else self.random.choice((-3600, -180, -1, 1, 180, 3600))
+        self._tell(f"clock set by {step_s:+g} s")
+        clock.step(step_s)
+
     def stop_and_start(self) -> None:
         wound_down = self.theatre.wind_down()
         self._tell(f"stopped reconciled={wound_down.is_reconciled} left={wound_down.unconfirmed}")
@@ -171,7 +191,10 @@ class Adversary:
         self._tell("calm")
         self.journal.appends_left = 0
         self.theatre.world.clear_faults()
-        self.theatre.stage.advance(seconds=CALM_S)
+        if self.theatre.stage.clock.stepped_ns:
+            self.set_the_clock()
+        self.guard.disturbed(BACK_WITHIN_S)
+        self.guard.advance(CALM_S)
         self._collect_failures()
 
     def wait_for_rest(self, within_s: int = 60) -> None:
@@ -182,14 +205,14 @@ class Adversary:
         for _ in range(4 * within_s):
             if self._is_at_rest():
                 return
-            self.theatre.stage.advance(seconds=0.25)
+            self.guard.advance(0.25)
         raise AssertionError("it never came to rest")
 
     def _is_at_rest(self) -> bool:
         stage = self.theatre.stage
         desk = stage.actor(Role.ORDER_ROUTER).desk
         fills = self.theatre.world.exchange.fills
-        has_just_filled = fills and fills[-1].time_ns > stage.clock.now().utc_ns - REST_S * SECOND_NS
+        has_just_filled = fills and fills[-1].time_ns > stage.clock.true.now().utc_ns - REST_S * SECOND_NS
         is_moving = any(order.is_in_flight for order in desk.ledger.live_orders())
         is_pausing = any(plan.live_attempt is None for plan in desk.ledger.open_plans.values()) or any(
             plan.intent.purpose is Purpose.CLOSE for plan in desk.ledger.open_plans.values()
@@ -201,7 +224,7 @@ class Adversary:
         self.failures += self.theatre.stage.failures
 
     def _pause(self, least_s: float, most_s: float) -> None:
-        self.theatre.stage.advance(seconds=self.random.uniform(least_s, most_s))
+        self.guard.advance(self.random.uniform(least_s, most_s))
 
     def _tell(self, text: str) -> None:
         self.story.append(f"{self.theatre.stage.clock.elapsed_ns / SECOND_NS:8.3f} {text}")
