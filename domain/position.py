@@ -90,17 +90,27 @@ class Execution(NamedTuple):
     is_loss: bool = False  # quantity that is ours no more, though no order of ours has traded it: leaves at cost
 
 
+# Executions that wait behind a provisional one, before that is taken for true: days of trading, where rows take seconds.
+TAIL_KEPT = 1_000
+SETTLED_KEPT = 10_000  # orders whose provisional quantity was taken for true
+
+
 class PositionLedger:
     """A position as the fold of its executions, in the order they became known.
 
     Exact fills take the place of provisional quantity of the same order, so everything from the first
-    provisional execution on is kept and run again; what lies before it is folded for good.
+    provisional execution on is kept, with the position before it, and run again from where something changes: near
+    the end, as a rule, however long the first one waits. What lies before it is folded for good. A provisional
+    execution that TAIL_KEPT others wait for is folded, too; should its exact fills come after all, they replace it
+    at the end: quantity and money are right to the last digit, and the average entry is that of so late a trade.
     """
 
     def __init__(self) -> None:
         self.position = Position()
-        self._base = Position()
-        self._tail: list[Execution] = []
+        self._tail: list[Execution] = []  # from the first provisional one on
+        self._before: list[Position] = []  # the position before each of them
+        self._waiting: dict[str, Decimal] = {}  # client_order_id -> its provisional quantity in the tail
+        self._settled: dict[str, list[Execution]] = {}  # client_order_id -> provisional, folded for good
 
     @property
     def has_provisional(self) -> bool:
@@ -110,35 +120,99 @@ class PositionLedger:
         """Add one execution and return the provisional pieces that it replaced."""
         replaced: list[Execution] = []
         if execution.is_provisional:
-            self._tail.append(execution)
+            self._wait(execution.client_order_id, execution.quantity)
+            self._add(execution)
+        elif execution.client_order_id in self._settled:
+            replaced = self._replace_settled(execution)
         else:
             replaced = self._put_in_place(execution)
-        self._run()
+        if len(self._tail) > TAIL_KEPT:
+            self._settle_first()
         return replaced
+
+    def _add(self, execution: Execution) -> None:
+        if self._tail or execution.is_provisional:
+            self._tail.append(execution)
+            self._before.append(self.position)
+        self.position = _booked(self.position, execution)
 
     def _put_in_place(self, exact: Execution) -> list[Execution]:
-        replaced, tail, left = [], [], exact.quantity
-        for item in self._tail:
+        replaced, left = [], exact.quantity
+        for item in self._take_from_first_of(exact.client_order_id):
             if left and item.is_provisional and item.client_order_id == exact.client_order_id:
-                taken = min(left, item.quantity)
-                fee = proportion(item.fee, taken, item.quantity)
-                replaced.append(item._replace(quantity=taken, fee=fee))
-                tail.append(exact._replace(quantity=taken))
-                left -= taken
-                item = item._replace(quantity=item.quantity - taken, fee=item.fee - fee)
+                piece, item = _split(item, min(left, item.quantity))
+                self._wait(piece.client_order_id, -piece.quantity)
+                self._add(exact._replace(quantity=piece.quantity))
+                replaced.append(piece)
+                left -= piece.quantity
             if item.quantity:
-                tail.append(item)
+                self._add(item)
         if left:
-            tail.append(exact._replace(quantity=left))
-        self._tail = tail
+            self._add(exact._replace(quantity=left))
+        self._fold_exact()
         return replaced
 
-    def _run(self) -> None:
-        while self._tail and not self._tail[0].is_provisional:
-            self._base = _booked(self._base, self._tail.pop(0))
-        self.position = self._base
-        for item in self._tail:
-            self.position = _booked(self.position, item)
+    def _take_from_first_of(self, client_order_id: str) -> list[Execution]:
+        """Undo, and return, everything from the first provisional execution of that order on."""
+        ahead = self._waiting.get(client_order_id, ZERO)
+        first = len(self._tail)
+        while ahead:
+            first -= 1
+            item = self._tail[first]
+            if item.is_provisional and item.client_order_id == client_order_id:
+                ahead -= item.quantity
+        taken = self._tail[first:]
+        if taken:
+            self.position = self._before[first]
+            del self._tail[first:], self._before[first:]
+        return taken
+
+    def _fold_exact(self) -> None:
+        """Forget what stands before the first provisional execution: nothing can change there any more."""
+        if self._tail and not self._tail[0].is_provisional:
+            items = enumerate(self._tail)
+            first = next((at for at, item in items if item.is_provisional), len(self._tail))
+            del self._tail[:first], self._before[:first]
+
+    def _settle_first(self) -> None:
+        """Take the first provisional execution for true."""
+        item = self._tail.pop(0)
+        del self._before[0]
+        self._wait(item.client_order_id, -item.quantity)
+        self._settled.setdefault(item.client_order_id, []).append(item)
+        if len(self._settled) > SETTLED_KEPT:
+            del self._settled[next(iter(self._settled))]
+        self._fold_exact()
+
+    def _replace_settled(self, exact: Execution) -> list[Execution]:
+        """Take back as much of what was taken for true; only then book the exact fill, as any other."""
+        items, replaced, left = self._settled.pop(exact.client_order_id), [], exact.quantity
+        while items and left:
+            first = items.pop(0)
+            piece, rest = _split(first, min(left, first.quantity))
+            if rest.quantity:
+                items.insert(0, rest)
+            self._add(piece._replace(client_order_id="", side=piece.side.opposite, is_provisional=False))
+            self._add(exact._replace(quantity=piece.quantity))
+            replaced.append(piece)
+            left -= piece.quantity
+        if items:
+            self._settled[exact.client_order_id] = items
+        return replaced + (self._put_in_place(exact._replace(quantity=left)) if left else [])
+
+    def _wait(self, client_order_id: str, quantity: Decimal) -> None:
+        total = self._waiting.get(client_order_id, ZERO) + quantity
+        if total:
+            self._waiting[client_order_id] = total
+        else:
+            del self._waiting[client_order_id]
+
+
+def _split(item: Execution, quantity: Decimal) -> tuple[Execution, Execution]:
+    """Return as much of a provisional execution, and the rest of it."""
+    fee = proportion(item.fee, quantity, item.quantity)
+    rest = item._replace(quantity=item.quantity - quantity, fee=item.fee - fee)
+    return item._replace(quantity=quantity, fee=fee), rest
 
 
 def _booked(position: Position, execution: Execution) -> Position:

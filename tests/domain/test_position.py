@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from domain import position as position_module
 from domain.instrument import Instrument, Side
 from domain.numbers import ZERO, use_exact_decimals
 from domain.position import Execution, Position, PositionLedger, is_dust
@@ -184,6 +185,57 @@ def test_any_split_into_provisional_steps_ends_as_if_the_exact_fills_had_been_bo
     assert ledger.position == expected.position
     assert not ledger.has_provisional
     assert replaced == provisional_fees
+
+
+def count_bookings(monkeypatch: pytest.MonkeyPatch) -> list[Execution]:
+    booked, book = [], position_module._booked
+
+    def counted(position: Position, execution: Execution) -> Position:
+        booked.append(execution)
+        return book(position, execution)
+
+    monkeypatch.setattr(position_module, "_booked", counted)
+    return booked
+
+
+def test_a_provisional_fill_that_never_becomes_exact_makes_the_others_no_dearer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    booked = count_bookings(monkeypatch)
+    monkeypatch.setattr(position_module, "TAIL_KEPT", 300)
+    ledger = PositionLedger()
+    ledger.book(provisional("never explained", BUY, "1", "100"))
+
+    for number in range(1_000):
+        side = SELL if number % 2 else BUY
+        ledger.book(provisional(f"order-{number}", side, "1", "110"))
+        ledger.book(exact(f"order-{number}", side, "1", "111"))
+
+    assert len(booked) <= 2 * 1_000 + 1
+    assert len(ledger._tail) <= 300  # and memory is bounded
+    assert ledger.position.quantity == 1
+
+
+def test_rows_that_come_after_their_total_was_taken_for_true_still_count_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(position_module, "TAIL_KEPT", 10)
+    ledger = PositionLedger()
+    ledger.book(provisional("late", BUY, "1", "100", fee="0.6"))
+    ledger.book(provisional("later", BUY, "2", "100", fee="0.4"))
+    for number in range(30):
+        ledger.book(exact(f"order-{number}", BUY, "1", "50"))
+    assert not ledger.has_provisional
+
+    replaced = ledger.book(exact("late", BUY, "0.4", "99"))
+    replaced += ledger.book(exact("late", BUY, "0.9", "101"))
+
+    assert replaced == [
+        provisional("late", BUY, "0.4", "100", fee="0.24"),
+        provisional("late", BUY, "0.6", "100", fee="0.36"),
+    ]
+    assert ledger.position.quantity == Decimal("1.3") + 2 + 30
+    assert ledger.position.spent == Decimal("0.4") * 99 + Decimal("0.9") * 101 + 2 * 100 + 30 * 50
 
 
 BTC = Instrument(
