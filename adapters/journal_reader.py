@@ -15,6 +15,11 @@ from adapters.own_files import require_own_database
 from domain.errors import Fatal
 from domain.order_messages import JournalEntry
 
+_EVER_TRADED = (
+    "SELECT DISTINCT json_extract(body, '$.order.venue'), json_extract(body, '$.order.instrument')"
+    " FROM journal WHERE kind = 'OrderSubmitted'"
+)
+
 
 class JournalReader:
     """The reading end, for projections in other processes. Never writes, never waits for the writer."""
@@ -35,18 +40,34 @@ class JournalReader:
             Fatal: it cannot be read; `code` "damaged" when that is the file's own fault.
         """
         try:
-            if self._database is None:
-                require_own_database(self._path)
-                self._database = connect(self._path, "ro")
-                self._file, _ = identity(self._path)
-            yield from scan_entries(self._database, self._path, after_seq)
-        except sqlite3.Error as error:
-            if not self._path.exists() or "no such table" in str(error):
-                self.close()
-                return
-            raise fatal(error) from error
-        except OSError as error:
+            yield from scan_entries(self._opened(), self._path, after_seq)
+        except (sqlite3.Error, OSError) as error:
+            self._refuse_unless_missing(error)
+
+    def ever_traded(self) -> frozenset[tuple[str, str]]:
+        """Return venue and instrument of all orders of ours, without reading what became of them."""
+        traded: set[tuple[str, str]] = set()
+        try:
+            traded.update(self._opened().execute(_EVER_TRADED))
+            waiting = [decode_event(row.body) for row in read_aside(self._path) if row.kind == b"OrderSubmitted"]
+            traded.update((event.order.venue, event.order.instrument) for event in waiting)
+        except (sqlite3.Error, OSError) as error:
+            self._refuse_unless_missing(error)
+        return frozenset(traded)
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._database is None:
+            require_own_database(self._path)
+            self._database = connect(self._path, "ro")
+            self._file, _ = identity(self._path)
+        return self._database
+
+    def _refuse_unless_missing(self, error: sqlite3.Error | OSError) -> None:
+        if isinstance(error, OSError):
             raise Fatal(f"the journal cannot be used: {error}", code="io") from error
+        if self._path.exists() and "no such table" not in str(error):
+            raise fatal(error) from error
+        self.close()
 
     def was_replaced(self) -> bool:
         """Tell whether what has been read so far is no longer the journal: another file has taken its place."""

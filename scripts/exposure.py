@@ -25,6 +25,8 @@ def cover_exposure(settings: Settings, journal_path: Path) -> Settings:
     """
     journal, portfolio = JournalReader(journal_path), Portfolio()
     try:
+        if journal.ever_traded() <= _guarded(settings):
+            return settings  # without reading it all once more: the router and the portfolio are about to
         portfolio.replay(journal.scan())
     finally:
         journal.close()
@@ -44,6 +46,10 @@ def cover_exposure(settings: Settings, journal_path: Path) -> Settings:
         for name, venue in settings.venues.items()
     }
     return msgspec.structs.replace(settings, venues=venues)
+
+
+def _guarded(settings: Settings) -> set[tuple[str, str]]:
+    return {(name, instrument) for name, venue in settings.traded.items() for instrument in venue.instruments}
 
 
 def _following(venue: VenueSettings, held: list[str]) -> VenueSettings:

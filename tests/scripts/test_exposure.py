@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapters.journal import SqliteJournal
+from adapters.journal_reader import JournalReader
 from domain.errors import InvalidSetting
 from domain.messages import Event
 from domain.order_messages import OrderFilled
@@ -73,3 +74,12 @@ def test_what_is_not_configured_any_more_is_followed_while_something_of_ours_is_
 
 def test_without_a_journal_nothing_is(tmp_path: Path) -> None:
     cover_exposure(WATCHED, tmp_path / "journal.sqlite")
+
+
+def test_a_long_journal_is_not_read_to_its_end_where_nothing_can_be_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = journal(tmp_path, SUBMITTED, FILLED)
+    monkeypatch.setattr(JournalReader, "scan", None)
+
+    assert cover_exposure(TRADED, path) == TRADED
