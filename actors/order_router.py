@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from actors.market_reader import MarketReader
+from actors.wiring import ActorRebuilding
 from domain.effects import Effect, Instant, Record, Role, Tell
 from domain.errors import Fatal
 from domain.market_data import MarketBatch
@@ -19,6 +21,7 @@ from domain.system_messages import ResumeTrading, TradingResumed
 log = logging.getLogger(__name__)
 
 _PROJECTORS = (Role.PORTFOLIO, Role.RECORDER)  # who follows the journal live
+_TOLD_EVERY = 20_000  # entries: several times a second
 _TEND = "router:tend"  # alarm key
 _TEND_EVERY_NS = SECOND_NS // 2
 _GATEWAYS = f"{Role.EXCHANGE_GATEWAY}:"
@@ -30,19 +33,28 @@ class OrderRouter(MarketReader):
     min_interval_s = 0.05  # collars need a fresh, not every, touch
 
     def started(self) -> None:
-        self.journal = self.parts.journal()
+        self.journal = self.parts.journal(partial(self._tell_progress, "checking"))
         self.published: list[JournalEntry] = []  # appended, not yet told to the projectors
         self.unsent: list[SubmitOrder] = []  # nobody plays the gateway they were for
         self.has_lived_on_reserve = False  # the journal could not be written, and the desk doesn't know yet
         self.holdup = ""  # why the journal cannot be written as it should, as far as the desk knows
         self.desk = OrderDesk(self.settings, **self.parts.desk_facts())
-        self.desk.replay(self.journal.scan())
+        self.desk.replay(self._telling_how_far())
         self.perform(self.desk.recover(self.clock.now()))
         self.perform(self._halt_without_reserve())
         if self.journal.trouble:
             self.alarm("journal", self.journal.trouble)
         self._tend(self.clock.now())
         self.subscribe()
+
+    def _telling_how_far(self) -> Iterator[JournalEntry]:
+        for entry in self.journal.scan():
+            yield entry
+            if entry.seq % _TOLD_EVERY == 0:
+                self._tell_progress("replaying", entry.seq, self.journal.last_seq)
+
+    def _tell_progress(self, step: str, done: int, total: int) -> None:
+        self._tell_supervisor(ActorRebuilding(self.role, self.incarnation, step, done, total))
 
     def stopping(self) -> None:
         self.journal.close()

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.ports import VenueKit
+from adapters.ports import Progress, VenueKit
 from domain.bench import StrategyOverdue
 from domain.effects import Instant
 from domain.evidence import EvidenceFactory
@@ -172,6 +172,10 @@ class MemoryJournal:
         self.lines.extend(msgspec.json.encode(entry) for entry in entries)
         return entries
 
+    @property
+    def last_seq(self) -> int:
+        return len(self.lines)
+
     def read(self, after_seq: int = 0) -> list[JournalEntry]:
         return list(self.scan(after_seq))
 
@@ -330,7 +334,7 @@ class StageParts:
     def evidence(self) -> dict[str, EvidenceFactory]:
         return {venue: kit.evidence for venue, kit in self.kits.items()}
 
-    def journal(self) -> MemoryJournal:
+    def journal(self, progress: Progress) -> MemoryJournal:
         return self.memory_journal
 
     def journal_reader(self) -> MemoryJournal:

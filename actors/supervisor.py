@@ -14,6 +14,7 @@ from actors.wiring import (
     ActorAlive,
     ActorFailed,
     ActorIdentified,
+    ActorRebuilding,
     ActorStarted,
     Heir,
     LauncherAsked,
@@ -197,6 +198,10 @@ class Supervisor(Shell):
 
     def receiveMsg_ActorAlive(self, message: ActorAlive, sender: Any) -> None:
         self.machine.heard(message.role, message.incarnation, self.clock.now())
+
+    def receiveMsg_ActorRebuilding(self, message: ActorRebuilding, sender: Any) -> None:
+        self.machine.heard(message.role, message.incarnation, self.clock.now())
+        self._tell_launcher("rebuilding", message)
 
     def receiveMsg_ActorStarted(self, message: ActorStarted, sender: Any) -> None:
         effects = self.machine.started(message.role, message.incarnation, self.clock.now())

@@ -160,6 +160,17 @@ class ActorAlive(_Wiring):
         self.incarnation = incarnation
 
 
+class ActorRebuilding(_Wiring):
+    """A child to Supervisor, on to the launcher: how far it is with the journal before it takes messages."""
+
+    def __init__(self, role: str, incarnation: int, step: str, done: int, total: int) -> None:
+        self.role = role
+        self.incarnation = incarnation
+        self.step = step  # "checking" or "replaying"
+        self.done = done  # entries
+        self.total = total
+
+
 class RollCalled(_Wiring):
     """A new supervisor to a child of a dead one: speak to me from now on. Answered by ActorStarted."""
 
@@ -198,7 +209,7 @@ class LauncherTold(_Wiring):
     """Supervisor to the launcher."""
 
     def __init__(self, kind: str, message: Any, request_id: int = 0) -> None:
-        # "status", "wound_down", "running", "gave_up", "roster", "alive", "restarting", "resumed" or "refused"
+        # "status", "wound_down", "running", "gave_up", "roster", "alive", "rebuilding", "restarting", "resumed" or "refused"
         self.kind = kind
         self.message = message
         self.request_id = request_id

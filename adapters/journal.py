@@ -19,7 +19,7 @@ from typing import Literal
 
 from adapters.clock import SystemClock
 from adapters.journal_aside import AsideFile, aside_path, read_aside
-from adapters.journal_check import Findings, Progress, check, no_progress
+from adapters.journal_check import Findings, check, no_progress
 from adapters.journal_mark import Mark, MarkFile, mark_path
 from adapters.journal_reader import identity, scan_entries
 from adapters.journal_rebuild import aside_name, completed_meta, finish, is_unfinished, rebuild, write_meta
@@ -34,7 +34,7 @@ from adapters.journal_rows import (
     make_row,
 )
 from adapters.own_files import open_own, require_own, require_own_database
-from adapters.ports import Clock
+from adapters.ports import Clock, Progress
 from domain.errors import Fatal, InvalidSetting
 from domain.messages import Event
 from domain.order_messages import HaltRaised, JournalEntry
@@ -152,6 +152,10 @@ class SqliteJournal:
 
     def _halt(self) -> HaltRaised:
         return HaltRaised(ts_event=self._clock.now().utc_ns, scope="all", reason=self.trouble)
+
+    @property
+    def last_seq(self) -> int:
+        return self._last_seq
 
     def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
         rows, last = [], self._last_hash

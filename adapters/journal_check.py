@@ -6,7 +6,7 @@ Reads only, and changes nothing on the disk: what is damaged must be set aside e
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -26,10 +26,9 @@ from adapters.journal_rows import (
     is_damage,
     tables,
 )
+from adapters.ports import Progress
 from domain.errors import InvalidSetting
 from domain.order_messages import JournalEvent
-
-Progress = Callable[[int, int], None]  # entries done, of how many
 
 PROGRESS_EVERY = 5_000  # entries
 

@@ -239,6 +239,9 @@ class FrameRecorder(Protocol):
     def close(self) -> None: ...
 
 
+Progress = Callable[[int, int], None]  # how many entries of the journal are done, of how many
+
+
 class OrderJournal(Protocol):
     """Append-only, one writer; the only source of truth about our orders."""
 
@@ -246,6 +249,11 @@ class OrderJournal(Protocol):
     # Why entries go beside the store for now (another program holds its lock): durable all the same, and moved there
     # by `tend` as soon as that is over. Empty while all is well.
     holdup: str
+
+    @property
+    def last_seq(self) -> int:
+        """Return the number of the newest entry; 0 when there is none."""
+        ...
 
     def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
         """Write all or nothing, durably, and return the entries with their sequence numbers.
@@ -321,7 +329,9 @@ class Parts(Protocol):
         """Return what proves what at each venue."""
         ...
 
-    def journal(self) -> OrderJournal: ...
+    def journal(self, progress: Progress) -> OrderJournal:
+        """Open it, which checks every entry; `progress` hears how far that is."""
+        ...
 
     def journal_reader(self) -> JournalReader: ...
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +14,8 @@ from scripts.version import code_version
 _TELL_EVERY_S = 2.0
 
 
-def prepare_journal(path: Path, is_stopping: Callable[[], bool] = lambda: False) -> None:
-    """Check every entry, and tell on standard error what is missing; nothing where there is no journal yet.
+def prepare_journal(path: Path, tell: Callable[[str], None], is_stopping: Callable[[], bool]) -> None:
+    """Check every entry, and `tell` a person what is missing; nothing where there is no journal yet.
 
     Raises:
         InvalidSetting: a newer version wrote it, or it is not a file of ours.
@@ -32,9 +31,9 @@ def prepare_journal(path: Path, is_stopping: Callable[[], bool] = lambda: False)
             raise NzezaError("stopped while the journal was checked: nothing was started")
         if time.monotonic() - told_at >= _TELL_EVERY_S:
             told_at = time.monotonic()
-            print(f"nzeza: checking journal: {done:,} of {total:,}", file=sys.stderr, flush=True)
+            tell(f"checking journal: {done:,} of {total:,}")
 
     journal = SqliteJournal(path, code_version=code_version(), progress=progress)
     if journal.trouble:
-        print(f"nzeza: {journal.trouble}", file=sys.stderr, flush=True)
+        tell(journal.trouble)
     journal.close()

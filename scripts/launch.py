@@ -30,7 +30,8 @@ from scripts.simulated_venues import SimulatedVenues, check_account
 from scripts.version import code_version
 
 _LOOP_S = 0.02
-_START_WITHIN_S = 15.0
+_START_WITHIN_S = 15.0  # besides what the longest reader of the journal may take
+_PROGRESS_EVERY_S = 2.0
 _STATUS_EVERY_S = 0.25  # for the live view, and as the supervisor's sign of life
 _MOST_REVIVALS = 20  # of the simulator in one run
 _EXIT_SHARE_S = 0.7  # of the stopping time: for processes to end after everything is proven
@@ -88,6 +89,8 @@ class _Run:
         self.stoppers: list[Request] = []  # who asked for a stop and wants to hear how it went
         self.revivals = 0  # of the simulator
         self.is_running = False
+        self.starting = ""  # how far a long start is
+        self.progress_at = time.monotonic()  # when that was last told
         self.is_asked_to_stop = False  # by a person at the control socket, or by an actor that gave up
         self.wound_down: Any = None
         self.problems: list[str] = []
@@ -126,7 +129,7 @@ class _Run:
 
         if self.is_stopping:
             return
-        prepare_journal(self.directory / JOURNAL_FILE, lambda: self.is_stopping)
+        prepare_journal(self.directory / JOURNAL_FILE, self.announcer.tell, lambda: self.is_stopping)
         settings = cover_exposure(self.settings, self.directory / JOURNAL_FILE)
         admin_port = free_admin_port(settings.system)
         if any(venue.mode == "simulated" for venue in settings.venues.values()):
@@ -149,7 +152,7 @@ class _Run:
             code_version(),
         )
         self.system.start(settings, parts)
-        give_up_at = time.monotonic() + _START_WITHIN_S
+        give_up_at = time.monotonic() + _START_WITHIN_S + self.settings.supervision.rebuild_within_s
         while not self.is_running and not self.problems:
             self._turn()
             if self.is_stopping:  # only a system that is up can prove how things stand
@@ -222,8 +225,10 @@ class _Run:
             return
         kind = getattr(message, "kind", type(message).__name__)
         if kind == "running" and not self.is_running:
-            self.is_running = True
+            self.is_running, self.starting = True, ""
             self.started_at = time.monotonic()
+        elif kind == "rebuilding" and not self.is_running:
+            self._tell_progress(message.message)
         elif kind == "wound_down":
             self.wound_down = message.message
         elif kind == "gave_up":
@@ -237,6 +242,13 @@ class _Run:
             request.reply(telling.resume_answer(message.message, request.role, self.status))
         elif kind == "status":
             self._hear_status(message.message, message.request_id)
+
+    def _tell_progress(self, rebuilding: Any) -> None:
+        self.starting = f"{rebuilding.step} journal: {rebuilding.done:,} of {rebuilding.total:,}"
+        now = time.monotonic()
+        if now - self.progress_at >= _PROGRESS_EVERY_S:
+            self.progress_at = now
+            self.announcer.tell(self.starting, is_logged=False)
 
     def _hear_status(self, reported: Any, request_id: int) -> None:
         self.status = json.loads(reported.status)
@@ -283,6 +295,8 @@ class _Run:
 
     def _public_status(self) -> dict[str, Any]:
         public = {key: value for key, value in self.status.items() if key != "view"}
+        if self.starting:
+            public["starting"] = self.starting
         if self.simulator is not None:
             endpoints = self.simulator.endpoints
             public["simulator"] = {"control": endpoints["control"], "venues": endpoints["venues"]}

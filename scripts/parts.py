@@ -15,7 +15,7 @@ from adapters.history import SqliteHistory
 from adapters.journal import SqliteJournal
 from adapters.journal_reader import JournalReader
 from adapters.key_vault import VAULT
-from adapters.ports import VenueKit
+from adapters.ports import Progress, VenueKit
 from adapters.recording import FrameRecorder
 from adapters.strategy_watch import StrategyWatch
 from adapters.venues import VENUES
@@ -76,10 +76,12 @@ class ProcessParts:
     def evidence(self) -> dict[str, EvidenceFactory]:
         return {venue: kit.evidence for venue, kit in VENUES.items()}
 
-    def journal(self) -> SqliteJournal:
-        path = self.data_directory / JOURNAL_FILE
+    def journal(self, progress: Progress) -> SqliteJournal:
         return SqliteJournal(
-            path, code_version=self.code_version, synchronous=self.journal_synchronous
+            self.data_directory / JOURNAL_FILE,
+            code_version=self.code_version,
+            synchronous=self.journal_synchronous,
+            progress=progress,
         )
 
     def journal_reader(self) -> JournalReader:

@@ -19,6 +19,8 @@ def summary(report: dict[str, Any]) -> str:
     label = f"{report['mode']}: " if report.get("mode") else ""
     lines = [("HALTED", f"{halt}; {telling.HOW_TO_CLEAR}") for halt in telling.halts(report)]
     lines += _alarms(report)
+    if report.get("starting"):
+        lines.append(("starting", report["starting"]))
     lines.append(("ran", f"{label}{report['duration_s']:.1f} s, {report['signals']} signals"))
     lines += [(name, _venue(venue)) for name, venue in report["venues"].items()]
     lines.append(("orders", _orders(report["orders"])))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 
+from actors import order_router as router_module
 from actors.order_router import OrderRouter
 from actors.stage import Stage
 from actors.stage_parts import START, MemoryJournal
-from actors.wiring import Envelope
+from actors.wiring import ActorRebuilding, Envelope
 from domain.effects import Role, Tell
 from domain.errors import Fatal
 from domain.market_data import MarketBatch
@@ -379,3 +380,17 @@ def test_a_journal_that_is_torn_under_the_router_ends_it_before_anything_leaves(
 
     assert told(stage, SubmitOrder) == []
     assert Role.ORDER_ROUTER not in {cell.actor.role for cell in stage.system.living.values()}
+
+
+def test_a_long_replay_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router_module, "_TOLD_EVERY", 2)
+    told: list[Any] = []
+    monkeypatch.setattr(OrderRouter, "_tell_supervisor", lambda self, message: told.append(message))
+    stage = Stage()
+    halts = [HaltRaised(ts_event=NOW, scope=str(number), reason="") for number in range(5)]
+    stage.journal.append(halts, NOW)
+
+    stage.cast(OrderRouter, Role.ORDER_ROUTER)
+
+    progress = [(one.done, one.total) for one in told if isinstance(one, ActorRebuilding)]
+    assert progress == [(2, 5), (4, 5)]

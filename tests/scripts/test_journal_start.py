@@ -8,6 +8,7 @@ from adapters import journal_check
 from adapters.journal import SqliteJournal
 from domain.errors import NzezaError
 from domain.order_messages import HaltRaised
+from scripts import journal_start
 from scripts.journal_start import prepare_journal
 
 
@@ -20,32 +21,43 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_whole_journal_is_nothing_to_speak_of(path: Path, capsys: pytest.CaptureFixture) -> None:
-    prepare_journal(path)
+def prepared(path: Path, is_stopping: bool = False) -> list[str]:
+    """Return what a person is told."""
+    told: list[str] = []
+    prepare_journal(path, told.append, lambda: is_stopping)
+    return told
 
-    assert capsys.readouterr().err == ""
+
+def test_a_whole_journal_is_nothing_to_speak_of(path: Path) -> None:
+    assert prepared(path) == []
 
 
 def test_a_first_start_has_none_and_makes_none(tmp_path: Path) -> None:
-    prepare_journal(tmp_path / "journal.sqlite")
+    assert prepared(tmp_path / "journal.sqlite") == []
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_missing_is_told_in_one_line(path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_what_is_missing_is_told_in_one_line(path: Path) -> None:
     path.write_bytes(b"")
 
-    prepare_journal(path)
+    [told] = prepared(path)
 
-    told = capsys.readouterr().err
-    assert told.startswith("nzeza: journal_damaged: the file is empty: entries 1 to 3 are missing")
-    assert told.count("\n") == 1
+    assert told.startswith("journal_damaged: the file is empty: entries 1 to 3 are missing")
+    assert "\n" not in told
+
+
+def test_a_long_check_tells_how_far_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_check, "PROGRESS_EVERY", 2)
+    monkeypatch.setattr(journal_start, "_TELL_EVERY_S", 0)
+
+    assert prepared(path) == ["checking journal: 2 of 3"]
 
 
 def test_a_person_who_stops_a_long_check_is_heard(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_check, "PROGRESS_EVERY", 1)
 
     with pytest.raises(NzezaError, match="stopped while the journal was checked"):
-        prepare_journal(path, is_stopping=lambda: True)
+        prepared(path, is_stopping=True)
 
-    prepare_journal(path)  # and nothing is held any more
+    assert prepared(path) == []  # and nothing is held any more
