@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from adapters.ports import Progress, VenueKit
+from adapters.ports import VenueKit
+from adapters.storage_ports import Progress
 from domain.bench import StrategyOverdue
 from domain.effects import Instant
 from domain.evidence import EvidenceFactory

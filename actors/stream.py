@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from actors.shell import Shell
-from adapters.ports import Dialer, Fault, FrameRecorder, Pipe, StreamCodec
+from adapters.ports import Dialer, Fault, Pipe, StreamCodec
+from adapters.storage_ports import FrameRecorder
 from domain.circuit_breaker import Gate
 from domain.clocks import describe_parting, have_parted
 from domain.effects import Instant

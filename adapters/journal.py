@@ -34,7 +34,8 @@ from adapters.journal_rows import (
     make_row,
 )
 from adapters.own_files import open_own, require_own, require_own_database
-from adapters.ports import Clock, Progress
+from adapters.ports import Clock
+from adapters.storage_ports import Progress
 from domain.errors import Fatal, InvalidSetting
 from domain.messages import Event
 from domain.order_messages import HaltRaised, JournalEntry
@@ -46,7 +47,7 @@ RESERVE_BYTES = 16 * 1024 * 1024  # disk kept back for cancels and reducing orde
 
 
 class SqliteJournal:
-    """The writing end; see `adapters.ports.OrderJournal`. Holds a file lock: a second writer is refused."""
+    """The writing end; see `adapters.storage_ports.OrderJournal`. Holds a file lock: a second writer is refused."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ from adapters.journal_rows import (
     is_damage,
     tables,
 )
-from adapters.ports import Progress
+from adapters.storage_ports import Progress
 from domain.errors import InvalidSetting
 from domain.order_messages import JournalEvent
 

@@ -19,7 +19,7 @@ from adapters.journal_check import PROGRESS_EVERY, Findings, provable_rows
 from adapters.journal_mark import Mark, MarkFile, mark_path
 from adapters.journal_rows import INSERT, SCHEMA, SCHEMA_VERSION, Row, connect, make_row
 from adapters.own_files import require_own_database
-from adapters.ports import Progress
+from adapters.storage_ports import Progress
 from domain.messages import Event
 from domain.settings import SECOND_NS
 

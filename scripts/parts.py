@@ -15,8 +15,9 @@ from adapters.history import SqliteHistory
 from adapters.journal import SqliteJournal
 from adapters.journal_reader import JournalReader
 from adapters.key_vault import VAULT
-from adapters.ports import Progress, VenueKit
+from adapters.ports import VenueKit
 from adapters.recording import FrameRecorder
+from adapters.storage_ports import Progress
 from adapters.strategy_watch import StrategyWatch
 from adapters.venues import VENUES
 from domain.effects import Role

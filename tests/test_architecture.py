@@ -26,6 +26,7 @@ WORLDLY = frozenset(
 # What `actors` may import of the adapters, and why.
 ACTORS_MAY_IMPORT = {
     "adapters.ports": "the protocols that actors speak to",
+    "adapters.storage_ports": "those of them that end on the disk",
     "adapters.clock": "the one reader of the system's time",
     # The machines of the local transport: any other mail on the stage would hide bugs that lanes make.
     "adapters.thespian_unix.framing": "the tag of a letter",
