@@ -17,6 +17,7 @@ from typing import Any
 from domain.errors import InvalidSetting
 from domain.settings import SystemSettings
 from scripts.admin_watch import AdminVerdict, AdminWatch
+from scripts.logs import log_definitions
 from scripts.processes import is_stopped, live_children
 
 LOG_FILE = "nzeza.log"
@@ -226,15 +227,3 @@ class ActorSystem:
         asking = threading.Thread(target=self._system.shutdown, daemon=True)
         asking.start()
         asking.join(within_s)
-
-
-def log_definitions(path: Path, level: str) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-        "handlers": {
-            "file": {"class": "logging.FileHandler", "filename": str(path), "formatter": "line"}
-        },
-        "root": {"level": level.upper(), "handlers": ["file"]},
-    }

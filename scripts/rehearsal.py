@@ -46,7 +46,7 @@ from domain.effects import Role
 from domain.messages import Message
 from domain.numbers import use_exact_decimals
 from domain.settings import Settings
-from scripts.actor_system import log_definitions
+from scripts.logs import log_definitions
 from scripts.parts import ProcessParts
 from scripts.processes import adopt_orphans, descendants
 

@@ -24,7 +24,9 @@ import msgspec
 
 from domain.errors import InvalidSetting, NzezaError
 from domain.settings import Settings, SimulatorSettings, VenueSettings
+from scripts.logs import log_here, make_room
 
+_RUN = (sys.executable, "-P", "-m", "scripts.simulated_venues")
 _READY_WITHIN_S = 20.0
 _STOP_WITHIN_S = 0.5
 _LOOK_AGAIN_MS = 50
@@ -84,9 +86,11 @@ class SimulatedVenues:
         self._settings = msgspec.structs.replace(settings, port_base=control_port, fresh_account=False)
 
     def _spawn(self) -> None:
+        make_room(self._log_path)
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "scripts.simulated_venues", str(self._directory)],
+                # The directory is the last word: by it, one that was left over is found.
+                [*_RUN, str(self._log_path), str(self._directory)],
                 env=_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -171,13 +175,14 @@ def main() -> int:
     from domain.numbers import use_exact_decimals
 
     use_exact_decimals()
+    log_here(Path(sys.argv[1]))
     settings = msgspec.json.decode(sys.stdin.buffer.read(), type=SimulatorSettings)
 
     def tell(answer: dict[str, Any]) -> None:
         print(json.dumps(answer), flush=True)
 
     try:
-        serve(settings, Path(sys.argv[1]), tell, dies_with_parent=True)
+        serve(settings, Path(sys.argv[2]), tell, dies_with_parent=True)
     except InvalidSetting as error:
         tell({"error": str(error), "is_setting": True})
         return 2
