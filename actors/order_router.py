@@ -16,7 +16,7 @@ from domain.order import not_sent
 from domain.order_desk import OrderDesk
 from domain.order_messages import JournalEntry, JournalExtended, SubmitOrder
 from domain.settings import SECOND_NS
-from domain.system_messages import ResumeTrading, TradingResumed
+from domain.system_messages import ProveJournal, ResumeTrading, TradingResumed
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,10 @@ class OrderRouter(MarketReader):
 
     def receiveMsg_Message(self, message: Message, sender: str) -> None:
         self._apply(message)
+
+    def receiveMsg_ProveJournal(self, command: ProveJournal, sender: str) -> None:
+        """End; the next router checks every entry before it believes one."""
+        raise Fatal("a reader could not follow the journal", code="damaged")
 
     def receiveMsg_ResumeTrading(self, command: ResumeTrading, sender: str) -> None:
         """Resume, unless the disk is still full: then the next opening could take the room of the next cancel."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from actors.market_reader import MarketReader
 from domain.allocator import Allocator
 from domain.effects import Effect, Instant, Role
+from domain.errors import Fatal
 from domain.market_data import MarketBatch
 from domain.messages import Message
 from domain.order_messages import JournalExtended
 from domain.settings import SECOND_NS
+from domain.system_messages import ProveJournal
 
 _RECORD_EVERY_NS = 10 * SECOND_NS
 
@@ -22,7 +27,8 @@ class Portfolio(MarketReader):
         self.record_at_ns = 0
         self.journal = self.parts.journal_reader()
         self.allocator = Allocator(self.settings, self.parts.evidence())
-        self.perform(self.allocator.replay(self.journal.scan(), self.clock.now()))
+        with self._asking_for_proof():
+            self.perform(self.allocator.replay(self.journal.scan(), self.clock.now()))
         self.subscribe()
 
     def stopping(self) -> None:
@@ -53,9 +59,19 @@ class Portfolio(MarketReader):
             self._apply(extended)
 
     def _read_on(self) -> None:
-        entries = tuple(self.journal.read(self.allocator.last_seq))
-        if entries:
-            self._apply(JournalExtended(ts_event=entries[-1].recorded_at, entries=entries))
+        with self._asking_for_proof():
+            entries = tuple(self.journal.read(self.allocator.last_seq))
+            if entries:
+                self._apply(JournalExtended(ts_event=entries[-1].recorded_at, entries=entries))
+
+    @contextmanager
+    def _asking_for_proof(self) -> Iterator[None]:
+        """Over a damaged journal end, as over any error; but the router must hear of it, to recover what it can."""
+        try:
+            yield
+        except (Fatal, ValueError):
+            self.tell(Role.ORDER_ROUTER, ProveJournal())
+            raise
 
     def _apply(self, message: Message) -> None:
         self.perform(self.allocator.apply(message, self.clock.now()))

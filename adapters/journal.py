@@ -120,6 +120,7 @@ class SqliteJournal:
         self._mark = MarkFile(mark_path(self._path))
         self._aside = AsideFile(aside_path(self._path))
         self._identity, self._size = identity(self._path)
+        self._log_file: tuple[int, int] | None = None  # SQLite makes it with the first entry
         if aside_path(self._path).exists():
             self._end_holdup()
         if findings.doubt:
@@ -232,7 +233,9 @@ class SqliteJournal:
     def _require_whole_file(self) -> None:
         """Notice a file that was cut, or taken away, under us: SQLite would go on for long before it does."""
         found, size = identity(self._path)
-        if found != self._identity or size < self._size:
+        log_file, _ = identity(self._path.with_name(self._path.name + "-wal"))
+        self._log_file = self._log_file or log_file
+        if found != self._identity or size < self._size or log_file != self._log_file:
             raise Fatal("the journal's file was cut or replaced while it was written", code="damaged")
         self._size = size
 

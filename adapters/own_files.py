@@ -28,6 +28,21 @@ def open_own(path: Path, flags: int) -> int:
     return fd
 
 
+def require_own_directory(path: Path) -> None:
+    """Refuse a directory that is a link, something else, or somebody else's.
+
+    Raises:
+        OSError: and says what it is.
+    """
+    found = os.lstat(path)
+    if stat.S_ISLNK(found.st_mode):
+        raise _link(path)
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(0, "is not a directory", str(path))
+    if found.st_uid != os.geteuid():
+        raise PermissionError(0, f"belongs to another user (uid {found.st_uid})", str(path))
+
+
 def require_own(path: Path) -> None:
     """Refuse a path that others open by name (SQLite does) when it leads to what is not ours; none is fine.
 

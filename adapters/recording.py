@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from adapters.own_files import open_own, require_own_directory
 from adapters.ports import StreamCodec
 from domain.effects import Instant
 from domain.messages import Event
@@ -108,7 +110,8 @@ class FrameRecorder:
         seconds, nanoseconds = divmod(self._since_ns, SECOND_NS)
         stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%S")
         path = self._directory / f"{self._venue}-{stamp}.{nanoseconds:09d}Z{SUFFIX}"
-        self._file = path.open("ab")
+        require_own_directory(self._directory)
+        self._file = os.fdopen(open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
         self._written = 0
 
     def _end(self) -> None:

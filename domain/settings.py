@@ -34,7 +34,7 @@ class SystemSettings(Section):
     stop_within_s: Positive = 3.0
     report_every_s: Positive = 0.5  # each actor's counters to the monitor
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
-    journal_synchronous: Literal["normal", "full"] = "normal"  # full: also survives a power cut, slower
+    journal_synchronous: Literal["normal", "full"] = "normal"  # full: also survives a power cut, slower; live is full
 
 
 class SupervisionSettings(Section):
@@ -221,6 +221,12 @@ class Settings(Section):
     market_data: MarketDataSettings = MarketDataSettings()
     history: HistorySettings = HistorySettings()
     recording: RecordingSettings = RecordingSettings()
+
+    @property
+    def journal_synchronous(self) -> Literal["normal", "full"]:
+        """Return how the journal is written: where real money trades, a power cut may take none of it."""
+        is_real = any(venue.mode == "live" for venue in self.traded.values())
+        return "full" if is_real else self.system.journal_synchronous
 
     @property
     def traded(self) -> dict[str, VenueSettings]:

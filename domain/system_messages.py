@@ -136,6 +136,12 @@ class RaiseHalt(Command, kw_only=True):
     reason: str
 
 
+class ProveJournal(Command):
+    """Portfolio to OrderRouter: the journal cannot be read as it should; only its writer may say what is provable."""
+
+    lane: ClassVar[Lane] = Lane.URGENT
+
+
 class MarkEquity(Command, kw_only=True):
     """Portfolio to OrderRouter: journal EquityMarked with these numbers. Told again until seen."""
 

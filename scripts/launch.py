@@ -146,7 +146,7 @@ class _Run:
         self.system = ActorSystem(settings.system, admin_port, self.directory)
         parts = ProcessParts(
             self.directory,
-            settings.system.journal_synchronous,
+            "full" if self.options.live else settings.journal_synchronous,
             os.getpid(),
             configuration_hash(self.settings),
             code_version(),

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from adapters.own_files import require_own_database
 from adapters.simulator.exchange import Exchange
 from adapters.simulator.market import Market
 from adapters.simulator.records import ProductRecord, Records, Terms
@@ -76,11 +77,16 @@ class SqliteStore:
         self._market_due_ns = 0
         try:
             # Transactions are explicit, so that one save is one of them.
+            require_own_database(path)
             self._database = sqlite3.connect(path, timeout=2.0, isolation_level=None)
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._adopt_schema(path, is_fresh)
+        except OSError as error:
+            raise InvalidSetting(
+                f"system.data_directory: {error.filename} {error.strerror}: it must be a file of ours"
+            ) from None
         except sqlite3.Error as error:
             raise InvalidSetting(
                 f"system.data_directory: {str(path)!r} must be an account no other simulator uses ({error})"

@@ -40,6 +40,7 @@ from domain.order_messages import (
 )
 from domain.system_messages import (
     AlarmRaised,
+    ProveJournal,
     RaiseHalt,
     ResumeTrading,
     TradingResumed,
@@ -366,7 +367,7 @@ class Torn(MemoryJournal):
             raise Fatal("the journal's file was cut", code="damaged")
 
 
-@pytest.mark.parametrize("notices", ["by writing", "by looking"])
+@pytest.mark.parametrize("notices", ["by writing", "by looking", "by a reader's word"])
 def test_a_journal_that_is_torn_under_the_router_ends_it_before_anything_leaves(notices: str) -> None:
     stage = Stage()
     stage.parts.memory_journal = journal = Torn()
@@ -376,6 +377,8 @@ def test_a_journal_that_is_torn_under_the_router_ends_it_before_anything_leaves(
     journal.is_torn = True
     if notices == "by writing":
         stage.tell(Role.ORDER_ROUTER, make_intent())
+    elif notices == "by a reader's word":
+        stage.tell(Role.ORDER_ROUTER, ProveJournal())
     stage.advance(seconds=1)
 
     assert told(stage, SubmitOrder) == []

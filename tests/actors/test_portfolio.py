@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from actors.portfolio import Portfolio
 from actors.stage import Stage
-from actors.stage_parts import START
+from actors.stage_parts import START, MemoryJournal
 from domain.effects import Role
-from domain.order_messages import Balance, BalancesOpened, HaltCleared, HaltRaised, JournalExtended
-from domain.system_messages import PortfolioReported
+from domain.errors import Fatal
+from domain.order_messages import (
+    Balance,
+    BalancesOpened,
+    HaltCleared,
+    HaltRaised,
+    JournalEntry,
+    JournalExtended,
+)
+from domain.system_messages import PortfolioReported, ProveJournal
 
 
 @pytest.fixture
@@ -79,6 +89,32 @@ def test_when_a_recovered_journal_has_taken_the_place_of_the_one_it_read_it_begi
     stage.actor(Role.PORTFOLIO).peer_appeared(Role.ORDER_ROUTER)
 
     assert ended == [True]
+
+
+class Damaged(MemoryJournal):
+    def scan(self, after_seq: int = 0) -> Iterator[JournalEntry]:
+        raise Fatal("entry 2 of the journal cannot be read", code="damaged")
+
+    def read(self, after_seq: int = 0) -> list[JournalEntry]:
+        return list(self.scan(after_seq))
+
+
+def test_a_journal_that_cannot_be_read_is_for_the_router_to_prove(stage: Stage) -> None:
+    extended = extend(stage, halt("told"), halt("and told"))
+    stage.actor(Role.PORTFOLIO).journal = Damaged()
+
+    stage.tell(Role.PORTFOLIO, msgspec.structs.replace(extended, entries=extended.entries[1:]))  # a gap
+
+    assert ProveJournal() in stage.received[Role.ORDER_ROUTER]
+
+
+def test_a_portfolio_that_cannot_even_begin_says_so_too() -> None:
+    stage = Stage()
+    stage.parts.memory_journal = Damaged()
+
+    stage.cast(Portfolio, Role.PORTFOLIO)
+
+    assert ProveJournal() in stage.received[Role.ORDER_ROUTER]
 
 
 def test_a_message_told_twice_changes_nothing(stage: Stage) -> None:

@@ -237,3 +237,19 @@ def test_a_disk_too_full_even_to_open_the_journal_gets_the_reserve(
 
 def allow_pages(journal: SqliteJournal, pages: int) -> None:
     journal._database.execute(f"PRAGMA max_page_count = {pages}")
+
+
+@pytest.mark.parametrize(("synchronous", "pragma"), [("normal", 1), ("full", 2)])
+def test_what_must_survive_a_power_cut_is_synced_and_its_mark_too(
+    path: Path, synchronous: Any, pragma: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    monkeypatch.setattr("os.fdatasync", synced.append)
+    journal = SqliteJournal(path, code_version="1.0", synchronous=synchronous)
+    journal.append([halt(1)], recorded_at=1)
+
+    journal.tend()
+    journal.tend()
+
+    assert journal._database.execute("PRAGMA synchronous").fetchone() == (pragma,)
+    assert len(synced) == (synchronous == "full")  # once, for there was nothing new

@@ -201,10 +201,11 @@ def test_a_disk_that_is_full_as_well_is_named_and_leaves_no_half_entry(
     assert [entry.event for entry in journal.read()] == [halt(1), halt(2), halt(4)]
 
 
-def test_a_file_cut_or_taken_away_under_the_writer_is_noticed(path: Path, journal: SqliteJournal) -> None:
+@pytest.mark.parametrize("name", ["journal.sqlite", "journal.sqlite-wal"])
+def test_a_file_taken_away_under_the_writer_is_noticed(path: Path, journal: SqliteJournal, name: str) -> None:
     journal.tend()
 
-    path.unlink()
+    path.with_name(name).unlink()
 
     with pytest.raises(Fatal) as failure:
         journal.tend()

@@ -105,6 +105,29 @@ def test_files_are_rotated_and_the_oldest_go(tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in recordings(tmp_path, "coinbase")) <= 300
 
 
+@pytest.mark.parametrize("planted", ["recordings", "file"])
+def test_a_planted_link_ends_the_recording_and_is_not_followed(planted: str, tmp_path: Path) -> None:
+    victim, directory = tmp_path / "victim", tmp_path / "recordings"
+    if planted == "recordings":
+        victim.mkdir()
+        directory.symlink_to(victim)
+    else:
+        victim.write_bytes(b"precious")
+        first = recorder_in(directory)
+        record(first, [b"{}"])
+        first.close()
+        [path] = recordings(directory, "coinbase")  # the same time will have the same name
+        path.unlink()
+        path.symlink_to(victim)
+    recorder = recorder_in(directory)
+
+    record(recorder, [b"{}"])
+    recorder.flush()
+
+    assert recorder.failure == "is a link, which is never followed"
+    assert (list(victim.iterdir()) if planted == "recordings" else victim.read_bytes()) in ([], b"precious")
+
+
 def test_another_venues_files_are_left_alone(tmp_path: Path) -> None:
     other = tmp_path / "dydx-20260101T000000.000000000Z.frames.gz"
     other.write_bytes(gzip.compress(b""))

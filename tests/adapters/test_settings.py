@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adapters.settings import configuration_hash, load
 from domain.errors import InvalidSetting
-from domain.settings import PROFILES, Settings
+from domain.settings import PROFILES, Settings, VenueSettings
 from domain.settings import VENUES as DEFAULTS
 
 VENUES = ("coinbase", "dydx")
@@ -492,3 +492,15 @@ def test_names_with_commas_can_come_from_the_environment_too() -> None:
 
     assert load(None, environ, VENUES).venues["dydx"].instruments == (LONG, "BTC-USD")
     assert "venues.dydx.instruments" in complaint(NZEZA__VENUES__DYDX__INSTRUMENTS='["BTC-USD"')
+
+
+@pytest.mark.parametrize(
+    ("mode", "takes_orders", "synchronous"),
+    [("live", True, "full"), ("live", False, "normal"), ("simulated", True, "normal")],
+)
+def test_where_real_orders_may_be_sent_the_journal_survives_a_power_cut(
+    mode: str, takes_orders: bool, synchronous: str
+) -> None:
+    venue = VenueSettings(mode=mode, takes_orders=takes_orders)
+
+    assert Settings(venues={"coinbase": venue}).journal_synchronous == synchronous

@@ -357,6 +357,16 @@ def test_a_file_that_is_none_of_ours_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_planted_link_is_not_followed_to_keep_an_account(tmp_path: Path) -> None:
+    path = tmp_path / "simulator.sqlite"
+    path.symlink_to(tmp_path / "victim")
+
+    with pytest.raises(InvalidSetting, match="is a link, which is never followed"):
+        SqliteStore(path, 60.0)
+
+    assert not (tmp_path / "victim").exists()
+
+
 def test_old_prints_leave_the_file() -> None:
     client = SimulatorClient(store=memory_store(keep_tape_s=2.0), warm_up_s=10.0, **LIVELY)
     client.wait(5)
