@@ -88,9 +88,9 @@ class PrivateStream:
     def _read(self, told: Event, read_ns: int) -> Sequence[Event]:
         match told:
             case OrderTotals():
-                self.watch.heard("user", read_ns)
-                if told.is_snapshot:
-                    self._has_snapshot = True
+                self._has_snapshot = self._has_snapshot or told.is_snapshot
+                if self._has_snapshot:  # who never restates the open orders is as good as silent: connect anew
+                    self.watch.heard("user", read_ns)
                 is_last = not told.is_snapshot or told.rows < _SNAPSHOT_BATCH
                 return [*told.orders, *(self._whole(told.ts_event) if is_last else [])]
             case HeartbeatSeen():

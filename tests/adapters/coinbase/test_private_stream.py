@@ -8,7 +8,7 @@ from domain.instrument import Side
 from domain.market_data import HeartbeatSeen, LateFrame, StreamGap, StreamWhole, VenueComplained
 from domain.messages import Event
 from domain.order_messages import OrderReported, OrderStatus, RowsUnread, TimeInForce
-from domain.settings import VenueSettings
+from domain.settings import SECOND_NS, VenueSettings
 from tests.adapters.coinbase.frames import TIME_NS, heartbeat, order_row, orders
 from tests.simulated_coinbase import SimulatedCoinbase, order
 
@@ -136,3 +136,14 @@ def test_a_wrong_key_shows_as_a_complaint() -> None:
     pipe = venue.connect(codec)
 
     assert VenueComplained in kinds(venue.listen(codec, pipe, 0.1))
+
+
+def test_a_connection_whose_snapshot_never_comes_is_given_up_however_much_it_tells() -> None:
+    def silent(kind: str) -> tuple[str, ...]:
+        codec = stream()
+        codec.watch.restart(4_000, 5.0)
+        hear(codec, orders(0, order_row(), kind=kind), heartbeat(1))
+        return codec.watch.silent(4_000 + 6 * SECOND_NS)
+
+    assert "user" in silent("update")
+    assert "user" not in silent("snapshot")
