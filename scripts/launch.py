@@ -23,6 +23,7 @@ from scripts.control import ControlServer, Request
 from scripts.data_directory import DataDirectory
 from scripts.exposure import cover_exposure
 from scripts.journal_start import prepare_journal
+from scripts.limits import check_limits
 from scripts.options import RunOptions
 from scripts.processes import adopt_orphans, end_all
 from scripts.signals import Signals
@@ -34,6 +35,7 @@ _START_WITHIN_S = 15.0  # besides what the longest reader of the journal may tak
 _PROGRESS_EVERY_S = 2.0
 _STATUS_EVERY_S = 0.25  # for the live view, and as the supervisor's sign of life
 _MOST_REVIVALS = 20  # of the simulator in one run
+_SINGLE_ROLES = 7  # beside feed, breaker and gateway of each venue; who they are can't be asked this early
 _EXIT_SHARE_S = 0.7  # of the stopping time: for processes to end after everything is proven
 
 
@@ -42,10 +44,12 @@ def run(settings: Settings, options: RunOptions) -> int:
 
     Raises:
         InvalidSetting: nothing was started.
+        TooLittle: neither was it.
     """
     use_exact_decimals()
     os.umask(0o077)
     signals = Signals()
+    check_limits(_SINGLE_ROLES + 2 * len(settings.venues) + len(settings.traded))
     VAULT.lock_away(
         name for venue in settings.venues.values() for name in (venue.api_key_env, venue.api_secret_env) if name
     )
@@ -166,7 +170,8 @@ class _Run:
         end_at = None
         if self.options.duration_s is not None:
             end_at = time.monotonic() + self.options.duration_s
-        self.announcer.begin(mode_label(self.settings), self.settings.venues)
+        if self.is_running:
+            self.announcer.begin(mode_label(self.settings), self.settings.venues)
         while not self.is_stopping and not self.problems:
             self._turn()
             if end_at is not None and time.monotonic() >= end_at:
