@@ -26,7 +26,7 @@ class Portfolio(MarketReader):
     def started(self) -> None:
         self.record_at_ns = 0
         self.journal = self.parts.journal_reader()
-        self.allocator = Allocator(self.settings, self.parts.evidence())
+        self.allocator = Allocator(self.settings)
         with self._asking_for_proof():
             self.perform(self.allocator.replay(self.journal.scan(), self.clock.now()))
         self.subscribe()

@@ -16,8 +16,8 @@ from adapters.ports import VenueKit
 from adapters.storage_ports import Progress
 from domain.bench import StrategyOverdue
 from domain.effects import Instant
-from domain.evidence import EvidenceFactory
 from domain.messages import Event
+from domain.order_ids import NO_INSTANCE
 from domain.order_messages import JournalEntry
 from domain.settings import SECOND_NS, HistorySettings, RecordingSettings, Settings
 
@@ -157,6 +157,8 @@ class VirtualExecutor:
 
 class MemoryJournal:
     """The order journal as encoded lines in memory; it outlives the actors that write and read it."""
+
+    instance = NO_INSTANCE
 
     def __init__(self) -> None:
         self.trouble = ""
@@ -327,13 +329,10 @@ class StageParts:
         safely = {venue: kit.resubmits_safely for venue, kit in self.kits.items()}
         return {
             "resubmits_safely": safely,
-            "evidence": self.evidence(),
+            "evidence": {venue: kit.evidence for venue, kit in self.kits.items()},
             "configuration_hash": "stage",
             "code_version": "stage",
         }
-
-    def evidence(self) -> dict[str, EvidenceFactory]:
-        return {venue: kit.evidence for venue, kit in self.kits.items()}
 
     def journal(self, progress: Progress) -> MemoryJournal:
         return self.memory_journal

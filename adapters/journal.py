@@ -159,6 +159,10 @@ class SqliteJournal:
     def last_seq(self) -> int:
         return self._last_seq
 
+    @property
+    def instance(self) -> str:
+        return self.meta["instance_id"]
+
     def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
         rows, last = [], self._last_hash
         for seq, event in enumerate(events, self._last_seq + 1):

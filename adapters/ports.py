@@ -260,10 +260,6 @@ class Parts(Protocol):
         """Return what the order desk must know besides settings: each venue's rules, and what runs."""
         ...
 
-    def evidence(self) -> dict[str, EvidenceFactory]:
-        """Return what proves what at each venue."""
-        ...
-
     def journal(self, progress: Progress) -> OrderJournal:
         """Open it, which checks every entry; `progress` hears how far that is."""
         ...

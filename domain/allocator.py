@@ -8,7 +8,7 @@ so: it tells the router again instead.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import singledispatchmethod
@@ -16,8 +16,8 @@ from functools import singledispatchmethod
 from domain.clocks import deadline, is_past, is_void
 from domain.account_alarms import AccountAlarms
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
-from domain.evidence import EvidenceFactory, Rules
 from domain.exits import Exits
+from domain.foreign_orders import ForeignOrders
 from domain.instrument import Side
 from domain.kill_switch import KillSwitch
 from domain.market_data import MarketBatch
@@ -35,6 +35,7 @@ from domain.order_messages import (
     TouchReported,
 )
 from domain.portfolio import Portfolio
+from domain.position_lines import position_line
 from domain.protection import Protection
 from domain.risk import (
     AFTER_SIZING,
@@ -50,10 +51,10 @@ from domain.system_messages import (
     AlarmRaised,
     BreakerChanged,
     BreakerState,
+    ExternalOrdersSeen,
     MarkEquity,
     Operation,
     PortfolioReported,
-    PositionLine,
     RaiseHalt,
     VenueReadyChanged,
     WindDown,
@@ -76,12 +77,12 @@ class Pending:
 class Allocator:
     """Decides once per signal; one position per instrument; spot never goes short."""
 
-    def __init__(self, settings: Settings, evidence: Mapping[str, EvidenceFactory] | None = None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.portfolio = Portfolio()
         self.marks = Marks(settings)
         self.decisions: Counter[str] = Counter()  # why signals were traded or not
         self._settings = settings
-        self._rules = Rules(settings, evidence or {})
+        self._foreign = ForeignOrders(self.marks)
         self._protection = Protection(settings)
         self._exits = Exits(settings, self.portfolio, self.marks)
         self._kill_switch = KillSwitch(settings.risk)
@@ -124,6 +125,11 @@ class Allocator:
     @apply.register
     def _(self, message: TouchReported, now: Instant) -> list[Effect]:
         self.marks.asked.hear(message, now)
+        return []
+
+    @apply.register
+    def _(self, message: ExternalOrdersSeen, now: Instant) -> list[Effect]:
+        self._foreign.hear(message)
         return []
 
     @apply.register
@@ -260,6 +266,7 @@ class Allocator:
             valuation=valuation,
             pending=self.pending,
             openings=self._openings,
+            foreign=self._foreign,
             unready=self._unready(signal.venue, now),
             breach=self._kill_switch.breach(valuation),
         )
@@ -359,13 +366,14 @@ class Allocator:
         return []
 
     def _value(self, now: Instant) -> Valuation:
-        return value(self.portfolio, self.marks, self.pending, self._settings.traded, now)
+        foreign = self._foreign.exposure()
+        return value(self.portfolio, self.marks, self.pending, self._settings.traded, now, foreign)
 
     def report(self, now: Instant) -> PortfolioReported:
         valuation = self._value(now)
         return PortfolioReported(
             ts_event=now.utc_ns,
-            positions=tuple(self._line(key) for key in sorted(self.portfolio.positions)),
+            positions=tuple(position_line(self.portfolio, self.marks, key) for key in sorted(self.portfolio.positions)),
             net={base: plain(quantity) for base, quantity in sorted(valuation.net.items()) if quantity},
             equity=shown(valuation.equity, 2),
             cash=shown(valuation.cash, 2),
@@ -381,16 +389,6 @@ class Allocator:
 
     def _realized_pnl(self) -> Decimal:
         return sum((self.portfolio.realized_pnl(dollar) for dollar in DOLLARS), ZERO)
-
-    def _line(self, key: tuple[str, str]) -> PositionLine:
-        position, mark = self.portfolio.position(*key), self.marks.price(*key)
-        return PositionLine(
-            key=":".join(key),
-            quantity=plain(position.quantity),
-            average_price=shown(position.average_price, 8),
-            mark_price=plain(mark) if mark is not None else "",
-            unrealized_pnl=shown(position.unrealized_pnl(mark), 8) if mark is not None else "",
-        )
 
 
 def _intent_id(signal: Signal, purpose: Purpose) -> str:

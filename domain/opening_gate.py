@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from domain.collar import collared_price, drifted, touch
 from domain.effects import Instant
+from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
 from domain.numbers import from_ratio
@@ -35,13 +36,14 @@ class OpeningGate:
         readiness: VenueReadiness,
         unclaimed: UnclaimedFills,
         unread: UnreadRows,
+        foreign: ForeignOrders,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._marks = marks
         self._readiness = readiness
         self._unclaimed = unclaimed
-        self._substitution = Substitution(settings, ledger, marks)
+        self._substitution = Substitution(settings, ledger, marks, foreign)
         self._unread = unread
         self.is_winding_down = False
 

@@ -10,26 +10,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
+from domain.account_news import AccountNews
+from domain.adoption import Adoption
 from domain.cancels import CANCEL, Cancels
 from domain.closing_prices import ClosingPrices
 from domain.effects import Effect, Instant, Role
 from domain.evidence import EvidenceFactory, Rules
+from domain.foreign_orders import ForeignOrders
 from domain.holds import Holds
 from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
-from domain.listing import Unread
 from domain.market_data import MarketBatch
 from domain.marks import Marks
 from domain.messages import Message
 from domain.numbers import plain
 from domain.opening_gate import OpeningGate
 from domain.order import OrderLifecycle
+from domain.order_ids import NO_INSTANCE
 from domain.order_messages import (
     CancelAccepted,
     CancelProtection,
     CancelRejected,
     CancelUnconfirmed,
     EquityMarked,
-    Fill,
     FillsReported,
     HaltCleared,
     InstrumentsLoaded,
@@ -81,6 +83,7 @@ class OrderDesk:
         resubmits_safely: venue -> whether the same id and body again can never make a second order there.
         counts_since: UTC ns when the run began, whose earlier desks' work `report` counts too.
         evidence: venue -> what proves what there; a venue without rules proves nothing.
+        instance: which of all systems this is, in the ids of its orders.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class OrderDesk:
         code_version: str,
         counts_since: int = sys.maxsize,
         evidence: Mapping[str, EvidenceFactory] | None = None,
+        instance: str = NO_INSTANCE,
     ) -> None:
         self._rules = Rules(settings, evidence or {})
         self._outbox = outbox = Outbox(counts_since)
@@ -103,8 +107,15 @@ class OrderDesk:
         self._inquiries = Inquiries(settings, outbox, self._rules, self._holds, self._unclaimed)
         self._prices = ClosingPrices(settings, outbox, self._marks)
         self._cancels = Cancels(settings, outbox, self._inquiries)
+        foreign = ForeignOrders(self._marks)
         gate = OpeningGate(
-            settings, self.ledger, self._marks, self._readiness, self._unclaimed, self._unread
+            settings,
+            self.ledger,
+            self._marks,
+            self._readiness,
+            self._unclaimed,
+            self._unread,
+            foreign,
         )
         self._execution = PlanExecution(
             settings,
@@ -116,12 +127,20 @@ class OrderDesk:
             self._prices,
             dict(resubmits_safely),
             (configuration_hash, code_version),
+            instance,
         )
         self._reconciliation = Reconciliation(
             settings, outbox, self._marks, self._unclaimed, self._unread, self._rules
         )
+        self._adoption = Adoption(outbox, (configuration_hash, code_version), instance)
         self._news = OrderNews(
-            outbox, self._execution, self._inquiries, self._cancels, self._unclaimed, self._rules
+            outbox,
+            self._execution,
+            self._inquiries,
+            self._cancels,
+            self._unclaimed,
+            self._rules,
+            self._adoption,
         )
         self._winding_down = WindingDown(
             outbox,
@@ -133,7 +152,18 @@ class OrderDesk:
             self._marks,
             is_flattening=settings.protection.on_exit == "flatten",
         )
-        self._external_orders: dict[str, int] = {}  # venue -> live orders there that are not ours
+        self._account = AccountNews(
+            outbox,
+            self._marks,
+            self._news,
+            self._inquiries,
+            self._unread,
+            self._holds,
+            self._reconciliation,
+            self._readiness,
+            self._winding_down,
+            foreign,
+        )
         self._handlers: dict[type[Message], Callable] = {
             OrderIntent: self._execution.take,
             MarketBatch: self._hear_market,
@@ -151,10 +181,10 @@ class OrderDesk:
             CancelAccepted: self._news.hear_cancel,
             CancelRejected: self._news.hear_cancel,
             CancelUnconfirmed: self._news.hear_cancel,
-            FillsReported: self._hear_fills,
-            RowsUnread: self._hear_unread,
-            VenueSnapshot: self._hear_snapshot,
-            SnapshotFailed: self._hear_snapshot_failed,
+            FillsReported: self._account.hear_fills,
+            RowsUnread: self._account.hear_unread,
+            VenueSnapshot: self._account.hear_snapshot,
+            SnapshotFailed: self._account.hear_snapshot_failed,
             CancelProtection: self._cancel_protection,
             RaiseHalt: self._raise_halt,
             MarkEquity: self._mark_equity,
@@ -182,6 +212,7 @@ class OrderDesk:
 
     def recover(self, now: Instant) -> list[Effect]:
         """Begin a run: ask about everything that a previous one left open, then trust nothing unproven."""
+        self._adoption.begin(now)
         for order in self.ledger.live_orders():
             self._news.doubt(order, "restarted", now)
         for plan in list(self.ledger.open_plans.values()):
@@ -201,6 +232,7 @@ class OrderDesk:
     def announce(self, now: Instant) -> list[Effect]:
         """Tell a portfolio that has just appeared how each venue stands."""
         self._readiness.forget_announcements()
+        self._account.announce(now)
         return self._finish(now)
 
     def halt(self, scope: str, reason: str, now: Instant) -> list[Effect]:
@@ -260,7 +292,7 @@ class OrderDesk:
             reconciled_at=min(compared, default=0),
             halts=self.halts,
             journal_seq=self.ledger.last_seq,
-            external_orders=sum(self._external_orders.values()),
+            external_orders=self._account.external_orders,
         )
 
     def _finish(self, now: Instant) -> list[Effect]:
@@ -291,69 +323,6 @@ class OrderDesk:
         self._readiness.is_live[event.venue] = event.is_live
         if event.is_live and not was_live:  # what happened meanwhile was told to nobody
             self._reconciliation.ask(event.venue, now)
-
-    def _hear_fills(self, event: FillsReported, now: Instant) -> None:
-        self._take_fills(event.fills, now)
-
-    def _take_fills(self, fills: Iterable[Fill], now: Instant) -> None:
-        for fill in fills:
-            self._unread.hear_fill(fill)
-            self._news.hear_fill(fill, now)
-
-    def _hear_unread(self, event: RowsUnread, now: Instant) -> None:
-        self._unread.hear(event, now)
-        self._ask_about_unread(event.venue, event.rows, now)
-
-    def _ask_about_unread(self, venue: str, rows: Iterable[Unread], now: Instant) -> None:
-        for order in self._unread.orders(venue, rows):
-            self._inquiries.begin(order, now)
-
-    # ---- reconciliation ----------------------------------------------------------------------------------
-
-    def _hear_snapshot(self, snapshot: VenueSnapshot, now: Instant) -> None:
-        if snapshot.told_ns:
-            self._marks.hear_time(snapshot.venue, snapshot.ts_event, snapshot.told_ns)
-        self._unread.hear_snapshot(snapshot, now)
-        self._take_fills(snapshot.fills, now)
-        for report in snapshot.open_orders:
-            self._news.hear_report(report, now)
-        venue = snapshot.venue
-        self._ask_about_unread(venue, snapshot.unread, now)
-        self._external_orders[venue] = sum(
-            one.client_order_id not in self.ledger.orders
-            for one in (*snapshot.open_orders, *(row for row in snapshot.unread if row.kind == "order"))
-        )
-        if not self._reconciliation.is_answer(venue, snapshot.request_id):
-            return
-        self._read_holds(snapshot, now)
-        self._ask_for_missing(snapshot, now)
-        is_equal = self._reconciliation.compare(snapshot, now)
-        if is_equal is not None:
-            self._readiness.is_reconciled[venue] = is_equal
-        if is_equal:
-            self._winding_down.compared(venue)
-
-    def _read_holds(self, snapshot: VenueSnapshot, now: Instant) -> None:
-        foreign = [
-            report
-            for report in snapshot.open_orders
-            if report.client_order_id not in self.ledger.orders
-        ]
-        asked_ns = self._reconciliation.audits[snapshot.venue].asked.monotonic_ns
-        if not self._unread.hides_holds(snapshot):
-            self._holds.read(snapshot.venue, snapshot.balances, foreign, asked_ns)
-        self._news.look_at_holds(snapshot.venue, now)
-
-    def _hear_snapshot_failed(self, event: SnapshotFailed, now: Instant) -> None:
-        if self._reconciliation.is_answer(event.venue, event.request_id):
-            self._reconciliation.failed(event.venue, now)
-
-    def _ask_for_missing(self, snapshot: VenueSnapshot, now: Instant) -> None:
-        listed = {report.client_order_id for report in snapshot.open_orders}
-        listed.update(order.id for order in self._unread.orders(snapshot.venue, snapshot.unread))
-        for order in self.ledger.live_orders(snapshot.venue):
-            if not order.is_unproven and order.id not in listed:
-                self._inquiries.begin(order, now)
 
     # ---- people and the portfolio ------------------------------------------------------------------------
 

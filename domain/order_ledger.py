@@ -31,6 +31,7 @@ from domain.order_messages import (
     JournalEntry,
     JournalEvent,
     OrderAccepted,
+    OrderAdopted,
     OrderClosed,
     OrderFilled,
     OrderIntent,
@@ -178,6 +179,8 @@ class OrderLedger:
             self.live.pop(order.id, None)
         elif isinstance(event, OrderReopened):
             self._reopen(order)
+        elif isinstance(event, OrderAdopted):
+            self.plans[order.order.intent_id].was_done = True
         if order.executions.provisional_quantity:
             self.unexplained[order.id] = order
         else:

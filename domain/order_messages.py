@@ -240,8 +240,13 @@ class OrderReported(Event, kw_only=True):
     average_price: Decimal  # of the cumulative quantity; 0 when nothing filled
     total_fees: Decimal  # quote currency
     reason: str = ""  # why it was canceled or rejected, in the venue's words
-    leaves_quantity: Decimal | None = None  # what may still fill; None: the venue did not say
-    limit_price: Decimal | None = None  # the worst it may fill at; None: the venue did not say
+    # None: the venue did not say.
+    created_at: int | None = None  # UTC ns, by the venue's clock
+    order_type: OrderType | None = None
+    quantity: Decimal | None = None  # base units, filled and not
+    leaves_quantity: Decimal | None = None  # what may still fill
+    limit_price: Decimal | None = None  # the worst it may fill at
+    stop_price: Decimal | None = None
 
 
 class OrderNotFound(Event, kw_only=True):
@@ -415,6 +420,14 @@ class OrderClosed(Event, kw_only=True):
     evidence: str  # "reported:stream", "not_found:proof", "rejected:INSUFFICIENT_FUND", ...
 
 
+class OrderAdopted(Event, kw_only=True):
+    """An order of ours that the journal had lost: what stands before this was written after the venue's word."""
+
+    client_order_id: str
+    venue: str
+    evidence: str
+
+
 class OrderReopened(Event, kw_only=True):
     """An order that was called dead is at the venue: it is live again in every sense."""
 
@@ -534,6 +547,7 @@ JournalEvent = (
     | OrderFilledProvisionally
     | OrderClosed
     | OrderReopened
+    | OrderAdopted
     | BalancesOpened
     | ExternalFillSeen
     | FillsCovered

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from domain.adoption import Adoption
 from domain.cancels import Cancels
 from domain.cash_flows import spot_currencies
 from domain.effects import Instant
@@ -57,6 +58,7 @@ class OrderNews:
         cancels: Cancels,
         unclaimed: UnclaimedFills,
         rules: Rules,
+        adoption: Adoption,
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -65,6 +67,7 @@ class OrderNews:
         self._cancels = cancels
         self._unclaimed = unclaimed
         self._rules = rules
+        self._adoption = adoption
 
     def hear_accepted(self, event: OrderAccepted, now: Instant) -> None:
         if order := self._order(event):
@@ -97,6 +100,10 @@ class OrderNews:
         if report.client_order_id in self._ledger.retired:
             self._hear_retired(report, now)
             return
+        if self._adoption.is_lost(report):
+            self._adoption.adopt(report, now)
+            self.hear_report(report, now)
+            return
         if is_ours(report.client_order_id):
             # The tag is ours and the journal doesn't know it: somebody else trades with our key and our code.
             reason = f"a second bot: order {report.client_order_id} is not in our journal"
@@ -106,6 +113,9 @@ class OrderNews:
 
     def _hear_retired(self, report: OrderReported, now: Instant) -> None:
         """Book late fills of an order of ours that ended long ago; nothing else is kept of it."""
+        if report.status not in FINAL:
+            reason = f"order {report.client_order_id} is {report.status} though it ended long ago"
+            self._outbox.halt(f"{report.venue}:{report.instrument}", reason, now.utc_ns)
         purpose = Purpose.OPEN if report.side is Side.BUY else Purpose.CLOSE
         for fill in self._unclaimed.take(report.venue, report.venue_order_id):
             self._outbox.record(

@@ -61,6 +61,7 @@ class PlanExecution:
         prices: ClosingPrices,
         resubmits_safely: dict[str, bool],
         provenance: tuple[str, str],
+        instance: str,
     ) -> None:
         self._settings = settings
         self._outbox = outbox
@@ -72,6 +73,7 @@ class PlanExecution:
         self._prices = prices
         self._resubmits_safely = resubmits_safely
         self._configuration_hash, self._code_version = provenance
+        self._instance = instance
         self._expiries = Expiries(settings.orders)
         self._looks_at_ns: dict[str, int] = {}  # intent_id -> when a waiting plan is looked at again
         self.is_stopped = False  # after winding down nothing is sent any more
@@ -240,7 +242,7 @@ class PlanExecution:
         is_protective = intent.purpose is Purpose.PROTECT
         stop_price = instrument.round_price(intent.stop_price, intent.side) if is_protective else None
         order = SubmitOrder(
-            client_order_id=mint_client_order_id(intent.intent_id, 0, attempt),
+            client_order_id=mint_client_order_id(intent.intent_id, 0, attempt, self._instance),
             intent_id=intent.intent_id,
             venue=instrument.venue,
             instrument=instrument.name,

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from domain.clocks import deadline, is_void
 from domain.effects import Instant
+from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
 from domain.numbers import ZERO, divide, from_ratio, plain
@@ -51,6 +52,7 @@ class Opening(NamedTuple):
     valuation: Valuation
     pending: tuple[OrderIntent, ...]  # decided, not journaled yet
     openings: OpeningRate
+    foreign: ForeignOrders  # live at the venues, not ours
     unready: str  # why the venue takes no openings, e.g. "breaker_open"; empty when it does
     breach: str  # the loss limit that is broken, empty when none
     quantity: Decimal = ZERO  # known once sized
@@ -98,7 +100,8 @@ class Opening(NamedTuple):
         )
         balance = self.portfolio.balances.get((venue, quote), ZERO)
         reserved = self.portfolio.reserved_cash(venue, quote, cost_ratio)
-        return balance - reserved - pending * (1 + cost_ratio)
+        foreign = self.foreign.cash(venue, quote)
+        return balance - reserved - (pending + foreign) * (1 + cost_ratio)
 
     def share_of_equity(self, ratio: float) -> Decimal:
         return self.valuation.equity * from_ratio(ratio)

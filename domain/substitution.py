@@ -10,6 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from domain.effects import Instant
+from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument
 from domain.marks import Marks
 from domain.opening_rate import OpeningRate
@@ -58,10 +59,13 @@ CHECKS: tuple[Check, ...] = (
 class Substitution:
     """The portfolio's limits, as the router can judge them."""
 
-    def __init__(self, settings: Settings, ledger: OrderLedger, marks: Marks) -> None:
+    def __init__(
+        self, settings: Settings, ledger: OrderLedger, marks: Marks, foreign: ForeignOrders
+    ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._marks = marks
+        self._foreign = foreign
 
     def refusal(self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant) -> str:
         """Return the first check that the opening fails at `instrument`'s venue, empty when it passes all."""
@@ -84,9 +88,12 @@ class Substitution:
             settings=self._settings,
             portfolio=books,
             marks=self._marks,
-            valuation=value(books, self._marks, (), self._settings.traded, now),
+            valuation=value(
+                books, self._marks, (), self._settings.traded, now, self._foreign.exposure()
+            ),
             pending=(),
             openings=OpeningRate(),
+            foreign=self._foreign,
             unready=self._unready(books, instrument.venue),
             breach="",  # a loss halts, and halts are looked at before
             quantity=quantity,

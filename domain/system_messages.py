@@ -6,7 +6,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar
 
+from msgspec import Struct
+
 from domain.histogram import HistogramSnapshot
+from domain.instrument import Side
 from domain.messages import Command, Event, Lane, Message
 
 
@@ -58,6 +61,23 @@ class BreakerReported(Event, kw_only=True):
 
 class ResetBreakerMetrics(Command):
     """A person zeroes what the breakers have counted; what they have judged stays judged."""
+
+
+class ExternalOrder(Struct, frozen=True, kw_only=True):
+    """One live order at a venue that is not ours. What the venue did not say is None."""
+
+    venue_order_id: str
+    instrument: str
+    side: Side
+    leaves_quantity: Decimal | None
+    limit_price: Decimal | None
+
+
+class ExternalOrdersSeen(Event, kw_only=True):
+    """OrderRouter to Portfolio: what rests at a venue besides ours. Counts in exposure, is never canceled by us."""
+
+    venue: str
+    orders: tuple[ExternalOrder, ...]
 
 
 class VenueReadyChanged(Event, kw_only=True):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
 from domain.effects import Instant
@@ -43,12 +44,14 @@ def value(
     pending: Iterable[OrderIntent],
     venues: Iterable[str],
     now: Instant,
+    foreign: Mapping[str, Decimal] = MappingProxyType({}),
 ) -> Valuation:
     """Return the account's worth, decisions that may still trade included in its gross exposure.
 
     Args:
         pending: intents decided but not journaled yet.
         venues: where we trade; each one's balances must be known.
+        foreign: base asset -> what live orders that are not ours may add.
     """
     equity = cash = fees = transfers = unrealized = ZERO
     net: dict[str, Decimal] = defaultdict(Decimal)
@@ -83,6 +86,9 @@ def value(
     for intent in pending:
         if intent.purpose is Purpose.OPEN:
             gross[currencies(intent.instrument)[0]] += intent.quantity * intent.reference_price
+
+    for base, notional in foreign.items():
+        gross[base] += notional
 
     return Valuation(
         equity, cash, unrealized, fees, transfers, dict(net), dict(gross), not missing, tuple(missing)

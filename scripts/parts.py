@@ -21,7 +21,6 @@ from adapters.storage_ports import Progress
 from adapters.strategy_watch import StrategyWatch
 from adapters.venues import VENUES
 from domain.effects import Role
-from domain.evidence import EvidenceFactory
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from scripts.processes import children_of, cpu_ns
 
@@ -68,14 +67,11 @@ class ProcessParts:
     def desk_facts(self) -> dict[str, Any]:
         return {
             "resubmits_safely": {venue: kit.resubmits_safely for venue, kit in VENUES.items()},
-            "evidence": self.evidence(),
+            "evidence": {venue: kit.evidence for venue, kit in VENUES.items()},
             "configuration_hash": self.configuration_hash,
             "code_version": self.code_version,
             "counts_since": self.run_began_at,
         }
-
-    def evidence(self) -> dict[str, EvidenceFactory]:
-        return {venue: kit.evidence for venue, kit in VENUES.items()}
 
     def journal(self, progress: Progress) -> SqliteJournal:
         return SqliteJournal(

@@ -15,7 +15,7 @@ from domain.listing import Unread
 from domain.market_data import MarketBatch
 from domain.messages import Message
 from domain.order_desk import OrderDesk
-from domain.order_ids import mint_client_order_id
+from domain.order_ids import NO_INSTANCE, mint_client_order_id
 from domain.order_messages import (
     Balance,
     Fill,
@@ -144,6 +144,7 @@ class DeskOnTime:
         journal: Sequence[JournalEntry] = (),
         now: Instant = Instant(MONO, UTC),
         counts_since: int = UTC,
+        instance: str = NO_INSTANCE,
     ) -> None:
         self.settings = settings
         self.resubmits_safely = resubmits_safely
@@ -154,7 +155,7 @@ class DeskOnTime:
         self.alarms: list[tuple[int, str]] = []
         safely = dict.fromkeys(settings.venues, resubmits_safely)
         rules = dict.fromkeys(settings.venues, CoinbaseEvidence)
-        self.desk = OrderDesk(settings, safely, "hash", "1.0", counts_since, rules)
+        self.desk = OrderDesk(settings, safely, "hash", "1.0", counts_since, rules, instance)
         self.desk.replay(self.journal)
         self._perform(self.desk.recover(now))
 

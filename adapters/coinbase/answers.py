@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 from adapters import tokens
 from adapters.answers import RowKind, UnreadableAnswer, rows, text
 from adapters.coinbase import fields
+from adapters.coinbase.asked import asked
 from adapters.coinbase.fields import VENUE
 from adapters.tokens import BadField, Token
 from domain.cash_flows import spot_currencies
@@ -88,6 +89,9 @@ class OrderRow(Struct):
     reject_reason: Any = None
     reject_message: Any = None
     cancel_message: Any = None
+    order_type: Any = None
+    order_configuration: Any = None
+    created_time: Any = None
 
 
 class OrderAnswer(Struct):
@@ -250,6 +254,9 @@ def order_reported(row: OrderRow, now_ns: int) -> OrderReported:
         average_price=fields.number_or_zero(row.average_filled_price) if filled else ZERO,
         total_fees=fields.number_or_zero(row.total_fees) if filled else ZERO,
         reason=bounded(reject_reason or text(row.reject_message) or text(row.cancel_message)),
+        **asked(row.order_configuration, filled),
+        order_type=fields.order_type(row.order_type),
+        created_at=fields.time_or_none(row.created_time),
     )
 
 

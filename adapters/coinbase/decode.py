@@ -242,6 +242,11 @@ def _order(row: frame_rows.OrderRow, ts_event: int) -> OrderReported:
         average_price=fields.number_or_zero(row.avg_price) if cumulative else ZERO,
         total_fees=fields.number_or_zero(row.total_fees) if cumulative else ZERO,
         reason=bounded(text(row.reject_reason) or text(row.cancel_reason)),
+        created_at=fields.time_or_none(row.creation_time),
+        order_type=fields.order_type(row.order_type),
+        leaves_quantity=fields.number_or_none(row.leaves_quantity),
+        limit_price=fields.number_or_none(row.limit_price),
+        stop_price=fields.number_or_none(row.stop_price),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from adapters.tokens import BadField, Token, number
+from adapters.tokens import BadField, Token, not_negative, number, utc_ns_if_set
 from domain.instrument import Side
 from domain.numbers import ZERO
-from domain.order_messages import OrderStatus
+from domain.order_messages import OrderStatus, OrderType
 from domain.settings import SECOND_NS
 
 VENUE = "coinbase"
@@ -29,6 +29,28 @@ _STATUSES = {
 def number_or_zero(token: Token) -> Decimal:
     """Return a number; Coinbase leaves unset ones empty, or null."""
     return number(token) if token not in ("", None) else ZERO
+
+
+def number_or_none(token: Token) -> Decimal | None:
+    """Return a quantity or price; None of anything else: for what is told besides, and decides nothing."""
+    try:
+        return None if token in ("", None) else not_negative(token)
+    except BadField:
+        return None
+
+
+def time_or_none(token: Token) -> int | None:
+    """Return a time in UTC ns; None of what is none: for what is told besides, and decides nothing."""
+    try:
+        return utc_ns_if_set(token) if isinstance(token, str) else None
+    except (BadField, ValueError):
+        return None
+
+
+def order_type(token: Token) -> OrderType | None:
+    """Return one of the types that we send; None of any other, "Bracket" and "BRACKET" alike."""
+    word = token.upper() if isinstance(token, str) else ""
+    return OrderType(word) if word in OrderType.__members__ else None
 
 
 def rfc3339(time_ns: int) -> str:

@@ -98,6 +98,11 @@ class OrderRow(Struct, gc=False):
     total_fees: Token = None
     cancel_reason: Any = None
     reject_reason: Any = None
+    order_type: Any = None
+    creation_time: Any = None
+    leaves_quantity: Any = None
+    limit_price: Any = None
+    stop_price: Any = None
 
 
 class OrdersEvent(Struct, gc=False):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from adapters.coinbase.evidence import CoinbaseEvidence
 from domain.allocator import BEAT, Allocator
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.instrument import Side
@@ -131,7 +130,7 @@ class Account:
 
     def __init__(self, settings: Settings = Settings(risk=LOOSE), cash: str = "10000") -> None:  # noqa: B008
         self.settings = settings
-        self.allocator = Allocator(settings, {"coinbase": CoinbaseEvidence})
+        self.allocator = Allocator(settings)
         self.now = Instant(MONO, UTC)
         self.entries: list[JournalEntry] = []
         self.told: list[Message] = []  # to the router, newest last
@@ -241,7 +240,7 @@ class Account:
         other = Account.__new__(Account)
         other.settings, other.now, other.entries = self.settings, self.now, list(self.entries)
         other.told, other.alarms, other.asked, other._alarms = [], [], [], []
-        other.allocator = Allocator(self.settings, {"coinbase": CoinbaseEvidence})
+        other.allocator = Allocator(self.settings)
         other._perform(other.allocator.replay(other.entries, other.now))
         other.open_market()
         return other

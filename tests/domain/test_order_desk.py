@@ -296,7 +296,7 @@ def test_a_late_fill_of_an_order_proven_absent_is_booked_and_alarmed(careful: De
 def test_a_fill_of_an_order_with_our_tag_that_we_never_sent_is_a_second_bot(desk: DeskOnTime) -> None:
     desk.fills(make_fill("0.01", venue_order_id="v-x"))
 
-    desk.hear(their_report(client_order_id=mint_client_order_id("other", 0, 1)))
+    desk.hear(their_report(client_order_id=mint_client_order_id("other", 0, 1, "beef")))
 
     assert "second bot" in desk.journaled(HaltRaised)[0].reason
     assert len(desk.journaled(ExternalFillSeen)) == 1

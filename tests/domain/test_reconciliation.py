@@ -26,7 +26,7 @@ from domain.order_messages import (
 )
 from domain.reconciliation import balance_differences, describe
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised, MarkEquity, VenueReadyChanged
+from domain.system_messages import AlarmRaised, ExternalOrdersSeen, MarkEquity, VenueReadyChanged
 from tests.builders import UTC
 from tests.order_builders import (
     CASH,
@@ -330,13 +330,13 @@ def test_f18_foreign_open_orders_are_counted_and_left_alone(desk: DeskOnTime) ->
     desk.snapshot(open_orders=[theirs])
 
     assert desk.desk.report(desk.now).external_orders == 1
-    assert [type(message) for _, message in desk.told[before:]] == [RequestSnapshot]
+    assert [type(message) for _, message in desk.told[before:]] == [RequestSnapshot, ExternalOrdersSeen]
 
 
 def test_a_listed_order_with_our_tag_from_nowhere_halts_the_venue(desk: DeskOnTime) -> None:
     desk.advance(5)
 
-    desk.snapshot(open_orders=[make_report(S.OPEN, client_order_id=mint_client_order_id("?", 0, 1))])
+    desk.snapshot(open_orders=[make_report(S.OPEN, client_order_id=mint_client_order_id("?", 0, 1, "beef"))])
 
     assert desk.journaled(HaltRaised)[0].scope == "coinbase"
 

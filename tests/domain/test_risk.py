@@ -33,6 +33,7 @@ def opening(account: Account, quantity: str = "0.0039", risk: dict | None = None
         "valuation": value(portfolio, marks, pending, settings.venues, account.now),
         "pending": pending,
         "openings": account.allocator._openings,
+        "foreign": account.allocator._foreign,
         "unready": "",
         "breach": "",
         "quantity": Decimal(quantity),

@@ -8,7 +8,7 @@ import pytest
 from adapters.answers import UnreadableAnswer
 from adapters.coinbase import answers
 from domain.instrument import InstrumentKind, Side
-from domain.order_messages import Balance, FillKind, OrderStatus
+from domain.order_messages import Balance, FillKind, OrderStatus, OrderType
 from tests.builders import make_instrument
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "wire" / "coinbase"
@@ -128,6 +128,37 @@ def test_empty_numbers_of_an_order_are_zero_and_its_placeholder_reason_is_none()
 
     assert (report.cumulative_quantity, report.average_price, report.reason) == (0, 0, "")
     assert report.status is OrderStatus.OPEN
+
+
+def test_what_was_asked_for_is_told_so_that_a_lost_order_is_known_again() -> None:
+    body = {"base_size": "0.5", "limit_price": "70000", "stop_trigger_price": "61000"}
+    row = answers.OrderRow(
+        order_id="venue-1",
+        product_id="BTC-USD",
+        side="SELL",
+        status="OPEN",
+        filled_size="0.2",
+        order_type="BRACKET",
+        order_configuration={"trigger_bracket_gtc": body},
+        created_time="2026-04-07T14:00:00Z",
+    )
+
+    report = answers.order_reported(row, now_ns=5)
+
+    assert (report.order_type, report.created_at) == (OrderType.BRACKET, 1_775_570_400_000_000_000)
+    assert (report.quantity, report.leaves_quantity) == (Decimal("0.5"), Decimal("0.3"))
+    assert (report.limit_price, report.stop_price) == (70000, 61000)
+
+
+@pytest.mark.parametrize("odd", [None, [], "x", {}, {"limit": None}, {"limit": {"base_size": {}}}])
+def test_a_configuration_that_cannot_be_read_refuses_no_order(odd) -> None:
+    row = answers.OrderRow(
+        order_id="v", product_id="BTC-USD", side="BUY", status="OPEN", order_configuration=odd, order_type=odd
+    )
+
+    report = answers.order_reported(row, now_ns=5)
+
+    assert (report.order_type, report.quantity, report.leaves_quantity) == (None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 from decimal import Decimal
 
 import msgspec
+import pytest
 
 from adapters.coinbase.private_stream import PrivateStream
 from domain.effects import Instant
 from domain.instrument import Side
 from domain.market_data import HeartbeatSeen, LateFrame, StreamGap, StreamWhole, VenueComplained
 from domain.messages import Event
-from domain.order_messages import OrderReported, OrderStatus, RowsUnread, TimeInForce
+from domain.order_messages import OrderReported, OrderStatus, OrderType, RowsUnread, TimeInForce
 from domain.settings import SECOND_NS, VenueSettings
 from tests.adapters.coinbase.frames import TIME_NS, heartbeat, order_row, orders
 from tests.simulated_coinbase import SimulatedCoinbase, order
@@ -40,7 +41,16 @@ def test_it_subscribes_with_fresh_tokens_over_all_products() -> None:
 
 def test_an_order_is_reported_with_its_totals() -> None:
     row = order_row(
-        status="OPEN", cumulative_quantity="0.3", avg_price="99.5", total_fees="0.1", order_side="SELL"
+        status="OPEN",
+        cumulative_quantity="0.3",
+        avg_price="99.5",
+        total_fees="0.1",
+        order_side="SELL",
+        order_type="Bracket",
+        creation_time="2026-04-07T14:00:00Z",
+        leaves_quantity="0.7",
+        limit_price="120",
+        stop_price="90",
     )
 
     (event,) = hear(stream(), orders(0, row))
@@ -56,7 +66,26 @@ def test_an_order_is_reported_with_its_totals() -> None:
         cumulative_quantity=Decimal("0.3"),
         average_price=Decimal("99.5"),
         total_fees=Decimal("0.1"),
+        created_at=1_775_570_400 * SECOND_NS,
+        order_type=OrderType.BRACKET,
+        leaves_quantity=Decimal("0.7"),
+        limit_price=Decimal(120),
+        stop_price=Decimal(90),
     )
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"order_type": "TWAP", "leaves_quantity": "", "limit_price": None, "stop_price": "NaN"},
+        {"order_type": 5, "leaves_quantity": {}, "limit_price": "-1", "stop_price": [], "creation_time": 7},
+    ],
+)
+def test_what_is_told_besides_and_cannot_be_read_refuses_no_report(odd: dict) -> None:
+    (event,) = hear(stream(), orders(0, order_row(**odd)))
+
+    told = event.order_type, event.leaves_quantity, event.limit_price, event.stop_price, event.created_at
+    assert told == (None, None, None, None, None)
 
 
 def test_the_venues_reason_for_an_end_is_kept() -> None:

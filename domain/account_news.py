@@ -1,0 +1,143 @@
+"""What a venue says about the account as a whole: fills, snapshots, rows that nobody could read.
+
+It hands every part to whom it concerns, and tells the portfolio of the live orders there that are not ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from domain.effects import Instant, Role
+from domain.foreign_orders import ForeignOrders
+from domain.holds import Holds
+from domain.inquiries import Inquiries
+from domain.listing import Unread
+from domain.marks import Marks
+from domain.order_messages import Fill, FillsReported, OrderReported, RowsUnread, SnapshotFailed, VenueSnapshot
+from domain.order_news import OrderNews
+from domain.outbox import Outbox
+from domain.reconciliation import Reconciliation
+from domain.system_messages import ExternalOrder, ExternalOrdersSeen
+from domain.unread_rows import UnreadRows
+from domain.venue_readiness import VenueReadiness
+from domain.winding_down import WindingDown
+
+
+class AccountNews:
+    """Takes in the venues' words about accounts."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        marks: Marks,
+        news: OrderNews,
+        inquiries: Inquiries,
+        unread: UnreadRows,
+        holds: Holds,
+        reconciliation: Reconciliation,
+        readiness: VenueReadiness,
+        winding_down: WindingDown,
+        foreign: ForeignOrders,
+    ) -> None:
+        self._outbox = outbox
+        self._ledger = outbox.ledger
+        self._marks = marks
+        self._news = news
+        self._inquiries = inquiries
+        self._unread = unread
+        self._holds = holds
+        self._reconciliation = reconciliation
+        self._readiness = readiness
+        self._winding_down = winding_down
+        self._foreign = foreign
+        self._external: dict[str, tuple[ExternalOrder, ...]] = {}  # venue -> live orders there, not ours
+        self._unread_orders: dict[str, int] = {}  # venue -> how many more may be
+
+    @property
+    def external_orders(self) -> int:
+        return sum(map(len, self._external.values())) + sum(self._unread_orders.values())
+
+    def announce(self, now: Instant) -> None:
+        """Tell a portfolio that has just appeared what else rests at the venues."""
+        for venue in self._external:
+            self._tell_of_external(venue, now)
+
+    def hear_fills(self, event: FillsReported, now: Instant) -> None:
+        self._take_fills(event.fills, now)
+
+    def hear_unread(self, event: RowsUnread, now: Instant) -> None:
+        self._unread.hear(event, now)
+        self._ask_about_unread(event.venue, event.rows, now)
+
+    def hear_snapshot(self, snapshot: VenueSnapshot, now: Instant) -> None:
+        if snapshot.told_ns:
+            self._marks.hear_time(snapshot.venue, snapshot.ts_event, snapshot.told_ns)
+        self._unread.hear_snapshot(snapshot, now)
+        self._take_fills(snapshot.fills, now)
+        for report in snapshot.open_orders:
+            self._news.hear_report(report, now)
+        venue = snapshot.venue
+        self._ask_about_unread(venue, snapshot.unread, now)
+        foreign = [it for it in snapshot.open_orders if it.client_order_id not in self._ledger.orders]
+        self._note_external(snapshot, foreign, now)
+        if not self._reconciliation.is_answer(venue, snapshot.request_id):
+            return
+        asked_ns = self._reconciliation.audits[venue].asked.monotonic_ns
+        if not self._unread.hides_holds(snapshot):
+            self._holds.read(venue, snapshot.balances, foreign, asked_ns)
+        self._news.look_at_holds(venue, now)
+        self._ask_for_missing(snapshot, now)
+        is_equal = self._reconciliation.compare(snapshot, now)
+        if is_equal is not None:
+            self._readiness.is_reconciled[venue] = is_equal
+        if is_equal:
+            self._winding_down.compared(venue)
+
+    def hear_snapshot_failed(self, event: SnapshotFailed, now: Instant) -> None:
+        if self._reconciliation.is_answer(event.venue, event.request_id):
+            self._reconciliation.failed(event.venue, now)
+
+    def _take_fills(self, fills: Iterable[Fill], now: Instant) -> None:
+        for fill in fills:
+            self._unread.hear_fill(fill)
+            self._news.hear_fill(fill, now)
+
+    def _ask_about_unread(self, venue: str, rows: Iterable[Unread], now: Instant) -> None:
+        for order in self._unread.orders(venue, rows):
+            self._inquiries.begin(order, now)
+
+    def _ask_for_missing(self, snapshot: VenueSnapshot, now: Instant) -> None:
+        listed = {report.client_order_id for report in snapshot.open_orders}
+        listed.update(order.id for order in self._unread.orders(snapshot.venue, snapshot.unread))
+        for order in self._ledger.live_orders(snapshot.venue):
+            if not order.is_unproven and order.id not in listed:
+                self._inquiries.begin(order, now)
+
+    # ---- what is not ours --------------------------------------------------------------------------------
+
+    def _note_external(
+        self, snapshot: VenueSnapshot, foreign: Iterable[OrderReported], now: Instant
+    ) -> None:
+        venue = snapshot.venue
+        self._unread_orders[venue] = sum(
+            row.kind == "order" and row.client_order_id not in self._ledger.orders for row in snapshot.unread
+        )
+        external = tuple(_external(report) for report in foreign)
+        if external != self._external.get(venue, ()):
+            self._external[venue] = external
+            self._tell_of_external(venue, now)
+
+    def _tell_of_external(self, venue: str, now: Instant) -> None:
+        seen = ExternalOrdersSeen(ts_event=now.utc_ns, venue=venue, orders=self._external[venue])
+        self._foreign.hear(seen)
+        self._outbox.tell(Role.PORTFOLIO, seen)
+
+
+def _external(report: OrderReported) -> ExternalOrder:
+    return ExternalOrder(
+        venue_order_id=report.venue_order_id,
+        instrument=report.instrument,
+        side=report.side,
+        leaves_quantity=report.leaves_quantity,
+        limit_price=report.limit_price,
+    )

@@ -1,0 +1,127 @@
+"""Orders of ours that the venue has and our journal does not: a power cut took its tail, or damage did.
+
+An order with our tag and our own instance in its id was sent by this very system: it is taken back into the
+journal as what the venue says that it is, and its fills are booked. Any other with our tag is a second bot's.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from domain.effects import Instant
+from domain.instrument import Side
+from domain.numbers import ZERO
+from domain.order_ids import instance_of
+from domain.order_messages import (
+    FINAL,
+    IntentAccepted,
+    OrderAdopted,
+    OrderIntent,
+    OrderReported,
+    OrderSubmitted,
+    OrderType,
+    Purpose,
+    SubmitOrder,
+    TimeInForce,
+)
+from domain.outbox import Outbox
+from domain.settings import SECOND_NS
+
+
+CLOCKS_DIFFER_NS = 60 * SECOND_NS  # the venue's from ours, at most; what was on its way lands within that, too
+
+
+class Adoption:
+    """Takes lost orders back.
+
+    Args:
+        provenance: configuration hash and code version, for the journal.
+        instance: which of all systems this is.
+    """
+
+    def __init__(self, outbox: Outbox, provenance: tuple[str, str], instance: str) -> None:
+        self._outbox = outbox
+        self._configuration_hash, self._code_version = provenance
+        self._instance = instance
+        self._began_at = 0  # UTC ns; of this run
+
+    def begin(self, now: Instant) -> None:
+        self._began_at = now.utc_ns
+
+    def is_lost(self, report: OrderReported) -> bool:
+        """Tell whether the venue's word is enough to know an order as sent by this system, and what it was.
+
+        One that was made since this run began was not: whoever made it works with a copy of our journal.
+        """
+        is_older = report.created_at is None or report.created_at <= self._began_at + CLOCKS_DIFFER_NS
+        return is_older and instance_of(report.client_order_id) == self._instance and _quantity(report) > 0
+
+    def adopt(self, report: OrderReported, now: Instant) -> None:
+        """Journal the order as ours; what has become of it is judged next, as for any other."""
+        order, purpose = self._order(report), _purpose(report)
+        intent = OrderIntent(
+            intent_id=order.intent_id,
+            signal_id="adopted",
+            venue=order.venue,
+            instrument=order.instrument,
+            side=order.side,
+            quantity=order.quantity,
+            purpose=purpose,
+            reference_price=order.limit_price,
+            expires_at=now.utc_ns,  # nothing is sent for it any more
+            limit_price=order.limit_price if purpose is Purpose.PROTECT else None,
+            stop_price=order.stop_price,
+        )
+        self._outbox.record(IntentAccepted(ts_event=now.utc_ns, intent=intent))
+        self._outbox.record(
+            OrderSubmitted(
+                ts_event=now.utc_ns,
+                order=order,
+                attempt=1,
+                quote_bid=None,
+                quote_ask=None,
+                quote_ts_event=0,
+                configuration_hash=self._configuration_hash,
+                code_version=self._code_version,
+            )
+        )
+        evidence = f"{report.status} at the venue, with our tag and instance {self._instance}"
+        self._outbox.record(
+            OrderAdopted(
+                ts_event=now.utc_ns, client_order_id=order.client_order_id, venue=order.venue, evidence=evidence
+            )
+        )
+        text = f"not in our journal, {evidence}: taken back as our {purpose} order"
+        self._outbox.alarm(f"client_order_id={order.client_order_id}", text, now.utc_ns)
+
+    def _order(self, report: OrderReported) -> SubmitOrder:
+        is_bracket = report.order_type is OrderType.BRACKET
+        return SubmitOrder(
+            client_order_id=report.client_order_id,
+            intent_id=f"adopted:{report.client_order_id}",
+            venue=report.venue,
+            instrument=report.instrument,
+            symbol=report.instrument,
+            side=report.side,
+            purpose=_purpose(report),
+            order_type=OrderType.BRACKET if is_bracket else OrderType.LIMIT,
+            time_in_force=TimeInForce.GTC if is_bracket else TimeInForce.IOC,
+            quantity=_quantity(report),
+            limit_price=report.limit_price or report.average_price,
+            stop_price=report.stop_price,
+        )
+
+
+def _purpose(report: OrderReported) -> Purpose:
+    if report.order_type is OrderType.BRACKET:
+        return Purpose.PROTECT
+    return Purpose.OPEN if report.side is Side.BUY else Purpose.CLOSE
+
+
+def _quantity(report: OrderReported) -> Decimal:
+    """Return the size of an order; zero where the venue doesn't say, so that nothing can be taken back yet."""
+    if report.quantity is not None:
+        return report.quantity
+    if report.status in FINAL:
+        return report.cumulative_quantity
+    return ZERO if report.leaves_quantity is None else report.cumulative_quantity + report.leaves_quantity

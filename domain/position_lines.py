@@ -1,0 +1,20 @@
+"""Positions in the words of a report."""
+
+from __future__ import annotations
+
+from domain.marks import Marks
+from domain.numbers import plain, shown
+from domain.portfolio import Portfolio
+from domain.system_messages import PositionLine
+
+
+def position_line(portfolio: Portfolio, marks: Marks, key: tuple[str, str]) -> PositionLine:
+    """Return one position, by (venue, instrument); what has no mark is empty."""
+    position, mark = portfolio.position(*key), marks.price(*key)
+    return PositionLine(
+        key=":".join(key),
+        quantity=plain(position.quantity),
+        average_price=shown(position.average_price, 8),
+        mark_price=plain(mark) if mark is not None else "",
+        unrealized_pnl=shown(position.unrealized_pnl(mark), 8) if mark is not None else "",
+    )

@@ -1,0 +1,163 @@
+"""Orders of ours that the journal has lost come back by the venue's word; those of another instance don't."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+
+from domain.instrument import Side
+from domain.order_ids import NO_INSTANCE, instance_of, mint_client_order_id
+from domain.order_ledger import OrderLedger
+from domain.order_messages import (
+    CancelOrder,
+    ExternalFillSeen,
+    HaltRaised,
+    OrderAdopted,
+    OrderReported,
+    OrderStatus,
+    OrderType,
+    PrivateStreamChanged,
+    Purpose,
+    QueryOrder,
+    SubmitOrder,
+)
+from domain.settings import SECOND_NS
+from domain.system_messages import AlarmRaised
+from tests.builders import UTC
+from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+
+S = OrderStatus
+LOST = mint_client_order_id("i-9", 0, 1)
+
+
+def after_the_power_cut(held: bool = False) -> DeskOnTime:
+    """A desk whose journal ends before its last order left."""
+    desk = DeskOnTime().ready()
+    if held:
+        desk.hold()
+    next_run = desk.restarted()
+    next_run.load()
+    next_run.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
+    next_run.quote()
+    return next_run
+
+
+def bracket(**changes) -> OrderReported:
+    told = {
+        "client_order_id": LOST,
+        "venue_order_id": "v-9",
+        "side": Side.SELL,
+        "order_type": OrderType.BRACKET,
+        "quantity": Decimal("0.01"),
+        "leaves_quantity": Decimal("0.01"),
+        "limit_price": Decimal(70000),
+        "stop_price": Decimal(61000),
+    }
+    return replace(make_report(S.OPEN), **{**told, **changes})
+
+
+def test_a_stop_that_the_journal_lost_protects_again() -> None:
+    desk = after_the_power_cut(held=True)
+
+    desk.snapshot("9359", "0.01", held="0.01", open_orders=[bracket()])
+
+    order = desk.desk.ledger.orders[LOST]
+    assert (order.status, order.order.purpose, order.venue_order_id) == (S.OPEN, Purpose.PROTECT, "v-9")
+    assert (order.order.limit_price, order.order.stop_price) == (70000, 61000)
+    assert desk.desk.books.covered_quantity("coinbase", BTC) == Decimal("0.01")
+    assert desk.journaled(HaltRaised) == []
+    assert "taken back as our PROTECT order" in desk.sent(AlarmRaised)[-1].text
+    assert desk.desk.report(desk.now).external_orders == 0
+
+
+def test_a_purchase_that_the_journal_lost_is_a_position_of_ours() -> None:
+    desk = after_the_power_cut()
+    desk.advance(2)
+    fill = make_fill("0.01", "f-9", venue_order_id="v-9", ts_event=desk.now.utc_ns)
+    desk.snapshot("9359", "0.01", fills=[fill])
+    desk.advance(0.25)
+    assert [query.venue_order_id for query in desk.sent(QueryOrder)] == ["v-9"]
+
+    desk.hear(make_report(S.FILLED, "0.01", client_order_id=LOST, venue_order_id="v-9", fees="1"))
+    desk.advance(5)
+    desk.snapshot("9359", "0.01", fills=[fill])
+
+    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.01")
+    assert desk.journaled(ExternalFillSeen, HaltRaised) == []
+    assert desk.desk.ledger.open_plans == {}
+    assert desk.desk.report(desk.now).is_reconciled
+
+
+def test_a_sale_that_the_journal_lost_reduces_the_position_and_sends_nothing_more() -> None:
+    desk = after_the_power_cut(held=True)
+
+    told = make_report(S.CANCELED, "0.004", client_order_id=LOST, venue_order_id="v-9", side=Side.SELL)
+    desk.hear(replace(told, quantity=Decimal("0.01")))
+    desk.advance(5)
+
+    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.006")
+    assert desk.desk.ledger.orders[LOST].order.purpose is Purpose.CLOSE
+    assert desk.desk.ledger.open_plans == {}
+    assert desk.sent(SubmitOrder) == desk.sent(CancelOrder) == []
+
+
+def test_it_is_adopted_once_and_replay_equals_having_lived_it() -> None:
+    desk = after_the_power_cut(held=True)
+    for _ in range(3):
+        desk.hear(bracket())
+
+    reborn = OrderLedger()
+    reborn.replay(desk.journal)
+
+    assert len(desk.journaled(OrderAdopted)) == 1
+    assert reborn.orders == desk.desk.ledger.orders
+    assert reborn.live.keys() == {LOST}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_order_id": mint_client_order_id("i-9", 0, 1, "beef")},
+        {"created_at": UTC + 3600 * SECOND_NS},  # nobody loses what was made after the start
+        {"quantity": None, "leaves_quantity": None},
+    ],
+)
+def test_what_this_system_has_not_lost_is_a_second_bots(changes: dict) -> None:
+    desk = after_the_power_cut(held=True)
+
+    desk.hear(bracket(**changes))
+
+    (halt,) = desk.journaled(HaltRaised)
+    assert halt.scope == "coinbase" and "second bot" in halt.reason
+    assert desk.journaled(OrderAdopted) == []
+
+
+def test_an_adopted_order_ends_like_any_other() -> None:
+    desk = after_the_power_cut(held=True)
+    desk.hear(bracket())
+
+    desk.fills(make_fill("0.01", "f-9", venue_order_id="v-9", side=Side.SELL, price="70000"))
+
+    assert desk.desk.ledger.orders[LOST].status is S.FILLED
+    assert desk.desk.books.position("coinbase", BTC).is_flat
+    assert CASH < desk.desk.books.balances["coinbase", "USD"]
+
+
+def test_the_instance_is_part_of_the_id_and_can_be_told_from_it() -> None:
+    ours, theirs = mint_client_order_id("i", 0, 1, "12ab"), mint_client_order_id("i", 0, 1, "0f0f")
+
+    assert (instance_of(ours), instance_of(theirs)) == ("12ab", "0f0f")
+    assert ours != theirs
+    assert instance_of(LOST) == NO_INSTANCE
+    assert instance_of("11111111-2222-4333-8444-555555555555") == instance_of("") == ""
+
+
+def test_a_desk_mints_with_its_own_instance() -> None:
+    desk = DeskOnTime(instance="12ab").ready()
+
+    desk.hear(make_intent(), make_accepted())
+
+    (order,) = desk.sent(SubmitOrder)
+    assert instance_of(order.client_order_id) == "12ab"
