@@ -14,7 +14,7 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
-from adapters.simulator.faults import KINDS
+from adapters.simulator.drawn_faults import draw_fault
 from scripts.bench.trial import Trial, state_of
 from scripts.processes import children_of
 
@@ -25,6 +25,8 @@ _IMPORTANT = ("order_router", "portfolio", "exchange_gateway", "supervisor")  # 
 _LOOK_AGAIN_S = 0.002
 _NEWBORN_WITHIN_S = 1.0
 _REPLACED_WITHIN_S = 20.0
+PRODUCTS = ("BTC-USD", "ETH-USD", "SOL-USD")
+READ_LAG_S = 1.0  # of the venue: its reads may show what was so long ago
 _LONGEST_FAULT_S = 2.5  # a create's token must expire later than its order can arrive
 
 
@@ -206,17 +208,10 @@ class Striker:
         status = self._trial.wait_for("an address", lambda now: "simulator" in now, _REPLACED_WITHIN_S)
         kinds = []
         for _ in range(self._random.choice((1, 1, 2, 4))):
-            kind = self._random.choice(list(KINDS))
-            fault = {
-                "kind": kind,
-                "where": self._random.choice((*KINDS[kind], "any")),
-                "count": self._random.randint(1, 4),
-                "seconds": self._random.uniform(0.1, _LONGEST_FAULT_S),
-                "retry_after": self._random.uniform(0.1, _LONGEST_FAULT_S),
-            }
+            fault = draw_fault(self._random, _LONGEST_FAULT_S, PRODUCTS, {"lag": READ_LAG_S})
             self._tell(f"fault: {fault}")
             self._trial.inject(status, **fault)
-            kinds.append(f"{kind} at {fault['where']}")
+            kinds.append(f"{fault['kind']} at {fault['where']}")
         return Blow("fault", ", ".join(kinds), time.monotonic())
 
     def kill_simulator(self) -> Blow:

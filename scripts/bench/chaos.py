@@ -28,7 +28,7 @@ from typing import Any
 
 from adapters.simulator.store import ACCOUNT_FILE
 from domain.numbers import use_exact_decimals
-from scripts.bench.blows import CRASH_WITHIN_S, Blow, Striker
+from scripts.bench.blows import CRASH_WITHIN_S, READ_LAG_S, Blow, Striker
 from scripts.bench.full_disk import FullDisk
 from scripts.bench.proof import compare_with_report, compare_with_truth, is_at_rest, read_books
 from scripts.bench.small_disk import SmallDisk
@@ -53,7 +53,7 @@ LOAD = {
     "VENUES__COINBASE__REQUEST_TIMEOUT_S": "1",
     "VENUES__COINBASE__ORDER_TOKEN_TTL_S": "3",
     "ORDERS__ABSENT_TWICE_APART_S": "1",
-    "VENUES__COINBASE__READ_LAG_S": "1",
+    "VENUES__COINBASE__READ_LAG_S": str(READ_LAG_S),
     "BREAKER__OPEN_S": "1",
     "BREAKER__OPEN_CAP_S": "1",
     # More in a minute than anybody should forgive.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from random import Random
 
 from actors.stage_parts import Killed, MemoryJournal
-from adapters.simulator.faults import KINDS
+from adapters.simulator.drawn_faults import draw_fault
 from domain.effects import Role
 from domain.messages import Event
 from domain.order_messages import JournalEntry, Purpose
@@ -17,11 +17,12 @@ from domain.settings import SECOND_NS
 from tests.workflows.guard import Guard
 from tests.workflows.theatre import Theatre
 
+READ_LAG_S = 0.5  # of the venue: its reads may show what was so long ago
 HASTY = {  # so that a misfortune is over, and proven to be over, within seconds
     "VENUES__COINBASE__REQUEST_TIMEOUT_S": "1",
     "VENUES__COINBASE__ORDER_TOKEN_TTL_S": "3",
     "ORDERS__ABSENT_TWICE_APART_S": "1",
-    "VENUES__COINBASE__READ_LAG_S": "0.5",
+    "VENUES__COINBASE__READ_LAG_S": str(READ_LAG_S),
     "BREAKER__OPEN_S": "1",
     "BREAKER__OPEN_CAP_S": "1",
     "SUPERVISION__RESTARTS_PER_MINUTE": "1000",
@@ -53,6 +54,7 @@ ROLES = (
     str(Role.DEAD_LETTERS),
 )
 IMPORTANCE = (6, 5, 6, 2, 2, 1, 1, 1, 1)
+PRODUCTS = ("BTC-USD", "ETH-USD", "SOL-USD")
 LONGEST_S = 2.5  # of a fault: a create's token must expire later than its order can arrive
 CALM_S = 8.0
 REST_S = 1.0
@@ -134,14 +136,7 @@ class Adversary:
 
     def fault(self) -> None:
         for _ in range(self.random.choice((1, 1, 2, 4))):
-            kind = self.random.choice(list(KINDS))
-            fault = {
-                "kind": kind,
-                "where": self.random.choice((*KINDS[kind], "any")),
-                "count": self.random.randint(1, 4),
-                "seconds": self.random.uniform(0.1, LONGEST_S),
-                "retry_after": self.random.uniform(0.1, LONGEST_S),
-            }
+            fault = draw_fault(self.random, LONGEST_S, PRODUCTS, {"lag": READ_LAG_S})
             self._tell(f"fault {fault}")
             self.theatre.world.inject(fault)
 
