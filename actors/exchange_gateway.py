@@ -12,7 +12,8 @@ from actors.listings import LOAD, Listings
 from actors.shell import Shell
 from actors.stream import StreamDriver
 from actors.venue_calls import Urgency
-from actors.venue_line import SEND, VenueLine
+from actors.venue_line import ACCESS, SEND, VenueLine
+from domain.access import TRADING
 from domain.backoff import Backoff
 from domain.circuit_breaker import Gate
 from domain.clocks import deadline
@@ -77,7 +78,7 @@ class ExchangeGateway(Shell):
         self.totals: dict[str, Any] = {}  # venue_order_id -> cumulative quantity last heard
         self.fills_wanted: dict[str, None] = {}  # venue_order_ids whose fills must be read
         load = partial(self.client.load_instruments, settings.instruments, self.timeout_s)
-        call = partial(self.line.call, requests=2, within_s=self.timeout_s)
+        call = partial(self.line.call, requests=2, proves="", within_s=self.timeout_s)
         self.listings = Listings(self, self.venue, load, call)
         self.stream = StreamDriver(
             self,
@@ -109,6 +110,7 @@ class ExchangeGateway(Shell):
         self.listings.announce(role)
         if role == Role.ORDER_ROUTER:
             self._announce_stream()
+            self.line.announce_access()
 
     def tick(self, key: str, now: Instant) -> list:
         if self.stream.owns(key):
@@ -119,6 +121,8 @@ class ExchangeGateway(Shell):
             self.listings.load()
         elif key == SEND:
             self.line.send()
+        elif key == ACCESS:
+            self.line.look_at_access()
         elif key == _FILLS:
             self._read_fills()
         return []
@@ -165,6 +169,7 @@ class ExchangeGateway(Shell):
             urgency=Urgency.OPENING if is_opening else Urgency.REDUCING,
             leave_by=leave_by if command.leave_by else None,
             within_s=timeout_s,
+            proves=TRADING,
             given_up=partial(self._gave_up, command),
         )
 
@@ -215,7 +220,8 @@ class ExchangeGateway(Shell):
         self.canceling.add(command.client_order_id)
         run = partial(self.client.cancel_order, command, self.reducing_timeout_s)
         answered = partial(self._canceled, command)
-        self.line.call(run, answered, urgency=Urgency.REDUCING, within_s=self.reducing_timeout_s)
+        within_s = self.reducing_timeout_s
+        self.line.call(run, answered, urgency=Urgency.REDUCING, proves=TRADING, within_s=within_s)
 
     def _canceled(self, command: CancelOrder, result: Event | VenueError) -> None:
         self.canceling.discard(command.client_order_id)
@@ -256,7 +262,7 @@ class ExchangeGateway(Shell):
         run = partial(self.client.read_touch, command.instrument, self.reducing_timeout_s)
         urgency = Urgency.READING if is_valuing else Urgency.REDUCING
         answered = partial(self._touch_read, asked)
-        self.line.call(run, answered, urgency=urgency, within_s=self.timeout_s)
+        self.line.call(run, answered, urgency=urgency, proves="", within_s=self.timeout_s)
 
     def _touch_read(self, asked: tuple[str, str], result: Event | VenueError) -> None:
         self.touched.discard(asked)
@@ -315,6 +321,7 @@ class ExchangeGateway(Shell):
             partial(read_account, self.client, command, self.timeout_s, self._stamps),
             partial(self._snapshot_read, command),
             requests=_SNAPSHOT_REQUESTS + more,
+            replaces="snapshot",
             within_s=(_SNAPSHOT_READS + more) * self.timeout_s,
         )
 

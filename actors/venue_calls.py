@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 from adapters.ports import Executor
+from domain.access import READING
 from domain.clocks import have_parted
 from domain.effects import Instant
 from domain.errors import Ambiguous, VenueError
@@ -57,6 +58,8 @@ class Call:
     leave_by: Instant | None = None  # one that has not left by then is given up; None = it can wait
     given_up: Callable[[], None] = lambda: None
     requests: int = 0  # that it usually makes; 0 = as many as others of its urgency
+    proves: str = READING  # which credentials its answer is about; empty: anybody may ask it
+    replaces: str = ""  # of those with the same word here that wait, the newest is enough
     within_s: float | None = None  # once it runs, it ends by then, or hangs; None = it knows no deadline
 
     @property
@@ -91,6 +94,8 @@ class VenueCalls:
         self._keys = count(1)
 
     def add(self, call: Call) -> None:
+        if call.replaces:
+            self._waiting = [each for each in self._waiting if each.replaces != call.replaces]
         self._waiting.append(call)
 
     def give_up_hung(self, now: Instant) -> list[tuple[Call, VenueError]]:
@@ -108,6 +113,10 @@ class VenueCalls:
             error = Ambiguous("the call hangs beyond its deadline", code="overdue")
             ended.append((running.call, error))
         return ended
+
+    def hold(self, now: Instant, wait_ns: int) -> None:
+        """Let what can wait do so: until then the venue would only refuse it."""
+        self._budget.hold(now.monotonic_ns, wait_ns)
 
     def send(self, now: Instant) -> int | None:
         """Send what workers and budget allow, the most urgent first, each kind in its order.

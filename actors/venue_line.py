@@ -9,10 +9,14 @@ from actors.answer_watch import AnswerWatch
 from actors.shell import Shell
 from actors.venue_calls import LEAST_WORKERS, Call, VenueCalls
 from adapters.ports import VenueKit
+from domain.access import Access
+from domain.effects import Role
 from domain.rate_limit import TokenBucket
 from domain.settings import VenueSettings
+from domain.system_messages import VenueAccessChanged
 
-SEND = "line:send"  # alarm key
+SEND = "line:send"  # alarm keys
+ACCESS = "line:access"
 
 
 class VenueLine:
@@ -28,6 +32,10 @@ class VenueLine:
         self._executor = shell.parts.executor(workers)
         self._calls = VenueCalls(self._executor, budget, workers)
         self._watch = AnswerWatch(shell, venue)
+        self._venue = venue
+        self._access = Access()
+        self._refusal = ""  # as told
+        self._has_alarmed = False  # of a refusal that has not been disproven
         shell.watch(self._executor.fileno(), self._collect)
 
     def call(self, run: Callable, answered: Callable, **how: Any) -> None:
@@ -51,5 +59,42 @@ class VenueLine:
     def _collect(self) -> None:
         for call, result in self._calls.collect(self._shell.clock.now()):
             self._watch.ended(result)
+            self._heed_access(call, result)
             call.answered(result)
         self.send()
+
+    def announce_access(self) -> None:
+        """Tell the router whether the venue takes our credentials."""
+        now = self._shell.clock.now()
+        self._refusal = self._access.refusal(now.monotonic_ns)
+        self._shell.tell(
+            Role.ORDER_ROUTER,
+            VenueAccessChanged(ts_event=now.utc_ns, venue=self._venue, refusal=self._refusal),
+        )
+
+    def look_at_access(self) -> None:
+        """Look whether a refusal is due to be tested; called at each ACCESS, too."""
+        now_ns = self._shell.clock.now().monotonic_ns
+        if self._access.refusal(now_ns) != self._refusal:
+            self.announce_access()
+        next_try_ns = self._access.next_try_ns()
+        if next_try_ns is not None and next_try_ns > now_ns:
+            self._shell.wake_at(next_try_ns, ACCESS)
+
+    def _heed_access(self, call: Call, result: Any) -> None:
+        now = self._shell.clock.now()
+        before_ns = self._access.next_try_ns()
+        if call.proves:
+            self._access.ended(call.proves, result, now.monotonic_ns)
+        after_ns = self._access.next_try_ns()
+        if after_ns == before_ns:
+            return
+        if after_ns is None:
+            self._has_alarmed = False
+        elif pause_ns := self._access.pause_ns(now.monotonic_ns):
+            self._calls.hold(now, pause_ns)
+        self.look_at_access()
+        if self._refusal and not self._has_alarmed:
+            self._has_alarmed = True
+            text = f"{self._refusal}: no openings until it takes them; is the key right, and the clock?"
+            self._shell.alarm(self._venue, text)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import singledispatchmethod
 
-from domain.clocks import deadline, is_past, is_void
 from domain.account_alarms import AccountAlarms
+from domain.clocks import deadline, is_past, is_void
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.exits import Exits
 from domain.foreign_orders import ForeignOrders

@@ -26,6 +26,7 @@ class VenueError(NzezaError):
         venue: our name of the venue.
         code: the venue's own word for why, or a transport word such as "timeout".
         raw: the first 256 bytes of what came back, for the journal; never a secret.
+        denied_with: the status with which the venue refused our credentials; empty when that is not why.
         is_throttled: the venue wants fewer requests.
         retry_after_ns: how long it asked us to wait, as it said it; None if it didn't.
     """
@@ -44,6 +45,7 @@ class VenueError(NzezaError):
         self.code = bounded(code)
         self.raw = bounded_bytes(raw)
         self.retry_after_ns = retry_after_ns
+        self.denied_with = ""
         self.is_throttled = retry_after_ns is not None
 
 

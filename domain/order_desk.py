@@ -67,6 +67,7 @@ from domain.system_messages import (
     OrdersReported,
     RaiseHalt,
     ResumeTrading,
+    VenueAccessChanged,
     VenueReadyChanged,
     WindDown,
 )
@@ -169,7 +170,8 @@ class OrderDesk:
             MarketBatch: self._hear_market,
             InstrumentsLoaded: self._hear_instruments,
             TouchReported: self._prices.hear,
-            BreakerChanged: self._hear_breaker,
+            BreakerChanged: self._readiness.hear_breaker,
+            VenueAccessChanged: self._readiness.hear_access,
             PrivateStreamChanged: self._hear_private_stream,
             OrderAccepted: self._news.hear_accepted,
             OrderRejected: self._news.hear_refused,
@@ -314,9 +316,6 @@ class OrderDesk:
     def _hear_instruments(self, event: InstrumentsLoaded, now: Instant) -> None:
         self._marks.apply(event)
         self._readiness.is_loaded[event.venue] = True
-
-    def _hear_breaker(self, event: BreakerChanged, now: Instant) -> None:
-        self._readiness.hear_breaker(event)
 
     def _hear_private_stream(self, event: PrivateStreamChanged, now: Instant) -> None:
         was_live = self._readiness.is_live.get(event.venue)

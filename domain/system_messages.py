@@ -80,6 +80,13 @@ class ExternalOrdersSeen(Event, kw_only=True):
     orders: tuple[ExternalOrder, ...]
 
 
+class VenueAccessChanged(Event, kw_only=True):
+    """ExchangeGateway to OrderRouter: whether the venue takes our credentials."""
+
+    venue: str
+    refusal: str  # in words; empty while it does
+
+
 class VenueReadyChanged(Event, kw_only=True):
     """OrderRouter to Portfolio: openings are possible (private stream live, instruments known, reconciled)."""
 

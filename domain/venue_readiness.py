@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from domain.clocks import describe_error
+from domain.effects import Instant
 from domain.settings import SECOND_NS
-from domain.system_messages import BreakerChanged, BreakerState, HaltLine, Operation
+from domain.system_messages import BreakerChanged, BreakerState, HaltLine, Operation, VenueAccessChanged
 
 JOURNAL_LOCKED = "journal_locked"
 
@@ -26,6 +27,7 @@ class VenueReadiness:
         self.is_reconciled = dict.fromkeys(self.venues, False)
         self.journal_holdup = ""  # why the journal cannot be written as it should; empty when it can
         self._held_up_at = 0  # UTC ns
+        self._denials: dict[str, HaltLine] = {}  # venue -> that it refuses our credentials, and since when
         self._submit_breakers: dict[str, BreakerState] = {}  # venue -> the last state heard
         self._announced: dict[str, str] = {}  # venue -> what was missing when last told
 
@@ -44,11 +46,11 @@ class VenueReadiness:
     @property
     def halts(self) -> tuple[HaltLine, ...]:
         """Return what stands in the way of openings, and ends by itself."""
-        clocks = tuple(self._clock_errors.values())
+        venues = (*self._clock_errors.values(), *self._denials.values())
         if not self.journal_holdup:
-            return clocks
+            return venues
         reason = f"{JOURNAL_LOCKED}: {self.journal_holdup}; ends by itself when that does"
-        return (HaltLine(scope="all", reason=reason, since=self._held_up_at), *clocks)
+        return (HaltLine(scope="all", reason=reason, since=self._held_up_at), *venues)
 
     def hear_clock(self, venue: str, error_ns: int, utc_ns: int) -> None:
         """Take note of how far our clock is from a venue's: with a wrong one too much of what we do is misdated."""
@@ -58,7 +60,15 @@ class VenueReadiness:
             reason = f"{describe_error(error_ns, venue)}; ends by itself when it is set"
             self._clock_errors[venue] = HaltLine(scope=venue, reason=reason, since=utc_ns)
 
-    def hear_breaker(self, event: BreakerChanged) -> None:
+    def hear_access(self, event: VenueAccessChanged, now: Instant) -> None:
+        if event.refusal and event.venue in self.venues:
+            reason = f"{event.refusal}; ends by itself when it takes them"
+            since = self._denials[event.venue].since if event.venue in self._denials else now.utc_ns
+            self._denials[event.venue] = HaltLine(scope=event.venue, reason=reason, since=since)
+        else:
+            self._denials.pop(event.venue, None)
+
+    def hear_breaker(self, event: BreakerChanged, now: Instant) -> None:
         if event.operation is Operation.SUBMIT:
             self._submit_breakers[event.venue] = event.state
 
@@ -72,6 +82,8 @@ class VenueReadiness:
             return "journal"
         if venue in self._clock_errors:
             return "clock"
+        if venue in self._denials:
+            return "credentials"
         for what, known in (
             ("instruments", self.is_loaded),
             ("private_stream", self.is_live),

@@ -49,6 +49,7 @@ class SignedRequests(VenueClient):
         self._origin, self._host = f"{base.scheme}://{base.netloc}", base.netloc
         self._settings = settings
         self._signer = signer
+        self._is_denied = False  # the last answer refused our token, twice
 
     def _ask(
         self, path: str, deadline_ns: int, query: Query | None = None, known: tuple[int, ...] = ()
@@ -76,16 +77,21 @@ class SignedRequests(VenueClient):
 
         A throttled Coinbase has answered 401 to good credentials, so only the second one says that they are bad,
         and the request of the first may have been taken: that the second one was not sent is no proof. Tokens of
-        another time than its own it refuses as well, and says with the answer what that is.
+        another time than its own it refuses as well, and says with the answer what that is. While they are known to
+        be bad, one send is enough.
         """
         sent = self._attempt(method, path, deadline_ns, query, body, ttl_s)
         if sent.status != 401:
+            self._is_denied = False
             return Sent(sent, is_only=True)
+        if self._is_denied:
+            raise self._status_error(Fatal, sent)
         try:
             again = self._attempt(method, path, deadline_ns, query, body, ttl_s)
         except Retryable as error:
             raise self._failed(Ambiguous, f"answered with 401, then {error}", error.code) from None
-        if again.status == 401:
+        self._is_denied = again.status == 401
+        if self._is_denied:
             raise self._status_error(Fatal, again)
         return Sent(again, is_only=False)
 
@@ -121,4 +127,5 @@ class SignedRequests(VenueClient):
     def _status_error(self, fate: type, answer: Response):
         code = answers.error_code(answer.body) or str(answer.status)
         error = self._failed(fate, f"answered with {answer.status}", code, answer.body)
+        error.denied_with = str(answer.status) if answer.status in (401, 403) else ""
         return self._throttled(error, answer)

@@ -46,6 +46,7 @@ from domain.system_messages import (
     BreakerState,
     Operation,
     OperationEnded,
+    VenueAccessChanged,
 )
 from tests.actors.fakes import FakeVenue
 from tests.builders import make_instrument
@@ -732,3 +733,73 @@ def test_a_pause_of_a_day_is_kept_for_a_minute_with_an_alarm(venue: FakeVenue, s
 
     assert len(venue.called("list_open_orders")) == 2
     assert alarms(stage) == ["the venue wants a pause of 86400 s, and gets one of 60"]
+
+
+# ---- credentials -----------------------------------------------------------------------------------------
+
+
+def denied(code: str = "401", fate: type[VenueError] = Fatal) -> VenueError:
+    error = fate("refused", code=code)
+    error.denied_with = code
+    return error
+
+
+def test_refused_credentials_are_one_alarm_and_stop_openings_until_they_are_taken(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    stage.received[Role.MONITOR].clear()
+    snapshot = RequestSnapshot(request_id=7, venue="coinbase", fills_since=0)
+    venue.answers["list_open_orders"].extend([denied()] * 3)
+    venue.answers["list_fills"].extend([denied()] * 3)
+    venue.answers["load_instruments"].extend([LOADED] * 5)
+
+    for _ in range(3):
+        stage.tell(GATEWAY, snapshot)
+        stage.advance(seconds=12)
+    refusals = [event.refusal for event in heard(stage, VenueAccessChanged)]
+    assert refusals[-1] == "the venue refuses our credentials for reading (401)"
+    for reading in ("list_open_orders", "list_balances", "list_fills"):
+        venue.answers[reading].clear()
+        venue.answers[reading].append(Listing())
+    stage.advance(seconds=60)
+    stage.tell(GATEWAY, snapshot)
+    stage.advance(seconds=60)
+
+    assert heard(stage, VenueAccessChanged)[-1].refusal == ""
+    alarms = [told.text for told in stage.received[Role.MONITOR] if isinstance(told, AlarmRaised)]
+    assert alarms == [f"{refusals[-1]}: no openings until it takes them; is the key right, and the clock?"]
+
+
+def test_reads_pause_while_credentials_are_refused_and_the_newest_question_is_enough(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    venue.answers["list_open_orders"].extend([denied()] * 50)
+    venue.answers["list_fills"].extend([denied()] * 50)
+
+    for number in range(60):
+        stage.tell(GATEWAY, RequestSnapshot(request_id=number + 1, venue="coinbase", fills_since=0))
+        stage.advance(seconds=1)
+
+    assert len(venue.called("list_open_orders")) <= 5
+
+
+def test_cancels_go_on_while_credentials_are_refused(venue: FakeVenue, stage: Stage) -> None:
+    venue.answers["cancel_order"].extend([denied()] * 50)
+
+    for _ in range(20):
+        stage.tell(GATEWAY, CANCEL)
+        stage.advance(seconds=1)
+
+    assert len(venue.called("cancel_order")) >= 10
+
+
+def test_a_key_that_may_not_trade_keeps_reads_going(venue: FakeVenue, stage: Stage) -> None:
+    venue.answers["submit_order"].append(denied("403", Rejected))
+    stage.tell(GATEWAY, make_order())
+    stage.advance(seconds=0.1)
+    assert len(heard(stage, OrderRejected)) == 1
+
+    stage.tell(GATEWAY, RequestSnapshot(request_id=7, venue="coinbase", fills_since=0))
+    stage.advance(seconds=0.5)
+    assert venue.called("list_open_orders") != []
+    assert heard(stage, VenueAccessChanged)[-1].refusal == "the venue refuses our credentials for trading (403)"

@@ -37,7 +37,15 @@ from domain.order_messages import (
     SubmitOrder,
 )
 from domain.settings import SECOND_NS, Settings, VenueSettings
-from domain.system_messages import AlarmRaised, HaltLine, MarkEquity, RaiseHalt, ResumeTrading
+from domain.system_messages import (
+    AlarmRaised,
+    HaltLine,
+    MarkEquity,
+    RaiseHalt,
+    ResumeTrading,
+    VenueAccessChanged,
+    VenueReadyChanged,
+)
 from tests.builders import UTC
 from tests.order_builders import (
     SETTINGS,
@@ -1019,3 +1027,18 @@ def test_a_venue_that_takes_no_orders_is_asked_nothing_and_missed_by_nobody() ->
 
     assert {to for to, _ in desk.told} & {"exchange_gateway:dydx"} == set()
     assert desk.desk.report(desk.now).is_reconciled
+
+
+def test_refused_credentials_stop_openings_before_they_are_journaled(desk: DeskOnTime) -> None:
+    refusal = "the venue refuses our credentials for reading (401)"
+    desk.hear(VenueAccessChanged(ts_event=UTC, venue="coinbase", refusal=refusal))
+
+    ready = [event for event in desk.sent(VenueReadyChanged) if event.venue == "coinbase"][-1]
+    assert (ready.is_ready, ready.reason) == (False, "credentials")
+    (halt,) = desk.desk.report(desk.now).halts
+    assert (halt.scope, halt.reason) == ("coinbase", f"{refusal}; ends by itself when it takes them")
+    assert desk.journaled(HaltRaised) == []
+
+    desk.hear(VenueAccessChanged(ts_event=UTC, venue="coinbase", refusal=""))
+    assert desk.sent(VenueReadyChanged)[-1].is_ready
+    assert desk.desk.report(desk.now).halts == ()

@@ -602,3 +602,30 @@ def test_fills_and_orders_of_any_product_are_read_and_name_no_wallet_that_is_not
 
     assert (read.instrument, read.fee, read.fee_currency) == (product, 2, "")
     assert report.instrument == product
+
+
+# ---- refused credentials ---------------------------------------------------------------------------------
+
+
+def test_known_to_be_refused_a_token_is_sent_once_per_request() -> None:
+    script = Script(
+        (401, b""), (401, b""),  # is it only throttled?
+        (401, b""),
+        (200, {"accounts": []}),
+        (401, b""), (200, {"accounts": []}),
+    )  # fmt: skip
+    client = client_of(script)
+
+    for _ in range(2):
+        with pytest.raises(Fatal) as raised:
+            client.list_balances(5)
+        assert raised.value.denied_with == "401"
+    client.list_balances(5)
+    client.list_balances(5)
+
+    assert len(script.asked) == 6
+
+
+def test_a_key_that_may_not_trade_is_told_from_a_refused_order() -> None:
+    assert fate((403, {"error": "PERMISSION_DENIED"})).denied_with == "403"
+    assert fate((400, {"error": "INVALID_ARGUMENT"})).denied_with == ""
