@@ -10,6 +10,7 @@ import msgspec
 from adapters.simulator.coinbase_decode import InvalidArgument, decode_time
 from adapters.simulator.exchange import Exchange
 from adapters.simulator.faults import Fault
+from adapters.simulator.past import PastExchange
 from domain.errors import NzezaError
 
 
@@ -18,7 +19,7 @@ class NotFound(NzezaError):
 
 
 class Call(NamedTuple):
-    exchange: Exchange
+    exchange: Exchange | PastExchange  # the past is for reads
     now_ns: int
     name: str  # what the path names: an order id, a product id, an account
     query: tuple[tuple[str, str], ...]

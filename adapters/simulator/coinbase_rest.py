@@ -119,7 +119,10 @@ class CoinbaseRest:
         can_trade = key is not None and key.can_trade
         if route.needs_trade and not can_trade:
             return _error(403, "PERMISSION_DENIED", "Missing required scopes", limits)
-        call = Call(self._exchange, now_ns, name, request.query, request.body, can_trade, own_fault)
+        exchange = self._exchange
+        if fault is not None and fault.kind == "lag":
+            exchange = exchange.as_of(now_ns - int(fault.seconds * SECOND_NS))
+        call = Call(exchange, now_ns, name, request.query, request.body, can_trade, own_fault)
         try:
             if fault is not None and fault.kind == "late_accept":
                 account.submit_late(call, now_ns + int(fault.seconds * SECOND_NS))

@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 from adapters.simulator.ledger import Ledger
 from adapters.simulator.market import Market, ProductMarket
 from adapters.simulator.matching import BookOrder, Execution
+from adapters.simulator.past import Past, PastExchange
 from adapters.simulator.records import Records, Terms
 from adapters.simulator.venue_order import Fill, NewOrder, VenueOrder, VenueOrderType, VenueStatus
 from domain.errors import NzezaError
@@ -67,6 +68,8 @@ class Exchange:
         self._read_lags = Random(f"{settings.seed}:read lags")
         if records:
             self._recall(records)
+        self._past = Past()
+        self._past.note(self.now_ns, self.ledger)
 
     def _recall(self, records: Records) -> None:
         """Be again the venue that kept these records."""
@@ -177,6 +180,10 @@ class Exchange:
         self.advance(now_ns)
         return [order for order in self.orders.values() if order.visible_ns <= self.now_ns]
 
+    def as_of(self, then_ns: int) -> PastExchange:
+        """Return the account as reads show it that lag."""
+        return PastExchange(self, self._past, then_ns)
+
     def live_orders(self) -> Iterable[VenueOrder]:
         return self._live.values()
 
@@ -256,7 +263,7 @@ class Exchange:
         asked = order.asked
         self.ledger.hold(order.order_id, *self._needed(asked))
         order.status = VenueStatus.OPEN
-        self.revisions.append(order.order_id)
+        self._revised(order)
         order.is_armed = asked.stop_price is not None
         if asked.end_ns is not None:
             self._agenda.at(asked.end_ns, lambda due_ns: self._expire(order))
@@ -310,7 +317,7 @@ class Exchange:
             return
         if asked.limit_price is not None:
             self.ledger.hold(order.order_id, *self._needed(asked, order.filled_size))
-        self.revisions.append(order.order_id)
+        self._revised(order)
 
     def _pull_triggers(self, product_id: str) -> None:
         product = self.market.products[product_id]
@@ -323,7 +330,7 @@ class Exchange:
         asked = order.asked
         order.is_armed = False
         order.is_triggered = True
-        self.revisions.append(order.order_id)
+        self._revised(order)
         price = asked.limit_price
         if asked.order_type is VenueOrderType.BRACKET:
             product.cancel(order.order_id, self.now_ns)
@@ -340,7 +347,11 @@ class Exchange:
         del self._live[order.order_id]
         self.market.products[order.asked.product_id].cancel(order.order_id, self.now_ns)
         self.ledger.release(order.order_id)
+        self._revised(order)
+
+    def _revised(self, order: VenueOrder) -> None:
         self.revisions.append(order.order_id)
+        self._past.note(self.now_ns, self.ledger, order)
 
     # ---- arithmetic ------------------------------------------------------------------------------------
 

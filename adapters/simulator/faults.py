@@ -30,6 +30,7 @@ KINDS: dict[str, tuple[str, ...]] = {  # kind -> where it can happen, besides "a
     "401": REQUESTS,  # as seen under throttling, with good credentials
     "429": REQUESTS,
     "malformed": (*REQUESTS, *STREAMS),  # an answer or frame that is no JSON
+    "lag": ("query", *_LISTS),  # answered as of `seconds` ago: balances, orders, fills
     "missing_rows": _LISTS,  # the rows of `product` are left out, all of them if none is given
     # one row can't be read: of `product`; without one, an answer has one row more, of what nobody trades
     "odd_row": (*_LISTS, "market_data", *STREAMS),
@@ -67,6 +68,9 @@ FRAME_FAULTS = frozenset(
     + "bad_utf8 bad_frame binary empty oversize odd_row epoch_time no_snapshot".split()
 )
 _OPENING = ("refuse", "refuse_upgrade", "slow_handshake")
+
+
+LONGEST_LAG_S = 120.0  # for so long the past is kept
 
 
 class InvalidFault(NzezaError):
@@ -149,6 +153,8 @@ def _check_numbers(fault: Fault) -> None:
         raise InvalidFault(f"status {fault.status} is out of bounds; allowed are 400 to 599")
     if min(fault.seconds, fault.late_by, fault.retry_after) < 0:
         raise InvalidFault("seconds, late_by and retry_after must not be negative")
+    if fault.kind == "lag" and fault.seconds > LONGEST_LAG_S:
+        raise InvalidFault(f"seconds {fault.seconds} is out of bounds; allowed are 0 to {LONGEST_LAG_S:g}")
 
 
 class FaultPlan:

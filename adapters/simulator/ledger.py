@@ -35,6 +35,9 @@ class Ledger:
     def held(self, currency: str) -> Decimal:
         return self._held.get(currency, ZERO)
 
+    def all_held(self) -> dict[str, Decimal]:
+        return dict(self._held)
+
     def available(self, currency: str) -> Decimal:
         return self.total(currency) - self.held(currency)
 
