@@ -48,6 +48,7 @@ class OrderRouter(MarketReader):
             self.alarm("journal", self.journal.trouble)
         self._tend(self.clock.now())
         self.subscribe()
+        self.report()  # of halts from earlier runs, first of all
 
     def _telling_how_far(self) -> Iterator[JournalEntry]:
         for entry in self.journal.scan():

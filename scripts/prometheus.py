@@ -40,6 +40,12 @@ def _families(report: Mapping[str, Any]) -> Iterator[Family]:
         yield Family(f"nzeza_{name}_total", "counter", f"{name} of a venue.".replace("_", " "), samples)
     good = [Sample({"venue": venue}, int(now["prices"] == "good")) for venue, now in report["venues"].items()]
     yield Family("nzeza_prices_good", "gauge", "1: prices of a venue may be traded on.", good)
+    refused = [
+        Sample({"venue": venue, "reason": now["prices"]}, 1)
+        for venue, now in report["venues"].items()
+        if now["prices"] != "good"
+    ]
+    yield Family("nzeza_prices_refused", "gauge", "1: prices of a venue are refused, for this reason.", refused)
     orders = report["orders"]
     outcomes = [Sample({"outcome": name}, orders[name]) for name in orders if name not in _ORDERS_NOW]
     yield Family("nzeza_order_outcomes_total", "counter", "What became of orders.", outcomes)

@@ -20,6 +20,7 @@ from scripts.wording import BAD, QUIET, WARN
 _WIDE = 96  # columns of a screen from which everything is shown
 _ALARMS_SHOWN = 2
 _HALTS_SHOWN = 3
+_SHORT = {"decode_errors": "unread"}  # what would be wider than its numbers
 _LIVING = ("unconfirmed", "open")  # orders counted as they stand; the other counts are this run's
 _NONE = [[Text("none", style=QUIET)]]
 
@@ -188,18 +189,19 @@ def _percentiles(latency: Mapping) -> str:
 def _venues(status: Mapping, view: Mapping) -> _Section:
     connections = _mapping(view, "connections")
     traffic, troubles = ("quotes", "trades", "orders", "fills"), ("gaps", "reconnects", "decode_errors")
+    headers = [_SHORT.get(name, name) for name in troubles]
     return _Section(
         [
             _Column("VENUE"),
-            _Column("stream", 12),
+            _Column("stream", 20),
             _Column("breaker", 9),
-            *(_Column(name, 8, is_number=True) for name in traffic),
-            *(_Column(wording.words(name), len(name), is_number=True, is_extra=True) for name in troubles),
+            *(_Column(name, 7, is_number=True) for name in traffic),
+            *(_Column(name, len(name), is_number=True, is_extra=True) for name in headers),
         ],
         [
             [
                 Text(name),
-                wording.state(connections.get(name)),
+                _stream(connections.get(name), venue.get("prices")),
                 wording.state(venue.get("breaker")),
                 *(wording.count(venue.get(count)) for count in traffic),
                 *(wording.count(venue.get(count), is_trouble=True) for count in troubles),
@@ -207,6 +209,13 @@ def _venues(status: Mapping, view: Mapping) -> _Section:
             for name, venue in _entries(_mapping(status, "venues"))
         ],
     )
+
+
+def _stream(state: Any, prices: Any) -> Text:
+    """Return the state of a connection, or why its prices are refused though it is there."""
+    if state == "connected" and (prices or "good") != "good":
+        return Text(wording.words(str(prices)), style=BAD)
+    return wording.state(state)
 
 
 def _prices(view: Mapping) -> _Section:

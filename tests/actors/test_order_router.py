@@ -40,6 +40,8 @@ from domain.order_messages import (
 )
 from domain.system_messages import (
     AlarmRaised,
+    HaltLine,
+    OrdersReported,
     ProveJournal,
     RaiseHalt,
     ResumeTrading,
@@ -242,6 +244,17 @@ def test_without_a_reserve_openings_are_halted_from_the_start_until_there_is_roo
     stage.tell(Role.ORDER_ROUTER, ResumeTrading())
     stage.tell(Role.ORDER_ROUTER, make_intent(intent_id="i-2"))
     assert [event.intent.intent_id for event in journaled(stage, IntentAccepted)] == ["i-2"]
+
+
+def test_halts_of_an_earlier_run_are_reported_at_once() -> None:
+    stage = Stage()
+    now = stage.clock.now().utc_ns
+    stage.parts.memory_journal.append([HaltRaised(ts_event=now, scope="all", reason="recorder gave up")], now)
+
+    stage.cast(OrderRouter, Role.ORDER_ROUTER)
+
+    [report] = told(stage, OrdersReported, Role.MONITOR)
+    assert report.halts == (HaltLine(scope="all", reason="recorder gave up", since=now),)
 
 
 def test_a_person_who_resumes_hears_what_was_cleared_and_what_stands() -> None:

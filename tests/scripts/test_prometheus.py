@@ -134,6 +134,7 @@ def test_every_counter_of_every_actor_is_told_over_all_its_incarnations() -> Non
     assert sample(samples, "actor_events_total", role=feed, name="quotes") == 12
     assert sample(samples, "actor_events_total", role=feed, name='odd \\"name\\"\\n') == 1
     assert sample(samples, "prices_good", venue="coinbase") == 0  # nobody has vouched for one yet
+    assert sample(samples, "prices_refused", venue="coinbase", reason="no_quote") == 1
     assert sample(samples, "uptime_seconds") == 2.5
     assert sample(samples, "order_outcomes_total", outcome="filled") == 0
     assert sample(samples, "dead_letters_total") == 0

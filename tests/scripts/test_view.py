@@ -142,6 +142,13 @@ def test_each_venue_shows_connection_breaker_and_counts() -> None:
     )
 
 
+def test_a_venue_whose_prices_are_refused_says_why_instead_of_connected() -> None:
+    status = make_status(VENUES)
+    status["venues"]["dydx"]["prices"] = "unknown_clock_offset"
+
+    assert line_with(screen(status), "dydx ", "half_open")[:4] == "dydx unknown clock offset".split()
+
+
 def test_each_price_shows_its_age() -> None:
     lines = screen(
         make_status(
