@@ -1,0 +1,111 @@
+"""A day of the demo in virtual time: it trades on, nothing grows, nothing halts, and a restart finds all as it was."""
+
+from __future__ import annotations
+
+import gc
+import types
+from collections import defaultdict
+from decimal import Decimal
+from statistics import median
+
+import pytest
+
+from actors.shell import Shell
+from domain.opening_rate import OpeningRate
+from domain.order_messages import BalanceCorrected, ExternalFillSeen, HaltRaised
+from tests.workflows.theatre import Theatre
+
+HOURS = 24
+WARM_UP_HOURS = 8  # by then whatever is kept for an hour, or for a thousand orders, is all there
+PATIENT = {  # what a virtual second costs is mostly the market's own bustle
+    "SIMULATOR__QUOTES_PER_S": "0.5",
+    "SIMULATOR__TRADES_PER_S": "0.5",
+    "ORDERS__RECONCILE_EVERY_S": "15",
+    "SIMULATOR__BALANCES__USD": "1000000",  # so that a day of fees leaves something to trade with
+    "RISK__DAILY_LOSS_RATIO": "1",
+    "RISK__MAX_DRAWDOWN_RATIO": "1",
+}
+_NOT_ITS_OWN = ("actors.stage", "adapters.simulator", "thespian", "logging", "tests", "unittest", "_pytest")
+_SHARED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, OpeningRate)
+
+
+def weight(actor: Shell) -> int:
+    """Return how many objects an actor keeps alive by itself: not the stage's, and not what modules hold.
+
+    Openings are left out: a day of them is kept, and how many that may be is a limit of its own.
+    """
+    seen, waiting = {id(actor)}, [vars(actor)]
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen or isinstance(thing, _SHARED):
+            continue
+        if type(thing).__module__.startswith(_NOT_ITS_OWN):
+            continue
+        seen.add(id(thing))
+        waiting += gc.get_referents(thing)
+    return len(seen)
+
+
+def weights(theatre: Theatre) -> dict[str, int]:
+    return {actor.role: weight(actor) for actor in theatre.stage.actors()}
+
+
+def grown(samples: list[int]) -> float:
+    """Return by what share the last third is heavier than the one before."""
+    third = len(samples) // 3
+    return median(samples[-third:]) / median(samples[-2 * third : -third]) - 1
+
+
+def test_what_an_actor_keeps_is_weighed_and_nothing_of_the_stage() -> None:
+    theatre = Theatre(**PATIENT)
+    theatre.stage.boot()
+    theatre.stage.advance(seconds=1)
+    (recorder,) = (actor for actor in theatre.stage.actors() if actor.role == "recorder")
+    before = weight(recorder)
+
+    theatre.stage.parts.memory_history.rows += [(number, "x", {}) for number in range(1_000)]
+    of_others = weight(recorder) - before
+    recorder.leak = [f"kept {number}" for number in range(1_000)]
+
+    assert of_others == 0
+    assert 1_000 <= weight(recorder) - before < 1_100
+
+
+@pytest.mark.long
+def test_a_day_of_the_demo_leaves_nothing_behind() -> None:
+    theatre = Theatre(**PATIENT)
+    theatre.stage.boot()
+    samples: dict[str, list[int]] = defaultdict(list)
+    orders = [0]
+
+    for hour in range(HOURS):
+        theatre.stage.advance(seconds=3600)
+        orders.append(len(theatre.submitted_ids()))
+        if hour >= WARM_UP_HOURS:
+            for role, objects in weights(theatre).items():
+                samples[role].append(objects)
+        print(f"hour {hour + 1}: {orders[-1]} orders, {weights(theatre)}", flush=True)
+
+    assert all(later > earlier for earlier, later in zip(orders, orders[1:])), "an hour without an order"
+    assert {role: f"{grown(kept):+.1%}" for role, kept in samples.items() if grown(kept) > 0.05} == {}
+    assert theatre.stage.failures == []
+    assert_nothing_halted_or_guessed(theatre)
+    assert_a_restart_changes_nothing(theatre)
+
+
+def assert_nothing_halted_or_guessed(theatre: Theatre) -> None:
+    for kind in (HaltRaised, BalanceCorrected, ExternalFillSeen):
+        assert theatre.journaled(kind) == []
+
+
+def assert_a_restart_changes_nothing(theatre: Theatre) -> None:
+    assert theatre.wind_down().is_reconciled
+    theatre.restart()
+    theatre.stage.boot()
+    theatre.stage.advance(seconds=30)
+    assert theatre.wind_down().is_reconciled
+    assert_nothing_halted_or_guessed(theatre)
+    truth, books = theatre.truth(), theatre.ledger().books
+    assert truth["duplicate_client_order_ids"] == []
+    for currency, balance in truth["balances"].items():
+        assert books.balances["coinbase", currency] == Decimal(balance["total"])
