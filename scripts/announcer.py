@@ -14,6 +14,7 @@ from scripts.actor_system import LOG_FILE
 from scripts.options import RunOptions
 from scripts.outputs import Voice
 
+_TOLD_KEPT = 1_000  # halts and alarms that are not told again
 _READ_WITHIN_S = 3.0  # the last words, by whoever still reads
 
 
@@ -25,7 +26,7 @@ class Announcer:
         self._options = options
         self._voice = Voice(directory / LOG_FILE)
         self._view: Any = None
-        self._told: set[tuple[str, ...]] = set()  # halts and alarms that a person has been told of
+        self._told: dict[tuple[str, ...], None] = {}  # halts and alarms that a person has been told of
 
     def begin(self, mode: str, venues: Iterable[str]) -> None:
         """Say that everybody is up: by the screen, or by a line where there is none."""
@@ -50,7 +51,10 @@ class Announcer:
         for key, line in lines.items():
             if key not in self._told:
                 self.tell(line, is_logged=False)  # who raised it has logged it
-        self._told = set(lines)  # what is cleared or forgotten would be news again
+        # A monitor that has just been replaced knows less for a moment, so what is not told now is kept as well.
+        self._told = dict.fromkeys([*self._told, *lines])
+        for key in list(self._told)[:-_TOLD_KEPT]:
+            del self._told[key]
 
     def tell(self, text: str, is_logged: bool = True, is_shown: bool = True) -> None:
         self._voice.tell(text, is_logged, is_shown)
