@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from actors.shell import Shell
 from domain.backoff import Backoff
 from domain.effects import Role
@@ -64,6 +66,7 @@ class Listings:
             for role in _CAPITAL:
                 self._shell.tell(role, result)
             self._tell_of_derivatives(result)
+            self._tell_of_left_out(result)
         if not result.is_fee_known:
             if not self._shell.counters["fee_failures"]:
                 text = f"fees unknown: reckoning with {plain(100 * result.taker_fee_ratio)} % for takers"
@@ -81,13 +84,14 @@ class Listings:
                 self._told.add(one.key)
                 self._shell.alarm(one.key, f"not spot but {one.kind}: shown, and no position is opened in it")
 
+    def _tell_of_left_out(self, loaded: InstrumentsLoaded) -> None:
+        for one in loaded.left_out:
+            text = f"left out, everything else goes on: {one.reason}"
+            self._shell.alarm(f"{self._venue}:{one.instrument}", text)
+
     def _again_in(self, delay_ns: int) -> None:
         self._shell.wake_at(self._shell.clock.now().monotonic_ns + delay_ns, LOAD)
 
 
 def _says_the_same(one: InstrumentsLoaded, other: InstrumentsLoaded) -> bool:
-    return (one.instruments, one.taker_fee_ratio, one.maker_fee_ratio) == (
-        other.instruments,
-        other.taker_fee_ratio,
-        other.maker_fee_ratio,
-    )
+    return replace(one, ts_event=0) == replace(other, ts_event=0)

@@ -166,7 +166,7 @@ class PriceFeed(Shell):
             case StreamWhole():
                 self.health.is_whole = True
             case StreamGap():
-                self.health.gap()
+                self.health.gap(event.is_healing)
                 self.counters["gaps"] += 1
             case DecodeFailed():
                 self._keep_fault(event)
@@ -323,6 +323,7 @@ class PriceFeed(Shell):
                 venue=self.venue,
                 state=session.state.value,
                 trouble=stream_trouble(state, now, silent_after_s, late_after_s),
+                left_out=self.codec.left_out,
                 clock_error_s=round(state.clock_error_ns / SECOND_NS, 3),
                 stream_quality=session.quality(now),
                 quotes=self.counters["quotes"],

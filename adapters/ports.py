@@ -75,16 +75,14 @@ class TradingVenue(Protocol):
     def find_order(self, query: QueryOrder, timeout_s: float) -> OrderReported | OrderNotFound:
         """Report what the venue holds under our id, or that a complete look did not show it.
 
-        Without a `client_order_id` the question is whose order `venue_order_id` is. A look is not complete where
-        a row that may be the order can't be read.
+        Without a `client_order_id` the question is whose order `venue_order_id` is. No look is complete where a
+        row that may be the order can't be read.
 
         Raises:
             Retryable: the venue did not answer, or not yet, or not so that it can be read; the order's fate is
                 still unknown.
         """
         ...
-
-    # A listing has every row that can be read, and tells of the others what they may be about.
 
     def list_balances(self, timeout_s: float) -> Listing[Balance]: ...
 
@@ -171,7 +169,7 @@ class StreamCodec(Protocol):
         """Return what a frame says. Never raises on anything a venue or an attacker sends.
 
         A `HeartbeatSeen` proves the whole stream alive and moves the age of all its prices. A `StreamGap`
-        makes them void until `StreamWhole`, and costs the connection unless it says `is_healing`.
+        makes them void until `StreamWhole`, and costs the connection; if it `is_healing`, neither.
         """
         ...
 
@@ -184,7 +182,9 @@ class StreamCodec(Protocol):
 
 
 class MarketCodec(StreamCodec, Protocol):
-    """The codec of a public stream, which keeps the books that it tells of."""
+    """The codec of a public stream, which keeps the books that it tells of. No instrument holds up another."""
+
+    left_out: tuple[str, ...]  # instruments of which no price is to be expected, e.g. not listed there
 
     def levels(self, instrument: str, most: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
         """Return up to `most` bids and asks, best first; none of a book that is unknown or not whole."""

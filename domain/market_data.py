@@ -210,12 +210,13 @@ class HeartbeatSeen(Event, kw_only=True):
 
 
 class StreamGap(Event, kw_only=True):
-    """Messages were lost: every book of the stream is suspect until its next snapshot."""
+    """Messages were lost: every book of the stream is suspect until its next snapshot; one only, if it is healing."""
 
     venue: str
     expected: int
     got: int
-    is_healing: bool = False  # the codec asks for what it needs on the same connection; `StreamWhole` will tell
+    # One book is had anew on the same connection; until then its own quotes say that they are not whole.
+    is_healing: bool = False
 
 
 class StreamWhole(Event, kw_only=True):

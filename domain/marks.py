@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from domain.asked_prices import AskedPrices
 from domain.effects import Instant
 from domain.instrument import Instrument
@@ -37,6 +39,10 @@ class Marks:
             self._taker_fees[message.venue] = message.taker_fee_ratio
             for instrument in message.instruments:
                 self._instruments[message.venue, instrument.name] = instrument
+            for one in message.left_out:
+                key = message.venue, one.instrument
+                if delisted := self._instruments.get(key):  # its grid is still good for closing
+                    self._instruments[key] = replace(delisted, is_tradable=False)
             return
         self._states[message.venue] = message.state
         state = message.state

@@ -212,6 +212,7 @@ class StatusBoard:
             "fills": orders.get("fills", 0),
             "breaker": max(states, key=_SEVERITY.index, default=BreakerState.CLOSED).value,
             "clock_error_s": newest.clock_error_s if newest else 0.0,
+            "left_out": list(newest.left_out) if newest else [],
         }
 
     def _money(self) -> dict[str, Any]:

@@ -170,10 +170,14 @@ class StreamHealth:
     def connected(self) -> None:
         self.is_connected = True
 
-    def gap(self) -> None:
-        """Messages were lost: no price can be believed until the stream is whole again."""
+    def gap(self, is_healing: bool) -> None:
+        """Messages were lost: no price can be believed until the stream is whole again.
+
+        Args:
+            is_healing: only one book is to be had anew, whose own quotes say so.
+        """
         self.gaps += 1
-        self.is_whole = False
+        self.is_whole = self.is_whole and is_healing
 
     def broken(self) -> None:
         """The connection is gone, and with it all that was known."""

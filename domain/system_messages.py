@@ -256,6 +256,7 @@ class VenueReported(Event, kw_only=True):
     alive_ns: int  # CLOCK_MONOTONIC of the newest proof of life
     clock_error_s: float = 0.0  # our clock less the venue's; 0 while unknown
     stream_quality: float = 1.0  # 1 = steady; a tenth less with each connection lost in the last minute
+    left_out: tuple[str, ...] = ()  # instruments of which the venue tells no prices; the others go on
 
 
 class ActorReported(Event, kw_only=True):

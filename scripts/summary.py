@@ -79,6 +79,8 @@ def _venue(venue: dict[str, Any]) -> str:
     counts = [f"{venue[kind]} {kind}" for kind in ("quotes", "trades", "orders", "fills")]
     if venue["prices"] != "good":
         troubles.append(f"prices refused: {venue['prices'].replace('_', ' ')} ({venue['stream']})")
+    if venue.get("left_out"):
+        troubles.append(f"left out: {', '.join(venue['left_out'])}")
     return ", ".join([*counts, *troubles, f"breaker {venue['breaker']}"])
 
 

@@ -25,7 +25,7 @@ from adapters.coinbase.touch import touch
 from adapters.http import Transport
 from adapters.ports import Clock
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
-from domain.instrument import Instrument, InstrumentKind
+from domain.instrument import Instrument
 from domain.listing import Listing, Unread, chosen
 from domain.order_messages import (
     FINAL,
@@ -195,7 +195,7 @@ class CoinbaseClient(SignedRequests):
     def load_instruments(self, names: Sequence[str], timeout_s: float) -> InstrumentsLoaded:
         """Raises Fatal, besides Retryable, when Coinbase lists none of the names."""
         deadline_ns = self._deadline_ns(timeout_s)
-        listed = chosen(_only_spot(self._listed(names, deadline_ns)), names)
+        listed = chosen(self._listed(names, deadline_ns), names)
         if not listed:
             reasons = dict.fromkeys(one.reason for one in listed.unread)
             text = f"{'; '.join(reasons)} at coinbase: {', '.join(names)}"
@@ -321,17 +321,6 @@ def _next_cursor(page: answers.OrdersPage | answers.FillsPage | answers.Accounts
     if isinstance(page, answers.FillsPage):
         return (page.cursor or "") if page.fills else ""
     return (page.cursor or "") if page.has_next else ""
-
-
-def _only_spot(listed: Listing[Instrument]) -> Listing[Instrument]:
-    """Leave out what settles elsewhere than in the spot wallets."""
-    others = [
-        Unread(kind="instrument", instrument=one.name, reason="no spot product")
-        for one in listed
-        if one.kind is not InstrumentKind.SPOT
-    ]
-    spot = (one for one in listed if one.kind is InstrumentKind.SPOT)
-    return Listing.of(spot, (*listed.unread, *others))
 
 
 def _may_be(unread: Unread, query: QueryOrder) -> bool:

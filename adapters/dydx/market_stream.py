@@ -37,6 +37,7 @@ from domain.market_data import (
     InstrumentStatus,
     LateFrame,
     MarkPrice,
+    Quote,
     StreamGap,
     StreamWhole,
     Trade,
@@ -49,11 +50,14 @@ from domain.order_book import Level, Top
 from domain.replays import ReplayFilter
 from domain.sequence import Verdict
 from domain.settings import SECOND_NS, VenueSettings
+from domain.text import bounded
 
 URL = "wss://indexer.dydx.trade/v4/ws"
 
 DOUBTED_FOR_NS = 2 * SECOND_NS  # what the venue takes to say what became of a level, at most
 ANSWERED_WITHIN_S = 5.0
+_STRAY_NS = SECOND_NS // 4  # so much before a channel's silence would cost the connection
+_AGAIN_NS = 60 * SECOND_NS  # between two questions for what is left out
 _MARKETS_QUIET_S = 60.0  # some oracle price changes with nearly every block
 
 
@@ -77,6 +81,7 @@ class _Instrument:
         self.quoted_at = 0  # its ts_event
         self.status: TradingStatus | None = None
         self.newest_bar_ts = 0
+        self.believed: Quote | None = None  # our last whole quote, unless it was withdrawn
         self.replays = ReplayFilter()
 
 
@@ -98,6 +103,7 @@ class MarketStream:
                     one.name,
                     silent_after_s.get(one.channel, math.inf),  # nothing may be traded for hours
                     proves_life=one.channel == BLOCK_HEIGHT,
+                    of=one.id.partition("/")[0],
                 )
                 for one in self._subscriptions.all
             ]
@@ -108,6 +114,9 @@ class MarketStream:
         self._height = 0  # of the newest block, on whichever connection
         self._venue_ahead_ns: int | None = None  # its time minus our monotonic clock, by its newest block
         self._is_whole = False
+        self._unlisted: set[str] = set()  # instruments of which the venue says that it knows no book
+        self._strays: dict[Subscription, int] = {}  # for which nobody waits -> when to ask for it again
+        self._news: list[Event] = []  # what there is to tell with the next frame
         self._readers = {
             Opened: self._opened,
             SubscriptionEnded: self._ended,
@@ -124,6 +133,11 @@ class MarketStream:
             DecodeFailed: self._unreadable,
         }
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Return the instruments of which no price is to be expected."""
+        return tuple(name for name in self._instruments if self._is_left_out(name))
+
     def hello(self, now: Instant) -> tuple[str, ...]:
         # Trade ids, bars and the height stay: the snapshots of a new connection repeat what the old one said.
         self._message_ids.restart()
@@ -138,9 +152,11 @@ class MarketStream:
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
         head, *told = decode(frame, read_ns, now.utc_ns)
-        if isinstance(head, DecodeFailed):
-            return [head]
         events: list[Event] = []
+        if self._news:
+            events, self._news = self._news, []
+        if isinstance(head, DecodeFailed):
+            return [*events, head]
         kinds = {type(seen) for seen in told}
         if head.number >= 0:
             expected = self._message_ids.newest + 1
@@ -148,7 +164,7 @@ class MarketStream:
             is_answer = is_error or SubscriptionConfirmed in kinds
             verdict = self._message_ids.arrive(head.number, is_answer)
             if verdict is Verdict.LATE and not is_error:  # errors may repeat the number of the message before
-                return [LateFrame(ts_event=now.utc_ns, venue=VENUE, number=head.number)]
+                return [*events, LateFrame(ts_event=now.utc_ns, venue=VENUE, number=head.number)]
             if verdict is Verdict.AFTER_GAP:
                 events.append(self._lost(expected, head.number, now))
         arrival = _Arrival(head, read_ns, now)
@@ -156,6 +172,8 @@ class MarketStream:
         for seen in told:
             if type(seen) is not SubscriptionConfirmed:  # which is noted by now
                 self._readers[type(seen)](seen, arrival, events)
+        if not self._is_whole and self.left_out:
+            self._judge_whole(arrival, events)
         return events
 
     def levels(self, instrument: str, most: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
@@ -166,6 +184,13 @@ class MarketStream:
         for instrument in self._instruments.values():
             if now.monotonic_ns - instrument.book_read_ns >= self._quiet_ns:
                 self._subscriptions.renew(Subscription(ORDERBOOK, instrument.name), now.monotonic_ns)
+        for name in self.watch.stray(now.monotonic_ns + _STRAY_NS):
+            self._let_stray(name, now)
+        for one, again_ns in self._strays.items():
+            if now.monotonic_ns >= again_ns:
+                self._strays[one] = now.monotonic_ns + _AGAIN_NS
+                self._subscriptions.answered(one)  # or it would be waited for
+                self._subscriptions.renew(one, now.monotonic_ns)
         frames: list[str] = []
         for one, asking in self._subscriptions.take_due(now.monotonic_ns):
             self._message_ids.asked()
@@ -240,6 +265,8 @@ class MarketStream:
         if one is not None and seen.text.startswith("Invalid subscription id"):
             self._subscriptions.refused(one)
             self.watch.expect(one.name, arrival.now.monotonic_ns, math.inf)
+            if one.channel == ORDERBOOK:
+                self._unlisted.add(one.id)
             self._judge_whole(arrival, events)
 
     def _unreadable(self, seen: DecodeFailed, arrival: _Arrival, events: list[Event]) -> None:
@@ -248,7 +275,9 @@ class MarketStream:
         if one is None:
             return
         if one.channel == ORDERBOOK:
-            self._heal(self._instruments[one.id], arrival, events)
+            instrument = self._instruments[one.id]
+            if instrument.book.has_snapshot or not self._is_left_out(one.id):
+                self._heal(instrument, arrival, events)
         # Its snapshot repeats what we could not read.
         self._subscriptions.renew(one, arrival.now.monotonic_ns)
 
@@ -259,6 +288,10 @@ class MarketStream:
         one = self._subscriptions.find(arrival.head.channel, arrival.head.subject)
         if one is None or DecodeFailed in kinds:
             return
+        if self._strays.pop(one, None) is not None:
+            self.watch.take_back([one.name])
+        if one.channel == ORDERBOOK and one.id in self._unlisted:
+            self._unlisted.discard(one.id)
         if SubscriptionConfirmed in kinds:
             self._subscriptions.answered(one)
         # Of blocks only new ones count.
@@ -282,10 +315,10 @@ class MarketStream:
             return
         instrument.quoted, instrument.was_whole = top, is_whole
         instrument.quoted_at = max(instrument.quoted_at, self._venue_time(arrival))
-        ts_event = instrument.quoted_at
-        events.append(
-            quote(top, VENUE, instrument.name, ts_event, arrival.read_ns, arrival.now.utc_ns, is_whole)
-        )
+        stamps = instrument.quoted_at, arrival.read_ns, arrival.now.utc_ns
+        told = quote(top, VENUE, instrument.name, *stamps, is_whole)
+        instrument.believed = told if is_whole else None
+        events.append(told)
 
     def _venue_time(self, arrival: _Arrival) -> int:
         """Return when a frame was read by the venue's clock, in UTC ns; before its first block, by ours."""
@@ -297,13 +330,35 @@ class MarketStream:
         """Tell once when every book has its snapshot; what the venue does not list has no book."""
         if self._is_whole:
             return
-        self._is_whole = all(
-            instrument.book.has_snapshot
-            for name, instrument in self._instruments.items()
-            if not self._subscriptions.is_refused(Subscription(ORDERBOOK, name))
-        )
+        missing = [one for one in self._instruments.values() if not one.book.has_snapshot]
+        self._is_whole = all(self._is_left_out(one.name) for one in missing)
         if self._is_whole:
+            for instrument in missing:
+                self._withdraw(instrument, events)
             events.append(StreamWhole(ts_event=self._venue_time(arrival), venue=VENUE))
+
+    def _is_left_out(self, name: str) -> bool:
+        return name in self._unlisted or Subscription(ORDERBOOK, name) in self._strays
+
+    def _let_stray(self, name: str, now: Instant) -> None:
+        """Wait no more for one subscription of one instrument; without its book, not for its prices either."""
+        one = next(one for one in self._subscriptions.all if one.name == name)
+        instrument = one.id.partition("/")[0]
+        what = "left out" if one.channel == ORDERBOOK else f"its {one.channel} is left out"
+        text = bounded(f"{instrument}: {what}, everything else goes on: {one.channel} is silent")
+        self._news.append(VenueComplained(ts_event=now.utc_ns, venue=VENUE, text=text))
+        self.watch.leave_out([name])
+        self._strays[one] = now.monotonic_ns
+        if one.channel == ORDERBOOK:
+            self._instruments[one.id].book.invalidate()
+            self._withdraw(self._instruments[one.id], self._news)
+
+    def _withdraw(self, instrument: _Instrument, events: list[Event]) -> None:
+        """Say of our last price that it can't be believed any more."""
+        if instrument.believed is not None:
+            events.append(replace(instrument.believed, is_whole=False))
+            instrument.believed = None
+            instrument.was_whole = False
 
     def _heal(self, instrument: _Instrument, arrival: _Arrival, events: list[Event]) -> None:
         """Give up one book, and get it anew."""

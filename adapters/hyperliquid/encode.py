@@ -15,6 +15,12 @@ def encode_subscribe(channel: str, **parameters: Any) -> str:
     return msgspec.json.encode(message).decode()
 
 
+def encode_unsubscribe(channel: str, **parameters: Any) -> str:
+    """End the subscription that these parameters began."""
+    message = {"method": "unsubscribe", "subscription": {"type": channel, **parameters}}
+    return msgspec.json.encode(message).decode()
+
+
 def encode_question(kind: str, **parameters: Any) -> bytes:
     """Ask the info endpoint, by a POST of this body."""
     return msgspec.json.encode({"type": kind, **parameters})

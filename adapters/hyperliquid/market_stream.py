@@ -2,19 +2,21 @@
 
 Nothing is numbered here. What makes a price believable is that its book, told as a whole each time, keeps
 coming: every book is proof for its own coin only, so the stream is as alive as its most silent book. A book
-that is crossed is void until the next one; what comes late is dropped.
+that is crossed is void until the next one; what comes late is dropped. A coin that the venue doesn't tell of
+while it tells of others is left out, alone.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from adapters.hyperliquid.coins import coin_of, name_of
 from adapters.hyperliquid.decode import decode
-from adapters.hyperliquid.encode import PING, encode_subscribe
+from adapters.hyperliquid.encode import PING, encode_subscribe, encode_unsubscribe
 from adapters.hyperliquid.market_rows import VENUE
 from adapters.stamped import quote
 from domain.channel_watch import Channel, ChannelWatch
@@ -37,14 +39,20 @@ from domain.messages import Event
 from domain.order_book import Level, OrderBook, Top
 from domain.replays import ReplayFilter
 from domain.settings import SECOND_NS, VenueSettings
+from domain.text import bounded
 
 URL = "wss://api.hyperliquid.xyz/ws"
 
 BOOK, TOUCH, TRADES, CONTEXT, CANDLE = "l2Book", "bbo", "trades", "activeAssetCtx", "candle"
+_CHANNELS = (BOOK, TOUCH, TRADES, CONTEXT, CANDLE)
 
 _SLOW_BOOK_S = 12.0  # with this much patience a book need not be fast, and has more levels
 _PING_EVERY_NS = 30 * SECOND_NS  # the venue hangs up on a connection on which it said nothing for 60 s
 _PONG_WITHIN_S = 60.0
+_STRAY_NS = SECOND_NS // 4  # so much before a channel's silence would cost the connection
+_STRIKES = 2  # connections that ended while a coin was asked for; one may be chance
+_AGAIN_NS = 60 * SECOND_NS  # between two questions for what is left out
+_HUNG_UP_AGAIN_NS = 600 * SECOND_NS  # likewise, where asking costs the connection
 _QUIET_S = 60.0  # a calm market may change nothing for so long, over all instruments
 
 
@@ -62,6 +70,10 @@ class _Coin:
         self.name = name
         self.instrument = instrument
         self.replays = ReplayFilter()
+        self.strikes = 0  # connections in a row that ended while it was asked for
+        self.left_out = ""  # why nobody waits for its book; empty: they do
+        self.ask_again_ns = 0  # then
+        self.believed: Quote | None = None  # our last whole quote, unless it was withdrawn
         self.start_over()
 
     def start_over(self) -> None:
@@ -70,6 +82,7 @@ class _Coin:
         self.told: tuple[Top, bool] | None = None  # what our last quote said, and whether it was whole
         self.told_at = 0  # its ts_event
         self.has_replayed = False
+        self.is_answered = False
 
     def is_new_trade(self, one: Trade) -> bool:
         return self.replays.is_new((one.ts_event, one.trade_id))  # ids alone may repeat
@@ -86,16 +99,27 @@ class MarketStream:
         self._is_whole = False
         self._proven_ns = 0
         self._ping_due_ns = 0
+        self._asked: list[_Coin] = []  # for which this connection was asked, in order
+        self._to_ask: deque[_Coin] = deque()  # one after the other, each once the one before has an answer
+        self._is_careful = False  # so, because connections ended before all had answers
+        self._cut_short = 0  # such connections in a row
+        self._strays: dict[str, tuple[str, _Coin]] = {}  # channel that is left out -> what it tells, and of whom
+        self._news: list[Event] = []  # what there is to tell with the next frame
         self.watch = ChannelWatch(
             (
                 *(
-                    Channel(_channel(BOOK, coin.name), settings.heartbeat_timeout_s, proves_life=True)
+                    Channel(
+                        _channel(BOOK, coin.name),
+                        settings.heartbeat_timeout_s,
+                        proves_life=True,
+                        of=coin.name,
+                    )
                     for coin in coins
                 ),
                 # What may be quiet by itself: each coin must confirm it, and now and then one must speak.
                 *(_wait_for(channel, coin) for channel in (TOUCH, TRADES, CANDLE) for coin in coins),
                 *(Channel(channel, _QUIET_S) for channel in (TOUCH, TRADES, CANDLE)),
-                *(Channel(_channel(CONTEXT, coin.name), _QUIET_S) for coin in coins),
+                *(Channel(_channel(CONTEXT, coin.name), _QUIET_S, of=coin.name) for coin in coins),
                 Channel("pong", _PONG_WITHIN_S),
             )
         )
@@ -113,25 +137,32 @@ class MarketStream:
             DecodeFailed: self._pass_on,
         }
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Return the instruments of which no price is to be expected."""
+        return tuple(coin.instrument for coin in self._coins.values() if coin.left_out)
+
     def hello(self, now: Instant) -> tuple[str, ...]:
         self._is_whole = False
+        self._learn_from_the_last(now)
         for coin in self._coins.values():
             coin.start_over()
         self._ping_due_ns = now.monotonic_ns  # the first pong shows that pings work
-        return tuple(
-            text
-            for coin in self._coins.values()
-            for text in (
-                encode_subscribe(BOOK, coin=coin.name, **self._book_mode),
-                encode_subscribe(TOUCH, coin=coin.name),
-                encode_subscribe(TRADES, coin=coin.name),
-                encode_subscribe(CONTEXT, coin=coin.name),
-                encode_subscribe(CANDLE, coin=coin.name, interval="1m"),
-            )
+        doubtful = [one for one in self._coins.values() if one.left_out and one.ask_again_ns <= now.monotonic_ns]
+        wanted = sorted(
+            (coin for coin in self._coins.values() if not coin.left_out), key=lambda coin: coin.strikes
         )
+        self._asked = []
+        if self._is_careful or doubtful:
+            self._to_ask = deque([*wanted, *doubtful])  # who may cost the connection comes last
+            return self._ask_next()
+        self._to_ask.clear()
+        return tuple(text for coin in wanted for text in self._ask(coin))
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
         events: list[Event] = []
+        if self._news:
+            events, self._news = self._news, []
         arrival = _Arrival(read_ns, now)
         told = decode(frame, read_ns, now.utc_ns)
         if told and type(told[0]) is Trade:
@@ -148,10 +179,79 @@ class MarketStream:
         return coin.book.levels(most) if coin is not None else ((), ())
 
     def tick(self, now: Instant) -> tuple[str, ...]:
-        if now.monotonic_ns < self._ping_due_ns:
-            return ()
-        self._ping_due_ns = now.monotonic_ns + _PING_EVERY_NS
-        return (PING,)
+        frames = list(self._ask_next()) if not self._asked or self._asked[-1].is_answered else []
+        for name in self.watch.stray(now.monotonic_ns + _STRAY_NS):
+            frames += self._let_stray(name, now)
+        for channel, coin in self._strays.values():
+            if coin.is_answered and now.monotonic_ns >= coin.ask_again_ns:
+                coin.ask_again_ns = now.monotonic_ns + _AGAIN_NS
+                frames += self._renew(channel, coin)
+        if now.monotonic_ns >= self._ping_due_ns:
+            self._ping_due_ns = now.monotonic_ns + _PING_EVERY_NS
+            frames.append(PING)
+        return tuple(frames)
+
+    # ---- what to ask for -----------------------------------------------------------------------------
+
+    def _ask(self, coin: _Coin) -> tuple[str, ...]:
+        self._asked.append(coin)
+        return tuple(encode_subscribe(channel, **self._parameters(channel, coin)) for channel in _CHANNELS)
+
+    def _ask_next(self) -> tuple[str, ...]:
+        return self._ask(self._to_ask.popleft()) if self._to_ask else ()
+
+    def _renew(self, channel: str, coin: _Coin) -> tuple[str, ...]:
+        parameters = self._parameters(channel, coin)
+        return encode_unsubscribe(channel, **parameters), encode_subscribe(channel, **parameters)
+
+    def _parameters(self, channel: str, coin: _Coin) -> dict[str, Any]:
+        more = {BOOK: self._book_mode, CANDLE: {"interval": "1m"}}.get(channel, {})
+        return {"coin": coin.name, **more}
+
+    def _learn_from_the_last(self, now: Instant) -> None:
+        """Find out for whom the venue hangs up: it says no word when it is asked for a coin that isn't there."""
+        unanswered = [coin for coin in self._asked if not coin.is_answered]
+        if not unanswered:
+            self._is_careful, self._cut_short = False, 0
+        elif not self._is_careful and not self._asked[-1].left_out:
+            self._cut_short += 1  # once may be chance
+            self._is_careful = len(self._coins) > 1 and self._cut_short >= _STRIKES
+        else:
+            coin = unanswered[-1]  # the one that was being asked for
+            coin.strikes += 1
+            if coin.strikes >= _STRIKES and len(self._coins) > 1:
+                coin.ask_again_ns = now.monotonic_ns + _HUNG_UP_AGAIN_NS
+                self._leave_out(coin, _CHANNELS, "the venue hangs up when it is asked for", now)
+
+    def _answered(self, coin: _Coin) -> None:
+        coin.is_answered, coin.strikes = True, 0
+
+    def _let_stray(self, name: str, now: Instant) -> tuple[str, ...]:
+        """Wait no more for one channel of one coin; without its book, not for its prices either."""
+        channel, _, of = name.partition(":")
+        coin = self._coins[name_of(of)]
+        coin.ask_again_ns = now.monotonic_ns + _AGAIN_NS
+        self._leave_out(coin, (channel,), f"its {channel} is silent", now)
+        return self._renew(channel, coin) if coin.is_answered else ()
+
+    def _leave_out(self, coin: _Coin, channels: Sequence[str], reason: str, now: Instant) -> None:
+        names = {_channel(channel, coin.name): (channel, coin) for channel in channels}
+        self.watch.leave_out(names)
+        self._strays |= names
+        if BOOK in channels:
+            coin.left_out = coin.left_out or reason
+            coin.book.invalidate()
+            self._withdraw(coin, self._news)
+        what = "left out" if BOOK in channels else f"its {channels[0]} is left out"
+        text = bounded(f"{coin.instrument}: {what}, everything else goes on: {reason}")
+        self._news.append(VenueComplained(ts_event=now.utc_ns, venue=VENUE, text=text))
+
+    def _take_back(self, channel: str, coin: _Coin) -> None:
+        name = _channel(channel, coin.name)
+        if self._strays and self._strays.pop(name, None):
+            self.watch.take_back([name])
+            if channel == BOOK:
+                coin.left_out = ""
 
     # ---- one reader per kind of event ----------------------------------------------------------------
 
@@ -164,6 +264,8 @@ class MarketStream:
         if top is not None and top.is_crossed:
             self._void(coin, arrival, events)
             return
+        self._answered(coin)
+        self._take_back(BOOK, coin)
         self.watch.heard(_channel(BOOK, coin.name), arrival.read_ns)
         self._tell_proof(seen.ts_event, events)
         self._tell_whole(seen.ts_event, events)
@@ -201,6 +303,7 @@ class MarketStream:
     ) -> None:
         coin = self._coins.get(seen.instrument)
         if coin is not None:
+            self._take_back(CONTEXT, coin)
             self.watch.heard(_channel(CONTEXT, coin.name), arrival.read_ns)
             events.append(seen)
 
@@ -212,7 +315,10 @@ class MarketStream:
 
     def _confirmed(self, seen: SubscriptionConfirmed, arrival: _Arrival, events: list[Event]) -> None:
         coin = self._coins.get(name_of(seen.subject))
-        if seen.channel != BOOK and coin is not None:  # an echo proves no book
+        if coin is None:
+            return
+        self._answered(coin)
+        if seen.channel != BOOK:  # an echo proves no book
             self._heard(seen.channel, coin, arrival)
 
     def _pong(self, seen: HeartbeatSeen, arrival: _Arrival, events: list[Event]) -> None:
@@ -224,6 +330,7 @@ class MarketStream:
     # ---- what can be believed --------------------------------------------------------------------------
 
     def _heard(self, channel: str, coin: _Coin, arrival: _Arrival) -> None:
+        self._take_back(channel, coin)
         self.watch.heard(_channel(channel, coin.name), arrival.read_ns)
         self.watch.heard(channel, arrival.read_ns)
 
@@ -234,9 +341,20 @@ class MarketStream:
             events.append(HeartbeatSeen(ts_event=ts_event, venue=VENUE, read_ns=proven_ns))
 
     def _tell_whole(self, ts_event: int, events: list[Event]) -> None:
-        if not self._is_whole and all(coin.book.is_whole for coin in self._coins.values()):
-            self._is_whole = True
-            events.append(StreamWhole(ts_event=ts_event, venue=VENUE))
+        coins = self._coins.values()
+        if self._is_whole or not all(coin.book.is_whole or coin.left_out for coin in coins):
+            return
+        self._is_whole = True
+        for coin in coins:
+            if not coin.book.is_whole:
+                self._withdraw(coin, events)
+        events.append(StreamWhole(ts_event=ts_event, venue=VENUE))
+
+    def _withdraw(self, coin: _Coin, events: list[Event]) -> None:
+        """Say of our last price that it can't be believed any more."""
+        if coin.believed is not None:
+            events.append(replace(coin.believed, is_whole=False))
+            coin.believed = None
 
     def _void(self, coin: _Coin, arrival: _Arrival, events: list[Event]) -> None:
         """Stop believing a coin that was told with bid above ask; its next whole book heals it."""
@@ -246,6 +364,7 @@ class MarketStream:
             events.append(gap)
         coin.book.invalidate()
         coin.told = None
+        self._withdraw(coin, events)
 
     def _quote(
         self, coin: _Coin, top: Top | None, ts_event: int, arrival: _Arrival, events: list[Event]
@@ -258,9 +377,10 @@ class MarketStream:
         if told == coin.told:
             return
         coin.told, coin.told_at = told, ts_event
-        events.append(
-            quote(told[0], VENUE, coin.instrument, ts_event, arrival.read_ns, arrival.now.utc_ns, is_whole)
-        )
+        stamps = ts_event, arrival.read_ns, arrival.now.utc_ns
+        one = quote(told[0], VENUE, coin.instrument, *stamps, is_whole)
+        coin.believed = one if is_whole else None
+        events.append(one)
 
 
 def _channel(channel: str, coin: str) -> str:
@@ -268,4 +388,4 @@ def _channel(channel: str, coin: str) -> str:
 
 
 def _wait_for(channel: str, coin: _Coin) -> Channel:
-    return Channel(_channel(channel, coin.name))
+    return Channel(_channel(channel, coin.name), of=coin.name)

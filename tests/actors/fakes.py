@@ -57,6 +57,7 @@ class FakeCodec:
     def __init__(self) -> None:
         self.meaning: dict[bytes, Sequence[Event]] = {}
         self.watch = ChannelWatch(())
+        self.left_out: tuple[str, ...] = ()
         self.book = OrderBook()  # of whatever instrument
 
     def hello(self, now: Instant) -> tuple[str, ...]:

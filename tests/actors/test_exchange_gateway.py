@@ -803,3 +803,22 @@ def test_a_key_that_may_not_trade_keeps_reads_going(venue: FakeVenue, stage: Sta
     stage.advance(seconds=0.5)
     assert venue.called("list_open_orders") != []
     assert heard(stage, VenueAccessChanged)[-1].refusal == "the venue refuses our credentials for trading (403)"
+
+
+def test_a_name_that_is_not_listed_is_told_once_and_the_others_are_loaded(venue: FakeVenue) -> None:
+    left_out = Unread(kind="instrument", instrument="DOGE-USD", reason="not listed")
+    partly = msgspec.structs.replace(LOADED, left_out=(left_out,))
+    venue.answers["load_instruments"].clear()
+    venue.answers["load_instruments"].extend([partly, msgspec.structs.replace(partly, ts_event=NOW + 1), LOADED])
+    stage = venue.stage = Stage(kits={"coinbase": venue.kit()})
+    stage.cast(ExchangeGateway, GATEWAY)
+
+    stage.advance(seconds=61)
+    alarms = [m for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
+    assert [(alarm.subject, alarm.text) for alarm in alarms] == [
+        ("coinbase:DOGE-USD", "left out, everything else goes on: not listed")
+    ]
+    assert [event.left_out for event in heard(stage, InstrumentsLoaded)] == [(left_out,)]
+
+    stage.advance(seconds=61)  # and it is listed again
+    assert [event.left_out for event in heard(stage, InstrumentsLoaded)] == [(left_out,), ()]

@@ -337,3 +337,24 @@ def test_after_our_clocks_have_parted_only_what_a_new_connection_brings_is_belie
     alarms = [message.text for message in stage.received[Role.MONITOR] if isinstance(message, AlarmRaised)]
     slept = "the machine slept for 3600.0 s: connecting anew"
     assert (alarms == [slept]) == (part == "sleep") and len(alarms) == 1
+
+
+def test_a_book_that_heals_alone_leaves_the_stream_whole(venue: FakeVenue, stage: Stage) -> None:
+    whole = StreamWhole(ts_event=1, venue="coinbase")
+    gap = StreamGap(ts_event=1, venue="coinbase", expected=5, got=5, is_healing=True)
+    venue.hear(venue.market, whole, make_quote())
+
+    venue.hear(venue.market, gap, make_quote(is_whole=False))
+
+    newest = stage.received[READER][-1]
+    assert newest.state.is_whole
+    assert [quote.is_whole for quote in newest.quotes] == [False]
+    assert stage.actor(FEED).counters["gaps"] == 1
+
+
+def test_what_is_left_out_is_told_to_whoever_watches(venue: FakeVenue, stage: Stage) -> None:
+    venue.market.left_out = ("DOGE-USD",)
+    stage.advance(seconds=1)
+
+    reports = [message for message in stage.received[Role.MONITOR] if isinstance(message, VenueReported)]
+    assert reports[-1].left_out == ("DOGE-USD",)

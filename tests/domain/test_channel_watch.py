@@ -133,3 +133,35 @@ def test_a_channel_is_silent_exactly_when_nothing_came_within_its_deadline(words
         assert set(watch.silent(at(now))) == expected
         look_ns = watch.look_again_ns(at(now))
         assert (look_ns <= at(now)) == bool(expected)
+
+
+def test_channels_stray_while_those_of_another_instrument_speak() -> None:
+    watch = ChannelWatch(
+        (Channel("book:A", 5.0, of="A"), Channel("book:B", 5.0, of="B"), Channel("all", 50.0))
+    )
+    watch.restart(0, 5.0)
+    assert watch.stray(5 * SECOND_NS) == ()  # all are silent: the connection is to blame
+
+    watch.heard("all", 0)
+    assert watch.stray(5 * SECOND_NS) == ()  # both are
+
+    watch.heard("book:A", 3 * SECOND_NS)
+    assert watch.stray(5 * SECOND_NS) == ("book:B",)
+    assert watch.stray(6 * SECOND_NS) == ()  # nor does the other speak any more
+    watch.leave_out(["book:B"])
+    assert watch.stray(6 * SECOND_NS) == ()
+    assert watch.silent(8 * SECOND_NS) == ("book:A",)
+
+
+def test_what_is_left_out_is_neither_missed_nor_a_proof_until_it_is_taken_back() -> None:
+    watch = ChannelWatch((Channel("a", 5.0, proves_life=True), Channel("b", 5.0, proves_life=True)))
+    watch.leave_out(["b"])
+    watch.restart(0, 5.0)
+    watch.heard("a", 3 * SECOND_NS)
+
+    assert watch.proven_ns() == 3 * SECOND_NS
+    assert watch.silent(6 * SECOND_NS) == ()
+    assert watch.look_again_ns(6 * SECOND_NS) == 8 * SECOND_NS
+    watch.take_back(["b"])
+    assert watch.silent(6 * SECOND_NS) == ("b",)
+    assert watch.proven_ns() == 0

@@ -10,6 +10,7 @@ from domain.listing import Unread
 from domain.order_messages import (
     BalanceCorrected,
     BalancesOpened,
+    InstrumentsLoaded,
     IntentDenied,
     OrderClosed,
     OrderStatus,
@@ -202,3 +203,21 @@ def test_an_unread_fill_of_what_we_do_not_trade_holds_nothing_back() -> None:
         look_again(desk, unread=[OTHER_FILL])
 
     assert desk.sent(RequestSnapshot)[-1].fills_since > before + 60 * 10**9
+
+
+def test_what_is_not_listed_any_more_takes_no_openings() -> None:
+    desk = DeskOnTime().ready()
+    gone = Unread(kind="instrument", instrument=BTC, reason="not listed")
+
+    desk.hear(
+        InstrumentsLoaded(
+            ts_event=desk.now.utc_ns,
+            venue="coinbase",
+            instruments=(),
+            taker_fee_ratio=Decimal("0.006"),
+            maker_fee_ratio=Decimal("0.004"),
+            left_out=(gone,),
+        )
+    )
+
+    assert refusal(desk) == "not_tradable"

@@ -581,8 +581,8 @@ def test_a_venue_that_tells_no_price_may_be_asked_again(answer: tuple[int, objec
 # ---- products that are not spot --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("product_type", ["FUTURE", "UNKNOWN_PRODUCT_TYPE", "PREDICTION"])
-def test_what_is_no_spot_product_is_left_out(product_type: str) -> None:
+@pytest.mark.parametrize("product_type", ["UNKNOWN_PRODUCT_TYPE", "PREDICTION"])
+def test_a_product_of_unknown_type_is_left_out(product_type: str) -> None:
     other = {**PRODUCT, "product_id": "BTC-PERP-INTX", "product_type": product_type}
     script = Script((200, {"products": [other, PRODUCT]}), (200, FEES))
 

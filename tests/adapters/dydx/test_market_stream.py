@@ -638,3 +638,46 @@ def test_bad_frames_are_passed_on_and_count_as_lost() -> None:
     assert kinds(events) == [DecodeFailed, StreamGap, Quote]
     assert events[0].raw == b"{"
     assert not events[2].is_whole
+
+
+# ---- one instrument takes only itself --------------------------------------------------------------------
+
+
+def test_what_the_venue_does_not_list_is_named_and_takes_its_last_price_with_it() -> None:
+    listener = whole("BTC-USD", "XYZ-USD")
+    listener.connect()
+
+    refused = error(3, "Invalid subscription id for channel: (v4_orderbook-XYZ-USD)")
+    events = listener.hear(first_block(1, height=10**6), snapshot(2), refused)
+
+    assert listener.codec.left_out == ("XYZ-USD",)
+    withdrawn = [event for event in events if isinstance(event, Quote) and event.instrument == "XYZ-USD"]
+    assert [event.is_whole for event in withdrawn] == [False]
+    assert kinds(events)[-1] is StreamWhole
+    back = listener.hear(snapshot(4, "XYZ-USD"))
+    assert (listener.codec.left_out, [event.instrument for event in back]) == ((), ["XYZ-USD"])
+
+
+def test_a_book_that_is_never_answered_is_left_out_while_the_others_go_on() -> None:
+    listener = Listener("BTC-USD", "XYZ-USD")
+    listener.hear(first_block(1), snapshot(2))
+    for number, channel in enumerate(("v4_trades", "v4_candles"), start=3):
+        for nth, name in enumerate(("BTC-USD", "XYZ-USD")):
+            what = name if channel == "v4_trades" else f"{name}/1MIN"
+            empty = {"trades": []} if channel == "v4_trades" else {"candles": []}
+            listener.hear(subscribed(2 * number - 3 + nth, channel, what, empty))
+    listener.hear(markets(7, BTC_USD=market()))
+    number, height, events = 8, 100, []
+    for _ in range(5):
+        listener.tick(1)
+        events += listener.hear(block(number, height=height), change(number + 1, bids=[["98", str(height)]]))
+        number, height = number + 2, height + 1
+        listener.tick()
+    assert listener.silent() == ()
+    events += listener.hear(block(number, height=height))
+
+    assert [event.text for event in events if isinstance(event, VenueComplained)] == [
+        "XYZ-USD: left out, everything else goes on: v4_orderbook is silent"
+    ]
+    assert StreamWhole in kinds(events)
+    assert listener.codec.left_out == ("XYZ-USD",)

@@ -206,7 +206,7 @@ def test_a_side_that_is_gone_takes_the_price_with_it() -> None:
 # ---- books -------------------------------------------------------------------------------------------------
 
 
-def test_a_crossed_book_voids_the_stream_until_the_next_one() -> None:
+def test_a_crossed_book_voids_its_price_until_the_next_one() -> None:
     codec = stream()
     hear(codec, book())
 
@@ -214,19 +214,20 @@ def test_a_crossed_book_voids_the_stream_until_the_next_one() -> None:
     healed = hear(codec, book(time=at(3)))
 
     assert crossed == [
-        StreamGap(ts_event=NOW.utc_ns, venue="hyperliquid", expected=0, got=0, is_healing=True)
+        StreamGap(ts_event=NOW.utc_ns, venue="hyperliquid", expected=0, got=0, is_healing=True),
+        quote(is_whole=False),
     ]
     assert [type(event) for event in healed] == [StreamWhole, Quote]
 
 
-def test_a_crossed_touch_voids_the_stream_until_the_next_book() -> None:
+def test_a_crossed_touch_voids_its_price_until_the_next_book() -> None:
     codec = stream()
     hear(codec, book())
 
     events = hear(codec, touch(bid="103.0", time=at(1)), touch(bid="99.5", time=at(2)), book(time=at(3)))
 
-    assert [type(event) for event in events] == [StreamGap, Quote, StreamWhole, Quote]
-    assert [each.is_whole for each in quotes(events)] == [False, True]
+    assert [type(event) for event in events] == [StreamGap, Quote, Quote, StreamWhole, Quote]
+    assert [each.is_whole for each in quotes(events)] == [False, False, True]
 
 
 def test_books_that_stay_crossed_prove_no_life() -> None:
@@ -465,3 +466,108 @@ def test_an_echo_is_no_book() -> None:
     hear(codec, confirmed("l2Book"))
 
     assert codec.watch.proven_ns() == 0
+
+
+# ---- one coin takes only itself --------------------------------------------------------------------------
+
+
+def later(seconds: float) -> Instant:
+    passed_ns = int(seconds * SECOND_NS)
+    return Instant(NOW.monotonic_ns + passed_ns, NOW.utc_ns + passed_ns)
+
+
+def asked_for(texts: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    """Return (method, channel, coin) of what was said, without pings."""
+    said = [msgspec.json.decode(text) for text in texts]
+    return [
+        (one["method"], one["subscription"]["type"], one["subscription"]["coin"])
+        for one in said
+        if one["method"] != "ping"
+    ]
+
+
+def coins_asked(texts: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys(coin for _, _, coin in asked_for(texts)))
+
+
+def told(events: list[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, VenueComplained)]
+
+
+def test_a_coin_for_which_the_venue_hangs_up_is_found_and_left_out() -> None:
+    """It closes the connection without a word when it is asked for a coin that it doesn't list."""
+    codec = MarketStream(VenueSettings(instruments=("BTC-USD", "DOGE-USD", "ETH-USD")))
+    order, events = [], []
+    for connection in range(6):
+        now = later(10 * connection)
+        asked = coins_asked(codec.hello(now))
+        order.append(asked)
+        while asked and "DOGE" not in asked:
+            events += hear(codec, confirmed("bbo", asked[-1]))
+            asked = coins_asked(codec.tick(now))
+            order[-1] += asked
+            if not asked:
+                break
+
+    assert order[:2] == [["BTC", "DOGE", "ETH"]] * 2
+    assert order[2:4] == [["BTC", "DOGE"], ["BTC", "ETH", "DOGE"]]
+    assert order[4] == ["BTC", "ETH"]
+    assert codec.left_out == ("DOGE-USD",)
+    events += hear(codec, book(), book(coin="ETH"))
+    assert told(events) == [
+        "DOGE-USD: left out, everything else goes on: the venue hangs up when it is asked for"
+    ]
+    assert StreamWhole in map(type, events)
+    assert codec.watch.proven_ns() == READ_NS
+
+
+def test_a_coin_that_was_left_out_is_asked_for_again_last_and_comes_back() -> None:
+    codec = stream("BTC-USD", "DOGE-USD")
+    doge = codec._coins["DOGE-USD"]
+    codec._leave_out(doge, ("l2Book",), "not there", NOW)
+
+    assert coins_asked(codec.hello(later(1))) == ["BTC"]
+    hear(codec, confirmed("bbo"))
+    assert asked_for(codec.tick(later(1))) == [
+        ("subscribe", channel, "DOGE") for channel in ("l2Book", "bbo", "trades", "activeAssetCtx", "candle")
+    ]
+    hear(codec, book(coin="DOGE"))
+
+    assert codec.left_out == ()
+
+
+def test_a_connection_that_ends_before_any_answer_blames_nobody_at_once() -> None:
+    codec = MarketStream(VenueSettings(instruments=("BTC-USD", "ETH-USD")))
+
+    assert [coins_asked(codec.hello(later(second))) for second in range(2)] == [["BTC", "ETH"]] * 2
+    assert codec.left_out == ()
+
+
+def test_a_book_that_never_comes_is_left_out_while_the_others_go_on() -> None:
+    codec = stream("BTC-USD", "ETH-USD", heartbeat_timeout_s=3.0)
+    codec.watch.restart(NOW.monotonic_ns, 5.0)
+    everything = (*EVERYTHING, *(confirmed(channel, "ETH") for channel in ("bbo", "trades", "candle")))
+    events = []
+    for second in range(8):
+        for raw in (*everything, context("ETH"), book(time=at(second))):
+            events += codec.decode(raw, later(second).monotonic_ns, later(second))
+        texts = codec.tick(later(second))
+        if second == 5:
+            assert asked_for(texts) == [("unsubscribe", "l2Book", "ETH"), ("subscribe", "l2Book", "ETH")]
+        assert codec.watch.silent(later(second).monotonic_ns) == ()
+
+    assert told(events) == ["ETH-USD: left out, everything else goes on: its l2Book is silent"]
+    assert StreamWhole in map(type, events)
+    assert codec.watch.proven_ns() == later(7).monotonic_ns
+    back = hear(codec, book(coin="ETH", time=at(9)))
+    assert (codec.left_out, [each.instrument for each in quotes(back)]) == ((), ["ETH-USD"])
+
+
+def test_a_coin_that_is_delisted_takes_its_last_price_with_it() -> None:
+    codec = stream("BTC-USD", "ETH-USD")
+    hear(codec, book(), book(coin="ETH"))
+    codec._leave_out(codec._coins["ETH-USD"], ("l2Book",), "gone", NOW)
+
+    events = hear(codec, book(time=at(1)))
+
+    assert [(each.instrument, each.is_whole) for each in quotes(events)] == [("ETH-USD", False)]
