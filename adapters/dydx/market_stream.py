@@ -260,9 +260,13 @@ class MarketStream:
             self._quote(instrument, arrival, events)
 
     def _complaint(self, seen: VenueComplained, arrival: _Arrival, events: list[Event]) -> None:
-        events.append(self._dated(seen, arrival))
         one = self._subscriptions.named_in(seen.text)
-        if one is not None and seen.text.startswith("Invalid subscription id"):
+        is_refused = one is not None and seen.text.startswith("Invalid subscription id")
+        if is_refused and one.channel == ORDERBOOK:
+            text = bounded(f"{one.id}: left out, everything else goes on: {seen.text}")
+            seen = replace(seen, text=text)
+        events.append(self._dated(seen, arrival))
+        if is_refused:
             self._subscriptions.refused(one)
             self.watch.expect(one.name, arrival.now.monotonic_ns, math.inf)
             if one.channel == ORDERBOOK:

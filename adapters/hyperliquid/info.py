@@ -5,6 +5,7 @@ Every question is a read: whatever goes wrong, nothing has happened, and it may 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -39,11 +40,20 @@ class InfoClient(MarketClient):
     def __init__(self, settings: VenueSettings, transport: Transport, clock: Clock) -> None:
         super().__init__(transport, clock)
         self._url = f"{(settings.rest_url or URL).rstrip('/')}/info"
-        self._timepiece = settings.instruments[0]
+        self._timepieces = deque(settings.instruments)  # whose books show the time; the first one is asked
 
     def read_time(self, timeout_s: float) -> int:
         """Return the time of the newest block, the one clock that the venue shows and stamps by."""
-        return self.find_order_book(self._timepiece, timeout_s).ts_event
+        deadline_ns = self._deadline_ns(timeout_s)
+        for _ in range(len(self._timepieces) - 1):
+            try:
+                return self._shown(deadline_ns)
+            except Rejected:  # one name that isn't listed keeps the time from nobody
+                self._timepieces.rotate(-1)
+        return self._shown(deadline_ns)
+
+    def _shown(self, deadline_ns: int) -> int:
+        return self.find_order_book(self._timepieces[0], self._left_s(deadline_ns)).ts_event
 
     def load_instruments(self, names: Sequence[str], timeout_s: float) -> Listing[Instrument]:
         """Return what is listed under these names, in their order; no names: all there is.

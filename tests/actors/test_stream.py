@@ -203,7 +203,7 @@ def test_a_fragmented_message_is_one_message_and_single_ones_are_never_joined(wi
     wire.say(b'{"channel":"tick', b'er"}')
 
     assert [str(quote.bid_price) for quote in quotes(stage)] == ["45000"]
-    assert wire.heard()[-2:] == [b"?", b"?"]
+    assert wire.heard()[-1] == b"?"  # of pings that come together, the newest is answered
     assert stage.actor(FEED).counters["decode_errors"] == 2
 
 

@@ -189,3 +189,13 @@ def test_the_time_is_that_of_the_newest_book() -> None:
 
     assert client.read_time(1.0) == TIME_NS
     assert script.asked == [{"type": "l2Book", "coin": "ETH"}]
+
+
+def test_a_name_that_is_not_listed_keeps_the_time_from_nobody() -> None:
+    book = {"coin": "ETH", "time": TIME_MS, "levels": [[], []]}
+    client, script = client_of(None, book, book, None, None, instruments=("DOGE-USD", "ETH-USD"))
+
+    assert [client.read_time(1.0), client.read_time(1.0)] == [TIME_NS, TIME_NS]
+    assert [asked["coin"] for asked in script.asked] == ["DOGE", "ETH", "ETH"]
+    with pytest.raises(Rejected):
+        client.read_time(1.0)
