@@ -33,6 +33,10 @@ class Exit:
     asked: int = 0
     due_ns: int = 0  # of the next try
 
+    def pause(self, now: Instant) -> None:
+        """Put the next try off, the longer the more there were."""
+        self.due_ns = now.monotonic_ns + min(AGAIN_NS << min(self.asked, 10), LONGEST_PAUSE_NS)
+
 
 class Exits:
     """At most one per instrument. Not journaled: a restart takes up those whose close is under way."""
@@ -80,7 +84,7 @@ class Exits:
                 wanted.until_ns = now.monotonic_ns + self._wanted_ns  # what it may add is to go as well
             if self._is_closing(key, pending):
                 # Counted from its end: what it leaves gets its stop back before the next try takes it away.
-                wanted.due_ns = now.monotonic_ns + min(AGAIN_NS << min(wanted.asked, 10), LONGEST_PAUSE_NS)
+                wanted.pause(now)
             elif self._marks.instrument(*key) and self._is_there(key) and now.monotonic_ns >= wanted.due_ns:
                 yield self._close(key, wanted, now)
 
@@ -105,6 +109,7 @@ class Exits:
         number = self._portfolio.decided[venue, name, Purpose.CLOSE] + 1
         is_first = first_id not in self._portfolio.intents and not wanted.asked
         wanted.asked += 1
+        wanted.pause(now)  # also one that is denied at once
         return OrderIntent(
             intent_id=first_id if is_first else f"{first_id}:{number}",
             signal_id=wanted.signal_id,

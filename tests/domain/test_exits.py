@@ -6,6 +6,7 @@ import pytest
 
 from domain.instrument import Side
 from domain.order_messages import (
+    IntentDenied,
     IntentDone,
     OrderAccepted,
     OrderClosed,
@@ -195,3 +196,27 @@ def test_an_exit_waits_for_the_products_to_be_told(long: Account) -> None:
 
     assert [intent_id for intent_id, _ in closes(again)] == ["exit:close"]
     assert OrderAccepted in {type(entry.event) for entry in again.entries}
+
+
+def test_an_exit_that_is_denied_is_asked_for_again_after_a_growing_pause(long: Account) -> None:
+    """As while everything winds down: the answer to each denial must not be the next request."""
+    exit_now(long)
+
+    asked = []
+    for _ in range(20):
+        asked.append(len(closes(long)))
+        denied = closes(long)[-1][0]
+        if denied not in long.allocator.portfolio.intents:
+            long.journal(
+                IntentDenied(
+                    ts_event=long.now.utc_ns,
+                    intent_id=denied,
+                    venue="coinbase",
+                    instrument="BTC-USD",
+                    purpose=Purpose.CLOSE,
+                    reason="winding_down",
+                )
+            )
+        long.advance(0.5, BID, ASK)
+
+    assert asked == [1] * 4 + [2] * 8 + [3] * 8
