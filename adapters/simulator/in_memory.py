@@ -158,7 +158,8 @@ class MemoryDialer:
     def open(self, url: str, timeout_s: float) -> MemoryPipe:
         path = urlsplit(url).path
         latency_s = self._world.draw_latency_s()
-        if self._world.is_down(self._venue, self._clock.now().utc_ns):
+        now_ns = self._clock.now().utc_ns  # before any is spent: the world must not run ahead of everybody else
+        if self._world.is_down(self._venue, now_ns):
             raise Retryable("connection refused", code="refused")
         handshake = self._world.shake_hands(self._venue, path)
         took_s = latency_s + handshake.delay_s
@@ -169,5 +170,5 @@ class MemoryDialer:
             raise Retryable("connection reset", code="reset")
         if handshake.status != UPGRADED:
             raise Retryable(f"upgrade refused: {handshake.status}", code="handshake")
-        connection = self._world.open_stream(self._venue, path, self._clock.now().utc_ns)
+        connection = self._world.open_stream(self._venue, path, now_ns)
         return MemoryPipe(connection, self._clock, self._register)
