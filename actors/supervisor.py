@@ -253,6 +253,8 @@ class Supervisor(Shell):
                     self.tell(role, ResetBreakerMetrics())
         elif message.verb == "alarm":
             self.alarm("launcher", message.role)
+        elif message.verb == "halt":
+            self.tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=message.role))
         elif message.verb == "restart":
             self._restart(message)
         elif message.verb == "stop":

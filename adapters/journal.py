@@ -237,6 +237,8 @@ class SqliteJournal:
     def _require_whole_file(self) -> None:
         """Notice a file that was cut, or taken away, under us: SQLite would go on for long before it does."""
         found, size = identity(self._path)
+        if found is None and _is_gone(self._path.parent):
+            return  # the launcher tells; what we have open lasts as long as we do, and orders end better with it
         log_file, _ = identity(self._path.with_name(self._path.name + "-wal"))
         self._log_file = self._log_file or log_file
         if found != self._identity or size < self._size or log_file != self._log_file:
@@ -284,6 +286,13 @@ def _what_is_missing(findings: Findings, aside: Path) -> str:
         at = datetime.fromtimestamp(findings.last.recorded_at // SECOND_NS, UTC)
         since = f", since {at.isoformat(timespec='seconds').replace('+00:00', 'Z')}"
     return f"journal_damaged: {findings.trouble}: {which}{since}; the damaged file is kept as {aside.name}"
+
+
+def _is_gone(directory: Path) -> bool:
+    try:
+        return not os.stat(directory).st_nlink  # reached by a descriptor, it is still there
+    except FileNotFoundError:
+        return True
 
 
 def _take_lock(path: Path) -> int:

@@ -6,11 +6,11 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from scripts import telling
 from scripts.actor_system import LOG_FILE
+from scripts.data_directory import DataDirectory
 from scripts.options import RunOptions
 from scripts.outputs import Voice
 
@@ -21,10 +21,10 @@ _READ_WITHIN_S = 3.0  # the last words, by whoever still reads
 class Announcer:
     """Never raises for an output that is lost, and never waits for one while there is something to lose."""
 
-    def __init__(self, directory: Path, options: RunOptions) -> None:
-        self._directory = directory
+    def __init__(self, place: DataDirectory, options: RunOptions) -> None:
+        self._directory = place.path
         self._options = options
-        self._voice = Voice(directory / LOG_FILE)
+        self._voice = Voice(place.handle / LOG_FILE)
         self._view: Any = None
         self._told: dict[tuple[str, ...], None] = {}  # halts and alarms that a person has been told of
 

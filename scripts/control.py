@@ -20,9 +20,8 @@ from typing import Any
 import msgspec
 
 from domain.errors import InvalidSetting, NzezaError
-from scripts.data_directory import DataDirectory
+from scripts.data_directory import SOCKET_NAME, DataDirectory
 
-SOCKET_NAME = "control.sock"
 LONGEST_REQUEST = 4096  # bytes
 LONGEST_ANSWER = 4 * 1024 * 1024  # bytes
 MOST_CLIENTS = 32  # the longest silent one makes room

@@ -12,11 +12,13 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from domain.errors import InvalidSetting
 from scripts.leftovers import LOCK_NAME, Holder, holders
 from scripts.ownership import strangers, why_not_private, why_not_safe_place
 
+SOCKET_NAME = "control.sock"
 LEFTOVERS_END_WITHIN_S = 2.0  # orphaned actors see the launcher's death and end themselves
 _LOOK_AGAIN_S = 0.02
 _VENUES = frozenset({"simulator.sqlite"})  # the simulated account: its disk needn't be ours, like a real venue's
@@ -42,6 +44,11 @@ def make_directory(path: Path) -> Path:
         raise _not_ours(path, error) from None
 
 
+class Trouble(NamedTuple):
+    text: str
+    is_lost: bool = False  # the journal can't be found by who looks for it
+
+
 class DataDirectory:
     """A locked directory, from construction until `release`, or until this process and its children died."""
 
@@ -59,6 +66,7 @@ class DataDirectory:
             raise _not_ours(path, error) from None
         try:
             self._take_lock(path)
+            self._place = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except BaseException:
             os.close(self._lock)
             raise
@@ -75,10 +83,34 @@ class DataDirectory:
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 
+    @property
+    def handle(self) -> Path:
+        """Return a path to the directory for us and our forked children, which holds wherever it is moved to: by its
+        name, an actor that starts anew would find none, and make an empty one."""
+        return Path(f"/proc/self/fd/{self._place}")
+
+    def trouble(self) -> Trouble | None:
+        """Return what has been done to the directory since it was locked; None while it is as it was."""
+        ours = os.fstat(self._place)
+        if not ours.st_nlink:
+            return Trouble("the data directory was removed: what is journaled now ends with this run", is_lost=True)
+        if not _is_same(self.path, ours):
+            now_at = os.readlink(f"/proc/self/fd/{self._place}")
+            return Trouble(f"the data directory was moved to {now_at!r}: move it back, or stop", is_lost=True)
+        mode = ours.st_mode & 0o777
+        if ours.st_uid != os.geteuid() or mode != 0o700:
+            whose = "" if ours.st_uid == os.geteuid() else f" and belongs to user {ours.st_uid}"
+            return Trouble(f"the data directory has mode {mode:03o}{whose} by now: it must be ours alone (mode 700)")
+        for name in (LOCK_NAME, SOCKET_NAME):
+            if not os.path.lexists(self.path / name):
+                return Trouble(f"{name!r} was removed from the data directory: this system can't be found by it any more")
+        return None
+
     def release(self) -> None:
         """Give the directory up, for forked children too."""
         fcntl.flock(self._lock, fcntl.LOCK_UN)
         os.close(self._lock)
+        os.close(self._place)
 
     def __enter__(self) -> DataDirectory:
         return self
@@ -105,6 +137,13 @@ def left_by(launcher: int, found: Sequence[Holder]) -> str:
     return f"{named}, what the system with pid {launcher} left running" if named else (
         f"what the system with pid {launcher} left running"
     )
+
+
+def _is_same(path: Path, ours: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(path.stat(), ours)
+    except OSError:
+        return False
 
 
 def _is_locked_now(lock: int) -> bool:

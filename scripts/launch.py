@@ -20,7 +20,7 @@ from scripts import telling
 from scripts.actor_system import ActorSystem, free_admin_port, prepare_environment
 from scripts.announcer import Announcer
 from scripts.control import ControlServer, Request
-from scripts.data_directory import DataDirectory
+from scripts.data_directory import DataDirectory, Trouble
 from scripts.exposure import cover_exposure
 from scripts.journal_start import prepare_journal
 from scripts.limits import check_limits
@@ -33,6 +33,7 @@ from scripts.version import code_version
 _LOOP_S = 0.02
 _START_WITHIN_S = 15.0  # besides what the longest reader of the journal may take
 _PROGRESS_EVERY_S = 2.0
+_LOOK_EVERY_S = 1.0  # at the data directory
 _STATUS_EVERY_S = 0.25  # for the live view, and as the supervisor's sign of life
 _MOST_REVIVALS = 20  # of the simulator in one run
 _SINGLE_ROLES = 7  # beside feed, breaker and gateway of each venue; who they are can't be asked this early
@@ -57,7 +58,7 @@ def run(settings: Settings, options: RunOptions) -> int:
         prepare_environment(directory.path)
         control = ControlServer(directory)
         try:
-            return _Run(settings, options, directory.path, control, signals).to_the_end()
+            return _Run(settings, options, directory, control, signals).to_the_end()
         finally:
             control.close()
 
@@ -69,23 +70,26 @@ class _Run:
         self,
         settings: Settings,
         options: RunOptions,
-        directory: Path,
+        place: DataDirectory,
         control: ControlServer,
         signals: Signals,
     ) -> None:
         adopt_orphans()
         self.settings = settings
         self.options = options
-        self.directory = directory
+        self.place = place
+        self.directory = place.path
         self.control = control
         self.signals = signals
-        self.announcer = Announcer(directory, options)
+        self.announcer = Announcer(place, options)
         self.simulator: SimulatedVenues | None = None
         self.system: ActorSystem | None = None
         self.status: dict[str, Any] = {}  # the newest, with its "view"
         self.status_seq = 0  # up to which journal entry it tells
         self.status_id = 0  # which request it answers
         self.asked_at = 0.0
+        self.looked_at = 0.0  # at the data directory
+        self.trouble: Trouble | None = None  # with it, that was told last
         self.waiting: list[tuple[int, Request]] = []  # from which answer on it is new enough, who waits
         self.started_at = time.monotonic()
         self.ended_at: float | None = None
@@ -147,9 +151,9 @@ class _Run:
             settings = self.simulator.lead(settings)
         import actors.supervisor  # noqa: F401  forked actors then share the modules
 
-        self.system = ActorSystem(settings.system, admin_port, self.directory)
+        self.system = ActorSystem(settings.system, admin_port, self.place.handle)
         parts = ProcessParts(
-            self.directory,
+            self.place.handle,
             "full" if self.options.live else settings.journal_synchronous,
             os.getpid(),
             configuration_hash(self.settings),
@@ -189,6 +193,9 @@ class _Run:
             self._ask_status()
         self._mind_supervisor()
         self._mind_admin()
+        if now - self.looked_at >= _LOOK_EVERY_S:
+            self.looked_at = now
+            self._mind_directory()
         if self.simulator is not None and not self.simulator.is_alive():
             self._revive_simulator()
 
@@ -202,6 +209,10 @@ class _Run:
         self.revivals += 1
         if self.revivals > _MOST_REVIVALS:
             self.problems.append("the simulator keeps ending")
+            return
+        trouble = self.place.trouble()
+        if trouble is not None and trouble.is_lost:  # it would begin with a new account
+            self.problems.append(f"the simulator has ended, and {trouble.text}")
             return
         try:
             self.simulator.revive()
@@ -219,6 +230,15 @@ class _Run:
             self._alarm(alarm)
         if problem:
             self.problems.append(problem)
+
+    def _mind_directory(self) -> None:
+        trouble = self.place.trouble()
+        if trouble is None or trouble == self.trouble:
+            return
+        self.trouble = trouble
+        self._alarm(trouble.text)
+        if trouble.is_lost:
+            self.system.ask("halt", role=trouble.text)
 
     def _alarm(self, text: str) -> None:
         """Raise an alarm of ours, to be on every surface as those of the actors are."""

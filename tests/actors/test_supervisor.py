@@ -181,6 +181,17 @@ def test_a_person_can_have_one_actor_restarted(stage: Stage) -> None:
     assert told(stage, "restarting") == [ECHO]
 
 
+def test_what_the_launcher_notices_is_an_alarm_and_may_halt_openings(stage: Stage) -> None:
+    stage.ask("alarm", role="the data directory was moved")
+    stage.ask("halt", role="the data directory was moved")
+    stage.advance(seconds=0.1)
+
+    assert [line.text for line in stage.actor(Role.MONITOR).board.alarms.lines()] == [
+        "the data directory was moved"
+    ]
+    assert stage.actor(Role.ORDER_ROUTER).halts == ["the data directory was moved"]
+
+
 def test_asking_for_a_role_that_nobody_plays_is_refused(stage: Stage) -> None:
     stage.ask("restart", role="nobody")
 

@@ -1,3 +1,5 @@
+import os
+import shutil
 import sqlite3
 import tracemalloc
 from decimal import Decimal
@@ -253,3 +255,32 @@ def test_what_must_survive_a_power_cut_is_synced_and_its_mark_too(
 
     assert journal._database.execute("PRAGMA synchronous").fetchone() == (pragma,)
     assert len(synced) == (synchronous == "full")  # once, for there was nothing new
+
+
+def test_journal_whose_directory_was_removed_goes_on_for_as_long_as_it_is_open(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    journal = open_journal(tmp_path / "data" / "journal.sqlite")
+    journal.append([halt(1)], recorded_at=1)
+
+    shutil.rmtree(tmp_path / "data")
+
+    journal.tend()
+    journal.append([halt(2)], recorded_at=2)
+    assert [entry.event for entry in journal.read()] == [halt(1), halt(2)]
+    journal.close()
+
+
+def test_journal_that_is_reached_by_a_handle_survives_a_move(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    handle = os.open(tmp_path / "data", os.O_PATH)
+    journal = open_journal(Path(f"/proc/self/fd/{handle}/journal.sqlite"))
+    journal.append([halt(1)], recorded_at=1)
+
+    (tmp_path / "data").rename(tmp_path / "moved")
+
+    journal.tend()
+    journal.append([halt(2)], recorded_at=2)
+    journal.close()
+    assert len(open_journal(Path(f"/proc/self/fd/{handle}/journal.sqlite")).read()) == 2
+    assert not (tmp_path / "data").exists()
+    os.close(handle)

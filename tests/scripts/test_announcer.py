@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scripts.announcer import Announcer
+from scripts.data_directory import DataDirectory
 from scripts.options import RunOptions
 from scripts.outputs import Outlet
 
@@ -15,11 +17,13 @@ ALARM = {"subject": "coinbase", "text": "answered with 401", "first": "18:14:05"
 
 
 @pytest.fixture
-def announcer(tmp_path: Path) -> Announcer:
-    announcer = Announcer(tmp_path, RunOptions(headless=True, json=True))
+def announcer(tmp_path: Path) -> Iterator[Announcer]:
+    place = DataDirectory(tmp_path)
+    announcer = Announcer(place, RunOptions(headless=True, json=True))
     for name in ("output", "errors"):
         setattr(announcer._voice, name, Outlet(os.open(tmp_path / name, os.O_WRONLY | os.O_CREAT)))
-    return announcer
+    yield announcer
+    place.release()
 
 
 def test_trouble_is_told_when_it_comes_and_once(announcer: Announcer, tmp_path: Path) -> None:

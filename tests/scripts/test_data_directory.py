@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -171,3 +173,53 @@ def test_what_was_put_there_by_another_user_is_refused(tmp_path: Path, monkeypat
     monkeypatch.setattr("scripts.ownership.os.geteuid", lambda: owner + 1)
 
     assert "'recordings' in it belongs to user" in complaint(tmp_path / "data")
+
+
+# ---- while it runs ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[DataDirectory]:
+    with DataDirectory(tmp_path / "data") as directory:
+        (directory.path / "control.sock").touch()
+        assert directory.trouble() is None
+        yield directory
+
+
+def test_directory_that_was_moved_is_noticed_and_found(held: DataDirectory, tmp_path: Path) -> None:
+    held.path.rename(tmp_path / "elsewhere")
+
+    trouble = held.trouble()
+
+    assert trouble.is_lost and f"was moved to {str(tmp_path / 'elsewhere')!r}" in trouble.text
+    held.path.mkdir(mode=0o700)  # another one in its place is not it
+    assert held.trouble() == trouble
+    held.path.rmdir()
+    (tmp_path / "elsewhere").rename(held.path)
+    assert held.trouble() is None
+
+
+def test_directory_that_was_removed_is_noticed(held: DataDirectory) -> None:
+    shutil.rmtree(held.path)
+
+    trouble = held.trouble()
+
+    assert trouble.is_lost and "was removed" in trouble.text
+
+
+@pytest.mark.parametrize("mode", [0o500, 0o000, 0o755])
+def test_changed_permissions_are_noticed(held: DataDirectory, mode: int) -> None:
+    held.path.chmod(mode)
+
+    trouble = held.trouble()
+
+    assert not trouble.is_lost and f"has mode {mode:03o} by now" in trouble.text
+    held.path.chmod(0o700)
+    assert held.trouble() is None
+
+
+@pytest.mark.parametrize("name", ["lock", "control.sock"])
+def test_lost_way_to_the_system_is_noticed(held: DataDirectory, name: str) -> None:
+    (held.path / name).unlink()
+
+    assert f"{name!r} was removed" in held.trouble().text

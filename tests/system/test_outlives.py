@@ -73,6 +73,21 @@ def wait_until_it_trades(directory: Path, terminal: int | None = None) -> None:
             os.read(terminal, 65536)
 
 
+def test_directory_that_is_moved_away_is_told_and_the_stop_is_proven(tmp_path: Path) -> None:
+    process = start_without_readers(tmp_path / "data")
+    wait_until_it_trades(tmp_path / "data")
+
+    (tmp_path / "data").rename(tmp_path / "moved")
+
+    give_up_at = time.monotonic() + WITHIN_S
+    while "was moved to" not in ask("status", tmp_path / "moved").stdout:
+        assert time.monotonic() < give_up_at
+    stop = ask("stop", tmp_path / "moved")
+    assert "was moved to" in stop.stderr and "not reconciled" not in stop.stderr
+    assert process.wait(timeout=WITHIN_S) == 1  # a halt stands
+    assert not (tmp_path / "data").exists()
+
+
 def test_closed_terminal_and_outputs_without_readers_cost_the_outputs(tmp_path: Path) -> None:
     pid, terminal = start_in_a_terminal(tmp_path / "terminal")
     process = start_without_readers(tmp_path / "pipes")
