@@ -56,6 +56,16 @@ def decode_create(body: bytes) -> CreateOrder:
         raise InvalidArgument(str(error)) from None
 
 
+def order_type(body: bytes) -> str:
+    """Return the type of the order that a create asks for, "" when that can't be read."""
+    try:
+        create = decode_create(body)
+    except InvalidArgument:
+        return ""
+    known = (CONFIGURATIONS[name][0] for name in create.order_configuration if name in CONFIGURATIONS)
+    return next(known, "").lower()
+
+
 def decode_order(create: CreateOrder) -> NewOrder:
     """Return the order asked for.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,7 +14,7 @@ from adapters.simulator import coinbase_market_calls as market
 from adapters.simulator import rest_faults
 from adapters.simulator.coinbase_auth import PRODUCTION_HOST, KeyRing, KnownKey, Unauthorized
 from adapters.simulator.coinbase_calls import Call, NotFound
-from adapters.simulator.coinbase_decode import InvalidArgument
+from adapters.simulator.coinbase_decode import InvalidArgument, order_type
 from adapters.simulator.exchange import Exchange, Refused
 from adapters.simulator.faults import Fault, FaultPlan
 from adapters.simulator.wire import Request, Response, dropped
@@ -96,7 +97,8 @@ class CoinbaseRest:
         route, name = _find(request)
         if route is None:
             return _error(404, "NOT_FOUND", f"no such route: {request.path}")
-        fault = self._faults.draw(route.place) if route.place else None
+        suits = partial(_suits, route.place, request)
+        fault = self._faults.draw(route.place, suits=suits) if route.place else None
         answer = _instead(fault) if fault is not None else None
         if answer is None:
             answer = self._serve(route, name, request, now_ns, fault)
@@ -158,6 +160,11 @@ class CoinbaseRest:
             "x-ratelimit-remaining": str(limit - count),
             "x-ratelimit-reset": "1",
         }
+
+
+def _suits(place: str, request: Request, fault: Fault) -> bool:
+    """Tell whether a fault may strike this request: some are for orders of one type only."""
+    return not fault.order_type or (place == "submit" and order_type(request.body) == fault.order_type)
 
 
 def _find(request: Request) -> tuple[Route | None, str]:

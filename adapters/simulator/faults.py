@@ -15,6 +15,7 @@ REQUESTS = ("submit", "cancel", "query", "list", "accounts", "fills", "market_da
 MARKET_STREAM = "market_stream"
 PRIVATE_STREAM = "private_stream"
 STREAMS = (MARKET_STREAM, PRIVATE_STREAM)
+ORDER_TYPES = ("market", "limit", "stop_limit", "bracket")
 PLACES = (*REQUESTS, *STREAMS, "any")
 
 _ORDERS = ("submit", "cancel")
@@ -84,6 +85,7 @@ class Fault(Struct, forbid_unknown_fields=True, kw_only=True):
     where: str = "any"
     venue: str = "coinbase"
     channel: str = ""  # of a stream; "" = whichever
+    order_type: str = ""  # of a submit: only that of such an order; "" = whichever
     product: str = ""  # in the venue's spelling; "" = all of them
     count: int | None = None  # 1 when neither count nor rate is given
     rate: float | None = None  # 0..1, without end unless `count` is given too
@@ -137,6 +139,11 @@ def _check_place(fault: Fault, venue: Suffering) -> None:
     if fault.channel and fault.channel not in venue.channels:
         allowed = _names(venue.channels)
         raise InvalidFault(f"channel {fault.channel!r} of {fault.venue} is unknown; allowed are {allowed}")
+    if fault.order_type and fault.order_type not in ORDER_TYPES:
+        allowed = _names(ORDER_TYPES)
+        raise InvalidFault(f"order_type {fault.order_type!r} is unknown; allowed are {allowed}")
+    if fault.order_type and ("submit" not in places or fault.where not in ("submit", "any")):
+        raise InvalidFault("an order_type belongs to faults at submit; leave it out elsewhere")
     if fault.product and fault.product not in venue.products:
         allowed = _names(venue.products)
         raise InvalidFault(f"product {fault.product!r} of {fault.venue} is unknown; allowed are {allowed}")

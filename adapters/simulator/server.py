@@ -22,12 +22,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from aiohttp import WSMsgType, web
 
 from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.connection import DROPPED, Connection
-from adapters.simulator.faults import InvalidFault
+from adapters.simulator.control import control_application, guarded
 from adapters.simulator.fronts import FRONTS
 from adapters.simulator.listings import VENUES
 from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
@@ -98,7 +97,7 @@ async def _serve(
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     control_netloc = _netloc(sockets[CONTROL])
-    control = Door(_guarded(_control_application(world), control_netloc, token), sockets[CONTROL])
+    control = Door(guarded(control_application(world), control_netloc, token), sockets[CONTROL])
     venues = {venue: Door(_venue_application(world, venue), sockets[venue]) for venue in world.fronts}
     for door in (control, *venues.values()):
         await door.open()
@@ -259,61 +258,6 @@ def _aborted(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
-
-
-# ---- the control address ---------------------------------------------------------------------------------
-
-
-def _guarded(application: web.Application, netloc: str, token: str) -> web.Application:
-    """Return `application` below /TOKEN, for programs that were told the address.
-
-    A page in a browser on this machine can send requests here, too. It doesn't know the token; it can't set another
-    Host, not even by a name of its own that it makes point here; and it can't send JSON without being asked for leave.
-    """
-    hosts = {netloc, f"localhost:{netloc.rpartition(':')[2]}"}
-
-    @web.middleware
-    async def guard(request: web.Request, handler: Callable[..., Any]) -> web.StreamResponse:
-        if request.host.lower() not in hosts:
-            return web.Response(status=421, text="not a host of this machine\n")
-        if request.headers.get("Origin", f"http://{netloc}") not in {f"http://{host}" for host in hosts}:
-            return web.Response(status=403, text="not for pages of other sites\n")
-        if request.method not in ("GET", "HEAD", "DELETE") and request.content_type != "application/json":
-            return web.Response(status=415, text="send application/json\n")
-        return await handler(request)
-
-    outer = web.Application(middlewares=[guard])
-    outer.add_subapp(f"/{token}", application)
-    return outer
-
-
-def _control_application(world: World) -> web.Application:
-    async def health(request: web.Request) -> web.Response:
-        return web.json_response({"ok": True})
-
-    async def truth(request: web.Request) -> web.Response:
-        body = msgspec.json.encode(world.truth(time.time_ns()))
-        return web.Response(body=body, content_type="application/json")
-
-    async def inject(request: web.Request) -> web.Response:
-        try:
-            fault = await request.json()
-            world.advance(time.time_ns())
-            world.inject(fault)
-        except (InvalidFault, ValueError) as error:
-            return web.Response(status=400, text=f"{error}\n")
-        return web.json_response({"ok": True})
-
-    async def clear(request: web.Request) -> web.Response:
-        world.clear_faults()
-        return web.json_response({"ok": True})
-
-    application = web.Application()
-    application.router.add_get("/health", health)
-    application.router.add_get("/truth", truth)
-    application.router.add_post("/faults", inject)
-    application.router.add_delete("/faults", clear)
-    return application
 
 
 # ---- the process -----------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from adapters.simulator.exchange import Exchange
 from adapters.simulator.faults import Fault, FaultPlan, Suffering, read_fault
 from adapters.simulator.front import Front, Ground
 from adapters.simulator.fronts import FRONTS
+from adapters.simulator.hand_trades import make_trade, read_trade
 from adapters.simulator.market import Latents, Market, ProductMarket
 from adapters.simulator.records import Records
 from adapters.simulator.truth import account_truth, market_truth
@@ -156,6 +157,18 @@ class World:
     def _named(self, fault: Fault) -> Iterable[ProductMarket]:
         products = self.markets[fault.venue].products
         return [products[fault.product]] if fault.product else products.values()
+
+    def trade(self, order: Mapping[str, Any]) -> dict[str, str]:
+        """Let a person trade on the account at the venue, at the time the world has come to.
+
+        Raises:
+            InvalidTrade: with the allowed values, or the venue's reason, in its text.
+        """
+        products = {"coinbase": self.markets["coinbase"].products} if "coinbase" in self.markets else {}
+        trade = read_trade(order, products)
+        made = make_trade(self.exchange, trade)
+        self._keep()
+        return made
 
     def clear_faults(self) -> None:
         """Let nothing more go wrong, and end what lasts: venues listen again, halts are over."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 
@@ -18,8 +20,10 @@ from adapters.simulator.faults import (
     read_fault,
 )
 from adapters.simulator.front import Session
+from adapters.simulator.hand_trades import InvalidTrade
 from adapters.simulator.wire import Frame, FrameKind, Handshake
-from tests.adapters.simulator_client import SimulatorClient, SimulatorStream
+from domain.order_ids import is_ours
+from tests.adapters.simulator_client import SimulatorClient, SimulatorStream, bracket
 
 VENUES = {
     "coinbase": Suffering(("level2", "heartbeats"), ("BTC-USD",)),
@@ -554,3 +558,77 @@ def test_strange_rows_are_ordered_where_there_are_rows(order: dict, text: str) -
         read_fault(order, VENUES)
 
     assert text in str(refusal.value)
+
+
+# ---- faults for one type of order, and trades by hand ----------------------------------------------------
+
+
+def test_a_fault_may_strike_orders_of_one_type_only(client: SimulatorClient) -> None:
+    client.buy("first", "500")
+    client.inject(kind="reject", where="submit", order_type="bracket", rate=1.0)
+    bid, _ = (Decimal(price) for price in client.touch())
+    stop = (bid * Decimal("0.9")).quantize(Decimal("0.01"))
+    target = (bid * Decimal("1.1")).quantize(Decimal("0.01"))
+
+    guarded = client.submit("guard", "SELL", bracket("0.001", target, stop))
+    sold = client.submit("sale", "SELL", {"market_market_ioc": {"base_size": "0.001"}})
+
+    assert (guarded["success"], sold["success"]) == (False, True)
+    assert guarded["error_response"]["new_order_failure_reason"] == "ORDER_ENTRY_DISABLED"
+
+
+@pytest.mark.parametrize(
+    ("order", "allowed"),
+    [
+        ({"kind": "reject", "order_type": "BRACKET"}, "market, limit, stop_limit, bracket"),
+        ({"kind": "reject", "where": "cancel", "order_type": "limit"}, "belongs to faults at submit"),
+        ({"kind": "silence", "order_type": "limit"}, "belongs to faults at submit"),
+    ],
+)
+def test_an_order_type_that_means_nothing_is_refused_in_one_line(order: dict, allowed: str) -> None:
+    with pytest.raises(InvalidFault, match=allowed):
+        read_fault(order, VENUES)
+
+
+def test_a_person_may_trade_on_the_account_at_the_venue(client: SimulatorClient) -> None:
+    made = client.world.trade({"instrument": "BTC-USD", "side": "BUY", "quantity": "0.01"})
+
+    assert (made["status"], made["filled_size"]) == ("FILLED", "0.01")
+    (order,) = client.truth()["orders"]
+    assert order["order_id"] == made["order_id"]
+    assert not is_ours(order["client_order_id"])
+    assert client.balance("BTC")[0] == "0.01"
+
+
+def test_what_a_person_places_below_the_market_rests_and_holds_its_money(client: SimulatorClient) -> None:
+    order = {"venue": "coinbase", "instrument": "BTC-USD", "side": "BUY", "quantity": 0.01, "limit_price": 100}
+
+    made = client.world.trade(order)
+
+    assert made["status"] == "OPEN"
+    assert client.truth()["open_orders"] == [made["order_id"]]
+
+
+@pytest.mark.parametrize(
+    ("order", "text"),
+    [
+        ({}, "fields are instrument, side, quantity"),
+        ({"instrument": "BTC-USD", "side": "HOLD", "quantity": 1}, "HOLD"),
+        ({"instrument": "BTC-USD", "side": "BUY", "quantity": 1, "size": 1}, "fields are"),
+        ({"instrument": "DOGE-USD", "side": "BUY", "quantity": 1}, "allowed are BTC-USD"),
+        ({"venue": "dydx", "instrument": "BTC-USD", "side": "BUY", "quantity": 1}, "allowed are coinbase"),
+        ({"instrument": "BTC-USD", "side": "BUY", "quantity": 0}, "out of bounds"),
+        ({"instrument": "BTC-USD", "side": "BUY", "quantity": "NaN"}, "out of bounds"),
+        ({"instrument": "BTC-USD", "side": "BUY", "quantity": "1E999999"}, "out of bounds"),
+        ({"instrument": "BTC-USD", "side": "BUY", "quantity": 1, "limit_price": -1}, "out of bounds"),
+        ({"instrument": "BTC-USD", "side": "SELL", "quantity": 1}, "the venue refuses: INSUFFICIENT_FUND"),
+    ],
+)
+def test_a_trade_that_cannot_be_made_is_refused_in_one_line(
+    client: SimulatorClient, order: dict, text: str
+) -> None:
+    with pytest.raises(InvalidTrade, match=text) as raised:
+        client.world.trade(order)
+
+    assert "\n" not in str(raised.value)
+    assert client.truth()["orders"] == []

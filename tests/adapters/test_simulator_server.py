@@ -170,6 +170,19 @@ def test_faults_are_ordered_at_the_control_address(lasting: Simulator) -> None:
     assert requests.delete(faults, timeout=5).json() == {"ok": True}
 
 
+def test_a_person_trades_at_the_control_address(lasting: Simulator) -> None:
+    trades = f"{lasting.ready['control']}/trades"
+    before = len(lasting.truth()["orders"])
+
+    wrong = requests.post(trades, json={"instrument": "BTC-USD"}, timeout=5)
+    order = {"venue": "coinbase", "instrument": "BTC-USD", "side": "BUY", "quantity": "0.001"}
+    made = requests.post(trades, json=order, timeout=5).json()
+
+    assert (wrong.status_code, wrong.text.count("\n")) == (400, 1)
+    assert made["order"]["status"] == "FILLED"
+    assert len(lasting.truth()["orders"]) == before + 1
+
+
 # ---- faults of streams -------------------------------------------------------------------------------------
 
 Connect = Callable[..., websocket.WebSocket]
