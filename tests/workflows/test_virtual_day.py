@@ -1,4 +1,7 @@
-"""A day of the demo in virtual time: it trades on, nothing grows, nothing halts, and a restart finds all as it was."""
+"""A day of the demo in virtual time: it trades on, nothing grows, nothing halts, and a restart finds all as it was.
+
+A working day: an hour costs most of a minute. More are a matter of patience.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ from domain.opening_rate import OpeningRate
 from domain.order_messages import BalanceCorrected, ExternalFillSeen, HaltRaised
 from tests.workflows.theatre import Theatre
 
-HOURS = 24
-WARM_UP_HOURS = 8  # by then whatever is kept for an hour, or for a thousand orders, is all there
+HOURS = 8
+WARM_UP_HOURS = 2  # by then whatever is kept for an hour, or for a thousand orders, is all there
 PATIENT = {  # what a virtual second costs is mostly the market's own bustle
     "SIMULATOR__QUOTES_PER_S": "0.5",
     "SIMULATOR__TRADES_PER_S": "0.5",
@@ -43,6 +46,8 @@ def weight(actor: Shell) -> int:
             continue
         seen.add(id(thing))
         waiting += gc.get_referents(thing)
+        if isinstance(thing, dict):
+            waiting += thing  # texts that are keys are nobody's referents
     return len(seen)
 
 
@@ -65,10 +70,10 @@ def test_what_an_actor_keeps_is_weighed_and_nothing_of_the_stage() -> None:
 
     theatre.stage.parts.memory_history.rows += [(number, "x", {}) for number in range(1_000)]
     of_others = weight(recorder) - before
-    recorder.leak = [f"kept {number}" for number in range(1_000)]
+    recorder.leak = {f"kept {number}": number for number in range(1_000)}
 
     assert of_others == 0
-    assert 1_000 <= weight(recorder) - before < 1_100
+    assert 1_000 <= weight(recorder) - before < 2_100
 
 
 @pytest.mark.long
