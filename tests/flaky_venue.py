@@ -222,6 +222,11 @@ class FlakyVenue:
             cumulative_quantity=order.filled,
             average_price=divide(value, order.filled) if order.fills else ZERO,
             total_fees=sum((fill.fee for fill in order.fills), ZERO),
+            order_type=order.order.order_type,
+            quantity=order.order.quantity,
+            leaves_quantity=order.leaves if order.is_live else ZERO,
+            limit_price=order.order.limit_price,
+            stop_price=order.order.stop_price,
         )
 
     def fills(self, fills: tuple[Fill, ...], now: Instant) -> FillsReported:

@@ -15,7 +15,9 @@ from domain.order_messages import (
     BalanceCorrected,
     BalancesOpened,
     CancelOrder,
+    ExternalFillSeen,
     HaltRaised,
+    PositionCorrected,
     PrivateStreamChanged,
     Purpose,
     QueryOrder,
@@ -86,6 +88,16 @@ class World:
                 self.commands.clear()
                 self._begin_run()
         self._collect()
+
+    def cut_the_power(self, lost: int) -> None:
+        """Go on without the last entries of the journal; what was under way on our side is gone, too."""
+        kinds = [type(entry.event) for entry in self.desk.journal]
+        kept = max(len(kinds) - lost, kinds.index(BalancesOpened) + 1)
+        del self.desk.journal[kept:]
+        self.desk = self.desk.restarted()
+        self.commands.clear()
+        self.words.clear()
+        self._begin_run()
 
     def calm(self) -> None:
         """Let everybody tell the truth until nothing is left to say."""
@@ -172,6 +184,26 @@ def test_one_attempt_every_fill_once_and_in_the_end_the_truth(acts, resubmits_sa
 
     world.check()
     world.check_truth()
+
+
+@given(acts=ACTS, lost=st.integers(1, 12), resubmits_safely=st.booleans())
+def test_what_a_power_cut_took_from_the_journal_comes_back(acts, lost: int, resubmits_safely: bool) -> None:
+    world = World(resubmits_safely)
+    world.act(Act.WAIT, 0)  # a fill of the very moment at which the books were opened counts as in them
+    for act, luck in acts:
+        world.act(act, luck)
+
+    world.cut_the_power(lost)
+    world.calm()
+
+    ledger = world.desk.desk.ledger
+    assert ledger.books.position("coinbase", BTC).quantity == world.venue.coins
+    assert ledger.books.balances["coinbase", "USD"] == world.venue.cash
+    assert {order.id for order in ledger.live_orders()} == {
+        client_order_id for client_order_id, true in world.venue.orders.items() if true.is_live
+    }
+    kinds = {type(entry.event) for entry in world.desk.journal}
+    assert kinds.isdisjoint({BalanceCorrected, PositionCorrected, ExternalFillSeen, HaltRaised})
 
 
 @given(acts=ACTS, resubmits_safely=st.booleans())
