@@ -11,8 +11,12 @@ import pytest
 
 from adapters.settings import load
 from adapters.venues import VENUES
+from domain.effects import Instant
 from domain.errors import InvalidSetting
+from domain.status import StatusBoard
 from domain.strategies import STRATEGIES
+from scripts.summary import summary
+from tests.scripts.test_main import REPORT
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -63,6 +67,26 @@ def test_example_of_a_test_passes_and_can_fail() -> None:
     run(block)
     with pytest.raises(AssertionError):
         run(block.replace("range(100, 130)", "range(130, 100, -1)"))
+
+
+def test_sample_of_the_report_shows_every_key_that_there_is() -> None:
+    status = StatusBoard(("coinbase",), "DEMO", Instant(0, 0)).status(Instant(0, 0))
+
+    assert [key for key in [*status, "left"] if f'"{key}"' not in README and f"`{key}`" not in README] == []
+
+
+def test_samples_of_a_halt_and_an_alarm_are_what_people_see() -> None:
+    stamps = {"first": "2026-11-30T18:14:05Z", "last": "2026-11-30T18:20:00Z"}
+    report = {
+        **REPORT,
+        "halts": [{"scope": "all", "reason": "daily_loss", "since": stamps["first"]}],
+        "alarms": [{"subject": "coinbase", "text": "answered with 401", "count": 3, **stamps}],
+    }
+
+    halted, alarm, *_ = (line.split(maxsplit=1) for line in summary(report).splitlines())
+
+    assert re.search(rf"^    {halted[0]} +{re.escape(halted[1])}$", README, re.MULTILINE)
+    assert re.search(rf"^    {alarm[0]} +{re.escape(alarm[1])}$", README, re.MULTILINE)
 
 
 def test_every_file_that_it_links_to_exists() -> None:
