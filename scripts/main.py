@@ -80,6 +80,7 @@ def _perform(argv: Sequence[str] | None) -> int:
 def run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     _check_live(settings, arguments.live)
+    _check_token_files(settings)
     from scripts.launch import run as launch  # everything that trades; the other verbs start without it
 
     options = RunOptions(arguments.duration, arguments.headless, arguments.json, arguments.live)
@@ -89,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 def record(arguments: argparse.Namespace) -> int:
     """Run feeds alone, in a data directory of their own: other runs' orders and positions are not their business."""
     settings = _settings(arguments)
+    _check_token_files(settings)
     system = msgspec.structs.replace(
         settings.system, data_directory=str(Path(settings.system.data_directory) / RECORD)
     )
@@ -100,6 +102,17 @@ def record(arguments: argparse.Namespace) -> int:
 
     options = RunOptions(arguments.duration, arguments.headless, arguments.json, live=False)
     return launch(msgspec.structs.replace(settings, system=system, venues=venues, recording=recording), options)
+
+
+def _check_token_files(settings: Settings) -> None:
+    """Refuse a token file that can't be read now: no stream would come up, and nobody be told before the third try."""
+    for name, venue in settings.venues.items():
+        if venue.stream_token_file:
+            try:
+                Path(venue.stream_token_file).read_bytes()
+            except OSError as error:
+                setting = f"venues.{name}.stream_token_file = {venue.stream_token_file!r}"
+                raise InvalidSetting(f"{setting}: must be a file that can be read ({error.strerror})") from None
 
 
 def _check_live(settings: Settings, is_wanted: bool) -> None:

@@ -126,6 +126,7 @@ MISTAKES = {
     "run --live": "nzeza: system.profile = 'demo': --live must not be given with it",
     "run --live --config standard.toml": "nzeza: --live: real orders need a passed `nzeza doctor`",
     "run --config hodl.toml": "nzeza: signals.weights.hodl: no such strategy; must be one of conservative_sc",
+    "run --config token.toml": "nzeza: venues.dydx.stream_token_file = 'gone': must be a file that can be read (No",
     "run --config live.toml": "nzeza: venues.coinbase.mode = 'live': must be \"simulated\" unless",
     "run --config orders.toml": "nzeza: venues.dydx.takes_orders = true: must be false; orders can be sent",
     "run --config bad.toml": "nzeza: risk.position_ratio = 3: must be a number between 0 and 1",
@@ -142,6 +143,7 @@ def test_mistake_is_one_line_and_status_2(
     line: str, launched: Launched, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("bad.toml").write_text("risk.position_ratio = 3")
+    Path("token.toml").write_text('venues.dydx.stream_token_file = "gone"')
     Path("hodl.toml").write_text("signals.weights.hodl = 1")
     Path("standard.toml").write_text('system.profile = "standard"')
     Path("orders.toml").write_text("venues.dydx.takes_orders = true")
