@@ -99,7 +99,7 @@ class CoinbaseRest:
             return _error(404, "NOT_FOUND", f"no such route: {request.path}")
         suits = partial(_suits, route.place, request)
         fault = self._faults.draw(route.place, suits=suits) if route.place else None
-        answer = _instead(fault) if fault is not None else None
+        answer = _instead(fault, request) if fault is not None else None
         if answer is None:
             answer = self._serve(route, name, request, now_ns, fault)
         return answer if fault is None else rest_faults.spoiled(answer, fault, BROKEN)
@@ -174,11 +174,11 @@ def _find(request: Request) -> tuple[Route | None, str]:
     return None, ""
 
 
-def _instead(fault: Fault) -> Response | None:
+def _instead(fault: Fault, request: Request) -> Response | None:
     if fault.kind == "401":
         return Response(401, TEXT, b"Unauthorized")
     unavailable = Response(503, HTML, b"<html><body>503 Service Unavailable</body></html>")
-    return rest_faults.instead(fault, unavailable, _too_many(fault.retry_after))
+    return rest_faults.instead(fault, request, unavailable, _too_many(fault.retry_after))
 
 
 def _json(status: int, value: Any, headers: dict[str, str] | None = None) -> Response:

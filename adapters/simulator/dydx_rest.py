@@ -174,7 +174,7 @@ class DydxRest:
         if route is None:
             return _error(404, {"msg": f"Not Found: {request.path}"})
         fault = self._faults.draw(MARKET_DATA)
-        answer = _instead(fault, now_ns) if fault is not None else None
+        answer = _instead(fault, request, now_ns) if fault is not None else None
         if answer is None:
             answer = self._serve(route, ticker, request, now_ns)
         broken = _error(500, {"msg": "Internal Server Error"})
@@ -216,9 +216,10 @@ def _find(request: Request) -> tuple[Route | None, str]:
     return None, ""
 
 
-def _instead(fault: Fault, now_ns: int) -> Response | None:
+def _instead(fault: Fault, request: Request, now_ns: int) -> Response | None:
     unavailable = Response(503, HTML, b"<html><body>503 Service Unavailable</body></html>")
-    return rest_faults.instead(fault, unavailable, _too_many(int(fault.retry_after * SECOND_NS), now_ns))
+    too_many = _too_many(int(fault.retry_after * SECOND_NS), now_ns)
+    return rest_faults.instead(fault, request, unavailable, too_many)
 
 
 def _json(status: int, value: Any, headers: dict[str, str] | None = None) -> Response:

@@ -30,6 +30,10 @@ KINDS: dict[str, tuple[str, ...]] = {  # kind -> where it can happen, besides "a
     "5xx_after_accept": REQUESTS,
     "401": REQUESTS,  # as seen under throttling, with good credentials
     "429": REQUESTS,
+    "retry_after": REQUESTS,  # a 429 whose Retry-After says `says`, whatever that means
+    "echo": REQUESTS,  # not processed; answered `status` with all that was sent, the token too, in `size` bytes
+    "informational": REQUESTS,  # processed; an interim answer with status `interim` comes first, then `stray`
+    "drip": REQUESTS,  # processed; the answer comes byte by byte, and takes `seconds`
     "malformed": (*REQUESTS, *STREAMS),  # an answer or frame that is no JSON
     "lag": ("query", *_LISTS),  # answered as of `seconds` ago: balances, orders, fills
     "missing_rows": _LISTS,  # the rows of `product` are left out, all of them if none is given
@@ -64,6 +68,8 @@ KINDS: dict[str, tuple[str, ...]] = {  # kind -> where it can happen, besides "a
     "down": (),  # nothing listens for `seconds`, and what was open is dropped
     "halt": (),  # trading of `product` rests for `seconds`, of all products if none is given
 }
+MOST_BYTES = 64 * 1024 * 1024  # of an echo
+MOST_LETTERS = 1_000  # of a header
 FRAME_FAULTS = frozenset(
     "malformed gap duplicate reorder wrong_sequence crossed_book".split()
     + "bad_utf8 bad_frame binary empty oversize odd_row epoch_time no_snapshot".split()
@@ -93,8 +99,12 @@ class Fault(Struct, forbid_unknown_fields=True, kw_only=True):
     seconds: float = 30.0
     late_by: float = 5.0  # seconds
     code: int = 1011  # of a close frame
-    status: int = 503  # of a refused upgrade
+    status: int = 503  # of a refused upgrade, and of an echo
     retry_after: float = 1.0  # seconds
+    says: str = "86400"  # a whole Retry-After
+    size: int = 0  # of an echo, at least
+    interim: int = 103  # status of an interim answer
+    stray: str = ""  # what follows it though nothing may
 
 
 class Suffering(NamedTuple):
@@ -158,6 +168,12 @@ def _check_numbers(fault: Fault) -> None:
         raise InvalidFault(f"code {fault.code} is out of bounds; allowed are 1000 to 4999")
     if not 400 <= fault.status <= 599:
         raise InvalidFault(f"status {fault.status} is out of bounds; allowed are 400 to 599")
+    if not 100 <= fault.interim <= 199 or fault.interim == 101:
+        raise InvalidFault(f"interim {fault.interim} is out of bounds; allowed are 100 and 102 to 199")
+    if not 0 <= fault.size <= MOST_BYTES:
+        raise InvalidFault(f"size {fault.size} is out of bounds; allowed are 0 to {MOST_BYTES}")
+    if not (fault.says.isascii() and fault.says.isprintable() and len(fault.says) <= MOST_LETTERS):
+        raise InvalidFault(f"says is no header; allowed are up to {MOST_LETTERS} printable letters")
     if min(fault.seconds, fault.late_by, fault.retry_after) < 0:
         raise InvalidFault("seconds, late_by and retry_after must not be negative")
     if fault.kind == "lag" and fault.seconds > LONGEST_LAG_S:

@@ -44,7 +44,9 @@ class HyperliquidRest:
         if request.method != "POST":
             return Response(405, TEXT, b"")
         fault = self._faults.draw(MARKET_DATA)
-        reply = rest_faults.instead(fault, BAD_GATEWAY, _too_many()) if fault is not None else None
+        reply = None
+        if fault is not None:
+            reply = rest_faults.instead(fault, request, BAD_GATEWAY, _too_many())
         if reply is None:
             reply = self._serve(request.body, now_ns)
         return reply if fault is None else rest_faults.spoiled(reply, fault, BAD_GATEWAY)

@@ -11,6 +11,7 @@ from itertools import count
 from urllib.parse import parse_qsl, urlsplit
 
 from adapters.http import Response
+from adapters.http_answer import MAX_BODY_BYTES
 from adapters.ports import Clock, Frames
 from adapters.simulator.connection import Connection
 from adapters.simulator.wire import FrameKind, Request
@@ -68,13 +69,15 @@ class MemoryTransport:
         latency_s = self._world.draw_latency_s()
         self._spend(min(latency_s / 2, timeout_s))
         answer = self._world.rest(self._venue, request, self._clock.now().utc_ns)
-        took_s = latency_s + answer.delay_s
+        took_s = latency_s + answer.delay_s + answer.drip_s
         if took_s >= timeout_s:
             self._spend(max(0.0, timeout_s - latency_s / 2))
             raise Ambiguous("request sent, no usable answer: timeout", code="timeout")
         self._spend(took_s - latency_s / 2)
         if answer.drop:
             raise Ambiguous("request sent, no usable answer: reset", code="reset")
+        if answer.is_shifted or len(answer.body) > MAX_BODY_BYTES:
+            raise Ambiguous("request sent, no usable answer: unreadable", code="unreadable")
         lowered = {name.lower(): value for name, value in answer.headers.items()}
         return Response(answer.status, lowered, answer.body, sent_ns)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from adapters.simulator import strange_rows
 from adapters.simulator.faults import Fault
-from adapters.simulator.wire import Response, dropped
+from adapters.simulator.wire import Request, Response, dropped
+
+_TEXT = {"content-type": "application/json; charset=utf-8"}
 
 
-def instead(fault: Fault, unavailable: Response, too_many: Response) -> Response | None:
+def instead(
+    fault: Fault, request: Request, unavailable: Response, too_many: Response
+) -> Response | None:
     """Return what is answered without the request being processed at all; None when it is processed."""
     match fault.kind:
         case "refuse":
@@ -18,7 +24,20 @@ def instead(fault: Fault, unavailable: Response, too_many: Response) -> Response
             return unavailable
         case "429":
             return too_many
+        case "retry_after":
+            headers = {name: value for name, value in too_many.headers.items() if name.lower() != "retry-after"}
+            return too_many._replace(headers={**headers, "retry-after": fault.says})
+        case "echo":
+            return Response(fault.status, _TEXT, _echo(request, fault.size))
     return None
+
+
+def _echo(request: Request, size: int) -> bytes:
+    """Return an error that repeats the request, as debugging proxies do."""
+    headers = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    body = request.body.decode("utf-8", "replace")
+    said = f"bad request: {request.method} {request.path}\r\n{headers}\r\n{body}".ljust(size, "x")
+    return msgspec.json.encode({"error": said})
 
 
 def spoiled(answer: Response, fault: Fault, broken: Response) -> Response:
@@ -30,6 +49,12 @@ def spoiled(answer: Response, fault: Fault, broken: Response) -> Response:
             return broken
         case "malformed":
             return answer._replace(body=answer.body[: len(answer.body) // 2])
+        case "informational":
+            stray = fault.stray.encode()
+            head = f"HTTP/1.1 {fault.interim} Wait\r\n\r\n".encode()
+            return answer._replace(interim=head + stray, is_shifted=bool(stray))
+        case "drip":
+            return answer._replace(drip_s=fault.seconds)
         case "delay":
             return answer._replace(delay_s=fault.seconds)
         case "missing_rows":

@@ -30,7 +30,7 @@ from adapters.simulator.control import control_application, guarded
 from adapters.simulator.fronts import FRONTS
 from adapters.simulator.listings import VENUES
 from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
-from adapters.simulator.wire import Frame, FrameKind, Request
+from adapters.simulator.wire import Frame, FrameKind, Request, Response
 from adapters.simulator.world import World
 from domain.errors import InvalidSetting
 from domain.numbers import use_exact_decimals
@@ -177,7 +177,24 @@ async def _rest(world: World, venue: str, request: web.Request) -> web.StreamRes
     await asyncio.sleep(answer.delay_s + (0.0 if answer.drop else latency_s / 2))
     if answer.drop:
         return _aborted(request)
+    if request.transport is not None and answer.interim:
+        request.transport.write(answer.interim)
+    if answer.drip_s:
+        return await _drip(request, answer)
     return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+
+async def _drip(request: web.Request, answer: Response) -> web.Response:
+    """Send the answer byte by byte, and end the connection."""
+    headers = {**answer.headers, "Content-Length": str(len(answer.body)), "Connection": "close"}
+    lines = [f"HTTP/1.1 {answer.status} OK", *(f"{name}: {value}" for name, value in headers.items())]
+    data = "\r\n".join([*lines, "", ""]).encode() + answer.body
+    for at in range(len(data)):
+        if request.transport is None or request.transport.is_closing():
+            break
+        request.transport.write(data[at : at + 1])
+        await asyncio.sleep(answer.drip_s / len(data))
+    return _aborted(request)
 
 
 async def _stream(world: World, venue: str, request: web.Request) -> web.StreamResponse:

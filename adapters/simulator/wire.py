@@ -16,13 +16,22 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """An answer. With `drop`, the connection closes after `delay_s` seconds without one."""
+    """An answer. With `drop`, the connection closes after `delay_s` seconds without one.
+
+    Attributes:
+        interim: bytes that go out before it.
+        is_shifted: behind these come others that are no part of any answer.
+        drip_s: it goes out byte by byte for so long.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     delay_s: float = 0.0
     drop: bool = False
+    interim: bytes = b""
+    is_shifted: bool = False
+    drip_s: float = 0.0
 
 
 def dropped(after_s: float) -> Response:

@@ -21,12 +21,13 @@ import pytest
 import requests
 import websocket
 
+from adapters.http import HttpTransport
 from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.fronts import FRONTS
 from adapters.simulator.server import serve
 from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
 from adapters.simulator.world import World
-from domain.errors import InvalidSetting
+from domain.errors import Ambiguous, InvalidSetting
 from domain.settings import SimulatorSettings
 from tests.adapters.simulator_client import PREFIX, order_body, sign
 
@@ -181,6 +182,30 @@ def test_a_person_trades_at_the_control_address(lasting: Simulator) -> None:
     assert (wrong.status_code, wrong.text.count("\n")) == (400, 1)
     assert made["order"]["status"] == "FILLED"
     assert len(lasting.truth()["orders"]) == before + 1
+
+
+def test_what_only_the_wire_shows_reaches_the_product_s_transport(lasting: Simulator) -> None:
+    transport, url = HttpTransport(1, 5), f"{lasting.venue['rest_url']}{PREFIX}/time"
+
+    def ask(timeout_s: float = 5.0, **fault: object) -> str:
+        if fault:
+            order_fault(lasting, where="market_data", **fault)
+        try:
+            return str(transport.send("GET", url, {}, b"", timeout_s).status)
+        except Ambiguous as error:
+            return error.code
+
+    assert ask(kind="informational", interim=102) == "200"
+    assert ask(kind="informational", stray="{}") == "unreadable"
+    assert ask() == "200"
+    assert ask(kind="drip", seconds=0.1) == "200"
+    began = time.monotonic()
+    assert ask(kind="drip", seconds=30.0, timeout_s=0.3) == "timeout"
+    assert time.monotonic() - began < 2
+    assert ask() == "200"
+    assert ask(kind="retry_after", says="soon") == "429"
+    assert ask(kind="echo", status=400) == "400"
+    transport.close()
 
 
 # ---- faults of streams -------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from domain.order_messages import (
     SubmitOrder,
     TimeInForce,
 )
+from domain.settings import SECOND_NS
 from tests.builders import UTC
 from tests.simulated_coinbase import SimulatedCoinbase, order
 
@@ -339,3 +340,64 @@ def test_one_odd_row_of_the_account_hides_no_other(venue: SimulatedCoinbase) -> 
         listed = ask()
 
         assert (tuple(listed), len(listed.unread)) == (tuple(before), 1), where
+
+
+# ---- what only the wire shows ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [400, 503])
+@pytest.mark.parametrize("size", [0, 1_000_000])
+def test_a_venue_that_echoes_all_that_we_sent_gives_no_token_away(
+    venue: SimulatedCoinbase, status: int, size: int
+) -> None:
+    venue.inject("echo", "submit", status=status, size=size)
+
+    error = fate(venue, order())
+
+    assert type(error) is (Rejected if status == 400 else Ambiguous)
+    sent = next(iter(venue.transport.requests)).headers["Authorization"].removeprefix("Bearer ")
+    told = f"{error} {error.code} {error.raw.decode()}"
+    assert not any(part in told for part in sent.split("."))
+    assert "[secret]" in told or size
+    assert max(len(str(error)), len(error.code)) <= 200
+    assert len(error.raw) <= 256
+
+
+def test_a_refusal_of_twenty_megabytes_is_not_read_and_proves_nothing(venue: SimulatedCoinbase) -> None:
+    venue.inject("echo", "submit", status=400, size=20_000_000)
+
+    error = fate(venue, order())
+
+    assert (type(error), error.code, error.raw) == (Ambiguous, "unreadable", b"")
+
+
+@pytest.mark.parametrize(("says", "asked_s"), [("86400", 86_400), ("0", None), ("soon", None), ("2.5", 2.5)])
+def test_a_pause_is_told_as_the_venue_says_it(venue: SimulatedCoinbase, says: str, asked_s) -> None:
+    venue.inject("retry_after", "submit", says=says)
+
+    error = fate(venue, order())
+
+    asked_ns = None if asked_s is None else int(asked_s * SECOND_NS)
+    assert (type(error), error.is_throttled, error.retry_after_ns) == (Retryable, True, asked_ns)
+
+
+def test_an_answer_that_drips_on_is_ambiguous_and_its_order_found(venue: SimulatedCoinbase) -> None:
+    venue.inject("drip", "submit", seconds=30.0)
+
+    error = fate(venue, order())
+
+    assert (type(error), error.code) == (Ambiguous, "timeout")
+    assert len(venue.orders) == 1
+
+
+@pytest.mark.parametrize(("stray", "is_accepted"), [("", True), ("{}", False)])
+def test_an_interim_answer_is_skipped_unless_it_shifts_what_follows(
+    venue: SimulatedCoinbase, stray: str, is_accepted: bool
+) -> None:
+    venue.inject("informational", "submit", interim=102, stray=stray)
+
+    if is_accepted:
+        assert venue.client.submit_order(order(), 5).venue_order_id
+    else:
+        assert fate(venue, order()).code == "unreadable"
+    assert len(venue.orders) == 1
