@@ -29,8 +29,9 @@ from adapters.simulator.connection import DROPPED, Connection
 from adapters.simulator.control import control_application, guarded
 from adapters.simulator.fronts import FRONTS
 from adapters.simulator.listings import VENUES
+from adapters.simulator.rest_wire import aborted, answer_rest
 from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
-from adapters.simulator.wire import Frame, FrameKind, Request, Response
+from adapters.simulator.wire import Frame, FrameKind
 from adapters.simulator.world import World
 from domain.errors import InvalidSetting
 from domain.numbers import use_exact_decimals
@@ -155,53 +156,21 @@ def _netloc(listening: socket.socket) -> str:
 def _venue_application(world: World, venue: str) -> web.Application:
     async def handle(request: web.Request) -> web.StreamResponse:
         if world.is_down(venue, time.time_ns()):
-            return _aborted(request)  # it came over a connection from before
+            return aborted(request)  # it came over a connection from before
         if request.headers.get("upgrade", "").lower() == "websocket":
             return await _stream(world, venue, request)
-        return await _rest(world, venue, request)
+        return await answer_rest(world, venue, request)
 
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", handle)
     return application
 
 
-async def _rest(world: World, venue: str, request: web.Request) -> web.StreamResponse:
-    latency_s = world.draw_latency_s()
-    body = await request.read()
-    await asyncio.sleep(latency_s / 2)
-    answer = world.rest(
-        venue,
-        Request(request.method, request.path, tuple(request.query.items()), request.headers, body),
-        time.time_ns(),
-    )
-    await asyncio.sleep(answer.delay_s + (0.0 if answer.drop else latency_s / 2))
-    if answer.drop:
-        return _aborted(request)
-    if request.transport is not None and answer.interim:
-        request.transport.write(answer.interim)
-    if answer.drip_s:
-        return await _drip(request, answer)
-    return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
-
-
-async def _drip(request: web.Request, answer: Response) -> web.Response:
-    """Send the answer byte by byte, and end the connection."""
-    headers = {**answer.headers, "Content-Length": str(len(answer.body)), "Connection": "close"}
-    lines = [f"HTTP/1.1 {answer.status} OK", *(f"{name}: {value}" for name, value in headers.items())]
-    data = "\r\n".join([*lines, "", ""]).encode() + answer.body
-    for at in range(len(data)):
-        if request.transport is None or request.transport.is_closing():
-            break
-        request.transport.write(data[at : at + 1])
-        await asyncio.sleep(answer.drip_s / len(data))
-    return _aborted(request)
-
-
 async def _stream(world: World, venue: str, request: web.Request) -> web.StreamResponse:
     handshake = world.shake_hands(venue, request.path)
     await asyncio.sleep(handshake.delay_s)
     if not handshake.status:
-        return _aborted(request)
+        return aborted(request)
     if handshake.status != UPGRADED:
         return web.Response(status=handshake.status)
     connection = world.open_stream(venue, request.path, time.time_ns())
@@ -248,7 +217,7 @@ async def _write(
         except ConnectionError:
             return  # the client is gone; its reader ends by itself
         if connection.close_code == DROPPED:
-            _aborted(request)
+            aborted(request)
             return
         if connection.close_code is not None:
             await websocket.close(code=connection.close_code)
@@ -270,11 +239,6 @@ async def _send(frame: Frame, request: web.Request, websocket: web.WebSocketResp
                 request.transport.write(frame.data)
 
 
-def _aborted(request: web.Request) -> web.Response:
-    """Drop the connection; the answer returned has nowhere to go any more."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
 
 
 # ---- the process -----------------------------------------------------------------------------------------
