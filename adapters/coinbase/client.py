@@ -18,7 +18,7 @@ from urllib.parse import quote
 from adapters import tokens
 from adapters.coinbase import answers
 from adapters.coinbase.encode import encode_cancel, encode_create
-from adapters.coinbase.fields import rfc3339
+from adapters.coinbase.fields import rfc3339, share_a_book
 from adapters.coinbase.sign import Signer
 from adapters.coinbase.signed_requests import Query, SignedRequests
 from adapters.coinbase.touch import touch
@@ -232,6 +232,8 @@ class CoinbaseClient(SignedRequests):
         answer = self._ask("/product_book", self._deadline_ns(timeout_s), query)
         with self._reading(Retryable, answer.body):
             told = touch(answer.body)
+        if told.product and not share_a_book(told.product, instrument):
+            self._about_something_else(Retryable, "told of another product", answer.body)
         return TouchReported(
             ts_event=self._utc_ns(),
             venue=self.venue,

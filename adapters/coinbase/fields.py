@@ -26,6 +26,11 @@ _STATUSES = {
 }
 
 
+def share_a_book(told: str, asked: str) -> bool:
+    """Tell whether two products are traded in one book: those in USD and in USDC are."""
+    return told == asked or {told, asked} == {f"{told.partition('-')[0]}-{each}" for each in ("USD", "USDC")}
+
+
 def number_or_zero(token: Token) -> Decimal:
     """Return a number; Coinbase leaves unset ones empty, or null."""
     return number(token) if token not in ("", None) else ZERO

@@ -14,8 +14,9 @@ from msgspec import Struct
 from adapters import tokens
 from adapters.answers import whole
 from adapters.coinbase import answers
+from adapters.coinbase.fields import share_a_book
 from adapters.coinbase.market_rows import CandleRow, PrintRow, candle, trade
-from adapters.tokens import Token
+from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument
 from domain.listing import Listing
@@ -36,6 +37,7 @@ class _Pricebook(Struct):
     bids: list[_LevelRow]
     asks: list[_LevelRow]
     time: str | None = None
+    product_id: str | None = None
 
 
 class _BookAnswer(Struct):
@@ -66,9 +68,9 @@ def instruments(body: bytes) -> Listing[Instrument]:
     return answers.instruments(whole(lambda: _decode_products(body)))
 
 
-def order_book(body: bytes) -> OrderBook:
+def order_book(body: bytes, product: str) -> OrderBook:
     """Return a book; the one question that the venue answers with its state of a moment."""
-    return whole(lambda: _order_book(_decode_book(body).pricebook))
+    return whole(lambda: _order_book(_decode_book(body).pricebook, product))
 
 
 def trades(body: bytes, now: Instant) -> tuple[Trade, ...]:
@@ -86,7 +88,9 @@ def candles(body: bytes, instrument: str, interval_ns: int) -> tuple[Candle, ...
     )
 
 
-def _order_book(row: _Pricebook) -> OrderBook:
+def _order_book(row: _Pricebook, product: str) -> OrderBook:
+    if row.product_id and not share_a_book(row.product_id, product):
+        raise BadField("validation", "the book of another product")
     book = OrderBook()
     levels = [*_side(row.bids, is_bid=True), *_side(row.asks, is_bid=False)]
     book.replace(levels, tokens.utc_ns_if_any(row.time) or 0)

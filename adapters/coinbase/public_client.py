@@ -83,7 +83,12 @@ class PublicClient(MarketClient):
             Rejected: the venue knows no such product.
         """
         query = [("product_id", instrument), *([("limit", str(most))] if most else [])]
-        return self._ask(answers.order_book, self._deadline_ns(timeout_s), "product_book", query)
+        return self._ask(
+            lambda body: answers.order_book(body, instrument),
+            self._deadline_ns(timeout_s),
+            "product_book",
+            query,
+        )
 
     def list_trades(self, instrument: str, since: int, timeout_s: float) -> tuple[Trade, ...]:
         """Return the prints since then, oldest first and each once, however many pages that takes."""

@@ -19,6 +19,7 @@ class Touch(NamedTuple):
     bid: Decimal | None
     ask: Decimal | None
     last: Decimal | None
+    product: str  # whose prices these are, as far as the venue says so; else empty
 
 
 class _LevelRow(Struct):
@@ -28,6 +29,7 @@ class _LevelRow(Struct):
 class _Pricebook(Struct):
     bids: list[_LevelRow]
     asks: list[_LevelRow]
+    product_id: str | None = None
 
 
 class _BookAnswer(Struct):
@@ -54,7 +56,7 @@ def _touch(answer: _BookAnswer) -> Touch:
     last = tokens.positive(answer.last) if answer.last else None
     if last is None and None in (bid, ask):
         raise BadField("validation", "no price for either side")
-    return Touch(bid, ask, last)
+    return Touch(bid, ask, last, answer.pricebook.product_id or "")
 
 
 def _best(levels: list[_LevelRow]) -> Decimal | None:

@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from adapters import tokens
-from adapters.answers import RowKind, rows, whole
+from adapters.answers import RowKind, UnreadableAnswer, rows, whole
 from adapters.hyperliquid import market_rows
 from adapters.hyperliquid.coins import name_of
 from adapters.hyperliquid.market_rows import FUNDING_NS, VENUE, BookRow, CandleRow, PrintRow
@@ -74,11 +74,13 @@ def instruments(body: bytes) -> Listing[Instrument]:
     return Listing.of(listed, unread)
 
 
-def order_book(body: bytes) -> OrderBook | None:
-    """Return a book; None for a coin that the venue doesn't know."""
+def order_book(body: bytes, coin: str = "") -> OrderBook | None:
+    """Return a book, of `coin` if one is given; None for a coin that the venue doesn't know."""
     row = whole(lambda: _decode_book(body))
     if row is None:
         return None
+    if coin and row.coin != coin:
+        raise UnreadableAnswer("the book of another coin")
     seen = whole(lambda: market_rows.book(row))
     book = OrderBook()
     book.replace(seen.levels, seen.ts_event)

@@ -73,7 +73,7 @@ class InfoClient(MarketClient):
         """
         limits = {} if significant_digits is None else {"nSigFigs": significant_digits}
         coin = coin_of(instrument)
-        book = self._ask(answers.order_book, timeout_s, "l2Book", coin=coin, **limits)
+        book = self._ask(lambda body: answers.order_book(body, coin), timeout_s, "l2Book", coin=coin, **limits)
         if book is None:
             raise self._failed(Rejected, f"not listed at hyperliquid: {instrument}", "unknown_coin")
         return book

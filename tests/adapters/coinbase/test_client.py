@@ -484,6 +484,11 @@ def test_a_read_after_a_401_may_be_made_again() -> None:
 # ---- an answer is about what was asked -------------------------------------------------------------------
 
 
+def book_of(product: str) -> dict:
+    levels = {"bids": [{"price": "1", "size": "1"}], "asks": [{"price": "2", "size": "1"}]}
+    return {"pricebook": {"product_id": product, **levels}}
+
+
 @pytest.mark.parametrize(
     ("answer", "ask"),
     [
@@ -491,6 +496,7 @@ def test_a_read_after_a_401_may_be_made_again() -> None:
         ((200, {"results": [{"order_id": "b", "success": True}]}), lambda client: client.cancel_order(CANCEL, 5)),
         ((200, {"orders": [row("a", status="FILLED")]}), lambda client: client.list_open_orders(5)),
         ((200, {"fills": [FILL_ROW]}), lambda client: client.list_fills(0, 5, ("another",))),
+        ((200, book_of("ETH-USD")), lambda client: client.read_touch("BTC-USD", 5)),
     ],
 )
 def test_an_answer_about_something_else_is_refused_with_every_open_connection(answer, ask) -> None:
@@ -629,3 +635,9 @@ def test_known_to_be_refused_a_token_is_sent_once_per_request() -> None:
 def test_a_key_that_may_not_trade_is_told_from_a_refused_order() -> None:
     assert fate((403, {"error": "PERMISSION_DENIED"})).denied_with == "403"
     assert fate((400, {"error": "INVALID_ARGUMENT"})).denied_with == ""
+
+
+def test_prices_of_the_same_book_under_its_other_name_are_believed() -> None:
+    told = client_of(Script((200, book_of("BTC-USD")))).read_touch("BTC-USDC", 5)
+
+    assert (told.instrument, told.bid_price, told.ask_price) == ("BTC-USDC", 1, 2)

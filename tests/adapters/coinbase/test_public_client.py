@@ -77,6 +77,11 @@ def test_a_book_has_the_values_that_the_venue_sent() -> None:
     assert book.ts_event == 1_775_521_739_662_782_000
 
 
+def test_the_book_of_another_product_is_no_answer() -> None:
+    with pytest.raises(Retryable):
+        answered(BOOK).find_order_book("ETH-USD", 5)
+
+
 def test_trades_are_told_oldest_first_and_as_history() -> None:
     trades = answered(TRADES).list_trades("BTC-USD", 0, 5)
 

@@ -82,6 +82,13 @@ def test_a_name_that_is_not_listed_is_left_out_alone() -> None:
         client.load_instruments(("DOGE-USD",), 5)
 
 
+def test_the_book_of_another_coin_is_no_answer() -> None:
+    client, _ = client_of({"coin": "ETH", "time": TIME_MS, "levels": [[level("99.0")], [level("101.0")]]})
+
+    with pytest.raises(Retryable):
+        client.find_order_book("BTC-USD", 5)
+
+
 def test_a_book_can_be_asked_for_once_and_coarser() -> None:
     answer = {"coin": "BTC", "time": TIME_MS, "levels": [[level("99.0")], [level("101.0")]]}
     client, script = client_of(answer, answer, b"null")
