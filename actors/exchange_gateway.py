@@ -358,6 +358,8 @@ class ExchangeGateway(Shell):
                     self.counters["late_frames"] += 1
                 case DecodeFailed():
                     self.counters["decode_errors"] += 1
+                case VenueComplained() if self.line.refusal:
+                    self.counters["complaints"] += 1  # about credentials that it refuses, as has been told
                 case VenueComplained():
                     self.alarm(f"{self.venue} private stream", event.text)
                 case _:

@@ -54,7 +54,7 @@ class Listings:
     def _answered(self, result: InstrumentsLoaded | VenueError) -> None:
         if isinstance(result, VenueError):
             self._shell.counters["load_failures"] += 1
-            if isinstance(result, Fatal):
+            if isinstance(result, Fatal) and not result.denied_with:  # refused credentials have been told
                 self._shell.alarm(self._venue, str(result))
             self._again_in(self._backoff.next_delay_ns(self._shell.parts.uniform()))
             return

@@ -9,8 +9,9 @@ from actors.answer_watch import AnswerWatch
 from actors.shell import Shell
 from actors.venue_calls import LEAST_WORKERS, Call, VenueCalls
 from adapters.ports import VenueKit
-from domain.access import Access
+from domain.access import READING, Access
 from domain.effects import Role
+from domain.errors import VenueError
 from domain.rate_limit import TokenBucket
 from domain.settings import VenueSettings
 from domain.system_messages import VenueAccessChanged
@@ -63,6 +64,11 @@ class VenueLine:
             call.answered(result)
         self.send()
 
+    @property
+    def refusal(self) -> str:
+        """Return why no opening can be made there, as the person has been told; empty where it can."""
+        return self._refusal
+
     def announce_access(self) -> None:
         """Tell the router whether the venue takes our credentials."""
         now = self._shell.clock.now()
@@ -84,8 +90,9 @@ class VenueLine:
     def _heed_access(self, call: Call, result: Any) -> None:
         now = self._shell.clock.now()
         before_ns = self._access.next_try_ns()
-        if call.proves:
-            self._access.ended(call.proves, result, now.monotonic_ns)
+        # What anybody may ask proves no key when it is answered; refused to ours, it tells all the same.
+        if call.proves or (isinstance(result, VenueError) and result.denied_with):
+            self._access.ended(call.proves or READING, result, now.monotonic_ns)
         after_ns = self._access.next_try_ns()
         if after_ns == before_ns:
             return

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import Rejected, VenueError
+from domain.rate_limit import LONGEST_PAUSE_NS
 from domain.settings import SECOND_NS
 
 FIRST_PAUSE_NS = 5 * SECOND_NS
-LONGEST_PAUSE_NS = 300 * SECOND_NS
 UNAUTHORIZED = "401"
 
 READING, TRADING = "reading", "trading"

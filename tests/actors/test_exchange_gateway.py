@@ -14,7 +14,7 @@ from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.listing import Listing, Unread
 from domain.instrument import InstrumentKind
-from domain.market_data import StreamGap, StreamWhole
+from domain.market_data import StreamGap, StreamWhole, VenueComplained
 from domain.messages import Event
 from domain.order_messages import (
     CancelOrder,
@@ -822,3 +822,20 @@ def test_a_name_that_is_not_listed_is_told_once_and_the_others_are_loaded(venue:
 
     stage.advance(seconds=61)  # and it is listed again
     assert [event.left_out for event in heard(stage, InstrumentsLoaded)] == [(left_out,), ()]
+
+
+def test_a_key_that_is_bad_from_the_start_is_one_alarm(venue: FakeVenue) -> None:
+    venue.answers["load_instruments"].clear()
+    venue.answers["load_instruments"].extend([denied()] * 50)
+    stage = venue.stage = Stage(kits={"coinbase": venue.kit()})
+    stage.cast(ExchangeGateway, GATEWAY)
+    stage.advance(seconds=1)
+    for _ in range(10):
+        venue.hear(venue.private, VenueComplained(ts_event=NOW, venue="coinbase", text="authentication failure"))
+        stage.advance(seconds=12)
+
+    alarms = [told.text for told in stage.received[Role.MONITOR] if isinstance(told, AlarmRaised)]
+    assert alarms == [
+        "the venue refuses our credentials for reading (401): no openings until it takes them; "
+        "is the key right, and the clock?"
+    ]

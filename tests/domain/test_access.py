@@ -44,7 +44,7 @@ def test_pauses_grow_with_each_try_in_vain_and_not_with_what_could_not_wait(acce
         pauses_s.append(access.pause_ns(now_ns) // SECOND_NS)
         now_ns += access.pause_ns(now_ns)
 
-    assert pauses_s == [5, 10, 20, 40, 80, 160, 300, 300]
+    assert pauses_s == [5, 10, 20, 40, 60, 60, 60, 60]
 
 
 def test_an_answer_of_the_same_kind_ends_it_and_the_next_begins_small(access: Access) -> None:
