@@ -247,7 +247,8 @@ class Parts(Protocol):
     """
 
     def settle(self, role: str) -> None:
-        """Give up what a process that plays `role` has no business with: keys, unless it signs or makes signers."""
+        """Give up what a process that plays `role` has no business with: signals that are the launcher's, and keys,
+        unless it signs or makes signers."""
         ...
 
     def clock(self) -> Clock: ...

@@ -23,6 +23,7 @@ from adapters.venues import VENUES
 from domain.effects import Role
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from scripts.processes import children_of, cpu_ns
+from scripts.signals import leave_stopping_to_the_launcher
 
 JOURNAL_FILE = "journal.sqlite"
 HISTORY_FILE = "history.sqlite"
@@ -52,6 +53,7 @@ class ProcessParts:
         self.run_began_at = self.clock().now().utc_ns  # by the launcher; it travels to the actors as it is
 
     def settle(self, role: str) -> None:
+        leave_stopping_to_the_launcher()
         if role.partition(":")[0] not in (Role.EXCHANGE_GATEWAY, Role.SUPERVISOR):
             VAULT.give_up()
 

@@ -24,6 +24,21 @@ STOPPING = (
     signal.SIGPWR,
 )
 
+CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
+
+
+def leave_stopping_to_the_launcher() -> None:
+    """Make an actor deaf to what would end it: service managers and shells signal every process at once, and a
+    system whose actors are gone cancels and proves nothing.
+
+    Thespian has handlers for crashes, too. A handler of Python's returns to the instruction that failed, which
+    fails again, without end; a process that dies is noticed and replaced.
+    """
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    for number in CRASHES:
+        signal.signal(number, signal.SIG_DFL)
+
 
 class Signals:
     """From construction on, signals are only noted; the launcher's loop looks at them. Forked children inherit

@@ -24,12 +24,14 @@ import msgspec
 
 from domain.errors import InvalidSetting, NzezaError
 from domain.settings import Settings, SimulatorSettings, VenueSettings
+from scripts.signals import STOPPING
 from scripts.logs import log_here, make_room
 
 _RUN = (sys.executable, "-P", "-m", "scripts.simulated_venues")
 _READY_WITHIN_S = 20.0
 _STOP_WITHIN_S = 0.5
 _LOOK_AGAIN_MS = 50
+STOP = signal.SIGINT  # the one that the child obeys: others are for the launcher, whom the venues must outlive
 
 
 def check_account(settings: SimulatorSettings, directory: Path, journal: Path) -> None:
@@ -143,7 +145,7 @@ class SimulatedVenues:
     def stop(self) -> None:
         """End it; whatever was answered is kept."""
         if self.is_alive():
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(STOP)
         try:
             self._process.wait(_STOP_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -171,6 +173,8 @@ def _environment() -> dict[str, str]:
 
 
 def main() -> int:
+    for number in set(STOPPING) - {STOP}:
+        signal.signal(number, signal.SIG_IGN)
     from adapters.simulator.server import serve  # aiohttp: only this process needs it
     from domain.numbers import use_exact_decimals
 

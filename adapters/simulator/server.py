@@ -58,7 +58,7 @@ def serve(
     stop: threading.Event | None = None,
     dies_with_parent: bool = False,
 ) -> None:
-    """Serve until SIGTERM, SIGINT or `stop`.
+    """Serve until SIGINT, `stop`, or SIGTERM where that isn't ignored.
 
     Args:
         directory: where the account, the API key and the token of the control address are kept, the last two
@@ -95,8 +95,10 @@ async def _serve(
     token: str,
 ) -> None:
     if threading.current_thread() is threading.main_thread():
-        for signal_number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, stop.set)
+        if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:  # else it is the launcher's alone
+            loop.add_signal_handler(signal.SIGTERM, stop.set)
     control_netloc = _netloc(sockets[CONTROL])
     control = Door(guarded(control_application(world), control_netloc, token), sockets[CONTROL])
     venues = {venue: Door(_venue_application(world, venue), sockets[venue]) for venue in world.fronts}
@@ -316,6 +318,6 @@ def _write_secret(text: str, path: Path) -> None:
 
 def _die_with_parent() -> None:
     parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
     if os.getppid() != parent:
         raise SystemExit("the parent died while this process started")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from collections.abc import Callable
 
 import pytest
 
-from scripts.signals import STOPPING, Signals
+from scripts.signals import CRASHES, STOPPING, Signals, leave_stopping_to_the_launcher
 
 
 def holds(check: Callable[[], bool]) -> bool:
@@ -60,3 +61,26 @@ def test_who_was_started_to_outlive_the_terminal_does() -> None:
         return signals.stop is None
 
     assert holds(check)
+
+
+def test_actor_leaves_stopping_to_the_launcher() -> None:
+    def check() -> bool:
+        leave_stopping_to_the_launcher()
+        for number in STOPPING:
+            os.kill(os.getpid(), number)  # the child would end here
+        return True
+
+    assert holds(check)
+
+
+@pytest.mark.parametrize("number", CRASHES)
+def test_crash_of_an_actor_is_its_end_whatever_was_to_be_done_about_it(number: signal.Signals) -> None:
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(number, lambda *_: None)  # as Thespian does
+        leave_stopping_to_the_launcher()
+        os.kill(os.getpid(), number)
+        os._exit(0)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -number

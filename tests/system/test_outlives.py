@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -86,6 +87,16 @@ def test_directory_that_is_moved_away_is_told_and_the_stop_is_proven(tmp_path: P
     assert "was moved to" in stop.stderr and "not reconciled" not in stop.stderr
     assert process.wait(timeout=WITHIN_S) == 1  # a halt stands
     assert not (tmp_path / "data").exists()
+
+
+def test_signal_to_every_process_at_once_is_a_clean_stop(tmp_path: Path) -> None:
+    process = start_without_readers(tmp_path / "data")
+    wait_until_it_trades(tmp_path / "data")
+
+    for pid in processes(process.pid)[::-1]:  # as a service manager does, the launcher last
+        os.kill(pid, signal.SIGTERM)
+
+    assert process.wait(timeout=WITHIN_S) == 0
 
 
 def test_closed_terminal_and_outputs_without_readers_cost_the_outputs(tmp_path: Path) -> None:
