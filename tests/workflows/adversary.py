@@ -6,12 +6,15 @@ The adversary does what a bad day does and nothing else; what must hold afterwar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from random import Random
 
 from actors.stage_parts import Killed, MemoryJournal
 from adapters.simulator.drawn_faults import draw_fault
+from adapters.simulator.hand_trades import InvalidTrade
 from domain.effects import Role
 from domain.messages import Event
+from domain.numbers import divide, plain
 from domain.order_messages import JournalEntry, Purpose
 from domain.settings import SECOND_NS
 from tests.workflows.guard import Guard
@@ -102,6 +105,7 @@ class Adversary:
             self.lose_the_supervisor: 1,
             self.stop_and_start: 1,
             self.cut_the_power: 1,
+            self.trade_by_hand: 1,
             self.sleep: 1,
             self.set_the_clock: 1,
         }
@@ -139,6 +143,27 @@ class Adversary:
             fault = draw_fault(self.random, LONGEST_S, PRODUCTS, {"lag": READ_LAG_S})
             self._tell(f"fault {fault}")
             self.theatre.world.inject(fault)
+
+    def trade_by_hand(self) -> None:
+        """Let a person buy beside us, or sell some of what a person bought."""
+        symbol = self.random.choice(PRODUCTS)
+        owned = self.theatre.inventory().get(symbol.split("-")[0], Decimal(0))
+        is_sale = owned > 0 and self.random.random() < 0.5
+        product = self.theatre.world.exchange.market.products[symbol]
+        dollars = Decimal(self.random.randint(20, 200))
+        quantity = product.instrument.round_quantity(divide(dollars, product.tape.last_price))
+        trade = {
+            "instrument": symbol,
+            "side": "SELL" if is_sale else "BUY",
+            "quantity": plain(min(quantity, owned) if is_sale else quantity),
+        }
+        try:
+            made = self.theatre.world.trade(trade)
+        except InvalidTrade as error:  # a venue that has halted, say
+            self._tell(f"no trade by hand: {error}")
+            return
+        self.theatre.by_hand.add(made["order_id"])
+        self._tell(f"by hand: {trade} filled {made['filled_size']}")
 
     def lose_the_supervisor(self) -> None:
         """Kill the supervisor, and some of its children before anybody looks after them again."""

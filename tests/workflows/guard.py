@@ -84,12 +84,15 @@ class Guard:
         for order in exchange.live_orders():
             symbol = order.asked.product_id
             sold[symbol] = sold.get(symbol, Decimal(0)) + order.leaves
-        return {
-            symbol: (exchange.ledger.total(product.instrument.base) - sold.get(symbol, Decimal(0)))
-            * product.tape.last_price
-            >= product.instrument.min_notional
-            for symbol, product in exchange.market.products.items()
-        }
+        # What a person bought is no position of ours, and needs no stop.
+        inventory = self.theatre.inventory() if self.theatre.by_hand else {}
+        bare = {}
+        for symbol, product in exchange.market.products.items():
+            instrument = product.instrument
+            held = exchange.ledger.total(instrument.base) - inventory.get(instrument.base, Decimal(0))
+            left = held - sold.get(symbol, Decimal(0))
+            bare[symbol] = left * product.tape.last_price >= instrument.min_notional
+        return bare
 
     def _now_ns(self) -> int:
         return self.theatre.stage.clock.true.now().utc_ns

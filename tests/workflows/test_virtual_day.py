@@ -16,6 +16,7 @@ import pytest
 from actors.shell import Shell
 from domain.opening_rate import OpeningRate
 from domain.order_messages import BalanceCorrected, ExternalFillSeen, HaltRaised
+from domain.replays import ReplayFilter
 from tests.workflows.theatre import Theatre
 
 HOURS = 8
@@ -24,23 +25,25 @@ PATIENT = {  # what a virtual second costs is mostly the market's own bustle
     "SIMULATOR__QUOTES_PER_S": "0.5",
     "SIMULATOR__TRADES_PER_S": "0.5",
     "ORDERS__RECONCILE_EVERY_S": "15",
+    "MARKET_DATA__TRADES_REMEMBERED": "100",
     "SIMULATOR__BALANCES__USD": "1000000",  # so that a day of fees leaves something to trade with
     "RISK__DAILY_LOSS_RATIO": "1",
     "RISK__MAX_DRAWDOWN_RATIO": "1",
 }
 _NOT_ITS_OWN = ("actors.stage", "adapters.simulator", "thespian", "logging", "tests", "unittest", "_pytest")
-_SHARED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, OpeningRate)
+_SHARED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType)
+_PATIENT_MEMORIES = (OpeningRate, ReplayFilter)  # of a day, of 5,000 trades: bounded, and hours from full
 
 
 def weight(actor: Shell) -> int:
     """Return how many objects an actor keeps alive by itself: not the stage's, and not what modules hold.
 
-    Openings are left out: a day of them is kept, and how many that may be is a limit of its own.
+    Memories that hours do not fill are left out: each has a bound of its own.
     """
     seen, waiting = {id(actor)}, [vars(actor)]
     while waiting:
         thing = waiting.pop()
-        if id(thing) in seen or isinstance(thing, _SHARED):
+        if id(thing) in seen or isinstance(thing, (*_SHARED, *_PATIENT_MEMORIES)):
             continue
         if type(thing).__module__.startswith(_NOT_ITS_OWN):
             continue

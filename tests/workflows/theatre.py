@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from decimal import Decimal
 from typing import Any
 
 from actors.stage import Stage
@@ -16,6 +18,7 @@ from adapters.ports import VenueKit
 from adapters.settings import load
 from adapters.simulator.in_memory import MemoryDialer, MemoryTransport
 from adapters.simulator.world import World
+from domain.instrument import Side
 from domain.order_ledger import OrderLedger
 from domain.order_messages import OrderFilled, OrderSubmitted
 from domain.settings import Settings, VenueSettings
@@ -46,6 +49,7 @@ class Theatre:
         self.settings: Settings = load(None, {**lead, **overrides}, ("coinbase",))
         self.world = World(self.settings.simulator, START.utc_ns, venues=["coinbase"])
         self.seed = seed
+        self.by_hand: set[str] = set()  # order_ids of a person's trades
         self.stage = Stage(self.settings, {"coinbase": self._kit()}, seed)
 
     def restart(self) -> None:
@@ -112,6 +116,14 @@ class Theatre:
 
     def truth(self) -> dict[str, Any]:
         return self.world.truth(self.stage.clock.true.now().utc_ns)["coinbase"]
+
+    def inventory(self) -> dict[str, Decimal]:
+        """Return what a person has bought by hand and not sold: base asset -> quantity."""
+        owned: dict[str, Decimal] = defaultdict(Decimal)
+        for fill in self.truth()["fills"]:
+            if fill["order_id"] in self.by_hand:
+                owned[fill["product_id"].split("-")[0]] += Side(fill["side"]).sign * Decimal(fill["size"])
+        return owned
 
     def wind_down(self) -> Any:
         """Stop as the launcher does; return the router's WoundDown, which must come before the deadline."""
