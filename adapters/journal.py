@@ -126,7 +126,7 @@ class SqliteJournal:
         if findings.doubt:
             self.trouble = f"journal_doubtful: {findings.doubt}: later entries may be missing"
             self.append([self._halt()], self._clock.now().utc_ns)
-        self._mark.put(Mark(self._last_seq, self._last_hash))
+        self._put_mark()
 
     def _tell_meta(self, known: Mapping[str, str], code_version: str) -> None:
         self.meta = completed_meta({**known, "code_version": code_version})
@@ -172,11 +172,14 @@ class SqliteJournal:
         self._write(rows)
         first_seq = self._last_seq + 1
         self._last_seq, self._last_hash = self._last_seq + len(rows), last
-        self._mark.put(Mark(self._last_seq, last))
+        self._put_mark()
         return tuple(
             JournalEntry(seq=seq, recorded_at=recorded_at, event=event)
             for seq, event in enumerate(events, first_seq)
         )
+
+    def _put_mark(self) -> None:
+        self._mark.put(Mark(self._last_seq, self._last_hash, self.instance))
 
     def _write(self, rows: Sequence[Row]) -> None:
         if not self.holdup:

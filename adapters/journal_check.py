@@ -5,6 +5,7 @@ Reads only, and changes nothing on the disk: what is damaged must be set aside e
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -67,7 +68,7 @@ def check(path: Path, progress: Progress = no_progress) -> Findings:
         # SQLite would take an empty file for a new database, and drop the log beside it.
         is_lost = mark.seq > 0
         what = "the file is empty" if path.exists() else "the file is gone"
-        return Findings(last_seen_seq=mark.seq, trouble=what if is_lost else "", doubt=doubt)
+        return Findings(0, _known({}, mark), BEFORE_ALL, mark.seq, what if is_lost else "", doubt)
     with closing(connect_to_prove(path)) as database:
         return _Check(path, database, mark, progress).findings(doubt)
 
@@ -122,7 +123,7 @@ class _Check:
             elif not self._has_marked_row:
                 doubt = f"entry {self._mark.seq} is not the one that was marked"
         return Findings(
-            self._version, self._meta, last, max(last.seq, self._last_seen_seq), trouble, doubt
+            self._version, _known(self._meta, self._mark), last, max(last.seq, self._last_seen_seq), trouble, doubt
         )
 
     def _read(self) -> str:
@@ -199,8 +200,15 @@ class _Check:
         return ""
 
 
+def _known(meta: Mapping[str, str], mark: Mark) -> Mapping[str, str]:
+    """Return what the journal says of itself; whose it is, the mark knows as well."""
+    is_told = re.fullmatch("[0-9a-f]{4}", meta.get("instance_id", ""))
+    left = {key: value for key, value in meta.items() if key != "instance_id"}
+    return meta if is_told else {**left, "instance_id": mark.instance} if mark.instance else left
+
+
 def _marked(path: Path) -> tuple[Mark, str]:
-    nothing = Mark(0, GENESIS)
+    nothing = Mark(0, GENESIS, "")
     try:
         return read_mark(mark_path(path)) or nothing, ""
     except ValueError as error:

@@ -19,13 +19,14 @@ from adapters.own_files import open_own
 
 log = logging.getLogger(__name__)
 
-_MARK = struct.Struct(f"<8sQ{HASH_BYTES}sI")  # magic, seq, hash of that row, checksum: within one disk sector
-_MAGIC = b"nzmark2\n"
+_MARK = struct.Struct(f"<8sQ{HASH_BYTES}s2sI")  # magic, seq, hash of that row, instance, checksum: one disk sector
+_MAGIC = b"nzmark3\n"
 
 
 class Mark(NamedTuple):
     seq: int
     hash: bytes
+    instance: str  # four hex digits: kept here too, for without it the orders of a lost journal are a stranger's
 
 
 class MarkFile:
@@ -76,12 +77,12 @@ def read_mark(path: Path) -> Mark | None:
         return None  # made, and never written
     if len(text) != _MARK.size or zlib.crc32(text[:-4]) != int.from_bytes(text[-4:], "little"):
         raise ValueError("the mark is damaged")
-    magic, seq, digest, _ = _MARK.unpack(text)
+    magic, seq, digest, instance, _ = _MARK.unpack(text)
     if magic != _MAGIC:
         raise ValueError("the mark is of another version")
-    return Mark(seq, digest)
+    return Mark(seq, digest, instance.hex())
 
 
 def _encoded(mark: Mark) -> bytes:
-    text = _MARK.pack(_MAGIC, mark.seq, mark.hash, 0)[:-4]
+    text = _MARK.pack(_MAGIC, mark.seq, mark.hash, bytes.fromhex(mark.instance), 0)[:-4]
     return text + zlib.crc32(text).to_bytes(4, "little")

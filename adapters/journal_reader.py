@@ -15,6 +15,8 @@ from adapters.own_files import require_own_database
 from domain.errors import Fatal
 from domain.order_messages import JournalEntry
 
+# A writer that makes the file holds it for a moment. Read at a start and over a gap, so this is no part of the road.
+_PATIENCE_S = 0.5
 _EVER_TRADED = (
     "SELECT DISTINCT json_extract(body, '$.order.venue'), json_extract(body, '$.order.instrument')"
     " FROM journal WHERE kind = 'OrderSubmitted'"
@@ -27,6 +29,7 @@ class JournalReader:
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
         self._database: sqlite3.Connection | None = None
+        self._exists = False  # when it was opened: the writer may make it a moment later
         self._file: tuple[int, int] | None = None  # which one has been read
 
     def read(self, after_seq: int = 0) -> tuple[JournalEntry, ...]:
@@ -58,14 +61,15 @@ class JournalReader:
     def _opened(self) -> sqlite3.Connection:
         if self._database is None:
             require_own_database(self._path)
-            self._database = connect(self._path, "ro")
+            self._exists = self._path.exists()
+            self._database = connect(self._path, "ro", _PATIENCE_S)
             self._file, _ = identity(self._path)
         return self._database
 
     def _refuse_unless_missing(self, error: sqlite3.Error | OSError) -> None:
         if isinstance(error, OSError):
             raise Fatal(f"the journal cannot be used: {error}", code="io") from error
-        if self._path.exists() and "no such table" not in str(error):
+        if self._exists and self._path.exists() and "no such table" not in str(error):
             raise fatal(error) from error
         self.close()
 

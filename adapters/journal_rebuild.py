@@ -61,7 +61,8 @@ def rebuild(
         database.execute("PRAGMA synchronous = OFF")
         database.executescript(SCHEMA)
         database.execute("BEGIN")
-        write_meta(database, completed_meta(findings.meta))
+        meta = completed_meta(findings.meta)
+        write_meta(database, meta)
         rows = _counted(provable_rows(path, findings), findings.last.seq, progress)
         last = findings.last
         while some := [row.values for row in islice(rows, PROGRESS_EVERY)]:
@@ -75,7 +76,7 @@ def rebuild(
         # Between this and the end a start finds the complete file, and needs no mark.
         os.rename(making, _rebuilt(path))
         _sync(path.parent)
-        mark.put(Mark(last.seq, last.hash))
+        mark.put(Mark(last.seq, last.hash, meta["instance_id"]))
         mark.sync()
     finish(path, aside)
 

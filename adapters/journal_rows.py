@@ -95,14 +95,14 @@ def _plain(value: Any) -> Any:
             return value
 
 
-def connect(path: Path, mode: str = "rwc") -> sqlite3.Connection:
+def connect(path: Path, mode: str = "rwc", patience_s: float | None = None) -> sqlite3.Connection:
     """Return a connection on which transactions are explicit.
 
     Args:
         mode: "ro" never writes, not even when it is the last to close and a log is left to be moved.
     """
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=PATIENCE_S)
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=PATIENCE_S if patience_s is None else patience_s)
 
 
 def connect_to_prove(path: Path) -> sqlite3.Connection:

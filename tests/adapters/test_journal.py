@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adapters import journal as journal_module
+from adapters import journal_reader
 from adapters.journal import SqliteJournal
 from adapters.journal_reader import JournalReader, export
 from domain.errors import Fatal, InvalidSetting
@@ -284,3 +285,23 @@ def test_journal_that_is_reached_by_a_handle_survives_a_move(tmp_path: Path) -> 
     assert len(open_journal(Path(f"/proc/self/fd/{handle}/journal.sqlite")).read()) == 2
     assert not (tmp_path / "data").exists()
     os.close(handle)
+
+
+def test_a_journal_that_is_made_while_a_reader_looks_for_it_is_no_error(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = journal_reader.connect
+
+    def too_early(*args: Any) -> sqlite3.Connection:
+        try:
+            return connect(*args)
+        finally:
+            if not path.exists():
+                open_journal(path).close()
+
+    monkeypatch.setattr(journal_reader, "connect", too_early)
+    reader = JournalReader(path)
+
+    assert reader.read() == ()
+    assert path.exists()
+    assert reader.read() == ()

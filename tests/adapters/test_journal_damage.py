@@ -307,16 +307,17 @@ def test_a_damaged_journal_of_version_1_is_recovered_as_far_as_it_can_be_read(
     assert len(journal.read()) == kept + 1
 
 
-def test_each_journal_has_one_instance_for_life(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: cut(path, 0), lambda path: cut(path, 0.7)])
+def test_each_journal_has_one_instance_for_life(spoil: Callable[[Path], object], tmp_path: Path) -> None:
     path = crashed_journal(tmp_path, in_log=20)
     first = open_journal(path)
-    instance = first.meta["instance_id"]
+    instance = first.instance
     first.close()
     assert len(instance) == 4 and int(instance, 16) >= 0
 
-    cut(path, 0.7)
+    spoil(path)
 
-    assert open_journal(path).meta["instance_id"] == instance
+    assert open_journal(path).instance == instance
 
 
 def test_an_entry_that_only_newer_code_knows_is_refused_in_one_line_and_left_alone(tmp_path: Path) -> None:
