@@ -19,10 +19,18 @@ from typing import Literal
 
 from adapters.clock import SystemClock
 from adapters.journal_aside import AsideFile, aside_path, read_aside
-from adapters.journal_check import Findings, check, no_progress
+from adapters.journal_check import Findings, check, no_progress, proven_rows, provable_rows
 from adapters.journal_mark import Mark, MarkFile, mark_path
 from adapters.journal_reader import identity, scan_entries
-from adapters.journal_rebuild import aside_name, completed_meta, finish, is_unfinished, rebuild, write_meta
+from adapters.journal_rebuild import (
+    Provable,
+    aside_name,
+    completed_meta,
+    finish,
+    is_unfinished,
+    rebuild,
+    write_meta,
+)
 from adapters.journal_rows import (
     INSERT,
     PATIENCE_S,
@@ -149,7 +157,8 @@ class SqliteJournal:
             log.error("journal_damaged trouble=%s aside=%s", findings.trouble, aside)
             self.trouble = _what_is_missing(findings, aside)
             halts.append(self._halt())
-        rebuild(self._path, findings, halts, utc_ns, aside, self._progress)
+        provable = Provable(provable_rows(self._path, findings), findings.last, findings.meta)
+        rebuild(self._path, provable, halts, utc_ns, aside, self._progress)
         return check(self._path)
 
     def _halt(self) -> HaltRaised:
@@ -245,8 +254,23 @@ class SqliteJournal:
         log_file, _ = identity(self._path.with_name(self._path.name + "-wal"))
         self._log_file = self._log_file or log_file
         if found != self._identity or size < self._size or log_file != self._log_file:
-            raise Fatal("the journal's file was cut or replaced while it was written", code="damaged")
+            self._rescue("its file was cut or taken away while it was written")
+            raise Fatal("the journal's file was cut or taken away while it was written", code="damaged")
         self._size = size
+
+    def _rescue(self, trouble: str) -> None:
+        """Begin a fresh journal with what this process can still read, if that is all; else the next start sees."""
+        utc_ns = self._clock.now().utc_ns
+        aside = aside_name(self._path, "damaged", utc_ns)
+        last = Row(self._last_seq, 0, b"", b"", self._last_hash)
+        self.trouble = f"journal_damaged: {trouble}: no entry is missing; what is left of it is kept as {aside.name}"
+        provable = Provable(proven_rows(self._database, self._path, last), last, self.meta)
+        try:
+            rebuild(self._path, provable, [self._halt()], utc_ns, aside, self._progress)
+        except (ValueError, sqlite3.Error, OSError) as error:
+            log.error("journal_not_rescued error=%s", error)
+        else:
+            log.error("journal_rescued entries=%s aside=%s", self._last_seq, aside)
 
     def read(self, after_seq: int = 0) -> tuple[JournalEntry, ...]:
         return tuple(self.scan(after_seq))

@@ -90,6 +90,26 @@ def provable_rows(path: Path, findings: Findings) -> Iterator[Row]:
                     return
 
 
+def proven_rows(database: sqlite3.Connection, path: Path, last: Row) -> Iterator[Row]:
+    """Yield what the writer's own connection can still read, checked, up to the entry it wrote last.
+
+    Raises:
+        ValueError: one of them is missing, or not what was written.
+    """
+    previous = BEFORE_ALL
+    database.text_factory = bytes
+    for source in ((Row(*values) for values in database.execute(_ROWS[2])), read_aside(path)):
+        for row in source:
+            if row.seq <= previous.seq:
+                continue  # it is in the database already
+            if row.seq != previous.seq + 1 or None in row or row.after(previous.hash) != row:
+                raise ValueError(f"entry {previous.seq + 1} cannot be read")
+            previous = row
+            yield row
+    if (previous.seq, previous.hash) != (last.seq, last.hash):
+        raise ValueError(f"entries after {previous.seq} cannot be read")
+
+
 class _Check:
     """One pass over one journal."""
 

@@ -14,8 +14,9 @@ from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
-from adapters.journal_check import PROGRESS_EVERY, Findings, provable_rows
+from adapters.journal_check import PROGRESS_EVERY
 from adapters.journal_mark import Mark, MarkFile, mark_path
 from adapters.journal_rows import INSERT, SCHEMA, SCHEMA_VERSION, Row, connect, make_row
 from adapters.own_files import require_own_database
@@ -24,6 +25,12 @@ from domain.messages import Event
 from domain.settings import SECOND_NS
 
 _BESIDE = ("-aside", "-wal", "-shm", "")  # the database last: its log must never be met by the fresh one
+
+
+class Provable(NamedTuple):
+    rows: Iterable[Row]  # with their hashes
+    last: Row  # of them; its text does not matter
+    meta: Mapping[str, str]
 
 
 def aside_name(path: Path, word: str, utc_ns: int) -> Path:
@@ -40,7 +47,7 @@ def aside_name(path: Path, word: str, utc_ns: int) -> Path:
 
 def rebuild(
     path: Path,
-    findings: Findings,
+    provable: Provable,
     events: Iterable[Event],
     utc_ns: int,
     aside: Path,
@@ -49,6 +56,7 @@ def rebuild(
     """Replace the journal at `path` by its provable entries and `events`; what was there goes to `aside`.
 
     Raises:
+        ValueError: an entry is not what was written after all; nothing has changed.
         sqlite3.Error: it cannot be written; nothing has changed.
         OSError: the same.
     """
@@ -61,10 +69,10 @@ def rebuild(
         database.execute("PRAGMA synchronous = OFF")
         database.executescript(SCHEMA)
         database.execute("BEGIN")
-        meta = completed_meta(findings.meta)
+        meta = completed_meta(provable.meta)
         write_meta(database, meta)
-        rows = _counted(provable_rows(path, findings), findings.last.seq, progress)
-        last = findings.last
+        rows = _counted(provable.rows, provable.last.seq, progress)
+        last = provable.last
         while some := [row.values for row in islice(rows, PROGRESS_EVERY)]:
             database.executemany(INSERT, some)
         for event in events:

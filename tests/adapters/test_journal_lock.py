@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -201,23 +201,53 @@ def test_a_disk_that_is_full_as_well_is_named_and_leaves_no_half_entry(
     assert [entry.event for entry in journal.read()] == [halt(1), halt(2), halt(4)]
 
 
-@pytest.mark.parametrize("name", ["journal.sqlite", "journal.sqlite-wal"])
-def test_a_file_taken_away_under_the_writer_is_noticed(path: Path, journal: SqliteJournal, name: str) -> None:
-    journal.tend()
-
-    path.with_name(name).unlink()
-
-    with pytest.raises(Fatal) as failure:
-        journal.tend()
-    assert failure.value.code == "damaged"
-
-
-def test_a_file_cut_under_the_writer_is_noticed(path: Path, journal: SqliteJournal) -> None:
+def cut(path: Path) -> None:
     os.truncate(path, 0)
 
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [("journal.sqlite", Path.unlink), ("journal.sqlite", cut), ("journal.sqlite-wal", Path.unlink)],
+)
+def test_a_file_cut_or_taken_away_under_the_writer_is_noticed_and_saved_from_memory(
+    path: Path, journal: SqliteJournal, name: str, spoil: Callable[[Path], None]
+) -> None:
+    instance = journal.instance
+    journal.append([halt(2)], recorded_at=2)
+    journal.tend()
+
+    spoil(path.with_name(name))
+
     with pytest.raises(Fatal) as failure:
         journal.tend()
     assert failure.value.code == "damaged"
+    crash(journal)
+    journal = open_journal(path)
+    *kept, told = [entry.event for entry in journal.read()]
+    assert kept == [halt(1), halt(2)]
+    assert "no entry is missing" in told.reason  # and yet a person should look
+    assert journal.instance == instance
+
+
+def test_what_cannot_be_saved_from_memory_is_left_to_the_next_start(
+    path: Path, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.append([halt(number) for number in range(2, 1_000)], recorded_at=2)
+    journal._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    journal._database.execute("PRAGMA cache_size = 10")
+    journal.tend()
+    os.truncate(path, path.stat().st_size // 2)
+
+    with pytest.raises(Fatal):
+        journal.tend()
+    crash(journal)
+    journal = open_journal(path)
+
+    assert journal.trouble.startswith("journal_damaged: ")
+    assert "to 999 are missing" in journal.trouble
+    entries = journal.read()
+    assert len(entries) > 200
+    assert [entry.event for entry in entries[:-1]] == [halt(number) for number in range(1, len(entries))]
 
 
 def crash(journal: SqliteJournal) -> None:
