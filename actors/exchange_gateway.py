@@ -100,6 +100,7 @@ class ExchangeGateway(Shell):
         self.clock_check.start()
         self.stream.connect()
         self.listings.load()
+        self.line.announce_access()  # what an earlier gateway was refused, it has not been
 
     def stopping(self) -> None:
         self.stream.stop()

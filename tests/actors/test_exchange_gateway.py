@@ -839,3 +839,11 @@ def test_a_key_that_is_bad_from_the_start_is_one_alarm(venue: FakeVenue) -> None
         "the venue refuses our credentials for reading (401): no openings until it takes them; "
         "is the key right, and the clock?"
     ]
+
+
+def test_a_new_gateway_takes_back_what_the_one_before_it_said_of_our_credentials(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    stage.cast(ExchangeGateway, GATEWAY)
+
+    assert [event.refusal for event in heard(stage, VenueAccessChanged)][-1:] == [""]
