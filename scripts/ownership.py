@@ -69,8 +69,7 @@ def _ways_to(path: Path) -> Iterator[Path]:
 
 
 def _is_trusted(uid: int) -> bool:
-    # In a container the system's own directories may belong to users that it can't name.
-    return uid in (_ROOT, os.geteuid(), _unnamed_uid())
+    return uid in (_ROOT, os.geteuid()) or uid == _nobody_here()
 
 
 def _lets_others_move(found: os.stat_result) -> bool:
@@ -93,9 +92,16 @@ def _is_own_group(gid: int) -> bool:
 
 
 @cache
-def _unnamed_uid() -> int:
+def _nobody_here() -> int:
+    """Return the number under which a container sees the owner of the system's own directories, whom it can't name.
+
+    Where all users have names, that number is a user like any other; root's is returned instead.
+    """
     try:
-        return int(Path("/proc/sys/kernel/overflowuid").read_text())
+        unnamed = int(Path("/proc/sys/kernel/overflowuid").read_text())
+        named = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+        is_named = any(int(first) <= unnamed < int(first) + int(count) for first, _, count in named)
+        return _ROOT if is_named else unnamed
     except (OSError, ValueError):
         return _ROOT
 

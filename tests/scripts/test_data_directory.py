@@ -12,6 +12,7 @@ import pytest
 
 from domain.errors import InvalidSetting
 from scripts.data_directory import DataDirectory
+from scripts.ownership import _nobody_here
 
 
 def complaint(path: Path) -> str:
@@ -136,6 +137,12 @@ def test_directory_below_that_of_another_user_is_refused(
     monkeypatch.setattr("scripts.ownership._is_trusted", lambda uid: False)
 
     assert "lies below a directory that belongs to user" in complaint(tmp_path / "data")
+
+
+def test_user_called_nobody_is_trusted_only_where_users_have_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    for uid_map, trusted in (("0 0 4294967295", 0), ("0 100000 65536", 0), ("1000 1000 1", 65534)):
+        monkeypatch.setattr(Path, "read_text", lambda path: uid_map if path.name == "uid_map" else "65534")
+        assert _nobody_here.__wrapped__() == trusted
 
 
 def test_directory_behind_a_link_is_judged_by_where_it_lies(tmp_path: Path) -> None:
