@@ -248,7 +248,10 @@ class SqliteJournal:
 
     def _require_whole_file(self) -> None:
         """Notice a file that was cut, or taken away, under us: SQLite would go on for long before it does."""
-        found, size = identity(self._path)
+        try:
+            found, size = identity(self._path)
+        except PermissionError:
+            return  # the directory was shut; as below
         if found is None and _is_gone(self._path.parent):
             return  # the launcher tells; what we have open lasts as long as we do, and orders end better with it
         log_file, _ = identity(self._path.with_name(self._path.name + "-wal"))

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from adapters.own_files import open_own
 from domain.errors import InvalidSetting
 from scripts.leftovers import LOCK_NAME, Holder, holders
 from scripts.ownership import strangers, why_not_private, why_not_safe_place
@@ -83,6 +84,14 @@ class DataDirectory:
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 
+    def require_files(self, *names: str) -> None:
+        """Raise InvalidSetting unless these, logs, can be written: who writes them later could only fail."""
+        for name in names:
+            try:
+                os.close(open_own(self.path / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT))
+            except OSError as error:
+                raise _invalid(self.path, f"{name!r} in it must be a file that we can write to ({error.strerror})") from None
+
     @property
     def handle(self) -> Path:
         """Return a path to the directory for us and our forked children, which holds wherever it is moved to: by its
@@ -98,13 +107,21 @@ class DataDirectory:
             now_at = os.readlink(f"/proc/self/fd/{self._place}")
             return Trouble(f"the data directory was moved to {now_at!r}: move it back, or stop", is_lost=True)
         mode = ours.st_mode & 0o777
-        if ours.st_uid != os.geteuid() or mode != 0o700:
-            whose = "" if ours.st_uid == os.geteuid() else f" and belongs to user {ours.st_uid}"
-            return Trouble(f"the data directory has mode {mode:03o}{whose} by now: it must be ours alone (mode 700)")
+        if ours.st_uid != os.geteuid():
+            return Trouble(f"the data directory was given to user {ours.st_uid}: it must be ours alone")
+        if mode != 0o700:
+            return Trouble(f"the data directory was given mode {mode:03o}: it {self._close_to_others()}")
         for name in (LOCK_NAME, SOCKET_NAME):
             if not os.path.lexists(self.path / name):
                 return Trouble(f"{name!r} was removed from the data directory: this system can't be found by it any more")
         return None
+
+    def _close_to_others(self) -> str:
+        try:
+            os.chmod(self.handle, 0o700)
+        except OSError as error:
+            return f"must have 700, and we cannot change it ({error.strerror})"
+        return "has 700 again; see who did that, and what was put there"
 
     def release(self) -> None:
         """Give the directory up, for forked children too."""

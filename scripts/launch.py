@@ -17,7 +17,7 @@ from domain.mode_label import mode_label
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
 from scripts import telling
-from scripts.actor_system import ActorSystem, free_admin_port, prepare_environment
+from scripts.actor_system import LOG_FILE, ActorSystem, free_admin_port, prepare_environment
 from scripts.announcer import Announcer
 from scripts.control import ControlServer, Request
 from scripts.data_directory import DataDirectory, Trouble
@@ -29,6 +29,8 @@ from scripts.processes import adopt_orphans, end_all
 from scripts.signals import Signals
 from scripts.simulated_venues import SimulatedVenues, check_account
 from scripts.version import code_version
+
+SIMULATOR_LOG_FILE = "simulator.log"
 
 _LOOP_S = 0.02
 _START_WITHIN_S = 15.0  # besides what the longest reader of the journal may take
@@ -56,6 +58,7 @@ def run(settings: Settings, options: RunOptions) -> int:
     )
     with DataDirectory(Path(settings.system.data_directory)) as directory:
         prepare_environment(directory.path)
+        directory.require_files(LOG_FILE, SIMULATOR_LOG_FILE)
         control = ControlServer(directory)
         try:
             return _Run(settings, options, directory, control, signals).to_the_end()
@@ -145,7 +148,7 @@ class _Run:
             self.simulator = SimulatedVenues(
                 settings.simulator,
                 self.directory,
-                self.directory / "simulator.log",
+                self.directory / SIMULATOR_LOG_FILE,
                 lambda: self.is_stopping,
             )
             settings = self.simulator.lead(settings)

@@ -271,6 +271,18 @@ def test_journal_whose_directory_was_removed_goes_on_for_as_long_as_it_is_open(t
     journal.close()
 
 
+def test_journal_whose_directory_was_shut_goes_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = open_journal(path)
+
+    def refuse(path: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(journal_module, "identity", refuse)
+
+    journal.tend()
+    assert len(journal.append([halt(1)], recorded_at=1)) == 1
+
+
 def test_journal_that_is_reached_by_a_handle_survives_a_move(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     handle = os.open(tmp_path / "data", os.O_PATH)

@@ -182,6 +182,14 @@ def test_what_was_put_there_by_another_user_is_refused(tmp_path: Path, monkeypat
     assert "'recordings' in it belongs to user" in complaint(tmp_path / "data")
 
 
+def test_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with DataDirectory(tmp_path / "data") as directory:
+        (directory.path / "nzeza.log").mkdir()
+
+        with pytest.raises(InvalidSetting, match=r"'nzeza.log' in it must be a file that we can write to \(Is a"):
+            directory.require_files("simulator.log", "nzeza.log")
+
+
 # ---- while it runs ---------------------------------------------------------------------------------------
 
 
@@ -215,13 +223,13 @@ def test_directory_that_was_removed_is_noticed(held: DataDirectory) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o500, 0o000, 0o755])
-def test_changed_permissions_are_noticed(held: DataDirectory, mode: int) -> None:
+def test_changed_permissions_are_noticed_and_taken_back(held: DataDirectory, mode: int) -> None:
     held.path.chmod(mode)
 
     trouble = held.trouble()
 
-    assert not trouble.is_lost and f"has mode {mode:03o} by now" in trouble.text
-    held.path.chmod(0o700)
+    assert not trouble.is_lost and f"was given mode {mode:03o}: it has 700 again" in trouble.text
+    assert held.path.stat().st_mode & 0o777 == 0o700
     assert held.trouble() is None
 
 
