@@ -27,7 +27,7 @@ class VenueLine:
         workers = max(settings.workers, LEAST_WORKERS)
         burst = max(2, int(settings.requests_per_second))
         now_ns = shell.clock.now().monotonic_ns
-        bucket = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns)
+        bucket = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns, most_in_a_second=burst)
         budget = kit.request_budget(bucket, shell.clock, shell.parts.pause)
         self._shell = shell
         self._executor = shell.parts.executor(workers)

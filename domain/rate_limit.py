@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -20,7 +21,17 @@ class TokenBucket:
     taken is a debt, which is paid before anything else is given.
     """
 
-    def __init__(self, per_second: float, burst: int, reserved: int, now_ns: int) -> None:
+    def __init__(
+        self,
+        per_second: float,
+        burst: int,
+        reserved: int,
+        now_ns: int,
+        most_in_a_second: int | None = None,
+    ) -> None:
+        """Args:
+        most_in_a_second: requests in any one second, whatever was saved up; None: a burst and what trickles in.
+        """
         if not 0 <= reserved < burst:
             raise ValueError("the reserve must leave at least one token for ordinary requests")
         self._token_ns = round(SECOND_NS / per_second)
@@ -29,6 +40,9 @@ class TokenBucket:
         self._credit_ns = self._capacity_ns
         self._refilled_ns = now_ns
         self._pauses: list[tuple[int, int]] = []  # (told at, until): nothing is given before
+        self._most_in_a_second = most_in_a_second
+        self._reserved = reserved
+        self._given: deque[int] = deque()  # when, in the last second; the oldest first
         self._next_pause_ns = SHORTEST_PAUSE_NS  # where the venue doesn't say for how long
 
     def take(
@@ -54,14 +68,33 @@ class TokenBucket:
         price_ns = requests * self._token_ns
         floor_ns = 0 if is_reducing else self._reserve_ns
         missing_ns = min(floor_ns + price_ns, self._capacity_ns) - self._credit_ns
-        if missing_ns > 0:
-            return missing_ns
+        crowded_ns = self._crowded_ns(now_ns, requests, 0 if is_reducing else self._reserved)
+        if missing_ns > 0 or crowded_ns > 0:
+            return max(missing_ns, crowded_ns)
         self._credit_ns -= price_ns
+        self._give(requests)
         return 0
 
     def charge(self, requests: int) -> None:
         """Pay for requests that were sent without asking; fewer than none: some were paid for and not sent."""
         self._credit_ns = min(self._capacity_ns, self._credit_ns - requests * self._token_ns)
+        self._give(requests)
+
+    def _crowded_ns(self, now_ns: int, requests: int, reserved: int) -> int:
+        """Return how long it takes until so many more requests fit into one second; 0 when they do."""
+        if self._most_in_a_second is None:
+            return 0
+        while self._given and self._given[0] <= now_ns - SECOND_NS:
+            self._given.popleft()
+        room = max(1, self._most_in_a_second - reserved)
+        too_many = len(self._given) + min(requests, room) - room
+        return self._given[too_many - 1] + SECOND_NS - now_ns if too_many > 0 else 0
+
+    def _give(self, requests: int) -> None:
+        if self._most_in_a_second is not None:
+            self._given.extend([self._refilled_ns] * requests)
+            for _ in range(min(-requests, len(self._given))):
+                self._given.pop()
 
     def hold(self, now_ns: int, wait_ns: int | None = None) -> None:
         """Give nothing for a while: the venue said 429, so its count is ahead of ours.

@@ -93,6 +93,38 @@ def test_what_was_sent_beyond_that_is_paid_before_anything_else_is_given() -> No
     assert tokens.take(0, is_reducing=True) == 1600 * MS
 
 
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 7), st.booleans()), max_size=40))
+def test_no_second_has_more_requests_than_it_may(steps: list[tuple[int, int, bool]]) -> None:
+    tokens = TokenBucket(per_second=5, burst=5, reserved=1, now_ns=0, most_in_a_second=5)
+    now, given_at = 0, []
+
+    for gap_ms, requests, is_reducing in steps:
+        now += gap_ms * MS
+        if tokens.take(now, is_reducing, requests=min(requests, 4)) == 0:
+            given_at += [now] * min(requests, 4)
+        for start in given_at:
+            assert sum(start <= at < start + 1000 * MS for at in given_at) <= 5
+
+
+def test_a_second_that_is_full_says_when_there_is_room_again() -> None:
+    tokens = TokenBucket(per_second=5, burst=5, reserved=0, now_ns=0, most_in_a_second=5)
+    assert tokens.take(0, requests=5) == 0
+
+    wait_ns = tokens.take(400 * MS, requests=2)
+    assert wait_ns == 600 * MS
+    assert tokens.take(400 * MS + wait_ns, requests=2) == 0
+
+
+def test_what_was_sent_without_asking_fills_the_second_too() -> None:
+    tokens = TokenBucket(per_second=5, burst=5, reserved=0, now_ns=0, most_in_a_second=5)
+    tokens.take(0)
+    tokens.charge(4)
+
+    assert tokens.take(300 * MS) == 700 * MS
+    tokens.charge(-4)
+    assert tokens.take(300 * MS) == 0
+
+
 def test_who_looked_at_the_clock_before_somebody_else_takes_nothing_back() -> None:
     tokens = bucket()
     tokens.take(0, is_reducing=True, requests=5)
