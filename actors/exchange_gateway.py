@@ -132,7 +132,7 @@ class ExchangeGateway(Shell):
         return self.venue_time.stamps(self.clock.now())
 
     def _stamp(self) -> int:
-        return self.clock.now().utc_ns
+        return self.venue_time.utc_ns(self.clock.now())  # as all that the venue stamps
 
     def _ended(self, operation: Operation, succeeded: bool, reason: str = "") -> None:
         self.tell(

@@ -847,3 +847,18 @@ def test_a_new_gateway_takes_back_what_the_one_before_it_said_of_our_credentials
     stage.cast(ExchangeGateway, GATEWAY)
 
     assert [event.refusal for event in heard(stage, VenueAccessChanged)][-1:] == [""]
+
+
+def test_what_it_says_happened_is_stamped_by_the_venues_clock(venue: FakeVenue) -> None:
+    """Else a refusal of now and a stamp of the venue's would seem an hour apart to whoever compares them."""
+    venue.clock_ahead_s = 3600.0
+    venue.stage = stage = Stage(kits={"coinbase": venue.kit()})
+    stage.cast(ExchangeGateway, GATEWAY)
+    stage.advance(seconds=0.1)
+    venue.answers["submit_order"].append(Rejected("no", code="INSUFFICIENT_FUND"))
+
+    stage.tell(GATEWAY, make_order())
+    stage.advance(seconds=0.1)
+
+    (refused,) = heard(stage, OrderRejected)
+    assert refused.ts_event == pytest.approx(stage.clock.now().utc_ns + 3600 * SECOND_NS, abs=SECOND_NS)
