@@ -53,7 +53,7 @@ class Transport(Protocol):
         ...
 
     def close(self) -> None:
-        """Give up the connections that are open and idle; the next request makes a new one."""
+        """Give up the connections that are open, those in use after it; the next request makes a new one."""
         ...
 
 
@@ -64,6 +64,7 @@ class HttpTransport:
         self._most_idle = connections
         self._connect_timeout_s = connect_timeout_s
         self._idle: dict[tuple[str, str], list[socket.socket]] = {}  # scheme and netloc -> the newest last
+        self._given_up = 0  # how often all connections were
         self._lock = threading.Lock()
 
     def send(
@@ -73,6 +74,7 @@ class HttpTransport:
         address = read_address(url)
         origin = address.scheme, address.netloc
         request = _encode(method, address, headers, body)
+        given_up = self._given_up
         try:
             connection = self._take(origin) or self._open(origin, give_up_at)
         except OSError as error:
@@ -89,11 +91,12 @@ class HttpTransport:
         except BaseException:
             connection.close()
             raise
-        self._give_back(origin, connection, answer)
+        self._give_back(origin, connection, answer, given_up)
         return Response(answer.status, answer.headers, answer.body, sent_ns)
 
     def close(self) -> None:
         with self._lock:
+            self._given_up += 1
             idle, self._idle = self._idle, {}
         for connections in idle.values():
             for connection in connections:
@@ -127,10 +130,15 @@ class HttpTransport:
             connection.close()
             raise
 
-    def _give_back(self, origin: tuple[str, str], connection: socket.socket, answer: Answer) -> None:
+    def _give_back(
+        self, origin: tuple[str, str], connection: socket.socket, answer: Answer, given_up: int
+    ) -> None:
+        """Args:
+        given_up: how often all had been, when this one was taken.
+        """
         with self._lock:
             waiting = self._idle.setdefault(origin, [])
-            is_wanted = not answer.is_last and len(waiting) < self._most_idle
+            is_wanted = given_up == self._given_up and not answer.is_last and len(waiting) < self._most_idle
             if is_wanted:
                 waiting.append(connection)
         if not is_wanted:

@@ -305,3 +305,19 @@ def test_a_url_can_smuggle_no_second_request(transport: HttpTransport) -> None:
     post(transport, f"{server.url}/orders/a b\r\nX: y\u00e9")
 
     assert server.requests[0].startswith(b"POST /orders/a%20b%0D%0AX:%20y%C3%A9 HTTP/1.1\r\n")
+
+
+def test_a_call_that_ends_after_its_transport_was_closed_leaves_no_connection(
+    transport: HttpTransport, monkeypatch
+) -> None:
+    server = Server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    give_back = transport._give_back
+
+    def late(*arguments) -> None:
+        transport.close()
+        give_back(*arguments)
+
+    monkeypatch.setattr(transport, "_give_back", late)
+
+    assert post(transport, server.url).body == b"ok"
+    assert not any(transport._idle.values())
