@@ -28,6 +28,8 @@ class CircuitBreaker(Shell):
             )
             for operation, caller in callers.items()
         }
+        for breaker in self.breakers.values():
+            self.perform(breaker.announce(self.clock.now()))  # in place of what an earlier one said
 
     def peer_appeared(self, role: str) -> None:
         for breaker in self.breakers.values():
