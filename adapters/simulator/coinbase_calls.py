@@ -26,6 +26,7 @@ class Call(NamedTuple):
     body: bytes
     can_trade: bool  # by the caller's key
     fault: Fault | None  # one that the handler must enact itself
+    asked_ns: int  # when the caller asked; in memory, other callers may have carried the world further already
 
     def values(self, key: str) -> set[str]:
         """Return all values of a repeatable parameter; empty = no filter."""

@@ -28,9 +28,9 @@ MOST_CANDLES = 350
 
 def get_time(call: Call) -> dict[str, Any]:
     return {
-        "iso": encode.rfc3339(call.now_ns),
-        "epochSeconds": str(call.now_ns // SECOND_NS),
-        "epochMillis": str(call.now_ns // 1_000_000),
+        "iso": encode.rfc3339(call.asked_ns),
+        "epochSeconds": str(call.asked_ns // SECOND_NS),
+        "epochMillis": str(call.asked_ns // 1_000_000),
     }
 
 

@@ -93,7 +93,7 @@ class CoinbaseRest:
     def handle(self, request: Request, now_ns: int) -> Response:
         """Answer one request as of `now_ns` (UTC)."""
         self._exchange.advance(now_ns)
-        now_ns = self._exchange.now_ns
+        asked_ns, now_ns = now_ns, self._exchange.now_ns
         route, name = _find(request)
         if route is None:
             return _error(404, "NOT_FOUND", f"no such route: {request.path}")
@@ -101,12 +101,13 @@ class CoinbaseRest:
         fault = self._faults.draw(route.place, suits=suits) if route.place else None
         answer = _instead(fault, request) if fault is not None else None
         if answer is None:
-            answer = self._serve(route, name, request, now_ns, fault)
+            answer = self._serve(route, name, request, (asked_ns, now_ns), fault)
         return answer if fault is None else rest_faults.spoiled(answer, fault, BROKEN)
 
     def _serve(
-        self, route: Route, name: str, request: Request, now_ns: int, fault: Fault | None
+        self, route: Route, name: str, request: Request, times: tuple[int, int], fault: Fault | None
     ) -> Response:
+        asked_ns, now_ns = times
         headers = {key.lower(): value for key, value in request.headers.items()}
         key = None
         if not route.is_public:
@@ -124,7 +125,7 @@ class CoinbaseRest:
         exchange = self._exchange
         if fault is not None and fault.kind == "lag":
             exchange = exchange.as_of(now_ns - int(fault.seconds * SECOND_NS))
-        call = Call(exchange, now_ns, name, request.query, request.body, can_trade, own_fault)
+        call = Call(exchange, now_ns, name, request.query, request.body, can_trade, own_fault, asked_ns)
         try:
             if fault is not None and fault.kind == "late_accept":
                 account.submit_late(call, now_ns + int(fault.seconds * SECOND_NS))
