@@ -62,6 +62,12 @@ class AccountNews:
         for venue in self._external:
             self._tell_of_external(venue, now)
 
+    def hear_report(self, report: OrderReported, now: Instant) -> None:
+        """Take in a word about one order; what somebody else's has filled, has moved balances as ours would."""
+        if report.client_order_id not in self._ledger.orders and report.cumulative_quantity:
+            self._reconciliation.moved(report.venue, now)
+        self._news.hear_report(report, now)
+
     def hear_fills(self, event: FillsReported, now: Instant) -> None:
         self._take_fills(event.fills, now)
 

@@ -177,7 +177,7 @@ class OrderDesk:
             OrderRejected: self._news.hear_refused,
             OrderNotSent: self._news.hear_refused,
             OrderUnconfirmed: self._news.hear_unconfirmed,
-            OrderReported: self._news.hear_report,
+            OrderReported: self._account.hear_report,
             OrderNotFound: self._news.hear_not_found,
             QueryFailed: self._news.hear_query_failed,
             CancelAccepted: self._news.hear_cancel,

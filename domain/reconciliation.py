@@ -70,7 +70,8 @@ class Audit:
     differences: Differences = field(default_factory=dict)
     phantoms: Differences = field(default_factory=dict)  # instrument -> of our position, what is not there
     differs_since_ns: int = 0  # when the first answer with these differences was asked for
-    settled_since_ns: int | None = None  # the same, of those that no read can lag behind
+    seen_ns: int | None = None  # when the first one came since anything moved: what made them came before that
+    settled_since_ns: int | None = None  # when the first one was asked for that no read can lag behind
     seen_movements: int = 0  # of the ledger, that have had a moment
     moved_ns: int | None = None  # the moment of the newest; None: nothing ever moved there
     compared_at: int = 0  # UTC ns of the newest comparison that was equal
@@ -147,7 +148,13 @@ class Reconciliation:
         for venue, audit in self.audits.items():
             moved = self._ledger.balance_moves[venue]
             if moved != audit.seen_movements:
-                audit.seen_movements, audit.moved_ns, audit.settled_since_ns = moved, now.monotonic_ns, None
+                audit.seen_movements = moved
+                self.moved(venue, now)
+
+    def moved(self, venue: str, now: Instant) -> None:
+        """Note that balances have moved there, whoever did it."""
+        if audit := self.audits.get(venue):
+            audit.moved_ns, audit.seen_ns, audit.settled_since_ns = now.monotonic_ns, None, None
 
     def ask_in(self, venue: str, delay_ns: int, now: Instant) -> None:
         audit = self.audits[venue]
@@ -199,8 +206,10 @@ class Reconciliation:
         phantoms = self._phantoms(venue, theirs, unknown)
         if (differences, phantoms) != (audit.differences, audit.phantoms):
             audit.differences, audit.phantoms = differences, phantoms
-            audit.differs_since_ns, audit.settled_since_ns = audit.asked.monotonic_ns, None
+            audit.differs_since_ns = audit.asked.monotonic_ns
+            audit.seen_ns = audit.settled_since_ns = None
         if not audit.is_equal:
+            self._time(venue, audit, now)
             if not self._may_tell(venue, audit):
                 return None
             if self._has_lasted(venue, audit):
@@ -225,6 +234,17 @@ class Reconciliation:
             if self._ownership.base_of(venue, name) not in unknown
         }
 
+    def _time(self, venue: str, audit: Audit, now: Instant) -> None:
+        """Note when differences were first seen, and when reads first showed all of what made them.
+
+        Nobody may have told us of that: its fills may be listed as late as reads may lag, and explain everything.
+        """
+        if audit.seen_ns is None:
+            audit.seen_ns = now.monotonic_ns
+        lag_ns = self._rules.at(venue).facts.read_lag_ns
+        if audit.settled_since_ns is None and audit.asked.monotonic_ns > audit.seen_ns + lag_ns:
+            audit.settled_since_ns = audit.asked.monotonic_ns
+
     def _may_tell(self, venue: str, audit: Audit) -> bool:
         """Tell whether a difference is one, and not a read that lags behind the last movement there.
 
@@ -232,8 +252,6 @@ class Reconciliation:
         """
         lag_ns = self._rules.at(venue).facts.read_lag_ns
         is_settled = audit.moved_ns is None or audit.asked.monotonic_ns > audit.moved_ns + lag_ns
-        if is_settled and audit.settled_since_ns is None:
-            audit.settled_since_ns = audit.asked.monotonic_ns
         return is_settled or audit.asked.monotonic_ns - audit.differs_since_ns > lag_ns
 
     def _is_comparable(self, venue: str, audit: Audit) -> bool:

@@ -9,6 +9,7 @@ from domain.order_messages import (
     BalanceCorrected,
     BalancesOpened,
     ExternalFillSeen,
+    Fill,
     FillsCovered,
     HaltRaised,
     IntentDenied,
@@ -344,6 +345,9 @@ def test_a_listed_order_with_our_tag_from_nowhere_halts_the_venue(desk: DeskOnTi
 # ---- corrections -----------------------------------------------------------------------------------------
 
 
+LASTING = 6  # answers 5 s apart: the fifth is asked for more than 15 s after the first, the sixth is equal to it
+
+
 def differ(desk: DeskOnTime, times: int, **balances) -> None:
     for _ in range(times):
         desk.advance(5)
@@ -359,7 +363,9 @@ def test_one_difference_is_only_noted_and_blocks_openings(desk: DeskOnTime) -> N
 
 
 def test_two_equal_differences_apart_become_a_correction_and_the_venue_is_ready(desk: DeskOnTime) -> None:
-    differ(desk, 2, usd="9999")
+    differ(desk, LASTING - 1, usd="9999")
+    assert desk.journaled(BalanceCorrected) == []
+    differ(desk, 1, usd="9999")
 
     (correction,) = desk.journaled(BalanceCorrected)
     assert (correction.currency, correction.difference) == ("USD", Decimal(-1))
@@ -369,7 +375,7 @@ def test_two_equal_differences_apart_become_a_correction_and_the_venue_is_ready(
 
 
 def test_f20_reconciling_again_finds_nothing(desk: DeskOnTime) -> None:
-    differ(desk, 2, usd="9999")
+    differ(desk, LASTING, usd="9999")
     before = list(desk.journal)
 
     differ(desk, 3, usd="9999")
@@ -380,8 +386,8 @@ def test_f20_reconciling_again_finds_nothing(desk: DeskOnTime) -> None:
 
 
 def test_a_difference_that_changes_starts_over(desk: DeskOnTime) -> None:
-    differ(desk, 1, usd="9999")
-    differ(desk, 1, usd="9998")
+    differ(desk, LASTING - 1, usd="9999")
+    differ(desk, LASTING - 1, usd="9998")
     assert desk.journaled(BalanceCorrected) == []
 
     differ(desk, 1, usd="9998")
@@ -390,7 +396,7 @@ def test_a_difference_that_changes_starts_over(desk: DeskOnTime) -> None:
 
 
 def test_two_answers_too_close_together_are_not_enough(desk: DeskOnTime) -> None:
-    differ(desk, 1, usd="9999")
+    differ(desk, LASTING - 1, usd="9999")
     for is_live in (False, True):  # makes the desk look at once
         desk.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=is_live))
     desk.snapshot(usd="9999")
@@ -400,14 +406,14 @@ def test_two_answers_too_close_together_are_not_enough(desk: DeskOnTime) -> None
 
 @pytest.mark.parametrize(("usd", "is_halted"), [("9990", False), ("9989.99", True), ("10010.01", True)])
 def test_a_correction_above_the_threshold_halts_the_venue(desk: DeskOnTime, usd, is_halted) -> None:
-    differ(desk, 2, usd=usd)
+    differ(desk, LASTING, usd=usd)
 
     assert len(desk.journaled(BalanceCorrected)) == 1
     assert [halt.scope for halt in desk.journaled(HaltRaised)] == ["coinbase"] * is_halted
 
 
 def test_coins_are_weighed_at_their_price(desk: DeskOnTime) -> None:
-    differ(desk, 2, btc="0.0002")
+    differ(desk, LASTING, btc="0.0002")
 
     assert "worth 12.8" in desk.journaled(HaltRaised)[0].reason
 
@@ -415,7 +421,7 @@ def test_coins_are_weighed_at_their_price(desk: DeskOnTime) -> None:
 def test_what_cannot_be_priced_halts() -> None:
     desk = DeskOnTime()
     desk.snapshot()
-    differ(desk, 2, btc="0.00000001")
+    differ(desk, LASTING, btc="0.00000001")
 
     assert "unknown worth" in desk.journaled(HaltRaised)[0].reason
 
@@ -606,7 +612,7 @@ def test_balances_that_lag_behind_a_fill_are_corrected_by_nobody(desk: DeskOnTim
     assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
 
 
-def test_the_first_of_the_two_answers_begins_later_than_reads_may_lag(desk: DeskOnTime) -> None:
+def test_a_difference_is_told_once_reads_no_more_lag_behind_our_last_fill(desk: DeskOnTime) -> None:
     desk.hold()
     differ(desk, 3, usd="9358", btc="0.01")  # begun 5, 10 and 15 s after the fill
     assert desk.journaled(VenueReconciled)[-1].is_equal
@@ -615,8 +621,49 @@ def test_the_first_of_the_two_answers_begins_later_than_reads_may_lag(desk: Desk
     assert desk.journaled(VenueReconciled)[-1].differences == ("USD -1",)
     assert desk.journaled(BalanceCorrected) == []
 
-    differ(desk, 1, usd="9358", btc="0.01")
+    differ(desk, 2, usd="9358", btc="0.01")
     assert [event.difference for event in desk.journaled(BalanceCorrected)] == [Decimal(-1)]
+
+
+def bought_by_hand(desk: DeskOnTime) -> Fill:
+    return make_fill("0.002", "x-1", venue_order_id="v-x", fee=Decimal(0), ts_event=desk.now.utc_ns)
+
+
+@pytest.mark.parametrize("answers", [1, 2, 3])
+def test_a_trade_that_nobody_told_us_of_is_listed_as_late_as_reads_may_lag(desk: DeskOnTime, answers) -> None:
+    desk.advance(30)
+    theirs, after = bought_by_hand(desk), {"usd": CASH - 128, "btc": "0.002"}
+    differ(desk, answers, **after)
+    desk.advance(5)
+    desk.snapshot(**after, fills=[theirs])
+    desk.hear(make_report(S.FILLED, "0.002", client_order_id="by-hand", venue_order_id="v-x"))
+
+    differ(desk, LASTING, **after, fills=[theirs])
+
+    assert desk.journaled(BalanceCorrected, HaltRaised) == []
+    assert desk.desk.books.balances["coinbase", "BTC"] == Decimal("0.002")
+    assert desk.desk.report(desk.now).is_reconciled
+
+
+def test_a_second_trade_that_leaves_the_difference_of_the_first_is_given_its_time_as_well(desk: DeskOnTime) -> None:
+    desk.advance(30)
+    differ(desk, LASTING - 2, btc="0.002")
+    first = bought_by_hand(desk)
+    desk.fills(first)  # its dollars come later than its coins: an odd venue
+    desk.hear(make_report(S.FILLED, "0.002", client_order_id="by-hand", venue_order_id="v-x"))
+
+    differ(desk, LASTING - 1, usd=CASH - 128, btc="0.004")
+
+    assert desk.journaled(BalanceCorrected, HaltRaised) == []
+
+
+def test_what_somebody_elses_order_has_filled_is_a_movement(desk: DeskOnTime) -> None:
+    desk.advance(30)
+    desk.hear(make_report(S.FILLED, "0.002", client_order_id="by-hand", venue_order_id="v-x"))
+
+    differ(desk, 2, usd=CASH - 128, btc="0.002")
+
+    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
 
 
 def test_a_difference_that_outlasts_the_lag_is_told_though_other_things_move(desk: DeskOnTime) -> None:

@@ -134,7 +134,7 @@ def test_an_unknown_balance_is_neither_zero_nor_corrected() -> None:
 
 def test_other_currencies_are_compared_while_one_is_unknown() -> None:
     desk = DeskOnTime().ready()
-    for _ in range(5):
+    for _ in range(6):
         look_again(desk, btc="1", unread=[BAD_USD])
 
     assert [event.currency for event in desk.journaled(BalanceCorrected)] == ["BTC"]
