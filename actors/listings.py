@@ -11,6 +11,7 @@ from domain.backoff import Backoff
 from domain.effects import Role
 from domain.errors import Fatal, VenueError
 from domain.instrument import InstrumentKind
+from domain.marks import is_in_dollars
 from domain.numbers import plain
 from domain.order_messages import InstrumentsLoaded
 from domain.settings import SECOND_NS
@@ -65,7 +66,7 @@ class Listings:
         if is_news:
             for role in _CAPITAL:
                 self._shell.tell(role, result)
-            self._tell_of_derivatives(result)
+            self._tell_of_unopenable(result)
             self._tell_of_left_out(result)
         if not result.is_fee_known:
             if not self._shell.counters["fee_failures"]:
@@ -77,12 +78,17 @@ class Listings:
         is_halted = not all(instrument.is_tradable for instrument in result.instruments)
         self._again_in(_AGAIN_WHILE_HALTED_NS if is_halted else _AGAIN_NS)
 
-    def _tell_of_derivatives(self, loaded: InstrumentsLoaded) -> None:
-        """Tell a person once what is shown and never opened: the risk gate refuses it as `not_spot`."""
+    def _tell_of_unopenable(self, loaded: InstrumentsLoaded) -> None:
+        """Tell a person once what is shown and never opened: risk refuses it as `not_spot` or `not_in_dollars`."""
         for one in loaded.instruments:
-            if one.kind is not InstrumentKind.SPOT and one.key not in self._told:
+            why = ""
+            if one.kind is not InstrumentKind.SPOT:
+                why = f"not spot but {one.kind}"
+            elif not is_in_dollars(one):
+                why = f"priced in {one.quote}, and limits are in dollars"
+            if why and one.key not in self._told:
                 self._told.add(one.key)
-                self._shell.alarm(one.key, f"not spot but {one.kind}: shown, and no position is opened in it")
+                self._shell.alarm(one.key, f"{why}: shown, and no position is opened in it")
 
     def _tell_of_left_out(self, loaded: InstrumentsLoaded) -> None:
         for one in loaded.left_out:

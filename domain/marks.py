@@ -21,6 +21,11 @@ from domain.stream_health import stream_trouble
 DOLLARS = ("USD", "USDC")  # priced at 1: an assumption for USDC
 
 
+def is_in_dollars(instrument: Instrument) -> bool:
+    """Tell whether prices of it are in dollars, as every limit on openings is."""
+    return instrument.quote in DOLLARS
+
+
 class Marks:
     """The newest quote of each instrument and the state of the stream behind it."""
 

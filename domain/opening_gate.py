@@ -12,7 +12,7 @@ from domain.collar import collared_price, drifted, touch
 from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
-from domain.marks import Marks
+from domain.marks import Marks, is_in_dollars
 from domain.numbers import from_ratio
 from domain.order_ledger import OrderLedger
 from domain.order_messages import OrderIntent, OrderStatus
@@ -116,6 +116,8 @@ class OpeningGate:
     def _misfit(self, instrument: Instrument, quantity: Decimal, price: Decimal) -> str:
         if instrument.kind is not InstrumentKind.SPOT:
             return "not_spot"  # its margin, funding and liquidation are not reckoned with yet
+        if not is_in_dollars(instrument):
+            return "not_in_dollars"  # limits, cash and fees are
         if not self._marks.is_tradable(instrument):
             return "not_tradable"
         if not instrument.is_on_grid(price, quantity):

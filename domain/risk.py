@@ -16,7 +16,7 @@ from domain.clocks import deadline, is_void
 from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
-from domain.marks import Marks
+from domain.marks import Marks, is_in_dollars
 from domain.numbers import ZERO, divide, from_ratio, plain
 from domain.opening_rate import DAY_NS, HOUR_NS, OpeningRate
 from domain.order_messages import OrderIntent, Purpose, Signal
@@ -137,6 +137,8 @@ def instrument_tradable(case: Opening) -> Refused | None:
         return Refused("unknown_instrument")
     if case.instrument.kind is not InstrumentKind.SPOT:
         return Refused("not_spot", f"{case.instrument.key} is a {case.instrument.kind}")
+    if not is_in_dollars(case.instrument):
+        return Refused("not_in_dollars", f"{case.instrument.key} is priced in {case.instrument.quote}")
     return None if case.marks.is_tradable(case.instrument) else Refused("not_tradable")
 
 

@@ -13,7 +13,7 @@ from actors.stage_parts import START
 from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.listing import Listing, Unread
-from domain.instrument import InstrumentKind
+from domain.instrument import Instrument, InstrumentKind
 from domain.market_data import StreamGap, StreamWhole, VenueComplained
 from domain.messages import Event
 from domain.order_messages import (
@@ -647,21 +647,32 @@ def test_a_snapshot_also_lists_the_fills_of_the_orders_it_names(venue: FakeVenue
     assert venue.called("list_fills") == [NOW, 0]
 
 
-def test_what_is_not_spot_is_told_to_a_person_once(venue: FakeVenue) -> None:
-    perpetual = msgspec.structs.replace(
-        LOADED, instruments=(make_instrument(kind=InstrumentKind.PERPETUAL),)
-    )
+@pytest.mark.parametrize(
+    ("instrument", "text"),
+    [
+        (
+            make_instrument(kind=InstrumentKind.PERPETUAL),
+            "not spot but perpetual: shown, and no position is opened in it",
+        ),
+        (
+            make_instrument("ETH-BTC"),
+            "priced in BTC, and limits are in dollars: shown, and no position is opened in it",
+        ),
+    ],
+)
+def test_what_is_never_opened_is_told_to_a_person_once(
+    venue: FakeVenue, instrument: Instrument, text: str
+) -> None:
+    loaded = msgspec.structs.replace(LOADED, instruments=(instrument,))
     venue.answers["load_instruments"].clear()
-    venue.answers["load_instruments"].extend([perpetual, msgspec.structs.replace(perpetual, ts_event=1)])
+    venue.answers["load_instruments"].extend([loaded, msgspec.structs.replace(loaded, ts_event=1)])
 
     stage = venue.stage = Stage(kits={"coinbase": venue.kit()})
     stage.cast(ExchangeGateway, GATEWAY)
     stage.advance(seconds=90)
 
     alarms = [told for told in stage.received[Role.MONITOR] if isinstance(told, AlarmRaised)]
-    assert [(alarm.subject, alarm.text) for alarm in alarms] == [
-        ("coinbase:BTC-USD", "not spot but perpetual: shown, and no position is opened in it")
-    ]
+    assert [(alarm.subject, alarm.text) for alarm in alarms] == [(instrument.key, text)]
 
 
 # ---- calls that hang, and a venue that is silent ---------------------------------------------------------

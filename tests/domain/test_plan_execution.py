@@ -152,6 +152,10 @@ def deny_not_spot(desk: DeskOnTime) -> None:
     desk.load(make_instrument(BTC, kind=InstrumentKind.PERPETUAL))
 
 
+def deny_not_in_dollars(desk: DeskOnTime) -> None:
+    desk.load(make_instrument(BTC, quote="ETH"))
+
+
 def deny_halted_by_its_stream(desk: DeskOnTime) -> None:
     desk.quote(halted=(BTC,))
 
@@ -170,6 +174,7 @@ def deny_halted_by_its_stream(desk: DeskOnTime) -> None:
         (deny_late, "late_quote"),
         (deny_not_tradable, "not_tradable"),
         (deny_not_spot, "not_spot"),
+        (deny_not_in_dollars, "not_in_dollars"),
         (deny_halted_by_its_stream, "not_tradable"),
         (deny_drifted, "price_drift"),
         (deny_wide, "price_deviation"),
