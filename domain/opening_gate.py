@@ -19,7 +19,7 @@ from domain.order_messages import OrderIntent, OrderStatus
 from domain.position import is_dust
 from domain.routing import Candidate, is_substitute, rank
 from domain.settings import Settings
-from domain.substitution import Substitution
+from domain.substitution import SHARED_CHECKS, Substitution
 from domain.unclaimed_fills import UnclaimedFills
 from domain.unread_rows import UnreadRows
 from domain.venue_readiness import JOURNAL_LOCKED, VenueReadiness
@@ -76,6 +76,17 @@ class OpeningGate:
         if any(order.crosses(intent.side, price) for order in live):
             return "would_cross_own"
         return ""
+
+    def overdraft(
+        self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant
+    ) -> str:
+        """Return the limit that an opening breaks together with one that its decision did not know of.
+
+        That one may have moved here meanwhile, or come from a portfolio that died.
+        """
+        if not self._ledger.is_unaware(intent):
+            return ""
+        return self._substitution.refusal(intent, instrument, quantity, now, SHARED_CHECKS)
 
     def knows_products(self, venue: str) -> bool:
         """Tell whether the venue has told in this run what it trades."""

@@ -78,6 +78,7 @@ class OrderLedger:
         self.open_plans: dict[str, Plan] = {}  # those that are not done
         self.denied: dict[str, None] = {}  # intent_ids, oldest first
         self.opening_seqs: dict[tuple[str, str], int] = {}  # (venue, instrument) -> of its newest OPEN intent
+        self.newest_opening_seq = 0  # of them all
         self.orders: dict[str, OrderLifecycle] = {}  # client_order_id ->
         self.live: dict[str, OrderLifecycle] = {}  # those that are not final
         self.unexplained: dict[str, OrderLifecycle] = {}  # filled quantity known from totals only
@@ -115,7 +116,7 @@ class OrderLedger:
                 plan = Plan(event.intent)
                 self.plans[plan.intent.intent_id] = self.open_plans[plan.intent.intent_id] = plan
                 if plan.intent.purpose is Purpose.OPEN:
-                    self.opening_seqs[plan.intent.venue, plan.intent.instrument] = self.last_seq
+                    self._note_opening(plan.intent.venue, plan.intent.instrument)
             case IntentDenied():
                 _remember(self.denied, event.intent_id)
             case IntentDone():
@@ -127,7 +128,7 @@ class OrderLedger:
                 plan = self.plans[order.order.intent_id]
                 plan.attempts.append(order)
                 if order.order.venue != plan.intent.venue:  # an opening that has moved
-                    self.opening_seqs[order.order.venue, order.order.instrument] = self.last_seq
+                    self._note_opening(order.order.venue, order.order.instrument)
             case ExternalFillSeen():
                 self.fills.book(event.fill)
                 if flows(event.fill):
@@ -157,6 +158,9 @@ class OrderLedger:
                 self.equity_marked_at = event.ts_event
             case _:
                 self._apply_to_order(event)
+
+    def _note_opening(self, venue: str, instrument: str) -> None:
+        self.opening_seqs[venue, instrument] = self.newest_opening_seq = self.last_seq
 
     def _moved(self, venue: str) -> None:
         self.movements[venue] += 1
@@ -230,6 +234,10 @@ class OrderLedger:
         """Tell whether an opening was decided unaware of another one there: by a portfolio that died since."""
         newest_seq = self.opening_seqs.get((intent.venue, intent.instrument), 0)
         return intent.known_seq is not None and intent.known_seq < newest_seq
+
+    def is_unaware(self, intent: OrderIntent) -> bool:
+        """Tell whether an opening was decided before another one, wherever that is or has moved to, was journaled."""
+        return intent.known_seq is not None and intent.known_seq < self.newest_opening_seq
 
     def order_of(self, venue: str, venue_order_id: str) -> OrderLifecycle | None:
         return self.orders.get(self.claims.get((venue, venue_order_id), ""))

@@ -148,7 +148,8 @@ class PlanExecution:
         if intent.purpose is Purpose.OPEN:
             if self._ledger.is_outdated(intent):
                 return "outdated"
-            return self._gate.refusal(intent, instrument, intent.quantity, now)
+            about = intent, instrument, intent.quantity, now
+            return self._gate.refusal(*about) or self._gate.overdraft(*about)
         is_protective = intent.purpose is Purpose.PROTECT
         return "no_price" if is_protective and None in (intent.limit_price, intent.stop_price) else ""
 

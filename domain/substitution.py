@@ -1,8 +1,10 @@
-"""Whether an opening may move to another venue: all that the portfolio's gate would look at there, once more.
+"""The portfolio's gate once more, on the books of the journal: for an opening that moves to another venue, and for
+one that was decided before others were known.
 
-The portfolio judged the venue that it chose. Cash, position, limits and fees of a substitute are judged here by
-the same checks, on the books of the journal, before its order is made. What it judged for good is not judged
-again: the signal itself, and how many openings there were, of which this is one.
+The portfolio judged the venue that it chose, by what it knew. Cash, position, limits and fees of a substitute are
+judged here by the same checks, before its order is made; and so is what openings share, where one was journaled, or
+moved, since the decision. What it judged for good is not judged again: the signal itself, and how many openings
+there were, of which this is one.
 """
 
 from __future__ import annotations
@@ -54,6 +56,14 @@ CHECKS: tuple[Check, ...] = (
     cash_suffices,
     reserve_kept,
 )
+# What one opening takes from another.
+SHARED_CHECKS: tuple[Check, ...] = (
+    balances_known,
+    positions_in_bounds,
+    exposure_in_bounds,
+    cash_suffices,
+    reserve_kept,
+)
 
 
 class Substitution:
@@ -67,7 +77,14 @@ class Substitution:
         self._marks = marks
         self._foreign = foreign
 
-    def refusal(self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant) -> str:
+    def refusal(
+        self,
+        intent: OrderIntent,
+        instrument: Instrument,
+        quantity: Decimal,
+        now: Instant,
+        checks: tuple[Check, ...] = CHECKS,
+    ) -> str:
         """Return the first check that the opening fails at `instrument`'s venue, empty when it passes all."""
         books = self._ledger.books.without(intent.intent_id)  # what it has reserved elsewhere moves along
         case = Opening(
@@ -98,7 +115,7 @@ class Substitution:
             breach="",  # a loss halts, and halts are looked at before
             quantity=quantity,
         )
-        verdict = judge(case, CHECKS)
+        verdict = judge(case, checks)
         return verdict.reason if isinstance(verdict, Refused) else ""
 
     def _unready(self, books: Portfolio, venue: str) -> str:

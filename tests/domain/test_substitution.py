@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.market_data import MarketBatch
 from domain.order_messages import (
     IntentDenied,
     IntentDone,
@@ -15,6 +16,7 @@ from domain.order_messages import (
 )
 from domain.portfolio import Portfolio
 from domain.settings import RiskSettings, Settings, VenueSettings
+from tests.builders import make_instrument, make_quote, make_stream_state
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
@@ -142,3 +144,58 @@ def test_a_decision_made_unaware_of_what_has_moved_there_is_denied() -> None:
 
     (denied,) = desk.journaled(IntentDenied)
     assert denied.reason == "outdated"
+
+
+def test_a_decision_made_unaware_of_what_has_moved_beside_it_overdraws_nothing() -> None:
+    desk = venues("700", reserve_ratio=0.0)
+    seen = offer_ether_at_other(desk)
+    refuse_the_first(desk)  # its 641 dollars are taken from the other venue now
+
+    desk.hear(make_intent(intent_id="i-2", **ETHER, known_seq=seen))
+
+    (denied,) = desk.journaled(IntentDenied)
+    assert denied.reason == "insufficient_balance"
+
+
+def test_a_decision_made_by_a_portfolio_that_knew_less_keeps_the_limits() -> None:
+    desk = venues(max_positions=1)
+    seen = offer_ether_at_other(desk)
+    desk.hear(make_intent(known_seq=seen))  # of the portfolio that died
+
+    desk.hear(make_intent(intent_id="i-2", **ETHER, known_seq=seen))
+
+    (denied,) = desk.journaled(IntentDenied)
+    assert denied.reason == "max_positions"
+
+
+def test_decisions_that_share_what_there_is_pass_together() -> None:
+    desk = venues("1300", reserve_ratio=0.0)
+    seen = offer_ether_at_other(desk)
+    refuse_the_first(desk)
+
+    desk.hear(make_intent(intent_id="i-2", **ETHER, known_seq=seen))
+
+    assert [order.venue for order in desk.sent(SubmitOrder)] == ["coinbase", "other", "other"]
+
+
+ETHER = {
+    "venue": "other",
+    "instrument": "ETH-USD",
+    "quantity": Decimal("0.25"),  # 626 dollars at its limit
+    "reference_price": Decimal("2500.05"),
+}
+
+
+def offer_ether_at_other(desk: DeskOnTime) -> int:
+    """Let the other venue trade ETH-USD, too; return how far the journal is."""
+    desk.load(make_instrument("ETH-USD", venue="other"))
+    desk.hear(
+        MarketBatch(
+            venue="other",
+            quotes=(make_quote("2500.00", "2500.10", "ETH-USD", venue="other"),),
+            trades=(),
+            bars=(),
+            state=make_stream_state(venue="other", alive_ns=desk.now.monotonic_ns),
+        )
+    )
+    return desk.desk.ledger.last_seq
