@@ -42,7 +42,7 @@ from domain.order_messages import (
 SUBMITTED, UNCONFIRMED, OPEN = OrderStatus.SUBMITTED, OrderStatus.UNCONFIRMED, OrderStatus.OPEN
 PARTIALLY_FILLED, FILLED = OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
 
-# Besides these, OrderClosed moves every status of the table to the final one that it names.
+# Besides these, OrderClosed moves every status of the table to the final one that it names, and OrderReopened back.
 NEXT_STATUS: dict[OrderStatus, dict[type[Event], OrderStatus]] = {
     SUBMITTED: {
         OrderUnconfirmed: UNCONFIRMED,
@@ -50,11 +50,8 @@ NEXT_STATUS: dict[OrderStatus, dict[type[Event], OrderStatus]] = {
         OrderFilled: PARTIALLY_FILLED,
         OrderFilledProvisionally: PARTIALLY_FILLED,
     },
-    UNCONFIRMED: {
-        OrderAccepted: OPEN,
-        OrderFilled: PARTIALLY_FILLED,
-        OrderFilledProvisionally: PARTIALLY_FILLED,
-    },
+    # A fill proves that it was accepted, which is journaled before, but not that the rest is in place now.
+    UNCONFIRMED: {OrderAccepted: OPEN},
     OPEN: {
         OrderUnconfirmed: UNCONFIRMED,  # it should be at the venue, and isn't shown there
         OrderFilled: PARTIALLY_FILLED,
@@ -62,6 +59,17 @@ NEXT_STATUS: dict[OrderStatus, dict[type[Event], OrderStatus]] = {
     },
     PARTIALLY_FILLED: {OrderUnconfirmed: UNCONFIRMED},
 }  # the rest are final; OrderNotFound has no entry because it may be a stale read
+
+
+
+def next_status(status: OrderStatus, event: Event) -> OrderStatus:
+    """Return where an event moves an order: the one answer for every projection of the journal."""
+    if isinstance(event, OrderClosed):
+        return status if status in FINAL else event.status
+    if isinstance(event, OrderReopened):
+        return PARTIALLY_FILLED if event.filled_quantity else OPEN
+    return NEXT_STATUS.get(status, {}).get(type(event), status)
+
 
 ABSENT = "absent"  # how evidence begins when nobody refused: the venue just doesn't show the order
 
@@ -145,15 +153,10 @@ class OrderLifecycle:
     def apply(self, event: Event) -> None:
         """Fold one event of the journal that is about this order."""
         match event:
-            case OrderClosed():
-                if not self.is_final:
-                    self.status, self.evidence = event.status, event.evidence
-                    self.closed_at = event.ts_event
-                return
+            case OrderClosed() if not self.is_final:
+                self.evidence, self.closed_at = event.evidence, event.ts_event
             case OrderReopened():
-                self.status = PARTIALLY_FILLED if event.filled_quantity else OPEN
                 self.evidence, self.is_cancel_pending = "", False
-                return
             case OrderAccepted():
                 self.venue_order_id = self.venue_order_id or event.venue_order_id
             case OrderResubmitted():
@@ -165,7 +168,7 @@ class OrderLifecycle:
                 self.executions.book_exact(event.fill)
             case OrderFilledProvisionally():
                 self.executions.book_provisional(Step(event.quantity, event.price, event.fee))
-        self.status = NEXT_STATUS.get(self.status, {}).get(type(event), self.status)
+        self.status = next_status(self.status, event)
 
     # ---- what a venue's word proves ----------------------------------------------------------------------
 
@@ -202,7 +205,9 @@ class OrderLifecycle:
         """Return the booking of an exact fill, once per fill id, whatever the status."""
         if self.executions.knows(fill):
             return []
-        events = self._accepted_by(fill.venue_order_id, fill.ts_event)
+        # Of one that the venue has named, it says nothing new: its row may be late, and the rest gone since.
+        is_known = bool(self.venue_order_id)
+        events = [] if is_known else self._accepted_by(fill.venue_order_id, fill.ts_event)
         events.append(
             OrderFilled(
                 ts_event=fill.ts_event,

@@ -19,6 +19,7 @@ from domain.cash_flows import as_fill, currencies, flows
 from domain.instrument import Side
 from domain.messages import Event
 from domain.numbers import ZERO
+from domain.order import next_status
 from domain.order_messages import (
     BalanceCorrected,
     BalancesOpened,
@@ -165,7 +166,6 @@ class Portfolio:
         self._decide(intent.intent_id, intent.venue, intent.instrument, intent.purpose, is_accepted=True)
         self._count_bare(intent)
 
-
     @_apply.register
     def _(self, event: IntentDenied) -> None:
         self._decide(event.intent_id, event.venue, event.instrument, event.purpose, is_accepted=False)
@@ -187,11 +187,11 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: OrderAccepted) -> None:
-        self._set_status(event.client_order_id, OrderStatus.OPEN)
+        self._move_on(event)
 
     @_apply.register
     def _(self, event: OrderUnconfirmed) -> None:
-        self._set_status(event.client_order_id, OrderStatus.UNCONFIRMED)
+        self._move_on(event)
 
     @_apply.register
     def _(self, event: CancelRequested) -> None:
@@ -206,8 +206,7 @@ class Portfolio:
     def _(self, event: OrderReopened) -> None:
         order = event.order
         leaves = max(ZERO, order.quantity - event.filled_quantity)
-        status = OrderStatus.PARTIALLY_FILLED if event.filled_quantity else OrderStatus.OPEN
-        self.orders[order.client_order_id] = LiveOrder(order, leaves, status)
+        self.orders[order.client_order_id] = LiveOrder(order, leaves, next_status(event.was, event))
         if order.intent_id not in self.plans:
             self.plans[order.intent_id] = Plan(event.intent, leaves, order.limit_price)
 
@@ -219,7 +218,8 @@ class Portfolio:
         self._ledger(event.venue, event.instrument).book(execution)
         fill = as_fill(execution, event.venue, event.instrument)
         self._move(fill)
-        self._count(event.client_order_id, event.intent_id, event.quantity)
+        self._move_on(event)
+        self._count(event, event.quantity)
 
     @_apply.register
     def _(self, event: OrderFilled) -> None:
@@ -238,9 +238,10 @@ class Portfolio:
         self._move(fill)
         for piece in replaced:
             self._move(as_fill(piece, fill.venue, fill.instrument), sign=-1)
+        self._move_on(event)
         if not is_reversal:
             known = sum((piece.quantity for piece in replaced), ZERO)
-            self._count(event.client_order_id, event.intent_id, fill.quantity - known)
+            self._count(event, fill.quantity - known)
 
     @_apply.register
     def _(self, event: HaltRaised) -> None:
@@ -295,18 +296,16 @@ class Portfolio:
         paid = -fill.fee if fill.kind is FillKind.REVERSAL else fill.fee
         self.fees[fill.venue, fill.fee_currency] += sign * paid
 
-    def _count(self, client_order_id: str, intent_id: str, quantity: Decimal) -> None:
+    def _count(self, event: OrderFilled | OrderFilledProvisionally, quantity: Decimal) -> None:
         """Take newly filled quantity off what may still trade."""
-        if order := self.orders.get(client_order_id):
+        if order := self.orders.get(event.client_order_id):
             order.leaves_quantity = max(ZERO, order.leaves_quantity - quantity)
-            order.status = OrderStatus.PARTIALLY_FILLED if order.leaves_quantity else OrderStatus.FILLED
-        if plan := self.plans.get(intent_id):
+        if plan := self.plans.get(event.intent_id):
             plan.leaves_quantity = max(ZERO, plan.leaves_quantity - quantity)
 
-    def _set_status(self, client_order_id: str, status: OrderStatus) -> None:
-        order = self.orders.get(client_order_id)
-        if order and (not order.is_at_venue or order.status is OrderStatus.OPEN):
-            order.status = status
+    def _move_on(self, event: OrderAccepted | OrderUnconfirmed | OrderFilled | OrderFilledProvisionally) -> None:
+        if order := self.orders.get(event.client_order_id):
+            order.status = next_status(order.status, event)
 
     # ---- what it tells ----------------------------------------------------------------------------------
 

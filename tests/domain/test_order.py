@@ -1,4 +1,5 @@
 from decimal import Decimal
+from itertools import product
 
 import pytest
 
@@ -19,6 +20,7 @@ from domain.order_messages import (
     OrderUnconfirmed,
     TimeInForce,
 )
+from domain.portfolio import Portfolio
 from tests.builders import UTC
 from tests.order_builders import make_accepted, make_fill, make_order, make_report, make_submitted
 
@@ -69,6 +71,24 @@ def test_every_live_status_can_reach_every_later_one(status: OrderStatus, report
 
     assert it.status is reported
     assert it.filled_quantity == Decimal(filled)
+
+
+NEWS = (
+    make_accepted(),
+    OrderUnconfirmed(ts_event=UTC, client_order_id=make_order().client_order_id, venue="coinbase", reason="r"),
+    *OrderLifecycle(make_submitted()).judge_fill(make_fill("0.001"))[1:],
+    *OrderLifecycle(make_submitted()).judge_report(make_report(S.OPEN, "0.001"))[1:],
+)
+
+
+def test_the_order_and_the_books_agree_where_each_story_leads() -> None:
+    for story in product(NEWS, repeat=4):
+        it, books = lifecycle(), Portfolio()
+        books.apply(it.submitted)
+        for event in story:
+            it.apply(event)
+            books.apply(event)
+            assert books.orders[it.id].status is it.status
 
 
 def test_final_statuses_have_no_way_out() -> None:

@@ -558,6 +558,41 @@ def test_a_stop_missed_once_is_no_cover_until_it_shows_again(guarded: DeskOnTime
     assert guarded.journaled(HaltRaised) == []
 
 
+@pytest.fixture
+def half_sold(guarded: DeskOnTime) -> DeskOnTime:
+    """A stop whose target has sold part of the position, and that nobody finds a moment later."""
+    sold = {"side": Side.SELL, "price": "70000"}
+    guarded.fills(make_fill("0.004", "f-target", ts_event=guarded.now.utc_ns, **sold))
+    assert guarded.order().status is S.PARTIALLY_FILLED
+    guarded.advance(5)
+    guarded.snapshot(usd="9639", btc="0.006")
+    guarded.advance(0.25)
+    guarded.hear(not_found(guarded))
+    return guarded
+
+
+def test_a_stop_that_has_sold_a_part_and_is_missed_is_no_cover_for_the_rest(half_sold: DeskOnTime) -> None:
+    books = half_sold.desk.books
+    (live,) = books.orders_of("coinbase", "BTC-USD", Purpose.PROTECT)
+
+    assert (half_sold.order().status, live.status) == (S.UNCONFIRMED, S.UNCONFIRMED)
+    assert books.covered_quantity("coinbase", "BTC-USD") == 0
+    assert books.position("coinbase", "BTC-USD").quantity == Decimal("0.006")
+
+
+def test_a_late_row_of_a_fill_is_no_proof_that_the_rest_of_a_missed_stop_is_there(half_sold) -> None:
+    half_sold.fills(make_fill("0.001", "f-late", side=Side.SELL, price="70000", ts_event=UTC))
+
+    assert half_sold.order().status is S.UNCONFIRMED
+    assert half_sold.order().filled_quantity == Decimal("0.005")
+    assert half_sold.desk.books.covered_quantity("coinbase", "BTC-USD") == 0
+
+    half_sold.hear(make_report(S.OPEN, "0.005", "70000", "2", side=Side.SELL))
+
+    assert not half_sold.order().is_unproven
+    assert half_sold.desk.books.covered_quantity("coinbase", "BTC-USD") == Decimal("0.005")
+
+
 def test_a_young_stop_that_lagging_reads_do_not_show_is_left_in_place(desk: DeskOnTime) -> None:
     desk.hold()
     desk.hear(make_intent(Purpose.PROTECT), make_accepted())
