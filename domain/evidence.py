@@ -7,6 +7,7 @@ because it knows how the venue's reads lag and what its holds mean. A venue adds
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -64,11 +65,12 @@ class Evidence(Protocol):
         """
         ...
 
-    def close_beside(self, kind: InstrumentKind, is_in_place: bool) -> Verdict:
+    def close_beside(self, kind: InstrumentKind, is_in_place: bool, spare: Decimal | None) -> Verdict:
         """Tell whether a close may be sent while a protective order for the same position is not proven dead.
 
         Args:
             is_in_place: the protective order is proven to be at the venue.
+            spare: how much can be sold there that is not of this position, in base units; None: unknown.
         """
         ...
 
@@ -88,7 +90,7 @@ class NoEvidence:
     def stop_in_place(self, is_named: bool, was_missed: bool) -> Verdict:
         return named_and_not_missed(is_named, was_missed)
 
-    def close_beside(self, kind: InstrumentKind, is_in_place: bool) -> Verdict:
+    def close_beside(self, kind: InstrumentKind, is_in_place: bool, spare: Decimal | None) -> Verdict:
         return Verdict(False, "the stop may fill beside the close")
 
 

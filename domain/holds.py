@@ -24,6 +24,7 @@ class Reading:
 
     began_ns: int
     held: dict[str, Decimal] = field(default_factory=dict)  # currency ->
+    totals: dict[str, Decimal] = field(default_factory=dict)  # currency ->
     foreign: tuple[OrderReported, ...] = ()  # live orders there that are not ours
 
 
@@ -45,11 +46,17 @@ class Holds:
         reading = self._readings[venue] = Reading(began_ns, foreign=tuple(foreign))
         for balance in balances:
             reading.held[balance.currency] = reading.held.get(balance.currency, ZERO) + balance.hold
+            reading.totals[balance.currency] = reading.totals.get(balance.currency, ZERO) + balance.total
 
     def read_ns(self, venue: str) -> int | None:
         """Return when the newest reading began."""
         reading = self._readings.get(venue)
         return reading.began_ns if reading else None
+
+    def total(self, venue: str, currency: str) -> Decimal:
+        """Return how much of a currency the newest reading showed; zero where none did."""
+        reading = self._readings.get(venue)
+        return reading.totals.get(currency, ZERO) if reading else ZERO
 
     def unexplained(self, order: OrderLifecycle) -> Decimal:
         """Return what is held, in the currency that `order` would hold, for nothing that is proven live."""

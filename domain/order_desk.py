@@ -54,6 +54,7 @@ from domain.order_messages import (
 )
 from domain.order_news import OrderNews
 from domain.outbox import Outbox
+from domain.oversold import Oversold
 from domain.plan_execution import PLAN, PlanExecution
 from domain.portfolio import Portfolio
 from domain.reconciliation import RECONCILE, Reconciliation
@@ -124,7 +125,7 @@ class OrderDesk:
             self._marks,
             gate,
             self._inquiries,
-            RightOfWay(self.ledger, self._marks, self._cancels, self._rules),
+            RightOfWay(self.ledger, self._marks, self._cancels, self._rules, self._holds),
             self._prices,
             dict(resubmits_safely),
             (configuration_hash, code_version),
@@ -133,6 +134,7 @@ class OrderDesk:
         self._reconciliation = Reconciliation(
             settings, outbox, self._marks, self._unclaimed, self._unread, self._rules
         )
+        self._oversold = Oversold(outbox, self._marks, self._unclaimed)
         self._adoption = Adoption(outbox, (configuration_hash, code_version), instance)
         self._news = OrderNews(
             outbox,
@@ -299,6 +301,7 @@ class OrderDesk:
 
     def _finish(self, now: Instant) -> list[Effect]:
         self._reconciliation.note_movements(now)
+        self._oversold.review(now)
         self._winding_down.progress(now)
         for venue, missing in self._readiness.news():
             self._outbox.tell(

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.effects import Instant
-from domain.instrument import Instrument, Side
+from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
 from domain.numbers import ZERO, from_ratio
 from domain.order_messages import CancelProtection, OrderIntent, Purpose
@@ -81,7 +81,8 @@ class Protection:
         holding = Holding(instrument, position, close_quantity(portfolio, instrument), mark)
         plans = portfolio.plans_of(*key, Purpose.PROTECT)
         owned = instrument.round_quantity(abs(position.quantity))
-        if is_dust(instrument, owned, mark):
+        is_oversold = position.quantity < 0 and instrument.kind is InstrumentKind.SPOT
+        if is_oversold or is_dust(instrument, owned, mark):
             self._forget(key)
             return self._withdraw(instrument, "flat", now) if plans else None
         if is_dust(instrument, holding.quantity, mark):

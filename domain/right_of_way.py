@@ -10,7 +10,10 @@ from decimal import Decimal
 from domain.cancels import Cancels
 from domain.effects import Instant
 from domain.evidence import Rules
+from domain.holds import Holds
+from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
+from domain.numbers import ZERO
 from domain.order import OrderLifecycle
 from domain.order_ledger import OrderLedger
 from domain.order_messages import OrderIntent, OrderStatus, Purpose
@@ -19,11 +22,14 @@ from domain.order_messages import OrderIntent, OrderStatus, Purpose
 class RightOfWay:
     """Knows which orders of ours are in the way of which."""
 
-    def __init__(self, ledger: OrderLedger, marks: Marks, cancels: Cancels, rules: Rules) -> None:
+    def __init__(
+        self, ledger: OrderLedger, marks: Marks, cancels: Cancels, rules: Rules, holds: Holds
+    ) -> None:
         self._ledger = ledger
         self._marks = marks
         self._cancels = cancels
         self._rules = rules
+        self._holds = holds
 
     def clear(self, intent: OrderIntent, price: Decimal, now: Instant) -> bool:
         """Cancel what holds the position or would trade with us; return whether anything must still be waited for.
@@ -39,8 +45,11 @@ class RightOfWay:
         return not all(self._may_stand_beside(order, intent) for order in in_the_way)
 
     def reducible_quantity(self, intent: OrderIntent) -> Decimal:
-        """Return how much an order for `intent` may take off the position."""
+        """Return how much an order for `intent` may take off the position; spot below zero is none."""
         key = intent.venue, intent.instrument
+        instrument = self._marks.instrument(*key)
+        if instrument and instrument.kind is InstrumentKind.SPOT and intent.side is Side.BUY:
+            return ZERO
         beside = {order.id for order in self._ledger.live_orders(*key) if self._may_stand_beside(order, intent)}
         return self._ledger.reducible_quantity(*key, intent.side, beside)
 
@@ -62,4 +71,19 @@ class RightOfWay:
         if intent.purpose is not Purpose.CLOSE or order.order.purpose is not Purpose.PROTECT or not instrument:
             return False
         rules = self._rules.at(intent.venue)
-        return rules.close_beside(instrument.kind, is_in_place=not order.is_unproven).is_proven
+        spare = self._spare(instrument, intent)
+        return rules.close_beside(instrument.kind, not order.is_unproven, spare).is_proven
+
+    def _spare(self, instrument: Instrument, intent: OrderIntent) -> Decimal | None:
+        """Return how much can be sold there that is not of this position; None where that is not known.
+
+        The newest reading counts as well: what somebody has just bought is not in our books yet. It may be older
+        than what this very close has sold already.
+        """
+        venue, base, books = instrument.venue, instrument.base, self._ledger.books
+        if (venue, base) not in books.balances or (venue, base) in books.unknown:
+            return None
+        plan = self._ledger.plans.get(intent.intent_id)
+        sold = plan.filled_quantity if plan else ZERO
+        there = max(books.balances[venue, base], self._holds.total(venue, base) - sold)
+        return max(ZERO, instrument.round_quantity(there) - books.position(venue, instrument.name).quantity)

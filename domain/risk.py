@@ -298,11 +298,12 @@ def is_small(marks: Marks, key: tuple[str, str], quantity: Decimal, fallback: De
 def close_quantity(portfolio: Portfolio, instrument: Instrument) -> Decimal:
     """Return what closes the position of ours: on the lot, and of a spot long never more than is held.
 
-    Of a derivative no wallet holds any coins.
+    Spot below zero is no short: what was sold beyond ours is not bought back. Of a derivative no wallet holds coins.
     """
     position = portfolio.position(instrument.venue, instrument.name).quantity
-    if position > 0 and instrument.kind is InstrumentKind.SPOT:
-        position = min(position, portfolio.balances.get((instrument.venue, instrument.base), ZERO))
+    if instrument.kind is InstrumentKind.SPOT:
+        there = portfolio.balances.get((instrument.venue, instrument.base), ZERO)
+        position = max(ZERO, min(position, there))
     return instrument.round_quantity(abs(position))
 
 

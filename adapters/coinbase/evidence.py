@@ -6,6 +6,8 @@ after we gave up on it. A resting sale holds the coins that it would sell.
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from domain.evidence import Absence, Verdict, VenueFacts, named_and_not_missed
 from domain.instrument import InstrumentKind
 from domain.settings import SECOND_NS, VenueSettings
@@ -41,11 +43,13 @@ class CoinbaseEvidence:
     def stop_in_place(self, is_named: bool, was_missed: bool) -> Verdict:
         return named_and_not_missed(is_named, was_missed)
 
-    def close_beside(self, kind: InstrumentKind, is_in_place: bool) -> Verdict:
+    def close_beside(self, kind: InstrumentKind, is_in_place: bool, spare: Decimal | None) -> Verdict:
         if kind is not InstrumentKind.SPOT:
             return Verdict(False, "the stop may fill beside the close")
         if is_in_place:
             return Verdict(False, "the stop holds the coins")
+        if spare is None or spare > 0:
+            return Verdict(False, "coins that are not of the position could feed both")
         return Verdict(True, "coins that a stop holds can't be sold twice")
 
     def _settled_ns(self, absence: Absence) -> int:

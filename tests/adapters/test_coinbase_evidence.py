@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 
@@ -70,13 +72,15 @@ def test_a_stop_counts_once_named_and_as_long_as_it_is_not_missed() -> None:
     assert [facts for facts, is_proven in verdicts.items() if is_proven] == [(True, False)]
 
 
-def test_a_close_may_go_beside_a_stop_that_is_unproven_on_spot_only() -> None:
-    def may(kind: InstrumentKind, is_in_place: bool) -> bool:
-        return RULES.close_beside(kind, is_in_place).is_proven
+def test_a_close_may_go_beside_an_unproven_stop_on_spot_only_and_where_coins_are_for_one_of_them() -> None:
+    def may(kind: InstrumentKind, is_in_place: bool = False, spare: Decimal | None = Decimal(0)) -> bool:
+        return RULES.close_beside(kind, is_in_place, spare).is_proven
 
-    assert may(InstrumentKind.SPOT, is_in_place=False)
+    assert may(InstrumentKind.SPOT)
     assert not may(InstrumentKind.SPOT, is_in_place=True)
-    assert not may(InstrumentKind.PERPETUAL, is_in_place=False)
+    assert not may(InstrumentKind.PERPETUAL)
+    assert not may(InstrumentKind.SPOT, spare=Decimal("0.00000001"))
+    assert not may(InstrumentKind.SPOT, spare=None)
 
 
 def test_a_venue_without_rules_proves_nothing_and_lets_nothing_be_sold_twice() -> None:
@@ -84,4 +88,4 @@ def test_a_venue_without_rules_proves_nothing_and_lets_nothing_be_sold_twice() -
 
     assert isinstance(rules, NoEvidence)
     assert not rules.absent(GONE).is_proven and rules.look_from_ns(GONE) is None
-    assert not rules.close_beside(InstrumentKind.SPOT, is_in_place=False).is_proven
+    assert not rules.close_beside(InstrumentKind.SPOT, False, Decimal(0)).is_proven

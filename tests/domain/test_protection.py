@@ -140,6 +140,21 @@ def test_a_corrected_balance_withdraws_no_stop(account: Account, share: str) -> 
     assert account.advance(20, BID, ASK) == []
 
 
+def test_spot_below_zero_is_neither_bought_back_nor_guarded_and_its_stop_goes(account: Account) -> None:
+    entry = account.last_intent
+    (protect,) = account.execute(entry, "50000")
+    account.rest(protect)
+    account.advance(1, BID, ASK)
+    sold = replace(entry, intent_id="sold", side=Side.SELL, purpose=Purpose.CLOSE, quantity=Decimal("0.01"))
+
+    told = account.execute(sold, "50000")
+
+    assert account.quantity < 0
+    assert told == [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="flat")]
+    account.journal(*ended(protect, Decimal(0)))
+    assert account.advance(20, BID, ASK) == []
+
+
 def test_a_position_corrected_away_takes_its_stop_along(account: Account) -> None:
     (protect,) = account.execute(account.last_intent, "50000")
     account.rest(protect)

@@ -171,7 +171,7 @@ def test_an_asset_without_a_price_means_no_new_risk(account: Account) -> None:
         (Side.BUY, "0.00399", "1", "0.0039"),  # down to the lot
         (Side.BUY, "0.01", "0.00555", "0.0055"),  # never more than the wallet has
         (Side.BUY, "0.01", "0", "0"),
-        (Side.SELL, "0.01", "0", "0.0100"),  # a short needs no coins to buy back
+        (Side.SELL, "0.01", "0", "0"),  # spot below zero is no short
     ],
 )
 def test_a_close_takes_what_is_ours_and_there(
@@ -183,3 +183,10 @@ def test_a_close_takes_what_is_ours_and_there(
 
     assert close_quantity(portfolio, BTC) == Decimal(expected)
     assert close_quantity(portfolio, make_instrument("ETH-USD")) == 0
+
+
+def test_a_short_of_a_perpetual_needs_no_coins_to_be_bought_back(account: Account) -> None:
+    portfolio = account.allocator.portfolio
+    portfolio._ledger("coinbase", "BTC-USD").position = Position().after(Side.SELL, Decimal("0.01"), Decimal(1))
+
+    assert close_quantity(portfolio, replace(BTC, kind=InstrumentKind.PERPETUAL)) == Decimal("0.01")

@@ -1,0 +1,55 @@
+"""Spot positions below zero: more was sold than was ours, so somebody else's coins are gone.
+
+However that came, nothing is bought back or guarded by buying: nobody has decided that. The instrument halts,
+and a person is told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+
+from domain.effects import Instant
+from domain.marks import Marks
+from domain.numbers import ZERO, plain
+from domain.outbox import Outbox
+from domain.ownership import Ownership
+from domain.portfolio import Key
+from domain.unclaimed_fills import UnclaimedFills
+
+
+class Oversold:
+    """Looks after every movement; after a restart at all that the journal tells of."""
+
+    def __init__(self, outbox: Outbox, marks: Marks, unclaimed: UnclaimedFills) -> None:
+        self._outbox = outbox
+        self._ledger = outbox.ledger
+        self._ownership = Ownership(outbox.ledger, marks)
+        self._unclaimed = unclaimed
+        self._moves: Counter[str] = Counter()  # venue -> movements that have been looked at
+        self._suspects: set[Key] = set()
+        self._told: dict[Key, Decimal] = {}  # the position that was told of
+
+    def review(self, now: Instant) -> None:
+        """Halt where too much was sold, once it is certain; once for each time that it becomes more."""
+        if self._moves != self._ledger.balance_moves:
+            self._moves = self._ledger.balance_moves.copy()
+            positions = self._ledger.books.positions
+            self._suspects = {
+                key for key, one in positions.items() if one.quantity < 0 and self._ownership.base_of(*key)
+            }
+        for key in sorted(self._suspects):
+            quantity = self._ledger.books.position(*key).quantity
+            if quantity >= self._told.get(key, ZERO) or self._may_be_explained(key):
+                continue
+            self._told[key] = quantity
+            reason = f"sold {plain(-quantity)} more than was ours: the coins were somebody else's"
+            self._outbox.halt(":".join(key), reason, now.utc_ns)
+
+    def _may_be_explained(self, key: Key) -> bool:
+        """Tell whether fills are to come that may turn out to be the purchase behind the sale."""
+        venue, name = key
+        waiting = self._ledger.unexplained.values()
+        return self._unclaimed.has_any(venue) or any(
+            (it.order.venue, it.order.instrument) == key and it.id not in self._ledger.standing for it in waiting
+        )

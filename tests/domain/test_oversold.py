@@ -1,0 +1,145 @@
+"""Somebody else's coins beside ours: they feed no second sale, and what went of them is not bought back."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.instrument import Side
+from domain.order_ids import mint_client_order_id
+from domain.order_messages import (
+    HaltRaised,
+    OrderAdopted,
+    OrderReported,
+    OrderStatus,
+    OrderUnconfirmed,
+    Purpose,
+    SubmitOrder,
+)
+from domain.system_messages import AlarmRaised, ResumeTrading
+from tests.builders import UTC
+from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+
+S = OrderStatus
+HALT = "sold 0.01 more than was ours: the coins were somebody else's"
+
+
+def sale(status: OrderStatus, intent_id: str, quantity: str = "0") -> OrderReported:
+    return make_report(
+        status,
+        quantity,
+        client_order_id=mint_client_order_id(intent_id, 0, 1),
+        venue_order_id=f"v-{intent_id}",
+        side=Side.SELL,
+    )
+
+
+def with_a_stop_in_doubt(desk: DeskOnTime) -> DeskOnTime:
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT, "stop"))
+    order = desk.sent(SubmitOrder)[-1].client_order_id
+    desk.hear(OrderUnconfirmed(ts_event=UTC, client_order_id=order, venue="coinbase", reason="timeout"))
+    return desk
+
+
+def closes(desk: DeskOnTime) -> list[SubmitOrder]:
+    return [order for order in desk.sent(SubmitOrder) if order.intent_id == "close"]
+
+
+@pytest.mark.parametrize("theirs", ["0.00000001", "0.004", "1"])
+def test_a_close_waits_for_a_stop_in_doubt_where_somebodys_coins_could_feed_both(theirs: str) -> None:
+    desk = with_a_stop_in_doubt(DeskOnTime().ready(btc=theirs))
+
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    desk.advance(4)
+    assert closes(desk) == []
+
+    desk.hear(sale(S.CANCELED, "stop"))
+    assert [order.quantity for order in closes(desk)] == [Decimal("0.01")]
+
+
+def test_coins_below_the_lot_feed_nothing() -> None:
+    desk = with_a_stop_in_doubt(DeskOnTime().ready(btc="0.000000009"))
+
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+
+    assert len(closes(desk)) == 1
+
+
+def test_coins_that_only_the_newest_reading_shows_are_somebodys_too() -> None:
+    desk = with_a_stop_in_doubt(DeskOnTime().ready())
+    desk.advance(5)
+    desk.snapshot(usd=CASH - 641, btc="0.51")
+
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+
+    assert closes(desk) == []
+
+
+def test_a_reading_older_than_a_part_of_the_close_makes_the_rest_of_it_wait_for_nothing() -> None:
+    desk = with_a_stop_in_doubt(DeskOnTime().ready())
+    desk.advance(1)
+    desk.snapshot(usd=CASH - 641, btc="0.01")
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+
+    desk.hear(sale(S.CANCELED, "close", "0.004"))
+    desk.advance(0.5)
+    desk.quote()
+    desk.advance(0.5)
+
+    assert [order.quantity for order in closes(desk)] == [Decimal("0.01"), Decimal("0.006")]
+
+
+@pytest.fixture
+def oversold() -> DeskOnTime:
+    """Stop and close have both filled: somebody's coins came in just then."""
+    desk = with_a_stop_in_doubt(DeskOnTime().ready())
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    for intent_id in ("close", "stop"):
+        order, name = mint_client_order_id(intent_id, 0, 1), f"v-{intent_id}"
+        desk.hear(make_accepted(client_order_id=order, venue_order_id=name))
+        desk.fills(make_fill("0.01", f"f-{intent_id}", venue_order_id=name, side=Side.SELL))
+    return desk
+
+
+def test_a_position_below_zero_halts_its_instrument_and_tells_a_person(oversold: DeskOnTime) -> None:
+    assert oversold.desk.books.position("coinbase", BTC).quantity == Decimal("-0.01")
+    assert oversold.desk.ledger.halts == {"coinbase:BTC-USD": HALT}
+    assert f"halted: {HALT}" in [alarm.text for alarm in oversold.sent(AlarmRaised)]
+
+
+@pytest.mark.parametrize("purpose", [Purpose.CLOSE, Purpose.PROTECT])
+def test_nothing_reduces_it_by_buying(oversold: DeskOnTime, purpose: Purpose) -> None:
+    sent = len(oversold.sent(SubmitOrder))
+
+    oversold.hear(make_intent(purpose, "back", side=Side.BUY))
+
+    assert len(oversold.sent(SubmitOrder)) == sent
+    assert oversold.desk.ledger.open_plans == {}
+
+
+def test_it_is_told_once_and_again_at_the_next_start(oversold: DeskOnTime) -> None:
+    oversold.hear(ResumeTrading())
+    oversold.advance(20)
+    assert len(oversold.journaled(HaltRaised)) == 1
+
+    next_run = oversold.restarted()
+
+    assert [halt.reason for halt in next_run.journaled(HaltRaised)] == [HALT]
+
+
+def test_a_lost_sale_that_comes_back_before_the_purchase_is_no_such_thing() -> None:
+    desk = DeskOnTime().ready()
+    desk = desk.restarted().ready()
+    desk.advance(2)
+    bought = make_fill("0.01", "f-8", venue_order_id="v-lost-8", ts_event=desk.now.utc_ns)
+    sold = make_fill("0.01", "f-9", venue_order_id="v-lost-9", side=Side.SELL, ts_event=desk.now.utc_ns)
+    desk.fills(bought, sold)
+
+    desk.hear(sale(S.FILLED, "lost-9", "0.01"))
+    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("-0.01")
+    purchase = mint_client_order_id("lost-8", 0, 1)
+    desk.hear(make_report(S.FILLED, "0.01", client_order_id=purchase, venue_order_id="v-lost-8"))
+
+    assert len(desk.journaled(OrderAdopted)) == 2
+    assert desk.desk.books.position("coinbase", BTC).is_flat
+    assert desk.journaled(HaltRaised) == []
