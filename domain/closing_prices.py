@@ -13,7 +13,7 @@ from domain.collar import closing_ratio, touch
 from domain.effects import Instant, Role
 from domain.instrument import Instrument, Side
 from domain.marks import Marks
-from domain.numbers import from_ratio, plain
+from domain.numbers import divide, from_ratio, plain
 from domain.order_messages import OrderIntent, RequestTouch, TouchReported
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
@@ -53,14 +53,20 @@ class ClosingPrices:
     def hear(self, event: TouchReported, now: Instant) -> None:
         self._touches[event.venue, event.instrument] = event, now.monotonic_ns
 
-    def limit(self, intent: OrderIntent, instrument: Instrument, tries: int, now: Instant) -> Decimal:
+    def limit(
+        self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, tries: int, now: Instant
+    ) -> Decimal:
         """Return the limit of the next try, on the grid.
 
         Args:
+            quantity: of that try. Where it is worth the venue's minimum at the price, it is worth that at the limit.
             tries: how many of this plan's tries have ended.
         """
         ratio = closing_ratio(self._settings.orders, self._number(intent, tries, now) + 1)
-        edge = self.basis(intent, now).price * (1 + intent.side.sign * ratio)
+        price = self.basis(intent, now).price
+        edge = price * (1 + intent.side.sign * ratio)
+        if quantity * edge < instrument.min_notional <= quantity * price:
+            edge = divide(instrument.min_notional, quantity)
         return instrument.round_price(edge, intent.side)
 
     def sent(self, intent: OrderIntent, price: Decimal, tries: int, now: Instant) -> None:

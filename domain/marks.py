@@ -13,7 +13,7 @@ from domain.asked_prices import AskedPrices
 from domain.effects import Instant
 from domain.instrument import Instrument
 from domain.market_data import MarketBatch, Quote, StreamState
-from domain.numbers import ZERO
+from domain.numbers import ZERO, from_ratio
 from domain.order_messages import InstrumentsLoaded
 from domain.settings import Settings
 from domain.stream_health import stream_trouble
@@ -90,6 +90,15 @@ class Marks:
     def price(self, venue: str, instrument: str) -> Decimal | None:
         """Return the last believable mid, however old; ask `trouble` whether it is fresh."""
         return self._prices.get((venue, instrument))
+
+    def closing_price(self, venue: str, instrument: str, fallback: Decimal) -> Decimal:
+        """Return about the limit that a close of a long position begins with: what is dust there can't be closed.
+
+        Args:
+            fallback: in place of a mid where none was believable yet.
+        """
+        price = self.price(venue, instrument) or fallback
+        return price * (1 - from_ratio(self._settings.orders.collar_ratio))
 
     def trouble(self, venue: str, instrument: str, now: Instant) -> str:
         """Return why the quote must not be traded on, in one word; empty when it may."""

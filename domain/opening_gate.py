@@ -133,6 +133,6 @@ class OpeningGate:
             return "not_tradable"
         if not instrument.is_on_grid(price, quantity):
             return "off_grid"
-        if is_dust(instrument, quantity, price):
+        if is_dust(instrument, quantity, self._marks.closing_price(instrument.venue, instrument.name, price)):
             return "below_minimum"
         return "above_maximum" if quantity > instrument.max_quantity else ""

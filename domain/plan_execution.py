@@ -188,22 +188,28 @@ class PlanExecution:
         if instrument is None or not self._has_paused(plan, now):
             self._look_again(plan, now)
             return
+        cleared = self._size(plan, instrument, self._way.cleared_quantity(intent))
         if is_close:
-            price = self._prices.limit(intent, instrument, len(plan.attempts), now)
+            price = self._prices.limit(intent, instrument, cleared, len(plan.attempts), now)
         else:
             price = instrument.round_price(intent.limit_price, intent.side)
+        if is_dust(instrument, cleared, price) and not self._way.is_crossed(intent, price):
+            self._finish(plan, now)  # before a stop makes way for nothing
+            return
         if self._way.clear(intent, price, now):
             self._look_again(plan, now)
             return
-        left = intent.quantity - plan.filled_quantity
-        reducible = self._way.reducible_quantity(intent)
-        quantity = instrument.round_quantity(min(left, reducible, instrument.max_quantity))
+        quantity = self._size(plan, instrument, self._way.reducible_quantity(intent))
         if is_dust(instrument, quantity, price):
             self._finish(plan, now)
             return
         if is_close:
             self._prices.sent(intent, price, len(plan.attempts), now)
         self._submit(plan, instrument, quantity, price, now)
+
+    def _size(self, plan: Plan, instrument: Instrument, reducible: Decimal) -> Decimal:
+        left = plan.intent.quantity - plan.filled_quantity
+        return instrument.round_quantity(min(left, reducible, instrument.max_quantity))
 
     def _has_had_its_chance(self, plan: Plan) -> bool:
         if not plan.attempts:

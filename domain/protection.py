@@ -15,8 +15,8 @@ from domain.marks import Marks
 from domain.numbers import ZERO, from_ratio
 from domain.order_messages import CancelProtection, OrderIntent, Purpose
 from domain.portfolio import STOP_JUMPED, UNCOVERED, Portfolio
-from domain.position import Position, is_dust
-from domain.risk import close_quantity
+from domain.position import Position
+from domain.risk import close_quantity, is_small
 from domain.settings import SECOND_NS, Settings
 
 JUMPED_NS = 2 * SECOND_NS  # a price beyond the stop for this long has jumped it
@@ -82,10 +82,10 @@ class Protection:
         plans = portfolio.plans_of(*key, Purpose.PROTECT)
         owned = instrument.round_quantity(abs(position.quantity))
         is_oversold = position.quantity < 0 and instrument.kind is InstrumentKind.SPOT
-        if is_oversold or is_dust(instrument, owned, mark):
+        if is_oversold or is_small(marks, key, owned, mark):
             self._forget(key)
             return self._withdraw(instrument, "flat", now) if plans else None
-        if is_dust(instrument, holding.quantity, mark):
+        if is_small(marks, key, holding.quantity, mark):
             return None  # a balance says that nothing is there: it may lag, so what guards the position stays
 
         # Neither a plan nor an order on its way is cover: the clock runs until the venue has it.

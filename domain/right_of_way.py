@@ -5,6 +5,7 @@ No order may trade with one of ours, and nothing may be sold twice (MONEY.md 1 t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from domain.cancels import Cancels
@@ -44,13 +45,29 @@ class RightOfWay:
             self._cancels.wish(order, f"makes way for {intent.intent_id}", now)
         return not all(self._may_stand_beside(order, intent) for order in in_the_way)
 
+    def is_crossed(self, intent: OrderIntent, price: Decimal) -> bool:
+        """Tell whether something else than a stop is in the way: it may still change the position."""
+        return any(
+            order.crosses(intent.side, price)
+            for order in self._ledger.live_orders(intent.venue, intent.instrument)
+            if order.order.purpose is not Purpose.PROTECT
+        )
+
+    def cleared_quantity(self, intent: OrderIntent) -> Decimal:
+        """Return how much an order for `intent` might take off the position once no stop is in the way."""
+        return self._quantity(intent, lambda order: order.order.purpose is Purpose.PROTECT)
+
     def reducible_quantity(self, intent: OrderIntent) -> Decimal:
-        """Return how much an order for `intent` may take off the position; spot below zero is none."""
+        """Return how much an order for `intent` may take off the position now."""
+        return self._quantity(intent, lambda order: self._may_stand_beside(order, intent))
+
+    def _quantity(self, intent: OrderIntent, is_beside: Callable[[OrderLifecycle], bool]) -> Decimal:
+        """Return the position less what our other orders may take off it; spot below zero is none."""
         key = intent.venue, intent.instrument
         instrument = self._marks.instrument(*key)
         if instrument and instrument.kind is InstrumentKind.SPOT and intent.side is Side.BUY:
             return ZERO
-        beside = {order.id for order in self._ledger.live_orders(*key) if self._may_stand_beside(order, intent)}
+        beside = {order.id for order in self._ledger.live_orders(*key) if is_beside(order)}
         return self._ledger.reducible_quantity(*key, intent.side, beside)
 
     def has_close_beside(self, order: OrderLifecycle) -> bool:

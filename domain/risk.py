@@ -167,8 +167,8 @@ def target_pays_costs(case: Opening) -> Refused | None:
 
 
 def on_grid(case: Opening) -> Refused | None:
-    is_small = case.quantity < case.instrument.min_quantity or case.notional < case.instrument.min_notional
-    if is_small or case.quantity <= 0:
+    """Refuse, too, what could not be closed again."""
+    if is_dust(case.instrument, case.quantity, case.marks.closing_price(*case.key, case.mid_price)):
         return Refused("below_minimum", plain(case.quantity))
     if case.instrument.round_quantity(case.quantity) != case.quantity:
         return Refused("off_grid", plain(case.quantity))
@@ -290,9 +290,9 @@ def held_keys(
 
 
 def is_small(marks: Marks, key: tuple[str, str], quantity: Decimal, fallback: Decimal) -> bool:
-    """Tell whether a position is dust at the last mark; one of an unknown instrument never is."""
+    """Tell whether a position is dust at what a close would be sent with; one of an unknown instrument never is."""
     instrument = marks.instrument(*key)
-    return instrument is not None and is_dust(instrument, quantity, marks.price(*key) or fallback)
+    return instrument is not None and is_dust(instrument, quantity, marks.closing_price(*key, fallback))
 
 
 def close_quantity(portfolio: Portfolio, instrument: Instrument) -> Decimal:

@@ -19,7 +19,6 @@ from domain.opening_rate import OpeningRate
 from domain.order_ledger import OrderLedger
 from domain.order_messages import OrderIntent, Signal
 from domain.portfolio import Portfolio
-from domain.position import is_dust
 from domain.risk import (
     Check,
     Opening,
@@ -29,6 +28,7 @@ from domain.risk import (
     close_quantity,
     exposure_in_bounds,
     instrument_tradable,
+    is_small,
     judge,
     no_fat_finger,
     on_grid,
@@ -125,7 +125,7 @@ class Substitution:
             if where != venue or instrument is None:
                 continue
             quantity = close_quantity(books, instrument)
-            price = self._marks.price(where, name) or position.average_price
-            if not is_dust(instrument, quantity, price) and books.covered_quantity(where, name) < quantity:
+            is_dust = is_small(self._marks, (where, name), quantity, position.average_price)
+            if not is_dust and books.covered_quantity(where, name) < quantity:
                 return "unprotected"
         return ""

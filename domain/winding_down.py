@@ -15,9 +15,8 @@ from domain.order import OrderLifecycle
 from domain.order_messages import OrderStatus, Purpose, TimeInForce
 from domain.outbox import Outbox
 from domain.plan_execution import PlanExecution
-from domain.position import is_dust
 from domain.reconciliation import Reconciliation
-from domain.risk import close_quantity
+from domain.risk import close_quantity, is_small
 from domain.settings import SECOND_NS
 from domain.system_messages import WindDown, WoundDown
 
@@ -104,7 +103,7 @@ class WindingDown:
             if instrument is None:
                 continue  # without its grid nothing can be asked for
             quantity = close_quantity(books, instrument)
-            if is_dust(instrument, quantity, self._marks.price(venue, name) or position.average_price):
+            if is_small(self._marks, (venue, name), quantity, position.average_price):
                 continue
             if self._is_flattening or books.covered_quantity(venue, name) < quantity:
                 bare.append(f"{venue}:{name}")

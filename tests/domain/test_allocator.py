@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from domain.instrument import Side
 from domain.numbers import use_exact_decimals
@@ -12,6 +13,7 @@ from domain.order_messages import (
     EquityMarked,
     HaltCleared,
     HaltRaised,
+    InstrumentsLoaded,
     IntentDenied,
     OrderIntent,
     Purpose,
@@ -29,7 +31,17 @@ from domain.system_messages import (
     WindDown,
 )
 from tests.builders import MONO, UTC, make_quote
-from tests.domain.account_harness import LOOSE, Account, accepted, ended, filled, make_signal, submitted
+from tests.domain.account_harness import (
+    BTC,
+    FEE_RATIO,
+    LOOSE,
+    Account,
+    accepted,
+    ended,
+    filled,
+    make_signal,
+    submitted,
+)
 
 use_exact_decimals()
 
@@ -225,6 +237,26 @@ def test_what_is_too_small_to_sell_is_dust_and_no_obstacle(account: Account) -> 
     assert account.allocator.decisions["dust"] == 1
     assert len(account.hear(make_signal(BUY, "again"))) == 1
     assert account.allocator.report(account.now).positions[0].quantity == "0.00009"
+
+
+def test_what_is_worth_the_minimum_at_the_mark_and_not_at_the_limit_of_a_close_is_dust(account: Account) -> None:
+    account.hear(make_signal(BUY))
+    account.execute(account.last_intent, "50000", quantity="0.0002")  # 10 dollars, 9.98 at that limit
+    instrument = replace(BTC, min_notional=Decimal("10"))
+    account.hear(
+        InstrumentsLoaded(
+            ts_event=UTC,
+            venue="coinbase",
+            instruments=(instrument,),
+            taker_fee_ratio=FEE_RATIO,
+            maker_fee_ratio=FEE_RATIO,
+        )
+    )
+
+    account.hear(make_signal(SELL, "exit"))
+
+    assert account.allocator.decisions["dust"] == 1
+    assert [it.purpose for it in account.intents if it.purpose is Purpose.CLOSE] == []
 
 
 def test_foreign_coins_are_equity_but_never_sold(account: Account) -> None:

@@ -26,6 +26,7 @@ from tests.order_builders import (
     BTC,
     DeskOnTime,
     make_accepted,
+    make_fill,
     make_intent,
     make_report,
 )
@@ -608,3 +609,32 @@ def test_dust_is_not_sold(desk: DeskOnTime) -> None:
 
     assert len(desk.sent(SubmitOrder)) == 1
     assert desk.journaled(IntentDone)[1].intent_id == "close"
+
+
+def sell_down_to(desk: DeskOnTime, quantity: str) -> None:
+    """Let the bracket sell all but `quantity` of 0.01."""
+    sold = Decimal("0.01") - Decimal(quantity)
+    desk.fills(make_fill(str(sold), "f-p", side=Side.SELL, price="70000"))
+
+
+@pytest.mark.parametrize("quantity", ["0.00015624", "0.00000001"])  # worth 9.99936 and less at a minimum of 10
+def test_no_stop_makes_way_for_a_close_that_the_venue_would_not_take(holding: DeskOnTime, quantity: str) -> None:
+    holding.load(make_instrument(BTC, min_notional=Decimal("10")))
+    sell_down_to(holding, quantity)
+
+    holding.hear(make_intent(Purpose.CLOSE, "close", quantity=Decimal(quantity)))
+
+    assert holding.sent(CancelOrder) == []
+    assert "close" not in holding.desk.ledger.open_plans
+
+
+def test_what_is_worth_the_minimum_at_the_price_is_sold_at_a_limit_that_is_worth_it(holding: DeskOnTime) -> None:
+    holding.load(make_instrument(BTC, min_notional=Decimal("10")))
+    sell_down_to(holding, "0.0001563")  # 10.0032 at the bid, 9.9832 at the limit that others begin with
+
+    holding.hear(make_intent(Purpose.CLOSE, "close", quantity=Decimal("0.0001563")))
+    holding.hear(bracket(S.CANCELED, "0.0098437"))
+
+    order = holding.sent(SubmitOrder)[-1]
+    assert (order.purpose, order.limit_price) == (Purpose.CLOSE, Decimal("63979.53"))
+    assert order.quantity * order.limit_price >= 10

@@ -74,6 +74,8 @@ def test_a_sound_opening_passes_every_check(account: Account) -> None:
         ({"quantity": "0.00391"}, "off_grid"),
         ({"instrument": replace(BTC, max_quantity=Decimal("0.003"))}, "above_maximum"),
         ({"instrument": replace(BTC, min_notional=Decimal("200"))}, "below_minimum"),
+        # It may cost 195.39, and a close of it begins with a limit that is worth 194.61.
+        ({"instrument": replace(BTC, min_notional=Decimal("194.7"))}, "below_minimum"),
         ({"quantity": "0.02"}, "fat_finger"),
         ({"risk": {"max_deviation_ratio": 0.001}}, "price_deviation"),
         ({"quantity": "0.0199", "risk": {"max_position_ratio": 0.09}}, "position_limit"),

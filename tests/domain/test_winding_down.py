@@ -16,8 +16,8 @@ from domain.order_messages import (
 )
 from domain.settings import SECOND_NS, ProtectionSettings, Settings
 from domain.system_messages import WindDown, WoundDown
-from tests.builders import UTC
-from tests.order_builders import DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.builders import UTC, make_instrument
+from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
 AFTER_HOLD = {"usd": "9359", "btc": "0.01"}  # of 10000: 0.01 at 64000, fee 1
@@ -214,6 +214,17 @@ def test_whoever_wants_to_end_flat_waits_until_the_position_is_closed() -> None:
     desk.advance(3)
 
     assert "position coinbase:BTC-USD is not closed" in last_words(desk).differences
+
+
+def test_what_no_close_could_sell_keeps_nobody_waiting() -> None:
+    desk = DeskOnTime(settings=Settings(protection=ProtectionSettings(on_exit="flatten"))).ready()
+    desk.hold()
+    desk.load(make_instrument(BTC, min_notional=Decimal("640")))  # 640.0005 at the mid, 638.7 at a close's limit
+    wind_down(desk)
+
+    desk.snapshot(**AFTER_HOLD)
+
+    assert last_words(desk).bare == ()
 
 
 def test_after_the_last_word_nothing_is_sent(desk: DeskOnTime) -> None:
