@@ -16,6 +16,7 @@ from functools import singledispatchmethod
 from domain.account_alarms import AccountAlarms
 from domain.clocks import deadline, is_past, is_void
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
+from domain.exit_wishes import close_id
 from domain.exits import Exits
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Side
@@ -40,10 +41,12 @@ from domain.protection import Protection
 from domain.risk import (
     AFTER_SIZING,
     BEFORE_SIZING,
+    BESIDES_SIZE,
     Opening,
     Refused,
     is_small,
     judge,
+    opening_id,
 )
 from domain.settings import SECOND_NS, Settings
 from domain.sizing import Size, size_position
@@ -174,7 +177,6 @@ class Allocator:
             return self._count("expired")
         if signal.side is Side.SELL:
             return self._close(signal, now)
-        self._exits.withdraw(signal.venue, signal.instrument)
         return self._open(signal, now)
 
     def _news(self, entries: Iterable[JournalEntry], now: Instant) -> Iterator[JournalEntry]:
@@ -189,10 +191,12 @@ class Allocator:
     def _open(self, signal: Signal, now: Instant) -> list[Effect]:
         key = signal.venue, signal.instrument
         position = self.portfolio.position(*key)
-        if self._is_under_way(key):
-            return self._count("pending")
-        if position.quantity > 0 and not is_small(self.marks, key, position.quantity, position.average_price):
-            return self._count("already_long")
+        is_held = position.quantity > 0 and not is_small(
+            self.marks, key, position.quantity, position.average_price
+        )
+        if self._is_under_way(key) or is_held:
+            decision = "pending" if self._is_under_way(key) else "already_long"
+            return self._count(decision) + self._withdraw_exit(signal, now)
         case = self._case(signal, now)
         verdict = judge(case, BEFORE_SIZING)
         if isinstance(verdict, Refused):
@@ -200,15 +204,26 @@ class Allocator:
         size = self._size(case)
         if size.quantity is None:
             return self._count(size.reason)
-        verdict = judge(case._replace(quantity=size.quantity), AFTER_SIZING)
+        case = case._replace(quantity=size.quantity)
+        verdict = judge(case, AFTER_SIZING)
         if isinstance(verdict, Refused):
             return self._count(verdict.reason)
-        intent = self._opening(signal, size.quantity, case.mid_price, now)
-        return self._count("opened") + self._tell(intent, now)
+        return self._count("opened") + self._withdraw_exit(signal, now) + self._tell(case.intent, now)
+
+    def _withdraw_exit(self, signal: Signal, now: Instant) -> list[Effect]:
+        """Let an exit go for a newer signal that wants the position; one that would be refused does not count."""
+        key = signal.venue, signal.instrument
+        if not self._exits.is_wanted(key) or isinstance(judge(self._case(signal, now), BESIDES_SIZE), Refused):
+            return []
+        return [Tell(Role.ORDER_ROUTER, self._exits.withdraw(key))]
 
     def _close(self, signal: Signal, now: Instant) -> list[Effect]:
-        decision, intent = self._exits.hear(signal, self.pending, now)
-        return self._count(decision) + (self._tell(intent, now) if intent else [])
+        decision, intents = self._exits.hear(signal, self.pending, now)
+        closes = [effect for intent in intents for effect in self._tell(intent, now)]
+        return self._count(decision) + closes + ([] if intents else self._tell_exits())
+
+    def _tell_exits(self) -> list[Effect]:
+        return [Tell(Role.ORDER_ROUTER, told) for told in self._exits.unjournaled()]
 
     def _pursue_exits(self, now: Instant) -> list[Effect]:
         """Ask for the closes that exits still call for; tell a person of one that is too old to go on."""
@@ -221,30 +236,10 @@ class Allocator:
             effects.append(Tell(Role.MONITOR, AlarmRaised(ts_event=now.utc_ns, subject=subject, text=text)))
         return effects
 
-    def _opening(self, signal: Signal, quantity: Decimal, mark: Decimal, now: Instant) -> OrderIntent:
-        # It is worth as little as its signal once that is old.
-        expiry = deadline(signal.expires_at, signal.expires_ns, now)
-        left_ns = int(self._settings.orders.intent_expire_after_s * SECOND_NS)
-        left_ns = min(left_ns, expiry.monotonic_ns - now.monotonic_ns)
-        return OrderIntent(
-            intent_id=_intent_id(signal, Purpose.OPEN),
-            signal_id=signal.signal_id,
-            venue=signal.venue,
-            instrument=signal.instrument,
-            side=signal.side,
-            quantity=quantity,
-            purpose=Purpose.OPEN,
-            reference_price=mark,
-            expires_at=now.utc_ns + left_ns,
-            expires_ns=now.monotonic_ns + left_ns,
-            origin_read_ns=signal.origin_read_ns,
-            known_seq=self.last_seq,
-        )
-
     def _is_journaled(self, signal: Signal) -> bool:
         """Tell whether the router knows this decision from before a restart of ours."""
-        purpose = Purpose.OPEN if signal.side is Side.BUY else Purpose.CLOSE
-        return _intent_id(signal, purpose) in self.portfolio.intents
+        intent_id = opening_id if signal.side is Side.BUY else close_id
+        return intent_id(signal.signal_id) in self.portfolio.intents
 
     def _is_under_way(self, key: tuple[str, str]) -> bool:
         """Tell whether an entry or an exit of this instrument is decided and not proven over."""
@@ -299,6 +294,7 @@ class Allocator:
         return [
             *self._tell_again(now),
             *self._pursue_exits(now),
+            *self._tell_exits(),
             *self._look_after_positions(now),
             *self._watch_losses(now),
             *self._alarm(now),
@@ -389,7 +385,3 @@ class Allocator:
 
     def _realized_pnl(self) -> Decimal:
         return sum((self.portfolio.realized_pnl(dollar) for dollar in DOLLARS), ZERO)
-
-
-def _intent_id(signal: Signal, purpose: Purpose) -> str:
-    return f"{signal.signal_id}:{purpose.lower()}"

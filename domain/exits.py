@@ -1,8 +1,9 @@
 """Exit signals: each is remembered until the position is gone, and acts on whatever of it there is.
 
-An opening in doubt may fill later, a close may find nobody: the exit stays wanted. It ends when the position is
-flat and no opening can add to it, when a newer signal wants the position, or after as long as a close stays
-wanted: by then the market that it was decided in is gone, the stop still guards the position, and a person is told.
+An opening in doubt may fill later or move to another venue, a close may find nobody: the exit stays wanted, and
+goes where the opening goes. It ends when the position is flat and no opening can add to it, when a newer signal
+wants the position, or after as long as a close stays wanted: by then the market that it was decided in is gone,
+the stop still guards the position, and a person is told.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.effects import Instant
+from domain.exit_wishes import close_id
 from domain.instrument import Side
 from domain.marks import Marks
 from domain.order_messages import OrderIntent, Purpose, Signal
 from domain.portfolio import Key, Portfolio
 from domain.risk import close_quantity, is_small
 from domain.settings import SECOND_NS, Settings
+from domain.system_messages import EndExit, WishExit
 
 AGAIN_NS = SECOND_NS  # doubled with each close that did not do it
 LONGEST_PAUSE_NS = 8 * SECOND_NS
+# What may become of a signal, in one word; of several places the first of these tells it.
+DECISIONS = ("closed", "pending", "unknown_instrument", "dust", "no_position")
 
 
 @dataclass
@@ -33,13 +38,16 @@ class Exit:
     asked: int = 0
     due_ns: int = 0  # of the next try
 
+    def is_due(self, now: Instant) -> bool:
+        return self.due_ns <= now.monotonic_ns < self.until_ns
+
     def pause(self, now: Instant) -> None:
         """Put the next try off, the longer the more there were."""
         self.due_ns = now.monotonic_ns + min(AGAIN_NS << min(self.asked, 10), LONGEST_PAUSE_NS)
 
 
 class Exits:
-    """At most one per instrument. Not journaled: a restart takes up those whose close is under way."""
+    """At most one per instrument. The journal shall show just these, so that a restart takes them up."""
 
     def __init__(self, settings: Settings, portfolio: Portfolio, marks: Marks) -> None:
         self._wanted_ns = round(settings.orders.reducing_expire_after_s * SECOND_NS)
@@ -48,18 +56,25 @@ class Exits:
         self._exits: dict[Key, Exit] = {}  # (venue, instrument) ->
 
     def restore(self, now: Instant) -> None:
-        """Take up what the journal shows: a close by a signal, beside an opening that may still fill."""
-        for plan in self._portfolio.plans.values():
-            intent, key = plan.intent, (plan.intent.venue, plan.intent.instrument)
-            is_by_signal = intent.intent_id.startswith(f"{intent.signal_id}:")
-            if intent.purpose is Purpose.CLOSE and is_by_signal and self._is_opening(key, ()):
-                self._exits[key] = Exit(intent.signal_id, now.monotonic_ns + self._wanted_ns)
+        """Take up what the journal shows, with as much of its time as is left."""
+        for key, wish in self._portfolio.exits.wanted.items():
+            # What an opening may still add is wanted to be gone however long that takes.
+            spent_ns = 0 if self._is_opening(key, ()) else max(0, now.utc_ns - wish.since)
+            self._exits[key] = Exit(wish.signal_id, now.monotonic_ns + self._wanted_ns - spent_ns)
 
     def hear(
         self, signal: Signal, pending: Sequence[OrderIntent], now: Instant
+    ) -> tuple[str, list[OrderIntent]]:
+        """Take in an exit signal; return what became of it, in one word, and the closes that it calls for now."""
+        own = signal.venue, signal.instrument
+        places = (own, *self._portfolio.exits.moved_from(own))
+        outcomes = [self._want(key, signal, pending, now) for key in places]
+        decision = min((word for word, _ in outcomes), key=DECISIONS.index)
+        return decision, [intent for _, intent in outcomes if intent]
+
+    def _want(
+        self, key: Key, signal: Signal, pending: Sequence[OrderIntent], now: Instant
     ) -> tuple[str, OrderIntent | None]:
-        """Take in an exit signal; return what became of it, in one word, and the close that it calls for now."""
-        key = signal.venue, signal.instrument
         wanted = Exit(signal.signal_id, now.monotonic_ns + self._wanted_ns, signal.origin_read_ns)
         if not self._is_there(key):
             if self._is_opening(key, pending):
@@ -73,19 +88,33 @@ class Exits:
             return "unknown_instrument", None
         return "closed", self._close(key, wanted, now)
 
-    def withdraw(self, venue: str, instrument: str) -> None:
+    def is_wanted(self, key: Key) -> bool:
+        return key in self._exits or key in self._portfolio.exits.wanted
+
+    def withdraw(self, key: Key) -> EndExit:
         """Let go of an exit: a newer signal wants the position."""
-        self._exits.pop((venue, instrument), None)
+        self._exits.pop(key, None)
+        return _end(key)
+
+    def unjournaled(self) -> Iterator[WishExit | EndExit]:
+        """Yield what the journal is to be told, so that it shows what is wanted and nothing else."""
+        journaled = self._portfolio.exits.wanted
+        for key, wanted in self._exits.items():
+            if key not in journaled or journaled[key].signal_id != wanted.signal_id:
+                yield _wish(key, wanted)
+        for key in journaled.keys() - self._exits.keys():
+            yield _end(key)
 
     def review(self, pending: Sequence[OrderIntent], now: Instant) -> Iterator[OrderIntent]:
         """Yield the closes that are due now."""
+        self._follow(pending)
         for key, wanted in list(self._exits.items()):
             if self._is_opening(key, pending):
                 wanted.until_ns = now.monotonic_ns + self._wanted_ns  # what it may add is to go as well
             if self._is_closing(key, pending):
                 # Counted from its end: what it leaves gets its stop back before the next try takes it away.
                 wanted.pause(now)
-            elif self._marks.instrument(*key) and self._is_there(key) and now.monotonic_ns >= wanted.due_ns:
+            elif self._marks.instrument(*key) and self._is_there(key) and wanted.is_due(now):
                 yield self._close(key, wanted, now)
 
     def expired(self, pending: Sequence[OrderIntent], now: Instant) -> list[str]:
@@ -101,10 +130,19 @@ class Exits:
                 given_up.append(":".join(key))
         return given_up
 
+    def _follow(self, pending: Sequence[OrderIntent]) -> None:
+        """Want to be gone what an opening has become, or may become, where it moved after its exit was wanted."""
+        for key, wanted in list(self._exits.items()):
+            for place in self._portfolio.exits.moved_from(key):
+                if place not in self._exits and (self._is_opening(place, pending) or self._is_there(place)):
+                    self._exits[place] = Exit(wanted.signal_id, wanted.until_ns)
+
     def _close(self, key: Key, wanted: Exit, now: Instant) -> OrderIntent:
         venue, name = key
         instrument, position = self._marks.instrument(*key), self._portfolio.position(*key)
-        first_id = f"{wanted.signal_id}:close"
+        first_id = close_id(wanted.signal_id)
+        if self._portfolio.exits.is_moved(key):
+            first_id += f":{venue}"  # the position where the opening was decided may have a close of its own
         # The journal's count makes the id of a further try: never one that the router knows.
         number = self._portfolio.decided[venue, name, Purpose.CLOSE] + 1
         is_first = first_id not in self._portfolio.intents and not wanted.asked
@@ -143,3 +181,13 @@ class Exits:
         return bool(self._portfolio.plans_of(*key, purpose)) or any(
             (intent.venue, intent.instrument, intent.purpose) == (*key, purpose) for intent in pending
         )
+
+
+def _end(key: Key) -> EndExit:
+    venue, instrument = key
+    return EndExit(venue=venue, instrument=instrument)
+
+
+def _wish(key: Key, wanted: Exit) -> WishExit:
+    venue, instrument = key
+    return WishExit(venue=venue, instrument=instrument, signal_id=wanted.signal_id)

@@ -98,6 +98,8 @@ class OpeningGate:
             return "winding_down"
         if self._ledger.halt_over(venue, instrument):
             return "halted"
+        if self._ledger.books.exits.any_at((venue,), instrument):
+            return "exit_wanted"
         if self._readiness.journal_holdup:
             return JOURNAL_LOCKED
         return "breaker_open" if self._readiness.is_breaker_open(venue) else ""

@@ -32,6 +32,8 @@ from domain.order_messages import (
     CancelRejected,
     CancelUnconfirmed,
     EquityMarked,
+    ExitEnded,
+    ExitWished,
     FillsReported,
     HaltCleared,
     InstrumentsLoaded,
@@ -62,6 +64,7 @@ from domain.right_of_way import RightOfWay
 from domain.settings import Settings
 from domain.system_messages import (
     BreakerChanged,
+    EndExit,
     HaltLine,
     MarkEquity,
     OpenOrderLine,
@@ -71,6 +74,7 @@ from domain.system_messages import (
     VenueAccessChanged,
     VenueReadyChanged,
     WindDown,
+    WishExit,
 )
 from domain.unclaimed_fills import OWNER, UnclaimedFills
 from domain.unread_rows import UnreadRows
@@ -192,6 +196,8 @@ class OrderDesk:
             CancelProtection: self._cancel_protection,
             RaiseHalt: self._raise_halt,
             MarkEquity: self._mark_equity,
+            WishExit: self._wish_exit,
+            EndExit: self._end_exit,
             ResumeTrading: self._resume,
             WindDown: self._winding_down.begin,
         }
@@ -343,6 +349,17 @@ class OrderDesk:
                     ts_event=command.marked_at, peak=command.peak, day_start=command.day_start
                 )
             )
+
+    def _wish_exit(self, command: WishExit, now: Instant) -> None:
+        known = self.books.exits.wanted.get((command.venue, command.instrument))
+        if known is None or known.signal_id != command.signal_id:
+            about = {"venue": command.venue, "instrument": command.instrument}
+            self._outbox.record(ExitWished(ts_event=now.utc_ns, signal_id=command.signal_id, **about))
+
+    def _end_exit(self, command: EndExit, now: Instant) -> None:
+        if (command.venue, command.instrument) in self.books.exits.wanted:
+            about = {"venue": command.venue, "instrument": command.instrument}
+            self._outbox.record(ExitEnded(ts_event=now.utc_ns, **about))
 
     def _resume(self, command: ResumeTrading, now: Instant) -> None:
         self._unread.forget(command.scope)

@@ -20,6 +20,8 @@ from domain.order_messages import (
     BalanceCorrected,
     BalancesOpened,
     EquityMarked,
+    ExitEnded,
+    ExitWished,
     ExternalFillSeen,
     FillContradicted,
     FillsCovered,
@@ -156,6 +158,8 @@ class OrderLedger:
                 self.halted_at.pop(event.scope, None)
             case EquityMarked():
                 self.equity_marked_at = event.ts_event
+            case ExitWished() | ExitEnded():
+                pass  # the books know them
             case _:
                 self._apply_to_order(event)
 

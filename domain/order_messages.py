@@ -522,6 +522,21 @@ class HaltCleared(Event, kw_only=True):
     scope: str
 
 
+class ExitWished(Event, kw_only=True):
+    """A position shall go, though there may be nothing to close yet: an opening that may still fill."""
+
+    venue: str
+    instrument: str
+    signal_id: str  # of the exit signal
+
+
+class ExitEnded(Event, kw_only=True):
+    """That exit is wanted no more: the position is gone, a newer signal wants it, or its time is over."""
+
+    venue: str
+    instrument: str
+
+
 class EquityMarked(Event, kw_only=True):
     """What drawdown and daily loss are measured from: survives restarts, is only ever replaced."""
 
@@ -559,6 +574,8 @@ JournalEvent = (
     | HaltRaised
     | HaltCleared
     | EquityMarked
+    | ExitWished
+    | ExitEnded
 )
 
 

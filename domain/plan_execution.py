@@ -167,9 +167,10 @@ class PlanExecution:
         """
         intent = plan.intent
         nobody_accepted = all(order.status is OrderStatus.REJECTED for order in plan.attempts)
-        is_wanted = not plan.filled_quantity and not self._expiries.is_over(intent, now)
+        tried = {order.order.venue for order in plan.attempts}
+        is_exit_wanted = self._ledger.books.exits.any_at(tried, intent.instrument)
+        is_wanted = not (plan.filled_quantity or is_exit_wanted or self._expiries.is_over(intent, now))
         if plan.attempts and nobody_accepted and is_wanted:
-            tried = {order.order.venue for order in plan.attempts}
             substitutes = self._gate.substitutes(intent, tried, now)
             if substitutes:
                 self._open(plan, substitutes[0], now)

@@ -16,6 +16,7 @@ from functools import singledispatchmethod
 import msgspec
 
 from domain.cash_flows import as_fill, currencies, flows
+from domain.exit_wishes import ExitWishes
 from domain.instrument import Side
 from domain.messages import Event
 from domain.numbers import ZERO
@@ -25,6 +26,8 @@ from domain.order_messages import (
     BalancesOpened,
     CancelRequested,
     EquityMarked,
+    ExitEnded,
+    ExitWished,
     ExternalFillSeen,
     Fill,
     FillKind,
@@ -101,6 +104,7 @@ class Portfolio:
         self.intents: dict[str, bool] = {}  # newest intent_ids -> whether the router accepted
         self.halts: dict[str, str] = {}  # scope -> reason
         self.equity_mark: EquityMarked | None = None  # None: losses are measured from the next reading on
+        self.exits = ExitWishes()
         self.rebased = 0  # how often a halt for a loss was cleared
         self.bare_closes: Counter[Key] = Counter()  # (venue, instrument) -> in a row for want of a stop
         self._bare: set[Key] = set()  # whose position has been counted there
@@ -165,6 +169,7 @@ class Portfolio:
         self.plans[intent.intent_id] = Plan(intent, intent.quantity, worst_price)
         self._decide(intent.intent_id, intent.venue, intent.instrument, intent.purpose, is_accepted=True)
         self._count_bare(intent)
+        self.exits.accepted(intent, event.ts_event)
 
     @_apply.register
     def _(self, event: IntentDenied) -> None:
@@ -172,7 +177,8 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: IntentDone) -> None:
-        self.plans.pop(event.intent_id, None)
+        if plan := self.plans.pop(event.intent_id, None):
+            self.exits.ended(plan.intent, event.ts_event)
 
     @_apply.register
     def _(self, event: OrderSubmitted) -> None:
@@ -182,6 +188,7 @@ class Portfolio:
         if plan:
             plan.worst_price = max(plan.worst_price, order.limit_price)
         if plan and plan.intent.venue != order.venue:  # an opening that moves: cash and limits are taken there
+            self.exits.moved((plan.intent.venue, order.instrument), (order.venue, order.instrument))
             plan.intent = msgspec.structs.replace(plan.intent, venue=order.venue)
             self._bare.discard((order.venue, order.instrument))
 
@@ -208,7 +215,8 @@ class Portfolio:
         leaves = max(ZERO, order.quantity - event.filled_quantity)
         self.orders[order.client_order_id] = LiveOrder(order, leaves, next_status(event.was, event))
         if order.intent_id not in self.plans:
-            self.plans[order.intent_id] = Plan(event.intent, leaves, order.limit_price)
+            intent = msgspec.structs.replace(event.intent, venue=order.venue)  # where it is, if it had moved
+            self.plans[order.intent_id] = Plan(intent, leaves, order.limit_price)
 
     @_apply.register
     def _(self, event: OrderFilledProvisionally) -> None:
@@ -259,6 +267,10 @@ class Portfolio:
     @_apply.register
     def _(self, event: EquityMarked) -> None:
         self.equity_mark = event
+
+    @_apply.register
+    def _(self, event: ExitWished | ExitEnded) -> None:
+        self.exits.hear(event)
 
     def _count_bare(self, intent: OrderIntent) -> None:
         """Count the positions in a row that had to go for want of a stop, each once however often it is tried.

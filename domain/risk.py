@@ -22,7 +22,7 @@ from domain.opening_rate import DAY_NS, HOUR_NS, OpeningRate
 from domain.order_messages import OrderIntent, Purpose, Signal
 from domain.portfolio import Portfolio, currencies
 from domain.position import is_dust
-from domain.settings import RiskSettings, Settings
+from domain.settings import SECOND_NS, RiskSettings, Settings
 from domain.valuation import Valuation
 
 
@@ -102,6 +102,28 @@ class Opening(NamedTuple):
         reserved = self.portfolio.reserved_cash(venue, quote, cost_ratio)
         foreign = self.foreign.cash(venue, quote)
         return balance - reserved - (pending + foreign) * (1 + cost_ratio)
+
+    @property
+    def intent(self) -> OrderIntent:
+        """Return the decision to buy; it is worth as little as its signal once that is old."""
+        signal, now = self.signal, self.now
+        expiry = deadline(signal.expires_at, signal.expires_ns, now)
+        left_ns = int(self.settings.orders.intent_expire_after_s * SECOND_NS)
+        left_ns = min(left_ns, expiry.monotonic_ns - now.monotonic_ns)
+        return OrderIntent(
+            intent_id=opening_id(signal.signal_id),
+            signal_id=signal.signal_id,
+            venue=signal.venue,
+            instrument=signal.instrument,
+            side=signal.side,
+            quantity=self.quantity,
+            purpose=Purpose.OPEN,
+            reference_price=self.mid_price,
+            expires_at=now.utc_ns + left_ns,
+            expires_ns=now.monotonic_ns + left_ns,
+            origin_read_ns=signal.origin_read_ns,
+            known_seq=self.portfolio.last_seq,
+        )
 
     def share_of_equity(self, ratio: float) -> Decimal:
         return self.valuation.equity * from_ratio(ratio)
@@ -264,6 +286,7 @@ AFTER_SIZING: tuple[Check, ...] = (
     cash_suffices,
     reserve_kept,
 )
+BESIDES_SIZE = (*BEFORE_SIZING, rate_in_bounds, loss_in_bounds)  # whether more of it would be wanted at all
 
 
 def judge(case: Opening, checks: tuple[Check, ...]) -> Verdict:
@@ -293,6 +316,11 @@ def is_small(marks: Marks, key: tuple[str, str], quantity: Decimal, fallback: De
     """Tell whether a position is dust at what a close would be sent with; one of an unknown instrument never is."""
     instrument = marks.instrument(*key)
     return instrument is not None and is_dust(instrument, quantity, marks.closing_price(*key, fallback))
+
+
+def opening_id(signal_id: str) -> str:
+    """Return the intent_id of the opening that a signal causes."""
+    return f"{signal_id}:open"
 
 
 def close_quantity(portfolio: Portfolio, instrument: Instrument) -> Decimal:

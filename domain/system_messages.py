@@ -177,6 +177,21 @@ class MarkEquity(Command, kw_only=True):
     marked_at: int  # UTC ns, becomes `ts_event`; the same stamp again is a duplicate
 
 
+class WishExit(Command, kw_only=True):
+    """Portfolio to OrderRouter: journal ExitWished. Told again until seen; a wish already known is a duplicate."""
+
+    venue: str
+    instrument: str
+    signal_id: str
+
+
+class EndExit(Command, kw_only=True):
+    """Portfolio to OrderRouter: journal ExitEnded. Told again until seen; where nothing is wished it is a duplicate."""
+
+    venue: str
+    instrument: str
+
+
 class OpenOrderLine(Message, kw_only=True):
     """One live order as the screen shows it. Numbers are canonical text."""
 

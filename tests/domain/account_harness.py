@@ -32,7 +32,7 @@ from domain.order_messages import (
     TimeInForce,
 )
 from domain.settings import PROFILES, SECOND_NS, RiskSettings, Settings
-from domain.system_messages import AlarmRaised, MarkEquity, VenueReadyChanged
+from domain.system_messages import AlarmRaised, EndExit, MarkEquity, VenueReadyChanged, WishExit
 from tests.builders import MONO, UTC, make_instrument, make_quote, make_stream_state
 
 # Small lots and fees of nothing but the taker's; each test changes what it is about.
@@ -261,9 +261,9 @@ class Account:
                 self.asked.append(effect.message.instrument)
             elif isinstance(effect, Tell):
                 assert effect.to == Role.ORDER_ROUTER
-                # Marks of equity are bookkeeping; the tests about them look at `told`.
+                # Marks of equity and of exits are bookkeeping; the tests about them look at `told`.
                 self.told.append(effect.message)
-                if not isinstance(effect.message, MarkEquity):
+                if not isinstance(effect.message, MarkEquity | WishExit | EndExit):
                     told.append(effect.message)
         return told
 

@@ -2,10 +2,17 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from domain.instrument import Side
 from domain.order_messages import (
+    Balance,
+    BalancesOpened,
+    ExitEnded,
+    ExitWished,
+    HaltRaised,
+    InstrumentsLoaded,
     IntentDenied,
     IntentDone,
     OrderAccepted,
@@ -15,8 +22,19 @@ from domain.order_messages import (
     OrderUnconfirmed,
     Purpose,
 )
+from domain.settings import Settings, VenueSettings
+from domain.system_messages import EndExit, WishExit
 from tests.builders import UTC
-from tests.domain.account_harness import Account, accepted, ended, filled, make_signal, submitted
+from tests.domain.account_harness import (
+    BTC,
+    LOOSE,
+    Account,
+    accepted,
+    ended,
+    filled,
+    make_signal,
+    submitted,
+)
 
 BID, ASK = "49999", "50001"
 
@@ -37,6 +55,28 @@ def doubtful() -> Account:
 
 
 @pytest.fixture
+def two_venues() -> Account:
+    """An opening of 0.0039 BTC at coinbase, on its way; another venue would do as well."""
+    venues = {name: VenueSettings(instruments=("BTC-USD",)) for name in ("coinbase", "other")}
+    account = Account(Settings(venues=venues, risk=LOOSE))
+    account.hear(
+        InstrumentsLoaded(
+            ts_event=UTC,
+            venue="other",
+            instruments=(msgspec.structs.replace(BTC, venue="other"),),
+            taker_fee_ratio=Decimal(0),
+            maker_fee_ratio=Decimal(0),
+        )
+    )
+    cash = Balance(currency="USD", total=Decimal(0), hold=Decimal(0))
+    account.journal(BalancesOpened(ts_event=UTC, venue="other", balances=(cash,)))
+    account.hear(make_signal(Side.BUY))
+    entry = account.last_intent
+    account.journal(accepted(entry, account.now.utc_ns), submitted(entry))
+    return account
+
+
+@pytest.fixture
 def long() -> Account:
     """A position of 0.0039 BTC under its bracket."""
     account = Account()
@@ -50,6 +90,21 @@ def exit_now(account: Account, name: str = "exit") -> None:
     expires_at = account.now.utc_ns + 5 * 10**9
     expires_ns = account.now.monotonic_ns + 5 * 10**9
     account.hear(make_signal(Side.SELL, name, expires_at=expires_at, expires_ns=expires_ns))
+
+
+def journal_exits(account: Account) -> list[str]:
+    """Journal what was told of exits, as the router does, and forget it; return what it was, in words."""
+    words = []
+    for told in list(account.told):
+        if isinstance(told, WishExit):
+            about = {"venue": told.venue, "instrument": told.instrument, "signal_id": told.signal_id}
+            account.journal(ExitWished(ts_event=account.now.utc_ns, **about))
+            words.append(f"wished {told.signal_id}")
+        elif isinstance(told, EndExit):
+            account.journal(ExitEnded(ts_event=account.now.utc_ns, venue=told.venue, instrument=told.instrument))
+            words.append("ended")
+    account.told = [told for told in account.told if not isinstance(told, WishExit | EndExit)]
+    return words
 
 
 def closes(account: Account) -> list[tuple[str, Decimal]]:
@@ -181,6 +236,155 @@ def test_a_restarted_portfolio_takes_up_an_exit_whose_opening_may_still_fill(dou
     again.advance(3, BID, ASK)
 
     assert [quantity for _, quantity in closes(again)] == [Decimal("0.0019")]
+
+
+def move_to_other(account: Account, entry: OrderIntent) -> OrderIntent:
+    """Journal that the venue refused the opening and that it went on to another; return it as it is there."""
+    there = msgspec.structs.replace(entry, venue="other")
+    order = msgspec.structs.replace(submitted(there).order, client_order_id="second")
+    refused = OrderClosed(
+        ts_event=UTC,
+        client_order_id=f"order:{entry.intent_id}",
+        intent_id=entry.intent_id,
+        status=OrderStatus.REJECTED,
+        filled_quantity=Decimal(0),
+        evidence="rejected:NO",
+    )
+    account.journal(refused, msgspec.structs.replace(submitted(there), order=order, attempt=2))
+    return there
+
+
+@pytest.mark.parametrize("has_moved_before", [False, True])
+def test_an_exit_goes_where_its_opening_goes(two_venues: Account, has_moved_before: bool) -> None:
+    entry = two_venues.last_intent
+    if not has_moved_before:
+        exit_now(two_venues)
+    there = move_to_other(two_venues, entry)
+    if has_moved_before:
+        exit_now(two_venues)
+    assert closes(two_venues) == []
+
+    two_venues.journal(msgspec.structs.replace(filled(there, "50000", "0.002"), client_order_id="second"))
+    two_venues.advance(1, BID, ASK)
+
+    assert two_venues.last_intent.venue == "other"
+    assert closes(two_venues) == [("exit:close:other", Decimal("0.002"))]
+
+
+def test_an_exit_closes_what_its_opening_became_elsewhere(two_venues: Account) -> None:
+    entry = two_venues.last_intent
+    there = move_to_other(two_venues, entry)
+    fill = msgspec.structs.replace(filled(there, "50000"), client_order_id="second")
+    two_venues.journal(fill, IntentDone(ts_event=UTC, intent_id=entry.intent_id, filled_quantity=entry.quantity))
+
+    exit_now(two_venues)
+
+    assert closes(two_venues) == [("exit:close:other", entry.quantity)]
+    assert two_venues.allocator.decisions["closed"] == 1
+
+
+def test_an_exit_leaves_alone_what_another_venue_opened_for_itself(two_venues: Account) -> None:
+    entry = two_venues.last_intent
+    there = move_to_other(two_venues, entry)
+    two_venues.journal(IntentDone(ts_event=UTC, intent_id=entry.intent_id, filled_quantity=Decimal(0)))
+    own = msgspec.structs.replace(there, intent_id="own:open", signal_id="own")
+    two_venues.journal(accepted(own), submitted(own), filled(own, "50000"), *ended(own, own.quantity))
+
+    exit_now(two_venues)
+    two_venues.advance(1, BID, ASK)
+
+    assert closes(two_venues) == []
+    assert two_venues.allocator.decisions["no_position"] == 1
+
+
+def test_an_exit_that_waits_for_a_fill_survives_a_restart(doubtful: Account) -> None:
+    entry = doubtful.last_intent
+    exit_now(doubtful)
+    assert journal_exits(doubtful) == ["wished exit"]
+    doubtful.advance(300, BID, ASK)  # for as long as the opening is in doubt
+
+    again = doubtful.restarted()
+    again.journal(filled(entry, "50000", "0.002"), *ended(entry, Decimal("0.002")))
+    again.advance(1, BID, ASK)
+
+    assert closes(again) == [("exit:close", Decimal("0.002"))]
+
+
+def test_an_exit_survives_that_its_opening_fills_while_nobody_looks(doubtful: Account) -> None:
+    entry = doubtful.last_intent
+    exit_now(doubtful)
+    journal_exits(doubtful)
+    doubtful.advance(300, BID, ASK)
+    _, done = ended(entry, Decimal("0.002"))
+    doubtful.journal(
+        filled(entry, "50000", "0.002"), msgspec.structs.replace(done, ts_event=doubtful.now.utc_ns)
+    )
+
+    again = doubtful.restarted()
+    again.advance(1, BID, ASK)
+
+    assert closes(again) == [("exit:close", Decimal("0.002"))]
+
+
+def test_an_exit_whose_close_found_nobody_survives_a_restart(long: Account) -> None:
+    exit_now(long)
+    unprotected(long)
+    in_vain(long, long.last_intent)
+
+    again = long.restarted()
+    again.advance(1, BID, ASK)
+
+    assert [intent_id for intent_id, _ in closes(again)] == ["exit:close:2"]
+
+
+def test_a_restart_does_not_make_an_exit_young_again(long: Account) -> None:
+    exit_now(long)
+    unprotected(long)
+    in_vain(long, long.last_intent)
+    long.now = long.now._replace(utc_ns=long.now.utc_ns + 61 * 10**9)  # the machine was off
+
+    again = long.restarted()
+    again.advance(5, BID, ASK)
+
+    assert closes(again) == []
+    assert again.allocator.decisions["exit_expired"] == 1
+
+
+def test_the_journal_is_told_of_an_exit_until_it_knows_and_when_it_is_over(doubtful: Account) -> None:
+    entry = doubtful.last_intent
+    exit_now(doubtful)
+    doubtful.advance(1, BID, ASK)
+    assert set(journal_exits(doubtful)) == {"wished exit"}
+    doubtful.advance(1, BID, ASK)
+    assert journal_exits(doubtful) == []
+
+    doubtful.journal(*ended(entry, Decimal(0)))
+    doubtful.advance(1, BID, ASK)
+
+    assert set(journal_exits(doubtful)) == {"ended"}
+    assert doubtful.allocator.portfolio.exits.wanted == {}
+
+
+@pytest.mark.parametrize(
+    "weakness",
+    [
+        {"confidence": 0.01},
+        {"candle_close": Decimal("60000")},  # of another market than now
+        {"halted": True},
+    ],
+    ids=str,
+)
+def test_an_entry_signal_that_is_refused_withdraws_no_exit(long: Account, weakness: dict) -> None:
+    exit_now(long)
+    unprotected(long)
+    in_vain(long, long.last_intent)
+    if weakness.pop("halted", False):
+        long.journal(HaltRaised(ts_event=UTC, scope="all", reason="a person"))
+    entry = make_signal(Side.BUY, "weak", expires_at=long.now.utc_ns + 5 * 10**9, **weakness)
+    long.hear(entry)
+    long.advance(5, BID, ASK)
+
+    assert [intent_id for intent_id, _ in closes(long)] == ["exit:close", "exit:close:2"]
 
 
 def test_an_exit_waits_for_the_products_to_be_told(long: Account) -> None:

@@ -15,6 +15,8 @@ from domain.order_messages import (
     CancelRejected,
     CancelUnconfirmed,
     EquityMarked,
+    ExitEnded,
+    ExitWished,
     ExternalFillSeen,
     FillKind,
     HaltCleared,
@@ -39,15 +41,18 @@ from domain.order_messages import (
 from domain.settings import SECOND_NS, Settings, VenueSettings
 from domain.system_messages import (
     AlarmRaised,
+    EndExit,
     HaltLine,
     MarkEquity,
     RaiseHalt,
     ResumeTrading,
     VenueAccessChanged,
     VenueReadyChanged,
+    WishExit,
 )
 from tests.builders import UTC
 from tests.order_builders import (
+    BTC,
     SETTINGS,
     DeskOnTime,
     again,
@@ -555,7 +560,7 @@ def test_it_is_not_sent_a_third_time_before_the_second_is_answered(desk: DeskOnT
     assert len(desk.sent(SubmitOrder)) == 3
 
 
-@pytest.mark.parametrize("obstacle", ["expired", "collar", "halt", "stale", "no_idempotence"])
+@pytest.mark.parametrize("obstacle", ["expired", "collar", "halt", "stale", "exit", "no_idempotence"])
 def test_a_resubmission_must_still_be_wanted_and_safe(obstacle: str) -> None:
     desk = DeskOnTime(resubmits_safely=obstacle != "no_idempotence").ready()
     desk.hear(make_intent(expires_at=UTC + SECOND_NS // 2), unconfirmed(desk))
@@ -567,6 +572,8 @@ def test_a_resubmission_must_still_be_wanted_and_safe(obstacle: str) -> None:
             desk.quote("63000.00", "63000.10")
         case "halt":
             desk.hear(RaiseHalt(scope="all", reason="drawdown"))
+        case "exit":
+            desk.hear(WishExit(venue="coinbase", instrument=BTC, signal_id="exit"))
         case "stale":
             desk.quote(alive_ns=desk.now.monotonic_ns - 4 * SECOND_NS)
 
@@ -1000,6 +1007,25 @@ def test_the_equity_mark_is_journaled_once_per_stamp(desk: DeskOnTime) -> None:
     assert desk.journaled(EquityMarked) == [
         EquityMarked(ts_event=UTC + 7, peak=Decimal(2), day_start=Decimal(1))
     ]
+
+
+def test_an_exit_is_journaled_once_and_so_is_its_end(desk: DeskOnTime) -> None:
+    about = {"venue": "coinbase", "instrument": BTC}
+    wish = WishExit(signal_id="exit", **about)
+
+    desk.hear(EndExit(**about), wish, wish, EndExit(**about), EndExit(**about))
+
+    assert desk.journaled(ExitWished, ExitEnded) == [
+        ExitWished(ts_event=UTC, signal_id="exit", **about),
+        ExitEnded(ts_event=UTC, **about),
+    ]
+
+
+def test_no_opening_is_taken_where_an_exit_is_wanted(desk: DeskOnTime) -> None:
+    desk.hear(WishExit(venue="coinbase", instrument=BTC, signal_id="exit"), make_intent())
+
+    (denial,) = desk.journaled(IntentDenied)
+    assert denial.reason == "exit_wanted"
 
 
 def test_the_screen_sees_live_orders_in_plain_numbers(desk: DeskOnTime) -> None:

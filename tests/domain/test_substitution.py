@@ -16,6 +16,7 @@ from domain.order_messages import (
 )
 from domain.portfolio import Portfolio
 from domain.settings import RiskSettings, Settings, VenueSettings
+from domain.system_messages import WishExit
 from tests.builders import make_instrument, make_quote, make_stream_state
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 
@@ -67,6 +68,17 @@ def moved(desk: DeskOnTime) -> bool:
     done = [event.intent_id for event in desk.journaled(IntentDone)]
     assert has_moved is not ("i-1" in done)
     return has_moved
+
+
+def test_an_opening_whose_exit_is_wanted_moves_nowhere() -> None:
+    desk = venues()
+    desk.hear(make_intent())
+    order = desk.sent(SubmitOrder)[-1].client_order_id
+    desk.hear(WishExit(venue="coinbase", instrument=BTC, signal_id="exit"))
+
+    desk.hear(OrderRejected(ts_event=desk.now.utc_ns, client_order_id=order, venue="coinbase", code="NO"))
+
+    assert not moved(desk)
 
 
 @pytest.mark.parametrize(
