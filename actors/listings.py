@@ -11,6 +11,7 @@ from domain.backoff import Backoff
 from domain.effects import Role
 from domain.errors import Fatal, VenueError
 from domain.instrument import InstrumentKind
+from domain.listing import NOT_LISTED
 from domain.marks import is_in_dollars
 from domain.numbers import plain
 from domain.order_messages import InstrumentsLoaded
@@ -59,7 +60,9 @@ class Listings:
                 self._shell.alarm(self._venue, str(result))
             self._again_in(self._backoff.next_delay_ns(self._shell.parts.uniform()))
             return
-        if result.is_fee_known:
+        # One row that can't be read may be of the moment, and a position there can't be closed without it.
+        is_one_unread = any(one.reason != NOT_LISTED for one in result.left_out)
+        if result.is_fee_known and not is_one_unread:
             self._backoff.reset()
         is_news = self._loaded is None or not _says_the_same(result, self._loaded)
         self._loaded = result
@@ -73,6 +76,7 @@ class Listings:
                 text = f"fees unknown: reckoning with {plain(100 * result.taker_fee_ratio)} % for takers"
                 self._shell.alarm(self._venue, text)
             self._shell.counters["fee_failures"] += 1
+        if not result.is_fee_known or is_one_unread:
             self._again_in(self._backoff.next_delay_ns(self._shell.parts.uniform()))
             return
         is_halted = not all(instrument.is_tradable for instrument in result.instruments)

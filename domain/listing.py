@@ -15,6 +15,8 @@ from domain.instrument import Instrument
 
 T = TypeVar("T")
 
+NOT_LISTED = "not listed"
+
 
 class Unread(Struct, frozen=True, kw_only=True):
     """One row that could not be read. What it doesn't say is empty, and may be anything."""
@@ -59,7 +61,7 @@ def chosen(listed: Listing[Instrument], names: Sequence[str]) -> Listing[Instrum
     found = {each.name: each for each in listed}
     unread = {each.instrument: each for each in listed.unread}
     left_out = [
-        unread.get(name) or Unread(kind="instrument", instrument=name, reason="not listed")
+        unread.get(name) or Unread(kind="instrument", instrument=name, reason=NOT_LISTED)
         for name in names
         if name not in found
     ]

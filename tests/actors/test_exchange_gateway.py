@@ -873,3 +873,17 @@ def test_what_it_says_happened_is_stamped_by_the_venues_clock(venue: FakeVenue) 
 
     (refused,) = heard(stage, OrderRejected)
     assert refused.ts_event == pytest.approx(stage.clock.now().utc_ns + 3600 * SECOND_NS, abs=SECOND_NS)
+
+
+def test_a_name_whose_row_was_odd_for_a_moment_is_back_a_moment_later(venue: FakeVenue) -> None:
+    """A position there can be neither closed nor covered without its grid."""
+    odd = Unread(kind="instrument", instrument="BTC-USD", reason="unreadable")
+    left_out = msgspec.structs.replace(LOADED, instruments=(), left_out=(odd,))
+    venue.answers["load_instruments"].clear()
+    venue.answers["load_instruments"].extend([left_out, left_out, LOADED])
+    venue.stage = stage = Stage(kits={"coinbase": venue.kit()})
+
+    stage.cast(ExchangeGateway, GATEWAY)
+    stage.advance(seconds=1.5)
+
+    assert [len(event.instruments) for event in heard(stage, InstrumentsLoaded)] == [0, 1]
