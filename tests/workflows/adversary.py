@@ -148,8 +148,11 @@ class Adversary:
         """Let a person buy beside us, or sell some of what a person bought.
 
         Not while the account is read for the very first time: what happens then may be in the balances, or not.
+        And not just after it: calls that take virtual time carry the world ahead, and with it the venue's stamps.
         """
-        if not self.theatre.journaled(BalancesOpened):
+        opened = self.theatre.journaled(BalancesOpened)
+        now_ns = self.theatre.stage.clock.true.now().utc_ns
+        if not opened or now_ns < opened[0].ts_event + REST_S * SECOND_NS:
             return
         symbol = self.random.choice(PRODUCTS)
         owned = self.theatre.inventory().get(symbol.split("-")[0], Decimal(0))
