@@ -342,9 +342,9 @@ class Allocator:
     def _watch_losses(self, now: Instant) -> list[Effect]:
         effects: list[Effect] = []
         switch = self._kill_switch
-        reason = switch.observe(self._value(now), now)
-        if reason and "all" not in self.portfolio.halts:
-            effects.append(Tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=reason)))
+        for reason in switch.observe(self._value(now), now):
+            if not self.portfolio.halts.has("all", reason):
+                effects.append(Tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=reason)))
         if switch.is_mark_due(self.portfolio.equity_mark, now):
             switch.marked(now)
             mark = MarkEquity(peak=switch.peak, day_start=switch.day_start, marked_at=now.utc_ns)

@@ -5,6 +5,8 @@ Refuses to act on a partial or stale reading: it neither trips nor clears.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.clocks import passed_ns
@@ -15,8 +17,27 @@ from domain.order_messages import EquityMarked
 from domain.settings import SECOND_NS, RiskSettings
 from domain.valuation import Valuation
 
-CONFIRM_NS = 2 * SECOND_NS  # a breach must still be there this much later
+CONFIRM_NS = 2 * SECOND_NS  # what one reading says, another must say this much later
 MARK_EVERY_NS = 60 * SECOND_NS  # how often a rising peak is journaled
+
+
+@dataclass
+class Rise:
+    """A level to be: the lowest of the readings since one began it, so that no odd one makes a level alone."""
+
+    since_ns: int | None = None  # monotonic; None: none is under way
+    lowest: Decimal = ZERO
+
+    def take(self, reading: Decimal, now_ns: int) -> bool:
+        """Take a reading in; tell whether it is far enough from the first."""
+        if self.since_ns is None:
+            self.since_ns, self.lowest = now_ns, reading
+            return False
+        self.lowest = min(self.lowest, reading)
+        return now_ns - self.since_ns >= CONFIRM_NS
+
+    def end(self) -> None:
+        self.since_ns = None
 
 
 class KillSwitch:
@@ -32,7 +53,9 @@ class KillSwitch:
         self.day_start = ZERO
         self._day: int | None = None  # UTC day of `day_start`
         self._since: Instant | None = None  # from where days are counted: a step of our clock begins none
-        self._breached_ns: int | None = None
+        self._higher = Rise()  # readings above the peak
+        self._morning = Rise()  # readings of a day that has no start yet
+        self._breached_ns: dict[str, int] = {}  # limit -> since when it is broken
         self._marked_ns: int | None = None  # None: the levels are due to be journaled
 
     def restore(self, mark: EquityMarked) -> None:
@@ -40,49 +63,70 @@ class KillSwitch:
         self.peak, self.day_start, self._day = mark.peak, mark.day_start, mark.ts_event // DAY_NS
 
     def forget(self) -> None:
-        """Measure from the next complete reading on: a person has seen the loss and resumed."""
+        """Measure from the next complete readings on: a person has seen the loss and resumed."""
+        self._higher.end()
+        self._morning.end()
         self.peak = self.day_start = ZERO
         self._day = None
 
     def breach(self, valuation: Valuation) -> str:
         """Return which limit is broken now, empty when none."""
+        return next(self._breaches(valuation), "")
+
+    def _breaches(self, valuation: Valuation) -> Iterator[str]:
         if self._day is None:
-            return ""
+            return
         if valuation.equity < (self.day_start + valuation.transfers) * self._keep_of_day:
-            return "daily_loss"
+            yield "daily_loss"
         if valuation.equity < (self.peak + valuation.transfers) * self._keep_of_peak:
-            return "drawdown"
-        return ""
+            yield "drawdown"
 
-    def observe(self, valuation: Valuation, now: Instant) -> str:
-        """Take a reading; return the broken limit once a second fresh reading confirms it."""
+    def observe(self, valuation: Valuation, now: Instant) -> tuple[str, ...]:
+        """Take a reading; return the broken limits that a second fresh reading confirms."""
         if not valuation.is_complete:
-            return ""
-        if self._is_new_day(now):
-            self.day_start, self._marked_ns = valuation.performance, None
-        self.peak = max(self.peak, valuation.performance)
-        reason = self.breach(valuation)
-        if not reason:
-            self._breached_ns = None
-        elif self._breached_ns is None:
-            self._breached_ns = now.monotonic_ns
-        elif now.monotonic_ns - self._breached_ns >= CONFIRM_NS:
-            return reason
-        return ""
+            return ()
+        self._raise_levels(valuation.performance, now)
+        since = self._breached_ns
+        self._breached_ns = {
+            reason: since.get(reason, now.monotonic_ns) for reason in self._breaches(valuation)
+        }
+        return tuple(
+            reason
+            for reason, since_ns in self._breached_ns.items()
+            if now.monotonic_ns - since_ns >= CONFIRM_NS
+        )
 
-    def _is_new_day(self, now: Instant) -> bool:
+    def _raise_levels(self, reading: Decimal, now: Instant) -> None:
+        """Raise peak and start of day by two readings only, to the lower of them."""
+        today = self._today(now)
+        if self._day is not None and today <= self._day:
+            self._morning.end()
+        elif self._morning.take(reading, now.monotonic_ns):
+            self._day, self.day_start, self._marked_ns = today, self._morning.lowest, None
+            self._morning.end()
+        if self._day is None:
+            return  # the first level of all is the start of a day
+        self.peak = max(self.peak, self.day_start)
+        if reading <= self.peak:
+            self._higher.end()
+        elif self._higher.take(reading, now.monotonic_ns):
+            self.peak = self._higher.lowest
+            self._higher.end()
+            self._higher.take(reading, now.monotonic_ns)
+
+    def _today(self, now: Instant) -> int:
         """Count days by the time that has passed since the first look, so that none begins, or ends, by a step.
 
         At the first look the wall clock is taken at its word, except where it shows a day before the journal's.
         """
         self._since = self._since or now
-        today = (self._since.utc_ns + passed_ns(self._since, now)) // DAY_NS
-        before, self._day = self._day, today
-        return before is None or today > before
+        return (self._since.utc_ns + passed_ns(self._since, now)) // DAY_NS
 
     def is_mark_due(self, journaled: EquityMarked | None, now: Instant) -> bool:
         """Tell whether the journal should hear of the levels; a rising peak is told once a minute."""
-        if self._day is None or (journaled and _levels(journaled) == (self.peak, self.day_start)):
+        if self._day is None or self._today(now) > self._day:
+            return False  # the stamp of what is told now would belie the start of the day
+        if journaled and _levels(journaled) == (self.peak, self.day_start):
             return False
         return self._marked_ns is None or now.monotonic_ns - self._marked_ns >= MARK_EVERY_NS
 

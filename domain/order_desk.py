@@ -17,6 +17,7 @@ from domain.closing_prices import ClosingPrices
 from domain.effects import Effect, Instant, Role
 from domain.evidence import EvidenceFactory, Rules
 from domain.foreign_orders import ForeignOrders
+from domain.halts import scopes
 from domain.holds import Holds
 from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
 from domain.market_data import MarketBatch
@@ -62,6 +63,7 @@ from domain.portfolio import Portfolio
 from domain.reconciliation import RECONCILE, Reconciliation
 from domain.right_of_way import RightOfWay
 from domain.settings import Settings
+from domain.standing_totals import ends_when
 from domain.system_messages import (
     BreakerChanged,
     EndExit,
@@ -210,8 +212,10 @@ class OrderDesk:
     def halts(self) -> tuple[HaltLine, ...]:
         """Return the halts that stand: one that ends by itself first, then those of the journal, oldest first."""
         return self._readiness.halts + tuple(
-            HaltLine(scope=scope, reason=reason, since=self.ledger.halted_at[scope])
-            for scope, reason in self.ledger.halts.items()
+            HaltLine(
+                scope=halt.scope, reason=halt.reason, since=halt.since, ends_when=ends_when(halt.reason)
+            )
+            for halt in self.ledger.halts
         )
 
     # ---- what the actor calls ----------------------------------------------------------------------------
@@ -363,7 +367,7 @@ class OrderDesk:
 
     def _resume(self, command: ResumeTrading, now: Instant) -> None:
         self._unread.forget(command.scope)
-        for scope in list(self.ledger.halts):
+        for scope in scopes(self.ledger.halts):
             if command.scope in ("", scope):
                 self._outbox.record(HaltCleared(ts_event=now.utc_ns, scope=scope))
 

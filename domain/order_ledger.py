@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from domain.cash_flows import flows
 from domain.fill_memory import FillMemory, RetiredOrders
+from domain.halts import Halts
 from domain.instrument import Side
 from domain.numbers import ZERO
 from domain.order import OrderLifecycle
@@ -85,14 +86,13 @@ class OrderLedger:
         self.live: dict[str, OrderLifecycle] = {}  # those that are not final
         self.unexplained: dict[str, OrderLifecycle] = {}  # filled quantity known from totals only
         self.claims: dict[tuple[str, str], str] = {}  # (venue, venue_order_id) -> client_order_id
-        self.standing: set[str] = set()  # client_order_ids of those whose fills the venue never listed
+        # client_order_id of those whose fills the venue never listed -> whether a person has resumed since
+        self.standing: dict[str, bool] = {}
         self.fills = FillMemory()
         self.retired = RetiredOrders()  # what is kept of orders that are kept no more
         self.opened_at: dict[str, int] = {}  # venue -> UTC ns of its opening balances
         self.verdicts: dict[str, VenueReconciled] = {}  # venue -> newest
         self.corrections: set[str] = set()  # correction_ids
-        self.halts: dict[str, str] = {}  # scope -> reason
-        self.halted_at: dict[str, int] = {}  # scope -> UTC ns
         self.equity_marked_at = 0
         self.movements: Counter[str] = Counter()  # venue -> how often its balances were about to change
         self.balance_moves: Counter[str] = Counter()  # venue -> how often they did
@@ -143,7 +143,7 @@ class OrderLedger:
             case FillContradicted():
                 self.fills.contradict(event)
             case TotalsStand():
-                self.standing.add(event.client_order_id)
+                self.standing[event.client_order_id] = False
             case BalanceCorrected() | PositionCorrected():
                 self.corrections.add(event.correction_id)
             case VenueReconciled():
@@ -151,11 +151,9 @@ class OrderLedger:
                 if event.is_equal:  # then no fill was missing
                     self.fills.covered[event.venue] = event.ts_event
             case HaltRaised():
-                self.halts.setdefault(event.scope, event.reason)
-                self.halted_at.setdefault(event.scope, event.ts_event)
+                pass  # the books have it
             case HaltCleared():
-                self.halts.pop(event.scope, None)
-                self.halted_at.pop(event.scope, None)
+                self._settle(event)
             case EquityMarked():
                 self.equity_marked_at = event.ts_event
             case ExitWished() | ExitEnded():
@@ -193,7 +191,14 @@ class OrderLedger:
             self.unexplained[order.id] = order
         else:
             self.unexplained.pop(order.id, None)
-            self.standing.discard(order.id)
+            self.standing.pop(order.id, None)
+
+    def _settle(self, event: HaltCleared) -> None:
+        """Take a person's word for all totals that stand in a scope; a halt that ended by itself is none."""
+        for client_order_id in self.standing:
+            body = self.orders[client_order_id].order
+            if not event.reason and event.scope == f"{body.venue}:{body.instrument}":
+                self.standing[client_order_id] = True
 
     def _reopen(self, order: OrderLifecycle) -> None:
         plan, venue = self.plans[order.order.intent_id], order.order.venue
@@ -231,6 +236,10 @@ class OrderLedger:
 
     # ---- what it tells ----------------------------------------------------------------------------------
 
+    @property
+    def halts(self) -> Halts:
+        return self.books.halts
+
     def knows_intent(self, intent_id: str) -> bool:
         return intent_id in self.plans or intent_id in self.denied
 
@@ -254,10 +263,8 @@ class OrderLedger:
 
     def halt_over(self, venue: str, instrument: str) -> str:
         """Return why openings there are halted, or an empty string."""
-        for scope in ("all", venue, f"{venue}:{instrument}"):
-            if scope in self.halts:
-                return self.halts[scope] or "halted"
-        return ""
+        halt = self.halts.over(venue, instrument)
+        return (halt.reason or "halted") if halt else ""
 
     def held_quantity(self, venue: str, instrument: str, side: Side) -> Decimal:
         """Return how much of the position of ours orders of `side` reduce; negative where they add to it."""

@@ -512,7 +512,7 @@ class VenueReconciled(Event, kw_only=True):
 
 
 class HaltRaised(Event, kw_only=True):
-    """No new risk in `scope` until a person resumes."""
+    """No new risk in `scope` until a person resumes; for several reasons at once, if need be."""
 
     scope: str  # "all", "coinbase" or "coinbase:BTC-USD"
     reason: str
@@ -520,6 +520,7 @@ class HaltRaised(Event, kw_only=True):
 
 class HaltCleared(Event, kw_only=True):
     scope: str
+    reason: str = ""  # the one that is over; empty: all of the scope
 
 
 class ExitWished(Event, kw_only=True):

@@ -269,7 +269,9 @@ class OrderNews:
 
     def _rise(self, order: OrderLifecycle, evidence: str, now: Instant) -> None:
         """An order that was called dead is at the venue: halt there, count it as live, and take it back."""
-        self._outbox.halt(_scope(order), f"order {order.id} lives although {order.evidence}", now.utc_ns)
+        text = f"order {order.id} lives although {order.evidence}"
+        if not self._outbox.halt(_scope(order), text, now.utc_ns):
+            self._outbox.alarm(_scope(order), text, now.utc_ns)
         intent = self._ledger.plans[order.order.intent_id].intent
         self._outbox.record(order.reopened(intent, evidence, now.utc_ns))
         self._cancels.wish(order, "it was proven dead", now)

@@ -66,11 +66,16 @@ class Outbox:
         """Tell the person; trading goes on."""
         self.tell(Role.MONITOR, AlarmRaised(ts_event=utc_ns, subject=subject, text=text))
 
-    def halt(self, scope: str, reason: str, utc_ns: int) -> None:
-        """Stop openings in `scope` until a person resumes; the first reason stands."""
-        if scope not in self.ledger.halts:
-            self.record(HaltRaised(ts_event=utc_ns, scope=scope, reason=reason))
-            self.alarm(scope, f"halted: {reason}", utc_ns)
+    def halt(self, scope: str, reason: str, utc_ns: int) -> bool:
+        """Stop openings in `scope` until a person resumes; return whether that is news.
+
+        The first telling of each cause stands: it may be told of one order after the other, without end.
+        """
+        if self.ledger.halts.has(scope, reason):
+            return False
+        self.record(HaltRaised(ts_event=utc_ns, scope=scope, reason=reason))
+        self.alarm(scope, f"halted: {reason}", utc_ns)
+        return True
 
     def take(self) -> list[Effect]:
         """Return what was decided since the last call."""

@@ -17,6 +17,7 @@ import msgspec
 
 from domain.cash_flows import as_fill, currencies, flows
 from domain.exit_wishes import ExitWishes
+from domain.halts import Halts
 from domain.instrument import Side
 from domain.messages import Event
 from domain.numbers import ZERO
@@ -102,7 +103,7 @@ class Portfolio:
         self.orders: dict[str, LiveOrder] = {}  # client_order_id ->
         self.plans: dict[str, Plan] = {}  # intent_id -> accepted and not over
         self.intents: dict[str, bool] = {}  # newest intent_ids -> whether the router accepted
-        self.halts: dict[str, str] = {}  # scope -> reason
+        self.halts = Halts()
         self.equity_mark: EquityMarked | None = None  # None: losses are measured from the next reading on
         self.exits = ExitWishes()
         self.rebased = 0  # how often a halt for a loss was cleared
@@ -253,13 +254,16 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: HaltRaised) -> None:
-        self.halts.setdefault(event.scope, event.reason)
+        self.halts.raise_(event)
 
     @_apply.register
     def _(self, event: HaltCleared) -> None:
-        if self.halts.pop(event.scope, "") in LOSS_REASONS:  # a person has seen the loss: measured from now on
+        cleared = self.halts.clear(event)
+        if any(halt.reason in LOSS_REASONS for halt in cleared):  # a person has seen the loss: measured from now on
             self.equity_mark = None
             self.rebased += 1
+        if event.reason:
+            return  # that was no person
         for venue, instrument in list(self.bare_closes):
             if event.scope in ("all", venue, f"{venue}:{instrument}"):
                 del self.bare_closes[venue, instrument]

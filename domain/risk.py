@@ -133,11 +133,8 @@ Check = Callable[[Opening], Refused | None]
 
 
 def not_halted(case: Opening) -> Refused | None:
-    venue, instrument = case.key
-    for scope in ("all", venue, f"{venue}:{instrument}"):
-        if scope in case.portfolio.halts:
-            return Refused("halted", f"{scope}: {case.portfolio.halts[scope]}")
-    return None
+    halt = case.portfolio.halts.over(*case.key)
+    return Refused("halted", f"{halt.scope}: {halt.reason}") if halt else None
 
 
 def opens_wanted(case: Opening) -> Refused | None:

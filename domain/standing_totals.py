@@ -50,18 +50,21 @@ class StandingTotals:
         self._outbox.halt(_scope(order), _reason(order), now.utc_ns)
 
     def _lift(self, venue: str, now: Instant) -> None:
-        """Take back the halts of orders whose rows came after all."""
-        for scope, reason in list(self._ledger.halts.items()):
-            where, _, client_order_id = reason.rpartition(" ")
-            if (
-                scope.startswith(f"{venue}:")
-                and f"{where} " == _REASON
-                and client_order_id not in self._ledger.unexplained
-            ):
-                self._outbox.record(HaltCleared(ts_event=now.utc_ns, scope=scope))
+        """Take back the halts of instruments where the rows of all orders came after all; no halt for anything else."""
+        standing = self._ledger.standing.items()
+        waiting = {_scope(self._ledger.orders[it]) for it, is_settled in standing if not is_settled}
+        for halt in self._ledger.halts:
+            if halt.scope.startswith(f"{venue}:") and ends_when(halt.reason) and halt.scope not in waiting:
+                cleared = HaltCleared(ts_event=now.utc_ns, scope=halt.scope, reason=halt.reason)
+                self._outbox.record(cleared)
 
 
 _REASON = "its totals stand, for the venue lists no fills of order "
+
+
+def ends_when(reason: str) -> str:
+    """Return when a halt for `reason` ends by itself; empty where only a person ends it."""
+    return "when they come" if reason.startswith(_REASON) else ""
 
 
 def _reason(order: OrderLifecycle) -> str:

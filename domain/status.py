@@ -291,7 +291,8 @@ class StatusBoard:
 
 def halt_fields(halt: HaltLine) -> dict[str, str]:
     """Return a halt as every JSON tells it."""
-    return {"scope": halt.scope, "reason": halt.reason, "since": iso_utc(halt.since)}
+    told = {"scope": halt.scope, "reason": halt.reason, "since": iso_utc(halt.since)}
+    return {**told, "ends_when": halt.ends_when}
 
 
 def _fields(line: Any) -> dict[str, Any]:

@@ -138,12 +138,13 @@ class HaltLine(Message, kw_only=True):
     scope: str  # "all", "coinbase" or "coinbase:BTC-USD"
     reason: str
     since: int  # UTC ns
+    ends_when: str = ""  # "when it is set": it ends by itself; empty: only a person ends it
 
 
 class ResumeTrading(Command, kw_only=True):
     """A person clears halts; OrderRouter answers with TradingResumed."""
 
-    scope: str = ""  # of the one halt to clear; empty: all of them
+    scope: str = ""  # of the halts to clear; empty: all of them
 
 
 class TradingResumed(Event, kw_only=True):

@@ -49,22 +49,24 @@ class VenueReadiness:
         venues = (*self._clock_errors.values(), *self._denials.values())
         if not self.journal_holdup:
             return venues
-        reason = f"{JOURNAL_LOCKED}: {self.journal_holdup}; ends by itself when that does"
-        return (HaltLine(scope="all", reason=reason, since=self._held_up_at), *venues)
+        reason, since = f"{JOURNAL_LOCKED}: {self.journal_holdup}", self._held_up_at
+        return (HaltLine(scope="all", reason=reason, since=since, ends_when="when that does"), *venues)
 
     def hear_clock(self, venue: str, error_ns: int, utc_ns: int) -> None:
         """Take note of how far our clock is from a venue's: with a wrong one too much of what we do is misdated."""
         if abs(error_ns) <= self._max_clock_error_ns:
             self._clock_errors.pop(venue, None)
         elif venue in self.venues and venue not in self._clock_errors:
-            reason = f"{describe_error(error_ns, venue)}; ends by itself when it is set"
-            self._clock_errors[venue] = HaltLine(scope=venue, reason=reason, since=utc_ns)
+            reason, ends_when = describe_error(error_ns, venue), "when it is set"
+            line = HaltLine(scope=venue, reason=reason, since=utc_ns, ends_when=ends_when)
+            self._clock_errors[venue] = line
 
     def hear_access(self, event: VenueAccessChanged, now: Instant) -> None:
         if event.refusal and event.venue in self.venues:
-            reason = f"{event.refusal}; ends by itself when it takes them"
             since = self._denials[event.venue].since if event.venue in self._denials else now.utc_ns
-            self._denials[event.venue] = HaltLine(scope=event.venue, reason=reason, since=since)
+            self._denials[event.venue] = HaltLine(
+                scope=event.venue, reason=event.refusal, since=since, ends_when="when it takes them"
+            )
         else:
             self._denials.pop(event.venue, None)
 

@@ -77,8 +77,12 @@ def _troubles(report: Mapping[str, Any]) -> Iterator[Family]:
     yield _single("nzeza_halts", "gauge", "Halts that stand; no opening passes one.", len(halts))
     halted = [Sample({"scope": halt["scope"], "reason": halt["reason"]}, 1) for halt in halts]
     yield Family("nzeza_halted", "gauge", "1: openings in this scope are halted.", halted)
-    since = [Sample({"scope": halt["scope"]}, _epoch_s(halt["since"])) for halt in halts]
-    yield Family("nzeza_halted_since_timestamp_seconds", "gauge", "When it was halted.", since)
+    oldest: dict[str, float] = {}  # scope -> of its halts
+    for halt in halts:
+        since_s = _epoch_s(halt["since"])
+        oldest[halt["scope"]] = min(since_s, oldest.get(halt["scope"], since_s))
+    since = [Sample({"scope": scope}, since_s) for scope, since_s in oldest.items()]
+    yield Family("nzeza_halted_since_timestamp_seconds", "gauge", "When it was halted, for whatever first.", since)
     yield _single("nzeza_alarms_total", "counter", "Alarms, repeated ones too.", report["alarms_raised"])
     last = [Sample({}, _epoch_s(alarms[0]["last"]))] if alarms else []
     yield Family("nzeza_last_alarm_timestamp_seconds", "gauge", "When the newest alarm was raised.", last)

@@ -17,7 +17,8 @@ _ALARMS_SHOWN = 5
 def summary(report: dict[str, Any]) -> str:
     """Return `report` as text. Zero counts of orders are left out, to let what happened stand out."""
     label = f"{report['mode']}: " if report.get("mode") else ""
-    lines = [("HALTED", f"{halt}; {telling.HOW_TO_CLEAR}") for halt in telling.halts(report)]
+    halts = zip(report.get("halts") or (), telling.halts(report))
+    lines = [("HALTED", f"{line}; {telling.how_it_ends(halt)}") for halt, line in halts]
     lines += _alarms(report)
     if report.get("starting"):
         lines.append(("starting", report["starting"]))

@@ -10,11 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from domain.halts import cause_of
 from domain.status import halt_fields
 from domain.system_messages import TradingResumed
 
 _PRICES_WITHIN_S = 5.0
-HOW_TO_CLEAR = "`nzeza resume` clears it once its cause is dealt with"
+
+
+def how_it_ends(halt: Mapping[str, Any]) -> str:
+    """Return what ends a halt: a person, who has dealt with its cause, or the cause's own end."""
+    if when := halt.get("ends_when"):
+        return f"it ends by itself {when}"
+    return "`nzeza resume` clears it once its cause is dealt with"
 
 
 def halts(report: Mapping[str, Any]) -> list[str]:
@@ -26,14 +33,16 @@ def halts(report: Mapping[str, Any]) -> list[str]:
 
 
 def halted(report: Mapping[str, Any]) -> list[str]:
-    """Return each halt with what to do about it: no opening passes it, and no restart clears it."""
-    return [f"halted: {line}: no openings there; {HOW_TO_CLEAR}" for line in halts(report)]
+    """Return each halt with what to do about it, or what ends it: no opening passes it."""
+    rows = report.get("halts") or ()
+    return [f"halted: {line}: no openings there; {how_it_ends(row)}" for row, line in zip(rows, halts(report))]
 
 
 def troubles(status: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
     """Return what a person is to be told as it happens, halts and alarms, each under a key of its own."""
     lines = {
-        (halt["scope"], halt["since"]): line for halt, line in zip(status["halts"], halted(status))
+        (halt["scope"], cause_of(halt["reason"]), halt["since"]): line
+        for halt, line in zip(status["halts"], halted(status))
     }
     for each in reversed(status["alarms"]):  # the oldest first
         lines[each["subject"], each["text"], ""] = f"alarm: {alarm(each)}"
@@ -81,9 +90,7 @@ def resume_answer(resumed: TradingResumed, scope: str, status: Mapping[str, Any]
     """
     standing = [halt_fields(halt) for halt in resumed.standing]
     if scope and standing and not resumed.cleared:
-        return {
-            "error": f"nothing is halted in {scope!r}; halted are: {'; '.join(halts({'halts': standing}))}"
-        }
+        return {"error": _nothing_cleared(scope, standing)}
     return {
         "resumed": True,
         "cleared": [halt_fields(halt) for halt in resumed.cleared],
@@ -105,6 +112,13 @@ def resumed(answer: Mapping[str, Any]) -> list[str]:
     elif answer["cleared"]:
         lines.append("daily loss and drawdown are measured as before")
     return lines
+
+
+def _nothing_cleared(scope: str, standing: Sequence[Mapping[str, Any]]) -> str:
+    here = [halt for halt in standing if halt["scope"] == scope]
+    if here:
+        return "; ".join(f"{line}: {how_it_ends(halt)}" for halt, line in zip(here, halts({"halts": here})))
+    return f"nothing is halted in {scope!r}; halted are: {'; '.join(halts({'halts': standing}))}"
 
 
 def _base(answer: Mapping[str, Any]) -> str:

@@ -158,10 +158,12 @@ def _activity(status: Mapping, view: Mapping) -> list[Text]:
 
 def _halts(status: Mapping) -> list[Text]:
     """Return what comes before everything else: no opening passes it, whatever the rest of the screen says."""
-    halts = telling.halts(status)
-    lines = [f"HALTED {halt}   (nzeza resume)" for halt in halts[:_HALTS_SHOWN]]
-    if len(halts) > _HALTS_SHOWN:
-        lines[-1] = f"HALTED and {len(halts) - _HALTS_SHOWN + 1} more   (nzeza resume)"
+    halts = status.get("halts") or ()
+    ends = [f"ends by itself {when}" if (when := halt.get("ends_when")) else "nzeza resume" for halt in halts]
+    lines = [f"HALTED {line}   ({end})" for line, end in zip(telling.halts(status), ends)]
+    if len(lines) > _HALTS_SHOWN:
+        more = f"HALTED and {len(lines) - _HALTS_SHOWN + 1} more   (nzeza status)"
+        lines[_HALTS_SHOWN - 1 :] = [more]
     return [Text(line, style=BAD, no_wrap=True, overflow="ellipsis") for line in lines]
 
 

@@ -470,7 +470,7 @@ def test_flatten_on_exit_closes_every_position() -> None:
 def losing_account() -> Account:
     """An account whose one position fell so far that half of its start is lost."""
     account = Account()
-    account.advance(1, "49999", "50001")
+    account.advance(3, "49999", "50001")
     account.hear(make_signal(BUY))
     (protect,) = account.execute(account.last_intent, "50000")
     account.rest(protect)
@@ -478,14 +478,40 @@ def losing_account() -> Account:
     return account
 
 
+DAILY_LOSS, DRAWDOWN = (RaiseHalt(scope="all", reason=reason) for reason in ("daily_loss", "drawdown"))
+
+
 def test_a_loss_seen_twice_two_seconds_apart_asks_for_a_halt_until_it_is_journaled() -> None:
     account = losing_account()
 
-    assert RaiseHalt(scope="all", reason="daily_loss") not in account.advance(2.0, "49999", "50001")
-    assert account.advance(1.0, "49999", "50001") == [RaiseHalt(scope="all", reason="daily_loss")] * 2
+    assert DAILY_LOSS not in account.advance(2.0, "49999", "50001")
+    assert account.advance(1.0, "49999", "50001") == [DAILY_LOSS, DRAWDOWN] * 2
 
     account.journal(HaltRaised(ts_event=UTC, scope="all", reason="daily_loss"))
+    assert account.advance(0.5, "49999", "50001") == [DRAWDOWN]
+    account.journal(HaltRaised(ts_event=UTC, scope="all", reason="drawdown"))
     assert account.advance(1.0, "49999", "50001") == []
+
+
+def test_a_loss_is_told_though_everything_is_halted_for_something_else() -> None:
+    account = losing_account()
+    account.journal(HaltRaised(ts_event=UTC, scope="all", reason="disk_full"))
+
+    assert DAILY_LOSS in account.advance(3.0, "49999", "50001")
+
+
+def test_a_halt_that_ends_by_itself_leaves_the_loss_beside_it_and_its_measure() -> None:
+    account = losing_account()
+    account.journal(EquityMarked(ts_event=UTC, peak=Decimal(10000), day_start=Decimal(10000)))
+    for reason in ("its rows are missing", "daily_loss"):
+        account.journal(HaltRaised(ts_event=UTC, scope="all", reason=reason))
+
+    account.journal(HaltCleared(ts_event=UTC, scope="all", reason="its rows are missing"))
+
+    assert account.allocator.portfolio.halts.has("all", "daily_loss")
+    assert account.allocator.portfolio.equity_mark is not None
+    account.journal(HaltCleared(ts_event=UTC, scope="all"))
+    assert account.allocator.portfolio.equity_mark is None
 
 
 def test_a_loss_stops_openings_before_the_halt_is_journaled() -> None:
@@ -503,7 +529,7 @@ def test_an_incomplete_reading_neither_trips_nor_clears() -> None:
     account.price("49999", "50001", is_whole=False)
 
     assert account.advance(3.0) == []  # stale: no reading at all
-    assert account.advance(0.5, "49999", "50001") == [RaiseHalt(scope="all", reason="daily_loss")]
+    assert account.advance(0.5, "49999", "50001") == [DAILY_LOSS, DRAWDOWN]
 
 
 def test_a_held_asset_without_a_price_is_alarmed_once_and_entries_say_why_they_are_refused(
@@ -582,7 +608,7 @@ def test_resuming_from_anything_but_a_loss_grants_no_fresh_loss() -> None:
 
     account.journal(HaltCleared(ts_event=UTC, scope="coinbase"))
 
-    assert RaiseHalt(scope="all", reason="daily_loss") in account.advance(3.0, "49999", "50001")
+    assert DAILY_LOSS in account.advance(3.0, "49999", "50001")
 
 
 def test_the_fresh_measure_after_a_loss_survives_a_restart_before_its_first_reading() -> None:
@@ -595,8 +621,20 @@ def test_the_fresh_measure_after_a_loss_survives_a_restart_before_its_first_read
     assert account.allocator.portfolio.equity_mark is None
 
 
-def test_levels_are_journaled_at_the_first_reading_and_survive_a_restart(account: Account) -> None:
-    account.advance(1.0, "49999", "50001")
+def test_half_a_second_of_an_odd_price_is_no_peak_to_lose_from() -> None:
+    account = losing_account()
+    account.allocator.portfolio.balances["coinbase", "USD"] += 6000
+    account.allocator.portfolio.balances["coinbase", "BTC"] += Decimal("0.2")
+    account.allocator.portfolio.transfers["coinbase", "BTC"] += Decimal("0.2")
+
+    told = account.advance(0.5, "49999", "80001")
+    told += account.advance(10.0, "49999", "50001")
+
+    assert [message for message in told if isinstance(message, RaiseHalt)] == []
+
+
+def test_levels_are_journaled_at_the_first_readings_and_survive_a_restart(account: Account) -> None:
+    account.advance(3.0, "49999", "50001")
 
     (mark,) = [message for message in account.told if isinstance(message, MarkEquity)]
 

@@ -161,8 +161,8 @@ def test_a_clock_that_is_not_the_venues_halts_openings_there_until_it_is_set(
     desk.hear(make_intent(intent_id="i-2"))
 
     assert [denied.reason for denied in desk.journaled(IntentDenied)] == ["venue_not_ready"]
-    reason = f"our clock is {words} coinbase's; ends by itself when it is set"
-    assert [(halt.scope, halt.reason) for halt in halts] == [("coinbase", reason)]
+    reason, ends_when = f"our clock is {words} coinbase's", "when it is set"
+    assert [(halt.scope, halt.reason, halt.ends_when) for halt in halts] == [("coinbase", reason, ends_when)]
     assert (healed, len(desk.sent(SubmitOrder))) == ((), 1)
 
 

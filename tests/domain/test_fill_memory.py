@@ -247,8 +247,41 @@ def test_openings_resume_by_the_rows(desk: DeskOnTime) -> None:
     wait(desk, 5)
 
     assert [event.scope for event in desk.journaled(HaltCleared)] == [f"coinbase:{BTC}"]
-    assert desk.desk.ledger.halts == {}
+    assert list(desk.desk.ledger.halts) == []
     assert desk.desk.report(desk.now).is_reconciled
+
+
+def test_what_ends_by_itself_takes_no_other_halt_along(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    wait(desk, 70)
+    desk.fills(make_fill("0.02", "f-too-much"))
+
+    wait(desk, 5)
+
+    (cleared,) = desk.journaled(HaltCleared)
+    assert (cleared.scope, cleared.reason) == (f"coinbase:{BTC}", desk.journaled(HaltRaised)[0].reason)
+    (halt,) = desk.desk.halts
+    assert "filled above its quantity" in halt.reason
+    assert list(desk.restarted().desk.halts) == [halt]
+
+
+def test_a_halt_for_totals_stands_until_the_rows_of_the_last_order_came(desk: DeskOnTime) -> None:
+    for number in (1, 2):
+        names = {"venue_order_id": f"v-{number}", "fees": "1"}
+        desk.hear(make_intent(intent_id=f"i-{number}"))
+        order = desk.sent(SubmitOrder)[-1]
+        desk.hear(make_report(S.FILLED, "0.01", client_order_id=order.client_order_id, **names))
+    wait(desk, 70)
+    (halt,) = desk.desk.halts
+    assert halt.ends_when == "when they come"
+
+    desk.fills(make_fill(venue_order_id="v-1"))
+    wait(desk, 5)
+    assert list(desk.desk.halts) == [halt]
+
+    desk.fills(make_fill(fill_id="f-2", venue_order_id="v-2"))
+    wait(desk, 5)
+    assert list(desk.desk.halts) == []
 
 
 def test_openings_resume_by_a_persons_word_and_stay_so_over_a_restart(desk: DeskOnTime) -> None:
@@ -260,7 +293,7 @@ def test_openings_resume_by_a_persons_word_and_stay_so_over_a_restart(desk: Desk
     next_run = desk.restarted()
     wait(next_run, 120)
 
-    assert desk.desk.ledger.halts == next_run.desk.ledger.halts == {}
+    assert [*desk.desk.ledger.halts, *next_run.desk.ledger.halts] == []
     assert next_run.journaled(TotalsStand, HaltRaised) == []
     assert desk.sent(RequestSnapshot)[-1].fills_of == ("v-1",)  # they are still asked for
 

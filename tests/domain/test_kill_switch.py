@@ -35,14 +35,20 @@ def mark(peak: str, day_start: str, ts_event: int = TODAY) -> EquityMarked:
 def switch() -> KillSwitch:
     """Trips below 9,700 today and below 90 % of the peak."""
     switch = KillSwitch(RiskSettings(daily_loss_ratio=0.03, max_drawdown_ratio=0.10))
-    switch.observe(worth("10000"), at(0))
+    show(switch, "10000", -2)
     return switch
+
+
+def show(switch: KillSwitch, equity: str, seconds: float, transfers: str = "0") -> None:
+    """Show two readings, the second two seconds later."""
+    switch.observe(worth(equity, transfers), at(seconds))
+    switch.observe(worth(equity, transfers), at(seconds + 2))
 
 
 def test_a_loss_of_the_day_trips_at_the_second_reading_two_seconds_later(switch: KillSwitch) -> None:
     readings = [switch.observe(worth("9699.99"), at(seconds)) for seconds in (1, 2.9, 3)]
 
-    assert readings == ["", "", "daily_loss"]
+    assert readings == [(), (), ("daily_loss",)]
 
 
 def test_exactly_the_limit_is_still_inside(switch: KillSwitch) -> None:
@@ -53,22 +59,57 @@ def test_a_recovery_between_readings_starts_again(switch: KillSwitch) -> None:
     switch.observe(worth("9000"), at(1))
     switch.observe(worth("9900"), at(2))
 
-    assert switch.observe(worth("9000"), at(3)) == ""
+    assert switch.observe(worth("9000"), at(3)) == ()
 
 
 def test_a_partial_reading_is_no_reading(switch: KillSwitch) -> None:
-    assert switch.observe(worth("1", is_complete=False), at(1)) == ""
-    assert switch.observe(worth("1", is_complete=False), at(9)) == ""
-    assert switch.observe(worth("9000"), at(10)) == ""
+    assert switch.observe(worth("1", is_complete=False), at(1)) == ()
+    assert switch.observe(worth("1", is_complete=False), at(9)) == ()
+    assert switch.observe(worth("9600"), at(10)) == ()
     switch.observe(worth("99999", is_complete=False), at(11))
-    assert switch.observe(worth("9000"), at(12)) == "daily_loss"
+    assert switch.observe(worth("9600"), at(12)) == ("daily_loss",)
     assert switch.peak == Decimal("10000")
 
 
-def test_drawdown_counts_from_the_peak_over_days(switch: KillSwitch) -> None:
-    switch.observe(worth("12000"), at(1))
+def test_every_limit_that_is_broken_is_told(switch: KillSwitch) -> None:
+    switch.observe(worth("8999"), at(1))
+
+    assert switch.observe(worth("8999"), at(3)) == ("daily_loss", "drawdown")
+
+
+def test_one_odd_reading_makes_no_peak(switch: KillSwitch) -> None:
+    for seconds, equity in enumerate(["10000", "13000", "10000", "13000", "10000"]):
+        switch.observe(worth(equity), at(seconds))
+
+    assert switch.peak == Decimal("10000")
+    assert switch.breach(worth("10000")) == ""
+
+
+def test_the_peak_is_the_lower_of_two_readings_two_seconds_apart(switch: KillSwitch) -> None:
+    peaks = []
+    for seconds, equity in ((1, "10500"), (2.9, "10400"), (3, "10600"), (4.9, "10700"), (5, "10800")):
+        switch.observe(worth(equity), at(seconds))
+        peaks.append(switch.peak)
+
+    assert peaks == [10000, 10000, 10400, 10400, 10600]
+
+
+def test_one_odd_reading_begins_no_day(switch: KillSwitch) -> None:
     tomorrow = DAY_NS // SECOND_NS
-    switch.observe(worth("11000"), at(tomorrow))
+    switch.observe(worth("13000"), at(tomorrow))
+    assert switch.day_start == Decimal("10000")
+    assert not switch.is_mark_due(None, at(tomorrow))
+
+    for seconds in (1, 2):
+        switch.observe(worth("9900"), at(tomorrow + seconds))
+
+    assert switch.day_start == Decimal("9900")
+    assert switch.is_mark_due(None, at(tomorrow + 2))
+
+
+def test_drawdown_counts_from_the_peak_over_days(switch: KillSwitch) -> None:
+    show(switch, "12000", 1)
+    show(switch, "11000", DAY_NS // SECOND_NS)
 
     assert switch.day_start == Decimal("11000")
     assert switch.breach(worth("10800")) == ""
@@ -79,7 +120,7 @@ def test_a_withdrawal_is_no_loss_and_a_deposit_no_profit(switch: KillSwitch) -> 
     assert switch.breach(worth("5000", transfers="-5000")) == ""
     assert switch.breach(worth("4849", transfers="-5000")) == "daily_loss"
 
-    switch.observe(worth("15000", transfers="5000"), at(2))
+    show(switch, "15000", 2, transfers="5000")
     assert switch.peak == Decimal("10000")
 
 
@@ -94,16 +135,16 @@ def test_levels_are_told_first_then_once_a_minute_and_only_while_the_journal_lac
     journaled = mark("10000", "10000")
     assert not switch.is_mark_due(journaled, at(600))
 
-    switch.observe(worth("10001"), at(600))
-    assert switch.is_mark_due(journaled, at(600))
+    show(switch, "10001", 600)
+    assert switch.is_mark_due(journaled, at(602))
 
 
 def test_a_new_day_is_told_at_once(switch: KillSwitch) -> None:
     switch.marked(at(0))
 
-    switch.observe(worth("9990"), at(DAY_NS // SECOND_NS))
+    show(switch, "9990", DAY_NS // SECOND_NS)
 
-    assert switch.is_mark_due(mark("10000", "10000"), at(1))
+    assert switch.is_mark_due(mark("10000", "10000"), at(DAY_NS // SECOND_NS + 2))
 
 
 def test_a_restart_measures_from_the_journal() -> None:
@@ -113,10 +154,10 @@ def test_a_restart_measures_from_the_journal() -> None:
     switch.observe(worth("10100"), at(0))
 
     assert (switch.peak, switch.day_start) == (Decimal("12000"), Decimal("10500"))
-    assert switch.observe(worth("10100"), at(2)) == "daily_loss"
+    assert switch.observe(worth("10100"), at(2)) == ("daily_loss", "drawdown")
 
 
-def test_after_resuming_the_next_complete_reading_is_the_level(switch: KillSwitch) -> None:
+def test_after_resuming_the_next_complete_readings_are_the_level(switch: KillSwitch) -> None:
     switch.marked(at(0))
     switch.observe(worth("9000"), at(1))
 
@@ -124,11 +165,11 @@ def test_after_resuming_the_next_complete_reading_is_the_level(switch: KillSwitc
     switch.observe(worth("20000", is_complete=False), at(2))
     assert switch.breach(worth("1")) == ""
 
-    assert switch.observe(worth("9000"), at(3)) == ""
+    show(switch, "9000", 3)
     assert (switch.peak, switch.day_start) == (Decimal("9000"), Decimal("9000"))
-    assert switch.is_mark_due(mark("10000", "10000"), at(3))
-    assert switch.observe(worth("8000"), at(4)) == ""
-    assert switch.observe(worth("8000"), at(6)) == "daily_loss"
+    assert switch.is_mark_due(mark("10000", "10000"), at(5))
+    assert switch.observe(worth("8200"), at(6)) == ()
+    assert switch.observe(worth("8200"), at(8)) == ("daily_loss",)
 
 
 def test_before_the_first_reading_nothing_is_breached() -> None:
@@ -140,6 +181,7 @@ def test_no_step_of_our_clock_begins_a_new_day_with_a_new_allowance(switch: Kill
     stepped = at(60)._replace(utc_ns=at(60 + step_s).utc_ns)
 
     switch.observe(worth("9800"), stepped)
+    switch.observe(worth("9800"), stepped._replace(monotonic_ns=stepped.monotonic_ns + 2 * SECOND_NS))
 
     assert switch.day_start == 10000
     assert switch.breach(worth("9699")) == "daily_loss"
@@ -149,6 +191,7 @@ def test_a_night_asleep_ends_the_day(switch: KillSwitch) -> None:
     woken = at(60)._replace(utc_ns=TODAY + DAY_NS, asleep_ns=DAY_NS)
 
     switch.observe(worth("9800"), woken)
+    switch.observe(worth("9800"), woken._replace(monotonic_ns=woken.monotonic_ns + 2 * SECOND_NS))
 
     assert switch.day_start == 9800
 
@@ -157,6 +200,6 @@ def test_a_clock_that_shows_a_day_before_the_journals_begins_none() -> None:
     switch = KillSwitch(RiskSettings(daily_loss_ratio=0.03))
     switch.restore(mark("10000", "10000", ts_event=TODAY + DAY_NS))
 
-    switch.observe(worth("9800"), at(0))
+    show(switch, "9800", 0)
 
     assert switch.day_start == 10000

@@ -917,7 +917,7 @@ def test_f21_a_position_that_crossed_zero_while_we_were_down_is_flipped_with_the
     position = next_run.desk.books.position("coinbase", "BTC-USD")
     assert (position.quantity, position.average_price) == (Decimal("-0.02"), Decimal("65000"))
     assert position.realized_pnl == Decimal("10")  # 0.01 bought at 64,000
-    assert "above its quantity" in next_run.desk.ledger.halts["coinbase:BTC-USD"]
+    assert "above its quantity" in next_run.desk.ledger.halts.over("coinbase", "BTC-USD").reason
 
 
 def test_a_restarted_gateway_puts_what_went_through_it_in_doubt(desk: DeskOnTime) -> None:
@@ -954,7 +954,7 @@ def test_an_instrument_for_closes_only_is_never_opened() -> None:
 
 
 def test_a_halt_survives_a_restart_and_only_a_person_clears_it(desk: DeskOnTime) -> None:
-    desk.hear(RaiseHalt(scope="all", reason="drawdown"), RaiseHalt(scope="all", reason="again"))
+    desk.hear(*[RaiseHalt(scope="all", reason="drawdown")] * 2)
     next_run = desk.restarted().ready()
     next_run.hear(make_intent())
     assert next_run.sent(SubmitOrder) == []
@@ -965,6 +965,32 @@ def test_a_halt_survives_a_restart_and_only_a_person_clears_it(desk: DeskOnTime)
     assert len(desk.journaled(HaltRaised)) == 1
     assert next_run.journaled(HaltCleared) == [HaltCleared(ts_event=next_run.now.utc_ns, scope="all")]
     assert len(next_run.sent(SubmitOrder)) == 1
+
+
+def test_every_cause_of_a_halt_is_journaled_once_and_listed_and_a_person_clears_all_of_a_scope(
+    desk: DeskOnTime,
+) -> None:
+    for amount in (11, 12):
+        for reason in (f"balance corrected by something worth {amount} USD", "disk_full", "drawdown"):
+            desk.hear(RaiseHalt(scope="all", reason=reason))
+    desk.advance(60)
+    reasons = ["balance corrected by something worth 11 USD", "disk_full", "drawdown"]
+
+    assert [event.reason for event in desk.journaled(HaltRaised)] == reasons
+    assert [halt.reason for halt in desk.restarted().desk.halts] == reasons
+
+    desk.hear(ResumeTrading(scope="all"))
+
+    assert desk.journaled(HaltCleared) == [HaltCleared(ts_event=desk.now.utc_ns, scope="all")]
+    assert (list(desk.desk.halts), desk.desk.books.rebased) == ([], 1)
+
+
+def test_losses_are_not_measured_anew_when_none_was_among_what_a_person_cleared(desk: DeskOnTime) -> None:
+    desk.hear(*(RaiseHalt(scope="all", reason=reason) for reason in ("disk_full", "recorder gave up")))
+
+    desk.hear(ResumeTrading())
+
+    assert desk.desk.books.rebased == 0
 
 
 def test_a_person_may_clear_one_scope_and_the_others_stand(desk: DeskOnTime) -> None:
@@ -1062,7 +1088,8 @@ def test_refused_credentials_stop_openings_before_they_are_journaled(desk: DeskO
     ready = [event for event in desk.sent(VenueReadyChanged) if event.venue == "coinbase"][-1]
     assert (ready.is_ready, ready.reason) == (False, "credentials")
     (halt,) = desk.desk.report(desk.now).halts
-    assert (halt.scope, halt.reason) == ("coinbase", f"{refusal}; ends by itself when it takes them")
+    assert (halt.scope, halt.reason) == ("coinbase", refusal)
+    assert halt.ends_when == "when it takes them"
     assert desk.journaled(HaltRaised) == []
 
     desk.hear(VenueAccessChanged(ts_event=UTC, venue="coinbase", refusal=""))

@@ -103,7 +103,7 @@ def oversold() -> DeskOnTime:
 
 def test_a_position_below_zero_halts_its_instrument_and_tells_a_person(oversold: DeskOnTime) -> None:
     assert oversold.desk.books.position("coinbase", BTC).quantity == Decimal("-0.01")
-    assert oversold.desk.ledger.halts == {"coinbase:BTC-USD": HALT}
+    assert [(halt.scope, halt.reason) for halt in oversold.desk.halts] == [("coinbase:BTC-USD", HALT)]
     assert f"halted: {HALT}" in [alarm.text for alarm in oversold.sent(AlarmRaised)]
 
 

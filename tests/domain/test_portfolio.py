@@ -346,10 +346,10 @@ def test_answers_of_the_router_are_known_by_intent_and_counted_by_purpose() -> N
 
 def test_halts_last_until_cleared() -> None:
     portfolio = portfolio_after(HaltRaised(ts_event=UTC, scope="all", reason="drawdown"))
-    assert portfolio.halts == {"all": "drawdown"}
+    assert portfolio.halts.has("all", "drawdown")
 
     portfolio.apply(HaltCleared(ts_event=UTC, scope="all"))
-    assert portfolio.halts == {}
+    assert list(portfolio.halts) == []
 
 
 # ---- the journal ---------------------------------------------------------------------------------------

@@ -175,7 +175,7 @@ def test_a_halt_is_told_with_its_scope_reason_and_time(board: StatusBoard) -> No
     board.hear(orders_reported(halts=(HaltLine(scope="coinbase", reason="daily_loss", since=UTC),)))
 
     assert board.status(NOW)["halts"] == [
-        {"scope": "coinbase", "reason": "daily_loss", "since": "2026-05-28T20:26:40Z"}
+        {"scope": "coinbase", "reason": "daily_loss", "since": "2026-05-28T20:26:40Z", "ends_when": ""}
     ]
 
 

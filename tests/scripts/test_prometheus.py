@@ -143,13 +143,15 @@ def test_every_counter_of_every_actor_is_told_over_all_its_incarnations() -> Non
 def test_halts_alarms_and_incomplete_equity_wake_a_person() -> None:
     board = new_board()
     halt = HaltLine(scope="all", reason="daily_loss", since=UTC)
-    board.hear(orders_reported(halts=(halt,)))
+    other = HaltLine(scope="all", reason="disk_full", since=UTC + 5_000_000_000)
+    board.hear(orders_reported(halts=(halt, other)))
     for _ in range(3):
         board.hear_alarm(AlarmRaised(ts_event=UTC, subject="coinbase", text="answered with 401"))
 
     samples = read(exposition(told(board, 0)))
 
-    assert sample(samples, "halts") == 1
+    assert sample(samples, "halts") == 2
+    assert sample(samples, "halted", scope="all", reason="disk_full") == 1
     assert sample(samples, "halted", scope="all", reason="daily_loss") == 1
     assert sample(samples, "halted_since_timestamp_seconds", scope="all") == UTC // 1_000_000_000
     assert sample(samples, "alarms_total") == 3

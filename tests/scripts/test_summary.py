@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.system_messages import HaltLine, TradingResumed
 from scripts import telling
 from scripts.summary import summary
+from tests.builders import UTC
 from tests.scripts.test_main import REPORT
 
 HALT = {"scope": "all", "reason": "recorder gave up", "since": "2026-11-30T18:14:05Z"}
@@ -30,6 +32,28 @@ def test_a_halt_is_the_first_line_with_its_time_and_the_way_out() -> None:
     assert first.startswith("HALTED")
     assert "all: recorder gave up, since 2026-11-30T18:14:05Z" in first
     assert "nzeza resume" in first
+
+
+def test_a_halt_that_ends_by_itself_is_not_said_to_need_a_person() -> None:
+    locked = {**HALT, "reason": "journal_locked: by another", "ends_when": "when that does"}
+    lines = summary({**REPORT, "halts": [HALT, locked]}).splitlines()
+
+    assert lines[0].endswith("; `nzeza resume` clears it once its cause is dealt with")
+    assert lines[1].endswith("since 2026-11-30T18:14:05Z; it ends by itself when that does")
+    assert [("nzeza resume" in line) for line in telling.halted({"halts": [HALT, locked]})] == [True, False]
+
+
+def test_each_halt_of_a_scope_is_told_as_it_happens() -> None:
+    second = {**HALT, "reason": "daily_loss"}
+
+    assert len(telling.troubles({"halts": [HALT, second], "alarms": []})) == 2
+
+
+def test_who_resumes_what_ends_by_itself_is_told_so() -> None:
+    line = HaltLine(scope="coinbase", reason="refused", since=UTC, ends_when="when it takes them")
+    resumed = TradingResumed(ts_event=UTC, cleared=(), standing=(line,), is_rebased=False)
+
+    assert "ends by itself when it takes them" in telling.resume_answer(resumed, "coinbase", {})["error"]
 
 
 def test_alarms_tell_when_and_how_often_and_how_many_are_not_shown() -> None:

@@ -233,6 +233,13 @@ def test_halts_come_first_with_their_time_and_the_way_out() -> None:
     assert lines[0] == "HALTED all: daily_loss, since 2026-11-30T18:14:05Z   (nzeza resume)"
 
 
+def test_a_halt_that_ends_by_itself_asks_nothing_of_a_person() -> None:
+    locked = {**halt(reason="journal_locked: by another"), "ends_when": "when that does"}
+    lines = screen({**make_status(), "halts": [locked]}, width=140)
+
+    assert lines[0].endswith("2026-11-30T18:14:05Z   (ends by itself when that does)")
+
+
 def test_alarms_tell_when_and_how_often() -> None:
     lines = screen({**make_status(), "alarms": [alarm(), alarm("lost", count=3)]})
 

@@ -54,7 +54,7 @@ def test_a_clock_set_wrong_in_a_run_stops_openings_only_and_set_right_stops_noth
     wound_down = theatre.wind_down()
 
     direction = "ahead of" if step_s > 0 else "behind"
-    assert halts == [f"our clock is 3600 s {direction} coinbase's; ends by itself when it is set"]
+    assert halts == [f"our clock is 3600 s {direction} coinbase's"]
     assert (meanwhile, covered) == (0, held)
     assert theatre.journaled(HaltRaised) + theatre.journaled(BalanceCorrected) == []
     assert wound_down.is_reconciled and not wound_down.unconfirmed
