@@ -89,6 +89,7 @@ class Adversary:
     Attributes:
         story: what was done when, for whoever must find out why it was too much.
         failures: handlers that raised, over all runs.
+        asked_to_pause: a venue may have said that it wants no requests for a minute.
     """
 
     def __init__(self, seed: int) -> None:
@@ -98,6 +99,7 @@ class Adversary:
         self.theatre.stage.parts.memory_journal = self.journal = FragileJournal()
         self.story: list[str] = []
         self.failures: list[str] = []
+        self.asked_to_pause = False
         self._misfortunes = {
             self.crash: 4,
             self.crash_while_journaling: 3,
@@ -126,7 +128,8 @@ class Adversary:
     def crash(self) -> None:
         """Kill one or two actors, again and again while they recover."""
         for _ in range(self.random.choice((1, 1, 2, 3))):
-            for role in set(self.random.choices(ROLES, IMPORTANCE, k=self.random.choice((1, 1, 2)))):
+            hit = self.random.choices(ROLES, IMPORTANCE, k=self.random.choice((1, 1, 2)))
+            for role in dict.fromkeys(hit):  # a set would have another order in each process
                 if self.theatre.stage.is_played(role):
                     self._tell(f"crash {role}")
                     self.theatre.stage.crash(role)
@@ -141,6 +144,7 @@ class Adversary:
     def fault(self) -> None:
         for _ in range(self.random.choice((1, 1, 2, 4))):
             fault = draw_fault(self.random, LONGEST_S, PRODUCTS, {"lag": READ_LAG_S})
+            self.asked_to_pause |= fault["kind"] == "retry_after"
             self._tell(f"fault {fault}")
             self.theatre.world.inject(fault)
 
