@@ -62,8 +62,7 @@ class ExchangeGateway(Shell):
         self.venue = self.role.split(":", 1)[1]
         self.venue_settings = settings = self.settings.venues[self.venue]
         self.timeout_s = settings.request_timeout_s
-        # An answer that hangs must leave time to try again before a position has to go for want of a stop.
-        self.reducing_timeout_s = min(self.timeout_s, self.settings.protection.within_s / 2)
+        self.reducing_timeout_s = self.settings.create_timeout_s(self.venue, is_reducing=True)
         kit = self.parts.venue_kit(self.venue)
         self.client = kit.trading(settings)
         self.venue_time = VenueTime()

@@ -21,6 +21,15 @@ from domain.unclaimed_fills import UnclaimedFills
 
 ACKNOWLEDGE = "acknowledge"  # alarm keys: "acknowledge:" and the client_order_id
 QUERY = "query"
+_LATE_NS = 2 * SECOND_NS  # word that a send got no answer comes that much later than its end, at most
+
+
+@dataclass
+class Send:
+    """The newest send of one order. Monotonic nanoseconds."""
+
+    ends_ns: int  # nothing is signed or written for it after that
+    is_awaited: bool = True  # its answer may still come
 
 
 @dataclass
@@ -28,7 +37,7 @@ class Inquiry:
     """What is asked about one order. Monotonic nanoseconds."""
 
     since_ns: int
-    sent_ns: int  # no send of it was later
+    sent_ns: int  # no send of it is later: nothing is signed or written after that
     asked: int = 0
     due_ns: int = 0  # of the next question
     is_answered: bool = True  # the last question
@@ -54,13 +63,13 @@ class Inquiries:
         self._unclaimed = unclaimed
         self._inquiries: dict[str, Inquiry] = {}  # client_order_id ->
         self._named_ns: dict[str, int] = {}  # client_order_id -> when we knew that the venue has it
-        self._leaves_by_ns: dict[str, int] = {}  # client_order_id -> its newest send leaves by then or never
+        self._sends: dict[str, Send] = {}  # client_order_id ->
         self._held_before: dict[str, Decimal] = {}  # client_order_id -> unexplained holds as it was sent
 
     def watch(self, order: OrderLifecycle, now: Instant) -> None:
         """Expect an acknowledgement of what is being sent."""
         self._held_before[order.id] = self._holds.unexplained(order)
-        self._leaves_by_ns[order.id] = now.monotonic_ns + _ns(self._orders.send_within_s)
+        self._sends[order.id] = Send(self._ends_ns(order, now))
         due_ns = now.monotonic_ns + _ns(self._orders.acknowledge_within_s)
         self._outbox.wake_at(due_ns, f"{ACKNOWLEDGE}:{order.id}")
 
@@ -85,7 +94,9 @@ class Inquiries:
             patience: how many of the first, short delays to skip.
         """
         if order.id not in self._inquiries:
-            inquiry = self._inquiries[order.id] = Inquiry(now.monotonic_ns, now.monotonic_ns, patience)
+            send = self._sends.get(order.id) or Send(now.monotonic_ns, is_awaited=False)
+            inquiry = self._inquiries[order.id] = Inquiry(now.monotonic_ns, send.ends_ns, patience)
+            inquiry.answer_due_ns = send.ends_ns + _LATE_NS if send.is_awaited else 0
             self._schedule(order, inquiry, now)
 
     def ask_now(self, order: OrderLifecycle, now: Instant) -> None:
@@ -97,19 +108,36 @@ class Inquiries:
         """Count an order as sent only when it can't leave any more: nobody knows how far it got."""
         if inquiry := self._inquiries.get(order.id):
             # Of what an earlier desk sent, the journal's stamps tell the age only to a clock that was never set.
-            latest_ns = now.monotonic_ns + _ns(self._orders.send_within_s)
-            inquiry.sent_ns = max(inquiry.sent_ns, self._leaves_by_ns.get(order.id, latest_ns))
+            send = self._sends.get(order.id) or Send(self._ends_ns(order, now))
+            if send.ends_ns > inquiry.sent_ns:
+                inquiry.sent_ns, inquiry.first_look_ns = send.ends_ns, None
 
     def resent(self, order: OrderLifecycle, now: Instant) -> None:
         """Start proof of absence over: the order may have arrived just now."""
         inquiry = self._inquiries[order.id]
         inquiry.before_resend = inquiry.sent_ns, inquiry.first_look_ns
-        inquiry.sent_ns, inquiry.first_look_ns = now.monotonic_ns, None
-        self._leaves_by_ns[order.id] = now.monotonic_ns + _ns(self._orders.send_within_s)
-        inquiry.answer_due_ns = now.monotonic_ns + _ns(self._orders.acknowledge_within_s)
+        send = self._sends[order.id] = Send(self._ends_ns(order, now))
+        inquiry.sent_ns, inquiry.first_look_ns = send.ends_ns, None
+        inquiry.answer_due_ns = send.ends_ns + _LATE_NS
 
-    def send_answered(self, order: OrderLifecycle) -> None:
-        """Note that the newest send has had its answer, or never will."""
+    def _ends_ns(self, order: OrderLifecycle, now: Instant) -> int:
+        """Return by when a send that begins now is over: it waits for its turn, and may be signed a second time."""
+        body = order.order
+        timeout_s = self._settings.create_timeout_s(body.venue, body.purpose is not Purpose.OPEN)
+        return now.monotonic_ns + _ns(self._orders.send_within_s + timeout_s)
+
+    def send_answered(self, order: OrderLifecycle, now: Instant) -> None:
+        """Note that the newest send has had its answer: nothing more leaves for it."""
+        if send := self._sends.get(order.id):
+            send.ends_ns = min(send.ends_ns, now.monotonic_ns)
+        if inquiry := self._inquiries.get(order.id):
+            inquiry.sent_ns = min(inquiry.sent_ns, now.monotonic_ns)
+        self.send_lost(order)
+
+    def send_lost(self, order: OrderLifecycle) -> None:
+        """Note that the newest send will have no further answer."""
+        if send := self._sends.get(order.id):
+            send.is_awaited = False
         if inquiry := self._inquiries.get(order.id):
             inquiry.answer_due_ns, inquiry.before_resend = 0, None
 
@@ -134,7 +162,7 @@ class Inquiries:
             self._held_before.pop(order.id, None)
         if order.is_final:
             self._named_ns.pop(order.id, None)
-            self._leaves_by_ns.pop(order.id, None)
+            self._sends.pop(order.id, None)
 
     def tick(self, order: OrderLifecycle, now: Instant) -> bool:
         """Ask if that is due; return whether the question before was asked in vain."""

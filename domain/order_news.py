@@ -72,20 +72,20 @@ class OrderNews:
     def hear_accepted(self, event: OrderAccepted, now: Instant) -> None:
         if order := self._order(event):
             was_buried = order.is_final and not order.venue_order_id
-            self._inquiries.send_answered(order)
+            self._inquiries.send_answered(order, now)
             self._book(order, order.judge_accepted(event), now)
             if was_buried:
                 self._rise(order, "accepted", now)
 
     def hear_refused(self, event: OrderRejected | OrderNotSent, now: Instant) -> None:
         if order := self._order(event):
-            self._inquiries.send_answered(order)
+            self._inquiries.send_answered(order, now)
             self._book(order, order.judge_refused(event), now)
 
     def hear_unconfirmed(self, event: OrderUnconfirmed, now: Instant) -> None:
         if order := self._order(event):
             self._inquiries.resend_failed(order, event)
-            self._inquiries.send_answered(order)
+            self._inquiries.send_answered(order, now)
             self._book(order, order.judge_unconfirmed(event), now)
 
     def hear_report(self, report: OrderReported, now: Instant) -> None:
@@ -211,7 +211,7 @@ class OrderNews:
 
     def doubt(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Ask about an order whose answers may have been lost with whoever carried them."""
-        self._inquiries.send_answered(order)
+        self._inquiries.send_lost(order)
         self._inquiries.unacknowledged(order, reason, now)
         if order.venue_order_id:
             self._inquiries.named(order, now)

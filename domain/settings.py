@@ -228,6 +228,14 @@ class Settings(Section):
         is_real = any(venue.mode == "live" for venue in self.traded.values())
         return "full" if is_real else self.system.journal_synchronous
 
+    def create_timeout_s(self, venue: str, is_reducing: bool) -> float:
+        """Return for how long one try to send an order may take.
+
+        One that hangs must leave time for another before a position has to go for want of a stop.
+        """
+        timeout_s = self.venues.get(venue, VenueSettings()).request_timeout_s
+        return min(timeout_s, self.protection.within_s / 2) if is_reducing else timeout_s
+
     @property
     def traded(self) -> dict[str, VenueSettings]:
         """Return the venues that take orders."""

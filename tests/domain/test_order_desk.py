@@ -497,6 +497,51 @@ def test_listings_begun_while_the_token_was_valid_count_for_nothing(careful: Des
     assert careful.order().status is S.UNCONFIRMED
 
 
+@pytest.mark.parametrize(("look_s", "counts"), [(37.9, False), (38, True)])
+def test_a_send_that_nobody_answers_may_be_signed_again_until_its_call_has_ended(
+    careful: DeskOnTime, look_s: float, counts: bool
+) -> None:
+    careful.hear(make_intent())  # leaves within 3 s, its call ends 5 s later, its last token lives for 30 s
+    careful.advance(look_s)
+    assert careful.order().status is S.UNCONFIRMED
+
+    careful.hear(not_found(careful))
+    careful.advance(16)
+    careful.hear(not_found(careful))
+    read_holds(careful)
+
+    assert careful.order().is_final is counts
+
+
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_a_second_send_is_given_all_its_time_as_well_unless_an_answer_ends_it(
+    desk: DeskOnTime, is_answered: bool
+) -> None:
+    sent_twice(desk)
+    if is_answered:
+        desk.hear(unconfirmed(desk))
+    desk.advance(37.5)
+    desk.hear(not_found(desk))
+    desk.advance(16)
+    desk.hear(not_found(desk))
+    read_holds(desk)
+
+    assert desk.order().is_final is is_answered
+
+
+def test_what_a_gateway_took_along_puts_the_proof_of_absence_off(careful: DeskOnTime) -> None:
+    careful.hear(make_intent())
+    careful.advance(6.5)
+    careful._perform(careful.desk.gateway_restarted("coinbase", careful.now))
+    careful.advance(31)  # 37.5 s after the send
+    careful.hear(not_found(careful))
+    careful.advance(16)
+    careful.hear(not_found(careful))
+    read_holds(careful)
+
+    assert not careful.order().is_final
+
+
 def test_a_step_of_our_wall_clock_does_not_hasten_the_proof(careful: DeskOnTime) -> None:
     careful.hear(make_intent(), unconfirmed(careful))
     for _ in range(2):
@@ -606,7 +651,7 @@ def test_a_bracket_is_sent_again_long_after_an_opening_would_have_expired(desk: 
     desk.hold()
     desk.hear(make_intent(Purpose.PROTECT))
 
-    desk.advance(6.25)  # nobody answers
+    desk.advance(7.5)  # nobody answers, not even that the call hangs
     desk.hear(not_found(desk))
 
     assert desk.sent(SubmitOrder)[-1] == again(desk.sent(SubmitOrder)[-2], desk.now)
@@ -882,7 +927,7 @@ def test_f16_where_sending_again_is_unsafe_it_ends_marked_as_never_arrived(caref
     careful.hear(make_intent())
 
     next_run = careful.restarted()
-    for seconds in (30, 3, 15):  # it may have left a moment ago, or still do within 3 s of being told to
+    for seconds in (30, 8, 15):  # it may leave within 3 s of being told to, and be signed again for 5 s more
         assert not next_run.order().is_final
         next_run.advance(seconds)
         next_run.hear(not_found(next_run))
