@@ -82,7 +82,7 @@ class Allocator:
 
     def __init__(self, settings: Settings) -> None:
         self.portfolio = Portfolio()
-        self.marks = Marks(settings)
+        self.marks = Marks(settings, self.portfolio.definitions)
         self.decisions: Counter[str] = Counter()  # why signals were traded or not
         self._settings = settings
         self._foreign = ForeignOrders(self.marks)

@@ -5,6 +5,7 @@ Refuses to call a price good that nobody proved alive: age counts from the venue
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -29,8 +30,12 @@ def is_in_dollars(instrument: Instrument) -> bool:
 class Marks:
     """The newest quote of each instrument and the state of the stream behind it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, definitions: Mapping[tuple[str, str], Instrument]) -> None:
+        """Args:
+        definitions: (venue, instrument) -> by the journal, as it goes on: what counts where none is listed.
+        """
         self._settings = settings
+        self._definitions = definitions
         self.asked = AskedPrices(settings, DOLLARS)  # of what no stream tells
         self._states: dict[str, StreamState] = {}  # venue ->
         self._clocks: dict[str, tuple[int, int]] = {}  # venue -> what its clock showed, CLOCK_MONOTONIC then
@@ -74,7 +79,8 @@ class Marks:
         self._clocks[venue] = shown_ns, told_ns
 
     def instrument(self, venue: str, name: str) -> Instrument | None:
-        return self._instruments.get((venue, name))
+        """Return the venue's newest listing; before there is one, what is known from before, which can be reduced."""
+        return self._instruments.get((venue, name)) or self._definitions.get((venue, name))
 
     def is_tradable(self, instrument: Instrument) -> bool:
         """Tell whether the venue takes orders there, by its listing and by what its stream has said since."""

@@ -107,7 +107,7 @@ class OrderDesk:
         self._rules = Rules(settings, evidence or {})
         self._outbox = outbox = Outbox(counts_since)
         self.ledger = outbox.ledger
-        self._marks = Marks(settings)
+        self._marks = Marks(settings, self.books.definitions)
         self._readiness = VenueReadiness(settings.traded, settings.risk.max_clock_error_s)
         self._unclaimed = UnclaimedFills(settings, outbox)
         self._unread = UnreadRows(settings, outbox, self._marks)
@@ -329,6 +329,7 @@ class OrderDesk:
     def _hear_instruments(self, event: InstrumentsLoaded, now: Instant) -> None:
         self._marks.apply(event)
         self._readiness.is_loaded[event.venue] = True
+        self._execution.define_held(event.instruments, now)
 
     def _hear_private_stream(self, event: PrivateStreamChanged, now: Instant) -> None:
         was_live = self._readiness.is_live.get(event.venue)

@@ -28,6 +28,7 @@ from domain.order_messages import (
     FillsCovered,
     HaltCleared,
     HaltRaised,
+    InstrumentDefined,
     IntentAccepted,
     IntentDenied,
     IntentDone,
@@ -156,7 +157,7 @@ class OrderLedger:
                 self._settle(event)
             case EquityMarked():
                 self.equity_marked_at = event.ts_event
-            case ExitWished() | ExitEnded():
+            case ExitWished() | ExitEnded() | InstrumentDefined():
                 pass  # the books know them
             case _:
                 self._apply_to_order(event)

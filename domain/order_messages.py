@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from domain.instrument import Instrument, Side
+from domain.instrument import Instrument, InstrumentKind, Side
 from domain.listing import Unread
 from domain.messages import Command, Event, Lane
 
@@ -376,6 +376,28 @@ class OrderSubmitted(Event, kw_only=True):
     venue_time: int = 0  # UTC ns by the venue's clock as far as known: how far back its lists are asked; 0 = by ours
 
 
+class InstrumentDefined(Event, kw_only=True):
+    """What an instrument is, journaled before the first order in it and when it has changed since.
+
+    It is what a restart reduces positions by while the venue doesn't list its products.
+    """
+
+    venue: str
+    instrument: str
+    symbol: str  # the venue's spelling
+    kind: InstrumentKind
+    base: str
+    quote: str
+    settlement: str  # currency that profit is paid in; of spot the quote
+    tick_size: Decimal  # quote currency
+    lot_size: Decimal  # base units, as all quantities
+    min_quantity: Decimal
+    max_quantity: Decimal
+    min_notional: Decimal  # quote currency
+    max_significant_digits: int | None = None  # of prices; None: the tick is all
+    contract_size: Decimal = Decimal(1)  # base units per unit of quantity
+
+
 class OrderResubmitted(Event, kw_only=True):
     """The same id and body is sent again, at a venue where that cannot make a second order."""
 
@@ -577,6 +599,7 @@ JournalEvent = (
     | EquityMarked
     | ExitWished
     | ExitEnded
+    | InstrumentDefined
 )
 
 

@@ -7,12 +7,14 @@ an order of ours that is in their way.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 
 from domain.closing_prices import ClosingPrices
 from domain.collar import is_inside_collar
+from domain.definitions import definition, is_as_defined
 from domain.effects import Instant, Role
 from domain.expiries import Expiries
 from domain.inquiries import Inquiries
@@ -266,6 +268,7 @@ class PlanExecution:
             origin_read_ns=intent.origin_read_ns,
         )
         quote = self._quote(instrument)
+        self._define(instrument, now)
         self._outbox.record(
             OrderSubmitted(
                 ts_event=now.utc_ns,
@@ -284,6 +287,19 @@ class PlanExecution:
         told = msgspec.structs.replace(order, leave_by_ns=leave_by_ns)
         self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.venue), told)
         self._inquiries.watch(plan.attempts[-1], now)
+
+    def define_held(self, listed: Iterable[Instrument], now: Instant) -> None:
+        """Journal what those instruments are now in which something of ours is: a journal may not know them yet."""
+        for instrument in listed:
+            key = instrument.venue, instrument.name
+            is_flat = self._ledger.books.position(*key).is_flat
+            if not is_flat or any(True for _ in self._ledger.live_orders(*key)):
+                self._define(instrument, now)
+
+    def _define(self, instrument: Instrument, now: Instant) -> None:
+        known = self._ledger.books.definitions.get((instrument.venue, instrument.name))
+        if not is_as_defined(instrument, known):
+            self._outbox.record(definition(instrument, now.utc_ns))
 
     def resubmit(self, order: OrderLifecycle, now: Instant) -> None:
         """Send the same id and body again where that cannot make a second order and is still wanted."""

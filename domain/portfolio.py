@@ -16,9 +16,10 @@ from functools import singledispatchmethod
 import msgspec
 
 from domain.cash_flows import as_fill, currencies, flows
+from domain.definitions import defined
 from domain.exit_wishes import ExitWishes
 from domain.halts import Halts
-from domain.instrument import Side
+from domain.instrument import Instrument, Side
 from domain.messages import Event
 from domain.numbers import ZERO
 from domain.order import next_status
@@ -34,6 +35,7 @@ from domain.order_messages import (
     FillKind,
     HaltCleared,
     HaltRaised,
+    InstrumentDefined,
     IntentAccepted,
     IntentDenied,
     IntentDone,
@@ -106,6 +108,7 @@ class Portfolio:
         self.halts = Halts()
         self.equity_mark: EquityMarked | None = None  # None: losses are measured from the next reading on
         self.exits = ExitWishes()
+        self.definitions: dict[Key, Instrument] = {}  # (venue, instrument) -> newest
         self.rebased = 0  # how often a halt for a loss was cleared
         self.bare_closes: Counter[Key] = Counter()  # (venue, instrument) -> in a row for want of a stop
         self._bare: set[Key] = set()  # whose position has been counted there
@@ -166,8 +169,7 @@ class Portfolio:
     @_apply.register
     def _(self, event: IntentAccepted) -> None:
         intent = event.intent
-        worst_price = intent.limit_price or intent.reference_price
-        self.plans[intent.intent_id] = Plan(intent, intent.quantity, worst_price)
+        self.plans[intent.intent_id] = Plan(intent, intent.quantity, intent.limit_price or intent.reference_price)
         self._decide(intent.intent_id, intent.venue, intent.instrument, intent.purpose, is_accepted=True)
         self._count_bare(intent)
         self.exits.accepted(intent, event.ts_event)
@@ -194,11 +196,7 @@ class Portfolio:
             self._bare.discard((order.venue, order.instrument))
 
     @_apply.register
-    def _(self, event: OrderAccepted) -> None:
-        self._move_on(event)
-
-    @_apply.register
-    def _(self, event: OrderUnconfirmed) -> None:
+    def _(self, event: OrderAccepted | OrderUnconfirmed) -> None:
         self._move_on(event)
 
     @_apply.register
@@ -275,6 +273,10 @@ class Portfolio:
     @_apply.register
     def _(self, event: ExitWished | ExitEnded) -> None:
         self.exits.hear(event)
+
+    @_apply.register
+    def _(self, event: InstrumentDefined) -> None:
+        self.definitions[event.venue, event.instrument] = defined(event)
 
     def _count_bare(self, intent: OrderIntent) -> None:
         """Count the positions in a row that had to go for want of a stop, each once however often it is tried.

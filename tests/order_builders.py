@@ -211,9 +211,9 @@ class DeskOnTime:
 
     @property
     def story(self) -> list[str]:
-        """Return the names of the events journaled in this run, without reconciliation."""
+        """Return the names of the events journaled in this run, without reconciliation and definitions."""
         names = [type(entry.event).__name__ for entry in self.journal[self.begins_at :]]
-        return [name for name in names if name not in ("BalancesOpened", "VenueReconciled")]
+        return [name for name in names if name not in ("BalancesOpened", "VenueReconciled", "InstrumentDefined")]
 
     def order(self, intent_id: str = "i-1", attempt: int = 1):
         return self.desk.ledger.orders[mint_client_order_id(intent_id, 0, attempt)]

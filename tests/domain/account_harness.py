@@ -235,14 +235,15 @@ class Account:
             ),
         )
 
-    def restarted(self) -> Account:
-        """Return an account whose allocator has read the same journal and heard the market open."""
+    def restarted(self, is_open: bool = True) -> Account:
+        """Return an account whose allocator has read the same journal, and heard the market open if it `is_open`."""
         other = Account.__new__(Account)
         other.settings, other.now, other.entries = self.settings, self.now, list(self.entries)
         other.told, other.alarms, other.asked, other._alarms = [], [], [], []
         other.allocator = Allocator(self.settings)
         other._perform(other.allocator.replay(other.entries, other.now))
-        other.open_market()
+        if is_open:
+            other.open_market()
         return other
 
     def _move_to(self, monotonic_ns: int) -> None:

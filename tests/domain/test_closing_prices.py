@@ -180,15 +180,3 @@ def test_a_close_in_doubt_is_sent_again_though_no_quote_can_be_believed(desk: De
 
     assert [again.is_resubmission for again in desk.sent(SubmitOrder)] == [False, True]
 
-
-def test_what_reduces_risk_waits_for_the_products_to_be_told() -> None:
-    desk = DeskOnTime().ready()
-    desk.hold()
-    next_run = desk.restarted()
-
-    next_run.hear(make_intent(Purpose.CLOSE, "close"))
-    assert next_run.sent(SubmitOrder) == []
-    next_run.load()
-    next_run.advance(0.25)
-
-    assert [order.intent_id for order in next_run.sent(SubmitOrder)] == ["close"]
