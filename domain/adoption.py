@@ -7,11 +7,13 @@ journal as what the venue says that it is, and its fills are booked. Any other w
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import Enum
 
 from domain.effects import Instant
 from domain.instrument import Side
+from domain.marks import Marks
 from domain.numbers import ZERO
-from domain.order_ids import instance_of
+from domain.order_ids import instance_of, is_ours
 from domain.order_messages import (
     FINAL,
     IntentAccepted,
@@ -31,6 +33,15 @@ from domain.settings import SECOND_NS
 CLOCKS_DIFFER_NS = 60 * SECOND_NS  # the venue's from ours, at most; what was on its way lands within that, too
 
 
+class Origin(Enum):
+    """Who has sent an order that our journal does not know."""
+
+    LOST = "this system, and its journal lost it"
+    SECOND_BOT = "somebody with our key and our code"
+    SOMEBODY = "somebody else"
+    OPEN = "nobody can tell yet, or need ever know"
+
+
 class Adoption:
     """Takes lost orders back.
 
@@ -39,22 +50,35 @@ class Adoption:
         instance: which of all systems this is.
     """
 
-    def __init__(self, outbox: Outbox, provenance: tuple[str, str], instance: str) -> None:
+    def __init__(self, outbox: Outbox, marks: Marks, provenance: tuple[str, str], instance: str) -> None:
         self._outbox = outbox
+        self._marks = marks
         self._configuration_hash, self._code_version = provenance
         self._instance = instance
-        self._began_at = 0  # UTC ns; of this run
+        self._began = Instant(0, 0)  # this run
 
     def begin(self, now: Instant) -> None:
-        self._began_at = now.utc_ns
+        self._began = now
 
-    def is_lost(self, report: OrderReported) -> bool:
-        """Tell whether the venue's word is enough to know an order as sent by this system, and what it was.
+    def origin(self, report: OrderReported) -> Origin:
+        """Tell who has sent an order that the journal does not know.
 
-        One that was made since this run began was not: whoever made it works with a copy of our journal.
+        Nobody loses what was made since this run began: whoever made it works with a copy of our journal. When it
+        began, by the venue's clock, is only known once that has been told: a power cut may have set ours back.
         """
-        is_older = report.created_at is None or report.created_at <= self._began_at + CLOCKS_DIFFER_NS
-        return is_older and instance_of(report.client_order_id) == self._instance and _quantity(report) > 0
+        if not is_ours(report.client_order_id):
+            return Origin.SOMEBODY
+        if instance_of(report.client_order_id) != self._instance:
+            return Origin.SECOND_BOT
+        if report.status in FINAL and not report.cumulative_quantity:
+            return Origin.OPEN  # nothing has come of it, nor will
+        if report.created_at is not None:
+            if not self._marks.knows_time(report.venue):
+                return Origin.OPEN
+            began_at = self._marks.venue_now(report.venue, self._began).utc_ns
+            if report.created_at > began_at + CLOCKS_DIFFER_NS:
+                return Origin.SECOND_BOT
+        return Origin.LOST if _quantity(report) > 0 else Origin.SECOND_BOT
 
     def adopt(self, report: OrderReported, now: Instant) -> None:
         """Journal the order as ours; what has become of it is judged next, as for any other."""

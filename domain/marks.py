@@ -74,6 +74,10 @@ class Marks:
         shown_ns, told_ns = self._clocks[venue]
         return now._replace(utc_ns=shown_ns + now.monotonic_ns - told_ns)
 
+    def knows_time(self, venue: str) -> bool:
+        """Tell whether the venue's clock was told: else `venue_now` is by ours."""
+        return venue in self._clocks
+
     def hear_time(self, venue: str, shown_ns: int, told_ns: int) -> None:
         """Take what the venue's clock showed (UTC ns) when ours was at `told_ns` (CLOCK_MONOTONIC)."""
         self._clocks[venue] = shown_ns, told_ns

@@ -141,7 +141,7 @@ class OrderDesk:
             settings, outbox, self._marks, self._unclaimed, self._unread, self._rules
         )
         self._oversold = Oversold(outbox, self._marks, self._unclaimed)
-        self._adoption = Adoption(outbox, (configuration_hash, code_version), instance)
+        self._adoption = Adoption(outbox, self._marks, (configuration_hash, code_version), instance)
         self._news = OrderNews(
             outbox,
             self._execution,

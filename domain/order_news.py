@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.adoption import Adoption
+from domain.adoption import Adoption, Origin
 from domain.cancels import Cancels
 from domain.cash_flows import spot_currencies
 from domain.effects import Instant
@@ -19,7 +19,6 @@ from domain.instrument import Side
 from domain.messages import Event
 from domain.numbers import plain
 from domain.order import ABSENT, OrderLifecycle
-from domain.order_ids import is_ours
 from domain.order_messages import (
     FINAL,
     CancelAccepted,
@@ -100,14 +99,16 @@ class OrderNews:
         if report.client_order_id in self._ledger.retired:
             self._hear_retired(report, now)
             return
-        if self._adoption.is_lost(report):
-            self._adoption.adopt(report, now)
-            self.hear_report(report, now)
-            return
-        if is_ours(report.client_order_id):
-            # The tag is ours and the journal doesn't know it: somebody else trades with our key and our code.
-            reason = f"a second bot: order {report.client_order_id} is not in our journal"
-            self._outbox.halt(report.venue, reason, now.utc_ns)
+        match self._adoption.origin(report):
+            case Origin.LOST:
+                self._adoption.adopt(report, now)
+                self.hear_report(report, now)
+                return
+            case Origin.OPEN:
+                return  # its fills stay unclaimed, so that it is asked about again
+            case Origin.SECOND_BOT:
+                reason = f"a second bot: order {report.client_order_id} is not in our journal"
+                self._outbox.halt(report.venue, reason, now.utc_ns)
         for fill in self._unclaimed.take(report.venue, report.venue_order_id):
             self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
 

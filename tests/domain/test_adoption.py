@@ -32,15 +32,22 @@ S = OrderStatus
 LOST = mint_client_order_id("i-9", 0, 1)
 
 
-def after_the_power_cut(held: bool = False) -> DeskOnTime:
-    """A desk whose journal ends before its last order left."""
+def after_the_power_cut(held: bool = False, behind_s: float = 0, knows_time: bool = True) -> DeskOnTime:
+    """A desk whose journal ends before its last order left.
+
+    Args:
+        behind_s: by so much the wall clock has come back behind the venue's.
+        knows_time: the venue has told its time.
+    """
     desk = DeskOnTime().ready()
     if held:
         desk.hold()
+    desk.set_clock(-behind_s)
     next_run = desk.restarted()
     next_run.load()
     next_run.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
-    next_run.quote()
+    if knows_time:
+        next_run.quote(clock_offset_ns=round(-behind_s * SECOND_NS))
     return next_run
 
 
@@ -132,6 +139,45 @@ def test_what_this_system_has_not_lost_is_a_second_bots(changes: dict) -> None:
     (halt,) = desk.journaled(HaltRaised)
     assert halt.scope == "coinbase" and "second bot" in halt.reason
     assert desk.journaled(OrderAdopted) == []
+
+
+@pytest.mark.parametrize("behind_s", [70, 180, -3600])
+def test_when_this_run_began_is_told_by_the_venues_clock(behind_s: float) -> None:
+    desk = after_the_power_cut(held=True, behind_s=behind_s)
+
+    desk.hear(bracket(created_at=UTC))
+    assert len(desk.journaled(OrderAdopted)) == 1
+
+    second = bracket(client_order_id=mint_client_order_id("i-8", 0, 1), venue_order_id="v-8")
+    desk.hear(replace(second, created_at=UTC + 62 * SECOND_NS))
+    assert "second bot" in desk.journaled(HaltRaised)[0].reason
+
+
+def test_nobody_is_judged_before_the_venue_has_told_its_time(behind_s: float = 180) -> None:
+    desk = after_the_power_cut(behind_s=behind_s, knows_time=False)
+    desk.advance(2)
+    fill = make_fill("0.01", "f-9", venue_order_id="v-9", ts_event=UTC + 2 * SECOND_NS)
+    told = make_report(S.FILLED, "0.01", client_order_id=LOST, venue_order_id="v-9", fees="1", created_at=UTC)
+    desk.fills(fill)
+
+    desk.hear(told)
+    assert desk.journaled(HaltRaised, OrderAdopted, ExternalFillSeen) == []
+    desk.advance(3)
+    assert len(desk.sent(QueryOrder)) > 1  # it is asked about again
+    desk.quote(clock_offset_ns=round(-behind_s * SECOND_NS))
+    desk.hear(told)
+
+    assert len(desk.journaled(OrderAdopted)) == 1
+    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.01")
+    assert desk.journaled(HaltRaised) == []
+
+
+def test_an_order_of_ours_of_which_nothing_came_is_neither_adopted_nor_a_second_bots() -> None:
+    desk = after_the_power_cut()
+
+    desk.hear(make_report(S.CANCELED, client_order_id=LOST, venue_order_id="v-9"))
+
+    assert desk.journaled(HaltRaised, OrderAdopted) == []
 
 
 def test_an_adopted_order_ends_like_any_other() -> None:
