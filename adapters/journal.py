@@ -29,6 +29,7 @@ from adapters.journal_rebuild import (
     finish,
     is_unfinished,
     rebuild,
+    what_is_kept,
     write_meta,
 )
 from adapters.journal_rows import (
@@ -155,7 +156,7 @@ class SqliteJournal:
         halts: list[Event] = []
         if findings.trouble:
             log.error("journal_damaged trouble=%s aside=%s", findings.trouble, aside)
-            self.trouble = _what_is_missing(findings, aside)
+            self.trouble = f"{_what_is_missing(findings)}; {what_is_kept(self._path, aside)}"
             halts.append(self._halt())
         provable = Provable(provable_rows(self._path, findings), findings.last, findings.meta)
         rebuild(self._path, provable, halts, utc_ns, aside, self._progress)
@@ -266,7 +267,7 @@ class SqliteJournal:
         utc_ns = self._clock.now().utc_ns
         aside = aside_name(self._path, "damaged", utc_ns)
         last = Row(self._last_seq, 0, b"", b"", self._last_hash)
-        self.trouble = f"journal_damaged: {trouble}: no entry is missing; what is left of it is kept as {aside.name}"
+        self.trouble = f"journal_damaged: {trouble}: no entry is missing; {what_is_kept(self._path, aside)}"
         provable = Provable(proven_rows(self._database, self._path, last), last, self.meta)
         try:
             rebuild(self._path, provable, [self._halt()], utc_ns, aside, self._progress)
@@ -304,8 +305,8 @@ class SqliteJournal:
         return self._path.with_name(self._path.name + ".reserve")
 
 
-def _what_is_missing(findings: Findings, aside: Path) -> str:
-    """Return one line for a person: which entries, since when, and where the damaged file is."""
+def _what_is_missing(findings: Findings) -> str:
+    """Return words for a person: which entries, since when."""
     first, last = findings.last.seq + 1, findings.last_seen_seq
     if last > first:
         which = f"entries {first} to {last} are missing"
@@ -315,7 +316,7 @@ def _what_is_missing(findings: Findings, aside: Path) -> str:
     if findings.last.seq:
         at = datetime.fromtimestamp(findings.last.recorded_at // SECOND_NS, UTC)
         since = f", since {at.isoformat(timespec='seconds').replace('+00:00', 'Z')}"
-    return f"journal_damaged: {findings.trouble}: {which}{since}; the damaged file is kept as {aside.name}"
+    return f"journal_damaged: {findings.trouble}: {which}{since}"
 
 
 def _is_gone(directory: Path) -> bool:

@@ -104,6 +104,19 @@ def finish(path: Path, aside: Path) -> None:
     _sync(path.parent)
 
 
+def what_is_kept(path: Path, aside: Path) -> str:
+    """Return in words what of the journal at `path` `finish` is going to keep, and as what."""
+    # Not the shared memory nor an empty log, which any reader makes anew: nothing that a person could want.
+    logs = [suffix for suffix in ("-wal", "-aside") if _has_text(path.with_name(path.name + suffix))]
+    parts = [""] * path.exists() + logs
+    if not parts:
+        return "nothing of the file is left to be kept"
+    names = " and ".join(aside.name + suffix for suffix in parts)
+    if "" in parts:
+        return f"the damaged file is kept as {names}"
+    return f"the file itself is not there to be kept, what was beside it is: {names}"
+
+
 def completed_meta(known: Mapping[str, str]) -> dict[str, str]:
     """Return all that a journal says of itself, given what it does already. The instance is drawn once."""
     drawn = {"mode": "", "account": "", "instance_id": f"{secrets.randbelow(1 << 16):04x}"}
@@ -112,6 +125,10 @@ def completed_meta(known: Mapping[str, str]) -> dict[str, str]:
 
 def write_meta(database: sqlite3.Connection, meta: Mapping[str, str]) -> None:
     database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
+
+
+def _has_text(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _counted(rows: Iterable[Row], total: int, progress: Progress) -> Iterator[Row]:

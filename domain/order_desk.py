@@ -367,10 +367,15 @@ class OrderDesk:
             self._outbox.record(ExitEnded(ts_event=now.utc_ns, **about))
 
     def _resume(self, command: ResumeTrading, now: Instant) -> None:
+        """Clear halts. Openings wait for one more look at the accounts: a cause that still stands halts them anew."""
         self._unread.forget(command.scope)
-        for scope in scopes(self.ledger.halts):
-            if command.scope in ("", scope):
-                self._outbox.record(HaltCleared(ts_event=now.utc_ns, scope=scope))
+        cleared = [scope for scope in scopes(self.ledger.halts) if command.scope in ("", scope)]
+        for scope in cleared:
+            self._outbox.record(HaltCleared(ts_event=now.utc_ns, scope=scope))
+        for venue in self._readiness.venues:
+            if {"all", venue} & {scope.partition(":")[0] for scope in cleared}:
+                self._readiness.is_reconciled[venue] = False
+                self._reconciliation.ask(venue, now)
 
 
 _COUNTED = ("submitted", "accepted", "filled", "canceled", "rejected", "denied", "expired")

@@ -107,6 +107,8 @@ def resumed(answer: Mapping[str, Any]) -> list[str]:
         return ["nothing is halted, so nothing was done"]
     lines = [f"cleared: {line}" for line in halts({"halts": answer["cleared"]})]
     lines += [f"halted still or again: {line}" for line in halts({"halts": answer["standing"]})]
+    if answer["cleared"]:
+        lines.append("openings there wait until the account has been compared once more")
     if answer["rebased"]:
         lines.append(f"daily loss and drawdown are measured anew, from an equity of {_base(answer)}")
     elif answer["cleared"]:

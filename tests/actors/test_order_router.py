@@ -79,6 +79,10 @@ def make_ready(stage: Stage) -> None:
     live = PrivateStreamChanged(ts_event=NOW, venue="coinbase", is_live=True)
     for message in (loaded, live, batch):
         stage.tell(Role.ORDER_ROUTER, message, sender=GATEWAY)
+    answer_snapshot(stage)
+
+
+def answer_snapshot(stage: Stage) -> None:
     request = told(stage, RequestSnapshot)[-1]
     stage.tell(
         Role.ORDER_ROUTER,
@@ -242,6 +246,7 @@ def test_without_a_reserve_openings_are_halted_from_the_start_until_there_is_roo
 
     journal.has_room = True
     stage.tell(Role.ORDER_ROUTER, ResumeTrading())
+    answer_snapshot(stage)
     stage.tell(Role.ORDER_ROUTER, make_intent(intent_id="i-2"))
     assert [event.intent.intent_id for event in journaled(stage, IntentAccepted)] == ["i-2"]
 

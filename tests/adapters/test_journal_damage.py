@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -175,7 +176,20 @@ def test_what_is_provable_is_recovered_and_the_rest_is_named(damage: str, tmp_pa
     # What was there is kept as it was, to the last byte.
     aside = path.with_name("journal.sqlite.damaged-20251130T181405Z")
     assert {suffix: aside.with_name(aside.name + suffix).read_bytes() for suffix in found} == found
-    assert aside.name in journal.trouble
+    # No file is claimed to be kept that isn't, and none is left out that is.
+    named = set(re.findall(rf"{re.escape(aside.name)}[\w-]*", journal.trouble))
+    assert named == {aside.name + suffix for suffix, content in found.items() if content or not suffix}
+
+
+def test_of_a_file_that_is_gone_nothing_is_claimed_to_be_kept(tmp_path: Path) -> None:
+    path = crashed_journal(tmp_path, 0)
+    for each in ("", "-wal", "-shm"):
+        path.with_name(f"journal.sqlite{each}").unlink(missing_ok=True)
+
+    journal = open_journal(path)
+
+    assert journal.trouble.endswith("the file is gone: entries 1 to 40 are missing; nothing of the file is left to be kept")
+    assert not list(tmp_path.glob("*.damaged-*"))
 
 
 @pytest.mark.parametrize("damage", ["100 bytes in the middle of the log", "a torn page", "an empty file"])

@@ -36,6 +36,8 @@ from domain.order_messages import (
     Purpose,
     QueryFailed,
     QueryOrder,
+    RequestSnapshot,
+    SnapshotFailed,
     SubmitOrder,
 )
 from domain.settings import SECOND_NS, Settings, VenueSettings
@@ -1005,6 +1007,7 @@ def test_a_halt_survives_a_restart_and_only_a_person_clears_it(desk: DeskOnTime)
     assert next_run.sent(SubmitOrder) == []
 
     next_run.hear(ResumeTrading())
+    next_run.snapshot()
     next_run.hear(make_intent(intent_id="i-2"))
 
     assert len(desk.journaled(HaltRaised)) == 1
@@ -1036,6 +1039,34 @@ def test_losses_are_not_measured_anew_when_none_was_among_what_a_person_cleared(
     desk.hear(ResumeTrading())
 
     assert desk.desk.books.rebased == 0
+
+
+def test_a_halt_whose_cause_stands_is_raised_again_before_anything_is_opened(desk: DeskOnTime) -> None:
+    stranger = make_report(S.OPEN, client_order_id=mint_client_order_id("another's", 0, 1, "beef"))
+    desk.hear(stranger)
+
+    desk.hear(ResumeTrading(), make_intent(intent_id="i-1"))
+    desk.snapshot(open_orders=(stranger,))
+    desk.hear(make_intent(intent_id="i-2"))
+
+    assert [event.reason for event in desk.journaled(IntentDenied)] == ["venue_not_ready", "halted"]
+    assert len(desk.journaled(HaltRaised)) == 2
+
+
+def test_openings_wait_after_a_resume_for_a_look_at_the_accounts_that_began_after_it(desk: DeskOnTime) -> None:
+    desk.hear(RaiseHalt(scope="coinbase:ETH-USD", reason="looked odd"))
+    desk.advance(30)  # a question is under way
+
+    desk.hear(ResumeTrading())
+    asked = desk.sent(RequestSnapshot)
+    desk.hear(SnapshotFailed(ts_event=UTC, request_id=asked[-2].request_id, venue="coinbase", reason="old"))
+    desk.hear(make_intent(intent_id="i-1"))
+    desk.snapshot()
+    desk.quote()
+    desk.hear(make_intent(intent_id="i-2"))
+
+    assert [event.intent_id for event in desk.journaled(IntentDenied)] == ["i-1"]
+    assert [order.intent_id for order in desk.sent(SubmitOrder)] == ["i-2"]
 
 
 def test_a_person_may_clear_one_scope_and_the_others_stand(desk: DeskOnTime) -> None:

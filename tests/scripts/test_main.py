@@ -332,6 +332,7 @@ def test_stop_tells_how_the_system_ended(
 
 HALT = {"scope": "all", "reason": "daily_loss", "since": "2026-11-30T18:14:05Z"}
 FULL = {"scope": "all", "reason": "disk_full", "since": "2026-11-30T18:20:00Z"}
+WAITS = "openings there wait until the account has been compared once more"
 MEASURED_ANEW = "daily loss and drawdown are measured anew, from an equity of"
 
 
@@ -343,6 +344,7 @@ MEASURED_ANEW = "daily loss and drawdown are measured anew, from an equity of"
             {"cleared": [HALT], "standing": [], "rebased": True},
             [
                 "cleared: all: daily_loss, since 2026-11-30T18:14:05Z",
+                WAITS,
                 f"{MEASURED_ANEW} 9,500.00 or what the next reading is",
             ],
         ),
@@ -351,6 +353,7 @@ MEASURED_ANEW = "daily loss and drawdown are measured anew, from an equity of"
             [
                 "cleared: all: daily_loss, since 2026-11-30T18:14:05Z",
                 "halted still or again: all: disk_full, since 2026-11-30T18:20:00Z",
+                WAITS,
                 f"{MEASURED_ANEW} the next complete reading",
             ],
         ),
@@ -358,6 +361,7 @@ MEASURED_ANEW = "daily loss and drawdown are measured anew, from an equity of"
             {"cleared": [FULL], "standing": []},
             [
                 "cleared: all: disk_full, since 2026-11-30T18:20:00Z",
+                WAITS,
                 "daily loss and drawdown are measured as before",
             ],
         ),
