@@ -5,9 +5,11 @@ Each is told once per time that it begins. Refuses to decide anything: who stops
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
 from domain.effects import Effect, Instant, Role, Tell
+from domain.numbers import plain
 from domain.settings import SECOND_NS
 from domain.system_messages import AlarmRaised
 from domain.valuation import Valuation
@@ -25,16 +27,35 @@ class AccountAlarms:
     def __init__(self, cover_within_s: float) -> None:
         self._within_s = cover_within_s
         self._bare: set[str] = set()
+        self._held_back: dict[str, Decimal] = {}  # "coinbase:BTC-USD" -> how much
         self._missing_since: dict[str, int] = {}  # what -> CLOCK_MONOTONIC
         self._told_missing: set[str] = set()
 
-    def review(self, bare: Iterable[tuple[str, str]], valuation: Valuation, now: Instant) -> list[Effect]:
+    def review(
+        self,
+        bare: Iterable[tuple[str, str]],
+        held_back: Mapping[tuple[str, str], Decimal],
+        valuation: Valuation,
+        now: Instant,
+    ) -> list[Effect]:
         """Return the alarms that are news.
 
         Args:
             bare: (venue, instrument) of the positions that have lacked cover for too long.
+            held_back: the same of those that others' orders hold -> how much of them.
         """
-        return [*self._review_cover({":".join(key) for key in bare}, now), *self._review_equity(valuation, now)]
+        return [
+            *self._review_cover({":".join(key) for key in bare}, now),
+            *self._review_held_back({":".join(key): held for key, held in held_back.items()}, now),
+            *self._review_equity(valuation, now),
+        ]
+
+    def _review_held_back(self, held_back: dict[str, Decimal], now: Instant) -> list[Effect]:
+        """Tell of what is new, or more than was told."""
+        news = {key: held for key, held in held_back.items() if held > self._held_back.get(key, 0)}
+        self._held_back = held_back
+        text = "of the position are held for an order that is not ours: no stop of ours covers that"
+        return [_alarm(key, f"{plain(held)} {text}", now) for key, held in sorted(news.items())]
 
     def _review_cover(self, bare: set[str], now: Instant) -> list[Effect]:
         news, self._bare = sorted(bare - self._bare), bare

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from domain.effects import Instant, Role
 from domain.foreign_orders import ForeignOrders
 from domain.holds import Holds
@@ -16,7 +18,7 @@ from domain.marks import Marks
 from domain.order_messages import Fill, FillsReported, OrderReported, RowsUnread, SnapshotFailed, VenueSnapshot
 from domain.order_news import OrderNews
 from domain.outbox import Outbox
-from domain.reconciliation import Reconciliation
+from domain.reconciliation import AGAIN_NS, Reconciliation
 from domain.system_messages import ExternalOrder, ExternalOrdersSeen
 from domain.unread_rows import UnreadRows
 from domain.venue_readiness import VenueReadiness
@@ -50,17 +52,17 @@ class AccountNews:
         self._readiness = readiness
         self._winding_down = winding_down
         self._foreign = foreign
-        self._external: dict[str, tuple[ExternalOrder, ...]] = {}  # venue -> live orders there, not ours
+        self._external: dict[str, ExternalOrdersSeen] = {}  # venue -> what is there, and not ours
         self._unread_orders: dict[str, int] = {}  # venue -> how many more may be
 
     @property
     def external_orders(self) -> int:
-        return sum(map(len, self._external.values())) + sum(self._unread_orders.values())
+        return sum(len(seen.orders) for seen in self._external.values()) + sum(self._unread_orders.values())
 
     def announce(self, now: Instant) -> None:
         """Tell a portfolio that has just appeared what else rests at the venues."""
-        for venue in self._external:
-            self._tell_of_external(venue, now)
+        for seen in self._external.values():
+            self._tell_of_external(seen, now)
 
     def hear_report(self, report: OrderReported, now: Instant) -> None:
         """Take in a word about one order; what somebody else's has filled, has moved balances as ours would."""
@@ -85,12 +87,13 @@ class AccountNews:
         venue = snapshot.venue
         self._ask_about_unread(venue, snapshot.unread, now)
         foreign = [it for it in snapshot.open_orders if it.client_order_id not in self._ledger.orders]
-        self._note_external(snapshot, foreign, now)
         if not self._reconciliation.is_answer(venue, snapshot.request_id):
+            self._note_external(snapshot, foreign, now)
             return
         asked_ns = self._reconciliation.audits[venue].asked.monotonic_ns
         if not self._unread.hides_holds(snapshot):
             self._holds.read(venue, snapshot.balances, foreign, asked_ns)
+        self._note_external(snapshot, foreign, now)
         self._news.look_at_holds(venue, now)
         self._ask_for_missing(snapshot, now)
         is_equal = self._reconciliation.compare(snapshot, now)
@@ -102,6 +105,12 @@ class AccountNews:
     def hear_snapshot_failed(self, event: SnapshotFailed, now: Instant) -> None:
         if self._reconciliation.is_answer(event.venue, event.request_id):
             self._reconciliation.failed(event.venue, now)
+
+    def look_again(self, venue: str, now: Instant) -> None:
+        """Ask how the account stands, unless that was asked a moment ago."""
+        audit = self._reconciliation.audits.get(venue)
+        if audit and now.monotonic_ns - audit.asked.monotonic_ns >= AGAIN_NS:
+            self._reconciliation.ask(venue, now)
 
     def _take_fills(self, fills: Iterable[Fill], now: Instant) -> None:
         for fill in fills:
@@ -128,13 +137,18 @@ class AccountNews:
         self._unread_orders[venue] = sum(
             row.kind == "order" and row.client_order_id not in self._ledger.orders for row in snapshot.unread
         )
-        external = tuple(_external(report) for report in foreign)
-        if external != self._external.get(venue, ()):
-            self._external[venue] = external
-            self._tell_of_external(venue, now)
+        seen = ExternalOrdersSeen(
+            ts_event=0,
+            venue=venue,
+            orders=tuple(_external(report) for report in foreign),
+            held=self._holds.unlisted_coins(venue, now),
+        )
+        if seen != self._external.get(venue, ExternalOrdersSeen(ts_event=0, venue=venue, orders=())):
+            self._external[venue] = seen
+            self._tell_of_external(seen, now)
 
-    def _tell_of_external(self, venue: str, now: Instant) -> None:
-        seen = ExternalOrdersSeen(ts_event=now.utc_ns, venue=venue, orders=self._external[venue])
+    def _tell_of_external(self, seen: ExternalOrdersSeen, now: Instant) -> None:
+        seen = replace(seen, ts_event=now.utc_ns)
         self._foreign.hear(seen)
         self._outbox.tell(Role.PORTFOLIO, seen)
 
@@ -146,4 +160,5 @@ def _external(report: OrderReported) -> ExternalOrder:
         side=report.side,
         leaves_quantity=report.leaves_quantity,
         limit_price=report.limit_price,
+        quantity=report.quantity,
     )

@@ -85,9 +85,9 @@ class Allocator:
         self.marks = Marks(settings, self.portfolio.definitions)
         self.decisions: Counter[str] = Counter()  # why signals were traded or not
         self._settings = settings
-        self._foreign = ForeignOrders(self.marks)
+        self._foreign = ForeignOrders(self.marks, self.portfolio)
         self._protection = Protection(settings)
-        self._exits = Exits(settings, self.portfolio, self.marks)
+        self._exits = Exits(settings, self.portfolio, self.marks, self._foreign)
         self._kill_switch = KillSwitch(settings.risk)
         self._pending: dict[str, Pending] = {}  # intent_id ->
         self._signals: dict[str, int] = {}  # signal_id decided -> monotonic ns when it may be forgotten
@@ -322,7 +322,7 @@ class Allocator:
             if instrument is None:
                 continue  # without a grid nothing can be asked; the venue is not ready either
             request = self._protection.review(
-                instrument, self.portfolio, self.marks, self.pending, now, exit_reason
+                instrument, self.portfolio, self.marks, self.pending, self._foreign, now, exit_reason
             )
             if isinstance(request, OrderIntent):
                 self.decisions["protected" if request.purpose is Purpose.PROTECT else "exited"] += 1
@@ -337,7 +337,7 @@ class Allocator:
             for venue in self._settings.traded
             for instrument in self._protection.overdue(venue, now)
         ]
-        return self._alarms.review(bare, self._value(now), now)
+        return self._alarms.review(bare, self._foreign.held_back(), self._value(now), now)
 
     def _watch_losses(self, now: Instant) -> list[Effect]:
         effects: list[Effect] = []

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from domain.effects import Instant
 from domain.exit_wishes import close_id
+from domain.foreign_orders import ForeignOrders
 from domain.instrument import Side
 from domain.marks import Marks
 from domain.order_messages import OrderIntent, Purpose, Signal
@@ -25,7 +26,7 @@ from domain.system_messages import EndExit, WishExit
 AGAIN_NS = SECOND_NS  # doubled with each close that did not do it
 LONGEST_PAUSE_NS = 8 * SECOND_NS
 # What may become of a signal, in one word; of several places the first of these tells it.
-DECISIONS = ("closed", "pending", "unknown_instrument", "dust", "no_position")
+DECISIONS = ("closed", "pending", "unknown_instrument", "not_free", "dust", "no_position")
 
 
 @dataclass
@@ -49,10 +50,13 @@ class Exit:
 class Exits:
     """At most one per instrument. The journal shall show just these, so that a restart takes them up."""
 
-    def __init__(self, settings: Settings, portfolio: Portfolio, marks: Marks) -> None:
+    def __init__(
+        self, settings: Settings, portfolio: Portfolio, marks: Marks, foreign: ForeignOrders
+    ) -> None:
         self._wanted_ns = round(settings.orders.reducing_expire_after_s * SECOND_NS)
         self._portfolio = portfolio
         self._marks = marks
+        self._foreign = foreign
         self._exits: dict[Key, Exit] = {}  # (venue, instrument) ->
 
     def restore(self, now: Instant) -> None:
@@ -80,7 +84,7 @@ class Exits:
             if self._is_opening(key, pending):
                 self._exits[key] = wanted
                 return "pending", None
-            return "dust" if self._portfolio.position(*key).quantity > 0 else "no_position", None
+            return self._why_not(key), None
         self._exits[key] = wanted
         if self._is_closing(key, pending):
             return "pending", None
@@ -154,7 +158,7 @@ class Exits:
             venue=venue,
             instrument=name,
             side=Side.SELL,
-            quantity=close_quantity(self._portfolio, instrument),
+            quantity=close_quantity(self._portfolio, instrument, self._foreign),
             purpose=Purpose.CLOSE,
             reference_price=self._marks.price(*key) or position.average_price,
             expires_at=now.utc_ns + self._wanted_ns,
@@ -168,8 +172,14 @@ class Exits:
         position, instrument = self._portfolio.position(*key), self._marks.instrument(*key)
         if position.quantity <= 0 or instrument is None:
             return position.quantity > 0
-        quantity: Decimal = close_quantity(self._portfolio, instrument)
+        quantity: Decimal = close_quantity(self._portfolio, instrument, self._foreign)
         return bool(quantity) and not is_small(self._marks, key, quantity, position.average_price)
+
+    def _why_not(self, key: Key) -> str:
+        position = self._portfolio.position(*key)
+        if position.quantity <= 0:
+            return "no_position"
+        return "dust" if is_small(self._marks, key, position.quantity, position.average_price) else "not_free"
 
     def _is_closing(self, key: Key, pending: Sequence[OrderIntent]) -> bool:
         return self._is_under_way(key, Purpose.CLOSE, pending)

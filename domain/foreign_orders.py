@@ -1,7 +1,7 @@
 """Live orders at the venues that are not ours: what they may add to the account's exposure, and take of its cash.
 
 They are seen, counted and left alone (MONEY.md 2). A resting sale on a spot market adds nothing: its coins are
-counted as a balance.
+counted as a balance. But nobody else can sell them meanwhile.
 """
 
 from __future__ import annotations
@@ -11,21 +11,26 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from domain.cash_flows import spot_currencies
-from domain.instrument import InstrumentKind, Side
+from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
 from domain.numbers import ZERO
+from domain.portfolio import Key, Portfolio
+from domain.position import is_dust
 from domain.system_messages import ExternalOrder, ExternalOrdersSeen
 
 
 class ForeignOrders:
     """The newest word about each venue; after a restart it is told again."""
 
-    def __init__(self, marks: Marks) -> None:
+    def __init__(self, marks: Marks, books: Portfolio) -> None:
         self._marks = marks
+        self._books = books
         self._orders: dict[str, tuple[ExternalOrder, ...]] = {}  # venue ->
+        self._held: dict[str, dict[str, Decimal]] = {}  # venue -> base asset -> what no order explains
 
     def hear(self, event: ExternalOrdersSeen) -> None:
         self._orders[event.venue] = event.orders
+        self._held[event.venue] = event.held
 
     def exposure(self) -> dict[str, Decimal]:
         """Return by base asset the notional that they may add."""
@@ -48,6 +53,45 @@ class ForeignOrders:
             ),
             ZERO,
         )
+
+    def coins(self, venue: str, base: str) -> Decimal:
+        """Return how much of an asset the venue holds back for others' orders, or for nobody knows what."""
+        held = self._held.get(venue, {}).get(base, ZERO)
+        return held + self.cash(venue, base) + sum(
+            (
+                self._leaves(venue, order)
+                for where, order in self._all()
+                if where == venue and order.side is Side.SELL and self._base(venue, order.instrument) == (base, True)
+            ),
+            ZERO,
+        )
+
+    def free_coins(self, instrument: Instrument) -> Decimal:
+        """Return how much of a spot instrument's base could be sold there, our own orders left out."""
+        total = self._books.balances.get((instrument.venue, instrument.base), ZERO)
+        return max(ZERO, total - self.coins(instrument.venue, instrument.base))
+
+    def held_back(self) -> dict[Key, Decimal]:
+        """Return by (venue, instrument) how much of our spot positions is held so, where a close would miss it."""
+        held = {}
+        for key, position in self._books.positions.items():
+            instrument = self._marks.instrument(*key)
+            if instrument is None or instrument.kind is not InstrumentKind.SPOT:
+                continue
+            if not self.coins(instrument.venue, instrument.base):
+                continue
+            quantity = position.quantity - self.free_coins(instrument)
+            if not is_dust(instrument, max(ZERO, quantity), self._marks.closing_price(*key, position.average_price)):
+                held[key] = quantity
+        return held
+
+    def _leaves(self, venue: str, order: ExternalOrder) -> Decimal:
+        """Return what an order may still trade: a list of orders may be older than its fills."""
+        leaves = order.leaves_quantity or ZERO
+        if order.quantity is None:
+            return leaves
+        filled = self._books.external_fills.quantity(venue, order.venue_order_id)
+        return max(ZERO, min(leaves, order.quantity - filled))
 
     def _all(self) -> Iterator[tuple[str, ExternalOrder]]:
         for venue, orders in self._orders.items():

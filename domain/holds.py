@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from domain.effects import Instant
+from domain.evidence import Rules
 from domain.instrument import Side
 from domain.marks import Marks
 from domain.numbers import ZERO
 from domain.order import OrderLifecycle
 from domain.order_ledger import OrderLedger
-from domain.order_messages import Balance, OrderReported
+from domain.order_messages import Balance, OrderReported, OrderStatus
 from domain.portfolio import currencies
 
 
@@ -31,8 +33,9 @@ class Reading:
 class Holds:
     """The newest reading of each venue."""
 
-    def __init__(self, ledger: OrderLedger, marks: Marks) -> None:
+    def __init__(self, ledger: OrderLedger, marks: Marks, rules: Rules) -> None:
         self._ledger = ledger
+        self._rules = rules
         self._marks = marks
         self._readings: dict[str, Reading] = {}  # venue ->
 
@@ -65,11 +68,7 @@ class Holds:
         if reading is None:
             return ZERO
         currency = self._currency(venue, order.order.instrument, side)
-        explained = ZERO
-        for report in reading.foreign:
-            if report.leaves_quantity is not None:
-                leaves, price = report.leaves_quantity, report.limit_price or ZERO
-                explained += self._share(currency, report.instrument, report.side, venue, leaves, price)
+        explained = self._listed(venue, currency, reading)
         for other in self._ledger.live_orders(venue):
             if other is not order and not other.is_unproven:
                 body = other.order
@@ -77,6 +76,48 @@ class Holds:
                     currency, body.instrument, body.side, venue, other.leaves_quantity, body.limit_price
                 )
         return reading.held.get(currency, ZERO) - explained
+
+    def unlisted_coins(self, venue: str, now: Instant) -> dict[str, Decimal]:
+        """Return by base asset of our positions there what is held back for no order that we know of.
+
+        The reading may be older than the end of an order of ours, by as much as reads lag: that one still explains.
+        """
+        reading = self._readings.get(venue)
+        if reading is None:
+            return {}
+        age_ns = now.monotonic_ns - reading.began_ns + self._rules.at(venue).facts.read_lag_ns
+        names = {name for where, name in self._ledger.books.positions if where == venue}
+        unlisted = {}
+        for base in sorted({self._currency(venue, name, Side.SELL) for name in names}):
+            held = reading.held.get(base, ZERO) - self._listed(venue, base, reading)
+            if held > 0:
+                held -= self._promised_since(venue, base, now.utc_ns - age_ns)
+            if held > 0:
+                unlisted[base] = held
+        return unlisted
+
+    def _promised_since(self, venue: str, base: str, utc_ns: int) -> Decimal:
+        """Return the most that sales of ours may have held at once since then."""
+        promised = ZERO
+        for order in self._ledger.orders.values():
+            is_done = order.status is OrderStatus.REJECTED or order.is_final and order.closed_at < utc_ns
+            body = order.order
+            if body.venue == venue and body.side is Side.SELL and not is_done:
+                promised += self._share(base, body.instrument, body.side, venue, body.quantity, body.limit_price)
+        return promised
+
+    def _listed(self, venue: str, currency: str, reading: Reading) -> Decimal:
+        """Return what orders that are not ours hold of a currency, as far as the venue tells."""
+        return sum(
+            (
+                self._share(
+                    currency, it.instrument, it.side, venue, it.leaves_quantity, it.limit_price or ZERO
+                )
+                for it in reading.foreign
+                if it.leaves_quantity is not None
+            ),
+            ZERO,
+        )
 
     def may_show(self, order: OrderLifecycle, before: Decimal) -> bool:
         """Tell whether more is held than `before` the order was sent, so that it may be this order's.

@@ -111,11 +111,11 @@ class OrderDesk:
         self._readiness = VenueReadiness(settings.traded, settings.risk.max_clock_error_s)
         self._unclaimed = UnclaimedFills(settings, outbox)
         self._unread = UnreadRows(settings, outbox, self._marks)
-        self._holds = Holds(self.ledger, self._marks)
+        self._holds = Holds(self.ledger, self._marks, self._rules)
         self._inquiries = Inquiries(settings, outbox, self._rules, self._holds, self._unclaimed)
         self._prices = ClosingPrices(settings, outbox, self._marks)
         self._cancels = Cancels(settings, outbox, self._inquiries)
-        foreign = ForeignOrders(self._marks)
+        foreign = ForeignOrders(self._marks, self.ledger.books)
         gate = OpeningGate(
             settings,
             self.ledger,
@@ -131,7 +131,7 @@ class OrderDesk:
             self._marks,
             gate,
             self._inquiries,
-            RightOfWay(self.ledger, self._marks, self._cancels, self._rules, self._holds),
+            RightOfWay(self.ledger, self._marks, self._cancels, self._rules, self._holds, foreign),
             self._prices,
             dict(resubmits_safely),
             (configuration_hash, code_version),
@@ -159,6 +159,7 @@ class OrderDesk:
             self._cancels,
             self._reconciliation,
             self._marks,
+            foreign,
             is_flattening=settings.protection.on_exit == "flatten",
         )
         self._account = AccountNews(
@@ -182,7 +183,7 @@ class OrderDesk:
             VenueAccessChanged: self._readiness.hear_access,
             PrivateStreamChanged: self._hear_private_stream,
             OrderAccepted: self._news.hear_accepted,
-            OrderRejected: self._news.hear_refused,
+            OrderRejected: self._hear_rejected,
             OrderNotSent: self._news.hear_refused,
             OrderUnconfirmed: self._news.hear_unconfirmed,
             OrderReported: self._account.hear_report,
@@ -336,6 +337,12 @@ class OrderDesk:
         self._readiness.is_live[event.venue] = event.is_live
         if event.is_live and not was_live:  # what happened meanwhile was told to nobody
             self._reconciliation.ask(event.venue, now)
+
+    def _hear_rejected(self, event: OrderRejected, now: Instant) -> None:
+        self._news.hear_refused(event, now)
+        order = self.ledger.orders.get(event.client_order_id)
+        if order and order.order.purpose is not Purpose.OPEN:
+            self._account.look_again(event.venue, now)  # somebody else may hold the coins
 
     # ---- people and the portfolio ------------------------------------------------------------------------
 

@@ -11,10 +11,10 @@ from collections.abc import Container, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.cash_flows import flows
+from domain.cash_flows import currencies, flows
 from domain.fill_memory import FillMemory, RetiredOrders
 from domain.halts import Halts
-from domain.instrument import Side
+from domain.instrument import Instrument, Side
 from domain.numbers import ZERO
 from domain.order import OrderLifecycle
 from domain.order_messages import (
@@ -47,6 +47,7 @@ from domain.order_messages import (
     VenueReconciled,
 )
 from domain.portfolio import Portfolio
+from domain.refusals import Refusals
 
 # A redelivery or a late fill of something older than this many is no longer recognised: minutes of the fastest
 # trading, where redeliveries take seconds. A plan takes 5 KB with all that belongs to it, ids are small.
@@ -98,6 +99,7 @@ class OrderLedger:
         self.movements: Counter[str] = Counter()  # venue -> how often its balances were about to change
         self.balance_moves: Counter[str] = Counter()  # venue -> how often they did
         self.books = Portfolio()
+        self.refusals = Refusals()  # of what would reduce positions
         self._finished: deque[str] = deque()  # intent_ids
 
     def replay(self, entries: Iterable[JournalEntry]) -> None:
@@ -122,6 +124,8 @@ class OrderLedger:
                     self._note_opening(plan.intent.venue, plan.intent.instrument)
             case IntentDenied():
                 _remember(self.denied, event.intent_id)
+                if not self.books.position(event.venue, event.instrument).is_flat:
+                    self.refusals.denied(event)
             case IntentDone():
                 self._finish(event.intent_id)
             case OrderSubmitted():
@@ -155,6 +159,8 @@ class OrderLedger:
                 pass  # the books have it
             case HaltCleared():
                 self._settle(event)
+                if not event.reason:
+                    self.refusals.resumed(event.scope)
             case EquityMarked():
                 self.equity_marked_at = event.ts_event
             case ExitWished() | ExitEnded() | InstrumentDefined():
@@ -180,10 +186,12 @@ class OrderLedger:
         order.apply(event)
         if order.filled_quantity != filled:
             self._moved(order.order.venue)
+            self.refusals.forget(order.order.venue, order.order.instrument)
         if isinstance(event, OrderAccepted) and event.venue_order_id:
             self.claims[event.venue, event.venue_order_id] = order.id
         if isinstance(event, OrderClosed):
             self.live.pop(order.id, None)
+            self.refusals.ended(order)
         elif isinstance(event, OrderReopened):
             self._reopen(order)
         elif isinstance(event, OrderAdopted):
@@ -213,7 +221,10 @@ class OrderLedger:
             self._finished.remove(plan.intent.intent_id)
 
     def _finish(self, intent_id: str) -> None:
-        self.plans[intent_id].is_done = True
+        plan = self.plans[intent_id]
+        plan.is_done = True
+        if not plan.attempts and not self.books.position(plan.intent.venue, plan.intent.instrument).is_flat:
+            self.refusals.unsent(plan.intent)
         if self.open_plans.pop(intent_id, None):
             self._finished.append(intent_id)
         if len(self._finished) > FINISHED_KEPT:
@@ -287,6 +298,14 @@ class OrderLedger:
         ]
         promised = sum((order.leaves_quantity for order in rivals), ZERO)
         return max(ZERO, held - promised)
+
+    def promised_coins(self, instrument: Instrument, beside: Container[str] = ()) -> Decimal:
+        """Return how much of an instrument's base our live sales there may take, whatever the pair."""
+        orders = self.live_orders(instrument.venue)
+        sales = (it for it in orders if it.order.side is Side.SELL and it.id not in beside)
+        return sum(
+            (it.leaves_quantity for it in sales if currencies(it.order.instrument)[0] == instrument.base), ZERO
+        )
 
 
 def _remember(known: dict, key: Hashable) -> None:

@@ -47,6 +47,7 @@ from domain.settings import SECOND_NS, Settings
 PLAN = "plan"  # alarm key: "plan:" and the intent_id
 MAX_REDUCING_ATTEMPTS = 6  # by then the collar of a close has reached its cap; the portfolio decides anew
 WAIT_NS = SECOND_NS // 4  # between looks at what a reducing plan waits for
+_ROW_OF = {Purpose.CLOSE: "closes", Purpose.PROTECT: "stops"}
 
 
 class PlanExecution:
@@ -100,6 +101,7 @@ class PlanExecution:
                     reason=refusal,
                 )
             )
+            self._halt_where_nothing_is_taken(intent, now)
             return
         intent = msgspec.structs.replace(intent, expires_ns=0)  # another boot could not read it
         self._outbox.record(IntentAccepted(ts_event=now.utc_ns, intent=intent))
@@ -117,8 +119,16 @@ class PlanExecution:
             reason = f"{count} positions in a row closed for want of a stop"
             self._outbox.halt(f"{intent.venue}:{intent.instrument}", reason, now.utc_ns)
 
+    def _halt_where_nothing_is_taken(self, intent: OrderIntent, now: Instant) -> None:
+        """Open no more where a position can't be reduced, and tell a person why, once for each row of refusals."""
+        row = self._ledger.refusals.of(intent)
+        if row.is_long:
+            reason = f"{row.count} {_ROW_OF[intent.purpose]} in a row refused: the last one {row.reason}"
+            self._outbox.halt(f"{intent.venue}:{intent.instrument}", reason, now.utc_ns)
+
     def advance(self, plan: Plan, now: Instant) -> None:
         """Do the next thing for a plan: another attempt, a wait, or its end."""
+        self._halt_where_nothing_is_taken(plan.intent, now)
         if plan.is_done or plan.live_attempt or self.is_stopped:
             return
         if plan.was_done:
@@ -225,17 +235,22 @@ class PlanExecution:
 
     def _has_paused(self, plan: Plan, now: Instant) -> bool:
         """Tell whether the market and the venue had a moment since the last attempt ended."""
-        if not plan.attempts:
+        if not plan.attempts and not self._ledger.refusals.of(plan.intent).is_long:
             return True
         return now.monotonic_ns >= self._looks_at_ns.setdefault(
             plan.intent.intent_id, now.monotonic_ns + self._pause_ns(plan)
         )
 
     def _pause_ns(self, plan: Plan) -> int:
-        """Return a growing pause, but none in which a position goes bare for as long as it may."""
-        delays_s = self._settings.orders.query_delays_s
-        delay_s = delays_s[min(len(plan.attempts), len(delays_s)) - 1]
-        return round(min(delay_s, self._settings.protection.within_s / 2) * SECOND_NS)
+        """Return a growing pause, but none in which a position goes bare for as long as it may.
+
+        Unless a long row of refusals says that the pause isn't what keeps it so.
+        """
+        delays_s, row = self._settings.orders.query_delays_s, self._ledger.refusals.of(plan.intent)
+        delay_s = delays_s[min(max(len(plan.attempts), row.count), len(delays_s)) - 1]
+        if not row.is_long:
+            delay_s = min(delay_s, self._settings.protection.within_s / 2)
+        return round(delay_s * SECOND_NS)
 
     def _look_again(self, plan: Plan, now: Instant) -> None:
         due_ns = self._looks_at_ns.get(plan.intent.intent_id, 0)
@@ -366,6 +381,8 @@ class PlanExecution:
                 filled_quantity=plan.filled_quantity,
             )
         )
+        if not plan.attempts:
+            self._halt_where_nothing_is_taken(plan.intent, now)
 
     def _instrument(self, intent: OrderIntent) -> Instrument | None:
         return self._marks.instrument(intent.venue, intent.instrument)

@@ -19,6 +19,7 @@ from domain.cash_flows import as_fill, currencies, flows
 from domain.definitions import defined
 from domain.exit_wishes import ExitWishes
 from domain.halts import Halts
+from domain.external_fills import ExternalFills
 from domain.instrument import Instrument, Side
 from domain.messages import Event
 from domain.numbers import ZERO
@@ -102,6 +103,7 @@ class Portfolio:
         self.fees: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> paid by our orders
         self.transfers: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> unexplained by fills
         self.ledgers: dict[Key, PositionLedger] = {}  # (venue, instrument) ->
+        self.external_fills = ExternalFills()
         self.orders: dict[str, LiveOrder] = {}  # client_order_id ->
         self.plans: dict[str, Plan] = {}  # intent_id -> accepted and not over
         self.intents: dict[str, bool] = {}  # newest intent_ids -> whether the router accepted
@@ -165,6 +167,7 @@ class Portfolio:
     def _(self, event: ExternalFillSeen) -> None:
         for key, amount in flows(event.fill):
             self.balances[key] += amount
+        self.external_fills.hear(event.fill)
 
     @_apply.register
     def _(self, event: IntentAccepted) -> None:

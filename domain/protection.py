@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.effects import Instant
+from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
 from domain.numbers import ZERO, from_ratio
@@ -66,6 +67,7 @@ class Protection:
         portfolio: Portfolio,
         marks: Marks,
         pending: tuple[OrderIntent, ...],
+        foreign: ForeignOrders,
         now: Instant,
         exit_reason: str = "",
     ) -> OrderIntent | CancelProtection | None:
@@ -78,7 +80,7 @@ class Protection:
         key = instrument.venue, instrument.name
         position = portfolio.position(*key)
         mark = marks.price(*key) or position.average_price
-        holding = Holding(instrument, position, close_quantity(portfolio, instrument), mark)
+        holding = Holding(instrument, position, close_quantity(portfolio, instrument, foreign), mark)
         plans = portfolio.plans_of(*key, Purpose.PROTECT)
         owned = instrument.round_quantity(abs(position.quantity))
         is_oversold = position.quantity < 0 and instrument.kind is InstrumentKind.SPOT
@@ -86,7 +88,9 @@ class Protection:
             self._forget(key)
             return self._withdraw(instrument, "flat", now) if plans else None
         if is_small(marks, key, holding.quantity, mark):
-            return None  # a balance says that nothing is there: it may lag, so what guards the position stays
+            if foreign.coins(instrument.venue, instrument.base):
+                self._forget(key)  # others' orders hold it: nobody can guard it, or need
+            return None  # or a balance says that nothing is there: it may lag, so what guards the position stays
 
         # Neither a plan nor an order on its way is cover: the clock runs until the venue has it.
         covered = portfolio.covered_quantity(*key)
@@ -100,7 +104,7 @@ class Protection:
             exit_reason = exit_reason or UNCOVERED
         if exit_reason:
             return self._request(holding, portfolio, Purpose.CLOSE, exit_reason, now)
-        planned = sum(plan.leaves_quantity for plan in plans)
+        planned = _planned(portfolio, key)
         if planned == owned:
             return None  # a balance may lag behind our own fills: it withdraws no stop
         is_asked = any(intent.purpose is Purpose.PROTECT for intent in _of(key, pending))
@@ -207,6 +211,13 @@ class Protection:
     def _forget(self, key: tuple[str, str]) -> None:
         self._uncovered_ns.pop(key, None)
         self._beyond_ns.pop(key, None)
+
+
+def _planned(portfolio: Portfolio, key: tuple[str, str]) -> Decimal:
+    """Return how much the stops that are sent would cover, and those that are not sent yet shall."""
+    sent = {live.order.intent_id: live.leaves_quantity for live in portfolio.orders_of(*key, Purpose.PROTECT)}
+    plans = portfolio.plans_of(*key, Purpose.PROTECT)
+    return sum((sent.get(plan.intent.intent_id, plan.leaves_quantity) for plan in plans), ZERO)
 
 
 def _of(key: tuple[str, str], intents: tuple[OrderIntent, ...]) -> list[OrderIntent]:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from domain.cancels import Cancels
 from domain.effects import Instant
 from domain.evidence import Rules
+from domain.foreign_orders import ForeignOrders
 from domain.holds import Holds
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
@@ -24,13 +25,20 @@ class RightOfWay:
     """Knows which orders of ours are in the way of which."""
 
     def __init__(
-        self, ledger: OrderLedger, marks: Marks, cancels: Cancels, rules: Rules, holds: Holds
+        self,
+        ledger: OrderLedger,
+        marks: Marks,
+        cancels: Cancels,
+        rules: Rules,
+        holds: Holds,
+        foreign: ForeignOrders,
     ) -> None:
         self._ledger = ledger
         self._marks = marks
         self._cancels = cancels
         self._rules = rules
         self._holds = holds
+        self._foreign = foreign
 
     def clear(self, intent: OrderIntent, price: Decimal, now: Instant) -> bool:
         """Cancel what holds the position or would trade with us; return whether anything must still be waited for.
@@ -62,13 +70,22 @@ class RightOfWay:
         return self._quantity(intent, lambda order: self._may_stand_beside(order, intent))
 
     def _quantity(self, intent: OrderIntent, is_beside: Callable[[OrderLifecycle], bool]) -> Decimal:
-        """Return the position less what our other orders may take off it; spot below zero is none."""
+        """Return the position less what our other orders may take off it; of coins no more than can be sold.
+
+        Spot below zero is nothing to reduce.
+        """
         key = intent.venue, intent.instrument
         instrument = self._marks.instrument(*key)
-        if instrument and instrument.kind is InstrumentKind.SPOT and intent.side is Side.BUY:
+        is_spot = instrument is not None and instrument.kind is InstrumentKind.SPOT
+        if is_spot and intent.side is Side.BUY:
             return ZERO
         beside = {order.id for order in self._ledger.live_orders(*key) if is_beside(order)}
-        return self._ledger.reducible_quantity(*key, intent.side, beside)
+        reducible = self._ledger.reducible_quantity(*key, intent.side, beside)
+        if not is_spot:
+            return reducible
+        # Another market may sell the same coins.
+        promised = self._ledger.promised_coins(instrument, beside)
+        return max(ZERO, min(reducible, self._foreign.free_coins(instrument) - promised))
 
     def has_close_beside(self, order: OrderLifecycle) -> bool:
         """Tell whether a close that needn't wait for this order is on its way, and hasn't been refused.

@@ -320,15 +320,15 @@ def opening_id(signal_id: str) -> str:
     return f"{signal_id}:open"
 
 
-def close_quantity(portfolio: Portfolio, instrument: Instrument) -> Decimal:
-    """Return what closes the position of ours: on the lot, and of a spot long never more than is held.
+def close_quantity(portfolio: Portfolio, instrument: Instrument, foreign: ForeignOrders) -> Decimal:
+    """Return what closes the position of ours: on the lot, and of a spot long never more than can be sold.
 
-    Spot below zero is no short: what was sold beyond ours is not bought back. Of a derivative no wallet holds coins.
+    What others' orders hold, nobody can. Spot below zero is no short: what was sold beyond ours is not bought back.
+    Of a derivative no wallet holds coins.
     """
     position = portfolio.position(instrument.venue, instrument.name).quantity
     if instrument.kind is InstrumentKind.SPOT:
-        there = portfolio.balances.get((instrument.venue, instrument.base), ZERO)
-        position = max(ZERO, min(position, there))
+        position = max(ZERO, min(position, foreign.free_coins(instrument)))
     return instrument.round_quantity(abs(position))
 
 

@@ -124,7 +124,7 @@ class Substitution:
             instrument = self._marks.instrument(where, name)
             if where != venue or instrument is None:
                 continue
-            quantity = close_quantity(books, instrument)
+            quantity = close_quantity(books, instrument, self._foreign)
             is_dust = is_small(self._marks, (where, name), quantity, position.average_price)
             if not is_dust and books.covered_quantity(where, name) < quantity:
                 return "unprotected"

@@ -71,6 +71,7 @@ class ExternalOrder(Struct, frozen=True, kw_only=True):
     side: Side
     leaves_quantity: Decimal | None
     limit_price: Decimal | None
+    quantity: Decimal | None = None  # base units, filled and not
 
 
 class ExternalOrdersSeen(Event, kw_only=True):
@@ -78,6 +79,7 @@ class ExternalOrdersSeen(Event, kw_only=True):
 
     venue: str
     orders: tuple[ExternalOrder, ...]
+    held: dict[str, Decimal] = {}  # base asset -> what the venue holds back that no order of anybody explains
 
 
 class VenueAccessChanged(Event, kw_only=True):

@@ -7,6 +7,7 @@ from domain.cancels import Cancels
 from collections.abc import Iterator
 
 from domain.effects import Instant, Role
+from domain.foreign_orders import ForeignOrders
 from domain.inquiries import Inquiries
 from domain.marks import Marks
 from domain.numbers import plain
@@ -36,6 +37,7 @@ class WindingDown:
         cancels: Cancels,
         reconciliation: Reconciliation,
         marks: Marks,
+        foreign: ForeignOrders,
         is_flattening: bool,
     ) -> None:
         self._outbox = outbox
@@ -46,6 +48,7 @@ class WindingDown:
         self._cancels = cancels
         self._reconciliation = reconciliation
         self._marks = marks
+        self._foreign = foreign
         self._is_flattening = is_flattening  # positions are to be closed instead of left protected
         self._deadline_ns: int | None = None
         self._proven: dict[str, int] = {}  # venue -> movements of the ledger when it was equal
@@ -102,7 +105,7 @@ class WindingDown:
             instrument = self._marks.instrument(venue, name)
             if instrument is None:
                 continue  # without its grid nothing can be asked for
-            quantity = close_quantity(books, instrument)
+            quantity = close_quantity(books, instrument, self._foreign)
             if is_small(self._marks, (venue, name), quantity, position.average_price):
                 continue
             if self._is_flattening or books.covered_quantity(venue, name) < quantity:
@@ -155,6 +158,9 @@ class WindingDown:
         """Yield the positions left without cover, those too whose instrument nobody tells us about."""
         books, bare = self._ledger.books, set(self._bare())
         state = "not closed" if self._is_flattening else "not protected"
+        if self._is_flattening:
+            for key, held in self._foreign.held_back().items():
+                yield f"position {':'.join(key)} is not closed: {plain(held)} of it are held for an order that is not ours"
         for (venue, name), position in books.positions.items():
             key = f"{venue}:{name}"
             is_unknown = self._marks.instrument(venue, name) is None

@@ -129,7 +129,9 @@ def test_one_position_that_is_hard_to_close_counts_once(desk: DeskOnTime) -> Non
             )
             desk.advance(3)
 
-    assert desk.journaled(HaltRaised) == []
+    assert desk.desk.books.bare_closes[KEY] == 1
+    (halt,) = desk.journaled(HaltRaised)
+    assert halt.reason == "6 closes in a row refused: the last one rejected:NO"
 
 
 def test_a_resumed_instrument_starts_anew(desk: DeskOnTime) -> None:

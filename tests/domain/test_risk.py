@@ -183,12 +183,14 @@ def test_a_close_takes_what_is_ours_and_there(
     portfolio._ledger("coinbase", "BTC-USD").position = Position().after(side, Decimal(quantity), Decimal(1))
     portfolio.balances["coinbase", "BTC"] = Decimal(held)
 
-    assert close_quantity(portfolio, BTC) == Decimal(expected)
-    assert close_quantity(portfolio, make_instrument("ETH-USD")) == 0
+    foreign = account.allocator._foreign
+    assert close_quantity(portfolio, BTC, foreign) == Decimal(expected)
+    assert close_quantity(portfolio, make_instrument("ETH-USD"), foreign) == 0
 
 
 def test_a_short_of_a_perpetual_needs_no_coins_to_be_bought_back(account: Account) -> None:
     portfolio = account.allocator.portfolio
     portfolio._ledger("coinbase", "BTC-USD").position = Position().after(Side.SELL, Decimal("0.01"), Decimal(1))
 
-    assert close_quantity(portfolio, replace(BTC, kind=InstrumentKind.PERPETUAL)) == Decimal("0.01")
+    perpetual = replace(BTC, kind=InstrumentKind.PERPETUAL)
+    assert close_quantity(portfolio, perpetual, account.allocator._foreign) == Decimal("0.01")

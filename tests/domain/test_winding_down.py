@@ -227,6 +227,27 @@ def test_what_no_close_could_sell_keeps_nobody_waiting() -> None:
     assert last_words(desk).bare == ()
 
 
+def test_what_a_persons_sale_holds_is_named_by_whoever_wants_to_end_flat() -> None:
+    desk = DeskOnTime(settings=Settings(protection=ProtectionSettings(on_exit="flatten"))).ready()
+    desk.hold()
+    theirs = make_report(
+        S.OPEN,
+        client_order_id="by-hand",
+        venue_order_id="v-x",
+        side=Side.SELL,
+        leaves_quantity=Decimal("0.01"),
+        limit_price=Decimal(80000),
+    )
+    wind_down(desk)
+
+    for _ in range(2):  # the first was asked for before the end began
+        desk.snapshot(**AFTER_HOLD, held="0.01", open_orders=[theirs])
+        desk.advance(0.2)
+
+    text = "position coinbase:BTC-USD is not closed: 0.01 of it are held for an order that is not ours"
+    assert last_words(desk).bare == (text,)  # long before the deadline: waiting would not close it
+
+
 def test_after_the_last_word_nothing_is_sent(desk: DeskOnTime) -> None:
     desk.hold()
     guard = protect(desk)
