@@ -15,7 +15,16 @@ from domain.holds import Holds
 from domain.inquiries import Inquiries
 from domain.listing import Unread
 from domain.marks import Marks
-from domain.order_messages import Fill, FillsReported, OrderReported, RowsUnread, SnapshotFailed, VenueSnapshot
+from domain.order_messages import (
+    Fill,
+    FillsReported,
+    OrderRejected,
+    OrderReported,
+    Purpose,
+    RowsUnread,
+    SnapshotFailed,
+    VenueSnapshot,
+)
 from domain.order_news import OrderNews
 from domain.outbox import Outbox
 from domain.reconciliation import AGAIN_NS, Reconciliation
@@ -106,11 +115,14 @@ class AccountNews:
         if self._reconciliation.is_answer(event.venue, event.request_id):
             self._reconciliation.failed(event.venue, now)
 
-    def look_again(self, venue: str, now: Instant) -> None:
-        """Ask how the account stands, unless that was asked a moment ago."""
-        audit = self._reconciliation.audits.get(venue)
-        if audit and now.monotonic_ns - audit.asked.monotonic_ns >= AGAIN_NS:
-            self._reconciliation.ask(venue, now)
+    def hear_rejected(self, event: OrderRejected, now: Instant) -> None:
+        """Hand a refusal on; of what would reduce a position, look at once who else may hold the coins."""
+        self._news.hear_refused(event, now)
+        order, audit = self._ledger.orders.get(event.client_order_id), self._reconciliation.audits.get(event.venue)
+        if order is None or audit is None or order.order.purpose is Purpose.OPEN:
+            return
+        if now.monotonic_ns - audit.asked.monotonic_ns >= AGAIN_NS:
+            self._reconciliation.ask(event.venue, now)
 
     def _take_fills(self, fills: Iterable[Fill], now: Instant) -> None:
         for fill in fills:

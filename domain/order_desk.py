@@ -183,7 +183,7 @@ class OrderDesk:
             VenueAccessChanged: self._readiness.hear_access,
             PrivateStreamChanged: self._hear_private_stream,
             OrderAccepted: self._news.hear_accepted,
-            OrderRejected: self._hear_rejected,
+            OrderRejected: self._account.hear_rejected,
             OrderNotSent: self._news.hear_refused,
             OrderUnconfirmed: self._news.hear_unconfirmed,
             OrderReported: self._account.hear_report,
@@ -337,12 +337,6 @@ class OrderDesk:
         self._readiness.is_live[event.venue] = event.is_live
         if event.is_live and not was_live:  # what happened meanwhile was told to nobody
             self._reconciliation.ask(event.venue, now)
-
-    def _hear_rejected(self, event: OrderRejected, now: Instant) -> None:
-        self._news.hear_refused(event, now)
-        order = self.ledger.orders.get(event.client_order_id)
-        if order and order.order.purpose is not Purpose.OPEN:
-            self._account.look_again(event.venue, now)  # somebody else may hold the coins
 
     # ---- people and the portfolio ------------------------------------------------------------------------
 
