@@ -1,4 +1,5 @@
-"""What a close may cost: a limit at the newest price that can be believed, wider with each try, told to a person.
+"""What a close may cost: a limit at the newest price that can be believed, wider with each try that found too little there, told to
+a person.
 
 Only a whole, fresh quote of the stream steers it; else the venue's own touch or last trade, asked over REST;
 else the price that the close was decided at. It refuses to wait for any of them: a bound is better than no order.
@@ -6,6 +7,7 @@ else the price that the close was decided at. It refuses to wait for any of them
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -39,6 +41,12 @@ class Width(NamedTuple):
     until_ns: int
 
 
+@dataclass
+class _Tries:
+    before: int  # those of plans just before it that found nobody
+    told: int  # how many a person knows of
+
+
 class ClosingPrices:
     """Limits of closes. Nothing of it is journaled: a restarted desk begins near the price again."""
 
@@ -49,6 +57,7 @@ class ClosingPrices:
         self._touches: dict[Key, tuple[TouchReported, int]] = {}  # -> and when it was heard
         self._asked_ns: dict[Key, int] = {}
         self._widths: dict[Key, Width] = {}
+        self._plans: dict[str, _Tries] = {}  # intent_id -> of those under way
 
     def hear(self, event: TouchReported, now: Instant) -> None:
         self._touches[event.venue, event.instrument] = event, now.monotonic_ns
@@ -60,7 +69,7 @@ class ClosingPrices:
 
         Args:
             quantity: of that try. Where it is worth the venue's minimum at the price, it is worth that at the limit.
-            tries: how many of this plan's tries have ended.
+            tries: how many of this plan's tries reached the market and found too little there.
         """
         ratio = closing_ratio(self._settings.orders, self._number(intent, tries, now) + 1)
         price = self.basis(intent, now).price
@@ -71,17 +80,23 @@ class ClosingPrices:
 
     def sent(self, intent: OrderIntent, price: Decimal, tries: int, now: Instant) -> None:
         """Note that a try at `price` leaves; a person is told of each step further out."""
-        key, number = (intent.venue, intent.instrument), self._number(intent, tries, now)
-        self._widths[key] = Width(number + 1, now.monotonic_ns + GOES_ON_NS)
+        number = self._number(intent, tries, now)
+        plan = self._plans.setdefault(intent.intent_id, _Tries(number - tries, number))
         ratio = closing_ratio(self._settings.orders, number + 1)
-        if number and ratio > closing_ratio(self._settings.orders, number):
+        if number > plan.told and ratio > closing_ratio(self._settings.orders, number):
             source = self.basis(intent, now).source
             text = f"a close widens to {plain(ratio * 100)} % beyond the {source}: limit {plain(price)}"
             self._outbox.alarm(f"{intent.venue}:{intent.instrument}", text, now.utc_ns)
+        plan.told = number
 
-    def filled(self, venue: str, instrument: str) -> None:
-        """Begin near the price again: somebody took some of it."""
-        self._widths.pop((venue, instrument), None)
+    def ended(self, intent: OrderIntent, tries: int, has_filled: bool, now: Instant) -> None:
+        """Let the next plan begin where this one ended; near the price if somebody took some of it."""
+        key, number = (intent.venue, intent.instrument), self._number(intent, tries, now)
+        self._plans.pop(intent.intent_id, None)
+        if has_filled:
+            self._widths.pop(key, None)
+        elif number:
+            self._widths[key] = Width(number, now.monotonic_ns + GOES_ON_NS)
 
     def still_closes(self, limit_price: Decimal, intent: OrderIntent, now: Instant) -> bool:
         """Tell whether a try at this limit finds no worse a price than the widest new one might."""
@@ -102,8 +117,10 @@ class ClosingPrices:
 
     def _number(self, intent: OrderIntent, tries: int, now: Instant) -> int:
         """Return how many tries in a row found nobody, those of a plan just before included."""
+        if plan := self._plans.get(intent.intent_id):
+            return plan.before + tries
         width = self._widths.get((intent.venue, intent.instrument))
-        return max(tries, width.tries) if width and now.monotonic_ns < width.until_ns else tries
+        return tries + (width.tries if width and now.monotonic_ns < width.until_ns else 0)
 
     def _told(self, reported: TouchReported, side: Side) -> Basis:
         """Return the venue's touch; its last trade where one side is empty, or far from what is traded."""

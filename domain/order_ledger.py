@@ -40,6 +40,7 @@ from domain.order_messages import (
     OrderFilled,
     OrderIntent,
     OrderReopened,
+    OrderStatus,
     OrderSubmitted,
     PositionCorrected,
     Purpose,
@@ -67,6 +68,11 @@ class Plan:
     @property
     def filled_quantity(self) -> Decimal:
         return sum((order.filled_quantity for order in self.attempts), ZERO)
+
+    @property
+    def unfilled_tries(self) -> int:
+        """Return how many attempts reached the market and found too little: one that was refused never did."""
+        return sum(order.is_final and order.status is not OrderStatus.REJECTED for order in self.attempts)
 
     @property
     def live_attempt(self) -> OrderLifecycle | None:

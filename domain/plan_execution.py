@@ -203,7 +203,7 @@ class PlanExecution:
             return
         cleared = self._size(plan, instrument, self._way.cleared_quantity(intent))
         if is_close:
-            price = self._prices.limit(intent, instrument, cleared, len(plan.attempts), now)
+            price = self._prices.limit(intent, instrument, cleared, plan.unfilled_tries, now)
         else:
             price = instrument.round_price(intent.limit_price, intent.side)
         if is_dust(instrument, cleared, price) and not self._way.is_crossed(intent, price):
@@ -217,7 +217,7 @@ class PlanExecution:
             self._finish(plan, now)
             return
         if is_close:
-            self._prices.sent(intent, price, len(plan.attempts), now)
+            self._prices.sent(intent, price, plan.unfilled_tries, now)
         self._submit(plan, instrument, quantity, price, now)
 
     def _size(self, plan: Plan, instrument: Instrument, reducible: Decimal) -> Decimal:
@@ -372,8 +372,8 @@ class PlanExecution:
     def _finish(self, plan: Plan, now: Instant) -> None:
         self._looks_at_ns.pop(plan.intent.intent_id, None)
         self._expiries.forget(plan.intent)
-        if plan.intent.purpose is Purpose.CLOSE and plan.filled_quantity:
-            self._prices.filled(plan.intent.venue, plan.intent.instrument)
+        if plan.intent.purpose is Purpose.CLOSE:
+            self._prices.ended(plan.intent, plan.unfilled_tries, plan.filled_quantity > 0, now)
         self._outbox.record(
             IntentDone(
                 ts_event=now.utc_ns,

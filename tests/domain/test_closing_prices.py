@@ -6,7 +6,16 @@ import pytest
 
 from domain.instrument import Side
 from domain.order_ids import mint_client_order_id
-from domain.order_messages import OrderStatus, OrderUnconfirmed, Purpose, RequestTouch, SubmitOrder, TouchReported
+from domain.order_messages import (
+    OrderNotSent,
+    OrderRejected,
+    OrderStatus,
+    OrderUnconfirmed,
+    Purpose,
+    RequestTouch,
+    SubmitOrder,
+    TouchReported,
+)
 from domain.settings import SECOND_NS
 from domain.system_messages import AlarmRaised
 from tests.order_builders import BTC, DeskOnTime, make_intent, make_report
@@ -141,6 +150,24 @@ def test_each_step_further_out_is_told_to_a_person(desk: DeskOnTime) -> None:
             ("0.4", "63744"), ("0.8", "63488"), ("1.6", "62976"), ("3.2", "61952"), ("5", "60800"),
         )
     ]  # fmt: skip
+
+
+def test_a_refusal_says_nothing_about_the_price_and_widens_nothing(desk: DeskOnTime) -> None:
+    close(desk)
+    for attempt in range(4):
+        order = desk.sent(SubmitOrder)[-1].client_order_id
+        about = {"ts_event": desk.now.utc_ns, "client_order_id": order, "venue": "coinbase"}
+        refused = OrderRejected(**about, code="ORDER_ENTRY_DISABLED")
+        desk.hear(refused if attempt % 2 else OrderNotSent(**about, reason="dns"))
+        desk.quote()
+        desk.advance(2.5)
+
+    finds_nobody(desk)
+    desk.quote()
+    desk.advance(2.5)
+
+    assert limits(desk) == ["63872.00"] * 5 + ["63744.00"]
+    assert len([alarm for alarm in desk.sent(AlarmRaised) if "widens" in alarm.text]) == 1
 
 
 def test_the_next_plan_goes_on_where_the_last_found_nobody(desk: DeskOnTime) -> None:
