@@ -15,6 +15,7 @@ from domain.holds import Holds
 from domain.inquiries import Inquiries
 from domain.listing import Unread
 from domain.marks import Marks
+from domain.order_ids import is_ours
 from domain.order_messages import (
     Fill,
     FillsReported,
@@ -107,7 +108,7 @@ class AccountNews:
         self._ask_for_missing(snapshot, now)
         is_equal = self._reconciliation.compare(snapshot, now)
         if is_equal is not None:
-            self._readiness.is_reconciled[venue] = is_equal
+            self._readiness.is_reconciled[venue] = is_equal and not any(self._foreign.tagged(venue))
         if is_equal:
             self._winding_down.compared(venue)
 
@@ -173,4 +174,5 @@ def _external(report: OrderReported) -> ExternalOrder:
         leaves_quantity=report.leaves_quantity,
         limit_price=report.limit_price,
         quantity=report.quantity,
+        is_tagged=is_ours(report.client_order_id),
     )

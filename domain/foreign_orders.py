@@ -13,7 +13,7 @@ from decimal import Decimal
 from domain.cash_flows import spot_currencies
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
-from domain.numbers import ZERO
+from domain.numbers import ZERO, plain
 from domain.portfolio import Key, Portfolio
 from domain.position import is_dust
 from domain.system_messages import ExternalOrder, ExternalOrdersSeen
@@ -31,6 +31,16 @@ class ForeignOrders:
     def hear(self, event: ExternalOrdersSeen) -> None:
         self._orders[event.venue] = event.orders
         self._held[event.venue] = event.held
+
+    def tagged(self, venue: str) -> Iterator[str]:
+        """Yield in words the orders there that bear our tag: with one of them the books are not what is there."""
+        for where, order in self._all():
+            if where == venue and order.is_tagged:
+                yield _in_words(where, order)
+
+    def in_words(self) -> tuple[str, ...]:
+        """Return every order for a person."""
+        return tuple(_in_words(venue, order) for venue, order in self._all())
 
     def exposure(self) -> dict[str, Decimal]:
         """Return by base asset the notional that they may add."""
@@ -108,3 +118,11 @@ class ForeignOrders:
     def _notional(self, venue: str, order: ExternalOrder) -> Decimal:
         price = order.limit_price or self._marks.price(venue, order.instrument) or ZERO
         return (order.leaves_quantity or ZERO) * price
+
+
+def _in_words(venue: str, order: ExternalOrder) -> str:
+    leaves, limit = (
+        "unknown" if amount is None else plain(amount) for amount in (order.leaves_quantity, order.limit_price)
+    )
+    tag = " with our tag, but not in our journal" if order.is_tagged else ""
+    return f"{venue} {order.instrument} {order.side} {leaves} limit {limit}{tag} (its id there {order.venue_order_id})"

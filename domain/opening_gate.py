@@ -5,7 +5,7 @@ Refuses to know about reducing orders: they pass none of this.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 
 from domain.collar import collared_price, drifted, touch
@@ -87,6 +87,14 @@ class OpeningGate:
         if not self._ledger.is_unaware(intent):
             return ""
         return self._substitution.refusal(intent, instrument, quantity, now, SHARED_CHECKS)
+
+    def troubles(self) -> Iterator[tuple[str, str, str]]:
+        """Yield venue, instrument, and why what is known of the account there is not enough for openings."""
+        for venue in self._readiness.venues:
+            for name in self._settings.venues[venue].instruments:
+                is_unclaimed = self._unclaimed.has_any(venue, name)
+                if trouble := "unclaimed_fill" if is_unclaimed else self._unread.trouble(venue, name):
+                    yield venue, name, trouble
 
     def knows_products(self, venue: str) -> bool:
         """Tell whether the venue has told in this run what it trades."""

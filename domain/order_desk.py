@@ -14,6 +14,7 @@ from domain.account_news import AccountNews
 from domain.adoption import Adoption
 from domain.cancels import CANCEL, Cancels
 from domain.closing_prices import ClosingPrices
+from domain.desk_report import DeskReport
 from domain.effects import Effect, Instant, Role
 from domain.evidence import EvidenceFactory, Rules
 from domain.foreign_orders import ForeignOrders
@@ -23,9 +24,7 @@ from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
 from domain.market_data import MarketBatch
 from domain.marks import Marks
 from domain.messages import Message
-from domain.numbers import plain
 from domain.opening_gate import OpeningGate
-from domain.order import OrderLifecycle
 from domain.order_ids import NO_INSTANCE
 from domain.order_messages import (
     CancelAccepted,
@@ -45,7 +44,6 @@ from domain.order_messages import (
     OrderNotSent,
     OrderRejected,
     OrderReported,
-    OrderStatus,
     OrderUnconfirmed,
     PrivateStreamChanged,
     Purpose,
@@ -69,7 +67,6 @@ from domain.system_messages import (
     EndExit,
     HaltLine,
     MarkEquity,
-    OpenOrderLine,
     OrdersReported,
     RaiseHalt,
     ResumeTrading,
@@ -173,6 +170,9 @@ class OrderDesk:
             self._readiness,
             self._winding_down,
             foreign,
+        )
+        self._report = DeskReport(
+            outbox, gate, self._readiness, self._reconciliation.audits, self._account, foreign
         )
         self._handlers: dict[type[Message], Callable] = {
             OrderIntent: self._execution.take,
@@ -286,29 +286,7 @@ class OrderDesk:
 
     def report(self, now: Instant) -> OrdersReported:
         """Return the counts since the run began, and how things stand."""
-        live = list(self.ledger.live_orders())
-        counts = {name: self._outbox.counts[name] for name in _COUNTED}
-        counts["open"] = len(live)
-        counts["unconfirmed"] = sum(order.status is OrderStatus.UNCONFIRMED for order in live)
-        compared = [audit.compared_at for audit in self._reconciliation.audits.values()]
-        return OrdersReported(
-            ts_event=now.utc_ns,
-            counts=counts,
-            by_venue={
-                venue: {
-                    "orders": self._outbox.orders_by_venue[venue],
-                    "fills": self._outbox.fills_by_venue[venue],
-                }
-                for venue in self._readiness.venues
-            },
-            open_orders=tuple(_line(order) for order in live),
-            corrections=self._outbox.counts["corrections"],
-            is_reconciled=all(self._readiness.is_reconciled.values()),
-            reconciled_at=min(compared, default=0),
-            halts=self.halts,
-            journal_seq=self.ledger.last_seq,
-            external_orders=self._account.external_orders,
-        )
+        return self._report.of(self.halts, now)
 
     def _finish(self, now: Instant) -> list[Effect]:
         self._reconciliation.note_movements(now)
@@ -377,22 +355,3 @@ class OrderDesk:
             if {"all", venue} & {scope.partition(":")[0] for scope in cleared}:
                 self._readiness.is_reconciled[venue] = False
                 self._reconciliation.ask(venue, now)
-
-
-_COUNTED = ("submitted", "accepted", "filled", "canceled", "rejected", "denied", "expired")
-
-
-def _line(order: OrderLifecycle) -> OpenOrderLine:
-    body = order.order
-    return OpenOrderLine(
-        client_order_id=body.client_order_id,
-        venue=body.venue,
-        instrument=body.instrument,
-        side=body.side,
-        purpose=body.purpose,
-        quantity=plain(body.quantity),
-        filled_quantity=plain(order.filled_quantity),
-        limit_price=plain(body.limit_price),
-        status=order.status,
-        stop_price=plain(body.stop_price) if body.stop_price is not None else "",
-    )

@@ -39,7 +39,7 @@ from domain.order_messages import (
     Purpose,
     QueryFailed,
 )
-from domain.outbox import Outbox
+from domain.outbox import Outbox, refusal_in_words
 from domain.plan_execution import PlanExecution
 from domain.unclaimed_fills import UnclaimedFills
 
@@ -79,7 +79,10 @@ class OrderNews:
     def hear_refused(self, event: OrderRejected | OrderNotSent, now: Instant) -> None:
         if order := self._order(event):
             self._inquiries.send_answered(order, now)
-            self._book(order, order.judge_refused(event), now)
+            proven = order.judge_refused(event)
+            self._book(order, proven, now)
+            if proven and isinstance(event, OrderRejected):
+                self._outbox.alarm(_scope(order), f"orders refused: {refusal_in_words(event)}", now.utc_ns)
 
     def hear_unconfirmed(self, event: OrderUnconfirmed, now: Instant) -> None:
         if order := self._order(event):

@@ -20,12 +20,17 @@ from domain.order_messages import (
     OrderAccepted,
     OrderClosed,
     OrderFilled,
+    OrderRejected,
     OrderReopened,
     OrderStatus,
     OrderSubmitted,
     PositionCorrected,
 )
 from domain.system_messages import AlarmRaised
+
+
+_REFUSALS_KEPT = 20  # different words of venues, who may always find new ones
+_OTHERS = "other reasons"
 
 
 class Outbox:
@@ -41,6 +46,7 @@ class Outbox:
         self.counts: Counter[str] = Counter()  # "submitted", "accepted", ...
         self.orders_by_venue: Counter[str] = Counter()
         self.fills_by_venue: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()  # "coinbase: INSUFFICIENT_FUND: why" -> orders
         self._effects: list[Effect] = []
 
     def replay(self, entries: Iterable[JournalEntry]) -> None:
@@ -89,6 +95,9 @@ class Outbox:
                 self.orders_by_venue[event.order.venue] += 1
             case OrderAccepted():
                 self.counts["accepted"] += 1
+            case OrderRejected():
+                words = f"{event.venue}: {refusal_in_words(event)}"
+                self.refused[words if words in self.refused or len(self.refused) < _REFUSALS_KEPT else _OTHERS] += 1
             case OrderClosed():
                 self.counts[_COUNTED_AS[event.status]] += 1
             case OrderReopened():
@@ -107,3 +116,8 @@ _COUNTED_AS = {
     OrderStatus.REJECTED: "rejected",
     OrderStatus.EXPIRED: "expired",
 }
+
+
+def refusal_in_words(event: OrderRejected) -> str:
+    """Return the venue's reason, in its words."""
+    return f"{event.code}: {event.reason}" if event.reason else event.code

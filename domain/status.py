@@ -246,6 +246,9 @@ class StatusBoard:
         missing = list(self.portfolio.missing) if self.portfolio else ["not reported yet"]
         return {
             "halts": [halt_fields(halt) for halt in halts],
+            "waiting": [_fields(line) for line in self.orders.waiting] if self.orders else [],
+            "refused": dict(self.orders.refused) if self.orders else {},
+            "external_orders": self.orders.external_orders if self.orders else 0,
             "alarms": [
                 {
                     "text": line.text,

@@ -72,6 +72,7 @@ class ExternalOrder(Struct, frozen=True, kw_only=True):
     leaves_quantity: Decimal | None
     limit_price: Decimal | None
     quantity: Decimal | None = None  # base units, filled and not
+    is_tagged: bool = False  # it bears our tag, though the journal doesn't know it
 
 
 class ExternalOrdersSeen(Event, kw_only=True):
@@ -114,6 +115,7 @@ class WoundDown(Event, kw_only=True):
     differences: tuple[str, ...]  # what reconciliation could not explain, or which venue did not answer
     journal_seq: int  # the last entry
     unproven: tuple[str, ...] = ()  # the unconfirmed orders, in words for a person
+    external: tuple[str, ...] = ()  # live orders there that are not ours, in words
     bare: tuple[str, ...] = ()  # positions that no stop covers, or that should have been closed, in words
 
 
@@ -141,6 +143,13 @@ class HaltLine(Message, kw_only=True):
     reason: str
     since: int  # UTC ns
     ends_when: str = ""  # "when it is set": it ends by itself; empty: only a person ends it
+
+
+class WaitLine(Message, kw_only=True):
+    """Why openings wait somewhere, though nothing is halted: what ends by itself."""
+
+    scope: str  # "coinbase" or "coinbase:BTC-USD"
+    reason: str
 
 
 class ResumeTrading(Command, kw_only=True):
@@ -224,6 +233,8 @@ class OrdersReported(Event, kw_only=True):
     halts: tuple[HaltLine, ...]
     journal_seq: int
     external_orders: int = 0  # live orders at the venues that are not ours
+    refused: dict[str, int] = {}  # a venue and its reason -> orders that it refused for it in this run
+    waiting: tuple[WaitLine, ...] = ()
 
 
 class PositionLine(Message, kw_only=True):

@@ -134,23 +134,26 @@ class WindingDown:
         live = list(self._ledger.live_orders())
         in_flight = [order for order in live if order.is_in_flight]
         differences = tuple(f"{venue}: {self._difference(venue)}" for venue in self._unproven())
-        unfinished = tuple(f"unfinished plan {intent_id}" for intent_id in self._unfinished())
+        unfinished = tuple(map(self._unfinished_in_words, self._unfinished()))
         bare = tuple(self._bare_in_words())
+        venues = self._reconciliation.audits
+        strange = tuple(f"an order that we can't account for: {line}" for venue in venues for line in self._foreign.tagged(venue))
         self._outbox.tell(
             Role.SUPERVISOR,
             WoundDown(
                 ts_event=now.utc_ns,
-                is_reconciled=not (in_flight or differences or unfinished or bare),
+                is_reconciled=not (in_flight or differences or unfinished or bare or strange),
                 unconfirmed=tuple(order.id for order in in_flight),
                 protective=tuple(
                     _in_words(order)
                     for order in live
                     if order.order.purpose is Purpose.PROTECT and not order.is_in_flight
                 ),
-                differences=differences + unfinished + bare,
+                differences=differences + unfinished + bare + strange,
                 journal_seq=self._ledger.last_seq,
                 unproven=tuple(f"{_in_words(order)} ({order.status}, id {order.id})" for order in in_flight),
                 bare=bare,
+                external=self._foreign.in_words(),
             ),
         )
 
@@ -169,7 +172,14 @@ class WindingDown:
 
     def _difference(self, venue: str) -> str:
         known = self._reconciliation.audits[venue].in_words
-        return ", ".join(known) or "not compared since the stop"
+        return ", ".join(known) or "its account could not be read and compared after trading had stopped; the next start does that"
+
+    def _unfinished_in_words(self, intent_id: str) -> str:
+        plan = self._ledger.open_plans[intent_id]
+        intent = plan.intent
+        left = plain(intent.quantity - plan.filled_quantity)
+        what = f"{intent.purpose} of {intent.venue} {intent.instrument}, {intent.side} {left}"
+        return f"{what}, has no order at the venue yet; the next start sends it, or do it there by hand ({intent_id})"
 
 
 def _in_words(order: OrderLifecycle) -> str:

@@ -19,12 +19,16 @@ def summary(report: dict[str, Any]) -> str:
     label = f"{report['mode']}: " if report.get("mode") else ""
     halts = zip(report.get("halts") or (), telling.halts(report))
     lines = [("HALTED", f"{line}; {telling.how_it_ends(halt)}") for halt, line in halts]
+    lines += [("WAITING", line) for line in telling.waiting(report)]
     lines += _alarms(report)
     if report.get("starting"):
         lines.append(("starting", report["starting"]))
     lines.append(("ran", f"{label}{report['duration_s']:.1f} s, {report['signals']} signals"))
     lines += [(name, _venue(venue)) for name, venue in report["venues"].items()]
     lines.append(("orders", _orders(report["orders"])))
+    lines += [("refused", line) for line in telling.refused(report)]
+    if report.get("external_orders"):
+        lines.append(("external", f"{report['external_orders']} live orders at the venues are not ours"))
     lines.append(("equity", _equity(report)))
     lines.append(("pnl", _pnl(report)))
     positions = [f"{quantity} {key}" for key, quantity in report["positions"].items()]

@@ -38,6 +38,17 @@ def halted(report: Mapping[str, Any]) -> list[str]:
     return [f"halted: {line}: no openings there; {how_it_ends(row)}" for row, line in zip(rows, halts(report))]
 
 
+def waiting(report: Mapping[str, Any]) -> list[str]:
+    """Return a line for each thing that openings wait for, though nothing is halted there."""
+    return [f"{line.get('scope')}: openings wait: {line.get('reason')}" for line in report.get("waiting") or ()]
+
+
+def refused(report: Mapping[str, Any]) -> list[str]:
+    """Return why venues refused orders in this run, the most frequent first: "24 times coinbase: CODE: why"."""
+    counts = sorted((report.get("refused") or {}).items(), key=lambda entry: -entry[1])
+    return [f"{count} times {reason}" if count > 1 else reason for reason, count in counts]
+
+
 def troubles(status: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
     """Return what a person is to be told as it happens, halts and alarms, each under a key of its own."""
     lines = {
@@ -130,17 +141,20 @@ def _base(answer: Mapping[str, Any]) -> str:
 
 
 def left(wound_down: Any) -> dict[str, list[str]]:
-    """Return what a run left behind at the venues: stops in place, orders without proof, positions without cover."""
+    """Return what a run left behind at the venues: stops in place, orders without proof, positions without
+    cover, and live orders there that are not ours."""
     return {
         "stops": list(wound_down.protective),
         "unproven": list(wound_down.unproven),
         "bare": list(wound_down.bare),
+        "external": list(wound_down.external),
     }
 
 
 def last_words(status: Mapping[str, Any]) -> list[str]:
     """Return what a run ends with beside its problems: stops that stay, and what a person may have missed."""
     lines = stops(status.get("left"))
+    lines += [f"not ours, and left alone: {line}" for line in (status.get("left") or {}).get("external", ())]
     if lacking := incomplete(status):
         lines.append(lacking)
     if told := alarms(status):

@@ -77,6 +77,7 @@ class _Screen:
         height = options.height or options.max_height
         top = [
             *_halts(self.status),
+            *_waiting(self.status),
             _pair(*_headline(self.status, self.view)),
             _pair(*_money(self.status)),
             *_activity(self.status, self.view),
@@ -165,6 +166,14 @@ def _halts(status: Mapping) -> list[Text]:
         more = f"HALTED and {len(lines) - _HALTS_SHOWN + 1} more   (nzeza status)"
         lines[_HALTS_SHOWN - 1 :] = [more]
     return [Text(line, style=BAD, no_wrap=True, overflow="ellipsis") for line in lines]
+
+
+def _waiting(status: Mapping) -> list[Text]:
+    """Return what openings wait for, shown in the first rows as halts are: nobody else says why nothing is opened."""
+    lines = telling.waiting(status)
+    if len(lines) > _HALTS_SHOWN:
+        lines[_HALTS_SHOWN - 1 :] = [f"and {len(lines) - _HALTS_SHOWN + 1} more   (nzeza status)"]
+    return [Text(f"WAITING {line}", style=WARN, no_wrap=True, overflow="ellipsis") for line in lines]
 
 
 def _alarms(status: Mapping) -> list[Text]:

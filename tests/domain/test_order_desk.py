@@ -33,6 +33,7 @@ from domain.order_messages import (
     OrderStatus,
     OrderSubmitted,
     OrderUnconfirmed,
+    PrivateStreamChanged,
     Purpose,
     QueryFailed,
     QueryOrder,
@@ -1067,6 +1068,51 @@ def test_openings_wait_after_a_resume_for_a_look_at_the_accounts_that_began_afte
 
     assert [event.intent_id for event in desk.journaled(IntentDenied)] == ["i-1"]
     assert [order.intent_id for order in desk.sent(SubmitOrder)] == ["i-2"]
+
+
+def test_while_an_order_with_our_tag_rests_that_we_do_not_know_nothing_is_called_reconciled(desk: DeskOnTime) -> None:
+    stranger = make_report(S.OPEN, client_order_id=mint_client_order_id("another's", 0, 1, "beef"))
+    desk.advance(31)
+
+    desk.snapshot(open_orders=(stranger,))
+    report = desk.desk.report(desk.now)
+
+    assert (report.is_reconciled, report.external_orders) == (False, 1)
+    assert "with our tag, but not in our journal" in report.waiting[0].reason
+    desk.advance(31)
+    desk.snapshot()
+    assert desk.desk.report(desk.now).is_reconciled
+
+
+def test_why_the_venue_refuses_orders_is_told_and_counted_over_restarts(desk: DeskOnTime) -> None:
+    for number in range(3):
+        desk.hear(make_intent(intent_id=f"i-{number}"))
+        refused = OrderRejected(
+            ts_event=UTC,
+            client_order_id=desk.sent(SubmitOrder)[-1].client_order_id,
+            venue="coinbase",
+            code="ORDER_ENTRY_DISABLED",
+            reason="orders are off",
+        )
+        desk.hear(refused)
+
+    told = [(alarm.subject, alarm.text) for alarm in desk.sent(AlarmRaised)]
+    assert told == [("coinbase:BTC-USD", "orders refused: ORDER_ENTRY_DISABLED: orders are off")] * 3
+    expected = {"coinbase: ORDER_ENTRY_DISABLED: orders are off": 3}
+    assert desk.desk.report(desk.now).refused == expected
+    assert desk.restarted(counts_since=0).desk.report(desk.now).refused == expected
+
+
+def test_an_order_in_doubt_and_a_stream_that_is_down_are_said_to_keep_openings_waiting(desk: DeskOnTime) -> None:
+    assert desk.desk.report(desk.now).waiting == ()
+
+    desk.hear(make_intent(), unconfirmed(desk))
+    desk.hear(PrivateStreamChanged(ts_event=desk.now.utc_ns, venue="coinbase", is_live=False))
+
+    stream, order = desk.desk.report(desk.now).waiting
+    assert (stream.scope, stream.reason) == ("coinbase", "its private stream is down")
+    assert order.scope == "coinbase:BTC-USD"
+    assert order.reason.startswith("its order to BUY 0.01 (OPEN) is UNCONFIRMED, sent at 20")
 
 
 def test_a_person_may_clear_one_scope_and_the_others_stand(desk: DeskOnTime) -> None:

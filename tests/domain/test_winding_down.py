@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
+from domain.order_ids import mint_client_order_id
 from domain.order_messages import (
     CancelOrder,
     OrderReported,
@@ -153,7 +154,9 @@ def test_a_venue_that_does_not_answer_is_named_at_the_deadline(desk: DeskOnTime)
 
     desk.advance(0.001)
 
-    assert last_words(desk).differences == ("coinbase: not compared since the stop",)
+    assert last_words(desk).differences == (
+        "coinbase: its account could not be read and compared after trading had stopped; the next start does that",
+    )
 
 
 def test_a_failed_snapshot_is_asked_for_again_within_the_deadline(desk: DeskOnTime) -> None:
@@ -271,7 +274,8 @@ def test_a_plan_that_missed_the_deadline_sends_nothing_any_more(desk: DeskOnTime
     desk.hear(make_report(S.CANCELED, side=Side.SELL))
 
     assert len(desk.sent(SubmitOrder)) == sent
-    assert "unfinished plan close" in last_words(desk).differences
+    (unfinished,) = (line for line in last_words(desk).differences if "next start sends it" in line)
+    assert unfinished.startswith("CLOSE of coinbase BTC-USD, SELL 0.01, has no order at the venue yet")
 
 
 def test_a_supervisor_that_asks_again_hears_the_last_word_again(desk: DeskOnTime) -> None:
@@ -300,3 +304,16 @@ def test_it_fits_into_its_time_with_slow_venues(desk: DeskOnTime) -> None:
     desk.snapshot("9679.5", "0.005", fills=fills, open_orders=[guard])
 
     assert last_words(desk).is_reconciled
+
+
+def test_live_orders_that_are_not_ours_are_told_at_the_end_and_one_with_our_tag_is_not_reconciled(desk: DeskOnTime) -> None:
+    tagged = make_report(S.OPEN, client_order_id=mint_client_order_id("another's", 0, 1, "beef"))
+    plain_one = make_report(S.OPEN, client_order_id="by hand", venue_order_id="v-hand")
+
+    wind_down(desk)
+    desk.snapshot(open_orders=[tagged, plain_one])
+
+    words = last_words(desk)
+    assert not words.is_reconciled
+    assert ["with our tag" in line for line in words.external] == [True, False]
+    assert words.differences[0].startswith("an order that we can't account for: coinbase BTC-USD BUY")

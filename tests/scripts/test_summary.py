@@ -43,6 +43,18 @@ def test_a_halt_that_ends_by_itself_is_not_said_to_need_a_person() -> None:
     assert [("nzeza resume" in line) for line in telling.halted({"halts": [HALT, locked]})] == [True, False]
 
 
+def test_what_openings_wait_for_and_why_orders_were_refused_stand_in_words() -> None:
+    lines = told(
+        waiting=[{"scope": "coinbase", "reason": "its private stream is down"}],
+        refused={"coinbase: ORDER_ENTRY_DISABLED: orders are off": 24},
+        external_orders=2,
+    )
+
+    assert lines["WAITING"].strip() == "coinbase: openings wait: its private stream is down"
+    assert lines["refused"].strip() == "24 times coinbase: ORDER_ENTRY_DISABLED: orders are off"
+    assert lines["external"].strip() == "2 live orders at the venues are not ours"
+
+
 def test_each_halt_of_a_scope_is_told_as_it_happens() -> None:
     second = {**HALT, "reason": "daily_loss"}
 

@@ -1,0 +1,117 @@
+"""What the order desk reports about itself: counts of the run, live orders, and what openings wait for, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from domain.account_news import AccountNews
+from domain.effects import Instant
+from domain.foreign_orders import ForeignOrders
+from domain.numbers import plain
+from domain.opening_gate import OpeningGate
+from domain.order import OrderLifecycle
+from domain.order_messages import OrderStatus
+from domain.outbox import Outbox
+from domain.reconciliation import Audit
+from domain.stamps import iso_utc
+from domain.system_messages import HaltLine, OpenOrderLine, OrdersReported, WaitLine
+from domain.venue_readiness import VenueReadiness
+
+_COUNTED = ("submitted", "accepted", "filled", "canceled", "rejected", "denied", "expired")
+_MISSING = {  # in a venue's readiness; what else is missing there is a halt, and told as one
+    "instruments": "the venue has not told its instruments yet",
+    "private_stream": "its private stream is down",
+    "reconciliation": "its account has not been found to be what the books say",
+}
+_TROUBLES = {  # of a venue's instrument
+    "unclaimed_fill": "a fill there is of no order that we know: the venue is being asked whose it is",
+    "unread_balance": "a balance that it needs can't be read",
+    "unread_fill": "a fill there can't be read",
+    "unread_order": "an order there can't be read",
+}
+
+
+class DeskReport:
+    """Reads the desk's parts; changes none."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        gate: OpeningGate,
+        readiness: VenueReadiness,
+        audits: Mapping[str, Audit],
+        account: AccountNews,
+        foreign: ForeignOrders,
+    ) -> None:
+        self._outbox = outbox
+        self._ledger = outbox.ledger
+        self._gate = gate
+        self._readiness = readiness
+        self._audits = audits
+        self._account = account
+        self._foreign = foreign
+
+    def of(self, halts: tuple[HaltLine, ...], now: Instant) -> OrdersReported:
+        live = list(self._ledger.live_orders())
+        counts = {name: self._outbox.counts[name] for name in _COUNTED}
+        counts["open"] = len(live)
+        counts["unconfirmed"] = sum(order.status is OrderStatus.UNCONFIRMED for order in live)
+        return OrdersReported(
+            ts_event=now.utc_ns,
+            counts=counts,
+            by_venue={
+                venue: {
+                    "orders": self._outbox.orders_by_venue[venue],
+                    "fills": self._outbox.fills_by_venue[venue],
+                }
+                for venue in self._readiness.venues
+            },
+            open_orders=tuple(_line(order) for order in live),
+            corrections=self._outbox.counts["corrections"],
+            is_reconciled=all(self._readiness.is_reconciled.values()),
+            reconciled_at=min((audit.compared_at for audit in self._audits.values()), default=0),
+            halts=halts,
+            journal_seq=self._ledger.last_seq,
+            external_orders=self._account.external_orders,
+            refused=dict(self._outbox.refused),
+            waiting=tuple(self._waiting()),
+        )
+
+    def _waiting(self) -> Iterator[WaitLine]:
+        """Yield what keeps openings from being made, is no halt, and ends by itself."""
+        for venue in self._readiness.venues:
+            if reason := _MISSING.get(self._readiness.missing(venue)):
+                differences = ", ".join([*self._audits[venue].in_words, *self._foreign.tagged(venue)])
+                yield WaitLine(scope=venue, reason=f"{reason}: {differences}" if differences else reason)
+            if self._readiness.is_breaker_open(venue):
+                yield WaitLine(scope=venue, reason="orders to it keep failing, so its circuit breaker is open")
+        for order in self._ledger.live_orders():
+            if order.status is OrderStatus.UNCONFIRMED:
+                yield WaitLine(scope=f"{order.order.venue}:{order.order.instrument}", reason=doubt_in_words(order))
+        for venue, instrument, trouble in self._gate.troubles():
+            yield WaitLine(scope=f"{venue}:{instrument}", reason=_TROUBLES.get(trouble, trouble))
+
+
+def doubt_in_words(order: OrderLifecycle) -> str:
+    """Return which order is in doubt since when; a time of day, for an age would be another at the next look."""
+    body = order.order
+    return (
+        f"its order to {body.side} {plain(order.leaves_quantity)} ({body.purpose}) is {order.status},"
+        f" sent at {iso_utc(order.sent_at)}: the venue is asked until its fate is proven"
+    )
+
+
+def _line(order: OrderLifecycle) -> OpenOrderLine:
+    body = order.order
+    return OpenOrderLine(
+        client_order_id=body.client_order_id,
+        venue=body.venue,
+        instrument=body.instrument,
+        side=body.side,
+        purpose=body.purpose,
+        quantity=plain(body.quantity),
+        filled_quantity=plain(order.filled_quantity),
+        limit_price=plain(body.limit_price),
+        status=order.status,
+        stop_price=plain(body.stop_price) if body.stop_price is not None else "",
+    )
