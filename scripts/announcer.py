@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -21,16 +20,19 @@ _READ_WITHIN_S = 3.0  # the last words, by whoever still reads
 class Announcer:
     """Never raises for an output that is lost, and never waits for one while there is something to lose."""
 
-    def __init__(self, place: DataDirectory, options: RunOptions) -> None:
+    def __init__(self, place: DataDirectory, options: RunOptions, output: int = 1) -> None:
+        """Args:
+        output: descriptor of standard output.
+        """
         self._directory = place.path
         self._options = options
-        self._voice = Voice(place.handle / LOG_FILE)
+        self._voice = Voice(place.handle / LOG_FILE, output)
         self._view: Any = None
         self._told: dict[tuple[str, ...], None] = {}  # halts and alarms that a person has been told of
 
     def begin(self, mode: str, venues: Iterable[str]) -> None:
         """Say that everybody is up: by the screen, or by a line where there is none."""
-        if not self._options.headless and _is_our_terminal(sys.stdout):
+        if not self._options.headless and _is_our_terminal(self._voice.output.descriptor):
             from scripts.live_view import LiveView
 
             self._view = LiveView(self._voice.output)
@@ -42,7 +44,7 @@ class Announcer:
         if self._view is not None:
             self._view.show(status)
         # The screen shows troubles, too, but a file into which standard error goes, doesn't.
-        if self._view is None or not _is_our_terminal(sys.stderr):
+        if self._view is None or not _is_our_terminal(self._voice.errors.descriptor):
             self._tell_troubles(status)
 
     def _tell_troubles(self, status: dict[str, Any]) -> None:
@@ -88,9 +90,9 @@ class Announcer:
         self._voice.close(_READ_WITHIN_S)
 
 
-def _is_our_terminal(stream: Any) -> bool:
-    """Tell whether `stream` is a terminal in which we run in the foreground: another's is not ours to draw on."""
+def _is_our_terminal(descriptor: int) -> bool:
+    """Tell whether it is a terminal in which we run in the foreground: another's is not ours to draw on."""
     try:
-        return stream.isatty() and os.tcgetpgrp(stream.fileno()) == os.getpgrp()
-    except (OSError, ValueError):
+        return os.isatty(descriptor) and os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:
         return False  # it is gone, or not the one that controls us

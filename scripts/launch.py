@@ -25,6 +25,7 @@ from scripts.exposure import cover_exposure
 from scripts.journal_start import prepare_journal
 from scripts.limits import check_limits
 from scripts.options import RunOptions
+from scripts.outputs import claimed_output
 from scripts.processes import adopt_orphans, end_all
 from scripts.signals import Signals
 from scripts.simulated_venues import SimulatedVenues, check_account
@@ -56,12 +57,12 @@ def run(settings: Settings, options: RunOptions) -> int:
     VAULT.lock_away(
         name for venue in settings.venues.values() for name in (venue.api_key_env, venue.api_secret_env) if name
     )
-    with DataDirectory(Path(settings.system.data_directory)) as directory:
+    with claimed_output() as output, DataDirectory(Path(settings.system.data_directory)) as directory:
         prepare_environment(directory.path)
         directory.require_files(LOG_FILE, SIMULATOR_LOG_FILE)
         control = ControlServer(directory)
         try:
-            return _Run(settings, options, directory, control, signals).to_the_end()
+            return _Run(settings, options, directory, control, signals, output).to_the_end()
         finally:
             control.close()
 
@@ -76,6 +77,7 @@ class _Run:
         place: DataDirectory,
         control: ControlServer,
         signals: Signals,
+        output: int,
     ) -> None:
         adopt_orphans()
         self.settings = settings
@@ -84,7 +86,7 @@ class _Run:
         self.directory = place.path
         self.control = control
         self.signals = signals
-        self.announcer = Announcer(place, options)
+        self.announcer = Announcer(place, options, output)
         self.simulator: SimulatedVenues | None = None
         self.system: ActorSystem | None = None
         self.status: dict[str, Any] = {}  # the newest, with its "view"

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -49,6 +50,32 @@ def secure_outputs() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # put there by somebody else
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def claimed_output() -> Iterator[int]:
+    """Yield a descriptor that leads to standard output, which nobody else finds meanwhile.
+
+    The report is for programs: what else is printed, in this process or a child, by a strategy say, goes to standard
+    error.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield ours
+    finally:
+        os.dup2(ours, 1)  # and `ours` stays open: a thread may be writing what is left
+
+
+def print_into(log: Path) -> None:
+    """Let whatever this process prints go into the log, line by line. Raises OSError."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    os.dup2(descriptor, 1)
+    os.close(descriptor)
+    with contextlib.suppress(AttributeError):  # put there by somebody else
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
 
 
 def say(text: str, end: str = "\n") -> None:
@@ -138,8 +165,11 @@ class Outlet:
 class Voice:
     """What the launcher tells people: on standard error, and in the log, where it stands when nobody listens."""
 
-    def __init__(self, log: Path) -> None:
-        self.output, self.errors = Outlet(1), Outlet(2)
+    def __init__(self, log: Path, output: int = 1) -> None:
+        """Args:
+        output: descriptor of standard output.
+        """
+        self.output, self.errors = Outlet(output), Outlet(2)
         self._log = log
 
     def tell(self, text: str, is_logged: bool = True, is_shown: bool = True) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -22,6 +23,8 @@ from adapters.strategy_watch import StrategyWatch
 from adapters.venues import VENUES
 from domain.effects import Role
 from domain.settings import HistorySettings, RecordingSettings, Settings
+from scripts.actor_system import LOG_FILE
+from scripts.outputs import print_into
 from scripts.processes import children_of, cpu_ns
 from scripts.signals import leave_stopping_to_the_launcher
 
@@ -54,6 +57,8 @@ class ProcessParts:
 
     def settle(self, role: str) -> None:
         leave_stopping_to_the_launcher()
+        with contextlib.suppress(OSError):  # the directory is gone; standard error takes it, as the launcher left it
+            print_into(self.data_directory / LOG_FILE)
         if role.partition(":")[0] not in (Role.EXCHANGE_GATEWAY, Role.SUPERVISOR):
             VAULT.give_up()
 

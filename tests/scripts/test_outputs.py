@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,6 +37,32 @@ def test_text_reaches_the_reader_in_order(pipe: tuple[int, int]) -> None:
 
     assert outlet.drain(within_s=2)
     assert os.read(reading, 100) == b"one two"
+
+
+PRINTS = """
+import os, sys
+from pathlib import Path
+from scripts.outputs import Outlet, claimed_output
+from scripts.parts import ProcessParts
+
+with claimed_output() as output:
+    print("printed while it starts", flush=True)
+    if os.fork() == 0:
+        ProcessParts(Path(sys.argv[1]), "normal", os.getppid(), "", "").settle("signal_engine")
+        print("printed by a strategy")
+        os._exit(0)
+    os.wait()
+    report = Outlet(output)
+    report.write("{}")
+    report.drain(2)
+"""
+
+
+def test_only_the_report_reaches_standard_output_whatever_else_prints(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", PRINTS, tmp_path], capture_output=True, text=True, timeout=20)
+
+    assert (ended.stdout, ended.stderr) == ("{}", "printed while it starts\n")
+    assert (tmp_path / "nzeza.log").read_text() == "printed by a strategy\n"
 
 
 def test_output_without_a_reader_is_an_error_to_look_at_and_no_exception(pipe: tuple[int, int]) -> None:
