@@ -278,8 +278,8 @@ class ExchangeGateway(Shell):
 
     def _heard_totals(self, event: Event) -> None:
         """Totals grew: read the exact fills behind them."""
-        if not isinstance(event, OrderReported) or not event.cumulative_quantity:
-            return
+        if not isinstance(event, OrderReported) or not event.cumulative_quantity or not event.venue_order_id:
+            return  # without the venue's name of the order, reconciliation will read them
         if self.totals.get(event.venue_order_id) == event.cumulative_quantity:
             return
         self.totals[event.venue_order_id] = event.cumulative_quantity

@@ -15,6 +15,7 @@ from domain.holds import Holds
 from domain.inquiries import Inquiries
 from domain.listing import Unread
 from domain.marks import Marks
+from domain.order import OrderLifecycle
 from domain.order_ids import is_ours
 from domain.order_messages import (
     Fill,
@@ -76,7 +77,7 @@ class AccountNews:
 
     def hear_report(self, report: OrderReported, now: Instant) -> None:
         """Take in a word about one order; what somebody else's has filled, has moved balances as ours would."""
-        if report.client_order_id not in self._ledger.orders and report.cumulative_quantity:
+        if report.cumulative_quantity and self._ours(report.venue, report) is None:
             self._reconciliation.moved(report.venue, now)
         self._news.hear_report(report, now)
 
@@ -96,13 +97,15 @@ class AccountNews:
             self._news.hear_report(report, now)
         venue = snapshot.venue
         self._ask_about_unread(venue, snapshot.unread, now)
-        foreign = [it for it in snapshot.open_orders if it.client_order_id not in self._ledger.orders]
+        foreign = [it for it in snapshot.open_orders if self._ours(venue, it) is None]
         if not self._reconciliation.is_answer(venue, snapshot.request_id):
             self._note_external(snapshot, foreign, now)
             return
         asked_ns = self._reconciliation.audits[venue].asked.monotonic_ns
         if not self._unread.hides_holds(snapshot):
-            self._holds.read(venue, snapshot.balances, foreign, asked_ns)
+            # What may be of an order of ours explains no hold: that order may be what it is for.
+            known = [it for it in foreign if not self._ledger.may_be_ours(it)]
+            self._holds.read(venue, snapshot.balances, known, asked_ns)
         self._note_external(snapshot, foreign, now)
         self._news.look_at_holds(venue, now)
         self._ask_for_missing(snapshot, now)
@@ -135,11 +138,15 @@ class AccountNews:
             self._inquiries.begin(order, now)
 
     def _ask_for_missing(self, snapshot: VenueSnapshot, now: Instant) -> None:
-        listed = {report.client_order_id for report in snapshot.open_orders}
+        ours = (self._ours(snapshot.venue, report) for report in snapshot.open_orders)
+        listed = {order.id for order in ours if order is not None}
         listed.update(order.id for order in self._unread.orders(snapshot.venue, snapshot.unread))
         for order in self._ledger.live_orders(snapshot.venue):
             if not order.is_unproven and order.id not in listed:
                 self._inquiries.begin(order, now)
+
+    def _ours(self, venue: str, row: OrderReported | Unread) -> OrderLifecycle | None:
+        return self._ledger.order_said(venue, row.venue_order_id, row.client_order_id)
 
     # ---- what is not ours --------------------------------------------------------------------------------
 
@@ -148,7 +155,7 @@ class AccountNews:
     ) -> None:
         venue = snapshot.venue
         self._unread_orders[venue] = sum(
-            row.kind == "order" and row.client_order_id not in self._ledger.orders for row in snapshot.unread
+            row.kind == "order" and self._ours(venue, row) is None for row in snapshot.unread
         )
         seen = ExternalOrdersSeen(
             ts_event=0,

@@ -137,6 +137,13 @@ class OrderLifecycle:
     def is_overfilled(self) -> bool:
         return self.filled_quantity > self.order.quantity
 
+    def may_be(self, report: OrderReported) -> bool:
+        """Tell whether a row without our name of its order may be of this one, which the venue has not named yet."""
+        body = self.order
+        is_alike = (report.instrument, report.side) == (body.instrument, body.side)
+        is_nameless = not report.client_order_id and not self.venue_order_id
+        return is_nameless and is_alike and report.quantity in (None, body.quantity)
+
     def crosses(self, side: Side, price: Decimal) -> bool:
         """Tell whether a new order of ours at `price` could trade against this one.
 

@@ -40,6 +40,7 @@ from domain.order_messages import (
     OrderFilled,
     OrderIntent,
     OrderReopened,
+    OrderReported,
     OrderStatus,
     OrderSubmitted,
     PositionCorrected,
@@ -272,6 +273,19 @@ class OrderLedger:
 
     def order_of(self, venue: str, venue_order_id: str) -> OrderLifecycle | None:
         return self.orders.get(self.claims.get((venue, venue_order_id), ""))
+
+    def order_said(self, venue: str, venue_order_id: str, client_order_id: str) -> OrderLifecycle | None:
+        """Return the order of ours that a venue's row is about, by whichever name it says; the venue's own first.
+
+        A name that is empty was not said: it makes no order somebody else's.
+        """
+        return self.order_of(venue, venue_order_id) or self.orders.get(client_order_id)
+
+    def may_be_ours(self, report: OrderReported) -> bool:
+        """Tell whether a row of no order that we know may be of one that the venue has not named yet."""
+        if report.client_order_id or self.order_of(report.venue, report.venue_order_id):
+            return False
+        return any(order.may_be(report) for order in self.live_orders(report.venue, report.instrument))
 
     def live_orders(self, venue: str = "", instrument: str = "") -> Iterator[OrderLifecycle]:
         """Yield the orders not proven dead, oldest first; empty names match all."""

@@ -257,6 +257,8 @@ class OrderNotFound(Event, kw_only=True):
     listing_began_at: int  # UTC ns
     listing_began_ns: int = 0  # CLOCK_MONOTONIC: no step of the wall clock moves it; 0 = not told
     is_proof: bool = False  # the adapter knows that nothing can arrive any more (venue's rule in MONEY.md 1)
+    # What it showed in that instrument without our name of it, so that one of them may be the order.
+    unnamed: tuple[OrderReported, ...] = ()
 
 
 class QueryFailed(Event, kw_only=True):

@@ -69,7 +69,13 @@ class OrderNews:
         self._adoption = adoption
 
     def hear_accepted(self, event: OrderAccepted, now: Instant) -> None:
-        if order := self._order(event):
+        order = self._order(event)
+        named = self._ledger.order_of(event.venue, event.venue_order_id)
+        if order is not None and named not in (None, order):
+            # An answer out of step: that is the name of another order of ours.
+            about = {"client_order_id": order.id, "venue": event.venue, "reason": "named_as_another"}
+            self.hear_unconfirmed(OrderUnconfirmed(ts_event=event.ts_event, **about), now)
+        elif order is not None:
             was_buried = order.is_final and not order.venue_order_id
             self._inquiries.send_answered(order, now)
             self._book(order, order.judge_accepted(event), now)
@@ -91,7 +97,7 @@ class OrderNews:
             self._book(order, order.judge_unconfirmed(event), now)
 
     def hear_report(self, report: OrderReported, now: Instant) -> None:
-        order = self._order(report)
+        order = self._ledger.order_said(report.venue, report.venue_order_id, report.client_order_id)
         if order is not None:
             self._inquiries.query_answered(order)
             has_risen = self._has_risen(order, report)
@@ -99,6 +105,8 @@ class OrderNews:
             if has_risen:
                 self._rise(order, f"reported {report.status}", now)
             return
+        if self._ledger.may_be_ours(report):
+            return  # whose it is will be told when the venue names ours
         if report.client_order_id in self._ledger.retired:
             self._hear_retired(report, now)
             return
@@ -139,6 +147,9 @@ class OrderNews:
         if order is None or order.is_final or order.status is OrderStatus.SUBMITTED:
             return
         self._inquiries.query_answered(order)
+        if any(order.may_be(it) and self._ledger.may_be_ours(it) for it in event.unnamed):
+            self._execution.resubmit(order, now)  # no full look; it may be one of them
+            return
         if not order.is_unproven:
             # One that the venue has named is not gone because one read missed it, but it is proven no more.
             if self._inquiries.is_missed(order, event, now):

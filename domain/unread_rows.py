@@ -101,8 +101,7 @@ class UnreadRows:
         for one in rows:
             if one.kind != "order":
                 continue
-            order = self._ledger.orders.get(one.client_order_id)
-            order = order or self._ledger.order_of(venue, one.venue_order_id)
+            order = self._ledger.order_said(venue, one.venue_order_id, one.client_order_id)
             if order is not None and not order.is_final:
                 yield order
 
@@ -123,8 +122,7 @@ class UnreadRows:
         """Return which instrument a row is about; empty: it may be any."""
         if one.instrument:
             return one.instrument
-        order = self._ledger.orders.get(one.client_order_id)
-        order = order or self._ledger.order_of(venue, one.venue_order_id)
+        order = self._ledger.order_said(venue, one.venue_order_id, one.client_order_id)
         return order.order.instrument if order is not None else ""
 
     def _currencies(self, venue: str, instrument: str) -> tuple[str, ...]:

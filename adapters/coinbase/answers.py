@@ -56,7 +56,9 @@ class CreateError(Struct):
 
 class CreateSuccess(Struct):
     order_id: str
-    client_order_id: str = ""
+    client_order_id: str | None = None
+    product_id: str | None = None
+    side: str | None = None
 
 
 class CreateAnswer(Struct):
@@ -78,11 +80,11 @@ class CancelAnswer(Struct):
 
 
 class OrderRow(Struct):
-    order_id: str
     product_id: str
     side: str
     status: str
-    client_order_id: str | None = None  # orders made by hand may have none
+    order_id: str | None = None
+    client_order_id: str | None = None  # null is not said; orders made by hand may have none
     filled_size: Token = None
     average_filled_price: Token = None
     total_fees: Token = None
@@ -244,9 +246,8 @@ def order_reported(row: OrderRow, now_ns: int) -> OrderReported:
         reject_reason = ""
     return OrderReported(
         ts_event=now_ns,
-        client_order_id=bounded_id(row.client_order_id or ""),
+        **fields.names(row.client_order_id, row.order_id),
         venue=VENUE,
-        venue_order_id=bounded_id(row.order_id),
         instrument=bounded_id(row.product_id),
         side=fields.side(row.side),
         status=fields.status(row.status, filled),
@@ -276,6 +277,8 @@ def fill(row: FillRow, instruments: Mapping[str, Instrument]) -> Fill:
     kind = _FILL_KINDS.get(row.trade_type or "FILL")
     if kind is None:
         raise BadField("validation", f"unknown trade type {row.trade_type!r}")
+    if not row.order_id:
+        raise BadField("validation", "a fill of no order")
     price, quantity = tokens.positive(row.price), tokens.positive(row.size)
     instrument = instruments.get(row.product_id)
     if row.size_in_quote:

@@ -118,14 +118,17 @@ class CoinbaseClient(SignedRequests):
                 raise self._failed(Retryable, "an order unknown so far", "not_found")
         began = self._clock.now()
         unread: list[Unread] = []
+        unnamed: list[OrderReported] = []
         # What seems to be from the venue's future was stamped by a clock of ours that was wrong.
         sent_at = min(query.sent_at, self._time.utc_ns(began))
         since = [("start_date", rfc3339(sent_at - _LOOK_BACK_NS))]
         for page in self._pages("/orders/historical/batch", since, answers.OrdersPage, deadline_ns):
             listed = answers.orders(page, self._utc_ns())
             for report in listed:
-                if report.client_order_id == query.client_order_id:
+                if self._is_of(report, query):
                     return report
+            if not query.venue_order_id:
+                unnamed += [one for one in listed if not one.client_order_id]
             unread += [one for one in listed.unread if _may_be(one, query)]
         if unread:
             # It may be there, where we can't read it: this was no full look.
@@ -136,7 +139,18 @@ class CoinbaseClient(SignedRequests):
             venue=self.venue,
             listing_began_at=began.utc_ns,
             listing_began_ns=began.monotonic_ns,
+            unnamed=tuple(one for one in unnamed if one.instrument == query.instrument),
         )
+
+    def _is_of(self, report: OrderReported, query: QueryOrder) -> bool:
+        """Tell whether a row is of the order asked about: by our name of it, or by the venue's where ours isn't said."""
+        is_named = bool(report.venue_order_id) and report.venue_order_id == query.venue_order_id
+        if not report.client_order_id or not query.client_order_id:
+            return is_named
+        is_ours = report.client_order_id == query.client_order_id
+        if is_named and not is_ours:
+            self._about_something_else(Retryable, "told of an order under another's name")
+        return is_ours
 
     def _get_order(self, query: QueryOrder, deadline_ns: int) -> OrderReported | None:
         """Return one order; None when this way doesn't lead to it and the list is another chance."""
@@ -146,9 +160,12 @@ class CoinbaseClient(SignedRequests):
             if answer.status == 404:
                 return None  # a young order may not be readable yet
             row = self._read(answer, answers.OrderAnswer, Retryable).order
-            is_other = query.client_order_id not in ("", row.client_order_id or "")
-            if row.order_id != query.venue_order_id or is_other:
+            told = (row.order_id or "", row.client_order_id or "")
+            asked = (query.venue_order_id, query.client_order_id)
+            if not _agree(told, asked):
                 self._about_something_else(Retryable, "told of another order", answer.body)
+            if not any(one == other for one, other in zip(told, asked) if one):
+                return None  # it doesn't say which order it tells of
         except Retryable as error:
             if error.is_throttled:
                 raise  # it wants fewer requests, not others
@@ -157,7 +174,7 @@ class CoinbaseClient(SignedRequests):
 
     def list_open_orders(self, timeout_s: float) -> Listing[OrderReported]:
         deadline_ns = self._deadline_ns(timeout_s)
-        found: dict[str, OrderReported] = {}  # venue_order_id -> order
+        found: dict[tuple[str, str], OrderReported] = {}  # both names -> order
         unread: list[Unread] = []
         for statuses in _LIVE_STATUSES:
             query = [("order_status", status) for status in statuses]
@@ -165,7 +182,7 @@ class CoinbaseClient(SignedRequests):
                 listed = answers.orders(page, self._utc_ns())
                 if any(report.status in FINAL for report in listed):
                     self._about_something_else(Retryable, "a list of other orders than live ones")
-                found |= {report.venue_order_id: report for report in listed}
+                found |= {(one.venue_order_id, one.client_order_id): one for one in listed}
                 unread += listed.unread
         return Listing.of(found.values(), unread)
 
@@ -288,7 +305,9 @@ class CoinbaseClient(SignedRequests):
             raise self._failed(Ambiguous, "accepted without an order id", "unreadable", answer.body)
         if bounded_id(order.order_id) != order.order_id:
             raise self._failed(Ambiguous, "accepted under an id that is none", "unreadable", answer.body)
-        if order.client_order_id != command.client_order_id:
+        if not order.client_order_id and (order.product_id, order.side) != (command.symbol, command.side):
+            raise self._failed(Ambiguous, "accepted who knows what", "unreadable", answer.body)
+        if order.client_order_id and order.client_order_id != command.client_order_id:
             self._about_something_else(Ambiguous, "accepted another order", answer.body)
         return OrderAccepted(
             ts_event=self._utc_ns(),
@@ -323,6 +342,11 @@ def _next_cursor(page: answers.OrdersPage | answers.FillsPage | answers.Accounts
     if isinstance(page, answers.FillsPage):
         return (page.cursor or "") if page.fills else ""
     return (page.cursor or "") if page.has_next else ""
+
+
+def _agree(told: tuple[str, str], asked: tuple[str, str]) -> bool:
+    """Tell whether no name of an order is another than asked for; one that is empty was not said."""
+    return all(one == other for one, other in zip(told, asked) if one and other)
 
 
 def _may_be(unread: Unread, query: QueryOrder) -> bool:

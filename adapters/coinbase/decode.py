@@ -232,9 +232,8 @@ def _order(row: frame_rows.OrderRow, ts_event: int) -> OrderReported:
     cumulative = fields.number_or_zero(row.cumulative_quantity)
     return OrderReported(
         ts_event=ts_event,
-        client_order_id=bounded_id(row.client_order_id or ""),
+        **fields.names(row.client_order_id, row.order_id),
         venue=VENUE,
-        venue_order_id=bounded_id(row.order_id),
         instrument=bounded_id(row.product_id),
         side=fields.side(row.order_side),
         status=fields.status(row.status, cumulative),

@@ -10,6 +10,7 @@ from domain.instrument import Side
 from domain.numbers import ZERO
 from domain.order_messages import OrderStatus, OrderType
 from domain.settings import SECOND_NS
+from domain.text import bounded_id
 
 VENUE = "coinbase"
 
@@ -29,6 +30,20 @@ _STATUSES = {
 def share_a_book(told: str, asked: str) -> bool:
     """Tell whether two products are traded in one book: those in USD and in USDC are."""
     return told == asked or {told, asked} == {f"{told.partition('-')[0]}-{each}" for each in ("USD", "USDC")}
+
+
+def names(client_order_id: str | None, order_id: str | None) -> dict[str, str]:
+    """Return both names of an order. One that is null or empty was not said; without any it may be any order.
+
+    Raises:
+        BadField: neither is there.
+    """
+    if not client_order_id and not order_id:
+        raise BadField("validation", "an order without a name")
+    return {
+        "client_order_id": bounded_id(client_order_id or ""),
+        "venue_order_id": bounded_id(order_id or ""),
+    }
 
 
 def number_or_zero(token: Token) -> Decimal:

@@ -88,10 +88,10 @@ class StatusEvent(Struct, gc=False):
 
 
 class OrderRow(Struct, gc=False):
-    order_id: str
     product_id: str
     status: str
     order_side: str
+    order_id: str | None = None
     client_order_id: str | None = None
     cumulative_quantity: Token = None
     avg_price: Token = None

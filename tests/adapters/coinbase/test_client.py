@@ -66,7 +66,7 @@ def success(**changes) -> dict:
     return {"success": True, "success_response": response}
 
 
-def row(client_order_id: str, **changes) -> dict:
+def row(client_order_id: str | None, **changes) -> dict:
     order_row = {"order_id": f"venue-{client_order_id}", "product_id": "BTC-USD", "side": "BUY"}
     return {**order_row, "status": "OPEN", "client_order_id": client_order_id, **changes}
 
@@ -113,6 +113,15 @@ def test_a_duplicate_id_means_that_it_was_accepted_before() -> None:
 )
 def test_a_success_that_cannot_be_understood_is_ambiguous(answer) -> None:
     assert type(fate((200, answer))) is Ambiguous
+
+
+def test_a_success_that_leaves_out_our_name_is_one_if_it_tells_what_we_sent() -> None:
+    nameless = {"client_order_id": None, "side": "BUY"}
+
+    accepted = client_of(Script((200, success(**nameless, product_id="BTC-USD")))).submit_order(order(), 5)
+
+    assert (accepted.client_order_id, accepted.venue_order_id) == (order().client_order_id, "venue-1")
+    assert type(fate((200, success(**nameless, product_id="ETH-USD")))) is Ambiguous
 
 
 def test_a_refusal_may_come_with_placeholders_and_success_decides_alone() -> None:
@@ -166,6 +175,51 @@ def test_a_known_order_is_read_directly_and_searched_for_when_it_is_not_there() 
     assert client_of(found).find_order(query("venue-1"), 5).status is OrderStatus.FILLED
     assert client_of(lagging).find_order(query("venue-1"), 5).status is OrderStatus.OPEN
     assert found.asked[0][1].endswith("/orders/historical/venue-1")
+
+
+@pytest.mark.parametrize("nameless", [None, ""])
+def test_a_known_order_is_found_by_the_venues_name_where_ours_is_left_out(nameless: str | None) -> None:
+    ours = row(nameless, order_id="venue-1")
+    direct, listed = Script((200, {"order": ours})), Script((404, b""), (200, {"orders": [row("theirs"), ours]}))
+
+    for script in (direct, listed):
+        assert client_of(script).find_order(query("venue-1"), 5).venue_order_id == "venue-1"
+        assert script.closed == 0
+
+
+@pytest.mark.parametrize("nameless", [None, ""])
+def test_a_known_order_is_found_by_our_name_where_the_venues_is_left_out(nameless: str | None) -> None:
+    ours = row("ours", order_id=nameless)
+    direct, listed = Script((200, {"order": ours})), Script((404, b""), (200, {"orders": [ours]}))
+
+    for script in (direct, listed):
+        assert client_of(script).find_order(query("venue-1"), 5).client_order_id == "ours"
+        assert script.closed == 0
+
+
+def test_our_order_under_another_of_our_names_is_no_answer() -> None:
+    script = Script((404, b""), (200, {"orders": [row("theirs", order_id="venue-1")]}))
+
+    with pytest.raises(Retryable):
+        client_of(script).find_order(query("venue-1"), 5)
+
+
+def test_a_look_that_shows_orders_without_a_name_says_which() -> None:
+    nameless = [row(None, order_id=name) for name in ("venue-1", "venue-2")]
+    elsewhere = row(None, order_id="venue-3", product_id="ETH-USD")
+
+    found = client_of(Script((200, {"orders": [*nameless, elsewhere]}))).find_order(query(), 5)
+
+    assert [report.venue_order_id for report in found.unnamed] == ["venue-1", "venue-2"]
+
+
+def test_orders_without_the_venues_name_do_not_hide_each_other_and_without_any_are_unread() -> None:
+    rows = [row("one", order_id=None), row("two", order_id=None), row("", order_id=None)]
+
+    listed = client_of(Script((200, EMPTY_PAGE), (200, {"orders": rows}))).list_open_orders(5)
+
+    assert [report.client_order_id for report in listed] == ["one", "two"]
+    assert [one.instrument for one in listed.unread] == ["BTC-USD"]
 
 
 def test_whose_order_a_venue_id_names_is_not_looked_for_in_the_list() -> None:

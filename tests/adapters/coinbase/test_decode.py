@@ -217,6 +217,16 @@ def test_what_an_order_leaves_null_or_says_to_people_only_is_no_reason_not_to_re
     assert (order.client_order_id, order.cumulative_quantity, order.reason) == ("", 0, "")
 
 
+@pytest.mark.parametrize("unsaid", [None, ""])
+def test_one_name_of_an_order_is_enough_and_none_makes_a_row_that_cannot_be_read(unsaid: str | None) -> None:
+    named = order_row(order_id=unsaid, client_order_id="ours")
+
+    _, unread, totals = decode(orders(1, named, order_row(order_id=unsaid, client_order_id=unsaid)))
+
+    assert [(order.client_order_id, order.venue_order_id) for order in totals.orders] == [("ours", "")]
+    assert [one.instrument for one in unread.rows] == ["BTC-USD"]
+
+
 def test_an_error_frame_is_a_complaint() -> None:
     raw = b'{"type":"error","message":"authentication failure"}'
 
