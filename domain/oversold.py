@@ -1,4 +1,4 @@
-"""Spot positions below zero: more was sold than was ours, so somebody else's coins are gone.
+"""Spot positions below zero: more was sold than was ours by the books, so other coins of the account are gone.
 
 However that came, nothing is bought back or guarded by buying: nobody has decided that. The instrument halts,
 and a person is told.
@@ -43,7 +43,7 @@ class Oversold:
             if quantity >= self._told.get(key, ZERO) or self._may_be_explained(key):
                 continue
             self._told[key] = quantity
-            reason = f"sold {plain(-quantity)} more than was ours: the coins were somebody else's"
+            reason = f"sold {plain(-quantity)} more than our books had: the coins were not of this position"
             self._outbox.halt(":".join(key), reason, now.utc_ns)
 
     def _may_be_explained(self, key: Key) -> bool:

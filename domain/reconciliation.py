@@ -284,11 +284,16 @@ class Reconciliation:
     def _is_still_trading(self, audit: Audit, snapshot: VenueSnapshot) -> bool:
         """Tell whether balances may have been read that lack somebody else's fill of the same snapshot.
 
-        One that was listed longer ago than reads may lag is in the balances, whatever anybody's clock says.
+        One that was listed longer ago than reads may lag is in the balances, whatever anybody's clock says; and one
+        that is so old by the venue's own clock.
         """
         asked_ns, lag_ns = audit.asked.monotonic_ns, self._rules.at(snapshot.venue).facts.read_lag_ns
+        venue_ns = self._marks.venue_now(snapshot.venue, audit.asked).utc_ns
+        settled_at = venue_ns - lag_ns if self._marks.knows_time(snapshot.venue) else 0
         listed = audit.listed_fills
-        audit.listed_fills = {fill.fill_id: listed.get(fill.fill_id, asked_ns) for fill in snapshot.fills}
+        audit.listed_fills = {
+            fill.fill_id: listed.get(fill.fill_id, asked_ns) for fill in snapshot.fills if fill.ts_event >= settled_at
+        }
         return any(
             fill_id not in listed or asked_ns - first_ns < lag_ns
             for fill_id, first_ns in audit.listed_fills.items()

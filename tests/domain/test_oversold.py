@@ -20,7 +20,7 @@ from tests.builders import UTC
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
-HALT = "sold 0.01 more than was ours: the coins were somebody else's"
+HALT = "sold 0.01 more than our books had: the coins were not of this position"
 
 
 def sale(status: OrderStatus, intent_id: str, quantity: str = "0") -> OrderReported:

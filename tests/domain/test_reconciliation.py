@@ -323,6 +323,19 @@ def test_the_books_do_not_open_on_balances_that_a_foreign_fill_may_have_missed()
     assert desk.journaled(BalanceCorrected, ExternalFillSeen) == []
 
 
+@pytest.mark.parametrize(("age_s", "opens"), [(15, False), (15.1, True)])
+def test_a_fill_older_than_reads_may_lag_by_the_venues_clock_is_in_the_balances(age_s: float, opens: bool) -> None:
+    desk = DeskOnTime()
+    desk.set_clock(3600)  # what ours shows is no matter
+    desk.load()
+    desk.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
+    desk.quote(clock_offset_ns=3600 * SECOND_NS)
+
+    desk.snapshot(fills=[make_fill(venue_order_id="v-x", ts_event=UTC - round(age_s * SECOND_NS))])
+
+    assert len(desk.journaled(BalancesOpened)) is int(opens)
+
+
 def test_f18_foreign_open_orders_are_counted_and_left_alone(desk: DeskOnTime) -> None:
     theirs = make_report(S.OPEN, client_order_id="11111111-2222-4333-8444-555555555555")
     before = len(desk.told)

@@ -16,6 +16,7 @@ from domain.order_messages import (
     OrderAdopted,
     OrderFilled,
     OrderSubmitted,
+    VenueReconciled,
 )
 from tests.workflows.theatre import Theatre
 
@@ -26,6 +27,29 @@ def lose_tail(theatre: Theatre) -> None:
     decode = msgspec.json.Decoder(JournalEntry).decode
     sent = [at for at, line in enumerate(lines) if isinstance(decode(line).event, OrderSubmitted)]
     del lines[sent[0] - 1 :]
+
+
+def test_a_stop_of_ours_is_no_second_bots_though_the_whole_journal_is_gone() -> None:
+    theatre = Theatre(
+        SIMULATOR__SEED="3", PROTECTION__STOP_LOSS_RATIO="0.2", SUPERVISION__HUNG_AFTER_S="1000"
+    )
+    theatre.stage.boot()
+    theatre.run_until_filled(1)
+    theatre.stage.hang(Role.SIGNAL_ENGINE)
+    theatre.stage.advance(seconds=18)  # no read lags behind the purchase any more
+    theatre.stage.journal.lines.clear()
+
+    theatre.restart()
+    theatre.stage.boot()
+    theatre.stage.hang(Role.SIGNAL_ENGINE)
+    theatre.stage.advance(seconds=4)
+
+    adopted = {event.client_order_id for event in theatre.journaled(OrderAdopted)}
+    live = {order["client_order_id"] for order in theatre.truth()["orders"] if order["status"] == "OPEN"}
+    assert adopted == live != set()
+    assert theatre.journaled(HaltRaised) == []
+    assert theatre.journaled(VenueReconciled)[-1].is_equal
+    assert theatre.wind_down().is_reconciled
 
 
 def test_an_entry_and_its_stop_that_the_journal_lost_are_ours_again() -> None:
