@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from actors.shell import Shell
+from domain.account_binding import account_of
 from domain.effects import Role
 from domain.messages import Event
 from domain.mode_label import mode_label
@@ -17,7 +18,7 @@ class Monitor(Shell):
 
     def started(self) -> None:
         venues = tuple(self.settings.venues)
-        self.board = StatusBoard(venues, mode_label(self.settings), self.clock.now())
+        self.board = StatusBoard(venues, mode_label(self.settings), self.clock.now(), account_of(self.settings).mode)
 
     def receiveMsg_ActorReported(self, report: ActorReported, sender: str) -> None:
         if self.board.hear_actor(report):

@@ -66,11 +66,14 @@ class SqliteJournal:
         synchronous: Literal["normal", "full"] = "normal",
         clock: Clock | None = None,
         progress: Progress = no_progress,
+        mode: str = "",
+        account: str = "",
     ) -> None:
         """Open or create the journal at `path`; every entry is checked.
 
         Args:
             clock: dates what damage makes us write.
+            mode, account: whose journal this is from now on, unless it says so already.
             progress: hears how far the check is, on this thread.
 
         Raises:
@@ -83,6 +86,7 @@ class SqliteJournal:
         self._path = Path(path)
         self._clock = clock or SystemClock()
         self._progress = progress
+        self._binding = {"mode": mode, "account": account}
         self._is_full = synchronous == "full"
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +142,8 @@ class SqliteJournal:
         self._put_mark()
 
     def _tell_meta(self, known: Mapping[str, str], code_version: str) -> None:
-        self.meta = completed_meta({**known, "code_version": code_version})
+        unbound = {key: value for key, value in self._binding.items() if value and not known.get(key)}
+        self.meta = completed_meta({**known, **unbound, "code_version": code_version})
         if self.meta == known:
             return
         try:

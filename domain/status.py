@@ -10,6 +10,7 @@ from collections import Counter, deque
 from decimal import Decimal
 from typing import Any
 
+from domain.account_binding import NO_ACCOUNT
 from domain.alarm_book import AlarmBook
 from domain.effects import Instant, Role
 from domain.histogram import Histogram
@@ -51,10 +52,14 @@ _ZERO = plain(Decimal(0))
 class StatusBoard:
     """The newest word of everybody, and the object made of it."""
 
-    def __init__(self, venues: tuple[str, ...], mode: str, started: Instant) -> None:
+    def __init__(
+        self, venues: tuple[str, ...], mode: str, started: Instant, account: str = NO_ACCOUNT
+    ) -> None:
         """Args:
         mode: what every screen is labelled with.
+        account: whose money it is: "simulated", "live" or "none".
         """
+        self.account = account
         self.venues = venues
         self.mode = mode
         self.started = started
@@ -142,6 +147,7 @@ class StatusBoard:
             "orders": {
                 name: self.orders.counts.get(name, 0) if self.orders else 0 for name in _ORDER_COUNTS
             },
+            "account": self.account,
             **self._money(),
             "corrections": self.orders.corrections if self.orders else 0,
             "dead_letters": self.totals(Role.DEAD_LETTERS)["dead_letters"],

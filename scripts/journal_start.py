@@ -8,17 +8,21 @@ from pathlib import Path
 
 from adapters.journal import SqliteJournal
 from adapters.journal_mark import mark_path
-from domain.errors import NzezaError
+from domain.account_binding import Account
+from domain.errors import InvalidSetting, NzezaError
+from domain.order_messages import BalancesOpened
 from scripts.version import code_version
 
 _TELL_EVERY_S = 2.0
 
 
-def prepare_journal(path: Path, tell: Callable[[str], None], is_stopping: Callable[[], bool]) -> None:
+def prepare_journal(
+    path: Path, account: Account, tell: Callable[[str], None], is_stopping: Callable[[], bool]
+) -> None:
     """Check every entry, and `tell` a person what is missing; nothing where there is no journal yet.
 
     Raises:
-        InvalidSetting: a newer version wrote it, or it is not a file of ours.
+        InvalidSetting: a newer version wrote it, it is not a file of ours, or of another account than `account`.
         NzezaError: it cannot be opened, or `is_stopping` said so meanwhile.
     """
     if not path.exists() and not mark_path(path).exists():
@@ -36,4 +40,16 @@ def prepare_journal(path: Path, tell: Callable[[str], None], is_stopping: Callab
     journal = SqliteJournal(path, code_version=code_version(), progress=progress)
     if journal.trouble:
         tell(journal.trouble)
+    bound = Account(journal.meta["mode"], journal.meta["account"])
+    if not bound.mode and _has_opened_books(journal):
+        bound = Account("simulated", "simulator")  # an older version wrote it, which had no other
     journal.close()
+    if bound.mode and bound != account:
+        raise InvalidSetting(
+            f"system.data_directory: {str(path.parent)!r} belongs to {bound.in_words}, and this is {account.in_words}:"
+            " give it a directory of its own, with --data-directory"
+        )
+
+
+def _has_opened_books(journal: SqliteJournal) -> bool:
+    return any(isinstance(entry.event, BalancesOpened) for entry in journal.scan())

@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.key_vault import VAULT
 from adapters.settings import configuration_hash
+from domain.account_binding import account_of
 from domain.effects import Role
 from domain.errors import InvalidSetting, NzezaError
 from domain.mode_label import mode_label
@@ -142,7 +143,8 @@ class _Run:
 
         if self.is_stopping:
             return
-        prepare_journal(self.directory / JOURNAL_FILE, self.announcer.tell, lambda: self.is_stopping)
+        account = account_of(self.settings)
+        prepare_journal(self.directory / JOURNAL_FILE, account, self.announcer.tell, lambda: self.is_stopping)
         settings = cover_exposure(self.settings, self.directory / JOURNAL_FILE)
         admin_port = free_admin_port(settings.system)
         if any(venue.mode == "simulated" for venue in settings.venues.values()):
@@ -163,6 +165,7 @@ class _Run:
             os.getpid(),
             configuration_hash(self.settings),
             code_version(),
+            account,
         )
         self.system.start(settings, parts)
         give_up_at = time.monotonic() + _START_WITHIN_S + self.settings.supervision.rebuild_within_s

@@ -21,6 +21,7 @@ from adapters.recording import FrameRecorder
 from adapters.storage_ports import Progress
 from adapters.strategy_watch import StrategyWatch
 from adapters.venues import VENUES
+from domain.account_binding import Account
 from domain.effects import Role
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from scripts.actor_system import LOG_FILE
@@ -47,12 +48,14 @@ class ProcessParts:
         launcher_pid: int,
         configuration_hash: str,
         code_version: str,
+        account: Account = Account("", ""),  # noqa: B008
     ) -> None:
         self.data_directory = data_directory
         self.journal_synchronous = journal_synchronous
         self.launcher_pid = launcher_pid
         self.configuration_hash = configuration_hash
         self.code_version = code_version
+        self.account = account
         self.run_began_at = self.clock().now().utc_ns  # by the launcher; it travels to the actors as it is
 
     def settle(self, role: str) -> None:
@@ -86,6 +89,7 @@ class ProcessParts:
             code_version=self.code_version,
             synchronous=self.journal_synchronous,
             progress=progress,
+            **self.account._asdict(),
         )
 
     def journal_reader(self) -> JournalReader:

@@ -29,14 +29,22 @@ def summary(report: dict[str, Any]) -> str:
     lines += [("refused", line) for line in telling.refused(report)]
     if report.get("external_orders"):
         lines.append(("external", f"{report['external_orders']} live orders at the venues are not ours"))
-    lines.append(("equity", _equity(report)))
-    lines.append(("pnl", _pnl(report)))
-    positions = [f"{quantity} {key}" for key, quantity in report["positions"].items()]
-    lines.append(("positions", ", ".join(positions) or "none"))
+    lines += _account(report)
     lines.append(("latency", _latency(report["latency_us"])))
     lines.append(("actors", f"{len(report['actors'])}, {report['restarts']} restarts, {_losses(report)}"))
     width = max(len(label) for label, _ in lines)
     return "\n".join(f"{label:<{width}}  {text}" for label, text in lines)
+
+
+def _account(report: dict[str, Any]) -> list[tuple[str, str]]:
+    if not telling.has_account(report):
+        return [("account", "none: prices only")]
+    positions = [f"{quantity} {key}" for key, quantity in report["positions"].items()]
+    return [
+        ("equity", _equity(report)),
+        ("pnl", _pnl(report)),
+        ("positions", ", ".join(positions) or "none"),
+    ]
 
 
 def _alarms(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -99,4 +107,6 @@ def _latency(latency: dict[str, Any]) -> str:
 
 def _losses(report: dict[str, Any]) -> str:
     agreement = "reconciled" if report["reconciled"] else "NOT RECONCILED"
+    if not telling.has_account(report):
+        agreement = "nothing to reconcile"
     return f"{report['dead_letters']} dead letters, {report['corrections']} corrections, {agreement}"

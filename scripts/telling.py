@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from domain.account_binding import NO_ACCOUNT
 from domain.halts import cause_of
 from domain.status import halt_fields
 from domain.system_messages import TradingResumed
@@ -75,6 +76,11 @@ def incomplete(report: Mapping[str, Any]) -> str:
     if report.get("equity_complete", True):
         return ""
     return f"equity incomplete: {', '.join(report.get('equity_missing') or ['unknown'])}"
+
+
+def has_account(report: Mapping[str, Any]) -> bool:
+    """Tell whether there is an account at all; without, no amount means anything and nothing is reconciled."""
+    return report.get("account") != NO_ACCOUNT
 
 
 def started(mode: str, venues: Iterable[str], pid: int, data_directory: str) -> str:

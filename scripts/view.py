@@ -121,7 +121,10 @@ def _headline(status: Mapping, view: Mapping) -> tuple[Text, Text]:
     left.append(f"  up {wording.duration(view.get('uptime_s', status.get('duration_s')))}", style=QUIET)
     right = Text()
     reconciled = status.get("reconciled")
-    right.append("reconciled" if reconciled else "not reconciled", style=wording.GOOD if reconciled else WARN)
+    if not telling.has_account(status):
+        right.append("no account", style=QUIET)
+    else:
+        right.append("reconciled" if reconciled else "not reconciled", style=wording.GOOD if reconciled else WARN)
     for name in ("restarts", "dead_letters", "corrections"):
         count = status.get(name, 0)
         right.append(f"   {wording.words(name)} {count}", style=WARN if count else QUIET)
@@ -130,6 +133,8 @@ def _headline(status: Mapping, view: Mapping) -> tuple[Text, Text]:
 
 def _money(status: Mapping) -> tuple[Text, Text]:
     """Return the account: what it is worth, and what its trades have earned over all its runs."""
+    if not telling.has_account(status):
+        return Text("no account: prices only", style=QUIET), Text()
     left = Text.assemble("equity ", (wording.amount(status.get("equity")), "bold"))
     if missing := telling.incomplete(status):
         left.append(f"   {missing.removeprefix('equity ')}", style=BAD)

@@ -41,6 +41,7 @@ KEYS = {
     "reconciled",
     "halts",
     "waiting",
+    "account",
     "refused",
     "external_orders",
     "alarms",

@@ -1,15 +1,20 @@
 """The launcher tells what a damaged journal has lost, in one line, before anybody trades on it."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from adapters import journal_check
 from adapters.journal import SqliteJournal
-from domain.errors import NzezaError
-from domain.order_messages import HaltRaised
+from domain.account_binding import Account
+from domain.errors import InvalidSetting, NzezaError
+from domain.order_messages import BalancesOpened, HaltRaised
 from scripts import journal_start
 from scripts.journal_start import prepare_journal
+
+SIMULATED = Account("simulated", "simulator")
+NONE = Account("none", "none")
 
 
 @pytest.fixture
@@ -21,10 +26,10 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def prepared(path: Path, is_stopping: bool = False) -> list[str]:
+def prepared(path: Path, is_stopping: bool = False, account: Account = SIMULATED) -> list[str]:
     """Return what a person is told."""
     told: list[str] = []
-    prepare_journal(path, told.append, lambda: is_stopping)
+    prepare_journal(path, account, told.append, lambda: is_stopping)
     return told
 
 
@@ -61,3 +66,25 @@ def test_a_person_who_stops_a_long_check_is_heard(path: Path, monkeypatch: pytes
         prepared(path, is_stopping=True)
 
     assert prepared(path) == []  # and nothing is held any more
+
+
+@pytest.mark.parametrize(("bound", "other"), [(SIMULATED, NONE), (NONE, SIMULATED)])
+def test_a_directory_is_bound_to_the_account_of_its_first_run(tmp_path: Path, bound: Account, other: Account) -> None:
+    path = tmp_path / "journal.sqlite"
+    for account in (bound, other):  # the second must not rebind it
+        SqliteJournal(path, code_version="1", **account._asdict()).close()
+
+    assert prepared(path, account=bound) == []
+    with pytest.raises(InvalidSetting, match=f"belongs to .* and this is {re.escape(other.in_words)}.*--data-directory"):
+        prepared(path, account=other)
+
+
+def test_a_journal_from_before_directories_were_bound_is_a_simulated_account_if_it_has_one(path: Path) -> None:
+    assert prepared(path, account=NONE) == []
+    journal = SqliteJournal(path, code_version="1")
+    journal.append([BalancesOpened(ts_event=1, venue="coinbase", balances=())], recorded_at=1)
+    journal.close()
+
+    assert prepared(path, account=SIMULATED) == []
+    with pytest.raises(InvalidSetting, match="belongs to a simulated account"):
+        prepared(path, account=NONE)

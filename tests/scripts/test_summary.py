@@ -55,6 +55,14 @@ def test_what_openings_wait_for_and_why_orders_were_refused_stand_in_words() -> 
     assert lines["external"].strip() == "2 live orders at the venues are not ours"
 
 
+def test_without_an_account_no_money_is_told_of() -> None:
+    lines = told(account="none", equity="0", reconciled=True)
+
+    assert lines["account"].strip() == "none: prices only"
+    assert not {"equity", "pnl", "positions"} & lines.keys()
+    assert lines["actors"].endswith("nothing to reconcile")
+
+
 def test_each_halt_of_a_scope_is_told_as_it_happens() -> None:
     second = {**HALT, "reason": "daily_loss"}
 
