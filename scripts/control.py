@@ -64,20 +64,39 @@ class ControlServer:
     def __init__(self, directory: DataDirectory) -> None:
         """Raises InvalidSetting when the directory's file system can't hold a socket."""
         self._directory = _open(directory.path)  # which we find again wherever it is moved to
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self._received: dict[socket.socket, bytes] = {}  # client -> its unfinished line
+        try:
+            self._listener = self._listen()
+        except OSError as error:
+            os.close(self._directory)
+            setting = f"system.data_directory = {str(directory.path)!r}"
+            raise InvalidSetting(f"{setting}: must be able to hold a socket ({error.strerror})") from None
+
+    def _listen(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             address = _address(self._directory)
             # We hold the directory's lock, so a socket file is what a dead launcher left behind.
             Path(address).unlink(missing_ok=True)
-            self._listener.bind(address)
+            listener.bind(address)
             os.chmod(address, 0o600)  # before listen, so there is no moment in which others get in
-        except OSError as error:
-            self._listener.close()
-            os.close(self._directory)
-            setting = f"system.data_directory = {str(directory.path)!r}"
-            raise InvalidSetting(f"{setting}: must be able to hold a socket ({error.strerror})") from None
-        self._listener.listen()
+        except OSError:
+            listener.close()
+            raise
+        listener.listen()
+        return listener
+
+    def renew(self) -> bool:
+        """Make the socket's file anew if somebody has removed it; return whether that was so, and went well."""
+        if os.path.lexists(_address(self._directory)):
+            return False
+        try:
+            listener = self._listen()
+        except OSError:
+            return False  # the directory is gone, or full: whoever looks after it tells that
+        self._listener, before = listener, self._listener
+        _hang_up(before)
+        return True
 
     def filenos(self) -> list[int]:
         """Return what to wait on: any of them readable means that `poll` has work."""

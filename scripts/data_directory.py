@@ -22,6 +22,7 @@ from scripts.ownership import strangers, why_not_private, why_not_safe_place
 SOCKET_NAME = "control.sock"
 LEFTOVERS_END_WITHIN_S = 2.0  # orphaned actors see the launcher's death and end themselves
 _LOOK_AGAIN_S = 0.02
+_HOLDERS_NAMED = 2
 _VENUES = frozenset({"simulator.sqlite"})  # the simulated account: its disk needn't be ours, like a real venue's
 
 
@@ -150,7 +151,9 @@ def last_launcher(directory: Path) -> int:
 
 def left_by(launcher: int, found: Sequence[Holder]) -> str:
     """Return the words for processes that outlived their launcher."""
-    named = ", ".join(map(str, found))
+    named = ", ".join(map(str, found[:_HOLDERS_NAMED]))
+    if len(found) > _HOLDERS_NAMED:
+        named += f" and {len(found) - _HOLDERS_NAMED} more"
     return f"{named}, what the system with pid {launcher} left running" if named else (
         f"what the system with pid {launcher} left running"
     )

@@ -240,6 +240,8 @@ class _Run:
             self.problems.append(problem)
 
     def _mind_directory(self) -> None:
+        if self.control.renew():
+            self._alarm("'control.sock' was removed from the data directory, and has been made anew")
         trouble = self.place.trouble()
         if trouble is None or trouble == self.trouble:
             return

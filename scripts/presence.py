@@ -26,7 +26,11 @@ def recording_in(directory: Path) -> Path | None:
 def instead(directory: Path) -> str:
     """Return what to add to "no system is running"; empty when nothing else is there either."""
     if found := holders(directory):
-        left = left_by(last_launcher(directory), found)
+        launcher = last_launcher(directory)
+        if launcher in [holder.pid for holder in found]:
+            clean = f"`kill -TERM {launcher}` ends it cleanly"
+            return f" that answers, but one with pid {launcher} runs: {clean}; only what is left after that needs --force"
+        left = left_by(launcher, found)
         return f", but it is held by {left}; `nzeza stop --force` ends it"
     if place := recording_in(directory):
         return f", but a recording is: ask with --data-directory {place}"

@@ -15,6 +15,7 @@ import pytest
 from domain.errors import InvalidSetting
 from scripts.control import MOST_CLIENTS, ControlServer, Conversation, NoAnswer, NotRunning, Request, ask
 from scripts.data_directory import DataDirectory
+from scripts.presence import instead
 
 
 @pytest.fixture
@@ -227,6 +228,24 @@ def test_without_a_system_the_client_says_so(tmp_path: Path, directory: DataDire
     for path in (directory.path, tmp_path, tmp_path / "missing"):
         with pytest.raises(NotRunning, match=f"no system is running in '{path}'"):
             ask(path, "status", timeout_s=1)
+
+
+def test_a_socket_that_was_removed_is_made_anew(directory: DataDirectory, server: ControlServer) -> None:
+    assert not server.renew()
+    (directory.path / "control.sock").unlink()
+
+    assert server.renew()
+
+    got = answering(server, lambda request: request.reply({"ok": True}), lambda: ask(directory.path, "status", 2))
+    assert got == {"ok": True}
+    assert (directory.path / "control.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_running_system_that_cannot_be_asked_is_ended_cleanly_first_of_all(directory: DataDirectory) -> None:
+    advice = instead(directory.path)
+
+    assert f"one with pid {os.getpid()} runs: `kill -TERM {os.getpid()}` ends it cleanly" in advice
+    assert "process " not in advice and "stop --force" not in advice
 
 
 def test_silence_is_reported_with_the_pid(directory: DataDirectory, server: ControlServer) -> None:
