@@ -164,6 +164,8 @@ class FlakyVenue:
         if luck == 2:
             return QueryFailed(**identity, reason="503")
         order = self.orders.get(query.client_order_id)
+        if not query.client_order_id:  # whose order is it?
+            order = next((it for it in self.orders.values() if it.venue_order_id == query.venue_order_id), None)
         if order is None:
             return OrderNotFound(**identity, listing_began_at=now.utc_ns)
         return self.report(order, now)
