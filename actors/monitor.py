@@ -10,7 +10,14 @@ from domain.effects import Role
 from domain.messages import Event
 from domain.mode_label import mode_label
 from domain.status import StatusBoard
-from domain.system_messages import ActorReported, AlarmRaised, RequestStatus, StatusReported, TotalsKept
+from domain.system_messages import (
+    ActorReported,
+    AlarmOver,
+    AlarmRaised,
+    RequestStatus,
+    StatusReported,
+    TotalsKept,
+)
 
 
 class Monitor(Shell):
@@ -37,6 +44,10 @@ class Monitor(Shell):
 
     def receiveMsg_AlarmRaised(self, alarm: AlarmRaised, sender: str) -> None:
         if self.board.hear_alarm(alarm):
+            self._leave_totals()
+
+    def receiveMsg_AlarmOver(self, event: AlarmOver, sender: str) -> None:
+        if self.board.hear_alarm_over(event):
             self._leave_totals()
 
     def receiveMsg_Event(self, event: Event, sender: str) -> None:

@@ -30,6 +30,7 @@ from thespian.actors import Actor, ActorExitRequest, ThespianWatch, WakeupMessag
 
 from actors.alarms import Alarms
 from actors.correspondence import Correspondence
+from actors.herald import Herald
 from actors.questions import Questions, Then
 from actors.wiring import (
     ActorAlive,
@@ -42,14 +43,12 @@ from actors.wiring import (
     RollCalled,
     StartActor,
 )
-from domain.alarm_gate import AlarmGate
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.histogram import Histogram
 from domain.messages import Message, build_decoders
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS
-from domain.system_messages import ActorReported, AlarmRaised, Unanswered
-from domain.text import bounded
+from domain.system_messages import ActorReported, Unanswered
 
 log = logging.getLogger(__name__)
 
@@ -116,12 +115,7 @@ class Shell(Actor):
 
     def alarm(self, subject: str, text: str) -> None:
         """Tell the person, who must not be flooded: neither by the same words again and again nor by ever new ones."""
-        subject, text = bounded(subject), bounded(text)
-        now = self.clock.now()
-        if self._alarm_gate.passes(subject, text, now.monotonic_ns):
-            log.warning("alarm subject=%s text=%s", subject, text)
-            self.tell(Role.MONITOR, AlarmRaised(ts_event=now.utc_ns, subject=subject, text=text))
-        self.counters["alarms_held_back"] = self._alarm_gate.held_back
+        self._herald.alarm(subject, text)
 
     # ---- speaking ----------------------------------------------------------------------------------------
 
@@ -157,9 +151,9 @@ class Shell(Actor):
             self.perform_one(effect)
 
     def perform_one(self, effect: Effect) -> None:
-        if isinstance(effect, Tell) and isinstance(effect.message, AlarmRaised):
-            self.alarm(effect.message.subject, effect.message.text)
-        elif isinstance(effect, Tell):
+        if self._herald.takes(effect):
+            return
+        if isinstance(effect, Tell):
             self.tell(effect.to, effect.message)
         elif isinstance(effect, WakeAt):
             self.wake_at(effect.due_ns, effect.key)
@@ -284,7 +278,7 @@ class Shell(Actor):
         self.parts.settle(self.role)
         self.inherited = part.inherited
         self.clock = self.parts.clock()
-        self._alarm_gate = AlarmGate(self.clock.now().monotonic_ns)
+        self._herald = Herald(self.clock, self.counters, self.tell)
         self.peers = dict(part.peers)
         self._correspondence = Correspondence(
             self.role,

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from domain.system_messages import AlarmLine, AlarmRaised
+from domain.system_messages import AlarmLine, AlarmOver, AlarmRaised
 
 ALARMS_KEPT = 50
 
@@ -31,13 +31,21 @@ class AlarmBook:
             self._keep(AlarmLine(alarm.subject, alarm.text, alarm.ts_event, alarm.ts_event, 1))
             return True
         last = max(line.last, alarm.ts_event)  # senders' mails may overtake each other
-        self._keep(msgspec.structs.replace(line, last=last, count=line.count + 1))
+        self._keep(msgspec.structs.replace(line, last=last, count=line.count + 1, over=0))
         return False
+
+    def end(self, event: AlarmOver) -> bool:
+        """Mark an alarm as over; returns False when it is not known, or was over already."""
+        line = self._lines.get((event.subject, event.text))
+        if line is None or line.over:
+            return False
+        self._lines[event.subject, event.text] = msgspec.structs.replace(line, over=event.ts_event)
+        return True
 
     def adopt(self, lines: Iterable[AlarmLine], raised: int) -> None:
         """Take over what an earlier book had kept, newest first; what was heard since stays the newer."""
         known, self._lines = self._lines, {}
-        for line in reversed(tuple(lines)):
+        for line in sorted(lines, key=lambda line: line.last):
             self._keep(line)
         for key, line in known.items():
             before = self._lines.pop(key, None)
@@ -49,8 +57,8 @@ class AlarmBook:
         self.raised += raised
 
     def lines(self) -> list[AlarmLine]:
-        """Return the alarms, newest first."""
-        return list(reversed(self._lines.values()))
+        """Return the alarms, newest first; those that are over after all others."""
+        return sorted(reversed(self._lines.values()), key=lambda line: line.over > 0)
 
     def _keep(self, line: AlarmLine) -> None:
         self._lines[line.subject, line.text] = line

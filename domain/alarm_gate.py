@@ -37,6 +37,10 @@ class AlarmGate:
         _keep(self._told_ns, words, now_ns)
         return True
 
+    def ended(self, subject: str, text: str) -> None:
+        """Let the same words through at once: what they told of is over, and would be something new."""
+        self._told_ns.pop((subject, text), None)
+
 
 def _keep(kept: dict, key: object, value: object) -> None:
     """Set the newest entry, and forget the oldest of too many."""

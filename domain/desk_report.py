@@ -9,11 +9,10 @@ from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.numbers import plain
 from domain.opening_gate import OpeningGate
-from domain.order import OrderLifecycle
+from domain.order import OrderLifecycle, doubt_in_words
 from domain.order_messages import OrderStatus
 from domain.outbox import Outbox
 from domain.reconciliation import Audit
-from domain.stamps import iso_utc
 from domain.system_messages import HaltLine, OpenOrderLine, OrdersReported, WaitLine
 from domain.venue_readiness import VenueReadiness
 
@@ -90,15 +89,6 @@ class DeskReport:
                 yield WaitLine(scope=f"{order.order.venue}:{order.order.instrument}", reason=doubt_in_words(order))
         for venue, instrument, trouble in self._gate.troubles():
             yield WaitLine(scope=f"{venue}:{instrument}", reason=_TROUBLES.get(trouble, trouble))
-
-
-def doubt_in_words(order: OrderLifecycle) -> str:
-    """Return which order is in doubt since when; a time of day, for an age would be another at the next look."""
-    body = order.order
-    return (
-        f"its order to {body.side} {plain(order.leaves_quantity)} ({body.purpose}) is {order.status},"
-        f" sent at {iso_utc(order.sent_at)}: the venue is asked until its fate is proven"
-    )
 
 
 def _line(order: OrderLifecycle) -> OpenOrderLine:

@@ -13,7 +13,7 @@ from domain.effects import Instant, Role
 from domain.evidence import Absence, Rules
 from domain.holds import Holds
 from domain.numbers import ZERO
-from domain.order import ABSENT, OrderLifecycle
+from domain.order import ABSENT, OrderLifecycle, doubt_in_words
 from domain.order_messages import OrderNotFound, OrderStatus, OrderUnconfirmed, Purpose, QueryOrder
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings, VenueSettings
@@ -21,6 +21,7 @@ from domain.unclaimed_fills import UnclaimedFills
 
 ACKNOWLEDGE = "acknowledge"  # alarm keys: "acknowledge:" and the client_order_id
 QUERY = "query"
+_ASKED_IN_VAIN = 3  # questions
 _LATE_NS = 2 * SECOND_NS  # word that a send got no answer comes that much later than its end, at most
 
 
@@ -155,10 +156,22 @@ class Inquiries:
         if inquiry := self._inquiries.get(order.id):
             inquiry.is_answered = True
 
-    def settle(self, order: OrderLifecycle) -> None:
+    def _has_lasted(self, order: OrderLifecycle, inquiry: Inquiry, now: Instant) -> bool:
+        """Tell whether an order is in doubt for so long that a person should know, over restarts too.
+
+        By the journal's stamp it may look older than it is, after a sleep or a step of the clock: then one more
+        question was asked in vain, too.
+        """
+        alarm_after_ns = _ns(self._orders.alarm_after_s)
+        is_old = now.utc_ns - order.sent_at >= alarm_after_ns and inquiry.asked >= _ASKED_IN_VAIN
+        return now.monotonic_ns - inquiry.since_ns >= alarm_after_ns or is_old
+
+    def settle(self, order: OrderLifecycle, now: Instant) -> None:
         """Stop asking about an order that rests or is final."""
         if not order.is_in_flight:
-            self._inquiries.pop(order.id, None)
+            if self._inquiries.pop(order.id, None) and now.utc_ns - order.sent_at >= _ns(self._orders.alarm_after_s):
+                # An earlier desk may have raised it, so it is told whether or not this one did.
+                self._outbox.alarm_over(_key(order), doubt_in_words(order), now.utc_ns)
             self._held_before.pop(order.id, None)
         if order.is_final:
             self._named_ns.pop(order.id, None)
@@ -169,11 +182,9 @@ class Inquiries:
         inquiry = self._inquiries.get(order.id)
         if inquiry is None or now.monotonic_ns < inquiry.due_ns:
             return False
-        waited_ns = now.monotonic_ns - inquiry.since_ns
-        if waited_ns >= _ns(self._orders.alarm_after_s) and not inquiry.has_alarmed:
+        if not inquiry.has_alarmed and self._has_lasted(order, inquiry, now):
             inquiry.has_alarmed = True
-            text = f"{order.status} for {waited_ns // SECOND_NS} s"
-            self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
+            self._outbox.alarm(_key(order), doubt_in_words(order), now.utc_ns)
         was_in_vain = not inquiry.is_answered
         self._ask(order, inquiry, now)
         return was_in_vain
@@ -286,6 +297,10 @@ class Inquiries:
 def _began_ns(event: OrderNotFound, now: Instant) -> int:
     """Return when a look began, on the monotonic clock: a step of the wall clock can't hasten a proof."""
     return event.listing_began_ns or now.monotonic_ns - max(0, now.utc_ns - event.listing_began_at)
+
+
+def _key(order: OrderLifecycle) -> str:
+    return f"{order.order.venue}:{order.order.instrument}"
 
 
 def _ns(seconds: float) -> int:

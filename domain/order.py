@@ -16,7 +16,7 @@ from decimal import Decimal
 from domain.executions import Executions, Step
 from domain.instrument import Side
 from domain.messages import Event
-from domain.numbers import ZERO
+from domain.numbers import ZERO, plain
 from domain.order_messages import (
     FINAL,
     CancelRequested,
@@ -38,6 +38,7 @@ from domain.order_messages import (
     SubmitOrder,
     TimeInForce,
 )
+from domain.stamps import iso_utc
 
 SUBMITTED, UNCONFIRMED, OPEN = OrderStatus.SUBMITTED, OrderStatus.UNCONFIRMED, OrderStatus.OPEN
 PARTIALLY_FILLED, FILLED = OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
@@ -298,3 +299,15 @@ def not_sent(order: SubmitOrder, reason: str, ts_event: int) -> OrderNotSent | O
         "reason": reason,
     }
     return OrderUnconfirmed(**about, is_void=True) if order.is_resubmission else OrderNotSent(**about)
+
+
+def doubt_in_words(order: OrderLifecycle) -> str:
+    """Return which order is in doubt since when, and what goes on.
+
+    A time of day, for an age would be another at the next look; nothing that changes while it is in doubt.
+    """
+    body = order.order
+    return (
+        f"its order to {body.side} {plain(body.quantity)} ({body.purpose}), sent at {iso_utc(order.sent_at)},"
+        f" is not confirmed: the venue is asked until its fate is proven (id {order.id})"
+    )

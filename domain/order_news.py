@@ -267,7 +267,7 @@ class OrderNews:
             self._inquiries.begin(order, now)
         elif not order.is_unproven and order.is_in_flight:
             self._inquiries.begin(order, now, _FIRST_LOOK)
-        self._inquiries.settle(order)
+        self._inquiries.settle(order, now)
         if order.is_final:
             self._cancels.settle(order)
             self._execution.advance(self._ledger.plans[order.order.intent_id], now)

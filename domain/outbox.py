@@ -13,6 +13,7 @@ from domain.messages import Message
 from domain.order_ledger import OrderLedger
 from domain.order_messages import (
     BalanceCorrected,
+    HaltCleared,
     HaltRaised,
     IntentDenied,
     JournalEntry,
@@ -26,7 +27,7 @@ from domain.order_messages import (
     OrderSubmitted,
     PositionCorrected,
 )
-from domain.system_messages import AlarmRaised
+from domain.system_messages import AlarmOver, AlarmRaised
 
 
 _REFUSALS_KEPT = 20  # different words of venues, who may always find new ones
@@ -59,7 +60,10 @@ class Outbox:
     def record(self, event: JournalEvent) -> None:
         """Journal `event`; everything decided after it may rely on it."""
         self._effects.append(Record(event))
+        halts = tuple(self.ledger.halts) if isinstance(event, HaltCleared) else ()
         self.ledger.apply(event)
+        for halt in set(halts).difference(self.ledger.halts):
+            self.alarm_over(halt.scope, _halted(halt.reason), event.ts_event)
         self._count(event)
 
     def tell(self, to: str, message: Message) -> None:
@@ -72,6 +76,10 @@ class Outbox:
         """Tell the person; trading goes on."""
         self.tell(Role.MONITOR, AlarmRaised(ts_event=utc_ns, subject=subject, text=text))
 
+    def alarm_over(self, subject: str, text: str, utc_ns: int) -> None:
+        """Tell the person that what an alarm told of has ended."""
+        self.tell(Role.MONITOR, AlarmOver(ts_event=utc_ns, subject=subject, text=text))
+
     def halt(self, scope: str, reason: str, utc_ns: int) -> bool:
         """Stop openings in `scope` until a person resumes; return whether that is news.
 
@@ -80,7 +88,7 @@ class Outbox:
         if self.ledger.halts.has(scope, reason):
             return False
         self.record(HaltRaised(ts_event=utc_ns, scope=scope, reason=reason))
-        self.alarm(scope, f"halted: {reason}", utc_ns)
+        self.alarm(scope, _halted(reason), utc_ns)
         return True
 
     def take(self) -> list[Effect]:
@@ -121,3 +129,7 @@ _COUNTED_AS = {
 def refusal_in_words(event: OrderRejected) -> str:
     """Return the venue's reason, in its words."""
     return f"{event.code}: {event.reason}" if event.reason else event.code
+
+
+def _halted(reason: str) -> str:
+    return f"halted: {reason}"

@@ -20,6 +20,7 @@ from domain.session_moves import SessionState
 from domain.stamps import iso_utc
 from domain.system_messages import (
     ActorReported,
+    AlarmOver,
     AlarmRaised,
     BreakerChanged,
     BreakerReported,
@@ -88,6 +89,10 @@ class StatusBoard:
     def hear_alarm(self, alarm: AlarmRaised) -> bool:
         """Note an alarm; returns True when it is not a repetition."""
         return self.alarms.hear(alarm)
+
+    def hear_alarm_over(self, event: AlarmOver) -> bool:
+        """Note that an alarm is over; returns True when that is news."""
+        return self.alarms.end(event)
 
     def hear(self, event: Any) -> None:
         match event:
@@ -262,6 +267,7 @@ class StatusBoard:
                     "first": iso_utc(line.first),
                     "last": iso_utc(line.last),
                     "count": line.count,
+                    "over": iso_utc(line.over),
                 }
                 for line in self.alarms.lines()
             ],

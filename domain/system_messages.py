@@ -126,6 +126,13 @@ class AlarmRaised(Event, kw_only=True):
     text: str
 
 
+class AlarmOver(Event, kw_only=True):
+    """Any actor to Monitor: what an alarm told of has ended; nothing when there was none."""
+
+    subject: str
+    text: str  # as it was raised
+
+
 class AlarmLine(Message):
     """One alarm as people see it: the same words about the same thing are one line."""
 
@@ -134,6 +141,7 @@ class AlarmLine(Message):
     first: int  # UTC ns
     last: int  # UTC ns
     count: int
+    over: int = 0  # UTC ns since when that is no more; 0 = it may be yet, or nobody tells
 
 
 class HaltLine(Message, kw_only=True):

@@ -57,14 +57,19 @@ def troubles(status: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
         for halt, line in zip(status["halts"], halted(status))
     }
     for each in reversed(status["alarms"]):  # the oldest first
-        lines[each["subject"], each["text"], ""] = f"alarm: {alarm(each)}"
+        key, over = (each["subject"], each["text"]), each.get("over") or ""
+        if over:
+            lines[*key, over] = f"over since {over}: {each['subject']}: {each['text']}"
+        elif not each["text"].startswith("halted: "):  # that is told as a halt
+            lines[*key, ""] = f"alarm: {alarm(each)}"
     return lines
 
 
 def alarm(line: Mapping[str, Any]) -> str:
     """Return an alarm with its time, and how often it was raised when that was not once."""
     times = f", {line['count']} times since {line.get('first')}" if line.get("count", 1) > 1 else ""
-    return f"{line.get('last')} {line.get('subject')}: {line.get('text')}{times}"
+    over = f"over since {line['over']}: " if line.get("over") else ""
+    return f"{line.get('last')} {line.get('subject')}: {over}{line.get('text')}{times}"
 
 
 def alarms(report: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 from domain.alarm_book import AlarmBook
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmLine, AlarmRaised
+from domain.system_messages import AlarmLine, AlarmOver, AlarmRaised
 from tests.builders import UTC
 
 
@@ -51,3 +51,19 @@ def test_a_successor_goes_on_where_the_earlier_book_ended() -> None:
         AlarmLine("nz-7", "old", UTC, UTC, 1),
     ]
     assert book.raised == 3
+
+
+def test_an_alarm_that_is_over_says_so_and_leaves_the_top_until_it_is_raised_again() -> None:
+    book = AlarmBook()
+    for text in ("old", "new"):
+        book.hear(alarm(text))
+    end = AlarmOver(ts_event=UTC + SECOND_NS, subject="nz-7", text="new")
+
+    assert [book.end(end), book.end(end)] == [True, False]
+    assert [(line.text, line.over) for line in book.lines()] == [("old", 0), ("new", UTC + SECOND_NS)]
+    successor = AlarmBook()
+    successor.adopt(book.lines(), book.raised)
+    assert [line.text for line in successor.lines()] == ["old", "new"]
+
+    book.hear(alarm("new"))
+    assert [(line.text, line.over) for line in book.lines()] == [("new", 0), ("old", 0)]

@@ -42,3 +42,12 @@ def test_what_was_held_back_may_be_told_later() -> None:
     passed(gate, [("stream", f"error {number}") for number in range(100)])
 
     assert gate.passes("stream", "error 99", 10 * SECOND_NS)
+
+
+def test_what_was_over_and_begins_again_is_told_at_once() -> None:
+    gate = AlarmGate(0)
+    assert gate.passes("coinbase", "halted", 0) and not gate.passes("coinbase", "halted", 1)
+
+    gate.ended("coinbase", "halted")
+
+    assert gate.passes("coinbase", "halted", 2)

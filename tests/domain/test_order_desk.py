@@ -43,6 +43,7 @@ from domain.order_messages import (
 )
 from domain.settings import SECOND_NS, Settings, VenueSettings
 from domain.system_messages import (
+    AlarmOver,
     AlarmRaised,
     EndExit,
     HaltLine,
@@ -215,7 +216,29 @@ def test_an_order_in_doubt_for_long_is_told_to_a_person_once(careful: DeskOnTime
     careful.advance(60)
 
     (alarm,) = careful.sent(AlarmRaised)
-    assert alarm.subject == f"client_order_id={ID}"
+    assert alarm.subject == "coinbase:BTC-USD"
+    assert alarm.text.startswith("its order to BUY 0.01 (OPEN), sent at 20") and alarm.text.endswith(f"(id {ID})")
+
+
+def test_how_long_an_order_is_in_doubt_is_counted_from_its_send_over_restarts_and_its_end_is_told(
+    careful: DeskOnTime,
+) -> None:
+    careful.hear(make_intent(), unconfirmed(careful))
+    next_run = careful.restarted(after_s=3600).ready()
+
+    next_run.advance(5)
+    (alarm,) = [one for one in next_run.sent(AlarmRaised) if "not confirmed" in one.text]
+    next_run.hear(make_report(S.CANCELED))
+
+    (over,) = next_run.sent(AlarmOver)
+    assert (over.subject, over.text) == (alarm.subject, alarm.text)
+
+
+def test_a_halt_that_was_cleared_is_over_for_its_alarm_too(desk: DeskOnTime) -> None:
+    desk.hear(RaiseHalt(scope="all", reason="drawdown"), ResumeTrading())
+
+    (over,) = desk.sent(AlarmOver)
+    assert (over.subject, over.text) == ("all", "halted: drawdown")
 
 
 def test_f08_a_fill_replayed_after_a_reconnect_counts_once(desk: DeskOnTime) -> None:
@@ -1112,7 +1135,7 @@ def test_an_order_in_doubt_and_a_stream_that_is_down_are_said_to_keep_openings_w
     stream, order = desk.desk.report(desk.now).waiting
     assert (stream.scope, stream.reason) == ("coinbase", "its private stream is down")
     assert order.scope == "coinbase:BTC-USD"
-    assert order.reason.startswith("its order to BUY 0.01 (OPEN) is UNCONFIRMED, sent at 20")
+    assert order.reason.startswith("its order to BUY 0.01 (OPEN), sent at 20")
 
 
 def test_a_person_may_clear_one_scope_and_the_others_stand(desk: DeskOnTime) -> None:

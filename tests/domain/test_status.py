@@ -198,6 +198,7 @@ def test_alarms_are_told_with_their_times_and_survive_the_monitor(board: StatusB
             "first": "2026-05-28T20:26:40Z",
             "last": "2026-05-28T20:26:45Z",
             "count": 2,
+            "over": "",
         }
     ]
     assert status["alarms_raised"] == 2

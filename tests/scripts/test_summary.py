@@ -63,6 +63,16 @@ def test_without_an_account_no_money_is_told_of() -> None:
     assert lines["actors"].endswith("nothing to reconcile")
 
 
+def test_a_halt_is_told_once_and_its_end_is_told() -> None:
+    alarm = {**ALARM, "subject": "all", "text": "halted: recorder gave up", "over": ""}
+    over = {**alarm, "over": "2026-11-30T18:30:00Z"}
+
+    assert [line.split(":")[0] for line in telling.troubles({"halts": [HALT], "alarms": [alarm]}).values()] == ["halted"]
+    (line,) = telling.troubles({"halts": [], "alarms": [over]}).values()
+    assert line == "over since 2026-11-30T18:30:00Z: all: halted: recorder gave up"
+    assert "over since 2026-11-30T18:30:00Z: halted" in told(alarms=[over])["ALARM"]
+
+
 def test_each_halt_of_a_scope_is_told_as_it_happens() -> None:
     second = {**HALT, "reason": "daily_loss"}
 
