@@ -186,7 +186,8 @@ def test_recorded_answers_are_read() -> None:
         return (SAMPLES / name).read_bytes()
 
     order = answers.read(body("http_order.json"), answers.OrderAnswer).order
-    fills = answers.read(body("http_fills.json"), answers.FillsPage).fills
+    raws = answers.read(body("http_fills.json"), answers.FillsPage).fills
+    fills = [answers.read(raw, answers.FillRow) for raw in raws]
     accounts = answers.read(body("http_accounts.json"), answers.AccountsPage).accounts
     bitcoin = answers.read(body("http_product.json"), answers.ProductRow)
 
