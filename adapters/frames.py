@@ -21,6 +21,7 @@ INVALID_TEXT = 1007
 TOO_BIG = 1009
 
 MAX_MESSAGE_BYTES = 10 * 1024 * 1024
+MAX_FRAGMENTS = 16 * 1024  # of one message: that size in the smallest pieces anybody sends, and then some
 
 _FINAL_TEXT = 0x80 | TEXT  # the first byte of nearly every frame there is
 _KEPT_BYTES = 256  # of what is at fault
@@ -58,9 +59,10 @@ class FrameSplitter:
         self._held: list[bytes] = []  # the beginning of an unfinished frame, as it came
         self._held_bytes = 0
         self._needed = 0  # bytes held from which looking at them again makes sense
-        self._fragments: list[bytes] = []
+        self._fragments: list[bytes] = []  # of the unfinished message, but for empty ones
         self._fragments_opcode = CONTINUATION  # of the unfinished message; CONTINUATION = there is none
         self._fragments_bytes = 0
+        self._fragments_count = 0  # with the empty ones
 
     def feed(self, data: bytes) -> Split:
         """Take the next bytes. After a close code nothing more may be fed."""
@@ -139,7 +141,7 @@ class FrameSplitter:
                 raise _Violation(PROTOCOL_ERROR, raw)
         elif opcode > BINARY or (opcode == CONTINUATION) != (self._fragments_opcode != CONTINUATION):
             raise _Violation(PROTOCOL_ERROR, raw)  # nothing to continue, or a new message inside another
-        elif length + self._fragments_bytes > self._limit:
+        elif length + self._fragments_bytes > self._limit or self._fragments_count >= MAX_FRAGMENTS:
             raise _Violation(TOO_BIG, raw)
 
     def _unusual(self, opcode: int, is_final: bool, payload: bytes, split: Split) -> int | None:
@@ -159,11 +161,14 @@ class FrameSplitter:
             return
         if opcode != CONTINUATION:
             self._fragments_opcode = opcode
-        self._fragments.append(payload)
+        if payload:
+            self._fragments.append(payload)
         self._fragments_bytes += len(payload)
+        self._fragments_count += 1
         if is_final:
             whole, opcode = b"".join(self._fragments), self._fragments_opcode
-            self._fragments, self._fragments_opcode, self._fragments_bytes = [], CONTINUATION, 0
+            self._fragments, self._fragments_opcode = [], CONTINUATION
+            self._fragments_bytes = self._fragments_count = 0
             _accept(opcode, whole, split)
 
 

@@ -101,6 +101,22 @@ def test_fragments_that_add_up_to_an_oversize_message_are_refused() -> None:
     assert splitter.feed(server_frame(CONTINUATION, b"x" * 60)).close_code == 1009
 
 
+@pytest.mark.parametrize("payload", [b"", b"x"])
+def test_fragments_without_end_are_refused_and_cost_no_memory(payload: bytes) -> None:
+    """Empty ones add nothing to the size of a message, so their number has a bound of its own."""
+    splitter = FrameSplitter()
+    splitter.feed(server_frame(TEXT, b"x", is_final=False))
+    piece = server_frame(CONTINUATION, payload, is_final=False) * 1024
+    tracemalloc.start()
+    codes = [splitter.feed(piece).close_code for _ in range(15)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert not any(codes)
+    assert peak < 512 * 1024
+    assert splitter.feed(piece).close_code == 1009
+
+
 def test_a_close_is_echoed_and_tells_its_code() -> None:
     assert fed([server_frame(CLOSE, b"\x0f\xa0going away")]) == Split([], [(CLOSE, b"\x0f\xa0")], 4000, [])
     assert fed([server_frame(CLOSE)]) == Split([], [(CLOSE, b"")], 1005, [])
