@@ -93,6 +93,8 @@ class Answer:
         if self.status in _BODILESS:
             if coding is not None or length not in (None, "0") and self.status != 304:
                 raise NotOneAnswer("a body where none may be")
+            # Some send the body that they announce: late, it would pass for the next question's answer.
+            self.is_last = self.is_last or length not in (None, "0")
             self._finish()
         elif coding is not None:
             if length is not None or coding.lower() != "chunked":
