@@ -173,6 +173,8 @@ MISTAKES_IN_A_FILE = {
     "simulator.fresh_account = 1": "simulator.fresh_account = 1: must be true or false",
     "simulator.balances.usd = 6": "simulator.balances.'usd': must be an asset in capitals, such as USD",
     "simulator.latency_max_s = 0.01": "simulator.latency_min_s = 0.02: must not be above simulator.",
+    "system.report_every_s = 2.0": "system.report_every_s = 2.0: must be at most half of supervision.hung_after_s = 3.0",
+    "supervision.hung_after_s = 0.9": "system.report_every_s = 0.5: must be at most half of supervision.hung_after_s",
     "orders.query_delays_s = []": "orders.query_delays_s = []: must be one or more numbers above 0",
     "orders.query_delays_s = [1, 0]": "orders.query_delays_s = [1.0, 0.0]: must be one or more",
     "orders.query_delays_s = [1, 'x']": "orders.query_delays_s[1] = 'x': must be a number",
