@@ -42,9 +42,10 @@ class SignalEngine(MarketReader):
         for fall in self.desk.bench.take_falls():
             traced = "".join(traceback.format_exception(fall.error)) if fall.error is not None else ""
             log.error("strategy_benched name=%s reason=%s\n%s", fall.name, fall.reason, traced[:_MOST_TRACED])
-            self.alarm(
-                f"strategy {fall.name}", f"benched until the next start: {fall.reason}; the others vote on"
-            )
+            weights = self.settings.signals.weights
+            is_anybody_left = any(weights[name] and name not in self.desk.bench for name in weights)
+            then = "the others vote on" if is_anybody_left else "no strategy is left: no signals until then"
+            self.alarm(f"strategy {fall.name}", f"benched until the next start: {fall.reason}; {then}")
 
     def perform_one(self, effect: Effect) -> None:
         super().perform_one(effect)

@@ -59,6 +59,8 @@ def check_rules(settings: Settings, known_venues: Collection[str]) -> None:
             raise InvalidSetting(
                 f"signals.weights.{name}: no such strategy; must be one of {', '.join(sorted(STRATEGIES))}"
             )
+    if not any(settings.signals.weights.values()):
+        raise InvalidSetting("signals.weights: must give at least one strategy a weight above 0, or nobody votes")
     delays = settings.orders.query_delays_s
     if not delays or min(delays) <= 0:
         raise InvalidSetting(f"orders.query_delays_s = {list(delays)}: must be one or more numbers above 0")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scripts import telling
+from scripts.advice import pasteable
 from scripts.actor_system import LOG_FILE
 from scripts.data_directory import DataDirectory
 from scripts.options import RunOptions
@@ -83,7 +84,7 @@ class Announcer:
             return json.dumps(report)
         from scripts.summary import summary
 
-        return summary(report)
+        return pasteable(summary(report))
 
     def close(self) -> None:
         """Give the outputs some time to take what is left."""

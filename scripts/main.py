@@ -21,6 +21,7 @@ from domain.errors import InvalidSetting, NzezaError
 from domain.numbers import use_exact_decimals
 from domain.settings import Settings
 from scripts import telling
+from scripts.advice import pasteable, stand_in
 from scripts.control import Conversation, NoAnswer, NotRunning, ask
 from scripts.data_directory import make_directory
 from scripts.leftovers import end_all
@@ -79,6 +80,7 @@ def _perform(argv: Sequence[str] | None) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
+    stand_in(settings.system.data_directory)
     _check_live(settings, arguments.live)
     _check_token_files(settings)
     from scripts.launch import run as launch  # everything that trades; the other verbs start without it
@@ -116,14 +118,14 @@ def _check_token_files(settings: Settings) -> None:
 
 
 def _check_live(settings: Settings, is_wanted: bool) -> None:
-    """Refuse real orders: by both a setting and a flag, and only once there is a `doctor` to pass."""
+    """Refuse real orders: they need both a setting and a flag, and a check of the account that is still to come."""
     if is_wanted and settings.system.profile == "demo":
         raise InvalidSetting(
             "system.profile = 'demo': --live must not be given with it; the other is \"standard\""
         )
     if is_wanted:
         raise InvalidSetting(
-            "--live: real orders need a passed `nzeza doctor`, which this version doesn't have yet"
+            "--live: must not be given yet: real orders need a check of the account, which this version can't make"
         )
     for name, venue in settings.traded.items():
         if venue.mode == "live":
@@ -153,7 +155,7 @@ def status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json(report)
     else:
-        say(summary(report))
+        say(pasteable(summary(report)))
     return 0
 
 
@@ -251,7 +253,9 @@ def _check_orders(settings: Settings, venues: Collection[str]) -> None:
 
 def _data_directory(arguments: argparse.Namespace) -> Path:
     """Return where to look for the running system; told by hand, a broken configuration is no obstacle."""
-    return Path(arguments.data_directory or _settings(arguments).system.data_directory)
+    directory = Path(arguments.data_directory or _settings(arguments).system.data_directory)
+    stand_in(directory)
+    return directory
 
 
 def _print_json(message: dict[str, Any]) -> None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import select
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 from domain.errors import NzezaError
+from scripts.advice import pasteable
 
 MOST_WAITING = 1_000  # texts for a reader that doesn't read; beyond, they are left out
 _STANDARD = {0: "stdin", 1: "stdout", 2: "stderr"}
@@ -89,7 +91,7 @@ def say(text: str, end: str = "\n") -> None:
 def complain(text: object) -> None:
     """Print one line to standard error, if anybody is there."""
     with contextlib.suppress(OSError, ValueError):
-        print(f"nzeza: {text}", file=sys.stderr, flush=True)
+        print(f"nzeza: {pasteable(str(text))}", file=sys.stderr, flush=True)
 
 
 def finish_output() -> None:
@@ -162,6 +164,17 @@ class Outlet:
                 select.select([], [self.descriptor], [])
 
 
+class _IntoLog(logging.Handler):
+    """Takes what this process logs: those are words for who reads the log, not for a terminal."""
+
+    def __init__(self, keep: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._keep = keep
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._keep(f"{record.name} {record.getMessage()}")
+
+
 class Voice:
     """What the launcher tells people: on standard error, and in the log, where it stands when nobody listens."""
 
@@ -171,12 +184,13 @@ class Voice:
         """
         self.output, self.errors = Outlet(output), Outlet(2)
         self._log = log
+        logging.lastResort = _IntoLog(self._keep)  # what is logged before the actors' log is set up, or beside it
 
     def tell(self, text: str, is_logged: bool = True, is_shown: bool = True) -> None:
         if is_logged:
             self._keep(text)
         if is_shown:
-            self.errors.write(f"nzeza: {text}\n")
+            self.errors.write(f"nzeza: {pasteable(text)}\n")
 
     def _keep(self, text: str) -> None:
         stamp = datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]

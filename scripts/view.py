@@ -6,6 +6,7 @@ lines and then rows of the longest tables, whose titles say so. What the status 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -81,7 +82,7 @@ class _Screen:
             _pair(*_headline(self.status, self.view)),
             _pair(*_money(self.status)),
             *_activity(self.status, self.view),
-            *_alarms(self.status),
+            *_alarms(self.status, options.max_width),
         ]
         bottom = [_pair(*_latency(self.status))]
         bands = [
@@ -118,7 +119,7 @@ def _fit(bands: Sequence[Sequence[_Section]], height: int) -> list[int]:
 
 def _headline(status: Mapping, view: Mapping) -> tuple[Text, Text]:
     left = wording.badge(view.get("mode")).append("  nzeza", style="bold")
-    left.append(f"  up {wording.duration(view.get('uptime_s', status.get('duration_s')))}", style=QUIET)
+    left.append(f"  up {wording.duration(status.get('duration_s', view.get('uptime_s')))}", style=QUIET)
     right = Text()
     reconciled = status.get("reconciled")
     if not telling.has_account(status):
@@ -181,10 +182,23 @@ def _waiting(status: Mapping) -> list[Text]:
     return [Text(f"WAITING {line}", style=WARN, no_wrap=True, overflow="ellipsis") for line in lines]
 
 
-def _alarms(status: Mapping) -> list[Text]:
-    alarms = telling.alarms(status)[:_ALARMS_SHOWN]
-    lines = [f"ALARM {telling.alarm(alarm)}" for alarm in alarms]
-    return [Text(line, style=BAD, no_wrap=True, overflow="ellipsis") for line in lines]
+def _alarms(status: Mapping, width: int) -> list[Text]:
+    """Return the newest alarms, over two lines where one would cut off what to do, and how many are not shown."""
+    alarms = [alarm for alarm in telling.alarms(status) if not alarm.get("over")]
+    lines = [
+        Text(row, style=BAD, no_wrap=True, overflow="ellipsis")
+        for alarm in alarms[:_ALARMS_SHOWN]
+        for row in _rows(f"ALARM {telling.alarm(alarm)}", width)
+    ]
+    if len(alarms) > _ALARMS_SHOWN:
+        lines.append(Text(f"and {len(alarms) - _ALARMS_SHOWN} more alarms   (nzeza status)", style=BAD))
+    return lines
+
+
+def _rows(line: str, width: int) -> list[str]:
+    """Return a line as at most two of the screen's; what doesn't fit the second is cut off there."""
+    first, *others = textwrap.wrap(line, width, subsequent_indent="      ") or [""]
+    return [first, "      " + line[len(first) :].strip()] if others else [first]
 
 
 def _latency(status: Mapping) -> tuple[Text, Text]:

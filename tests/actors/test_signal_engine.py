@@ -45,6 +45,21 @@ def test_a_strategy_that_raises_is_benched_with_an_alarm_and_its_traceback_and_t
     assert "in broken_update" in caplog.text
 
 
+def test_when_the_last_strategy_is_benched_nobody_is_said_to_vote_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_update(self: object, candle: object) -> None:
+        raise LookupError("boom")
+
+    for name in stage.settings.signals.weights:
+        monkeypatch.setattr(STRATEGIES[name], "update", broken_update)
+    stage.cast(SignalEngine, Role.SIGNAL_ENGINE)
+
+    stage.tell(Role.SIGNAL_ENGINE, *market(closes=range(100, 130)), sender=FEED)
+
+    assert [alarm.text.rpartition("; ")[2] for alarm in alarms(stage)][-1] == "no strategy is left: no signals until then"
+
+
 def test_a_strategy_that_takes_too_long_is_benched_also_for_the_engines_successor(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

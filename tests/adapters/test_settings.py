@@ -181,6 +181,8 @@ MISTAKES_IN_A_FILE = {
     "orders.query_delays_s = 1": "orders.query_delays_s = 1: must be a list, each entry a number",
     "orders.acknowledge_within_s = 5": "orders.acknowledge_within_s = 5.0: must be above venues.coinbase",
     "signals.weights.fast_scalping = -1": "signals.weights.fast_scalping = -1: must be a number of 0 or more",
+    "[signals.weights]": "signals.weights: must give at least one strategy a weight above 0",
+    "signals.weights = {fast_scalping = 0}": "signals.weights: must give at least one strategy a weight above 0",
     "[venues]": "venues: must have at least one table of these: coinbase, dydx",
     "[venues.kraken]": "unknown key 'venues.kraken': allowed: coinbase, dydx",
     "venues.coinbase.instruments = []": "venues.coinbase.instruments = []: must name at least one instrument",

@@ -63,7 +63,7 @@ def test_stop_names_what_is_left_and_by_force_ends_it(
 
     assert main(["stop", *where]) == 1
     errors = capsys.readouterr().err
-    assert f"but it is held by process {orphan} (" in errors and "`nzeza stop --force` ends it" in errors
+    assert f"but it is held by process {orphan} (" in errors and f"`nzeza stop --force --data-directory {tmp_path / 'data'}` ends it" in errors
     assert errors.count("\n") == 1
 
     assert main(["stop", "--force", *where]) == 0

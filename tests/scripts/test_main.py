@@ -124,7 +124,7 @@ MISTAKES = {
     "run --config": "nzeza: argument --config: expected one argument",
     "run --config missing.toml": "nzeza: configuration file 'missing.toml': No such file or directory",
     "run --live": "nzeza: system.profile = 'demo': --live must not be given with it",
-    "run --live --config standard.toml": "nzeza: --live: real orders need a passed `nzeza doctor`",
+    "run --live --config standard.toml": "nzeza: --live: must not be given yet: real orders need a check of the account",
     "run --config hodl.toml": "nzeza: signals.weights.hodl: no such strategy; must be one of conservative_sc",
     "run --config token.toml": "nzeza: venues.dydx.stream_token_file = 'gone': must be a file that can be read (No",
     "run --config live.toml": "nzeza: venues.coinbase.mode = 'live': must be \"simulated\" unless",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -194,3 +195,12 @@ def test_output_that_cannot_spell_a_letter_shows_it_otherwise(
         assert main(["metrics", "--json", "--data-directory", str(tmp_path)]) == 0
 
     assert (tmp_path / "out").read_text() == "6e7a\\u2026\n"
+
+
+def test_what_the_launcher_logs_is_for_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "lastResort", logging.lastResort)
+    Voice(tmp_path / "nzeza.log")
+
+    logging.lastResort.handle(logging.makeLogRecord({"name": "adapters.journal", "msg": "damaged", "levelno": 40}))
+
+    assert (tmp_path / "nzeza.log").read_text().endswith("launcher adapters.journal damaged\n")

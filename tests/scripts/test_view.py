@@ -247,6 +247,24 @@ def test_alarms_tell_when_and_how_often() -> None:
     assert "ALARM 2026-11-30T18:20:00Z nz-7: lost, 3 times since 2026-11-30T18:14:05Z" in lines
 
 
+def test_of_a_long_alarm_what_to_do_is_not_cut_off_and_what_is_not_shown_is_counted() -> None:
+    long = alarm(f"{'word ' * 20}do this")
+    over = {**alarm("is no more"), "over": "2026-11-30T18:30:00Z"}
+    lines = screen({**make_status(), "alarms": [long, alarm("two"), alarm("three"), over]})
+
+    (begun,) = [number for number, line in enumerate(lines) if line.startswith("ALARM 2026-11-30T18:20:00Z nz-7: word")]
+    assert lines[begun + 1].endswith("do this")
+    assert "and 1 more alarms   (nzeza status)" in lines
+    assert not any("is no more" in line for line in lines)
+
+
+def test_a_monitor_that_was_replaced_does_not_begin_the_uptime_anew() -> None:
+    status = make_status()
+    status["view"]["uptime_s"] = 1.0
+
+    assert line_with(screen({**status, "duration_s": 83.2}), "DEMO")[:4] == "DEMO nzeza up 1:23".split()
+
+
 def test_equity_that_lacks_something_says_so() -> None:
     lines = screen({**make_status(), "equity_complete": False, "equity_missing": ["SOL-USD"]}, width=140)
 
