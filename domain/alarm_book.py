@@ -25,6 +25,9 @@ class AlarmBook:
 
     def hear(self, alarm: AlarmRaised) -> bool:
         """Note an alarm; returns True when the book doesn't hold it yet."""
+        line = self._lines.get((alarm.subject, alarm.text))
+        if line is not None and alarm.ts_event == line.last:
+            return False  # the same mail once more: it was sent again to a new monitor
         self.raised += 1
         line = self._lines.pop((alarm.subject, alarm.text), None)
         if line is None:
@@ -50,9 +53,10 @@ class AlarmBook:
         for key, line in known.items():
             before = self._lines.pop(key, None)
             if before is not None:
-                line = msgspec.structs.replace(
-                    line, first=min(before.first, line.first), count=before.count + line.count
-                )
+                is_told_again = line.first == before.last  # the mail that both books have heard
+                self.raised -= is_told_again
+                count = before.count + line.count - is_told_again
+                line = msgspec.structs.replace(line, first=min(before.first, line.first), count=count)
             self._keep(line)
         self.raised += raised
 

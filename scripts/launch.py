@@ -148,7 +148,7 @@ class _Run:
         settings = cover_exposure(self.settings, self.directory / JOURNAL_FILE)
         admin_port = free_admin_port(settings.system)
         if any(venue.mode == "simulated" for venue in settings.venues.values()):
-            check_account(settings.simulator, self.directory, self.directory / JOURNAL_FILE)
+            check_account(settings.simulator, self.directory, self.directory / JOURNAL_FILE, self.announcer.tell)
             self.simulator = SimulatedVenues(
                 settings.simulator,
                 self.directory,

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -101,9 +102,16 @@ def record(arguments: argparse.Namespace) -> int:
     }
     recording = msgspec.structs.replace(settings.recording, enabled=True)
     from scripts.launch import run as launch
+    from scripts.parts import RECORDINGS
+    from scripts.recorded import recorded
 
     options = RunOptions(arguments.duration, arguments.headless, arguments.json, live=False)
-    return launch(msgspec.structs.replace(settings, system=system, venues=venues, recording=recording), options)
+    stand_in(system.data_directory)
+    directory, began_at = Path(system.data_directory) / RECORDINGS, time.time()
+    status = launch(msgspec.structs.replace(settings, system=system, venues=venues, recording=recording), options)
+    for line in recorded(directory, began_at) or [f"nothing was recorded in {directory}"]:
+        complain(line)
+    return status
 
 
 def _check_token_files(settings: Settings) -> None:

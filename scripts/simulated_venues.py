@@ -34,14 +34,21 @@ _LOOK_AGAIN_MS = 50
 STOP = signal.SIGINT  # the one that the child obeys: others are for the launcher, whom the venues must outlive
 
 
-def check_account(settings: SimulatorSettings, directory: Path, journal: Path) -> None:
+def check_account(
+    settings: SimulatorSettings, directory: Path, journal: Path, tell: Callable[[str], None]
+) -> None:
     """Refuse to open a new simulated account beside a journal: the two would never agree.
+
+    Of balances that were set for an account that there is already, `tell` a person that they change nothing.
 
     Raises:
         InvalidSetting: and says what to do.
     """
     from adapters.simulator.store import ACCOUNT_FILE
 
+    is_there, is_set = (directory / ACCOUNT_FILE).exists(), settings.balances != SimulatorSettings().balances
+    if is_there and is_set and not settings.fresh_account:
+        tell("simulator.balances is for a new account only: the one that there is goes on with what it holds")
     if not journal.exists():
         return  # an account without a journal is fine: what is in it counts as inventory
     advice = f"move or remove {str(directory)!r} to start afresh"
@@ -49,7 +56,7 @@ def check_account(settings: SimulatorSettings, directory: Path, journal: Path) -
         raise InvalidSetting(
             f"simulator.fresh_account = true: must be false beside the journal of the last account; {advice}"
         )
-    if not (directory / ACCOUNT_FILE).exists():
+    if not is_there:
         raise InvalidSetting(
             f"system.data_directory: holds a journal without its simulated account ({ACCOUNT_FILE}); {advice}"
         )

@@ -22,8 +22,8 @@ def test_the_same_alarm_is_one_line_with_its_first_and_last_time_and_a_count() -
 def test_the_newest_heard_comes_first_a_repeated_one_too() -> None:
     book = AlarmBook()
 
-    for text in ("first", "second", "first"):
-        book.hear(alarm(text))
+    for at_s, text in enumerate(("first", "second", "first")):
+        book.hear(alarm(text, at_s))
 
     assert [line.text for line in book.lines()] == ["first", "second"]
 
@@ -65,5 +65,17 @@ def test_an_alarm_that_is_over_says_so_and_leaves_the_top_until_it_is_raised_aga
     successor.adopt(book.lines(), book.raised)
     assert [line.text for line in successor.lines()] == ["old", "new"]
 
-    book.hear(alarm("new"))
+    book.hear(alarm("new", at_s=9))
     assert [(line.text, line.over) for line in book.lines()] == [("new", 0), ("old", 0)]
+
+
+def test_a_mail_that_is_sent_again_to_a_new_monitor_counts_once_whatever_comes_first() -> None:
+    earlier, early, late = AlarmBook(), AlarmBook(), AlarmBook()
+    earlier.hear(alarm(at_s=1))
+
+    early.hear(alarm(at_s=1))
+    early.adopt(earlier.lines(), earlier.raised)
+    late.adopt(earlier.lines(), earlier.raised)
+    late.hear(alarm(at_s=1))
+
+    assert [(book.raised, book.lines()[0].count) for book in (early, late)] == [(1, 1), (1, 1)]

@@ -145,8 +145,8 @@ def test_halts_alarms_and_incomplete_equity_wake_a_person() -> None:
     halt = HaltLine(scope="all", reason="daily_loss", since=UTC)
     other = HaltLine(scope="all", reason="disk_full", since=UTC + 5_000_000_000)
     board.hear(orders_reported(halts=(halt, other)))
-    for _ in range(3):
-        board.hear_alarm(AlarmRaised(ts_event=UTC, subject="coinbase", text="answered with 401"))
+    for number in range(3):
+        board.hear_alarm(AlarmRaised(ts_event=UTC + number, subject="coinbase", text="answered with 401"))
 
     samples = read(exposition(told(board, 0)))
 

@@ -7,6 +7,7 @@ import signal
 import time
 import urllib.request
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,10 @@ def test_a_new_account_is_refused_beside_a_journal_and_the_line_says_what_to_do(
     settings = SimulatorSettings(fresh_account=is_fresh)
 
     if complaint is None:
-        check_account(settings, tmp_path, tmp_path / "journal")
+        check_account(settings, tmp_path, tmp_path / "journal", print)
         return
     with pytest.raises(InvalidSetting, match=complaint) as caught:
-        check_account(settings, tmp_path, tmp_path / "journal")
+        check_account(settings, tmp_path, tmp_path / "journal", print)
     assert str(caught.value).endswith(f"move or remove {str(tmp_path)!r} to start afresh")
 
 
@@ -102,3 +103,17 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < give_up_at
         time.sleep(0.01)
+
+
+def test_balances_that_an_account_is_too_old_for_are_said_to_change_nothing(tmp_path: Path) -> None:
+    told: list[str] = []
+    settings = SimulatorSettings(balances={"USD": Decimal(25000)})
+
+    check_account(settings, tmp_path, tmp_path / "journal", told.append)
+    assert told == []
+    (tmp_path / "simulator.sqlite").touch()
+    check_account(SimulatorSettings(), tmp_path, tmp_path / "journal", told.append)
+    assert told == []
+    check_account(settings, tmp_path, tmp_path / "journal", told.append)
+
+    assert [line.partition(":")[0] for line in told] == ["simulator.balances is for a new account only"]
