@@ -11,7 +11,7 @@ from decimal import Decimal
 from domain.effects import Effect, Instant, Role, Tell
 from domain.numbers import plain
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised
+from domain.system_messages import AlarmOver, AlarmRaised
 from domain.valuation import Valuation
 
 INCOMPLETE_NS = 10 * SECOND_NS  # a stream that reconnects may take this long
@@ -30,6 +30,7 @@ class AccountAlarms:
         self._held_back: dict[str, Decimal] = {}  # "coinbase:BTC-USD" -> how much
         self._missing_since: dict[str, int] = {}  # what -> CLOCK_MONOTONIC
         self._told_missing: set[str] = set()
+        self._incomplete = ""  # the alarm of it that stands
 
     def review(
         self,
@@ -58,9 +59,9 @@ class AccountAlarms:
         return [_alarm(key, f"{plain(held)} {text}", now) for key, held in sorted(news.items())]
 
     def _review_cover(self, bare: set[str], now: Instant) -> list[Effect]:
-        news, self._bare = sorted(bare - self._bare), bare
+        news, ended, self._bare = sorted(bare - self._bare), sorted(self._bare - bare), bare
         text = f"no stop covers the position after {self._within_s:g} s: it is being closed"
-        return [_alarm(key, text, now) for key in news]
+        return [*(_over(key, text, now) for key in ended), *(_alarm(key, text, now) for key in news)]
 
     def _review_equity(self, valuation: Valuation, now: Instant) -> list[Effect]:
         self._missing_since = {
@@ -70,11 +71,20 @@ class AccountAlarms:
             what for what, since in self._missing_since.items() if now.monotonic_ns - since >= INCOMPLETE_NS
         }
         news, self._told_missing = long_missing - self._told_missing, long_missing
-        if not news:
-            return []
-        text = f"equity incomplete: {', '.join(sorted(long_missing))}: nothing is opened until it is whole"
-        return [_alarm("account", text, now)]
+        effects: list[Effect] = []
+        if self._incomplete and (news or not long_missing):
+            effects.append(_over("account", self._incomplete, now))
+            self._incomplete = ""
+        if news:
+            missing = ", ".join(sorted(long_missing))
+            self._incomplete = f"equity incomplete: {missing}: nothing is opened until it is whole"
+            effects.append(_alarm("account", self._incomplete, now))
+        return effects
 
 
 def _alarm(subject: str, text: str, now: Instant) -> Tell:
     return Tell(Role.MONITOR, AlarmRaised(ts_event=now.utc_ns, subject=subject, text=text))
+
+
+def _over(subject: str, text: str, now: Instant) -> Tell:
+    return Tell(Role.MONITOR, AlarmOver(ts_event=now.utc_ns, subject=subject, text=text))

@@ -1,0 +1,32 @@
+"""What the portfolio tells of the account, it tells once as it begins and once as it ends."""
+
+from dataclasses import dataclass
+
+from domain.account_alarms import INCOMPLETE_NS, AccountAlarms
+from domain.effects import Instant
+from domain.system_messages import AlarmOver
+
+
+@dataclass
+class Lacking:
+    """A valuation, as far as alarms ask."""
+
+    missing: tuple[str, ...] = ()
+
+
+def test_what_is_over_is_told_in_the_words_of_its_alarm() -> None:
+    alarms, key = AccountAlarms(cover_within_s=5), ("coinbase", "BTC-USD")
+
+    def told(bare: list, missing: tuple[str, ...], at_ns: int) -> list[tuple[bool, str, str]]:
+        effects = alarms.review(bare, {}, Lacking(missing), Instant(at_ns, at_ns))
+        messages = [effect.message for effect in effects]
+        return [(isinstance(one, AlarmOver), one.subject, one.text.partition(":")[0]) for one in messages]
+
+    bare = "no stop covers the position after 5 s"
+    assert told([key], ("SOL-USD",), 0) == [(False, "coinbase:BTC-USD", bare)]
+    assert told([], ("SOL-USD",), INCOMPLETE_NS) == [
+        (True, "coinbase:BTC-USD", bare),
+        (False, "account", "equity incomplete"),
+    ]
+    assert told([], (), INCOMPLETE_NS + 1) == [(True, "account", "equity incomplete")]
+    assert told([], (), INCOMPLETE_NS + 2) == []
