@@ -32,7 +32,7 @@ QUIET = {  # what a second of virtual time costs is mostly the market's own bust
     "SIMULATOR__QUOTES_PER_S": "4",
     "SIMULATOR__TRADES_PER_S": "3",
     "SIMULATOR__WARM_UP_S": "16",  # candles of one second, and the slowest strategy needs thirteen
-    "SYSTEM__REPORT_EVERY_S": "2",
+    "SYSTEM__REPORT_EVERY_S": "1.5",
 }
 
 
