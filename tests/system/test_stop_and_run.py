@@ -62,8 +62,8 @@ def test_a_halt_of_an_earlier_run_is_told_at_the_start_in_the_report_and_by_the_
         status = system.wait_for("the halt is told", lambda now: now["halts"])
         code, report, errors, _ = system.end()
 
-    halt = {"scope": "all", "reason": "recorder gave up", "since": "2026-05-28T20:26:40Z"}
-    line = "nzeza: halted: all: recorder gave up, since 2026-05-28T20:26:40Z: no openings there; `nzeza resume`"
+    halt = {"scope": "all", "reason": "recorder gave up", "since": "2026-05-28T20:26:40Z", "ends_when": ""}
+    line = "nzeza: halted: all: recorder gave up, since 2026-05-28T20:26:40Z: no openings there; `"
     assert code == 1
     assert status["halts"] == report["halts"] == [halt]
     assert errors.count(line) == 2, errors  # at the start and at the end
