@@ -12,27 +12,27 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 from adapters.clock import SystemClock
-from adapters.journal_aside import AsideFile, aside_path, read_aside
-from adapters.journal_check import Findings, check, no_progress, proven_rows, provable_rows
+from adapters.journal_aside import AsideFile, aside_path, finish_renewal
+from adapters.journal_check import Findings, check, no_progress, proven_rows, provable_rows, what_is_missing
 from adapters.journal_mark import Mark, MarkFile, mark_path
 from adapters.journal_reader import identity, scan_entries
 from adapters.journal_rebuild import (
     Provable,
     aside_name,
     completed_meta,
-    finish,
-    is_unfinished,
     rebuild,
+    settle_unfinished,
     what_is_kept,
     write_meta,
 )
+from adapters.journal_reserve import Reserve, reserve_path
 from adapters.journal_rows import (
+    BEFORE_ALL,
     INSERT,
     PATIENCE_S,
     SCHEMA,
@@ -48,11 +48,8 @@ from adapters.storage_ports import Progress
 from domain.errors import Fatal, InvalidSetting
 from domain.messages import Event
 from domain.order_messages import HaltRaised, JournalEntry
-from domain.settings import SECOND_NS
 
 log = logging.getLogger(__name__)
-
-RESERVE_BYTES = 16 * 1024 * 1024  # disk kept back for cancels and reducing orders
 
 
 class SqliteJournal:
@@ -86,6 +83,7 @@ class SqliteJournal:
         self._path = Path(path)
         self._clock = clock or SystemClock()
         self._progress = progress
+        self._reserve = Reserve(reserve_path(self._path))
         self._binding = {"mode": mode, "account": account}
         self._is_full = synchronous == "full"
         try:
@@ -118,8 +116,8 @@ class SqliteJournal:
             raise Fatal(f"the journal cannot be used: {error}", code="io") from error
 
     def _open(self, code_version: str) -> None:
-        if is_unfinished(self._path):
-            finish(self._path, aside_name(self._path, "damaged", self._clock.now().utc_ns))
+        settle_unfinished(self._path, self._clock.now().utc_ns)
+        finish_renewal(self._path)
         findings = check(self._path, self._progress)
         if findings.trouble or findings.version == 1:
             findings = self._rebuild(findings)
@@ -134,12 +132,28 @@ class SqliteJournal:
         self._aside = AsideFile(aside_path(self._path))
         self._identity, self._size = identity(self._path)
         self._log_file: tuple[int, int] | None = None  # SQLite makes it with the first entry
+        doubt = findings.doubt
         if aside_path(self._path).exists():
-            self._end_holdup()
-        if findings.doubt:
-            self.trouble = f"journal_doubtful: {findings.doubt}: later entries may be missing"
+            doubt = self._adopt_aside() or doubt
+        if doubt:
+            self.trouble = f"journal_doubtful: {doubt}: later entries may be missing"
             self.append([self._halt()], self._clock.now().utc_ns)
         self._put_mark()
+
+    def _adopt_aside(self) -> str:
+        """See to what waits beside the database; return why it may not be all that did."""
+        doubt = ""
+        if not self._aside.adopt(self._stored_row(), Row(self._last_seq, 0, b"", b"", self._last_hash)):
+            kept = aside_path(aside_name(self._path, "damaged", self._clock.now().utc_ns))
+            self._aside.renew(kept)
+            doubt = f"what waited beside it is not what was written, and is kept as {kept.name}"
+        self._end_holdup()
+        return doubt
+
+    def _stored_row(self) -> Row:
+        """Return the last entry of the database itself, without its text."""
+        last = self._database.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+        return Row(last[0], 0, b"", b"", last[1]) if last else BEFORE_ALL
 
     def _tell_meta(self, known: Mapping[str, str], code_version: str) -> None:
         unbound = {key: value for key, value in self._binding.items() if value and not known.get(key)}
@@ -161,7 +175,7 @@ class SqliteJournal:
         halts: list[Event] = []
         if findings.trouble:
             log.error("journal_damaged trouble=%s aside=%s", findings.trouble, aside)
-            self.trouble = f"{_what_is_missing(findings)}; {what_is_kept(self._path, aside)}"
+            self.trouble = f"{what_is_missing(findings)}; {what_is_kept(self._path, aside)}"
             halts.append(self._halt())
         provable = Provable(provable_rows(self._path, findings), findings.last, findings.meta)
         rebuild(self._path, provable, halts, utc_ns, aside, self._progress)
@@ -207,6 +221,7 @@ class SqliteJournal:
                     raise failure from error
                 log.error("journal_held_up error=%s", error)
                 self.holdup = str(failure)
+        self._has_aside(self._aside.is_whole)
         try:
             self._aside.append(rows)
         except OSError as error:
@@ -237,10 +252,11 @@ class SqliteJournal:
 
     def _end_holdup(self) -> None:
         """Move what waits beside the database into it, if it can be written now; never wait for that."""
+        if not self._has_aside(self._aside.is_proven):
+            return
         self._database.execute("PRAGMA busy_timeout = 0")
         try:
-            (stored_seq,) = self._database.execute("SELECT ifnull(max(seq), 0) FROM journal").fetchone()
-            self._insert(read_aside(self._path, stored_seq))
+            self._move_aside()
         except sqlite3.Error as error:
             failure = fatal(error)
             if failure.code == "damaged":
@@ -251,6 +267,44 @@ class SqliteJournal:
             self._database.execute(f"PRAGMA busy_timeout = {int(PATIENCE_S * 1000)}")
         self._aside.remove()
         self.holdup = ""
+
+    def _move_aside(self) -> None:
+        rows = self._aside.rows
+        stored = self._stored_row()
+        if rows and (rows[0].seq, rows[0].hash) != (stored.seq + 1, rows[0].after(stored.hash).hash):
+            trouble = "another program has changed its entries"
+            self._rescue(trouble)
+            raise Fatal(f"the journal cannot be used: {trouble}", code="damaged")
+        self._insert(rows)  # whose numbers are free, or it fails: nobody can come between
+
+    def _has_aside(self, is_as_written: Callable[[], bool]) -> bool:
+        """Tell whether what waits is there, unless nobody can look, or raise and save it."""
+        try:
+            if is_as_written():
+                return True
+        except PermissionError:
+            return False  # as of the database itself, below
+        if not _is_gone(self._path.parent):
+            self._rescue_aside()
+        return False
+
+    def _rescue_aside(self) -> NoReturn:
+        """Write anew what waits beside the database, which we know by heart; the next start reads it there."""
+        utc_ns = self._clock.now().utc_ns
+        kept = aside_path(aside_name(self._path, "damaged", utc_ns))
+        trouble = "what waited beside it was changed or taken away"
+        where = f"the damaged file is kept as {kept.name}" if aside_path(self._path).exists() else "nothing of it is left"
+        self.trouble = f"journal_damaged: {trouble}: no entry is missing; {where}"
+        halt = make_row(self._last_seq + 1, utc_ns, self._halt(), self._last_hash)
+        try:
+            self._aside.renew(kept, [halt])
+        except OSError as error:
+            log.error("journal_not_rescued error=%s", error)
+        else:
+            log.error("journal_rescued entries=%s aside=%s", self._last_seq, kept)
+            self._last_seq, self._last_hash = halt.seq, halt.hash
+            self._put_mark()
+        raise Fatal(f"the journal cannot be used: {trouble}", code="damaged")
 
     def _require_whole_file(self) -> None:
         """Notice a file that was cut, or taken away, under us: SQLite would go on for long before it does."""
@@ -266,6 +320,7 @@ class SqliteJournal:
             self._rescue("its file was cut or taken away while it was written")
             raise Fatal("the journal's file was cut or taken away while it was written", code="damaged")
         self._size = size
+        self._has_aside(self._aside.is_whole)
 
     def _rescue(self, trouble: str) -> None:
         """Begin a fresh journal with what this process can still read, if that is all; else the next start sees."""
@@ -273,13 +328,15 @@ class SqliteJournal:
         aside = aside_name(self._path, "damaged", utc_ns)
         last = Row(self._last_seq, 0, b"", b"", self._last_hash)
         self.trouble = f"journal_damaged: {trouble}: no entry is missing; {what_is_kept(self._path, aside)}"
-        provable = Provable(proven_rows(self._database, self._path, last), last, self.meta)
+        provable = Provable(proven_rows(self._database, self._aside.rows, last), last, self.meta)
         try:
             rebuild(self._path, provable, [self._halt()], utc_ns, aside, self._progress)
         except (ValueError, sqlite3.Error, OSError) as error:
             log.error("journal_not_rescued error=%s", error)
         else:
             log.error("journal_rescued entries=%s aside=%s", self._last_seq, aside)
+            self._aside.forget()
+            self.holdup = ""
 
     def read(self, after_seq: int = 0) -> tuple[JournalEntry, ...]:
         return tuple(self.scan(after_seq))
@@ -289,39 +346,23 @@ class SqliteJournal:
 
     def take_reserve(self) -> bool:
         """Keep disk back for cancels and reducing orders; False where there is no room for it."""
-        return _preallocate(self._reserve_path, RESERVE_BYTES)
+        return self._reserve.take()
 
     def release_reserve(self) -> None:
         """Give the disk kept back to the entries that follow."""
-        self._reserve_path.unlink(missing_ok=True)
+        self._reserve.release()
 
     def close(self) -> None:
-        if self.holdup:
-            self._end_holdup()  # or the next start does
+        try:
+            if self.holdup:
+                self._end_holdup()  # or the next start does
+        except Fatal as error:
+            log.error("journal_damaged error=%s", error)  # what could be saved is, with a halt for the next start
         self._aside.close()
         self._database.close()
         self._mark.sync()
         self._mark.close()
         os.close(self._lock)
-
-    @property
-    def _reserve_path(self) -> Path:
-        # A file beside the database, because freeing pages inside it would itself need disk for the WAL.
-        return self._path.with_name(self._path.name + ".reserve")
-
-
-def _what_is_missing(findings: Findings) -> str:
-    """Return words for a person: which entries, since when."""
-    first, last = findings.last.seq + 1, findings.last_seen_seq
-    if last > first:
-        which = f"entries {first} to {last} are missing"
-    else:
-        which = f"entry {first} is missing" if last == first else f"entries after {first - 1} may be missing"
-    since = ""
-    if findings.last.seq:
-        at = datetime.fromtimestamp(findings.last.recorded_at // SECOND_NS, UTC)
-        since = f", since {at.isoformat(timespec='seconds').replace('+00:00', 'Z')}"
-    return f"journal_damaged: {findings.trouble}: {which}{since}"
 
 
 def _is_gone(directory: Path) -> bool:
@@ -339,23 +380,6 @@ def _take_lock(path: Path) -> int:
         os.close(lock)
         raise Fatal(f"another process writes the journal {path}", code="locked") from error
     return lock
-
-
-def _preallocate(path: Path, size: int) -> bool:
-    """Make the file take up so much disk; False, and no file, where there is no room."""
-    try:
-        reserve = open_own(path, os.O_RDWR | os.O_CREAT)
-    except OSError as error:
-        log.error("no_reserve error=%s", error)
-        return False
-    try:
-        os.posix_fallocate(reserve, 0, size)
-    except OSError:
-        path.unlink()
-        return False
-    finally:
-        os.close(reserve)
-    return True
 
 
 def _not_ours(path: Path, error: OSError) -> InvalidSetting:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +32,7 @@ from adapters.journal_rows import (
 from adapters.storage_ports import Progress
 from domain.errors import InvalidSetting
 from domain.order_messages import JournalEvent
+from domain.settings import SECOND_NS
 
 PROGRESS_EVERY = 5_000  # entries
 
@@ -55,15 +58,18 @@ def no_progress(done: int, total: int) -> None:
     """Nobody wants to know."""
 
 
-def check(path: Path, progress: Progress = no_progress) -> Findings:
+def check(path: Path, progress: Progress = no_progress, marked_at: Path | None = None) -> Findings:
     """Return how far the journal at `path` can be trusted.
+
+    Args:
+        marked_at: the journal whose mark it must reach, where that is another.
 
     Raises:
         InvalidSetting: a newer version of this program wrote it.
         sqlite3.Error: it cannot be read, though not for damage.
         OSError: the same.
     """
-    mark, doubt = _marked(path)
+    mark, doubt = _marked(marked_at or path)
     if not path.exists() or not path.stat().st_size:
         # SQLite would take an empty file for a new database, and drop the log beside it.
         is_lost = mark.seq > 0
@@ -90,24 +96,41 @@ def provable_rows(path: Path, findings: Findings) -> Iterator[Row]:
                     return
 
 
-def proven_rows(database: sqlite3.Connection, path: Path, last: Row) -> Iterator[Row]:
-    """Yield what the writer's own connection can still read, checked, up to the entry it wrote last.
+def proven_rows(database: sqlite3.Connection, waiting: Sequence[Row], last: Row) -> Iterator[Row]:
+    """Yield what the writer's own connection can still read, and what it knows by heart, checked.
+
+    Args:
+        waiting: its last entries, which were to be moved into the database; whatever else is there isn't its own.
+        last: the entry it wrote last.
 
     Raises:
         ValueError: one of them is missing, or not what was written.
     """
     previous = BEFORE_ALL
     database.text_factory = bytes
-    for source in ((Row(*values) for values in database.execute(_ROWS[2])), read_aside(path)):
-        for row in source:
-            if row.seq <= previous.seq:
-                continue  # it is in the database already
-            if row.seq != previous.seq + 1 or None in row or row.after(previous.hash) != row:
-                raise ValueError(f"entry {previous.seq + 1} cannot be read")
-            previous = row
-            yield row
+    stored_seq = waiting[0].seq - 1 if waiting else last.seq
+    stored = (Row(*values) for values in database.execute(_ROWS[2]))
+    for row in chain(takewhile(lambda row: row.seq <= stored_seq, stored), waiting):
+        if row.seq != previous.seq + 1 or None in row or row.after(previous.hash) != row:
+            raise ValueError(f"entry {previous.seq + 1} cannot be read")
+        previous = row
+        yield row
     if (previous.seq, previous.hash) != (last.seq, last.hash):
         raise ValueError(f"entries after {previous.seq} cannot be read")
+
+
+def what_is_missing(findings: Findings) -> str:
+    """Return words for a person: which entries, since when."""
+    first, last = findings.last.seq + 1, findings.last_seen_seq
+    if last > first:
+        which = f"entries {first} to {last} are missing"
+    else:
+        which = f"entry {first} is missing" if last == first else f"entries after {first - 1} may be missing"
+    since = ""
+    if findings.last.seq:
+        at = datetime.fromtimestamp(findings.last.recorded_at // SECOND_NS, UTC)
+        since = f", since {at.isoformat(timespec='seconds').replace('+00:00', 'Z')}"
+    return f"journal_damaged: {findings.trouble}: {which}{since}"
 
 
 class _Check:
@@ -138,7 +161,7 @@ class _Check:
         if not trouble and last.seq < self._mark.seq:
             trouble = "its end is missing"
         if not trouble and not doubt and self._version > 1 and last.seq:
-            if not self._mark.seq:
+            if not self._mark.instance:  # it is written before the first entry
                 doubt = "the mark that tells how far it went is missing"
             elif not self._has_marked_row:
                 doubt = f"entry {self._mark.seq} is not the one that was marked"

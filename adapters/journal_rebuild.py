@@ -6,7 +6,9 @@ either begins again or finishes.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,14 +18,18 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.journal_check import PROGRESS_EVERY
+from adapters.journal_check import PROGRESS_EVERY, check
 from adapters.journal_mark import Mark, MarkFile, mark_path
 from adapters.journal_rows import INSERT, SCHEMA, SCHEMA_VERSION, Row, connect, make_row
-from adapters.own_files import require_own_database
+from adapters.own_files import is_own, put_away, require_own_database, sync
 from adapters.storage_ports import Progress
 from domain.messages import Event
 from domain.settings import SECOND_NS
 
+log = logging.getLogger(__name__)
+
+_OF_SQLITE = ("", "-wal", "-shm", "-journal")
+_SET_ASIDE = "set_aside"  # in what a journal says of itself: the name of the one that it replaced, chosen once
 _BESIDE = ("-aside", "-wal", "-shm", "")  # the database last: its log must never be met by the fresh one
 
 
@@ -61,15 +67,18 @@ def rebuild(
         OSError: the same.
     """
     making = path.with_name(path.name + ".rebuilding")
-    making.unlink(missing_ok=True)
-    require_own_database(making)
+    for each in (making.with_name(making.name + suffix) for suffix in _OF_SQLITE):
+        if is_own(each):
+            each.unlink()
+        elif os.path.lexists(each):
+            put_away(each)
     with closing(connect(making)) as database:
         # Nobody relies on this file before it is complete, and then it is written out as a whole.
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("PRAGMA synchronous = OFF")
         database.executescript(SCHEMA)
         database.execute("BEGIN")
-        meta = completed_meta(provable.meta)
+        meta = {**completed_meta(provable.meta), _SET_ASIDE: aside.name}
         write_meta(database, meta)
         rows = _counted(provable.rows, provable.last.seq, progress)
         last = provable.last
@@ -79,29 +88,72 @@ def rebuild(
             last = make_row(last.seq + 1, utc_ns, event, last.hash)
             database.execute(INSERT, last.values)
         database.execute("COMMIT")
-    _sync(making)
+    sync(making)
     with closing(MarkFile(mark_path(path))) as mark:
         # Between this and the end a start finds the complete file, and needs no mark.
+        if os.path.lexists(_rebuilt(path)):
+            put_away(_rebuilt(path))
         os.rename(making, _rebuilt(path))
-        _sync(path.parent)
+        sync(path.parent)
         mark.put(Mark(last.seq, last.hash, meta["instance_id"]))
         mark.sync()
     finish(path, aside)
 
 
-def is_unfinished(path: Path) -> bool:
-    """Tell whether a complete fresh journal waits for the place of the old one."""
-    return _rebuilt(path).exists()
+def settle_unfinished(path: Path, utc_ns: int) -> None:
+    """Finish what a crash has cut off, if a fresh journal waits for its place and has a right to it.
+
+    Whatever else has its name, or is not needed because the journal is whole without it, is set aside.
+
+    Raises:
+        InvalidSetting, sqlite3.Error, OSError: as of `check`.
+    """
+    fresh = _rebuilt(path)
+    if not os.path.lexists(fresh):
+        return
+    name = _replaced_by(fresh, path)
+    if name is None:
+        log.warning("journal_not_replaced by=%s kept_as=%s", fresh.name, put_away(fresh).name)
+    else:
+        finish(path, path.with_name(name) if name else aside_name(path, "damaged", utc_ns))
+
+
+def _replaced_by(fresh: Path, path: Path) -> str | None:
+    """Return as what the journal at `path` is to be kept when `fresh` takes its place ("" if it doesn't say).
+
+    None where it must not take it: it is no whole journal of ours, or is not needed, or doesn't go as far.
+    """
+    try:
+        require_own_database(fresh)
+    except OSError:
+        return None
+    made = check(fresh, marked_at=path)
+    if made.version != SCHEMA_VERSION or not made.last.seq:
+        return None
+    if path.exists():  # without it, anything is better: what is missing is found as at any start
+        found = check(path)
+        is_whole = found.version and not found.trouble and not found.doubt
+        goes_as_far = not made.trouble and not made.doubt and made.last.seq >= found.last.seq
+        if not goes_as_far or is_whole and found.version == SCHEMA_VERSION:
+            return None
+    name = made.meta.get(_SET_ASIDE, "")
+    return name if re.fullmatch(re.escape(path.name) + r"\.(damaged|version-1)[-\dTZ]*", name) else ""
 
 
 def finish(path: Path, aside: Path) -> None:
     """Put a complete fresh journal in its place."""
     for suffix in _BESIDE:
-        old = path.with_name(path.name + suffix)
-        if old.exists():
-            os.rename(old, aside.with_name(aside.name + suffix))
+        old, kept = path.with_name(path.name + suffix), aside.with_name(aside.name + suffix)
+        if not os.path.lexists(old):
+            continue
+        if not kept.exists():
+            os.rename(old, kept)
+        elif suffix == "-shm" or not _has_text(old):
+            old.unlink()  # a reader has made it, after its namesake was moved
+        else:
+            put_away(old, "damaged")
     os.rename(_rebuilt(path), path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def what_is_kept(path: Path, aside: Path) -> str:
@@ -140,11 +192,3 @@ def _counted(rows: Iterable[Row], total: int, progress: Progress) -> Iterator[Ro
 
 def _rebuilt(path: Path) -> Path:
     return path.with_name(path.name + ".rebuilt")
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -28,6 +28,36 @@ def open_own(path: Path, flags: int) -> int:
     return fd
 
 
+def is_own(path: Path) -> bool:
+    """Tell whether there is a plain file of ours at `path`, and neither nothing nor anything else."""
+    try:
+        require_own(path)
+    except OSError:
+        return False
+    return os.path.lexists(path)
+
+
+def put_away(path: Path, word: str = "unknown") -> Path:
+    """Give what is at `path` another name beside it, as it is: nothing is followed, changed or deleted.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
+    names = (path.with_name(f"{path.name}.{word}{number}") for number in ("", *(f"-{n}" for n in range(2, 1000))))
+    free = next(name for name in names if not os.path.lexists(name))
+    os.rename(path, free)
+    return free
+
+
+def sync(path: Path) -> None:
+    """Make a file, or the names in a directory, survive a power cut."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def require_own_directory(path: Path) -> None:
     """Refuse a directory that is a link, something else, or somebody else's.
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters import journal as journal_module
-from adapters import journal_reader
+from adapters import journal_reader, journal_reserve
 from adapters.journal import SqliteJournal
 from adapters.journal_reader import JournalReader, export
 from domain.errors import Fatal, InvalidSetting
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_reserve(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_module, "RESERVE_BYTES", 4096)
+    monkeypatch.setattr(journal_reserve, "RESERVE_BYTES", 4096)
 
 
 def open_journal(path: Path) -> SqliteJournal:
@@ -208,7 +208,7 @@ def test_the_reserve_is_really_on_disk_until_it_is_released(path: Path) -> None:
 def test_where_there_is_no_room_for_the_reserve_entries_are_written_all_the_same(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "RESERVE_BYTES", 1 << 62)
+    monkeypatch.setattr(journal_reserve, "RESERVE_BYTES", 1 << 62)
     journal = open_journal(path)
 
     assert not journal.take_reserve()

@@ -364,17 +364,6 @@ def test_a_planted_link_is_never_followed(name: str, tmp_path: Path) -> None:
     assert victim.read_bytes() == b"precious"
 
 
-def test_a_planted_reserve_costs_the_reserve(tmp_path: Path) -> None:
-    path = crashed_journal(tmp_path, in_log=20)
-    victim = tmp_path / "victim"
-    victim.write_bytes(b"precious")
-    path.with_name("journal.sqlite.reserve").symlink_to(victim)
-
-    assert not open_journal(path).take_reserve()
-
-    assert victim.read_bytes() == b"precious"
-
-
 def test_a_reader_notices_that_a_recovery_has_begun_a_fresh_journal(tmp_path: Path) -> None:
     path = crashed_journal(tmp_path, in_log=20)
     reader = JournalReader(path)
