@@ -26,6 +26,8 @@ class AnswerWatch:
     def ended(self, result: Any) -> None:
         if words := self._outage.ended(result):
             self._shell.alarm(self._subject, words)
+        if isinstance(result, VenueError) and result.code == "oversize":
+            self._shell.alarm(self._subject, f"an answer is too large to be one: {result}")
         asked_ns = result.retry_after_ns if isinstance(result, VenueError) else None
         if asked_ns is not None and asked_ns > LONGEST_PAUSE_NS:
             kept_s = LONGEST_PAUSE_NS // SECOND_NS

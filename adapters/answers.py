@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -15,10 +15,34 @@ from domain.text import bounded, bounded_id
 
 T = TypeVar("T")
 
+MOST_ROWS = 500  # of a page; none is asked for more than 250
+MOST_LISTED = 5_000  # markets; a venue has some hundreds
+_MOST_COMMAS = 200_000  # as many rows as are taken have, several times over
 
 
 class UnreadableAnswer(Exception):
     """The body cannot be what the venue meant to say. What that means is for whoever asked to say."""
+
+    code = "unreadable"
+
+
+class OversizeAnswer(UnreadableAnswer):
+    """It holds more than anybody asked for: none of it is believed."""
+
+    code = "oversize"
+
+
+def check_size(body: bytes) -> None:
+    """Raise OversizeAnswer for what would cost too much only to take apart: a megabyte may hold half a million rows."""
+    commas = body.count(b",")
+    if commas > _MOST_COMMAS:
+        raise OversizeAnswer(f"{commas} values in one answer")
+
+
+def check_rows(rows: Sized, most: int = MOST_ROWS) -> None:
+    """Raise OversizeAnswer for more rows than a page has."""
+    if len(rows) > most:
+        raise OversizeAnswer(f"{len(rows)} rows where {most} may be")
 
 
 # msgspec's own errors are ValueErrors.
@@ -52,6 +76,11 @@ class RowKind(NamedTuple):
 
 def rows(raws: Iterable[Raw], read: Callable[[Raw], T], kind: RowKind) -> Listing[T]:
     """Read every row of a list by itself: one that can't be read hides no other."""
+    return Listing.of(*read_apart(raws, read, kind))
+
+
+def read_apart(raws: Iterable[Raw], read: Callable[[Raw], T], kind: RowKind) -> tuple[list[T], list[Unread]]:
+    """Return the rows that can be read, and all of the others."""
     found: list[T] = []
     unread: list[Unread] = []
     for raw in raws:
@@ -61,7 +90,7 @@ def rows(raws: Iterable[Raw], read: Callable[[Raw], T], kind: RowKind) -> Listin
             unread.append(unread_row(raw, kind, str(error)))
         except _UNREADABLE as error:
             unread.append(unread_row(raw, kind, _reason(error)))
-    return Listing.of(found, unread)
+    return found, unread
 
 
 def unread_row(raw: Raw, kind: RowKind, reason: str) -> Unread:

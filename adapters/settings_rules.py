@@ -42,9 +42,9 @@ def check_rules(settings: Settings, known_venues: Collection[str]) -> None:
         if least > most:
             raise InvalidSetting(f"{low} = {least}: must not be above {high} = {most}")
     report_s, hung_s = settings.system.report_every_s, settings.supervision.hung_after_s
-    if 2 * report_s > hung_s:  # a report is an actor's sign of life, and one may be late
+    if report_s > hung_s * 3 / 4:  # a report is an actor's sign of life, and may be late
         raise InvalidSetting(
-            f"system.report_every_s = {report_s}: must be at most half of supervision.hung_after_s = {hung_s}"
+            f"system.report_every_s = {report_s}: must be at most 3/4 of supervision.hung_after_s = {hung_s}"
         )
     for name in ("taker_fee_ratio", "maker_fee_ratio"):
         if getattr(settings.simulator, name) > Decimal(1):

@@ -58,7 +58,7 @@ class VenueClient:
         try:
             yield
         except UnreadableAnswer as error:
-            raise self._failed(fate, str(error), "unreadable", raw) from None
+            raise self._failed(fate, str(error), error.code, raw) from None
 
     def _utc_ns(self) -> int:
         """Return the venue's time, as well as it is known."""

@@ -155,7 +155,7 @@ class AccountNews:
     ) -> None:
         venue = snapshot.venue
         self._unread_orders[venue] = sum(
-            row.kind == "order" and self._ours(venue, row) is None for row in snapshot.unread
+            row.count for row in snapshot.unread if row.kind == "order" and self._ours(venue, row) is None
         )
         seen = ExternalOrdersSeen(
             ts_event=0,

@@ -2,12 +2,15 @@
 
 An order's row leaves that order's fate open, and its instrument takes no openings while it is listed so. A
 fill's row means that the fills there are not known: no openings until it can be read, or a person resumes. A
-balance's row makes its currency unknown, which is not zero. What we don't trade blocks nothing.
+balance's row makes its currency unknown, which is not zero. What we don't trade blocks nothing. A row that stands
+for many, which nobody has looked at, may be about anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
 
 from domain.effects import Instant
 from domain.listing import Unread
@@ -20,7 +23,9 @@ from domain.settings import Settings
 
 FILLS_KEPT = 1_000  # that wait to be readable; far more than one person could look into
 
-_Row = tuple[str, str, str, str, str]
+_HARMLESS = "nothing of ours is touched"
+
+_Row = tuple[str, str, str, str, str, bool]
 
 
 class UnreadRows:
@@ -32,8 +37,9 @@ class UnreadRows:
         self._ledger = outbox.ledger
         self._marks = marks
         self._listed: dict[str, tuple[Unread, ...]] = {}  # venue -> orders and balances of its newest snapshot
+        self._held: dict[str, frozenset[str]] = {}  # venue -> the currencies that it told
         self._fills: dict[tuple[str, _Row], Unread] = {}  # (venue, row) -> what is still to be read
-        self._settled: dict[tuple[str, _Row], None] = {}  # what a person has settled, and may be listed again
+        self._settled: dict[tuple[str, _Row], int] = {}  # what a person has settled, and may be listed again -> rows
 
     # ---- hearing -----------------------------------------------------------------------------------------
 
@@ -41,9 +47,10 @@ class UnreadRows:
         venue = snapshot.venue
         before = {_row(one) for one in self._listed.get(venue, ())}
         for key, one in list(self._fills.items()):
-            if key[0] == venue and not one.row_id:
+            if key[0] == venue and not one.row_id and one.count == 1:
                 del self._fills[key]  # it has no name by which it could be missed
                 before.add(key[1])
+        self._held[venue] = frozenset(balance.currency for balance in snapshot.balances)
         self._listed[venue] = tuple(one for one in snapshot.unread if one.kind != "fill")
         self._tell(venue, (one for one in self._listed[venue] if _row(one) not in before), now)
         self._keep(venue, (one for one in snapshot.unread if one.kind == "fill"), before, now)
@@ -63,7 +70,7 @@ class UnreadRows:
         for key, one in list(self._fills.items()):
             if scope in ("", key[0], f"{key[0]}:{self._instrument(key[0], one)}"):
                 del self._fills[key]
-                self._settled[key] = None
+                self._settled[key] = one.count
 
     # ---- what it tells -----------------------------------------------------------------------------------
 
@@ -71,7 +78,8 @@ class UnreadRows:
         """Return why an opening there would rest on something unread, in one word; empty when it wouldn't."""
         for one in self._of(venue):
             if one.kind == "balance":
-                if one.currency and one.currency in self._currencies(venue, instrument):
+                needed = self._currencies(venue, instrument)
+                if one.currency in needed if one.count == 1 else not self._held[venue].issuperset(needed):
                     return "unread_balance"
             elif self._may_be_about(venue, one, instrument):
                 return f"unread_{one.kind}"
@@ -135,33 +143,56 @@ class UnreadRows:
     # ---- people ------------------------------------------------------------------------------------------
 
     def _keep(self, venue: str, rows: Iterable[Unread], before: Iterable[_Row], now: Instant) -> None:
+        news: list[Unread] = []
         for one in rows:
             key = venue, _row(one)
-            if key in self._settled:
+            if one.count <= self._settled.get(key, 0):
                 continue
-            is_news = key not in self._fills and key[1] not in before
-            self._fills[key] = one
-            if len(self._fills) > FILLS_KEPT:
-                del self._fills[next(iter(self._fills))]
-            if is_news:
-                self._tell(venue, (one,), now)
+            if key not in self._fills and key[1] not in before:
+                news.append(one)
+            self._fills[key] = max(one, self._fills.get(key, one), key=_count)
+            while len(self._fills) > FILLS_KEPT:
+                self._sum_up_oldest()
+        self._tell(venue, news, now)
+
+    def _sum_up_oldest(self) -> None:
+        """Let one row of its venue that names nothing stand for the oldest, too: it is in the way of all it may be."""
+        key, oldest = next(item for item in self._fills.items() if item[1].count == 1)
+        del self._fills[key]
+        many = Unread(kind="fill", reason=oldest.reason, count=2)
+        key = key[0], _row(many)
+        if key in self._fills:
+            many = replace(many, count=self._fills[key].count + 1)
+        self._fills[key] = many
 
     def _tell(self, venue: str, rows: Iterable[Unread], now: Instant) -> None:
+        """Tell of all rows of a kind at once, of one that matters to us in words: a venue may invent ever new names."""
+        kinds: dict[str, list[Unread]] = {}
         for one in rows:
-            blocked = self._blocked(venue, one)
-            self._outbox.alarm(f"{venue} {one}", f"can't be read ({one.reason}): {blocked}", now.utc_ns)
+            kinds.setdefault(one.kind, []).append(one)
+        for kind, alike in kinds.items():
+            one = next((one for one in alike if self._blocked(venue, one) != _HARMLESS), alike[0])
+            others = sum(map(_count, alike)) - one.count
+            text = f"{one} can't be read ({one.reason}): {self._blocked(venue, one)}"
+            more = f"; nor can {others} more" if others else ""
+            self._outbox.alarm(f"{venue} {kind} rows", text + more, now.utc_ns)
 
     def _blocked(self, venue: str, one: Unread) -> str:
         if one.kind == "balance":
-            return f"{one.currency or 'one currency'} there is unknown"
+            return f"{one.currency or 'what is not told'} there is unknown"
         instrument = self._instrument(venue, one)
         traded = self._settings.venues[venue].instruments if venue in self._settings.venues else ()
         if instrument and instrument not in traded:
-            return "nothing of ours is touched"
+            return _HARMLESS
         until = " until it can, or `nzeza resume`" if one.kind == "fill" else " while it is listed so"
         return f"no openings in {instrument or 'anything there'}{until}"
 
 
 def _row(one: Unread) -> _Row:
     """Return what a row is known by, however its reason is worded."""
-    return one.kind, one.row_id, one.venue_order_id or one.client_order_id, one.instrument, one.currency
+    order_id = one.venue_order_id or one.client_order_id
+    return one.kind, one.row_id, order_id, one.instrument, one.currency, one.count > 1
+
+
+def _count(one: Unread) -> int:
+    return one.count

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from adapters import tokens
-from adapters.answers import RowKind, UnreadableAnswer, rows, text
+from adapters.answers import RowKind, UnreadableAnswer, check_rows, check_size, read_apart, rows, text
 from adapters.coinbase import fields
 from adapters.coinbase.asked import asked
 from adapters.coinbase.fields import VENUE
@@ -213,6 +213,8 @@ def read(body: bytes | Raw, shape: type[T]) -> T:
     Raises:
         UnreadableAnswer: it has another shape.
     """
+    if isinstance(body, bytes):
+        check_size(body)
     try:
         return _DECODERS[shape].decode(body)
     except (ValueError, RecursionError, InvalidOperation) as error:
@@ -317,11 +319,18 @@ def _filled_at(row: FillRow) -> int:
 
 
 def orders(page: OrdersPage, now_ns: int) -> Listing[OrderReported]:
+    check_rows(page.orders)
     return rows(page.orders, lambda raw: order_reported(read(raw, OrderRow), now_ns), ORDER)
 
 
 def fills(page: FillsPage, instruments: Mapping[str, Instrument]) -> Listing[Fill]:
+    check_rows(page.fills)
     return rows(page.fills, lambda raw: fill(read(raw, FillRow), instruments), FILL)
+
+
+def accounts(page: AccountsPage) -> list[Raw]:
+    check_rows(page.accounts)
+    return page.accounts
 
 
 def balances(raws: Iterable[Raw]) -> Listing[Balance]:
@@ -329,8 +338,8 @@ def balances(raws: Iterable[Raw]) -> Listing[Balance]:
 
     A currency of which one wallet can't be read is not known, whatever the others hold.
     """
-    wallets = rows(raws, lambda raw: _wallet(read(raw, AccountRow)), BALANCE)
-    unknown = {one.currency for one in wallets.unread}
+    wallets, unread = read_apart(raws, lambda raw: _wallet(read(raw, AccountRow)), BALANCE)
+    unknown = {one.currency for one in unread}
     sums: dict[str, Balance] = {}  # currency -> all of it
     for wallet in wallets:
         so_far = sums.get(wallet.currency)
@@ -342,7 +351,7 @@ def balances(raws: Iterable[Raw]) -> Listing[Balance]:
             )
         sums[wallet.currency] = wallet
     known = (sums[currency] for currency in sorted(sums) if currency not in unknown)
-    return Listing.of(known, wallets.unread)
+    return Listing.of(known, unread)
 
 
 def _wallet(row: AccountRow) -> Balance:
@@ -354,6 +363,7 @@ def _wallet(row: AccountRow) -> Balance:
 
 
 def instruments(page: ProductsPage) -> Listing[Instrument]:
+    check_rows(page.products)
     return rows(page.products, lambda raw: instrument(read(raw, ProductRow)), INSTRUMENT)
 
 

@@ -46,6 +46,7 @@ from domain.settings import SECOND_NS, VenueSettings
 from domain.text import bounded_id
 
 _PAGE = 250
+_MOST_PAGES = 100  # more than can be asked for before the call's deadline
 _LOOK_BACK_NS = 60 * SECOND_NS  # clocks differ: look this far before the first send
 # Taker and maker of an account that trades little: what is paid while the venue doesn't tell our own.
 _WORST_FEES = (Decimal("0.012"), Decimal("0.006"))
@@ -123,7 +124,7 @@ class CoinbaseClient(SignedRequests):
         sent_at = min(query.sent_at, self._time.utc_ns(began))
         since = [("start_date", rfc3339(sent_at - _LOOK_BACK_NS))]
         for page in self._pages("/orders/historical/batch", since, answers.OrdersPage, deadline_ns):
-            listed = answers.orders(page, self._utc_ns())
+            listed = self._rows(answers.orders, page, self._utc_ns())
             for report in listed:
                 if self._is_of(report, query):
                     return report
@@ -179,7 +180,7 @@ class CoinbaseClient(SignedRequests):
         for statuses in _LIVE_STATUSES:
             query = [("order_status", status) for status in statuses]
             for page in self._pages("/orders/historical/batch", query, answers.OrdersPage, deadline_ns):
-                listed = answers.orders(page, self._utc_ns())
+                listed = self._rows(answers.orders, page, self._utc_ns())
                 if any(report.status in FINAL for report in listed):
                     self._about_something_else(Retryable, "a list of other orders than live ones")
                 found |= {(one.venue_order_id, one.client_order_id): one for one in listed}
@@ -197,7 +198,7 @@ class CoinbaseClient(SignedRequests):
         for page in self._pages(
             "/orders/historical/fills", query, answers.FillsPage, self._deadline_ns(timeout_s)
         ):
-            listed = answers.fills(page, self._instruments)
+            listed = self._rows(answers.fills, page, self._instruments)
             if venue_order_ids and any(fill.venue_order_id not in venue_order_ids for fill in listed):
                 self._about_something_else(Retryable, "fills of other orders")
             for fill in listed:
@@ -265,7 +266,7 @@ class CoinbaseClient(SignedRequests):
         query = [("product_ids", name) for name in names]
         answer = self._ask("/products", deadline_ns, query, known=_REFUSALS)
         if answer.status == 200:
-            listed = answers.instruments(self._read(answer, answers.ProductsPage, Retryable))
+            listed = self._rows(answers.instruments, self._read(answer, answers.ProductsPage, Retryable))
             if any(one.name not in names for one in listed):
                 self._about_something_else(Retryable, "a list of other products")
             return listed
@@ -278,7 +279,7 @@ class CoinbaseClient(SignedRequests):
 
     def list_balances(self, timeout_s: float) -> Listing[Balance]:
         pages = self._pages("/accounts", [], answers.AccountsPage, self._deadline_ns(timeout_s))
-        return answers.balances([raw for page in pages for raw in page.accounts])
+        return answers.balances([raw for page in pages for raw in self._rows(answers.accounts, page)])
 
     # ---- creates -------------------------------------------------------------------------------------
 
@@ -325,7 +326,7 @@ class CoinbaseClient(SignedRequests):
     def _pages(self, path: str, query: Query, shape: type[P], deadline_ns: int):
         """Yield every page of a list. Each cursor is used once: a venue that repeats one would never end."""
         cursor, seen = "", set()
-        while True:
+        for _ in range(_MOST_PAGES):
             extra = [("limit", str(_PAGE))] + ([("cursor", cursor)] if cursor else [])
             page = self._read(self._ask(path, deadline_ns, query + extra), shape, Retryable)
             yield page
@@ -335,6 +336,7 @@ class CoinbaseClient(SignedRequests):
             if cursor in seen:
                 raise self._failed(Retryable, "the venue repeats a page", "cursor_loop")
             seen.add(cursor)
+        raise self._failed(Retryable, f"a list of more than {_MOST_PAGES} pages", "oversize")
 
 
 def _next_cursor(page: answers.OrdersPage | answers.FillsPage | answers.AccountsPage) -> str:

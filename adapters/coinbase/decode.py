@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from adapters import decode_faults, tokens
-from adapters.answers import rows, text
+from adapters.answers import MOST_ROWS, OversizeAnswer, check_rows, check_size, rows, text
 from adapters.coinbase import fields, frame_rows
 from adapters.coinbase.answers import ORDER
 from adapters.coinbase.fields import VENUE
@@ -37,6 +37,7 @@ from domain.market_data import (
     VenueCandle,
     VenueComplained,
 )
+from domain.listing import Unread, summed_up
 from domain.messages import Event
 from domain.numbers import ZERO
 from domain.order_book import Level, Top
@@ -93,8 +94,19 @@ def decode(frame: bytes, read_ns: int = 0, ts_init: int = 0) -> list[Event]:
     """
     try:
         return _read(_decode_frame(frame), read_ns, ts_init)
+    except OversizeAnswer as error:
+        return lost_orders(frame, error, ts_init)
     except Exception as error:  # whatever a venue or an attacker sends is data
         return _read_other(frame, error, read_ns, ts_init)
+
+
+def lost_orders(frame: bytes, error: OversizeAnswer, ts_init: int) -> list[Event]:
+    """Say that a frame holds more orders than anybody sends. None is read; without its number, the next one shows a gap."""
+    unread = Unread(kind="order", reason=str(error), count=MOST_ROWS)
+    return [
+        RowsUnread(ts_event=ts_init, venue=VENUE, rows=(unread,)),
+        decode_faults.failed(VENUE, frame, error, ts_init),
+    ]
 
 
 def _read(wire: frame_rows.Envelope, read_ns: int, ts_init: int) -> list[Event]:
@@ -217,15 +229,19 @@ def _statuses(
 def _orders(
     wires: list[frame_rows.OrdersEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int
 ) -> None:
+    check_rows(wires)
+    check_rows([raw for wire in wires for raw in wire.orders or ()])
+    unread: list[Unread] = []
     for wire in wires:
         raws = wire.orders or []
         orders = rows(raws, lambda raw: _order(_decode_order(raw), ts_event), ORDER)
-        if orders.unread:
-            events.append(RowsUnread(ts_event=ts_event, venue=VENUE, rows=orders.unread))
+        unread += orders.unread
         is_snapshot = wire.type == "snapshot"
         events.append(
             OrderTotals(ts_event=ts_event, is_snapshot=is_snapshot, rows=len(raws), orders=list(orders))
         )
+    if unread:
+        events.insert(1, RowsUnread(ts_event=ts_event, venue=VENUE, rows=summed_up(unread)))
 
 
 def _order(row: frame_rows.OrderRow, ts_event: int) -> OrderReported:
@@ -336,6 +352,8 @@ _APART: dict[str, tuple[str, Callable[[bytes], Any], _Reader]] = {  # channel ->
 
 def _read_apart(frame: bytes, channel: str, events: list[Event], read_ns: int, ts_init: int) -> None:
     """Add what can be read of a frame, row by row; of a book only as a whole: a level less is another book."""
+    if channel != "l2_data":
+        check_size(frame)
     loose = _decode_loose(frame)
     stamps = tokens.utc_ns_if_any(loose.timestamp) or ts_init, read_ns, ts_init
     if channel == "l2_data":

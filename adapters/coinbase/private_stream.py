@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from adapters.coinbase.decode import OrderTotals, decode
+from adapters.answers import OversizeAnswer, check_size
+from adapters.coinbase.decode import OrderTotals, decode, lost_orders
 from adapters.coinbase.fields import VENUE
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
@@ -66,7 +67,7 @@ class PrivateStream:
         )
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
-        told = decode(frame, read_ns, now.utc_ns)
+        told = self._told(frame, read_ns, now.utc_ns)
         events: list[Event] = []
         head = told[0]
         if type(head) is FrameHead and head.number >= 0:
@@ -81,6 +82,13 @@ class PrivateStream:
         for event in told:
             events += self._read(event, read_ns)
         return events
+
+    def _told(self, frame: bytes, read_ns: int, utc_ns: int) -> list[Event]:
+        try:
+            check_size(frame)
+        except OversizeAnswer as error:
+            return lost_orders(frame, error, utc_ns)
+        return decode(frame, read_ns, utc_ns)
 
     def tick(self, now: Instant) -> tuple[str, ...]:
         return ()  # nothing is due by time: an accepted subscription outlives its token

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from adapters import tokens
-from adapters.answers import whole
+from adapters.answers import check_size, whole
 from adapters.coinbase import answers
 from adapters.coinbase.fields import share_a_book
 from adapters.coinbase.market_rows import CandleRow, PrintRow, candle, trade
@@ -65,6 +65,7 @@ def time(body: bytes) -> int:
 
 
 def instruments(body: bytes) -> Listing[Instrument]:
+    check_size(body)
     return answers.instruments(whole(lambda: _decode_products(body)))
 
 

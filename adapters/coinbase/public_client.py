@@ -34,6 +34,7 @@ GRANULARITIES = {  # the venue's word -> ns
     "ONE_DAY": 1_440 * _MINUTE_NS,
 }
 _MOST_PRODUCTS = 250
+_MOST_PAGES = 100
 _MOST_TRADES = 1_000
 _CANDLES_PER_QUESTION = 300  # it refuses to give more than 350
 
@@ -62,19 +63,20 @@ class PublicClient(MarketClient):
         """
         deadline_ns = self._deadline_ns(timeout_s)
         found: dict[str, Instrument] = {}  # name -> instrument: pages shift when something is listed
-        unread: dict[str, Unread] = {}  # likewise
-        while True:
-            offset = str(len(found) + len(unread))
+        unread: list[Unread] = []  # likewise
+        for _ in range(_MOST_PAGES):
+            offset = str(len(found) + sum(each.count for each in unread))
             query = [("product_type", "SPOT"), ("limit", str(_MOST_PRODUCTS)), ("offset", offset)]
             query += [("product_ids", name) for name in names]
             page = self._ask(answers.instruments, deadline_ns, "products", query)
             news = {each.name: each for each in page if each.name not in found}
-            odd = {each.instrument: each for each in page.unread if each.instrument not in unread}
+            known = {each.instrument for each in unread if each.count == 1}
+            odd = [each for each in page.unread if each.instrument not in known]
             found |= news
-            unread |= odd
-            if not (news or odd) or len(page) + len(page.unread) < _MOST_PRODUCTS:
-                listed = Listing.of(found.values(), unread.values())
-                return self._chosen(listed, names, "unknown_product")
+            unread += odd
+            if not (news or odd) or len(page) + sum(each.count for each in page.unread) < _MOST_PRODUCTS:
+                return self._chosen(Listing.of(found.values(), unread), names, "unknown_product")
+        raise self._failed(Retryable, f"a list of more than {_MOST_PAGES} pages", "oversize")
 
     def find_order_book(self, instrument: str, timeout_s: float, most: int = 0) -> OrderBook:
         """Return a book, or only its `most` best levels a side.

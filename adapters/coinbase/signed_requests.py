@@ -119,6 +119,11 @@ class SignedRequests(VenueClient):
         with self._reading(fate, answer.body):
             return answers.read(answer.body, shape)
 
+    def _rows(self, read: Callable, *arguments):
+        """Read the rows of a page; one of too many is none."""
+        with self._reading(Retryable):
+            return read(*arguments)
+
     def _converted(self, convert: Callable, *arguments):
         """Convert what a read returned; an unknown word in it (a new status) leaves the question open."""
         with self._reading(Retryable):

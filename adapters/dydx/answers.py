@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from adapters import tokens
-from adapters.answers import UnreadableAnswer, whole
+from adapters.answers import MOST_LISTED, UnreadableAnswer, check_rows, check_size, whole
 from adapters.dydx import rows
 from adapters.dydx.rows import FUNDING_INTERVAL_NS, VENUE, BookRow, CandleRows, PrintRows
 from adapters.tokens import BadField, Token
@@ -78,7 +78,9 @@ def time(body: bytes) -> int:
 
 def instruments(body: bytes) -> Listing[Instrument]:
     """Read all that is listed, with its grid; a market that can't be read hides no other."""
+    check_size(body)
     markets = whole(lambda: _decode_listed(body)).markets
+    check_rows(markets, MOST_LISTED)
     found: list[Instrument] = []
     unread: list[Unread] = []
     for ticker, raw in markets.items():

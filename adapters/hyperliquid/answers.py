@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from adapters import tokens
-from adapters.answers import RowKind, UnreadableAnswer, rows, whole
+from adapters.answers import MOST_LISTED, RowKind, UnreadableAnswer, check_rows, check_size, rows, whole
 from adapters.hyperliquid import market_rows
 from adapters.hyperliquid.coins import name_of
 from adapters.hyperliquid.market_rows import FUNDING_NS, VENUE, BookRow, CandleRow, PrintRow
@@ -68,7 +68,9 @@ def instruments(body: bytes) -> Listing[Instrument]:
 
     One that can't be read hides no other, but its place is missing: places here are no asset ids.
     """
+    check_size(body)
     universe = whole(lambda: _decode_meta(body)).universe
+    check_rows(universe, MOST_LISTED)
     listed = rows(universe, lambda raw: _instrument(_decode_asset(raw)), _ASSET)
     unread = (replace(one, instrument=one.instrument and name_of(one.instrument)) for one in listed.unread)
     return Listing.of(listed, unread)

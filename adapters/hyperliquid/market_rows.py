@@ -19,6 +19,7 @@ from adapters.stamped import quote
 from adapters.tokens import BadField, Milliseconds, Name, NotNegative, Number, Positive, Token
 from domain.frame_events import BookSnapshot, QuoteWithdrawn
 from domain.instrument import Side
+from domain.listing import UNREAD_KEPT
 from domain.market_data import Candle, FundingRate, IndexPrice, MarkPrice, Quote, Trade
 from domain.order_book import Level, Top
 from domain.settings import SECOND_NS
@@ -200,14 +201,15 @@ def _until(last_ms: Any, open_ts: int) -> int:
 
 
 def mids(pairs: Iterable[tuple[str, Token]]) -> tuple[dict[str, Decimal], list[BadField]]:
-    """Return every mid price by instrument, and what is wrong with the others: no other coin suffers."""
+    """Return every mid price by instrument, and what is wrong with the first others: no other coin suffers."""
     read: dict[str, Decimal] = {}
     refused: list[BadField] = []
     for coin, token in pairs:
         try:
             read[instrument(coin)] = tokens.positive(token)
         except BadField as error:
-            refused.append(BadField(error.category, f"{error} - at `$.mids.{coin}`"))
+            if len(refused) < UNREAD_KEPT:
+                refused.append(BadField(error.category, f"{error} - at `$.mids.{coin}`"))
     return read, refused
 
 

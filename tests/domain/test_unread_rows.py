@@ -5,9 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from domain.listing import Unread
+from domain.numbers import ZERO
 from domain.order_messages import (
+    Balance,
     BalanceCorrected,
     BalancesOpened,
     InstrumentsLoaded,
@@ -18,8 +21,10 @@ from domain.order_messages import (
     QueryOrder,
     RequestSnapshot,
     RowsUnread,
+    VenueSnapshot,
 )
 from domain.system_messages import AlarmRaised, ResumeTrading
+from domain.unread_rows import FILLS_KEPT
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 
 BAD_FILL = Unread(kind="fill", reason="unknown trade type", row_id="f-odd", venue_order_id="v-x", instrument=BTC)
@@ -70,7 +75,7 @@ def test_an_unread_row_is_told_once_and_blocks_only_what_it_is_about(unread: Unr
     look_again(desk, unread=[unread])
 
     [alarm] = [text for text in alarms(desk) if "can't be read" in text]
-    assert alarm.startswith(f"coinbase {unread}: ")
+    assert alarm.startswith(f"coinbase {unread.kind} rows: {unread} can't be read ")
     assert refusal(desk) == reason
     assert desk.journaled(BalanceCorrected) == []
 
@@ -221,3 +226,72 @@ def test_what_is_not_listed_any_more_takes_no_openings() -> None:
     )
 
     assert refusal(desk) == "not_tradable"
+
+
+@pytest.mark.parametrize("kind", ["order", "fill"])
+def test_a_row_that_stands_for_many_blocks_all_as_it_may_be_about_anything(kind: str) -> None:
+    desk = DeskOnTime().ready()
+
+    look_again(desk, unread=[Unread(kind=kind, reason="?", count=300)])
+
+    assert refusal(desk) == f"unread_{kind}"
+    [alarm] = [text for text in alarms(desk) if "can't be read" in text]
+    assert alarm.startswith(f"coinbase {kind} rows: 300 {kind} rows can't be read (?): no openings in anything there")
+
+
+@pytest.mark.parametrize(("told", "reason"), [(["USD"], "unread_balance"), (["USD", "BTC"], "")])
+def test_many_unread_balances_block_what_needs_a_currency_that_is_not_told(told: list[str], reason: str) -> None:
+    desk = DeskOnTime().ready()
+    desk.advance(6)
+
+    desk.hear(
+        VenueSnapshot(
+            ts_event=desk.now.utc_ns,
+            request_id=desk.sent(RequestSnapshot)[-1].request_id,
+            venue="coinbase",
+            balances=tuple(Balance(currency=one, total=CASH if one == "USD" else ZERO, hold=ZERO) for one in told),
+            open_orders=(),
+            fills=(),
+            unread=(Unread(kind="balance", reason="?", count=300),),
+        )
+    )
+
+    assert refusal(desk) == reason
+
+
+@pytest.mark.parametrize(("listed_after", "reason"), [(300, ""), (301, "unread_fill")])
+def test_many_unread_fills_block_until_a_person_resumes_and_more_of_them_block_again(
+    listed_after: int, reason: str
+) -> None:
+    desk = DeskOnTime().ready()
+    many = Unread(kind="fill", reason="?", count=300)
+    look_again(desk, unread=[many])
+    look_again(desk)
+    assert refusal(desk, "i-1") == "unread_fill"
+
+    desk.hear(ResumeTrading())
+    look_again(desk, unread=[replace(many, count=listed_after)])
+
+    assert refusal(desk, "i-2") == reason
+
+
+def test_a_flood_of_unread_fills_elsewhere_makes_nobody_forget_one_here() -> None:
+    desk = DeskOnTime().ready()
+    desk.hear(RowsUnread(ts_event=desk.now.utc_ns, venue="coinbase", rows=(BAD_FILL,)))
+
+    flood = (replace(OTHER_FILL, row_id=f"f-{number}") for number in range(FILLS_KEPT + 10))
+    desk.hear(RowsUnread(ts_event=desk.now.utc_ns, venue="coinbase", rows=tuple(flood)))
+
+    assert refusal(desk) == "unread_fill"
+    assert len(desk.desk._unread._fills) <= FILLS_KEPT
+
+
+def test_many_rows_are_one_alarm_of_one_subject_that_names_one_which_matters() -> None:
+    desk = DeskOnTime().ready()
+    strange = [Unread(kind="order", reason="?", venue_order_id=f"o-{n}", instrument="DOGE-USD") for n in range(19)]
+
+    look_again(desk, unread=[*strange, BAD_ORDER, Unread(kind="order", reason="?", count=40)])
+
+    [alarm] = [text for text in alarms(desk) if "can't be read" in text]
+    assert alarm.startswith(f"coinbase order rows: {BAD_ORDER} can't be read")
+    assert alarm.endswith("; nor can 59 more")

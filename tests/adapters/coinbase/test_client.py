@@ -1,7 +1,8 @@
 """What the client makes of answers that the simulated venue never gives."""
 
 import json
-from collections.abc import Mapping
+import tracemalloc
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -257,6 +258,62 @@ def test_a_venue_that_repeats_a_page_is_not_read_for_ever() -> None:
         client_of(Script(*[(200, page)] * 9)).find_order(query(), 5)
 
     assert failure.value.code == "cursor_loop"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.list_open_orders(5),
+        lambda client: client.find_order(query(), 5),
+        lambda client: client.list_fills(0, 5),
+        lambda client: client.list_balances(5),
+    ],
+)
+@pytest.mark.parametrize("rows", [501, 300_000])
+def test_a_page_of_more_rows_than_a_page_has_is_no_page(ask: Callable, rows: int) -> None:
+    """It costs no more than to count, and nothing in it, or missing in it, is believed."""
+    nothing = b"0," * (rows - 1) + b"0"
+    body = b'{"orders":[%b],"fills":[%b],"accounts":[%b]}' % (nothing, nothing, nothing)
+    tracemalloc.start()
+    with pytest.raises(Retryable) as failure:
+        ask(client_of(Script(*[(200, body)] * 2)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert failure.value.code == "oversize"
+    assert peak < 16 * 1024 * 1024
+
+
+def test_a_list_without_end_is_not_read_for_ever() -> None:
+    pages = ({"orders": [], "has_next": True, "cursor": str(number)} for number in range(1_000))
+    script = Script(*[(200, page) for page in pages])
+
+    with pytest.raises(Retryable) as failure:
+        client_of(script).list_open_orders(5)
+
+    assert failure.value.code == "oversize"
+    assert len(script.asked) == 100
+
+
+def test_an_order_that_may_be_among_rows_that_are_not_kept_is_not_called_absent() -> None:
+    strange = [row(f"odd-{number}", status="ODD") for number in range(250)]
+    script = Script((200, {"orders": [*strange, row("ours", status="ODD")]}))
+
+    with pytest.raises(Retryable) as failure:
+        client_of(script).find_order(query(), 5)
+
+    assert failure.value.code == "unreadable"
+
+
+def test_a_balance_is_unknown_also_where_its_row_is_not_kept() -> None:
+    strange = [{"currency": f"C{number}", "available_balance": {"value": "x"}} for number in range(100)]
+    dollars = [{"currency": "USD", "available_balance": {"value": value}} for value in ("5", "x")]
+    rows = [dollars[0], *strange, dollars[1]]
+
+    listed = client_of(Script((200, {"accounts": rows}))).list_balances(5)
+
+    assert list(listed) == []
+    assert listed.unread[-1].count == 81
 
 
 def test_orders_on_their_way_to_the_book_are_open_orders_too() -> None:

@@ -1,12 +1,15 @@
+import tracemalloc
 from decimal import Decimal
 
 import msgspec
 import pytest
 
+from adapters.answers import MOST_ROWS
 from adapters.coinbase.private_stream import PrivateStream
 from domain.effects import Instant
 from domain.instrument import Side
-from domain.market_data import HeartbeatSeen, LateFrame, StreamGap, StreamWhole, VenueComplained
+from domain.listing import UNREAD_KEPT
+from domain.market_data import DecodeFailed, HeartbeatSeen, LateFrame, StreamGap, StreamWhole, VenueComplained
 from domain.messages import Event
 from domain.order_messages import OrderReported, OrderStatus, OrderType, RowsUnread, TimeInForce
 from domain.settings import SECOND_NS, VenueSettings
@@ -137,6 +140,40 @@ def test_a_lost_message_is_a_gap_and_a_repeated_one_is_dropped() -> None:
 
     assert kinds(hear(codec, orders(0, order_row()))) == [LateFrame]
     assert kinds(hear(codec, orders(2, order_row()))) == [StreamGap, OrderReported]
+
+
+@pytest.mark.parametrize(
+    "row", [{"order_id": "venue-1"}, order_row(), 0], ids=["that can't be read", "that can", "that is nothing"]
+)
+def test_more_orders_than_anybody_sends_are_told_as_one_and_leave_a_gap(row: object) -> None:
+    codec = stream()
+    hear(codec, orders(0, kind="snapshot"))
+
+    [told, failed] = hear(codec, orders(1, *[row] * (MOST_ROWS + 1)))
+
+    assert kinds([failed]) == [DecodeFailed]
+    [unread] = told.rows
+    assert (unread.kind, unread.venue_order_id, unread.instrument) == ("order", "", "") and unread.count > 1
+    assert StreamGap in kinds(hear(codec, heartbeat(2)))
+
+
+def test_a_frame_of_a_million_nothings_is_not_taken_apart() -> None:
+    body = b'{"channel":"user","sequence_num":0,"timestamp":"","events":[' + b"0," * 1_000_000 + b"0]}"
+    tracemalloc.start()
+    told = hear(stream(), body)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert kinds(told) == [RowsUnread, DecodeFailed]
+    assert peak < 4 * 1024 * 1024
+
+
+def test_many_orders_that_cannot_be_read_are_told_in_one_word() -> None:
+    events = [{"type": "update", "orders": [{"order_id": f"venue-{number}"}]} for number in range(400)]
+    frame = msgspec.json.decode(orders(0))
+    [told] = hear(stream(), msgspec.json.encode({**frame, "events": events}))
+
+    assert [one.count for one in told.rows] == [1] * UNREAD_KEPT + [400 - UNREAD_KEPT]
 
 
 def test_the_simulated_venue_tells_the_life_of_an_order() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.answers import UnreadableAnswer
+from adapters.answers import MOST_LISTED, OversizeAnswer, UnreadableAnswer
 from adapters.hyperliquid import answers
 from adapters.hyperliquid.decode import decode
 from domain.effects import Instant
@@ -235,3 +235,9 @@ def test_no_other_answer_raises_anything_else(body: bytes) -> None:
     ):
         with suppress(UnreadableAnswer):
             read(body)
+
+
+@pytest.mark.parametrize("rows", [MOST_LISTED + 1, 400_000])
+def test_a_listing_of_more_rows_than_there_are_markets_is_none(rows: int) -> None:
+    with pytest.raises(OversizeAnswer):
+        answers.instruments(b'{"universe":[' + b"0," * (rows - 1) + b"0]}")
