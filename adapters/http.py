@@ -25,6 +25,8 @@ from adapters.addresses import Address, read_address
 from adapters.http_answer import Answer, NotOneAnswer
 from domain.errors import Ambiguous, Retryable, VenueError
 
+ALONE = ("Connection", "close")  # a header
+
 _CHUNK_BYTES = 64 * 1024
 _URL_LETTERS = "!#$%&'()*+,/:;=?@[]~"
 
@@ -45,6 +47,9 @@ class Transport(Protocol):
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> Response:
         """Send one request and return its whole answer.
+
+        With ALONE among the headers it goes over a connection that has carried nothing before, and will carry nothing
+        after it: what a peer sends twice is the answer to nothing else.
 
         Raises:
             Retryable: no request byte was written; `code` is dns, refused, timeout, tls, unreachable or reset.
@@ -74,9 +79,9 @@ class HttpTransport:
         address = read_address(url)
         origin = address.scheme, address.netloc
         request = _encode(method, address, headers, body)
-        given_up = self._given_up
+        given_up, is_alone = self._given_up, headers.get(ALONE[0]) == ALONE[1]
         try:
-            connection = self._take(origin) or self._open(origin, give_up_at)
+            connection = (None if is_alone else self._take(origin)) or self._open(origin, give_up_at)
         except OSError as error:
             code = _code(error)
             raise Retryable(f"request not sent: {code}", code=code) from None
@@ -85,6 +90,7 @@ class HttpTransport:
         try:
             _write(connection, request, give_up_at)
             _read(connection, answer, give_up_at)
+            answer.is_last = answer.is_last or is_alone
         except (OSError, NotOneAnswer) as error:
             connection.close()
             raise _without_answer(error, answer) from None

@@ -4,7 +4,8 @@ The fates follow MONEY.md section 1. A create is definitely not accepted after 4
 `success: false`, and only on its first send; after anything else that is not a readable success, it may rest.
 
 Every answer is held against its question. One that is about something else comes over a connection that is out
-of step: all are given up.
+of step: all are given up. So they are after a create was refused, for refusals name no order: sent twice, one would
+refuse the next create, too. Lists come over connections of their own.
 """
 
 from __future__ import annotations
@@ -288,6 +289,8 @@ class CoinbaseClient(SignedRequests):
         sent = self._exchange("POST", "/orders", deadline_ns, body=body, ttl_s=ttl_s)
         answer = sent.answer
         self._note_sent(command.client_order_id, answer.sent_ns)
+        if answer.status != 200:
+            self._transport.close()
         if answer.status in (400, 403):
             raise self._status_error(sent.refusal, answer)
         if answer.status == 429:
@@ -296,6 +299,7 @@ class CoinbaseClient(SignedRequests):
             raise self._status_error(Ambiguous, answer)
         created = self._read(answer, answers.CreateAnswer, Ambiguous)
         if not created.success:
+            self._transport.close()
             error = created.error_response or answers.CreateError()
             # Somebody's order has this id: ours, from a send that we believe did not arrive.
             is_duplicate = "DUPLICATE_CLIENT_ORDER_ID" in error.reason
@@ -324,11 +328,14 @@ class CoinbaseClient(SignedRequests):
                 del self._sent[next(iter(self._sent))]
 
     def _pages(self, path: str, query: Query, shape: type[P], deadline_ns: int):
-        """Yield every page of a list. Each cursor is used once: a venue that repeats one would never end."""
+        """Yield every page of a list. Each cursor is used once: a venue that repeats one would never end.
+
+        A list names no question, and what it lacks is a proof: each page has a connection of its own.
+        """
         cursor, seen = "", set()
         for _ in range(_MOST_PAGES):
             extra = [("limit", str(_PAGE))] + ([("cursor", cursor)] if cursor else [])
-            page = self._read(self._ask(path, deadline_ns, query + extra), shape, Retryable)
+            page = self._read(self._ask(path, deadline_ns, query + extra, is_alone=True), shape, Retryable)
             yield page
             cursor = _next_cursor(page)
             if not cursor:

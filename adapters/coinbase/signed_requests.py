@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from adapters.addresses import read_address
 from adapters.coinbase import answers
 from adapters.coinbase.sign import TOKEN_TTL_S, Signer
-from adapters.http import Response, Transport
+from adapters.http import ALONE, Response, Transport
 from adapters.ports import Clock
 from adapters.venue_client import VenueClient, http_date_ns
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
@@ -52,11 +52,20 @@ class SignedRequests(VenueClient):
         self._is_denied = False  # the last answer refused our token, twice
 
     def _ask(
-        self, path: str, deadline_ns: int, query: Query | None = None, known: tuple[int, ...] = ()
+        self,
+        path: str,
+        deadline_ns: int,
+        query: Query | None = None,
+        known: tuple[int, ...] = (),
+        is_alone: bool = False,
     ) -> Response:
-        """Read something: whatever goes wrong, nothing has happened, and the same read may be made again."""
+        """Read something: whatever goes wrong, nothing has happened, and the same read may be made again.
+
+        Args:
+            is_alone: the answer doesn't say what was asked, so it must come over a connection of its own.
+        """
         try:
-            answer = self._exchange("GET", path, deadline_ns, query).answer
+            answer = self._exchange("GET", path, deadline_ns, query, is_alone=is_alone).answer
         except Ambiguous as error:
             raise self._failed(Retryable, str(error), error.code) from None
         if answer.status == 200 or answer.status in known:
@@ -72,6 +81,7 @@ class SignedRequests(VenueClient):
         query: Query | None = None,
         body: bytes = b"",
         ttl_s: float = TOKEN_TTL_S,
+        is_alone: bool = False,
     ) -> Sent:
         """Send a request with a fresh token; once more when the first token is refused.
 
@@ -80,14 +90,14 @@ class SignedRequests(VenueClient):
         another time than its own it refuses as well, and says with the answer what that is. While they are known to
         be bad, one send is enough.
         """
-        sent = self._attempt(method, path, deadline_ns, query, body, ttl_s)
+        sent = self._attempt(method, path, deadline_ns, query, body, ttl_s, is_alone)
         if sent.status != 401:
             self._is_denied = False
             return Sent(sent, is_only=True)
         if self._is_denied:
             raise self._status_error(Fatal, sent)
         try:
-            again = self._attempt(method, path, deadline_ns, query, body, ttl_s)
+            again = self._attempt(method, path, deadline_ns, query, body, ttl_s, is_alone)
         except Retryable as error:
             raise self._failed(Ambiguous, f"answered with 401, then {error}", error.code) from None
         self._is_denied = again.status == 401
@@ -96,12 +106,20 @@ class SignedRequests(VenueClient):
         return Sent(again, is_only=False)
 
     def _attempt(
-        self, method: str, path: str, deadline_ns: int, query: Query | None, body: bytes, ttl_s: float
+        self,
+        method: str,
+        path: str,
+        deadline_ns: int,
+        query: Query | None,
+        body: bytes,
+        ttl_s: float,
+        is_alone: bool,
     ) -> Response:
         asked, left_s = self._clock.now(), self._left_s(deadline_ns)
         uri = f"{method} {self._host}{PREFIX}{path}"
         token = self._signer.token(self._time.utc_ns(asked), ttl_s, uri=uri)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        headers |= (ALONE,) if is_alone else ()
         url = f"{self._origin}{PREFIX}{path}" + (f"?{urlencode(query)}" if query else "")
         answer = self._send(method, url, headers, body, left_s)
         if answer.status == 401 and (dated_ns := http_date_ns(answer.headers.get("date", ""))):

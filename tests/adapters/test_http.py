@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from adapters.http import HttpTransport
+from adapters.http import ALONE, HttpTransport
 from domain.errors import Ambiguous, Retryable, VenueError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Limit: 7\r\n\r\n{}"
@@ -289,6 +289,20 @@ def test_a_connection_that_speaks_unasked_is_not_used_again(transport: HttpTrans
     peer.shutdown(socket.SHUT_RD)  # lets the server go on with the next connection
 
     assert post(transport, server.url).body == b"{}"
+
+
+def test_a_request_alone_has_a_connection_that_carries_nothing_before_and_after_it(transport: HttpTransport) -> None:
+    server = Server(OK, connections=4)
+    post(transport, server.url)
+
+    for _ in range(2):
+        transport.send("GET", server.url, dict([ALONE]), b"", 5)
+
+    assert len(server.peers) == 3
+    assert sum(b"Connection: close" in request for request in server.requests) == 2
+    assert len(transport._idle[next(iter(transport._idle))]) <= 1  # the first one's
+    post(transport, server.url)
+    assert len(server.peers) == 4  # which the server has ended
 
 
 def test_an_answer_over_the_limit_is_not_read(transport: HttpTransport) -> None:

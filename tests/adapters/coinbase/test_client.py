@@ -12,7 +12,7 @@ import pytest
 
 from adapters.coinbase.client import CoinbaseClient
 from adapters.coinbase.sign import Signer
-from adapters.http import Response
+from adapters.http import ALONE, Response
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.order_messages import CancelOrder, OrderNotFound, OrderStatus, Purpose, QueryOrder
 from domain.settings import SECOND_NS, VenueSettings
@@ -28,6 +28,7 @@ class Script:
 
     def __init__(self, *answers: tuple[int, object]) -> None:
         self.asked: list[tuple[str, str, dict, str]] = []  # method, path, query, token
+        self.alone: list[bool] = []  # whether each question had a connection of its own
         self.closed = 0
         self._answers = list(answers)
 
@@ -37,6 +38,7 @@ class Script:
         address = urlsplit(url)
         token = headers["Authorization"].removeprefix("Bearer ")
         self.asked.append((method, address.path, dict(parse_qsl(address.query)), token))
+        self.alone.append(dict([ALONE]).items() <= headers.items())
         answer = self._answers.pop(0)
         if isinstance(answer, VenueError):
             raise answer
@@ -282,6 +284,44 @@ def test_a_page_of_more_rows_than_a_page_has_is_no_page(ask: Callable, rows: int
 
     assert failure.value.code == "oversize"
     assert peak < 16 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.list_open_orders(5),
+        lambda client: client.find_order(query(), 5),
+        lambda client: client.list_fills(0, 5),
+        lambda client: client.list_balances(5),
+    ],
+)
+def test_no_late_copy_of_an_answer_passes_for_a_list(ask: Callable) -> None:
+    """A list says not what was asked, and what it lacks is a proof: every page has a connection of its own."""
+    page = {"orders": [], "fills": [1], "accounts": [], "has_next": True}
+    script = Script((200, {**page, "cursor": "1"}), *[(200, {**page, "has_next": False, "fills": []})] * 2)
+
+    ask(client_of(script))
+
+    assert len(script.alone) >= 2 and all(script.alone)
+
+
+def test_an_order_waits_for_no_connection_of_its_own() -> None:
+    script = Script((200, success()))
+
+    client_of(script).submit_order(order(), 5)
+
+    assert (script.alone, script.closed) == ([False], 0)
+
+
+@pytest.mark.parametrize("answer", [(200, refusal("NO_FUNDS")), (400, {}), (403, {}), (429, b""), (500, b"")])
+def test_a_refusal_that_names_no_order_is_the_last_answer_of_its_connection(answer: tuple) -> None:
+    """Sent twice, it would refuse the next order, which may rest."""
+    script = Script(answer)
+
+    with pytest.raises(VenueError):
+        client_of(script).submit_order(order(), 5)
+
+    assert script.closed == 1
 
 
 def test_a_list_without_end_is_not_read_for_ever() -> None:
