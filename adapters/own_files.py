@@ -28,6 +28,16 @@ def open_own(path: Path, flags: int) -> int:
     return fd
 
 
+def read_own(path: Path) -> bytes:
+    """Return what is in a plain file of ours; never waits for who might write to something else.
+
+    Raises:
+        OSError: as of `open_own`.
+    """
+    with open(open_own(path, os.O_RDONLY), "rb") as file:
+        return file.read()
+
+
 def is_own(path: Path) -> bool:
     """Tell whether there is a plain file of ours at `path`, and neither nothing nor anything else."""
     try:

@@ -62,10 +62,9 @@ class DataDirectory:
         """
         self.path = make_directory(path)
         try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._lock = os.open(self.path / LOCK_NAME, flags, 0o600)
+            self._lock = open_own(self.path / LOCK_NAME, os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise _not_ours(path, error) from None
+            raise _no_file(path, LOCK_NAME, error) from None
         try:
             self._take_lock(path)
             self._place = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -91,7 +90,7 @@ class DataDirectory:
             try:
                 os.close(open_own(self.path / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT))
             except OSError as error:
-                raise _invalid(self.path, f"{name!r} in it must be a file that we can write to ({error.strerror})") from None
+                raise _no_file(self.path, name, error) from None
 
     @property
     def handle(self) -> Path:
@@ -140,7 +139,7 @@ class DataDirectory:
 def last_launcher(directory: Path) -> int:
     """Return the pid of the launcher that locked `directory` last; 0 when none is known."""
     try:
-        lock = os.open(directory / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        lock = open_own(directory / LOCK_NAME, os.O_RDONLY)
     except OSError:
         return 0
     try:
@@ -200,6 +199,10 @@ def _refuse(path: Path, reason: str) -> None:
 def _not_ours(path: Path, error: OSError | ValueError) -> InvalidSetting:
     reason = error.strerror if isinstance(error, OSError) else error
     return _invalid(path, f"must be a directory that we can write to ({reason})")
+
+
+def _no_file(path: Path, name: str, error: OSError) -> InvalidSetting:
+    return _invalid(path, f"{name!r} in it must be a file that we can write to ({error.strerror}): look, and move it away")
 
 
 def _invalid(path: Path, reason: str) -> InvalidSetting:

@@ -12,6 +12,7 @@ from domain.errors import NzezaError
 _FILES = 40, 4  # of one process: for itself, and for each role, since children inherit some
 _FILES_WANTED = 4096
 _TASKS = 30, 4  # processes and threads of all
+_FILE_MB = 64  # the journal's reserve, the logs before they are turned over, a long journal
 _ADDRESS_SPACE_MB = 640  # of one process; most of it is never touched
 _MB = 1_000_000
 
@@ -31,14 +32,18 @@ def check_limits(roles: int) -> None:
     if os.geteuid() != 0:  # whom that limit doesn't concern
         tasks = _raised(resource.RLIMIT_NPROC, resource.RLIM_INFINITY)
         _require(tasks, _tasks_of_user() + _TASKS[0] + _TASKS[1] * roles, "processes and threads", "ulimit -u")
-    space = _raised(resource.RLIMIT_AS, resource.RLIM_INFINITY)
-    megabytes = space if space == resource.RLIM_INFINITY else space // _MB
-    _require(megabytes, _ADDRESS_SPACE_MB, "MB of memory", "ulimit -v")
+    _require(_megabytes(resource.RLIMIT_AS), _ADDRESS_SPACE_MB, "MB of memory", "ulimit -v")
+    _require(_megabytes(resource.RLIMIT_FSIZE), _FILE_MB, "MB in one file", "ulimit -f")
 
 
 def _require(limit: int, needed: int, what: str, remedy: str) -> None:
     if limit != resource.RLIM_INFINITY and limit < needed:
         raise TooLittle(f"at most {limit} {what} are allowed here, and {needed} are needed: raise it by `{remedy}`")
+
+
+def _megabytes(kind: int) -> int:
+    limit = _raised(kind, resource.RLIM_INFINITY)
+    return limit if limit == resource.RLIM_INFINITY else limit // _MB
 
 
 def _raised(kind: int, wanted: int) -> int:

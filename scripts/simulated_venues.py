@@ -44,9 +44,9 @@ def check_account(
     Raises:
         InvalidSetting: and says what to do.
     """
-    from adapters.simulator.store import ACCOUNT_FILE
+    from adapters.simulator.store import ACCOUNT_FILE, has_account
 
-    is_there, is_set = (directory / ACCOUNT_FILE).exists(), settings.balances != SimulatorSettings().balances
+    is_there, is_set = has_account(directory), settings.balances != SimulatorSettings().balances
     if is_there and is_set and not settings.fresh_account:
         tell("simulator.balances is for a new account only: the one that there is goes on with what it holds")
     if not journal.exists():
@@ -139,7 +139,7 @@ class SimulatedVenues:
         """Start one that has died again: real venues come back, too. Doesn't wait until it serves.
 
         Raises:
-            NzezaError: it did not die, but refused to start when it was revived before.
+            NzezaError: it did not die, but refused to start when it was revived before; or its account is gone.
         """
         said = self._process.stdout.read()  # of the first one, `_answer` has read all there was
         self._process.stdout.close()
@@ -147,6 +147,10 @@ class SimulatedVenues:
             answer = json.loads(said)
             if "error" in answer:
                 raise self._refusal(answer)
+        from adapters.simulator.store import ACCOUNT_FILE, has_account
+
+        if not has_account(self._directory):
+            raise NzezaError(f"the simulator has ended, and its account ({ACCOUNT_FILE}) was emptied or removed: start afresh")
         self._spawn()
 
     def stop(self) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from adapters.simulator.coinbase_auth import ApiKey
+from adapters.own_files import read_own
 from adapters.simulator.connection import DROPPED, Connection
 from adapters.simulator.control import control_application, guarded
 from adapters.simulator.fronts import FRONTS
@@ -80,6 +81,7 @@ def serve(
         world = World(settings, time.time_ns(), store, key)
         if key is None:
             _write_key(world.key, key_file)
+        world.save()  # whoever finds a journal from now on finds its account, too
         asyncio.run(
             _serve(world, sockets, key_file, on_ready, stop or threading.Event(), _token(directory / TOKEN_FILE))
         )
@@ -281,7 +283,7 @@ def _bind(port: int) -> socket.socket:
 def _read_key(path: Path) -> ApiKey | None:
     """Return the key that clients were given before; None when there is none."""
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(read_own(path))
         return ApiKey(stored["name"], stored["privateKey"])
     except FileNotFoundError:
         return None
@@ -296,11 +298,20 @@ def _write_key(key: ApiKey, path: Path) -> None:
 
 
 def _token(path: Path) -> str:
-    """Return the token that makes the control address, the same after a restart."""
-    with contextlib.suppress(OSError, ValueError):
-        token = path.read_text(encoding="ascii")
-        if _TOKEN.fullmatch(token):
-            return token
+    """Return the token that makes the control address, the same after a restart.
+
+    Raises:
+        InvalidSetting: what has its name is no file of ours.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            token = read_own(path).decode("ascii")
+            if _TOKEN.fullmatch(token):
+                return token
+    except OSError as error:
+        raise InvalidSetting(
+            f"system.data_directory: {str(path)!r} must be the simulator's token ({error.strerror}); remove it for a new one"
+        ) from None
     token = secrets.token_urlsafe(16)
     _write_secret(token, path)
     return token
@@ -309,11 +320,16 @@ def _token(path: Path) -> str:
 def _write_secret(text: str, path: Path) -> None:
     """Write it for its owner's eyes only; a kill in between leaves nothing rather than half of it."""
     unfinished = path.with_suffix(".new")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    unfinished.rename(path)
+    try:
+        unfinished.unlink(missing_ok=True)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        unfinished.rename(path)
+    except OSError as error:
+        raise InvalidSetting(
+            f"system.data_directory: {str(unfinished)!r} cannot be written ({error.strerror}): look, and move it away"
+        ) from None
 
 
 def _die_with_parent() -> None:

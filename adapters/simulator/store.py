@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,18 @@ _encode = msgspec.json.Encoder().encode
 _decode_terms = msgspec.json.Decoder(Terms).decode
 _decode_order = msgspec.json.Decoder(VenueOrder).decode
 _decode_print = msgspec.json.Decoder(Print).decode
+
+
+def has_account(directory: Path) -> bool:
+    """Tell whether an account is kept there, or something of which only `SqliteStore` can tell why it is none."""
+    path = directory / ACCOUNT_FILE
+    if not path.exists() or path.is_file() and not path.stat().st_size:
+        return False  # beside an empty file SQLite drops the log, too
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT count(*) FROM account").fetchone() != (0,)
+    except sqlite3.Error as error:
+        return not str(error).startswith("no such table")
 
 
 class SqliteStore:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from domain.errors import InvalidSetting
-from scripts.data_directory import DataDirectory
+from scripts.data_directory import DataDirectory, last_launcher
 from scripts.ownership import _nobody_here
 
 
@@ -188,6 +188,15 @@ def test_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
         with pytest.raises(InvalidSetting, match=r"'nzeza.log' in it must be a file that we can write to \(Is a"):
             directory.require_files("simulator.log", "nzeza.log")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir])
+def test_lock_that_is_no_file_is_named_and_nobody_waits_for_it(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    make(tmp_path / "data" / "lock")
+
+    assert "'lock' in it must be a file that we can write to (" in complaint(tmp_path / "data")
+    assert last_launcher(tmp_path / "data") == 0
 
 
 # ---- while it runs ---------------------------------------------------------------------------------------

@@ -54,6 +54,12 @@ def test_little_memory_is_refused() -> None:
     assert text == "at most 500 MB of memory are allowed here, and 640 are needed: raise it by `ulimit -v`"
 
 
+def test_small_files_are_refused() -> None:
+    text = told_under(resource.RLIMIT_FSIZE, 1_000_000, 1_000_000, lambda: check_limits(ROLES))
+
+    assert text == "at most 1 MB in one file are allowed here, and 64 are needed: raise it by `ulimit -f`"
+
+
 def test_few_processes_are_refused_to_who_is_bound_by_that(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scripts.limits._tasks_of_user", lambda: 7)
     monkeypatch.setattr("scripts.limits.os.geteuid", lambda: 1000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 import urllib.request
 from collections.abc import Callable
@@ -50,6 +51,8 @@ def test_a_new_account_is_refused_beside_a_journal_and_the_line_says_what_to_do(
 ) -> None:
     for file in files:
         (tmp_path / file).touch()
+    if ACCOUNT_FILE in files:
+        keep_account(tmp_path)
     settings = SimulatorSettings(fresh_account=is_fresh)
 
     if complaint is None:
@@ -58,6 +61,46 @@ def test_a_new_account_is_refused_beside_a_journal_and_the_line_says_what_to_do(
     with pytest.raises(InvalidSetting, match=complaint) as caught:
         check_account(settings, tmp_path, tmp_path / "journal", print)
     assert str(caught.value).endswith(f"move or remove {str(tmp_path)!r} to start afresh")
+
+
+def keep_account(directory: Path) -> None:
+    with sqlite3.connect(directory / ACCOUNT_FILE) as database:
+        database.execute("CREATE TABLE account (id INTEGER)")
+        database.execute("INSERT INTO account VALUES (1)")
+    database.close()
+
+
+def drop(directory: Path, statement: str) -> None:
+    with sqlite3.connect(directory / ACCOUNT_FILE) as database:
+        database.execute(statement)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        lambda directory: os.truncate(directory / ACCOUNT_FILE, 0),
+        lambda directory: drop(directory, "DELETE FROM account"),
+        lambda directory: drop(directory, "DROP TABLE account"),
+    ],
+)
+def test_an_emptied_account_is_no_account(empty: Callable[[Path], None], tmp_path: Path) -> None:
+    (tmp_path / "journal").touch()
+    keep_account(tmp_path)
+    empty(tmp_path)
+
+    with pytest.raises(InvalidSetting, match="holds a journal without its simulated account"):
+        check_account(SimulatorSettings(), tmp_path, tmp_path / "journal", print)
+
+
+@pytest.mark.system
+def test_one_whose_account_was_emptied_is_not_revived_with_a_new_one(tmp_path: Path) -> None:
+    simulator = SimulatedVenues(SimulatorSettings(warm_up_s=0.0), tmp_path, tmp_path / "simulator.log")
+    kill(simulator)
+    os.truncate(tmp_path / ACCOUNT_FILE, 0)
+
+    with pytest.raises(NzezaError, match="was emptied or removed"):
+        simulator.revive()
 
 
 @pytest.mark.system
@@ -111,7 +154,7 @@ def test_balances_that_an_account_is_too_old_for_are_said_to_change_nothing(tmp_
 
     check_account(settings, tmp_path, tmp_path / "journal", told.append)
     assert told == []
-    (tmp_path / "simulator.sqlite").touch()
+    keep_account(tmp_path)
     check_account(SimulatorSettings(), tmp_path, tmp_path / "journal", told.append)
     assert told == []
     check_account(settings, tmp_path, tmp_path / "journal", told.append)
