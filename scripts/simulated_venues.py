@@ -199,6 +199,7 @@ def main() -> int:
     try:
         serve(settings, Path(sys.argv[2]), tell, dies_with_parent=True)
     except InvalidSetting as error:
+        signal.signal(STOP, signal.SIG_IGN)  # we end, and are told to as soon as this is read
         tell({"error": str(error), "is_setting": True})
         return 2
     return 0

@@ -64,8 +64,11 @@ def has_account(directory: Path) -> bool:
     if not path.exists() or path.is_file() and not path.stat().st_size:
         return False  # beside an empty file SQLite drops the log, too
     try:
+        require_own_database(path)
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             return database.execute("SELECT count(*) FROM account").fetchone() != (0,)
+    except OSError:
+        return True
     except sqlite3.Error as error:
         return not str(error).startswith("no such table")
 

@@ -93,6 +93,13 @@ def test_an_emptied_account_is_no_account(empty: Callable[[Path], None], tmp_pat
         check_account(SimulatorSettings(), tmp_path, tmp_path / "journal", print)
 
 
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "journal").touch()
+    os.mkfifo(tmp_path / ACCOUNT_FILE)
+
+    check_account(SimulatorSettings(), tmp_path, tmp_path / "journal", print)  # the simulator says what it is
+
+
 @pytest.mark.system
 def test_one_whose_account_was_emptied_is_not_revived_with_a_new_one(tmp_path: Path) -> None:
     simulator = SimulatedVenues(SimulatorSettings(warm_up_s=0.0), tmp_path, tmp_path / "simulator.log")
