@@ -242,13 +242,24 @@ class SqliteJournal:
         """Do what is due between appends: sync the mark, see to the file, end a holdup that is over.
 
         Raises:
-            Fatal: the file is no longer what was written (`code` "damaged").
+            Fatal: the file is no longer what was written (`code` "damaged"), or the lock no longer ours ("locked").
         """
+        self._require_lock()
         self._require_whole_file()
         if self._is_full:
             self._mark.sync()
         if self.holdup:
             self._end_holdup()
+
+    def _require_lock(self) -> None:
+        """Write no more once another may: who takes the lock anew finds a journal that stands still."""
+        try:
+            found, _ = identity(_lock_path(self._path))
+        except PermissionError:
+            return  # as of the database itself, below
+        ours = os.fstat(self._lock)
+        if found != (ours.st_dev, ours.st_ino) and not _is_gone(self._path.parent):
+            raise Fatal("the journal's lock was taken away: another process may write it now", code="locked")
 
     def _end_holdup(self) -> None:
         """Move what waits beside the database into it, if it can be written now; never wait for that."""
@@ -372,8 +383,12 @@ def _is_gone(directory: Path) -> bool:
         return True
 
 
+def _lock_path(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
 def _take_lock(path: Path) -> int:
-    lock = open_own(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT)
+    lock = open_own(_lock_path(path), os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

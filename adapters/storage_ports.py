@@ -56,7 +56,7 @@ class OrderJournal(Protocol):
         """Do what is due between appends; called twice a second, never waits.
 
         Raises:
-            Fatal: the store is no longer what was written (`code` "damaged").
+            Fatal: the store is no longer what was written (`code` "damaged"), or another may write it ("locked").
         """
         ...
 

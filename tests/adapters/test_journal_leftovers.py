@@ -10,6 +10,7 @@ import pytest
 
 from adapters import journal_reserve
 from adapters.journal import SqliteJournal
+from domain.errors import Fatal
 from tests.adapters.test_journal_aside import Killed, crash, die_at_call
 from tests.adapters.test_journal_damage import (
     ENTRIES,
@@ -167,3 +168,19 @@ def test_something_strange_in_the_place_of_the_reserve_says_nothing_about_the_di
     assert victim.read_bytes() == b"precious"
     journal.release_reserve()
     assert not reserve.exists()
+
+
+@pytest.mark.parametrize("take_away", [Path.unlink, lambda lock: lock.rename(lock.with_name("elsewhere"))])
+def test_a_writer_that_lost_its_lock_writes_no_more(take_away: Callable[[Path], object], tmp_path: Path) -> None:
+    path = crashed_journal(tmp_path, 20)
+    journal = open_journal(path)
+    take_away(tmp_path / "journal.sqlite.lock")
+    other = open_journal(path)
+    other.append([event(ENTRIES + 1)], recorded_at=1)
+
+    with pytest.raises(Fatal) as failure:
+        journal.tend()
+
+    assert failure.value.code == "locked"
+    other.tend()
+    assert entries_of(other) == [*WHOLE, event(ENTRIES + 1)]
