@@ -19,6 +19,7 @@ def admin_of(status: dict) -> int:
 
 
 @pytest.mark.system
+@pytest.mark.long
 def test_admin_that_somebody_stopped_is_noticed_and_told_to_go_on(tmp_path: Path) -> None:
     with Trial(tmp_path) as system:
         status = system.wait_for("all actors", lambda status: "supervisor" in status["actors"])

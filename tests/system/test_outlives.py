@@ -74,6 +74,7 @@ def wait_until_it_trades(directory: Path, terminal: int | None = None) -> None:
             os.read(terminal, 65536)
 
 
+@pytest.mark.long
 def test_directory_that_is_moved_away_is_told_and_the_stop_is_proven(tmp_path: Path) -> None:
     process = start_without_readers(tmp_path / "data")
     wait_until_it_trades(tmp_path / "data")
