@@ -8,7 +8,6 @@ updated or deleted: a journal that was damaged is set aside whole, and a fresh o
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
 import sqlite3
@@ -19,6 +18,7 @@ from typing import Literal, NoReturn
 from adapters.clock import SystemClock
 from adapters.journal_aside import AsideFile, aside_path, finish_renewal
 from adapters.journal_check import Findings, check, no_progress, proven_rows, provable_rows, what_is_missing
+from adapters.journal_lock import lock_path, take_lock
 from adapters.journal_mark import Mark, MarkFile, mark_path
 from adapters.journal_reader import identity, scan_entries
 from adapters.journal_rebuild import (
@@ -42,7 +42,7 @@ from adapters.journal_rows import (
     is_busy,
     make_row,
 )
-from adapters.own_files import open_own, require_own, require_own_database
+from adapters.own_files import require_own, require_own_database
 from adapters.ports import Clock
 from adapters.storage_ports import Progress
 from domain.errors import Fatal, InvalidSetting
@@ -91,7 +91,7 @@ class SqliteJournal:
             require_own_database(self._path)
             require_own(mark_path(self._path))
             require_own(aside_path(self._path))
-            self._lock = _take_lock(self._path)
+            self._lock = take_lock(self._path)
         except OSError as error:
             raise _not_ours(self._path, error) from error
         try:
@@ -254,7 +254,7 @@ class SqliteJournal:
     def _require_lock(self) -> None:
         """Write no more once another may: who takes the lock anew finds a journal that stands still."""
         try:
-            found, _ = identity(_lock_path(self._path))
+            found, _ = identity(lock_path(self._path))
         except PermissionError:
             return  # as of the database itself, below
         ours = os.fstat(self._lock)
@@ -381,20 +381,6 @@ def _is_gone(directory: Path) -> bool:
         return not os.stat(directory).st_nlink  # reached by a descriptor, it is still there
     except FileNotFoundError:
         return True
-
-
-def _lock_path(path: Path) -> Path:
-    return path.with_name(path.name + ".lock")
-
-
-def _take_lock(path: Path) -> int:
-    lock = open_own(_lock_path(path), os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        raise Fatal(f"another process writes the journal {path}", code="locked") from error
-    return lock
 
 
 def _not_ours(path: Path, error: OSError) -> InvalidSetting:
