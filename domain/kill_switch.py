@@ -19,6 +19,7 @@ from domain.valuation import Valuation
 
 CONFIRM_NS = 2 * SECOND_NS  # what one reading says, another must say this much later
 MARK_EVERY_NS = 60 * SECOND_NS  # how often a rising peak is journaled
+MARK_AT_ONCE = from_ratio(1.001)  # of the journaled peak: a crash must forget no higher one for longer than CONFIRM_NS
 
 
 @dataclass
@@ -123,12 +124,17 @@ class KillSwitch:
         return (self._since.utc_ns + passed_ns(self._since, now)) // DAY_NS
 
     def is_mark_due(self, journaled: EquityMarked | None, now: Instant) -> bool:
-        """Tell whether the journal should hear of the levels; a rising peak is told once a minute."""
+        """Tell whether the journal should hear of the levels: of a slowly rising peak once a minute.
+
+        Of one that is much above what is journaled at once, but never oftener than it could be confirmed.
+        """
         if self._day is None or self._today(now) > self._day:
             return False  # the stamp of what is told now would belie the start of the day
         if journaled and _levels(journaled) == (self.peak, self.day_start):
             return False
-        return self._marked_ns is None or now.monotonic_ns - self._marked_ns >= MARK_EVERY_NS
+        has_leapt = journaled is not None and self.peak > journaled.peak * MARK_AT_ONCE
+        every_ns = CONFIRM_NS if has_leapt else MARK_EVERY_NS
+        return self._marked_ns is None or now.monotonic_ns - self._marked_ns >= every_ns
 
     def marked(self, now: Instant) -> None:
         """Remember that the levels were sent; they are sent again when the journal does not show them."""

@@ -139,6 +139,21 @@ def test_levels_are_told_first_then_once_a_minute_and_only_while_the_journal_lac
     assert switch.is_mark_due(journaled, at(602))
 
 
+def test_a_peak_that_leaps_is_told_as_soon_as_it_could_be_confirmed(switch: KillSwitch) -> None:
+    journaled = mark("10000", "10000")
+    switch.marked(at(0))
+
+    show(switch, "10010", 0)
+    assert not switch.is_mark_due(journaled, at(2))
+    show(switch, "10010.01", 5)
+    assert switch.is_mark_due(journaled, at(7))
+
+    switch.marked(at(7))
+    assert not switch.is_mark_due(journaled, at(8.9))
+    assert switch.is_mark_due(journaled, at(9))
+    assert not switch.is_mark_due(mark("10010.01", "10000"), at(600))
+
+
 def test_a_new_day_is_told_at_once(switch: KillSwitch) -> None:
     switch.marked(at(0))
 
