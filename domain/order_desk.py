@@ -24,6 +24,7 @@ from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
 from domain.market_data import MarketBatch
 from domain.marks import Marks
 from domain.messages import Message
+from domain.opening_balances import OpeningBalances
 from domain.opening_gate import OpeningGate
 from domain.order_ids import NO_INSTANCE
 from domain.order_messages import (
@@ -134,8 +135,9 @@ class OrderDesk:
             (configuration_hash, code_version),
             instance,
         )
+        opening = OpeningBalances(outbox, self._marks, self._rules)
         self._reconciliation = Reconciliation(
-            settings, outbox, self._marks, self._unclaimed, self._unread, self._rules
+            settings, outbox, self._marks, self._unclaimed, self._unread, self._rules, opening
         )
         self._oversold = Oversold(outbox, self._marks, self._unclaimed)
         self._adoption = Adoption(outbox, self._marks, (configuration_hash, code_version), instance)
@@ -147,6 +149,7 @@ class OrderDesk:
             self._unclaimed,
             self._rules,
             self._adoption,
+            opening,
         )
         self._winding_down = WindingDown(
             outbox,

@@ -100,6 +100,7 @@ class OrderLedger:
         self.fills = FillMemory()
         self.retired = RetiredOrders()  # what is kept of orders that are kept no more
         self.opened_at: dict[str, int] = {}  # venue -> UTC ns of its opening balances
+        self.surely_with: dict[str, int] = {}  # venue -> UTC ns up to which those show every fill
         self.verdicts: dict[str, VenueReconciled] = {}  # venue -> newest
         self.corrections: set[str] = set()  # correction_ids
         self.equity_marked_at = 0
@@ -149,6 +150,8 @@ class OrderLedger:
                     self._moved(event.fill.venue)
             case BalancesOpened():
                 self.opened_at[event.venue] = event.ts_event
+                if event.surely_with is not None:
+                    self.surely_with[event.venue] = event.surely_with
                 self.fills.covered.setdefault(event.venue, event.ts_event)
             case FillsCovered():
                 self.fills.cover(event)

@@ -469,12 +469,13 @@ class OrderReopened(Event, kw_only=True):
 class BalancesOpened(Event, kw_only=True):
     """What a venue's wallet held when this journal first met it.
 
-    Once more, with the time of the first, for currencies that nobody could read then.
+    Once more, with the time of the first, for currencies that nobody could read then, or read amid a trade.
     """
 
     venue: str
     balances: tuple[Balance, ...]
     unknown: tuple[str, ...] = ()  # currencies that could not be read; "" = one that nobody could name
+    surely_with: int | None = None  # UTC ns: later fills, up to `ts_event`, may be missing; None: nobody noted it
 
 
 class ExternalFillSeen(Event, kw_only=True):

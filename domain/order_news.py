@@ -18,6 +18,7 @@ from domain.inquiries import Inquiries
 from domain.instrument import Side
 from domain.messages import Event
 from domain.numbers import plain
+from domain.opening_balances import OpeningBalances
 from domain.order import ABSENT, OrderLifecycle
 from domain.order_messages import (
     FINAL,
@@ -58,6 +59,7 @@ class OrderNews:
         unclaimed: UnclaimedFills,
         rules: Rules,
         adoption: Adoption,
+        opening: OpeningBalances,
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -67,6 +69,7 @@ class OrderNews:
         self._unclaimed = unclaimed
         self._rules = rules
         self._adoption = adoption
+        self._opening = opening
 
     def hear_accepted(self, event: OrderAccepted, now: Instant) -> None:
         order = self._order(event)
@@ -206,14 +209,16 @@ class OrderNews:
             return
         if spot_currencies(fill.instrument) is None:
             # We have no orders in such products, so nobody needs to be asked whose it is.
-            if self._is_after_opening(fill):
+            if self._opening.is_after(fill):
                 self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
             return
         candidates = [order for order in self._ledger.live_orders(fill.venue) if _may_own(order, fill)]
         for order in candidates:
             self._inquiries.begin(order, now)
-        if candidates or self._is_after_opening(fill):
+        if candidates or self._opening.is_after(fill):
             self._compare(self._unclaimed.keep(fill, now), fill, now)
+        else:
+            self._opening.keep(fill)
 
     def _compare(self, first: Fill, fill: Fill, now: Instant) -> None:
         """Tell, once, of a fill that comes back with other numbers; the first telling stands."""
@@ -290,11 +295,6 @@ class OrderNews:
         intent = self._ledger.plans[order.order.intent_id].intent
         self._outbox.record(order.reopened(intent, evidence, now.utc_ns))
         self._cancels.wish(order, "it was proven dead", now)
-
-    def _is_after_opening(self, fill: Fill) -> bool:
-        """Tell whether a fill is not in the opening balances already."""
-        opened_at = self._ledger.opened_at.get(fill.venue)
-        return opened_at is not None and fill.ts_event > opened_at
 
     def _order(self, event: Event) -> OrderLifecycle | None:
         return self._ledger.orders.get(event.client_order_id)

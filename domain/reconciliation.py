@@ -15,11 +15,11 @@ from domain.evidence import Rules
 from domain.fill_coverage import FillCoverage
 from domain.marks import Marks
 from domain.numbers import ZERO, plain
+from domain.opening_balances import OpeningBalances
 from domain.order import OrderLifecycle
 from domain.order_messages import (
     Balance,
     BalanceCorrected,
-    BalancesOpened,
     PositionCorrected,
     RequestSnapshot,
     VenueReconciled,
@@ -75,7 +75,6 @@ class Audit:
     seen_movements: int = 0  # of the ledger, that have had a moment
     moved_ns: int | None = None  # the moment of the newest; None: nothing ever moved there
     compared_at: int = 0  # UTC ns of the newest comparison that was equal
-    listed_fills: dict[str, int] = field(default_factory=dict)  # fill_id -> first listed; until the books are open
 
     @property
     def is_equal(self) -> bool:
@@ -98,6 +97,7 @@ class Reconciliation:
         unclaimed: UnclaimedFills,
         unread: UnreadRows,
         rules: Rules,
+        opening: OpeningBalances,
     ) -> None:
         self._settings = settings
         self._rules = rules
@@ -109,6 +109,7 @@ class Reconciliation:
         self._marks = marks
         self._unclaimed = unclaimed
         self._unread = unread
+        self._opening = opening
         self.audits = {venue: Audit() for venue in settings.traded}
 
     # ---- asking ------------------------------------------------------------------------------------------
@@ -189,15 +190,15 @@ class Reconciliation:
             self.ask_in(venue, AGAIN_NS, now)
             return None
         if venue not in self._ledger.opened_at:
-            if self._is_still_trading(audit, snapshot):
+            if self._opening.is_still_trading(snapshot, audit.asked):
                 self.ask_in(venue, AGAIN_NS, now)
                 return None
             if self._unread.unknown_currencies(venue, snapshot.balances) & self._quotes(venue):
                 self.ask_in(venue, AGAIN_NS, now)  # without its cash an account is not known at all
                 return None
-            self._open(snapshot, now)
+            self._opening.open(snapshot, audit.asked, now)
         unknown = self._unread.unknown_currencies(venue, snapshot.balances)
-        self._open_late(snapshot, unknown)
+        self._opening.open_late(snapshot, unknown)
         theirs = self._proven(snapshot)
         differences = balance_differences(self._balances(venue), theirs)
         differences = {
@@ -211,6 +212,9 @@ class Reconciliation:
         if not audit.is_equal:
             self._time(venue, audit, now)
             if not self._may_tell(venue, audit):
+                return None
+            if self._opening.explain(venue, differences, unknown):
+                self.ask_in(venue, AGAIN_NS, now)
                 return None
             if self._has_lasted(venue, audit):
                 self._correct(venue, audit, now)
@@ -281,59 +285,8 @@ class Reconciliation:
         balances = self._ledger.books.balances
         return {currency: total for (where, currency), total in balances.items() if where == venue}
 
-    def _is_still_trading(self, audit: Audit, snapshot: VenueSnapshot) -> bool:
-        """Tell whether balances may have been read that lack somebody else's fill of the same snapshot.
-
-        One that was listed longer ago than reads may lag is in the balances, whatever anybody's clock says; and one
-        that is so old by the venue's own clock.
-        """
-        asked_ns, lag_ns = audit.asked.monotonic_ns, self._rules.at(snapshot.venue).facts.read_lag_ns
-        venue_ns = self._marks.venue_now(snapshot.venue, audit.asked).utc_ns
-        settled_at = venue_ns - lag_ns if self._marks.knows_time(snapshot.venue) else 0
-        listed = audit.listed_fills
-        audit.listed_fills = {
-            fill.fill_id: listed.get(fill.fill_id, asked_ns) for fill in snapshot.fills if fill.ts_event >= settled_at
-        }
-        return any(
-            fill_id not in listed or asked_ns - first_ns < lag_ns
-            for fill_id, first_ns in audit.listed_fills.items()
-        )
-
-    def _open(self, snapshot: VenueSnapshot, now: Instant) -> None:
-        # Fills up to here are in the balances already, whatever our clock says.
-        venue_ns = self._marks.venue_now(snapshot.venue, now).utc_ns
-        opened_at = max([venue_ns, *(fill.ts_event for fill in snapshot.fills)])
-        unknown = {one.currency for one in snapshot.unread if one.kind == "balance"}
-        self._outbox.record(
-            BalancesOpened(
-                ts_event=opened_at,
-                venue=snapshot.venue,
-                balances=snapshot.balances,
-                unknown=tuple(sorted(unknown)),
-            )
-        )
-
-    def _open_late(self, snapshot: VenueSnapshot, unknown: Collection[str]) -> None:
-        """Take in what could not be read when the books were opened, and can be now."""
-        venue, books = snapshot.venue, self._ledger.books
-        is_one_unnamed = (venue, "") in books.unknown and all(
-            one.currency for one in snapshot.unread if one.kind == "balance"
-        )
-        opened = tuple(
-            balance
-            for balance in snapshot.balances
-            if balance.currency not in unknown
-            and (
-                (venue, balance.currency) in books.unknown
-                or is_one_unnamed
-                and (venue, balance.currency) not in books.balances
-            )
-        )
-        if opened:
-            opened_at = self._ledger.opened_at[venue]
-            self._outbox.record(BalancesOpened(ts_event=opened_at, venue=venue, balances=opened))
-
     def _correct(self, venue: str, audit: Audit, now: Instant) -> None:
+        audit.differences = self._opening.complete(venue, audit.differences)
         id_prefix = f"{venue}:{self._ledger.last_seq}"
         for currency, difference in audit.differences.items():
             self._outbox.record(
@@ -373,22 +326,27 @@ class Reconciliation:
             base = self._ownership.base_of(venue, name)
             lost[base] = lost.get(base, ZERO) + quantity
         for base, quantity in lost.items():
-            worst[base] = max(abs(worst.get(base, ZERO)), quantity)
+            worst[base] = -max(abs(worst.get(base, ZERO)), quantity)
         return worst
 
     def _worth(self, venue: str, differences: Differences, now: Instant) -> Decimal | None:
-        """Return the differences' sum of absolute worths in USD; None when one cannot be priced."""
-        worth = ZERO
+        """Return what differences are worth in USD; None when one cannot be priced.
+
+        What came and what went may be the two legs of one trade: the larger of the two sums, not both, was at stake.
+        """
+        came = went = ZERO
         for currency, difference in differences.items():
             price, _ = self._marks.price_of(venue, currency, now)
             if price is None:
                 return None
-            worth += abs(difference) * price
-        return worth
+            came += max(ZERO, difference) * price
+            went += max(ZERO, -difference) * price
+        return max(came, went)
 
     def _pronounce(self, venue: str, audit: Audit, now: Instant) -> None:
         if audit.is_equal:
             audit.compared_at = now.utc_ns
+            self._opening.compared_equal(venue, audit.asked)
         verdict = VenueReconciled(
             ts_event=self._marks.venue_now(venue, now).utc_ns,  # all fills up to then are known
             venue=venue,

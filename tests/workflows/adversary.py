@@ -15,7 +15,7 @@ from adapters.simulator.hand_trades import InvalidTrade
 from domain.effects import Role
 from domain.messages import Event
 from domain.numbers import divide, plain
-from domain.order_messages import BalancesOpened, JournalEntry, Purpose
+from domain.order_messages import JournalEntry, Purpose
 from domain.settings import SECOND_NS
 from tests.workflows.guard import Guard
 from tests.workflows.theatre import Theatre
@@ -149,15 +149,7 @@ class Adversary:
             self.theatre.world.inject(fault)
 
     def trade_by_hand(self) -> None:
-        """Let a person buy beside us, or sell some of what a person bought.
-
-        Not while the account is read for the very first time: what happens then may be in the balances, or not.
-        And not just after it: calls that take virtual time carry the world ahead, and with it the venue's stamps.
-        """
-        opened = self.theatre.journaled(BalancesOpened)
-        now_ns = self.theatre.stage.clock.true.now().utc_ns
-        if not opened or now_ns < opened[0].ts_event + REST_S * SECOND_NS:
-            return
+        """Let a person buy beside us, or sell some of what a person bought; also while the books open."""
         symbol = self.random.choice(PRODUCTS)
         owned = self.theatre.inventory().get(symbol.split("-")[0], Decimal(0))
         is_sale = owned > 0 and self.random.random() < 0.5
