@@ -295,7 +295,9 @@ class ExchangeGateway(Shell):
         wanted, self.fills_wanted = tuple(self.fills_wanted), {}
         if wanted:
             run = partial(self.client.list_fills, 0, self.timeout_s, wanted)
-            self.line.call(run, partial(self._fills_read, wanted), requests=1, within_s=self.timeout_s)
+            # What filled is known from totals only until then, and no comparison of balances can be made.
+            answered, within_s = partial(self._fills_read, wanted), self.timeout_s
+            self.line.call(run, answered, urgency=Urgency.ASKING, requests=1, within_s=within_s)
 
     def _fills_read(self, wanted: tuple[str, ...], result: Any) -> None:
         if isinstance(result, VenueError):

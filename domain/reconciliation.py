@@ -64,6 +64,7 @@ class Audit:
 
     request_id: int = 0  # 0 = no question under way
     asked: Instant = Instant(0, 0)
+    fills_of: tuple[str, ...] = ()  # the orders that it names
     was_quiet: bool = False  # nothing was in flight when it was asked
     movements: int = 0  # of the ledger, when it was asked: an order sent or a fill since makes it another
     due_ns: int = 0  # of the next question
@@ -133,13 +134,14 @@ class Reconciliation:
         audit.asked = now
         audit.was_quiet = self.is_quiet(venue)
         audit.movements = self._ledger.movements[venue]
+        audit.fills_of = self._coverage.orders(venue)
         self._outbox.tell(
             Role.EXCHANGE_GATEWAY.at(venue),
             RequestSnapshot(
                 request_id=audit.request_id,
                 venue=venue,
                 fills_since=self._coverage.since(venue, self._marks.venue_now(venue, now)),
-                fills_of=self._coverage.orders(venue),
+                fills_of=audit.fills_of,
             ),
         )
         self.ask_in(venue, round(self._settings.orders.reconcile_every_s * SECOND_NS), now)
@@ -185,6 +187,7 @@ class Reconciliation:
         audit = self.audits[venue]
         audit.request_id = 0
         self._coverage.answered(venue, self._marks.venue_now(venue, audit.asked), now)
+        self._totals.missed(venue, audit.fills_of, audit.asked, now)
         self._totals.review(venue, now)
         if not self._is_comparable(venue, audit):
             self.ask_in(venue, AGAIN_NS, now)

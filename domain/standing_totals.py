@@ -1,10 +1,13 @@
 """Totals whose fill rows never come: after a while they stand as they are, and a person is told.
 
+The while is counted between reads that succeeded and did not show them: that none does proves nothing.
 Until then the venue is not compared, since the rows would explain a difference. Afterwards it is, and what is
 traded there takes no more risk until the rows come, or a person resumes.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from domain.effects import Instant
 from domain.order import OrderLifecycle
@@ -14,7 +17,7 @@ from domain.settings import SECOND_NS, Settings
 
 
 class StandingTotals:
-    """Since when each order waits for its rows. Monotonic; begun anew after a restart."""
+    """Since which read each order waits for its rows. Monotonic; begun anew after a restart."""
 
     def __init__(self, settings: Settings, outbox: Outbox) -> None:
         self._within_ns = round(settings.orders.fill_rows_within_s * SECOND_NS)
@@ -26,12 +29,20 @@ class StandingTotals:
         """Tell whether an order's totals are all the evidence that there will be."""
         return order.id in self._ledger.standing
 
+    def missed(self, venue: str, asked_of: Collection[str], asked: Instant, now: Instant) -> None:
+        """Note what an answer still lacks, once its fills have been taken in.
+
+        Args:
+            asked_of: venue_order_ids whose fills were asked for by name; those of a nameless order never are.
+            asked: when the question left.
+        """
+        for order in self._ledger.unexplained.values():
+            if order.order.venue == venue and (order.venue_order_id in asked_of or not order.venue_order_id):
+                since_ns = self._since_ns.setdefault(order.id, asked.monotonic_ns)
+                if not self.stand(order) and asked.monotonic_ns - since_ns >= self._within_ns:
+                    self._let_stand(order, now)
+
     def review(self, venue: str, now: Instant) -> None:
-        waiting = [it for it in self._ledger.unexplained.values() if it.order.venue == venue]
-        for order in waiting:
-            since_ns = self._since_ns.setdefault(order.id, now.monotonic_ns)
-            if not self.stand(order) and now.monotonic_ns - since_ns >= self._within_ns:
-                self._let_stand(order, now)
         for client_order_id in self._since_ns.keys() - self._ledger.unexplained.keys():
             del self._since_ns[client_order_id]
         self._lift(venue, now)

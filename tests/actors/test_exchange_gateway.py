@@ -534,6 +534,20 @@ def test_when_the_budget_is_short_cancels_go_before_openings(venue: FakeVenue, s
     assert len(venue.called("submit_order")) == openings
 
 
+def test_when_the_budget_is_short_fills_behind_totals_go_before_openings(venue: FakeVenue, stage: Stage) -> None:
+    rate = int(stage.settings.venues["coinbase"].requests_per_second)
+    venue.answers["submit_order"].extend([make_accepted()] * 3 * rate)
+    for number in range(3 * rate):
+        stage.tell(GATEWAY, make_order(client_order_id=f"opening {number}"))
+    venue.answers["list_fills"].append(Listing.of([make_fill()]))
+    venue.hear(venue.private, make_report(OrderStatus.FILLED, "0.01", fees="1"))
+
+    stage.advance(seconds=1)
+
+    assert len(venue.called("list_fills")) == 1
+    assert len(venue.called("submit_order")) < 3 * rate
+
+
 def test_a_cancel_under_way_is_not_sent_a_second_time_beside_itself(venue: FakeVenue, stage: Stage) -> None:
     command = CancelOrder(client_order_id="o-1", venue="coinbase", venue_order_id="v-1")
     venue.takes_s["cancel_order"] = 1

@@ -239,6 +239,18 @@ def test_totals_stand_after_a_while_and_the_venue_is_compared_again(desk: DeskOn
     assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.01")
 
 
+def test_reads_that_are_slow_or_fail_do_not_let_totals_stand(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    desk.advance(90)  # nothing is answered
+    wait(desk, 55)
+    assert desk.journaled(TotalsStand, HaltRaised) == []
+
+    desk.advance(90)
+    assert desk.journaled(TotalsStand) == []
+    wait(desk, 5)
+    assert len(desk.journaled(TotalsStand)) == 1
+
+
 def test_openings_resume_by_the_rows(desk: DeskOnTime) -> None:
     desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
     wait(desk, 70)
