@@ -21,6 +21,7 @@ from domain.exits import Exits
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Side
 from domain.kill_switch import KillSwitch
+from domain.last_call import last_call_ns
 from domain.market_data import MarketBatch
 from domain.marks import DOLLARS, Marks
 from domain.messages import Message
@@ -65,6 +66,7 @@ from domain.system_messages import (
 from domain.valuation import Valuation, value
 
 BEAT = "allocator:beat"
+LAST_CALL = "allocator:last_call"
 BEAT_NS = SECOND_NS // 2  # how often the untold is told again, and positions and losses are looked at
 GRACE_NS = SECOND_NS  # after an intent's expiry, for an answer under way
 
@@ -162,7 +164,9 @@ class Allocator:
         for intent in self.pending:
             if intent.purpose is Purpose.OPEN:
                 del self._pending[intent.intent_id]  # if it arrived, the journal will show it
-        return self._look_after_positions(now)
+        call_ns = last_call_ns(message.deadline_ns, now, self._settings)
+        self._protection.end_at(call_ns)
+        return [*self._look_after_positions(now), WakeAt(call_ns, LAST_CALL)]
 
     @apply.register
     def _(self, signal: Signal, now: Instant) -> list[Effect]:
@@ -184,6 +188,7 @@ class Allocator:
         for entry in entries:
             if entry.seq > self.last_seq:
                 self._openings.hear(entry.event, now)
+                self._protection.hear(entry.event, self.portfolio, now)
             yield entry
 
     # ---- decisions --------------------------------------------------------------------------------------
@@ -228,7 +233,8 @@ class Allocator:
     def _pursue_exits(self, now: Instant) -> list[Effect]:
         """Ask for the closes that exits still call for; tell a person of one that is too old to go on."""
         effects: list[Effect] = []
-        for intent in list(self._exits.review(self.pending, now)):
+        due = [] if self._protection.is_last_call(now) else list(self._exits.review(self.pending, now))
+        for intent in due:
             effects += self._count("closed") + self._tell(intent, now)
         for subject in self._exits.expired(self.pending, now):
             text = "an exit did not happen in time and is given up: the stop stays"
@@ -288,6 +294,8 @@ class Allocator:
     # ---- the beat ---------------------------------------------------------------------------------------
 
     def tick(self, key: str, now: Instant) -> list[Effect]:
+        if key == LAST_CALL:
+            return self._look_after_positions(now)
         if key != BEAT:
             return []
         self._signals = {name: until for name, until in self._signals.items() if until > now.monotonic_ns}

@@ -50,6 +50,7 @@ class Cancels:
         self._inquiries = inquiries
         self._wishes: dict[str, Wish] = {}  # client_order_id ->
         self._free_ns: dict[str, int] = {}  # venue -> when its next repeat may leave
+        self._dropped: set[str] = set()  # client_order_ids that nobody shall ask to cancel any more
 
     def wish(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Journal the wish, once, and ask the venue as soon as it has named the order."""
@@ -62,6 +63,8 @@ class Cancels:
 
     def pursue(self, order: OrderLifecycle, now: Instant) -> None:
         """Ask at once for what is journaled: the wish is new, the order has its name now, or we restarted."""
+        if order.id in self._dropped:
+            return
         wish = self._wishes.setdefault(order.id, Wish(now.monotonic_ns))
         if order.venue_order_id:
             self._ask(order, wish, now)
@@ -94,10 +97,16 @@ class Cancels:
             text = f"not canceled for {waited_ns // SECOND_NS} s: {wish.answer or 'no answer'}"
             self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
 
+    def drop(self, order: OrderLifecycle) -> None:
+        """Ask no more; what is on its way to the venue may still work."""
+        self._wishes.pop(order.id, None)
+        self._dropped.add(order.id)
+
     def settle(self, order: OrderLifecycle) -> None:
         """Forget the wish once the order has ended."""
         if order.is_final:
             self._wishes.pop(order.id, None)
+            self._dropped.discard(order.id)
 
     def _ask(self, order: OrderLifecycle, wish: Wish, now: Instant) -> None:
         self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.order.venue), _command(order))

@@ -160,7 +160,7 @@ class OrderDesk:
             self._reconciliation,
             self._marks,
             foreign,
-            is_flattening=settings.protection.on_exit == "flatten",
+            settings,
         )
         self._account = AccountNews(
             outbox,

@@ -49,7 +49,7 @@ from domain.order_messages import (
     VenueReconciled,
 )
 from domain.portfolio import Portfolio
-from domain.refusals import Refusals
+from domain.refusals import WINDING_DOWN, Refusals
 
 # A redelivery or a late fill of something older than this many is no longer recognised: minutes of the fastest
 # trading, where redeliveries take seconds. A plan takes 5 KB with all that belongs to it, ids are small.
@@ -135,7 +135,7 @@ class OrderLedger:
                 if not self.books.position(event.venue, event.instrument).is_flat:
                     self.refusals.denied(event)
             case IntentDone():
-                self._finish(event.intent_id)
+                self._finish(event.intent_id, event.reason)
             case OrderSubmitted():
                 order = OrderLifecycle(event)
                 self.orders[order.id] = self.live[order.id] = order
@@ -230,10 +230,11 @@ class OrderLedger:
             self.open_plans[plan.intent.intent_id] = plan
             self._finished.remove(plan.intent.intent_id)
 
-    def _finish(self, intent_id: str) -> None:
+    def _finish(self, intent_id: str, reason: str) -> None:
         plan = self.plans[intent_id]
         plan.is_done = True
-        if not plan.attempts and not self.books.position(plan.intent.venue, plan.intent.instrument).is_flat:
+        is_flat = self.books.position(plan.intent.venue, plan.intent.instrument).is_flat
+        if not plan.attempts and not is_flat and reason != WINDING_DOWN:
             self.refusals.unsent(plan.intent)
         if self.open_plans.pop(intent_id, None):
             self._finished.append(intent_id)

@@ -95,6 +95,7 @@ class IntentDone(Event, kw_only=True):
 
     intent_id: str
     filled_quantity: Decimal
+    reason: str = ""  # why it ended before its time: says nothing about the venue
 
 
 class CancelProtection(Command, kw_only=True):

@@ -41,6 +41,7 @@ from domain.order_messages import (
 )
 from domain.outbox import Outbox
 from domain.position import is_dust
+from domain.refusals import WINDING_DOWN
 from domain.right_of_way import RightOfWay
 from domain.settings import SECOND_NS, Settings
 
@@ -79,6 +80,7 @@ class PlanExecution:
         self._instance = instance
         self._expiries = Expiries(settings.orders)
         self._looks_at_ns: dict[str, int] = {}  # intent_id -> when a waiting plan is looked at again
+        self.keeps_stops = False  # near the end of a run no close makes a stop go
         self.is_stopped = False  # after winding down nothing is sent any more
 
     # ---- intents -----------------------------------------------------------------------------------------
@@ -91,15 +93,9 @@ class PlanExecution:
         refusal = self._refusal(intent, now)
         if refusal:
             self._expiries.forget(intent)
+            about = {"venue": intent.venue, "instrument": intent.instrument, "purpose": intent.purpose}
             self._outbox.record(
-                IntentDenied(
-                    ts_event=now.utc_ns,
-                    intent_id=intent.intent_id,
-                    venue=intent.venue,
-                    instrument=intent.instrument,
-                    purpose=intent.purpose,
-                    reason=refusal,
-                )
+                IntentDenied(ts_event=now.utc_ns, intent_id=intent.intent_id, reason=refusal, **about)
             )
             self._halt_where_nothing_is_taken(intent, now)
             return
@@ -152,7 +148,7 @@ class PlanExecution:
     def _refusal(self, intent: OrderIntent, now: Instant) -> str:
         instrument = self._instrument(intent)
         if self.is_stopped:
-            return "winding_down"
+            return WINDING_DOWN
         if self._expiries.is_over(intent, now):
             return "expired"
         if instrument is None and (intent.purpose is Purpose.OPEN or self._gate.knows_products(intent.venue)):
@@ -197,6 +193,9 @@ class PlanExecution:
         if self._has_had_its_chance(plan):
             self._finish(plan, now)
             return
+        if is_close and self.keeps_stops and self._way.has_stop(intent):
+            self._finish(plan, now, WINDING_DOWN)
+            return
         instrument = self._instrument(intent)
         if instrument is None or not self._has_paused(plan, now):
             self._look_again(plan, now)
@@ -229,13 +228,19 @@ class PlanExecution:
             return False
         if len(plan.attempts) >= MAX_REDUCING_ATTEMPTS or plan.filled_quantity >= plan.intent.quantity:
             return True
-        # A protective order that worked and then ended is over; one that was refused is tried again.
         was_refused = plan.attempts[-1].status is OrderStatus.REJECTED
-        return plan.intent.purpose is Purpose.PROTECT and not was_refused
+        if plan.intent.purpose is Purpose.PROTECT:
+            return not was_refused  # one that worked and then ended is over
+        # One that was refused lets the stop that it took away be put back; one that found too little goes on, and
+        # one that was refused while a stop was still there: that may have been why.
+        goes_on = plan.intent.intent_id in self._looks_at_ns or self._way.has_stop(plan.intent)
+        return was_refused and not goes_on
 
     def _has_paused(self, plan: Plan, now: Instant) -> bool:
         """Tell whether the market and the venue had a moment since the last attempt ended."""
-        if not plan.attempts and not self._ledger.refusals.of(plan.intent).is_long:
+        row = self._ledger.refusals.of(plan.intent)
+        is_close = plan.intent.purpose is Purpose.CLOSE  # each has one try: the pause is before it
+        if not plan.attempts and not (row.count if is_close else row.is_long):
             return True
         return now.monotonic_ns >= self._looks_at_ns.setdefault(
             plan.intent.intent_id, now.monotonic_ns + self._pause_ns(plan)
@@ -369,19 +374,23 @@ class PlanExecution:
 
     # ---- ends ----------------------------------------------------------------------------------------------
 
-    def _finish(self, plan: Plan, now: Instant) -> None:
+    def give_up_closes(self, now: Instant) -> None:
+        """End the closes that have nothing at the venue, and keep the stops that were to make way for them."""
+        self.keeps_stops = True
+        for plan in list(self._ledger.open_plans.values()):
+            if plan.intent.purpose is Purpose.CLOSE and not plan.live_attempt:
+                self._way.keep_stops(plan.intent)
+                self._finish(plan, now, WINDING_DOWN)
+
+    def _finish(self, plan: Plan, now: Instant, reason: str = "") -> None:
+        filled = plan.filled_quantity
         self._looks_at_ns.pop(plan.intent.intent_id, None)
         self._expiries.forget(plan.intent)
         if plan.intent.purpose is Purpose.CLOSE:
-            self._prices.ended(plan.intent, plan.unfilled_tries, plan.filled_quantity > 0, now)
-        self._outbox.record(
-            IntentDone(
-                ts_event=now.utc_ns,
-                intent_id=plan.intent.intent_id,
-                filled_quantity=plan.filled_quantity,
-            )
-        )
-        if not plan.attempts:
+            self._prices.ended(plan.intent, plan.unfilled_tries, filled > 0, now)
+        about = {"intent_id": plan.intent.intent_id, "filled_quantity": filled, "reason": reason}
+        self._outbox.record(IntentDone(ts_event=now.utc_ns, **about))
+        if not plan.attempts and not reason:
             self._halt_where_nothing_is_taken(plan.intent, now)
 
     def _instrument(self, intent: OrderIntent) -> Instrument | None:

@@ -13,12 +13,14 @@ from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
+from domain.messages import Event
 from domain.numbers import ZERO, from_ratio
 from domain.order_messages import CancelProtection, OrderIntent, Purpose
 from domain.portfolio import STOP_JUMPED, UNCOVERED, Portfolio
 from domain.position import Position
 from domain.risk import close_quantity, is_small
 from domain.settings import SECOND_NS, Settings
+from domain.stop_turns import StopTurns
 
 JUMPED_NS = 2 * SECOND_NS  # a price beyond the stop for this long has jumped it
 AGAIN_AFTER_NS = SECOND_NS // 2  # between two requests about the same position
@@ -52,6 +54,21 @@ class Protection:
         self._uncovered_ns: dict[tuple[str, str], int] = {}  # (venue, instrument) -> since when
         self._beyond_ns: dict[tuple[str, str], int] = {}
         self._asked_ns: dict[tuple[str, str], int] = {}
+        self._turns = StopTurns(round(settings.protection.within_s * SECOND_NS))
+        self._last_call_ns: int | None = None
+        self._called: set[tuple[str, str]] = set()  # whose stop has had its turn since then
+
+    def hear(self, event: Event, portfolio: Portfolio, now: Instant) -> None:
+        """Take in what the journal says, before it is booked."""
+        self._turns.hear(event, portfolio, now)
+
+    def end_at(self, last_call_ns: int) -> None:
+        """Withdraw no stop from then on, whatever is to be closed: it may be the last that is done."""
+        self._last_call_ns = last_call_ns
+        self._called.clear()
+
+    def is_last_call(self, now: Instant) -> bool:
+        return self._last_call_ns is not None and now.monotonic_ns >= self._last_call_ns
 
     def levels(self, holding: Holding) -> Levels:
         protection, sign = self._settings.protection, holding.exit_side.opposite.sign
@@ -95,13 +112,22 @@ class Protection:
         # Neither a plan nor an order on its way is cover: the clock runs until the venue has it.
         covered = portfolio.covered_quantity(*key)
         uncovered_ns = self._track_cover(key, covered in (holding.quantity, owned), now)
+        within_ns = self._settings.protection.within_s * SECOND_NS
         is_beyond = self._is_beyond_stop(holding, marks, covered > 0, now)
+        is_stops_turn = self._is_stops_turn(key, covered > 0, now) and not is_beyond
         if self._is_under_way(key, portfolio, pending, Purpose.CLOSE):
-            return None
-        if is_beyond:
+            is_waiting = not is_beyond and self._is_close_waiting(key, portfolio, pending)
+            if not (is_waiting and (is_stops_turn or uncovered_ns >= within_ns / 2)):
+                return None
+            exit_reason = ""
+        elif is_stops_turn:
+            exit_reason = ""
+        elif is_beyond:
             exit_reason = exit_reason or STOP_JUMPED
-        elif uncovered_ns > self._settings.protection.within_s * SECOND_NS:
+        elif uncovered_ns > within_ns:
             exit_reason = exit_reason or UNCOVERED
+        if self.is_last_call(now) and covered > 0:
+            exit_reason = ""
         if exit_reason:
             return self._request(holding, portfolio, Purpose.CLOSE, exit_reason, now)
         planned = _planned(portfolio, key)
@@ -113,7 +139,7 @@ class Protection:
         if plans:
             return self._withdraw(instrument, "resized", now)
         is_filling = self._is_under_way(key, portfolio, pending, Purpose.OPEN)
-        if is_filling and uncovered_ns < self._settings.protection.within_s * SECOND_NS / 2:
+        if is_filling and uncovered_ns < within_ns / 2:
             return None  # one bracket for the whole entry instead of one per partial fill
         levels = self.levels(holding)
         return self._request(
@@ -181,6 +207,7 @@ class Protection:
         """Return for how long the position has lacked exact cover, in nanoseconds."""
         if is_covered:
             self._uncovered_ns.pop(key, None)
+            self._turns.end(key)
             return 0
         return now.monotonic_ns - self._uncovered_ns.setdefault(key, now.monotonic_ns)
 
@@ -201,6 +228,21 @@ class Protection:
         since_ns = self._beyond_ns.setdefault(key, now.monotonic_ns)
         return not has_stop or now.monotonic_ns - since_ns >= JUMPED_NS
 
+    def _is_stops_turn(self, key: tuple[str, str], has_stop: bool, now: Instant) -> bool:
+        """Tell whether a stop comes before a close, whatever calls for one; at the last call it does once more."""
+        if self.is_last_call(now) and key not in self._called:
+            self._called.add(key)
+            if not has_stop:
+                self._turns.give(key, now)
+        return self._turns.is_on(key, now)
+
+    def _is_close_waiting(
+        self, key: tuple[str, str], portfolio: Portfolio, pending: tuple[OrderIntent, ...]
+    ) -> bool:
+        """Tell whether all of a close is a plan in the router that has nothing at the venue: it may be pausing."""
+        is_told = any(intent.purpose is Purpose.CLOSE for intent in _of(key, pending))
+        return not is_told and not portfolio.orders_of(*key, Purpose.CLOSE)
+
     def _is_under_way(
         self, key: tuple[str, str], portfolio: Portfolio, pending: tuple[OrderIntent, ...], purpose: Purpose
     ) -> bool:
@@ -211,6 +253,7 @@ class Protection:
     def _forget(self, key: tuple[str, str]) -> None:
         self._uncovered_ns.pop(key, None)
         self._beyond_ns.pop(key, None)
+        self._turns.end(key)
 
 
 def _planned(portfolio: Portfolio, key: tuple[str, str]) -> Decimal:

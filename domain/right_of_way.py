@@ -5,7 +5,7 @@ No order may trade with one of ours, and nothing may be sold twice (MONEY.md 1 t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from domain.cancels import Cancels
@@ -52,6 +52,18 @@ class RightOfWay:
         for order in in_the_way:
             self._cancels.wish(order, f"makes way for {intent.intent_id}", now)
         return not all(self._may_stand_beside(order, intent) for order in in_the_way)
+
+    def has_stop(self, intent: OrderIntent) -> bool:
+        return any(True for _ in self._stops(intent))
+
+    def keep_stops(self, intent: OrderIntent) -> None:
+        """Ask no more for the end of the stops there."""
+        for order in self._stops(intent):
+            self._cancels.drop(order)
+
+    def _stops(self, intent: OrderIntent) -> Iterator[OrderLifecycle]:
+        live = self._ledger.live_orders(intent.venue, intent.instrument)
+        return (order for order in live if order.order.purpose is Purpose.PROTECT)
 
     def is_crossed(self, intent: OrderIntent, price: Decimal) -> bool:
         """Tell whether something else than a stop is in the way: it may still change the position."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from domain.effects import Instant, Role
 from domain.foreign_orders import ForeignOrders
 from domain.inquiries import Inquiries
+from domain.last_call import last_call_ns
 from domain.marks import Marks
 from domain.numbers import plain
 from domain.opening_gate import OpeningGate
@@ -18,7 +19,7 @@ from domain.outbox import Outbox
 from domain.plan_execution import PlanExecution
 from domain.reconciliation import Reconciliation
 from domain.risk import close_quantity, is_small
-from domain.settings import SECOND_NS
+from domain.settings import SECOND_NS, Settings
 from domain.system_messages import WindDown, WoundDown
 
 WIND_DOWN = "wind_down"  # alarm key
@@ -38,7 +39,7 @@ class WindingDown:
         reconciliation: Reconciliation,
         marks: Marks,
         foreign: ForeignOrders,
-        is_flattening: bool,
+        settings: Settings,
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -49,7 +50,10 @@ class WindingDown:
         self._reconciliation = reconciliation
         self._marks = marks
         self._foreign = foreign
-        self._is_flattening = is_flattening  # positions are to be closed instead of left protected
+        self._settings = settings
+        # Positions are to be closed instead of left protected.
+        self._is_flattening = settings.protection.on_exit == "flatten"
+        self._last_call_ns = 0
         self._deadline_ns: int | None = None
         self._proven: dict[str, int] = {}  # venue -> movements of the ledger when it was equal
         self._may_ask_ns: dict[str, int] = {}  # venue -> not before
@@ -61,12 +65,14 @@ class WindingDown:
             self._tell(now)
             return
         self._deadline_ns = command.deadline_ns
+        self._last_call_ns = last_call_ns(command.deadline_ns, now, self._settings)
         self._gate.is_winding_down = True
         for order in self._ledger.live_orders():
             if order.order.purpose is Purpose.OPEN and order.order.time_in_force is not TimeInForce.IOC:
                 self._cancels.wish(order, "winding down", now)
             elif order.is_in_flight and order.status is not OrderStatus.SUBMITTED:
                 self._inquiries.ask_now(order, now)
+        self._outbox.wake_at(self._last_call_ns, WIND_DOWN)
         self._outbox.wake_at(command.deadline_ns, WIND_DOWN)
 
     def compared(self, venue: str) -> None:
@@ -78,18 +84,21 @@ class WindingDown:
         """Do what the state of things allows; called after everything that happens."""
         if self._deadline_ns is None or self._is_told:
             return
+        is_last_call = now.monotonic_ns >= self._last_call_ns
+        if is_last_call and not self._execution.keeps_stops:
+            self._execution.give_up_closes(now)
         if now.monotonic_ns >= self._deadline_ns:
             self._tell(now)
-        elif not self._is_busy():
+        elif not self._is_busy(is_last_call):
             unproven = self._unproven()
             if not unproven:
                 self._tell(now)
             for venue in unproven:
                 self._ask(venue, now)
 
-    def _is_busy(self) -> bool:
+    def _is_busy(self, is_last_call: bool) -> bool:
         in_flight = any(order.is_in_flight for order in self._ledger.live_orders())
-        return in_flight or bool(self._unfinished() or self._bare())
+        return in_flight or bool(self._unfinished() or self._bare(self._is_flattening and not is_last_call))
 
     def _unfinished(self) -> list[str]:
         """Return the plans that have yet to send something."""
@@ -97,7 +106,7 @@ class WindingDown:
             intent_id for intent_id, plan in self._ledger.open_plans.items() if plan.live_attempt is None
         ]
 
-    def _bare(self) -> list[str]:
+    def _bare(self, must_be_closed: bool) -> list[str]:
         """Return the positions that are not as they may be left: the portfolio's next intent will see to them."""
         books = self._ledger.books
         bare = []
@@ -108,7 +117,7 @@ class WindingDown:
             quantity = close_quantity(books, instrument, self._foreign)
             if is_small(self._marks, (venue, name), quantity, position.average_price):
                 continue
-            if self._is_flattening or books.covered_quantity(venue, name) < quantity:
+            if must_be_closed or books.covered_quantity(venue, name) < quantity:
                 bare.append(f"{venue}:{name}")
         return bare
 
@@ -132,6 +141,7 @@ class WindingDown:
         self._is_told = True
         self._execution.is_stopped = True
         live = list(self._ledger.live_orders())
+        self._keep_stops(live)
         in_flight = [order for order in live if order.is_in_flight]
         differences = tuple(f"{venue}: {self._difference(venue)}" for venue in self._unproven())
         unfinished = tuple(map(self._unfinished_in_words, self._unfinished()))
@@ -157,9 +167,16 @@ class WindingDown:
             ),
         )
 
+    def _keep_stops(self, live: list[OrderLifecycle]) -> None:
+        """Let no stop go any more that guards a position: nothing would take its place."""
+        for order in live:
+            body = order.order
+            if body.purpose is Purpose.PROTECT and not self._ledger.books.position(body.venue, body.instrument).is_flat:
+                self._cancels.drop(order)
+
     def _bare_in_words(self) -> Iterator[str]:
         """Yield the positions left without cover, those too whose instrument nobody tells us about."""
-        books, bare = self._ledger.books, set(self._bare())
+        books, bare = self._ledger.books, set(self._bare(self._is_flattening))
         state = "not closed" if self._is_flattening else "not protected"
         if self._is_flattening:
             for key, held in self._foreign.held_back().items():

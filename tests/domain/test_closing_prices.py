@@ -153,15 +153,18 @@ def test_each_step_further_out_is_told_to_a_person(desk: DeskOnTime) -> None:
 
 
 def test_a_refusal_says_nothing_about_the_price_and_widens_nothing(desk: DeskOnTime) -> None:
-    close(desk)
     for attempt in range(4):
+        close(desk, f"close-{attempt}")
+        desk.quote()
+        desk.advance(2.5)  # the pause after a refusal
         order = desk.sent(SubmitOrder)[-1].client_order_id
         about = {"ts_event": desk.now.utc_ns, "client_order_id": order, "venue": "coinbase"}
         refused = OrderRejected(**about, code="ORDER_ENTRY_DISABLED")
         desk.hear(refused if attempt % 2 else OrderNotSent(**about, reason="dns"))
-        desk.quote()
-        desk.advance(2.5)
 
+    close(desk)
+    desk.quote()
+    desk.advance(2.5)
     finds_nobody(desk)
     desk.quote()
     desk.advance(2.5)

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
-from domain.order_messages import HaltRaised, OrderRejected, OrderStatus, Purpose, SubmitOrder
+from domain.order_messages import CancelOrder, HaltRaised, OrderRejected, OrderStatus, Purpose, SubmitOrder
 from domain.refusals import ROW
 from domain.settings import SECOND_NS
 from domain.system_messages import AlarmRaised, ResumeTrading
@@ -78,6 +78,29 @@ def test_a_person_is_told_once_why_and_nothing_is_opened_there(desk: DeskOnTime,
     text = f"{ROW} {WORDS[purpose]} in a row refused: the last one rejected:NO_COINS"
     assert texts(desk) == [f"halted: {text}"]
     assert [(halt.scope, halt.reason) for halt in desk.journaled(HaltRaised)] == [("coinbase:BTC-USD", text)]
+
+
+def test_a_refused_close_is_over_and_the_next_one_leaves_the_stop_in_place_for_a_growing_pause(desk: DeskOnTime) -> None:
+    pauses = []
+    for number in range(ROW + 3):
+        desk.hear(make_intent(Purpose.PROTECT, f"stop-{number}"))
+        stop = {"client_order_id": desk.sent(SubmitOrder)[-1].client_order_id, "venue_order_id": f"v-stop-{number}"}
+        desk.hear(make_accepted(**stop))
+        asked, began = len(desk.sent(CancelOrder)), desk.now.monotonic_ns
+        until = desk.now.utc_ns + 60 * SECOND_NS
+        desk.hear(make_intent(Purpose.CLOSE, f"close-{number}", expires_at=until))
+        while len(desk.sent(CancelOrder)) == asked:
+            desk.quote()
+            desk.advance(0.25)
+        pauses.append((desk.now.monotonic_ns - began) / SECOND_NS)
+        desk.hear(make_report(OrderStatus.CANCELED, side=Side.SELL, **stop))
+        desk.advance(0.25)
+        refuse(desk, desk.sent(SubmitOrder)[-1])
+        assert desk.desk.ledger.plans[f"close-{number}"].is_done
+
+    assert pauses[:4] == [0, 0.25, 0.5, 1]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 15
 
 
 def test_plans_that_find_nothing_to_send_are_a_row_too(desk: DeskOnTime) -> None:

@@ -6,6 +6,8 @@ from domain.instrument import Side
 from domain.order_ids import mint_client_order_id
 from domain.order_messages import (
     CancelOrder,
+    CancelRejected,
+    OrderRejected,
     OrderReported,
     OrderStatus,
     OrderUnconfirmed,
@@ -264,7 +266,7 @@ def test_after_the_last_word_nothing_is_sent(desk: DeskOnTime) -> None:
     assert len(desk.sent(SubmitOrder)) == sent
 
 
-def test_a_plan_that_missed_the_deadline_sends_nothing_any_more(desk: DeskOnTime) -> None:
+def test_a_close_whose_stop_is_still_to_go_is_given_up_before_the_deadline(desk: DeskOnTime) -> None:
     desk.hold()
     desk.hear(make_intent(Purpose.PROTECT), make_accepted(), make_intent(Purpose.CLOSE, "close"))
     wind_down(desk)
@@ -274,8 +276,64 @@ def test_a_plan_that_missed_the_deadline_sends_nothing_any_more(desk: DeskOnTime
     desk.hear(make_report(S.CANCELED, side=Side.SELL))
 
     assert len(desk.sent(SubmitOrder)) == sent
-    (unfinished,) = (line for line in last_words(desk).differences if "next start sends it" in line)
-    assert unfinished.startswith("CLOSE of coinbase BTC-USD, SELL 0.01, has no order at the venue yet")
+    assert desk.desk.ledger.plans["close"].is_done  # and the next start sends nothing for it
+    (unproven,) = last_words(desk).unproven  # its cancel may have worked
+    assert unproven.startswith("coinbase BTC-USD SELL 0.01 target 70000 stop 61000")
+
+
+def refuse_close(desk: DeskOnTime) -> None:
+    order = desk.sent(SubmitOrder)[-1]
+    assert order.purpose is Purpose.CLOSE
+    refused = {"client_order_id": order.client_order_id, "venue": "coinbase", "code": "ORDER_ENTRY_DISABLED"}
+    desk.hear(OrderRejected(ts_event=desk.now.utc_ns, **refused))
+
+
+def test_a_close_that_pauses_near_the_deadline_leaves_it_to_the_stop() -> None:
+    flatten = ProtectionSettings(on_exit="flatten")
+    desk = DeskOnTime(settings=Settings(protection=flatten)).ready()
+    desk.hold()
+    held = desk.sent(SubmitOrder)[-1].client_order_id
+    desk.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
+    wind_down(desk, within_s=2.4)
+    for number in range(15):
+        if not desk.desk.ledger.open_plans:
+            desk.hear(make_intent(Purpose.CLOSE, f"close-{number}"))
+        desk.advance(0.1)
+        if desk.desk.ledger.live:
+            refuse_close(desk)
+    assert desk.desk.ledger.open_plans
+
+    desk.advance(0.1)  # a third of the time is left
+    assert not desk.desk.ledger.open_plans
+    guard = protect(desk)
+    desk.hear(make_intent(Purpose.CLOSE, "late"))
+    for _ in range(2):  # the first was asked for before
+        desk.advance(0.2)
+        desk.snapshot(**AFTER_HOLD, fills=[make_fill(venue_order_id="v-held", fill_id="f-held")], open_orders=[guard])
+
+    assert desk.sent(CancelOrder) == []
+    assert desk.sent(SubmitOrder)[-1].purpose is Purpose.PROTECT
+    words = last_words(desk)
+    assert words.protective == ("coinbase BTC-USD SELL 0.01 target 70000 stop 61000",)
+    assert words.bare == ("position coinbase:BTC-USD is not closed",)
+
+
+def test_after_the_last_word_no_stop_is_canceled_any_more() -> None:
+    desk = DeskOnTime(settings=Settings(protection=ProtectionSettings(on_exit="flatten"))).ready()
+    desk.hold()
+    protect(desk)
+    wind_down(desk)
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    order = desk.sent(CancelOrder)[-1].client_order_id
+    desk.advance(3)
+    asked = len(desk.sent(CancelOrder))
+    assert last_words(desk).protective == () and len(last_words(desk).unproven) == 1
+
+    refused = {"client_order_id": order, "venue": "coinbase", "code": "NO"}
+    desk.hear(CancelRejected(ts_event=desk.now.utc_ns, **refused))
+    desk.advance(30)
+
+    assert len(desk.sent(CancelOrder)) == asked
 
 
 def test_a_supervisor_that_asks_again_hears_the_last_word_again(desk: DeskOnTime) -> None:
