@@ -155,6 +155,7 @@ def assert_it_trades_again(theatre: Theatre) -> None:
 
 def assert_it_ends_well(adversary: Adversary) -> None:
     if adversary.asked_to_pause:
+        adversary.guard.advance(LONGEST_PAUSE_S)  # no account is read within a pause, at an end either
         adversary.wait_for_rest()  # an opening that waits for the end of the venue's pause is in nobody's power
     wound_down = adversary.theatre.wind_down()
     assert wound_down.is_reconciled, wound_down.differences
