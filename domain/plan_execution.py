@@ -247,14 +247,12 @@ class PlanExecution:
         )
 
     def _pause_ns(self, plan: Plan) -> int:
-        """Return a growing pause, but none in which a position goes bare for as long as it may.
-
-        Unless a long row of refusals says that the pause isn't what keeps it so.
-        """
+        """Return a growing pause, but where nothing covers the position none for as long as it may be bare."""
         delays_s, row = self._settings.orders.query_delays_s, self._ledger.refusals.of(plan.intent)
         delay_s = delays_s[min(max(len(plan.attempts), row.count), len(delays_s)) - 1]
-        if not row.is_long:
-            delay_s = min(delay_s, self._settings.protection.within_s / 2)
+        is_bare = not self._ledger.books.covered_quantity(plan.intent.venue, plan.intent.instrument)
+        if is_bare or not row.is_long:
+            delay_s = min(delay_s, self._settings.protection.within_s / (1 if row.is_long else 2))
         return round(delay_s * SECOND_NS)
 
     def _look_again(self, plan: Plan, now: Instant) -> None:
