@@ -21,15 +21,15 @@ class AnswerWatch:
 
     def hung(self, error: VenueError) -> None:
         self._shell.counters["hung_calls"] += 1
-        self._shell.alarm(self._subject, f"{error}: its worker was replaced")
+        self._shell.alarm(self._subject, f"{error}: its worker was replaced", is_theirs=True)
 
     def ended(self, result: Any) -> None:
         if words := self._outage.ended(result):
             self._shell.alarm(self._subject, words)
         if isinstance(result, VenueError) and result.code == "oversize":
-            self._shell.alarm(self._subject, f"an answer is too large to be one: {result}")
+            self._shell.alarm(self._subject, f"an answer is too large to be one: {result}", is_theirs=True)
         asked_ns = result.retry_after_ns if isinstance(result, VenueError) else None
         if asked_ns is not None and asked_ns > LONGEST_PAUSE_NS:
             kept_s = LONGEST_PAUSE_NS // SECOND_NS
             text = f"the venue wants a pause of {asked_ns // SECOND_NS} s, and gets one of {kept_s}"
-            self._shell.alarm(self._subject, text)
+            self._shell.alarm(self._subject, text, is_theirs=True)

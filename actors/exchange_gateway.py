@@ -363,7 +363,7 @@ class ExchangeGateway(Shell):
                 case VenueComplained() if self.line.refusal:
                     self.counters["complaints"] += 1  # about credentials that it refuses, as has been told
                 case VenueComplained():
-                    self.alarm(f"{self.venue} private stream", event.text)
+                    self.alarm(f"{self.venue} private stream", event.text, is_theirs=True)
                 case _:
                     self.counters[type(event).__name__] += 1
 

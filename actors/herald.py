@@ -6,12 +6,16 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from adapters.ports import Clock
-from domain.alarm_gate import AlarmGate
+from domain.alarm_queue import AGAIN_NS, AlarmQueue
 from domain.effects import Effect, Role, Tell
 from domain.messages import Message
 from domain.system_messages import AlarmOver, AlarmRaised
 from domain.text import bounded
+
+AGAIN = "herald:again"  # alarm key
 
 log = logging.getLogger(__name__)
 
@@ -19,33 +23,68 @@ log = logging.getLogger(__name__)
 class Herald:
     """One per actor."""
 
-    def __init__(self, clock: Clock, counters: Counter[str], tell: Callable[[str, Message], object]) -> None:
+    def __init__(
+        self,
+        role: str,
+        clock: Clock,
+        counters: Counter[str],
+        tell: Callable[[str, Message], object],
+        wake_at: Callable[[int, str], None],
+    ) -> None:
+        """Args:
+        wake_at: calls `look_again` at that time (CLOCK_MONOTONIC ns).
+        """
         self._clock = clock
         self._counters = counters
         self._tell = tell
-        self._gate = AlarmGate(clock.now().monotonic_ns)
+        self._wake_at = wake_at
+        self._queue = AlarmQueue(role, clock.now().monotonic_ns)
+        self._is_woken = False
 
-    def alarm(self, subject: str, text: str) -> None:
-        """Tell it, unless the same words were told a moment ago, or too many others."""
-        subject, text = bounded(subject), bounded(text)
+    def alarm(self, subject: str, text: str, is_theirs: bool = False) -> None:
+        """Tell it, unless the same words were told a moment ago; later, when there are too many others.
+
+        Args:
+            is_theirs: a venue's own words or rows have made it.
+        """
         now = self._clock.now()
-        if self._gate.passes(subject, text, now.monotonic_ns):
-            log.warning("alarm subject=%s text=%s", subject, text)
-            self._tell(Role.MONITOR, AlarmRaised(ts_event=now.utc_ns, subject=subject, text=text))
-        self._counters["alarms_held_back"] = self._gate.held_back
+        alarm = AlarmRaised(
+            ts_event=now.utc_ns, subject=bounded(subject), text=bounded(text), is_theirs=is_theirs
+        )
+        if self._queue.hear(alarm, now.monotonic_ns):
+            self._say(alarm)
+        self._counters["alarms_held_back"] = self._queue.held_back
+        self._wait()
+
+    def look_again(self) -> None:
+        """Tell what had to wait; called at each AGAIN."""
+        now = self._clock.now()
+        self._is_woken = False
+        for alarm in self._queue.due(now.monotonic_ns):
+            self._say(alarm if alarm.ts_event else replace(alarm, ts_event=now.utc_ns))
+        self._wait()
+
+    def _wait(self) -> None:
+        if self._queue.is_waiting and not self._is_woken:
+            self._is_woken = True
+            self._wake_at(self._clock.now().monotonic_ns + AGAIN_NS, AGAIN)
+
+    def _say(self, alarm: AlarmRaised) -> None:
+        log.warning("alarm subject=%s text=%s", alarm.subject, alarm.text)
+        self._tell(Role.MONITOR, alarm)
 
     def over(self, subject: str, text: str) -> None:
         """Tell that what an alarm told of has ended; should it begin again, that is news."""
         subject, text = bounded(subject), bounded(text)
-        self._gate.ended(subject, text)
+        self._queue.over(subject, text)
         log.warning("alarm_over subject=%s text=%s", subject, text)
         self._tell(Role.MONITOR, AlarmOver(ts_event=self._clock.now().utc_ns, subject=subject, text=text))
 
     def takes(self, effect: Effect) -> bool:
         """Tell what `effect` tells the person; False when it is something else."""
         match effect:
-            case Tell(message=AlarmRaised(subject=subject, text=text)):
-                self.alarm(subject, text)
+            case Tell(message=AlarmRaised(subject=subject, text=text, is_theirs=is_theirs)):
+                self.alarm(subject, text, is_theirs)
             case Tell(message=AlarmOver(subject=subject, text=text)):
                 self.over(subject, text)
             case _:

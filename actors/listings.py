@@ -57,7 +57,7 @@ class Listings:
         if isinstance(result, VenueError):
             self._shell.counters["load_failures"] += 1
             if isinstance(result, Fatal) and not result.denied_with:  # refused credentials have been told
-                self._shell.alarm(self._venue, str(result))
+                self._shell.alarm(self._venue, str(result), is_theirs=True)
             self._again_in(self._backoff.next_delay_ns(self._shell.parts.uniform()))
             return
         # One row that can't be read may be of the moment, and a position there can't be closed without it.
@@ -92,12 +92,12 @@ class Listings:
                 why = f"priced in {one.quote}, and limits are in dollars"
             if why and one.key not in self._told:
                 self._told.add(one.key)
-                self._shell.alarm(one.key, f"{why}: shown, and no position is opened in it")
+                self._shell.alarm(one.key, f"{why}: shown, and no position is opened in it", is_theirs=True)
 
     def _tell_of_left_out(self, loaded: InstrumentsLoaded) -> None:
         for one in loaded.left_out:
             text = f"left out, everything else goes on: {one.reason}"
-            self._shell.alarm(f"{self._venue}:{one.instrument}", text)
+            self._shell.alarm(f"{self._venue}:{one.instrument}", text, is_theirs=True)
 
     def _again_in(self, delay_ns: int) -> None:
         self._shell.wake_at(self._shell.clock.now().monotonic_ns + delay_ns, LOAD)

@@ -176,9 +176,9 @@ class PriceFeed(Shell):
                 self.counters["InstrumentStatus"] += 1
                 self.health.told_status(event)
                 if event.status is not TradingStatus.TRADING:
-                    self.alarm(f"{self.venue} {event.instrument}", f"trading there is {event.status}")
+                    self.alarm(f"{self.venue} {event.instrument}", f"trading there is {event.status}", is_theirs=True)
             case VenueComplained():
-                self.alarm(f"{self.venue} market stream", event.text)
+                self.alarm(f"{self.venue} market stream", event.text, is_theirs=True)
             case _:
                 self.counters[type(event).__name__] += 1
 
@@ -223,7 +223,7 @@ class PriceFeed(Shell):
             )
         if reason.startswith("silent"):
             self.counters["silences"] += 1
-            self.alarm(f"{self.venue} market stream", f"{reason}: connecting anew")
+            self.alarm(f"{self.venue} market stream", f"{reason}: connecting anew", is_theirs=True)
 
     def _call_ended(self, succeeded: bool, reason: str = "") -> None:
         self.tell(

@@ -30,7 +30,7 @@ from thespian.actors import Actor, ActorExitRequest, ThespianWatch, WakeupMessag
 
 from actors.alarms import Alarms
 from actors.correspondence import Correspondence
-from actors.herald import Herald
+from actors.herald import AGAIN, Herald
 from actors.questions import Questions, Then
 from actors.wiring import (
     ActorAlive,
@@ -113,9 +113,13 @@ class Shell(Actor):
     def report(self) -> None:
         """Add what the monitor should know; called at each reporting interval."""
 
-    def alarm(self, subject: str, text: str) -> None:
-        """Tell the person, who must not be flooded: neither by the same words again and again nor by ever new ones."""
-        self._herald.alarm(subject, text)
+    def alarm(self, subject: str, text: str, is_theirs: bool = False) -> None:
+        """Tell the person, who must not be flooded: neither by the same words again and again nor by ever new ones.
+
+        Args:
+            is_theirs: a venue's own words or rows have made it: it is in the way of nothing about money.
+        """
+        self._herald.alarm(subject, text, is_theirs)
 
     # ---- speaking ----------------------------------------------------------------------------------------
 
@@ -278,7 +282,7 @@ class Shell(Actor):
         self.parts.settle(self.role)
         self.inherited = part.inherited
         self.clock = self.parts.clock()
-        self._herald = Herald(self.clock, self.counters, self.tell)
+        self._herald = Herald(self.role, self.clock, self.counters, self.tell, self.wake_at)
         self.peers = dict(part.peers)
         self._correspondence = Correspondence(
             self.role,
@@ -337,6 +341,8 @@ class Shell(Actor):
                 self._report()
             elif key.startswith(_DEADLINE):
                 self._questions.give_up(int(key.removeprefix(_DEADLINE)), "timeout", now.utc_ns)
+            elif key == AGAIN:
+                self._herald.look_again()
             elif self._correspondence.owns(key):
                 self._correspondence.tick(key, self.peers, now.monotonic_ns)
             else:

@@ -1,7 +1,8 @@
 """What a person should look at, each alarm once: since when, until when, how often.
 
 It keeps the newest, so that a flood of alarms costs the oldest ones and no memory; how many there were in all is
-counted. Refuses to judge what an alarm means.
+counted. What a venue's own words or rows have made is kept apart, and comes after everything else: however much
+that is, it hides nothing. Refuses to judge what an alarm means.
 """
 
 from __future__ import annotations
@@ -15,23 +16,32 @@ from domain.system_messages import AlarmLine, AlarmOver, AlarmRaised
 ALARMS_KEPT = 50
 
 
+_Key = tuple[bool, str, str]  # is_theirs, subject, text; of a total no text: the newest takes the place of the others
+
+
 class AlarmBook:
-    """The alarms of this run by subject and text, the one heard last at the end."""
+    """The alarms of this run, the one heard last at the end.
+
+    Args:
+        most: lines of each kind.
+    """
 
     def __init__(self, most: int = ALARMS_KEPT) -> None:
         self.raised = 0  # in all, repeated and forgotten ones too
         self._most = most
-        self._lines: dict[tuple[str, str], AlarmLine] = {}  # (subject, text) ->
+        self._lines: dict[_Key, AlarmLine] = {}
 
     def hear(self, alarm: AlarmRaised) -> bool:
         """Note an alarm; returns True when the book doesn't hold it yet."""
-        line = self._lines.get((alarm.subject, alarm.text))
+        line = self._lines.get(_key(alarm))
         if line is not None and alarm.ts_event == line.last:
             return False  # the same mail once more: it was sent again to a new monitor
         self.raised += 1
-        line = self._lines.pop((alarm.subject, alarm.text), None)
-        if line is None:
-            self._keep(AlarmLine(alarm.subject, alarm.text, alarm.ts_event, alarm.ts_event, 1))
+        line = self._lines.pop(_key(alarm), None)
+        if line is None or alarm.is_total:
+            first = alarm.ts_event if line is None else line.first
+            kind = {"is_theirs": alarm.is_theirs, "is_total": alarm.is_total}
+            self._keep(AlarmLine(alarm.subject, alarm.text, first, alarm.ts_event, 1, **kind))
             return True
         last = max(line.last, alarm.ts_event)  # senders' mails may overtake each other
         self._keep(msgspec.structs.replace(line, last=last, count=line.count + 1, over=0))
@@ -39,11 +49,13 @@ class AlarmBook:
 
     def end(self, event: AlarmOver) -> bool:
         """Mark an alarm as over; returns False when it is not known, or was over already."""
-        line = self._lines.get((event.subject, event.text))
-        if line is None or line.over:
-            return False
-        self._lines[event.subject, event.text] = msgspec.structs.replace(line, over=event.ts_event)
-        return True
+        is_news = False
+        for key in ((False, event.subject, event.text), (True, event.subject, event.text)):
+            line = self._lines.get(key)
+            if line is not None and not line.over:
+                self._lines[key] = msgspec.structs.replace(line, over=event.ts_event)
+                is_news = True
+        return is_news
 
     def adopt(self, lines: Iterable[AlarmLine], raised: int) -> None:
         """Take over what an earlier book had kept, newest first; what was heard since stays the newer."""
@@ -55,16 +67,21 @@ class AlarmBook:
             if before is not None:
                 is_told_again = line.first == before.last  # the mail that both books have heard
                 self.raised -= is_told_again
-                count = before.count + line.count - is_told_again
+                count = 1 if line.is_total else before.count + line.count - is_told_again
                 line = msgspec.structs.replace(line, first=min(before.first, line.first), count=count)
             self._keep(line)
         self.raised += raised
 
     def lines(self) -> list[AlarmLine]:
-        """Return the alarms, newest first; those that are over after all others."""
-        return sorted(reversed(self._lines.values()), key=lambda line: line.over > 0)
+        """Return the alarms, newest first: what venues' words have made after all others, and last what is over."""
+        return sorted(reversed(self._lines.values()), key=lambda line: (line.over > 0, line.is_theirs))
 
     def _keep(self, line: AlarmLine) -> None:
-        self._lines[line.subject, line.text] = line
-        if len(self._lines) > self._most:
-            del self._lines[next(iter(self._lines))]
+        self._lines[_key(line)] = line
+        alike = [key for key in self._lines if key[0] == line.is_theirs]
+        if len(alike) > self._most:
+            del self._lines[alike[0]]
+
+
+def _key(told: AlarmRaised | AlarmLine) -> _Key:
+    return told.is_theirs, told.subject, "" if told.is_total else told.text

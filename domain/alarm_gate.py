@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
+
 from domain.rate_limit import TokenBucket
 from domain.settings import SECOND_NS
 
@@ -11,6 +13,12 @@ _BURST, _PER_S = 100, 1.0  # of all together
 _KEPT = 500  # words and subjects remembered; who forgets the oldest repeats itself at worst
 
 
+class Verdict(Enum):
+    TOLD = auto()
+    REPEATED = auto()  # it was told a moment ago
+    HELD = auto()
+
+
 class AlarmGate:
     """Counts what it holds back.
 
@@ -18,24 +26,31 @@ class AlarmGate:
         held_back: alarms that were not told, repetitions left out.
     """
 
-    def __init__(self, now_ns: int) -> None:
+    def __init__(self, now_ns: int, subject_per_s: float = _SUBJECT_PER_S) -> None:
         self.held_back = 0
+        self._subject_per_s = subject_per_s
         self._told_ns: dict[tuple[str, str], int] = {}  # (subject, text) -> when; the newest last
         self._buckets: dict[str, TokenBucket] = {}  # subject -> how much may be said about it
         self._all = TokenBucket(_PER_S, _BURST, 0, now_ns)
 
     def passes(self, subject: str, text: str, now_ns: int) -> bool:
+        return self.judge(subject, text, now_ns) is Verdict.TOLD
+
+    def judge(self, subject: str, text: str, now_ns: int, is_new: bool = True) -> Verdict:
+        """Args:
+        is_new: it is not one that was held back before.
+        """
         words = subject, text
         told_ns = self._told_ns.get(words)
         if told_ns is not None and now_ns - told_ns < _AGAIN_NS:
-            return False
-        bucket = self._buckets.get(subject) or TokenBucket(_SUBJECT_PER_S, _SUBJECT_BURST, 0, now_ns)
+            return Verdict.REPEATED
+        bucket = self._buckets.get(subject) or TokenBucket(self._subject_per_s, _SUBJECT_BURST, 0, now_ns)
         _keep(self._buckets, subject, bucket)
         if bucket.take(now_ns) or self._all.take(now_ns):
-            self.held_back += 1
-            return False
+            self.held_back += is_new
+            return Verdict.HELD
         _keep(self._told_ns, words, now_ns)
-        return True
+        return Verdict.TOLD
 
     def ended(self, subject: str, text: str) -> None:
         """Let the same words through at once: what they told of is over, and would be something new."""

@@ -91,7 +91,7 @@ class OrderNews:
             proven = order.judge_refused(event)
             self._book(order, proven, now)
             if proven and isinstance(event, OrderRejected):
-                self._outbox.alarm(_scope(order), f"orders refused: {refusal_in_words(event)}", now.utc_ns)
+                self._outbox.alarm(_scope(order), f"orders refused: {refusal_in_words(event)}", now.utc_ns, is_theirs=True)
 
     def hear_unconfirmed(self, event: OrderUnconfirmed, now: Instant) -> None:
         if order := self._order(event):
@@ -227,7 +227,7 @@ class OrderNews:
             return
         self._outbox.record(FillContradicted(ts_event=now.utc_ns, first=first, other=fill))
         text = f"told again as {_in_words(fill)}, first as {_in_words(first)}: the first stands"
-        self._outbox.alarm(f"{fill.venue} fill {fill.fill_id}", text, now.utc_ns)
+        self._outbox.alarm(f"{fill.venue} fill {fill.fill_id}", text, now.utc_ns, is_theirs=True)
 
     def doubt(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Ask about an order whose answers may have been lost with whoever carried them."""

@@ -72,9 +72,14 @@ class Outbox:
     def wake_at(self, due_ns: int, key: str) -> None:
         self._effects.append(WakeAt(due_ns, key))
 
-    def alarm(self, subject: str, text: str, utc_ns: int) -> None:
-        """Tell the person; trading goes on."""
-        self.tell(Role.MONITOR, AlarmRaised(ts_event=utc_ns, subject=subject, text=text))
+    def alarm(self, subject: str, text: str, utc_ns: int, is_theirs: bool = False) -> None:
+        """Tell the person; trading goes on.
+
+        Args:
+            is_theirs: a venue's own words or rows have made it.
+        """
+        alarm = AlarmRaised(ts_event=utc_ns, subject=subject, text=text, is_theirs=is_theirs)
+        self.tell(Role.MONITOR, alarm)
 
     def alarm_over(self, subject: str, text: str, utc_ns: int) -> None:
         """Tell the person that what an alarm told of has ended."""

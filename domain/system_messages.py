@@ -124,6 +124,8 @@ class AlarmRaised(Event, kw_only=True):
 
     subject: str  # "client_order_id=…", "coinbase:BTC-USD"
     text: str
+    is_theirs: bool = False  # a venue's own words or rows made it, and may make ever more: it is in no other's way
+    is_total: bool = False  # it takes the place of the earlier one of its subject
 
 
 class AlarmOver(Event, kw_only=True):
@@ -142,6 +144,8 @@ class AlarmLine(Message):
     last: int  # UTC ns
     count: int
     over: int = 0  # UTC ns since when that is no more; 0 = it may be yet, or nobody tells
+    is_theirs: bool = False  # as it was raised
+    is_total: bool = False
 
 
 class HaltLine(Message, kw_only=True):

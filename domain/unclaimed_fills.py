@@ -87,7 +87,7 @@ class UnclaimedFills:
         if waited_s >= self._orders.alarm_after_s and not foundling.has_alarmed:
             foundling.has_alarmed = True
             text = f"filled, and for {waited_s:.0f} s nobody could tell whose order it is"
-            self._outbox.alarm(f"venue_order_id={venue_order_id}", text, now.utc_ns)
+            self._outbox.alarm(f"venue_order_id={venue_order_id}", text, now.utc_ns, is_theirs=True)
         fill = next(iter(foundling.fills.values()))
         self._outbox.tell(
             Role.EXCHANGE_GATEWAY.at(venue),

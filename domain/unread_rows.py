@@ -175,7 +175,7 @@ class UnreadRows:
             others = sum(map(_count, alike)) - one.count
             text = f"{one} can't be read ({one.reason}): {self._blocked(venue, one)}"
             more = f"; nor can {others} more" if others else ""
-            self._outbox.alarm(f"{venue} {kind} rows", text + more, now.utc_ns)
+            self._outbox.alarm(f"{venue} {kind} rows", text + more, now.utc_ns, is_theirs=True)
 
     def _blocked(self, venue: str, one: Unread) -> str:
         if one.kind == "balance":

@@ -84,7 +84,7 @@ def _troubles(report: Mapping[str, Any]) -> Iterator[Family]:
     since = [Sample({"scope": scope}, since_s) for scope, since_s in oldest.items()]
     yield Family("nzeza_halted_since_timestamp_seconds", "gauge", "When it was halted, for whatever first.", since)
     yield _single("nzeza_alarms_total", "counter", "Alarms, repeated ones too.", report["alarms_raised"])
-    last = [Sample({}, _epoch_s(alarms[0]["last"]))] if alarms else []
+    last = [Sample({}, max(_epoch_s(alarm["last"]) for alarm in alarms))] if alarms else []
     yield Family("nzeza_last_alarm_timestamp_seconds", "gauge", "When the newest alarm was raised.", last)
     is_complete = int(report["equity_complete"])
     yield _single("nzeza_equity_complete", "gauge", "1: every asset is priced, every balance known.", is_complete)

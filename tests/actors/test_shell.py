@@ -190,6 +190,24 @@ def test_alarms_are_bounded_in_length_and_number_whoever_raises_them() -> None:
     assert stage.actor(Role.SIGNAL_ENGINE).counters["alarms_held_back"] == 2 * 990
 
 
+def test_alarms_that_were_too_many_are_told_later_and_how_many_they_were() -> None:
+    stage = Stage()
+    bell = stage.cast(Bell, Role.SIGNAL_ENGINE)
+    for number in range(12):
+        bell.alarm("coinbase:BTC-USD", f"halted: {number}")
+    for number in range(1_000):
+        bell.alarm("coinbase order rows", f"strange: {number}", is_theirs=True)
+
+    stage.advance(seconds=11)
+
+    told = [m for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
+    assert [m.text for m in told if m.subject == "coinbase:BTC-USD"] == [f"halted: {number}" for number in range(12)]
+    assert [(m.subject, m.text) for m in told if m.is_total] == [
+        ("signal_engine alarms", "2 alarms held back"),
+        ("signal_engine alarms of what venues say", "990 alarms held back"),
+    ]
+
+
 def test_decoders_are_built_before_an_actor_starts_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     happened: list[str] = []
     monkeypatch.setattr("actors.shell.build_decoders", lambda: happened.append("decoders"))

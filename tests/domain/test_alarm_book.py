@@ -1,5 +1,7 @@
 """Alarms as a person reads them: each once, with its times, the newest kept."""
 
+import msgspec
+
 from domain.alarm_book import AlarmBook
 from domain.settings import SECOND_NS
 from domain.system_messages import AlarmLine, AlarmOver, AlarmRaised
@@ -79,3 +81,28 @@ def test_a_mail_that_is_sent_again_to_a_new_monitor_counts_once_whatever_comes_f
     late.hear(alarm(at_s=1))
 
     assert [(book.raised, book.lines()[0].count) for book in (early, late)] == [(1, 1), (1, 1)]
+
+
+def test_no_number_of_alarms_that_venues_make_hides_one_about_money() -> None:
+    book = AlarmBook(most=3)
+    book.hear(alarm("halted", at_s=1))
+
+    for number in range(100):
+        book.hear(msgspec.structs.replace(alarm(f"strange {number}", at_s=2 + number), is_theirs=True))
+
+    assert [line.text for line in book.lines()] == ["halted", "strange 99", "strange 98", "strange 97"]
+    successor = AlarmBook(most=3)
+    successor.adopt(book.lines(), book.raised)
+    assert successor.lines() == book.lines()
+
+
+def test_a_total_takes_the_place_of_the_one_before_it() -> None:
+    book, successor = AlarmBook(), AlarmBook()
+    totals = [msgspec.structs.replace(alarm(f"{n} alarms held back", at_s=n), is_total=True) for n in (1, 5, 9)]
+
+    for total in totals[:2]:
+        book.hear(total)
+    successor.adopt(book.lines(), book.raised)
+    successor.hear(totals[2])
+
+    assert [(line.text, line.count) for line in successor.lines()] == [("9 alarms held back", 1)]
