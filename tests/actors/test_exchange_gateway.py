@@ -421,6 +421,16 @@ def test_a_snapshot_that_fails_is_told_and_not_taken_for_an_empty_account(
     assert heard(stage, VenueSnapshot) == []
 
 
+def test_an_answer_that_is_too_large_to_be_one_is_told_at_once(venue: FakeVenue, stage: Stage) -> None:
+    venue.answers["list_open_orders"].append(Retryable("501 rows where 500 may be", code="oversize"))
+
+    stage.tell(GATEWAY, RequestSnapshot(request_id=7, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=0.1)
+
+    assert [event.reason for event in heard(stage, SnapshotFailed)] == ["oversize"]
+    assert alarms(stage) == ["an answer is too large to be one: 501 rows where 500 may be"]
+
+
 def test_fills_are_told_even_where_the_rest_of_the_account_cannot_be_read(
     venue: FakeVenue, stage: Stage
 ) -> None:
