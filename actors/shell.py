@@ -10,6 +10,7 @@ What Thespian does and what the shell makes of it:
   after Thespian has forgotten it.
 - A restarted peer has a new address. Peers are kept by role; every envelope carries role and incarnation, and
   one that is not for this incarnation is dropped and counted.
+- What cannot be pickled comes back as poison; whoever waits for it would wait for ever, so the actor fails.
 - A message to a dying actor may vanish. What trade depends on is kept until it is acknowledged (`delivery.py`).
 - Its ask() takes any message for the answer. Ours are numbered, have a deadline, and late answers are dropped.
 
@@ -26,7 +27,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from thespian.actors import Actor, ActorExitRequest, ThespianWatch, WakeupMessage, WatchMessage
+from thespian.actors import Actor, ActorExitRequest, PoisonMessage, ThespianWatch, WakeupMessage, WatchMessage
 
 from actors.alarms import Alarms
 from actors.correspondence import Correspondence
@@ -221,6 +222,8 @@ class Shell(Actor):
     def _dispatch(self, message: Any, sender: Any) -> None:
         if isinstance(message, Envelope):
             self._open(message)
+        elif isinstance(message, PoisonMessage):
+            raise ValueError(f"unsendable: {message.poisonMessage}: {message.details}")
         elif isinstance(message, WakeupMessage):
             if message.payload == self._generation:
                 self._ring()

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import pytest
+from thespian.actors import PoisonMessage
 
 from actors.shell import Shell
 from actors.stage import Stage
@@ -99,6 +100,17 @@ def test_a_handler_that_raises_is_not_run_again_and_the_actor_asks_to_be_replace
     [failure] = [message for message in stage.overheard if isinstance(message, ActorFailed)]
     assert (failure.role, failure.incarnation) == ("bell", 1)
     assert "broken" in failure.error
+
+
+def test_an_actor_whose_message_cannot_be_encoded_fails_aloud() -> None:
+    stage = Stage()
+    bell = stage.cast(Bell, "bell")
+
+    bell.receiveMessage(PoisonMessage(Echo(name="lost"), "OverflowError: can't serialize ints"), None)
+    stage.settle()
+
+    [failure] = [message for message in stage.overheard if isinstance(message, ActorFailed)]
+    assert "unsendable: Echo: OverflowError" in failure.error
 
 
 def test_a_failed_actor_ends_its_process_even_when_nobody_kills_it() -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 from typing import Any, NamedTuple
 
-from thespian.actors import Actor, ChildActorExited, DeadEnvelope, ThespianWatch, WakeupMessage, WatchMessage
+from thespian.actors import Actor, ChildActorExited, DeadEnvelope, PoisonMessage, ThespianWatch, WakeupMessage, WatchMessage
 
 from adapters.thespian_unix.messages import Busy
 
@@ -55,6 +55,13 @@ class Watch(NamedTuple):
     ready: int  # how many always readable descriptors
 
 
+class Undumpable:
+    """Pickles nowhere."""
+
+    def __reduce__(self) -> tuple:
+        raise OverflowError("too large")
+
+
 class Unpicklable:
     """Pickles here, and not there."""
 
@@ -75,6 +82,7 @@ class Worker(Actor):
         self.alarms: list[float] = []
         self.busy: list[int] = []
         self.exited = 0
+        self.poison = 0
         self.letters: list[tuple[Any, Any]] = []
         self.watched = 0
         self.pairs: list[socket.socket] = []
@@ -117,6 +125,10 @@ class Worker(Actor):
             case "collect dead letters":
                 self.handleDeadLetters()
                 self.send(sender, "yes")
+            case PoisonMessage():
+                self.poison += 1
+            case "tell yourself what can't be pickled":
+                self.send(self.myAddress, Undumpable())
             case Hatch():
                 self.send(self.createActor(Worker), message.order)
             case "make child":
@@ -132,7 +144,7 @@ class Worker(Actor):
                     self.send(sender, self.pairs[1].recv(1))
                 except TimeoutError:
                     self.send(sender, "no end of file")
-            case "pid" | "numbers" | "alarms" | "busy" | "exited" | "letters" | "watched":
+            case "pid" | "numbers" | "alarms" | "busy" | "exited" | "poison" | "letters" | "watched":
                 self.send(sender, os.getpid() if message == "pid" else getattr(self, message))
             case "resident":
                 self.send(sender, _resident_bytes())

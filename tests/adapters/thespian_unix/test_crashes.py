@@ -156,3 +156,11 @@ def test_system_outlives_its_logger(running: Running) -> None:
 
     wait_until(lambda: len(processes_of(running.directory) - ours - {logger}) == 1, 3)
     assert running.ask(running.worker(), b"fine") == b"fine"
+
+
+def test_what_cannot_be_pickled_comes_back_to_its_sender_as_poison(running: Running) -> None:
+    sender = running.worker()
+
+    running.tell(sender, "tell yourself what can't be pickled")
+
+    running.wait_for(sender, "poison", bool)
