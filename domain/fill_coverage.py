@@ -6,14 +6,32 @@ that nobody claims yet hold it back; how old a live order is does not.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from domain.effects import Instant
 from domain.evidence import Rules
 from domain.fill_memory import KEPT_NS
-from domain.order_messages import FillsCovered
+from domain.order_messages import Fill, FillsCovered
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
+from domain.stream_health import FUTURE_NS
 from domain.unclaimed_fills import UnclaimedFills
 from domain.unread_rows import UnreadRows
+
+
+_OUR_ERROR_NS = 86_400 * SECOND_NS  # that our clock can have, where a venue has not told its time
+
+
+def listed_until(fills: Iterable[Fill], venue_ns: int, is_told: bool) -> int:
+    """Return the time of the newest fill that a listing can hold (UTC ns), or of the listing, whichever is later.
+
+    One absurd stamp must not pass for it: all fills before that would count as known.
+
+    Args:
+        venue_ns: the venue's time of the listing; by our clock unless `is_told`.
+    """
+    latest_ns = venue_ns + (FUTURE_NS if is_told else _OUR_ERROR_NS)
+    return max([venue_ns, *(fill.ts_event for fill in fills if fill.ts_event <= latest_ns)])
 
 
 class FillCoverage:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from domain.cash_flows import flows
 from domain.effects import Instant
 from domain.evidence import Rules
+from domain.fill_coverage import listed_until
 from domain.marks import Marks
 from domain.numbers import ZERO
 from domain.order_messages import Balance, BalancesOpened, ExternalFillSeen, Fill, VenueSnapshot
@@ -72,7 +73,7 @@ class OpeningBalances:
         """
         venue = snapshot.venue
         venue_ns = self._marks.venue_now(venue, now).utc_ns
-        opened_at = max([venue_ns, *(fill.ts_event for fill in snapshot.fills)])
+        opened_at = listed_until(snapshot.fills, venue_ns, self._marks.knows_time(venue))
         began_at = self._marks.venue_now(venue, asked).utc_ns
         unknown = {one.currency for one in snapshot.unread if one.kind == "balance"}
         self._outbox.record(

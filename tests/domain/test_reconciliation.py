@@ -304,6 +304,20 @@ def test_foreign_fills_from_before_our_books_are_in_the_opening_balances() -> No
     assert desk.journaled(ExternalFillSeen) + next_run.journaled(ExternalFillSeen) == []
 
 
+@pytest.mark.parametrize("ahead_s", [30, 1_548_000_000])
+def test_the_books_are_not_opened_in_the_future_whatever_a_fill_is_stamped(ahead_s: int) -> None:
+    desk = DeskOnTime()
+    desk.quote(clock_offset_ns=0)
+    absurd = foreign_fill(ts_event=UTC + ahead_s * SECOND_NS)
+    desk.ready(fills=[absurd])
+    for _ in range(17):
+        desk.advance(1)
+        desk.snapshot(fills=[absurd])
+
+    (opened,) = desk.journaled(BalancesOpened)
+    assert opened.ts_event < UTC + 20 * SECOND_NS
+
+
 def test_the_books_do_not_open_on_balances_that_a_foreign_fill_may_have_missed() -> None:
     desk = DeskOnTime().ready(fills=[foreign_fill()])  # the balances were read just before it
     assert desk.journaled(BalancesOpened) == []
