@@ -25,16 +25,16 @@ class ClockCheck:
         self,
         shell: Shell,
         clock: VenueClock,
-        health: StreamHealth | VenueTime,
+        *learners: StreamHealth | VenueTime,
         checked: Callable[[], None] = lambda: None,
     ) -> None:
         """Args:
-        health: takes the readings, and says when one is due.
+        learners: take the readings, and say when one is due.
         checked: is called when a reading may have changed what the stream is worth.
         """
         self.shell = shell
         self.clock = clock
-        self.health = health
+        self.learners = learners
         self.checked = checked
         self.executor = shell.parts.executor(1)
         self.is_asking = False
@@ -52,15 +52,19 @@ class ClockCheck:
         return key == _KEY
 
     def tick(self, now: Instant) -> None:
-        if not self.is_asking and self.health.is_clock_due(now):
+        self.look(now)
+        self.shell.wake_at(now.monotonic_ns + _LOOK_EVERY_NS, _KEY)
+
+    def look(self, now: Instant) -> None:
+        """Read the clock if that is due."""
+        if not self.is_asking and any(learner.is_clock_due(now) for learner in self.learners):
             self.is_asking = True
             self.executor.submit(_KEY, self._read)
-        self.shell.wake_at(now.monotonic_ns + _LOOK_EVERY_NS, _KEY)
 
     def _read(self) -> ClockReading:
         asked = self.shell.clock.now()
         venue_ns = self.clock.read_time(_TIMEOUT_S)
-        return ClockReading(venue_ns, asked, self.shell.clock.now())
+        return ClockReading(venue_ns, asked, self.shell.clock.now(), self.clock.lags_ns)
 
     def _collect(self) -> None:
         for _, result in self.executor.collect():
@@ -71,7 +75,7 @@ class ClockCheck:
                 self.shell.counters["clock_failures"] += 1
             elif isinstance(result, BaseException):
                 raise result
-            elif self.health.clock_read(result):
+            elif all([learner.clock_read(result) for learner in self.learners]):
                 self.shell.counters["clock_readings"] += 1
                 self.checked()
             else:

@@ -35,6 +35,7 @@ from domain.numbers import plain
 from domain.session import Session
 from domain.settings import SECOND_NS
 from domain.stream_health import StreamHealth, stream_trouble
+from domain.venue_time import VenueTime
 from domain.system_messages import (
     BreakerChanged,
     BreakerState,
@@ -72,6 +73,7 @@ class PriceFeed(Shell):
         self.health = StreamHealth(self.venue)
         self.gate = Gate(Operation.DATA)
         self.publisher = CreditPublisher(self.venue, self.settings.market_data.trades_per_batch)
+        self.venue_time = VenueTime()
         self.codec = kit.market_stream(settings)
         self.stream = StreamDriver(
             self,
@@ -91,8 +93,11 @@ class PriceFeed(Shell):
             self.gate,
             self._call_ended,
             self.parts.frame_recorder(self.venue, recording) if recording.enabled else None,
+            self.venue_time,
         )
-        self.clock_check = ClockCheck(self, kit.venue_clock(settings), self.health, self._publish_state)
+        self.clock_check = ClockCheck(
+            self, kit.venue_clock(settings), self.health, self.venue_time, checked=self._publish_state
+        )
         self.stream.connect()
         self.clock_check.start()
 
@@ -121,6 +126,7 @@ class PriceFeed(Shell):
             for event in events:
                 if type(event) not in _PRICES:
                     self._hear_other(event)
+        quotes, trades = self._possible(quotes, now), self._possible(trades, now)
         live = [trade for trade in trades if not trade.is_history]
         if live:
             self._learn_clock(live, now)
@@ -156,6 +162,19 @@ class PriceFeed(Shell):
             for quote, is_wrong in zip(quotes, is_future)
         ]
 
+    def _possible(self, prices: Sequence[Quote | Trade], now: Instant) -> Sequence[Quote | Trade]:
+        """Leave out what the venue's clock cannot have stamped: it is wrong, or that was set. A reading will tell."""
+        latest_ns = self.venue_time.latest_ns(now)
+        if max(map(_when, prices), default=0) <= latest_ns:
+            if prices and self.venue_time.is_doubted:
+                self.venue_time.believed()
+            return prices
+        possible = [price for price in prices if price.ts_event <= latest_ns]
+        self.counters["future_prices"] += len(prices) - len(possible)
+        self.venue_time.refused(max(map(_when, prices)), now)
+        self.clock_check.look(now)
+        return possible
+
     def _hear_other(self, event: Event) -> None:
         """Take what is neither a quote nor a trade."""
         match event:
@@ -170,6 +189,7 @@ class PriceFeed(Shell):
                 self.counters["gaps"] += 1
             case DecodeFailed():
                 self._keep_fault(event)
+                self.clock_check.look(self.clock.now())  # it may be about a stamp that our clocks refuse
             case LateFrame():
                 self.counters["late_frames"] += 1
             case InstrumentStatus():

@@ -11,6 +11,7 @@ from domain.market_data import MarketBatch, Quote, StreamState, Trade
 from domain.settings import SECOND_NS, SignalSettings
 
 _LOT = Decimal(1)
+_AHEAD_NS = 10**18  # the venue's clock is ahead of whoever's: no stamp is from its future
 
 
 def market(
@@ -67,6 +68,7 @@ def _batch(venue: str, instrument: str, price: Decimal, ts_event: int, *trades: 
         is_whole=True,
         alive_ns=0,
         clock_offset_ns=None,  # so time runs by the quotes
+        clock_error_ns=-_AHEAD_NS,
         lag_ns=0,
     )
     return MarketBatch(venue=venue, quotes=(quote,), trades=trades, bars=(), state=state)

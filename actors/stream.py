@@ -72,7 +72,7 @@ class StreamDriver:
         gate: the breaker's word on whether connecting may be tried.
         dialed: gets the outcome of each attempt to connect, and why it failed.
         recorder: gets every frame as it came.
-        venue_time: what the hello is signed by, where it is signed.
+        venue_time: what the hello is signed by, where it is signed, and what stamps are held against.
         """
         self.shell = shell
         self.session = session
@@ -85,6 +85,7 @@ class StreamDriver:
         self.dialed = dialed
         self.recorder = recorder
         self.venue_time = venue_time or VenueTime()
+        codec.follow(self.venue_time)
         self.pipe: Pipe | None = None
         self.outage = Outage()
         self.failed_dials = 0  # that the outage knows of

@@ -161,6 +161,10 @@ class StreamCodec(Protocol):
     # with each connection, and when a channel is silent, gives the connection up.
     watch: ChannelWatch
 
+    def follow(self, time: VenueTime) -> None:
+        """Refuse what is stamped later than the venue's clock can show, by this reckoning of it, from now on."""
+        ...
+
     def hello(self, now: Instant) -> tuple[str, ...]:
         """Return the frames to send right after connecting (subscriptions, freshly signed)."""
         ...
@@ -193,6 +197,8 @@ class MarketCodec(StreamCodec, Protocol):
 
 class VenueClock(Protocol):
     """What tells the time by which a venue stamps its market stream. Calls block: they are for an Executor."""
+
+    lags_ns: int  # by which what it tells may be behind the newest stamps
 
     def read_time(self, timeout_s: float) -> int:
         """Return a time (UTC ns) that the stamps of a stream on time have reached; never one ahead of them.

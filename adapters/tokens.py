@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from domain.settings import SECOND_NS
+from domain.stamps import is_sane
 from domain.text import MOST_CHARACTERS
 
 MAX_DIGITS = 40  # also on either side of the point: two such numbers add and multiply within our 80
@@ -27,7 +28,6 @@ _MINUTE_NS = 60 * SECOND_NS
 _OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3]):([0-5][0-9])\Z")  # of a clock that is not UTC
 _UNSET_DAYS = ("0001-01-01", "1970-01-01")
 _FRACTION_NS = tuple(10 ** (9 - digits) for digits in range(10))  # digits of a fraction -> worth of the last
-_LAST_NS = 2**63 - 1  # stamps must fit where messages and the journal keep them
 
 Token = Any  # a JSON string or number, for `number` and its kin
 Name = Annotated[str, Meta(min_length=1, max_length=MOST_CHARACTERS)]
@@ -147,7 +147,7 @@ def utc_ns_if_any(text: str | None) -> int | None:
 
 
 def _stamp(time_ns: int) -> int:
-    if not 0 < time_ns <= _LAST_NS:  # a time that nobody has set is 0
+    if not is_sane(time_ns):  # a time that nobody has set is 0
         raise BadField("validation", "not a time of ours")
     return time_ns
 

@@ -18,6 +18,7 @@ from domain.instrument import Instrument
 from domain.listing import Listing, chosen
 from domain.market_data import Candle
 from domain.settings import SECOND_NS
+from domain.stamps import is_sane
 from domain.venue_time import VenueTime
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class VenueClient:
     """Requests to one venue. Calls block, and end within `timeout_s` seconds."""
 
     venue: ClassVar[str]
+    lags_ns: ClassVar[int] = 0  # of the time that is read, behind the newest stamps
     retry_after_unit_ns: ClassVar[int] = SECOND_NS  # of a bare number in Retry-After
 
     def __init__(self, transport: Transport, clock: Clock) -> None:
@@ -149,8 +151,9 @@ class MarketClient(VenueClient):
 
 
 def http_date_ns(text: str) -> int:
-    """Return an answer's `Date` in UTC ns, to the second; 0 where there is none that can be read."""
+    """Return an answer's `Date` in UTC ns, to the second; 0 where there is none that can be one."""
     try:
-        return int(parsedate_to_datetime(text).timestamp()) * SECOND_NS
+        found_ns = int(parsedate_to_datetime(text).timestamp()) * SECOND_NS
     except (ValueError, TypeError, OverflowError):
         return 0
+    return found_ns if is_sane(found_ns) else 0

@@ -17,7 +17,7 @@ from domain.market_data import Candle, MarketBatch, Quote, StreamState, Trade, T
 from domain.order_messages import Signal
 from domain.settings import SECOND_NS, SignalSettings
 from domain.signals import Opinion, SignalCombiner
-from domain.stream_health import venue_time
+from domain.stream_health import FUTURE_NS, venue_time
 
 Frame = Quote | Trade
 
@@ -156,9 +156,11 @@ class SignalDesk:
 
     def _believable(self, frames: Sequence[Frame], state: StreamState, now: Instant) -> Sequence[Frame]:
         """Leave out frames from the venue's future: believing one would close every candle before it."""
-        if state.clock_offset_ns is None:
-            return frames
-        latest_ts = venue_time(state, now) + round(self.settings.watermark_s * SECOND_NS)
+        shown_ts = venue_time(state, now)
+        if shown_ts is None:  # no stamp has told yet: what was read of its clock decides, or else ours
+            latest_ts = now.utc_ns - state.clock_error_ns + 2 * FUTURE_NS  # a reading may lag by as much
+        else:
+            latest_ts = shown_ts + round(self.settings.watermark_s * SECOND_NS)
         believable = [frame for frame in frames if frame.ts_event <= latest_ts]
         self.counters["future_frames"] += len(frames) - len(believable)
         return believable

@@ -57,6 +57,7 @@ class ClockReading(NamedTuple):
     venue_ns: int  # UTC
     asked: Instant
     answered: Instant
+    lags_ns: int = 0  # what it may be behind the venue's newest stamps
 
     @property
     def round_trip_ns(self) -> int:

@@ -10,11 +10,14 @@ refuse the next create, too. Lists come over connections of their own.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import TypeVar
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from adapters import tokens
 from adapters.coinbase import answers
@@ -25,6 +28,7 @@ from adapters.coinbase.signed_requests import Query, SignedRequests
 from adapters.coinbase.touch import touch
 from adapters.http import Transport
 from adapters.ports import Clock
+from domain.effects import Instant
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Instrument
 from domain.listing import Listing, Unread, chosen
@@ -45,6 +49,8 @@ from domain.order_messages import (
 )
 from domain.settings import SECOND_NS, VenueSettings
 from domain.text import bounded_id
+
+log = logging.getLogger(__name__)
 
 _PAGE = 250
 _MOST_PAGES = 100  # more than can be asked for before the call's deadline
@@ -196,10 +202,12 @@ class CoinbaseClient(SignedRequests):
         # fill_id -> as told, once: pages may overlap while new fills arrive. Other numbers are the desk's to judge.
         found: dict[str, list[Fill]] = {}
         unread: list[Unread] = []
+        asked = self._clock.now()
         for page in self._pages(
             "/orders/historical/fills", query, answers.FillsPage, self._deadline_ns(timeout_s)
         ):
             listed = self._rows(answers.fills, page, self._instruments)
+            listed = Listing.of((self._dated(fill, asked) for fill in listed), listed.unread)
             if venue_order_ids and any(fill.venue_order_id not in venue_order_ids for fill in listed):
                 self._about_something_else(Retryable, "fills of other orders")
             for fill in listed:
@@ -208,6 +216,13 @@ class CoinbaseClient(SignedRequests):
             unread += listed.unread
         oldest_first = sorted(found.values(), key=lambda told: (told[0].ts_event, told[0].fill_id))
         return Listing.of((fill for told in oldest_first for fill in told), unread)
+
+    def _dated(self, fill: Fill, asked: Instant) -> Fill:
+        """Date a fill that claims to be from the future as of the question: it is booked, and nothing waits for its time."""
+        if fill.ts_event <= self._time.latest_ns(self._clock.now()):
+            return fill
+        log.warning("fill_from_the_future fill_id=%s ts_event=%d", fill.fill_id, fill.ts_event)
+        return replace(fill, ts_event=self._time.utc_ns(asked))
 
     # ---- account and products ------------------------------------------------------------------------
 

@@ -317,7 +317,9 @@ def _read_other(frame: bytes, error: Exception, read_ns: int, ts_init: int) -> l
             return _read(_decode_odd_ticker(frame), read_ns, ts_init)
         except Exception as why:  # whatever a venue or an attacker sends is data
             error = why
-    head = FrameHead(ts_event=ts_init, venue=VENUE, channel=found.channel, number=found.sequence_num)
+    # A number that is none is as good as lost: the next one will show a gap.
+    number = found.sequence_num if found.sequence_num <= frame_rows.MOST else -1
+    head = FrameHead(ts_event=ts_init, venue=VENUE, channel=found.channel, number=number)
     if found.channel and found.channel not in _CHANNELS:
         return [head]
     events: list[Event] = []

@@ -10,6 +10,7 @@ from domain.instrument import Side
 from domain.numbers import ZERO
 from domain.order_messages import OrderStatus, OrderType
 from domain.settings import SECOND_NS
+from domain.stamps import LAST_NS
 from domain.text import bounded_id
 
 VENUE = "coinbase"
@@ -74,8 +75,8 @@ def order_type(token: Token) -> OrderType | None:
 
 
 def rfc3339(time_ns: int) -> str:
-    """Return UTC text with microseconds, cut and not rounded."""
-    seconds, fraction_ns = divmod(time_ns, SECOND_NS)
+    """Return UTC text with microseconds, cut and not rounded; of what can be no time, the first or last that can."""
+    seconds, fraction_ns = divmod(min(max(time_ns, 0), LAST_NS), SECOND_NS)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction_ns // 1000:06d}Z"
 
 

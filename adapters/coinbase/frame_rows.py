@@ -18,6 +18,7 @@ from adapters.tokens import (
     positive,
 )
 
+MOST = 2**53  # of counts; whatever is above would not fit where messages keep it
 ShortToken = Annotated[str, Meta(max_length=MAX_DECIMALS + 1)]  # no room for more decimals than we take
 
 
@@ -116,7 +117,7 @@ class SubscriptionsEvent(Struct, gc=False):
 
 class Envelope(Struct, tag_field="channel", gc=False):
     timestamp: UtcTextIfAny
-    sequence_num: int = -1
+    sequence_num: Annotated[int, Meta(le=MOST)] = -1
 
 
 class TickerFrame(Envelope, tag="ticker", gc=False, kw_only=True):

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from adapters.coinbase.decode import decode
 from adapters.coinbase.fields import VENUE
 from adapters.coinbase.subscriptions import BOOK, Subscriptions
-from adapters.stamped import quote
+from adapters.stamped import believable, quote
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.frame_events import BookDelta, BookSnapshot, BookUnread, FrameHead, SubscriptionConfirmed
@@ -39,6 +39,7 @@ from domain.replays import ReplayFilter
 from domain.sequence import SequenceCheck, Verdict
 from domain.settings import SECOND_NS, VenueSettings
 from domain.text import bounded
+from domain.venue_time import VenueTime
 
 URL = "wss://advanced-trade-ws.coinbase.com"
 
@@ -86,6 +87,7 @@ class MarketStream:
             self._patience_ns // 2,
         )
         self._sequence = SequenceCheck(first=0)
+        self._time = VenueTime()
         self._is_whole = False
         self._news: list[Event] = []  # what there is to tell with the next frame
         self.watch = ChannelWatch(
@@ -111,6 +113,9 @@ class MarketStream:
             DecodeFailed: self._pass_on,
         }
 
+    def follow(self, time: VenueTime) -> None:
+        self._time = time
+
     @property
     def left_out(self) -> tuple[str, ...]:
         """Return the instruments of which no price is to be expected."""
@@ -122,15 +127,17 @@ class MarketStream:
         )
 
     def hello(self, now: Instant) -> tuple[str, ...]:
-        # Trade ids stay: the snapshot of a new connection replays trades of the old one.
+        # Trade ids stay: the snapshot of a new connection replays trades of the old one. Times go.
         self._sequence.restart()
         self._forget_books()
         for product in self._products.values():
+            product.book, product.quoted_at = OrderBook(), 0
             self.watch.expect(product.channel, now.monotonic_ns, math.inf)
         return self._subscriptions.restart(now.monotonic_ns)
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
         told = decode(frame, read_ns, now.utc_ns)
+        told = believable(told, self._time, VENUE, frame, now, numbered=True)
         events: list[Event] = []
         if self._news:
             events, self._news = self._news, []

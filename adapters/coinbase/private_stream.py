@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from adapters.answers import OversizeAnswer, check_size
 from adapters.coinbase.decode import OrderTotals, decode, lost_orders
 from adapters.coinbase.fields import VENUE
+from adapters.stamped import refused
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.frame_events import FrameHead
@@ -28,6 +30,7 @@ from domain.messages import Event
 from domain.order_messages import RowsUnread
 from domain.sequence import SequenceCheck, Verdict
 from domain.settings import VenueSettings
+from domain.venue_time import VenueTime
 
 URL = "wss://advanced-trade-ws-user.coinbase.com"
 
@@ -44,12 +47,16 @@ class PrivateStream:
         self.url = settings.private_stream_url or URL
         self._sign = sign
         self._sequence = SequenceCheck()
+        self._time = VenueTime()
         # Orders may rest for days, so after the snapshot only heartbeats tell that somebody is there.
         self.watch = ChannelWatch(
             (Channel("heartbeats", settings.heartbeat_timeout_s, proves_life=True), Channel("user"))
         )
         self._has_snapshot = False
         self._is_whole = False
+
+    def follow(self, time: VenueTime) -> None:
+        self._time = time
 
     def hello(self, now: Instant) -> tuple[str, ...]:
         self._sequence.restart()
@@ -67,7 +74,7 @@ class PrivateStream:
         )
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
-        told = self._told(frame, read_ns, now.utc_ns)
+        told = self._dated(self._told(frame, read_ns, now.utc_ns), frame, now)
         events: list[Event] = []
         head = told[0]
         if type(head) is FrameHead and head.number >= 0:
@@ -92,6 +99,18 @@ class PrivateStream:
 
     def tick(self, now: Instant) -> tuple[str, ...]:
         return ()  # nothing is due by time: an accepted subscription outlives its token
+
+    def _dated(self, told: Sequence[Event], frame: bytes, now: Instant) -> Sequence[Event]:
+        """Date a frame that claims to be from the future as of now. What it tells of orders is money, and stands."""
+        if told[0].ts_event <= self._time.latest_ns(now) or told[0].ts_event == now.utc_ns:
+            return told
+        self._time.refused(told[0].ts_event, now)
+        ts_event, redated = self._time.utc_ns(now), []
+        for event in told:
+            if type(event) is OrderTotals:
+                event = replace(event, orders=[replace(one, ts_event=ts_event) for one in event.orders])
+            redated.append(replace(event, ts_event=ts_event))
+        return [*redated, refused("a frame from the future", VENUE, frame, now)]
 
     def _read(self, told: Event, read_ns: int) -> Sequence[Event]:
         match told:

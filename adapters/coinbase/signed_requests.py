@@ -10,13 +10,14 @@ from typing import NamedTuple, NoReturn
 from urllib.parse import urlencode
 
 from adapters.addresses import read_address
-from adapters.coinbase import answers
+from adapters.coinbase import answers, public_answers
 from adapters.coinbase.sign import TOKEN_TTL_S, Signer
 from adapters.http import ALONE, Response, Transport
 from adapters.ports import Clock
 from adapters.venue_client import VenueClient, http_date_ns
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
-from domain.settings import VenueSettings
+from domain.settings import SECOND_NS, VenueSettings
+from domain.stream_health import LONGEST_ROUND_TRIP_NS, ClockReading
 
 URL = "https://api.coinbase.com"
 PREFIX = "/api/v3/brokerage"
@@ -87,8 +88,8 @@ class SignedRequests(VenueClient):
 
         A throttled Coinbase has answered 401 to good credentials, so only the second one says that they are bad,
         and the request of the first may have been taken: that the second one was not sent is no proof. Tokens of
-        another time than its own it refuses as well, and says with the answer what that is. While they are known to
-        be bad, one send is enough.
+        another time than its own it refuses as well; where its answer is dated so, it is asked for the time before
+        the second one is signed. While they are known to be bad, one send is enough.
         """
         sent = self._attempt(method, path, deadline_ns, query, body, ttl_s, is_alone)
         if sent.status != 401:
@@ -122,9 +123,28 @@ class SignedRequests(VenueClient):
         headers |= (ALONE,) if is_alone else ()
         url = f"{self._origin}{PREFIX}{path}" + (f"?{urlencode(query)}" if query else "")
         answer = self._send(method, url, headers, body, left_s)
-        if answer.status == 401 and (dated_ns := http_date_ns(answer.headers.get("date", ""))):
-            self._time.hint(dated_ns, asked, self._clock.now())
+        if answer.status == 401 and not self._is_denied:
+            dated_ns = http_date_ns(answer.headers.get("date", ""))
+            if dated_ns and self._time.differs(dated_ns, asked, self._clock.now()):
+                self._read_clock(deadline_ns)
         return answer
+
+    def _read_clock(self, deadline_ns: int) -> None:
+        """Ask what the time is: the date of a refusal may say anything, and is no more than a reason to ask.
+
+        Where no answer comes, what was known before still signs.
+        """
+        asked, within_s = self._clock.now(), LONGEST_ROUND_TRIP_NS / SECOND_NS
+        try:
+            left_s = min(self._left_s(deadline_ns), within_s)
+            answer = self._send("GET", f"{self._origin}{PREFIX}/time", {}, b"", left_s)
+            if answer.status != 200:
+                return
+            with self._reading(Retryable, answer.body):
+                venue_ns = public_answers.time(answer.body)
+        except VenueError:
+            return
+        self._time.clock_read(ClockReading(venue_ns, asked, self._clock.now()))
 
     # ---- fates ---------------------------------------------------------------------------------------
 

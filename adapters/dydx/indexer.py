@@ -39,6 +39,7 @@ class IndexerClient(MarketClient):
     """Times are UTC ns; ranges include both ends."""
 
     venue = VENUE
+    lags_ns = _BLOCK_AGE_NS
     retry_after_unit_ns = _MILLISECOND_NS
     refusals = (400, 403, 404)
 

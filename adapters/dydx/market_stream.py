@@ -16,10 +16,11 @@ from msgspec.structs import replace
 
 from adapters.dydx.book import UncrossedBook
 from adapters.dydx.decode import BLOCK_HEIGHT, MARKETS, ORDERBOOK, Opened, decode
+from adapters.dydx.heights import Heights
 from adapters.dydx.message_ids import MessageIds
 from adapters.dydx.rows import VENUE
 from adapters.dydx.subscriptions import Subscription, Subscriptions
-from adapters.stamped import quote
+from adapters.stamped import believable, quote, refused
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.frame_events import (
@@ -51,6 +52,7 @@ from domain.replays import ReplayFilter
 from domain.sequence import Verdict
 from domain.settings import SECOND_NS, VenueSettings
 from domain.text import bounded
+from domain.venue_time import VenueTime
 
 URL = "wss://indexer.dydx.trade/v4/ws"
 
@@ -111,7 +113,8 @@ class MarketStream:
         # A book may be quiet, too. It is asked to repeat itself before its silence counts as one.
         self._quiet_ns = int(settings.book_timeout_s * SECOND_NS / 2)
         self._message_ids = MessageIds()
-        self._height = 0  # of the newest block, on whichever connection
+        self._time = VenueTime()
+        self._heights = Heights()
         self._venue_ahead_ns: int | None = None  # its time minus our monotonic clock, by its newest block
         self._is_whole = False
         self._unlisted: set[str] = set()  # instruments of which the venue says that it knows no book
@@ -133,25 +136,30 @@ class MarketStream:
             DecodeFailed: self._unreadable,
         }
 
+    def follow(self, time: VenueTime) -> None:
+        self._time = time
+
     @property
     def left_out(self) -> tuple[str, ...]:
         """Return the instruments of which no price is to be expected."""
         return tuple(name for name in self._instruments if self._is_left_out(name))
 
     def hello(self, now: Instant) -> tuple[str, ...]:
-        # Trade ids, bars and the height stay: the snapshots of a new connection repeat what the old one said.
+        # Trade ids and bars stay: the snapshots of a new connection repeat what the old one said.
         self._message_ids.restart()
+        self._heights.restart()
         self._venue_ahead_ns = None
         self._is_whole = False
         for instrument in self._instruments.values():
             instrument.book.invalidate()
-            instrument.quoted, instrument.was_whole = None, False
+            instrument.quoted, instrument.was_whole, instrument.quoted_at = None, False, 0
             instrument.book_read_ns = now.monotonic_ns
         self._subscriptions.restart()
         return ()  # the venue speaks first
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
-        head, *told = decode(frame, read_ns, now.utc_ns)
+        seen = decode(frame, read_ns, now.utc_ns)
+        head, *told = believable(seen, self._time, VENUE, frame, now, numbered=True)
         events: list[Event] = []
         if self._news:
             events, self._news = self._news, []
@@ -239,9 +247,11 @@ class MarketStream:
             events.append(seen)
 
     def _block(self, seen: HeartbeatSeen, arrival: _Arrival, events: list[Event]) -> None:
-        if seen.counter <= self._height:
-            return  # an indexer that repeats itself proves nothing
-        self._height = seen.counter
+        if not self._heights.is_new(seen.counter):
+            if self._heights.is_jump(seen.counter):
+                reason = f"block {seen.counter} is far above the last one"
+                events.append(refused(reason, VENUE, b"", arrival.now))
+            return
         is_first = self._venue_ahead_ns is None
         self._venue_ahead_ns = seen.ts_event - arrival.read_ns
         self.watch.heard(BLOCK_HEIGHT, arrival.read_ns)

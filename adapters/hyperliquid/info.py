@@ -21,7 +21,7 @@ from domain.instrument import Instrument
 from domain.listing import Listing
 from domain.market_data import Candle, FundingRate, Trade
 from domain.order_book import OrderBook
-from domain.settings import VenueSettings
+from domain.settings import SECOND_NS, VenueSettings
 
 URL = "https://api.hyperliquid.xyz"
 
@@ -35,6 +35,7 @@ class InfoClient(MarketClient):
     """Times are UTC ns; ranges include both ends."""
 
     venue = answers.VENUE
+    lags_ns = SECOND_NS  # blocks are closer to each other than that
     refusals = (400, 422)  # 422: a question that can't be understood
 
     def __init__(self, settings: VenueSettings, transport: Transport, clock: Clock) -> None:

@@ -18,7 +18,7 @@ from adapters.hyperliquid.coins import coin_of, name_of
 from adapters.hyperliquid.decode import decode
 from adapters.hyperliquid.encode import PING, encode_subscribe, encode_unsubscribe
 from adapters.hyperliquid.market_rows import VENUE
-from adapters.stamped import quote
+from adapters.stamped import believable, quote
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.frame_events import BookSnapshot, QuoteWithdrawn, SubscriptionConfirmed
@@ -40,6 +40,7 @@ from domain.order_book import Level, OrderBook, Top
 from domain.replays import ReplayFilter
 from domain.settings import SECOND_NS, VenueSettings
 from domain.text import bounded
+from domain.venue_time import VenueTime
 
 URL = "wss://api.hyperliquid.xyz/ws"
 
@@ -97,6 +98,7 @@ class MarketStream:
         self._coins = {name_of(coin.name): coin for coin in coins}  # what the decoder calls it -> coin
         self._book_mode = {"fast": True} if settings.heartbeat_timeout_s < _SLOW_BOOK_S else {}
         self._is_whole = False
+        self._time = VenueTime()
         self._proven_ns = 0
         self._ping_due_ns = 0
         self._asked: list[_Coin] = []  # for which this connection was asked, in order
@@ -137,6 +139,9 @@ class MarketStream:
             DecodeFailed: self._pass_on,
         }
 
+    def follow(self, time: VenueTime) -> None:
+        self._time = time
+
     @property
     def left_out(self) -> tuple[str, ...]:
         """Return the instruments of which no price is to be expected."""
@@ -165,9 +170,10 @@ class MarketStream:
             events, self._news = self._news, []
         arrival = _Arrival(read_ns, now)
         told = decode(frame, read_ns, now.utc_ns)
+        told = believable(told, self._time, VENUE, frame, now, numbered=False)
         if told and type(told[0]) is Trade:
-            self._trades(told, arrival, events)
-            return events
+            self._trades([one for one in told if type(one) is Trade], arrival, events)
+            return events + [one for one in told if type(one) is not Trade]
         for seen in told:
             reader = self._readers.get(type(seen))
             if reader is not None:  # the others were never asked for

@@ -16,6 +16,7 @@ from domain.listing import Listing
 from domain.messages import Event
 from domain.order_book import Level, OrderBook
 from domain.settings import SECOND_NS
+from domain.venue_time import VenueTime
 
 
 class FakePipe:
@@ -59,6 +60,9 @@ class FakeCodec:
         self.watch = ChannelWatch(())
         self.left_out: tuple[str, ...] = ()
         self.book = OrderBook()  # of whatever instrument
+
+    def follow(self, time: VenueTime) -> None:
+        self.time = time
 
     def hello(self, now: Instant) -> tuple[str, ...]:
         return ("subscribe",)
@@ -113,6 +117,8 @@ class FakeVenue:
         self.stage.advance(seconds=0.05)
 
     # ---- clock -------------------------------------------------------------------------------------------
+
+    lags_ns = 0
 
     def read_time(self, timeout_s: float) -> int:
         self.timeouts_s["read_time"].append(timeout_s)

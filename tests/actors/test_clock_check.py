@@ -21,8 +21,10 @@ WHOLE = StreamWhole(ts_event=UTC, venue="coinbase")
 class Play:
     """A feed and its venue, whose clock is 30 s ahead of ours, and which may be late in telling prices."""
 
-    def __init__(self, clock_ahead_s: float | None = 30.0, takes_s: float = 0.0) -> None:
-        self.venue = FakeVenue()
+    def __init__(
+        self, clock_ahead_s: float | None = 30.0, takes_s: float = 0.0, stamped_ahead_s: float = 30.0
+    ) -> None:
+        self.venue, self.stamped_ahead_s = FakeVenue(), stamped_ahead_s
         self.venue.clock_ahead_s, self.venue.takes_s["read_time"] = clock_ahead_s, takes_s
         self.stage = self.venue.stage = Stage(kits={"coinbase": self.venue.kit()})
         self.feed = self.stage.cast(PriceFeed, FEED)
@@ -31,7 +33,7 @@ class Play:
 
     def quote(self, late_s: float = 0.0) -> None:
         now = self.stage.clock.now()
-        stamp = now.utc_ns + int((30.0 - late_s) * SECOND_NS)
+        stamp = now.utc_ns + int((self.stamped_ahead_s - late_s) * SECOND_NS)
         alive = HeartbeatSeen(ts_event=stamp, venue="coinbase", read_ns=now.monotonic_ns)
         self.venue.hear(self.venue.market, WHOLE, alive, make_quote(ts_event=stamp))
 
@@ -75,7 +77,7 @@ def test_prices_that_were_late_from_the_first_on_are_refused_until_they_are_on_t
 
 
 def test_readers_hear_that_prices_were_late_as_soon_as_the_venue_has_told_the_time() -> None:
-    play = Play(takes_s=0.8)
+    play = Play(clock_ahead_s=0.0, takes_s=0.8, stamped_ahead_s=0.0)
 
     play.quote(late_s=5.0)
     believed = play.trouble(), play.lag_s()
@@ -86,11 +88,11 @@ def test_readers_hear_that_prices_were_late_as_soon_as_the_venue_has_told_the_ti
 
 
 def test_a_venue_that_does_not_tell_the_time_costs_nothing_but_is_counted_and_asked_again() -> None:
-    play = Play(clock_ahead_s=None)
+    play = Play(clock_ahead_s=None, stamped_ahead_s=0.0)
 
     play.quote(late_s=5.0)
     untold = play.trouble(), play.count("clock_failures"), play.count("clock_readings")
-    play.venue.clock_ahead_s = 30.0
+    play.venue.clock_ahead_s = 0.0
     for _ in range(10):
         play.stage.advance(seconds=1)
         play.quote(late_s=5.0)
@@ -100,7 +102,7 @@ def test_a_venue_that_does_not_tell_the_time_costs_nothing_but_is_counted_and_as
 
 
 def test_an_answer_that_took_too_long_says_nothing() -> None:
-    play = Play(takes_s=1.1)
+    play = Play(clock_ahead_s=0.0, takes_s=1.1, stamped_ahead_s=0.0)
 
     play.stage.advance(seconds=1)
     play.quote(late_s=5.0)
@@ -140,3 +142,39 @@ def test_the_person_is_told_once_by_how_much_our_clock_is_wrong() -> None:
     assert alarms == [("coinbase clock", "our clock is 180 s behind coinbase's: no openings there")]
     reports = [told.clock_error_s for told in monitor if isinstance(told, VenueReported)]
     assert reports[-1] == pytest.approx(-180, abs=0.1)
+
+
+def test_a_stamp_from_the_future_changes_nothing_and_has_the_clock_read() -> None:
+    play = Play()
+    play.quote()
+    play.stage.advance(seconds=2.5)
+
+    play.quote(late_s=-30.0)
+    play.stage.advance(seconds=0.1)
+    voided = play.trouble(), play.count("future_prices"), play.questions()
+    play.quote()
+
+    assert (voided, play.trouble(), play.lag_s()) == (("", 1, 2), "", pytest.approx(0, abs=0.05))
+
+
+def test_nothing_is_refused_any_more_when_the_venue_has_set_its_clock() -> None:
+    play = Play()
+    play.quote()
+    play.stage.advance(seconds=2.5)
+
+    play.stamped_ahead_s = play.venue.clock_ahead_s = 3600.0
+    play.quote()
+    play.stage.advance(seconds=0.1)
+    play.quote()
+
+    assert (play.trouble(), play.count("future_prices"), play.lag_s()) == ("", 1, pytest.approx(0, abs=0.05))
+
+
+def test_a_venue_is_believed_against_our_clock_even_if_it_does_not_tell_the_time() -> None:
+    play = Play(clock_ahead_s=None)
+
+    for _ in range(7):
+        play.quote()
+        play.stage.advance(seconds=1)
+
+    assert (play.trouble(), play.count("future_prices")) == ("", 6)

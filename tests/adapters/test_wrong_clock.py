@@ -7,6 +7,8 @@ from decimal import Decimal
 import pytest
 
 from adapters.coinbase.client import CoinbaseClient
+from adapters.coinbase.fields import rfc3339
+from adapters.http import Response
 from adapters.simulator.in_memory import MemoryTransport
 from adapters.venue_client import http_date_ns
 from domain.effects import Instant
@@ -60,7 +62,7 @@ def test_a_step_in_the_middle_costs_one_refused_token_at_most(step_s: float) -> 
     play.client.submit_order(order(), 5)
     play.client.list_open_orders(5)
 
-    assert len(play.transport.requests) - before <= 4
+    assert len(play.transport.requests) - before <= 5  # one of them asks for the time
 
 
 @pytest.mark.parametrize("ahead_s", WRONG_S)
@@ -84,10 +86,46 @@ def test_credentials_that_are_bad_are_still_refused_twice_and_for_good() -> None
         play.client.list_balances(5)
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "Mon, 99 Nov 2026 00:00:00 GMT", "\x00"])
+@pytest.mark.parametrize("text", [
+        "",
+        "yesterday",
+        "Mon, 99 Nov 2026 00:00:00 GMT",
+        "\x00",
+        "Fri, 31 Dec 9999 23:59:59 -1200",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Fri, 11 Apr 2262 23:47:16 GMT",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+    ],
+)
 def test_a_date_that_cannot_be_read_is_none(text: str) -> None:
     assert http_date_ns(text) == 0
 
 
 def test_a_date_is_read_to_the_second() -> None:
     assert http_date_ns("Thu, 28 May 2026 20:26:40 GMT") == 1_780_000_000 * SECOND_NS
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -1200", "Wed, 01 Jan 2076 00:00:00 GMT"])
+def test_the_date_of_a_refusal_is_never_itself_the_clock(date: str) -> None:
+    play = Play(ahead_s=0)
+    refusal = Response(401, {"date": date}, b"{}", 0)
+    send, answers = play.transport.send, [refusal]
+    play.transport.send = lambda *request: answers.pop() if answers else send(*request)
+
+    accepted = play.client.submit_order(order(), 5)
+
+    assert accepted.ts_event == pytest.approx(play.venue.clock.now().utc_ns, abs=2 * SECOND_NS)
+
+
+def test_a_clock_that_does_not_answer_after_a_refusal_changes_nothing() -> None:
+    play = Play(ahead_s=0)
+    lying = {"date": "Wed, 01 Jan 2076 00:00:00 GMT"}
+    send, answers = play.transport.send, [Response(503, {}, b"", 0), Response(401, lying, b"{}", 0)]
+    play.transport.send = lambda *request: answers.pop() if answers else send(*request)
+
+    assert play.client.list_balances(5)
+
+
+@pytest.mark.parametrize("time_ns", [-(2**70), -1, 2**63, 2**70])
+def test_what_can_be_no_time_is_written_as_one_that_can(time_ns: int) -> None:
+    assert rfc3339(time_ns)[:4] in ("1970", "2200")

@@ -255,10 +255,26 @@ def test_step_of_the_wall_clock_closes_nothing(desk: SignalDesk) -> None:
 
 
 def test_unknown_clock_offset_falls_back_on_the_newest_frame(desk: SignalDesk) -> None:
-    effects = run_market(desk, range(0, 11), clock_offset_ns=None, alive_ns=0)
+    unknown = {"clock_offset_ns": None, "clock_error_ns": OFFSET_NS}
+    effects = run_market(desk, range(0, 11), alive_ns=0, **unknown)
 
     assert [signal.candle_close for signal in signals(effects)] == [Decimal("109")]
     assert alarms(effects)[0].due_ns == now_at(1750 + LATENCY_MS).monotonic_ns
+
+
+@pytest.mark.parametrize("ahead_ms", [5_000, 1_548_000_000_000])
+def test_no_frame_of_the_future_closes_a_candle_while_the_clock_of_the_venue_is_unknown(
+    desk: SignalDesk, ahead_ms: int
+) -> None:
+    run_market(desk, range(0, 5))
+    candles = desk.counters["candles"]
+
+    unknown = {"clock_offset_ns": None, "clock_error_ns": OFFSET_NS}
+    desk.apply(batch_at(5000, quote_at(5000 + ahead_ms), **unknown), now_at(5000))
+    run_market(desk, range(5, 12))
+
+    assert (desk.counters["future_frames"], desk.counters["candles"]) == (1, candles + 7)
+    assert desk.counters["gapped_candles"] == 0
 
 
 # ---- data that cannot be believed --------------------------------------------------------------------------

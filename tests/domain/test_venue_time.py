@@ -2,8 +2,9 @@ import pytest
 
 from domain.effects import Instant
 from domain.settings import SECOND_NS
-from domain.stream_health import LONGEST_ROUND_TRIP_NS, READ_CLOCK_EVERY_NS, ClockReading
-from domain.venue_time import VAGUE_NS, VenueTime
+from domain.stamps import LAST_NS
+from domain.stream_health import FUTURE_NS, LONGEST_ROUND_TRIP_NS, READ_CLOCK_EVERY_NS, ClockReading
+from domain.venue_time import DOUBTED_EVERY_NS, OUTVOTED_AFTER_NS, VAGUE_NS, VenueTime
 from tests.builders import MONO, UTC
 
 HOUR_NS = 3_600 * SECOND_NS
@@ -48,10 +49,9 @@ def test_a_reading_that_took_too_long_changes_nothing(time: VenueTime) -> None:
 def test_a_stamp_to_the_second_counts_only_where_it_shows_more_than_its_own_error(time: VenueTime) -> None:
     known = time.utc_ns(at(SECOND_NS))
 
-    time.hint(known - VAGUE_NS, at(SECOND_NS), at(SECOND_NS))
-    assert time.utc_ns(at(SECOND_NS)) == known
-    time.hint(known - HOUR_NS, at(SECOND_NS), at(SECOND_NS))
-    assert time.utc_ns(at(SECOND_NS)) == known - HOUR_NS
+    differ = [time.differs(known - ns, at(SECOND_NS), at(SECOND_NS)) for ns in (VAGUE_NS, HOUR_NS)]
+
+    assert (differ, time.utc_ns(at(SECOND_NS))) == ([False, True], known)
 
 
 def test_the_clock_is_read_once_a_minute_and_when_ours_have_parted(time: VenueTime) -> None:
@@ -59,3 +59,57 @@ def test_the_clock_is_read_once_a_minute_and_when_ours_have_parted(time: VenueTi
     assert not time.is_clock_due(at(SECOND_NS))
     assert time.is_clock_due(at(SECOND_NS // 5 + READ_CLOCK_EVERY_NS))
     assert time.is_clock_due(at(SECOND_NS, step_ns=HOUR_NS))
+
+
+def test_no_stamp_can_be_later_than_what_was_read_of_the_clock_whatever_ours_shows() -> None:
+    time = VenueTime()
+    time.clock_read(ClockReading(UTC + HOUR_NS, at(0), at(0)))
+
+    assert time.latest_ns(at(SECOND_NS)) == UTC + HOUR_NS + SECOND_NS + FUTURE_NS
+
+
+def test_a_refused_stamp_has_the_clock_read_soon_and_no_more_often_than_that() -> None:
+    time = VenueTime()
+    time.clock_read(ClockReading(UTC, at(0), at(0)))
+
+    time.refused(UTC + HOUR_NS, at(SECOND_NS))
+
+    assert [time.is_clock_due(at(ns)) for ns in (SECOND_NS, DOUBTED_EVERY_NS)] == [False, True]
+
+
+def test_stamps_that_all_say_the_same_outvote_our_clock_only_where_the_venues_cannot_be_read() -> None:
+    read, unread = VenueTime(), VenueTime()
+    read.clock_read(ClockReading(UTC, at(0), at(0)))
+
+    for time in (read, unread):
+        for ns in (0, OUTVOTED_AFTER_NS):
+            time.refused(at(ns).utc_ns + HOUR_NS, at(ns))
+
+    now = at(OUTVOTED_AFTER_NS)
+    assert (read.utc_ns(now), unread.utc_ns(now)) == (now.utc_ns, now.utc_ns + HOUR_NS)
+    assert unread.is_clock_due(now)
+
+
+def test_one_stamp_on_time_acquits_our_clock() -> None:
+    time = VenueTime()
+    time.refused(UTC + HOUR_NS, at(0))
+    time.believed()
+
+    time.refused(UTC + HOUR_NS + OUTVOTED_AFTER_NS, at(OUTVOTED_AFTER_NS))
+
+    assert time.utc_ns(at(OUTVOTED_AFTER_NS)) == at(OUTVOTED_AFTER_NS).utc_ns
+
+
+@pytest.mark.parametrize("absurd_ns", [-1, 0, LAST_NS, 2**63, 2**70])
+def test_a_reading_that_can_be_no_time_is_of_no_use(absurd_ns: int) -> None:
+    time = VenueTime()
+
+    assert not time.clock_read(ClockReading(absurd_ns, at(0), at(0)))
+    assert time.utc_ns(at(0)) == UTC
+
+
+def test_a_stamp_may_be_as_far_ahead_of_a_reading_as_that_lags() -> None:
+    time = VenueTime()
+    time.clock_read(ClockReading(UTC, at(0), at(0), lags_ns=3 * SECOND_NS))
+
+    assert time.latest_ns(at(0)) == UTC + 3 * SECOND_NS + FUTURE_NS

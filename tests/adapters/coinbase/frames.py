@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 TIME = "2026-04-07T14:30:00Z"
@@ -10,8 +11,9 @@ TIME_NS = 1_775_572_200_000_000_000
 
 
 def at(seconds: float) -> str:
-    """RFC3339, that many seconds (below 60) after TIME."""
-    return f"2026-04-07T14:30:{seconds:09.6f}Z"
+    """RFC3339, that many seconds after TIME."""
+    when = datetime.fromtimestamp(TIME_NS // 10**9, UTC) + timedelta(seconds=seconds)
+    return f"{when:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def frame(channel: str, sequence: int, *events: dict[str, Any], timestamp: str = TIME) -> bytes:

@@ -792,3 +792,15 @@ def test_prices_of_the_same_book_under_its_other_name_are_believed() -> None:
     told = client_of(Script((200, book_of("BTC-USD")))).read_touch("BTC-USDC", 5)
 
     assert (told.instrument, told.bid_price, told.ask_price) == ("BTC-USDC", 1, 2)
+
+
+@pytest.mark.parametrize("stamp", ["2026-05-28T20:27:10Z", "2076-01-01T00:00:00Z"])
+def test_a_fill_from_the_future_is_booked_as_of_the_question(stamp: str) -> None:
+    row = FILL_ROW | {"trade_time": stamp, "sequence_timestamp": stamp}
+    clock = ManualClock()
+    client = client_of(Script((200, {"fills": [FILL_ROW, row | {"entry_id": "absurd"}]})))
+
+    listed = client.list_fills(0, 5)
+
+    assert max(fill.ts_event for fill in listed) <= clock.now().utc_ns
+    assert {fill.fill_id for fill in listed} == {"e", "absurd"}

@@ -472,3 +472,10 @@ def test_a_strange_book_hides_no_other_and_is_named() -> None:
 
     assert (head.number, unread.instrument, delta.instrument) == (3, "ODD-USD", "BTC-USD")
     assert isinstance(fault, DecodeFailed)
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, 2**63, 2**70])
+def test_a_number_that_fits_no_message_counts_as_lost(number: int) -> None:
+    head = decode(heartbeat(number))[0]
+
+    assert (head.channel, head.number) == ("heartbeats", -1)

@@ -36,7 +36,7 @@ from tests.adapters.coinbase.frames import (
 from tests.builders import make_quote
 from tests.simulated_coinbase import SimulatedCoinbase
 
-NOW = Instant(monotonic_ns=5_000, utc_ns=TIME_NS + 1_000)
+NOW = Instant(monotonic_ns=5_000, utc_ns=TIME_NS + 10 * SECOND_NS)
 READ_NS = 4_000
 
 

@@ -13,7 +13,7 @@ from domain.market_data import DecodeFailed, HeartbeatSeen, LateFrame, StreamGap
 from domain.messages import Event
 from domain.order_messages import OrderReported, OrderStatus, OrderType, RowsUnread, TimeInForce
 from domain.settings import SECOND_NS, VenueSettings
-from tests.adapters.coinbase.frames import TIME_NS, heartbeat, order_row, orders
+from tests.adapters.coinbase.frames import TIME_NS, at, frame, heartbeat, order_row, orders
 from tests.simulated_coinbase import SimulatedCoinbase, order
 
 NOW = Instant(monotonic_ns=5_000, utc_ns=TIME_NS + 1_000)
@@ -213,3 +213,14 @@ def test_a_connection_whose_snapshot_never_comes_is_given_up_however_much_it_tel
 
     assert "user" in silent("update")
     assert "user" not in silent("snapshot")
+
+
+@pytest.mark.parametrize("ahead_s", [30, 1_548_000_000])
+def test_totals_from_the_future_stand_and_are_dated_now(ahead_s: int) -> None:
+    codec = stream()
+    event = {"type": "snapshot", "orders": [order_row()]}
+
+    events = hear(codec, frame("user", 0, event, timestamp=at(ahead_s)), heartbeat(1))
+
+    assert kinds(events) == [OrderReported, StreamWhole, DecodeFailed, HeartbeatSeen]
+    assert {told.ts_event for told in events[:3]} == {NOW.utc_ns}
