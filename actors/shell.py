@@ -6,10 +6,8 @@ What Thespian does and what the shell makes of it:
   goes deaf and asks for its process to be ended, so no message is ever handled twice.
 - Wakeups cannot be cancelled, and those that came due while the actor was busy arrive newest first. The shell
   keeps its own heap of alarms behind one wakeup; a wakeup of an older generation is ignored.
-- The watch list is dropped after every message. The shell returns it on every path, and closes a descriptor only
-  after Thespian has forgotten it.
-- A restarted peer has a new address. Peers are kept by role; every envelope carries role and incarnation, and
-  one that is not for this incarnation is dropped and counted.
+- The watch list is dropped after every message. The shell returns it on every path, and closes nothing that is on it.
+- A restarted peer has a new address. Peers are kept by role; what is not for this incarnation is dropped and counted.
 - What cannot be pickled comes back as poison; whoever waits for it would wait for ever, so the actor fails.
 - A message to a dying actor may vanish. What trade depends on is kept until it is acknowledged (`delivery.py`).
 - Its ask() takes any message for the answer. Ours are numbered, have a deadline, and late answers are dropped.
@@ -225,8 +223,7 @@ class Shell(Actor):
         elif isinstance(message, PoisonMessage):
             raise ValueError(f"unsendable: {message.poisonMessage}: {message.details}")
         elif isinstance(message, WakeupMessage):
-            if message.payload == self._generation:
-                self._ring()
+            self._ring(message.payload)
         elif isinstance(message, WatchMessage):
             for fd in message.ready:
                 ready = self._watches.get(fd)
@@ -333,10 +330,11 @@ class Shell(Actor):
         delay_ns = max(0, due_ns - self.clock.now().monotonic_ns)
         self.wakeupAfter(timedelta(microseconds=-(-delay_ns // 1000)), self._generation)
 
-    def _ring(self) -> None:
+    def _ring(self, generation: int) -> None:
         """Serve every alarm that is due, oldest first."""
-        self._armed_ns = None
-        self._is_ringing = True
+        if generation != self._generation:
+            return
+        self._armed_ns, self._is_ringing = None, True
         now = self.clock.now()
         for due_ns, key in self._alarms.take_due(now.monotonic_ns):
             self.lag_ns = now.monotonic_ns - due_ns
@@ -356,8 +354,7 @@ class Shell(Actor):
     # ---- reporting ---------------------------------------------------------------------------------------
 
     def _schedule_report(self) -> None:
-        interval_ns = int(self.settings.system.report_every_s * SECOND_NS)
-        self.wake_at(self.clock.now().monotonic_ns + interval_ns, _REPORT)
+        self.wake_at(self.clock.now().monotonic_ns + int(self.settings.system.report_every_s * SECOND_NS), _REPORT)
 
     def _report(self) -> None:
         self._tell_supervisor(ActorAlive(self.role, self.incarnation))
