@@ -16,6 +16,7 @@ from domain.order_messages import (
     CancelOrder,
     CancelRejected,
     CancelRequested,
+    CancelWithdrawn,
     CancelUnconfirmed,
 )
 from domain.outbox import Outbox
@@ -101,6 +102,10 @@ class Cancels:
         """Ask no more; what is on its way to the venue may still work."""
         self._wishes.pop(order.id, None)
         self._dropped.add(order.id)
+
+    def withdraw(self, order: OrderLifecycle, now: Instant) -> None:
+        """Journal that nobody wants it gone any more: an earlier run's wish, whose reason is over."""
+        self._outbox.record(CancelWithdrawn(ts_event=now.utc_ns, client_order_id=order.id))
 
     def settle(self, order: OrderLifecycle) -> None:
         """Forget the wish once the order has ended."""

@@ -91,6 +91,11 @@ class Marks:
         state = self._states.get(instrument.venue)
         return instrument.is_tradable and (state is None or instrument.name not in state.halted)
 
+    def is_halted(self, venue: str, name: str) -> bool:
+        """Tell whether the venue itself says that nothing trades there now; what no listing told is not known to be so."""
+        state, listed = self._states.get(venue), self._instruments.get((venue, name))
+        return bool((listed and not listed.is_tradable) or (state and name in state.halted))
+
     def quote(self, venue: str, instrument: str) -> Quote | None:
         return self._quotes.get((venue, instrument))
 

@@ -20,6 +20,7 @@ from domain.numbers import ZERO, plain
 from domain.order_messages import (
     FINAL,
     CancelRequested,
+    CancelWithdrawn,
     Fill,
     FillKind,
     OrderAccepted,
@@ -85,6 +86,7 @@ class OrderLifecycle:
     sends: int = 1
     last_sent_at: int = 0  # UTC ns of the newest send
     is_cancel_pending: bool = False
+    cancel_reason: str = ""  # of the newest wish
     executions: Executions = field(default_factory=Executions)
     evidence: str = ""  # why it is final
     closed_at: int = 0  # UTC ns when it was proven so
@@ -171,7 +173,9 @@ class OrderLifecycle:
                 self.sends += 1
                 self.last_sent_at = event.ts_event
             case CancelRequested():
-                self.is_cancel_pending = True
+                self.is_cancel_pending, self.cancel_reason = True, event.reason
+            case CancelWithdrawn():
+                self.is_cancel_pending = False
             case OrderFilled():
                 self.executions.book_exact(event.fill)
             case OrderFilledProvisionally():

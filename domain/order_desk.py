@@ -123,13 +123,14 @@ class OrderDesk:
             self._unread,
             foreign,
         )
+        self._way = RightOfWay(self.ledger, self._marks, self._cancels, self._rules, self._holds, foreign)
         self._execution = PlanExecution(
             settings,
             outbox,
             self._marks,
             gate,
             self._inquiries,
-            RightOfWay(self.ledger, self._marks, self._cancels, self._rules, self._holds, foreign),
+            self._way,
             self._prices,
             dict(resubmits_safely),
             (configuration_hash, code_version),
@@ -231,6 +232,7 @@ class OrderDesk:
     def recover(self, now: Instant) -> list[Effect]:
         """Begin a run: ask about everything that a previous one left open, then trust nothing unproven."""
         self._adoption.begin(now)
+        self._way.restore_stops(now)
         for order in self.ledger.live_orders():
             self._news.doubt(order, "restarted", now)
         for plan in list(self.ledger.open_plans.values()):

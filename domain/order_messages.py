@@ -412,6 +412,12 @@ class CancelRequested(Event, kw_only=True):
     reason: str
 
 
+class CancelWithdrawn(Event, kw_only=True):
+    """Nobody wants the end of that order any more: a stop whose close is over guards its position again."""
+
+    client_order_id: str
+
+
 class OrderFilled(Event, kw_only=True):
     """An exact execution, once per fill_id. It replaces provisional quantity of the same order first."""
 
@@ -582,6 +588,7 @@ JournalEvent = (
     | OrderNotSent
     | OrderUnconfirmed
     | CancelRequested
+    | CancelWithdrawn
     | CancelAccepted
     | CancelRejected
     | CancelUnconfirmed

@@ -197,7 +197,7 @@ class PlanExecution:
             self._finish(plan, now, WINDING_DOWN)
             return
         instrument = self._instrument(intent)
-        if instrument is None or not self._has_paused(plan, now):
+        if instrument is None or self._way.waits_for_trading(intent) or not self._has_paused(plan, now):
             self._look_again(plan, now)
             return
         cleared = self._size(plan, instrument, self._way.cleared_quantity(intent))

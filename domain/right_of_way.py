@@ -20,6 +20,8 @@ from domain.order import OrderLifecycle
 from domain.order_ledger import OrderLedger
 from domain.order_messages import OrderIntent, OrderStatus, Purpose
 
+MAKES_WAY = "makes way for "  # a wish to cancel a stop begins so, and ends with the intent_id of the close
+
 
 class RightOfWay:
     """Knows which orders of ours are in the way of which."""
@@ -50,7 +52,7 @@ class RightOfWay:
         if all(order.order.purpose is Purpose.PROTECT for order in in_the_way):
             in_the_way = [order for order in live if order.order.purpose is Purpose.PROTECT]
         for order in in_the_way:
-            self._cancels.wish(order, f"makes way for {intent.intent_id}", now)
+            self._cancels.wish(order, f"{MAKES_WAY}{intent.intent_id}", now)
         return not all(self._may_stand_beside(order, intent) for order in in_the_way)
 
     def has_stop(self, intent: OrderIntent) -> bool:
@@ -60,6 +62,19 @@ class RightOfWay:
         """Ask no more for the end of the stops there."""
         for order in self._stops(intent):
             self._cancels.drop(order)
+
+    def restore_stops(self, now: Instant) -> None:
+        """At a start, let stay what an earlier run wanted gone for a close that it then gave up."""
+        for order in self._ledger.live_orders():
+            closing = order.cancel_reason.removeprefix(MAKES_WAY)
+            is_for_close = order.is_cancel_pending and closing != order.cancel_reason
+            if is_for_close and order.order.purpose is Purpose.PROTECT and closing not in self._ledger.open_plans:
+                self._cancels.withdraw(order, now)
+
+    def waits_for_trading(self, intent: OrderIntent) -> bool:
+        """Tell whether a close would cost a stop that rests where, as the venue says, nothing trades just now."""
+        is_halted = self._marks.is_halted(intent.venue, intent.instrument)
+        return is_halted and intent.purpose is Purpose.CLOSE and self.has_stop(intent)
 
     def _stops(self, intent: OrderIntent) -> Iterator[OrderLifecycle]:
         live = self._ledger.live_orders(intent.venue, intent.instrument)

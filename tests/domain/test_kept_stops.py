@@ -1,0 +1,81 @@
+"""A stop that rests stays there, unless a close that can be sent wants it gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.order_messages import CancelOrder, CancelWithdrawn, IntentDone, Purpose, SubmitOrder
+from domain.settings import SECOND_NS
+from domain.system_messages import WindDown
+from tests.builders import make_instrument
+from tests.order_builders import BTC, DeskOnTime, make_accepted, make_intent
+
+
+@pytest.fixture
+def desk() -> DeskOnTime:
+    """A position of ours whose stop rests at the venue."""
+    desk = DeskOnTime().ready()
+    desk.hold()
+    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+    return desk
+
+
+def close(desk: DeskOnTime) -> None:
+    desk.hear(make_intent(Purpose.CLOSE, "exit", expires_at=desk.now.utc_ns + 60 * SECOND_NS))
+
+
+def stop_of(desk: DeskOnTime):
+    (stop,) = (order for order in desk.desk.ledger.live_orders() if order.order.purpose is Purpose.PROTECT)
+    return stop
+
+
+def test_a_stop_that_the_last_run_kept_is_not_cancelled_by_the_next(desk: DeskOnTime) -> None:
+    close(desk)
+    assert len(desk.sent(CancelOrder)) == 1  # nobody answers it
+    desk.hear(WindDown(deadline_ns=desk.now.monotonic_ns + 3 * SECOND_NS))
+    desk.advance(4)
+    assert [done.intent_id for done in desk.journaled(IntentDone)][-1] == "exit"
+
+    next_run = desk.restarted()
+    next_run.advance(10)
+
+    assert next_run.sent(CancelOrder) == []
+    assert not stop_of(next_run).is_cancel_pending
+    assert [type(event) for event in next_run.journaled(CancelWithdrawn)] == [CancelWithdrawn]
+
+
+def test_a_stop_makes_way_again_for_a_close_that_a_restart_found_open(desk: DeskOnTime) -> None:
+    close(desk)
+
+    next_run = desk.restarted()
+
+    assert len(next_run.sent(CancelOrder)) == 1
+    assert next_run.journaled(CancelWithdrawn) == []
+
+
+@pytest.mark.parametrize("said_by", ["stream", "listing"])
+def test_where_nothing_trades_no_stop_makes_way_until_it_does(desk: DeskOnTime, said_by: str) -> None:
+    def trade(is_on: bool) -> None:
+        if said_by == "listing":
+            desk.load(make_instrument(BTC, is_tradable=is_on))
+        desk.quote(halted=() if is_on or said_by == "listing" else (BTC,))
+
+    trade(False)
+    close(desk)
+    desk.advance(5)
+    assert desk.sent(CancelOrder) == []
+
+    trade(True)
+    desk.advance(1)
+    assert len(desk.sent(CancelOrder)) == 1
+
+
+def test_a_bare_position_is_closed_whatever_is_said_about_trading() -> None:
+    desk = DeskOnTime().ready()
+    desk.hold()
+    desk.quote(halted=(BTC,))
+    sent = len(desk.sent(SubmitOrder))
+
+    close(desk)
+
+    assert len(desk.sent(SubmitOrder)) == sent + 1
