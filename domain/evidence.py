@@ -1,4 +1,4 @@
-"""What proves what at a venue: an order absent, a stop in place, a close beside it harmless, a balance true.
+"""What proves what at a venue: an order or a stop absent, a close beside a stop harmless, a balance true.
 
 The desk and the portfolio gather the facts and ask; the venue's adapter knows the rule (MONEY.md 1 and 2),
 because it knows how the venue's reads lag and what its holds mean. A venue adds rules, not a second desk.
@@ -56,15 +56,6 @@ class Evidence(Protocol):
         """Tell whether the order never was there and can't arrive any more, or is there no more."""
         ...
 
-    def stop_in_place(self, is_named: bool, was_missed: bool) -> Verdict:
-        """Tell whether a protective order counts as cover.
-
-        Args:
-            is_named: the venue has said that it has it, and has not said that it ended.
-            was_missed: a look that should have shown it, did not.
-        """
-        ...
-
     def close_beside(self, kind: InstrumentKind, is_in_place: bool, spare: Decimal | None) -> Verdict:
         """Tell whether a close may be sent while a protective order for the same position is not proven dead.
 
@@ -87,20 +78,8 @@ class NoEvidence:
     def absent(self, absence: Absence) -> Verdict:
         return Verdict(False, "no rule of this venue proves absence")
 
-    def stop_in_place(self, is_named: bool, was_missed: bool) -> Verdict:
-        return named_and_not_missed(is_named, was_missed)
-
     def close_beside(self, kind: InstrumentKind, is_in_place: bool, spare: Decimal | None) -> Verdict:
         return Verdict(False, "the stop may fill beside the close")
-
-
-def named_and_not_missed(is_named: bool, was_missed: bool) -> Verdict:
-    """Return the least that any venue must have said for a stop to count."""
-    if not is_named:
-        return Verdict(False, "the venue has not said that it has it")
-    if was_missed:
-        return Verdict(False, "the venue neither lists nor finds it")
-    return Verdict(True, "named by the venue")
 
 
 EvidenceFactory = Callable[[VenueSettings], Evidence]

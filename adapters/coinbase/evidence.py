@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from domain.evidence import Absence, Verdict, VenueFacts, named_and_not_missed
+from domain.evidence import Absence, Verdict, VenueFacts
 from domain.instrument import InstrumentKind
 from domain.settings import SECOND_NS, VenueSettings
 
@@ -39,9 +39,6 @@ class CoinbaseEvidence:
             return Verdict(False, "something holds as much as it would")
         apart_s = (absence.last_look_ns - absence.first_look_ns) / SECOND_NS
         return Verdict(True, f"twice {apart_s:.1f} s apart")
-
-    def stop_in_place(self, is_named: bool, was_missed: bool) -> Verdict:
-        return named_and_not_missed(is_named, was_missed)
 
     def close_beside(self, kind: InstrumentKind, is_in_place: bool, spare: Decimal | None) -> Verdict:
         if kind is not InstrumentKind.SPOT:

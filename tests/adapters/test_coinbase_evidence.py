@@ -62,16 +62,6 @@ def test_an_order_that_was_named_shows_in_every_read_from_the_read_lag_on() -> N
     assert RULES.absent(but(named_ns=SENT, apart_ns=2 * S, first_look_ns=SENT + 15 * S)).is_proven
 
 
-def test_a_stop_counts_once_named_and_as_long_as_it_is_not_missed() -> None:
-    verdicts = {
-        (named, missed): RULES.stop_in_place(named, missed).is_proven
-        for named in (True, False)
-        for missed in (True, False)
-    }
-
-    assert [facts for facts, is_proven in verdicts.items() if is_proven] == [(True, False)]
-
-
 def test_a_close_may_go_beside_an_unproven_stop_on_spot_only_and_where_coins_are_for_one_of_them() -> None:
     def may(kind: InstrumentKind, is_in_place: bool = False, spare: Decimal | None = Decimal(0)) -> bool:
         return RULES.close_beside(kind, is_in_place, spare).is_proven
