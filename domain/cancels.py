@@ -98,6 +98,13 @@ class Cancels:
             text = f"not canceled for {waited_ns // SECOND_NS} s: {wish.answer or 'no answer'}"
             self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
 
+    def hurry(self, order: OrderLifecycle, now: Instant) -> None:
+        """Ask at once, where asking has begun, and go on as if the venue had not answered yet."""
+        wish = self._wishes.get(order.id)
+        if wish and wish.due_ns:
+            wish.asked = 0
+            self._ask(order, wish, now)
+
     def drop(self, order: OrderLifecycle) -> None:
         """Ask no more; what is on its way to the venue may still work."""
         self._wishes.pop(order.id, None)

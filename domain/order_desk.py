@@ -57,7 +57,8 @@ from domain.order_messages import (
 from domain.order_news import OrderNews
 from domain.outbox import Outbox
 from domain.oversold import Oversold
-from domain.plan_execution import PLAN, PlanExecution
+from domain.pauses import PLAN
+from domain.plan_execution import PlanExecution
 from domain.portfolio import Portfolio
 from domain.reconciliation import RECONCILE, Reconciliation
 from domain.right_of_way import RightOfWay

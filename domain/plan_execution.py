@@ -40,14 +40,13 @@ from domain.order_messages import (
     TimeInForce,
 )
 from domain.outbox import Outbox
+from domain.pauses import Pauses
 from domain.position import is_dust
 from domain.refusals import WINDING_DOWN
 from domain.right_of_way import RightOfWay
 from domain.settings import SECOND_NS, Settings
 
-PLAN = "plan"  # alarm key: "plan:" and the intent_id
 MAX_REDUCING_ATTEMPTS = 6  # by then the collar of a close has reached its cap; the portfolio decides anew
-WAIT_NS = SECOND_NS // 4  # between looks at what a reducing plan waits for
 _ROW_OF = {Purpose.CLOSE: "closes", Purpose.PROTECT: "stops"}
 
 
@@ -79,7 +78,7 @@ class PlanExecution:
         self._configuration_hash, self._code_version = provenance
         self._instance = instance
         self._expiries = Expiries(settings.orders)
-        self._looks_at_ns: dict[str, int] = {}  # intent_id -> when a waiting plan is looked at again
+        self._pauses = Pauses(settings, outbox, gate)
         self.keeps_stops = False  # near the end of a run no close makes a stop go
         self.is_stopped = False  # after winding down nothing is sent any more
 
@@ -117,6 +116,7 @@ class PlanExecution:
 
     def _halt_where_nothing_is_taken(self, intent: OrderIntent, now: Instant) -> None:
         """Open no more where a position can't be reduced, and tell a person why, once for each row of refusals."""
+        self._pauses.hear_refusals(intent, now)
         row = self._ledger.refusals.of(intent)
         if row.is_long:
             reason = f"{row.count} {_ROW_OF[intent.purpose]} in a row refused: the last one {row.reason}"
@@ -142,7 +142,7 @@ class PlanExecution:
 
     def tick(self, intent_id: str, now: Instant) -> None:
         plan = self._ledger.open_plans.get(intent_id)
-        if plan and now.monotonic_ns >= self._looks_at_ns.get(intent_id, 0):
+        if plan and self._pauses.is_due(intent_id, now):
             self.advance(plan, now)
 
     def _refusal(self, intent: OrderIntent, now: Instant) -> str:
@@ -197,8 +197,8 @@ class PlanExecution:
             self._finish(plan, now, WINDING_DOWN)
             return
         instrument = self._instrument(intent)
-        if instrument is None or self._way.waits_for_trading(intent) or not self._has_paused(plan, now):
-            self._look_again(plan, now)
+        if instrument is None or self._way.waits_for_trading(intent) or not self._pauses.are_over(plan, now):
+            self._pauses.look_again(intent, now)
             return
         cleared = self._size(plan, instrument, self._way.cleared_quantity(intent))
         if is_close:
@@ -209,7 +209,7 @@ class PlanExecution:
             self._finish(plan, now)  # before a stop makes way for nothing
             return
         if self._way.clear(intent, price, now):
-            self._look_again(plan, now)
+            self._pauses.look_again(intent, now)
             return
         quantity = self._size(plan, instrument, self._way.reducible_quantity(intent))
         if is_dust(instrument, quantity, price):
@@ -233,33 +233,8 @@ class PlanExecution:
             return not was_refused  # one that worked and then ended is over
         # One that was refused lets the stop that it took away be put back; one that found too little goes on, and
         # one that was refused while a stop was still there: that may have been why.
-        goes_on = plan.intent.intent_id in self._looks_at_ns or self._way.has_stop(plan.intent)
+        goes_on = self._pauses.has_looked(plan.intent) or self._way.has_stop(plan.intent)
         return was_refused and not goes_on
-
-    def _has_paused(self, plan: Plan, now: Instant) -> bool:
-        """Tell whether the market and the venue had a moment since the last attempt ended."""
-        row = self._ledger.refusals.of(plan.intent)
-        is_close = plan.intent.purpose is Purpose.CLOSE  # each has one try: the pause is before it
-        if not plan.attempts and not (row.count if is_close else row.is_long):
-            return True
-        return now.monotonic_ns >= self._looks_at_ns.setdefault(
-            plan.intent.intent_id, now.monotonic_ns + self._pause_ns(plan)
-        )
-
-    def _pause_ns(self, plan: Plan) -> int:
-        """Return a growing pause, but where nothing covers the position none for as long as it may be bare."""
-        delays_s, row = self._settings.orders.query_delays_s, self._ledger.refusals.of(plan.intent)
-        delay_s = delays_s[min(max(len(plan.attempts), row.count), len(delays_s)) - 1]
-        is_bare = not self._ledger.books.covered_quantity(plan.intent.venue, plan.intent.instrument)
-        if is_bare or not row.is_long:
-            delay_s = min(delay_s, self._settings.protection.within_s / (1 if row.is_long else 2))
-        return round(delay_s * SECOND_NS)
-
-    def _look_again(self, plan: Plan, now: Instant) -> None:
-        due_ns = self._looks_at_ns.get(plan.intent.intent_id, 0)
-        if due_ns <= now.monotonic_ns:
-            due_ns = self._looks_at_ns[plan.intent.intent_id] = now.monotonic_ns + WAIT_NS
-        self._outbox.wake_at(due_ns, f"{PLAN}:{plan.intent.intent_id}")
 
     # ---- orders ------------------------------------------------------------------------------------------
 
@@ -300,7 +275,7 @@ class PlanExecution:
                 venue_time=self._marks.venue_now(order.venue, now).utc_ns,
             )
         )
-        self._looks_at_ns.pop(intent.intent_id, None)
+        self._pauses.forget(intent)
         leave_by_ns = now.monotonic_ns + self._send_within_ns
         told = msgspec.structs.replace(order, leave_by_ns=leave_by_ns)
         self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.venue), told)
@@ -382,7 +357,7 @@ class PlanExecution:
 
     def _finish(self, plan: Plan, now: Instant, reason: str = "") -> None:
         filled = plan.filled_quantity
-        self._looks_at_ns.pop(plan.intent.intent_id, None)
+        self._pauses.forget(plan.intent)
         self._expiries.forget(plan.intent)
         if plan.intent.purpose is Purpose.CLOSE:
             self._prices.ended(plan.intent, plan.unfilled_tries, filled > 0, now)

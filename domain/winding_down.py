@@ -68,10 +68,13 @@ class WindingDown:
         self._last_call_ns = last_call_ns(command.deadline_ns, now, self._settings)
         self._gate.is_winding_down = True
         for order in self._ledger.live_orders():
+            self._cancels.hurry(order, now)
             if order.order.purpose is Purpose.OPEN and order.order.time_in_force is not TimeInForce.IOC:
                 self._cancels.wish(order, "winding down", now)
             elif order.is_in_flight and order.status is not OrderStatus.SUBMITTED:
                 self._inquiries.ask_now(order, now)
+        for plan in list(self._ledger.open_plans.values()):
+            self._execution.advance(plan, now)  # pauses are short from now on
         self._outbox.wake_at(self._last_call_ns, WIND_DOWN)
         self._outbox.wake_at(command.deadline_ns, WIND_DOWN)
 

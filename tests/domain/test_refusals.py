@@ -67,8 +67,7 @@ def test_tries_become_rare_and_never_end(desk: DeskOnTime, purpose: Purpose) -> 
     pauses = [after - before for before, after in zip(left, left[1:])]
     assert max(pauses[: ROW - 1]) <= 3  # a real chance is taken while there may be one
     assert pauses[: ROW - 1] == sorted(pauses[: ROW - 1])
-    assert set(pauses[ROW + 1 :]) <= {5.0, 5.25, 5.5}  # nothing covers the position
-    assert len(left) < 50
+    assert set(pauses[ROW - 1 :]) == {2.5}  # half the time that a position may be without a stop
 
 
 @pytest.mark.parametrize("purpose", REDUCING)
@@ -101,6 +100,52 @@ def test_a_refused_close_is_over_and_the_next_one_leaves_the_stop_in_place_for_a
     assert pauses[:4] == [0, 0.25, 0.5, 1]
     assert pauses == sorted(pauses)
     assert pauses[-1] == 15
+
+
+def refuse_closes(desk: DeskOnTime, count: int) -> None:
+    """Let so many closes in a row be refused."""
+    for number in range(count):
+        until = desk.now.utc_ns + 60 * SECOND_NS
+        desk.hear(make_intent(Purpose.CLOSE, f"refused-{number}", expires_at=until))
+        desk.advance(3)
+        refuse(desk, desk.sent(SubmitOrder)[-1])
+
+
+def cover(desk: DeskOnTime) -> dict[str, str]:
+    """Let a stop rest at the venue; return its names."""
+    desk.hear(make_intent(Purpose.PROTECT, "stop"))
+    names = {"client_order_id": desk.sent(SubmitOrder)[-1].client_order_id, "venue_order_id": "v-stop"}
+    desk.hear(make_accepted(**names))
+    return names
+
+
+def want_close(desk: DeskOnTime) -> int:
+    """Want the position gone; return how many orders had been sent before."""
+    sent = len(desk.sent(SubmitOrder))
+    desk.hear(make_intent(Purpose.CLOSE, "close", expires_at=desk.now.utc_ns + 60 * SECOND_NS))
+    return sent
+
+
+def test_a_row_of_refusals_that_is_long_past_keeps_no_close_waiting(desk: DeskOnTime) -> None:
+    refuse_closes(desk, ROW + 2)
+    desk.advance(60)
+    desk.quote()
+
+    sent = want_close(desk)
+
+    assert [it.purpose for it in desk.sent(SubmitOrder)[sent:]] == [Purpose.CLOSE]
+
+
+def test_a_close_that_pauses_beside_a_stop_pauses_no_longer_than_a_bare_one_once_that_has_gone(desk: DeskOnTime) -> None:
+    refuse_closes(desk, ROW + 2)
+    stop = cover(desk)
+    sent = want_close(desk)
+    desk.advance(4)
+    assert desk.sent(CancelOrder) == desk.sent(SubmitOrder)[sent:] == []
+
+    desk.hear(make_report(OrderStatus.CANCELED, side=Side.SELL, **stop))
+
+    assert [it.purpose for it in desk.sent(SubmitOrder)[sent:]] == [Purpose.CLOSE]
 
 
 def test_plans_that_find_nothing_to_send_are_a_row_too(desk: DeskOnTime) -> None:

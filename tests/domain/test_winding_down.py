@@ -318,6 +318,45 @@ def test_a_close_that_pauses_near_the_deadline_leaves_it_to_the_stop() -> None:
     assert words.bare == ("position coinbase:BTC-USD is not closed",)
 
 
+@pytest.mark.parametrize("is_early", [True, False], ids=["wanted before", "wanted at the end"])
+@pytest.mark.parametrize("purpose", [Purpose.CLOSE, Purpose.PROTECT])
+def test_what_was_refused_before_the_end_is_tried_again_while_there_is_time(
+    desk: DeskOnTime, purpose: Purpose, is_early: bool
+) -> None:
+    desk.hold()
+    for number in range(8):
+        desk.hear(make_intent(purpose, f"refused-{number}"))
+        while desk.desk.ledger.open_plans:
+            desk.advance(0.25)
+            for order in list(desk.desk.ledger.live):
+                desk.hear(OrderRejected(ts_event=UTC, client_order_id=order, venue="coinbase", code="NOT_NOW"))
+    sent, wanted = len(desk.sent(SubmitOrder)), make_intent(purpose, "wanted", expires_at=desk.now.utc_ns + 60 * SECOND_NS)
+
+    if is_early:
+        desk.hear(wanted)
+    wind_down(desk, within_s=2.3)
+    desk.hear(wanted)
+    desk.advance(0.75)
+
+    assert [it.purpose for it in desk.sent(SubmitOrder)[sent:]] == [purpose]
+
+
+def test_a_cancel_that_was_refused_before_the_end_is_tried_again_at_once(desk: DeskOnTime) -> None:
+    desk.hold()
+    protect(desk)
+    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    for _ in range(70):
+        desk.advance(0.25)
+        order = desk.sent(CancelOrder)[-1].client_order_id
+        desk.hear(CancelRejected(ts_event=desk.now.utc_ns, client_order_id=order, venue="coinbase", code="NO"))
+    asked = len(desk.sent(CancelOrder))
+
+    wind_down(desk, within_s=2.3)
+    desk.advance(1)
+
+    assert len(desk.sent(CancelOrder)) == asked + 2
+
+
 def test_after_the_last_word_no_stop_is_canceled_any_more() -> None:
     desk = DeskOnTime(settings=Settings(protection=ProtectionSettings(on_exit="flatten"))).ready()
     desk.hold()
