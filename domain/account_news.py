@@ -28,8 +28,9 @@ from domain.order_messages import (
     VenueSnapshot,
 )
 from domain.order_news import OrderNews
+from domain.outage import CAUSES
 from domain.outbox import Outbox
-from domain.reconciliation import AGAIN_NS, Reconciliation
+from domain.reconciliation import AGAIN_NS, TRIES, Reconciliation
 from domain.system_messages import ExternalOrder, ExternalOrdersSeen
 from domain.unread_rows import UnreadRows
 from domain.venue_readiness import VenueReadiness
@@ -65,10 +66,16 @@ class AccountNews:
         self._foreign = foreign
         self._external: dict[str, ExternalOrdersSeen] = {}  # venue -> what is there, and not ours
         self._unread_orders: dict[str, int] = {}  # venue -> how many more may be
+        self._failed_with: dict[str, str] = {}  # venue -> why its account was not read last
 
     @property
     def external_orders(self) -> int:
         return sum(len(seen.orders) for seen in self._external.values()) + sum(self._unread_orders.values())
+
+    def tick(self, venue: str, now: Instant) -> None:
+        """Look at an account when it is time."""
+        self._reconciliation.tick(venue, now)
+        self._judge_failures(venue, now)
 
     def announce(self, now: Instant) -> None:
         """Tell a portfolio that has just appeared what else rests at the venues."""
@@ -101,6 +108,8 @@ class AccountNews:
         if not self._reconciliation.is_answer(venue, snapshot.request_id):
             self._note_external(snapshot, foreign, now)
             return
+        if reason := self._readiness.account_read(venue):
+            self._outbox.alarm_over(venue, reason, now.utc_ns)
         asked_ns = self._reconciliation.audits[venue].asked.monotonic_ns
         if not self._unread.hides_holds(snapshot):
             # What may be of an order of ours explains no hold: that order may be what it is for.
@@ -118,6 +127,8 @@ class AccountNews:
     def hear_snapshot_failed(self, event: SnapshotFailed, now: Instant) -> None:
         if self._reconciliation.is_answer(event.venue, event.request_id):
             self._reconciliation.failed(event.venue, now)
+            self._failed_with[event.venue] = CAUSES.get(event.reason, event.reason)
+            self._judge_failures(event.venue, now)
 
     def hear_rejected(self, event: OrderRejected, now: Instant) -> None:
         """Hand a refusal on; of what would reduce a position, look at once who else may hold the coins."""
@@ -127,6 +138,14 @@ class AccountNews:
             return
         if now.monotonic_ns - audit.asked.monotonic_ns >= AGAIN_NS:
             self._reconciliation.ask(event.venue, now)
+
+    def _judge_failures(self, venue: str, now: Instant) -> None:
+        """Believe in an account for as long as it can be read, a few failures left out."""
+        if self._reconciliation.audits[venue].failures < TRIES:
+            return
+        reason = f"the account there can't be read: {self._failed_with.get(venue, CAUSES['timeout'])}"
+        if self._readiness.account_unread(venue, reason, now.utc_ns):
+            self._outbox.alarm(venue, reason, now.utc_ns)
 
     def _take_fills(self, fills: Iterable[Fill], now: Instant) -> None:
         for fill in fills:

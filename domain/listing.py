@@ -1,8 +1,8 @@
 """What a venue listed: the rows that could be read, and what is known of those that could not.
 
 A row that nobody can read must hide no other, and must not pass for one that isn't there. So it travels with
-the listing, with all that it says about what it may be about. Of many such rows the first are kept; the others are
-one that names nothing, and so may be about anything: whoever has it has not seen all.
+the listing, with all that it says about what it may be about. Of very many such rows the first are kept; one stands
+for all others of an instrument, and one for those that name none, which may be about anything.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from domain.instrument import Instrument
 T = TypeVar("T")
 
 NOT_LISTED = "not listed"
-UNREAD_KEPT = 20  # rows of one kind that can't be read, each by itself
+UNREAD_KEPT = 1_000  # rows of one kind that can't be read, each by itself; and as many instruments of the others
 
 
 class Unread(Struct, frozen=True, kw_only=True):
@@ -31,12 +31,12 @@ class Unread(Struct, frozen=True, kw_only=True):
     currency: str = ""
     venue_order_id: str = ""
     client_order_id: str = ""
-    count: int = 1  # rows that this stands for; of more than one it names none
+    count: int = 1  # rows that this stands for; of more than one it names at most their instrument
 
     def __str__(self) -> str:
         """Name it for people: "fill e-2 of order o-1 in BTC-USD"."""
         if self.count > 1:
-            return f"{self.count} {self.kind} rows"
+            return f"{self.count} {self.kind} rows" + (f" in {self.instrument}" if self.instrument else "")
         names = (
             ("", self.row_id),
             ("of order ", self.venue_order_id or self.client_order_id),
@@ -63,29 +63,39 @@ class Listing(tuple[T, ...]):
 
 
 def summed_up(rows: Iterable[Unread]) -> tuple[Unread, ...]:
-    """Return the first rows of each kind, and what stands for all others of it."""
+    """Return the first rows of each kind, and what stands for the others of it, by instrument."""
     kept: list[Unread] = []
     numbers: Counter[str] = Counter()  # kind -> rows kept
-    others: Counter[str] = Counter()  # kind -> rows that are not
-    reasons: dict[str, str] = {}  # kind -> why the first of those could not be read
+    others: Counter[tuple[str, str]] = Counter()  # kind, instrument -> rows that are not
+    reasons: dict[tuple[str, str], str] = {}  # kind, instrument -> why the first of those could not be read
+    groups: Counter[str] = Counter()  # kind -> instruments of those
     for one in rows:
         if one.count == 1 and numbers[one.kind] < UNREAD_KEPT:
             numbers[one.kind] += 1
             kept.append(one)
         else:
-            others[one.kind] += one.count
-            reasons.setdefault(one.kind, one.reason)
-    # Two at least: one would be a row that says nothing of itself.
-    many = (Unread(kind=kind, reason=reasons[kind], count=max(2, count)) for kind, count in others.items())
+            key = one.kind, one.instrument
+            if key not in others and one.instrument:
+                groups[one.kind] += 1
+                if groups[one.kind] > UNREAD_KEPT:
+                    key = one.kind, ""
+            others[key] += one.count
+            reasons.setdefault(key, one.reason)
+    # Two at least where they name nothing: one would be a row that says nothing of itself.
+    many = (
+        Unread(kind=kind, instrument=instrument, reason=reasons[kind, instrument], count=max(count, 1 if instrument else 2))
+        for (kind, instrument), count in others.items()
+    )
     return (*kept, *many)
 
 
 def chosen(listed: Listing[Instrument], names: Sequence[str]) -> Listing[Instrument]:
     """Return what is listed under these names, in their order, and which of them are left out, and why."""
     found = {each.name: each for each in listed}
-    unread = {each.instrument: each for each in listed.unread if each.count == 1}
+    unread = {each.instrument: each for each in listed.unread if each.instrument}
     # Which markets the others are nobody can say.
-    reason = next((f"may be one of {each} that can't be read" for each in listed.unread if each.count > 1), NOT_LISTED)
+    many = (each for each in listed.unread if each.count > 1 and not each.instrument)
+    reason = next((f"may be one of {each} that can't be read" for each in many), NOT_LISTED)
     left_out = [
         unread.get(name) or Unread(kind="instrument", instrument=name, reason=reason)
         for name in names

@@ -277,7 +277,7 @@ class OrderDesk:
         kind, _, name = key.partition(":")
         order = self.ledger.live.get(name)
         if kind == RECONCILE and name in self._readiness.venues:
-            self._reconciliation.tick(name, now)
+            self._account.tick(name, now)
         elif kind == OWNER:
             self._unclaimed.tick(name, now)
         elif kind == PLAN:

@@ -35,6 +35,7 @@ from domain.unread_rows import UnreadRows
 
 RECONCILE = "reconcile"  # alarm key: "reconcile:" and the venue
 AGAIN_NS = SECOND_NS  # pause before asking again when something moved meanwhile
+TRIES = 3  # questions in a row without an answer that nobody need hear of
 
 Differences = dict[str, Decimal]  # currency -> the venue's total minus ours, never zero
 
@@ -68,6 +69,7 @@ class Audit:
     was_quiet: bool = False  # nothing was in flight when it was asked
     movements: int = 0  # of the ledger, when it was asked: an order sent or a fill since makes it another
     due_ns: int = 0  # of the next question
+    failures: int = 0  # questions without an answer since the last one that had one
     differences: Differences = field(default_factory=dict)
     phantoms: Differences = field(default_factory=dict)  # instrument -> of our position, what is not there
     differs_since_ns: int = 0  # when the first answer with these differences was asked for
@@ -125,6 +127,7 @@ class Reconciliation:
         if audit.request_id and now.monotonic_ns - audit.asked.monotonic_ns < lost_after_ns:
             self.ask_in(venue, AGAIN_NS, now)
         else:
+            audit.failures += bool(audit.request_id)
             self.ask(venue, now)
 
     def ask(self, venue: str, now: Instant) -> None:
@@ -174,7 +177,9 @@ class Reconciliation:
         return self.audits[venue].request_id == request_id
 
     def failed(self, venue: str, now: Instant) -> None:
-        self.audits[venue].request_id = 0
+        audit = self.audits[venue]
+        audit.request_id = 0
+        audit.failures += 1
         self.ask_in(venue, AGAIN_NS, now)
 
     def compare(self, snapshot: VenueSnapshot, now: Instant) -> bool | None:
@@ -185,7 +190,7 @@ class Reconciliation:
         """
         venue = snapshot.venue
         audit = self.audits[venue]
-        audit.request_id = 0
+        audit.request_id = audit.failures = 0
         self._coverage.answered(venue, self._marks.venue_now(venue, audit.asked), now)
         self._totals.missed(venue, audit.fills_of, audit.asked, now)
         self._totals.review(venue, now)

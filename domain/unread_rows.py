@@ -2,8 +2,9 @@
 
 An order's row leaves that order's fate open, and its instrument takes no openings while it is listed so. A
 fill's row means that the fills there are not known: no openings until it can be read, or a person resumes. A
-balance's row makes its currency unknown, which is not zero. What we don't trade blocks nothing. A row that stands
-for many, which nobody has looked at, may be about anything.
+balance's row makes its currency unknown, which is not zero. What we don't trade blocks nothing, nor does what names
+no instrument and is somebody else's, however much there is of it. A row that stands for many that name nothing may be
+about anything.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from domain.effects import Instant
-from domain.listing import Unread
+from domain.listing import UNREAD_KEPT, Unread
 from domain.marks import Marks
 from domain.order import OrderLifecycle
+from domain.order_ids import is_ours
 from domain.order_messages import Balance, Fill, RowsUnread, VenueSnapshot
 from domain.outbox import Outbox
 from domain.portfolio import currencies
 from domain.settings import Settings
 
-FILLS_KEPT = 1_000  # that wait to be readable; far more than one person could look into
+FILLS_KEPT = 2 * UNREAD_KEPT  # that wait to be readable; far more than one person could look into
 
 _HARMLESS = "nothing of ours is touched"
 
@@ -36,23 +38,27 @@ class UnreadRows:
         self._outbox = outbox
         self._ledger = outbox.ledger
         self._marks = marks
-        self._listed: dict[str, tuple[Unread, ...]] = {}  # venue -> orders and balances of its newest snapshot
+        self._listed: dict[str, tuple[Unread, ...]] = {}  # venue -> what may matter to us of its newest snapshot
+        self._known: dict[str, frozenset[_Row]] = {}  # venue -> all of it, fills left out
         self._held: dict[str, frozenset[str]] = {}  # venue -> the currencies that it told
         self._fills: dict[tuple[str, _Row], Unread] = {}  # (venue, row) -> what is still to be read
+        self._sums: dict[tuple[str, _Row], Unread] = {}  # the same of rows that stand for many
         self._settled: dict[tuple[str, _Row], int] = {}  # what a person has settled, and may be listed again -> rows
 
     # ---- hearing -----------------------------------------------------------------------------------------
 
     def hear_snapshot(self, snapshot: VenueSnapshot, now: Instant) -> None:
         venue = snapshot.venue
-        before = {_row(one) for one in self._listed.get(venue, ())}
+        before = set(self._known.get(venue, ()))
         for key, one in list(self._fills.items()):
-            if key[0] == venue and not one.row_id and one.count == 1:
+            if key[0] == venue and not one.row_id:
                 del self._fills[key]  # it has no name by which it could be missed
                 before.add(key[1])
         self._held[venue] = frozenset(balance.currency for balance in snapshot.balances)
-        self._listed[venue] = tuple(one for one in snapshot.unread if one.kind != "fill")
-        self._tell(venue, (one for one in self._listed[venue] if _row(one) not in before), now)
+        listed = [one for one in snapshot.unread if one.kind != "fill"]
+        self._known[venue] = frozenset(map(_row, listed))
+        self._listed[venue] = tuple(one for one in listed if self._may_matter(venue, one))
+        self._tell(venue, (one for one in listed if _row(one) not in before), now)
         self._keep(venue, (one for one in snapshot.unread if one.kind == "fill"), before, now)
 
     def hear(self, event: RowsUnread, now: Instant) -> None:
@@ -67,10 +73,11 @@ class UnreadRows:
 
     def forget(self, scope: str) -> None:
         """Let a person's word stand for the fills that can't be read: of a venue or an instrument, or ("") all."""
-        for key, one in list(self._fills.items()):
-            if scope in ("", key[0], f"{key[0]}:{self._instrument(key[0], one)}"):
-                del self._fills[key]
-                self._settled[key] = one.count
+        for fills in (self._fills, self._sums):
+            for key, one in list(fills.items()):
+                if scope in ("", key[0], f"{key[0]}:{self._instrument(key[0], one)}"):
+                    del fills[key]
+                    self._settled[key] = one.count
 
     # ---- what it tells -----------------------------------------------------------------------------------
 
@@ -117,14 +124,29 @@ class UnreadRows:
 
     def _of(self, venue: str) -> Iterator[Unread]:
         yield from self._listed.get(venue, ())
-        yield from (one for (where, _), one in self._fills.items() if where == venue)
+        for fills in (self._fills, self._sums):
+            yield from (one for (where, _), one in fills.items() if where == venue)
 
     def _may_be_about(self, venue: str, one: Unread, instrument: str) -> bool:
-        about = self._instrument(venue, one)
-        if about or not one.venue_order_id:
-            return about in ("", instrument)
-        # Somebody else's, where the venue has named all of ours.
-        return any(not order.venue_order_id for order in self._ledger.live_orders(venue, instrument))
+        if about := self._instrument(venue, one):
+            return about == instrument
+        return not self._is_foreign(venue, one, instrument)
+
+    def _is_foreign(self, venue: str, one: Unread, instrument: str = "") -> bool:
+        """Tell whether a row that is about none of our orders, as far as it names one, is somebody else's."""
+        if one.client_order_id:
+            return not is_ours(one.client_order_id)
+        # Where the venue has named all of ours, another name is not one of them.
+        return bool(one.venue_order_id) and all(
+            order.venue_order_id for order in self._ledger.live_orders(venue, instrument)
+        )
+
+    def _may_matter(self, venue: str, one: Unread) -> bool:
+        instrument = self._instrument(venue, one)
+        return not instrument or self._is_traded(venue, instrument)
+
+    def _is_traded(self, venue: str, instrument: str) -> bool:
+        return venue in self._settings.venues and instrument in self._settings.venues[venue].instruments
 
     def _instrument(self, venue: str, one: Unread) -> str:
         """Return which instrument a row is about; empty: it may be any."""
@@ -148,22 +170,31 @@ class UnreadRows:
             key = venue, _row(one)
             if one.count <= self._settled.get(key, 0):
                 continue
-            if key not in self._fills and key[1] not in before:
+            fills = self._fills if one.count == 1 else self._sums
+            if key not in fills and key[1] not in before:
                 news.append(one)
-            self._fills[key] = max(one, self._fills.get(key, one), key=_count)
-            while len(self._fills) > FILLS_KEPT:
-                self._sum_up_oldest()
+            fills[key] = max(one, fills.get(key, one), key=_count)
+            while len(self._fills) + len(self._sums) > FILLS_KEPT:
+                self._forget_oldest()
         self._tell(venue, news, now)
 
-    def _sum_up_oldest(self) -> None:
-        """Let one row of its venue that names nothing stand for the oldest, too: it is in the way of all it may be."""
-        key, oldest = next(item for item in self._fills.items() if item[1].count == 1)
-        del self._fills[key]
-        many = Unread(kind="fill", reason=oldest.reason, count=2)
-        key = key[0], _row(many)
-        if key in self._fills:
-            many = replace(many, count=self._fills[key].count + 1)
-        self._fills[key] = many
+    def _forget_oldest(self) -> None:
+        """Let one row of its instrument stand for the oldest, too: it is in the way of all that it may be about.
+
+        Forgotten is what is somebody else's by now, and names no instrument; and, where all rows are of ever new
+        instruments, the oldest of those that we don't trade.
+        """
+        if not self._fills:
+            elsewhere = (key for key, one in self._sums.items() if not self._may_matter(key[0], one))
+            del self._sums[next(elsewhere, next(iter(self._sums)))]
+            return
+        (venue, _), oldest = next(iter(self._fills.items()))
+        del self._fills[venue, _row(oldest)]
+        instrument = self._instrument(venue, oldest)
+        if instrument or not self._is_foreign(venue, oldest):
+            many = Unread(kind="fill", instrument=instrument, reason=oldest.reason, count=2)
+            key = venue, _row(many)
+            self._sums[key] = replace(many, count=self._sums[key].count + 1) if key in self._sums else many
 
     def _tell(self, venue: str, rows: Iterable[Unread], now: Instant) -> None:
         """Tell of all rows of a kind at once, of one that matters to us in words: a venue may invent ever new names."""
@@ -181,8 +212,7 @@ class UnreadRows:
         if one.kind == "balance":
             return f"{one.currency or 'what is not told'} there is unknown"
         instrument = self._instrument(venue, one)
-        traded = self._settings.venues[venue].instruments if venue in self._settings.venues else ()
-        if instrument and instrument not in traded:
+        if not self._is_traded(venue, instrument) if instrument else self._is_foreign(venue, one):
             return _HARMLESS
         until = " until it can, or `nzeza resume`" if one.kind == "fill" else " while it is listed so"
         return f"no openings in {instrument or 'anything there'}{until}"

@@ -28,6 +28,7 @@ class VenueReadiness:
         self.journal_holdup = ""  # why the journal cannot be written as it should; empty when it can
         self._held_up_at = 0  # UTC ns
         self._denials: dict[str, HaltLine] = {}  # venue -> that it refuses our credentials, and since when
+        self._unread: dict[str, HaltLine] = {}  # venue -> that its account can't be read, and since when
         self._submit_breakers: dict[str, BreakerState] = {}  # venue -> the last state heard
         self._announced: dict[str, str] = {}  # venue -> what was missing when last told
 
@@ -46,7 +47,7 @@ class VenueReadiness:
     @property
     def halts(self) -> tuple[HaltLine, ...]:
         """Return what stands in the way of openings, and ends by itself."""
-        venues = (*self._clock_errors.values(), *self._denials.values())
+        venues = (*self._clock_errors.values(), *self._denials.values(), *self._unread.values())
         if not self.journal_holdup:
             return venues
         reason, since = f"{JOURNAL_LOCKED}: {self.journal_holdup}", self._held_up_at
@@ -70,6 +71,19 @@ class VenueReadiness:
         else:
             self._denials.pop(event.venue, None)
 
+    def account_unread(self, venue: str, reason: str, utc_ns: int) -> bool:
+        """Note that an account can't be read: nothing is proven there until it can. Returns whether that is news."""
+        if venue in self._unread:
+            return False
+        self.is_reconciled[venue] = False
+        self._unread[venue] = HaltLine(scope=venue, reason=reason, since=utc_ns, ends_when="when it can")
+        return True
+
+    def account_read(self, venue: str) -> str:
+        """Note that it can be read; returns why it could not, if it was noted so."""
+        known = self._unread.pop(venue, None)
+        return known.reason if known else ""
+
     def hear_breaker(self, event: BreakerChanged, now: Instant) -> None:
         if event.operation is Operation.SUBMIT:
             self._submit_breakers[event.venue] = event.state
@@ -86,6 +100,8 @@ class VenueReadiness:
             return "clock"
         if venue in self._denials:
             return "credentials"
+        if venue in self._unread:
+            return "account"
         for what, known in (
             ("instruments", self.is_loaded),
             ("private_stream", self.is_live),

@@ -19,7 +19,6 @@ from adapters.stamped import quote
 from adapters.tokens import BadField, Milliseconds, Name, NotNegative, Number, Positive, Token
 from domain.frame_events import BookSnapshot, QuoteWithdrawn
 from domain.instrument import Side
-from domain.listing import UNREAD_KEPT
 from domain.market_data import Candle, FundingRate, IndexPrice, MarkPrice, Quote, Trade
 from domain.order_book import Level, Top
 from domain.settings import SECOND_NS
@@ -34,6 +33,7 @@ INTERVALS = {  # the venue's word -> ns
 }
 _AGGRESSORS = {"B": Side.BUY, "A": Side.SELL}
 _MOST = 2**53  # of counts; whatever is above would not fit where messages keep it
+_REFUSED_KEPT = 20  # prices of one frame that can't be read, each told
 
 
 # ---- the wire, as msgspec reads it -----------------------------------------------------------------------
@@ -208,7 +208,7 @@ def mids(pairs: Iterable[tuple[str, Token]]) -> tuple[dict[str, Decimal], list[B
         try:
             read[instrument(coin)] = tokens.positive(token)
         except BadField as error:
-            if len(refused) < UNREAD_KEPT:
+            if len(refused) < _REFUSED_KEPT:
                 refused.append(BadField(error.category, f"{error} - at `$.mids.{coin}`"))
     return read, refused
 

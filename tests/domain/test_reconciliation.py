@@ -27,7 +27,7 @@ from domain.order_messages import (
 )
 from domain.reconciliation import balance_differences, describe
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised, ExternalOrdersSeen, MarkEquity, VenueReadyChanged
+from domain.system_messages import AlarmOver, AlarmRaised, ExternalOrdersSeen, MarkEquity, VenueReadyChanged
 from tests.builders import UTC
 from tests.order_builders import (
     CASH,
@@ -137,6 +137,63 @@ def test_a_failed_snapshot_is_asked_for_again_soon(desk: DeskOnTime) -> None:
     desk.advance(1)
 
     assert desk.sent(RequestSnapshot)[-1].request_id != request.request_id
+
+
+def fail(desk: DeskOnTime, times: int, reason: str = "unreadable") -> None:
+    """Answer questions with a failure."""
+    for _ in range(times):
+        request = desk.sent(RequestSnapshot)[-1]
+        failed = SnapshotFailed(ts_event=UTC, request_id=request.request_id, venue="coinbase", reason=reason)
+        desk.hear(failed)
+        desk.advance(1)
+
+
+def test_an_account_that_cannot_be_read_takes_no_openings_after_a_few_tries_and_is_told(desk: DeskOnTime) -> None:
+    desk.advance(5)
+    fail(desk, 2)
+    assert readiness(desk)[-1] == (True, "")
+
+    fail(desk, 5)
+
+    assert readiness(desk)[-1] == (False, "account")
+    [halt] = desk.desk.halts
+    text = "the account there can't be read: its answers can't be read"
+    assert (halt.scope, halt.reason, halt.ends_when) == ("coinbase", text, "when it can")
+    assert [(alarm.subject, alarm.text) for alarm in desk.sent(AlarmRaised)] == [("coinbase", text)]
+    desk.quote()
+    desk.hear(make_intent(expires_at=desk.now.utc_ns + 10**10))
+    assert [denied.reason for denied in desk.journaled(IntentDenied)] == ["venue_not_ready"]
+
+    desk.snapshot()
+
+    assert (readiness(desk)[-1], desk.desk.halts) == ((True, ""), ())
+    assert [(over.subject, over.text) for over in desk.sent(AlarmOver)] == [("coinbase", text)]
+
+
+def test_an_account_that_can_be_read_again_is_compared_before_openings(desk: DeskOnTime) -> None:
+    desk.advance(5)
+    fail(desk, 3)
+
+    desk.snapshot(usd="1")
+
+    assert not desk.desk.report(desk.now).is_reconciled
+    assert not readiness(desk)[-1][0]
+
+
+def test_failures_between_answers_add_up_to_nothing(desk: DeskOnTime) -> None:
+    desk.advance(5)
+    for _ in range(5):
+        fail(desk, 2)
+        desk.snapshot()
+        desk.advance(5)
+
+    assert readiness(desk)[-1] == (True, "")
+
+
+def test_questions_that_are_never_answered_take_the_openings_too(desk: DeskOnTime) -> None:
+    desk.advance(60)
+
+    assert readiness(desk)[-1] == (False, "account")
 
 
 def test_an_answer_that_never_comes_does_not_stop_the_asking(desk: DeskOnTime) -> None:

@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from domain.listing import Unread
+from domain.listing import UNREAD_KEPT, Listing, Unread
 from domain.numbers import ZERO
+from domain.order_ids import mint_client_order_id
 from domain.order_messages import (
     Balance,
     BalanceCorrected,
@@ -284,6 +285,55 @@ def test_a_flood_of_unread_fills_elsewhere_makes_nobody_forget_one_here() -> Non
 
     assert refusal(desk) == "unread_fill"
     assert len(desk.desk._unread._fills) <= FILLS_KEPT
+
+
+def foreign(kind: str, **about) -> list[Unread]:
+    """Return more rows than are told apart, of orders that are not ours."""
+    rows = range(UNREAD_KEPT + 25)
+    return [Unread(kind=kind, reason="?", venue_order_id=f"theirs-{number}", **about) for number in rows]
+
+
+@pytest.mark.parametrize(
+    "unread",
+    [
+        foreign("order", instrument="DOGE-USD"),
+        foreign("fill", instrument="DOGE-USD"),
+        [Unread(kind="balance", reason="?", currency=f"C{number}") for number in range(500)],
+        [Unread(kind="order", reason="?", client_order_id=f"theirs-{number}") for number in range(500)],
+        foreign("order")[:500],
+        foreign("fill")[:500],
+    ],
+    ids=["orders", "fills", "balances", "orders by their names", "by the venue's", "fills of others"],
+)
+def test_what_others_have_takes_no_opening_however_much_of_it_cannot_be_read(unread: list[Unread]) -> None:
+    desk = DeskOnTime().ready()
+    for _ in range(3):
+        look_again(desk, unread=Listing.of([], unread).unread)
+
+    assert len([text for text in alarms(desk) if "can't be read" in text]) == 1
+    assert refusal(desk) == ""
+
+
+def test_a_flood_of_fills_of_others_takes_no_openings_and_no_memory() -> None:
+    desk = DeskOnTime().ready()
+    rows = [
+        *(replace(OTHER_FILL, row_id=f"f-{number}") for number in range(FILLS_KEPT + 10)),
+        *(Unread(kind="fill", reason="?", row_id=f"g-{n}", venue_order_id="theirs") for n in range(FILLS_KEPT)),
+        *(replace(OTHER_FILL, row_id=f"h-{n}", instrument=f"M{n}-USD") for n in range(2 * FILLS_KEPT + 10)),
+    ]
+    desk.hear(RowsUnread(ts_event=desk.now.utc_ns, venue="coinbase", rows=tuple(rows)))
+
+    assert refusal(desk) == ""
+    assert len(desk.desk._unread._fills) + len(desk.desk._unread._sums) <= FILLS_KEPT
+
+
+def test_a_row_with_our_tag_that_nobody_knows_may_be_about_anything() -> None:
+    desk = DeskOnTime().ready()
+    ours = mint_client_order_id("lost", 0, 1)
+
+    look_again(desk, unread=[Unread(kind="order", reason="?", client_order_id=ours, venue_order_id="v-9")])
+
+    assert refusal(desk) == "unread_order"
 
 
 def test_many_rows_are_one_alarm_of_one_subject_that_names_one_which_matters() -> None:

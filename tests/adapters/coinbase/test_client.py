@@ -14,6 +14,7 @@ from adapters.coinbase.client import CoinbaseClient
 from adapters.coinbase.sign import Signer
 from adapters.http import ALONE, Response
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.listing import UNREAD_KEPT
 from domain.order_messages import CancelOrder, OrderNotFound, OrderStatus, Purpose, QueryOrder
 from domain.settings import SECOND_NS, VenueSettings
 from tests.builders import UTC
@@ -346,14 +347,18 @@ def test_an_order_that_may_be_among_rows_that_are_not_kept_is_not_called_absent(
 
 
 def test_a_balance_is_unknown_also_where_its_row_is_not_kept() -> None:
-    strange = [{"currency": f"C{number}", "available_balance": {"value": "x"}} for number in range(100)]
+    strange = [{"currency": f"C{number}", "available_balance": {"value": "x"}} for number in range(400)]
     dollars = [{"currency": "USD", "available_balance": {"value": value}} for value in ("5", "x")]
-    rows = [dollars[0], *strange, dollars[1]]
+    pages = [
+        (200, {"accounts": [dollars[0], *strange], "has_next": True, "cursor": "1"}),
+        (200, {"accounts": strange, "has_next": True, "cursor": "2"}),
+        (200, {"accounts": [*strange, dollars[1]]}),
+    ]
 
-    listed = client_of(Script((200, {"accounts": rows}))).list_balances(5)
+    listed = client_of(Script(*pages)).list_balances(5)
 
     assert list(listed) == []
-    assert listed.unread[-1].count == 81
+    assert listed.unread[-1].count == 1_201 - UNREAD_KEPT
 
 
 def test_orders_on_their_way_to_the_book_are_open_orders_too() -> None:

@@ -8,7 +8,6 @@ from adapters.answers import MOST_ROWS
 from adapters.coinbase.private_stream import PrivateStream
 from domain.effects import Instant
 from domain.instrument import Side
-from domain.listing import UNREAD_KEPT
 from domain.market_data import DecodeFailed, HeartbeatSeen, LateFrame, StreamGap, StreamWhole, VenueComplained
 from domain.messages import Event
 from domain.order_messages import OrderReported, OrderStatus, OrderType, RowsUnread, TimeInForce
@@ -168,12 +167,12 @@ def test_a_frame_of_a_million_nothings_is_not_taken_apart() -> None:
     assert peak < 4 * 1024 * 1024
 
 
-def test_many_orders_that_cannot_be_read_are_told_in_one_word() -> None:
+def test_of_many_orders_that_cannot_be_read_each_is_told_by_its_name() -> None:
     events = [{"type": "update", "orders": [{"order_id": f"venue-{number}"}]} for number in range(400)]
     frame = msgspec.json.decode(orders(0))
     [told] = hear(stream(), msgspec.json.encode({**frame, "events": events}))
 
-    assert [one.count for one in told.rows] == [1] * UNREAD_KEPT + [400 - UNREAD_KEPT]
+    assert [one.venue_order_id for one in told.rows] == [f"venue-{number}" for number in range(400)]
 
 
 def test_the_simulated_venue_tells_the_life_of_an_order() -> None:
