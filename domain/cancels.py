@@ -111,8 +111,10 @@ class Cancels:
         self._dropped.add(order.id)
 
     def withdraw(self, order: OrderLifecycle, now: Instant) -> None:
-        """Journal that nobody wants it gone any more: an earlier run's wish, whose reason is over."""
+        """Journal that nobody wants it gone any more; where the venue was asked, that may yet work: see whether it did."""
         self._outbox.record(CancelWithdrawn(ts_event=now.utc_ns, client_order_id=order.id))
+        if self._wishes.pop(order.id, None):
+            self._inquiries.ask_now(order, now)
 
     def settle(self, order: OrderLifecycle) -> None:
         """Forget the wish once the order has ended."""

@@ -233,7 +233,7 @@ class OrderDesk:
     def recover(self, now: Instant) -> list[Effect]:
         """Begin a run: ask about everything that a previous one left open, then trust nothing unproven."""
         self._adoption.begin(now)
-        self._way.restore_stops(now)
+        self._way.restore_all_stops(now)
         for order in self.ledger.live_orders():
             self._news.doubt(order, "restarted", now)
         for plan in list(self.ledger.open_plans.values()):

@@ -49,7 +49,7 @@ from domain.order_messages import (
     VenueReconciled,
 )
 from domain.portfolio import Portfolio
-from domain.refusals import WINDING_DOWN, Refusals
+from domain.refusals import Refusals
 
 # A redelivery or a late fill of something older than this many is no longer recognised: minutes of the fastest
 # trading, where redeliveries take seconds. A plan takes 5 KB with all that belongs to it, ids are small.
@@ -234,7 +234,7 @@ class OrderLedger:
         plan = self.plans[intent_id]
         plan.is_done = True
         is_flat = self.books.position(plan.intent.venue, plan.intent.instrument).is_flat
-        if not plan.attempts and not is_flat and reason != WINDING_DOWN:
+        if not plan.attempts and not is_flat and not reason:
             self.refusals.unsent(plan.intent)
         if self.open_plans.pop(intent_id, None):
             self._finished.append(intent_id)

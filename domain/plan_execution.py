@@ -46,6 +46,7 @@ from domain.refusals import WINDING_DOWN
 from domain.right_of_way import RightOfWay
 from domain.settings import SECOND_NS, Settings
 
+EXPIRED = "expired"
 MAX_REDUCING_ATTEMPTS = 6  # by then the collar of a close has reached its cap; the portfolio decides anew
 _ROW_OF = {Purpose.CLOSE: "closes", Purpose.PROTECT: "stops"}
 
@@ -150,7 +151,7 @@ class PlanExecution:
         if self.is_stopped:
             return WINDING_DOWN
         if self._expiries.is_over(intent, now):
-            return "expired"
+            return EXPIRED
         if instrument is None and (intent.purpose is Purpose.OPEN or self._gate.knows_products(intent.venue)):
             return "no_instrument"  # else what reduces risk waits for the products to be told
         if intent.purpose is Purpose.OPEN:
@@ -192,6 +193,9 @@ class PlanExecution:
         is_close = intent.purpose is Purpose.CLOSE
         if self._has_had_its_chance(plan):
             self._finish(plan, now)
+            return
+        if is_close and self._expiries.is_over(intent, now):
+            self._finish(plan, now, EXPIRED)
             return
         if is_close and self.keeps_stops and self._way.has_stop(intent):
             self._finish(plan, now, WINDING_DOWN)
@@ -348,11 +352,10 @@ class PlanExecution:
     # ---- ends ----------------------------------------------------------------------------------------------
 
     def give_up_closes(self, now: Instant) -> None:
-        """End the closes that have nothing at the venue, and keep the stops that were to make way for them."""
+        """End the closes that have nothing at the venue: the stops that were to make way for them stay."""
         self.keeps_stops = True
         for plan in list(self._ledger.open_plans.values()):
             if plan.intent.purpose is Purpose.CLOSE and not plan.live_attempt:
-                self._way.keep_stops(plan.intent)
                 self._finish(plan, now, WINDING_DOWN)
 
     def _finish(self, plan: Plan, now: Instant, reason: str = "") -> None:
@@ -361,6 +364,10 @@ class PlanExecution:
         self._expiries.forget(plan.intent)
         if plan.intent.purpose is Purpose.CLOSE:
             self._prices.ended(plan.intent, plan.unfilled_tries, filled > 0, now)
+            if reason == WINDING_DOWN:
+                self._way.keep_stops(plan.intent)
+            elif not self._ledger.books.position(plan.intent.venue, plan.intent.instrument).is_flat:
+                self._way.restore_stops(plan.intent, now)
         about = {"intent_id": plan.intent.intent_id, "filled_quantity": filled, "reason": reason}
         self._outbox.record(IntentDone(ts_event=now.utc_ns, **about))
         if not plan.attempts and not reason:

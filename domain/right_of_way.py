@@ -63,13 +63,22 @@ class RightOfWay:
         for order in self._stops(intent):
             self._cancels.drop(order)
 
-    def restore_stops(self, now: Instant) -> None:
+    def restore_stops(self, intent: OrderIntent, now: Instant) -> None:
+        """Let the stops stay that were to make way for a close which is over."""
+        for order in self._stops(intent):
+            self._restore(order, now)
+
+    def restore_all_stops(self, now: Instant) -> None:
         """At a start, let stay what an earlier run wanted gone for a close that it then gave up."""
         for order in self._ledger.live_orders():
             closing = order.cancel_reason.removeprefix(MAKES_WAY)
-            is_for_close = order.is_cancel_pending and closing != order.cancel_reason
-            if is_for_close and order.order.purpose is Purpose.PROTECT and closing not in self._ledger.open_plans:
-                self._cancels.withdraw(order, now)
+            if order.order.purpose is Purpose.PROTECT and closing not in self._ledger.open_plans:
+                self._restore(order, now)
+
+    def _restore(self, order: OrderLifecycle, now: Instant) -> None:
+        """Withdraw the wish to cancel a stop, if it is a close that wants it gone: another close wishes again."""
+        if order.is_cancel_pending and order.cancel_reason.startswith(MAKES_WAY):
+            self._cancels.withdraw(order, now)
 
     def waits_for_trading(self, intent: OrderIntent) -> bool:
         """Tell whether a close would cost a stop that rests where, as the venue says, nothing trades just now."""

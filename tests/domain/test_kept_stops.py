@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from domain.order_messages import CancelOrder, CancelWithdrawn, IntentDone, Purpose, SubmitOrder
+from domain.order_messages import (
+    CancelOrder,
+    CancelProtection,
+    CancelRejected,
+    CancelWithdrawn,
+    IntentDone,
+    OrderStatus,
+    Purpose,
+    QueryOrder,
+    SubmitOrder,
+)
 from domain.settings import SECOND_NS
 from domain.system_messages import WindDown
 from tests.builders import make_instrument
-from tests.order_builders import BTC, DeskOnTime, make_accepted, make_intent
+from tests.order_builders import BTC, DeskOnTime, make_accepted, make_intent, make_report
 
 
 @pytest.fixture
@@ -51,6 +63,71 @@ def test_a_stop_makes_way_again_for_a_close_that_a_restart_found_open(desk: Desk
 
     assert len(next_run.sent(CancelOrder)) == 1
     assert next_run.journaled(CancelWithdrawn) == []
+
+
+def refuse_cancels(desk: DeskOnTime, seconds: float) -> None:
+    """Let the venue refuse for so long to cancel the stop, and show that it is there."""
+    for _ in range(round(seconds)):
+        asked = len(desk.sent(CancelOrder))
+        desk.advance(1)
+        if len(desk.sent(CancelOrder)) > asked:
+            refused = {"client_order_id": stop_of(desk).id, "venue": "coinbase", "code": "NO"}
+            desk.hear(CancelRejected(ts_event=desk.now.utc_ns, **refused), make_report(OrderStatus.OPEN))
+
+
+def test_a_close_that_has_expired_wants_no_stop_gone_any_more(desk: DeskOnTime) -> None:
+    close(desk)
+    refuse_cancels(desk, 61)
+    assert desk.desk.ledger.plans["exit"].is_done
+    assert not stop_of(desk).is_cancel_pending
+    asked = len(desk.sent(CancelOrder))
+
+    desk.advance(60)
+
+    assert len(desk.sent(CancelOrder)) == asked
+    assert desk.desk.books.covered_quantity("coinbase", BTC) == desk.desk.books.position("coinbase", BTC).quantity
+
+
+def test_a_close_after_one_that_expired_has_the_stop_make_way_again(desk: DeskOnTime) -> None:
+    close(desk)
+    refuse_cancels(desk, 61)
+    asked = len(desk.sent(CancelOrder))
+
+    desk.hear(make_intent(Purpose.CLOSE, "next", expires_at=desk.now.utc_ns + 60 * SECOND_NS))
+    assert len(desk.sent(CancelOrder)) == asked + 1
+    sent = len(desk.sent(SubmitOrder))
+    desk.hear(make_report(OrderStatus.CANCELED))
+
+    assert [it.intent_id for it in desk.sent(SubmitOrder)[sent:]] == ["next"]
+
+
+def test_whether_the_cancel_of_a_stop_that_shall_stay_has_worked_is_asked(desk: DeskOnTime) -> None:
+    close(desk)
+    desk.advance(59.9)
+    asked = len(desk.sent(QueryOrder))
+
+    desk.advance(0.5)
+
+    assert len(desk.journaled(CancelWithdrawn)) == 1
+    assert len(desk.sent(QueryOrder)) == asked + 1
+
+
+def test_a_stop_stays_where_nothing_is_left_that_a_close_could_sell(desk: DeskOnTime) -> None:
+    close(desk)
+    desk.load(make_instrument(BTC, min_notional=Decimal(100_000)))
+    desk.advance(1)
+
+    assert desk.desk.ledger.plans["exit"].is_done
+    assert not stop_of(desk).is_cancel_pending
+
+
+def test_a_stop_that_has_the_wrong_size_goes_whatever_becomes_of_a_close(desk: DeskOnTime) -> None:
+    desk.hear(CancelProtection(venue="coinbase", instrument=BTC, reason="resized"))
+    close(desk)
+    refuse_cancels(desk, 61)
+
+    assert desk.desk.ledger.plans["exit"].is_done
+    assert stop_of(desk).is_cancel_pending and not desk.journaled(CancelWithdrawn)
 
 
 @pytest.mark.parametrize("said_by", ["stream", "listing"])
