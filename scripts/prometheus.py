@@ -83,6 +83,12 @@ def _troubles(report: Mapping[str, Any]) -> Iterator[Family]:
         oldest[halt["scope"]] = min(since_s, oldest.get(halt["scope"], since_s))
     since = [Sample({"scope": scope}, since_s) for scope, since_s in oldest.items()]
     yield Family("nzeza_halted_since_timestamp_seconds", "gauge", "When it was halted, for whatever first.", since)
+    waiting = dict.fromkeys((line["scope"], line["reason"]) for line in report["waiting"])
+    yield _single("nzeza_waiting", "gauge", "What openings wait for that is no halt, and ends by itself.", len(waiting))
+    waits = [Sample({"scope": scope, "reason": reason}, 1) for scope, reason in waiting]
+    yield Family("nzeza_openings_waiting", "gauge", "1: openings in this scope wait for this.", waits)
+    refused = [Sample({"reason": reason}, count) for reason, count in report["refused"].items()]
+    yield Family("nzeza_orders_refused_total", "counter", "Orders that a venue refused, by its words.", refused)
     yield _single("nzeza_alarms_total", "counter", "Alarms, repeated ones too.", report["alarms_raised"])
     last = [Sample({}, max(_epoch_s(alarm["last"]) for alarm in alarms))] if alarms else []
     yield Family("nzeza_last_alarm_timestamp_seconds", "gauge", "When the newest alarm was raised.", last)

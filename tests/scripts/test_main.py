@@ -46,6 +46,8 @@ REPORT: dict[str, Any] = {
     "reconciled": True,
     "pnl_after_fees": "-4.25",
     "halts": [],
+    "waiting": [],
+    "refused": {},
     "alarms": [],
     "alarms_raised": 0,
     "equity_complete": True,

@@ -16,7 +16,7 @@ from domain.effects import Instant, Role, Tell
 from domain.histogram import Histogram
 from domain.settings import BreakerSettings
 from domain.status import StatusBoard
-from domain.system_messages import ActorReported, AlarmRaised, HaltLine, Operation, OperationEnded
+from domain.system_messages import WaitLine, ActorReported, AlarmRaised, HaltLine, Operation, OperationEnded
 from scripts.prometheus import exposition
 from tests.builders import orders_reported
 
@@ -160,7 +160,23 @@ def test_halts_alarms_and_incomplete_equity_wake_a_person() -> None:
     assert sample(samples, "equity_missing", what="not reported yet") == 1
 
 
+def test_what_openings_wait_for_and_what_venues_refused_is_told() -> None:
+    board = new_board()
+    wait = WaitLine(scope="coinbase", reason="its private stream is down")
+    refused = {"coinbase: INSUFFICIENT_FUND: too little": 24}
+    board.hear(orders_reported(waiting=(wait, wait, WaitLine(scope="dydx", reason=wait.reason)), refused=refused))
+
+    samples = read(exposition(told(board, 0)))
+
+    assert sample(samples, "waiting") == 2
+    assert sample(samples, "openings_waiting", scope="coinbase", reason=wait.reason) == 1
+    assert sample(samples, "openings_waiting", scope="dydx", reason=wait.reason) == 1
+    assert sample(samples, "orders_refused_total", reason="coinbase: INSUFFICIENT_FUND: too little") == 24
+
+
 def test_no_halt_is_a_number_too() -> None:
     samples = read(exposition(told(new_board(), 0)))
+
+    assert sample(samples, "waiting") == 0
 
     assert (sample(samples, "halts"), sample(samples, "alarms_total")) == (0, 0)
