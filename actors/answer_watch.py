@@ -24,7 +24,9 @@ class AnswerWatch:
         self._shell.alarm(self._subject, f"{error}: its worker was replaced", is_theirs=True)
 
     def ended(self, result: Any) -> None:
-        if words := self._outage.ended(result):
+        words = self._outage.ended(result)
+        self._shell.alarm_over(self._subject, self._outage.take_over())
+        if words:
             self._shell.alarm(self._subject, words)
         if isinstance(result, VenueError) and result.code == "oversize":
             self._shell.alarm(self._subject, f"an answer is too large to be one: {result}", is_theirs=True)

@@ -69,8 +69,10 @@ class ClockCheck:
     def _collect(self) -> None:
         for _, result in self.executor.collect():
             self.is_asking = False
-            if words := self.outage.ended(result):
-                self.shell.alarm(f"{self.shell.role} clock", words)
+            subject, words = f"{self.shell.role} clock", self.outage.ended(result)
+            self.shell.alarm_over(subject, self.outage.take_over())
+            if words:
+                self.shell.alarm(subject, words)
             if isinstance(result, VenueError):
                 self.shell.counters["clock_failures"] += 1
             elif isinstance(result, BaseException):

@@ -74,7 +74,9 @@ class Herald:
         self._tell(Role.MONITOR, alarm)
 
     def over(self, subject: str, text: str) -> None:
-        """Tell that what an alarm told of has ended; should it begin again, that is news."""
+        """Tell that what an alarm told of has ended, if it told of anything; should it begin again, that is news."""
+        if not text:
+            return
         subject, text = bounded(subject), bounded(text)
         self._queue.over(subject, text)
         log.warning("alarm_over subject=%s text=%s", subject, text)

@@ -43,6 +43,8 @@ class Listings:
         self._call = call
         self._backoff = Backoff(SECOND_NS // 4, 2.0, 8 * SECOND_NS, 0.1)
         self._loaded: InstrumentsLoaded | None = None
+        self._fee_alarm = ""  # that they are not known, while that is so
+        self._left_out: dict[str, str] = {}  # instrument -> what a person was told of it, while that is so
         self._told: set[str] = set()  # instruments that a person knows not to be opened
 
     def load(self) -> None:
@@ -71,10 +73,14 @@ class Listings:
                 self._shell.tell(role, result)
             self._tell_of_unopenable(result)
             self._tell_of_left_out(result)
-        if not result.is_fee_known:
-            if not self._shell.counters["fee_failures"]:
-                text = f"fees unknown: reckoning with {plain(100 * result.taker_fee_ratio)} % for takers"
-                self._shell.alarm(self._venue, text)
+        if result.is_fee_known:
+            self._shell.alarm_over(self._venue, self._fee_alarm)
+            self._fee_alarm = ""
+        else:
+            if not self._fee_alarm:
+                taker_percent = plain(100 * result.taker_fee_ratio)
+                self._fee_alarm = f"fees unknown: reckoning with {taker_percent} % for takers"
+                self._shell.alarm(self._venue, self._fee_alarm)
             self._shell.counters["fee_failures"] += 1
         if not result.is_fee_known or is_one_unread:
             self._again_in(self._backoff.next_delay_ns(self._shell.parts.uniform()))
@@ -95,9 +101,13 @@ class Listings:
                 self._shell.alarm(one.key, f"{why}: shown, and no position is opened in it", is_theirs=True)
 
     def _tell_of_left_out(self, loaded: InstrumentsLoaded) -> None:
-        for one in loaded.left_out:
-            text = f"left out, everything else goes on: {one.reason}"
-            self._shell.alarm(f"{self._venue}:{one.instrument}", text, is_theirs=True)
+        left_out = {one.instrument: f"left out, everything else goes on: {one.reason}" for one in loaded.left_out}
+        for instrument, text in self._left_out.items():
+            if left_out.get(instrument) != text:
+                self._shell.alarm_over(f"{self._venue}:{instrument}", text)
+        for instrument, text in left_out.items():
+            self._shell.alarm(f"{self._venue}:{instrument}", text, is_theirs=True)
+        self._left_out = left_out
 
     def _again_in(self, delay_ns: int) -> None:
         self._shell.wake_at(self._shell.clock.now().monotonic_ns + delay_ns, LOAD)

@@ -68,7 +68,8 @@ class PriceFeed(Shell):
         self.read_ns = 0
         self.faults: deque[DecodeFailed] = deque()  # what could not be read, until the recorder has it
         self.late_after_ns = self.settings.risk.late_after_s * SECOND_NS
-        self.is_clock_wrong = False
+        self.status_alarms: dict[str, str] = {}  # instrument -> what the person was told of it, while that is so
+        self.clock_alarm = ""  # what the person was told of it, while that is so
         self.fruitless = 0  # connections in a row that ended before all prices were there
         self.health = StreamHealth(self.venue)
         self.gate = Gate(Operation.DATA)
@@ -195,12 +196,21 @@ class PriceFeed(Shell):
             case InstrumentStatus():
                 self.counters["InstrumentStatus"] += 1
                 self.health.told_status(event)
-                if event.status is not TradingStatus.TRADING:
-                    self.alarm(f"{self.venue} {event.instrument}", f"trading there is {event.status}", is_theirs=True)
+                self._tell_status(event)
             case VenueComplained():
                 self.alarm(f"{self.venue} market stream", event.text, is_theirs=True)
             case _:
                 self.counters[type(event).__name__] += 1
+
+    def _tell_status(self, event: InstrumentStatus) -> None:
+        """Tell the person of a market that is not open, and when it is again."""
+        subject, told = f"{self.venue} {event.instrument}", self.status_alarms.pop(event.instrument, "")
+        text = "" if event.status is TradingStatus.TRADING else f"trading there is {event.status}"
+        if told != text:
+            self.alarm_over(subject, told)
+        if text:
+            self.status_alarms[event.instrument] = text
+            self.alarm(subject, text, is_theirs=True)
 
     def _keep_fault(self, fault: DecodeFailed) -> None:
         """Count what could not be read, and keep it for the recorder: in order, never more than people read."""
@@ -315,10 +325,13 @@ class PriceFeed(Shell):
 
     def _judge_clock(self, error_ns: int) -> None:
         """Tell the person, once each time, that our clock is not the venue's: somebody has to set it."""
-        was_wrong, limit_ns = self.is_clock_wrong, self.settings.risk.max_clock_error_s * SECOND_NS
-        self.is_clock_wrong = abs(error_ns) > limit_ns
-        if self.is_clock_wrong and not was_wrong:
-            self.alarm(f"{self.venue} clock", f"{describe_error(error_ns, self.venue)}: no openings there")
+        subject = f"{self.venue} clock"
+        if abs(error_ns) <= self.settings.risk.max_clock_error_s * SECOND_NS:
+            self.alarm_over(subject, self.clock_alarm)
+            self.clock_alarm = ""
+        elif not self.clock_alarm:
+            self.clock_alarm = f"{describe_error(error_ns, self.venue)}: no openings there"
+            self.alarm(subject, self.clock_alarm)
 
     def report(self) -> None:
         now = self.clock.now()

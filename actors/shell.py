@@ -113,12 +113,12 @@ class Shell(Actor):
         """Add what the monitor should know; called at each reporting interval."""
 
     def alarm(self, subject: str, text: str, is_theirs: bool = False) -> None:
-        """Tell the person, who must not be flooded: neither by the same words again and again nor by ever new ones.
-
-        Args:
-            is_theirs: a venue's own words or rows have made it: it is in the way of nothing about money.
-        """
+        """Tell the person, never in a flood; `is_theirs`: a venue made it, so it is in the way of nothing about money."""
         self._herald.alarm(subject, text, is_theirs)
+
+    def alarm_over(self, subject: str, text: str) -> None:
+        """Tell the person that what an alarm told of has ended; no text: nothing has."""
+        self._herald.over(subject, text)
 
     # ---- speaking ----------------------------------------------------------------------------------------
 

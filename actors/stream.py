@@ -216,7 +216,9 @@ class StreamDriver:
         """Tell the person when dials keep failing, be it that the session has not waited for their end."""
         while self.failed_dials < self.session.failed_dials:
             self.failed_dials += 1
-            if words := self.outage.failed(self.session.last_failure):
+            words = self.outage.failed(self.session.last_failure)
+            self.shell.alarm_over(self.session.name, self.outage.take_over())
+            if words:
                 self.shell.alarm(self.session.name, words)
 
     def _opened(self, connection_id: str, pipe: Pipe, now: Instant) -> None:
@@ -225,6 +227,7 @@ class StreamDriver:
             return
         self.pipe = pipe
         self.outage.reached()
+        self.shell.alarm_over(self.session.name, self.outage.take_over())
         self.shell.watch(pipe.fileno(), self._read)
         if self.recorder is not None:
             self.recorder.opened(self.codec.url, now)

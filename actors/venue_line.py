@@ -36,7 +36,7 @@ class VenueLine:
         self._venue = venue
         self._access = Access()
         self._refusal = ""  # as told
-        self._has_alarmed = False  # of a refusal that has not been disproven
+        self._alarmed = ""  # of a refusal that has not been disproven
         shell.watch(self._executor.fileno(), self._collect)
 
     def call(self, run: Callable, answered: Callable, **how: Any) -> None:
@@ -97,11 +97,11 @@ class VenueLine:
         if after_ns == before_ns:
             return
         if after_ns is None:
-            self._has_alarmed = False
+            self._shell.alarm_over(self._venue, self._alarmed)
+            self._alarmed = ""
         elif pause_ns := self._access.pause_ns(now.monotonic_ns):
             self._calls.hold(now, pause_ns)
         self.look_at_access()
-        if self._refusal and not self._has_alarmed:
-            self._has_alarmed = True
-            text = f"{self._refusal}: no openings until it takes them; is the key right, and the clock?"
-            self._shell.alarm(self._venue, text)
+        if self._refusal and not self._alarmed:
+            self._alarmed = f"{self._refusal}: no openings until it takes them; is the key right, and the clock?"
+            self._shell.alarm(self._venue, self._alarmed)

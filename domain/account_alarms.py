@@ -52,11 +52,14 @@ class AccountAlarms:
         ]
 
     def _review_held_back(self, held_back: dict[str, Decimal], now: Instant) -> list[Effect]:
-        """Tell of what is new, or more than was told."""
-        news = {key: held for key, held in held_back.items() if held > self._held_back.get(key, 0)}
-        self._held_back = held_back
-        text = "of the position are held for an order that is not ours: no stop of ours covers that"
-        return [_alarm(key, f"{plain(held)} {text}", now) for key, held in sorted(news.items())]
+        """Tell of what is new, or another quantity than was told."""
+        before, self._held_back = self._held_back, held_back
+        ended = {key: held for key, held in before.items() if held_back.get(key) != held}
+        news = {key: held for key, held in held_back.items() if before.get(key) != held}
+        return [
+            *(_over(key, _held_in_words(held), now) for key, held in sorted(ended.items())),
+            *(_alarm(key, _held_in_words(held), now) for key, held in sorted(news.items())),
+        ]
 
     def _review_cover(self, bare: set[str], now: Instant) -> list[Effect]:
         news, ended, self._bare = sorted(bare - self._bare), sorted(self._bare - bare), bare
@@ -84,6 +87,10 @@ class AccountAlarms:
 
 def _alarm(subject: str, text: str, now: Instant) -> Tell:
     return Tell(Role.MONITOR, AlarmRaised(ts_event=now.utc_ns, subject=subject, text=text))
+
+
+def _held_in_words(held: Decimal) -> str:
+    return f"{plain(held)} of the position are held for an order that is not ours: no stop of ours covers that"
 
 
 def _over(subject: str, text: str, now: Instant) -> Tell:

@@ -37,7 +37,7 @@ class Wish:
     asked: int = 0
     due_ns: int = 0  # of the next time; 0 = the venue must name the order first
     answer: str = ""  # the newest one, in words
-    has_alarmed: bool = False
+    told: str = ""  # what a person was told of it
 
 
 class Cancels:
@@ -93,10 +93,9 @@ class Cancels:
         self._free_ns[order.order.venue] = now.monotonic_ns + PACE_NS
         self._ask(order, wish, now)
         waited_ns = now.monotonic_ns - wish.since_ns
-        if waited_ns >= self._alarm_after_ns and not wish.has_alarmed:
-            wish.has_alarmed = True
-            text = f"not canceled for {waited_ns // SECOND_NS} s: {wish.answer or 'no answer'}"
-            self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
+        if waited_ns >= self._alarm_after_ns and not wish.told:
+            wish.told = f"not canceled for {waited_ns // SECOND_NS} s: {wish.answer or 'no answer'}"
+            self._outbox.alarm(f"client_order_id={order.id}", wish.told, now.utc_ns)
 
     def hurry(self, order: OrderLifecycle, now: Instant) -> None:
         """Ask at once, where asking has begun, and go on as if the venue had not answered yet."""
@@ -105,22 +104,29 @@ class Cancels:
             wish.asked = 0
             self._ask(order, wish, now)
 
-    def drop(self, order: OrderLifecycle) -> None:
+    def drop(self, order: OrderLifecycle, now: Instant) -> None:
         """Ask no more; what is on its way to the venue may still work."""
-        self._wishes.pop(order.id, None)
+        self._forget(order, now)
         self._dropped.add(order.id)
 
     def withdraw(self, order: OrderLifecycle, now: Instant) -> None:
         """Journal that nobody wants it gone any more; where the venue was asked, that may yet work: see whether it did."""
         self._outbox.record(CancelWithdrawn(ts_event=now.utc_ns, client_order_id=order.id))
-        if self._wishes.pop(order.id, None):
+        if self._forget(order, now):
             self._inquiries.ask_now(order, now)
 
-    def settle(self, order: OrderLifecycle) -> None:
+    def settle(self, order: OrderLifecycle, now: Instant) -> None:
         """Forget the wish once the order has ended."""
         if order.is_final:
-            self._wishes.pop(order.id, None)
+            self._forget(order, now)
             self._dropped.discard(order.id)
+
+    def _forget(self, order: OrderLifecycle, now: Instant) -> bool:
+        """Forget the wish; tells whether there was one."""
+        wish = self._wishes.pop(order.id, None)
+        if wish and wish.told:
+            self._outbox.alarm_over(f"client_order_id={order.id}", wish.told, now.utc_ns)
+        return wish is not None
 
     def _ask(self, order: OrderLifecycle, wish: Wish, now: Instant) -> None:
         self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.order.venue), _command(order))

@@ -263,7 +263,11 @@ class OrderDesk:
 
     def hold_up(self, why: str, now: Instant) -> list[Effect]:
         """Take no openings while the journal cannot be written as it should; `why` is empty when it can again."""
-        self._outbox.alarm("journal", self._readiness.hold_up(why, now.utc_ns), now.utc_ns)
+        news, over = self._readiness.hold_up(why, now.utc_ns)
+        if over:
+            self._outbox.alarm_over("journal", over, now.utc_ns)
+        if news:
+            self._outbox.alarm("journal", news, now.utc_ns)
         return self._finish(now)
 
     def apply(self, message: Message, now: Instant) -> list[Effect]:

@@ -123,7 +123,7 @@ class OrderNews:
             case Origin.SECOND_BOT:
                 reason = f"a second bot: order {report.client_order_id} is not in our journal"
                 self._outbox.halt(report.venue, reason, now.utc_ns)
-        for fill in self._unclaimed.take(report.venue, report.venue_order_id):
+        for fill in self._unclaimed.take(report.venue, report.venue_order_id, now):
             self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
 
     def _hear_retired(self, report: OrderReported, now: Instant) -> None:
@@ -132,7 +132,7 @@ class OrderNews:
             reason = f"order {report.client_order_id} is {report.status} though it ended long ago"
             self._outbox.halt(f"{report.venue}:{report.instrument}", reason, now.utc_ns)
         purpose = Purpose.OPEN if report.side is Side.BUY else Purpose.CLOSE
-        for fill in self._unclaimed.take(report.venue, report.venue_order_id):
+        for fill in self._unclaimed.take(report.venue, report.venue_order_id, now):
             self._outbox.record(
                 OrderFilled(
                     ts_event=fill.ts_event,
@@ -262,7 +262,7 @@ class OrderNews:
     def _named(self, order: OrderLifecycle, now: Instant) -> None:
         """Let go on what waited for the venue's name of the order."""
         self._inquiries.named(order, now)
-        for fill in self._unclaimed.take(order.order.venue, order.venue_order_id):
+        for fill in self._unclaimed.take(order.order.venue, order.venue_order_id, now):
             self._book(order, order.judge_fill(fill), now)
         if order.is_cancel_pending and not order.is_final:
             self._cancels.pursue(order, now)
@@ -274,7 +274,7 @@ class OrderNews:
             self._inquiries.begin(order, now, _FIRST_LOOK)
         self._inquiries.settle(order, now)
         if order.is_final:
-            self._cancels.settle(order)
+            self._cancels.settle(order, now)
             self._execution.advance(self._ledger.plans[order.order.intent_id], now)
             self._execution.advance_all(order.order.venue, order.order.instrument, now)
 

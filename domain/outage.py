@@ -26,16 +26,28 @@ class Outage:
 
     def __init__(self) -> None:
         self._failures = 0
+        self._told = ""  # the cause that a person knows of, and that has not ended
+        self._over = ""  # the one that has ended, until that is told
 
     def reached(self) -> None:
         self._failures = 0
+        self._ends()
+
+    def take_over(self) -> str:
+        """Return what was told and is over, once."""
+        over, self._over = self._over, ""
+        return over
 
     def failed(self, code: str) -> str:
         """Note an attempt that reached nobody. Returns what to tell a person; empty while it may be nothing."""
         self._failures += 1
         if self._failures < _TRIES:
             return ""
-        return f"cannot be reached: {CAUSES.get(code, code)}"
+        words = f"cannot be reached: {CAUSES.get(code, code)}"
+        if words != self._told:
+            self._ends()
+            self._told = words
+        return words
 
     def ended(self, result: Any) -> str:
         """Note how a call ended; whatever the venue said itself, a refusal too, has reached it."""
@@ -43,3 +55,6 @@ class Outage:
             return self.failed(result.code)
         self.reached()
         return ""
+
+    def _ends(self) -> None:
+        self._over, self._told = self._told or self._over, ""

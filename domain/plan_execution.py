@@ -365,7 +365,7 @@ class PlanExecution:
         if plan.intent.purpose is Purpose.CLOSE:
             self._prices.ended(plan.intent, plan.unfilled_tries, filled > 0, now)
             if reason == WINDING_DOWN:
-                self._way.keep_stops(plan.intent)
+                self._way.keep_stops(plan.intent, now)
             elif not self._ledger.books.position(plan.intent.venue, plan.intent.instrument).is_flat:
                 self._way.restore_stops(plan.intent, now)
         about = {"intent_id": plan.intent.intent_id, "filled_quantity": filled, "reason": reason}

@@ -58,10 +58,10 @@ class RightOfWay:
     def has_stop(self, intent: OrderIntent) -> bool:
         return any(True for _ in self._stops(intent))
 
-    def keep_stops(self, intent: OrderIntent) -> None:
+    def keep_stops(self, intent: OrderIntent, now: Instant) -> None:
         """Ask no more for the end of the stops there."""
         for order in self._stops(intent):
-            self._cancels.drop(order)
+            self._cancels.drop(order, now)
 
     def restore_stops(self, intent: OrderIntent, now: Instant) -> None:
         """Let the stops stay that were to make way for a close which is over."""

@@ -27,7 +27,7 @@ class Foundling:
     fills: dict[str, Fill] = field(default_factory=dict)  # fill_id ->
     asked: int = 0
     due_ns: int = 0  # of the next question
-    has_alarmed: bool = False
+    told: str = ""  # what a person was told of them
 
 
 class UnclaimedFills:
@@ -63,10 +63,14 @@ class UnclaimedFills:
             default=None,
         )
 
-    def take(self, venue: str, venue_order_id: str) -> Iterable[Fill]:
+    def take(self, venue: str, venue_order_id: str, now: Instant) -> Iterable[Fill]:
         """Give away the fills of an order that is known now."""
         foundling = self._foundlings.pop((venue, venue_order_id), None)
-        return foundling.fills.values() if foundling else ()
+        if foundling is None:
+            return ()
+        if foundling.told:
+            self._outbox.alarm_over(_subject(venue_order_id), foundling.told, now.utc_ns)
+        return foundling.fills.values()
 
     def has_any(self, venue: str, instrument: str = "", side: Side | None = None) -> bool:
         """Tell whether anything there is unclaimed; an empty instrument matches all, no side both."""
@@ -84,10 +88,9 @@ class UnclaimedFills:
         if foundling is None or now.monotonic_ns < foundling.due_ns:
             return
         waited_s = (now.monotonic_ns - foundling.since_ns) / SECOND_NS
-        if waited_s >= self._orders.alarm_after_s and not foundling.has_alarmed:
-            foundling.has_alarmed = True
-            text = f"filled, and for {waited_s:.0f} s nobody could tell whose order it is"
-            self._outbox.alarm(f"venue_order_id={venue_order_id}", text, now.utc_ns, is_theirs=True)
+        if waited_s >= self._orders.alarm_after_s and not foundling.told:
+            foundling.told = f"filled, and for {waited_s:.0f} s nobody could tell whose order it is"
+            self._outbox.alarm(_subject(venue_order_id), foundling.told, now.utc_ns, is_theirs=True)
         fill = next(iter(foundling.fills.values()))
         self._outbox.tell(
             Role.EXCHANGE_GATEWAY.at(venue),
@@ -108,3 +111,7 @@ class UnclaimedFills:
         delay_s = min(delay_s, self._protection.within_s / 2)  # it may be a position of ours, and bare
         foundling.due_ns = now.monotonic_ns + round(delay_s * SECOND_NS)
         self._outbox.wake_at(foundling.due_ns, f"{OWNER}:{key[0]}:{key[1]}")
+
+
+def _subject(venue_order_id: str) -> str:
+    return f"venue_order_id={venue_order_id}"

@@ -32,17 +32,19 @@ class VenueReadiness:
         self._submit_breakers: dict[str, BreakerState] = {}  # venue -> the last state heard
         self._announced: dict[str, str] = {}  # venue -> what was missing when last told
 
-    def hold_up(self, why: str, utc_ns: int) -> str:
-        """Take note that the journal can (`why` is empty) or cannot be written; return what to tell a person.
+    def hold_up(self, why: str, utc_ns: int) -> tuple[str, str]:
+        """Take note that the journal can (`why` is empty) or cannot be written.
 
         A lock of another program is no loss, so unlike a halt this is not journaled and needs no person to end it.
+
+        Returns:
+            What to tell a person, and what was told of it and is over; either may be empty.
         """
+        before = _locked(self.journal_holdup)
         if not self.journal_holdup:
             self._held_up_at = utc_ns
         self.journal_holdup = why
-        if why:
-            return f"{JOURNAL_LOCKED}: {why}: no openings until that ends"
-        return "written as usual again: openings go on"
+        return (_locked(why), before) if _locked(why) != before else ("", "")
 
     @property
     def halts(self) -> tuple[HaltLine, ...]:
@@ -124,3 +126,7 @@ class VenueReadiness:
     def forget_announcements(self) -> None:
         """Let `news` return every venue again: somebody new is listening."""
         self._announced.clear()
+
+
+def _locked(why: str) -> str:
+    return f"{JOURNAL_LOCKED}: {why}: no openings until that ends" if why else ""

@@ -144,7 +144,7 @@ class WindingDown:
         self._is_told = True
         self._execution.is_stopped = True
         live = list(self._ledger.live_orders())
-        self._keep_stops(live)
+        self._keep_stops(live, now)
         in_flight = [order for order in live if order.is_in_flight]
         differences = tuple(f"{venue}: {self._difference(venue)}" for venue in self._unproven())
         unfinished = tuple(map(self._unfinished_in_words, self._unfinished()))
@@ -170,12 +170,12 @@ class WindingDown:
             ),
         )
 
-    def _keep_stops(self, live: list[OrderLifecycle]) -> None:
+    def _keep_stops(self, live: list[OrderLifecycle], now: Instant) -> None:
         """Let no stop go any more that guards a position: nothing would take its place."""
         for order in live:
             body = order.order
             if body.purpose is Purpose.PROTECT and not self._ledger.books.position(body.venue, body.instrument).is_flat:
-                self._cancels.drop(order)
+                self._cancels.drop(order, now)
 
     def _bare_in_words(self) -> Iterator[str]:
         """Yield the positions left without cover, those too whose instrument nobody tells us about."""

@@ -41,6 +41,7 @@ from domain.order_messages import (
 )
 from domain.settings import SECOND_NS, Settings, VenueSettings
 from domain.system_messages import (
+    AlarmOver,
     AlarmRaised,
     BreakerChanged,
     BreakerState,
@@ -653,7 +654,7 @@ def test_unknown_fees_are_told_once_and_asked_for_again(venue: FakeVenue) -> Non
 
     assert heard(stage, InstrumentsLoaded) == [unknown, LOADED]
     alarms = [told for told in stage.received[Role.MONITOR] if isinstance(told, AlarmRaised)]
-    assert [alarm.text for alarm in alarms] == ["fees unknown: reckoning with 1.2 % for takers"]
+    assert [alarm.text for alarm in alarms] == ["fees unknown: reckoning with 1.2 % for takers"] == overs(stage)
 
 
 def test_a_snapshot_also_lists_the_fills_of_the_orders_it_names(venue: FakeVenue, stage: Stage) -> None:
@@ -706,6 +707,10 @@ def alarms(stage: Stage) -> list[str]:
     return [message.text for message in stage.received[Role.MONITOR] if isinstance(message, AlarmRaised)]
 
 
+def overs(stage: Stage) -> list[str]:
+    return [message.text for message in stage.received[Role.MONITOR] if isinstance(message, AlarmOver)]
+
+
 def test_calls_that_hang_are_replaced_and_leave_their_orders_in_doubt(venue: FakeVenue, stage: Stage) -> None:
     workers = stage.settings.venues["coinbase"].workers
     for method in ("submit_order", "cancel_order", "find_order", "list_open_orders"):
@@ -755,6 +760,13 @@ def test_a_venue_that_answers_nothing_is_an_alarm_whatever_was_asked(venue: Fake
 
     assert alarms(stage) == ["cannot be reached: no answer in time"]
 
+    for reading in ("list_open_orders", "list_balances", "list_fills"):
+        venue.answers[reading].clear()
+        venue.answers[reading].append(Listing())
+    stage.tell(GATEWAY, RequestSnapshot(request_id=3, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=5)
+    assert overs(stage) == alarms(stage)
+
 
 def test_a_pause_of_a_day_is_kept_for_a_minute_with_an_alarm(venue: FakeVenue, stage: Stage) -> None:
     venue.answers["list_open_orders"].append(Retryable("?", code="429", retry_after_ns=86_400 * SECOND_NS))
@@ -803,6 +815,7 @@ def test_refused_credentials_are_one_alarm_and_stop_openings_until_they_are_take
     assert heard(stage, VenueAccessChanged)[-1].refusal == ""
     alarms = [told.text for told in stage.received[Role.MONITOR] if isinstance(told, AlarmRaised)]
     assert alarms == [f"{refusals[-1]}: no openings until it takes them; is the key right, and the clock?"]
+    assert overs(stage) == alarms
 
 
 def test_reads_pause_while_credentials_are_refused_and_the_newest_question_is_enough(
@@ -857,6 +870,7 @@ def test_a_name_that_is_not_listed_is_told_once_and_the_others_are_loaded(venue:
 
     stage.advance(seconds=61)  # and it is listed again
     assert [event.left_out for event in heard(stage, InstrumentsLoaded)] == [(left_out,), ()]
+    assert overs(stage) == [alarms[0].text]
 
 
 def test_a_key_that_is_bad_from_the_start_is_one_alarm(venue: FakeVenue) -> None:

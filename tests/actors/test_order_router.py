@@ -39,6 +39,7 @@ from domain.order_messages import (
     VenueSnapshot,
 )
 from domain.system_messages import (
+    AlarmOver,
     AlarmRaised,
     HaltLine,
     OrdersReported,
@@ -368,6 +369,9 @@ def test_when_the_lock_is_gone_openings_go_on_by_themselves() -> None:
 
     assert stage.actor(Role.ORDER_ROUTER).desk.halts == ()
     assert told(stage, VenueReadyChanged, Role.PORTFOLIO)[-1].is_ready
+    [alarm] = told(stage, AlarmRaised, Role.MONITOR)
+    [over] = told(stage, AlarmOver, Role.MONITOR)
+    assert (over.subject, over.text) == (alarm.subject, alarm.text)
 
 
 class Torn(MemoryJournal):

@@ -27,6 +27,7 @@ from domain.market_data import (
 from domain.order_book import Level
 from domain.settings import SECOND_NS, RecordingSettings, Settings
 from domain.system_messages import (
+    AlarmOver,
     AlarmRaised,
     BreakerChanged,
     BreakerState,
@@ -244,6 +245,8 @@ def test_a_halt_reaches_readers_and_the_person_at_once_and_so_does_its_end(
     assert [(alarm.subject, alarm.text) for alarm in alarms] == [
         ("coinbase BTC-USD", "trading there is halted")
     ]
+    overs = [m for m in stage.received[Role.MONITOR] if isinstance(m, AlarmOver)]
+    assert [(over.subject, over.text) for over in overs] == [("coinbase BTC-USD", "trading there is halted")]
 
 
 def test_a_frame_that_was_dropped_is_counted(venue: FakeVenue, stage: Stage) -> None:

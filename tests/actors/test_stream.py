@@ -21,6 +21,7 @@ from domain.market_data import DecodeFailed, MarketBatch, Quote, Trade
 from domain.session_moves import SessionState
 from domain.settings import BreakerSettings, SessionSettings, Settings, VenueSettings
 from domain.system_messages import (
+    AlarmOver,
     AlarmRaised,
     BreakerState,
     GrantCredit,
@@ -378,6 +379,7 @@ def test_without_a_network_the_third_try_tells_the_cause_and_a_connection_begins
 
     words = "cannot be reached: its name is not found; is there a network?"
     assert [text for text in told_alarms(stage) if "reached" in text] == [words]
+    assert [m.text for m in stage.received[Role.MONITOR] if isinstance(m, AlarmOver)] == [words]
 
 
 def told_alarms(stage: Stage) -> list[str]:

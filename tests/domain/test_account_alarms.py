@@ -1,6 +1,7 @@
 """What the portfolio tells of the account, it tells once as it begins and once as it ends."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from domain.account_alarms import INCOMPLETE_NS, AccountAlarms
 from domain.effects import Instant
@@ -30,3 +31,16 @@ def test_what_is_over_is_told_in_the_words_of_its_alarm() -> None:
     ]
     assert told([], (), INCOMPLETE_NS + 1) == [(True, "account", "equity incomplete")]
     assert told([], (), INCOMPLETE_NS + 2) == []
+
+
+def test_coins_that_others_hold_are_told_anew_as_they_change_and_the_alarm_before_is_over() -> None:
+    alarms, key = AccountAlarms(cover_within_s=5), ("coinbase", "BTC-USD")
+
+    def told(held: dict) -> list[tuple[bool, str]]:
+        effects = alarms.review([], held, Lacking(), Instant(0, 0))
+        return [(isinstance(one.message, AlarmOver), one.message.text.split()[0]) for one in effects]
+
+    assert told({key: Decimal(2)}) == [(False, "2")]
+    assert told({key: Decimal(2)}) == []
+    assert told({key: Decimal(1)}) == [(True, "2"), (False, "1")]
+    assert told({}) == [(True, "1")]

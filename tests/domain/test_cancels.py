@@ -21,7 +21,7 @@ from domain.order_messages import (
     SubmitOrder,
 )
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised
+from domain.system_messages import AlarmOver, AlarmRaised
 from tests.order_builders import DeskOnTime, make_accepted, make_intent, make_report
 
 S = OrderStatus
@@ -133,6 +133,11 @@ def test_a_person_is_told_once_of_an_order_that_will_not_go(holding: DeskOnTime)
 
     texts = [alarm.text for alarm in holding.sent(AlarmRaised) if "cancel" in alarm.text]
     assert texts == ["not canceled for 32 s: refused: NOT_NOW"]
+    assert not [over for over in holding.sent(AlarmOver) if "cancel" in over.text]
+
+    holding.hear(make_report(S.CANCELED, side=Side.SELL))
+
+    assert [over.text for over in holding.sent(AlarmOver) if "cancel" in over.text] == texts
 
 
 def test_an_end_that_is_proven_ends_the_wish(holding: DeskOnTime) -> None:

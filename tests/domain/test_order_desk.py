@@ -375,12 +375,17 @@ def test_balances_are_not_compared_while_a_fill_is_unclaimed(desk: DeskOnTime) -
     assert desk.desk.report(desk.now).is_reconciled
 
 
-def test_a_fill_that_stays_unclaimed_is_told_to_a_person_once(desk: DeskOnTime) -> None:
+def test_a_fill_that_stays_unclaimed_is_told_to_a_person_once_until_its_owner_is_known(desk: DeskOnTime) -> None:
     desk.fills(make_fill("0.01", venue_order_id="v-x"))
 
     desk.advance(100)
 
     assert [one.subject for one in desk.sent(AlarmRaised) if one.subject != "coinbase"] == ["venue_order_id=v-x"]
+
+    desk.hear(make_report(S.FILLED, client_order_id="by-hand", venue_order_id="v-x"))
+
+    [alarm] = [one for one in desk.sent(AlarmRaised) if one.subject == "venue_order_id=v-x"]
+    assert [(over.subject, over.text) for over in desk.sent(AlarmOver)] == [(alarm.subject, alarm.text)]
 
 
 # ---- acceptance ------------------------------------------------------------------------------------------

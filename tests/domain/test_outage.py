@@ -19,6 +19,20 @@ def test_the_third_failure_in_a_row_tells_the_cause_and_so_does_each_after_it(co
     assert [outage.failed(code) for _ in range(4)] == ["", "", words, words]
 
 
+def test_the_alarm_of_an_outage_is_over_with_it_or_with_its_cause() -> None:
+    outage = Outage()
+    for code in ("dns", "dns", "dns", "dns"):
+        outage.failed(code)
+    assert outage.take_over() == ""
+
+    outage.failed("refused")
+    assert outage.take_over() == "cannot be reached: its name is not found; is there a network?"
+    outage.reached()
+
+    assert outage.take_over() == "cannot be reached: the connection was refused"
+    assert outage.take_over() == ""
+
+
 @pytest.mark.parametrize(
     "answer", ["an answer", Rejected("no", code="400"), Fatal("no", code="401"), Retryable("later", code="429")]
 )
