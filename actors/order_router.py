@@ -39,7 +39,10 @@ class OrderRouter(MarketReader):
         self.has_lived_on_reserve = False  # the journal could not be written, and the desk doesn't know yet
         self.holdup = ""  # why the journal cannot be written as it should, as far as the desk knows
         self.desk = OrderDesk(
-            self.settings, **self.parts.desk_facts(), instance=self.journal.instance
+            self.settings,
+            **self.parts.desk_facts(),
+            instance=self.journal.instance,
+            former_instances=self.journal.former_instances,
         )
         self.desk.replay(self._telling_how_far())
         self.perform(self.desk.recover(self.clock.now()))

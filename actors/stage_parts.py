@@ -159,6 +159,7 @@ class MemoryJournal:
     """The order journal as encoded lines in memory; it outlives the actors that write and read it."""
 
     instance = NO_INSTANCE
+    former_instances = ()
 
     def __init__(self) -> None:
         self.trouble = ""

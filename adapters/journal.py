@@ -18,6 +18,7 @@ from typing import Literal, NoReturn
 from adapters.clock import SystemClock
 from adapters.journal_aside import AsideFile, aside_path, finish_renewal
 from adapters.journal_check import Findings, check, no_progress, proven_rows, provable_rows, what_is_missing
+from adapters.journal_home import HOME, MOVED, former_instances, home_of, is_elsewhere, moved_in
 from adapters.journal_lock import lock_path, take_lock
 from adapters.journal_mark import Mark, MarkFile, mark_path
 from adapters.journal_reader import identity, scan_entries
@@ -78,6 +79,7 @@ class SqliteJournal:
             Fatal: another process writes it (`code` "locked"), or it cannot be opened ("io", "busy", "disk_full").
         """
         self.trouble = ""  # what opening it has found missing, for a person; openings are halted for it
+        self.moved = ""  # that the journal is a copy, or was moved, since it was last opened: for a person
         self.holdup = ""  # why entries go beside the database for now, and are moved there later
         self.meta: dict[str, str] = {}  # "schema_version", "instance_id", "mode", "account", "code_version"
         self._path = Path(path)
@@ -118,7 +120,7 @@ class SqliteJournal:
     def _open(self, code_version: str) -> None:
         settle_unfinished(self._path, self._clock.now().utc_ns)
         finish_renewal(self._path)
-        findings = check(self._path, self._progress)
+        findings = self._moved_in(check(self._path, self._progress))
         if findings.trouble or findings.version == 1:
             findings = self._rebuild(findings)
         self._database = connect(self._path)
@@ -140,6 +142,12 @@ class SqliteJournal:
             self.append([self._halt()], self._clock.now().utc_ns)
         self._put_mark()
 
+    def _moved_in(self, findings: Findings) -> Findings:
+        if not is_elsewhere(findings.meta, self._path):
+            return findings
+        self.moved = MOVED
+        return findings._replace(meta=moved_in(findings.meta, self._path))
+
     def _adopt_aside(self) -> str:
         """See to what waits beside the database; return why it may not be all that did."""
         doubt = ""
@@ -157,8 +165,8 @@ class SqliteJournal:
 
     def _tell_meta(self, known: Mapping[str, str], code_version: str) -> None:
         unbound = {key: value for key, value in self._binding.items() if value and not known.get(key)}
-        self.meta = completed_meta({**known, **unbound, "code_version": code_version})
-        if self.meta == known:
+        self.meta = completed_meta({**known, **unbound, "code_version": code_version, HOME: home_of(self._path)})
+        if self.meta == known and not self.moved:
             return
         try:
             write_meta(self._database, self.meta)
@@ -191,6 +199,10 @@ class SqliteJournal:
     @property
     def instance(self) -> str:
         return self.meta["instance_id"]
+
+    @property
+    def former_instances(self) -> tuple[str, ...]:
+        return former_instances(self.meta)
 
     def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
         rows, last = [], self._last_hash

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.journal_check import PROGRESS_EVERY, check
+from adapters.journal_home import HOME, INSTANCE, draw_instance, home_of
 from adapters.journal_mark import Mark, MarkFile, mark_path
 from adapters.journal_rows import INSERT, SCHEMA, SCHEMA_VERSION, Row, connect, make_row
 from adapters.own_files import is_own, put_away, require_own_database, sync
@@ -78,7 +78,7 @@ def rebuild(
         database.execute("PRAGMA synchronous = OFF")
         database.executescript(SCHEMA)
         database.execute("BEGIN")
-        meta = {**completed_meta(provable.meta), _SET_ASIDE: aside.name}
+        meta = {**completed_meta(provable.meta), _SET_ASIDE: aside.name, HOME: home_of(making)}
         write_meta(database, meta)
         rows = _counted(provable.rows, provable.last.seq, progress)
         last = provable.last
@@ -171,7 +171,7 @@ def what_is_kept(path: Path, aside: Path) -> str:
 
 def completed_meta(known: Mapping[str, str]) -> dict[str, str]:
     """Return all that a journal says of itself, given what it does already. The instance is drawn once."""
-    drawn = {"mode": "", "account": "", "instance_id": f"{secrets.randbelow(1 << 16):04x}"}
+    drawn = {"mode": "", "account": "", INSTANCE: draw_instance()}
     return {**drawn, **known, "schema_version": str(SCHEMA_VERSION)}
 
 

@@ -6,6 +6,7 @@ journal as what the venue says that it is, and its fills are booked. Any other w
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from enum import Enum
 
@@ -31,6 +32,7 @@ from domain.settings import SECOND_NS
 
 
 CLOCKS_DIFFER_NS = 60 * SECOND_NS  # the venue's from ours, at most; what was on its way lands within that, too
+MOVED_WITHIN_NS = 2 * SECOND_NS  # the same of a journal that has moved: nothing was on its way for so long
 
 
 class Origin(Enum):
@@ -48,13 +50,22 @@ class Adoption:
     Args:
         provenance: configuration hash and code version, for the journal.
         instance: which of all systems this is.
+        former_instances: which it was where its journal lived before: nobody else may be that by now.
     """
 
-    def __init__(self, outbox: Outbox, marks: Marks, provenance: tuple[str, str], instance: str) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        marks: Marks,
+        provenance: tuple[str, str],
+        instance: str,
+        former_instances: Collection[str] = (),
+    ) -> None:
         self._outbox = outbox
         self._marks = marks
         self._configuration_hash, self._code_version = provenance
         self._instance = instance
+        self._former_instances = frozenset(former_instances)
         self._began = Instant(0, 0)  # this run
 
     def begin(self, now: Instant) -> None:
@@ -68,7 +79,8 @@ class Adoption:
         """
         if not is_ours(report.client_order_id):
             return Origin.SOMEBODY
-        if instance_of(report.client_order_id) != self._instance:
+        instance = instance_of(report.client_order_id)
+        if instance != self._instance and instance not in self._former_instances:
             return Origin.SECOND_BOT
         if report.status in FINAL and not report.cumulative_quantity:
             return Origin.OPEN  # nothing has come of it, nor will
@@ -76,7 +88,8 @@ class Adoption:
             if not self._marks.knows_time(report.venue):
                 return Origin.OPEN
             began_at = self._marks.venue_now(report.venue, self._began).utc_ns
-            if report.created_at > began_at + CLOCKS_DIFFER_NS:
+            latest_ns = CLOCKS_DIFFER_NS if instance == self._instance else MOVED_WITHIN_NS
+            if report.created_at > began_at + latest_ns:
                 return Origin.SECOND_BOT
         return Origin.LOST if _quantity(report) > 0 else Origin.SECOND_BOT
 
@@ -109,7 +122,7 @@ class Adoption:
                 code_version=self._code_version,
             )
         )
-        evidence = f"{report.status} at the venue, with our tag and instance {self._instance}"
+        evidence = f"{report.status} at the venue, with our tag and instance {instance_of(report.client_order_id)}"
         self._outbox.record(
             OrderAdopted(
                 ts_event=now.utc_ns, client_order_id=order.client_order_id, venue=order.venue, evidence=evidence

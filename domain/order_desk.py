@@ -8,7 +8,7 @@ into the ledger through the outbox, so a desk that replays the journal stands wh
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from domain.account_news import AccountNews
 from domain.adoption import Adoption
@@ -91,6 +91,7 @@ class OrderDesk:
         counts_since: UTC ns when the run began, whose earlier desks' work `report` counts too.
         evidence: venue -> what proves what there; a venue without rules proves nothing.
         instance: which of all systems this is, in the ids of its orders.
+        former_instances: which it was before, where its journal lived then.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class OrderDesk:
         counts_since: int = sys.maxsize,
         evidence: Mapping[str, EvidenceFactory] | None = None,
         instance: str = NO_INSTANCE,
+        former_instances: Collection[str] = (),
     ) -> None:
         self._rules = Rules(settings, evidence or {})
         self._outbox = outbox = Outbox(counts_since)
@@ -142,7 +144,7 @@ class OrderDesk:
             settings, outbox, self._marks, self._unclaimed, self._unread, self._rules, opening
         )
         self._oversold = Oversold(outbox, self._marks, self._unclaimed)
-        self._adoption = Adoption(outbox, self._marks, (configuration_hash, code_version), instance)
+        self._adoption = Adoption(outbox, self._marks, (configuration_hash, code_version), instance, former_instances)
         self._news = OrderNews(
             outbox,
             self._execution,

@@ -38,6 +38,8 @@ def prepare_journal(
             tell(f"checking journal: {done:,} of {total:,}")
 
     journal = SqliteJournal(path, code_version=code_version(), progress=progress)
+    if journal.moved:
+        tell(journal.moved)
     if journal.trouble:
         tell(journal.trouble)
     bound = Account(journal.meta["mode"], journal.meta["account"])

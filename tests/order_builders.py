@@ -145,6 +145,7 @@ class DeskOnTime:
         now: Instant = Instant(MONO, UTC),
         counts_since: int = UTC,
         instance: str = NO_INSTANCE,
+        former_instances: Sequence[str] = (),
     ) -> None:
         self.settings = settings
         self.resubmits_safely = resubmits_safely
@@ -155,7 +156,7 @@ class DeskOnTime:
         self.alarms: list[tuple[int, str]] = []
         safely = dict.fromkeys(settings.venues, resubmits_safely)
         rules = dict.fromkeys(settings.venues, CoinbaseEvidence)
-        self.desk = OrderDesk(settings, safely, "hash", "1.0", counts_since, rules, instance)
+        self.desk = OrderDesk(settings, safely, "hash", "1.0", counts_since, rules, instance, former_instances)
         self.desk.replay(self.journal)
         self._perform(self.desk.recover(now))
 

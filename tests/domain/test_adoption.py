@@ -32,7 +32,7 @@ S = OrderStatus
 LOST = mint_client_order_id("i-9", 0, 1)
 
 
-def after_the_power_cut(held: bool = False, behind_s: float = 0, knows_time: bool = True) -> DeskOnTime:
+def after_the_power_cut(held: bool = False, behind_s: float = 0, knows_time: bool = True, **changes) -> DeskOnTime:
     """A desk whose journal ends before its last order left.
 
     Args:
@@ -43,7 +43,7 @@ def after_the_power_cut(held: bool = False, behind_s: float = 0, knows_time: boo
     if held:
         desk.hold()
     desk.set_clock(-behind_s)
-    next_run = desk.restarted()
+    next_run = desk.restarted(**changes)
     next_run.load()
     next_run.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
     if knows_time:
@@ -207,3 +207,25 @@ def test_a_desk_mints_with_its_own_instance() -> None:
 
     (order,) = desk.sent(SubmitOrder)
     assert instance_of(order.client_order_id) == "12ab"
+
+
+def test_what_a_journal_lost_before_it_moved_is_taken_back_and_what_came_there_since_is_a_second_bots() -> None:
+    desk = after_the_power_cut(held=True, instance="12ab", former_instances=(NO_INSTANCE,))
+
+    desk.hear(bracket(created_at=UTC))
+    assert len(desk.journaled(OrderAdopted)) == 1
+    assert desk.journaled(HaltRaised) == []
+
+    other = bracket(client_order_id=mint_client_order_id("i-8", 0, 1), venue_order_id="v-8")
+    desk.hear(replace(other, created_at=desk.now.utc_ns + 3 * SECOND_NS))
+
+    assert "second bot" in desk.journaled(HaltRaised)[0].reason
+    assert len(desk.journaled(OrderAdopted)) == 1
+
+
+def test_the_first_order_of_a_copy_of_our_journal_is_a_second_bots_at_once() -> None:
+    original = after_the_power_cut(held=True)
+
+    original.hear(bracket(client_order_id=mint_client_order_id("i-9", 0, 1, "12ab"), created_at=original.now.utc_ns))
+
+    assert "second bot" in original.journaled(HaltRaised)[0].reason
