@@ -26,10 +26,18 @@ class Expiries:
 
     def is_over(self, intent: OrderIntent, now: Instant) -> bool:
         """Tell whether an intent has expired; one to take risk has when our clocks part, for a sleep has no length."""
+        end = self._end(intent, now)
+        return is_void(end, now) if intent.purpose is Purpose.OPEN else is_past(end, now)
+
+    def end_ns(self, intent: OrderIntent, now: Instant) -> int:
+        """Return when an intent expires, in monotonic nanoseconds."""
+        return self._end(intent, now).monotonic_ns
+
+    def _end(self, intent: OrderIntent, now: Instant) -> Instant:
         end = self._ends.get(intent.intent_id)
         if end is None:
             end = self._ends[intent.intent_id] = self._after_restart(intent, now)
-        return is_void(end, now) if intent.purpose is Purpose.OPEN else is_past(end, now)
+        return end
 
     def _after_restart(self, intent: OrderIntent, now: Instant) -> Instant:
         """Return when an intent ends of which only the journal tells, by a wall clock that may have been set since.

@@ -117,15 +117,20 @@ class OrderLifecycle:
         return self.status in (SUBMITTED, UNCONFIRMED)
 
     @property
+    def never_rests(self) -> bool:
+        """Tell whether it ends as it arrives, filled or not, at a venue that does as it says."""
+        return self.order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
+
+    @property
     def is_in_flight(self) -> bool:
         """Tell whether it is about to change by itself: anything live but a resting order left in peace."""
-        is_resting = self.order.time_in_force is not TimeInForce.IOC and not self.is_cancel_pending
+        is_resting = not self.never_rests and not self.is_cancel_pending
         return not self.is_final and (self.is_unproven or not is_resting)
 
     @property
     def is_settling(self) -> bool:
         """Tell whether it may be moving balances just now. A resting order is not, be it unwanted."""
-        return not self.is_final and (self.is_unproven or self.order.time_in_force is TimeInForce.IOC)
+        return not self.is_final and (self.is_unproven or self.never_rests)
 
     @property
     def filled_quantity(self) -> Decimal:
@@ -150,11 +155,12 @@ class OrderLifecycle:
     def crosses(self, side: Side, price: Decimal) -> bool:
         """Tell whether a new order of ours at `price` could trade against this one.
 
-        One that never rests has had its one moment once any of it has filled.
+        One that never rests has had its one moment once any of it has filled; unless it must be canceled, for then
+        the venue may have kept the rest.
         """
         if self.is_final or side is self.order.side:
             return False
-        if self.order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK) and self.filled_quantity:
+        if self.never_rests and self.filled_quantity and not self.is_cancel_pending:
             return False
         return price >= self.order.limit_price if side is Side.BUY else price <= self.order.limit_price
 

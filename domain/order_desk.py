@@ -17,6 +17,7 @@ from domain.closing_prices import ClosingPrices
 from domain.desk_report import DeskReport
 from domain.effects import Effect, Instant, Role
 from domain.evidence import EvidenceFactory, Rules
+from domain.expiries import Expiries
 from domain.foreign_orders import ForeignOrders
 from domain.halts import scopes
 from domain.holds import Holds
@@ -56,6 +57,7 @@ from domain.order_messages import (
 )
 from domain.order_news import OrderNews
 from domain.outbox import Outbox
+from domain.overdue import OVERDUE, Overdue
 from domain.oversold import Oversold
 from domain.pauses import PLAN
 from domain.plan_execution import PlanExecution
@@ -116,6 +118,8 @@ class OrderDesk:
         self._inquiries = Inquiries(settings, outbox, self._rules, self._holds, self._unclaimed)
         self._prices = ClosingPrices(settings, outbox, self._marks)
         self._cancels = Cancels(settings, outbox, self._inquiries)
+        expiries = Expiries(settings.orders)
+        self._overdue = Overdue(settings, outbox, self._marks, expiries, self._cancels)
         foreign = ForeignOrders(self._marks, self.ledger.books)
         gate = OpeningGate(
             settings,
@@ -135,6 +139,7 @@ class OrderDesk:
             self._inquiries,
             self._way,
             self._prices,
+            expiries,
             dict(resubmits_safely),
             (configuration_hash, code_version),
             instance,
@@ -150,6 +155,7 @@ class OrderDesk:
             self._execution,
             self._inquiries,
             self._cancels,
+            self._overdue,
             self._unclaimed,
             self._rules,
             self._adoption,
@@ -292,6 +298,8 @@ class OrderDesk:
             self._inquiries.unacknowledged(order, "no_acknowledgement", now)
         elif kind == CANCEL and order:
             self._cancels.tick(order, now)
+        elif kind == OVERDUE and order:
+            self._overdue.tick(order, now)
         elif kind == QUERY and order:
             self._news.ask_when_due(order, now)
         return self._finish(now)
@@ -351,6 +359,9 @@ class OrderDesk:
         if known is None or known.signal_id != command.signal_id:
             about = {"venue": command.venue, "instrument": command.instrument}
             self._outbox.record(ExitWished(ts_event=now.utc_ns, signal_id=command.signal_id, **about))
+        for order in self.ledger.live_orders(command.venue, command.instrument):
+            if order.order.purpose is Purpose.OPEN:  # nobody wants what it may still buy
+                self._cancels.wish(order, "an exit is wanted", now)
 
     def _end_exit(self, command: EndExit, now: Instant) -> None:
         if (command.venue, command.instrument) in self.books.exits.wanted:

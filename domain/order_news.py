@@ -41,6 +41,7 @@ from domain.order_messages import (
     QueryFailed,
 )
 from domain.outbox import Outbox, refusal_in_words
+from domain.overdue import Overdue
 from domain.plan_execution import PlanExecution
 from domain.unclaimed_fills import UnclaimedFills
 
@@ -56,6 +57,7 @@ class OrderNews:
         execution: PlanExecution,
         inquiries: Inquiries,
         cancels: Cancels,
+        overdue: Overdue,
         unclaimed: UnclaimedFills,
         rules: Rules,
         adoption: Adoption,
@@ -66,6 +68,7 @@ class OrderNews:
         self._execution = execution
         self._inquiries = inquiries
         self._cancels = cancels
+        self._overdue = overdue
         self._unclaimed = unclaimed
         self._rules = rules
         self._adoption = adoption
@@ -240,6 +243,7 @@ class OrderNews:
             self._inquiries.may_still_leave(order, now)
         if order.is_cancel_pending:
             self._cancels.pursue(order, now)
+        self._overdue.watch(order, now)
 
     # ---- what follows ------------------------------------------------------------------------------------
 
@@ -273,7 +277,9 @@ class OrderNews:
         elif not order.is_unproven and order.is_in_flight:
             self._inquiries.begin(order, now, _FIRST_LOOK)
         self._inquiries.settle(order, now)
+        self._overdue.watch(order, now)
         if order.is_final:
+            self._overdue.settle(order, now)
             self._cancels.settle(order, now)
             self._execution.advance(self._ledger.plans[order.order.intent_id], now)
             self._execution.advance_all(order.order.venue, order.order.instrument, now)

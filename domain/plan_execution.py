@@ -63,6 +63,7 @@ class PlanExecution:
         inquiries: Inquiries,
         way: RightOfWay,
         prices: ClosingPrices,
+        expiries: Expiries,
         resubmits_safely: dict[str, bool],
         provenance: tuple[str, str],
         instance: str,
@@ -78,7 +79,7 @@ class PlanExecution:
         self._resubmits_safely = resubmits_safely
         self._configuration_hash, self._code_version = provenance
         self._instance = instance
-        self._expiries = Expiries(settings.orders)
+        self._expiries = expiries
         self._pauses = Pauses(settings, outbox, gate)
         self.keeps_stops = False  # near the end of a run no close makes a stop go
         self.is_stopped = False  # after winding down nothing is sent any more
@@ -235,6 +236,8 @@ class PlanExecution:
         was_refused = plan.attempts[-1].status is OrderStatus.REJECTED
         if plan.intent.purpose is Purpose.PROTECT:
             return not was_refused  # one that worked and then ended is over
+        if plan.attempts[-1].cancel_reason:
+            return True  # the venue kept it, and may keep the next: the position gets its stop back before that
         # One that was refused lets the stop that it took away be put back; one that found too little goes on, and
         # one that was refused while a stop was still there: that may have been why.
         goes_on = self._pauses.has_looked(plan.intent) or self._way.has_stop(plan.intent)

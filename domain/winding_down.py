@@ -14,7 +14,7 @@ from domain.marks import Marks
 from domain.numbers import plain
 from domain.opening_gate import OpeningGate
 from domain.order import OrderLifecycle
-from domain.order_messages import OrderStatus, Purpose, TimeInForce
+from domain.order_messages import OrderStatus, Purpose
 from domain.outbox import Outbox
 from domain.plan_execution import PlanExecution
 from domain.reconciliation import Reconciliation
@@ -69,9 +69,10 @@ class WindingDown:
         self._gate.is_winding_down = True
         for order in self._ledger.live_orders():
             self._cancels.hurry(order, now)
-            if order.order.purpose is Purpose.OPEN and order.order.time_in_force is not TimeInForce.IOC:
+            is_in_doubt = order.is_in_flight and order.status is not OrderStatus.SUBMITTED
+            if order.order.purpose is Purpose.OPEN:  # also what should end by itself: the venue may keep it
                 self._cancels.wish(order, "winding down", now)
-            elif order.is_in_flight and order.status is not OrderStatus.SUBMITTED:
+            if is_in_doubt:
                 self._inquiries.ask_now(order, now)
         for plan in list(self._ledger.open_plans.values()):
             self._execution.advance(plan, now)  # pauses are short from now on

@@ -18,6 +18,7 @@ from adapters.simulator.exchange import Refused
 from adapters.simulator.venue_order import NewOrder, VenueOrder, VenueStatus
 from domain.instrument import Side
 from domain.numbers import ZERO, divide, plain
+from domain.settings import SECOND_NS
 
 MOST_CANCELS = 100
 MOST_ORDERS = 1000
@@ -197,6 +198,8 @@ def _submit(call: Call, asked: NewOrder) -> VenueOrder:
         return call.exchange.submit(asked, call.now_ns)
     if call.fault.kind == "fail":
         return call.exchange.submit_and_fail(asked, call.now_ns)
+    if call.fault.kind == "hold":
+        return call.exchange.submit(asked, call.now_ns, int(call.fault.seconds * SECOND_NS))
     raise Refused("ORDER_ENTRY_DISABLED", message="injected")
 
 

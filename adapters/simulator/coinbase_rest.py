@@ -118,7 +118,7 @@ class CoinbaseRest:
         limits = self._count(key, now_ns)
         if limits is None:
             return _too_many(1.0)
-        own_fault = fault if fault is not None and fault.kind in ("reject", "fail") else None
+        own_fault = fault if fault is not None and fault.kind in ("reject", "fail", "hold") else None
         can_trade = key is not None and key.can_trade
         if route.needs_trade and not can_trade:
             return _error(403, "PERMISSION_DENIED", "Missing required scopes", limits)

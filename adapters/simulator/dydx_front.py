@@ -20,7 +20,7 @@ class DydxFront(Front):
     venue = "dydx"
     channels = tuple(CHANNELS)
     # Nobody signs in, nobody orders; a snapshot is the answer to a subscription.
-    unfit_faults = ("401", "late_accept", "reject", "fail", "lag", "missing_rows", "no_snapshot")
+    unfit_faults = ("401", "late_accept", "reject", "fail", "hold", "lag", "missing_rows", "no_snapshot")
 
     def __init__(self, ground: Ground) -> None:
         self.indexer = Indexer(ground.market, ground.settings.seed)

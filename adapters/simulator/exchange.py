@@ -7,6 +7,7 @@ every call first lets the market and the agenda catch up with it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from decimal import Decimal
 from random import Random
 from uuid import UUID, uuid5
@@ -92,6 +93,9 @@ class Exchange:
         asked = order.asked
         self._live[order.order_id] = order
         self.ledger.hold(order.order_id, *self._needed(asked, order.filled_size))
+        if order.status is VenueStatus.PENDING:
+            self._agenda.at(self.now_ns, lambda due_ns: self._process(order))
+            return
         if asked.end_ns is not None:
             self._agenda.at(asked.end_ns, lambda due_ns: self._expire(order))
         price = asked.limit_price
@@ -119,41 +123,36 @@ class Exchange:
 
     # ---- commands --------------------------------------------------------------------------------------
 
-    def submit(self, asked: NewOrder, now_ns: int) -> VenueOrder:
+    def submit(self, asked: NewOrder, now_ns: int, held_ns: int = 0) -> VenueOrder:
         """Accept an order, or return the one that was accepted under this client order id before.
+
+        One that should end at once is kept as it came for `held_ns`, or until it is cancelled.
 
         Raises:
             Refused: nothing was accepted; the id may be used again.
         """
         self.advance(now_ns)
-        known = self._by_client_order_id.get(asked.client_order_id)
-        if known is not None:
-            return known
-        self.check(asked)
-        order = self._accept(asked)
-        self._process(order)
-        self._pull_triggers(asked.product_id)
-        return order
+        if asked.client_order_id not in self._by_client_order_id:
+            self.check(asked)
+            self._process(self._accept(asked), held_ns)
+            self._pull_triggers(asked.product_id)
+        return self._by_client_order_id[asked.client_order_id]
 
     def submit_and_fail(self, asked: NewOrder, now_ns: int) -> VenueOrder:
         """Accept an order and refuse it afterwards: the client hears success first, FAILED later."""
         self.advance(now_ns)
-        known = self._by_client_order_id.get(asked.client_order_id)
-        if known is not None:
-            return known
-        order = self._accept(asked)
-        order.reject_reason = "UNKNOWN_FAILURE_REASON"
-        self._finish(order, VenueStatus.FAILED)
-        return order
+        if asked.client_order_id not in self._by_client_order_id:
+            order = self._accept(asked)
+            order.reject_reason = "UNKNOWN_FAILURE_REASON"
+            self._finish(order, VenueStatus.FAILED)
+        return self._by_client_order_id[asked.client_order_id]
 
     def submit_later(self, asked: NewOrder, due_ns: int) -> None:
         """Let an order arrive at `due_ns`, when its sender may long have given up."""
 
         def arrive(arrived_ns: int) -> None:
-            try:
+            with suppress(Refused):  # nobody is left to tell
                 self.submit(asked, arrived_ns)
-            except Refused:
-                return  # nobody is left to tell
 
         self._agenda.at(due_ns, arrive)
 
@@ -259,9 +258,15 @@ class Exchange:
         self._live[order.order_id] = order
         return order
 
-    def _process(self, order: VenueOrder) -> None:
+    def _process(self, order: VenueOrder, held_ns: int = 0) -> None:
         asked = order.asked
+        if order.is_final:
+            return
         self.ledger.hold(order.order_id, *self._needed(asked))
+        if held_ns and asked.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
+            self._revised(order)
+            self._agenda.at(self.now_ns + held_ns, lambda due_ns: self._process(order))
+            return
         order.status = VenueStatus.OPEN
         self._revised(order)
         order.is_armed = asked.stop_price is not None

@@ -42,6 +42,7 @@ KINDS: dict[str, tuple[str, ...]] = {  # kind -> where it can happen, besides "a
     "epoch_time": ("list", "fills", "market_data", *STREAMS),  # the times in its rows are unset: 1970-01-01
     "reject": _ORDERS,  # understood and refused
     "fail": ("submit",),  # accepted, then FAILED
+    "hold": ("submit",),  # an order that should end at once is PENDING for `seconds`, or until it is cancelled
     # a stream that opens
     "refuse_upgrade": STREAMS,  # answered with HTTP `status`
     "slow_handshake": STREAMS,  # answered `seconds` late

@@ -26,6 +26,7 @@ _LOOK_AGAIN_S = 0.002
 _NEWBORN_WITHIN_S = 1.0
 _REPLACED_WITHIN_S = 20.0
 PRODUCTS = ("BTC-USD", "ETH-USD", "SOL-USD")
+HELD_S = 15.0  # an order that should end at once: long enough that only a cancel ends it in time
 READ_LAG_S = 1.0  # of the venue: its reads may show what was so long ago
 _LONGEST_FAULT_S = 2.5  # a create's token must expire later than its order can arrive
 
@@ -208,7 +209,7 @@ class Striker:
         status = self._trial.wait_for("an address", lambda now: "simulator" in now, _REPLACED_WITHIN_S)
         kinds = []
         for _ in range(self._random.choice((1, 1, 2, 4))):
-            fault = draw_fault(self._random, _LONGEST_FAULT_S, PRODUCTS, {"lag": READ_LAG_S})
+            fault = draw_fault(self._random, _LONGEST_FAULT_S, PRODUCTS, {"lag": READ_LAG_S, "hold": HELD_S})
             self._tell(f"fault: {fault}")
             self._trial.inject(status, **fault)
             kinds.append(f"{fault['kind']} at {fault['where']}")

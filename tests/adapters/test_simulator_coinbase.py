@@ -415,6 +415,7 @@ def test_a_fault_strikes_where_it_was_ordered_and_as_often(client: SimulatorClie
         ("malformed", (200, False, 0.0), 1),
         ("reject", (200, False, 0.0), 0),
         ("fail", (200, False, 0.0), 1),
+        ("hold", (200, False, 0.0), 1),
     ],
 )
 def test_a_create_under_each_fault_is_accepted_or_not_as_the_name_says(
@@ -445,6 +446,26 @@ def test_an_order_that_fails_later_was_first_a_success(client: SimulatorClient) 
 
     assert reply["success"] is True
     assert client.order(reply["success_response"]["order_id"])["status"] == "FAILED"
+
+
+IOC = {"sor_limit_ioc": {"base_size": "0.01", "limit_price": "100000"}}
+
+
+def test_an_order_that_is_held_ends_late_or_by_a_cancel_and_one_that_rests_is_not_held(client: SimulatorClient) -> None:
+    client.inject(kind="hold", where="submit", seconds=7.0, count=3)
+    late, canceled, resting = (
+        client.submit(name, "BUY", how)["success_response"]["order_id"]
+        for name, how in (("a", IOC), ("b", IOC), ("c", RESTING))
+    )
+    client.wait(6.5)
+    assert [client.order(it)["status"] for it in (late, canceled, resting)] == ["PENDING", "PENDING", "OPEN"]
+
+    (result,) = client.cancel(canceled)
+    client.wait(1)
+
+    assert result["success"] is True
+    assert [client.order(it)["status"] for it in (late, canceled)] == ["FILLED", "CANCELLED"]
+    assert client.balance("BTC") == ("0.01", "0")
 
 
 def test_a_malformed_body_is_no_json_and_429_says_when_to_come_back(client: SimulatorClient) -> None:

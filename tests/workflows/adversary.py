@@ -20,6 +20,7 @@ from domain.settings import SECOND_NS
 from tests.workflows.guard import Guard
 from tests.workflows.theatre import Theatre
 
+HELD_S = 15.0  # an order that should end at once: long enough that only a cancel ends it in time
 READ_LAG_S = 0.5  # of the venue: its reads may show what was so long ago
 HASTY = {  # so that a misfortune is over, and proven to be over, within seconds
     "VENUES__COINBASE__REQUEST_TIMEOUT_S": "1",
@@ -143,7 +144,7 @@ class Adversary:
 
     def fault(self) -> None:
         for _ in range(self.random.choice((1, 1, 2, 4))):
-            fault = draw_fault(self.random, LONGEST_S, PRODUCTS, {"lag": READ_LAG_S})
+            fault = draw_fault(self.random, LONGEST_S, PRODUCTS, {"lag": READ_LAG_S, "hold": HELD_S})
             self.asked_to_pause |= fault["kind"] == "retry_after"
             self._tell(f"fault {fault}")
             self.theatre.world.inject(fault)

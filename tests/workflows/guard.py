@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.simulator.faults import Fault
+from adapters.simulator.venue_order import VenueStatus
 from domain.settings import SECOND_NS
 from tests.workflows.theatre import Theatre
 
@@ -82,6 +83,8 @@ class Guard:
         exchange = self.theatre.world.exchange
         sold: dict[str, Decimal] = {}
         for order in exchange.live_orders():
+            if order.status is VenueStatus.PENDING:
+                continue  # it is kept, and guards nothing
             symbol = order.asked.product_id
             sold[symbol] = sold.get(symbol, Decimal(0)) + order.leaves
         # What a person bought is no position of ours, and needs no stop.

@@ -6,21 +6,23 @@ from collections.abc import Sequence
 
 import pytest
 
+from adapters.simulator.venue_order import VenueStatus
 from domain.messages import Event
-from domain.order_messages import OrderFilled, OrderSubmitted, Purpose
+from domain.order_messages import CancelRequested, OrderFilled, OrderSubmitted, Purpose
+from domain.overdue import KEPT
 from tests.workflows.theatre import Theatre
 
 STEP_S = 0.25
 
 
-def strike_the_first_bracket(theatre: Theatre, **fault: object) -> None:
-    """Let the faults begin with the first bracket, which is journaled just before it is sent."""
+def strike_the_first(theatre: Theatre, purpose: Purpose, **fault: object) -> None:
+    """Let the faults begin with the first such order, which is journaled just before it is sent."""
     journal, faults = theatre.stage.journal, [{"venue": "coinbase", "where": "submit", **fault}]
     append = journal.append
 
     def watching(events: Sequence[Event], recorded_at: int):
         submitted = [event.order for event in events if isinstance(event, OrderSubmitted)]
-        if faults and any(order.purpose is Purpose.PROTECT for order in submitted):
+        if faults and any(order.purpose is purpose for order in submitted):
             theatre.world.inject(faults.pop())
         return append(events, recorded_at)
 
@@ -28,11 +30,12 @@ def strike_the_first_bracket(theatre: Theatre, **fault: object) -> None:
 
 
 def bare(theatre: Theatre) -> set[str]:
-    """Return the products held that are not covered by exactly one order of that size."""
+    """Return the products held that are not covered by exactly one order of that size; one that is kept guards nothing."""
     exchange, found = theatre.world.exchange, set()
     for symbol, product in exchange.market.products.items():
         held = exchange.ledger.total(product.instrument.base)
-        sells = [order.leaves for order in exchange.live_orders() if order.asked.product_id == symbol]
+        live = [order for order in exchange.live_orders() if order.status is not VenueStatus.PENDING]
+        sells = [order.leaves for order in live if order.asked.product_id == symbol]
         if held * product.tape.last_price >= product.instrument.min_notional and sells != [held]:
             found.add(symbol)
     return found
@@ -60,10 +63,22 @@ def longest_bare_s(theatre: Theatre, seconds: float) -> float:
 )
 def test_a_position_is_covered_or_closed_in_time_whatever_becomes_of_its_bracket(fault: dict) -> None:
     theatre = Theatre()
-    strike_the_first_bracket(theatre, **fault)
+    strike_the_first(theatre, Purpose.PROTECT, **fault)
     theatre.stage.boot()
 
     longest_s = longest_bare_s(theatre, 10)
 
     assert theatre.journaled(OrderFilled)
+    assert longest_s <= theatre.settings.protection.within_s
+
+
+def test_a_position_whose_close_the_venue_keeps_has_its_stop_back_or_is_sold_in_time() -> None:
+    theatre = Theatre()
+    strike_the_first(theatre, Purpose.CLOSE, kind="hold", seconds=600, count=3, order_type="limit")
+    theatre.stage.boot()
+
+    longest_s = longest_bare_s(theatre, 20)
+
+    kept = [event for event in theatre.journaled(CancelRequested) if event.reason == KEPT]
+    assert len(kept) == 3
     assert longest_s <= theatre.settings.protection.within_s
