@@ -84,6 +84,7 @@ class StreamDriver:
         self.gate = gate
         self.dialed = dialed
         self.recorder = recorder
+        self.is_failure_told = False  # the recorder's
         self.venue_time = venue_time or VenueTime()
         codec.follow(self.venue_time)
         self.pipe: Pipe | None = None
@@ -310,7 +311,8 @@ class StreamDriver:
     def _flush_recording(self) -> None:
         if self.recorder is not None:
             self.recorder.flush()
-            if self.recorder.failure:
+            if self.recorder.failure and not self.is_failure_told:
+                self.is_failure_told = True
                 self.shell.alarm(f"{self.session.name} recording", f"stopped: {self.recorder.failure}")
 
     # ---- silence -----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ of the venue go as soon as all of them together are above `keep_bytes`.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import math
 import os
@@ -35,6 +36,8 @@ MEMBER_BYTES = 1 << 20  # of entries; a busy stream is written this often, a qui
 
 _HEAD = struct.Struct("<cQQI")
 _READ_BYTES = 1 << 16
+# What a disk, a clock that is far off or a lack of memory can do to one who writes.
+_FAILURES = (OSError, ValueError, ArithmeticError, MemoryError, struct.error)
 _LEVEL = 1  # frames are text and shrink to a tenth even so; the feed must not wait
 
 
@@ -45,7 +48,7 @@ class Entry(NamedTuple):
 
 
 class FrameRecorder:
-    """Writes what one stream brings. A failing disk ends the recording, never the stream."""
+    """Writes what one stream brings. A failing disk ends the recording, never the stream: nothing is raised here."""
 
     def __init__(self, directory: Path, venue: str, rotate_bytes: int, keep_bytes: int) -> None:
         """Args:
@@ -63,13 +66,13 @@ class FrameRecorder:
         self._since_ns = 0  # UTC of the oldest of them
 
     def opened(self, url: str, now: Instant) -> None:
-        self._add(OPENED, now, url.encode())
+        self._add(OPENED, now, _bytes(url))
 
     def frame(self, frame: bytes, read_ns: int, utc_ns: int) -> None:
         self._add(FRAME, Instant(read_ns, utc_ns), frame)
 
     def closed(self, reason: str, now: Instant) -> None:
-        self._add(CLOSED, now, reason.encode())
+        self._add(CLOSED, now, _bytes(reason))
         self.flush()
 
     def flush(self) -> None:
@@ -81,27 +84,33 @@ class FrameRecorder:
             if self._file is None:
                 self._begin()
             member = gzip.compress(b"".join(entries), _LEVEL, mtime=0)
-            self._file.write(member)
-            self._file.flush()
+            self._write(member)
             self._written += len(member)
             if self._written >= self._rotate_bytes:
                 self._end()
                 self._remove_oldest()
-        except OSError as error:
-            self.failure = error.strerror or str(error)
-            self._end()
+        except _FAILURES as error:
+            self._fail(error)
 
     def close(self) -> None:
         self.flush()
-        self._end()
+        try:
+            self._end()
+        except OSError as error:
+            self._fail(error)
 
     def _add(self, kind: bytes, at: Instant, payload: bytes) -> None:
         if self.failure:
             return
         if not self._entries:
             self._since_ns = at.utc_ns
-        self._entries.append(_HEAD.pack(kind, at.monotonic_ns, at.utc_ns, len(payload)) + payload)
-        self._entries_bytes += _HEAD.size + len(payload)
+        try:
+            entry = _HEAD.pack(kind, at.monotonic_ns, at.utc_ns, len(payload)) + payload
+        except _FAILURES as error:
+            self._fail(error)
+            return
+        self._entries.append(entry)
+        self._entries_bytes += len(entry)
         if self._entries_bytes >= MEMBER_BYTES:
             self.flush()
 
@@ -111,13 +120,27 @@ class FrameRecorder:
         stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%S")
         path = self._directory / f"{self._venue}-{stamp}.{nanoseconds:09d}Z{SUFFIX}"
         require_own_directory(self._directory)
-        self._file = os.fdopen(open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
+        # Unbuffered: what a full disk did not take must not be tried again by a close, much later and in our way.
+        self._file = os.fdopen(open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab", buffering=0)
         self._written = 0
 
+    def _write(self, member: bytes) -> None:
+        rest = memoryview(member)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
     def _end(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Close the file; it is not ours any more, whatever that says."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def _fail(self, error: Exception) -> None:
+        """End the recording. The first reason is the one that is told."""
+        self.failure = self.failure or getattr(error, "strerror", "") or str(error) or type(error).__name__
+        self._entries, self._entries_bytes = [], 0
+        with contextlib.suppress(OSError):  # the same disk; it was told
+            self._end()
 
     def _remove_oldest(self) -> None:
         files = recordings(self._directory, self._venue)
@@ -128,6 +151,10 @@ class FrameRecorder:
                 return
             path.unlink()
             total -= size
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
 
 
 def recordings(directory: Path, venue: str) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,53 @@ def test_a_disk_that_fails_ends_the_recording_and_says_why(tmp_path: Path) -> No
     recorder.close()
 
     assert recorder.failure == "File exists"
+
+
+@pytest.mark.parametrize("last", ["flush", "close", "opened", "closed", "frame"])
+def test_a_disk_that_fills_up_ends_the_recording_and_nothing_is_raised(
+    last: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = recorder_in(tmp_path, rotate_bytes=1)
+    record(recorder, [b"kept"])
+    recorder.flush()
+    monkeypatch.setattr("adapters.recording.open_own", lambda path, flags: os.open("/dev/full", os.O_WRONLY))
+    record(recorder, [b"lost"])
+    final = {
+        "opened": lambda: recorder.opened("ws://venue/", Instant(3, UTC)),
+        "closed": lambda: recorder.closed("1006", Instant(3, UTC)),
+        "frame": lambda: recorder.frame(b"x" * MEMBER_BYTES, 3, UTC),
+    }
+
+    final.get(last, getattr(recorder, last))()
+    recorder.flush()
+    record(recorder, [b"not any more"])
+    recorder.close()
+
+    assert recorder.failure == "No space left on device"
+    assert everything(tmp_path) == [b"kept"]
+
+
+def test_a_file_that_fails_to_close_is_dropped(tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path)
+    record(recorder, [b"kept"])
+    recorder.flush()
+    os.close(recorder._file.fileno())
+
+    recorder.close()
+    recorder.close()
+
+    assert recorder.failure == "Bad file descriptor"
+    assert everything(tmp_path) == [b"kept"]
+
+
+@pytest.mark.parametrize("utc_ns", [-1, 1 << 64, (1 << 64) - 1])
+def test_a_clock_that_is_far_off_raises_nothing(utc_ns: int, tmp_path: Path) -> None:
+    recorder = recorder_in(tmp_path)
+
+    recorder.opened("ws://\udcff/", Instant(1, utc_ns))
+    recorder.close()
+
+    assert recorder.failure or len(recordings(tmp_path, "coinbase")) == 1
 
 
 class Codec:
