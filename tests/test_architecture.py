@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
-PROJECT = Path(__file__).parents[1]
+from tests.places import PROJECT
+
 ROOMS = ("domain", "adapters", "actors", "scripts")
 LONGEST = 400  # lines
 

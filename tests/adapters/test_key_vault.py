@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from adapters.key_vault import KeyVault
+from tests.places import PROJECT
 
 PROGRAM = """
 import os, subprocess, sys
@@ -44,7 +44,7 @@ def test_key_is_in_no_environment_and_no_memory_until_it_is_read() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         env=environment,
-        cwd=Path(__file__).parents[2],
+        cwd=PROJECT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.places import PROJECT
+
 pytestmark = pytest.mark.system  # starts real processes, a dozen of them for each start
 
 PYTHON = shlex.quote(sys.executable)
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = PROJECT / "scripts"
 
 # Makes virtual environments of itself, "installs" a nzeza that tells how it was called, is Python otherwise.
 STAND_IN = f"""#!/bin/bash

@@ -16,9 +16,10 @@ from domain.errors import InvalidSetting
 from domain.status import StatusBoard
 from domain.strategies import STRATEGIES
 from scripts.summary import summary
+from tests.places import PROJECT
 from tests.scripts.test_main import REPORT
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -93,4 +94,4 @@ def test_every_file_that_it_links_to_exists() -> None:
     links = re.findall(r"\]\(([^)]+)\)", README)
 
     assert links
-    assert [link for link in links if not (Path(__file__).parents[2] / link).is_file()] == []
+    assert [link for link in links if not (PROJECT / link).is_file()] == []

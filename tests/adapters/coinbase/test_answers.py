@@ -1,6 +1,5 @@
 import json
 from decimal import Decimal
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,8 +9,9 @@ from adapters.coinbase import answers
 from domain.instrument import InstrumentKind, Side
 from domain.order_messages import Balance, FillKind, OrderStatus, OrderType
 from tests.builders import make_instrument
+from tests.places import WIRE
 
-SAMPLES = Path(__file__).parents[4] / "shared" / "wire" / "coinbase"
+SAMPLES = WIRE / "coinbase"
 recorded = pytest.mark.skipif(not SAMPLES.exists(), reason="wire samples are not here")
 
 FILL = {

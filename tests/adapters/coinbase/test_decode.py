@@ -1,6 +1,5 @@
 import json
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -37,8 +36,9 @@ from tests.adapters.coinbase.frames import (
     trades,
     update,
 )
+from tests.places import WIRE
 
-SAMPLES = Path(__file__).parents[4] / "shared" / "wire" / "coinbase"
+SAMPLES = WIRE / "coinbase"
 
 
 READ_NS, TS_INIT = 5, TIME_NS + 7

@@ -1,6 +1,5 @@
 import json
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,8 +53,9 @@ from tests.adapters.dydx.frames import (
     trades,
     unsubscribed,
 )
+from tests.places import WIRE
 
-SAMPLES = Path(__file__).parents[4] / "shared" / "wire" / "dydx"
+SAMPLES = WIRE / "dydx"
 
 
 READ_NS = 10**12

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-DIRECTORY = Path(__file__).parents[4] / "shared" / "wire" / "hyperliquid"
+from tests.places import WIRE
+
+DIRECTORY = WIRE / "hyperliquid"
 
 needs_samples = pytest.mark.skipif(not DIRECTORY.exists(), reason="wire samples are not here")
 

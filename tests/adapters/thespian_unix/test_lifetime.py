@@ -18,6 +18,7 @@ from thespian.actors import ActorSystemFailure, ActorSystemStartupFailure
 from adapters.thespian_unix import socket_directory
 from tests.adapters.thespian_unix.cast import Sleep, Worker
 from tests.adapters.thespian_unix.running import Running, is_alive, new_port, processes_of, start, wait_until
+from tests.places import PROJECT
 
 pytestmark = pytest.mark.system
 
@@ -59,7 +60,7 @@ def launcher(tmp_path: Path) -> Iterator[tuple[subprocess.Popen, str]]:
     process = subprocess.Popen(
         [sys.executable, program, port],
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
