@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from adapters.simulator.venue_clock import VenueClock
 from domain.errors import InvalidSetting, NzezaError
 from domain.settings import Settings, SimulatorSettings, VenueSettings
 from scripts.signals import STOPPING
@@ -84,6 +85,7 @@ class SimulatedVenues:
         self._settings = settings
         self._directory = directory
         self._log_path = log_path
+        self._clock = VenueClock()  # one for all lives of the venues
         self._spawn()
         answer = self._answer(is_unwanted)
         if "error" in answer:
@@ -99,7 +101,7 @@ class SimulatedVenues:
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 # The directory is the last word: by it, one that was left over is found.
-                [*_RUN, str(self._log_path), str(self._directory)],
+                [*_RUN, str(self._log_path), str(self._clock.utc_at_boot_ns), str(self._directory)],
                 env=_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -197,7 +199,8 @@ def main() -> int:
         print(json.dumps(answer), flush=True)
 
     try:
-        serve(settings, Path(sys.argv[2]), tell, dies_with_parent=True)
+        clock = VenueClock(int(sys.argv[2]))
+        serve(settings, Path(sys.argv[3]), tell, dies_with_parent=True, clock=clock)
     except InvalidSetting as error:
         signal.signal(STOP, signal.SIG_IGN)  # we end, and are told to as soon as this is read
         tell({"error": str(error), "is_setting": True})

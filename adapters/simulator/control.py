@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from aiohttp import web
 
 from adapters.simulator.faults import InvalidFault
 from adapters.simulator.hand_trades import InvalidTrade
+from adapters.simulator.venue_clock import VenueClock
 from adapters.simulator.world import World
 
 
@@ -43,20 +43,20 @@ def guarded(application: web.Application, netloc: str, token: str) -> web.Applic
     return outer
 
 
-def control_application(world: World) -> web.Application:
+def control_application(world: World, clock: VenueClock) -> web.Application:
     """Return what tells the truth and takes faults and trades by hand."""
 
     async def health(request: web.Request) -> web.Response:
         return web.json_response({"ok": True})
 
     async def truth(request: web.Request) -> web.Response:
-        body = msgspec.json.encode(world.truth(time.time_ns()))
+        body = msgspec.json.encode(world.truth(clock.now_ns()))
         return web.Response(body=body, content_type="application/json")
 
     async def inject(request: web.Request) -> web.Response:
         try:
             fault = await request.json()
-            world.advance(time.time_ns())
+            world.advance(clock.now_ns())
             world.inject(fault)
         except (InvalidFault, ValueError) as error:
             return web.Response(status=400, text=f"{error}\n")
@@ -65,7 +65,7 @@ def control_application(world: World) -> web.Application:
     async def trade(request: web.Request) -> web.Response:
         try:
             order = await request.json()
-            world.advance(time.time_ns())
+            world.advance(clock.now_ns())
             made = world.trade(order)
         except (InvalidTrade, ValueError) as error:
             return web.Response(status=400, text=f"{error}\n")

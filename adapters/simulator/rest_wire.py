@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from aiohttp import web
 
+from adapters.simulator.venue_clock import VenueClock
 from adapters.simulator.wire import Request, Response
 from adapters.simulator.world import World
 
 
-async def answer_rest(world: World, venue: str, request: web.Request) -> web.StreamResponse:
+async def answer_rest(
+    world: World, clock: VenueClock, venue: str, request: web.Request
+) -> web.StreamResponse:
     """Let the world answer a request, after its latency and as its faults have it."""
     latency_s = world.draw_latency_s()
     body = await request.read()
@@ -19,7 +21,7 @@ async def answer_rest(world: World, venue: str, request: web.Request) -> web.Str
     answer = world.rest(
         venue,
         Request(request.method, request.path, tuple(request.query.items()), request.headers, body),
-        time.time_ns(),
+        clock.now_ns(),
     )
     await asyncio.sleep(answer.delay_s + (0.0 if answer.drop else latency_s / 2))
     if answer.drop:

@@ -16,7 +16,6 @@ import secrets
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -32,6 +31,7 @@ from adapters.simulator.fronts import FRONTS
 from adapters.simulator.listings import VENUES
 from adapters.simulator.rest_wire import aborted, answer_rest
 from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
+from adapters.simulator.venue_clock import VenueClock
 from adapters.simulator.wire import Frame, FrameKind
 from adapters.simulator.world import World
 from domain.errors import InvalidSetting
@@ -58,6 +58,7 @@ def serve(
     on_ready: Callable[[dict[str, Any]], None],
     stop: threading.Event | None = None,
     dies_with_parent: bool = False,
+    clock: VenueClock | None = None,
 ) -> None:
     """Serve until SIGINT, `stop`, or SIGTERM where that isn't ignored.
 
@@ -66,6 +67,7 @@ def serve(
             readable by their owner only.
         on_ready: called once with the URLs, when they answer.
         dies_with_parent: also end when the thread that started this process does, so with its process too.
+        clock: of an earlier life of this world; None sets one by the machine's.
 
     Raises:
         InvalidSetting: a port or the directory is taken, or what is kept there cannot be read.
@@ -78,18 +80,19 @@ def serve(
     key_file = directory / KEY_FILE
     with closing(SqliteStore(directory / ACCOUNT_FILE, settings.warm_up_s, settings.fresh_account)) as store:
         key = _read_key(key_file)
-        world = World(settings, time.time_ns(), store, key)
+        clock = clock or VenueClock()
+        world = World(settings, clock.now_ns(), store, key)
         if key is None:
             _write_key(world.key, key_file)
         world.save()  # whoever finds a journal from now on finds its account, too
-        asyncio.run(
-            _serve(world, sockets, key_file, on_ready, stop or threading.Event(), _token(directory / TOKEN_FILE))
-        )
+        token = _token(directory / TOKEN_FILE)
+        asyncio.run(_serve(world, clock, sockets, key_file, on_ready, stop or threading.Event(), token))
         world.save()
 
 
 async def _serve(
     world: World,
+    clock: VenueClock,
     sockets: Mapping[str, socket.socket],
     key_file: Path,
     on_ready: Callable[[dict[str, Any]], None],
@@ -102,16 +105,16 @@ async def _serve(
         if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:  # else it is the launcher's alone
             loop.add_signal_handler(signal.SIGTERM, stop.set)
     control_netloc = _netloc(sockets[CONTROL])
-    control = Door(guarded(control_application(world), control_netloc, token), sockets[CONTROL])
-    venues = {venue: Door(_venue_application(world, venue), sockets[venue]) for venue in world.fronts}
+    control = Door(guarded(control_application(world, clock), control_netloc, token), sockets[CONTROL])
+    venues = {venue: Door(_venue_application(world, clock, venue), sockets[venue]) for venue in world.fronts}
     for door in (control, *venues.values()):
         await door.open()
     on_ready({"control": f"http://{control_netloc}/{token}", "venues": _addresses(world, sockets, key_file)})
     while not stop.is_set():
         await asyncio.sleep(LOOK_EVERY_S)
-        world.advance(time.time_ns())  # also unasked: who comes after an hour must not wait for all of it
+        world.advance(clock.now_ns())  # also unasked: who comes after an hour must not wait for all of it
         for venue, door in venues.items():
-            await door.set_open(not world.is_down(venue, time.time_ns()))
+            await door.set_open(not world.is_down(venue, clock.now_ns()))
     for door in (control, *venues.values()):
         await door.remove()
 
@@ -157,42 +160,44 @@ def _netloc(listening: socket.socket) -> str:
 # ---- the venues ------------------------------------------------------------------------------------------
 
 
-def _venue_application(world: World, venue: str) -> web.Application:
+def _venue_application(world: World, clock: VenueClock, venue: str) -> web.Application:
     async def handle(request: web.Request) -> web.StreamResponse:
-        if world.is_down(venue, time.time_ns()):
+        if world.is_down(venue, clock.now_ns()):
             return aborted(request)  # it came over a connection from before
         if request.headers.get("upgrade", "").lower() == "websocket":
-            return await _stream(world, venue, request)
-        return await answer_rest(world, venue, request)
+            return await _stream(world, clock, venue, request)
+        return await answer_rest(world, clock, venue, request)
 
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", handle)
     return application
 
 
-async def _stream(world: World, venue: str, request: web.Request) -> web.StreamResponse:
+async def _stream(
+    world: World, clock: VenueClock, venue: str, request: web.Request
+) -> web.StreamResponse:
     handshake = world.shake_hands(venue, request.path)
     await asyncio.sleep(handshake.delay_s)
     if not handshake.status:
         return aborted(request)
     if handshake.status != UPGRADED:
         return web.Response(status=handshake.status)
-    connection = world.open_stream(venue, request.path, time.time_ns())
+    connection = world.open_stream(venue, request.path, clock.now_ns())
     # Pings and closes are answered here: a connection that is dead answers nothing.
     websocket = web.WebSocketResponse(
         compress=False, timeout=CLOSE_WITHIN_S, autoping=False, autoclose=False
     )
     await websocket.prepare(request)
-    writer = asyncio.create_task(_write(world, connection, request, websocket))
+    writer = asyncio.create_task(_write(world, clock, connection, request, websocket))
     try:
         with contextlib.suppress(ConnectionResetError):  # it was gone before we could answer
-            await _read(connection, websocket)
+            await _read(clock, connection, websocket)
     finally:
         writer.cancel()
     return websocket
 
 
-async def _read(connection: Connection, websocket: web.WebSocketResponse) -> None:
+async def _read(clock: VenueClock, connection: Connection, websocket: web.WebSocketResponse) -> None:
     """Hear the client until it is gone."""
     while True:
         message = await websocket.receive()
@@ -200,23 +205,27 @@ async def _read(connection: Connection, websocket: web.WebSocketResponse) -> Non
             await asyncio.sleep(POLL_MOST_S)
         match message.type:
             case WSMsgType.TEXT | WSMsgType.BINARY:
-                connection.receive(message.data, time.time_ns())
+                connection.receive(message.data, clock.now_ns())
             case WSMsgType.PING:
                 await websocket.pong(message.data)
             case WSMsgType.PONG:
-                connection.pong(time.time_ns())
+                connection.pong(clock.now_ns())
             case _:
                 await websocket.close()
                 return
 
 
 async def _write(
-    world: World, connection: Connection, request: web.Request, websocket: web.WebSocketResponse
+    world: World,
+    clock: VenueClock,
+    connection: Connection,
+    request: web.Request,
+    websocket: web.WebSocketResponse,
 ) -> None:
     """Send what the venue has to say. A slow reader holds up only this task; then it gets fuller frames."""
     while not websocket.closed:
         try:
-            for frame in connection.poll(time.time_ns()):
+            for frame in connection.poll(clock.now_ns()):
                 await _send(frame, request, websocket)
         except ConnectionError:
             return  # the client is gone; its reader ends by itself
@@ -226,7 +235,7 @@ async def _write(
         if connection.close_code is not None:
             await websocket.close(code=connection.close_code)
             return
-        until_next_s = (world.next_due_ns - time.time_ns()) / SECOND_NS
+        until_next_s = (world.next_due_ns - clock.now_ns()) / SECOND_NS
         await asyncio.sleep(min(max(until_next_s, POLL_LEAST_S), POLL_MOST_S))
 
 

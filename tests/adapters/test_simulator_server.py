@@ -28,7 +28,7 @@ from adapters.simulator.server import serve
 from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
 from adapters.simulator.world import World
 from domain.errors import Ambiguous, InvalidSetting
-from domain.settings import SimulatorSettings
+from domain.settings import SECOND_NS, SimulatorSettings
 from tests.adapters.simulator_client import PREFIX, order_body, sign
 
 pytestmark = pytest.mark.system
@@ -392,6 +392,34 @@ def test_time_passes_there_though_nobody_asks(tmp_path: Path, monkeypatch: pytes
     serving.join()
 
     assert has_passed
+
+
+def test_time_passes_there_though_our_clock_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times, stop, ours = [], threading.Event(), time.time_ns
+
+    class Watched(World):
+        def advance(self, now_ns: int) -> None:
+            super().advance(now_ns)
+            times.append(now_ns)
+
+    monkeypatch.setattr("adapters.simulator.server.World", Watched)
+
+    def set_back(_: dict) -> None:
+        monkeypatch.setattr(time, "time_ns", lambda: ours() - 600 * SECOND_NS)
+        times.clear()
+
+    serving = threading.Thread(
+        target=serve, args=(SimulatorSettings(warm_up_s=0.0), tmp_path, set_back, stop)
+    )
+    started_ns = ours()
+    serving.start()
+    give_up_at = time.monotonic() + PATIENCE_S
+    while len(times) < 3 and time.monotonic() < give_up_at:
+        time.sleep(0.01)
+    stop.set()
+    serving.join()
+
+    assert started_ns < times[0] < times[1] < times[2]
 
 
 # ---- what cannot be ----------------------------------------------------------------------------------------

@@ -9,13 +9,14 @@ import time
 import urllib.request
 from collections.abc import Callable
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
 
 from adapters.simulator.store import ACCOUNT_FILE
 from domain.errors import InvalidSetting, NzezaError
-from domain.settings import SimulatorSettings
+from domain.settings import SECOND_NS, SimulatorSettings
 from scripts.simulated_venues import SimulatedVenues, check_account
 
 
@@ -133,6 +134,30 @@ def test_one_that_refuses_to_be_revived_is_an_error_that_says_why(tmp_path: Path
 
     with pytest.raises(NzezaError, match=ACCOUNT_FILE):
         simulator.revive()
+
+
+@pytest.mark.system
+def test_one_that_is_revived_goes_on_by_its_clock_though_ours_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: ours() + 3600 * SECOND_NS)
+    simulator = SimulatedVenues(SimulatorSettings(warm_up_s=0.0), tmp_path, tmp_path / "simulator.log")
+    monkeypatch.undo()  # which the child never saw
+
+    for _ in range(2):
+        ahead_s = date_of(simulator) - ours() / SECOND_NS
+        assert 3590 < ahead_s < 3610
+        kill(simulator)
+        simulator.revive()
+        wait_for(lambda: is_serving(simulator))
+    simulator.stop()
+
+
+def date_of(simulator: SimulatedVenues) -> float:
+    """Return the time at Coinbase, as its answers are stamped (UTC seconds)."""
+    with urllib.request.urlopen(simulator.endpoints["venues"]["coinbase"]["rest_url"] + "/api/v3/brokerage/time") as answer:
+        return parsedate_to_datetime(answer.headers["Date"]).timestamp()
 
 
 def kill(simulator: SimulatedVenues) -> None:
