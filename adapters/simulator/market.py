@@ -252,11 +252,11 @@ class Market:
         self.on_trades(product.instrument.symbol, executions, due_ns)
 
     def _schedule_requote(self, product: ProductMarket, after_ns: int) -> None:
-        due_ns = product.next_requote_ns(after_ns, self._settings.quotes_per_s)
+        due_ns = self.agenda.again_ns(after_ns, product.next_requote_ns, self._settings.quotes_per_s)
         self.agenda.at(due_ns, partial(self._requote, product))
 
     def _schedule_take(self, product: ProductMarket, after_ns: int) -> None:
-        due_ns = product.next_take_ns(after_ns, self._settings.trades_per_s)
+        due_ns = self.agenda.again_ns(after_ns, product.next_take_ns, self._settings.trades_per_s)
         self.agenda.at(due_ns, partial(self._take, product))
 
 

@@ -82,7 +82,7 @@ class World:
                 market = Market(venue, settings, self._agenda, latents, warm_ns, records)
                 self.markets[venue] = market
                 self.fronts[venue] = build(Ground(settings, market, faults, start_ns, records, key))
-        self.advance(start_ns)
+        self._agenda.advance(start_ns, is_full=True)
 
     @property
     def exchange(self) -> Exchange:

@@ -9,7 +9,7 @@ from math import sqrt
 
 import pytest
 
-from adapters.simulator.agenda import Agenda
+from adapters.simulator.agenda import LONGEST_FULL_NS, Agenda
 from adapters.simulator.listings import LISTINGS, VENUES
 from adapters.simulator.market import BASIS_MOST, Market, ProductMarket
 from domain.instrument import Side
@@ -213,3 +213,32 @@ def test_moves_have_no_memory() -> None:
     moves = [later - earlier for earlier, later in pairwise(mids)]
     correlation = sum(a * b for a, b in pairwise(moves)) / sum(move * move for move in moves)
     assert abs(correlation) < 3 / sqrt(len(moves))
+
+
+@pytest.mark.parametrize("slept_s", [600, 3_600, 7 * 86_400])
+def test_a_long_sleep_is_made_up_quickly_and_all_over(slept_s: int) -> None:
+    market = open_market(quotes_per_s=10.0, trades_per_s=5.0)
+    run(market, 10)
+    product = market.products["BTC-USD"]
+    seen, opened = product.tape.last_trade_id, product.latent
+    steps = count()
+    market.on_trades = lambda *_: next(steps)
+
+    run(market, 10 + slept_s)
+
+    made = len(market.products) * (10 + 5) * LONGEST_FULL_NS / SECOND_NS
+    assert 0.5 * made < next(steps) < 1.5 * made, "as much as in a short sleep"
+    times_s = [(one.time_ns - START_NS) / SECOND_NS for one in product.tape.since(seen)]
+    assert max(later - earlier for earlier, later in pairwise([10, *times_s, 10 + slept_s])) < slept_s / 4
+    assert product.latent != opened
+    before = next(steps)
+    run(market, 10 + slept_s + 10)
+    assert next(steps) - before > 0.5 * made / 2, "then it is as busy as ever"
+
+
+def test_time_before_the_opening_is_made_up_in_full_however_long() -> None:
+    market = open_market(quotes_per_s=1.0, trades_per_s=2.0)
+
+    market.agenda.advance(START_NS + 100 * SECOND_NS, is_full=True)
+
+    assert len(tapes(market)[0]) > 150
