@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from hashlib import blake2b
 
 MOST_CHARACTERS = 200
@@ -62,6 +63,7 @@ def _blank(found: re.Match[str]) -> str:
     return f" {_SECRET}" if found[0][:1].isspace() else _SECRET
 
 
+@lru_cache(2048)  # a text has far fewer different letters than letters
 def _visible(letter: str) -> str:
     if letter.isprintable() and not unicodedata.combining(letter):
         return letter

@@ -192,14 +192,14 @@ def test_alarms_are_bounded_in_length_and_number_whoever_raises_them() -> None:
     stage = Stage()
     stage.cast(Bell, Role.SIGNAL_ENGINE)
 
-    for number in range(1_000):
+    for number in range(100):
         stage.tell(Role.SIGNAL_ENGINE, Complain(text=f"{number}" + "\x1b" * 100_000))
     stage.advance(seconds=1)
 
     told = [m for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
     assert [alarm.subject for alarm in told] == ["venue", "machine"] * 10
     assert {len(alarm.text) for alarm in told} == {200}
-    assert stage.actor(Role.SIGNAL_ENGINE).counters["alarms_held_back"] == 2 * 990
+    assert stage.actor(Role.SIGNAL_ENGINE).counters["alarms_held_back"] == 2 * 90
 
 
 def test_alarms_that_were_too_many_are_told_later_and_how_many_they_were() -> None:
