@@ -24,6 +24,7 @@ from domain.market_data import DecodeFailed, LateFrame, StreamGap, StreamWhole, 
 from domain.messages import Event
 from domain.order import not_sent
 from domain.order_messages import (
+    FINAL,
     CancelOrder,
     CancelRejected,
     CancelUnconfirmed,
@@ -31,6 +32,7 @@ from domain.order_messages import (
     FillsReported,
     OrderRejected,
     OrderReported,
+    OrderStatus,
     OrderUnconfirmed,
     PrivateStreamChanged,
     Purpose,
@@ -74,7 +76,7 @@ class ExchangeGateway(Shell):
         self.gate = Gate(Operation.SUBMIT)
         self.fills_backoff = Backoff(SECOND_NS // 10, 2.0, 4 * SECOND_NS, 0.1)
         self.is_live = False
-        self.totals: dict[str, Any] = {}  # venue_order_id -> cumulative quantity last heard
+        self.totals: dict[str, Any] = {}  # venue_order_id -> cumulative quantity last heard, or that none was told
         self.fills_wanted: dict[str, None] = {}  # venue_order_ids whose fills must be read
         load = partial(self.client.load_instruments, settings.instruments, self.timeout_s)
         call = partial(self.line.call, requests=2, proves="", within_s=self.timeout_s)
@@ -277,12 +279,16 @@ class ExchangeGateway(Shell):
     # ---- fills and snapshots -----------------------------------------------------------------------------
 
     def _heard_totals(self, event: Event) -> None:
-        """Totals grew: read the exact fills behind them."""
-        if not isinstance(event, OrderReported) or not event.cumulative_quantity or not event.venue_order_id:
+        """Totals grew, or an end came without: read the exact fills behind them."""
+        if not isinstance(event, OrderReported) or not event.venue_order_id:
             return  # without the venue's name of the order, reconciliation will read them
-        if self.totals.get(event.venue_order_id) == event.cumulative_quantity:
+        is_unsaid = event.status in FINAL and event.cumulative_quantity is None
+        if not (event.cumulative_quantity or is_unsaid or event.status is OrderStatus.FILLED):
             return
-        self.totals[event.venue_order_id] = event.cumulative_quantity
+        said = "ended" if is_unsaid else event.cumulative_quantity
+        if self.totals.get(event.venue_order_id) == said:
+            return
+        self.totals[event.venue_order_id] = said
         if len(self.totals) > _TOTALS_KEPT:
             del self.totals[next(iter(self.totals))]
         self._want_fills((event.venue_order_id,), _FILLS_AFTER_NS)

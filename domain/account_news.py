@@ -116,6 +116,7 @@ class AccountNews:
             known = [it for it in foreign if not self._ledger.may_be_ours(it)]
             self._holds.read(venue, snapshot.balances, known, asked_ns)
         self._note_external(snapshot, foreign, now)
+        self._news.fills_listed(venue, asked_ns, now)
         self._news.look_at_holds(venue, now)
         self._ask_for_missing(snapshot, now)
         is_equal = self._reconciliation.compare(snapshot, now)

@@ -21,6 +21,7 @@ from domain.order_messages import (
     OrderAdopted,
     OrderIntent,
     OrderReported,
+    OrderStatus,
     OrderSubmitted,
     OrderType,
     Purpose,
@@ -82,7 +83,7 @@ class Adoption:
         instance = instance_of(report.client_order_id)
         if instance != self._instance and instance not in self._former_instances:
             return Origin.SECOND_BOT
-        if report.status in FINAL and not report.cumulative_quantity:
+        if report.status in FINAL and report.status is not OrderStatus.FILLED and report.cumulative_quantity == 0:
             return Origin.OPEN  # nothing has come of it, nor will
         if report.created_at is not None:
             if not self._marks.knows_time(report.venue):
@@ -91,7 +92,10 @@ class Adoption:
             latest_ns = CLOCKS_DIFFER_NS if instance == self._instance else MOVED_WITHIN_NS
             if report.created_at > began_at + latest_ns:
                 return Origin.SECOND_BOT
-        return Origin.LOST if _quantity(report) > 0 else Origin.SECOND_BOT
+        quantity = _quantity(report)
+        if quantity is None or _price(report) is None:
+            return Origin.OPEN  # the next word may say enough to take it back
+        return Origin.LOST if quantity > 0 else Origin.SECOND_BOT
 
     def adopt(self, report: OrderReported, now: Instant) -> None:
         """Journal the order as ours; what has become of it is judged next, as for any other."""
@@ -144,7 +148,7 @@ class Adoption:
             order_type=OrderType.BRACKET if is_bracket else OrderType.LIMIT,
             time_in_force=TimeInForce.GTC if is_bracket else TimeInForce.IOC,
             quantity=_quantity(report),
-            limit_price=report.limit_price or report.average_price,
+            limit_price=_price(report),
             stop_price=report.stop_price,
         )
 
@@ -155,9 +159,16 @@ def _purpose(report: OrderReported) -> Purpose:
     return Purpose.OPEN if report.side is Side.BUY else Purpose.CLOSE
 
 
-def _quantity(report: OrderReported) -> Decimal:
-    """Return the size of an order; zero where the venue doesn't say, so that nothing can be taken back yet."""
-    if report.quantity is not None:
+def _price(report: OrderReported) -> Decimal | None:
+    return report.average_price if report.limit_price is None else report.limit_price
+
+
+def _quantity(report: OrderReported) -> Decimal | None:
+    """Return the size of an order; zero where the venue doesn't say, so that nothing can be taken back.
+
+    None where it would follow from a total that is missing.
+    """
+    if report.quantity is not None or report.cumulative_quantity is None:
         return report.quantity
     if report.status in FINAL:
         return report.cumulative_quantity

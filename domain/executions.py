@@ -54,16 +54,25 @@ class Executions:
     def knows(self, fill: Fill) -> bool:
         return fill.fill_id in self.fills
 
-    def step_to(self, quantity: Decimal, average_price: Decimal, fees: Decimal) -> Step | None:
-        """Return what a venue's totals add to what is known; None when they add nothing (or are old)."""
+    def step_to(
+        self, quantity: Decimal | None, average_price: Decimal | None, fees: Decimal | None, price_unsaid: Decimal
+    ) -> Step | None:
+        """Return what a venue's totals add to what is known; None when they add nothing (or are old).
+
+        Args:
+            price_unsaid: at which to book where the venue does not say: the exact fills correct it.
+        """
         known = self._known
-        added = quantity - known.quantity
-        if added <= 0:
+        if quantity is None or quantity <= known.quantity:
             return None
+        added = quantity - known.quantity
+        fee = ZERO if fees is None else fees - known.fees
+        if not average_price:  # nothing trades at zero: it was not said, either
+            return Step(added, price_unsaid, fee)
         price = divide(quantity * average_price - known.value, added)
         if price <= 0:  # the average was rounded too coarsely to take apart
             price = average_price
-        return Step(added, price, fees - known.fees)
+        return Step(added, price, fee)
 
     def book_exact(self, fill: Fill) -> None:
         if self.knows(fill):

@@ -6,6 +6,8 @@ change nothing. A venue's surprise is data: it returns an empty list, or what it
 
 Only OrderClosed ends an order, with its evidence; only OrderReopened takes that back, with better evidence. A refusal proves nothing once the order was sent a second
 time: it is about the second send. Fills are booked in every status, final ones included.
+
+An end that a venue tells proves no quantity by itself: until that is proven, too, the rest may have filled.
 """
 
 from __future__ import annotations
@@ -87,6 +89,8 @@ class OrderLifecycle:
     last_sent_at: int = 0  # UTC ns of the newest send
     is_cancel_pending: bool = False
     cancel_reason: str = ""  # of the newest wish
+    ended: OrderStatus | None = None  # how it ended, the venue says, while what had filled is not proven
+    ended_at: int = 0  # UTC ns of the newest word of that
     executions: Executions = field(default_factory=Executions)
     evidence: str = ""  # why it is final
     closed_at: int = 0  # UTC ns when it was proven so
@@ -142,6 +146,11 @@ class OrderLifecycle:
         return ZERO if self.is_final else max(ZERO, self.order.quantity - self.filled_quantity)
 
     @property
+    def worst_price(self) -> Decimal:
+        """Return the price to reckon with where the venue tells none."""
+        return self.order.limit_price if self.order.stop_price is None else self.order.stop_price
+
+    @property
     def is_overfilled(self) -> bool:
         return self.filled_quantity > self.order.quantity
 
@@ -170,11 +179,14 @@ class OrderLifecycle:
         """Fold one event of the journal that is about this order."""
         match event:
             case OrderClosed() if not self.is_final:
-                self.evidence, self.closed_at = event.evidence, event.ts_event
+                self.evidence, self.closed_at, self.ended = event.evidence, event.ts_event, None
             case OrderReopened():
                 self.evidence, self.is_cancel_pending = "", False
             case OrderAccepted():
                 self.venue_order_id = self.venue_order_id or event.venue_order_id
+                self.ended = None
+            case OrderUnconfirmed() if event.ended:
+                self.ended, self.ended_at = event.ended, event.ts_event
             case OrderResubmitted():
                 self.sends += 1
                 self.last_sent_at = event.ts_event
@@ -191,7 +203,9 @@ class OrderLifecycle:
     # ---- what a venue's word proves ----------------------------------------------------------------------
 
     def judge_accepted(self, event: OrderAccepted) -> list[Event]:
-        return [event] if self._is_news(event.venue_order_id) else []
+        if not self._is_news(event.venue_order_id):
+            return []
+        return [event, self._ended(self.ended, event.ts_event)] if self.ended else [event]
 
     def judge_refused(self, event: OrderRejected | OrderNotSent) -> list[Event]:
         if not self.is_unproven or self.venue_order_id or self.sends > 1:
@@ -203,21 +217,54 @@ class OrderLifecycle:
     def judge_unconfirmed(self, event: OrderUnconfirmed) -> list[Event]:
         return [event] if self.status is SUBMITTED else []
 
-    def judge_report(self, report: OrderReported) -> list[Event]:
-        """Return what a venue's totals prove: acceptance, quantity filled so far, an end."""
+    def judge_report(self, report: OrderReported, may_oversell: bool = False) -> list[Event]:
+        """Return what a venue's totals prove: acceptance, quantity filled so far, an end.
+
+        Args:
+            may_oversell: what this order is believed not to have sold may be sold again, and it would be others'.
+        """
         events = self._accepted_by(report.venue_order_id, report.ts_event)
         step = self.executions.step_to(
-            report.cumulative_quantity, report.average_price, report.total_fees
+            report.cumulative_quantity, report.average_price, report.total_fees, self.worst_price
         )
         if step:
             events.append(self._provisional(step, report.ts_event))
-        if not self.is_final:
-            filled = self.filled_quantity + (step.quantity if step else ZERO)
-            if report.status in FINAL or filled >= self.order.quantity:
-                status = report.status if report.status in FINAL else FILLED
-                evidence = f"reported:{report.reason}" if report.reason else "reported"
-                events.append(self.closed(status, evidence, report.ts_event, filled))
+        if self.is_final:
+            return events
+        filled = self.filled_quantity + (step.quantity if step else ZERO)
+        is_full, is_end = filled >= self.order.quantity, report.status in FINAL
+        if is_full or is_end and self._proves_end(report, filled, may_oversell):
+            evidence = f"reported:{report.reason}" if report.reason else "reported"
+            status = report.status if is_end else FILLED
+            events.append(self.closed(status, evidence, report.ts_event, filled))
+        elif is_end and report.status is not self.ended:
+            events.append(self._ended(report.status, report.ts_event))
+        elif self.ended and any(isinstance(event, OrderAccepted) for event in events):
+            events.append(self._ended(self.ended, report.ts_event))
         return events
+
+    def _proves_end(self, report: OrderReported, filled: Decimal, may_oversell: bool) -> bool:
+        """Tell whether the final word about an order that is not known to be full proves how much of it filled.
+
+        FILLED contradicts the total that comes with it, which is behind. Any other end is believed with its total;
+        of a sale that could be repeated with others' coins, once a read has said so after an earlier word.
+        """
+        total, is_second = report.cumulative_quantity, report.is_read and self.ended is not None
+        if report.status is FILLED:
+            return False
+        if may_oversell:
+            return is_second and total is not None and total >= filled
+        if total is not None:
+            return True
+        return is_second and self.order.side is Side.SELL  # whatever it sold can't be sold twice
+
+    def judge_end(self, evidence: str, ts_event: int) -> list[Event]:
+        """Return the end that the venue told without a total, once no better word is to come: FILLED is full."""
+        events: list[Event] = []
+        left = self.leaves_quantity if self.ended is FILLED else ZERO
+        if left:
+            events.append(self._provisional(Step(left, self.worst_price, ZERO), ts_event))
+        return [*events, self.closed(self.ended, evidence, ts_event, self.filled_quantity + left)]
 
     def judge_fill(self, fill: Fill) -> list[Event]:
         """Return the booking of an exact fill, once per fill id, whatever the status."""
@@ -268,19 +315,30 @@ class OrderLifecycle:
 
     def _is_news(self, venue_order_id: str) -> bool:
         """Tell whether it matters that the venue has it: at the least, its fills can be claimed."""
-        return self.is_unproven or (not self.venue_order_id and bool(venue_order_id))
+        return self.is_unproven and not self.ended or (not self.venue_order_id and bool(venue_order_id))
+
+    def _ended(self, status: OrderStatus, ts_event: int) -> OrderUnconfirmed:
+        return OrderUnconfirmed(
+            ts_event=ts_event,
+            client_order_id=self.id,
+            venue=self.order.venue,
+            reason="ended_without_total",
+            ended=status,
+        )
 
     def _accepted_by(self, venue_order_id: str, ts_event: int) -> list[Event]:
         if not self._is_news(venue_order_id):
             return []
-        return [
-            OrderAccepted(
-                ts_event=ts_event,
-                client_order_id=self.id,
-                venue=self.order.venue,
-                venue_order_id=venue_order_id,
-            )
-        ]
+        return [self.accepted(venue_order_id, ts_event)]
+
+    def accepted(self, venue_order_id: str, ts_event: int) -> OrderAccepted:
+        """Return the event that the venue has this order."""
+        return OrderAccepted(
+            ts_event=ts_event,
+            client_order_id=self.id,
+            venue=self.order.venue,
+            venue_order_id=venue_order_id,
+        )
 
     def _provisional(self, step: Step, ts_event: int) -> OrderFilledProvisionally:
         return OrderFilledProvisionally(

@@ -16,6 +16,7 @@ from domain.cancels import CANCEL, Cancels
 from domain.closing_prices import ClosingPrices
 from domain.desk_report import DeskReport
 from domain.effects import Effect, Instant, Role
+from domain.endings import ENDING, Endings
 from domain.evidence import EvidenceFactory, Rules
 from domain.expiries import Expiries
 from domain.foreign_orders import ForeignOrders
@@ -160,6 +161,8 @@ class OrderDesk:
             self._rules,
             self._adoption,
             opening,
+            self._way,
+            Endings(settings, outbox, self._rules, self._unclaimed, self._unread),
         )
         self._winding_down = WindingDown(
             outbox,
@@ -300,6 +303,8 @@ class OrderDesk:
             self._cancels.tick(order, now)
         elif kind == OVERDUE and order:
             self._overdue.tick(order, now)
+        elif kind == ENDING and order:
+            self._news.end_when_due(order, now)
         elif kind == QUERY and order:
             self._news.ask_when_due(order, now)
         return self._finish(now)

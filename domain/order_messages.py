@@ -205,6 +205,8 @@ class OrderUnconfirmed(Event, kw_only=True):
     # Of a second send, and proof of nothing about the first:
     is_void: bool = False  # it certainly rests nowhere
     is_refused: bool = False  # it is void because the venue understood it and said no
+    # It has ended so, the venue says, and not for certain how much of it had filled.
+    ended: OrderStatus | None = None
 
 
 class CancelAccepted(Event, kw_only=True):
@@ -237,11 +239,12 @@ class OrderReported(Event, kw_only=True):
     instrument: str
     side: Side
     status: OrderStatus
-    cumulative_quantity: Decimal
-    average_price: Decimal  # of the cumulative quantity; 0 when nothing filled
-    total_fees: Decimal  # quote currency
+    # None, here and below: the venue did not say. That is never zero.
+    cumulative_quantity: Decimal | None
+    average_price: Decimal | None  # of the cumulative quantity
+    total_fees: Decimal | None  # quote currency
     reason: str = ""  # why it was canceled or rejected, in the venue's words
-    # None: the venue did not say.
+    is_read: bool = False  # the answer to a question, not what the private stream tells unasked
     created_at: int | None = None  # UTC ns, by the venue's clock
     order_type: OrderType | None = None
     quantity: Decimal | None = None  # base units, filled and not

@@ -12,6 +12,7 @@ from domain.adoption import Adoption, Origin
 from domain.cancels import Cancels
 from domain.cash_flows import spot_currencies
 from domain.effects import Instant
+from domain.endings import Endings
 from domain.evidence import Rules
 from domain.fill_memory import same_numbers
 from domain.inquiries import Inquiries
@@ -43,6 +44,7 @@ from domain.order_messages import (
 from domain.outbox import Outbox, refusal_in_words
 from domain.overdue import Overdue
 from domain.plan_execution import PlanExecution
+from domain.right_of_way import RightOfWay
 from domain.unclaimed_fills import UnclaimedFills
 
 _FIRST_LOOK = 2  # an accepted IOC order ends by itself in a moment: skip the shortest delays
@@ -62,6 +64,8 @@ class OrderNews:
         rules: Rules,
         adoption: Adoption,
         opening: OpeningBalances,
+        way: RightOfWay,
+        endings: Endings,
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -73,6 +77,8 @@ class OrderNews:
         self._rules = rules
         self._adoption = adoption
         self._opening = opening
+        self._way = way
+        self._endings = endings
 
     def hear_accepted(self, event: OrderAccepted, now: Instant) -> None:
         order = self._order(event)
@@ -106,10 +112,7 @@ class OrderNews:
         order = self._ledger.order_said(report.venue, report.venue_order_id, report.client_order_id)
         if order is not None:
             self._inquiries.query_answered(order)
-            has_risen = self._has_risen(order, report)
-            self._book(order, order.judge_report(report), now)
-            if has_risen:
-                self._rise(order, f"reported {report.status}", now)
+            self._judge(order, report, now)
             return
         if self._ledger.may_be_ours(report):
             return  # whose it is will be told when the venue names ours
@@ -128,6 +131,31 @@ class OrderNews:
                 self._outbox.halt(report.venue, reason, now.utc_ns)
         for fill in self._unclaimed.take(report.venue, report.venue_order_id, now):
             self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
+
+    def _judge(self, order: OrderLifecycle, report: OrderReported, now: Instant) -> None:
+        has_risen, had_ended = self._has_risen(order, report), order.ended is not None
+        if had_ended and self._outlives(report, order.ended_at) and report.status not in FINAL:
+            self._book(order, [order.accepted(report.venue_order_id, report.ts_event)], now)
+            self._overdue.tick(order, now)
+        self._book(order, order.judge_report(report, self._way.may_oversell(order)), now)
+        if has_risen:
+            self._rise(order, f"reported {report.status}", now)
+        if order.ended and not had_ended:
+            self._inquiries.ask_now(order, now)
+
+    def end_when_due(self, order: OrderLifecycle, now: Instant) -> None:
+        """Book in full what is FILLED, as the venue says, and of which it tells no total."""
+        if self._endings.is_due(order, now):
+            self._end(order, "the venue doesn't say how much: booked in full until its fills are listed", now)
+
+    def fills_listed(self, venue: str, asked_ns: int, now: Instant) -> None:
+        """End what only waited for a list of all fills, which has been taken in; it was asked for then."""
+        for order in list(self._endings.shown(venue, asked_ns)):
+            self._end(order, "the venue doesn't say how much had filled: the fills that it lists stand", now)
+
+    def _end(self, order: OrderLifecycle, text: str, now: Instant) -> None:
+        self._outbox.alarm(f"client_order_id={order.id}", f"{order.ended}, but {text}", now.utc_ns)
+        self._book(order, order.judge_end("reported without a total", now.utc_ns), now)
 
     def _hear_retired(self, report: OrderReported, now: Instant) -> None:
         """Book late fills of an order of ours that ended long ago; nothing else is kept of it."""
@@ -153,6 +181,8 @@ class OrderNews:
         if order is None or order.is_final or order.status is OrderStatus.SUBMITTED:
             return
         self._inquiries.query_answered(order)
+        if order.ended:
+            return  # that it rests nowhere is known; not, how much has filled
         if any(order.may_be(it) and self._ledger.may_be_ours(it) for it in event.unnamed):
             self._execution.resubmit(order, now)  # no full look; it may be one of them
             return
@@ -170,7 +200,7 @@ class OrderNews:
     def look_at_holds(self, venue: str, now: Instant) -> None:
         """Close what only waited for the holds to be read."""
         for order in self._ledger.live_orders(venue):
-            if order.status is OrderStatus.UNCONFIRMED and (
+            if order.status is OrderStatus.UNCONFIRMED and not order.ended and (
                 evidence := self._inquiries.proof_of_absence(order)
             ):
                 self._bury(order, evidence, now)
@@ -241,6 +271,7 @@ class OrderNews:
         if order.is_in_flight:
             self._inquiries.ask_now(order, now)
             self._inquiries.may_still_leave(order, now)
+        self._endings.note(order, now)
         if order.is_cancel_pending:
             self._cancels.pursue(order, now)
         self._overdue.watch(order, now)
@@ -278,6 +309,7 @@ class OrderNews:
             self._inquiries.begin(order, now, _FIRST_LOOK)
         self._inquiries.settle(order, now)
         self._overdue.watch(order, now)
+        self._endings.note(order, now)
         if order.is_final:
             self._overdue.settle(order, now)
             self._cancels.settle(order, now)
@@ -290,8 +322,11 @@ class OrderNews:
             return False
         if not order.venue_order_id or order.evidence.startswith(ABSENT):
             return True
-        lag_ns = self._rules.at(order.order.venue).facts.read_lag_ns
-        return report.ts_event - order.closed_at > 2 * lag_ns  # a read may have been long under way, too
+        return self._outlives(report, order.closed_at)
+
+    def _outlives(self, report: OrderReported, ended_at: int) -> bool:
+        lag_ns = self._rules.at(report.venue).facts.read_lag_ns
+        return report.ts_event - ended_at > 2 * lag_ns  # a read may have been long under way, too
 
     def _rise(self, order: OrderLifecycle, evidence: str, now: Instant) -> None:
         """An order that was called dead is at the venue: halt there, count it as live, and take it back."""

@@ -66,7 +66,7 @@ class Overdue:
     def tick(self, order: OrderLifecycle, now: Instant) -> None:
         """Cancel what is overdue, and tell a person of what the venue keeps."""
         ends = self._ends.get(order.id)
-        if ends is None:
+        if ends is None or order.ended:
             return
         if now.monotonic_ns >= ends.telling_ns and order.id not in self._told:
             self._told.add(order.id)

@@ -309,6 +309,7 @@ class PlanExecution:
             or not self._resubmits_safely.get(body.venue)
             or self.is_stopped
             or order.venue_order_id  # it was there: an answer to the same id would prove nothing about now
+            or order.ended
             or self._expiries.is_over(intent, now)
             or not self._inquiries.may_resend(order, now)
             or not self._is_still_wanted(order, now)

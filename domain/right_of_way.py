@@ -123,6 +123,16 @@ class RightOfWay:
         promised = self._ledger.promised_coins(instrument, beside)
         return max(ZERO, min(reducible, self._foreign.free_coins(instrument) - promised))
 
+    def may_oversell(self, order: OrderLifecycle) -> bool:
+        """Tell whether selling once more what this order may have sold would find coins: those of somebody else."""
+        if order.order.side is Side.BUY:
+            return False
+        instrument = self._marks.instrument(order.order.venue, order.order.instrument)
+        if instrument is None or instrument.kind is not InstrumentKind.SPOT:
+            return True
+        spare = self._spare(instrument, self._ledger.plans[order.order.intent_id].intent)
+        return spare is None or spare > 0
+
     def has_close_beside(self, order: OrderLifecycle) -> bool:
         """Tell whether a close that needn't wait for this order is on its way, and hasn't been refused.
 

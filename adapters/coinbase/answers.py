@@ -242,7 +242,7 @@ def error_code(body: bytes) -> str:
 
 
 def order_reported(row: OrderRow, now_ns: int) -> OrderReported:
-    filled = fields.number_or_zero(row.filled_size)
+    filled = fields.quantity_if_told(row.filled_size)
     reject_reason = text(row.reject_reason)
     if reject_reason == "REJECT_REASON_UNSPECIFIED":
         reject_reason = ""
@@ -254,8 +254,9 @@ def order_reported(row: OrderRow, now_ns: int) -> OrderReported:
         side=fields.side(row.side),
         status=fields.status(row.status, filled),
         cumulative_quantity=filled,
-        average_price=fields.number_or_zero(row.average_filled_price) if filled else ZERO,
-        total_fees=fields.number_or_zero(row.total_fees) if filled else ZERO,
+        average_price=fields.price_if_told(row.average_filled_price) if filled else None,
+        total_fees=fields.number_if_told(row.total_fees) if filled else None,
+        is_read=True,
         reason=bounded(reject_reason or text(row.reject_message) or text(row.cancel_message)),
         **asked(row.order_configuration, filled),
         order_type=fields.order_type(row.order_type),
@@ -294,7 +295,7 @@ def fill(row: FillRow, instruments: Mapping[str, Instrument]) -> Fill:
         side=fields.side(row.side),
         quantity=quantity,
         price=price,
-        fee=fields.number_or_zero(row.commission),
+        fee=fields.number_if_told(row.commission) or ZERO,  # should there be one, balances will differ by it
         fee_currency=_paid_in(row.product_id, instrument),
         ts_event=_filled_at(row),
         kind=kind,
@@ -355,11 +356,11 @@ def balances(raws: Iterable[Raw]) -> Listing[Balance]:
 
 
 def _wallet(row: AccountRow) -> Balance:
-    if row.available_balance.value is None:
-        raise BadField("type", "no available balance")
-    held = fields.number_or_zero(row.hold.value) if row.hold else ZERO
-    total = fields.number_or_zero(row.available_balance.value) + held
-    return Balance(currency=bounded_id(row.currency), total=total, hold=held)
+    available = fields.number_if_told(row.available_balance.value)
+    held = fields.number_if_told(row.hold.value) if row.hold else None
+    if available is None or held is None:
+        raise BadField("type", "no available balance" if available is None else "no hold")
+    return Balance(currency=bounded_id(row.currency), total=available + held, hold=held)
 
 
 def instruments(page: ProductsPage) -> Listing[Instrument]:

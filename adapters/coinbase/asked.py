@@ -14,13 +14,15 @@ from domain.numbers import ZERO
 _KEYS = {"quantity": "base_size", "limit_price": "limit_price", "stop_price": "stop_trigger_price"}
 
 
-def asked(configuration: Any, filled: Decimal) -> dict[str, Decimal | None]:
+def asked(configuration: Any, filled: Decimal | None) -> dict[str, Decimal | None]:
     """Return size and prices, and what is left of the size, for an `OrderReported`.
 
     Args:
+        filled: None where it was not said: then nobody knows what is left.
         configuration: as it came: `{"trigger_bracket_gtc": {"base_size": ...}}`.
     """
     body = next(iter(configuration.values()), None) if isinstance(configuration, dict) else None
     told = {name: number_or_none(body.get(key)) if isinstance(body, dict) else None for name, key in _KEYS.items()}
     quantity = told["quantity"]
-    return {**told, "leaves_quantity": None if quantity is None else max(ZERO, quantity - filled)}
+    is_known = quantity is not None and filled is not None
+    return {**told, "leaves_quantity": max(ZERO, quantity - filled) if is_known else None}

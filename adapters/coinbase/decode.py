@@ -39,7 +39,6 @@ from domain.market_data import (
 )
 from domain.listing import Unread, summed_up
 from domain.messages import Event
-from domain.numbers import ZERO
 from domain.order_book import Level, Top
 from domain.order_messages import OrderReported, RowsUnread
 from domain.settings import SECOND_NS
@@ -245,7 +244,7 @@ def _orders(
 
 
 def _order(row: frame_rows.OrderRow, ts_event: int) -> OrderReported:
-    cumulative = fields.number_or_zero(row.cumulative_quantity)
+    cumulative = fields.quantity_if_told(row.cumulative_quantity)
     return OrderReported(
         ts_event=ts_event,
         **fields.names(row.client_order_id, row.order_id),
@@ -254,8 +253,8 @@ def _order(row: frame_rows.OrderRow, ts_event: int) -> OrderReported:
         side=fields.side(row.order_side),
         status=fields.status(row.status, cumulative),
         cumulative_quantity=cumulative,
-        average_price=fields.number_or_zero(row.avg_price) if cumulative else ZERO,
-        total_fees=fields.number_or_zero(row.total_fees) if cumulative else ZERO,
+        average_price=fields.price_if_told(row.avg_price) if cumulative else None,
+        total_fees=fields.number_if_told(row.total_fees) if cumulative else None,
         reason=bounded(text(row.reject_reason) or text(row.cancel_reason)),
         created_at=fields.time_or_none(row.creation_time),
         order_type=fields.order_type(row.order_type),

@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from adapters.tokens import BadField, Token, not_negative, number, utc_ns_if_set
 from domain.instrument import Side
-from domain.numbers import ZERO
 from domain.order_messages import OrderStatus, OrderType
 from domain.settings import SECOND_NS
 from domain.stamps import LAST_NS
@@ -47,9 +46,19 @@ def names(client_order_id: str | None, order_id: str | None) -> dict[str, str]:
     }
 
 
-def number_or_zero(token: Token) -> Decimal:
-    """Return a number; Coinbase leaves unset ones empty, or null."""
-    return number(token) if token not in ("", None) else ZERO
+def quantity_if_told(token: Token) -> Decimal | None:
+    """Return a quantity. Coinbase leaves unset ones empty, or null: that was not said, and is never zero."""
+    return None if token in ("", None) else not_negative(token)
+
+
+def price_if_told(token: Token) -> Decimal | None:
+    """Return a price; zero is none."""
+    return quantity_if_told(token) or None
+
+
+def number_if_told(token: Token) -> Decimal | None:
+    """Return what may be negative, such as a fee."""
+    return None if token in ("", None) else number(token)
 
 
 def number_or_none(token: Token) -> Decimal | None:
@@ -87,7 +96,7 @@ def side(text: str) -> Side:
         raise BadField("validation", "neither BUY nor SELL") from None
 
 
-def status(text: str, cumulative: Decimal) -> OrderStatus:
+def status(text: str, cumulative: Decimal | None) -> OrderStatus:
     """Translate strictly: an unknown status is refused, never guessed.
 
     Args:

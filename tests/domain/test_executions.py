@@ -1,6 +1,7 @@
 from decimal import Decimal
 from itertools import permutations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,10 +15,13 @@ def D(text: str) -> Decimal:
     return Decimal(text)
 
 
+ELSE = D("64000")  # the price of what is told without one
+
+
 def booked(*fills, total: tuple[str, str, str] | None = None) -> Executions:
     executions = Executions()
     if total:
-        executions.book_provisional(executions.step_to(*map(D, total)))
+        executions.book_provisional(executions.step_to(*map(D, total), ELSE))
     for fill in fills:
         executions.book_exact(fill)
     return executions
@@ -44,22 +48,33 @@ def test_a_total_is_provisional_until_exact_rows_replace_it() -> None:
 def test_the_step_between_two_totals_has_its_own_price_and_fee() -> None:
     executions = booked(total=("1", "100", "2"))
 
-    step = executions.step_to(D("3"), D("110"), D("7"))
+    step = executions.step_to(D("3"), D("110"), D("7"), ELSE)
 
     assert step == Step(D("2"), D("115"), D("5"))
+
+
+@pytest.mark.parametrize("unsaid", [None, Decimal(0)])
+def test_a_total_without_a_price_is_booked_at_another_until_the_rows_tell(unsaid: Decimal | None) -> None:
+    executions = booked(total=("1", "100", "2"))
+
+    assert executions.step_to(D("3"), unsaid, None, D("120")) == Step(D("2"), D("120"), D("0"))
+
+
+def test_a_total_that_is_not_said_adds_nothing() -> None:
+    assert booked().step_to(None, D("100"), D("2"), ELSE) is None
 
 
 def test_an_older_or_equal_total_adds_nothing() -> None:
     executions = booked(total=("1", "100", "2"))
 
-    assert executions.step_to(D("1"), D("100"), D("2")) is None
-    assert executions.step_to(D("0.5"), D("100"), D("1")) is None
+    assert executions.step_to(D("1"), D("100"), D("2"), ELSE) is None
+    assert executions.step_to(D("0.5"), D("100"), D("1"), ELSE) is None
 
 
 def test_an_average_rounded_too_coarsely_never_makes_a_price_of_zero_or_less() -> None:
     executions = booked(make_fill("10", price="1.4"))
 
-    step = executions.step_to(D("10.1"), D("1"), D("2"))  # 10.1 x 1 is less than 10 x 1.4
+    step = executions.step_to(D("10.1"), D("1"), D("2"), ELSE)  # 10.1 x 1 is less than 10 x 1.4
 
     assert step.price == D("1")
 
@@ -78,7 +93,7 @@ def test_a_reversal_takes_back_and_a_correction_adds_in_any_order() -> None:
 def test_a_total_repeated_after_a_reversal_adds_nothing() -> None:
     executions = booked(make_fill("0.5", "a"), make_fill("0.5", "b", kind=FillKind.REVERSAL))
 
-    assert executions.step_to(D("0.5"), D("64000"), D("1")) is None
+    assert executions.step_to(D("0.5"), D("64000"), D("1"), ELSE) is None
 
 
 @given(
@@ -98,7 +113,7 @@ def test_rows_and_totals_in_any_order_with_repeats_agree_on_the_quantity(trades,
     executions = Executions()
     for word in words:
         if isinstance(word, tuple):
-            if step := executions.step_to(*word):
+            if step := executions.step_to(*word, ELSE):
                 executions.book_provisional(step)
         else:
             executions.book_exact(word)

@@ -49,8 +49,8 @@ class Act(IntEnum):
 class World:
     """A desk and a venue with unreliable wires between them."""
 
-    def __init__(self, resubmits_safely: bool) -> None:
-        self.venue = FlakyVenue()
+    def __init__(self, resubmits_safely: bool, venue: FlakyVenue | None = None) -> None:
+        self.venue = venue or FlakyVenue()
         self.desk = DeskOnTime(resubmits_safely=resubmits_safely)
         self.commands: list = []  # told to the gateway, not yet carried out
         self.words: list[Event] = []  # of the venue, not yet heard

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from domain.instrument import Side
 from domain.order_ids import mint_client_order_id
@@ -54,6 +55,9 @@ def test_a_close_waits_for_a_stop_in_doubt_where_somebodys_coins_could_feed_both
     assert closes(desk) == []
 
     desk.hear(sale(S.CANCELED, "stop"))
+    assert closes(desk) == []  # its total may be behind
+
+    desk.hear(replace(sale(S.CANCELED, "stop"), is_read=True))
     assert [order.quantity for order in closes(desk)] == [Decimal("0.01")]
 
 

@@ -115,7 +115,7 @@ def test_a_barred_product_is_not_tradable(changes: dict) -> None:
     assert not product(**changes).is_tradable
 
 
-def test_empty_numbers_of_an_order_are_zero_and_its_placeholder_reason_is_none() -> None:
+def test_empty_numbers_of_an_order_are_not_said_and_its_placeholder_reason_is_none() -> None:
     row = answers.OrderRow(
         order_id="venue-1",
         product_id="BTC-USD",
@@ -126,7 +126,7 @@ def test_empty_numbers_of_an_order_are_zero_and_its_placeholder_reason_is_none()
 
     report = answers.order_reported(row, now_ns=5)
 
-    assert (report.cumulative_quantity, report.average_price, report.reason) == (0, 0, "")
+    assert (report.cumulative_quantity, report.average_price, report.reason) == (None, None, "")
     assert report.status is OrderStatus.OPEN
 
 

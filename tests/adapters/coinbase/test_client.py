@@ -348,7 +348,7 @@ def test_an_order_that_may_be_among_rows_that_are_not_kept_is_not_called_absent(
 
 def test_a_balance_is_unknown_also_where_its_row_is_not_kept() -> None:
     strange = [{"currency": f"C{number}", "available_balance": {"value": "x"}} for number in range(400)]
-    dollars = [{"currency": "USD", "available_balance": {"value": value}} for value in ("5", "x")]
+    dollars = [{"currency": "USD", "available_balance": {"value": value}, "hold": {"value": "0"}} for value in ("5", "x")]
     pages = [
         (200, {"accounts": [dollars[0], *strange], "has_next": True, "cursor": "1"}),
         (200, {"accounts": strange, "has_next": True, "cursor": "2"}),
@@ -459,7 +459,7 @@ def test_null_where_text_or_a_number_is_optional_is_absent() -> None:
     orders = client_of(Script(*[(200, page) for page in pages])).list_open_orders(5)
 
     assert [(fill.fee, fill.is_maker) for fill in fills] == [(0, False)]
-    assert [(each.client_order_id, each.cumulative_quantity) for each in orders] == [("", 0)]
+    assert [(each.client_order_id, each.cumulative_quantity) for each in orders] == [("", None)]
     assert fills.unread == orders.unread == ()
 
 
@@ -517,9 +517,17 @@ def account(currency: object, value: object, hold: object = "0") -> dict:
     return {"currency": currency, "available_balance": {"value": value}, "hold": {"value": hold}}
 
 
-@pytest.mark.parametrize("odd", [account("DOGE", None), account("DOGE", "x"), {"currency": "DOGE"}])
+@pytest.mark.parametrize("odd", [
+    account("DOGE", None),
+    account("DOGE", ""),  # not said, which is not nothing
+    account("DOGE", "x"),
+    account("DOGE", "1", ""),
+    account("DOGE", "1", None),
+    {"currency": "DOGE"},
+    {"currency": "DOGE", "available_balance": {"value": "1"}},
+])
 def test_a_balance_that_cannot_be_read_makes_its_currency_unknown_and_no_other(odd: dict) -> None:
-    page = {"accounts": [account("USD", "5"), odd, account("DOGE", "7"), account("BTC", "1", None)]}
+    page = {"accounts": [account("USD", "5"), odd, account("DOGE", "7"), account("BTC", "1")]}
 
     listed = client_of(Script((200, page))).list_balances(5)
 

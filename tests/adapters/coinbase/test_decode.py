@@ -214,7 +214,7 @@ def test_what_an_order_leaves_null_or_says_to_people_only_is_no_reason_not_to_re
     _, totals = decode(orders(1, order_row(**nulls, cancel_reason=5)))
 
     [order] = totals.orders
-    assert (order.client_order_id, order.cumulative_quantity, order.reason) == ("", 0, "")
+    assert (order.client_order_id, order.cumulative_quantity, order.reason) == ("", None, "")
 
 
 @pytest.mark.parametrize("unsaid", [None, ""])

@@ -1,0 +1,296 @@
+"""A venue's final word about an order proves no quantity by itself: what it may have sold is not sold again."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from domain.effects import Instant
+from domain.instrument import Side
+from domain.messages import Event
+from domain.numbers import ZERO
+from domain.order_ids import mint_client_order_id
+from domain.order_messages import (
+    FINAL,
+    CancelOrder,
+    IntentDone,
+    OrderClosed,
+    OrderFilledProvisionally,
+    OrderNotFound,
+    OrderReported,
+    OrderStatus,
+    OrderUnconfirmed,
+    Purpose,
+    QueryOrder,
+    RequestSnapshot,
+    SubmitOrder,
+    VenueSnapshot,
+)
+from domain.settings import SECOND_NS
+from domain.system_messages import AlarmRaised
+from tests.domain.test_order_desk_properties import Act, World
+from tests.flaky_venue import FlakyVenue, TrueOrder
+from tests.order_builders import CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+
+S = OrderStatus
+CLOSE = mint_client_order_id("close", 0, 1)
+OPEN = mint_client_order_id("i-1", 0, 1)
+
+
+def closing(theirs: str, purpose: Purpose = Purpose.CLOSE) -> DeskOnTime:
+    """A sale of 0.01 coins of ours, in a wallet with as many coins of somebody's."""
+    desk = DeskOnTime().ready(btc=theirs).hold()
+    desk.hear(make_intent(purpose, "close", quantity=Decimal("0.01")))
+    desk.hear(make_accepted(client_order_id=CLOSE, venue_order_id="v-close"))
+    desk.told.clear()
+    return desk
+
+
+def word(status: OrderStatus, total: str | None, **changes) -> OrderReported:
+    about = {"client_order_id": CLOSE, "venue_order_id": "v-close", "side": Side.SELL, **changes}
+    return replace(make_report(status, total or "0", **about), cumulative_quantity=None if total is None else Decimal(total))
+
+
+def asked_about(desk: DeskOnTime) -> bool:
+    return any(query.client_order_id == CLOSE for query in desk.sent(QueryOrder))
+
+
+@pytest.mark.parametrize("total", [None, "0", "0.005"])
+@pytest.mark.parametrize("theirs", ["0", "1"])
+def test_filled_with_a_total_that_is_behind_sells_nothing_again_and_is_asked_about_at_once(total, theirs: str) -> None:
+    desk = closing(theirs)
+
+    desk.hear(word(S.FILLED, total))
+
+    assert desk.sent(SubmitOrder) == [] and not desk.journaled(OrderClosed)[1:]
+    assert asked_about(desk)
+    assert desk.order("close").leaves_quantity == Decimal("0.01") - Decimal(total or 0)
+
+    desk.hear(word(S.FILLED, "0.01", is_read=True))
+    assert desk.order("close").status is S.FILLED
+    assert desk.sent(SubmitOrder) == []
+
+
+def test_filled_that_nobody_quantifies_is_booked_in_full_at_a_price_to_reckon_with_and_told() -> None:
+    desk = closing("1")
+
+    desk.hear(word(S.FILLED, None))
+    desk.hear(word(S.FILLED, None, is_read=True))
+    desk.advance(2.6)
+
+    [step] = desk.journaled(OrderFilledProvisionally)
+    assert (step.quantity, step.price) == (Decimal("0.01"), desk.order("close").order.limit_price)
+    assert desk.order("close").status is S.FILLED
+    assert desk.desk.books.position("coinbase", "BTC-USD").is_flat
+    assert any("booked in full" in alarm.text for alarm in desk.sent(AlarmRaised))
+    assert desk.sent(SubmitOrder) == []
+
+    desk.fills(make_fill("0.01", "f-2", "63999", venue_order_id="v-close", side=Side.SELL))
+    assert desk.order("close").filled_quantity == Decimal("0.01")
+    assert not desk.desk.ledger.unexplained
+
+
+def test_an_opening_filled_without_a_total_is_guarded_as_soon_as_one_that_has_one() -> None:
+    desk = DeskOnTime().ready()
+    desk.hear(make_intent(), make_accepted(), replace(make_report(S.FILLED), cumulative_quantity=None))
+
+    desk.advance(2.6)
+
+    assert desk.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+
+
+@pytest.mark.parametrize("status", [S.CANCELED, S.EXPIRED, S.REJECTED])
+@pytest.mark.parametrize("total", [None, "0", "0.005"])
+def test_an_end_short_of_the_quantity_is_no_room_for_another_sale_before_a_read_says_so(status, total) -> None:
+    desk = closing("1")
+
+    desk.hear(word(status, total))
+    desk.advance(1)
+    assert desk.sent(SubmitOrder) == [] and asked_about(desk)
+
+    desk.hear(word(status, "0.009", is_read=True))
+    desk.advance(3)
+    assert desk.order("close").filled_quantity == Decimal("0.009")
+    assert [order.quantity for order in desk.sent(SubmitOrder)] == ([] if status is S.REJECTED else [Decimal("0.001")])
+
+
+def test_a_read_that_knows_of_less_than_was_told_proves_no_end() -> None:
+    desk = closing("1")
+
+    desk.hear(word(S.CANCELED, "0.009"), word(S.CANCELED, "0", is_read=True))
+
+    assert desk.order("close").leaves_quantity == Decimal("0.001")
+
+
+def test_where_nobody_elses_coins_are_a_sale_goes_on_at_once() -> None:
+    desk = closing("0")
+
+    desk.hear(word(S.CANCELED, "0.004"))
+    desk.advance(1)
+
+    assert [order.quantity for order in desk.sent(SubmitOrder)] == [Decimal("0.006")]
+
+
+def test_where_nobody_elses_coins_are_two_words_without_a_total_are_enough() -> None:
+    desk = closing("0")
+
+    desk.hear(word(S.CANCELED, None), word(S.CANCELED, None, is_read=True))
+    desk.advance(1)
+
+    assert [order.quantity for order in desk.sent(SubmitOrder)] == [Decimal("0.01")]
+
+
+def listed(desk: DeskOnTime, **changes) -> None:
+    desk.snapshot(usd=CASH - 641, btc="1.01", **changes)
+
+
+def test_without_any_total_a_list_of_fills_that_no_read_lags_behind_ends_the_wait() -> None:
+    desk = closing("1", Purpose.PROTECT)
+    desk.hear(word(S.CANCELED, None), word(S.CANCELED, None, is_read=True))
+    desk.advance(14)
+    listed(desk)
+    assert not desk.order("close").is_final
+
+    for _ in range(2):
+        desk.advance(2)
+        listed(desk, fills=(make_fill("0.004", "f-2", venue_order_id="v-close", side=Side.SELL),))
+
+    assert (desk.order("close").status, desk.order("close").filled_quantity) == (S.CANCELED, Decimal("0.004"))
+    assert any("the fills that it lists stand" in alarm.text for alarm in desk.sent(AlarmRaised))
+
+
+def test_an_older_read_of_life_takes_no_end_back_and_a_late_one_does() -> None:
+    desk = closing("1", Purpose.PROTECT)
+    desk.hear(word(S.CANCELED, "0"), word(S.OPEN, "0", is_read=True, ts_event=desk.now.utc_ns))
+    assert desk.order("close").ended is S.CANCELED
+
+    desk.advance(31)
+    desk.hear(word(S.OPEN, "0", is_read=True, ts_event=desk.now.utc_ns))
+    assert (desk.order("close").status, desk.order("close").ended) == (S.OPEN, None)
+
+
+def test_an_order_that_ended_without_a_total_is_not_buried_for_being_found_nowhere() -> None:
+    desk = closing("1", Purpose.PROTECT)
+    desk.hear(word(S.CANCELED, None))
+
+    for _ in range(5):
+        desk.advance(5)
+        about = {"client_order_id": CLOSE, "venue": "coinbase", "listing_began_at": desk.now.utc_ns}
+        desk.hear(OrderNotFound(ts_event=desk.now.utc_ns, **about))
+
+    assert not desk.order("close").is_final
+
+
+def test_a_restart_forgets_no_such_end() -> None:
+    desk = closing("1")
+    desk.hear(word(S.FILLED, None))
+
+    next_run = desk.restarted().ready(usd=CASH - 641, btc="1.01")
+    assert asked_about(next_run) and next_run.sent(SubmitOrder) == []
+    next_run.advance(2.6)
+
+    assert next_run.order("close").status is S.FILLED
+    assert next_run.sent(SubmitOrder) == []
+
+
+def test_what_has_ended_is_not_cancelled_for_being_overdue() -> None:
+    desk = closing("1")
+
+    desk.hear(word(S.CANCELED, None))
+    desk.advance(10)
+
+    assert desk.sent(CancelOrder) == []
+    assert not any("should have ended" in alarm.text for alarm in desk.sent(AlarmRaised))
+
+
+def test_the_same_word_again_and_again_fills_no_journal() -> None:
+    desk = closing("1")
+
+    for _ in range(3):
+        desk.hear(word(S.CANCELED, None))
+
+    assert len(desk.journaled(OrderUnconfirmed)) == 1
+    assert not any(it.intent_id == "close" for it in desk.journaled(IntentDone))
+
+
+# ---- whatever totals come with final words ----------------------------------------------------------------
+
+THEIRS = Decimal("0.05")
+LAG_NS = 15 * SECOND_NS
+
+
+class LyingVenue(FlakyVenue):
+    """Somebody's coins lie in the wallet. The stream's final words have any total, reads none or the true one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coins = THEIRS
+        self.lies: list[int] = []
+        self.at = 0
+
+    def _luck(self) -> int:
+        self.at += 1
+        return self.lies[self.at % len(self.lies)] if self.lies else 3
+
+    def report(self, order: TrueOrder, now: Instant) -> OrderReported:
+        truth = super().report(order, now)
+        if truth.status not in FINAL:
+            return truth
+        totals = (None, ZERO, truth.cumulative_quantity / 2, truth.cumulative_quantity)
+        return replace(truth, cumulative_quantity=totals[self._luck() % 4])
+
+    def _find(self, query: QueryOrder, luck: int, now: Instant) -> Event:
+        found = super()._find(query, luck, now)
+        if not isinstance(found, OrderReported):
+            return found
+        luck, truth = self._luck(), FlakyVenue.report(self, self.orders[found.client_order_id], now)
+        if luck % 3 == 0:
+            truth = replace(truth, cumulative_quantity=None)
+        return replace(truth, is_read=True)
+
+    def _snapshot(self, request: RequestSnapshot, now: Instant) -> VenueSnapshot:
+        """Fill rows lag behind, as far as reads may."""
+        whole = super()._snapshot(request, now)
+        shown = tuple(fill for fill in whole.fills if not self.lies or now.utc_ns - fill.ts_event >= LAG_NS)
+        return replace(whole, fills=shown)
+
+    @property
+    def spared(self) -> Decimal:
+        """Return what is left of the wallet once all that is for sale is sold."""
+        sales = (it.leaves for it in self._live() if it.order.side is Side.SELL)
+        return self.coins - sum(sales, ZERO)
+
+
+def take_orders(world: World) -> None:
+    """Let the venue take what is sent, and say so at once: an order without a name is another story."""
+    for order in [it for it in world.commands if isinstance(it, SubmitOrder)]:
+        world.commands.remove(order)
+        world.desk.hear(*world.venue.answer(order, 0, world.now))
+        world.act(Act.LAND, 0)
+
+
+ACTS = (Act.DECIDE, Act.TRADE, Act.END_IOC, Act.DELIVER, Act.DELIVER, Act.ANSWER, Act.ANSWER, Act.WAIT, Act.REPEAT, Act.LOSE)
+
+
+@given(
+    acts=st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 1000)), min_size=10, max_size=60),
+    lies=st.lists(st.integers(0, 11), min_size=1, max_size=12),
+)
+def test_whatever_totals_come_with_final_words_nobody_elses_coins_are_sold(acts, lies: list[int]) -> None:
+    venue = LyingVenue()
+    world = World(resubmits_safely=True, venue=venue)
+    bought = [(Act.DECIDE, 0), (Act.TRADE, 2), (Act.DELIVER, 0), (Act.DELIVER, 0)]
+    for act, luck in bought + acts:
+        world.act(act, luck)
+        take_orders(world)
+        assert venue.spared >= THEIRS
+        venue.lies = lies
+    venue.lies = []
+    world.calm()
+
+    assert venue.spared >= THEIRS
+    assert world.desk.desk.books.position("coinbase", "BTC-USD").quantity == venue.coins - THEIRS
