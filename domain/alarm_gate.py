@@ -33,9 +33,6 @@ class AlarmGate:
         self._buckets: dict[str, TokenBucket] = {}  # subject -> how much may be said about it
         self._all = TokenBucket(_PER_S, _BURST, 0, now_ns)
 
-    def passes(self, subject: str, text: str, now_ns: int) -> bool:
-        return self.judge(subject, text, now_ns) is Verdict.TOLD
-
     def judge(self, subject: str, text: str, now_ns: int, is_new: bool = True) -> Verdict:
         """Args:
         is_new: it is not one that was held back before.

@@ -27,7 +27,6 @@ from domain.order import next_status
 from domain.order_messages import (
     BalanceCorrected,
     BalancesOpened,
-    CancelRequested,
     EquityMarked,
     ExitEnded,
     ExitWished,
@@ -75,7 +74,6 @@ class LiveOrder:
     order: SubmitOrder
     leaves_quantity: Decimal
     status: OrderStatus = OrderStatus.SUBMITTED
-    is_canceling: bool = False
 
     @property
     def is_at_venue(self) -> bool:
@@ -201,11 +199,6 @@ class Portfolio:
     @_apply.register
     def _(self, event: OrderAccepted | OrderUnconfirmed) -> None:
         self._move_on(event)
-
-    @_apply.register
-    def _(self, event: CancelRequested) -> None:
-        if order := self.orders.get(event.client_order_id):
-            order.is_canceling = True
 
     @_apply.register
     def _(self, event: OrderClosed) -> None:

@@ -112,10 +112,6 @@ class PositionLedger:
         self._waiting: dict[str, Decimal] = {}  # client_order_id -> its provisional quantity in the tail
         self._settled: dict[str, list[Execution]] = {}  # client_order_id -> provisional, folded for good
 
-    @property
-    def has_provisional(self) -> bool:
-        return bool(self._tail)
-
     def book(self, execution: Execution) -> list[Execution]:
         """Add one execution and return the provisional pieces that it replaced."""
         replaced: list[Execution] = []
