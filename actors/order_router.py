@@ -91,7 +91,10 @@ class OrderRouter(MarketReader):
     def receiveMsg_ResumeTrading(self, command: ResumeTrading, sender: str) -> None:
         """Resume, unless the disk is still full: then the next opening could take the room of the next cancel."""
         before, rebased = self.desk.halts, self.desk.books.rebased
-        self.perform([*self.desk.apply(command, self.clock.now()), *self._halt_without_reserve()])
+        effects = self.desk.apply(command, self.clock.now())
+        if command.still:
+            effects += self.desk.halt("all", command.still, self.clock.now())
+        self.perform([*effects, *self._halt_without_reserve()])
         standing = self.desk.halts
         self.answer(
             TradingResumed(

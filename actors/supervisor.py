@@ -246,13 +246,16 @@ class Supervisor(Shell):
             self.ask(Role.MONITOR, request, answered, _STATUS_WITHIN_S)
         elif message.verb == "resume":
             resumed = partial(self._resumed, message.request_id)
-            self.ask(Role.ORDER_ROUTER, ResumeTrading(scope=message.role), resumed, _RESUME_WITHIN_S)
+            command = ResumeTrading(scope=message.role, still=message.cause)
+            self.ask(Role.ORDER_ROUTER, command, resumed, _RESUME_WITHIN_S)
         elif message.verb == "reset_metrics":
             for role in self.up:
                 if role.startswith(Role.CIRCUIT_BREAKER):
                     self.tell(role, ResetBreakerMetrics())
         elif message.verb == "alarm":
             self.alarm("launcher", message.role)
+        elif message.verb == "alarm_over":
+            self.alarm_over("launcher", message.role)
         elif message.verb == "halt":
             self.tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=message.role))
         elif message.verb == "restart":

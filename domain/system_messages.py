@@ -168,6 +168,7 @@ class ResumeTrading(Command, kw_only=True):
     """A person clears halts; OrderRouter answers with TradingResumed."""
 
     scope: str = ""  # of the halts to clear; empty: all of them
+    still: str = ""  # why everything must be halted again at once: a cause that only the launcher sees
 
 
 class TradingResumed(Event, kw_only=True):

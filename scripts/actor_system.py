@@ -99,12 +99,12 @@ class ActorSystem:
         self._tell(part)
         self.ask("hello")
 
-    def ask(self, verb: str, deadline_ns: int = 0, role: str = "") -> int:
+    def ask(self, verb: str, deadline_ns: int = 0, role: str = "", cause: str = "") -> int:
         """Ask the supervisor something; the answer comes through `listen` under the returned id."""
         from actors.wiring import LauncherAsked
 
         request_id = next(self._request_ids)
-        self._tell(LauncherAsked(request_id, verb, deadline_ns, role))
+        self._tell(LauncherAsked(request_id, verb, deadline_ns, role, cause))
         return request_id
 
     def _tell(self, message: Any) -> None:

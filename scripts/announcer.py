@@ -56,6 +56,9 @@ class Announcer:
                 self.tell(line, is_logged=False)  # who raised it has logged it
         # A monitor that has just been replaced knows less for a moment, so what is not told now is kept as well.
         self._told = dict.fromkeys([*self._told, *lines])
+        for *alarm, over in lines:
+            if over:  # should it begin again, that is news
+                self._told.pop((*alarm, ""), None)
         for key in list(self._told)[:-_TOLD_KEPT]:
             del self._told[key]
 

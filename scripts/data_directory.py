@@ -98,23 +98,25 @@ class DataDirectory:
         name, an actor that starts anew would find none, and make an empty one."""
         return Path(f"/proc/self/fd/{self._place}")
 
-    def trouble(self) -> Trouble | None:
-        """Return what has been done to the directory since it was locked; None while it is as it was."""
+    def troubles(self) -> list[Trouble]:
+        """Return what has been done to the directory since it was locked; none while it is as it was."""
         ours = os.fstat(self._place)
         if not ours.st_nlink:
-            return Trouble("the data directory was removed: what is journaled now ends with this run", is_lost=True)
+            return [Trouble("the data directory was removed: what is journaled now ends with this run", is_lost=True)]
+        found = []
         if not _is_same(self.path, ours):
             now_at = os.readlink(f"/proc/self/fd/{self._place}")
-            return Trouble(f"the data directory was moved to {now_at!r}: move it back, or stop", is_lost=True)
+            found.append(Trouble(f"the data directory was moved to {now_at!r}: move it back, or stop", is_lost=True))
         mode = ours.st_mode & 0o777
         if ours.st_uid != os.geteuid():
-            return Trouble(f"the data directory was given to user {ours.st_uid}: it must be ours alone")
-        if mode != 0o700:
-            return Trouble(f"the data directory was given mode {mode:03o}: it {self._close_to_others()}")
+            found.append(Trouble(f"the data directory was given to user {ours.st_uid}: it must be ours alone"))
+        elif mode != 0o700:
+            found.append(Trouble(f"the data directory was given mode {mode:03o}: it {self._close_to_others()}"))
         for name in (LOCK_NAME, SOCKET_NAME):
-            if not os.path.lexists(self.path / name):
-                return Trouble(f"{name!r} was removed from the data directory: this system can't be found by it any more")
-        return None
+            if not os.path.lexists(self.handle / name):
+                text = f"{name!r} was removed from the data directory: this system can't be found by it any more"
+                found.append(Trouble(text))
+        return found
 
     def _close_to_others(self) -> str:
         try:

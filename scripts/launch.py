@@ -21,7 +21,8 @@ from scripts import telling
 from scripts.actor_system import LOG_FILE, ActorSystem, free_admin_port, prepare_environment
 from scripts.announcer import Announcer
 from scripts.control import ControlServer, Request
-from scripts.data_directory import DataDirectory, Trouble
+from scripts.data_directory import DataDirectory
+from scripts.directory_watch import DirectoryWatch
 from scripts.exposure import cover_exposure
 from scripts.journal_start import prepare_journal
 from scripts.limits import check_limits
@@ -95,7 +96,7 @@ class _Run:
         self.status_id = 0  # which request it answers
         self.asked_at = 0.0
         self.looked_at = 0.0  # at the data directory
-        self.trouble: Trouble | None = None  # with it, that was told last
+        self.watch = DirectoryWatch(place, control)
         self.waiting: list[tuple[int, Request]] = []  # from which answer on it is new enough, who waits
         self.started_at = time.monotonic()
         self.ended_at: float | None = None
@@ -218,9 +219,9 @@ class _Run:
         if self.revivals > _MOST_REVIVALS:
             self.problems.append("the simulator keeps ending")
             return
-        trouble = self.place.trouble()
-        if trouble is not None and trouble.is_lost:  # it would begin with a new account
-            self.problems.append(f"the simulator has ended, and {trouble.text}")
+        self._mind_directory()
+        if self.watch.lost:  # it would begin with a new account
+            self.problems.append(f"the simulator has ended, and {self.watch.lost}")
             return
         try:
             self.simulator.revive()
@@ -240,15 +241,7 @@ class _Run:
             self.problems.append(problem)
 
     def _mind_directory(self) -> None:
-        if self.control.renew():
-            self._alarm("'control.sock' was removed from the data directory, and has been made anew")
-        trouble = self.place.trouble()
-        if trouble is None or trouble == self.trouble:
-            return
-        self.trouble = trouble
-        self._alarm(trouble.text)
-        if trouble.is_lost:
-            self.system.ask("halt", role=trouble.text)
+        self.watch.look(self.system.ask, self.status.get("halts"))
 
     def _alarm(self, text: str) -> None:
         """Raise an alarm of ours, to be on every surface as those of the actors are."""
@@ -311,7 +304,9 @@ class _Run:
             self.stoppers.append(request)
             request.reply({"stopping": True, "within_s": self.settings.system.stop_within_s})
         elif request.verb == "resume":
-            self.restarting[self.system.ask("resume", role=request.role)] = request
+            self._mind_directory()  # what stands in the way is halted again in the same breath
+            asked_id = self.system.ask("resume", role=request.role, cause=self.watch.lost)
+            self.restarting[asked_id] = request
         elif request.verb == "reset_metrics":
             self.system.ask("reset_metrics")
             request.reply({"reset": True})

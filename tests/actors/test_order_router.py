@@ -285,10 +285,23 @@ def test_losses_are_measured_anew_only_when_a_halt_for_a_loss_is_cleared(stage: 
     assert (second.cleared, second.standing) == ((), ())
 
 
-def resume(stage: Stage, scope: str = "") -> TradingResumed:
+def test_a_cause_that_only_the_launcher_sees_is_halted_again_in_the_same_breath(stage: Stage) -> None:
+    stage.tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason="looked odd"))
+
+    for _ in range(2):
+        answer = resume(stage, still="the data directory was moved")
+        assert [halt.reason for halt in answer.standing] == ["the data directory was moved"]
+    answer_snapshot(stage)
+    stage.tell(Role.ORDER_ROUTER, make_intent())
+    assert [event.reason for event in journaled(stage, IntentDenied)] == ["halted"]
+
+    assert resume(stage).standing == ()
+
+
+def resume(stage: Stage, scope: str = "", still: str = "") -> TradingResumed:
     answers: list[TradingResumed] = []
     stage.actor(Role.ORDER_ROUTER).answer = answers.append
-    stage.tell(Role.ORDER_ROUTER, ResumeTrading(scope=scope))
+    stage.tell(Role.ORDER_ROUTER, ResumeTrading(scope=scope, still=still))
     return answers[0]
 
 

@@ -192,6 +192,21 @@ def test_what_the_launcher_notices_is_an_alarm_and_may_halt_openings(stage: Stag
     assert stage.actor(Role.ORDER_ROUTER).halts == ["the data directory was moved"]
 
 
+def test_what_the_launcher_notices_is_told_when_it_is_over_and_when_it_begins_again(stage: Stage) -> None:
+    text = "the data directory was given mode 755"
+
+    def told_of() -> tuple[int, bool]:
+        stage.advance(seconds=0.1)
+        [line] = stage.actor(Role.MONITOR).board.alarms.lines()
+        return line.count, line.over > 0
+
+    for count in (1, 2):
+        stage.ask("alarm", role=text)
+        assert told_of() == (count, False)
+        stage.ask("alarm_over", role=text)
+        assert told_of() == (count, True)
+
+
 def test_asking_for_a_role_that_nobody_plays_is_refused(stage: Stage) -> None:
     stage.ask("restart", role="nobody")
 

@@ -37,6 +37,16 @@ def test_trouble_is_told_when_it_comes_and_once(announcer: Announcer, tmp_path: 
     assert len(others) == 1 and "answered with 401" in others[0]
 
 
+def test_an_alarm_that_was_over_and_begins_again_is_told_again(announcer: Announcer, tmp_path: Path) -> None:
+    over = [{**ALARM, "over": f"18:2{number}:00"} for number in range(2)]
+    for alarms in ([ALARM], [over[0]], [], [over[0]], [ALARM], [ALARM], [over[1]]):
+        announcer.show({"halts": [], "alarms": alarms})
+    announcer.close()
+
+    lines = (tmp_path / "errors").read_text().splitlines()
+    assert [line.split()[1] for line in lines] == ["alarm:", "over", "alarm:", "over"]
+
+
 def test_report_without_a_reader_is_told_and_problems_are_too(announcer: Announcer, tmp_path: Path) -> None:
     announcer._voice.output = Outlet(os.open("/dev/full", os.O_WRONLY))
 
