@@ -373,6 +373,29 @@ def test_grown_totals_make_it_read_the_exact_fills_once(venue: FakeVenue, stage:
     assert len(venue.called("list_fills")) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "total", "reads"),
+    [
+        (OrderStatus.CANCELED, None, 1),
+        (OrderStatus.FILLED, None, 1),
+        (OrderStatus.FILLED, Decimal(0), 1),
+        (OrderStatus.CANCELED, Decimal(0), 0),
+        (OrderStatus.OPEN, None, 0),
+    ],
+)
+def test_an_end_without_its_total_makes_it_read_the_exact_fills_once(
+    status: OrderStatus, total: Decimal | None, reads: int, venue: FakeVenue, stage: Stage
+) -> None:
+    venue.answers["list_fills"].append((make_fill(),))
+    report = msgspec.structs.replace(make_report(status), cumulative_quantity=total)
+
+    venue.hear(venue.private, report)
+    venue.hear(venue.private, report)
+    stage.advance(seconds=0.1)
+
+    assert len(venue.called("list_fills")) == reads
+
+
 def test_a_failed_read_of_fills_is_repeated_with_growing_pauses(venue: FakeVenue, stage: Stage) -> None:
     venue.answers["list_fills"].extend([Retryable("?", code="503")] * 6 + [(make_fill(),)])
 

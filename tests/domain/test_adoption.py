@@ -180,6 +180,19 @@ def test_an_order_of_ours_of_which_nothing_came_is_neither_adopted_nor_a_second_
     assert desk.journaled(HaltRaised, OrderAdopted) == []
 
 
+def test_a_lost_order_of_which_too_little_is_told_waits_for_a_better_word() -> None:
+    desk = after_the_power_cut()
+    unsaid = replace(make_report(S.FILLED, client_order_id=LOST, venue_order_id="v-9"), cumulative_quantity=None)
+
+    desk.hear(unsaid)
+    assert desk.journaled(HaltRaised, OrderAdopted) == []
+
+    desk.hear(replace(unsaid, quantity=Decimal("0.01")))
+    desk.advance(2.6)
+    assert len(desk.journaled(OrderAdopted)) == 1
+    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.01")
+
+
 def test_an_adopted_order_ends_like_any_other() -> None:
     desk = after_the_power_cut(held=True)
     desk.hear(bracket())
