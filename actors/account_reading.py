@@ -27,6 +27,7 @@ def read_account(
         balances=tuple(balances),
         open_orders=tuple(open_orders),
         fills=tuple(fills),
+        set_aside=balances.set_aside,
         unread=(*balances.unread, *open_orders.unread, *fills.unread),
     )
 

@@ -31,6 +31,7 @@ from domain.order_news import OrderNews
 from domain.outage import CAUSES
 from domain.outbox import Outbox
 from domain.reconciliation import AGAIN_NS, TRIES, Reconciliation
+from domain.set_aside import SetAside
 from domain.system_messages import ExternalOrder, ExternalOrdersSeen
 from domain.unread_rows import UnreadRows
 from domain.venue_readiness import VenueReadiness
@@ -64,6 +65,7 @@ class AccountNews:
         self._readiness = readiness
         self._winding_down = winding_down
         self._foreign = foreign
+        self._set_aside = SetAside(outbox)
         self._external: dict[str, ExternalOrdersSeen] = {}  # venue -> what is there, and not ours
         self._unread_orders: dict[str, int] = {}  # venue -> how many more may be
         self._failed_with: dict[str, str] = {}  # venue -> why its account was not read last
@@ -99,6 +101,7 @@ class AccountNews:
         if snapshot.told_ns:
             self._marks.hear_time(snapshot.venue, snapshot.ts_event, snapshot.told_ns)
         self._unread.hear_snapshot(snapshot, now)
+        self._set_aside.hear(snapshot, now)
         self._take_fills(snapshot.fills, now)
         for report in snapshot.open_orders:
             self._news.hear_report(report, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import TypeVar
 
 from msgspec import Struct
@@ -46,14 +47,24 @@ class Unread(Struct, frozen=True, kw_only=True):
         return " ".join([self.kind, *(f"{what}{name}" for what, name in names if name)])
 
 
+class Aside(Struct, frozen=True):
+    """Money that is there and that no order can spend: it is no buying power, and not in equity."""
+
+    currency: str
+    barred_by: str  # why, in the venue's words
+    total: Decimal
+
+
 class Listing(tuple[T, ...]):
     """The rows that could be read.
 
     Attributes:
         unread: the others, as `summed_up`.
+        set_aside: of balances, what orders can't spend.
     """
 
     unread: tuple[Unread, ...] = ()
+    set_aside: tuple[Aside, ...] = ()
 
     @classmethod
     def of(cls, rows: Iterable[T], unread: Iterable[Unread] = ()) -> Listing[T]:

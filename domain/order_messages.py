@@ -14,7 +14,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from domain.instrument import Instrument, InstrumentKind, Side
-from domain.listing import Unread
+from domain.listing import Aside, Unread
 from domain.messages import Command, Event, Lane
 
 
@@ -323,6 +323,7 @@ class VenueSnapshot(Event, kw_only=True):
     fills: tuple[Fill, ...]
     unread: tuple[Unread, ...] = ()  # rows of any of the three that nobody could read
     told_ns: int = 0  # CLOCK_MONOTONIC at `ts_event`; 0 = the venue has not told its time
+    set_aside: tuple[Aside, ...] = ()  # what is in none of the balances: no order can spend it
 
 
 class RowsUnread(Event, kw_only=True):

@@ -19,10 +19,11 @@ from adapters.answers import RowKind, UnreadableAnswer, check_rows, check_size, 
 from adapters.coinbase import fields
 from adapters.coinbase.asked import asked
 from adapters.coinbase.fields import VENUE
+from adapters.coinbase.wallets import AccountRow, wallet
 from adapters.tokens import BadField, Token
 from domain.cash_flows import spot_currencies
 from domain.instrument import Instrument, InstrumentKind
-from domain.listing import Listing
+from domain.listing import Aside, Listing
 from domain.numbers import ZERO, divide
 from domain.order_messages import Balance, Fill, FillKind, OrderReported
 from domain.text import bounded, bounded_id
@@ -124,16 +125,6 @@ class FillRow(Struct):
 class FillsPage(Struct):
     fills: list[Raw]  # of FillRow
     cursor: str | None = None
-
-
-class Money(Struct):
-    value: Token
-
-
-class AccountRow(Struct):
-    currency: str
-    available_balance: Money
-    hold: Money | None = None
 
 
 class AccountsPage(Struct):
@@ -337,30 +328,30 @@ def accounts(page: AccountsPage) -> list[Raw]:
 def balances(raws: Iterable[Raw]) -> Listing[Balance]:
     """Sum the rows of each currency: an account may have several wallets of one.
 
-    A currency of which one wallet can't be read is not known, whatever the others hold.
+    A currency of which one wallet can't be read is not known, whatever the others hold. What orders can't spend
+    is set aside.
     """
-    wallets, unread = read_apart(raws, lambda raw: _wallet(read(raw, AccountRow)), BALANCE)
+    wallets, unread = read_apart(raws, lambda raw: wallet(read(raw, AccountRow)), BALANCE)
     unknown = {one.currency for one in unread}
     sums: dict[str, Balance] = {}  # currency -> all of it
-    for wallet in wallets:
-        so_far = sums.get(wallet.currency)
+    aside: dict[tuple[str, str], Decimal] = {}  # currency, why -> all of it
+    for one, barred_by in wallets:
+        if barred_by:
+            key = one.currency, barred_by
+            aside[key] = aside.get(key, ZERO) + one.total
+            continue
+        so_far = sums.get(one.currency)
         if so_far is not None:
-            wallet = Balance(
-                currency=wallet.currency,
-                total=so_far.total + wallet.total,
-                hold=so_far.hold + wallet.hold,
+            one = Balance(
+                currency=one.currency,
+                total=so_far.total + one.total,
+                hold=so_far.hold + one.hold,
             )
-        sums[wallet.currency] = wallet
+        sums[one.currency] = one
     known = (sums[currency] for currency in sorted(sums) if currency not in unknown)
-    return Listing.of(known, unread)
-
-
-def _wallet(row: AccountRow) -> Balance:
-    available = fields.number_if_told(row.available_balance.value)
-    held = fields.number_if_told(row.hold.value) if row.hold else None
-    if available is None or held is None:
-        raise BadField("type", "no available balance" if available is None else "no hold")
-    return Balance(currency=bounded_id(row.currency), total=available + held, hold=held)
+    listing = Listing.of(known, unread)
+    listing.set_aside = tuple(Aside(*key, total) for key, total in sorted(aside.items()) if total)
+    return listing
 
 
 def instruments(page: ProductsPage) -> Listing[Instrument]:

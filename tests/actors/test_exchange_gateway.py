@@ -12,7 +12,7 @@ from actors.stage import Stage
 from actors.stage_parts import START
 from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
-from domain.listing import Listing, Unread
+from domain.listing import Aside, Listing, Unread
 from domain.instrument import Instrument, InstrumentKind
 from domain.market_data import StreamGap, StreamWhole, VenueComplained
 from domain.messages import Event
@@ -610,6 +610,17 @@ def test_what_cannot_be_read_of_a_snapshot_travels_with_it(venue: FakeVenue, sta
 
     [snapshot] = heard(stage, VenueSnapshot)
     assert (snapshot.fills, snapshot.unread) == ((make_fill(),), (UNREAD,))
+
+
+def test_what_no_order_can_spend_travels_with_a_snapshot(venue: FakeVenue, stage: Stage) -> None:
+    balances = Listing.of([])
+    balances.set_aside = (Aside("USD", "VAULT", Decimal("90000")),)
+    venue.answers["list_balances"].append(balances)
+
+    stage.tell(GATEWAY, RequestSnapshot(request_id=1, venue="coinbase", fills_since=NOW))
+    stage.advance(seconds=0.1)
+
+    assert [snapshot.set_aside for snapshot in heard(stage, VenueSnapshot)] == [balances.set_aside]
 
 
 def test_fills_that_were_asked_for_and_cannot_be_read_are_told(venue: FakeVenue, stage: Stage) -> None:

@@ -7,6 +7,7 @@ import pytest
 from adapters.answers import UnreadableAnswer
 from adapters.coinbase import answers
 from domain.instrument import InstrumentKind, Side
+from domain.listing import Aside
 from domain.order_messages import Balance, FillKind, OrderStatus, OrderType
 from tests.builders import make_instrument
 from tests.places import WIRE
@@ -53,8 +54,8 @@ def product(**changes):
     return answers.converted(answers.instrument, row)
 
 
-def account(currency: str, available: object, hold: object) -> msgspec.Raw:
-    row = {"currency": currency, "available_balance": {"value": available}, "hold": {"value": hold}}
+def account(currency: str, available: object, hold: object, **changes: object) -> msgspec.Raw:
+    row = {"currency": currency, "available_balance": {"value": available}, "hold": {"value": hold}, **changes}
     return msgspec.Raw(json.dumps(row).encode())
 
 
@@ -97,6 +98,41 @@ def test_the_wallets_of_one_currency_are_summed() -> None:
         Balance(currency="BTC", total=Decimal("2"), hold=Decimal("0")),
         Balance(currency="USD", total=Decimal("16.5"), hold=Decimal("1.5")),
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"type": "ACCOUNT_TYPE_VAULT"}, "ACCOUNT_TYPE_VAULT"),
+        ({"type": "STAKED_FUNDS"}, "STAKED_FUNDS"),
+        ({"platform": "ACCOUNT_PLATFORM_CFM_CONSUMER"}, "ACCOUNT_PLATFORM_CFM_CONSUMER"),
+        ({"active": False}, "not active"),
+        ({"ready": False}, "not ready"),
+    ],
+)
+def test_money_that_no_order_can_spend_is_set_aside(said: dict, why: str) -> None:
+    barred = [account("USD", "90000", "0", **said), account("BTC", "0", "0", **said)]
+
+    listed = answers.balances([account("USD", "10", "1"), *barred])
+
+    assert listed == (Balance(currency="USD", total=Decimal("11"), hold=Decimal("1")),)
+    assert listed.set_aside == (Aside("USD", why, Decimal("90000")),)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"type": None, "active": None, "ready": None, "platform": None},
+        {"type": "FIAT", "active": True, "ready": True},
+        {"type": "ACCOUNT_TYPE_FIAT", "platform": "ACCOUNT_PLATFORM_CONSUMER"},
+        {"type": "ACCOUNT_TYPE_UNSPECIFIED", "platform": "ACCOUNT_PLATFORM_UNSPECIFIED"},
+    ],
+)
+def test_what_is_not_said_of_a_wallet_bars_nothing(said: dict) -> None:
+    listed = answers.balances([account("USD", "10", "1", **said)])
+
+    assert (listed[0].total, listed.set_aside) == (Decimal("11"), ())
 
 
 def test_prices_step_by_the_price_increment() -> None:
