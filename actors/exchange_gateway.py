@@ -20,7 +20,7 @@ from domain.clocks import deadline
 from domain.effects import Instant, Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.listing import Listing
-from domain.market_data import DecodeFailed, LateFrame, StreamGap, StreamWhole, VenueComplained
+from domain.market_data import DecodeFailed, InstrumentStatus, LateFrame, StreamGap, StreamWhole, VenueComplained
 from domain.messages import Event
 from domain.order import not_sent
 from domain.order_messages import (
@@ -120,7 +120,7 @@ class ExchangeGateway(Shell):
         elif self.clock_check.owns(key):
             self.clock_check.tick(now)
         elif key == LOAD:
-            self.listings.load()
+            self.listings.look(now.monotonic_ns)
         elif key == SEND:
             self.line.send()
         elif key == ACCESS:
@@ -150,6 +150,9 @@ class ExchangeGateway(Shell):
     def receiveMsg_BreakerChanged(self, event: BreakerChanged, sender: str) -> None:
         if event.operation is Operation.SUBMIT:
             self.gate.heard(event)
+
+    def receiveMsg_InstrumentStatus(self, event: InstrumentStatus, sender: str) -> None:
+        self.listings.compare(event)
 
     # ---- orders ------------------------------------------------------------------------------------------
 
@@ -189,6 +192,7 @@ class ExchangeGateway(Shell):
             self._submit(command, may_retry=False)  # it never got there: once more under the same id
             return
         self.gate.ended(command.client_order_id)
+        self.listings.heed(result)
         answered = isinstance(result, (Event, Rejected))
         self._ended(Operation.SUBMIT, answered, "" if answered else result.code)
         match result:
@@ -280,6 +284,7 @@ class ExchangeGateway(Shell):
 
     def _heard_totals(self, event: Event) -> None:
         """Totals grew, or an end came without: read the exact fills behind them."""
+        self.listings.heed(event)
         if not isinstance(event, OrderReported) or not event.venue_order_id:
             return  # without the venue's name of the order, reconciliation will read them
         is_unsaid = event.status in FINAL and event.cumulative_quantity is None

@@ -1,26 +1,44 @@
-"""What one venue lets us trade, asked for again and again: halts begin and end, and steps change, without a word to us."""
+"""What one venue lets us trade, asked for again and again: halts begin and end, and steps change, without a word to us.
+
+What says that a listing is old has it read at once: an order that the venue refuses, or other steps on its stream.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
 
 from msgspec.structs import replace
 
 from actors.shell import Shell
+from actors.venue_calls import Urgency
 from domain.backoff import Backoff
 from domain.effects import Role
-from domain.errors import Fatal, VenueError
+from domain.errors import Fatal, Rejected, VenueError
 from domain.instrument import InstrumentKind
 from domain.listing import NOT_LISTED
+from domain.market_data import InstrumentStatus
 from domain.marks import is_in_dollars
 from domain.numbers import plain
-from domain.order_messages import InstrumentsLoaded
+from domain.order_messages import InstrumentsLoaded, OrderReported, OrderStatus
 from domain.settings import SECOND_NS
 
 LOAD = "listings:load"  # alarm key
 _AGAIN_NS = 60 * SECOND_NS
 _AGAIN_WHILE_HALTED_NS = 5 * SECOND_NS
+_DOUBTS_KEPT = 100  # reasons; a venue's words may be without end
 _CAPITAL = (Role.ORDER_ROUTER, Role.PORTFOLIO)  # who must know
+
+
+@dataclass
+class _Doubt:
+    """One reason to read the listing anew: each time it comes without news, it waits longer. Monotonic nanoseconds."""
+
+    backoff: Backoff = field(default_factory=lambda: Backoff(SECOND_NS, 2.0, _AGAIN_NS, 0.1))
+    due_ns: int = 0
+    free_ns: int = 0  # not again before then
+    is_waiting: bool = False
 
 
 class Listings:
@@ -31,7 +49,7 @@ class Listings:
         shell: Shell,
         venue: str,
         load: Callable[[], InstrumentsLoaded],
-        call: Callable[[Callable, Callable], None],
+        call: Callable[..., None],
     ) -> None:
         """Args:
         load: asks the venue; it blocks.
@@ -43,12 +61,69 @@ class Listings:
         self._call = call
         self._backoff = Backoff(SECOND_NS // 4, 2.0, 8 * SECOND_NS, 0.1)
         self._loaded: InstrumentsLoaded | None = None
+        self._is_loading = False
+        self._due_ns = 0  # of the next look that no doubt calls for; monotonic
+        self._doubts: dict[str, _Doubt] = {}  # why ->
+        self._quote_steps: dict[str, Decimal | None] = {}  # instrument -> as the stream told last
         self._fee_alarm = ""  # that they are not known, while that is so
         self._left_out: dict[str, str] = {}  # instrument -> what a person was told of it, while that is so
         self._told: set[str] = set()  # instruments that a person knows not to be opened
 
+    def look(self, now_ns: int) -> None:
+        """Ask if it is time; called at each LOAD."""
+        if now_ns >= self._next_ns():
+            self.load()
+
     def load(self) -> None:
-        self._call(self._load, self._answered)
+        """Ask, unless that is under way."""
+        if self._is_loading:
+            return
+        self._is_loading = True
+        now_ns = self._shell.clock.now().monotonic_ns
+        is_doubted = False
+        for doubt in self._doubts.values():
+            if doubt.is_waiting and doubt.due_ns <= now_ns:
+                doubt.is_waiting, is_doubted = False, True
+        # A position may be bare until its stop fits the venue's steps.
+        self._call(self._load, self._answered, urgency=Urgency.ASKING if is_doubted else Urgency.READING)
+
+    def doubt(self, why: str) -> None:
+        """Ask anew at once; for a reason that brings no news again and again, ever more rarely.
+
+        Args:
+            why: a refusal in the venue's word, or a step as its stream tells it.
+        """
+        now_ns = self._shell.clock.now().monotonic_ns
+        if why not in self._doubts and len(self._doubts) >= _DOUBTS_KEPT:
+            return
+        doubt = self._doubts.setdefault(why, _Doubt())
+        if doubt.is_waiting:
+            return
+        if now_ns > doubt.free_ns + _AGAIN_NS:
+            doubt.backoff.reset()
+        doubt.is_waiting, doubt.due_ns = True, max(now_ns, doubt.free_ns)
+        doubt.free_ns = doubt.due_ns + doubt.backoff.next_delay_ns(self._shell.parts.uniform())
+        if doubt.due_ns <= now_ns:
+            self.load()
+        else:
+            self._wake()
+
+    def heed(self, answer: object) -> None:
+        """Doubt the listing where an order is refused, at once or after it was taken: it was right by the listing."""
+        match answer:
+            case Rejected():
+                self.doubt(answer.code)
+            case OrderReported(status=OrderStatus.REJECTED):
+                self.doubt(answer.reason)
+
+    def compare(self, event: InstrumentStatus) -> None:
+        """Doubt the listing where the stream tells other steps."""
+        before = self._quote_steps.get(event.instrument)
+        self._quote_steps[event.instrument] = event.quote_step
+        listed = {one.name: one.lot_size for one in self._loaded.instruments} if self._loaded else {}
+        is_other_lot = event.lot_size not in (None, listed.get(event.instrument, event.lot_size))
+        if is_other_lot or None not in (before, event.quote_step) and before != event.quote_step:
+            self.doubt(f"{event.instrument}: {event.lot_size} {event.quote_step}")
 
     def announce(self, role: str) -> None:
         """Tell somebody new what is known."""
@@ -56,6 +131,7 @@ class Listings:
             self._shell.tell(role, self._loaded)
 
     def _answered(self, result: InstrumentsLoaded | VenueError) -> None:
+        self._is_loading = False
         if isinstance(result, VenueError):
             self._shell.counters["load_failures"] += 1
             if isinstance(result, Fatal) and not result.denied_with:  # refused credentials have been told
@@ -69,6 +145,7 @@ class Listings:
         is_news = self._loaded is None or not _says_the_same(result, self._loaded)
         self._loaded = result
         if is_news:
+            self._doubts = {why: doubt for why, doubt in self._doubts.items() if doubt.is_waiting}
             for role in _CAPITAL:
                 self._shell.tell(role, result)
             self._tell_of_unopenable(result)
@@ -110,7 +187,16 @@ class Listings:
         self._left_out = left_out
 
     def _again_in(self, delay_ns: int) -> None:
-        self._shell.wake_at(self._shell.clock.now().monotonic_ns + delay_ns, LOAD)
+        self._due_ns = self._shell.clock.now().monotonic_ns + delay_ns
+        self._wake()
+
+    def _next_ns(self) -> int:
+        doubts = [doubt.due_ns for doubt in self._doubts.values() if doubt.is_waiting]
+        return min(self._due_ns, *doubts, self._due_ns)
+
+    def _wake(self) -> None:
+        if not self._is_loading:
+            self._shell.wake_at(self._next_ns(), LOAD)
 
 
 def _says_the_same(one: InstrumentsLoaded, other: InstrumentsLoaded) -> bool:

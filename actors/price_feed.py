@@ -197,6 +197,8 @@ class PriceFeed(Shell):
                 self.counters["InstrumentStatus"] += 1
                 self.health.told_status(event)
                 self._tell_status(event)
+                if (gateway := Role.EXCHANGE_GATEWAY.at(self.venue)) in self.peers:
+                    self.tell(gateway, event)  # another one reads the listing when it starts
             case VenueComplained():
                 self.alarm(f"{self.venue} market stream", event.text, is_theirs=True)
             case _:

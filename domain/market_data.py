@@ -184,11 +184,16 @@ class TradingStatus(StrEnum):
 
 
 class InstrumentStatus(Event, kw_only=True):
-    """Whether an instrument can be traded now."""
+    """Whether an instrument can be traded now, and its steps as far as the stream tells them.
+
+    Orders go by the listing: a step that differs from it says that the listing is old.
+    """
 
     venue: str
     instrument: str
     status: TradingStatus
+    lot_size: Decimal | None = None
+    quote_step: Decimal | None = None  # of the quote currency: prices may have a coarser one
 
 
 class VenueCandle(Event, kw_only=True):

@@ -173,7 +173,9 @@ class OrderLedger:
                     self.refusals.resumed(event.scope)
             case EquityMarked():
                 self.equity_marked_at = event.ts_event
-            case ExitWished() | ExitEnded() | InstrumentDefined():
+            case InstrumentDefined():  # orders were refused by what it is no more
+                self.refusals.forget(event.venue, event.instrument)
+            case ExitWished() | ExitEnded():
                 pass  # the books know them
             case _:
                 self._apply_to_order(event)

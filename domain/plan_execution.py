@@ -27,6 +27,7 @@ from domain.order import OrderLifecycle
 from domain.order_ids import mint_client_order_id
 from domain.order_ledger import Plan
 from domain.order_messages import (
+    HaltCleared,
     IntentAccepted,
     IntentDenied,
     IntentDone,
@@ -42,13 +43,12 @@ from domain.order_messages import (
 from domain.outbox import Outbox
 from domain.pauses import Pauses
 from domain.position import is_dust
-from domain.refusals import WINDING_DOWN
+from domain.refusals import WINDING_DOWN, is_of_a_row
 from domain.right_of_way import RightOfWay
 from domain.settings import SECOND_NS, Settings
 
 EXPIRED = "expired"
 MAX_REDUCING_ATTEMPTS = 6  # by then the collar of a close has reached its cap; the portfolio decides anew
-_ROW_OF = {Purpose.CLOSE: "closes", Purpose.PROTECT: "stops"}
 
 
 class PlanExecution:
@@ -121,8 +121,7 @@ class PlanExecution:
         self._pauses.hear_refusals(intent, now)
         row = self._ledger.refusals.of(intent)
         if row.is_long:
-            reason = f"{row.count} {_ROW_OF[intent.purpose]} in a row refused: the last one {row.reason}"
-            self._outbox.halt(f"{intent.venue}:{intent.instrument}", reason, now.utc_ns)
+            self._outbox.halt(f"{intent.venue}:{intent.instrument}", row.in_words(intent.purpose), now.utc_ns)
 
     def advance(self, plan: Plan, now: Instant) -> None:
         """Do the next thing for a plan: another attempt, a wait, or its end."""
@@ -293,13 +292,19 @@ class PlanExecution:
         for instrument in listed:
             key = instrument.venue, instrument.name
             is_flat = self._ledger.books.position(*key).is_flat
-            if not is_flat or any(True for _ in self._ledger.live_orders(*key)):
+            is_halted = bool(self._ledger.halt_over(*key))
+            if is_halted or not is_flat or any(True for _ in self._ledger.live_orders(*key)):
                 self._define(instrument, now)
 
     def _define(self, instrument: Instrument, now: Instant) -> None:
         known = self._ledger.books.definitions.get((instrument.venue, instrument.name))
-        if not is_as_defined(instrument, known):
-            self._outbox.record(definition(instrument, now.utc_ns))
+        if is_as_defined(instrument, known):
+            return
+        self._outbox.record(definition(instrument, now.utc_ns))
+        for halt in self._ledger.halts:
+            if known and halt.scope == instrument.key and is_of_a_row(halt.reason):  # by what it is no more
+                cleared = HaltCleared(ts_event=now.utc_ns, scope=halt.scope, reason=halt.reason)
+                self._outbox.record(cleared)
 
     def resubmit(self, order: OrderLifecycle, now: Instant) -> None:
         """Send the same id and body again where that cannot make a second order and is still wanted."""

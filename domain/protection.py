@@ -111,7 +111,8 @@ class Protection:
 
         # Neither a plan nor an order on its way is cover: the clock runs until the venue has it.
         covered = portfolio.covered_quantity(*key)
-        uncovered_ns = self._track_cover(key, covered in (holding.quantity, owned), now)
+        is_covered = _covers(covered, holding, owned)
+        uncovered_ns = self._track_cover(key, is_covered, now)
         within_ns = self._settings.protection.within_s * SECOND_NS
         is_beyond = self._is_beyond_stop(holding, marks, covered > 0, now)
         is_stops_turn = self._is_stops_turn(key, covered > 0, now) and not is_beyond
@@ -131,10 +132,9 @@ class Protection:
         if exit_reason:
             return self._request(holding, portfolio, Purpose.CLOSE, exit_reason, now)
         planned = _planned(portfolio, key)
-        if planned == owned:
-            return None  # a balance may lag behind our own fills: it withdraws no stop
-        is_asked = any(intent.purpose is Purpose.PROTECT for intent in _of(key, pending))
-        if planned == holding.quantity or is_asked:
+        if _covers(planned, holding, owned):
+            return None
+        if any(intent.purpose is Purpose.PROTECT for intent in _of(key, pending)):
             return None
         if plans:
             return self._withdraw(instrument, "resized", now)
@@ -254,6 +254,18 @@ class Protection:
         self._uncovered_ns.pop(key, None)
         self._beyond_ns.pop(key, None)
         self._turns.end(key)
+
+
+def _covers(quantity: Decimal, holding: Holding, owned: Decimal) -> bool:
+    """Tell whether stops over `quantity` are exact cover, of all that is owned or of what can be sold now.
+
+    A balance may lag behind our own fills: it withdraws no stop. Nor does a lot that has grown since one was placed,
+    as long as it sells no more than is held.
+    """
+    if quantity in (holding.quantity, owned):
+        return True
+    is_held = quantity <= abs(holding.position.quantity)
+    return is_held and holding.instrument.round_quantity(quantity) == owned
 
 
 def _planned(portfolio: Portfolio, key: tuple[str, str]) -> Decimal:

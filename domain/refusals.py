@@ -13,6 +13,8 @@ from domain.order import OrderLifecycle
 from domain.order_messages import IntentDenied, OrderIntent, OrderStatus, Purpose
 
 ROW = 6  # so many in a row are no chance: people are told, openings stop, and tries become rare
+_ROW_OF = {Purpose.CLOSE: "closes", Purpose.PROTECT: "stops"}
+_REFUSED = " in a row refused: the last one "  # in the reason of a halt
 WINDING_DOWN = "winding_down"  # a denial that says nothing about the position
 
 
@@ -26,8 +28,17 @@ class Row(NamedTuple):
     def is_long(self) -> bool:
         return self.count >= ROW
 
+    def in_words(self, purpose: Purpose) -> str:
+        """Return the reason of the halt that a long row of closes or stops raises."""
+        return f"{self.count} {_ROW_OF[purpose]}{_REFUSED}{self.reason}"
+
 
 _NONE = Row()
+
+
+def is_of_a_row(reason: str) -> bool:
+    """Tell whether a halt was raised by a row of refusals."""
+    return _REFUSED in reason
 
 
 @dataclass
@@ -57,7 +68,7 @@ class Refusals:
             self._add(intent.venue, intent.instrument, intent.purpose, "nothing that the venue would take")
 
     def forget(self, venue: str, instrument: str) -> None:
-        """Begin anew: some of the position was sold, or there is none."""
+        """Begin anew: some of the position was sold, or there is none, or the venue's steps and limits are others."""
         for purpose in (Purpose.PROTECT, Purpose.CLOSE):
             self._rows.pop((venue, instrument, purpose), None)
 

@@ -221,7 +221,14 @@ def _statuses(
         for row in wire.products:
             status = _STATUSES.get(row.status, TradingStatus.UNKNOWN)
             events.append(
-                InstrumentStatus(ts_event=ts_event, venue=VENUE, instrument=row.id, status=status)
+                InstrumentStatus(
+                    ts_event=ts_event,
+                    venue=VENUE,
+                    instrument=row.id,
+                    status=status,
+                    lot_size=fields.number_or_none(row.base_increment) or None,
+                    quote_step=fields.number_or_none(row.quote_increment) or None,
+                )
             )
 
 

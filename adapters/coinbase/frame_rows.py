@@ -82,6 +82,8 @@ class CandlesEvent(Struct, gc=False):
 class ProductRow(Struct, gc=False):
     id: Name
     status: str
+    base_increment: Any = None
+    quote_increment: Any = None
 
 
 class StatusEvent(Struct, gc=False):

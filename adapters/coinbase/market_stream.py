@@ -30,7 +30,6 @@ from domain.market_data import (
     StreamGap,
     StreamWhole,
     Trade,
-    TradingStatus,
     VenueComplained,
 )
 from domain.messages import Event
@@ -71,7 +70,7 @@ class _Product:
         self.quoted_at = 0  # its ts_event
         self.believed: Quote | None = None  # our last one that said that it was whole, and may still be believed
         self.doubted_ns = 0  # since when tickers contradict the book, which says nothing; 0: they don't
-        self.status: TradingStatus | None = None
+        self.status: tuple[object, ...] = ()  # as last told, with its steps
         self.replays = ReplayFilter()
 
 
@@ -220,8 +219,9 @@ class MarketStream:
 
     def _status(self, told: InstrumentStatus, arrival: _Arrival, events: list[Event]) -> None:
         product = self._products.get(told.instrument)
-        if product is not None and told.status is not product.status:
-            product.status = told.status
+        status = told.status, told.lot_size, told.quote_step
+        if product is not None and status != product.status:
+            product.status = status
             events += [replace(told, instrument=name) for name in product.instruments]
 
     def _unread(self, told: BookUnread, arrival: _Arrival, events: list[Event]) -> None:

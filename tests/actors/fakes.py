@@ -86,6 +86,7 @@ class FakeVenue:
         self.pipes: list[FakePipe] = []
         self.refusals: deque[VenueError] = deque()  # what the next dials fail with
         self.answers: dict[str, deque[Any]] = defaultdict(deque)  # method -> what its next calls give
+        self.last: dict[str, Any] = {}  # method -> what it gives when nothing else is said
         self.takes_s: dict[str, float] = defaultdict(float)  # method -> how long its calls take
         self.timeouts_s: dict[str, list[float]] = defaultdict(list)  # method -> of each call
         self.clock_ahead_s: float | None = None  # of ours; None: it can't be asked
@@ -137,7 +138,9 @@ class FakeVenue:
             self.calls.append((method, arguments[0] if arguments else None))
             self.timeouts_s[method] += arguments[1:2]
             self.stage.clock.spend(self.takes_s[method])
-            answer = self.answers[method].popleft() if self.answers[method] else ()
+            answer = self.answers[method].popleft() if self.answers[method] else self.last.get(method, ())
+            if method == "load_instruments":  # asked again and again; the others are asked on purpose
+                self.last[method] = answer
             if isinstance(answer, Exception):
                 raise answer
             is_listing = method.startswith("list_") and type(answer) is tuple

@@ -14,7 +14,7 @@ from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.listing import Aside, Listing, Unread
 from domain.instrument import Instrument, InstrumentKind
-from domain.market_data import StreamGap, StreamWhole, VenueComplained
+from domain.market_data import InstrumentStatus, StreamGap, StreamWhole, TradingStatus, VenueComplained
 from domain.messages import Event
 from domain.order_messages import (
     CancelOrder,
@@ -520,6 +520,77 @@ def test_a_halt_at_the_venue_is_noticed_and_so_is_its_end(venue: FakeVenue, stag
     stage.advance(seconds=10)
 
     assert [event.ts_event for event in heard(stage, InstrumentsLoaded)] == [NOW, NOW + 1, NOW + 2]
+
+
+COARSE = msgspec.structs.replace(LOADED, instruments=(make_instrument(lot_size=Decimal("0.001")),))
+
+
+def refuse(venue: FakeVenue, stage: Stage, code: str, seconds: float = 0.1) -> None:
+    venue.answers["submit_order"].append(Rejected("no", code=code))
+    stage.tell(GATEWAY, make_order())
+    stage.advance(seconds=seconds)
+
+
+def test_a_refused_order_has_the_listing_read_at_once(venue: FakeVenue, stage: Stage) -> None:
+    venue.answers["load_instruments"].append(COARSE)
+
+    refuse(venue, stage, "INVALID_SIZE_PRECISION")
+
+    assert heard(stage, InstrumentsLoaded) == [LOADED, COARSE]
+
+
+def test_an_order_that_fails_after_it_was_taken_has_the_listing_read_at_once(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    venue.answers["load_instruments"].append(COARSE)
+
+    venue.hear(venue.private, make_report(OrderStatus.REJECTED, "0"))
+    stage.advance(seconds=0.1)
+
+    assert heard(stage, InstrumentsLoaded) == [LOADED, COARSE]
+
+
+def test_refusals_without_end_are_no_storm_of_listings(venue: FakeVenue, stage: Stage) -> None:
+    for _ in range(100):
+        refuse(venue, stage, "INSUFFICIENT_FUND", 0.5)
+    before = len(venue.called("load_instruments"))
+
+    refuse(venue, stage, "INVALID_SIZE_PRECISION")
+
+    assert before <= 8
+    assert len(venue.called("load_instruments")) == before + 1  # another reason doesn't wait for the first
+
+
+def stepped(lot: str, step: str) -> InstrumentStatus:
+    return InstrumentStatus(
+        ts_event=NOW,
+        venue="coinbase",
+        instrument="BTC-USD",
+        status=TradingStatus.TRADING,
+        lot_size=Decimal(lot),
+        quote_step=Decimal(step),
+    )
+
+
+def test_other_steps_on_the_stream_have_the_listing_read_at_once(venue: FakeVenue, stage: Stage) -> None:
+    lot, counts = str(make_instrument().lot_size), []
+
+    for told in (stepped(lot, "0.01"), stepped("0.1", "0.01"), stepped(lot, "0.01"), stepped(lot, "0.1")):
+        stage.tell(GATEWAY, told)
+        stage.advance(seconds=2)
+        counts.append(len(venue.called("load_instruments")))
+
+    assert counts == [1, 2, 2, 3]
+
+
+def test_a_doubt_during_a_reading_is_looked_into_after_it(venue: FakeVenue, stage: Stage) -> None:
+    """What is being read may be from before the change."""
+    listings = stage.actor(GATEWAY).listings
+    listings.doubt("one")
+    listings.doubt("two")
+    stage.advance(seconds=0.5)
+
+    assert len(venue.called("load_instruments")) == 3
 
 
 def test_a_product_that_the_venue_does_not_list_is_an_alarm(venue: FakeVenue) -> None:

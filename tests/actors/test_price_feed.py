@@ -249,6 +249,21 @@ def test_a_halt_reaches_readers_and_the_person_at_once_and_so_does_its_end(
     assert [(over.subject, over.text) for over in overs] == [("coinbase BTC-USD", "trading there is halted")]
 
 
+def test_what_the_stream_says_of_an_instrument_reaches_the_gateway(venue: FakeVenue, stage: Stage) -> None:
+    gateway = Role.EXCHANGE_GATEWAY.at("coinbase")
+    told = InstrumentStatus(
+        ts_event=START.utc_ns,
+        venue="coinbase",
+        instrument="BTC-USD",
+        status=TradingStatus.TRADING,
+        lot_size=D("0.00001"),
+    )
+
+    venue.hear(venue.market, told)
+
+    assert stage.received[gateway] == [told]
+
+
 def test_a_frame_that_was_dropped_is_counted(venue: FakeVenue, stage: Stage) -> None:
     venue.hear(venue.market, LateFrame(ts_event=START.utc_ns, venue="coinbase", number=3))
 

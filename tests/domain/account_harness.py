@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from domain.allocator import BEAT, Allocator
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
-from domain.instrument import Side
+from domain.instrument import Instrument, Side
 from domain.market_data import MarketBatch
 from domain.messages import Event, Message
 from domain.order_messages import (
@@ -142,17 +142,20 @@ class Account:
         self.journal(BalancesOpened(ts_event=UTC, venue="coinbase", balances=(balance,)))
         self.open_market()
 
-    def open_market(self) -> None:
-        """Let the allocator hear what a healthy venue tells first."""
+    def load(self, *instruments: Instrument) -> None:
         self.hear(
             InstrumentsLoaded(
                 ts_event=UTC,
                 venue="coinbase",
-                instruments=(BTC, make_instrument("ETH-USD")),
+                instruments=instruments,
                 taker_fee_ratio=FEE_RATIO,
                 maker_fee_ratio=Decimal("0.004"),
             )
         )
+
+    def open_market(self) -> None:
+        """Let the allocator hear what a healthy venue tells first."""
+        self.load(BTC, make_instrument("ETH-USD"))
         self.hear(VenueReadyChanged(ts_event=UTC, venue="coinbase", is_ready=True))
         self.price("49999", "50001")
 

@@ -93,6 +93,15 @@ def test_a_bracket_of_the_wrong_size_is_withdrawn_and_then_made_anew(account: Ac
     assert told
 
 
+def test_a_lot_that_has_grown_withdraws_no_good_stop(account: Account) -> None:
+    (protect,) = account.execute(account.last_intent, "50000", quantity="0.0035")
+    account.rest(protect)
+
+    account.load(replace(BTC, lot_size=Decimal("0.001"), tick_size=Decimal("5")))
+
+    assert account.advance(20, BID, ASK) == []
+
+
 def test_a_withdrawal_that_got_lost_is_asked_for_again(account: Account) -> None:
     entry = account.last_intent
     (protect,) = account.execute(entry, "50000", quantity="0.003")

@@ -201,6 +201,27 @@ def test_stops_that_are_refused_keep_no_close_waiting(desk: DeskOnTime) -> None:
     assert [it.purpose for it in desk.sent(SubmitOrder)[sent:]] == [Purpose.CLOSE]
 
 
+@pytest.mark.parametrize("purpose", REDUCING)
+def test_another_grid_ends_the_row_and_the_halt_that_it_raised(desk: DeskOnTime, purpose: Purpose) -> None:
+    """What was refused may have been right by a listing that was old."""
+    persist(desk, purpose, 60)
+    assert desk.desk.halts
+
+    desk.load(make_instrument(BTC, lot_size=Decimal("0.001")))
+
+    assert desk.desk.halts == ()
+    assert persist(desk, purpose, 2.75)  # and the next try is no later than half the time without a stop
+    assert desk.desk.halts == ()
+
+
+def test_the_same_grid_told_again_ends_no_halt(desk: DeskOnTime) -> None:
+    persist(desk, Purpose.CLOSE, 60)
+
+    desk.load()
+
+    assert len(desk.desk.halts) == 1
+
+
 def test_after_a_resume_the_row_begins_anew(desk: DeskOnTime) -> None:
     persist(desk, Purpose.CLOSE, 30)
     desk.hear(ResumeTrading())

@@ -30,13 +30,14 @@ def strike_the_first(theatre: Theatre, purpose: Purpose, **fault: object) -> Non
 
 
 def bare(theatre: Theatre) -> set[str]:
-    """Return the products held that are not covered by exactly one order of that size; one that is kept guards nothing."""
+    """Return the products held that are not covered, to the lot, by exactly one order; one that is kept guards nothing."""
     exchange, found = theatre.world.exchange, set()
     for symbol, product in exchange.market.products.items():
         held = exchange.ledger.total(product.instrument.base)
         live = [order for order in exchange.live_orders() if order.status is not VenueStatus.PENDING]
         sells = [order.leaves for order in live if order.asked.product_id == symbol]
-        if held * product.tape.last_price >= product.instrument.min_notional and sells != [held]:
+        is_covered = len(sells) == 1 and sells[0] <= held < sells[0] + product.instrument.lot_size
+        if held * product.tape.last_price >= product.instrument.min_notional and not is_covered:
             found.add(symbol)
     return found
 

@@ -170,6 +170,21 @@ def test_the_status_of_a_product_is_told_when_it_changes() -> None:
     assert events == [halted]
 
 
+def test_other_steps_of_a_product_are_told_when_they_come() -> None:
+    codec = stream()
+
+    def steps(lot: object, step: object) -> dict:
+        row = {"id": "BTC-USD", "status": "online", "base_increment": lot, "quote_increment": step}
+        return {"type": "update", "products": [row]}
+
+    words = [("0.00000001", "0.01")] * 2 + [("0.00001", "0.01"), ("0.00001", "0.1"), ("", None), ([], "x")]
+    events = hear(codec, *(frame("status", number, steps(*told)) for number, told in enumerate(words)))
+
+    told = [(event.lot_size, event.quote_step) for event in events]
+    fine, coarse, cent, dime = (Decimal(it) for it in ("0.00000001", "0.00001", "0.01", "0.1"))
+    assert told == [(fine, cent), (coarse, cent), (coarse, dime), (None, None)]
+
+
 def test_a_lost_message_makes_every_book_suspect() -> None:
     codec = stream()
     hear(codec, snapshot(0))
