@@ -91,6 +91,7 @@ class WindingDown:
         is_last_call = now.monotonic_ns >= self._last_call_ns
         if is_last_call and not self._execution.keeps_stops:
             self._execution.give_up_closes(now)
+            self._end_closes(now)
         if now.monotonic_ns >= self._deadline_ns:
             self._tell(now)
         elif not self._is_busy(is_last_call):
@@ -99,6 +100,12 @@ class WindingDown:
                 self._tell(now)
             for venue in unproven:
                 self._ask(venue, now)
+
+    def _end_closes(self, now: Instant) -> None:
+        """Cancel what should have ended by itself: the rest of the time is for the stop that it took away."""
+        for order in self._ledger.live_orders():
+            if order.never_rests:
+                self._cancels.wish(order, "the run ends", now)
 
     def _is_busy(self, is_last_call: bool) -> bool:
         in_flight = any(order.is_in_flight for order in self._ledger.live_orders())

@@ -94,7 +94,7 @@ class Exchange:
         self._live[order.order_id] = order
         self.ledger.hold(order.order_id, *self._needed(asked, order.filled_size))
         if order.status is VenueStatus.PENDING:
-            self._agenda.at(self.now_ns, lambda due_ns: self._process(order))
+            self._agenda.at(self.now_ns, lambda due_ns: None if order.is_final else self._process(order))
             return
         if asked.end_ns is not None:
             self._agenda.at(asked.end_ns, lambda due_ns: self._expire(order))
@@ -134,7 +134,11 @@ class Exchange:
         self.advance(now_ns)
         if asked.client_order_id not in self._by_client_order_id:
             self.check(asked)
-            self._process(self._accept(asked), held_ns)
+            order = self._accept(asked)
+            if held_ns and asked.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
+                self._keep(order, held_ns)
+            else:
+                self._process(order)
             self._pull_triggers(asked.product_id)
         return self._by_client_order_id[asked.client_order_id]
 
@@ -258,15 +262,14 @@ class Exchange:
         self._live[order.order_id] = order
         return order
 
-    def _process(self, order: VenueOrder, held_ns: int = 0) -> None:
+    def _keep(self, order: VenueOrder, held_ns: int) -> None:
+        self.ledger.hold(order.order_id, *self._needed(order.asked))
+        self._revised(order)
+        self._agenda.at(self.now_ns + held_ns, lambda due_ns: None if order.is_final else self._process(order))
+
+    def _process(self, order: VenueOrder) -> None:
         asked = order.asked
-        if order.is_final:
-            return
         self.ledger.hold(order.order_id, *self._needed(asked))
-        if held_ns and asked.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
-            self._revised(order)
-            self._agenda.at(self.now_ns + held_ns, lambda due_ns: self._process(order))
-            return
         order.status = VenueStatus.OPEN
         self._revised(order)
         order.is_armed = asked.stop_price is not None
@@ -304,19 +307,8 @@ class Exchange:
         order.add_fill(execution.price, execution.quantity, fee, time_ns)
         trade_id = str(uuid5(FILL_NAMESPACE, f"{asked.product_id}:{execution.trade_id}"))
         entry_id = str(uuid5(FILL_NAMESPACE, f"{order.order_id}:{execution.trade_id}"))
-        self.fills.append(
-            Fill(
-                len(self.fills) + 1,
-                entry_id,
-                trade_id,
-                order,
-                execution.price,
-                execution.quantity,
-                fee,
-                is_maker,
-                time_ns,
-            )
-        )
+        number, traded = len(self.fills) + 1, (execution.price, execution.quantity)
+        self.fills.append(Fill(number, entry_id, trade_id, order, *traded, fee, is_maker, time_ns))
         if asked.base_size is not None and not order.leaves:
             self._finish(order, VenueStatus.FILLED)
             return

@@ -425,3 +425,15 @@ def test_a_file_from_when_there_was_one_venue_is_adopted(tmp_path: Path) -> None
     client.restart()
     assert client.order(order_id)["status"] == "FILLED"
     client.store.close()
+
+
+def test_an_order_that_was_held_ends_once_the_venue_is_back() -> None:
+    client = venue()
+    client.inject(kind="hold", where="submit", seconds=60)
+    held = submit(client, "held", "BUY", {"sor_limit_ioc": {"base_size": "0.01", "limit_price": "40000"}})
+
+    client.restart()
+    client.wait(1)
+
+    assert client.order(held)["status"] == "CANCELLED"
+    assert client.balance("USD")[1] == "0"

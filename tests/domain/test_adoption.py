@@ -242,3 +242,14 @@ def test_the_first_order_of_a_copy_of_our_journal_is_a_second_bots_at_once() -> 
     original.hear(bracket(client_order_id=mint_client_order_id("i-9", 0, 1, "12ab"), created_at=original.now.utc_ns))
 
     assert "second bot" in original.journaled(HaltRaised)[0].reason
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_lost_order_that_should_have_ended_by_itself_is_cancelled(side: Side) -> None:
+    desk = after_the_power_cut(held=True)
+    kept = bracket(order_type=OrderType.LIMIT, side=side, stop_price=None)
+    desk.snapshot("9359", "0.01", open_orders=[kept])
+
+    desk.advance(2.5)
+
+    assert "v-9" in {order.venue_order_id for order in desk.sent(CancelOrder)}

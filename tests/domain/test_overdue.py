@@ -8,6 +8,7 @@ import pytest
 
 from domain.effects import Instant
 from domain.instrument import Side
+from domain.last_call import last_call_ns
 from domain.order_ids import mint_client_order_id
 from domain.order_messages import (
     CancelOrder,
@@ -220,6 +221,18 @@ def test_an_opening_is_cancelled_at_once_when_winding_down_begins(desk: DeskOnTi
     desk.hear(WindDown(deadline_ns=desk.now.monotonic_ns + 10 * SECOND_NS))
 
     assert [order.venue_order_id for order in desk.sent(CancelOrder)] == ["v-1"]
+
+
+def test_a_close_that_is_at_the_venue_near_the_end_of_a_run_is_cancelled_while_there_is_time_for_a_stop(
+    closing: DeskOnTime,
+) -> None:
+    deadline_ns = closing.now.monotonic_ns + 3 * SECOND_NS
+    closing.hear(WindDown(deadline_ns=deadline_ns))
+
+    closing.advance((last_call_ns(deadline_ns, closing.now, closing.settings) - closing.now.monotonic_ns) / SECOND_NS)
+
+    assert closing.now.monotonic_ns < deadline_ns
+    assert [order.venue_order_id for order in closing.sent(CancelOrder)] == ["v-close"]
 
 
 def test_an_opening_named_after_its_exit_was_wanted_is_cancelled_then(desk: DeskOnTime) -> None:
