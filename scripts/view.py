@@ -1,24 +1,26 @@
 """The live view: one status object in, one screen of rich out. It reads no clock and keeps no state.
 
-Everything is laid out for 100 x 40. A narrower screen loses the less important columns, a lower one the blank
-lines and then rows of the longest tables, whose titles say so. What the status does not hold is drawn as "-".
+Everything is laid out for 100 x 40. A narrower screen loses the less important columns, numbers first: which
+positions there are, and that there are more, stays longest. A lower one loses the blank lines, then rows of the
+longest tables, whose titles say so, then whole tables. What the status does not hold is drawn as "-".
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from scripts import telling, wording
+from scripts.tables import GAP, Column, Section, beside
 from scripts.wording import BAD, QUIET, WARN
 
 _WIDE = 96  # columns of a screen from which everything is shown
+_POSITIONS_KEPT = 4  # shown before anything of the other tables
 _ALARMS_SHOWN = 2
 _HALTS_SHOWN = 3
 _SHORT = {"decode_errors": "unread"}  # what would be wider than its numbers
@@ -31,41 +33,6 @@ def render(status: Mapping[str, Any]) -> RenderableType:
     return _Screen(status)
 
 
-class _Column(NamedTuple):
-    header: str
-    width: int = 0  # characters; 0 takes what the others leave
-    is_number: bool = False
-    is_extra: bool = False  # left out of a narrow screen
-
-
-@dataclass
-class _Section:
-    """One table. Its first header is its title."""
-
-    columns: Sequence[_Column]
-    rows: Sequence[Sequence[Text]]
-
-    def table(self, limit: int, is_wide: bool) -> Table:
-        table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style=QUIET)
-        shown = [index for index, column in enumerate(self.columns) if is_wide or not column.is_extra]
-        for index in shown:
-            column = self.columns[index]
-            header = Text(column.header, style="" if index else "bold cyan")
-            if index == 0 and limit < len(self.rows):
-                header.append(f" {limit} of {len(self.rows)}", style=WARN)
-            table.add_column(
-                header,
-                justify="right" if column.is_number else "left",
-                width=column.width or None,
-                ratio=None if column.width else 1,
-                no_wrap=True,
-                overflow="ellipsis",
-            )
-        for row in self.rows[:limit]:
-            table.add_row(*(row[index] for index in shown if index < len(row)))
-        return table
-
-
 class _Screen:
     """Lays the sections out for whatever console it is printed on."""
 
@@ -76,22 +43,23 @@ class _Screen:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         is_wide = options.max_width >= _WIDE
         height = options.height or options.max_height
-        top = [
-            *_halts(self.status),
-            *_waiting(self.status),
-            _pair(*_headline(self.status, self.view)),
-            _pair(*_money(self.status)),
-            *_activity(self.status, self.view),
-            *_alarms(self.status, options.max_width),
-        ]
+        urgent = [*_halts(self.status), *_waiting(self.status)]
+        account = [_pair(*_headline(self.status, self.view)), _pair(*_money(self.status))]
+        activity = _activity(self.status, self.view)
+        alarms = _alarms(self.status, options.max_width)
         bottom = [_pair(*_latency(self.status))]
-        bands = [
-            [_venues(self.status, self.view)],
-            [_prices(self.view), _signals(self.view)],
-            [_positions(self.view)],
-            [_open_orders(self.view)],
-            _actors(self.status, self.view),
-        ]
+        venues, prices = [_venues(self.status, self.view)], [_prices(self.view), _signals(self.view)]
+        positions, orders = [_positions(self.view)], [_open_orders(self.view)]
+        actors = _actors(self.status, self.view)
+        # What a screen that is too low for one row of each does without, one after the other.
+        held = 1 + min(len(positions[0].rows), _POSITIONS_KEPT)
+        for part in (actors, prices, bottom, activity, venues, orders, alarms):
+            least = held + 2 * sum(bool(band) for band in (venues, prices, orders, actors))
+            if len(urgent + account + activity + alarms + bottom) + least <= height:
+                break
+            part.clear()
+        top = [*urgent, *account, *activity, *alarms]
+        bands = [band for band in (venues, prices, positions, orders, actors) if band]
         limits = _fit(bands, height - len(top) - len(bottom))
         used = len(top) + len(bottom) + sum(limits) + len(bands)
         is_airy = used + len(bands) + 1 <= height
@@ -100,13 +68,14 @@ class _Screen:
         for band, limit in zip(bands, limits):
             if is_airy:
                 yield Text()
-            yield _beside([section.table(limit, is_wide) for section in band])
+            width = options.max_width // len(band) - (GAP if len(band) > 1 else 0)
+            yield beside([section.table(limit, width, is_wide) for section in band])
         if is_airy:
             yield Text()
         yield from bottom
 
 
-def _fit(bands: Sequence[Sequence[_Section]], height: int) -> list[int]:
+def _fit(bands: Sequence[Sequence[Section]], height: int) -> list[int]:
     """Return how many rows each band may show, taking them from the longest; none goes below one."""
     limits = [max(1, *(len(section.rows) for section in band)) for band in bands]
     while sum(limits) + len(bands) > height and max(limits) > 1:
@@ -216,17 +185,17 @@ def _percentiles(latency: Mapping) -> str:
     return f"p50 {wording.micros(latency.get('p50'))}  p99 {wording.micros(latency.get('p99'))}"
 
 
-def _venues(status: Mapping, view: Mapping) -> _Section:
+def _venues(status: Mapping, view: Mapping) -> Section:
     connections = _mapping(view, "connections")
     traffic, troubles = ("quotes", "trades", "orders", "fills"), ("gaps", "reconnects", "decode_errors")
     headers = [_SHORT.get(name, name) for name in troubles]
-    return _Section(
+    return Section(
         [
-            _Column("VENUE"),
-            _Column("stream", 20),
-            _Column("breaker", 9),
-            *(_Column(name, 7, is_number=True) for name in traffic),
-            *(_Column(name, len(name), is_number=True, is_extra=True) for name in headers),
+            Column("VENUE"),
+            Column("stream", 20),
+            Column("breaker", 9),
+            *(Column(name, 7, is_number=True) for name in traffic),
+            *(Column(name, len(name), is_number=True, is_extra=True) for name in headers),
         ],
         [
             [
@@ -248,9 +217,9 @@ def _stream(state: Any, prices: Any) -> Text:
     return wording.state(state)
 
 
-def _prices(view: Mapping) -> _Section:
-    return _Section(
-        [_Column("PRICE"), _Column("mid", 12, is_number=True), _Column("age", 7, is_number=True)],
+def _prices(view: Mapping) -> Section:
+    return Section(
+        [Column("PRICE"), Column("mid", 12, is_number=True), Column("age", 7, is_number=True)],
         [
             [Text(key), Text(wording.price(price.get("mid"))), wording.age(price.get("age_ms"))]
             for key, price in sorted(_entries(_mapping(view, "prices")), key=lambda entry: entry[0])
@@ -258,14 +227,14 @@ def _prices(view: Mapping) -> _Section:
     )
 
 
-def _signals(view: Mapping) -> _Section:
-    return _Section(
+def _signals(view: Mapping) -> Section:
+    return Section(
         [
-            _Column("SIGNAL"),
-            _Column("side", 4),
-            _Column("conf", 4, is_number=True),
-            _Column("age", 6, is_number=True),
-            _Column("voted by", 11, is_extra=True),
+            Column("SIGNAL"),
+            Column("side", 4),
+            Column("conf", 4, is_number=True),
+            Column("age", 6, is_number=True),
+            Column("voted by", 11, is_extra=True),
         ],
         [
             [
@@ -281,14 +250,14 @@ def _signals(view: Mapping) -> _Section:
     )
 
 
-def _positions(view: Mapping) -> _Section:
-    return _Section(
+def _positions(view: Mapping) -> Section:
+    return Section(
         [
-            _Column("POSITION"),
-            _Column("quantity", 14, is_number=True),
-            _Column("average", 12, is_number=True),
-            _Column("mark", 12, is_number=True),
-            _Column("unrealized", 12, is_number=True),
+            Column("POSITION"),
+            Column("quantity", 14, is_number=True),
+            Column("average", 12, is_number=True),
+            Column("mark", 12, is_number=True),
+            Column("unrealized", 12, is_number=True),
         ],
         [
             [
@@ -304,18 +273,18 @@ def _positions(view: Mapping) -> _Section:
     )
 
 
-def _open_orders(view: Mapping) -> _Section:
-    return _Section(
+def _open_orders(view: Mapping) -> Section:
+    return Section(
         [
-            _Column("OPEN ORDER"),
-            _Column("side", 4),
-            _Column("purpose", 7),
-            _Column("quantity", 10, is_number=True),
-            _Column("filled", 10, is_number=True),
-            _Column("limit", 9, is_number=True),
-            _Column("stop", 9, is_number=True),
-            _Column("status", 11),
-            _Column("id", 6, is_extra=True),
+            Column("OPEN ORDER"),
+            Column("side", 4),
+            Column("purpose", 7),
+            Column("quantity", 10, is_number=True),
+            Column("filled", 10, is_number=True),
+            Column("limit", 9, is_number=True),
+            Column("stop", 9, is_number=True),
+            Column("status", 11),
+            Column("id", 6, is_extra=True),
         ],
         [
             [
@@ -335,7 +304,7 @@ def _open_orders(view: Mapping) -> _Section:
     )
 
 
-def _actors(status: Mapping, view: Mapping) -> list[_Section]:
+def _actors(status: Mapping, view: Mapping) -> list[Section]:
     """Return two columns of actors, those in trouble first: what a low screen cuts off is well."""
     known = {**_mapping(status, "actors"), **_mapping(view, "actors")}
     actors = sorted(_entries(known), key=lambda actor: _is_well(actor[1]))
@@ -349,12 +318,12 @@ def _actors(status: Mapping, view: Mapping) -> list[_Section]:
         for role, actor in actors
     ]
     columns = [
-        _Column("ACTOR"),
-        _Column("pid", 7, is_number=True),
-        _Column("\u21bb", 3, is_number=True),  # restarts
-        _Column("lag", 8, is_number=True),
+        Column("ACTOR"),
+        Column("pid", 7, is_number=True),
+        Column("\u21bb", 3, is_number=True),  # restarts
+        Column("lag", 8, is_number=True),
     ]
-    return [_Section(columns, rows[::2]), _Section(columns, rows[1::2])]
+    return [Section(columns, rows[::2]), Section(columns, rows[1::2])]
 
 
 def _is_well(actor: Mapping) -> bool:
@@ -382,13 +351,4 @@ def _pair(left: Text, right: Text) -> Table:
     grid.add_column(no_wrap=True, overflow="ellipsis")
     grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1, justify="right")
     grid.add_row(left, right)
-    return grid
-
-
-def _beside(tables: Iterable[Table]) -> Table:
-    grid = Table.grid(expand=True, padding=(0, 2, 0, 0), pad_edge=False)
-    tables = list(tables)
-    for _ in tables:
-        grid.add_column(ratio=1)
-    grid.add_row(*tables)
     return grid

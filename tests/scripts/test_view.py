@@ -296,6 +296,30 @@ def test_low_screen_keeps_every_part_and_says_what_it_cut() -> None:
     assert "coinbase:BTC-USD" in text
 
 
+@pytest.mark.parametrize(("width", "height"), [(60, 16), (40, 12), (30, 8)])
+def test_a_small_screen_shows_which_positions_there_are_and_that_there_are_more(width: int, height: int) -> None:
+    names = [f"coinbase:{base}-USD" for base in ("BTC", "ETH", "SOL", "DOGE", "LINK", "ADA", "XRP", "DOT")]
+    lines = [{"key": name, "quantity": "1", "average_price": "2", "mark_price": "3"} for name in names]
+    status = {**make_status(VENUES, positions=lines), "alarms": [alarm(), alarm("?"), alarm("!")]}
+
+    shown = screen(status, width, height)
+
+    at, title = next((at, line) for at, line in enumerate(shown) if line.startswith("POSITION"))
+    count = int(title.split()[1])
+    assert title.startswith(f"POSITION {count} of 8")
+    rows = shown[at + 1 : at + 1 + count]
+    assert [row.split()[0] for row in rows] == names[:count] != []
+    assert len(shown) <= height
+    assert max(map(len, shown)) <= width
+
+
+def test_a_narrow_screen_does_without_the_last_numbers_first() -> None:
+    lines = screen(make_status(), width=50, height=40)
+
+    [title] = [line for line in lines if line.startswith("POSITION")]
+    assert title.split() == ["POSITION", "quantity", "average"]
+
+
 def test_text_from_outside_is_not_taken_for_markup() -> None:
     assert screen({**make_status(), "halts": [halt("[red]all[/red]")]})[0].startswith("HALTED [red]all[/red]")
 
