@@ -13,6 +13,7 @@ from domain.market_data import MarketBatch
 from domain.messages import Message
 from domain.order_messages import JournalExtended
 from domain.settings import SECOND_NS
+from domain.status import DECISION
 from domain.system_messages import ProveJournal
 
 _RECORD_EVERY_NS = 10 * SECOND_NS
@@ -78,6 +79,8 @@ class Portfolio(MarketReader):
 
     def report(self) -> None:
         now = self.clock.now()
+        for decision, count in self.allocator.decisions.items():
+            self.counters[f"{DECISION}{decision}"] = count
         report = self.allocator.report(now)
         self.tell(Role.MONITOR, report)
         # The curve of equity, for people. What is not known yet is no point of it, least of all zero.

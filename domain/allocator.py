@@ -387,7 +387,6 @@ class Allocator:
             is_complete=valuation.is_complete,
             missing=valuation.missing,
             **self.marks.asked.fields(),
-            decisions=dict(self.decisions),
             journal_seq=self.last_seq,
         )
 

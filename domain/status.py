@@ -46,6 +46,7 @@ _ORDER_COUNTS = (
     "open",
 )
 _FEED_COUNTS = ("quotes", "trades", "reconnects", "gaps", "decode_errors")
+DECISION = "decision_"  # what the portfolio's counters of "opened", "closed", "stale_quote", ... begin with
 _SIGNALS_SHOWN = 8
 _ZERO = plain(Decimal(0))
 
@@ -193,8 +194,15 @@ class StatusBoard:
             ],
             "open_orders": [_fields(line) for line in self.orders.open_orders] if self.orders else [],
             "positions": [_fields(line) for line in self.portfolio.positions] if self.portfolio else [],
-            "decisions": dict(self.portfolio.decisions) if self.portfolio else {},
+            "decisions": self._decisions(),
             "actors": self._actors(),
+        }
+
+    def _decisions(self) -> dict[str, int]:
+        """Return why signals were traded or not, and how many."""
+        counters = self.totals(Role.PORTFOLIO)
+        return {
+            name.removeprefix(DECISION): count for name, count in counters.items() if name.startswith(DECISION)
         }
 
     def _prices(self, now: Instant) -> dict[str, Any]:

@@ -273,7 +273,6 @@ class PortfolioReported(Event, kw_only=True):
     unrealized_pnl: str
     fees: str
     is_complete: bool  # False: an asset is unpriced or a balance unknown
-    decisions: dict[str, int]  # why signals were traded or not: "opened", "closed", "stale_quote", ...
     journal_seq: int
     missing: tuple[str, ...] = ()  # why it is incomplete: "SOL-USD", "dydx balances"
     asked_prices: dict[str, str] = {}  # "coinbase:DOGE-USD" -> mid, of what is held and no stream tells

@@ -21,7 +21,7 @@ from domain.order_messages import (
     JournalEntry,
     JournalExtended,
 )
-from domain.system_messages import PortfolioReported, ProveJournal
+from domain.system_messages import ActorReported, PortfolioReported, ProveJournal, ReportNow
 
 
 @pytest.fixture
@@ -138,6 +138,15 @@ def test_a_restarted_portfolio_knows_what_the_first_one_knew(stage: Stage) -> No
 
     assert halts(stage) == before
     assert known(stage).last_seq == 2
+
+
+def test_what_became_of_signals_is_among_its_counters(stage: Stage) -> None:
+    stage.actor(Role.PORTFOLIO).allocator.decisions.update(opened=2, no_position=5)
+
+    stage.tell(Role.PORTFOLIO, ReportNow())
+
+    *_, told = (m for m in stage.received[Role.MONITOR] if isinstance(m, ActorReported))
+    assert (told.counters["decision_opened"], told.counters["decision_no_position"]) == (2, 5)
 
 
 def test_its_report_says_up_to_where_it_has_read(stage: Stage) -> None:

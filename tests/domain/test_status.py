@@ -106,6 +106,18 @@ def test_counts_survive_the_restart_of_the_monitor(board: StatusBoard) -> None:
     assert successor.status(NOW)["venues"]["coinbase"]["quotes"] == 14
 
 
+def test_what_became_of_signals_is_counted_over_every_restart(board: StatusBoard) -> None:
+    board.hear_actor(report(Role.PORTFOLIO, incarnation=1, decision_opened=2, decision_no_position=15, busy=1))
+    board.hear_actor(report(Role.PORTFOLIO, incarnation=2, decision_opened=1))
+    successor = StatusBoard(("coinbase",), "DEMO", Instant(MONO, UTC))
+
+    successor.adopt(board.keepsake(UTC))
+    successor.hear_actor(report(Role.PORTFOLIO, incarnation=2, decision_opened=2))
+
+    assert board.view(NOW)["decisions"] == {"opened": 3, "no_position": 15}
+    assert successor.view(NOW)["decisions"] == {"opened": 4, "no_position": 15}
+
+
 def test_the_worst_breaker_of_a_venue_is_shown(board: StatusBoard) -> None:
     for operation, state in ((Operation.DATA, BreakerState.OPEN), (Operation.SUBMIT, BreakerState.CLOSED)):
         board.hear(BreakerChanged(ts_event=UTC, venue="coinbase", operation=operation, state=state))
@@ -217,7 +229,6 @@ def test_money_is_told_after_fees_and_says_what_the_equity_lacks(board: StatusBo
             unrealized_pnl="0.06680993",
             fees="19.14672118",
             is_complete=False,
-            decisions={},
             journal_seq=9,
             missing=("SOL-USD",),
             asked_prices={"coinbase:DOGE-USD": "0.2"},
