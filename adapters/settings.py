@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import decimal
 import hashlib
+import json
 import tomllib
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -63,7 +64,11 @@ def load(config: Path | None, environ: Mapping[str, str], known_venues: Collecti
 
 def configuration_hash(settings: Settings) -> str:
     """Return 16 hexadecimal digits that stand for these settings, the same in every process."""
-    return hashlib.sha256(msgspec.json.encode(settings, order="sorted")).hexdigest()[:16]
+    try:
+        text = msgspec.json.encode(settings, order="sorted")
+    except UnicodeEncodeError:  # a path in another encoding
+        text = json.dumps(msgspec.to_builtins(settings, order="sorted")).encode()
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def _complete_venues(tree: Table) -> None:

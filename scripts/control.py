@@ -13,7 +13,7 @@ import socket
 import stat
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +212,7 @@ class Conversation:
         line, _, self._received = self._received.partition(b"\n")
         try:
             answer = msgspec.json.decode(line, type=dict[str, Any])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             raise NoAnswer(f"the system with pid {self.pid} answered something unreadable") from None
         if "error" in answer:
             raise NoAnswer(f"the system with pid {self.pid} refused: {answer['error']}")
@@ -267,10 +267,28 @@ def _peer(connection: socket.socket) -> tuple[int, int]:
 
 def _send_line(connection: socket.socket, message: dict[str, Any]) -> None:
     """Send in one go or not at all: whoever lets 200 KB pile up in the socket isn't reading."""
-    line = msgspec.json.encode(message) + b"\n"
+    line = _line(message)
     with contextlib.suppress(OSError):
         if connection.send(line) < len(line):
             connection.shutdown(socket.SHUT_RDWR)  # seen as the end by both sides, who then close
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    """Return one line of JSON. What is no text, such as the name of a file in another encoding, is spelled out."""
+    try:
+        return msgspec.json.encode(message) + b"\n"
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_spelled(message)) + b"\n"
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_spelled(key): _spelled(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_spelled(each) for each in value]
+    return value
 
 
 def _hang_up(connection: socket.socket) -> None:

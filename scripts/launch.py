@@ -6,6 +6,7 @@ import json
 import os
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,7 @@ class _Run:
         self._hear(_LOOP_S)
         self._heed_signals()
         for request in self.control.poll(0):
-            self._serve(request)
+            self._answer(request, lambda: self._serve(request))
         now = time.monotonic()
         if now - self.asked_at >= _STATUS_EVERY_S:
             self.asked_at = now
@@ -236,16 +237,12 @@ class _Run:
     def _mind_admin(self) -> None:
         alarm, problem = self.system.mind_admin()
         if alarm:
-            self._alarm(alarm)
+            self.system.ask("alarm", role=alarm)  # on every surface, as those of the actors are
         if problem:
             self.problems.append(problem)
 
     def _mind_directory(self) -> None:
         self.watch.look(self.system.ask, self.status.get("halts"))
-
-    def _alarm(self, text: str) -> None:
-        """Raise an alarm of ours, to be on every surface as those of the actors are."""
-        self.system.ask("alarm", role=text)
 
     def _hear(self, timeout_s: float) -> None:
         message = self.system.listen(timeout_s)
@@ -267,7 +264,8 @@ class _Run:
             self.restarting.pop(message.request_id).reply({word: message.message})
         elif kind == "resumed" and message.request_id in self.restarting:
             request = self.restarting.pop(message.request_id)
-            request.reply(telling.resume_answer(message.message, request.role, self.status))
+            told = message.message
+            self._answer(request, lambda: request.reply(telling.resume_answer(told, request.role, self.status)))
         elif kind == "status":
             self._hear_status(message.message, message.request_id)
 
@@ -290,10 +288,9 @@ class _Run:
             wants_metrics = request.verb == "metrics"
             if asked_id > request_id or wants_metrics and metrics is None:
                 self.waiting.append((asked_id, request))
-            elif wants_metrics:
-                request.reply({**self._public_status(), "metrics": metrics})
             else:
-                request.reply(self._public_status())
+                more = {"metrics": metrics} if wants_metrics else {}
+                self._answer(request, lambda: request.reply({**self._public_status(), **more}))
 
     def _serve(self, request: Request) -> None:
         if request.verb in ("status", "metrics"):
@@ -317,6 +314,14 @@ class _Run:
             self.restarting[self.system.ask("restart", role=request.role)] = request
         else:
             request.reply({"error": f"unknown verb {request.verb!r}"})
+
+    def _answer(self, request: Request, answer: Callable[[], object]) -> None:
+        """Answer a person; a bug of ours on that way costs this answer, and not the run."""
+        try:
+            answer()
+        except Exception as error:
+            self.announcer.tell(f"{request.verb!r} was not answered: {traceback.format_exc()}", is_shown=False)
+            request.reply({"error": f"it could not answer: {type(error).__name__}: {error}"})
 
     def _ask_status(self) -> None:
         """Ask for the status, with the metrics only while somebody waits for them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.settings import configuration_hash, load
 from domain.errors import InvalidSetting
-from domain.settings import PROFILES, Settings, VenueSettings
+from domain.settings import PROFILES, Settings, SystemSettings, VenueSettings
 from domain.settings import VENUES as DEFAULTS
 
 VENUES = ("coinbase", "dydx")
@@ -508,3 +509,12 @@ def test_where_real_orders_may_be_sent_the_journal_survives_a_power_cut(
     venue = VenueSettings(mode=mode, takes_orders=takes_orders)
 
     assert Settings(venues={"coinbase": venue}).journal_synchronous == synchronous
+
+
+def test_a_path_in_another_encoding_has_a_hash_too() -> None:
+    hashes = {
+        configuration_hash(Settings(system=SystemSettings(data_directory=os.fsdecode(path))))
+        for path in (b"caf\xe9", b"caf\xe8", b"cafe")
+    }
+
+    assert len(hashes) == 3

@@ -79,6 +79,20 @@ def test_question_reaches_the_server_and_its_answer_comes_back(
     assert got == {"equity": "10000.00"}
 
 
+def test_what_is_no_text_is_spelled_out_both_ways(directory: DataDirectory, server: ControlServer) -> None:
+    path = os.fsdecode(b"/data/caf\xe9")
+    asked: list[str] = []
+
+    def answer(request: Request) -> None:
+        asked.append(request.role)
+        request.reply({"simulator": {path: [path, (path, 1)]}, "left": None})
+
+    got = answering(server, answer, lambda: ask(directory.path, "restart", timeout_s=2, role=path))
+
+    assert asked == ["/data/caf\\udce9"]
+    assert got == {"simulator": {asked[0]: [asked[0], [asked[0], 1]]}, "left": None}
+
+
 def test_answer_may_come_much_later_than_the_question(
     directory: DataDirectory, server: ControlServer
 ) -> None:
