@@ -1,7 +1,7 @@
 """Raw frames of one venue's stream on disk, with the stamps of their arrival, and back again.
 
 A file is a row of gzip members, each complete in itself, so whatever a crash or a full disk cuts off is one
-member at the end, and everything before it can be read. A member holds entries:
+member at the end, and a damaged one costs only itself. A member holds entries:
 
     kind: 1 byte, "o" opened (payload: url), "f" frame, "c" closed (payload: reason)
     read_ns, utc_ns: 8 bytes each, little endian; both clocks when it was read
@@ -19,11 +19,12 @@ import math
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from adapters.frames import MAX_MESSAGE_BYTES
 from adapters.own_files import open_own, require_own_directory
 from adapters.ports import StreamCodec
 from domain.effects import Instant
@@ -33,9 +34,11 @@ from domain.settings import SECOND_NS
 OPENED, FRAME, CLOSED = b"o", b"f", b"c"
 SUFFIX = ".frames.gz"
 MEMBER_BYTES = 1 << 20  # of entries; a busy stream is written this often, a quiet one at each flush
+MOST_MEMBER_BYTES = MEMBER_BYTES + MAX_MESSAGE_BYTES + (1 << 16)  # what fills it up may be the longest message
 
 _HEAD = struct.Struct("<cQQI")
 _READ_BYTES = 1 << 16
+_MEMBER_BEGINS = b"\x1f\x8b\x08"  # RFC 1952, 2.3.1
 # What a disk, a clock that is far off or a lack of memory can do to one who writes.
 _FAILURES = (OSError, ValueError, ArithmeticError, MemoryError, struct.error)
 _LEVEL = 1  # frames are text and shrink to a tenth even so; the feed must not wait
@@ -162,37 +165,91 @@ def recordings(directory: Path, venue: str) -> list[Path]:
     return sorted(directory.glob(f"{venue}-*{SUFFIX}"))
 
 
-def read(path: Path) -> Iterator[Entry]:
-    """Yield the entries of one file, as far as it is whole."""
-    buffer = bytearray()
-    for piece in _decompressed(path):
-        buffer += piece
-        position = 0
-        while len(buffer) - position >= _HEAD.size:
-            kind, read_ns, utc_ns, length = _HEAD.unpack_from(buffer, position)
-            end = position + _HEAD.size + length
-            if end > len(buffer):
-                break
-            yield Entry(kind, Instant(read_ns, utc_ns), bytes(buffer[end - length : end]))
-            position = end
-        del buffer[:position]
+class Damage(NamedTuple):
+    """A part of a file that could not be read: nothing that was in it is among the entries."""
+
+    begin: int  # its offset in the file
+    length: int  # in bytes of the file
+    reason: str
 
 
-def _decompressed(path: Path) -> Iterator[bytes]:
-    """Yield the content of whole gzip members; a broken one ends the file."""
+class _Unreadable(Exception):
+    """No member of ours begins there; says why."""
+
+
+def read(path: Path, damaged: Callable[[Damage], object] = lambda damage: None) -> Iterator[Entry]:
+    """Yield the entries of one file, member by member: what isn't whole costs itself, up to where a whole one begins.
+
+    Args:
+        damaged: gets each part that could not be read, in order.
+
+    Raises:
+        OSError: the file can't be opened, or the disk fails.
+    """
     with path.open("rb") as file:
-        rest, member = b"", []
-        unzip = zlib.decompressobj(wbits=31)
-        while data := rest or file.read(_READ_BYTES):
-            rest = b""
+        size = os.fstat(file.fileno()).st_size
+        if not size:
+            damaged(Damage(0, 0, "is empty"))
+        at, lost_at, why = 0, -1, ""
+        while at < size:
             try:
-                member.append(unzip.decompress(data))
-            except zlib.error:
-                return
-            if unzip.eof:
-                rest = unzip.unused_data
-                yield b"".join(member)
-                unzip, member = zlib.decompressobj(wbits=31), []
+                entries, end = _member(file, at)
+            except _Unreadable as error:
+                if lost_at < 0:
+                    lost_at, why = at, str(error)
+                at = _next_member(file, at + 1, size)
+                continue
+            if lost_at >= 0:
+                damaged(Damage(lost_at, at - lost_at, why))
+                lost_at = -1
+            yield from entries
+            at = end
+        if lost_at >= 0:
+            damaged(Damage(lost_at, size - lost_at, why))
+
+
+def _member(file: BinaryIO, at: int) -> tuple[list[Entry], int]:
+    """Return what the member that begins at `at` holds, and where it ends."""
+    file.seek(at)
+    unzip, content = zlib.decompressobj(wbits=31), bytearray()
+    while not unzip.eof:
+        data = file.read(_READ_BYTES)
+        if not data:
+            raise _Unreadable("ends in the middle")
+        try:
+            content += unzip.decompress(data, MOST_MEMBER_BYTES + 1 - len(content))
+        except zlib.error as error:
+            raise _Unreadable(str(error).rpartition(": ")[2]) from None
+        if len(content) > MOST_MEMBER_BYTES:
+            raise _Unreadable("is too large to be ours")
+    return _entries(content), file.tell() - len(unzip.unused_data)
+
+
+def _entries(content: bytearray) -> list[Entry]:
+    """Return what one member holds: entries and nothing else, for no entry goes on in the next one."""
+    entries, position = [], 0
+    while position < len(content):
+        if len(content) - position < _HEAD.size:
+            raise _Unreadable("holds what is no entry")
+        kind, read_ns, utc_ns, length = _HEAD.unpack_from(content, position)
+        position += _HEAD.size
+        if kind not in (OPENED, FRAME, CLOSED) or length > len(content) - position:
+            raise _Unreadable("holds what is no entry")
+        entries.append(Entry(kind, Instant(read_ns, utc_ns), bytes(content[position : position + length])))
+        position += length
+    return entries
+
+
+def _next_member(file: BinaryIO, begin: int, size: int) -> int:
+    """Return where the next member may begin, from `begin` on; `size` when none does."""
+    file.seek(begin)
+    piece, kept = b"", len(_MEMBER_BEGINS) - 1
+    while data := file.read(_READ_BYTES):
+        piece = piece[-kept:] + data
+        found = piece.find(_MEMBER_BEGINS)
+        if found >= 0:
+            return file.tell() - len(piece) + found
+    return size
 
 
 def replay(entries: Iterable[Entry], codec: StreamCodec) -> Iterator[Event]:

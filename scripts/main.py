@@ -230,12 +230,15 @@ def restart(arguments: argparse.Namespace) -> int:
 
 
 def replay(arguments: argparse.Namespace) -> int:
-    from scripts.replay import describe  # the venues' codecs: only this verb needs them here
+    from scripts.replay import damage, describe  # the venues' codecs: only this verb needs them here
 
-    settings = _settings(arguments)
+    settings, status = _settings(arguments), 0
     for described in describe(arguments.files, settings):
         _print_json(described)
-    return 0
+        if told := damage(described):
+            complain(told)
+            status = 1
+    return status
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import os
+import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.recording import CLOSED, FRAME, MEMBER_BYTES, OPENED, FrameRecorder, read, recordings, replay
+from adapters.recording import CLOSED, FRAME, MEMBER_BYTES, OPENED, Damage, FrameRecorder, read, recordings, replay
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.settings import SECOND_NS
@@ -75,6 +77,80 @@ def test_what_a_crash_cut_off_costs_only_itself(tmp_path: Path) -> None:
         assert everything(tmp_path) == [b"kept"] * 3
     path.write_bytes(whole + b"\0garbage")
     assert everything(tmp_path) == [b"kept"] * 3 + [b"lost"] * 3
+
+
+def three_members(tmp_path: Path) -> tuple[Path, list[int]]:
+    """Return a file with the frames one, two and three, each in a member of its own, and where these begin and end."""
+    recorder, ends = recorder_in(tmp_path), [0]
+    for number, frame in enumerate((b"one" * 50, b"two" * 50, b"three" * 50)):
+        recorder.frame(frame, number, UTC + number)
+        recorder.flush()
+        [path] = recordings(tmp_path, "coinbase")
+        ends.append(path.stat().st_size)
+    return path, ends
+
+
+def test_any_flipped_bit_costs_its_member_and_is_told(tmp_path: Path) -> None:
+    path, (_, begin, end, _) = three_members(tmp_path)
+    whole = path.read_bytes()
+
+    for at in range(begin, end):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        damage: list[Damage] = []
+        frames = [entry.payload[:3] for entry in read(path, damage.append)]
+        if not damage:  # stamp, level and system in the head of a gzip member mean nothing to us
+            assert at - begin in range(3, 10) and frames == [b"one", b"two", b"thr"]
+            continue
+        assert frames == [b"one", b"thr"], at
+        assert [(part.begin, part.length) for part in damage] == [(begin, end - begin)]
+
+
+def test_whatever_is_no_recording_is_told_with_its_length(tmp_path: Path) -> None:
+    path, (_, begin, _, size) = three_members(tmp_path)
+    whole = path.read_bytes()
+    too_long = gzip.compress(struct.pack("<cQQI", b"f", 1, 1, (1 << 32) - 1) + b"x" * 100)
+    unknown = gzip.compress(struct.pack("<cQQI", b"?", 1, 1, 0))
+    cases = {
+        b"": (0, [(0, 0, "is empty")]),
+        b"hello" * 100: (0, [(0, 500, "incorrect header check")]),
+        whole[1:]: (2, [(0, begin - 1, "incorrect header check")]),
+        whole + b"garbage": (3, [(size, 7, "incorrect header check")]),
+        too_long + whole: (3, [(0, len(too_long), "holds what is no entry")]),
+        unknown + whole: (3, [(0, len(unknown), "holds what is no entry")]),
+        gzip.compress(b"f") + whole: (3, [(0, len(gzip.compress(b"f")), "holds what is no entry")]),
+    }
+    for content, (frames, told) in cases.items():
+        path.write_bytes(content)
+        damage: list[Damage] = []
+        assert len(list(read(path, damage.append))) == frames
+        assert [tuple(part) for part in damage] == told
+
+
+def test_a_member_that_was_cut_off_is_told(tmp_path: Path) -> None:
+    path, (_, _, begin, size) = three_members(tmp_path)
+    os.truncate(path, size - 1)
+    damage: list[Damage] = []
+
+    assert len(list(read(path, damage.append))) == 2
+    assert damage == [Damage(begin, size - 1 - begin, "ends in the middle")]
+
+
+def test_a_member_that_swells_without_end_costs_bounded_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.recording.MOST_MEMBER_BYTES", 1 << 16)
+    path, _ = three_members(tmp_path)
+    bomb = gzip.compress(b"\0" * (8 << 20))
+    path.write_bytes(bomb + path.read_bytes())
+    damage: list[Damage] = []
+
+    tracemalloc.start()
+    frames = len(list(read(path, damage.append)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert frames == 3 and peak < 1 << 20
+    assert damage == [Damage(0, len(bomb), "is too large to be ours")]
 
 
 def test_what_was_flushed_survives_a_kill(tmp_path: Path) -> None:

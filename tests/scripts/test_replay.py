@@ -61,6 +61,29 @@ def test_a_connection_outlives_the_rotation_of_files(
     assert [events.get("Quote", 0) for events in said] == [1, 1, 0]
 
 
+def test_damage_is_counted_told_and_the_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recorder = FrameRecorder(tmp_path, "coinbase", 1 << 20, 1 << 30)
+    for _ in range(3):  # members of one length
+        recorder.frame(HEARTBEAT, 1, UTC)
+        recorder.flush()
+    [path] = recordings(tmp_path, "coinbase")
+    content = bytearray(path.read_bytes())
+    member = len(content) // 3
+    content[member + 20] ^= 1
+    path.write_bytes(content)
+
+    assert main(["replay", str(path)]) == 1
+
+    output, errors = capsys.readouterr()
+    said = json.loads(output)
+    [part] = said["damage"]
+    assert (said["frames"], said["unread_bytes"]) == (2, member)
+    assert (part["from"], part["bytes"]) == (member, member)
+    assert said["faults"] == {f"damage: {part['reason']}": 1}
+    [line] = errors.splitlines()
+    assert f"from byte {member} on {member} bytes" in line
+
+
 def test_what_is_no_recording_costs_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", str(tmp_path / "other.txt")]) == 2
 
