@@ -39,6 +39,7 @@ from domain.order_messages import (
 from domain.portfolio import Portfolio
 from domain.position_lines import position_line
 from domain.protection import Protection
+from domain.refused_openings import RefusedOpenings
 from domain.risk import (
     AFTER_SIZING,
     BEFORE_SIZING,
@@ -94,6 +95,7 @@ class Allocator:
         self._pending: dict[str, Pending] = {}  # intent_id ->
         self._signals: dict[str, int] = {}  # signal_id decided -> monotonic ns when it may be forgotten
         self._openings = OpeningRate()
+        self._refused = RefusedOpenings()
         self._ready: dict[str, VenueReadyChanged] = {}  # venue -> newest
         self._submit_breakers: dict[str, BreakerState] = {}  # venue -> newest
         self._is_winding_down = False
@@ -188,6 +190,7 @@ class Allocator:
         for entry in entries:
             if entry.seq > self.last_seq:
                 self._openings.hear(entry.event, now)
+                self._refused.hear(entry.event, self.portfolio)
                 self._protection.hear(entry.event, self.portfolio, now)
             yield entry
 
@@ -268,18 +271,20 @@ class Allocator:
             pending=self.pending,
             openings=self._openings,
             foreign=self._foreign,
-            unready=self._unready(signal.venue, now),
+            unready=self._unready(signal.venue, signal.instrument, now),
             breach=self._kill_switch.breach(valuation),
         )
 
-    def _unready(self, venue: str, now: Instant) -> str:
+    def _unready(self, venue: str, instrument: str, now: Instant) -> str:
         if self._is_winding_down:
             return "winding_down"
         if venue not in self._ready or not self._ready[venue].is_ready:
             return "venue_not_ready"
         if self._submit_breakers.get(venue) is BreakerState.OPEN:
             return "breaker_open"
-        return "unprotected" if self._protection.overdue(venue, now) else ""
+        if self._protection.overdue(venue, now):
+            return "unprotected"
+        return self._refused.stop(venue, instrument, self.marks.venue_now(venue, now).utc_ns)
 
     def _size(self, case: Opening) -> Size:
         return size_position(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from domain.account_news import AccountNews
 from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
+from domain.marks import Marks
 from domain.numbers import plain
 from domain.opening_gate import OpeningGate
 from domain.order import OrderLifecycle, doubt_in_words
@@ -41,6 +42,7 @@ class DeskReport:
         audits: Mapping[str, Audit],
         account: AccountNews,
         foreign: ForeignOrders,
+        marks: Marks,
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -49,6 +51,7 @@ class DeskReport:
         self._audits = audits
         self._account = account
         self._foreign = foreign
+        self._marks = marks
 
     def of(self, halts: tuple[HaltLine, ...], now: Instant) -> OrdersReported:
         live = list(self._ledger.live_orders())
@@ -73,10 +76,10 @@ class DeskReport:
             journal_seq=self._ledger.last_seq,
             external_orders=self._account.external_orders,
             refused=dict(self._outbox.refused),
-            waiting=tuple(self._waiting()),
+            waiting=tuple(self._waiting(now)),
         )
 
-    def _waiting(self) -> Iterator[WaitLine]:
+    def _waiting(self, now: Instant) -> Iterator[WaitLine]:
         """Yield what keeps openings from being made, is no halt, and ends by itself."""
         for venue in self._readiness.venues:
             if reason := _MISSING.get(self._readiness.missing(venue)):
@@ -84,6 +87,9 @@ class DeskReport:
                 yield WaitLine(scope=venue, reason=f"{reason}: {differences}" if differences else reason)
             if self._readiness.is_breaker_open(venue):
                 yield WaitLine(scope=venue, reason="orders to it keep failing, so its circuit breaker is open")
+            venue_now = self._marks.venue_now(venue, now).utc_ns
+            for scope, reason in self._ledger.refused_openings.pauses(venue, venue_now):
+                yield WaitLine(scope=scope, reason=reason)
         for order in self._ledger.live_orders():
             if order.status is OrderStatus.UNCONFIRMED:
                 yield WaitLine(scope=f"{order.order.venue}:{order.order.instrument}", reason=doubt_in_words(order))

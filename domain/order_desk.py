@@ -188,7 +188,7 @@ class OrderDesk:
             foreign,
         )
         self._report = DeskReport(
-            outbox, gate, self._readiness, self._reconciliation.audits, self._account, foreign
+            outbox, gate, self._readiness, self._reconciliation.audits, self._account, foreign, self._marks
         )
         self._handlers: dict[type[Message], Callable] = {
             OrderIntent: self._execution.take,

@@ -50,6 +50,7 @@ from domain.order_messages import (
 )
 from domain.portfolio import Portfolio
 from domain.refusals import Refusals
+from domain.refused_openings import RefusedOpenings
 
 # A redelivery or a late fill of something older than this many is no longer recognised: minutes of the fastest
 # trading, where redeliveries take seconds. A plan takes 5 KB with all that belongs to it, ids are small.
@@ -108,6 +109,7 @@ class OrderLedger:
         self.balance_moves: Counter[str] = Counter()  # venue -> how often they did
         self.books = Portfolio()
         self.refusals = Refusals()  # of what would reduce positions
+        self.refused_openings = RefusedOpenings()
         self._finished: deque[str] = deque()  # intent_ids
 
     def replay(self, entries: Iterable[JournalEntry]) -> None:
@@ -123,6 +125,7 @@ class OrderLedger:
 
     def apply(self, event: JournalEvent) -> None:
         self.last_seq += 1
+        self.refused_openings.hear(event, self.books)
         self.books.apply(event)
         match event:
             case IntentAccepted():

@@ -319,7 +319,7 @@ def _actors(status: Mapping, view: Mapping) -> list[Section]:
     ]
     columns = [
         Column("ACTOR"),
-        Column("pid", 7, is_number=True),
+        Column("pid", 7, is_number=True, is_extra=True),
         Column("\u21bb", 3, is_number=True),  # restarts
         Column("lag", 8, is_number=True),
     ]
