@@ -237,7 +237,7 @@ def test_a_peer_that_does_not_read_holds_nobody_up(transport: HttpTransport) -> 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(Ambiguous) as raised:
-            transport.send("POST", url, {}, b"x" * 16_000_000, 0.3)
+            transport.send("POST", url, {}, b"x" * 16_000_000, 0.1)
 
     assert raised.value.code == "timeout"
 

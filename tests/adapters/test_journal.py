@@ -13,26 +13,13 @@ from adapters import journal_reader, journal_reserve
 from adapters.journal import SqliteJournal
 from adapters.journal_reader import JournalReader, export
 from domain.errors import Fatal, InvalidSetting
-from domain.messages import Event
-from domain.order_messages import BalanceCorrected, HaltCleared, HaltRaised, JournalEntry
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite"
+from domain.order_messages import BalanceCorrected, HaltCleared, JournalEntry
+from tests.adapters.journals import halt, open_journal
 
 
 @pytest.fixture(autouse=True)
 def small_reserve(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_reserve, "RESERVE_BYTES", 4096)
-
-
-def open_journal(path: Path) -> SqliteJournal:
-    return SqliteJournal(path, code_version="1.0")
-
-
-def halt(number: int) -> Event:
-    return HaltRaised(ts_event=number, scope="all", reason=f"reason {number}")
 
 
 def test_what_was_appended_is_read_back_with_rising_numbers(path: Path) -> None:

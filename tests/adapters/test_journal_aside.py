@@ -9,58 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from adapters import journal_rows
 from adapters.journal import SqliteJournal
 from domain.errors import Fatal
-from domain.order_messages import HaltRaised
+from tests.adapters.journals import beside, crash, halt, held, open_journal
 
 CHANGED = "what waited beside it was changed or taken away"
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_rows, "PATIENCE_S", 0.001)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite"
-
-
-@pytest.fixture
-def journal(path: Path) -> SqliteJournal:
-    journal = open_journal(path)
-    journal.append([halt(1)], recorded_at=1)
-    return journal
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture
 def other(path: Path, journal: SqliteJournal) -> Iterator[sqlite3.Connection]:
     """Another program that has the lock, while entries 2 to 5 wait."""
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    for number in range(2, 6):
-        journal.append([halt(number)], recorded_at=number)
-    yield other
-    other.close()
-
-
-def open_journal(path: Path) -> SqliteJournal:
-    return SqliteJournal(path, code_version="1.0")
-
-
-def halt(number: int) -> HaltRaised:
-    return HaltRaised(ts_event=number, scope="all", reason=f"reason {number}")
-
-
-def beside(path: Path) -> Path:
-    return path.with_name("journal.sqlite-aside")
-
-
-def crash(journal: SqliteJournal) -> None:
-    """Let go of what the kernel takes from a process that was killed."""
-    os.close(journal._lock)
-    journal._database.close()
+    with held(path) as other:
+        for number in range(2, 6):
+            journal.append([halt(number)], recorded_at=number)
+        yield other
 
 
 def flip(path: Path) -> None:

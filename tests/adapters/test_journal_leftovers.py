@@ -11,7 +11,8 @@ import pytest
 from adapters import journal_reserve
 from adapters.journal import SqliteJournal
 from domain.errors import Fatal
-from tests.adapters.test_journal_aside import Killed, crash, die_at_call
+from tests.adapters.journals import crash
+from tests.adapters.test_journal_aside import Killed, die_at_call
 from tests.adapters.test_journal_damage import (
     ENTRIES,
     as_version_1,

@@ -10,56 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from adapters import journal_rows
 from adapters.journal import SqliteJournal
 from adapters.journal_reader import JournalReader
 from domain.errors import Fatal
-from domain.order_messages import HaltRaised
 from domain.settings import SupervisionSettings
+from tests.adapters.journals import beside, crash, halt, held, open_journal
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_rows, "PATIENCE_S", 0.001)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite"
-
-
-@pytest.fixture
-def journal(path: Path) -> SqliteJournal:
-    journal = open_journal(path)
-    journal.append([halt(1)], recorded_at=1)
-    return journal
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture
 def other(path: Path, journal: SqliteJournal) -> Iterator[sqlite3.Connection]:
     """Another program that has the lock."""
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    yield other
-    other.close()
-
-
-def open_journal(path: Path) -> SqliteJournal:
-    return SqliteJournal(path, code_version="1.0")
-
-
-def halt(number: int) -> HaltRaised:
-    return HaltRaised(ts_event=number, scope="all", reason=f"reason {number}")
+    with held(path) as other:
+        yield other
 
 
 def stored(path: Path) -> list[int]:
     """Return the numbers that are in the database itself."""
     with sqlite3.connect(path) as database:
         return [seq for (seq,) in database.execute("SELECT seq FROM journal ORDER BY seq")]
-
-
-def beside(path: Path) -> Path:
-    return path.with_name("journal.sqlite-aside")
 
 
 def test_patience_with_a_lock_is_a_small_part_of_what_makes_an_actor_hung() -> None:
@@ -248,9 +219,3 @@ def test_what_cannot_be_saved_from_memory_is_left_to_the_next_start(
     entries = journal.read()
     assert len(entries) > 200
     assert [entry.event for entry in entries[:-1]] == [halt(number) for number in range(1, len(entries))]
-
-
-def crash(journal: SqliteJournal) -> None:
-    """Let go of what the kernel takes from a process that was killed."""
-    os.close(journal._lock)
-    journal._database.close()
