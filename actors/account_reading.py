@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adapters.ports import TradingVenue
-from domain.listing import Listing
-from domain.order_messages import Fill, RequestSnapshot, VenueSnapshot
+from domain.messages.listing import Listing
+from domain.messages.orders import Fill, RequestSnapshot, VenueSnapshot
 
 
 def read_account(

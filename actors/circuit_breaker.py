@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors.shell import Shell
 from domain import circuit_breaker as machine
 from domain.effects import Effect, Instant, Role
-from domain.system_messages import Operation, OperationEnded, ResetBreakerMetrics
+from domain.messages.system import Operation, OperationEnded, ResetBreakerMetrics
 
 
 class CircuitBreaker(Shell):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from actors.delivery import Kept, ReceivingLink, SendingLink
 from actors.wiring import NOTHING_HANDLED, Envelope, Handled, Peer
 from domain.effects import Role
-from domain.messages import Lane, Message
+from domain.messages.base import Lane, Message
 from domain.settings import SECOND_NS
 
 ACKNOWLEDGE = "shell:acknowledge"  # alarm keys

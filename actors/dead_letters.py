@@ -10,7 +10,7 @@ from thespian.actors import DeadEnvelope
 from actors.shell import Shell
 from actors.wiring import Envelope
 from domain.effects import Role
-from domain.order_messages import (
+from domain.messages.orders import (
     CancelAccepted,
     CancelOrder,
     CancelProtection,
@@ -27,7 +27,7 @@ from domain.order_messages import (
     RowsUnread,
     SubmitOrder,
 )
-from domain.system_messages import LetterDied
+from domain.messages.system import LetterDied
 
 _MONEY = (
     *(OrderIntent, SubmitOrder, CancelOrder, CancelProtection),

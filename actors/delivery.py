@@ -23,7 +23,7 @@ from heapq import merge
 from itertools import islice
 
 from actors.wiring import NOTHING_HANDLED, Envelope, Handled
-from domain.messages import Lane, Message
+from domain.messages.base import Lane, Message
 from domain.settings import SECOND_NS
 
 MOST_KEPT = 4096  # messages per receiver; half of what the local transport queues

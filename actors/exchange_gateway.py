@@ -19,11 +19,17 @@ from domain.circuit_breaker import Gate
 from domain.clocks import deadline
 from domain.effects import Instant, Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
-from domain.listing import Listing
-from domain.market_data import DecodeFailed, InstrumentStatus, LateFrame, StreamGap, StreamWhole, VenueComplained
-from domain.messages import Event
-from domain.order import not_sent
-from domain.order_messages import (
+from domain.messages.base import Event
+from domain.messages.listing import Listing
+from domain.messages.market import (
+    DecodeFailed,
+    InstrumentStatus,
+    LateFrame,
+    StreamGap,
+    StreamWhole,
+    VenueComplained,
+)
+from domain.messages.orders import (
     FINAL,
     CancelOrder,
     CancelRejected,
@@ -45,11 +51,12 @@ from domain.order_messages import (
     SubmitOrder,
     VenueSnapshot,
 )
+from domain.messages.system import BreakerChanged, Operation, OperationEnded
+from domain.order import not_sent
 from domain.session import Session
 from domain.settings import SECOND_NS
-from domain.system_messages import BreakerChanged, Operation, OperationEnded
-from domain.venue_time import VenueTime
 from domain.text import bounded
+from domain.venue_time import VenueTime
 
 _FILLS = "gateway:fills"
 _FILLS_AFTER_NS = 20_000_000  # totals come in bursts: one read of the fills for all of them

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from adapters.ports import Clock
 from domain.alarm_queue import AGAIN_NS, AlarmQueue
 from domain.effects import Effect, Role, Tell
-from domain.messages import Message
-from domain.system_messages import AlarmOver, AlarmRaised
+from domain.messages.base import Message
+from domain.messages.system import AlarmOver, AlarmRaised
 from domain.text import bounded
 
 AGAIN = "herald:again"  # alarm key

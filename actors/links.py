@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
-from domain.market_data import MarketBatch, Quote, StreamState, Trade, TradeBar
+from domain.messages.market import MarketBatch, Quote, StreamState, Trade, TradeBar
 
 
 @dataclass

@@ -17,11 +17,11 @@ from domain.backoff import Backoff
 from domain.effects import Role
 from domain.errors import Fatal, Rejected, VenueError
 from domain.instrument import InstrumentKind
-from domain.listing import NOT_LISTED
-from domain.market_data import InstrumentStatus
 from domain.marks import is_in_dollars
+from domain.messages.listing import NOT_LISTED
+from domain.messages.market import InstrumentStatus
+from domain.messages.orders import InstrumentsLoaded, OrderReported, OrderStatus
 from domain.numbers import plain
-from domain.order_messages import InstrumentsLoaded, OrderReported, OrderStatus
 from domain.settings import SECOND_NS
 
 LOAD = "listings:load"  # alarm key

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from actors.shell import Shell
 from domain.effects import Role
-from domain.market_data import MarketBatch
+from domain.messages.market import MarketBatch
+from domain.messages.system import GrantCredit, SubscribeMarketData
 from domain.settings import SECOND_NS
-from domain.system_messages import GrantCredit, SubscribeMarketData
 
 _FEEDS = f"{Role.PRICE_FEED}:"
 

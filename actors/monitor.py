@@ -7,10 +7,8 @@ import msgspec
 from actors.shell import Shell
 from domain.account_binding import account_of
 from domain.effects import Role
-from domain.messages import Event
-from domain.mode_label import mode_label
-from domain.status import StatusBoard
-from domain.system_messages import (
+from domain.messages.base import Event
+from domain.messages.system import (
     ActorReported,
     AlarmOver,
     AlarmRaised,
@@ -18,6 +16,8 @@ from domain.system_messages import (
     StatusReported,
     TotalsKept,
 )
+from domain.mode_label import mode_label
+from domain.status import StatusBoard
 
 
 class Monitor(Shell):

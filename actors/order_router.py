@@ -10,13 +10,13 @@ from actors.market_reader import MarketReader
 from actors.wiring import ActorRebuilding
 from domain.effects import Effect, Instant, Record, Role, Tell
 from domain.errors import Fatal
-from domain.market_data import MarketBatch
-from domain.messages import Event, Message
+from domain.messages.base import Event, Message
+from domain.messages.market import MarketBatch
+from domain.messages.orders import JournalEntry, JournalExtended, SubmitOrder
+from domain.messages.system import ProveJournal, ResumeTrading, TradingResumed
 from domain.order import not_sent
 from domain.order_desk import OrderDesk
-from domain.order_messages import JournalEntry, JournalExtended, SubmitOrder
 from domain.settings import SECOND_NS
-from domain.system_messages import ProveJournal, ResumeTrading, TradingResumed
 
 log = logging.getLogger(__name__)
 

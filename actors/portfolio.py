@@ -9,12 +9,12 @@ from actors.market_reader import MarketReader
 from domain.allocator import Allocator
 from domain.effects import Effect, Instant, Role
 from domain.errors import Fatal
-from domain.market_data import MarketBatch
-from domain.messages import Message
-from domain.order_messages import JournalExtended
+from domain.messages.base import Message
+from domain.messages.market import MarketBatch
+from domain.messages.orders import JournalExtended
+from domain.messages.system import ProveJournal
 from domain.settings import SECOND_NS
 from domain.status import DECISION
-from domain.system_messages import ProveJournal
 
 _RECORD_EVERY_NS = 10 * SECOND_NS
 

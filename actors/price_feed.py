@@ -15,7 +15,8 @@ from actors.stream import StreamDriver
 from domain.circuit_breaker import Gate
 from domain.clocks import describe_error
 from domain.effects import Instant, Role
-from domain.market_data import (
+from domain.messages.base import Event, Message
+from domain.messages.market import (
     DecodeFailed,
     DepthReported,
     HeartbeatSeen,
@@ -30,13 +31,7 @@ from domain.market_data import (
     TradingStatus,
     VenueComplained,
 )
-from domain.messages import Event, Message
-from domain.numbers import plain
-from domain.session import Session
-from domain.settings import SECOND_NS
-from domain.stream_health import StreamHealth, stream_trouble
-from domain.venue_time import VenueTime
-from domain.system_messages import (
+from domain.messages.system import (
     BreakerChanged,
     BreakerState,
     GrantCredit,
@@ -45,6 +40,11 @@ from domain.system_messages import (
     SubscribeMarketData,
     VenueReported,
 )
+from domain.numbers import plain
+from domain.session import Session
+from domain.settings import SECOND_NS
+from domain.stream_health import StreamHealth, stream_trouble
+from domain.venue_time import VenueTime
 
 _FLUSH = "feed:flush"
 _MOST_FRUITLESS = 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from domain.messages import Message
-from domain.system_messages import Unanswered
+from domain.messages.base import Message
+from domain.messages.system import Unanswered
 
 Then = Callable[[Any], None]  # takes the answer, or Unanswered
 

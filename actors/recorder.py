@@ -6,8 +6,8 @@ import msgspec
 
 from actors.shell import Shell
 from domain.effects import Effect, Instant
-from domain.messages import Event
-from domain.order_messages import JournalExtended
+from domain.messages.base import Event
+from domain.messages.orders import JournalExtended
 from domain.settings import SECOND_NS
 
 _FLUSH = "recorder:flush"

@@ -44,10 +44,10 @@ from actors.wiring import (
 )
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.histogram import Histogram
-from domain.messages import Message, build_decoders
+from domain.messages.base import Message, build_decoders
+from domain.messages.system import ActorReported, Unanswered
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS
-from domain.system_messages import ActorReported, Unanswered
 
 log = logging.getLogger(__name__)
 

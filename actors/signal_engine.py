@@ -8,8 +8,8 @@ import traceback
 from actors.market_reader import MarketReader
 from domain.bench import Bench
 from domain.effects import Effect, Instant, Role, Tell
-from domain.market_data import MarketBatch
-from domain.order_messages import Signal
+from domain.messages.market import MarketBatch
+from domain.messages.orders import Signal
 from domain.signal_desk import SignalDesk
 
 log = logging.getLogger(__name__)

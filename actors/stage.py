@@ -42,7 +42,7 @@ from actors.wiring import Envelope, Heir, LauncherAsked, Peer, Rewired, StartAct
 from adapters.ports import VenueKit
 from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Role
-from domain.messages import Message
+from domain.messages.base import Message
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
 

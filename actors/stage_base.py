@@ -12,7 +12,7 @@ from actors.shell import Shell
 from actors.stage_inbox import Heard, Inbox, Pattern, listed
 from actors.wiring import LauncherTold
 from domain.effects import Role
-from domain.messages import Message
+from domain.messages.base import Message
 from domain.settings import Settings
 
 TEST = "test"  # the role of the test itself

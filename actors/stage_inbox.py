@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from actors.stage_story import shown
-from domain.messages import Message
+from domain.messages.base import Message
 
 Pattern = Message | type[Message] | Callable[[Any], bool]
 

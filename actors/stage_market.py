@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from actors.stage_parts import START
 from domain.instrument import Side
-from domain.market_data import MarketBatch, Quote, StreamState, Trade
+from domain.messages.market import MarketBatch, Quote, StreamState, Trade
 from domain.settings import SECOND_NS, SignalSettings
 
 _LOT = Decimal(1)

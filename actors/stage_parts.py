@@ -16,9 +16,9 @@ from adapters.ports import VenueKit
 from adapters.storage_ports import Progress
 from domain.bench import StrategyOverdue
 from domain.effects import Instant
-from domain.messages import Event
+from domain.messages.base import Event
+from domain.messages.orders import JournalEntry
 from domain.order_ids import NO_INSTANCE
-from domain.order_messages import JournalEntry
 from domain.settings import SECOND_NS, HistorySettings, RecordingSettings, Settings
 
 START = Instant(1_000 * SECOND_NS, 1_780_000_000 * SECOND_NS)

@@ -11,7 +11,7 @@ from thespian.actors import ActorAddress
 from actors.correspondence import ACKNOWLEDGE, Correspondence
 from actors.wiring import Envelope, Peer
 from adapters.ports import Clock
-from domain.messages import Message
+from domain.messages.base import Message
 
 INCARNATION = 1
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.wiring import Envelope
-from domain.messages import Message
+from domain.messages.base import Message
 from domain.settings import SECOND_NS
 
 _KEPT = 2_000

@@ -13,7 +13,7 @@ from typing import Any
 from actors.stage_mail import Letter
 from actors.stage_parts import VirtualClock
 from actors.wiring import Envelope
-from domain.messages import Message
+from domain.messages.base import Message
 from domain.settings import SECOND_NS
 
 

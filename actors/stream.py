@@ -17,8 +17,8 @@ from domain.circuit_breaker import Gate
 from domain.clocks import describe_parting, have_parted
 from domain.effects import Instant
 from domain.errors import Fatal, VenueError
-from domain.market_data import DecodeFailed, HeartbeatSeen, StreamGap
-from domain.messages import Event
+from domain.messages.base import Event
+from domain.messages.market import DecodeFailed, HeartbeatSeen, StreamGap
 from domain.outage import Outage
 from domain.session import Session
 from domain.session_moves import (

@@ -26,9 +26,8 @@ from actors.wiring import (
     StartActor,
 )
 from domain.effects import Instant, Role
-from domain.messages import Message
-from domain.supervision import CallRoll, Falter, GiveUp, KillChild, RewireAll, StartChild, Supervision
-from domain.system_messages import (
+from domain.messages.base import Message
+from domain.messages.system import (
     ActorLine,
     RaiseHalt,
     ReportNow,
@@ -43,6 +42,7 @@ from domain.system_messages import (
     WindDown,
     WoundDown,
 )
+from domain.supervision import CallRoll, Falter, GiveUp, KillChild, RewireAll, StartChild, Supervision
 
 log = logging.getLogger(__name__)
 

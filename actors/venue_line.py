@@ -12,9 +12,9 @@ from adapters.ports import VenueKit
 from domain.access import READING, Access
 from domain.effects import Role
 from domain.errors import VenueError
+from domain.messages.system import VenueAccessChanged
 from domain.rate_limit import TokenBucket
 from domain.settings import VenueSettings
-from domain.system_messages import VenueAccessChanged
 
 SEND = "line:send"  # alarm keys
 ACCESS = "line:access"

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from domain.messages import Lane, Message
+from domain.messages.base import Lane, Message
+from domain.messages.system import ActorLine
 from domain.settings import Settings
-from domain.system_messages import ActorLine
 
 Handled = tuple[int, int]  # how many urgent and how many normal messages of a peer have been handled
 NOTHING_HANDLED: Handled = (0, 0)

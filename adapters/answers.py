@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from adapters import decode_faults
 from adapters.tokens import BadField
-from domain.listing import Listing, Unread
+from domain.messages.listing import Listing, Unread
 from domain.text import bounded, bounded_id
 
 T = TypeVar("T")

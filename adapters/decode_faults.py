@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from adapters.tokens import BadField
-from domain.market_data import DecodeFailed
+from domain.messages.market import DecodeFailed
 from domain.text import MOST_CHARACTERS, bounded, bounded_bytes
 
 

@@ -15,7 +15,6 @@ from itertools import count
 from queue import SimpleQueue
 from typing import Any
 
-
 _MOST_HUNG = 100  # threads that nobody waits for; with more, places stay empty
 
 

@@ -17,7 +17,7 @@ from typing import Literal, NoReturn
 
 from adapters.clock import SystemClock
 from adapters.journal_aside import AsideFile, aside_path, finish_renewal
-from adapters.journal_check import Findings, check, no_progress, proven_rows, provable_rows, what_is_missing
+from adapters.journal_check import Findings, check, no_progress, provable_rows, proven_rows, what_is_missing
 from adapters.journal_home import HOME, MOVED, former_instances, home_of, is_elsewhere, moved_in
 from adapters.journal_lock import lock_path, take_lock
 from adapters.journal_mark import Mark, MarkFile, mark_path
@@ -47,8 +47,8 @@ from adapters.own_files import require_own, require_own_database
 from adapters.ports import Clock
 from adapters.storage_ports import Progress
 from domain.errors import Fatal, InvalidSetting
-from domain.messages import Event
-from domain.order_messages import HaltRaised, JournalEntry
+from domain.messages.base import Event
+from domain.messages.orders import HaltRaised, JournalEntry
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ from adapters.journal_rows import (
 )
 from adapters.storage_ports import Progress
 from domain.errors import InvalidSetting
-from domain.order_messages import JournalEvent
+from domain.messages.orders import JournalEvent
 from domain.settings import SECOND_NS
 
 PROGRESS_EVERY = 5_000  # entries

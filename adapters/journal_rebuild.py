@@ -23,7 +23,7 @@ from adapters.journal_mark import Mark, MarkFile, mark_path
 from adapters.journal_rows import INSERT, SCHEMA, SCHEMA_VERSION, Row, connect, make_row
 from adapters.own_files import is_own, put_away, require_own_database, sync
 from adapters.storage_ports import Progress
-from domain.messages import Event
+from domain.messages.base import Event
 from domain.settings import SECOND_NS
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.errors import Fatal
-from domain.messages import Event
+from domain.messages.base import Event
+from domain.messages.orders import JournalEvent
 from domain.numbers import plain
-from domain.order_messages import JournalEvent
 
 SCHEMA_VERSION = 2  # 1 had no hashes and no mark
 HASH_BYTES = 16

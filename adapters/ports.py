@@ -11,10 +11,9 @@ from domain.bench import Watch
 from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
 from domain.evidence import EvidenceFactory, NoEvidence
-from domain.listing import Listing
-from domain.messages import Event
-from domain.order_book import Level
-from domain.order_messages import (
+from domain.messages.base import Event
+from domain.messages.listing import Listing
+from domain.messages.orders import (
     Balance,
     CancelAccepted,
     CancelOrder,
@@ -25,8 +24,8 @@ from domain.order_messages import (
     OrderReported,
     QueryOrder,
     SubmitOrder,
-    TouchReported,
 )
+from domain.order_book import Level
 from domain.rate_limit import RequestBudget
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from domain.venue_time import VenueTime

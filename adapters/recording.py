@@ -28,7 +28,7 @@ from adapters.frames import MAX_MESSAGE_BYTES
 from adapters.own_files import open_own, require_own_directory
 from adapters.ports import StreamCodec
 from domain.effects import Instant
-from domain.messages import Event
+from domain.messages.base import Event
 from domain.settings import SECOND_NS
 
 OPENED, FRAME, CLOSED = b"o", b"f", b"c"

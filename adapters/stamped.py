@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from domain.effects import Instant
 from domain.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
-from domain.market_data import DecodeFailed, Quote
-from domain.messages import Event
+from domain.messages.base import Event
+from domain.messages.market import DecodeFailed, Quote
 from domain.order_book import Top
 from domain.settings import SECOND_NS
 from domain.text import bounded_bytes

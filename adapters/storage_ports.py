@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from domain.effects import Instant
-from domain.messages import Event
-from domain.order_messages import JournalEntry
+from domain.messages.base import Event
+from domain.messages.orders import JournalEntry
 
 
 class FrameRecorder(Protocol):

@@ -15,8 +15,8 @@ from adapters.ports import Clock
 from adapters.retry_after import asked_pause_ns
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Instrument
-from domain.listing import Listing, chosen
-from domain.market_data import Candle
+from domain.messages.listing import Listing, chosen
+from domain.messages.market import Candle
 from domain.settings import SECOND_NS
 from domain.stamps import is_sane
 from domain.venue_time import VenueTime

@@ -13,11 +13,9 @@ from domain.effects import Instant, Role
 from domain.foreign_orders import ForeignOrders
 from domain.holds import Holds
 from domain.inquiries import Inquiries
-from domain.listing import Unread
 from domain.marks import Marks
-from domain.order import OrderLifecycle
-from domain.order_ids import is_ours
-from domain.order_messages import (
+from domain.messages.listing import Unread
+from domain.messages.orders import (
     Fill,
     FillsReported,
     OrderRejected,
@@ -27,12 +25,14 @@ from domain.order_messages import (
     SnapshotFailed,
     VenueSnapshot,
 )
+from domain.messages.system import ExternalOrder, ExternalOrdersSeen
+from domain.order import OrderLifecycle
+from domain.order_ids import is_ours
 from domain.order_news import OrderNews
 from domain.outage import CAUSES
 from domain.outbox import Outbox
 from domain.reconciliation import AGAIN_NS, TRIES, Reconciliation
 from domain.set_aside import SetAside
-from domain.system_messages import ExternalOrder, ExternalOrdersSeen
 from domain.unread_rows import UnreadRows
 from domain.venue_readiness import VenueReadiness
 from domain.winding_down import WindingDown

@@ -13,9 +13,7 @@ from enum import Enum
 from domain.effects import Instant
 from domain.instrument import Side
 from domain.marks import Marks
-from domain.numbers import ZERO
-from domain.order_ids import instance_of, is_ours
-from domain.order_messages import (
+from domain.messages.orders import (
     FINAL,
     IntentAccepted,
     OrderAdopted,
@@ -28,9 +26,10 @@ from domain.order_messages import (
     SubmitOrder,
     TimeInForce,
 )
+from domain.numbers import ZERO
+from domain.order_ids import instance_of, is_ours
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS
-
 
 CLOCKS_DIFFER_NS = 60 * SECOND_NS  # the venue's from ours, at most; what was on its way lands within that, too
 MOVED_WITHIN_NS = 2 * SECOND_NS  # the same of a journal that has moved: nothing was on its way for so long

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from domain.system_messages import AlarmLine, AlarmOver, AlarmRaised
+from domain.messages.system import AlarmLine, AlarmOver, AlarmRaised
 
 ALARMS_KEPT = 50
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 
 from domain.alarm_gate import AlarmGate, Verdict
+from domain.messages.system import AlarmRaised
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised
 
 AGAIN_NS = 10 * SECOND_NS  # when to look at what waits
 _TOTAL_NS = 60 * SECOND_NS  # between two tellings of how many were held back

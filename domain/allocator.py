@@ -22,12 +22,10 @@ from domain.foreign_orders import ForeignOrders
 from domain.instrument import Side
 from domain.kill_switch import KillSwitch
 from domain.last_call import last_call_ns
-from domain.market_data import MarketBatch
 from domain.marks import DOLLARS, Marks
-from domain.messages import Message
-from domain.numbers import ZERO, plain, shown
-from domain.opening_rate import OpeningRate
-from domain.order_messages import (
+from domain.messages.base import Message
+from domain.messages.market import MarketBatch
+from domain.messages.orders import (
     InstrumentsLoaded,
     JournalEntry,
     JournalExtended,
@@ -36,6 +34,20 @@ from domain.order_messages import (
     Signal,
     TouchReported,
 )
+from domain.messages.system import (
+    AlarmRaised,
+    BreakerChanged,
+    BreakerState,
+    ExternalOrdersSeen,
+    MarkEquity,
+    Operation,
+    PortfolioReported,
+    RaiseHalt,
+    VenueReadyChanged,
+    WindDown,
+)
+from domain.numbers import ZERO, plain, shown
+from domain.opening_rate import OpeningRate
 from domain.portfolio import Portfolio
 from domain.position_lines import position_line
 from domain.protection import Protection
@@ -52,18 +64,6 @@ from domain.risk import (
 )
 from domain.settings import SECOND_NS, Settings
 from domain.sizing import Size, size_position
-from domain.system_messages import (
-    AlarmRaised,
-    BreakerChanged,
-    BreakerState,
-    ExternalOrdersSeen,
-    MarkEquity,
-    Operation,
-    PortfolioReported,
-    RaiseHalt,
-    VenueReadyChanged,
-    WindDown,
-)
 from domain.valuation import Valuation, value
 
 BEAT = "allocator:beat"

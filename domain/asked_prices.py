@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from domain.effects import Effect, Instant, Role, Tell
+from domain.messages.orders import RequestTouch, TouchReported
 from domain.numbers import plain
-from domain.order_messages import RequestTouch, TouchReported
 from domain.settings import SECOND_NS, Settings
 
 ASK_EVERY_NS = 10 * SECOND_NS

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from domain.effects import Instant, Role
 from domain.inquiries import Inquiries
-from domain.order import OrderLifecycle
-from domain.order_messages import (
+from domain.messages.orders import (
     CancelAccepted,
     CancelOrder,
     CancelRejected,
     CancelRequested,
-    CancelWithdrawn,
     CancelUnconfirmed,
+    CancelWithdrawn,
 )
+from domain.order import OrderLifecycle
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from domain.market_data import Candle, Trade, TradeBar
+from domain.messages.market import Candle, Trade, TradeBar
 from domain.numbers import ZERO
 
 _REMEMBERED_TRADES = 2_000  # ids per series, at least: more than any venue replays at subscription

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from domain.order_messages import Fill, FillKind
+from domain.messages.orders import Fill, FillKind
 from domain.position import Execution
 
 Key = tuple[str, str]  # (venue, currency)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.effects import Effect, Instant, Tell, WakeAt
-from domain.settings import SECOND_NS, BreakerSettings
-from domain.system_messages import (
+from domain.messages.system import (
     BreakerChanged,
     BreakerReported,
     BreakerState,
     Operation,
     OperationEnded,
 )
+from domain.settings import SECOND_NS, BreakerSettings
 
 CLOSED, HALF_OPEN, OPEN = BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN
 

@@ -15,8 +15,8 @@ from domain.collar import closing_ratio, touch
 from domain.effects import Instant, Role
 from domain.instrument import Instrument, Side
 from domain.marks import Marks
+from domain.messages.orders import OrderIntent, RequestTouch, TouchReported
 from domain.numbers import divide, from_ratio, plain
-from domain.order_messages import OrderIntent, RequestTouch, TouchReported
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from domain.instrument import Instrument, Side
-from domain.market_data import Quote
+from domain.messages.market import Quote
 from domain.numbers import from_ratio
 from domain.settings import OrderSettings
 

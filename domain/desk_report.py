@@ -8,13 +8,13 @@ from domain.account_news import AccountNews
 from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.marks import Marks
+from domain.messages.orders import OrderStatus
+from domain.messages.system import HaltLine, OpenOrderLine, OrdersReported, WaitLine
 from domain.numbers import plain
 from domain.opening_gate import OpeningGate
 from domain.order import OrderLifecycle, doubt_in_words
-from domain.order_messages import OrderStatus
 from domain.outbox import Outbox
 from domain.reconciliation import Audit
-from domain.system_messages import HaltLine, OpenOrderLine, OrdersReported, WaitLine
 from domain.venue_readiness import VenueReadiness
 
 _COUNTED = ("submitted", "accepted", "filled", "canceled", "rejected", "denied", "expired")

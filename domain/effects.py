@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from domain.messages import Event, Message
+from domain.messages.base import Event, Message
 
 
 class Role(StrEnum):

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
+from domain.messages.orders import Fill, FillKind
 from domain.numbers import ZERO, divide
-from domain.order_messages import Fill, FillKind
 
 
 class Totals(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from domain.order_messages import ExitEnded, ExitWished, OrderIntent, Purpose
+from domain.messages.orders import ExitEnded, ExitWished, OrderIntent, Purpose
 
 Key = tuple[str, str]  # (venue, instrument)
 

@@ -17,11 +17,11 @@ from domain.exit_wishes import close_id
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Side
 from domain.marks import Marks
-from domain.order_messages import OrderIntent, Purpose, Signal
+from domain.messages.orders import OrderIntent, Purpose, Signal
+from domain.messages.system import EndExit, WishExit
 from domain.portfolio import Key, Portfolio
 from domain.risk import close_quantity, is_small
 from domain.settings import SECOND_NS, Settings
-from domain.system_messages import EndExit, WishExit
 
 AGAIN_NS = SECOND_NS  # doubled with each close that did not do it
 LONGEST_PAUSE_NS = 8 * SECOND_NS

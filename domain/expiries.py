@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from domain.clocks import deadline, is_past, is_void
 from domain.effects import Instant
-from domain.order_messages import OrderIntent, Purpose
+from domain.messages.orders import OrderIntent, Purpose
 from domain.settings import SECOND_NS, OrderSettings
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from domain.messages.orders import Fill, FillKind
 from domain.numbers import ZERO
-from domain.order_messages import Fill, FillKind
 
 ORDERS_KEPT = 1_000  # the newest: far more than rest at once
 

@@ -11,13 +11,12 @@ from collections.abc import Iterable
 from domain.effects import Instant
 from domain.evidence import Rules
 from domain.fill_memory import KEPT_NS
-from domain.order_messages import Fill, FillsCovered
+from domain.messages.orders import Fill, FillsCovered
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 from domain.stream_health import FUTURE_NS
 from domain.unclaimed_fills import UnclaimedFills
 from domain.unread_rows import UnreadRows
-
 
 _OUR_ERROR_NS = 86_400 * SECOND_NS  # that our clock can have, where a venue has not told its time
 

@@ -10,7 +10,7 @@ from array import array
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
-from domain.order_messages import Fill, FillContradicted, FillsCovered
+from domain.messages.orders import Fill, FillContradicted, FillsCovered
 
 KEPT_NS = 3_600 * 1_000_000_000  # longer than the venue may list them
 RETIRED_KEPT = 500_000  # of eight bytes each; at least the newest so many, at most twice as many

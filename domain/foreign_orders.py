@@ -13,10 +13,10 @@ from decimal import Decimal
 from domain.cash_flows import spot_currencies
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
+from domain.messages.system import ExternalOrder, ExternalOrdersSeen
 from domain.numbers import ZERO, plain
 from domain.portfolio import Key, Portfolio
 from domain.position import is_dust
-from domain.system_messages import ExternalOrder, ExternalOrdersSeen
 
 
 class ForeignOrders:

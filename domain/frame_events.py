@@ -7,7 +7,7 @@ none of them on.
 
 from __future__ import annotations
 
-from domain.messages import Event
+from domain.messages.base import Event
 from domain.order_book import Level
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.messages import Message
+from domain.messages.base import Message
 
 _SUB_BITS = 5  # 32 buckets per power of two: each at most 1/32 wide
 _SUB = 1 << _SUB_BITS

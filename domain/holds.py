@@ -13,10 +13,10 @@ from domain.effects import Instant
 from domain.evidence import Rules
 from domain.instrument import Side
 from domain.marks import Marks
+from domain.messages.orders import Balance, OrderReported, OrderStatus
 from domain.numbers import ZERO
 from domain.order import OrderLifecycle
 from domain.order_ledger import OrderLedger
-from domain.order_messages import Balance, OrderReported, OrderStatus
 from domain.portfolio import currencies
 
 

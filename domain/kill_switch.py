@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from domain.clocks import passed_ns
 from domain.effects import Instant
+from domain.messages.orders import EquityMarked
 from domain.numbers import ZERO, from_ratio
 from domain.opening_rate import DAY_NS
-from domain.order_messages import EquityMarked
 from domain.settings import SECOND_NS, RiskSettings
 from domain.valuation import Valuation
 

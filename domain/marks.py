@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from domain.asked_prices import AskedPrices
 from domain.effects import Instant
 from domain.instrument import Instrument
-from domain.market_data import MarketBatch, Quote, StreamState
+from domain.messages.market import MarketBatch, Quote, StreamState
+from domain.messages.orders import InstrumentsLoaded
 from domain.numbers import ZERO, from_ratio
-from domain.order_messages import InstrumentsLoaded
 from domain.settings import Settings
 from domain.stream_health import stream_trouble
 

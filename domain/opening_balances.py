@@ -16,8 +16,8 @@ from domain.effects import Instant
 from domain.evidence import Rules
 from domain.fill_coverage import listed_until
 from domain.marks import Marks
+from domain.messages.orders import Balance, BalancesOpened, ExternalFillSeen, Fill, VenueSnapshot
 from domain.numbers import ZERO
-from domain.order_messages import Balance, BalancesOpened, ExternalFillSeen, Fill, VenueSnapshot
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS
 

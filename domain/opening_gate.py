@@ -13,9 +13,9 @@ from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks, is_in_dollars
+from domain.messages.orders import OrderIntent, OrderStatus
 from domain.numbers import from_ratio
 from domain.order_ledger import OrderLedger
-from domain.order_messages import OrderIntent, OrderStatus
 from domain.position import is_dust
 from domain.routing import Candidate, is_substitute, rank
 from domain.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from domain.effects import Instant
-from domain.order_messages import IntentAccepted, JournalEvent, Purpose
+from domain.messages.orders import IntentAccepted, JournalEvent, Purpose
 from domain.settings import SECOND_NS
 
 HOUR_NS = 3_600 * SECOND_NS

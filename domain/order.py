@@ -17,9 +17,8 @@ from decimal import Decimal
 
 from domain.executions import Executions, Step
 from domain.instrument import Side
-from domain.messages import Event
-from domain.numbers import ZERO, plain
-from domain.order_messages import (
+from domain.messages.base import Event
+from domain.messages.orders import (
     FINAL,
     CancelRequested,
     CancelWithdrawn,
@@ -41,6 +40,7 @@ from domain.order_messages import (
     SubmitOrder,
     TimeInForce,
 )
+from domain.numbers import ZERO, plain
 from domain.stamps import iso_utc
 
 SUBMITTED, UNCONFIRMED, OPEN = OrderStatus.SUBMITTED, OrderStatus.UNCONFIRMED, OrderStatus.OPEN

@@ -23,13 +23,10 @@ from domain.foreign_orders import ForeignOrders
 from domain.halts import scopes
 from domain.holds import Holds
 from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
-from domain.market_data import MarketBatch
 from domain.marks import Marks
-from domain.messages import Message
-from domain.opening_balances import OpeningBalances
-from domain.opening_gate import OpeningGate
-from domain.order_ids import NO_INSTANCE
-from domain.order_messages import (
+from domain.messages.base import Message
+from domain.messages.market import MarketBatch
+from domain.messages.orders import (
     CancelAccepted,
     CancelProtection,
     CancelRejected,
@@ -56,18 +53,7 @@ from domain.order_messages import (
     TouchReported,
     VenueSnapshot,
 )
-from domain.order_news import OrderNews
-from domain.outbox import Outbox
-from domain.overdue import OVERDUE, Overdue
-from domain.oversold import Oversold
-from domain.pauses import PLAN
-from domain.plan_execution import PlanExecution
-from domain.portfolio import Portfolio
-from domain.reconciliation import RECONCILE, Reconciliation
-from domain.right_of_way import RightOfWay
-from domain.settings import Settings
-from domain.standing_totals import ends_when
-from domain.system_messages import (
+from domain.messages.system import (
     BreakerChanged,
     EndExit,
     HaltLine,
@@ -80,6 +66,20 @@ from domain.system_messages import (
     WindDown,
     WishExit,
 )
+from domain.opening_balances import OpeningBalances
+from domain.opening_gate import OpeningGate
+from domain.order_ids import NO_INSTANCE
+from domain.order_news import OrderNews
+from domain.outbox import Outbox
+from domain.overdue import OVERDUE, Overdue
+from domain.oversold import Oversold
+from domain.pauses import PLAN
+from domain.plan_execution import PlanExecution
+from domain.portfolio import Portfolio
+from domain.reconciliation import RECONCILE, Reconciliation
+from domain.right_of_way import RightOfWay
+from domain.settings import Settings
+from domain.standing_totals import ends_when
 from domain.unclaimed_fills import OWNER, UnclaimedFills
 from domain.unread_rows import UnreadRows
 from domain.venue_readiness import VenueReadiness

@@ -15,9 +15,7 @@ from domain.cash_flows import currencies, flows
 from domain.fill_memory import FillMemory, RetiredOrders
 from domain.halts import Halts
 from domain.instrument import Instrument, Side
-from domain.numbers import ZERO
-from domain.order import OrderLifecycle
-from domain.order_messages import (
+from domain.messages.orders import (
     BalanceCorrected,
     BalancesOpened,
     EquityMarked,
@@ -48,6 +46,8 @@ from domain.order_messages import (
     TotalsStand,
     VenueReconciled,
 )
+from domain.numbers import ZERO
+from domain.order import OrderLifecycle
 from domain.portfolio import Portfolio
 from domain.refusals import Refusals
 from domain.refused_openings import RefusedOpenings

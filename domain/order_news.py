@@ -17,11 +17,8 @@ from domain.evidence import Rules
 from domain.fill_memory import same_numbers
 from domain.inquiries import Inquiries
 from domain.instrument import Side
-from domain.messages import Event
-from domain.numbers import plain
-from domain.opening_balances import OpeningBalances
-from domain.order import ABSENT, OrderLifecycle
-from domain.order_messages import (
+from domain.messages.base import Event
+from domain.messages.orders import (
     FINAL,
     CancelAccepted,
     CancelRejected,
@@ -41,6 +38,9 @@ from domain.order_messages import (
     Purpose,
     QueryFailed,
 )
+from domain.numbers import plain
+from domain.opening_balances import OpeningBalances
+from domain.order import ABSENT, OrderLifecycle
 from domain.outbox import Outbox, refusal_in_words
 from domain.overdue import Overdue
 from domain.plan_execution import PlanExecution

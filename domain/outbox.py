@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from domain.effects import Effect, Record, Role, Tell, WakeAt
-from domain.messages import Message
-from domain.order_ledger import OrderLedger
-from domain.order_messages import (
+from domain.messages.base import Message
+from domain.messages.orders import (
     BalanceCorrected,
     HaltCleared,
     HaltRaised,
@@ -27,8 +26,8 @@ from domain.order_messages import (
     OrderSubmitted,
     PositionCorrected,
 )
-from domain.system_messages import AlarmOver, AlarmRaised
-
+from domain.messages.system import AlarmOver, AlarmRaised
+from domain.order_ledger import OrderLedger
 
 _REFUSALS_KEPT = 20  # different words of venues, who may always find new ones
 _OTHERS = "other reasons"

@@ -13,9 +13,9 @@ from domain.cancels import Cancels
 from domain.effects import Instant
 from domain.expiries import Expiries
 from domain.marks import Marks
+from domain.messages.orders import Purpose, TimeInForce
 from domain.numbers import plain
 from domain.order import OrderLifecycle
-from domain.order_messages import Purpose, TimeInForce
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 from domain.stamps import iso_utc

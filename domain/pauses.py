@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from domain.effects import Instant
+from domain.messages.orders import OrderIntent, Purpose
 from domain.opening_gate import OpeningGate
 from domain.order_ledger import Plan
-from domain.order_messages import OrderIntent, Purpose
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 

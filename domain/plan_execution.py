@@ -19,14 +19,9 @@ from domain.effects import Instant, Role
 from domain.expiries import Expiries
 from domain.inquiries import Inquiries
 from domain.instrument import Instrument
-from domain.market_data import Quote
 from domain.marks import Marks
-from domain.numbers import from_ratio
-from domain.opening_gate import OpeningGate
-from domain.order import OrderLifecycle
-from domain.order_ids import mint_client_order_id
-from domain.order_ledger import Plan
-from domain.order_messages import (
+from domain.messages.market import Quote
+from domain.messages.orders import (
     HaltCleared,
     IntentAccepted,
     IntentDenied,
@@ -40,6 +35,11 @@ from domain.order_messages import (
     SubmitOrder,
     TimeInForce,
 )
+from domain.numbers import from_ratio
+from domain.opening_gate import OpeningGate
+from domain.order import OrderLifecycle
+from domain.order_ids import mint_client_order_id
+from domain.order_ledger import Plan
 from domain.outbox import Outbox
 from domain.pauses import Pauses
 from domain.position import is_dust

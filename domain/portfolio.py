@@ -18,13 +18,11 @@ import msgspec
 from domain.cash_flows import as_fill, currencies, flows
 from domain.definitions import defined
 from domain.exit_wishes import ExitWishes
-from domain.halts import Halts
 from domain.external_fills import ExternalFills
+from domain.halts import Halts
 from domain.instrument import Instrument, Side
-from domain.messages import Event
-from domain.numbers import ZERO
-from domain.order import next_status
-from domain.order_messages import (
+from domain.messages.base import Event
+from domain.messages.orders import (
     BalanceCorrected,
     BalancesOpened,
     EquityMarked,
@@ -54,6 +52,8 @@ from domain.order_messages import (
     Purpose,
     SubmitOrder,
 )
+from domain.numbers import ZERO
+from domain.order import next_status
 from domain.position import Execution, Position, PositionLedger
 
 INTENTS_KEPT = 1_000  # far more than can be decided before a signal expires

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from domain.marks import Marks
+from domain.messages.system import PositionLine
 from domain.numbers import plain, shown
 from domain.portfolio import Portfolio
-from domain.system_messages import PositionLine
 
 
 def position_line(portfolio: Portfolio, marks: Marks, key: tuple[str, str]) -> PositionLine:

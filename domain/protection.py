@@ -13,9 +13,9 @@ from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
-from domain.messages import Event
+from domain.messages.base import Event
+from domain.messages.orders import CancelProtection, OrderIntent, Purpose
 from domain.numbers import ZERO, from_ratio
-from domain.order_messages import CancelProtection, OrderIntent, Purpose
 from domain.portfolio import STOP_JUMPED, UNCOVERED, Portfolio
 from domain.position import Position
 from domain.risk import close_quantity, is_small

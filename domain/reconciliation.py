@@ -14,10 +14,7 @@ from domain.effects import Instant, Role
 from domain.evidence import Rules
 from domain.fill_coverage import FillCoverage
 from domain.marks import Marks
-from domain.numbers import ZERO, plain
-from domain.opening_balances import OpeningBalances
-from domain.order import OrderLifecycle
-from domain.order_messages import (
+from domain.messages.orders import (
     Balance,
     BalanceCorrected,
     PositionCorrected,
@@ -25,6 +22,9 @@ from domain.order_messages import (
     VenueReconciled,
     VenueSnapshot,
 )
+from domain.numbers import ZERO, plain
+from domain.opening_balances import OpeningBalances
+from domain.order import OrderLifecycle
 from domain.outbox import Outbox
 from domain.ownership import Ownership
 from domain.portfolio import currencies

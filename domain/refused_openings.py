@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from domain.order_messages import InstrumentDefined, JournalEvent, OrderClosed, OrderFilled, OrderStatus, Purpose
+from domain.messages.orders import (
+    InstrumentDefined,
+    JournalEvent,
+    OrderClosed,
+    OrderFilled,
+    OrderStatus,
+    Purpose,
+)
 from domain.portfolio import Portfolio
 from domain.settings import SECOND_NS
 

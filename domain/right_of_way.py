@@ -15,10 +15,10 @@ from domain.foreign_orders import ForeignOrders
 from domain.holds import Holds
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks
+from domain.messages.orders import OrderIntent, OrderStatus, Purpose
 from domain.numbers import ZERO
 from domain.order import OrderLifecycle
 from domain.order_ledger import OrderLedger
-from domain.order_messages import OrderIntent, OrderStatus, Purpose
 
 MAKES_WAY = "makes way for "  # a wish to cancel a stop begins so, and ends with the intent_id of the close
 

@@ -17,9 +17,9 @@ from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.marks import Marks, is_in_dollars
+from domain.messages.orders import OrderIntent, Purpose, Signal
 from domain.numbers import ZERO, divide, from_ratio, plain
 from domain.opening_rate import DAY_NS, HOUR_NS, OpeningRate
-from domain.order_messages import OrderIntent, Purpose, Signal
 from domain.portfolio import Portfolio, currencies
 from domain.position import is_dust
 from domain.settings import SECOND_NS, RiskSettings, Settings

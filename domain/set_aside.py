@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from domain.effects import Instant
+from domain.messages.orders import VenueSnapshot
 from domain.numbers import plain
-from domain.order_messages import VenueSnapshot
 from domain.outbox import Outbox
 
 

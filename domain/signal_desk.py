@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from domain.bench import Bench
 from domain.candles import CandleSeries, WholeSpan
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
-from domain.market_data import Candle, MarketBatch, Quote, StreamState, Trade, TradeBar
-from domain.order_messages import Signal
+from domain.messages.market import Candle, MarketBatch, Quote, StreamState, Trade, TradeBar
+from domain.messages.orders import Signal
 from domain.settings import SECOND_NS, SignalSettings
 from domain.signals import Opinion, SignalCombiner
 from domain.stream_health import FUTURE_NS, venue_time

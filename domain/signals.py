@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from domain.bench import Bench, Nonsense
 from domain.errors import InvalidSetting
 from domain.instrument import Side
-from domain.market_data import Candle
+from domain.messages.market import Candle
 from domain.strategies import STRATEGIES, Strategy, Vote
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from domain.effects import Instant
+from domain.messages.orders import HaltCleared, TotalsStand
 from domain.order import OrderLifecycle
-from domain.order_messages import HaltCleared, TotalsStand
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 

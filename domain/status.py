@@ -14,11 +14,8 @@ from domain.account_binding import NO_ACCOUNT
 from domain.alarm_book import AlarmBook
 from domain.effects import Instant, Role
 from domain.histogram import Histogram
-from domain.numbers import plain
-from domain.order_messages import Signal
-from domain.session_moves import SessionState
-from domain.stamps import iso_utc
-from domain.system_messages import (
+from domain.messages.orders import Signal
+from domain.messages.system import (
     ActorReported,
     AlarmOver,
     AlarmRaised,
@@ -32,6 +29,9 @@ from domain.system_messages import (
     TotalsKept,
     VenueReported,
 )
+from domain.numbers import plain
+from domain.session_moves import SessionState
+from domain.stamps import iso_utc
 
 _SEVERITY = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
 _ORDER_COUNTS = (

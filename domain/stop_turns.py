@@ -6,8 +6,8 @@ Closes and stops are each the other's fallback: a venue that refuses the one may
 from __future__ import annotations
 
 from domain.effects import Instant
-from domain.messages import Event
-from domain.order_messages import IntentDenied, IntentDone, OrderClosed, OrderStatus, Purpose
+from domain.messages.base import Event
+from domain.messages.orders import IntentDenied, IntentDone, OrderClosed, OrderStatus, Purpose
 from domain.portfolio import Key, Portfolio
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from domain.indicators import Bollinger, Ema, Macd, Rsi, Stochastic, Vwap
 from domain.instrument import Side
-from domain.market_data import Candle
+from domain.messages.market import Candle
 from domain.settings import SECOND_NS
 
 _DAY_NS = 86_400 * SECOND_NS

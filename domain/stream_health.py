@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from domain.clocks import PARTED_NS, ahead_ns, have_parted
 from domain.effects import Instant
-from domain.market_data import InstrumentStatus, StreamState, TradingStatus
+from domain.messages.market import InstrumentStatus, StreamState, TradingStatus
 from domain.settings import SECOND_NS
 
 WINDOW_NS = 60 * SECOND_NS

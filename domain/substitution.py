@@ -15,9 +15,9 @@ from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument
 from domain.marks import Marks
+from domain.messages.orders import OrderIntent, Signal
 from domain.opening_rate import OpeningRate
 from domain.order_ledger import OrderLedger
-from domain.order_messages import OrderIntent, Signal
 from domain.portfolio import Portfolio
 from domain.risk import (
     Check,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from domain.effects import Instant, Role, WakeAt
+from domain.messages.system import ActorLine
 from domain.settings import SECOND_NS, SupervisionSettings
-from domain.system_messages import ActorLine
 
 BUDGET_WINDOW_NS = 60 * SECOND_NS
 PULSE = "pulse"  # alarm key

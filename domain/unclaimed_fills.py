@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from domain.effects import Instant, Role
 from domain.instrument import Side
-from domain.order_messages import Fill, QueryOrder
+from domain.messages.orders import Fill, QueryOrder
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 

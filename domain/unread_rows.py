@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from domain.effects import Instant
-from domain.listing import UNREAD_KEPT, Unread
 from domain.marks import Marks
+from domain.messages.listing import UNREAD_KEPT, Unread
+from domain.messages.orders import Balance, Fill, RowsUnread, VenueSnapshot
 from domain.order import OrderLifecycle
 from domain.order_ids import is_ours
-from domain.order_messages import Balance, Fill, RowsUnread, VenueSnapshot
 from domain.outbox import Outbox
 from domain.portfolio import currencies
 from domain.settings import Settings

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from domain.effects import Instant
 from domain.marks import DOLLARS, Marks
+from domain.messages.orders import OrderIntent, Purpose
 from domain.numbers import ZERO
-from domain.order_messages import OrderIntent, Purpose
 from domain.portfolio import Portfolio, currencies
 
 

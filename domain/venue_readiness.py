@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from domain.clocks import describe_error
 from domain.effects import Instant
+from domain.messages.system import BreakerChanged, BreakerState, HaltLine, Operation, VenueAccessChanged
 from domain.settings import SECOND_NS
-from domain.system_messages import BreakerChanged, BreakerState, HaltLine, Operation, VenueAccessChanged
 
 JOURNAL_LOCKED = "journal_locked"
 

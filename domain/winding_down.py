@@ -3,24 +3,24 @@ venue compared once more; or what is unproven when the time is over."""
 
 from __future__ import annotations
 
-from domain.cancels import Cancels
 from collections.abc import Iterator
 
+from domain.cancels import Cancels
 from domain.effects import Instant, Role
 from domain.foreign_orders import ForeignOrders
 from domain.inquiries import Inquiries
 from domain.last_call import last_call_ns
 from domain.marks import Marks
+from domain.messages.orders import OrderStatus, Purpose
+from domain.messages.system import WindDown, WoundDown
 from domain.numbers import plain
 from domain.opening_gate import OpeningGate
 from domain.order import OrderLifecycle
-from domain.order_messages import OrderStatus, Purpose
 from domain.outbox import Outbox
 from domain.plan_execution import PlanExecution
 from domain.reconciliation import Reconciliation
 from domain.risk import close_quantity, is_small
 from domain.settings import SECOND_NS, Settings
-from domain.system_messages import WindDown, WoundDown
 
 WIND_DOWN = "wind_down"  # alarm key
 PAUSE_NS = SECOND_NS // 10  # between two questions to one venue

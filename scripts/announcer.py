@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scripts import telling
-from scripts.advice import pasteable
 from scripts.actor_system import LOG_FILE
+from scripts.advice import pasteable
 from scripts.data_directory import DataDirectory
 from scripts.options import RunOptions
 from scripts.outputs import Voice

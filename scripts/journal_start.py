@@ -10,7 +10,7 @@ from adapters.journal import SqliteJournal
 from adapters.journal_mark import mark_path
 from domain.account_binding import Account
 from domain.errors import InvalidSetting, NzezaError
-from domain.order_messages import BalancesOpened
+from domain.messages.orders import BalancesOpened
 from scripts.version import code_version
 
 _TELL_EVERY_S = 2.0

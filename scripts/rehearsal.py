@@ -43,7 +43,7 @@ from adapters.clock import SystemClock
 from adapters.thespian_unix.register import register
 from adapters.thespian_unix.system_base import NAME
 from domain.effects import Role
-from domain.messages import Message
+from domain.messages.base import Message
 from domain.numbers import use_exact_decimals
 from domain.settings import Settings
 from scripts.logs import log_definitions

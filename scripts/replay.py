@@ -12,7 +12,7 @@ from adapters.ports import StreamCodec
 from adapters.recording import CLOSED, FRAME, OPENED, SUFFIX, Damage, Entry, read, replay
 from adapters.venues import VENUES
 from domain.errors import InvalidSetting, NzezaError
-from domain.market_data import DecodeFailed
+from domain.messages.market import DecodeFailed
 from domain.settings import SECOND_NS, Settings
 
 _FAULTS_TOLD = 10  # the most frequent ones

@@ -25,8 +25,8 @@ import msgspec
 from adapters.simulator.venue_clock import VenueClock
 from domain.errors import InvalidSetting, NzezaError
 from domain.settings import Settings, SimulatorSettings, VenueSettings
-from scripts.signals import STOPPING
 from scripts.logs import log_here, make_room
+from scripts.signals import STOPPING
 
 _RUN = (sys.executable, "-P", "-m", "scripts.simulated_venues")
 _READY_WITHIN_S = 20.0

@@ -12,8 +12,8 @@ from typing import Any
 
 from domain.account_binding import NO_ACCOUNT
 from domain.halts import cause_of
+from domain.messages.system import TradingResumed
 from domain.status import halt_fields
-from domain.system_messages import TradingResumed
 
 _PRICES_WITHIN_S = 5.0
 

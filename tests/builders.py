@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from domain.instrument import Instrument, Side
-from domain.market_data import Quote, StreamState, Trade
+from domain.messages.market import Quote, StreamState, Trade
+from domain.messages.system import OrdersReported
 from domain.settings import SECOND_NS
-from domain.system_messages import OrdersReported
 
 UTC = 1_780_000_000 * SECOND_NS  # the tests' now on the wall clock
 MONO = 1_000 * SECOND_NS  # and on the monotonic one

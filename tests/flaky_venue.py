@@ -7,9 +7,8 @@ from decimal import Decimal
 
 from domain.effects import Instant
 from domain.instrument import Side
-from domain.messages import Event
-from domain.numbers import ZERO, divide
-from domain.order_messages import (
+from domain.messages.base import Event
+from domain.messages.orders import (
     Balance,
     CancelAccepted,
     CancelOrder,
@@ -33,6 +32,7 @@ from domain.order_messages import (
     TimeInForce,
     VenueSnapshot,
 )
+from domain.numbers import ZERO, divide
 from domain.settings import SECOND_NS
 
 FEE_RATIO = Decimal("0.006")

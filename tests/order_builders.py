@@ -11,12 +11,10 @@ import msgspec
 from adapters.coinbase.evidence import CoinbaseEvidence
 from domain.effects import Effect, Instant, Record, Tell, WakeAt
 from domain.instrument import Instrument, Side
-from domain.listing import Unread
-from domain.market_data import MarketBatch
-from domain.messages import Message
-from domain.order_desk import OrderDesk
-from domain.order_ids import NO_INSTANCE, mint_client_order_id
-from domain.order_messages import (
+from domain.messages.base import Message
+from domain.messages.listing import Unread
+from domain.messages.market import MarketBatch
+from domain.messages.orders import (
     Balance,
     Fill,
     FillsReported,
@@ -35,6 +33,8 @@ from domain.order_messages import (
     TimeInForce,
     VenueSnapshot,
 )
+from domain.order_desk import OrderDesk
+from domain.order_ids import NO_INSTANCE, mint_client_order_id
 from domain.settings import SECOND_NS, Settings, VenueSettings
 from tests.builders import MONO, UTC, make_instrument, make_quote, make_stream_state
 

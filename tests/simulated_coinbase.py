@@ -13,8 +13,8 @@ from adapters.simulator.in_memory import MemoryDialer, MemoryPipe, MemoryTranspo
 from adapters.simulator.world import World
 from domain.effects import Instant
 from domain.instrument import Side
-from domain.messages import Event
-from domain.order_messages import OrderType, Purpose, SubmitOrder, TimeInForce
+from domain.messages.base import Event
+from domain.messages.orders import OrderType, Purpose, SubmitOrder, TimeInForce
 from domain.settings import SECOND_NS, SimulatorSettings, VenueSettings
 from tests.builders import MONO, UTC
 

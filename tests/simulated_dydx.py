@@ -6,7 +6,7 @@ from adapters.dydx.indexer import IndexerClient
 from adapters.dydx.market_stream import MarketStream
 from adapters.simulator.in_memory import MemoryDialer, MemoryPipe, MemoryTransport
 from adapters.simulator.world import World
-from domain.messages import Event
+from domain.messages.base import Event
 from domain.settings import SimulatorSettings, VenueSettings
 from tests.builders import UTC
 from tests.simulated_coinbase import ManualClock

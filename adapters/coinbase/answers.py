@@ -23,9 +23,9 @@ from adapters.coinbase.wallets import AccountRow, wallet
 from adapters.tokens import BadField, Token
 from domain.cash_flows import spot_currencies
 from domain.instrument import Instrument, InstrumentKind
-from domain.listing import Aside, Listing
+from domain.messages.listing import Aside, Listing
+from domain.messages.orders import Balance, Fill, FillKind, OrderReported
 from domain.numbers import ZERO, divide
-from domain.order_messages import Balance, Fill, FillKind, OrderReported
 from domain.text import bounded, bounded_id
 
 T = TypeVar("T")

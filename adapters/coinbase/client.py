@@ -31,8 +31,8 @@ from adapters.ports import Clock
 from domain.effects import Instant
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Instrument
-from domain.listing import Listing, Unread, chosen
-from domain.order_messages import (
+from domain.messages.listing import Listing, Unread, chosen
+from domain.messages.orders import (
     FINAL,
     Balance,
     CancelAccepted,

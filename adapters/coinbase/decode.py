@@ -29,7 +29,9 @@ from domain.frame_events import (
     FrameHead,
     SubscriptionConfirmed,
 )
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.listing import Unread, summed_up
+from domain.messages.market import (
     HeartbeatSeen,
     InstrumentStatus,
     Quote,
@@ -37,10 +39,8 @@ from domain.market_data import (
     VenueCandle,
     VenueComplained,
 )
-from domain.listing import Unread, summed_up
-from domain.messages import Event
+from domain.messages.orders import OrderReported, RowsUnread
 from domain.order_book import Level, Top
-from domain.order_messages import OrderReported, RowsUnread
 from domain.settings import SECOND_NS
 from domain.text import bounded, bounded_id
 

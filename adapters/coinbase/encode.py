@@ -11,8 +11,8 @@ import msgspec
 
 from adapters.coinbase.fields import VENUE, rfc3339
 from domain.errors import Rejected
+from domain.messages.orders import OrderType, SubmitOrder, TimeInForce
 from domain.numbers import plain
-from domain.order_messages import OrderType, SubmitOrder, TimeInForce
 
 
 def encode_create(command: SubmitOrder) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from domain.evidence import Absence, Verdict, VenueFacts
+from domain.evidence import Absence, VenueFacts, Verdict
 from domain.instrument import InstrumentKind
 from domain.settings import SECOND_NS, VenueSettings
 

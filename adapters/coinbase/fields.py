@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from adapters.tokens import BadField, Token, not_negative, number, utc_ns_if_set
 from domain.instrument import Side
-from domain.order_messages import OrderStatus, OrderType
+from domain.messages.orders import OrderStatus, OrderType
 from domain.settings import SECOND_NS
 from domain.stamps import LAST_NS
 from domain.text import bounded_id

@@ -8,7 +8,7 @@ from adapters import tokens
 from adapters.coinbase.fields import VENUE
 from adapters.tokens import BadField, Name, NotNegative, Positive, Seconds, UtcTextIfSet
 from domain.instrument import Side
-from domain.market_data import Candle, Trade
+from domain.messages.market import Candle, Trade
 
 # The public trade's side is the aggressor's here. Sources disagree about the venue (some read it as the
 # maker's), so this is the one place to turn it round.

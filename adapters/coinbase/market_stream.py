@@ -21,7 +21,8 @@ from adapters.stamped import believable, quote
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.frame_events import BookDelta, BookSnapshot, BookUnread, FrameHead, SubscriptionConfirmed
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.market import (
     DecodeFailed,
     HeartbeatSeen,
     InstrumentStatus,
@@ -32,7 +33,6 @@ from domain.market_data import (
     Trade,
     VenueComplained,
 )
-from domain.messages import Event
 from domain.order_book import Level, OrderBook, Top
 from domain.replays import ReplayFilter
 from domain.sequence import SequenceCheck, Verdict

@@ -18,7 +18,8 @@ from adapters.stamped import refused
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.frame_events import FrameHead
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.market import (
     DecodeFailed,
     HeartbeatSeen,
     LateFrame,
@@ -26,8 +27,7 @@ from domain.market_data import (
     StreamWhole,
     VenueComplained,
 )
-from domain.messages import Event
-from domain.order_messages import RowsUnread
+from domain.messages.orders import RowsUnread
 from domain.sequence import SequenceCheck, Verdict
 from domain.settings import VenueSettings
 from domain.venue_time import VenueTime

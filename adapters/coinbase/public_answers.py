@@ -19,8 +19,8 @@ from adapters.coinbase.market_rows import CandleRow, PrintRow, candle, trade
 from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument
-from domain.listing import Listing
-from domain.market_data import Candle, Trade
+from domain.messages.listing import Listing
+from domain.messages.market import Candle, Trade
 from domain.order_book import Level, OrderBook
 
 

@@ -13,8 +13,8 @@ from msgspec import Struct
 from adapters.answers import text
 from adapters.coinbase import fields
 from adapters.tokens import BadField, Token
+from domain.messages.orders import Balance
 from domain.numbers import ZERO
-from domain.order_messages import Balance
 from domain.text import bounded, bounded_id
 
 _TYPES = {"", "UNSPECIFIED", "CRYPTO", "FIAT"}

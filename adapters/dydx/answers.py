@@ -17,8 +17,8 @@ from adapters.dydx.rows import FUNDING_INTERVAL_NS, VENUE, BookRow, CandleRows, 
 from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind
-from domain.listing import Listing, Unread
-from domain.market_data import Candle, FundingRate, Trade, TradingStatus
+from domain.messages.listing import Listing, Unread
+from domain.messages.market import Candle, FundingRate, Trade, TradingStatus
 from domain.numbers import ZERO
 from domain.order_book import OrderBook
 from domain.text import bounded_id

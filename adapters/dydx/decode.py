@@ -38,8 +38,8 @@ from domain.frame_events import (
     SubscriptionEnded,
 )
 from domain.instrument import Side
-from domain.market_data import DecodeFailed, HeartbeatSeen, Trade, VenueCandle, VenueComplained
-from domain.messages import Event
+from domain.messages.base import Event
+from domain.messages.market import DecodeFailed, HeartbeatSeen, Trade, VenueCandle, VenueComplained
 from domain.order_book import Level
 from domain.text import bounded
 

@@ -17,8 +17,8 @@ from adapters.http import Transport
 from adapters.ports import Clock
 from adapters.venue_client import MarketClient
 from domain.instrument import Instrument
-from domain.listing import Listing
-from domain.market_data import Candle, FundingRate, Trade
+from domain.messages.listing import Listing
+from domain.messages.market import Candle, FundingRate, Trade
 from domain.order_book import OrderBook
 from domain.settings import SECOND_NS, VenueSettings
 

@@ -30,7 +30,8 @@ from domain.frame_events import (
     SubscriptionConfirmed,
     SubscriptionEnded,
 )
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.market import (
     DecodeFailed,
     FundingRate,
     HeartbeatSeen,
@@ -46,7 +47,6 @@ from domain.market_data import (
     VenueCandle,
     VenueComplained,
 )
-from domain.messages import Event
 from domain.order_book import Level, Top
 from domain.replays import ReplayFilter
 from domain.sequence import Verdict

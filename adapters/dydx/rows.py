@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+
 from msgspec import Struct
 
 from adapters import tokens
 from adapters.tokens import BadField, NotNegative, Number, Positive, Token, UtcText, UtcTextIfAny
 from domain.instrument import Side
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.market import (
     Candle,
     FundingRate,
     IndexPrice,
@@ -21,7 +23,6 @@ from domain.market_data import (
     Trade,
     TradingStatus,
 )
-from domain.messages import Event
 from domain.order_book import Level
 from domain.settings import SECOND_NS
 

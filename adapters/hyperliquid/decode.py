@@ -28,8 +28,8 @@ from adapters.hyperliquid.market_rows import (
 )
 from adapters.tokens import BadField, Name, Token
 from domain.frame_events import SubscriptionConfirmed, SubscriptionEnded
-from domain.market_data import DecodeFailed, HeartbeatSeen, VenueCandle, VenueComplained
-from domain.messages import Event
+from domain.messages.base import Event
+from domain.messages.market import DecodeFailed, HeartbeatSeen, VenueCandle, VenueComplained
 from domain.text import bounded
 
 

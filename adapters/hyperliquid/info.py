@@ -18,8 +18,8 @@ from adapters.ports import Clock
 from adapters.venue_client import MarketClient
 from domain.errors import Rejected
 from domain.instrument import Instrument
-from domain.listing import Listing
-from domain.market_data import Candle, FundingRate, Trade
+from domain.messages.listing import Listing
+from domain.messages.market import Candle, FundingRate, Trade
 from domain.order_book import OrderBook
 from domain.settings import SECOND_NS, VenueSettings
 

@@ -22,7 +22,8 @@ from adapters.stamped import believable, quote
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.frame_events import BookSnapshot, QuoteWithdrawn, SubscriptionConfirmed
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.market import (
     DecodeFailed,
     FundingRate,
     HeartbeatSeen,
@@ -35,7 +36,6 @@ from domain.market_data import (
     VenueCandle,
     VenueComplained,
 )
-from domain.messages import Event
 from domain.order_book import Level, OrderBook, Top
 from domain.replays import ReplayFilter
 from domain.settings import SECOND_NS, VenueSettings

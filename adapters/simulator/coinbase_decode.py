@@ -15,7 +15,7 @@ from adapters.simulator.exchange import Refused
 from adapters.simulator.venue_order import NewOrder, VenueOrderType
 from domain.errors import NzezaError
 from domain.instrument import Side
-from domain.order_messages import TimeInForce
+from domain.messages.orders import TimeInForce
 from domain.settings import SECOND_NS
 
 CONFIGURATIONS = {  # key of order_configuration -> what it is

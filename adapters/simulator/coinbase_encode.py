@@ -15,8 +15,8 @@ from adapters.simulator.matching import Level
 from adapters.simulator.tape import Bar, Print
 from adapters.simulator.venue_order import Fill, VenueOrder, VenueOrderType, VenueStatus
 from domain.instrument import Side
+from domain.messages.orders import TimeInForce
 from domain.numbers import ZERO, divide, plain
-from domain.order_messages import TimeInForce
 from domain.settings import SECOND_NS
 
 ACCOUNT_NAMESPACE = UUID("0b7a2c1d-93f5-4a44-8f0e-6f2a3b1c9d55")

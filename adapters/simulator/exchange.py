@@ -20,8 +20,8 @@ from adapters.simulator.records import Records, Terms
 from adapters.simulator.venue_order import Fill, NewOrder, VenueOrder, VenueOrderType, VenueStatus
 from domain.errors import NzezaError
 from domain.instrument import Side
+from domain.messages.orders import TimeInForce
 from domain.numbers import ZERO, divide
-from domain.order_messages import TimeInForce
 from domain.settings import SECOND_NS, SimulatorSettings
 
 ACCOUNT = "account"

@@ -17,8 +17,8 @@ from adapters.simulator.exchange import Exchange, Refused
 from adapters.simulator.venue_order import NewOrder, VenueOrder, VenueOrderType
 from domain.errors import NzezaError
 from domain.instrument import Side
+from domain.messages.orders import TimeInForce
 from domain.numbers import plain
-from domain.order_messages import TimeInForce
 
 _LEAST, _MOST = Decimal("1E-18"), Decimal("1E12")
 _NAMESPACE = UUID("b3e0c7c4-5a0e-4a57-9a53-6f0f7a3a1d55")

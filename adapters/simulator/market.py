@@ -26,7 +26,7 @@ from adapters.simulator.matching import BookOrder, Execution, OrderBook, Outcome
 from adapters.simulator.records import ProductRecord, Records
 from adapters.simulator.tape import Tape
 from domain.instrument import Side
-from domain.order_messages import TimeInForce
+from domain.messages.orders import TimeInForce
 from domain.settings import SECOND_NS, SimulatorSettings
 
 MAKERS = "makers"

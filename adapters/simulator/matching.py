@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.instrument import Instrument, Side
+from domain.messages.orders import TimeInForce
 from domain.numbers import ZERO, divide
-from domain.order_messages import TimeInForce
 
 
 @dataclass(slots=True)

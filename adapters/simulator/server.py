@@ -23,8 +23,8 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from adapters.simulator.coinbase_auth import ApiKey
 from adapters.own_files import read_own
+from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.connection import DROPPED, Connection
 from adapters.simulator.control import control_application, guarded
 from adapters.simulator.fronts import FRONTS

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from domain.instrument import Side
+from domain.messages.orders import TimeInForce
 from domain.numbers import ZERO, divide
-from domain.order_messages import TimeInForce
 
 
 class VenueStatus(StrEnum):

@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from domain.system_messages import GrantCredit
+from domain.messages.system import GrantCredit
 from scripts.bench.feed_loops import Meter
 from scripts.bench.feed_server import serving
 from scripts.bench.solo import Solo, patient

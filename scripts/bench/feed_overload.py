@@ -27,8 +27,8 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
-from domain.market_data import MarketBatch, Quote
-from domain.system_messages import GrantCredit
+from domain.messages.market import MarketBatch, Quote
+from domain.messages.system import GrantCredit
 from scripts.bench.feed_server import PRODUCTS, frame, upgrade
 from scripts.bench.solo import Solo, patient
 

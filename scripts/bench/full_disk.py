@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from adapters.journal_reader import JournalReader
-from domain.order_messages import (
+from domain.messages.orders import (
     CancelRequested,
     HaltRaised,
     JournalEntry,

@@ -13,9 +13,7 @@ from typing import Any
 
 from adapters.journal_reader import JournalReader
 from domain.instrument import Side
-from domain.numbers import ZERO, plain
-from domain.order_ledger import OrderLedger
-from domain.order_messages import (
+from domain.messages.orders import (
     BalanceCorrected,
     ExternalFillSeen,
     Fill,
@@ -24,6 +22,8 @@ from domain.order_messages import (
     OrderFilled,
     OrderSubmitted,
 )
+from domain.numbers import ZERO, plain
+from domain.order_ledger import OrderLedger
 from domain.portfolio import Key, Portfolio
 from domain.position import Position
 from domain.settings import SECOND_NS

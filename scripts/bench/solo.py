@@ -14,10 +14,10 @@ from thespian.actors import ActorAddress, WatchMessage
 from actors.price_feed import PriceFeed
 from actors.wiring import Envelope, Peer, StartActor
 from domain.effects import Role
-from domain.market_data import MarketBatch
-from domain.messages import Message
+from domain.messages.base import Message
+from domain.messages.market import MarketBatch
+from domain.messages.system import SubscribeMarketData
 from domain.settings import SessionSettings, Settings, VenueSettings
-from domain.system_messages import SubscribeMarketData
 from scripts.parts import ProcessParts
 
 PATIENCE_S = 60.0

@@ -12,8 +12,8 @@ from adapters.ports import Frames, VenueKit
 from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
 from domain.errors import Retryable, VenueError
-from domain.listing import Listing
-from domain.messages import Event
+from domain.messages.base import Event
+from domain.messages.listing import Listing
 from domain.order_book import Level, OrderBook
 from domain.settings import SECOND_NS
 from domain.venue_time import VenueTime

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from actors.shell import Shell
 from domain.effects import Instant, Role, Tell
-from domain.messages import Command, Lane, Message
+from domain.messages.base import Command, Lane, Message
 from domain.settings import SECOND_NS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors.circuit_breaker import CircuitBreaker
 from actors.stage import Stage
 from domain.effects import Role
-from domain.system_messages import BreakerChanged, BreakerState, Operation, OperationEnded
+from domain.messages.system import BreakerChanged, BreakerState, Operation, OperationEnded
 
 BREAKER = Role.CIRCUIT_BREAKER.at("coinbase")
 

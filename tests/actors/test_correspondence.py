@@ -11,9 +11,9 @@ from actors.shell import Shell
 from actors.stage import Stage
 from actors.wiring import Envelope
 from domain.effects import Role
-from domain.messages import Command, Message
+from domain.messages.base import Command, Message
+from domain.messages.system import Unanswered
 from domain.settings import SECOND_NS
-from domain.system_messages import Unanswered
 
 ANNA, BERT = "anna", "bert"
 

@@ -10,7 +10,7 @@ from actors.recorder import Recorder
 from actors.stage import Stage
 from actors.wiring import Envelope
 from domain.effects import Role
-from domain.system_messages import AlarmRaised, LetterDied, ReportNow
+from domain.messages.system import AlarmRaised, LetterDied, ReportNow
 from tests.order_builders import make_order
 
 

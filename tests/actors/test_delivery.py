@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.delivery import AGAIN_AFTER_MOST_NS, AGAIN_AFTER_NS, MOST_AGAIN, Kept, ReceivingLink, SendingLink
 from actors.wiring import Envelope
-from domain.messages import Command, Lane
+from domain.messages.base import Command, Lane
 
 
 class Note(Command, kw_only=True):

@@ -19,11 +19,11 @@ from actors.stage import Stage
 from actors.stage_exploration import explore
 from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Instant, Role, Tell
-from domain.market_data import MarketBatch
-from domain.messages import Message
-from domain.order_messages import OrderSubmitted, SubmitOrder
+from domain.messages.base import Message
+from domain.messages.market import MarketBatch
+from domain.messages.orders import OrderSubmitted, SubmitOrder
+from domain.messages.system import AlarmRaised, LetterDied
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised, LetterDied
 from tests.actors.fakes import FakeVenue
 from tests.actors.stage_cast import Count, Echo, Halt, Player, Send, Tick, counts
 from tests.builders import make_quote

@@ -12,11 +12,11 @@ from actors.stage import Stage
 from actors.stage_parts import START
 from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
-from domain.listing import Aside, Listing, Unread
 from domain.instrument import Instrument, InstrumentKind
-from domain.market_data import InstrumentStatus, StreamGap, StreamWhole, TradingStatus, VenueComplained
-from domain.messages import Event
-from domain.order_messages import (
+from domain.messages.base import Event
+from domain.messages.listing import Aside, Listing, Unread
+from domain.messages.market import InstrumentStatus, StreamGap, StreamWhole, TradingStatus, VenueComplained
+from domain.messages.orders import (
     CancelOrder,
     CancelRejected,
     CancelUnconfirmed,
@@ -39,8 +39,7 @@ from domain.order_messages import (
     TouchReported,
     VenueSnapshot,
 )
-from domain.settings import SECOND_NS, Settings, VenueSettings
-from domain.system_messages import (
+from domain.messages.system import (
     AlarmOver,
     AlarmRaised,
     BreakerChanged,
@@ -49,6 +48,7 @@ from domain.system_messages import (
     OperationEnded,
     VenueAccessChanged,
 )
+from domain.settings import SECOND_NS, Settings, VenueSettings
 from tests.actors.fakes import FakeVenue
 from tests.builders import make_instrument
 from tests.order_builders import make_accepted, make_fill, make_order, make_report

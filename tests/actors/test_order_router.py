@@ -16,9 +16,9 @@ from actors.stage_parts import START, MemoryJournal
 from actors.wiring import ActorRebuilding, Envelope
 from domain.effects import Role, Tell
 from domain.errors import Fatal
-from domain.market_data import MarketBatch
-from domain.messages import Event
-from domain.order_messages import (
+from domain.messages.base import Event
+from domain.messages.market import MarketBatch
+from domain.messages.orders import (
     Balance,
     FillsReported,
     HaltRaised,
@@ -38,7 +38,7 @@ from domain.order_messages import (
     SubmitOrder,
     VenueSnapshot,
 )
-from domain.system_messages import (
+from domain.messages.system import (
     AlarmOver,
     AlarmRaised,
     HaltLine,

@@ -13,7 +13,7 @@ from actors.stage import Stage
 from actors.stage_parts import START, MemoryJournal
 from domain.effects import Role
 from domain.errors import Fatal
-from domain.order_messages import (
+from domain.messages.orders import (
     Balance,
     BalancesOpened,
     HaltCleared,
@@ -21,7 +21,7 @@ from domain.order_messages import (
     JournalEntry,
     JournalExtended,
 )
-from domain.system_messages import ActorReported, PortfolioReported, ProveJournal, ReportNow
+from domain.messages.system import ActorReported, PortfolioReported, ProveJournal, ReportNow
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from actors.stage import Stage
 from actors.stage_parts import START
 from domain.effects import Role
 from domain.errors import Fatal, Retryable
-from domain.market_data import (
+from domain.messages.market import (
     DecodeFailed,
     HeartbeatSeen,
     InstrumentStatus,
@@ -24,9 +24,7 @@ from domain.market_data import (
     TradingStatus,
     VenueComplained,
 )
-from domain.order_book import Level
-from domain.settings import SECOND_NS, RecordingSettings, Settings
-from domain.system_messages import (
+from domain.messages.system import (
     AlarmOver,
     AlarmRaised,
     BreakerChanged,
@@ -37,6 +35,8 @@ from domain.system_messages import (
     SubscribeMarketData,
     VenueReported,
 )
+from domain.order_book import Level
+from domain.settings import SECOND_NS, RecordingSettings, Settings
 from tests.actors.fakes import FakeVenue
 from tests.builders import make_quote, make_trade
 

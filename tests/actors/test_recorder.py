@@ -6,7 +6,7 @@ from actors.recorder import Recorder
 from actors.stage import Stage
 from actors.stage_parts import MemoryHistory
 from domain.effects import Role
-from domain.system_messages import AlarmRaised
+from domain.messages.system import AlarmRaised
 
 
 class FullDisk(MemoryHistory):

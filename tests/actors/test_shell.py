@@ -9,9 +9,9 @@ from actors.shell import Shell
 from actors.stage import Stage
 from actors.wiring import ActorFailed, Envelope
 from domain.effects import Instant, Role, Tell, WakeAt
-from domain.messages import Command, Lane
+from domain.messages.base import Command, Lane
+from domain.messages.system import AlarmRaised
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised
 
 
 class Ring(Command, kw_only=True):

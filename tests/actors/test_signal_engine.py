@@ -8,10 +8,10 @@ from actors.signal_engine import SignalEngine
 from actors.stage import Stage
 from actors.stage_market import market
 from domain.effects import Role
-from domain.order_messages import Signal
+from domain.messages.orders import Signal
+from domain.messages.system import AlarmRaised
 from domain.settings import Settings, SignalSettings
 from domain.strategies import STRATEGIES
-from domain.system_messages import AlarmRaised
 
 FEED = Role.PRICE_FEED.at("coinbase")
 BOTH = Settings(signals=SignalSettings(weights={"fast_scalping": 0.5, "momentum_scalping": 0.5}))

@@ -11,7 +11,7 @@ from actors.shell import Shell
 from actors.stage import Stage
 from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Role
-from domain.messages import Command
+from domain.messages.base import Command
 from domain.settings import Settings
 from tests.actors.stage_cast import Count, Echo, Halt, Player, Remind, Send, Tick, counts
 

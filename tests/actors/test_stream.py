@@ -17,10 +17,8 @@ from actors.price_feed import PriceFeed
 from actors.stage import Stage
 from domain.effects import Role
 from domain.errors import Fatal, Retryable
-from domain.market_data import DecodeFailed, MarketBatch, Quote, Trade
-from domain.session_moves import SessionState
-from domain.settings import BreakerSettings, SessionSettings, Settings, VenueSettings
-from domain.system_messages import (
+from domain.messages.market import DecodeFailed, MarketBatch, Quote, Trade
+from domain.messages.system import (
     AlarmOver,
     AlarmRaised,
     BreakerState,
@@ -28,6 +26,8 @@ from domain.system_messages import (
     Operation,
     SubscribeMarketData,
 )
+from domain.session_moves import SessionState
+from domain.settings import BreakerSettings, SessionSettings, Settings, VenueSettings
 from tests.actors.wire import Wire
 from tests.adapters.coinbase.frames import at, heartbeat, snapshot, ticker, trade, trades, update
 

@@ -12,9 +12,9 @@ from actors.monitor import Monitor
 from actors.shell import Shell
 from actors.stage import Stage
 from domain.effects import Role
-from domain.messages import Command
+from domain.messages.base import Command
+from domain.messages.system import RaiseHalt, WindDown
 from domain.settings import Settings, SupervisionSettings
-from domain.system_messages import RaiseHalt, WindDown
 
 ECHO = "echo"
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapters.journal import SqliteJournal
-from domain.order_messages import HaltRaised
+from domain.messages.orders import HaltRaised
 
 
 def open_journal(path: Path) -> SqliteJournal:

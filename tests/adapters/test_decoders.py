@@ -14,8 +14,8 @@ import pytest
 from adapters.coinbase.decode import decode as decode_coinbase
 from adapters.dydx.decode import decode as decode_dydx
 from adapters.hyperliquid.decode import decode as decode_hyperliquid
-from domain.market_data import DecodeFailed, Trade
-from domain.messages import Event
+from domain.messages.base import Event
+from domain.messages.market import DecodeFailed, Trade
 
 MISSING = object()  # the key is not there at all
 RFC3339 = "2025-10-28T12:00:00Z"

@@ -10,10 +10,10 @@ import pytest
 
 from adapters import venues
 from adapters.coinbase.public_client import PublicClient
-from domain import messages
 from domain.effects import Instant
-from domain.messages import build_decoders
-from domain.order_messages import QueryOrder, VenueSnapshot
+from domain.messages import base as messages
+from domain.messages.base import build_decoders
+from domain.messages.orders import QueryOrder, VenueSnapshot
 from domain.settings import VenueSettings
 from tests.builders import UTC, make_quote
 from tests.order_builders import make_fill, make_report

@@ -13,7 +13,7 @@ from adapters import journal_reader, journal_reserve
 from adapters.journal import SqliteJournal
 from adapters.journal_reader import JournalReader, export
 from domain.errors import Fatal, InvalidSetting
-from domain.order_messages import BalanceCorrected, HaltCleared, JournalEntry
+from domain.messages.orders import BalanceCorrected, HaltCleared, JournalEntry
 from tests.adapters.journals import halt, open_journal
 
 

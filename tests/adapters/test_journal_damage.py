@@ -13,12 +13,12 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from adapters.journal import SqliteJournal
-from adapters.journal_reader import JournalReader
 from adapters.journal_mark import mark_path
+from adapters.journal_reader import JournalReader
 from domain.effects import Instant
 from domain.errors import InvalidSetting
-from domain.messages import Event
-from domain.order_messages import HaltCleared, HaltRaised
+from domain.messages.base import Event
+from domain.messages.orders import HaltCleared, HaltRaised
 
 ENTRIES = 40
 FILES = ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite.mark")

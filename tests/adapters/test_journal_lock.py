@@ -16,7 +16,6 @@ from domain.errors import Fatal
 from domain.settings import SupervisionSettings
 from tests.adapters.journals import beside, crash, halt, held, open_journal
 
-
 pytestmark = pytest.mark.usefixtures("impatient")
 
 

@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.recording import CLOSED, FRAME, MEMBER_BYTES, OPENED, Damage, FrameRecorder, read, recordings, replay
+from adapters.recording import (
+    CLOSED,
+    FRAME,
+    MEMBER_BYTES,
+    OPENED,
+    Damage,
+    FrameRecorder,
+    read,
+    recordings,
+    replay,
+)
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.settings import SECOND_NS

@@ -18,7 +18,8 @@ from adapters.simulator.wire import Request, Response
 from adapters.simulator.world import World
 from domain.errors import Rejected, Retryable
 from domain.instrument import Side
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.market import (
     FundingRate,
     HeartbeatSeen,
     IndexPrice,
@@ -30,8 +31,7 @@ from domain.market_data import (
     VenueCandle,
     VenueComplained,
 )
-from domain.messages import Event
-from domain.order_messages import TimeInForce
+from domain.messages.orders import TimeInForce
 from domain.settings import SECOND_NS, VenueSettings
 from tests.adapters.simulator_client import START_NS, quick_settings
 from tests.builders import UTC

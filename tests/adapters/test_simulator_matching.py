@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from adapters.simulator.listings import LISTINGS
 from adapters.simulator.matching import BookOrder, Level, OrderBook
 from domain.instrument import Side
+from domain.messages.orders import TimeInForce
 from domain.numbers import ZERO
-from domain.order_messages import TimeInForce
 
 INSTRUMENT = LISTINGS["coinbase"][0].instrument
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from adapters.coinbase.market_stream import MarketStream as CoinbaseStream
 from adapters.dydx.market_stream import MarketStream as DydxStream
 from adapters.hyperliquid.market_stream import MarketStream as HyperliquidStream
 from domain.effects import Instant
-from domain.market_data import DecodeFailed, HeartbeatSeen, Quote, StreamGap, Trade
-from domain.messages import Event
+from domain.messages.base import Event
+from domain.messages.market import DecodeFailed, HeartbeatSeen, Quote, StreamGap, Trade
 from domain.settings import SECOND_NS, VenueSettings
 from domain.stream_health import ClockReading
 from domain.venue_time import OUTVOTED_AFTER_NS, VenueTime

@@ -14,7 +14,7 @@ from adapters.coinbase.decode import decode as coinbase
 from adapters.dydx.decode import decode as dydx
 from adapters.hyperliquid.decode import decode as hyperliquid
 from domain.errors import VenueError
-from domain.order_messages import CancelOrder
+from domain.messages.orders import CancelOrder
 from tests.adapters.coinbase.test_client import Script, client_of, fate, row
 
 TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJrZXkifQ"

@@ -14,7 +14,7 @@ from adapters.coinbase.sign import Signer
 from adapters.http import Response
 from adapters.tickets import SharedBudget
 from domain.errors import Retryable
-from domain.order_messages import QueryOrder
+from domain.messages.orders import QueryOrder
 from domain.rate_limit import TokenBucket
 from domain.settings import SECOND_NS, VenueSettings
 from tests.adapters.coinbase.test_client import SEED

@@ -6,7 +6,7 @@ import pytest
 
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Side
-from domain.order_messages import (
+from domain.messages.orders import (
     CancelOrder,
     OrderAccepted,
     OrderNotFound,

@@ -13,7 +13,7 @@ from adapters.simulator.in_memory import MemoryTransport
 from adapters.venue_client import http_date_ns
 from domain.effects import Instant
 from domain.errors import Fatal
-from domain.order_messages import CancelOrder, OrderReported, QueryOrder
+from domain.messages.orders import CancelOrder, OrderReported, QueryOrder
 from domain.settings import SECOND_NS
 from tests.simulated_coinbase import VENUE_SETTINGS, ManualClock, SimulatedCoinbase, order
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 from domain.allocator import BEAT, Allocator
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.instrument import Instrument, Side
-from domain.market_data import MarketBatch
-from domain.messages import Event, Message
-from domain.order_messages import (
+from domain.messages.base import Event, Message
+from domain.messages.market import MarketBatch
+from domain.messages.orders import (
     Balance,
     BalancesOpened,
     Fill,
@@ -31,8 +31,8 @@ from domain.order_messages import (
     SubmitOrder,
     TimeInForce,
 )
+from domain.messages.system import AlarmRaised, EndExit, MarkEquity, VenueReadyChanged, WishExit
 from domain.settings import PROFILES, SECOND_NS, RiskSettings, Settings
-from domain.system_messages import AlarmRaised, EndExit, MarkEquity, VenueReadyChanged, WishExit
 from tests.builders import MONO, UTC, make_instrument, make_quote, make_stream_state
 
 # Small lots and fees of nothing but the taker's; each test changes what it is about.

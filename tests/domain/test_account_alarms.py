@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from domain.account_alarms import INCOMPLETE_NS, AccountAlarms
 from domain.effects import Instant
-from domain.system_messages import AlarmOver
+from domain.messages.system import AlarmOver
 
 
 @dataclass

@@ -8,9 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.instrument import Side
-from domain.order_ids import NO_INSTANCE, instance_of, mint_client_order_id
-from domain.order_ledger import OrderLedger
-from domain.order_messages import (
+from domain.messages.orders import (
     CancelOrder,
     ExternalFillSeen,
     HaltRaised,
@@ -23,8 +21,10 @@ from domain.order_messages import (
     QueryOrder,
     SubmitOrder,
 )
+from domain.messages.system import AlarmRaised
+from domain.order_ids import NO_INSTANCE, instance_of, mint_client_order_id
+from domain.order_ledger import OrderLedger
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised
 from tests.builders import UTC
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

@@ -3,8 +3,8 @@
 import msgspec
 
 from domain.alarm_book import AlarmBook
+from domain.messages.system import AlarmLine, AlarmOver, AlarmRaised
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmLine, AlarmOver, AlarmRaised
 from tests.builders import UTC
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from domain.alarm_queue import AGAIN_NS, AlarmQueue
+from domain.messages.system import AlarmRaised
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised
 
 
 def ours(text: str, subject: str = "coinbase:BTC-USD") -> AlarmRaised:

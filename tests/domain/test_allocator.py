@@ -6,8 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.instrument import Side
-from domain.numbers import use_exact_decimals
-from domain.order_messages import (
+from domain.messages.orders import (
     Balance,
     BalancesOpened,
     EquityMarked,
@@ -19,8 +18,7 @@ from domain.order_messages import (
     Purpose,
     TouchReported,
 )
-from domain.settings import SECOND_NS, VENUES, ProtectionSettings, Settings
-from domain.system_messages import (
+from domain.messages.system import (
     BreakerChanged,
     BreakerState,
     MarkEquity,
@@ -30,6 +28,8 @@ from domain.system_messages import (
     VenueReadyChanged,
     WindDown,
 )
+from domain.numbers import use_exact_decimals
+from domain.settings import SECOND_NS, VENUES, ProtectionSettings, Settings
 from tests.builders import MONO, UTC, make_quote
 from tests.domain.account_harness import (
     BTC,

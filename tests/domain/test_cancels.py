@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from domain.instrument import Side
-from domain.messages import Event, Message
-from domain.order_messages import (
+from domain.messages.base import Event, Message
+from domain.messages.orders import (
     CancelAccepted,
     CancelOrder,
     CancelProtection,
@@ -20,8 +20,8 @@ from domain.order_messages import (
     SnapshotFailed,
     SubmitOrder,
 )
+from domain.messages.system import AlarmOver, AlarmRaised
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmOver, AlarmRaised
 from tests.order_builders import DeskOnTime, make_accepted, make_intent, make_report
 
 S = OrderStatus

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.candles import CandleSeries, WholeSpan
-from domain.market_data import Candle, TradeBar
+from domain.messages.market import Candle, TradeBar
 from domain.settings import SECOND_NS
 from tests.builders import UTC, make_trade
 

@@ -4,7 +4,7 @@ import pytest
 
 from domain.cash_flows import currencies, flows, spot_currencies
 from domain.instrument import Side
-from domain.order_messages import ExternalFillSeen
+from domain.messages.orders import ExternalFillSeen
 from domain.portfolio import Portfolio
 from tests.order_builders import make_fill
 

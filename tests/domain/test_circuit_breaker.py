@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from domain.circuit_breaker import CircuitBreaker, Gate
 from domain.effects import Instant, Tell, WakeAt
+from domain.messages.system import BreakerChanged, BreakerState, Operation, OperationEnded
 from domain.settings import BreakerSettings
-from domain.system_messages import BreakerChanged, BreakerState, Operation, OperationEnded
 
 MS = 1_000_000
 UTC = 1_700_000_000_000_000_000

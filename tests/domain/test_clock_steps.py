@@ -8,7 +8,7 @@ import pytest
 
 from domain.effects import Instant
 from domain.instrument import Side
-from domain.order_messages import (
+from domain.messages.orders import (
     Balance,
     BalancesOpened,
     IntentDenied,

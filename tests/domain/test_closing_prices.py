@@ -5,8 +5,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
-from domain.order_ids import mint_client_order_id
-from domain.order_messages import (
+from domain.messages.orders import (
     OrderNotSent,
     OrderRejected,
     OrderStatus,
@@ -16,8 +15,9 @@ from domain.order_messages import (
     SubmitOrder,
     TouchReported,
 )
+from domain.messages.system import AlarmRaised
+from domain.order_ids import mint_client_order_id
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised
 from tests.order_builders import BTC, DeskOnTime, make_intent, make_report
 
 S = OrderStatus

@@ -7,7 +7,7 @@ import pytest
 
 from domain.definitions import defined, definition
 from domain.instrument import InstrumentKind, Side
-from domain.order_messages import (
+from domain.messages.orders import (
     InstrumentDefined,
     IntentDenied,
     JournalEntry,

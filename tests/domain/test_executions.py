@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.executions import Executions, Step
+from domain.messages.orders import FillKind
 from domain.numbers import divide
-from domain.order_messages import FillKind
 from tests.order_builders import make_fill
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from domain.instrument import Side
-from domain.order_messages import (
+from domain.messages.orders import (
     Balance,
     BalancesOpened,
     ExitEnded,
@@ -22,8 +22,8 @@ from domain.order_messages import (
     OrderUnconfirmed,
     Purpose,
 )
+from domain.messages.system import EndExit, WishExit
 from domain.settings import Settings, VenueSettings
-from domain.system_messages import EndExit, WishExit
 from tests.builders import UTC
 from tests.domain.account_harness import (
     BTC,

@@ -8,8 +8,7 @@ import pytest
 
 from domain import order_ledger
 from domain.fill_memory import KEPT_NS, FillMemory, RetiredOrders
-from domain.order_ids import mint_client_order_id
-from domain.order_messages import (
+from domain.messages.orders import (
     ExternalFillSeen,
     FillContradicted,
     FillsCovered,
@@ -22,8 +21,9 @@ from domain.order_messages import (
     SubmitOrder,
     TotalsStand,
 )
+from domain.messages.system import AlarmRaised, ResumeTrading
+from domain.order_ids import mint_client_order_id
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised, ResumeTrading
 from tests.builders import UTC
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

@@ -11,10 +11,8 @@ from msgspec.structs import replace
 
 from domain.effects import Instant
 from domain.instrument import Side
-from domain.messages import Event
-from domain.numbers import ZERO
-from domain.order_ids import mint_client_order_id
-from domain.order_messages import (
+from domain.messages.base import Event
+from domain.messages.orders import (
     FINAL,
     CancelOrder,
     IntentDone,
@@ -30,8 +28,10 @@ from domain.order_messages import (
     SubmitOrder,
     VenueSnapshot,
 )
+from domain.messages.system import AlarmRaised
+from domain.numbers import ZERO
+from domain.order_ids import mint_client_order_id
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised
 from tests.domain.test_order_desk_properties import Act, World
 from tests.flaky_venue import FlakyVenue, TrueOrder
 from tests.order_builders import CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report

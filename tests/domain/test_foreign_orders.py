@@ -8,8 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.instrument import Side
-from domain.numbers import plain
-from domain.order_messages import (
+from domain.messages.orders import (
     CancelProtection,
     Fill,
     FillsReported,
@@ -23,8 +22,9 @@ from domain.order_messages import (
     RequestSnapshot,
     SubmitOrder,
 )
+from domain.messages.system import ExternalOrder, ExternalOrdersSeen
+from domain.numbers import plain
 from domain.settings import SECOND_NS
-from domain.system_messages import ExternalOrder, ExternalOrdersSeen
 from tests.builders import UTC
 from tests.domain.account_harness import FEE_RATIO, Account, accepted, make_signal, submitted
 from tests.domain.test_risk import opening

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.order_messages import (
+from domain.messages.orders import (
     CancelOrder,
     CancelProtection,
     CancelRejected,
@@ -17,8 +17,8 @@ from domain.order_messages import (
     QueryOrder,
     SubmitOrder,
 )
+from domain.messages.system import WindDown
 from domain.settings import SECOND_NS
-from domain.system_messages import WindDown
 from tests.builders import make_instrument
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_intent, make_report
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from domain.instrument import Side
-from domain.listing import Unread
-from domain.order_messages import (
+from domain.messages.listing import Unread
+from domain.messages.orders import (
     ExternalFillSeen,
     HaltRaised,
     OrderFilled,

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
-from domain.order_messages import (
+from domain.messages.orders import (
     BalanceCorrected,
     BalancesOpened,
     ExternalFillSeen,

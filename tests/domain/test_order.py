@@ -4,9 +4,8 @@ from itertools import product
 import pytest
 
 from domain.instrument import Side
-from domain.messages import Event
-from domain.order import NEXT_STATUS, OrderLifecycle, not_sent
-from domain.order_messages import (
+from domain.messages.base import Event
+from domain.messages.orders import (
     FINAL,
     CancelRequested,
     FillKind,
@@ -20,6 +19,7 @@ from domain.order_messages import (
     OrderUnconfirmed,
     TimeInForce,
 )
+from domain.order import NEXT_STATUS, OrderLifecycle, not_sent
 from domain.portfolio import Portfolio
 from tests.builders import UTC
 from tests.order_builders import make_accepted, make_fill, make_order, make_report, make_submitted

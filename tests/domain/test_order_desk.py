@@ -7,8 +7,7 @@ import pytest
 
 from domain.effects import Instant, Record, Role, Tell
 from domain.instrument import Side
-from domain.order_ids import mint_client_order_id
-from domain.order_messages import (
+from domain.messages.orders import (
     BalanceCorrected,
     CancelOrder,
     CancelProtection,
@@ -41,8 +40,7 @@ from domain.order_messages import (
     SnapshotFailed,
     SubmitOrder,
 )
-from domain.settings import SECOND_NS, Settings, VenueSettings
-from domain.system_messages import (
+from domain.messages.system import (
     AlarmOver,
     AlarmRaised,
     EndExit,
@@ -54,6 +52,8 @@ from domain.system_messages import (
     VenueReadyChanged,
     WishExit,
 )
+from domain.order_ids import mint_client_order_id
+from domain.settings import SECOND_NS, Settings, VenueSettings
 from tests.builders import UTC
 from tests.order_builders import (
     BTC,

@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.effects import Instant
-from domain.messages import Event
-from domain.numbers import ZERO
-from domain.order_ledger import OrderLedger
-from domain.order_messages import (
+from domain.messages.base import Event
+from domain.messages.orders import (
     BalanceCorrected,
     BalancesOpened,
     CancelOrder,
@@ -24,6 +22,8 @@ from domain.order_messages import (
     RequestSnapshot,
     SubmitOrder,
 )
+from domain.numbers import ZERO
+from domain.order_ledger import OrderLedger
 from domain.settings import SECOND_NS
 from tests.builders import MONO, UTC
 from tests.flaky_venue import FlakyVenue

@@ -1,8 +1,8 @@
 import pytest
 
 from domain import order_ledger
+from domain.messages.orders import HaltRaised, IntentDenied, JournalEntry, OrderRejected, Purpose
 from domain.order_ledger import OrderLedger
-from domain.order_messages import HaltRaised, IntentDenied, JournalEntry, OrderRejected, Purpose
 from tests.builders import UTC
 from tests.order_builders import DeskOnTime, make_intent
 

@@ -9,8 +9,7 @@ import pytest
 from domain.effects import Instant
 from domain.instrument import Side
 from domain.last_call import last_call_ns
-from domain.order_ids import mint_client_order_id
-from domain.order_messages import (
+from domain.messages.orders import (
     CancelOrder,
     CancelRejected,
     CancelRequested,
@@ -28,10 +27,19 @@ from domain.order_messages import (
     SubmitOrder,
     TimeInForce,
 )
+from domain.messages.system import AlarmOver, AlarmRaised, WindDown, WishExit
+from domain.order_ids import mint_client_order_id
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmOver, AlarmRaised, WindDown, WishExit
 from tests.builders import MONO, UTC
-from tests.order_builders import DeskOnTime, make_accepted, make_fill, make_intent, make_order, make_report, make_submitted
+from tests.order_builders import (
+    DeskOnTime,
+    make_accepted,
+    make_fill,
+    make_intent,
+    make_order,
+    make_report,
+    make_submitted,
+)
 
 S = OrderStatus
 WITHIN_S = 5.0  # the default of protection.within_s

@@ -6,8 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.instrument import Side
-from domain.order_ids import mint_client_order_id
-from domain.order_messages import (
+from domain.messages.orders import (
     HaltRaised,
     OrderAdopted,
     OrderReported,
@@ -16,7 +15,8 @@ from domain.order_messages import (
     Purpose,
     SubmitOrder,
 )
-from domain.system_messages import AlarmRaised, ResumeTrading
+from domain.messages.system import AlarmRaised, ResumeTrading
+from domain.order_ids import mint_client_order_id
 from tests.builders import UTC
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

@@ -3,8 +3,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import InstrumentKind, Side
-from domain.order_ids import mint_client_order_id
-from domain.order_messages import (
+from domain.messages.orders import (
     CancelOrder,
     IntentDenied,
     IntentDone,
@@ -19,8 +18,9 @@ from domain.order_messages import (
     SubmitOrder,
     TimeInForce,
 )
+from domain.messages.system import BreakerChanged, BreakerState, Operation, RaiseHalt, WindDown
+from domain.order_ids import mint_client_order_id
 from domain.settings import SECOND_NS, Settings, VenueSettings
-from domain.system_messages import BreakerChanged, BreakerState, Operation, RaiseHalt, WindDown
 from tests.builders import UTC, make_instrument
 from tests.order_builders import (
     BTC,

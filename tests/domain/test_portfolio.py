@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.instrument import Side
-from domain.numbers import use_exact_decimals
-from domain.order_messages import (
+from domain.messages.orders import (
     Balance,
     BalanceCorrected,
     BalancesOpened,
@@ -33,6 +32,7 @@ from domain.order_messages import (
     SubmitOrder,
     TimeInForce,
 )
+from domain.numbers import use_exact_decimals
 from domain.portfolio import Portfolio
 from tests.builders import UTC
 from tests.domain.account_harness import accepted, make_intent

@@ -6,8 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.instrument import InstrumentKind, Side
-from domain.numbers import use_exact_decimals
-from domain.order_messages import (
+from domain.messages.orders import (
     BalanceCorrected,
     CancelProtection,
     InstrumentsLoaded,
@@ -17,6 +16,7 @@ from domain.order_messages import (
     PositionCorrected,
     Purpose,
 )
+from domain.numbers import use_exact_decimals
 from domain.position import Position
 from domain.protection import Holding, Levels, Protection
 from domain.settings import SECOND_NS, ProtectionSettings, Settings

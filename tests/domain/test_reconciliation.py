@@ -3,8 +3,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
-from domain.order_ids import mint_client_order_id
-from domain.order_messages import (
+from domain.messages.orders import (
     Balance,
     BalanceCorrected,
     BalancesOpened,
@@ -25,9 +24,10 @@ from domain.order_messages import (
     VenueReconciled,
     VenueSnapshot,
 )
+from domain.messages.system import AlarmOver, AlarmRaised, ExternalOrdersSeen, MarkEquity, VenueReadyChanged
+from domain.order_ids import mint_client_order_id
 from domain.reconciliation import balance_differences, describe
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmOver, AlarmRaised, ExternalOrdersSeen, MarkEquity, VenueReadyChanged
 from tests.builders import UTC
 from tests.order_builders import (
     CASH,

@@ -8,10 +8,10 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
-from domain.order_messages import CancelOrder, HaltRaised, OrderRejected, OrderStatus, Purpose, SubmitOrder
+from domain.messages.orders import CancelOrder, HaltRaised, OrderRejected, OrderStatus, Purpose, SubmitOrder
+from domain.messages.system import AlarmRaised, ResumeTrading
 from domain.refusals import ROW
 from domain.settings import SECOND_NS
-from domain.system_messages import AlarmRaised, ResumeTrading
 from tests.builders import make_instrument
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
-from domain.order_messages import OrderClosed, OrderIntent, OrderRejected, OrderStatus, SubmitOrder
+from domain.messages.orders import OrderClosed, OrderIntent, OrderRejected, OrderStatus, SubmitOrder
 from domain.portfolio import LiveOrder, Portfolio
 from domain.refused_openings import RefusedOpenings
 from domain.settings import SECOND_NS

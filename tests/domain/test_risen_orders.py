@@ -6,9 +6,7 @@ import msgspec
 import pytest
 
 from domain.instrument import Side
-from domain.order_ids import mint_client_order_id
-from domain.order_ledger import OrderLedger
-from domain.order_messages import (
+from domain.messages.orders import (
     CancelOrder,
     HaltRaised,
     IntentDone,
@@ -22,8 +20,10 @@ from domain.order_messages import (
     Purpose,
     SubmitOrder,
 )
+from domain.messages.system import ResumeTrading
+from domain.order_ids import mint_client_order_id
+from domain.order_ledger import OrderLedger
 from domain.portfolio import Portfolio
-from domain.system_messages import ResumeTrading
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus

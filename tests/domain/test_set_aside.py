@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from domain.effects import Instant, Tell
-from domain.listing import Aside, Unread
-from domain.order_messages import VenueSnapshot
+from domain.messages.listing import Aside, Unread
+from domain.messages.orders import VenueSnapshot
+from domain.messages.system import AlarmOver, AlarmRaised
 from domain.outbox import Outbox
 from domain.set_aside import SetAside
-from domain.system_messages import AlarmOver, AlarmRaised
 from tests.builders import MONO, UTC
 from tests.order_builders import DeskOnTime
 

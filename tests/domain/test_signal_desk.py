@@ -9,8 +9,8 @@ import pytest
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.errors import InvalidSetting
 from domain.instrument import Side
-from domain.market_data import MarketBatch, Quote, Trade
-from domain.order_messages import Signal
+from domain.messages.market import MarketBatch, Quote, Trade
+from domain.messages.orders import Signal
 from domain.settings import PROFILES, SignalSettings
 from domain.signal_desk import SignalDesk
 from domain.strategies import STRATEGIES

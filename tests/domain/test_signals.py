@@ -10,7 +10,7 @@ import pytest
 from domain.bench import Bench
 from domain.errors import InvalidSetting
 from domain.instrument import Side
-from domain.market_data import Candle
+from domain.messages.market import Candle
 from domain.settings import PROFILES, SECOND_NS, SignalSettings
 from domain.signals import Opinion, SignalCombiner
 from domain.strategies import Vote

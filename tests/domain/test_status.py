@@ -2,9 +2,7 @@ import pytest
 
 from domain.effects import Instant, Role
 from domain.histogram import Histogram
-from domain.settings import SECOND_NS
-from domain.status import StatusBoard
-from domain.system_messages import (
+from domain.messages.system import (
     ActorLine,
     ActorReported,
     AlarmRaised,
@@ -16,6 +14,8 @@ from domain.system_messages import (
     RosterReported,
     VenueReported,
 )
+from domain.settings import SECOND_NS
+from domain.status import StatusBoard
 from tests.builders import MONO, UTC, orders_reported
 
 NOW = Instant(MONO + 20 * SECOND_NS, UTC + 20 * SECOND_NS)

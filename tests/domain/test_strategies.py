@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
-from domain.market_data import Candle
+from domain.messages.market import Candle
 from domain.settings import SECOND_NS
 from domain.strategies import (
     STRATEGIES,

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.effects import Instant
-from domain.market_data import InstrumentStatus, TradingStatus
+from domain.messages.market import InstrumentStatus, TradingStatus
 from domain.settings import SECOND_NS
 from domain.stream_health import (
     LONGEST_ROUND_TRIP_NS,

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from domain.market_data import MarketBatch
-from domain.order_messages import (
+from domain.messages.market import MarketBatch
+from domain.messages.orders import (
     IntentDenied,
     IntentDone,
     OrderAccepted,
@@ -14,9 +14,9 @@ from domain.order_messages import (
     Purpose,
     SubmitOrder,
 )
+from domain.messages.system import WishExit
 from domain.portfolio import Portfolio
 from domain.settings import RiskSettings, Settings, VenueSettings
-from domain.system_messages import WishExit
 from tests.builders import make_instrument, make_quote, make_stream_state
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

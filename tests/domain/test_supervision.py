@@ -1,6 +1,7 @@
 import pytest
 
 from domain.effects import Instant, WakeAt
+from domain.messages.system import ActorLine
 from domain.settings import SECOND_NS, SupervisionSettings
 from domain.supervision import (
     PULSE,
@@ -13,7 +14,6 @@ from domain.supervision import (
     StartChild,
     Supervision,
 )
-from domain.system_messages import ActorLine
 from tests.builders import MONO, UTC
 
 ROUTER = "order_router"

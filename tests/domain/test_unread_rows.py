@@ -7,10 +7,8 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from domain.listing import UNREAD_KEPT, Listing, Unread
-from domain.numbers import ZERO
-from domain.order_ids import mint_client_order_id
-from domain.order_messages import (
+from domain.messages.listing import UNREAD_KEPT, Listing, Unread
+from domain.messages.orders import (
     Balance,
     BalanceCorrected,
     BalancesOpened,
@@ -24,7 +22,9 @@ from domain.order_messages import (
     RowsUnread,
     VenueSnapshot,
 )
-from domain.system_messages import AlarmRaised, ResumeTrading
+from domain.messages.system import AlarmRaised, ResumeTrading
+from domain.numbers import ZERO
+from domain.order_ids import mint_client_order_id
 from domain.unread_rows import FILLS_KEPT
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from domain.messages.orders import BalanceCorrected, Purpose
 from domain.numbers import use_exact_decimals
-from domain.order_messages import BalanceCorrected, Purpose
 from domain.valuation import Valuation, value
 from tests.builders import UTC
 from tests.domain.account_harness import Account, accepted, filled, make_intent

@@ -3,8 +3,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
-from domain.order_ids import mint_client_order_id
-from domain.order_messages import (
+from domain.messages.orders import (
     CancelOrder,
     CancelRejected,
     OrderRejected,
@@ -17,8 +16,9 @@ from domain.order_messages import (
     SnapshotFailed,
     SubmitOrder,
 )
+from domain.messages.system import WindDown, WoundDown
+from domain.order_ids import mint_client_order_id
 from domain.settings import SECOND_NS, ProtectionSettings, Settings
-from domain.system_messages import WindDown, WoundDown
 from tests.builders import UTC, make_instrument
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

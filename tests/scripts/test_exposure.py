@@ -7,8 +7,8 @@ import pytest
 from adapters.journal import SqliteJournal
 from adapters.journal_reader import JournalReader
 from domain.errors import InvalidSetting
-from domain.messages import Event
-from domain.order_messages import OrderFilled
+from domain.messages.base import Event
+from domain.messages.orders import OrderFilled
 from domain.settings import Settings, VenueSettings
 from scripts.exposure import cover_exposure
 from tests.order_builders import make_fill, make_submitted

@@ -9,7 +9,7 @@ from adapters import journal_check
 from adapters.journal import SqliteJournal
 from domain.account_binding import Account
 from domain.errors import InvalidSetting, NzezaError
-from domain.order_messages import BalancesOpened, HaltRaised
+from domain.messages.orders import BalancesOpened, HaltRaised
 from scripts import journal_start
 from scripts.journal_start import prepare_journal
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from domain.circuit_breaker import CircuitBreaker
 from domain.effects import Instant, Role, Tell
 from domain.histogram import Histogram
+from domain.messages.system import ActorReported, AlarmRaised, HaltLine, Operation, OperationEnded, WaitLine
 from domain.settings import BreakerSettings
 from domain.status import StatusBoard
-from domain.system_messages import WaitLine, ActorReported, AlarmRaised, HaltLine, Operation, OperationEnded
 from scripts.prometheus import exposition
 from tests.builders import orders_reported
 

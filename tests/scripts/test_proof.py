@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from adapters.journal import SqliteJournal
-from domain.messages import Event
-from domain.order_messages import (
+from domain.messages.base import Event
+from domain.messages.orders import (
     Balance,
     BalanceCorrected,
     BalancesOpened,

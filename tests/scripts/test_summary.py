@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.system_messages import HaltLine, TradingResumed
+from domain.messages.system import HaltLine, TradingResumed
 from scripts import telling
 from scripts.summary import summary
 from tests.builders import UTC

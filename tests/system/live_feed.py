@@ -14,10 +14,10 @@ from typing import Any
 import requests
 from thespian.actors import WakeupMessage
 
-from domain.market_data import MarketBatch
+from domain.messages.market import MarketBatch
+from domain.messages.system import GrantCredit
 from domain.session import Session
 from domain.settings import SessionSettings, Settings, VenueSettings
-from domain.system_messages import GrantCredit
 from scripts.bench.solo import Solo
 
 PATIENCE_S = 10.0

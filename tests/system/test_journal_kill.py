@@ -12,7 +12,7 @@ from adapters.journal_reader import JournalReader
 WRITER = """
 import sys
 from adapters.journal import SqliteJournal
-from domain.order_messages import HaltRaised
+from domain.messages.orders import HaltRaised
 
 journal = SqliteJournal(sys.argv[1], code_version="test")
 number = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.journal import SqliteJournal
-from domain.order_messages import HaltRaised
+from domain.messages.orders import HaltRaised
 from domain.settings import SECOND_NS
 from scripts.bench.trial import Status, Trial
 from scripts.parts import JOURNAL_FILE

@@ -9,10 +9,10 @@ import pytest
 from actors.signal_engine import SignalEngine
 from actors.stage_market import market
 from domain.effects import Role
-from domain.order_messages import Signal
+from domain.messages.orders import Signal
+from domain.messages.system import AlarmRaised
 from domain.settings import Settings, SignalSettings, SupervisionSettings
 from domain.strategies import STRATEGIES
-from domain.system_messages import AlarmRaised
 from scripts.rehearsal import open_stage
 
 pytestmark = pytest.mark.system

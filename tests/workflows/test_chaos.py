@@ -10,9 +10,7 @@ import pytest
 
 from domain.effects import Role
 from domain.instrument import Side
-from domain.numbers import ZERO
-from domain.order_ledger import OrderLedger
-from domain.order_messages import (
+from domain.messages.orders import (
     BalanceCorrected,
     ExternalFillSeen,
     HaltRaised,
@@ -22,10 +20,11 @@ from domain.order_messages import (
     PositionCorrected,
     Purpose,
 )
+from domain.numbers import ZERO
+from domain.order_ledger import OrderLedger
 from domain.position import Position
 from tests.workflows.adversary import Adversary
 from tests.workflows.theatre import Theatre
-
 
 LONGEST_PAUSE_S = 60  # that a venue's Retry-After is followed for
 SELLS_WITHIN_S = 1.0  # a close: decided at the next beat of half a second, there and back, and looked at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.effects import Role
-from domain.order_messages import BalanceCorrected, HaltRaised, OrderFilled, OrderSubmitted, Purpose
+from domain.messages.orders import BalanceCorrected, HaltRaised, OrderFilled, OrderSubmitted, Purpose
 from tests.workflows.theatre import Theatre
 
 

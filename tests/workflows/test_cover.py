@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from adapters.simulator.venue_order import VenueStatus
-from domain.messages import Event
-from domain.order_messages import CancelRequested, OrderFilled, OrderSubmitted, Purpose
+from domain.messages.base import Event
+from domain.messages.orders import CancelRequested, OrderFilled, OrderSubmitted, Purpose
 from domain.overdue import KEPT
 from tests.workflows.theatre import Theatre
 

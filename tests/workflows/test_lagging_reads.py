@@ -5,9 +5,14 @@ from __future__ import annotations
 import pytest
 
 from domain.effects import Role
-from domain.order_messages import BalanceCorrected, CancelRequested, HaltRaised, OrderSubmitted, VenueReconciled
+from domain.messages.orders import (
+    BalanceCorrected,
+    CancelRequested,
+    HaltRaised,
+    OrderSubmitted,
+    VenueReconciled,
+)
 from tests.workflows.theatre import Theatre
-
 
 LAGS_S = 2.4
 

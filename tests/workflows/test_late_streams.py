@@ -18,8 +18,8 @@ from adapters.simulator.world import World
 from adapters.venue_client import MarketClient
 from adapters.venues import VENUES
 from domain.effects import Instant, Role
+from domain.messages.system import VenueReported
 from domain.settings import SECOND_NS, SessionSettings, Settings, SimulatorSettings, VenueSettings
-from domain.system_messages import VenueReported
 
 CLIENTS: dict[str, type[MarketClient]] = {
     "coinbase": PublicClient,

@@ -7,8 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from domain.effects import Role
-from domain.numbers import ZERO
-from domain.order_messages import (
+from domain.messages.orders import (
     BalanceCorrected,
     ExternalFillSeen,
     HaltRaised,
@@ -18,6 +17,7 @@ from domain.order_messages import (
     OrderSubmitted,
     VenueReconciled,
 )
+from domain.numbers import ZERO
 from tests.workflows.theatre import Theatre
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from domain.effects import Role
-from domain.messages import Message
-from domain.order_messages import IntentAccepted, OrderIntent, OrderSubmitted
+from domain.messages.base import Message
+from domain.messages.orders import IntentAccepted, OrderIntent, OrderSubmitted
 from tests.workflows.theatre import Theatre
 
 FEED = Role.PRICE_FEED.at("coinbase")

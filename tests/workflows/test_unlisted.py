@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.effects import Role
-from domain.order_messages import OrderSubmitted, Purpose
+from domain.messages.orders import OrderSubmitted, Purpose
 from tests.workflows.test_cover import bare
 from tests.workflows.theatre import Theatre
 

@@ -14,8 +14,8 @@ from statistics import median
 import pytest
 
 from actors.shell import Shell
+from domain.messages.orders import BalanceCorrected, ExternalFillSeen, HaltRaised
 from domain.opening_rate import OpeningRate
-from domain.order_messages import BalanceCorrected, ExternalFillSeen, HaltRaised
 from domain.replays import ReplayFilter
 from tests.workflows.theatre import Theatre
 

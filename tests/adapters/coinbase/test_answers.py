@@ -7,8 +7,8 @@ import pytest
 from adapters.answers import UnreadableAnswer
 from adapters.coinbase import answers
 from domain.instrument import InstrumentKind, Side
-from domain.listing import Aside
-from domain.order_messages import Balance, FillKind, OrderStatus, OrderType
+from domain.messages.listing import Aside
+from domain.messages.orders import Balance, FillKind, OrderStatus, OrderType
 from tests.builders import make_instrument
 from tests.places import WIRE
 

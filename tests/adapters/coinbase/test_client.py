@@ -14,8 +14,8 @@ from adapters.coinbase.client import CoinbaseClient
 from adapters.coinbase.sign import Signer
 from adapters.http import ALONE, Response
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
-from domain.listing import UNREAD_KEPT
-from domain.order_messages import CancelOrder, OrderNotFound, OrderStatus, Purpose, QueryOrder
+from domain.messages.listing import UNREAD_KEPT
+from domain.messages.orders import CancelOrder, OrderNotFound, OrderStatus, Purpose, QueryOrder
 from domain.settings import SECOND_NS, VenueSettings
 from tests.builders import UTC
 from tests.simulated_coinbase import ManualClock, order

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from adapters.coinbase.decode import CANDLE_NS, OrderTotals, decode
 from domain.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
 from domain.instrument import Side
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.market import (
     Candle,
     DecodeFailed,
     HeartbeatSeen,
@@ -19,9 +20,8 @@ from domain.market_data import (
     VenueCandle,
     VenueComplained,
 )
-from domain.messages import Event
+from domain.messages.orders import RowsUnread
 from domain.order_book import Level
-from domain.order_messages import RowsUnread
 from tests.adapters.coinbase.frames import (
     TIME_NS,
     at,

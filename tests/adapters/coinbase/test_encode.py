@@ -6,7 +6,7 @@ import pytest
 from adapters.coinbase.encode import encode_cancel, encode_create
 from domain.errors import Rejected
 from domain.instrument import Side
-from domain.order_messages import OrderType, TimeInForce
+from domain.messages.orders import OrderType, TimeInForce
 from tests.simulated_coinbase import order
 
 SIZE = {"base_size": "0.01", "limit_price": "30000"}

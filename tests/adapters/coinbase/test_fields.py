@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from adapters import tokens
 from adapters.coinbase import fields
 from adapters.tokens import BadField
-from domain.order_messages import OrderStatus
+from domain.messages.orders import OrderStatus
 
 
 @given(st.integers(1_000_000, 4_000_000_000_000_000))

@@ -5,7 +5,8 @@ import msgspec
 from adapters.coinbase.market_stream import MarketStream
 from domain.effects import Instant
 from domain.instrument import Side
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.market import (
     DecodeFailed,
     HeartbeatSeen,
     InstrumentStatus,
@@ -17,7 +18,6 @@ from domain.market_data import (
     TradingStatus,
     VenueComplained,
 )
-from domain.messages import Event
 from domain.settings import SECOND_NS, VenueSettings
 from tests.adapters.coinbase.frames import (
     TIME_NS,

@@ -8,9 +8,16 @@ from adapters.answers import MOST_ROWS
 from adapters.coinbase.private_stream import PrivateStream
 from domain.effects import Instant
 from domain.instrument import Side
-from domain.market_data import DecodeFailed, HeartbeatSeen, LateFrame, StreamGap, StreamWhole, VenueComplained
-from domain.messages import Event
-from domain.order_messages import OrderReported, OrderStatus, OrderType, RowsUnread, TimeInForce
+from domain.messages.base import Event
+from domain.messages.market import (
+    DecodeFailed,
+    HeartbeatSeen,
+    LateFrame,
+    StreamGap,
+    StreamWhole,
+    VenueComplained,
+)
+from domain.messages.orders import OrderReported, OrderStatus, OrderType, RowsUnread, TimeInForce
 from domain.settings import SECOND_NS, VenueSettings
 from tests.adapters.coinbase.frames import TIME_NS, at, frame, heartbeat, order_row, orders
 from tests.simulated_coinbase import SimulatedCoinbase, order

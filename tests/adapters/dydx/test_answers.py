@@ -8,7 +8,7 @@ import pytest
 
 from adapters.answers import MOST_LISTED, OversizeAnswer
 from adapters.dydx import answers
-from domain.listing import UNREAD_KEPT
+from domain.messages.listing import UNREAD_KEPT
 
 
 @pytest.mark.parametrize("rows", [MOST_LISTED + 1, 400_000])

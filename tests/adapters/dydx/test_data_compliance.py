@@ -13,7 +13,8 @@ import pytest
 from adapters.dydx.market_stream import MarketStream
 from adapters.simulator.in_memory import MemoryPipe
 from domain.instrument import InstrumentKind, Side
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.market import (
     FundingRate,
     HeartbeatSeen,
     IndexPrice,
@@ -26,7 +27,6 @@ from domain.market_data import (
     TradingStatus,
     VenueCandle,
 )
-from domain.messages import Event
 from domain.settings import SECOND_NS
 from tests.simulated_dydx import VENUE_SETTINGS, SimulatedDydx
 

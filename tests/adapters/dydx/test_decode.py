@@ -16,7 +16,8 @@ from domain.frame_events import (
     SubscriptionEnded,
 )
 from domain.instrument import Side
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.market import (
     Candle,
     DecodeFailed,
     FundingRate,
@@ -29,7 +30,6 @@ from domain.market_data import (
     VenueCandle,
     VenueComplained,
 )
-from domain.messages import Event
 from domain.order_book import Level
 from domain.settings import SECOND_NS
 from tests.adapters.dydx.frames import (

@@ -6,7 +6,8 @@ import pytest
 from adapters.dydx.market_stream import MarketStream
 from domain.effects import Instant
 from domain.instrument import Side
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.market import (
     DecodeFailed,
     FundingRate,
     HeartbeatSeen,
@@ -22,7 +23,6 @@ from domain.market_data import (
     VenueCandle,
     VenueComplained,
 )
-from domain.messages import Event
 from domain.settings import SECOND_NS, VenueSettings
 from tests.adapters.dydx.frames import (
     TIME_NS,

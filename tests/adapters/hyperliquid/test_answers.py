@@ -14,7 +14,7 @@ from adapters.hyperliquid import answers
 from adapters.hyperliquid.decode import decode
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind, Side
-from domain.market_data import Candle, FundingRate
+from domain.messages.market import Candle, FundingRate
 from domain.order_book import Level
 from domain.settings import SECOND_NS
 from tests.adapters.hyperliquid.frames import frame

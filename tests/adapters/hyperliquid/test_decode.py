@@ -11,7 +11,8 @@ from adapters.hyperliquid.decode import ContextsSeen, MidsSeen, PostAnswered, de
 from adapters.hyperliquid.market_rows import Context
 from domain.frame_events import BookSnapshot, QuoteWithdrawn, SubscriptionConfirmed, SubscriptionEnded
 from domain.instrument import Side
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.market import (
     Candle,
     DecodeFailed,
     FundingRate,
@@ -23,7 +24,6 @@ from domain.market_data import (
     VenueCandle,
     VenueComplained,
 )
-from domain.messages import Event
 from domain.order_book import Level
 from domain.settings import SECOND_NS
 from tests.adapters.hyperliquid.frames import (

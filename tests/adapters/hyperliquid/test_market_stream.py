@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from adapters.hyperliquid.market_stream import MarketStream
 from domain.effects import Instant
 from domain.instrument import Side
-from domain.market_data import (
+from domain.messages.base import Event
+from domain.messages.market import (
     Candle,
     DecodeFailed,
     FundingRate,
@@ -22,7 +23,6 @@ from domain.market_data import (
     VenueCandle,
     VenueComplained,
 )
-from domain.messages import Event
 from domain.order_book import Level
 from domain.settings import SECOND_NS, VenueSettings
 from tests.adapters.hyperliquid.frames import (

@@ -8,7 +8,15 @@ import threading
 import time
 from typing import Any, NamedTuple
 
-from thespian.actors import Actor, ChildActorExited, DeadEnvelope, PoisonMessage, ThespianWatch, WakeupMessage, WatchMessage
+from thespian.actors import (
+    Actor,
+    ChildActorExited,
+    DeadEnvelope,
+    PoisonMessage,
+    ThespianWatch,
+    WakeupMessage,
+    WatchMessage,
+)
 
 from adapters.thespian_unix.messages import Busy
 

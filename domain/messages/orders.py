@@ -14,8 +14,8 @@ from typing import ClassVar
 from msgspec import Struct
 
 from domain.instrument import Instrument, InstrumentKind, Side
-from domain.listing import Aside, Unread
-from domain.messages import Command, Event, Lane
+from domain.messages.base import Command, Event, Lane
+from domain.messages.listing import Aside, Unread
 
 
 class OrderStatus(StrEnum):

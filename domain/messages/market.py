@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from domain.instrument import Side
-from domain.messages import Command, Event, Lane, Message
+from domain.messages.base import Command, Event, Lane, Message
 from domain.numbers import divide
 
 

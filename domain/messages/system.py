@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from domain.histogram import HistogramSnapshot
 from domain.instrument import Side
-from domain.messages import Command, Event, Lane, Message
+from domain.messages.base import Command, Event, Lane, Message
 
 
 class BreakerState(StrEnum):

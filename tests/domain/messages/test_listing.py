@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.listing import NOT_LISTED, UNREAD_KEPT, Listing, Unread, chosen
+from domain.messages.listing import NOT_LISTED, UNREAD_KEPT, Listing, Unread, chosen
 
 ROWS = [Unread(kind="order", reason="?", venue_order_id=f"o-{number}") for number in range(UNREAD_KEPT + 980)]
 
