@@ -6,8 +6,8 @@ from typing import Any
 
 from actors.shell import Shell
 from domain.errors import VenueError
-from domain.outage import Outage
-from domain.rate_limit import LONGEST_PAUSE_NS
+from domain.resilience.outage import Outage
+from domain.resilience.rate_limit import LONGEST_PAUSE_NS
 from domain.settings import SECOND_NS
 
 

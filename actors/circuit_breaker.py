@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from actors.shell import Shell
-from domain import circuit_breaker as machine
 from domain.effects import Effect, Instant, Role
 from domain.messages.system import Operation, OperationEnded, ResetBreakerMetrics
+from domain.resilience import circuit_breaker as machine
 
 
 class CircuitBreaker(Shell):

@@ -8,7 +8,7 @@ from actors.shell import Shell
 from adapters.ports import VenueClock
 from domain.effects import Instant
 from domain.errors import VenueError
-from domain.outage import Outage
+from domain.resilience.outage import Outage
 from domain.settings import SECOND_NS
 from domain.stream_health import LONGEST_ROUND_TRIP_NS, ClockReading, StreamHealth
 from domain.venue_time import VenueTime

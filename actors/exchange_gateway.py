@@ -13,9 +13,6 @@ from actors.shell import Shell
 from actors.stream import StreamDriver
 from actors.venue_calls import Urgency
 from actors.venue_line import ACCESS, SEND, VenueLine
-from domain.access import TRADING
-from domain.backoff import Backoff
-from domain.circuit_breaker import Gate
 from domain.clocks import deadline
 from domain.effects import Instant, Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
@@ -53,6 +50,9 @@ from domain.messages.orders import (
 )
 from domain.messages.system import BreakerChanged, Operation, OperationEnded
 from domain.order import not_sent
+from domain.resilience.access import TRADING
+from domain.resilience.backoff import Backoff
+from domain.resilience.circuit_breaker import Gate
 from domain.session import Session
 from domain.settings import SECOND_NS
 from domain.text import bounded

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from adapters.ports import Clock
-from domain.alarm_queue import AGAIN_NS, AlarmQueue
 from domain.effects import Effect, Role, Tell
 from domain.messages.base import Message
 from domain.messages.system import AlarmOver, AlarmRaised
+from domain.resilience.alarm_queue import AGAIN_NS, AlarmQueue
 from domain.text import bounded
 
 AGAIN = "herald:again"  # alarm key

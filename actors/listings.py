@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from actors.shell import Shell
 from actors.venue_calls import Urgency
-from domain.backoff import Backoff
 from domain.effects import Role
 from domain.errors import Fatal, Rejected, VenueError
 from domain.instrument import InstrumentKind
@@ -22,6 +21,7 @@ from domain.messages.listing import NOT_LISTED
 from domain.messages.market import InstrumentStatus
 from domain.messages.orders import InstrumentsLoaded, OrderReported, OrderStatus
 from domain.numbers import plain
+from domain.resilience.backoff import Backoff
 from domain.settings import SECOND_NS
 
 LOAD = "listings:load"  # alarm key

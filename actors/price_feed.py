@@ -12,7 +12,6 @@ from actors.clock_check import ClockCheck
 from actors.links import CreditPublisher
 from actors.shell import Shell
 from actors.stream import StreamDriver
-from domain.circuit_breaker import Gate
 from domain.clocks import describe_error
 from domain.effects import Instant, Role
 from domain.messages.base import Event, Message
@@ -41,6 +40,7 @@ from domain.messages.system import (
     VenueReported,
 )
 from domain.numbers import plain
+from domain.resilience.circuit_breaker import Gate
 from domain.session import Session
 from domain.settings import SECOND_NS
 from domain.stream_health import StreamHealth, stream_trouble

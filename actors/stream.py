@@ -13,13 +13,13 @@ from functools import partial
 from actors.shell import Shell
 from adapters.ports import Dialer, Fault, Pipe, StreamCodec
 from adapters.storage_ports import FrameRecorder
-from domain.circuit_breaker import Gate
 from domain.clocks import describe_parting, have_parted
 from domain.effects import Instant
 from domain.errors import Fatal, VenueError
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, HeartbeatSeen, StreamGap
-from domain.outage import Outage
+from domain.resilience.circuit_breaker import Gate
+from domain.resilience.outage import Outage
 from domain.session import Session
 from domain.session_moves import (
     ClosePipe,

@@ -1,4 +1,4 @@
-"""Starts, wires, watches and restarts every other actor; the policy is `domain.supervision`'s."""
+"""Starts, wires, watches and restarts every other actor; the policy is `domain.resilience.supervision`'s."""
 
 from __future__ import annotations
 
@@ -42,7 +42,15 @@ from domain.messages.system import (
     WindDown,
     WoundDown,
 )
-from domain.supervision import CallRoll, Falter, GiveUp, KillChild, RewireAll, StartChild, Supervision
+from domain.resilience.supervision import (
+    CallRoll,
+    Falter,
+    GiveUp,
+    KillChild,
+    RewireAll,
+    StartChild,
+    Supervision,
+)
 
 log = logging.getLogger(__name__)
 

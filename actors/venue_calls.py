@@ -13,11 +13,11 @@ from itertools import count
 from typing import Any
 
 from adapters.ports import Executor
-from domain.access import READING
 from domain.clocks import have_parted
 from domain.effects import Instant
 from domain.errors import Ambiguous, VenueError
-from domain.rate_limit import RequestBudget, Ticket
+from domain.resilience.access import READING
+from domain.resilience.rate_limit import RequestBudget, Ticket
 from domain.settings import SECOND_NS
 
 LEAST_WORKERS = 2  # with fewer, a question that hangs holds up a cancel

@@ -9,11 +9,11 @@ from actors.answer_watch import AnswerWatch
 from actors.shell import Shell
 from actors.venue_calls import LEAST_WORKERS, Call, VenueCalls
 from adapters.ports import VenueKit
-from domain.access import READING, Access
 from domain.effects import Role
 from domain.errors import VenueError
 from domain.messages.system import VenueAccessChanged
-from domain.rate_limit import TokenBucket
+from domain.resilience.access import READING, Access
+from domain.resilience.rate_limit import TokenBucket
 from domain.settings import VenueSettings
 
 SEND = "line:send"  # alarm keys

@@ -26,7 +26,7 @@ from domain.messages.orders import (
     SubmitOrder,
 )
 from domain.order_book import Level
-from domain.rate_limit import RequestBudget
+from domain.resilience.rate_limit import RequestBudget
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from domain.venue_time import VenueTime
 

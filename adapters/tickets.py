@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from domain.rate_limit import TokenBucket
+from domain.resilience.rate_limit import TokenBucket
 from domain.settings import SECOND_NS
 
 if TYPE_CHECKING:  # whose kits have a budget of ours

@@ -29,9 +29,9 @@ from domain.messages.system import ExternalOrder, ExternalOrdersSeen
 from domain.order import OrderLifecycle
 from domain.order_ids import is_ours
 from domain.order_news import OrderNews
-from domain.outage import CAUSES
 from domain.outbox import Outbox
 from domain.reconciliation import AGAIN_NS, TRIES, Reconciliation
+from domain.resilience.outage import CAUSES
 from domain.set_aside import SetAside
 from domain.unread_rows import UnreadRows
 from domain.venue_readiness import VenueReadiness

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from domain.backoff import Backoff
 from domain.effects import Instant, WakeAt
+from domain.resilience.backoff import Backoff
 from domain.session_moves import (
     AlreadyConnected,
     ClosePipe,

@@ -12,7 +12,7 @@ from adapters.executor import ThreadExecutor
 from adapters.tickets import SharedBudget
 from domain.effects import Instant
 from domain.errors import Ambiguous
-from domain.rate_limit import TokenBucket
+from domain.resilience.rate_limit import TokenBucket
 from domain.settings import SECOND_NS
 
 START = Instant(0, 0)

@@ -15,7 +15,7 @@ from adapters.http import Response
 from adapters.tickets import SharedBudget
 from domain.errors import Retryable
 from domain.messages.orders import QueryOrder
-from domain.rate_limit import TokenBucket
+from domain.resilience.rate_limit import TokenBucket
 from domain.settings import SECOND_NS, VenueSettings
 from tests.adapters.coinbase.test_client import SEED
 from tests.builders import UTC

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.circuit_breaker import CircuitBreaker
 from domain.effects import Instant, Role, Tell
 from domain.histogram import Histogram
 from domain.messages.system import ActorReported, AlarmRaised, HaltLine, Operation, OperationEnded, WaitLine
+from domain.resilience.circuit_breaker import CircuitBreaker
 from domain.settings import BreakerSettings
 from domain.status import StatusBoard
 from scripts.prometheus import exposition

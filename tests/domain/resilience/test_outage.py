@@ -3,7 +3,7 @@
 import pytest
 
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable
-from domain.outage import Outage
+from domain.resilience.outage import Outage
 
 
 @pytest.mark.parametrize(

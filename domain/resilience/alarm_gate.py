@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from domain.rate_limit import TokenBucket
+from domain.resilience.rate_limit import TokenBucket
 from domain.settings import SECOND_NS
 
 _AGAIN_NS = 10 * SECOND_NS  # the same words, which then count as having happened again

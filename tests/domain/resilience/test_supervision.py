@@ -2,8 +2,7 @@ import pytest
 
 from domain.effects import Instant, WakeAt
 from domain.messages.system import ActorLine
-from domain.settings import SECOND_NS, SupervisionSettings
-from domain.supervision import (
+from domain.resilience.supervision import (
     PULSE,
     PULSE_NS,
     CallRoll,
@@ -14,6 +13,7 @@ from domain.supervision import (
     StartChild,
     Supervision,
 )
+from domain.settings import SECOND_NS, SupervisionSettings
 from tests.builders import MONO, UTC
 
 ROUTER = "order_router"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from domain.alarm_queue import AGAIN_NS, AlarmQueue
 from domain.messages.system import AlarmRaised
+from domain.resilience.alarm_queue import AGAIN_NS, AlarmQueue
 from domain.settings import SECOND_NS
 
 

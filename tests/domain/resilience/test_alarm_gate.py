@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.alarm_gate import AlarmGate, Verdict
+from domain.resilience.alarm_gate import AlarmGate, Verdict
 from domain.settings import SECOND_NS
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.backoff import Backoff
+from domain.resilience.backoff import Backoff
 
 SECOND = 1_000_000_000
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from domain.access import READING, TRADING, Access
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.resilience.access import READING, TRADING, Access
 from domain.settings import SECOND_NS
 
 ANSWER = object()

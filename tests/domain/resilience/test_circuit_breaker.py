@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.circuit_breaker import CircuitBreaker, Gate
 from domain.effects import Instant, Tell, WakeAt
 from domain.messages.system import BreakerChanged, BreakerState, Operation, OperationEnded
+from domain.resilience.circuit_breaker import CircuitBreaker, Gate
 from domain.settings import BreakerSettings
 
 MS = 1_000_000

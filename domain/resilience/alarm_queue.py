@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from domain.alarm_gate import AlarmGate, Verdict
 from domain.messages.system import AlarmRaised
+from domain.resilience.alarm_gate import AlarmGate, Verdict
 from domain.settings import SECOND_NS
 
 AGAIN_NS = 10 * SECOND_NS  # when to look at what waits

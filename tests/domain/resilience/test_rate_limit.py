@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.rate_limit import TokenBucket
+from domain.resilience.rate_limit import TokenBucket
 
 MS = 1_000_000
 
