@@ -16,7 +16,7 @@ from actors.venue_calls import Urgency
 from domain.effects import Role
 from domain.errors import Fatal, Rejected, VenueError
 from domain.instrument import InstrumentKind
-from domain.marks import is_in_dollars
+from domain.market.latest_quotes import is_in_dollars
 from domain.messages.listing import NOT_LISTED
 from domain.messages.market import InstrumentStatus
 from domain.messages.orders import InstrumentsLoaded, OrderReported, OrderStatus

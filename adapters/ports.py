@@ -11,6 +11,7 @@ from domain.bench import Watch
 from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
 from domain.evidence import EvidenceFactory, NoEvidence
+from domain.market.order_book import Level
 from domain.messages.base import Event
 from domain.messages.listing import Listing
 from domain.messages.orders import (
@@ -25,7 +26,6 @@ from domain.messages.orders import (
     QueryOrder,
     SubmitOrder,
 )
-from domain.order_book import Level
 from domain.resilience.rate_limit import RequestBudget
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from domain.venue_time import VenueTime

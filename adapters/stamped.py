@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from domain.effects import Instant
 from domain.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
+from domain.market.order_book import Top
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, Quote
-from domain.order_book import Top
 from domain.settings import SECOND_NS
 from domain.text import bounded_bytes
 from domain.venue_time import VenueTime

@@ -13,7 +13,7 @@ from domain.effects import Instant, Role
 from domain.foreign_orders import ForeignOrders
 from domain.holds import Holds
 from domain.inquiries import Inquiries
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.listing import Unread
 from domain.messages.orders import (
     Fill,

@@ -12,7 +12,7 @@ from enum import Enum
 
 from domain.effects import Instant
 from domain.instrument import Side
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.orders import (
     FINAL,
     IntentAccepted,

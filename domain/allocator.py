@@ -22,7 +22,7 @@ from domain.foreign_orders import ForeignOrders
 from domain.instrument import Side
 from domain.kill_switch import KillSwitch
 from domain.last_call import last_call_ns
-from domain.marks import DOLLARS, Marks
+from domain.market.latest_quotes import DOLLARS, Marks
 from domain.messages.base import Message
 from domain.messages.market import MarketBatch
 from domain.messages.orders import (

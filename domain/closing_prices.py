@@ -14,7 +14,7 @@ from typing import NamedTuple
 from domain.collar import closing_ratio, touch
 from domain.effects import Instant, Role
 from domain.instrument import Instrument, Side
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderIntent, RequestTouch, TouchReported
 from domain.numbers import divide, from_ratio, plain
 from domain.outbox import Outbox

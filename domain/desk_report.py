@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from domain.account_news import AccountNews
 from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderStatus
 from domain.messages.system import HaltLine, OpenOrderLine, OrdersReported, WaitLine
 from domain.numbers import plain

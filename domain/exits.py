@@ -16,7 +16,7 @@ from domain.effects import Instant
 from domain.exit_wishes import close_id
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Side
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderIntent, Purpose, Signal
 from domain.messages.system import EndExit, WishExit
 from domain.portfolio import Key, Portfolio

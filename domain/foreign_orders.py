@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from domain.cash_flows import spot_currencies
 from domain.instrument import Instrument, InstrumentKind, Side
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
 from domain.numbers import ZERO, plain
 from domain.portfolio import Key, Portfolio

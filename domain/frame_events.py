@@ -7,8 +7,8 @@ none of them on.
 
 from __future__ import annotations
 
+from domain.market.order_book import Level
 from domain.messages.base import Event
-from domain.order_book import Level
 
 
 class FrameHead(Event, kw_only=True, gc=False):

@@ -12,7 +12,7 @@ from decimal import Decimal
 from domain.effects import Instant
 from domain.evidence import Rules
 from domain.instrument import Side
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.orders import Balance, OrderReported, OrderStatus
 from domain.numbers import ZERO
 from domain.order import OrderLifecycle

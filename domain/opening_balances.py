@@ -15,7 +15,7 @@ from domain.cash_flows import flows
 from domain.effects import Instant
 from domain.evidence import Rules
 from domain.fill_coverage import listed_until
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.orders import Balance, BalancesOpened, ExternalFillSeen, Fill, VenueSnapshot
 from domain.numbers import ZERO
 from domain.outbox import Outbox

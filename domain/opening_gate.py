@@ -12,7 +12,7 @@ from domain.collar import collared_price, drifted, touch
 from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
-from domain.marks import Marks, is_in_dollars
+from domain.market.latest_quotes import Marks, is_in_dollars
 from domain.messages.orders import OrderIntent, OrderStatus
 from domain.numbers import from_ratio
 from domain.order_ledger import OrderLedger

@@ -23,7 +23,7 @@ from domain.foreign_orders import ForeignOrders
 from domain.halts import scopes
 from domain.holds import Holds
 from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.base import Message
 from domain.messages.market import MarketBatch
 from domain.messages.orders import (

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from domain.cancels import Cancels
 from domain.effects import Instant
 from domain.expiries import Expiries
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.orders import Purpose, TimeInForce
 from domain.numbers import plain
 from domain.order import OrderLifecycle

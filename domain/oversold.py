@@ -10,7 +10,7 @@ from collections import Counter
 from decimal import Decimal
 
 from domain.effects import Instant
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.numbers import ZERO, plain
 from domain.outbox import Outbox
 from domain.ownership import Ownership

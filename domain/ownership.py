@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from domain.cash_flows import spot_currencies
 from domain.instrument import InstrumentKind, Side
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.orders import Balance
 from domain.numbers import ZERO
 from domain.order_ledger import OrderLedger

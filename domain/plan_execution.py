@@ -19,7 +19,7 @@ from domain.effects import Instant, Role
 from domain.expiries import Expiries
 from domain.inquiries import Inquiries
 from domain.instrument import Instrument
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.market import Quote
 from domain.messages.orders import (
     HaltCleared,

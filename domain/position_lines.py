@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.system import PositionLine
 from domain.numbers import plain, shown
 from domain.portfolio import Portfolio

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.base import Event
 from domain.messages.orders import CancelProtection, OrderIntent, Purpose
 from domain.numbers import ZERO, from_ratio

@@ -13,7 +13,7 @@ from decimal import Decimal
 from domain.effects import Instant, Role
 from domain.evidence import Rules
 from domain.fill_coverage import FillCoverage
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.orders import (
     Balance,
     BalanceCorrected,

@@ -14,7 +14,7 @@ from domain.evidence import Rules
 from domain.foreign_orders import ForeignOrders
 from domain.holds import Holds
 from domain.instrument import Instrument, InstrumentKind, Side
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderIntent, OrderStatus, Purpose
 from domain.numbers import ZERO
 from domain.order import OrderLifecycle

@@ -16,7 +16,7 @@ from domain.clocks import deadline, is_void
 from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
-from domain.marks import Marks, is_in_dollars
+from domain.market.latest_quotes import Marks, is_in_dollars
 from domain.messages.orders import OrderIntent, Purpose, Signal
 from domain.numbers import ZERO, divide, from_ratio, plain
 from domain.opening_rate import DAY_NS, HOUR_NS, OpeningRate

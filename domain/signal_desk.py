@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from domain.bench import Bench
-from domain.candles import CandleSeries, WholeSpan
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
+from domain.market.candles import CandleSeries, WholeSpan
 from domain.messages.market import Candle, MarketBatch, Quote, StreamState, Trade, TradeBar
 from domain.messages.orders import Signal
 from domain.settings import SECOND_NS, SignalSettings

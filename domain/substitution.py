@@ -14,7 +14,7 @@ from decimal import Decimal
 from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderIntent, Signal
 from domain.opening_rate import OpeningRate
 from domain.order_ledger import OrderLedger

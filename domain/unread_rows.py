@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from domain.effects import Instant
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.listing import UNREAD_KEPT, Unread
 from domain.messages.orders import Balance, Fill, RowsUnread, VenueSnapshot
 from domain.order import OrderLifecycle

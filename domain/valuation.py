@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from domain.effects import Instant
-from domain.marks import DOLLARS, Marks
+from domain.market.latest_quotes import DOLLARS, Marks
 from domain.messages.orders import OrderIntent, Purpose
 from domain.numbers import ZERO
 from domain.portfolio import Portfolio, currencies

@@ -10,7 +10,7 @@ from domain.effects import Instant, Role
 from domain.foreign_orders import ForeignOrders
 from domain.inquiries import Inquiries
 from domain.last_call import last_call_ns
-from domain.marks import Marks
+from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderStatus, Purpose
 from domain.messages.system import WindDown, WoundDown
 from domain.numbers import plain

@@ -29,6 +29,7 @@ from domain.frame_events import (
     FrameHead,
     SubscriptionConfirmed,
 )
+from domain.market.order_book import Level, Top
 from domain.messages.base import Event
 from domain.messages.listing import Unread, summed_up
 from domain.messages.market import (
@@ -40,7 +41,6 @@ from domain.messages.market import (
     VenueComplained,
 )
 from domain.messages.orders import OrderReported, RowsUnread
-from domain.order_book import Level, Top
 from domain.settings import SECOND_NS
 from domain.text import bounded, bounded_id
 

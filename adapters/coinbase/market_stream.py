@@ -21,6 +21,7 @@ from adapters.stamped import believable, quote
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.frame_events import BookDelta, BookSnapshot, BookUnread, FrameHead, SubscriptionConfirmed
+from domain.market.order_book import Level, OrderBook, Top
 from domain.messages.base import Event
 from domain.messages.market import (
     DecodeFailed,
@@ -33,7 +34,6 @@ from domain.messages.market import (
     Trade,
     VenueComplained,
 )
-from domain.order_book import Level, OrderBook, Top
 from domain.replays import ReplayFilter
 from domain.sequence import SequenceCheck, Verdict
 from domain.settings import SECOND_NS, VenueSettings

@@ -19,9 +19,9 @@ from adapters.coinbase.market_rows import CandleRow, PrintRow, candle, trade
 from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument
+from domain.market.order_book import Level, OrderBook
 from domain.messages.listing import Listing
 from domain.messages.market import Candle, Trade
-from domain.order_book import Level, OrderBook
 
 
 class _TimeAnswer(Struct):

@@ -17,10 +17,10 @@ from adapters.dydx.rows import FUNDING_INTERVAL_NS, VENUE, BookRow, CandleRows, 
 from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind
+from domain.market.order_book import OrderBook
 from domain.messages.listing import Listing, Unread
 from domain.messages.market import Candle, FundingRate, Trade, TradingStatus
 from domain.numbers import ZERO
-from domain.order_book import OrderBook
 from domain.text import bounded_id
 
 SETTLED_IN = "USDC"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from domain.market.order_book import Level, OrderBook, Top
 from domain.numbers import ZERO
-from domain.order_book import Level, OrderBook, Top
 
 _Place = tuple[bool, Decimal]  # (is_bid, price)
 

@@ -38,9 +38,9 @@ from domain.frame_events import (
     SubscriptionEnded,
 )
 from domain.instrument import Side
+from domain.market.order_book import Level
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, HeartbeatSeen, Trade, VenueCandle, VenueComplained
-from domain.order_book import Level
 from domain.text import bounded
 
 BLOCK_HEIGHT = "v4_block_height"

@@ -17,9 +17,9 @@ from adapters.http import Transport
 from adapters.ports import Clock
 from adapters.venue_client import MarketClient
 from domain.instrument import Instrument
+from domain.market.order_book import OrderBook
 from domain.messages.listing import Listing
 from domain.messages.market import Candle, FundingRate, Trade
-from domain.order_book import OrderBook
 from domain.settings import SECOND_NS, VenueSettings
 
 URL = "https://indexer.dydx.trade"

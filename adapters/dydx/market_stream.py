@@ -30,6 +30,7 @@ from domain.frame_events import (
     SubscriptionConfirmed,
     SubscriptionEnded,
 )
+from domain.market.order_book import Level, Top
 from domain.messages.base import Event
 from domain.messages.market import (
     DecodeFailed,
@@ -47,7 +48,6 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.order_book import Level, Top
 from domain.replays import ReplayFilter
 from domain.sequence import Verdict
 from domain.settings import SECOND_NS, VenueSettings

@@ -13,6 +13,7 @@ from msgspec import Struct
 from adapters import tokens
 from adapters.tokens import BadField, NotNegative, Number, Positive, Token, UtcText, UtcTextIfAny
 from domain.instrument import Side
+from domain.market.order_book import Level
 from domain.messages.base import Event
 from domain.messages.market import (
     Candle,
@@ -23,7 +24,6 @@ from domain.messages.market import (
     Trade,
     TradingStatus,
 )
-from domain.order_book import Level
 from domain.settings import SECOND_NS
 
 Reader = Callable[[Token], Decimal]  # of a number

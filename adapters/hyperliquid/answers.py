@@ -22,9 +22,9 @@ from adapters.hyperliquid.market_rows import FUNDING_NS, VENUE, BookRow, CandleR
 from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind
+from domain.market.order_book import OrderBook
 from domain.messages.listing import Listing
 from domain.messages.market import Candle, FundingRate, Trade
-from domain.order_book import OrderBook
 
 MIN_NOTIONAL = Decimal(10)  # dollars, of orders that open
 

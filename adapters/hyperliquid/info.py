@@ -18,9 +18,9 @@ from adapters.ports import Clock
 from adapters.venue_client import MarketClient
 from domain.errors import Rejected
 from domain.instrument import Instrument
+from domain.market.order_book import OrderBook
 from domain.messages.listing import Listing
 from domain.messages.market import Candle, FundingRate, Trade
-from domain.order_book import OrderBook
 from domain.settings import SECOND_NS, VenueSettings
 
 URL = "https://api.hyperliquid.xyz"

@@ -19,8 +19,8 @@ from adapters.stamped import quote
 from adapters.tokens import BadField, Milliseconds, Name, NotNegative, Number, Positive, Token
 from domain.frame_events import BookSnapshot, QuoteWithdrawn
 from domain.instrument import Side
+from domain.market.order_book import Level, Top
 from domain.messages.market import Candle, FundingRate, IndexPrice, MarkPrice, Quote, Trade
-from domain.order_book import Level, Top
 from domain.settings import SECOND_NS
 
 VENUE = "hyperliquid"

@@ -22,6 +22,7 @@ from adapters.stamped import believable, quote
 from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.frame_events import BookSnapshot, QuoteWithdrawn, SubscriptionConfirmed
+from domain.market.order_book import Level, OrderBook, Top
 from domain.messages.base import Event
 from domain.messages.market import (
     DecodeFailed,
@@ -36,7 +37,6 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.order_book import Level, OrderBook, Top
 from domain.replays import ReplayFilter
 from domain.settings import SECOND_NS, VenueSettings
 from domain.text import bounded

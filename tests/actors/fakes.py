@@ -12,9 +12,9 @@ from adapters.ports import Frames, VenueKit
 from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
 from domain.errors import Retryable, VenueError
+from domain.market.order_book import Level, OrderBook
 from domain.messages.base import Event
 from domain.messages.listing import Listing
-from domain.order_book import Level, OrderBook
 from domain.settings import SECOND_NS
 from domain.venue_time import VenueTime
 

@@ -12,6 +12,7 @@ from actors.stage import Stage
 from actors.stage_parts import START
 from domain.effects import Role
 from domain.errors import Fatal, Retryable
+from domain.market.order_book import Level
 from domain.messages.market import (
     DecodeFailed,
     HeartbeatSeen,
@@ -35,7 +36,6 @@ from domain.messages.system import (
     SubscribeMarketData,
     VenueReported,
 )
-from domain.order_book import Level
 from domain.settings import SECOND_NS, RecordingSettings, Settings
 from tests.actors.fakes import FakeVenue
 from tests.builders import make_quote, make_trade

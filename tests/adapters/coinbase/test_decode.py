@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from adapters.coinbase.decode import CANDLE_NS, OrderTotals, decode
 from domain.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
 from domain.instrument import Side
+from domain.market.order_book import Level
 from domain.messages.base import Event
 from domain.messages.market import (
     Candle,
@@ -21,7 +22,6 @@ from domain.messages.market import (
     VenueComplained,
 )
 from domain.messages.orders import RowsUnread
-from domain.order_book import Level
 from tests.adapters.coinbase.frames import (
     TIME_NS,
     at,

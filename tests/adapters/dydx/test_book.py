@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.dydx.book import UncrossedBook
-from domain.order_book import Level, Top
+from domain.market.order_book import Level, Top
 
 
 def bid(price: str, quantity: str = "1") -> Level:

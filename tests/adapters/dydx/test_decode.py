@@ -16,6 +16,7 @@ from domain.frame_events import (
     SubscriptionEnded,
 )
 from domain.instrument import Side
+from domain.market.order_book import Level
 from domain.messages.base import Event
 from domain.messages.market import (
     Candle,
@@ -30,7 +31,6 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.order_book import Level
 from domain.settings import SECOND_NS
 from tests.adapters.dydx.frames import (
     TIME_NS,

@@ -14,8 +14,8 @@ from adapters.hyperliquid import answers
 from adapters.hyperliquid.decode import decode
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind, Side
+from domain.market.order_book import Level
 from domain.messages.market import Candle, FundingRate
-from domain.order_book import Level
 from domain.settings import SECOND_NS
 from tests.adapters.hyperliquid.frames import frame
 from tests.adapters.hyperliquid.samples import needs_samples, recorded, sample

@@ -11,6 +11,7 @@ from adapters.hyperliquid.decode import ContextsSeen, MidsSeen, PostAnswered, de
 from adapters.hyperliquid.market_rows import Context
 from domain.frame_events import BookSnapshot, QuoteWithdrawn, SubscriptionConfirmed, SubscriptionEnded
 from domain.instrument import Side
+from domain.market.order_book import Level
 from domain.messages.base import Event
 from domain.messages.market import (
     Candle,
@@ -24,7 +25,6 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.order_book import Level
 from domain.settings import SECOND_NS
 from tests.adapters.hyperliquid.frames import (
     PONG,

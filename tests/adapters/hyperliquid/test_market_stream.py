@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from adapters.hyperliquid.market_stream import MarketStream
 from domain.effects import Instant
 from domain.instrument import Side
+from domain.market.order_book import Level
 from domain.messages.base import Event
 from domain.messages.market import (
     Candle,
@@ -23,7 +24,6 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.order_book import Level
 from domain.settings import SECOND_NS, VenueSettings
 from tests.adapters.hyperliquid.frames import (
     PONG,

@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from domain.asked_prices import AskedPrices
 from domain.effects import Instant
 from domain.instrument import Instrument
+from domain.market.asked_prices import AskedPrices
 from domain.messages.market import MarketBatch, Quote, StreamState
 from domain.messages.orders import InstrumentsLoaded
 from domain.numbers import ZERO, from_ratio

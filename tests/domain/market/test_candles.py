@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.candles import CandleSeries, WholeSpan
+from domain.market.candles import CandleSeries, WholeSpan
 from domain.messages.market import Candle, TradeBar
 from domain.settings import SECOND_NS
 from tests.builders import UTC, make_trade

@@ -3,7 +3,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.order_book import Level, OrderBook, Top
+from domain.market.order_book import Level, OrderBook, Top
 
 
 def bid(price: str, quantity: str) -> Level:
