@@ -10,8 +10,8 @@ from domain.effects import Instant
 from domain.errors import VenueError
 from domain.resilience.outage import Outage
 from domain.settings import SECOND_NS
-from domain.stream_health import LONGEST_ROUND_TRIP_NS, ClockReading, StreamHealth
-from domain.venue_time import VenueTime
+from domain.streams.health import LONGEST_ROUND_TRIP_NS, ClockReading, StreamHealth
+from domain.streams.venue_time import VenueTime
 
 _KEY = "clock:check"
 _LOOK_EVERY_NS = 10 * SECOND_NS  # so a reading that failed is repeated after this

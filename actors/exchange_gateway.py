@@ -53,10 +53,10 @@ from domain.order import not_sent
 from domain.resilience.access import TRADING
 from domain.resilience.backoff import Backoff
 from domain.resilience.circuit_breaker import Gate
-from domain.session import Session
 from domain.settings import SECOND_NS
+from domain.streams.session import Session
+from domain.streams.venue_time import VenueTime
 from domain.text import bounded
-from domain.venue_time import VenueTime
 
 _FILLS = "gateway:fills"
 _FILLS_AFTER_NS = 20_000_000  # totals come in bursts: one read of the fills for all of them

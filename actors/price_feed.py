@@ -41,10 +41,10 @@ from domain.messages.system import (
 )
 from domain.numbers import plain
 from domain.resilience.circuit_breaker import Gate
-from domain.session import Session
 from domain.settings import SECOND_NS
-from domain.stream_health import StreamHealth, stream_trouble
-from domain.venue_time import VenueTime
+from domain.streams.health import StreamHealth, stream_trouble
+from domain.streams.session import Session
+from domain.streams.venue_time import VenueTime
 
 _FLUSH = "feed:flush"
 _MOST_FRUITLESS = 3

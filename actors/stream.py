@@ -20,8 +20,9 @@ from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, HeartbeatSeen, StreamGap
 from domain.resilience.circuit_breaker import Gate
 from domain.resilience.outage import Outage
-from domain.session import Session
-from domain.session_moves import (
+from domain.settings import SECOND_NS
+from domain.streams.session import Session
+from domain.streams.session_states import (
     ClosePipe,
     Disconnected,
     MaxRetriesExceeded,
@@ -32,8 +33,7 @@ from domain.session_moves import (
     SendFrame,
     SessionEffect,
 )
-from domain.settings import SECOND_NS
-from domain.venue_time import VenueTime
+from domain.streams.venue_time import VenueTime
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from domain.messages.listing import Listing, chosen
 from domain.messages.market import Candle
 from domain.settings import SECOND_NS
 from domain.stamps import is_sane
-from domain.venue_time import VenueTime
+from domain.streams.venue_time import VenueTime
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from domain.fill_memory import KEPT_NS
 from domain.messages.orders import Fill, FillsCovered
 from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
-from domain.stream_health import FUTURE_NS
+from domain.streams.health import FUTURE_NS
 from domain.unclaimed_fills import UnclaimedFills
 from domain.unread_rows import UnreadRows
 

@@ -17,7 +17,7 @@ from domain.messages.market import Candle, MarketBatch, Quote, StreamState, Trad
 from domain.messages.orders import Signal
 from domain.settings import SECOND_NS, SignalSettings
 from domain.signals import Opinion, SignalCombiner
-from domain.stream_health import FUTURE_NS, venue_time
+from domain.streams.health import FUTURE_NS, venue_time
 
 Frame = Quote | Trade
 

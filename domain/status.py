@@ -30,8 +30,8 @@ from domain.messages.system import (
     VenueReported,
 )
 from domain.numbers import plain
-from domain.session_moves import SessionState
 from domain.stamps import iso_utc
+from domain.streams.session_states import SessionState
 
 _SEVERITY = (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN)
 _ORDER_COUNTS = (

@@ -22,13 +22,6 @@ from adapters.coinbase.fields import VENUE
 from adapters.coinbase.market_rows import age, candle, trade
 from adapters.stamped import quote
 from adapters.tokens import BadField
-from domain.frame_events import (
-    BookDelta,
-    BookSnapshot,
-    BookUnread,
-    FrameHead,
-    SubscriptionConfirmed,
-)
 from domain.market.order_book import Level, Top
 from domain.messages.base import Event
 from domain.messages.listing import Unread, summed_up
@@ -42,6 +35,13 @@ from domain.messages.market import (
 )
 from domain.messages.orders import OrderReported, RowsUnread
 from domain.settings import SECOND_NS
+from domain.streams.frame_events import (
+    BookDelta,
+    BookSnapshot,
+    BookUnread,
+    FrameHead,
+    SubscriptionConfirmed,
+)
 from domain.text import bounded, bounded_id
 
 CANDLE_NS = 300 * SECOND_NS  # the channel has one interval

@@ -18,9 +18,7 @@ from adapters.coinbase.decode import decode
 from adapters.coinbase.fields import VENUE
 from adapters.coinbase.subscriptions import BOOK, Subscriptions
 from adapters.stamped import believable, quote
-from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
-from domain.frame_events import BookDelta, BookSnapshot, BookUnread, FrameHead, SubscriptionConfirmed
 from domain.market.order_book import Level, OrderBook, Top
 from domain.messages.base import Event
 from domain.messages.market import (
@@ -34,11 +32,13 @@ from domain.messages.market import (
     Trade,
     VenueComplained,
 )
-from domain.replays import ReplayFilter
-from domain.sequence import SequenceCheck, Verdict
 from domain.settings import SECOND_NS, VenueSettings
+from domain.streams.channel_watch import Channel, ChannelWatch
+from domain.streams.frame_events import BookDelta, BookSnapshot, BookUnread, FrameHead, SubscriptionConfirmed
+from domain.streams.replay_filter import ReplayFilter
+from domain.streams.sequence import SequenceCheck, Verdict
+from domain.streams.venue_time import VenueTime
 from domain.text import bounded
-from domain.venue_time import VenueTime
 
 URL = "wss://advanced-trade-ws.coinbase.com"
 

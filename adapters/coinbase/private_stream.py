@@ -15,9 +15,7 @@ from adapters.answers import OversizeAnswer, check_size
 from adapters.coinbase.decode import OrderTotals, decode, lost_orders
 from adapters.coinbase.fields import VENUE
 from adapters.stamped import refused
-from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
-from domain.frame_events import FrameHead
 from domain.messages.base import Event
 from domain.messages.market import (
     DecodeFailed,
@@ -28,9 +26,11 @@ from domain.messages.market import (
     VenueComplained,
 )
 from domain.messages.orders import RowsUnread
-from domain.sequence import SequenceCheck, Verdict
 from domain.settings import VenueSettings
-from domain.venue_time import VenueTime
+from domain.streams.channel_watch import Channel, ChannelWatch
+from domain.streams.frame_events import FrameHead
+from domain.streams.sequence import SequenceCheck, Verdict
+from domain.streams.venue_time import VenueTime
 
 URL = "wss://advanced-trade-ws-user.coinbase.com"
 

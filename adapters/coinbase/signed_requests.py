@@ -17,7 +17,7 @@ from adapters.ports import Clock
 from adapters.venue_client import VenueClient, http_date_ns
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.settings import SECOND_NS, VenueSettings
-from domain.stream_health import LONGEST_ROUND_TRIP_NS, ClockReading
+from domain.streams.health import LONGEST_ROUND_TRIP_NS, ClockReading
 
 URL = "https://api.coinbase.com"
 PREFIX = "/api/v3/brokerage"

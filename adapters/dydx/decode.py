@@ -30,17 +30,17 @@ from adapters.dydx.rows import (
     PrintRows,
 )
 from adapters.tokens import BadField, Name, Token, UtcText
-from domain.frame_events import (
+from domain.instrument import Side
+from domain.market.order_book import Level
+from domain.messages.base import Event
+from domain.messages.market import DecodeFailed, HeartbeatSeen, Trade, VenueCandle, VenueComplained
+from domain.streams.frame_events import (
     BookDelta,
     BookSnapshot,
     FrameHead,
     SubscriptionConfirmed,
     SubscriptionEnded,
 )
-from domain.instrument import Side
-from domain.market.order_book import Level
-from domain.messages.base import Event
-from domain.messages.market import DecodeFailed, HeartbeatSeen, Trade, VenueCandle, VenueComplained
 from domain.text import bounded
 
 BLOCK_HEIGHT = "v4_block_height"

@@ -21,15 +21,7 @@ from adapters.dydx.message_ids import MessageIds
 from adapters.dydx.rows import VENUE
 from adapters.dydx.subscriptions import Subscription, Subscriptions
 from adapters.stamped import believable, quote, refused
-from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
-from domain.frame_events import (
-    BookDelta,
-    BookSnapshot,
-    FrameHead,
-    SubscriptionConfirmed,
-    SubscriptionEnded,
-)
 from domain.market.order_book import Level, Top
 from domain.messages.base import Event
 from domain.messages.market import (
@@ -48,11 +40,19 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.replays import ReplayFilter
-from domain.sequence import Verdict
 from domain.settings import SECOND_NS, VenueSettings
+from domain.streams.channel_watch import Channel, ChannelWatch
+from domain.streams.frame_events import (
+    BookDelta,
+    BookSnapshot,
+    FrameHead,
+    SubscriptionConfirmed,
+    SubscriptionEnded,
+)
+from domain.streams.replay_filter import ReplayFilter
+from domain.streams.sequence import Verdict
+from domain.streams.venue_time import VenueTime
 from domain.text import bounded
-from domain.venue_time import VenueTime
 
 URL = "wss://indexer.dydx.trade/v4/ws"
 

@@ -7,7 +7,7 @@ loss while an answer is still to come that may carry it.
 
 from __future__ import annotations
 
-from domain.sequence import Verdict
+from domain.streams.sequence import Verdict
 
 
 class MessageIds:

@@ -27,9 +27,9 @@ from adapters.hyperliquid.market_rows import (
     TouchRow,
 )
 from adapters.tokens import BadField, Name, Token
-from domain.frame_events import SubscriptionConfirmed, SubscriptionEnded
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, HeartbeatSeen, VenueCandle, VenueComplained
+from domain.streams.frame_events import SubscriptionConfirmed, SubscriptionEnded
 from domain.text import bounded
 
 

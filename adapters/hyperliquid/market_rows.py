@@ -17,11 +17,11 @@ from adapters.answers import text
 from adapters.hyperliquid.coins import name_of
 from adapters.stamped import quote
 from adapters.tokens import BadField, Milliseconds, Name, NotNegative, Number, Positive, Token
-from domain.frame_events import BookSnapshot, QuoteWithdrawn
 from domain.instrument import Side
 from domain.market.order_book import Level, Top
 from domain.messages.market import Candle, FundingRate, IndexPrice, MarkPrice, Quote, Trade
 from domain.settings import SECOND_NS
+from domain.streams.frame_events import BookSnapshot, QuoteWithdrawn
 
 VENUE = "hyperliquid"
 FUNDING_NS = 3600 * SECOND_NS  # funding is paid every hour

@@ -19,9 +19,7 @@ from adapters.hyperliquid.decode import decode
 from adapters.hyperliquid.encode import PING, encode_subscribe, encode_unsubscribe
 from adapters.hyperliquid.market_rows import VENUE
 from adapters.stamped import believable, quote
-from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
-from domain.frame_events import BookSnapshot, QuoteWithdrawn, SubscriptionConfirmed
 from domain.market.order_book import Level, OrderBook, Top
 from domain.messages.base import Event
 from domain.messages.market import (
@@ -37,10 +35,12 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.replays import ReplayFilter
 from domain.settings import SECOND_NS, VenueSettings
+from domain.streams.channel_watch import Channel, ChannelWatch
+from domain.streams.frame_events import BookSnapshot, QuoteWithdrawn, SubscriptionConfirmed
+from domain.streams.replay_filter import ReplayFilter
+from domain.streams.venue_time import VenueTime
 from domain.text import bounded
-from domain.venue_time import VenueTime
 
 URL = "wss://api.hyperliquid.xyz/ws"
 

@@ -17,7 +17,7 @@ from domain.messages.market import MarketBatch, Quote, StreamState
 from domain.messages.orders import InstrumentsLoaded
 from domain.numbers import ZERO, from_ratio
 from domain.settings import Settings
-from domain.stream_health import stream_trouble
+from domain.streams.health import stream_trouble
 
 DOLLARS = ("USD", "USDC")  # priced at 1: an assumption for USDC
 

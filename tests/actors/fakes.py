@@ -9,14 +9,14 @@ from typing import Any
 from actors.stage import Stage
 from actors.stage_parts import START, virtual_fd
 from adapters.ports import Frames, VenueKit
-from domain.channel_watch import ChannelWatch
 from domain.effects import Instant
 from domain.errors import Retryable, VenueError
 from domain.market.order_book import Level, OrderBook
 from domain.messages.base import Event
 from domain.messages.listing import Listing
 from domain.settings import SECOND_NS
-from domain.venue_time import VenueTime
+from domain.streams.channel_watch import ChannelWatch
+from domain.streams.venue_time import VenueTime
 
 
 class FakePipe:

@@ -26,8 +26,8 @@ from domain.messages.system import (
     Operation,
     SubscribeMarketData,
 )
-from domain.session_moves import SessionState
 from domain.settings import BreakerSettings, SessionSettings, Settings, VenueSettings
+from domain.streams.session_states import SessionState
 from tests.actors.wire import Wire
 from tests.adapters.coinbase.frames import at, heartbeat, snapshot, ticker, trade, trades, update
 
@@ -292,7 +292,7 @@ def test_whatever_the_close_code_the_feed_subscribes_again_and_starts_from_a_sna
 
 
 def test_however_often_it_reconnects_trades_stay_in_order_and_come_once(wire: Wire) -> None:
-    """F35; the thousand delays and ids are the session's: tests/domain/test_session.py."""
+    """F35; the thousand delays and ids are the session's: tests/domain/streams/test_session.py."""
     stage = raised(wire, backoff_cap_s=0.2)
     times = 30
 

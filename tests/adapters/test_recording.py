@@ -23,9 +23,9 @@ from adapters.recording import (
     recordings,
     replay,
 )
-from domain.channel_watch import Channel, ChannelWatch
 from domain.effects import Instant
 from domain.settings import SECOND_NS
+from domain.streams.channel_watch import Channel, ChannelWatch
 
 UTC = 1_780_000_000 * SECOND_NS
 

@@ -11,8 +11,8 @@ from domain.effects import Instant
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, HeartbeatSeen, Quote, StreamGap, Trade
 from domain.settings import SECOND_NS, VenueSettings
-from domain.stream_health import ClockReading
-from domain.venue_time import OUTVOTED_AFTER_NS, VenueTime
+from domain.streams.health import ClockReading
+from domain.streams.venue_time import OUTVOTED_AFTER_NS, VenueTime
 from tests.adapters.coinbase import frames as coinbase
 from tests.adapters.dydx import frames as dydx
 from tests.adapters.hyperliquid import frames as hyperliquid

@@ -16,8 +16,8 @@ from thespian.actors import WakeupMessage
 
 from domain.messages.market import MarketBatch
 from domain.messages.system import GrantCredit
-from domain.session import Session
 from domain.settings import SessionSettings, Settings, VenueSettings
+from domain.streams.session import Session
 from scripts.bench.solo import Solo
 
 PATIENCE_S = 10.0

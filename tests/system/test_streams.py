@@ -1,6 +1,6 @@
 """The feed's websocket against the simulated venue, on loopback.
 
-The same numbers (T, F) are proven in virtual time by tests/domain/test_session.py and tests/actors/test_stream.py;
+The same numbers (T, F) are proven in virtual time by tests/domain/streams/test_session.py and tests/actors/test_stream.py;
 here they meet real sockets.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from domain.session_moves import SessionState
+from domain.streams.session_states import SessionState
 from tests.system.live_feed import LiveFeed, Venue
 
 pytestmark = pytest.mark.system

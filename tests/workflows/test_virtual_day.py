@@ -16,7 +16,7 @@ import pytest
 from actors.shell import Shell
 from domain.messages.orders import BalanceCorrected, ExternalFillSeen, HaltRaised
 from domain.opening_rate import OpeningRate
-from domain.replays import ReplayFilter
+from domain.streams.replay_filter import ReplayFilter
 from tests.workflows.theatre import Theatre
 
 HOURS = 8

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.coinbase.decode import CANDLE_NS, OrderTotals, decode
-from domain.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
 from domain.instrument import Side
 from domain.market.order_book import Level
 from domain.messages.base import Event
@@ -22,6 +21,7 @@ from domain.messages.market import (
     VenueComplained,
 )
 from domain.messages.orders import RowsUnread
+from domain.streams.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
 from tests.adapters.coinbase.frames import (
     TIME_NS,
     at,

@@ -8,13 +8,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from adapters.dydx.decode import Opened, decode
-from domain.frame_events import (
-    BookDelta,
-    BookSnapshot,
-    FrameHead,
-    SubscriptionConfirmed,
-    SubscriptionEnded,
-)
 from domain.instrument import Side
 from domain.market.order_book import Level
 from domain.messages.base import Event
@@ -32,6 +25,13 @@ from domain.messages.market import (
     VenueComplained,
 )
 from domain.settings import SECOND_NS
+from domain.streams.frame_events import (
+    BookDelta,
+    BookSnapshot,
+    FrameHead,
+    SubscriptionConfirmed,
+    SubscriptionEnded,
+)
 from tests.adapters.dydx.frames import (
     TIME_NS,
     at,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.dydx.message_ids import MessageIds
-from domain.sequence import Verdict
+from domain.streams.sequence import Verdict
 
 IN_ORDER, LATE, AFTER_GAP = Verdict.IN_ORDER, Verdict.LATE, Verdict.AFTER_GAP
 

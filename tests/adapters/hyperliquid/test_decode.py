@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from adapters.hyperliquid.coins import coin_of
 from adapters.hyperliquid.decode import ContextsSeen, MidsSeen, PostAnswered, decode
 from adapters.hyperliquid.market_rows import Context
-from domain.frame_events import BookSnapshot, QuoteWithdrawn, SubscriptionConfirmed, SubscriptionEnded
 from domain.instrument import Side
 from domain.market.order_book import Level
 from domain.messages.base import Event
@@ -26,6 +25,7 @@ from domain.messages.market import (
     VenueComplained,
 )
 from domain.settings import SECOND_NS
+from domain.streams.frame_events import BookSnapshot, QuoteWithdrawn, SubscriptionConfirmed, SubscriptionEnded
 from tests.adapters.hyperliquid.frames import (
     PONG,
     TIME_MS,

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.effects import Instant, WakeAt
-from domain.session import OUTBOUND_LIMIT, Session
-from domain.session_moves import (
+from domain.settings import SessionSettings
+from domain.streams.session import OUTBOUND_LIMIT, Session
+from domain.streams.session_states import (
     LEGAL_MOVES,
     AlreadyConnected,
     ClosePipe,
@@ -23,7 +24,6 @@ from domain.session_moves import (
     SessionState,
     move,
 )
-from domain.settings import SessionSettings
 
 DISCONNECTED, CONNECTING, CONNECTED, RECONNECTING, FAILED = SessionState
 FIRST, SECOND = "market#1.1", "market#1.2"

@@ -3,8 +3,8 @@ import pytest
 from domain.effects import Instant
 from domain.settings import SECOND_NS
 from domain.stamps import LAST_NS
-from domain.stream_health import FUTURE_NS, LONGEST_ROUND_TRIP_NS, READ_CLOCK_EVERY_NS, ClockReading
-from domain.venue_time import DOUBTED_EVERY_NS, OUTVOTED_AFTER_NS, VAGUE_NS, VenueTime
+from domain.streams.health import FUTURE_NS, LONGEST_ROUND_TRIP_NS, READ_CLOCK_EVERY_NS, ClockReading
+from domain.streams.venue_time import DOUBTED_EVERY_NS, OUTVOTED_AFTER_NS, VAGUE_NS, VenueTime
 from tests.builders import MONO, UTC
 
 HOUR_NS = 3_600 * SECOND_NS

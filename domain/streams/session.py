@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 from domain.effects import Instant, WakeAt
 from domain.resilience.backoff import Backoff
-from domain.session_moves import (
+from domain.settings import SECOND_NS, SessionSettings
+from domain.streams.session_states import (
     AlreadyConnected,
     ClosePipe,
     Disconnected,
@@ -26,7 +27,6 @@ from domain.session_moves import (
     SessionState,
     move,
 )
-from domain.settings import SECOND_NS, SessionSettings
 
 OUTBOUND_LIMIT = 1_000  # frames kept for the next connection
 _DROPS_WITHIN_NS = 60 * SECOND_NS  # what counts for the quality of a stream

@@ -1,4 +1,4 @@
-from domain.replays import ReplayFilter
+from domain.streams.replay_filter import ReplayFilter
 
 
 def test_what_was_told_is_not_new() -> None:

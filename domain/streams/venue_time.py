@@ -10,7 +10,7 @@ from domain.clocks import have_parted, passed_ns
 from domain.effects import Instant
 from domain.settings import SECOND_NS
 from domain.stamps import is_sane
-from domain.stream_health import FUTURE_NS, LONGEST_ROUND_TRIP_NS, READ_CLOCK_EVERY_NS, ClockReading
+from domain.streams.health import FUTURE_NS, LONGEST_ROUND_TRIP_NS, READ_CLOCK_EVERY_NS, ClockReading
 
 DOUBTED_EVERY_NS = 2 * SECOND_NS  # stamps that seem wrong have the clock read so often, at most
 OUTVOTED_AFTER_NS = 5 * SECOND_NS  # our clock, where the venue's can't be read, by stamps that all say the same

@@ -1,4 +1,4 @@
-from domain.sequence import SequenceCheck, Verdict
+from domain.streams.sequence import SequenceCheck, Verdict
 
 
 def verdicts(*numbers: int) -> list[Verdict]:

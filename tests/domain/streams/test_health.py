@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from domain.effects import Instant
 from domain.messages.market import InstrumentStatus, TradingStatus
 from domain.settings import SECOND_NS
-from domain.stream_health import (
+from domain.streams.health import (
     LONGEST_ROUND_TRIP_NS,
     READ_CLOCK_EVERY_NS,
     WINDOW_NS,
