@@ -6,11 +6,11 @@ import logging
 import traceback
 
 from actors.market_reader import MarketReader
-from domain.bench import Bench
 from domain.effects import Effect, Instant, Role, Tell
 from domain.messages.market import MarketBatch
 from domain.messages.orders import Signal
-from domain.signal_desk import SignalDesk
+from domain.signals.bench import Bench
+from domain.signals.signal_generator import SignalDesk
 
 log = logging.getLogger(__name__)
 

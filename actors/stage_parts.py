@@ -14,12 +14,12 @@ import msgspec
 
 from adapters.ports import VenueKit
 from adapters.storage_ports import Progress
-from domain.bench import StrategyOverdue
 from domain.effects import Instant
 from domain.messages.base import Event
 from domain.messages.orders import JournalEntry
 from domain.order_ids import NO_INSTANCE
 from domain.settings import SECOND_NS, HistorySettings, RecordingSettings, Settings
+from domain.signals.bench import StrategyOverdue
 
 START = Instant(1_000 * SECOND_NS, 1_780_000_000 * SECOND_NS)
 

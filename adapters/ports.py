@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, Protocol
 
 from adapters.storage_ports import FrameRecorder, History, JournalReader, OrderJournal, Progress
 from adapters.tickets import SharedBudget
-from domain.bench import Watch
 from domain.effects import Instant
 from domain.evidence import EvidenceFactory, NoEvidence
 from domain.market.order_book import Level
@@ -27,6 +26,7 @@ from domain.messages.orders import (
 )
 from domain.resilience.rate_limit import RequestBudget
 from domain.settings import HistorySettings, RecordingSettings, Settings
+from domain.signals.bench import Watch
 from domain.streams.channel_watch import ChannelWatch
 from domain.streams.venue_time import VenueTime
 

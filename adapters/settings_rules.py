@@ -11,7 +11,7 @@ from adapters.addresses import read_base_address
 from domain.errors import InvalidSetting
 from domain.instrument_names import name_rule
 from domain.settings import Settings, VenueSettings
-from domain.strategies import STRATEGIES
+from domain.signals.strategies import STRATEGIES
 from domain.text import bounded
 
 # The first must not be above the second.

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from domain.bench import StrategyOverdue
+from domain.signals.bench import StrategyOverdue
 
 _NOTE_BYTES = 1024  # at the beginning of the file: who is at work, since when; then what is known of this run
 _TICKS = 5  # of the timer until a strategy is overdue: a machine that slept brings one, however long it slept

@@ -11,7 +11,7 @@ from domain.effects import Role
 from domain.messages.orders import Signal
 from domain.messages.system import AlarmRaised
 from domain.settings import Settings, SignalSettings
-from domain.strategies import STRATEGIES
+from domain.signals.strategies import STRATEGIES
 
 FEED = Role.PRICE_FEED.at("coinbase")
 BOTH = Settings(signals=SignalSettings(weights={"fast_scalping": 0.5, "momentum_scalping": 0.5}))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.strategy_watch import StrategyWatch
-from domain.bench import Bench, StrategyOverdue
+from domain.signals.bench import Bench, StrategyOverdue
 
 
 @pytest.fixture(autouse=True)

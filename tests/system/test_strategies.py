@@ -12,7 +12,7 @@ from domain.effects import Role
 from domain.messages.orders import Signal
 from domain.messages.system import AlarmRaised
 from domain.settings import Settings, SignalSettings, SupervisionSettings
-from domain.strategies import STRATEGIES
+from domain.signals.strategies import STRATEGIES
 from scripts.rehearsal import open_stage
 
 pytestmark = pytest.mark.system

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.indicators import Bollinger, Ema, Macd, Rsi, Stochastic, Vwap
+from domain.signals.indicators import Bollinger, Ema, Macd, Rsi, Stochastic, Vwap
 
 CLOSES = [
     44.34, 44.09, 44.15, 43.61, 44.33, 44.83, 45.10, 45.42, 45.84, 46.08,

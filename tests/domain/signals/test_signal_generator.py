@@ -12,8 +12,8 @@ from domain.instrument import Side
 from domain.messages.market import MarketBatch, Quote, Trade
 from domain.messages.orders import Signal
 from domain.settings import PROFILES, SignalSettings
-from domain.signal_desk import SignalDesk
-from domain.strategies import STRATEGIES
+from domain.signals.signal_generator import SignalDesk
+from domain.signals.strategies import STRATEGIES
 from tests.builders import MONO, UTC, make_quote, make_stream_state, make_trade
 
 MS = 1_000_000

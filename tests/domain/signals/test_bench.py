@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from domain.bench import Bench, StrategyOverdue
+from domain.signals.bench import Bench, StrategyOverdue
 
 
 class Clockwork:

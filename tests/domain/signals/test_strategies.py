@@ -9,7 +9,7 @@ import pytest
 from domain.instrument import Side
 from domain.messages.market import Candle
 from domain.settings import SECOND_NS
-from domain.strategies import (
+from domain.signals.strategies import (
     STRATEGIES,
     ConservativeScalping,
     FastScalping,

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any, NamedTuple
 
-from domain.bench import Bench, Nonsense
 from domain.errors import InvalidSetting
 from domain.instrument import Side
 from domain.messages.market import Candle
-from domain.strategies import STRATEGIES, Strategy, Vote
+from domain.signals.bench import Bench, Nonsense
+from domain.signals.strategies import STRATEGIES, Strategy, Vote
 
 
 class Opinion(NamedTuple):

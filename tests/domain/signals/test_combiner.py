@@ -7,13 +7,13 @@ from fractions import Fraction
 
 import pytest
 
-from domain.bench import Bench
 from domain.errors import InvalidSetting
 from domain.instrument import Side
 from domain.messages.market import Candle
 from domain.settings import PROFILES, SECOND_NS, SignalSettings
-from domain.signals import Opinion, SignalCombiner
-from domain.strategies import Vote
+from domain.signals.bench import Bench
+from domain.signals.combiner import Opinion, SignalCombiner
+from domain.signals.strategies import Vote
 
 DEFAULTS = SignalSettings()
 CANDLE = Candle(
