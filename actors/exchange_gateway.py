@@ -16,6 +16,7 @@ from actors.venue_line import ACCESS, SEND, VenueLine
 from domain.clocks import deadline
 from domain.effects import Instant, Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.ledger.order import not_sent
 from domain.messages.base import Event
 from domain.messages.listing import Listing
 from domain.messages.market import (
@@ -49,7 +50,6 @@ from domain.messages.orders import (
     VenueSnapshot,
 )
 from domain.messages.system import BreakerChanged, Operation, OperationEnded
-from domain.order import not_sent
 from domain.resilience.access import TRADING
 from domain.resilience.backoff import Backoff
 from domain.resilience.circuit_breaker import Gate

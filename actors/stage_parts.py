@@ -15,9 +15,9 @@ import msgspec
 from adapters.ports import VenueKit
 from adapters.storage_ports import Progress
 from domain.effects import Instant
+from domain.ledger.order_ids import NO_INSTANCE
 from domain.messages.base import Event
 from domain.messages.orders import JournalEntry
-from domain.order_ids import NO_INSTANCE
 from domain.settings import SECOND_NS, HistorySettings, RecordingSettings, Settings
 from domain.signals.bench import StrategyOverdue
 

@@ -13,6 +13,9 @@ from domain.effects import Instant, Role
 from domain.foreign_orders import ForeignOrders
 from domain.holds import Holds
 from domain.inquiries import Inquiries
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.order_ids import is_ours
+from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.listing import Unread
 from domain.messages.orders import (
@@ -26,10 +29,7 @@ from domain.messages.orders import (
     VenueSnapshot,
 )
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
-from domain.order import OrderLifecycle
-from domain.order_ids import is_ours
 from domain.order_news import OrderNews
-from domain.outbox import Outbox
 from domain.reconciliation import AGAIN_NS, TRIES, Reconciliation
 from domain.resilience.outage import CAUSES
 from domain.set_aside import SetAside

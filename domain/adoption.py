@@ -12,6 +12,8 @@ from enum import Enum
 
 from domain.effects import Instant
 from domain.instrument import Side
+from domain.ledger.order_ids import instance_of, is_ours
+from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import (
     FINAL,
@@ -27,8 +29,6 @@ from domain.messages.orders import (
     TimeInForce,
 )
 from domain.numbers import ZERO
-from domain.order_ids import instance_of, is_ours
-from domain.outbox import Outbox
 from domain.settings import SECOND_NS
 
 CLOCKS_DIFFER_NS = 60 * SECOND_NS  # the venue's from ours, at most; what was on its way lands within that, too

@@ -16,12 +16,14 @@ from functools import singledispatchmethod
 from domain.account_alarms import AccountAlarms
 from domain.clocks import deadline, is_past, is_void
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
-from domain.exit_wishes import close_id
 from domain.exits import Exits
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Side
 from domain.kill_switch import KillSwitch
 from domain.last_call import last_call_ns
+from domain.ledger.account import Portfolio
+from domain.ledger.exit_wishes import close_id
+from domain.ledger.refused_openings import RefusedOpenings
 from domain.market.latest_quotes import DOLLARS, Marks
 from domain.messages.base import Message
 from domain.messages.market import MarketBatch
@@ -48,10 +50,8 @@ from domain.messages.system import (
 )
 from domain.numbers import ZERO, plain, shown
 from domain.opening_rate import OpeningRate
-from domain.portfolio import Portfolio
 from domain.position_lines import position_line
 from domain.protection import Protection
-from domain.refused_openings import RefusedOpenings
 from domain.risk import (
     AFTER_SIZING,
     BEFORE_SIZING,

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from domain.effects import Instant, Role
 from domain.inquiries import Inquiries
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.outbox import Outbox
 from domain.messages.orders import (
     CancelAccepted,
     CancelOrder,
@@ -18,8 +20,6 @@ from domain.messages.orders import (
     CancelUnconfirmed,
     CancelWithdrawn,
 )
-from domain.order import OrderLifecycle
-from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 
 CANCEL = "cancel"  # alarm key: "cancel:" and the client_order_id

@@ -14,10 +14,10 @@ from typing import NamedTuple
 from domain.collar import closing_ratio, touch
 from domain.effects import Instant, Role
 from domain.instrument import Instrument, Side
+from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderIntent, RequestTouch, TouchReported
 from domain.numbers import divide, from_ratio, plain
-from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 
 ASK_AGAIN_NS = SECOND_NS  # between two questions about one instrument

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from domain.effects import Instant
 from domain.evidence import Rules
-from domain.order import FILLED, OrderLifecycle
-from domain.outbox import Outbox
+from domain.ledger.order import FILLED, OrderLifecycle
+from domain.ledger.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 from domain.unclaimed_fills import UnclaimedFills
 from domain.unread_rows import UnreadRows

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from domain.effects import Instant
 from domain.evidence import Rules
-from domain.fill_memory import KEPT_NS
+from domain.ledger.fill_memory import KEPT_NS
+from domain.ledger.outbox import Outbox
 from domain.messages.orders import Fill, FillsCovered
-from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 from domain.streams.health import FUTURE_NS
 from domain.unclaimed_fills import UnclaimedFills

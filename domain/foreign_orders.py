@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 
-from domain.cash_flows import spot_currencies
 from domain.instrument import Instrument, InstrumentKind, Side
+from domain.ledger.account import Key, Portfolio
+from domain.ledger.cash_flows import spot_currencies
+from domain.ledger.position import is_dust
 from domain.market.latest_quotes import Marks
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
 from domain.numbers import ZERO, plain
-from domain.portfolio import Key, Portfolio
-from domain.position import is_dust
 
 
 class ForeignOrders:

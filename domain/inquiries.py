@@ -12,10 +12,10 @@ from decimal import Decimal
 from domain.effects import Instant, Role
 from domain.evidence import Absence, Rules
 from domain.holds import Holds
+from domain.ledger.order import ABSENT, OrderLifecycle, doubt_in_words
+from domain.ledger.outbox import Outbox
 from domain.messages.orders import OrderNotFound, OrderStatus, OrderUnconfirmed, Purpose, QueryOrder
 from domain.numbers import ZERO
-from domain.order import ABSENT, OrderLifecycle, doubt_in_words
-from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings, VenueSettings
 from domain.unclaimed_fills import UnclaimedFills
 

@@ -18,11 +18,14 @@ from domain.desk_report import DeskReport
 from domain.effects import Effect, Instant, Role
 from domain.endings import ENDING, Endings
 from domain.evidence import EvidenceFactory, Rules
-from domain.expiries import Expiries
 from domain.foreign_orders import ForeignOrders
-from domain.halts import scopes
 from domain.holds import Holds
 from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
+from domain.ledger.account import Portfolio
+from domain.ledger.expiries import Expiries
+from domain.ledger.halts import scopes
+from domain.ledger.order_ids import NO_INSTANCE
+from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.base import Message
 from domain.messages.market import MarketBatch
@@ -68,14 +71,11 @@ from domain.messages.system import (
 )
 from domain.opening_balances import OpeningBalances
 from domain.opening_gate import OpeningGate
-from domain.order_ids import NO_INSTANCE
 from domain.order_news import OrderNews
-from domain.outbox import Outbox
 from domain.overdue import OVERDUE, Overdue
 from domain.oversold import Oversold
 from domain.pauses import PLAN
 from domain.plan_execution import PlanExecution
-from domain.portfolio import Portfolio
 from domain.reconciliation import RECONCILE, Reconciliation
 from domain.right_of_way import RightOfWay
 from domain.settings import Settings

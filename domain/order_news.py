@@ -10,13 +10,15 @@ from collections.abc import Sequence
 
 from domain.adoption import Adoption, Origin
 from domain.cancels import Cancels
-from domain.cash_flows import spot_currencies
 from domain.effects import Instant
 from domain.endings import Endings
 from domain.evidence import Rules
-from domain.fill_memory import same_numbers
 from domain.inquiries import Inquiries
 from domain.instrument import Side
+from domain.ledger.cash_flows import spot_currencies
+from domain.ledger.fill_memory import same_numbers
+from domain.ledger.order import ABSENT, OrderLifecycle
+from domain.ledger.outbox import Outbox, refusal_in_words
 from domain.messages.base import Event
 from domain.messages.orders import (
     FINAL,
@@ -40,8 +42,6 @@ from domain.messages.orders import (
 )
 from domain.numbers import plain
 from domain.opening_balances import OpeningBalances
-from domain.order import ABSENT, OrderLifecycle
-from domain.outbox import Outbox, refusal_in_words
 from domain.overdue import Overdue
 from domain.plan_execution import PlanExecution
 from domain.right_of_way import RightOfWay

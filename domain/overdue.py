@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from domain.cancels import Cancels
 from domain.effects import Instant
-from domain.expiries import Expiries
+from domain.ledger.expiries import Expiries
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import Purpose, TimeInForce
 from domain.numbers import plain
-from domain.order import OrderLifecycle
-from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 from domain.stamps import iso_utc
 

@@ -10,11 +10,11 @@ from collections import Counter
 from decimal import Decimal
 
 from domain.effects import Instant
+from domain.ledger.account import Key
+from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.numbers import ZERO, plain
-from domain.outbox import Outbox
 from domain.ownership import Ownership
-from domain.portfolio import Key
 from domain.unclaimed_fills import UnclaimedFills
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from domain.cash_flows import spot_currencies
 from domain.instrument import InstrumentKind, Side
+from domain.ledger.cash_flows import spot_currencies
+from domain.ledger.order_ledger import OrderLedger
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import Balance
 from domain.numbers import ZERO
-from domain.order_ledger import OrderLedger
 
 
 class Ownership:

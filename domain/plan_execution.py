@@ -14,11 +14,17 @@ import msgspec
 
 from domain.closing_prices import ClosingPrices
 from domain.collar import is_inside_collar
-from domain.definitions import definition, is_as_defined
 from domain.effects import Instant, Role
-from domain.expiries import Expiries
 from domain.inquiries import Inquiries
 from domain.instrument import Instrument
+from domain.ledger.definitions import definition, is_as_defined
+from domain.ledger.expiries import Expiries
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.order_ids import mint_client_order_id
+from domain.ledger.order_ledger import Plan
+from domain.ledger.outbox import Outbox
+from domain.ledger.position import is_dust
+from domain.ledger.refusals import WINDING_DOWN, is_of_a_row
 from domain.market.latest_quotes import Marks
 from domain.messages.market import Quote
 from domain.messages.orders import (
@@ -37,13 +43,7 @@ from domain.messages.orders import (
 )
 from domain.numbers import from_ratio
 from domain.opening_gate import OpeningGate
-from domain.order import OrderLifecycle
-from domain.order_ids import mint_client_order_id
-from domain.order_ledger import Plan
-from domain.outbox import Outbox
 from domain.pauses import Pauses
-from domain.position import is_dust
-from domain.refusals import WINDING_DOWN, is_of_a_row
 from domain.right_of_way import RightOfWay
 from domain.settings import SECOND_NS, Settings
 

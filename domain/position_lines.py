@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from domain.ledger.account import Portfolio
 from domain.market.latest_quotes import Marks
 from domain.messages.system import PositionLine
 from domain.numbers import plain, shown
-from domain.portfolio import Portfolio
 
 
 def position_line(portfolio: Portfolio, marks: Marks, key: tuple[str, str]) -> PositionLine:

@@ -12,12 +12,12 @@ from typing import NamedTuple
 from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
+from domain.ledger.account import STOP_JUMPED, UNCOVERED, Portfolio
+from domain.ledger.position import Position
 from domain.market.latest_quotes import Marks
 from domain.messages.base import Event
 from domain.messages.orders import CancelProtection, OrderIntent, Purpose
 from domain.numbers import ZERO, from_ratio
-from domain.portfolio import STOP_JUMPED, UNCOVERED, Portfolio
-from domain.position import Position
 from domain.risk import close_quantity, is_small
 from domain.settings import SECOND_NS, Settings
 from domain.stop_turns import StopTurns

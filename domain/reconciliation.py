@@ -13,6 +13,9 @@ from decimal import Decimal
 from domain.effects import Instant, Role
 from domain.evidence import Rules
 from domain.fill_coverage import FillCoverage
+from domain.ledger.account import currencies
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import (
     Balance,
@@ -24,10 +27,7 @@ from domain.messages.orders import (
 )
 from domain.numbers import ZERO, plain
 from domain.opening_balances import OpeningBalances
-from domain.order import OrderLifecycle
-from domain.outbox import Outbox
 from domain.ownership import Ownership
-from domain.portfolio import currencies
 from domain.settings import SECOND_NS, Settings
 from domain.standing_totals import StandingTotals
 from domain.unclaimed_fills import UnclaimedFills

@@ -14,11 +14,11 @@ from domain.evidence import Rules
 from domain.foreign_orders import ForeignOrders
 from domain.holds import Holds
 from domain.instrument import Instrument, InstrumentKind, Side
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.order_ledger import OrderLedger
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderIntent, OrderStatus, Purpose
 from domain.numbers import ZERO
-from domain.order import OrderLifecycle
-from domain.order_ledger import OrderLedger
 
 MAKES_WAY = "makes way for "  # a wish to cancel a stop begins so, and ends with the intent_id of the close
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from domain.effects import Instant
+from domain.ledger.outbox import Outbox
 from domain.messages.orders import VenueSnapshot
 from domain.numbers import plain
-from domain.outbox import Outbox
 
 
 class SetAside:

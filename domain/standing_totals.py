@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from domain.effects import Instant
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.outbox import Outbox
 from domain.messages.orders import HaltCleared, TotalsStand
-from domain.order import OrderLifecycle
-from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 
 

@@ -14,11 +14,11 @@ from decimal import Decimal
 from domain.effects import Instant
 from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument
+from domain.ledger.account import Portfolio
+from domain.ledger.order_ledger import OrderLedger
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderIntent, Signal
 from domain.opening_rate import OpeningRate
-from domain.order_ledger import OrderLedger
-from domain.portfolio import Portfolio
 from domain.risk import (
     Check,
     Opening,

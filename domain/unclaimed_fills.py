@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from domain.effects import Instant, Role
 from domain.instrument import Side
+from domain.ledger.outbox import Outbox
 from domain.messages.orders import Fill, QueryOrder
-from domain.outbox import Outbox
 from domain.settings import SECOND_NS, Settings
 
 OWNER = "owner"  # alarm key: "owner:", the venue, ":" and the venue_order_id

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from domain.effects import Instant
+from domain.ledger.account import currencies
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.order_ids import is_ours
+from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.listing import UNREAD_KEPT, Unread
 from domain.messages.orders import Balance, Fill, RowsUnread, VenueSnapshot
-from domain.order import OrderLifecycle
-from domain.order_ids import is_ours
-from domain.outbox import Outbox
-from domain.portfolio import currencies
 from domain.settings import Settings
 
 FILLS_KEPT = 2 * UNREAD_KEPT  # that wait to be readable; far more than one person could look into

@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from domain.effects import Instant
+from domain.ledger.account import Portfolio, currencies
 from domain.market.latest_quotes import DOLLARS, Marks
 from domain.messages.orders import OrderIntent, Purpose
 from domain.numbers import ZERO
-from domain.portfolio import Portfolio, currencies
 
 
 class Valuation(NamedTuple):

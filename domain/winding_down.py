@@ -10,13 +10,13 @@ from domain.effects import Instant, Role
 from domain.foreign_orders import ForeignOrders
 from domain.inquiries import Inquiries
 from domain.last_call import last_call_ns
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderStatus, Purpose
 from domain.messages.system import WindDown, WoundDown
 from domain.numbers import plain
 from domain.opening_gate import OpeningGate
-from domain.order import OrderLifecycle
-from domain.outbox import Outbox
 from domain.plan_execution import PlanExecution
 from domain.reconciliation import Reconciliation
 from domain.risk import close_quantity, is_small

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from domain.halts import cause_of
+from domain.ledger.halts import cause_of
 from scripts.control import ControlServer
 from scripts.data_directory import DataDirectory, Trouble
 

@@ -8,8 +8,8 @@ import msgspec
 
 from adapters.journal_reader import JournalReader
 from domain.errors import InvalidSetting
+from domain.ledger.account import Portfolio
 from domain.numbers import plain
-from domain.portfolio import Portfolio
 from domain.settings import Settings, VenueSettings
 
 

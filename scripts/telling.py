@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.account_binding import NO_ACCOUNT
-from domain.halts import cause_of
+from domain.ledger.halts import cause_of
 from domain.messages.system import TradingResumed
 from domain.status import halt_fields
 

@@ -21,8 +21,8 @@ from adapters.coinbase.asked import asked
 from adapters.coinbase.fields import VENUE
 from adapters.coinbase.wallets import AccountRow, wallet
 from adapters.tokens import BadField, Token
-from domain.cash_flows import spot_currencies
 from domain.instrument import Instrument, InstrumentKind
+from domain.ledger.cash_flows import spot_currencies
 from domain.messages.listing import Aside, Listing
 from domain.messages.orders import Balance, Fill, FillKind, OrderReported
 from domain.numbers import ZERO, divide

@@ -13,6 +13,9 @@ from typing import Any
 
 from adapters.journal_reader import JournalReader
 from domain.instrument import Side
+from domain.ledger.account import Key, Portfolio
+from domain.ledger.order_ledger import OrderLedger
+from domain.ledger.position import Position
 from domain.messages.orders import (
     BalanceCorrected,
     ExternalFillSeen,
@@ -23,9 +26,6 @@ from domain.messages.orders import (
     OrderSubmitted,
 )
 from domain.numbers import ZERO, plain
-from domain.order_ledger import OrderLedger
-from domain.portfolio import Key, Portfolio
-from domain.position import Position
 from domain.settings import SECOND_NS
 from scripts.bench.trial import Status
 

@@ -22,7 +22,7 @@ from adapters.simulator.faults import (
 from adapters.simulator.front import Session
 from adapters.simulator.hand_trades import InvalidTrade
 from adapters.simulator.wire import Frame, FrameKind, Handshake
-from domain.order_ids import is_ours
+from domain.ledger.order_ids import is_ours
 from tests.adapters.simulator_client import SimulatorClient, SimulatorStream, bracket
 
 VENUES = {

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
+from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
     OrderNotSent,
     OrderRejected,
@@ -16,7 +17,6 @@ from domain.messages.orders import (
     TouchReported,
 )
 from domain.messages.system import AlarmRaised
-from domain.order_ids import mint_client_order_id
 from domain.settings import SECOND_NS
 from tests.order_builders import BTC, DeskOnTime, make_intent, make_report
 

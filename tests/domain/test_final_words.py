@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from domain.effects import Instant
 from domain.instrument import Side
+from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.base import Event
 from domain.messages.orders import (
     FINAL,
@@ -30,7 +31,6 @@ from domain.messages.orders import (
 )
 from domain.messages.system import AlarmRaised
 from domain.numbers import ZERO
-from domain.order_ids import mint_client_order_id
 from domain.settings import SECOND_NS
 from tests.domain.test_order_desk_properties import Act, World
 from tests.flaky_venue import FlakyVenue, TrueOrder

@@ -7,6 +7,7 @@ import pytest
 
 from domain.effects import Instant, Record, Role, Tell
 from domain.instrument import Side
+from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
     BalanceCorrected,
     CancelOrder,
@@ -52,7 +53,6 @@ from domain.messages.system import (
     VenueReadyChanged,
     WishExit,
 )
-from domain.order_ids import mint_client_order_id
 from domain.settings import SECOND_NS, Settings, VenueSettings
 from tests.builders import UTC
 from tests.order_builders import (

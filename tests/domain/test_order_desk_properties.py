@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.effects import Instant
+from domain.ledger.order_ledger import OrderLedger
 from domain.messages.base import Event
 from domain.messages.orders import (
     BalanceCorrected,
@@ -23,7 +24,6 @@ from domain.messages.orders import (
     SubmitOrder,
 )
 from domain.numbers import ZERO
-from domain.order_ledger import OrderLedger
 from domain.settings import SECOND_NS
 from tests.builders import MONO, UTC
 from tests.flaky_venue import FlakyVenue

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.instrument import Side
+from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
     HaltRaised,
     OrderAdopted,
@@ -16,7 +17,6 @@ from domain.messages.orders import (
     SubmitOrder,
 )
 from domain.messages.system import AlarmRaised, ResumeTrading
-from domain.order_ids import mint_client_order_id
 from tests.builders import UTC
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import InstrumentKind, Side
+from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
     CancelOrder,
     IntentDenied,
@@ -19,7 +20,6 @@ from domain.messages.orders import (
     TimeInForce,
 )
 from domain.messages.system import BreakerChanged, BreakerState, Operation, RaiseHalt, WindDown
-from domain.order_ids import mint_client_order_id
 from domain.settings import SECOND_NS, Settings, VenueSettings
 from tests.builders import UTC, make_instrument
 from tests.order_builders import (

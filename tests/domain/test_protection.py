@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.instrument import InstrumentKind, Side
+from domain.ledger.position import Position
 from domain.messages.orders import (
     BalanceCorrected,
     CancelProtection,
@@ -17,7 +18,6 @@ from domain.messages.orders import (
     Purpose,
 )
 from domain.numbers import use_exact_decimals
-from domain.position import Position
 from domain.protection import Holding, Levels, Protection
 from domain.settings import SECOND_NS, ProtectionSettings, Settings
 from tests.builders import UTC

@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
+from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
     Balance,
     BalanceCorrected,
@@ -25,7 +26,6 @@ from domain.messages.orders import (
     VenueSnapshot,
 )
 from domain.messages.system import AlarmOver, AlarmRaised, ExternalOrdersSeen, MarkEquity, VenueReadyChanged
-from domain.order_ids import mint_client_order_id
 from domain.reconciliation import balance_differences, describe
 from domain.settings import SECOND_NS
 from tests.builders import UTC

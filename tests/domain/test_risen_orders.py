@@ -6,6 +6,9 @@ import msgspec
 import pytest
 
 from domain.instrument import Side
+from domain.ledger.account import Portfolio
+from domain.ledger.order_ids import mint_client_order_id
+from domain.ledger.order_ledger import OrderLedger
 from domain.messages.orders import (
     CancelOrder,
     HaltRaised,
@@ -21,9 +24,6 @@ from domain.messages.orders import (
     SubmitOrder,
 )
 from domain.messages.system import ResumeTrading
-from domain.order_ids import mint_client_order_id
-from domain.order_ledger import OrderLedger
-from domain.portfolio import Portfolio
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus

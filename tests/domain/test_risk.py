@@ -6,9 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from domain.instrument import InstrumentKind, Side
+from domain.ledger.position import Position
 from domain.messages.orders import HaltRaised, Purpose
 from domain.numbers import use_exact_decimals
-from domain.position import Position
 from domain.risk import AFTER_SIZING, BEFORE_SIZING, Allowed, Opening, Refused, close_quantity, judge
 from domain.settings import SECOND_NS, RiskSettings, Settings, VenueSettings
 from domain.valuation import value

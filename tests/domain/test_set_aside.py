@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from domain.effects import Instant, Tell
+from domain.ledger.outbox import Outbox
 from domain.messages.listing import Aside, Unread
 from domain.messages.orders import VenueSnapshot
 from domain.messages.system import AlarmOver, AlarmRaised
-from domain.outbox import Outbox
 from domain.set_aside import SetAside
 from tests.builders import MONO, UTC
 from tests.order_builders import DeskOnTime

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.ledger.account import Portfolio
 from domain.messages.market import MarketBatch
 from domain.messages.orders import (
     IntentDenied,
@@ -15,7 +16,6 @@ from domain.messages.orders import (
     SubmitOrder,
 )
 from domain.messages.system import WishExit
-from domain.portfolio import Portfolio
 from domain.settings import RiskSettings, Settings, VenueSettings
 from tests.builders import make_instrument, make_quote, make_stream_state
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.listing import UNREAD_KEPT, Listing, Unread
 from domain.messages.orders import (
     Balance,
@@ -24,7 +25,6 @@ from domain.messages.orders import (
 )
 from domain.messages.system import AlarmRaised, ResumeTrading
 from domain.numbers import ZERO
-from domain.order_ids import mint_client_order_id
 from domain.unread_rows import FILLS_KEPT
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

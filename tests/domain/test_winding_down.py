@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
+from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
     CancelOrder,
     CancelRejected,
@@ -17,7 +18,6 @@ from domain.messages.orders import (
     SubmitOrder,
 )
 from domain.messages.system import WindDown, WoundDown
-from domain.order_ids import mint_client_order_id
 from domain.settings import SECOND_NS, ProtectionSettings, Settings
 from tests.builders import UTC, make_instrument
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report

@@ -10,6 +10,8 @@ import pytest
 
 from domain.effects import Role
 from domain.instrument import Side
+from domain.ledger.order_ledger import OrderLedger
+from domain.ledger.position import Position
 from domain.messages.orders import (
     BalanceCorrected,
     ExternalFillSeen,
@@ -21,8 +23,6 @@ from domain.messages.orders import (
     Purpose,
 )
 from domain.numbers import ZERO
-from domain.order_ledger import OrderLedger
-from domain.position import Position
 from tests.workflows.adversary import Adversary
 from tests.workflows.theatre import Theatre
 

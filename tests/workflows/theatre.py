@@ -19,8 +19,8 @@ from adapters.settings import load
 from adapters.simulator.in_memory import MemoryDialer, MemoryTransport
 from adapters.simulator.world import World
 from domain.instrument import Side
+from domain.ledger.order_ledger import OrderLedger
 from domain.messages.orders import OrderFilled, OrderSubmitted
-from domain.order_ledger import OrderLedger
 from domain.settings import Settings, VenueSettings
 
 URLS = {

@@ -4,6 +4,8 @@ from itertools import product
 import pytest
 
 from domain.instrument import Side
+from domain.ledger.account import Portfolio
+from domain.ledger.order import NEXT_STATUS, OrderLifecycle, not_sent
 from domain.messages.base import Event
 from domain.messages.orders import (
     FINAL,
@@ -19,8 +21,6 @@ from domain.messages.orders import (
     OrderUnconfirmed,
     TimeInForce,
 )
-from domain.order import NEXT_STATUS, OrderLifecycle, not_sent
-from domain.portfolio import Portfolio
 from tests.builders import UTC
 from tests.order_builders import make_accepted, make_fill, make_order, make_report, make_submitted
 

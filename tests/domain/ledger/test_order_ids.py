@@ -3,7 +3,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.order_ids import TAG, is_ours, mint_client_order_id
+from domain.ledger.order_ids import TAG, is_ours, mint_client_order_id
 
 
 @given(st.text(max_size=80), st.integers(0, 9), st.integers(1, 99))

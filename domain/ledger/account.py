@@ -15,12 +15,14 @@ from functools import singledispatchmethod
 
 import msgspec
 
-from domain.cash_flows import as_fill, currencies, flows
-from domain.definitions import defined
-from domain.exit_wishes import ExitWishes
-from domain.external_fills import ExternalFills
-from domain.halts import Halts
 from domain.instrument import Instrument, Side
+from domain.ledger.cash_flows import as_fill, currencies, flows
+from domain.ledger.definitions import defined
+from domain.ledger.exit_wishes import ExitWishes
+from domain.ledger.external_fills import ExternalFills
+from domain.ledger.halts import Halts
+from domain.ledger.order import next_status
+from domain.ledger.position import Execution, Position, PositionLedger
 from domain.messages.base import Event
 from domain.messages.orders import (
     BalanceCorrected,
@@ -53,8 +55,6 @@ from domain.messages.orders import (
     SubmitOrder,
 )
 from domain.numbers import ZERO
-from domain.order import next_status
-from domain.position import Execution, Position, PositionLedger
 
 INTENTS_KEPT = 1_000  # far more than can be decided before a signal expires
 

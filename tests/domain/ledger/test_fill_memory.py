@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from domain import order_ledger
-from domain.fill_memory import KEPT_NS, FillMemory, RetiredOrders
+from domain.ledger import order_ledger
+from domain.ledger.fill_memory import KEPT_NS, FillMemory, RetiredOrders
+from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
     ExternalFillSeen,
     FillContradicted,
@@ -22,7 +23,6 @@ from domain.messages.orders import (
     TotalsStand,
 )
 from domain.messages.system import AlarmRaised, ResumeTrading
-from domain.order_ids import mint_client_order_id
 from domain.settings import SECOND_NS
 from tests.builders import UTC
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
@@ -60,7 +60,7 @@ def test_a_clock_that_was_set_back_makes_nothing_known_again() -> None:
 
 
 def test_retired_orders_stay_recognisable_in_bounded_memory(monkeypatch) -> None:
-    monkeypatch.setattr("domain.fill_memory.RETIRED_KEPT", 10)
+    monkeypatch.setattr("domain.ledger.fill_memory.RETIRED_KEPT", 10)
     ids = [mint_client_order_id(f"i-{number}", 0, 1) for number in range(35)]
     retired = RetiredOrders()
     for client_order_id in ids[:34]:

@@ -1,8 +1,8 @@
 import pytest
 
-from domain import order_ledger
+from domain.ledger import order_ledger
+from domain.ledger.order_ledger import OrderLedger
 from domain.messages.orders import HaltRaised, IntentDenied, JournalEntry, OrderRejected, Purpose
-from domain.order_ledger import OrderLedger
 from tests.builders import UTC
 from tests.order_builders import DeskOnTime, make_intent
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from domain.ledger.account import Portfolio
 from domain.messages.orders import (
     InstrumentDefined,
     JournalEvent,
@@ -18,7 +19,6 @@ from domain.messages.orders import (
     OrderStatus,
     Purpose,
 )
-from domain.portfolio import Portfolio
 from domain.settings import SECOND_NS
 
 REFUSED_LATELY = "refused_lately"

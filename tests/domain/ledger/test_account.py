@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.instrument import Side
+from domain.ledger.account import Portfolio
 from domain.messages.orders import (
     Balance,
     BalanceCorrected,
@@ -33,7 +34,6 @@ from domain.messages.orders import (
     TimeInForce,
 )
 from domain.numbers import use_exact_decimals
-from domain.portfolio import Portfolio
 from tests.builders import UTC
 from tests.domain.account_harness import accepted, make_intent
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
+from domain.ledger.account import LiveOrder, Portfolio
+from domain.ledger.refused_openings import RefusedOpenings
 from domain.messages.orders import OrderClosed, OrderIntent, OrderRejected, OrderStatus, SubmitOrder
-from domain.portfolio import LiveOrder, Portfolio
-from domain.refused_openings import RefusedOpenings
 from domain.settings import SECOND_NS
 from tests.builders import UTC
 from tests.domain.account_harness import Account, accepted, ended, make_signal, submitted

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from domain.ledger.position import Execution
 from domain.messages.orders import Fill, FillKind
-from domain.position import Execution
 
 Key = tuple[str, str]  # (venue, currency)
 

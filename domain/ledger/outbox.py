@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from domain.effects import Effect, Record, Role, Tell, WakeAt
+from domain.ledger.order_ledger import OrderLedger
 from domain.messages.base import Message
 from domain.messages.orders import (
     BalanceCorrected,
@@ -27,7 +28,6 @@ from domain.messages.orders import (
     PositionCorrected,
 )
 from domain.messages.system import AlarmOver, AlarmRaised
-from domain.order_ledger import OrderLedger
 
 _REFUSALS_KEPT = 20  # different words of venues, who may always find new ones
 _OTHERS = "other reasons"

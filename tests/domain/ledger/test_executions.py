@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.executions import Executions, Step
+from domain.ledger.executions import Executions, Step
 from domain.messages.orders import FillKind
 from domain.numbers import divide
 from tests.order_builders import make_fill

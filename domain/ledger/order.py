@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.executions import Executions, Step
 from domain.instrument import Side
+from domain.ledger.executions import Executions, Step
 from domain.messages.base import Event
 from domain.messages.orders import (
     FINAL,

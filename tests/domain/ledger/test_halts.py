@@ -1,6 +1,6 @@
 import pytest
 
-from domain.halts import Halts, cause_of
+from domain.ledger.halts import Halts, cause_of
 from domain.messages.orders import HaltCleared, HaltRaised
 from tests.builders import UTC
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from domain.definitions import defined, definition
 from domain.instrument import InstrumentKind, Side
+from domain.ledger.definitions import defined, definition
 from domain.messages.orders import (
     InstrumentDefined,
     IntentDenied,

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain import position as position_module
 from domain.instrument import Instrument, Side
+from domain.ledger import position as position_module
+from domain.ledger.position import Execution, Position, PositionLedger, is_dust
 from domain.numbers import ZERO, use_exact_decimals
-from domain.position import Execution, Position, PositionLedger, is_dust
 
 use_exact_decimals()
 

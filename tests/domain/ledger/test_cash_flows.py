@@ -2,10 +2,10 @@ from decimal import Decimal
 
 import pytest
 
-from domain.cash_flows import currencies, flows, spot_currencies
 from domain.instrument import Side
+from domain.ledger.account import Portfolio
+from domain.ledger.cash_flows import currencies, flows, spot_currencies
 from domain.messages.orders import ExternalFillSeen
-from domain.portfolio import Portfolio
 from tests.order_builders import make_fill
 
 

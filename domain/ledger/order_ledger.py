@@ -11,10 +11,14 @@ from collections.abc import Container, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.cash_flows import currencies, flows
-from domain.fill_memory import FillMemory, RetiredOrders
-from domain.halts import Halts
 from domain.instrument import Instrument, Side
+from domain.ledger.account import Portfolio
+from domain.ledger.cash_flows import currencies, flows
+from domain.ledger.fill_memory import FillMemory, RetiredOrders
+from domain.ledger.halts import Halts
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.refusals import Refusals
+from domain.ledger.refused_openings import RefusedOpenings
 from domain.messages.orders import (
     BalanceCorrected,
     BalancesOpened,
@@ -47,10 +51,6 @@ from domain.messages.orders import (
     VenueReconciled,
 )
 from domain.numbers import ZERO
-from domain.order import OrderLifecycle
-from domain.portfolio import Portfolio
-from domain.refusals import Refusals
-from domain.refused_openings import RefusedOpenings
 
 # A redelivery or a late fill of something older than this many is no longer recognised: minutes of the fastest
 # trading, where redeliveries take seconds. A plan takes 5 KB with all that belongs to it, ids are small.
