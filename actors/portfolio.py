@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from actors.market_reader import MarketReader
-from domain.allocator import Allocator
 from domain.effects import Effect, Instant, Role
 from domain.errors import Fatal
 from domain.messages.base import Message
 from domain.messages.market import MarketBatch
 from domain.messages.orders import JournalExtended
 from domain.messages.system import ProveJournal
+from domain.portfolio.portfolio_manager import Allocator
 from domain.settings import SECOND_NS
 from domain.status import DECISION
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from domain.effects import Instant, Role
-from domain.foreign_orders import ForeignOrders
 from domain.holds import Holds
 from domain.inquiries import Inquiries
 from domain.ledger.order import OrderLifecycle
@@ -30,6 +29,7 @@ from domain.messages.orders import (
 )
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
 from domain.order_news import OrderNews
+from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation import AGAIN_NS, TRIES, Reconciliation
 from domain.resilience.outage import CAUSES
 from domain.set_aside import SetAside

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from domain.account_news import AccountNews
 from domain.effects import Instant
-from domain.foreign_orders import ForeignOrders
 from domain.ledger.order import OrderLifecycle, doubt_in_words
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
@@ -14,6 +13,7 @@ from domain.messages.orders import OrderStatus
 from domain.messages.system import HaltLine, OpenOrderLine, OrdersReported, WaitLine
 from domain.numbers import plain
 from domain.opening_gate import OpeningGate
+from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation import Audit
 from domain.venue_readiness import VenueReadiness
 

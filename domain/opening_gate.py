@@ -10,13 +10,13 @@ from decimal import Decimal
 
 from domain.collar import collared_price, drifted, touch
 from domain.effects import Instant
-from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.order_ledger import OrderLedger
 from domain.ledger.position import is_dust
 from domain.market.latest_quotes import Marks, is_in_dollars
 from domain.messages.orders import OrderIntent, OrderStatus
 from domain.numbers import from_ratio
+from domain.portfolio.foreign_orders import ForeignOrders
 from domain.routing import Candidate, is_substitute, rank
 from domain.settings import Settings
 from domain.substitution import SHARED_CHECKS, Substitution

@@ -18,7 +18,6 @@ from domain.desk_report import DeskReport
 from domain.effects import Effect, Instant, Role
 from domain.endings import ENDING, Endings
 from domain.evidence import EvidenceFactory, Rules
-from domain.foreign_orders import ForeignOrders
 from domain.holds import Holds
 from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
 from domain.ledger.account import Portfolio
@@ -76,6 +75,7 @@ from domain.overdue import OVERDUE, Overdue
 from domain.oversold import Oversold
 from domain.pauses import PLAN
 from domain.plan_execution import PlanExecution
+from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation import RECONCILE, Reconciliation
 from domain.right_of_way import RightOfWay
 from domain.settings import Settings

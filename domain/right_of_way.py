@@ -11,7 +11,6 @@ from decimal import Decimal
 from domain.cancels import Cancels
 from domain.effects import Instant
 from domain.evidence import Rules
-from domain.foreign_orders import ForeignOrders
 from domain.holds import Holds
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.order import OrderLifecycle
@@ -19,6 +18,7 @@ from domain.ledger.order_ledger import OrderLedger
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderIntent, OrderStatus, Purpose
 from domain.numbers import ZERO
+from domain.portfolio.foreign_orders import ForeignOrders
 
 MAKES_WAY = "makes way for "  # a wish to cancel a stop begins so, and ends with the intent_id of the close
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 from domain.effects import Instant
-from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument
 from domain.ledger.account import Portfolio
 from domain.ledger.order_ledger import OrderLedger
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderIntent, Signal
-from domain.opening_rate import OpeningRate
-from domain.risk import (
+from domain.portfolio.foreign_orders import ForeignOrders
+from domain.portfolio.opening_rate import OpeningRate
+from domain.portfolio.risk_checks import (
     Check,
     Opening,
     Refused,
@@ -39,8 +39,8 @@ from domain.risk import (
     target_pays_costs,
     venue_ready,
 )
+from domain.portfolio.valuation import value
 from domain.settings import Settings
-from domain.valuation import value
 
 CHECKS: tuple[Check, ...] = (
     venue_ready,

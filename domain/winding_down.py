@@ -7,9 +7,7 @@ from collections.abc import Iterator
 
 from domain.cancels import Cancels
 from domain.effects import Instant, Role
-from domain.foreign_orders import ForeignOrders
 from domain.inquiries import Inquiries
-from domain.last_call import last_call_ns
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
@@ -18,8 +16,10 @@ from domain.messages.system import WindDown, WoundDown
 from domain.numbers import plain
 from domain.opening_gate import OpeningGate
 from domain.plan_execution import PlanExecution
+from domain.portfolio.foreign_orders import ForeignOrders
+from domain.portfolio.last_call import last_call_ns
+from domain.portfolio.risk_checks import close_quantity, is_small
 from domain.reconciliation import Reconciliation
-from domain.risk import close_quantity, is_small
 from domain.settings import SECOND_NS, Settings
 
 WIND_DOWN = "wind_down"  # alarm key

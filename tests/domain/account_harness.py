@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from domain.allocator import BEAT, Allocator
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
 from domain.instrument import Instrument, Side
 from domain.messages.base import Event, Message
@@ -32,6 +31,7 @@ from domain.messages.orders import (
     TimeInForce,
 )
 from domain.messages.system import AlarmRaised, EndExit, MarkEquity, VenueReadyChanged, WishExit
+from domain.portfolio.portfolio_manager import BEAT, Allocator
 from domain.settings import PROFILES, SECOND_NS, RiskSettings, Settings
 from tests.builders import MONO, UTC, make_instrument, make_quote, make_stream_state
 

@@ -8,7 +8,6 @@ import pytest
 
 from domain.effects import Instant
 from domain.instrument import Side
-from domain.last_call import last_call_ns
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
     CancelOrder,
@@ -29,6 +28,7 @@ from domain.messages.orders import (
     TimeInForce,
 )
 from domain.messages.system import AlarmOver, AlarmRaised, WindDown, WishExit
+from domain.portfolio.last_call import last_call_ns
 from domain.settings import SECOND_NS
 from tests.builders import MONO, UTC
 from tests.order_builders import (

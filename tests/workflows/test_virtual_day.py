@@ -15,7 +15,7 @@ import pytest
 
 from actors.shell import Shell
 from domain.messages.orders import BalanceCorrected, ExternalFillSeen, HaltRaised
-from domain.opening_rate import OpeningRate
+from domain.portfolio.opening_rate import OpeningRate
 from domain.streams.replay_filter import ReplayFilter
 from tests.workflows.theatre import Theatre
 

@@ -13,9 +13,9 @@ from domain.clocks import passed_ns
 from domain.effects import Instant
 from domain.messages.orders import EquityMarked
 from domain.numbers import ZERO, from_ratio
-from domain.opening_rate import DAY_NS
+from domain.portfolio.opening_rate import DAY_NS
+from domain.portfolio.valuation import Valuation
 from domain.settings import SECOND_NS, RiskSettings
-from domain.valuation import Valuation
 
 CONFIRM_NS = 2 * SECOND_NS  # what one reading says, another must say this much later
 MARK_EVERY_NS = 60 * SECOND_NS  # how often a rising peak is journaled

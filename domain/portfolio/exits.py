@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.effects import Instant
-from domain.foreign_orders import ForeignOrders
 from domain.instrument import Side
 from domain.ledger.account import Key, Portfolio
 from domain.ledger.exit_wishes import close_id
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderIntent, Purpose, Signal
 from domain.messages.system import EndExit, WishExit
-from domain.risk import close_quantity, is_small
+from domain.portfolio.foreign_orders import ForeignOrders
+from domain.portfolio.risk_checks import close_quantity, is_small
 from domain.settings import SECOND_NS, Settings
 
 AGAIN_NS = SECOND_NS  # doubled with each close that did not do it

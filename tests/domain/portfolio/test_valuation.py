@@ -6,7 +6,7 @@ import pytest
 
 from domain.messages.orders import BalanceCorrected, Purpose
 from domain.numbers import use_exact_decimals
-from domain.valuation import Valuation, value
+from domain.portfolio.valuation import Valuation, value
 from tests.builders import UTC
 from tests.domain.account_harness import Account, accepted, filled, make_intent
 

@@ -9,9 +9,17 @@ from domain.instrument import InstrumentKind, Side
 from domain.ledger.position import Position
 from domain.messages.orders import HaltRaised, Purpose
 from domain.numbers import use_exact_decimals
-from domain.risk import AFTER_SIZING, BEFORE_SIZING, Allowed, Opening, Refused, close_quantity, judge
+from domain.portfolio.risk_checks import (
+    AFTER_SIZING,
+    BEFORE_SIZING,
+    Allowed,
+    Opening,
+    Refused,
+    close_quantity,
+    judge,
+)
+from domain.portfolio.valuation import value
 from domain.settings import SECOND_NS, RiskSettings, Settings, VenueSettings
-from domain.valuation import value
 from tests.builders import UTC, make_instrument
 from tests.domain.account_harness import BTC, Account, accepted, filled, make_intent, make_signal
 

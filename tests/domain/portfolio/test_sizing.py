@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.numbers import use_exact_decimals
+from domain.portfolio.sizing import Size, size_position
 from domain.settings import RiskSettings
-from domain.sizing import Size, size_position
 from tests.builders import make_instrument
 
 use_exact_decimals()

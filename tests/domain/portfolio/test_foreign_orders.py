@@ -27,7 +27,7 @@ from domain.numbers import plain
 from domain.settings import SECOND_NS
 from tests.builders import UTC
 from tests.domain.account_harness import FEE_RATIO, Account, accepted, make_signal, submitted
-from tests.domain.test_risk import opening
+from tests.domain.portfolio.test_risk_checks import opening
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 
 BID, ASK = "49999", "50001"

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.effects import Instant
-from domain.foreign_orders import ForeignOrders
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.account import STOP_JUMPED, UNCOVERED, Portfolio
 from domain.ledger.position import Position
@@ -18,9 +17,10 @@ from domain.market.latest_quotes import Marks
 from domain.messages.base import Event
 from domain.messages.orders import CancelProtection, OrderIntent, Purpose
 from domain.numbers import ZERO, from_ratio
-from domain.risk import close_quantity, is_small
+from domain.portfolio.foreign_orders import ForeignOrders
+from domain.portfolio.risk_checks import close_quantity, is_small
+from domain.portfolio.stop_turns import StopTurns
 from domain.settings import SECOND_NS, Settings
-from domain.stop_turns import StopTurns
 
 JUMPED_NS = 2 * SECOND_NS  # a price beyond the stop for this long has jumped it
 AGAIN_AFTER_NS = SECOND_NS // 2  # between two requests about the same position

@@ -11,8 +11,8 @@ from decimal import Decimal
 from domain.effects import Effect, Instant, Role, Tell
 from domain.messages.system import AlarmOver, AlarmRaised
 from domain.numbers import plain
+from domain.portfolio.valuation import Valuation
 from domain.settings import SECOND_NS
-from domain.valuation import Valuation
 
 INCOMPLETE_NS = 10 * SECOND_NS  # a stream that reconnects may take this long
 

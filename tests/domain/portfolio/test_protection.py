@@ -18,7 +18,7 @@ from domain.messages.orders import (
     Purpose,
 )
 from domain.numbers import use_exact_decimals
-from domain.protection import Holding, Levels, Protection
+from domain.portfolio.protection import Holding, Levels, Protection
 from domain.settings import SECOND_NS, ProtectionSettings, Settings
 from tests.builders import UTC
 from tests.domain.account_harness import BTC, Account, accepted, ended, filled, make_signal, submitted

@@ -5,12 +5,12 @@ from decimal import Decimal
 import pytest
 
 from domain.effects import Instant
-from domain.kill_switch import KillSwitch
 from domain.messages.orders import EquityMarked
 from domain.numbers import use_exact_decimals
-from domain.opening_rate import DAY_NS
+from domain.portfolio.kill_switch import KillSwitch
+from domain.portfolio.opening_rate import DAY_NS
+from domain.portfolio.valuation import Valuation
 from domain.settings import SECOND_NS, RiskSettings
-from domain.valuation import Valuation
 from tests.builders import MONO, UTC
 
 use_exact_decimals()

@@ -1,6 +1,6 @@
 from domain.effects import Instant
 from domain.messages.orders import IntentAccepted, Purpose
-from domain.opening_rate import DAY_NS, HOUR_NS, OpeningRate
+from domain.portfolio.opening_rate import DAY_NS, HOUR_NS, OpeningRate
 from domain.settings import SECOND_NS
 from tests.builders import MONO, UTC
 from tests.order_builders import make_intent

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.account_alarms import INCOMPLETE_NS, AccountAlarms
 from domain.effects import Instant
 from domain.messages.system import AlarmOver
+from domain.portfolio.account_alarms import INCOMPLETE_NS, AccountAlarms
 
 
 @dataclass

@@ -13,14 +13,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import singledispatchmethod
 
-from domain.account_alarms import AccountAlarms
 from domain.clocks import deadline, is_past, is_void
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
-from domain.exits import Exits
-from domain.foreign_orders import ForeignOrders
 from domain.instrument import Side
-from domain.kill_switch import KillSwitch
-from domain.last_call import last_call_ns
 from domain.ledger.account import Portfolio
 from domain.ledger.exit_wishes import close_id
 from domain.ledger.refused_openings import RefusedOpenings
@@ -49,10 +44,15 @@ from domain.messages.system import (
     WindDown,
 )
 from domain.numbers import ZERO, plain, shown
-from domain.opening_rate import OpeningRate
-from domain.position_lines import position_line
-from domain.protection import Protection
-from domain.risk import (
+from domain.portfolio.account_alarms import AccountAlarms
+from domain.portfolio.exits import Exits
+from domain.portfolio.foreign_orders import ForeignOrders
+from domain.portfolio.kill_switch import KillSwitch
+from domain.portfolio.last_call import last_call_ns
+from domain.portfolio.opening_rate import OpeningRate
+from domain.portfolio.position_lines import position_line
+from domain.portfolio.protection import Protection
+from domain.portfolio.risk_checks import (
     AFTER_SIZING,
     BEFORE_SIZING,
     BESIDES_SIZE,
@@ -62,9 +62,9 @@ from domain.risk import (
     judge,
     opening_id,
 )
+from domain.portfolio.sizing import Size, size_position
+from domain.portfolio.valuation import Valuation, value
 from domain.settings import SECOND_NS, Settings
-from domain.sizing import Size, size_position
-from domain.valuation import Valuation, value
 
 BEAT = "allocator:beat"
 LAST_CALL = "allocator:last_call"
