@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, Protocol
 from adapters.storage_ports import FrameRecorder, History, JournalReader, OrderJournal, Progress
 from adapters.tickets import SharedBudget
 from domain.effects import Instant
-from domain.evidence import EvidenceFactory, NoEvidence
 from domain.market.order_book import Level
 from domain.messages.base import Event
 from domain.messages.listing import Listing
@@ -24,6 +23,7 @@ from domain.messages.orders import (
     QueryOrder,
     SubmitOrder,
 )
+from domain.reconciliation.evidence import EvidenceFactory, NoEvidence
 from domain.resilience.rate_limit import RequestBudget
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from domain.signals.bench import Watch

@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from domain.effects import Instant, Role
-from domain.holds import Holds
-from domain.inquiries import Inquiries
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
@@ -30,10 +28,12 @@ from domain.messages.orders import (
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
 from domain.order_news import OrderNews
 from domain.portfolio.foreign_orders import ForeignOrders
-from domain.reconciliation import AGAIN_NS, TRIES, Reconciliation
+from domain.reconciliation.holds import Holds
+from domain.reconciliation.reconciliation import AGAIN_NS, TRIES, Reconciliation
+from domain.reconciliation.set_aside import SetAside
+from domain.reconciliation.status_queries import Inquiries
+from domain.reconciliation.unread_rows import UnreadRows
 from domain.resilience.outage import CAUSES
-from domain.set_aside import SetAside
-from domain.unread_rows import UnreadRows
 from domain.venue_readiness import VenueReadiness
 from domain.winding_down import WindingDown
 

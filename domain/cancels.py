@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domain.effects import Instant, Role
-from domain.inquiries import Inquiries
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.messages.orders import (
@@ -20,6 +19,7 @@ from domain.messages.orders import (
     CancelUnconfirmed,
     CancelWithdrawn,
 )
+from domain.reconciliation.status_queries import Inquiries
 from domain.settings import SECOND_NS, Settings
 
 CANCEL = "cancel"  # alarm key: "cancel:" and the client_order_id

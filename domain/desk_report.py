@@ -14,7 +14,7 @@ from domain.messages.system import HaltLine, OpenOrderLine, OrdersReported, Wait
 from domain.numbers import plain
 from domain.opening_gate import OpeningGate
 from domain.portfolio.foreign_orders import ForeignOrders
-from domain.reconciliation import Audit
+from domain.reconciliation.reconciliation import Audit
 from domain.venue_readiness import VenueReadiness
 
 _COUNTED = ("submitted", "accepted", "filled", "canceled", "rejected", "denied", "expired")

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from domain.effects import Instant
-from domain.evidence import Rules
 from domain.ledger.order import FILLED, OrderLifecycle
 from domain.ledger.outbox import Outbox
+from domain.reconciliation.evidence import Rules
+from domain.reconciliation.unmatched_fills import UnclaimedFills
+from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import SECOND_NS, Settings
-from domain.unclaimed_fills import UnclaimedFills
-from domain.unread_rows import UnreadRows
 
 ENDING = "ending"  # alarm key: "ending:" and the client_order_id
 

@@ -17,11 +17,11 @@ from domain.market.latest_quotes import Marks, is_in_dollars
 from domain.messages.orders import OrderIntent, OrderStatus
 from domain.numbers import from_ratio
 from domain.portfolio.foreign_orders import ForeignOrders
+from domain.reconciliation.unmatched_fills import UnclaimedFills
+from domain.reconciliation.unread_rows import UnreadRows
 from domain.routing import Candidate, is_substitute, rank
 from domain.settings import Settings
 from domain.substitution import SHARED_CHECKS, Substitution
-from domain.unclaimed_fills import UnclaimedFills
-from domain.unread_rows import UnreadRows
 from domain.venue_readiness import JOURNAL_LOCKED, VenueReadiness
 
 

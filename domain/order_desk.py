@@ -11,15 +11,11 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from domain.account_news import AccountNews
-from domain.adoption import Adoption
 from domain.cancels import CANCEL, Cancels
 from domain.closing_prices import ClosingPrices
 from domain.desk_report import DeskReport
 from domain.effects import Effect, Instant, Role
 from domain.endings import ENDING, Endings
-from domain.evidence import EvidenceFactory, Rules
-from domain.holds import Holds
-from domain.inquiries import ACKNOWLEDGE, QUERY, Inquiries
 from domain.ledger.account import Portfolio
 from domain.ledger.expiries import Expiries
 from domain.ledger.halts import scopes
@@ -68,20 +64,24 @@ from domain.messages.system import (
     WindDown,
     WishExit,
 )
-from domain.opening_balances import OpeningBalances
 from domain.opening_gate import OpeningGate
 from domain.order_news import OrderNews
 from domain.overdue import OVERDUE, Overdue
-from domain.oversold import Oversold
 from domain.pauses import PLAN
 from domain.plan_execution import PlanExecution
 from domain.portfolio.foreign_orders import ForeignOrders
-from domain.reconciliation import RECONCILE, Reconciliation
+from domain.reconciliation.evidence import EvidenceFactory, Rules
+from domain.reconciliation.holds import Holds
+from domain.reconciliation.opening_balances import OpeningBalances
+from domain.reconciliation.oversold import Oversold
+from domain.reconciliation.reconciliation import RECONCILE, Reconciliation
+from domain.reconciliation.standing_totals import ends_when
+from domain.reconciliation.status_queries import ACKNOWLEDGE, QUERY, Inquiries
+from domain.reconciliation.unmatched_fills import OWNER, UnclaimedFills
+from domain.reconciliation.unmatched_orders import Adoption
+from domain.reconciliation.unread_rows import UnreadRows
 from domain.right_of_way import RightOfWay
 from domain.settings import Settings
-from domain.standing_totals import ends_when
-from domain.unclaimed_fills import OWNER, UnclaimedFills
-from domain.unread_rows import UnreadRows
 from domain.venue_readiness import VenueReadiness
 from domain.winding_down import WindingDown
 

@@ -15,7 +15,6 @@ import msgspec
 from domain.closing_prices import ClosingPrices
 from domain.collar import is_inside_collar
 from domain.effects import Instant, Role
-from domain.inquiries import Inquiries
 from domain.instrument import Instrument
 from domain.ledger.definitions import definition, is_as_defined
 from domain.ledger.expiries import Expiries
@@ -44,6 +43,7 @@ from domain.messages.orders import (
 from domain.numbers import from_ratio
 from domain.opening_gate import OpeningGate
 from domain.pauses import Pauses
+from domain.reconciliation.status_queries import Inquiries
 from domain.right_of_way import RightOfWay
 from domain.settings import SECOND_NS, Settings
 

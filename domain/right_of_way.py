@@ -10,8 +10,6 @@ from decimal import Decimal
 
 from domain.cancels import Cancels
 from domain.effects import Instant
-from domain.evidence import Rules
-from domain.holds import Holds
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ledger import OrderLedger
@@ -19,6 +17,8 @@ from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderIntent, OrderStatus, Purpose
 from domain.numbers import ZERO
 from domain.portfolio.foreign_orders import ForeignOrders
+from domain.reconciliation.evidence import Rules
+from domain.reconciliation.holds import Holds
 
 MAKES_WAY = "makes way for "  # a wish to cancel a stop begins so, and ends with the intent_id of the close
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from domain.cancels import Cancels
 from domain.effects import Instant, Role
-from domain.inquiries import Inquiries
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
@@ -19,7 +18,8 @@ from domain.plan_execution import PlanExecution
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.last_call import last_call_ns
 from domain.portfolio.risk_checks import close_quantity, is_small
-from domain.reconciliation import Reconciliation
+from domain.reconciliation.reconciliation import Reconciliation
+from domain.reconciliation.status_queries import Inquiries
 from domain.settings import SECOND_NS, Settings
 
 WIND_DOWN = "wind_down"  # alarm key

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from domain.evidence import Absence, VenueFacts, Verdict
 from domain.instrument import InstrumentKind
+from domain.reconciliation.evidence import Absence, VenueFacts, Verdict
 from domain.settings import SECOND_NS, VenueSettings
 
 

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from adapters.coinbase.evidence import CoinbaseEvidence
-from domain.evidence import Absence, NoEvidence, Rules
 from domain.instrument import InstrumentKind
+from domain.reconciliation.evidence import Absence, NoEvidence, Rules
 from domain.settings import SECOND_NS, Settings, VenueSettings
 
 S = SECOND_NS

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.effects import Instant
-from domain.evidence import Rules
 from domain.instrument import Side
 from domain.ledger.account import currencies
 from domain.ledger.order import OrderLifecycle
@@ -18,6 +17,7 @@ from domain.ledger.order_ledger import OrderLedger
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import Balance, OrderReported, OrderStatus
 from domain.numbers import ZERO
+from domain.reconciliation.evidence import Rules
 
 
 @dataclass

@@ -25,7 +25,7 @@ from domain.messages.orders import (
 )
 from domain.messages.system import AlarmRaised, ResumeTrading
 from domain.numbers import ZERO
-from domain.unread_rows import FILLS_KEPT
+from domain.reconciliation.unread_rows import FILLS_KEPT
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 
 BAD_FILL = Unread(kind="fill", reason="unknown trade type", row_id="f-odd", venue_order_id="v-x", instrument=BTC)

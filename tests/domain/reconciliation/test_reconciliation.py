@@ -26,7 +26,7 @@ from domain.messages.orders import (
     VenueSnapshot,
 )
 from domain.messages.system import AlarmOver, AlarmRaised, ExternalOrdersSeen, MarkEquity, VenueReadyChanged
-from domain.reconciliation import balance_differences, describe
+from domain.reconciliation.reconciliation import balance_differences, describe
 from domain.settings import SECOND_NS
 from tests.builders import UTC
 from tests.order_builders import (

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.effects import Instant
-from domain.evidence import Rules
-from domain.fill_coverage import listed_until
 from domain.ledger.cash_flows import flows
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import Balance, BalancesOpened, ExternalFillSeen, Fill, VenueSnapshot
 from domain.numbers import ZERO
+from domain.reconciliation.evidence import Rules
+from domain.reconciliation.fill_coverage import listed_until
 from domain.settings import SECOND_NS
 
 STAMPS_NS = SECOND_NS  # as exact as we take a venue's stamps of fills and of answers to be

@@ -14,8 +14,8 @@ from domain.ledger.account import Key
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.numbers import ZERO, plain
-from domain.ownership import Ownership
-from domain.unclaimed_fills import UnclaimedFills
+from domain.reconciliation.ownership import Ownership
+from domain.reconciliation.unmatched_fills import UnclaimedFills
 
 
 class Oversold:

@@ -9,7 +9,7 @@ from domain.ledger.outbox import Outbox
 from domain.messages.listing import Aside, Unread
 from domain.messages.orders import VenueSnapshot
 from domain.messages.system import AlarmOver, AlarmRaised
-from domain.set_aside import SetAside
+from domain.reconciliation.set_aside import SetAside
 from tests.builders import MONO, UTC
 from tests.order_builders import DeskOnTime
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.effects import Instant, Role
-from domain.evidence import Absence, Rules
-from domain.holds import Holds
 from domain.ledger.order import ABSENT, OrderLifecycle, doubt_in_words
 from domain.ledger.outbox import Outbox
 from domain.messages.orders import OrderNotFound, OrderStatus, OrderUnconfirmed, Purpose, QueryOrder
 from domain.numbers import ZERO
+from domain.reconciliation.evidence import Absence, Rules
+from domain.reconciliation.holds import Holds
+from domain.reconciliation.unmatched_fills import UnclaimedFills
 from domain.settings import SECOND_NS, Settings, VenueSettings
-from domain.unclaimed_fills import UnclaimedFills
 
 ACKNOWLEDGE = "acknowledge"  # alarm keys: "acknowledge:" and the client_order_id
 QUERY = "query"

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.effects import Instant, Role
-from domain.evidence import Rules
-from domain.fill_coverage import FillCoverage
 from domain.ledger.account import currencies
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
@@ -26,12 +24,14 @@ from domain.messages.orders import (
     VenueSnapshot,
 )
 from domain.numbers import ZERO, plain
-from domain.opening_balances import OpeningBalances
-from domain.ownership import Ownership
+from domain.reconciliation.evidence import Rules
+from domain.reconciliation.fill_coverage import FillCoverage
+from domain.reconciliation.opening_balances import OpeningBalances
+from domain.reconciliation.ownership import Ownership
+from domain.reconciliation.standing_totals import StandingTotals
+from domain.reconciliation.unmatched_fills import UnclaimedFills
+from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import SECOND_NS, Settings
-from domain.standing_totals import StandingTotals
-from domain.unclaimed_fills import UnclaimedFills
-from domain.unread_rows import UnreadRows
 
 RECONCILE = "reconcile"  # alarm key: "reconcile:" and the venue
 AGAIN_NS = SECOND_NS  # pause before asking again when something moved meanwhile
