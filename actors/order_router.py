@@ -10,12 +10,12 @@ from actors.market_reader import MarketReader
 from actors.wiring import ActorRebuilding
 from domain.effects import Effect, Instant, Record, Role, Tell
 from domain.errors import Fatal
+from domain.execution.order_manager import OrderDesk
 from domain.ledger.order import not_sent
 from domain.messages.base import Event, Message
 from domain.messages.market import MarketBatch
 from domain.messages.orders import JournalEntry, JournalExtended, SubmitOrder
 from domain.messages.system import ProveJournal, ResumeTrading, TradingResumed
-from domain.order_desk import OrderDesk
 from domain.settings import SECOND_NS
 
 log = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ import msgspec
 
 from adapters.coinbase.evidence import CoinbaseEvidence
 from domain.effects import Effect, Instant, Record, Tell, WakeAt
+from domain.execution.order_manager import OrderDesk
 from domain.instrument import Instrument, Side
 from domain.ledger.order_ids import NO_INSTANCE, mint_client_order_id
 from domain.messages.base import Message
@@ -34,7 +35,6 @@ from domain.messages.orders import (
     TimeInForce,
     VenueSnapshot,
 )
-from domain.order_desk import OrderDesk
 from domain.settings import SECOND_NS, Settings, VenueSettings
 from tests.builders import MONO, UTC, make_instrument, make_quote, make_stream_state
 

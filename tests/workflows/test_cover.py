@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from adapters.simulator.venue_order import VenueStatus
+from domain.execution.overdue import KEPT
 from domain.messages.base import Event
 from domain.messages.orders import CancelRequested, OrderFilled, OrderSubmitted, Purpose
-from domain.overdue import KEPT
 from tests.workflows.theatre import Theatre
 
 STEP_S = 0.25

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from decimal import Decimal
 
-from domain.collar import collared_price, drifted, touch
 from domain.effects import Instant
+from domain.execution.price_collar import collared_price, drifted, touch
+from domain.execution.routing import Candidate, is_substitute, rank
+from domain.execution.substitution import SHARED_CHECKS, Substitution
+from domain.execution.venue_readiness import JOURNAL_LOCKED, VenueReadiness
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.order_ledger import OrderLedger
 from domain.ledger.position import is_dust
@@ -19,10 +22,7 @@ from domain.numbers import from_ratio
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation.unmatched_fills import UnclaimedFills
 from domain.reconciliation.unread_rows import UnreadRows
-from domain.routing import Candidate, is_substitute, rank
 from domain.settings import Settings
-from domain.substitution import SHARED_CHECKS, Substitution
-from domain.venue_readiness import JOURNAL_LOCKED, VenueReadiness
 
 
 class OpeningGate:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from domain.cancels import Cancels
 from domain.effects import Instant
+from domain.execution.cancels import Cancels
 from domain.ledger.expiries import Expiries
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox

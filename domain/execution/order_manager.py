@@ -10,12 +10,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from domain.account_news import AccountNews
-from domain.cancels import CANCEL, Cancels
-from domain.closing_prices import ClosingPrices
-from domain.desk_report import DeskReport
 from domain.effects import Effect, Instant, Role
-from domain.endings import ENDING, Endings
+from domain.execution.account_reports import AccountNews
+from domain.execution.blocking_orders import RightOfWay
+from domain.execution.cancels import CANCEL, Cancels
+from domain.execution.closing_prices import ClosingPrices
+from domain.execution.endings import ENDING, Endings
+from domain.execution.execution_reports import OrderNews
+from domain.execution.order_executor import PlanExecution
+from domain.execution.order_manager_report import DeskReport
+from domain.execution.overdue import OVERDUE, Overdue
+from domain.execution.pauses import PLAN
+from domain.execution.pre_send_checks import OpeningGate
+from domain.execution.venue_readiness import VenueReadiness
+from domain.execution.wind_down import WindingDown
 from domain.ledger.account import Portfolio
 from domain.ledger.expiries import Expiries
 from domain.ledger.halts import scopes
@@ -64,11 +72,6 @@ from domain.messages.system import (
     WindDown,
     WishExit,
 )
-from domain.opening_gate import OpeningGate
-from domain.order_news import OrderNews
-from domain.overdue import OVERDUE, Overdue
-from domain.pauses import PLAN
-from domain.plan_execution import PlanExecution
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation.evidence import EvidenceFactory, Rules
 from domain.reconciliation.holds import Holds
@@ -80,10 +83,7 @@ from domain.reconciliation.status_queries import ACKNOWLEDGE, QUERY, Inquiries
 from domain.reconciliation.unmatched_fills import OWNER, UnclaimedFills
 from domain.reconciliation.unmatched_orders import Adoption
 from domain.reconciliation.unread_rows import UnreadRows
-from domain.right_of_way import RightOfWay
 from domain.settings import Settings
-from domain.venue_readiness import VenueReadiness
-from domain.winding_down import WindingDown
 
 
 class OrderDesk:

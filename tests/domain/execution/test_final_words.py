@@ -32,7 +32,7 @@ from domain.messages.orders import (
 from domain.messages.system import AlarmRaised
 from domain.numbers import ZERO
 from domain.settings import SECOND_NS
-from tests.domain.test_order_desk_properties import Act, World
+from tests.domain.execution.test_order_manager_properties import Act, World
 from tests.flaky_venue import FlakyVenue, TrueOrder
 from tests.order_builders import CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

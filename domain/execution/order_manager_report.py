@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from domain.account_news import AccountNews
 from domain.effects import Instant
+from domain.execution.account_reports import AccountNews
+from domain.execution.pre_send_checks import OpeningGate
+from domain.execution.venue_readiness import VenueReadiness
 from domain.ledger.order import OrderLifecycle, doubt_in_words
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderStatus
 from domain.messages.system import HaltLine, OpenOrderLine, OrdersReported, WaitLine
 from domain.numbers import plain
-from domain.opening_gate import OpeningGate
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation.reconciliation import Audit
-from domain.venue_readiness import VenueReadiness
 
 _COUNTED = ("submitted", "accepted", "filled", "canceled", "rejected", "denied", "expired")
 _MISSING = {  # in a venue's readiness; what else is missing there is a halt, and told as one

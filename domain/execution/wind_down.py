@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from domain.cancels import Cancels
 from domain.effects import Instant, Role
+from domain.execution.cancels import Cancels
+from domain.execution.order_executor import PlanExecution
+from domain.execution.pre_send_checks import OpeningGate
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderStatus, Purpose
 from domain.messages.system import WindDown, WoundDown
 from domain.numbers import plain
-from domain.opening_gate import OpeningGate
-from domain.plan_execution import PlanExecution
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.last_call import last_call_ns
 from domain.portfolio.risk_checks import close_quantity, is_small

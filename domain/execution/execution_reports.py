@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.cancels import Cancels
 from domain.effects import Instant
-from domain.endings import Endings
+from domain.execution.blocking_orders import RightOfWay
+from domain.execution.cancels import Cancels
+from domain.execution.endings import Endings
+from domain.execution.order_executor import PlanExecution
+from domain.execution.overdue import Overdue
 from domain.instrument import Side
 from domain.ledger.cash_flows import spot_currencies
 from domain.ledger.fill_memory import same_numbers
@@ -38,14 +41,11 @@ from domain.messages.orders import (
     QueryFailed,
 )
 from domain.numbers import plain
-from domain.overdue import Overdue
-from domain.plan_execution import PlanExecution
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.opening_balances import OpeningBalances
 from domain.reconciliation.status_queries import Inquiries
 from domain.reconciliation.unmatched_fills import UnclaimedFills
 from domain.reconciliation.unmatched_orders import Adoption, Origin
-from domain.right_of_way import RightOfWay
 
 _FIRST_LOOK = 2  # an accepted IOC order ends by itself in a moment: skip the shortest delays
 

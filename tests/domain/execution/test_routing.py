@@ -1,8 +1,8 @@
 from decimal import Decimal
 from itertools import permutations
 
+from domain.execution.routing import Candidate, is_substitute, rank
 from domain.instrument import InstrumentKind, Side
-from domain.routing import Candidate, is_substitute, rank
 from tests.builders import make_instrument
 
 

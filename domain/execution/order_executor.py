@@ -12,9 +12,12 @@ from decimal import Decimal
 
 import msgspec
 
-from domain.closing_prices import ClosingPrices
-from domain.collar import is_inside_collar
 from domain.effects import Instant, Role
+from domain.execution.blocking_orders import RightOfWay
+from domain.execution.closing_prices import ClosingPrices
+from domain.execution.pauses import Pauses
+from domain.execution.pre_send_checks import OpeningGate
+from domain.execution.price_collar import is_inside_collar
 from domain.instrument import Instrument
 from domain.ledger.definitions import definition, is_as_defined
 from domain.ledger.expiries import Expiries
@@ -41,10 +44,7 @@ from domain.messages.orders import (
     TimeInForce,
 )
 from domain.numbers import from_ratio
-from domain.opening_gate import OpeningGate
-from domain.pauses import Pauses
 from domain.reconciliation.status_queries import Inquiries
-from domain.right_of_way import RightOfWay
 from domain.settings import SECOND_NS, Settings
 
 EXPIRED = "expired"

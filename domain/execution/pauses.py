@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from domain.effects import Instant
+from domain.execution.pre_send_checks import OpeningGate
 from domain.ledger.order_ledger import Plan
 from domain.ledger.outbox import Outbox
 from domain.messages.orders import OrderIntent, Purpose
-from domain.opening_gate import OpeningGate
 from domain.settings import SECOND_NS, Settings
 
 PLAN = "plan"  # alarm key: "plan:" and the intent_id

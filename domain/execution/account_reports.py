@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from domain.effects import Instant, Role
+from domain.execution.execution_reports import OrderNews
+from domain.execution.venue_readiness import VenueReadiness
+from domain.execution.wind_down import WindingDown
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
@@ -26,7 +29,6 @@ from domain.messages.orders import (
     VenueSnapshot,
 )
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
-from domain.order_news import OrderNews
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation.holds import Holds
 from domain.reconciliation.reconciliation import AGAIN_NS, TRIES, Reconciliation
@@ -34,8 +36,6 @@ from domain.reconciliation.set_aside import SetAside
 from domain.reconciliation.status_queries import Inquiries
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.resilience.outage import CAUSES
-from domain.venue_readiness import VenueReadiness
-from domain.winding_down import WindingDown
 
 
 class AccountNews:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from domain.collar import closing_ratio, touch
 from domain.effects import Instant, Role
+from domain.execution.price_collar import closing_ratio, touch
 from domain.instrument import Instrument, Side
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
