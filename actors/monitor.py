@@ -17,7 +17,7 @@ from domain.messages.system import (
     TotalsKept,
 )
 from domain.mode_label import mode_label
-from domain.status import StatusBoard
+from domain.reports.status_board import StatusBoard
 
 
 class Monitor(Shell):

@@ -13,8 +13,8 @@ from domain.messages.market import MarketBatch
 from domain.messages.orders import JournalExtended
 from domain.messages.system import ProveJournal
 from domain.portfolio.portfolio_manager import Allocator
+from domain.reports.status_board import DECISION
 from domain.settings import SECOND_NS
-from domain.status import DECISION
 
 _RECORD_EVERY_NS = 10 * SECOND_NS
 

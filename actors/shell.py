@@ -43,10 +43,10 @@ from actors.wiring import (
     StartActor,
 )
 from domain.effects import Effect, Instant, Role, Tell, WakeAt
-from domain.histogram import Histogram
 from domain.messages.base import Message, build_decoders
 from domain.messages.system import ActorReported, Unanswered
 from domain.numbers import use_exact_decimals
+from domain.reports.histogram import Histogram
 from domain.settings import SECOND_NS
 
 log = logging.getLogger(__name__)

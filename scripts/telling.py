@@ -13,7 +13,7 @@ from typing import Any
 from domain.account_binding import NO_ACCOUNT
 from domain.ledger.halts import cause_of
 from domain.messages.system import TradingResumed
-from domain.status import halt_fields
+from domain.reports.status_board import halt_fields
 
 _PRICES_WITHIN_S = 5.0
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from domain.histogram import HistogramSnapshot
 from domain.instrument import Side
 from domain.messages.base import Command, Event, Lane, Message
+from domain.reports.histogram import HistogramSnapshot
 
 
 class BreakerState(StrEnum):

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.effects import Instant, Role, Tell
-from domain.histogram import Histogram
 from domain.messages.system import ActorReported, AlarmRaised, HaltLine, Operation, OperationEnded, WaitLine
+from domain.reports.histogram import Histogram
+from domain.reports.status_board import StatusBoard
 from domain.resilience.circuit_breaker import CircuitBreaker
 from domain.settings import BreakerSettings
-from domain.status import StatusBoard
 from scripts.prometheus import exposition
 from tests.builders import orders_reported
 

@@ -13,8 +13,8 @@ from adapters.settings import load
 from adapters.venues import VENUES
 from domain.effects import Instant
 from domain.errors import InvalidSetting
+from domain.reports.status_board import StatusBoard
 from domain.signals.strategies import STRATEGIES
-from domain.status import StatusBoard
 from scripts.summary import summary
 from tests.places import PROJECT
 from tests.scripts.test_main import REPORT

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from domain.alarm_book import AlarmBook
 from domain.messages.system import AlarmLine, AlarmOver, AlarmRaised
+from domain.reports.alarm_book import AlarmBook
 from domain.settings import SECOND_NS
 from tests.builders import UTC
 

@@ -11,9 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.account_binding import NO_ACCOUNT
-from domain.alarm_book import AlarmBook
 from domain.effects import Instant, Role
-from domain.histogram import Histogram
 from domain.messages.orders import Signal
 from domain.messages.system import (
     ActorReported,
@@ -30,6 +28,8 @@ from domain.messages.system import (
     VenueReported,
 )
 from domain.numbers import plain
+from domain.reports.alarm_book import AlarmBook
+from domain.reports.histogram import Histogram
 from domain.stamps import iso_utc
 from domain.streams.session_states import SessionState
 

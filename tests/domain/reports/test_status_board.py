@@ -1,7 +1,6 @@
 import pytest
 
 from domain.effects import Instant, Role
-from domain.histogram import Histogram
 from domain.messages.system import (
     ActorLine,
     ActorReported,
@@ -14,8 +13,9 @@ from domain.messages.system import (
     RosterReported,
     VenueReported,
 )
+from domain.reports.histogram import Histogram
+from domain.reports.status_board import StatusBoard
 from domain.settings import SECOND_NS
-from domain.status import StatusBoard
 from tests.builders import MONO, UTC, orders_reported
 
 NOW = Instant(MONO + 20 * SECOND_NS, UTC + 20 * SECOND_NS)

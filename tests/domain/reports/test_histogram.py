@@ -4,7 +4,7 @@ import pickle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.histogram import Histogram
+from domain.reports.histogram import Histogram
 
 
 @given(st.integers(min_value=0, max_value=10**12))
