@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import ClassVar, TypeVar
 
 from adapters import tickets
-from adapters.answers import UnreadableAnswer
+from adapters.decoding.answers import UnreadableAnswer
 from adapters.http import Response, Transport
 from adapters.ports import Clock
 from adapters.retry_after import asked_pause_ns

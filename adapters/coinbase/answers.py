@@ -14,13 +14,21 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from adapters import tokens
-from adapters.answers import RowKind, UnreadableAnswer, check_rows, check_size, read_apart, rows, text
 from adapters.coinbase import fields
 from adapters.coinbase.asked import asked
 from adapters.coinbase.fields import VENUE
 from adapters.coinbase.wallets import AccountRow, wallet
-from adapters.tokens import BadField, Token
+from adapters.decoding import tokens
+from adapters.decoding.answers import (
+    RowKind,
+    UnreadableAnswer,
+    check_rows,
+    check_size,
+    read_apart,
+    rows,
+    text,
+)
+from adapters.decoding.tokens import BadField, Token
 from domain.instrument import Instrument, InstrumentKind
 from domain.ledger.cash_flows import spot_currencies
 from domain.messages.listing import Aside, Listing

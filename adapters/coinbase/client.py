@@ -19,13 +19,13 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from adapters import tokens
 from adapters.coinbase import answers
 from adapters.coinbase.encode import encode_cancel, encode_create
 from adapters.coinbase.fields import rfc3339, share_a_book
 from adapters.coinbase.sign import Signer
 from adapters.coinbase.signed_requests import Query, SignedRequests
 from adapters.coinbase.touch import touch
+from adapters.decoding import tokens
 from adapters.http import Transport
 from adapters.ports import Clock
 from domain.effects import Instant

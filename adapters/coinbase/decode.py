@@ -14,14 +14,14 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from adapters import decode_faults, tokens
-from adapters.answers import MOST_ROWS, OversizeAnswer, check_rows, check_size, rows, text
 from adapters.coinbase import fields, frame_rows
 from adapters.coinbase.answers import ORDER
 from adapters.coinbase.fields import VENUE
 from adapters.coinbase.market_rows import age, candle, trade
-from adapters.stamped import quote
-from adapters.tokens import BadField
+from adapters.decoding import decode_faults, tokens
+from adapters.decoding.answers import MOST_ROWS, OversizeAnswer, check_rows, check_size, rows, text
+from adapters.decoding.quotes import quote
+from adapters.decoding.tokens import BadField
 from domain.market.order_book import Level, Top
 from domain.messages.base import Event
 from domain.messages.listing import Unread, summed_up

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from adapters.tokens import BadField, Token, not_negative, number, utc_ns_if_set
+from adapters.decoding.tokens import BadField, Token, not_negative, number, utc_ns_if_set
 from domain.instrument import Side
 from domain.messages.orders import OrderStatus, OrderType
 from domain.settings import SECOND_NS

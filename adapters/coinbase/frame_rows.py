@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Raw, Struct
 
 from adapters.coinbase.market_rows import CandleRow, PrintRow
-from adapters.tokens import (
+from adapters.decoding.tokens import (
     MAX_DECIMALS,
     Name,
     NotNegative,

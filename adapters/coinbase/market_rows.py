@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from adapters import tokens
 from adapters.coinbase.fields import VENUE
-from adapters.tokens import BadField, Name, NotNegative, Positive, Seconds, UtcTextIfSet
+from adapters.decoding import tokens
+from adapters.decoding.tokens import BadField, Name, NotNegative, Positive, Seconds, UtcTextIfSet
 from domain.instrument import Side
 from domain.messages.market import Candle, Trade
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from adapters.coinbase.decode import decode
 from adapters.coinbase.fields import VENUE
 from adapters.coinbase.subscriptions import BOOK, Subscriptions
-from adapters.stamped import believable, quote
+from adapters.decoding.quotes import believable, quote
 from domain.effects import Instant
 from domain.market.order_book import Level, OrderBook, Top
 from domain.messages.base import Event

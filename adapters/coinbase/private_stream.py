@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from adapters.answers import OversizeAnswer, check_size
 from adapters.coinbase.decode import OrderTotals, decode, lost_orders
 from adapters.coinbase.fields import VENUE
-from adapters.stamped import refused
+from adapters.decoding.answers import OversizeAnswer, check_size
+from adapters.decoding.quotes import refused
 from domain.effects import Instant
 from domain.messages.base import Event
 from domain.messages.market import (

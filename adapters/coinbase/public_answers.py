@@ -11,12 +11,12 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from adapters import tokens
-from adapters.answers import check_size, whole
 from adapters.coinbase import answers
 from adapters.coinbase.fields import share_a_book
 from adapters.coinbase.market_rows import CandleRow, PrintRow, candle, trade
-from adapters.tokens import BadField, Token
+from adapters.decoding import tokens
+from adapters.decoding.answers import check_size, whole
+from adapters.decoding.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument
 from domain.market.order_book import Level, OrderBook

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from adapters import tokens
-from adapters.answers import whole
-from adapters.tokens import BadField, Token
+from adapters.decoding import tokens
+from adapters.decoding.answers import whole
+from adapters.decoding.tokens import BadField, Token
 
 
 class Touch(NamedTuple):

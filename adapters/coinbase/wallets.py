@@ -10,9 +10,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from adapters.answers import text
 from adapters.coinbase import fields
-from adapters.tokens import BadField, Token
+from adapters.decoding.answers import text
+from adapters.decoding.tokens import BadField, Token
 from domain.messages.orders import Balance
 from domain.numbers import ZERO
 from domain.text import bounded, bounded_id

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from adapters import tokens
-from adapters.answers import MOST_LISTED, UnreadableAnswer, check_rows, check_size, whole
+from adapters.decoding import tokens
+from adapters.decoding.answers import MOST_LISTED, UnreadableAnswer, check_rows, check_size, whole
+from adapters.decoding.tokens import BadField, Token
 from adapters.dydx import rows
 from adapters.dydx.rows import FUNDING_INTERVAL_NS, VENUE, BookRow, CandleRows, PrintRows
-from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind
 from domain.market.order_book import OrderBook

@@ -18,7 +18,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from adapters import decode_faults, tokens
+from adapters.decoding import decode_faults, tokens
+from adapters.decoding.tokens import BadField, Name, Token, UtcText
 from adapters.dydx import rows
 from adapters.dydx.rows import (
     VENUE,
@@ -29,7 +30,6 @@ from adapters.dydx.rows import (
     MarketRow,
     PrintRows,
 )
-from adapters.tokens import BadField, Name, Token, UtcText
 from domain.instrument import Side
 from domain.market.order_book import Level
 from domain.messages.base import Event

@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from adapters.decoding.quotes import believable, quote, refused
 from adapters.dydx.book import UncrossedBook
 from adapters.dydx.decode import BLOCK_HEIGHT, MARKETS, ORDERBOOK, Opened, decode
 from adapters.dydx.heights import Heights
 from adapters.dydx.message_ids import MessageIds
 from adapters.dydx.rows import VENUE
 from adapters.dydx.subscriptions import Subscription, Subscriptions
-from adapters.stamped import believable, quote, refused
 from domain.effects import Instant
 from domain.market.order_book import Level, Top
 from domain.messages.base import Event

@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from adapters import tokens
-from adapters.tokens import BadField, NotNegative, Number, Positive, Token, UtcText, UtcTextIfAny
+from adapters.decoding import tokens
+from adapters.decoding.tokens import BadField, NotNegative, Number, Positive, Token, UtcText, UtcTextIfAny
 from domain.instrument import Side
 from domain.market.order_book import Level
 from domain.messages.base import Event

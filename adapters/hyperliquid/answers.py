@@ -14,12 +14,20 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from adapters import tokens
-from adapters.answers import MOST_LISTED, RowKind, UnreadableAnswer, check_rows, check_size, rows, whole
+from adapters.decoding import tokens
+from adapters.decoding.answers import (
+    MOST_LISTED,
+    RowKind,
+    UnreadableAnswer,
+    check_rows,
+    check_size,
+    rows,
+    whole,
+)
+from adapters.decoding.tokens import BadField, Token
 from adapters.hyperliquid import market_rows
 from adapters.hyperliquid.coins import name_of
 from adapters.hyperliquid.market_rows import FUNDING_NS, VENUE, BookRow, CandleRow, PrintRow
-from adapters.tokens import BadField, Token
 from domain.effects import Instant
 from domain.instrument import Instrument, InstrumentKind
 from domain.market.order_book import OrderBook

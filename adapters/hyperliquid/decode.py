@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from adapters import decode_faults
+from adapters.decoding import decode_faults
+from adapters.decoding.tokens import BadField, Name, Token
 from adapters.hyperliquid import market_rows
 from adapters.hyperliquid.market_rows import (
     VENUE,
@@ -26,7 +27,6 @@ from adapters.hyperliquid.market_rows import (
     PrintRow,
     TouchRow,
 )
-from adapters.tokens import BadField, Name, Token
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, HeartbeatSeen, VenueCandle, VenueComplained
 from domain.streams.frame_events import SubscriptionConfirmed, SubscriptionEnded

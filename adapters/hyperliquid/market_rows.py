@@ -12,11 +12,11 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
-from adapters import tokens
-from adapters.answers import text
+from adapters.decoding import tokens
+from adapters.decoding.answers import text
+from adapters.decoding.quotes import quote
+from adapters.decoding.tokens import BadField, Milliseconds, Name, NotNegative, Number, Positive, Token
 from adapters.hyperliquid.coins import name_of
-from adapters.stamped import quote
-from adapters.tokens import BadField, Milliseconds, Name, NotNegative, Number, Positive, Token
 from domain.instrument import Side
 from domain.market.order_book import Level, Top
 from domain.messages.market import Candle, FundingRate, IndexPrice, MarkPrice, Quote, Trade

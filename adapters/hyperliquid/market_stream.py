@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from adapters.decoding.quotes import believable, quote
 from adapters.hyperliquid.coins import coin_of, name_of
 from adapters.hyperliquid.decode import decode
 from adapters.hyperliquid.encode import PING, encode_subscribe, encode_unsubscribe
 from adapters.hyperliquid.market_rows import VENUE
-from adapters.stamped import believable, quote
 from domain.effects import Instant
 from domain.market.order_book import Level, OrderBook, Top
 from domain.messages.base import Event

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from adapters import tokens
+from adapters.decoding import tokens
 from adapters.simulator import dydx_encode as encode
 from adapters.simulator import rest_faults
 from adapters.simulator.dydx_indexer import RESOLUTIONS, Indexer

@@ -4,8 +4,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from adapters.answers import UnreadableAnswer
 from adapters.coinbase import answers
+from adapters.decoding.answers import UnreadableAnswer
 from domain.instrument import InstrumentKind, Side
 from domain.messages.listing import Aside
 from domain.messages.orders import Balance, FillKind, OrderStatus, OrderType

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import tokens
 from adapters.coinbase import fields
-from adapters.tokens import BadField
+from adapters.decoding import tokens
+from adapters.decoding.tokens import BadField
 from domain.messages.orders import OrderStatus
 
 

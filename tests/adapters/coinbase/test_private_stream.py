@@ -4,8 +4,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from adapters.answers import MOST_ROWS
 from adapters.coinbase.private_stream import PrivateStream
+from adapters.decoding.answers import MOST_ROWS
 from domain.effects import Instant
 from domain.instrument import Side
 from domain.messages.base import Event

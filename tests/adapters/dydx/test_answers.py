@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from adapters.answers import MOST_LISTED, OversizeAnswer
+from adapters.decoding.answers import MOST_LISTED, OversizeAnswer
 from adapters.dydx import answers
 from domain.messages.listing import UNREAD_KEPT
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.answers import MOST_LISTED, OversizeAnswer, UnreadableAnswer
+from adapters.decoding.answers import MOST_LISTED, OversizeAnswer, UnreadableAnswer
 from adapters.hyperliquid import answers
 from adapters.hyperliquid.decode import decode
 from domain.effects import Instant

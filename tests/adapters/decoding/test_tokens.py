@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from adapters import tokens
-from adapters.tokens import BadField
+from adapters.decoding import tokens
+from adapters.decoding.tokens import BadField
 
 
 @pytest.mark.parametrize(

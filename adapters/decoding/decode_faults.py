@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from adapters.tokens import BadField
+from adapters.decoding.tokens import BadField
 from domain.messages.market import DecodeFailed
 from domain.text import MOST_CHARACTERS, bounded, bounded_bytes
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from adapters import decode_faults, tokens
-from adapters.tokens import BadField, Milliseconds, Name, NotNegative, Positive
+from adapters.decoding import decode_faults, tokens
+from adapters.decoding.tokens import BadField, Milliseconds, Name, NotNegative, Positive
 
 
 class Row(Struct):

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from msgspec import Raw
 
-from adapters import decode_faults
-from adapters.tokens import BadField
+from adapters.decoding import decode_faults
+from adapters.decoding.tokens import BadField
 from domain.messages.listing import Listing, Unread
 from domain.text import bounded, bounded_id
 
