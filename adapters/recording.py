@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from adapters.frames import MAX_MESSAGE_BYTES
+from adapters.network.websocket_frames import MAX_MESSAGE_BYTES
 from adapters.own_files import open_own, require_own_directory
 from adapters.ports import StreamCodec
 from domain.effects import Instant

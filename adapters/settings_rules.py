@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from decimal import Decimal
 
-from adapters.addresses import read_base_address
+from adapters.network.addresses import read_base_address
 from domain.errors import InvalidSetting
 from domain.instrument_names import name_rule
 from domain.settings import Settings, VenueSettings

@@ -10,9 +10,9 @@ from typing import ClassVar, TypeVar
 
 from adapters import tickets
 from adapters.decoding.answers import UnreadableAnswer
-from adapters.http import Response, Transport
+from adapters.network.http import Response, Transport
+from adapters.network.retry_after import asked_pause_ns
 from adapters.ports import Clock
-from adapters.retry_after import asked_pause_ns
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Instrument
 from domain.messages.listing import Listing, chosen

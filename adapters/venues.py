@@ -18,12 +18,12 @@ from adapters.coinbase.public_client import PublicClient
 from adapters.coinbase.sign import load_signer
 from adapters.dydx.indexer import IndexerClient
 from adapters.dydx.market_stream import MarketStream as DydxMarketStream
-from adapters.http import HttpTransport
 from adapters.hyperliquid.info import InfoClient
 from adapters.hyperliquid.market_stream import MarketStream as HyperliquidMarketStream
 from adapters.key_vault import VAULT
+from adapters.network.http import HttpTransport
+from adapters.network.websocket import WebSocketDialer
 from adapters.ports import VenueKit
-from adapters.websocket import WebSocketDialer
 from domain.errors import Fatal
 from domain.settings import VenueSettings
 

@@ -26,7 +26,7 @@ from adapters.coinbase.sign import Signer
 from adapters.coinbase.signed_requests import Query, SignedRequests
 from adapters.coinbase.touch import touch
 from adapters.decoding import tokens
-from adapters.http import Transport
+from adapters.network.http import Transport
 from adapters.ports import Clock
 from domain.effects import Instant
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError

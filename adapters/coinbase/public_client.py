@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from adapters.coinbase import public_answers as answers
 from adapters.coinbase.market_rows import age
 from adapters.coinbase.signed_requests import PREFIX, URL, Query
-from adapters.http import Transport
+from adapters.network.http import Transport
 from adapters.ports import Clock
 from adapters.venue_client import MarketClient
 from domain.instrument import Instrument

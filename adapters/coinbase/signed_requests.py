@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 from urllib.parse import urlencode
 
-from adapters.addresses import read_address
 from adapters.coinbase import answers, public_answers
 from adapters.coinbase.sign import TOKEN_TTL_S, Signer
-from adapters.http import ALONE, Response, Transport
+from adapters.network.addresses import read_address
+from adapters.network.http import ALONE, Response, Transport
 from adapters.ports import Clock
 from adapters.venue_client import VenueClient, http_date_ns
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from adapters.dydx import answers
 from adapters.dydx.rows import RESOLUTIONS, VENUE
-from adapters.http import Transport
+from adapters.network.http import Transport
 from adapters.ports import Clock
 from adapters.venue_client import MarketClient
 from domain.instrument import Instrument

@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from adapters.http import Transport
 from adapters.hyperliquid import answers
 from adapters.hyperliquid.coins import coin_of
 from adapters.hyperliquid.encode import encode_question
 from adapters.hyperliquid.market_rows import INTERVALS
+from adapters.network.http import Transport
 from adapters.ports import Clock
 from adapters.venue_client import MarketClient
 from domain.errors import Rejected

@@ -8,12 +8,12 @@ from collections import deque
 
 from actors.stage import Stage
 from adapters.coinbase.market_stream import MarketStream
-from adapters.frames import CLOSE, CONTINUATION, PING, TEXT
+from adapters.network.websocket import SocketPipe
+from adapters.network.websocket_frames import CLOSE, CONTINUATION, PING, TEXT
 from adapters.ports import Frames, VenueKit
-from adapters.websocket import SocketPipe
 from domain.errors import VenueError
 from tests.actors.fakes import FakeVenue
-from tests.adapters.test_frames import server_frame
+from tests.adapters.network.test_websocket_frames import server_frame
 
 FRAME_HEADER = 6  # of a short masked frame
 

@@ -21,7 +21,7 @@ import pytest
 import requests
 import websocket
 
-from adapters.http import HttpTransport
+from adapters.network.http import HttpTransport
 from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.fronts import FRONTS
 from adapters.simulator.server import serve

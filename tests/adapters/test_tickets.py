@@ -11,7 +11,7 @@ import pytest
 from actors.venue_calls import Call, Urgency, VenueCalls
 from adapters.coinbase.client import CoinbaseClient
 from adapters.coinbase.sign import Signer
-from adapters.http import Response
+from adapters.network.http import Response
 from adapters.tickets import SharedBudget
 from domain.errors import Retryable
 from domain.messages.orders import QueryOrder

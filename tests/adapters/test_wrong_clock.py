@@ -8,7 +8,7 @@ import pytest
 
 from adapters.coinbase.client import CoinbaseClient
 from adapters.coinbase.fields import rfc3339
-from adapters.http import Response
+from adapters.network.http import Response
 from adapters.simulator.in_memory import MemoryTransport
 from adapters.venue_client import http_date_ns
 from domain.effects import Instant

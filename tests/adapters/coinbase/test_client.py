@@ -12,7 +12,7 @@ import pytest
 
 from adapters.coinbase.client import CoinbaseClient
 from adapters.coinbase.sign import Signer
-from adapters.http import ALONE, Response
+from adapters.network.http import ALONE, Response
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.messages.listing import UNREAD_KEPT
 from domain.messages.orders import CancelOrder, OrderNotFound, OrderStatus, Purpose, QueryOrder

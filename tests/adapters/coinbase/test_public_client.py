@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from adapters.coinbase.public_client import GRANULARITIES, PublicClient
-from adapters.http import Response
+from adapters.network.http import Response
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Side
 from domain.settings import SECOND_NS, VenueSettings

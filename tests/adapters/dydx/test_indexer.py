@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from adapters.dydx.indexer import IndexerClient
-from adapters.http import Response
+from adapters.network.http import Response
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Instrument, InstrumentKind
 from domain.settings import SECOND_NS, VenueSettings

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.http import Response
 from adapters.hyperliquid.info import InfoClient
+from adapters.network.http import Response
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.settings import VenueSettings
 from tests.adapters.hyperliquid.frames import TIME_MS, TIME_NS, level, trade

@@ -18,8 +18,9 @@ from typing import Any
 
 import websocket
 
-from adapters import frames, sockets
-from adapters.addresses import read_address
+from adapters.network import sockets
+from adapters.network import websocket_frames as frames
+from adapters.network.addresses import read_address
 from adapters.ports import Fault, Frames
 from domain.errors import Fatal, Retryable, VenueError
 

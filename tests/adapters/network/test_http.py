@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from adapters.http import ALONE, HttpTransport
+from adapters.network.http import ALONE, HttpTransport
 from domain.errors import Ambiguous, Retryable, VenueError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Limit: 7\r\n\r\n{}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.retry_after import asked_pause_ns
+from adapters.network.retry_after import asked_pause_ns
 from domain.settings import SECOND_NS
 
 YEARS_NS = 10**9 * SECOND_NS

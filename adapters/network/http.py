@@ -20,9 +20,9 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
-from adapters import sockets
-from adapters.addresses import Address, read_address
-from adapters.http_answer import Answer, NotOneAnswer
+from adapters.network import sockets
+from adapters.network.addresses import Address, read_address
+from adapters.network.http_answer import Answer, NotOneAnswer
 from domain.errors import Ambiguous, Retryable, VenueError
 
 ALONE = ("Connection", "close")  # a header

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.http_answer import MAX_BODY_BYTES, Answer, NotOneAnswer
+from adapters.network.http_answer import MAX_BODY_BYTES, Answer, NotOneAnswer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Limit: 7\r\n\r\n{}"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

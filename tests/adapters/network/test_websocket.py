@@ -11,13 +11,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from adapters.frames import BINARY, CLOSE, PING, TEXT
+from adapters.network.websocket import SocketPipe, WebSocketDialer
+from adapters.network.websocket_frames import BINARY, CLOSE, PING, TEXT
 from adapters.ports import Fault
 from adapters.venues import websocket_dialer
-from adapters.websocket import SocketPipe, WebSocketDialer
 from domain.errors import Fatal, Retryable, VenueError
 from domain.settings import VenueSettings
-from tests.adapters.test_frames import server_frame
+from tests.adapters.network.test_websocket_frames import server_frame
 
 
 @pytest.fixture

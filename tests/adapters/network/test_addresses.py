@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.addresses import read_address, read_base_address
-from adapters.http import HttpTransport
-from adapters.websocket import WebSocketDialer
+from adapters.network.addresses import read_address, read_base_address
+from adapters.network.http import HttpTransport
+from adapters.network.websocket import WebSocketDialer
 from domain.errors import VenueError
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.frames import (
+from adapters.network.websocket_frames import (
     BINARY,
     CLOSE,
     CONTINUATION,
