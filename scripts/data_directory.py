@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.own_files import open_own
+from adapters.storage.own_files import open_own
 from domain.errors import InvalidSetting
 from scripts.leftovers import LOCK_NAME, Holder, holders
 from scripts.ownership import strangers, why_not_private, why_not_safe_place

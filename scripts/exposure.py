@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from adapters.journal_reader import JournalReader
+from adapters.storage.journal_reader import JournalReader
 from domain.errors import InvalidSetting
 from domain.ledger.account import Portfolio
 from domain.numbers import plain

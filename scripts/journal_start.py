@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from adapters.journal import SqliteJournal
-from adapters.journal_mark import mark_path
+from adapters.storage.journal import SqliteJournal
+from adapters.storage.journal_mark import mark_path
 from domain.account_binding import Account
 from domain.errors import InvalidSetting, NzezaError
 from domain.messages.orders import BalancesOpened

@@ -12,12 +12,12 @@ from typing import Any
 
 from adapters.clock import SystemClock
 from adapters.executor import ThreadExecutor
-from adapters.history import SqliteHistory
-from adapters.journal import SqliteJournal
-from adapters.journal_reader import JournalReader
 from adapters.key_vault import VAULT
 from adapters.ports import VenueKit
-from adapters.recording import FrameRecorder
+from adapters.storage.history import SqliteHistory
+from adapters.storage.journal import SqliteJournal
+from adapters.storage.journal_reader import JournalReader
+from adapters.storage.recording import FrameRecorder
 from adapters.storage_ports import Progress
 from adapters.strategy_watch import StrategyWatch
 from adapters.venues import VENUES

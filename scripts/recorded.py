@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adapters.recording import SUFFIX
+from adapters.storage.recording import SUFFIX
 
 _MEGABYTE = 1e6
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.ports import StreamCodec
-from adapters.recording import CLOSED, FRAME, OPENED, SUFFIX, Damage, Entry, read, replay
+from adapters.storage.recording import CLOSED, FRAME, OPENED, SUFFIX, Damage, Entry, read, replay
 from adapters.venues import VENUES
 from domain.errors import InvalidSetting, NzezaError
 from domain.messages.market import DecodeFailed

@@ -23,7 +23,6 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from adapters.own_files import read_own
 from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.connection import DROPPED, Connection
 from adapters.simulator.control import control_application, guarded
@@ -34,6 +33,7 @@ from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
 from adapters.simulator.venue_clock import VenueClock
 from adapters.simulator.wire import Frame, FrameKind
 from adapters.simulator.world import World
+from adapters.storage.own_files import read_own
 from domain.errors import InvalidSetting
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, SimulatorSettings

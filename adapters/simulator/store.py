@@ -15,12 +15,12 @@ from typing import Any
 
 import msgspec
 
-from adapters.own_files import require_own_database
 from adapters.simulator.exchange import Exchange
 from adapters.simulator.market import Market
 from adapters.simulator.records import ProductRecord, Records, Terms
 from adapters.simulator.tape import Print
 from adapters.simulator.venue_order import Fill, VenueOrder
+from adapters.storage.own_files import require_own_database
 from domain.errors import InvalidSetting
 from domain.numbers import plain
 from domain.settings import SECOND_NS

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from random import Random
 
-from adapters.journal_reader import JournalReader
+from adapters.storage.journal_reader import JournalReader
 from domain.messages.orders import (
     CancelRequested,
     HaltRaised,

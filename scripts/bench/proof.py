@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from adapters.journal_reader import JournalReader
+from adapters.storage.journal_reader import JournalReader
 from domain.instrument import Side
 from domain.ledger.account import Key, Portfolio
 from domain.ledger.order_ledger import OrderLedger

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters import journal_rows
-from adapters.journal import SqliteJournal
+from adapters.storage import journal_rows
+from adapters.storage.journal import SqliteJournal
 from tests.adapters.journals import halt, open_journal
 
 

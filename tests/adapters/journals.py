@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from adapters.journal import SqliteJournal
+from adapters.storage.journal import SqliteJournal
 from domain.messages.orders import HaltRaised
 
 

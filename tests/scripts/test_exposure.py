@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.journal import SqliteJournal
-from adapters.journal_reader import JournalReader
+from adapters.storage.journal import SqliteJournal
+from adapters.storage.journal_reader import JournalReader
 from domain.errors import InvalidSetting
 from domain.messages.base import Event
 from domain.messages.orders import OrderFilled

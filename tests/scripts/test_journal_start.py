@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters import journal_check
-from adapters.journal import SqliteJournal
+from adapters.storage import journal_check
+from adapters.storage.journal import SqliteJournal
 from domain.account_binding import Account
 from domain.errors import InvalidSetting, NzezaError
 from domain.messages.orders import BalancesOpened, HaltRaised

@@ -201,6 +201,6 @@ def test_what_the_launcher_logs_is_for_the_log(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(logging, "lastResort", logging.lastResort)
     Voice(tmp_path / "nzeza.log")
 
-    logging.lastResort.handle(logging.makeLogRecord({"name": "adapters.journal", "msg": "damaged", "levelno": 40}))
+    logging.lastResort.handle(logging.makeLogRecord({"name": "adapters.storage.journal", "msg": "damaged", "levelno": 40}))
 
-    assert (tmp_path / "nzeza.log").read_text().endswith("launcher adapters.journal damaged\n")
+    assert (tmp_path / "nzeza.log").read_text().endswith("launcher adapters.storage.journal damaged\n")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.journal import SqliteJournal
+from adapters.storage.journal import SqliteJournal
 from domain.messages.base import Event
 from domain.messages.orders import (
     Balance,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.recording import FrameRecorder, recordings
+from adapters.storage.recording import FrameRecorder, recordings
 from domain.effects import Instant
 from domain.settings import SECOND_NS
 from scripts.main import main

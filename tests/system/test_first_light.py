@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.journal_reader import JournalReader
+from adapters.storage.journal_reader import JournalReader
 from domain.messages.orders import OrderSubmitted
 from scripts.bench.trial import Trial
 from tests.adapters.thespian_unix.running import is_alive

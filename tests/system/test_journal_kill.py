@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters.journal import SqliteJournal
-from adapters.journal_reader import JournalReader
+from adapters.storage.journal import SqliteJournal
+from adapters.storage.journal_reader import JournalReader
 
 WRITER = """
 import sys
-from adapters.journal import SqliteJournal
+from adapters.storage.journal import SqliteJournal
 from domain.messages.orders import HaltRaised
 
 journal = SqliteJournal(sys.argv[1], code_version="test")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.journal import SqliteJournal
+from adapters.storage.journal import SqliteJournal
 from domain.messages.orders import HaltRaised
 from domain.settings import SECOND_NS
 from scripts.bench.trial import Status, Trial

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from adapters.journal_aside import read_aside
-from adapters.journal_mark import Mark, mark_path, read_mark
-from adapters.journal_rows import (
+from adapters.storage.journal_aside import read_aside
+from adapters.storage.journal_mark import Mark, mark_path, read_mark
+from adapters.storage.journal_rows import (
     BEFORE_ALL,
     GENESIS,
     SCHEMA_VERSION,

@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from adapters.own_files import open_own
+from adapters.storage.own_files import open_own
 from domain.errors import Fatal
 
 

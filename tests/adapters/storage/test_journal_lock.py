@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.journal import SqliteJournal
-from adapters.journal_reader import JournalReader
+from adapters.storage.journal import SqliteJournal
+from adapters.storage.journal_reader import JournalReader
 from domain.errors import Fatal
 from domain.settings import SupervisionSettings
 from tests.adapters.journals import beside, crash, halt, held, open_journal

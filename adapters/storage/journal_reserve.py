@@ -8,7 +8,7 @@ import logging
 import os
 from pathlib import Path
 
-from adapters.own_files import is_own, open_own, put_away
+from adapters.storage.own_files import is_own, open_own, put_away
 
 log = logging.getLogger(__name__)
 

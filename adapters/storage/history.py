@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.own_files import require_own_database
+from adapters.storage.own_files import require_own_database
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.recording import (
+from adapters.storage.recording import (
     CLOSED,
     FRAME,
     MEMBER_BYTES,
@@ -148,7 +148,7 @@ def test_a_member_that_was_cut_off_is_told(tmp_path: Path) -> None:
 def test_a_member_that_swells_without_end_costs_bounded_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.recording.MOST_MEMBER_BYTES", 1 << 16)
+    monkeypatch.setattr("adapters.storage.recording.MOST_MEMBER_BYTES", 1 << 16)
     path, _ = three_members(tmp_path)
     bomb = gzip.compress(b"\0" * (8 << 20))
     path.write_bytes(bomb + path.read_bytes())
@@ -245,7 +245,7 @@ def test_a_disk_that_fills_up_ends_the_recording_and_nothing_is_raised(
     recorder = recorder_in(tmp_path, rotate_bytes=1)
     record(recorder, [b"kept"])
     recorder.flush()
-    monkeypatch.setattr("adapters.recording.open_own", lambda path, flags: os.open("/dev/full", os.O_WRONLY))
+    monkeypatch.setattr("adapters.storage.recording.open_own", lambda path, flags: os.open("/dev/full", os.O_WRONLY))
     record(recorder, [b"lost"])
     final = {
         "opened": lambda: recorder.opened("ws://venue/", Instant(3, UTC)),

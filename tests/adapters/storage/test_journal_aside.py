@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.journal import SqliteJournal
+from adapters.storage.journal import SqliteJournal
 from domain.errors import Fatal
 from tests.adapters.journals import beside, crash, halt, held, open_journal
 

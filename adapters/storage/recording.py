@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from adapters.network.websocket_frames import MAX_MESSAGE_BYTES
-from adapters.own_files import open_own, require_own_directory
 from adapters.ports import StreamCodec
+from adapters.storage.own_files import open_own, require_own_directory
 from domain.effects import Instant
 from domain.messages.base import Event
 from domain.settings import SECOND_NS

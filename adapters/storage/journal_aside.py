@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from adapters.journal_rows import Row
-from adapters.own_files import is_own, open_own, put_away, sync
+from adapters.storage.journal_rows import Row
+from adapters.storage.own_files import is_own, open_own, put_away, sync
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(tuple[int, int, str, str, str]).decode

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters import journal_reserve
-from adapters.journal import SqliteJournal
+from adapters.storage import journal_reserve
+from adapters.storage.journal import SqliteJournal
 from domain.errors import Fatal
 from tests.adapters.journals import crash
-from tests.adapters.test_journal_aside import Killed, die_at_call
-from tests.adapters.test_journal_damage import (
+from tests.adapters.storage.test_journal_aside import Killed, die_at_call
+from tests.adapters.storage.test_journal_damage import (
     ENTRIES,
     as_version_1,
     crashed_journal,

@@ -16,13 +16,21 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from adapters.clock import SystemClock
-from adapters.journal_aside import AsideFile, aside_path, finish_renewal
-from adapters.journal_check import Findings, check, no_progress, provable_rows, proven_rows, what_is_missing
-from adapters.journal_home import HOME, MOVED, former_instances, home_of, is_elsewhere, moved_in
-from adapters.journal_lock import lock_path, take_lock
-from adapters.journal_mark import Mark, MarkFile, mark_path
-from adapters.journal_reader import identity, scan_entries
-from adapters.journal_rebuild import (
+from adapters.ports import Clock
+from adapters.storage.journal_aside import AsideFile, aside_path, finish_renewal
+from adapters.storage.journal_check import (
+    Findings,
+    check,
+    no_progress,
+    provable_rows,
+    proven_rows,
+    what_is_missing,
+)
+from adapters.storage.journal_home import HOME, MOVED, former_instances, home_of, is_elsewhere, moved_in
+from adapters.storage.journal_lock import lock_path, take_lock
+from adapters.storage.journal_mark import Mark, MarkFile, mark_path
+from adapters.storage.journal_reader import identity, scan_entries
+from adapters.storage.journal_rebuild import (
     Provable,
     aside_name,
     completed_meta,
@@ -31,8 +39,8 @@ from adapters.journal_rebuild import (
     what_is_kept,
     write_meta,
 )
-from adapters.journal_reserve import Reserve, reserve_path
-from adapters.journal_rows import (
+from adapters.storage.journal_reserve import Reserve, reserve_path
+from adapters.storage.journal_rows import (
     BEFORE_ALL,
     INSERT,
     PATIENCE_S,
@@ -43,8 +51,7 @@ from adapters.journal_rows import (
     is_busy,
     make_row,
 )
-from adapters.own_files import require_own, require_own_database
-from adapters.ports import Clock
+from adapters.storage.own_files import require_own, require_own_database
 from adapters.storage_ports import Progress
 from domain.errors import Fatal, InvalidSetting
 from domain.messages.base import Event

@@ -17,11 +17,11 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.journal_check import PROGRESS_EVERY, check
-from adapters.journal_home import HOME, INSTANCE, draw_instance, home_of
-from adapters.journal_mark import Mark, MarkFile, mark_path
-from adapters.journal_rows import INSERT, SCHEMA, SCHEMA_VERSION, Row, connect, make_row
-from adapters.own_files import is_own, put_away, require_own_database, sync
+from adapters.storage.journal_check import PROGRESS_EVERY, check
+from adapters.storage.journal_home import HOME, INSTANCE, draw_instance, home_of
+from adapters.storage.journal_mark import Mark, MarkFile, mark_path
+from adapters.storage.journal_rows import INSERT, SCHEMA, SCHEMA_VERSION, Row, connect, make_row
+from adapters.storage.own_files import is_own, put_away, require_own_database, sync
 from adapters.storage_ports import Progress
 from domain.messages.base import Event
 from domain.settings import SECOND_NS

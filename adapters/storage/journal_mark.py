@@ -14,8 +14,8 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.journal_rows import HASH_BYTES
-from adapters.own_files import open_own
+from adapters.storage.journal_rows import HASH_BYTES
+from adapters.storage.own_files import open_own
 
 log = logging.getLogger(__name__)
 

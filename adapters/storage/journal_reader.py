@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from adapters.journal_aside import read_aside
-from adapters.journal_rows import builtins, canonical_line, connect, decode_event, fatal, stored_rows
-from adapters.own_files import require_own_database
+from adapters.storage.journal_aside import read_aside
+from adapters.storage.journal_rows import builtins, canonical_line, connect, decode_event, fatal, stored_rows
+from adapters.storage.own_files import require_own_database
 from domain.errors import Fatal
 from domain.messages.orders import JournalEntry
 

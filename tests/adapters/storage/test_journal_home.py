@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters import journal_home
-from adapters.journal import SqliteJournal
-from adapters.journal_mark import mark_path
+from adapters.storage import journal_home
+from adapters.storage.journal import SqliteJournal
+from adapters.storage.journal_mark import mark_path
 from tests.order_builders import make_submitted
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from adapters import journal as journal_module
-from adapters import journal_reader, journal_reserve
-from adapters.journal import SqliteJournal
-from adapters.journal_reader import JournalReader, export
+from adapters.storage import journal as journal_module
+from adapters.storage import journal_reader, journal_reserve
+from adapters.storage.journal import SqliteJournal
+from adapters.storage.journal_reader import JournalReader, export
 from domain.errors import Fatal, InvalidSetting
 from domain.messages.orders import BalanceCorrected, HaltCleared, JournalEntry
 from tests.adapters.journals import halt, open_journal

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters import history as history_module
-from adapters.history import LEAVES_FREE_BYTES, SqliteHistory
+from adapters.storage import history as history_module
+from adapters.storage.history import LEAVES_FREE_BYTES, SqliteHistory
 
 KEEP = 10_000_000
 

@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from adapters.journal import SqliteJournal
-from adapters.journal_mark import mark_path
-from adapters.journal_reader import JournalReader
+from adapters.storage.journal import SqliteJournal
+from adapters.storage.journal_mark import mark_path
+from adapters.storage.journal_reader import JournalReader
 from domain.effects import Instant
 from domain.errors import InvalidSetting
 from domain.messages.base import Event
