@@ -1,4 +1,4 @@
-"""Every setting, as frozen structs: default, unit, bounds. Reading files and environment: `adapters/settings.py`.
+"""Every setting, as frozen structs: default, unit, bounds. Reading files and environment: `adapters/settings/load.py`.
 
 The defaults here are those of the `demo` profile's opposite: careful values for real markets. `PROFILES`
 holds what a profile changes.
@@ -209,7 +209,7 @@ VENUES: dict[str, VenueSettings] = {
 class Settings(Section):
     system: SystemSettings = SystemSettings()
     supervision: SupervisionSettings = SupervisionSettings()
-    # What is not configured at all is every venue that this version knows: `adapters/settings.py`.
+    # What is not configured at all is every venue that this version knows: `adapters/settings/load.py`.
     venues: dict[str, VenueSettings] = field(default_factory=lambda: {"coinbase": VENUES["coinbase"]})
     simulator: SimulatorSettings = SimulatorSettings()
     signals: SignalSettings = SignalSettings()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.key_vault import VAULT
-from adapters.settings import configuration_hash
+from adapters.settings.load import configuration_hash
 from domain.account_binding import account_of
 from domain.effects import Role
 from domain.errors import InvalidSetting, NzezaError

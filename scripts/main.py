@@ -242,7 +242,7 @@ def replay(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    from adapters.settings import load
+    from adapters.settings.load import load
     from adapters.venues import VENUES
 
     settings = load(arguments.config, os.environ, VENUES.keys())

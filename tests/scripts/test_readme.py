@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.settings import load
+from adapters.settings.load import load
 from adapters.venues import VENUES
 from domain.effects import Instant
 from domain.errors import InvalidSetting

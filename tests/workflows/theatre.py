@@ -15,7 +15,7 @@ from adapters.coinbase.private_stream import PrivateStream
 from adapters.coinbase.public_client import PublicClient
 from adapters.coinbase.sign import Signer
 from adapters.ports import VenueKit
-from adapters.settings import load
+from adapters.settings.load import load
 from adapters.simulator.in_memory import MemoryDialer, MemoryTransport
 from adapters.simulator.world import World
 from domain.instrument import Side

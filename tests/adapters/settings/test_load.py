@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.settings import configuration_hash, load
+from adapters.settings.load import configuration_hash, load
 from domain.errors import InvalidSetting
 from domain.settings import PROFILES, Settings, SystemSettings, VenueSettings
 from domain.settings import VENUES as DEFAULTS

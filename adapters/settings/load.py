@@ -18,9 +18,9 @@ from typing import Any
 
 import msgspec
 
-from adapters.settings_decoding import decode_settings
-from adapters.settings_rules import check_rules
-from adapters.settings_spelling import PREFIX, check_spelling
+from adapters.settings.decoding import decode_settings
+from adapters.settings.rules import check_rules
+from adapters.settings.spelling import PREFIX, check_spelling
 from domain.errors import InvalidSetting
 from domain.settings import PROFILES, VENUES, Settings
 
