@@ -243,7 +243,7 @@ def replay(arguments: argparse.Namespace) -> int:
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     from adapters.settings.load import load
-    from adapters.venues import VENUES
+    from adapters.venues.catalogue import VENUES
 
     settings = load(arguments.config, os.environ, VENUES.keys())
     _check_orders(settings, [name for name, kit in VENUES.items() if kit.trading is not None])

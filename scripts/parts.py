@@ -20,7 +20,7 @@ from adapters.storage.journal_reader import JournalReader
 from adapters.storage.recording import FrameRecorder
 from adapters.storage_ports import Progress
 from adapters.strategy_watch import StrategyWatch
-from adapters.venues import VENUES
+from adapters.venues.catalogue import VENUES
 from domain.account_binding import Account
 from domain.effects import Role
 from domain.settings import HistorySettings, RecordingSettings, Settings

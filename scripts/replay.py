@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.ports import StreamCodec
 from adapters.storage.recording import CLOSED, FRAME, OPENED, SUFFIX, Damage, Entry, read, replay
-from adapters.venues import VENUES
+from adapters.venues.catalogue import VENUES
 from domain.errors import InvalidSetting, NzezaError
 from domain.messages.market import DecodeFailed
 from domain.settings import SECOND_NS, Settings

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from adapters.coinbase.evidence import CoinbaseEvidence
+from adapters.venues.coinbase.evidence import CoinbaseEvidence
 from domain.effects import Effect, Instant, Record, Tell, WakeAt
 from domain.execution.order_manager import OrderDesk
 from domain.instrument import Instrument, Side

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from adapters.coinbase.client import CoinbaseClient
-from adapters.coinbase.market_stream import MarketStream
-from adapters.coinbase.private_stream import PrivateStream
-from adapters.coinbase.sign import Signer
 from adapters.ports import StreamCodec
 from adapters.simulator.in_memory import MemoryDialer, MemoryPipe, MemoryTransport
 from adapters.simulator.world import World
+from adapters.venues.coinbase.client import CoinbaseClient
+from adapters.venues.coinbase.market_stream import MarketStream
+from adapters.venues.coinbase.private_stream import PrivateStream
+from adapters.venues.coinbase.sign import Signer
 from domain.effects import Instant
 from domain.instrument import Side
 from domain.messages.base import Event

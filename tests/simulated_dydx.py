@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from adapters.dydx.indexer import IndexerClient
-from adapters.dydx.market_stream import MarketStream
 from adapters.simulator.in_memory import MemoryDialer, MemoryPipe, MemoryTransport
 from adapters.simulator.world import World
+from adapters.venues.dydx.indexer import IndexerClient
+from adapters.venues.dydx.market_stream import MarketStream
 from domain.messages.base import Event
 from domain.settings import SimulatorSettings, VenueSettings
 from tests.builders import UTC

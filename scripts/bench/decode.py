@@ -23,9 +23,9 @@ from typing import Any
 
 import msgspec
 
-from adapters.coinbase.decode import decode as decode_coinbase
-from adapters.dydx.decode import decode as decode_dydx
-from adapters.hyperliquid.decode import decode as decode_hyperliquid
+from adapters.venues.coinbase.decode import decode as decode_coinbase
+from adapters.venues.dydx.decode import decode as decode_dydx
+from adapters.venues.hyperliquid.decode import decode as decode_hyperliquid
 
 CALLS = 2_000
 Decode = Callable[[bytes], Any]

@@ -29,7 +29,7 @@ from domain.messages.system import (
 from domain.settings import BreakerSettings, SessionSettings, Settings, VenueSettings
 from domain.streams.session_states import SessionState
 from tests.actors.wire import Wire
-from tests.adapters.coinbase.frames import at, heartbeat, snapshot, ticker, trade, trades, update
+from tests.adapters.venues.coinbase.frames import at, heartbeat, snapshot, ticker, trade, trades, update
 
 FEED = Role.PRICE_FEED.at("coinbase")
 READER = str(Role.PORTFOLIO)

@@ -7,10 +7,10 @@ import socket
 from collections import deque
 
 from actors.stage import Stage
-from adapters.coinbase.market_stream import MarketStream
 from adapters.network.websocket import SocketPipe
 from adapters.network.websocket_frames import CLOSE, CONTINUATION, PING, TEXT
 from adapters.ports import Frames, VenueKit
+from adapters.venues.coinbase.market_stream import MarketStream
 from domain.errors import VenueError
 from tests.actors.fakes import FakeVenue
 from tests.adapters.network.test_websocket_frames import server_frame

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from adapters.hyperliquid.info import InfoClient
-from adapters.hyperliquid.market_stream import MarketStream
 from adapters.simulator.connection import Connection
 from adapters.simulator.in_memory import MemoryDialer, MemoryPipe, MemoryTransport
 from adapters.simulator.matching import BookOrder
 from adapters.simulator.wire import Request, Response
 from adapters.simulator.world import World
+from adapters.venues.hyperliquid.info import InfoClient
+from adapters.venues.hyperliquid.market_stream import MarketStream
 from domain.errors import Rejected, Retryable
 from domain.instrument import Side
 from domain.messages.base import Event

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from actors.venue_calls import Call, Urgency, VenueCalls
-from adapters.coinbase.client import CoinbaseClient
-from adapters.coinbase.sign import Signer
 from adapters.network.http import Response
 from adapters.tickets import SharedBudget
+from adapters.venues.coinbase.client import CoinbaseClient
+from adapters.venues.coinbase.sign import Signer
 from domain.errors import Retryable
 from domain.messages.orders import QueryOrder
 from domain.resilience.rate_limit import TokenBucket
 from domain.settings import SECOND_NS, VenueSettings
-from tests.adapters.coinbase.test_client import SEED
+from tests.adapters.venues.coinbase.test_client import SEED
 from tests.builders import UTC
 from tests.simulated_coinbase import ManualClock
 

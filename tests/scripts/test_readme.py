@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.settings.load import load
-from adapters.venues import VENUES
+from adapters.venues.catalogue import VENUES
 from domain.effects import Instant
 from domain.errors import InvalidSetting
 from domain.reports.status_board import StatusBoard

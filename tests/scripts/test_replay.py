@@ -11,7 +11,7 @@ from adapters.storage.recording import FrameRecorder, recordings
 from domain.effects import Instant
 from domain.settings import SECOND_NS
 from scripts.main import main
-from tests.adapters.coinbase.frames import snapshot, ticker, update
+from tests.adapters.venues.coinbase.frames import snapshot, ticker, update
 
 UTC = 1_780_000_000 * SECOND_NS
 HEARTBEAT = (

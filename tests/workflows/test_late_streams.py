@@ -9,14 +9,14 @@ import pytest
 from actors.price_feed import PriceFeed
 from actors.stage import Stage
 from actors.stage_parts import START, virtual_fd
-from adapters.coinbase.public_client import PublicClient
-from adapters.dydx.indexer import IndexerClient
-from adapters.hyperliquid.info import InfoClient
 from adapters.ports import Clock, VenueKit
 from adapters.simulator.in_memory import MemoryDialer, MemoryTransport
 from adapters.simulator.world import World
-from adapters.venue_client import MarketClient
-from adapters.venues import VENUES
+from adapters.venues.catalogue import VENUES
+from adapters.venues.coinbase.public_client import PublicClient
+from adapters.venues.dydx.indexer import IndexerClient
+from adapters.venues.hyperliquid.info import InfoClient
+from adapters.venues.venue_client import MarketClient
 from domain.effects import Instant, Role
 from domain.messages.system import VenueReported
 from domain.settings import SECOND_NS, SessionSettings, Settings, SimulatorSettings, VenueSettings

@@ -8,16 +8,16 @@ from typing import Any
 
 from actors.stage import Stage
 from actors.stage_parts import START, virtual_fd
-from adapters.coinbase.client import CoinbaseClient
-from adapters.coinbase.evidence import CoinbaseEvidence
-from adapters.coinbase.market_stream import MarketStream
-from adapters.coinbase.private_stream import PrivateStream
-from adapters.coinbase.public_client import PublicClient
-from adapters.coinbase.sign import Signer
 from adapters.ports import VenueKit
 from adapters.settings.load import load
 from adapters.simulator.in_memory import MemoryDialer, MemoryTransport
 from adapters.simulator.world import World
+from adapters.venues.coinbase.client import CoinbaseClient
+from adapters.venues.coinbase.evidence import CoinbaseEvidence
+from adapters.venues.coinbase.market_stream import MarketStream
+from adapters.venues.coinbase.private_stream import PrivateStream
+from adapters.venues.coinbase.public_client import PublicClient
+from adapters.venues.coinbase.sign import Signer
 from domain.instrument import Side
 from domain.ledger.order_ledger import OrderLedger
 from domain.messages.orders import OrderFilled, OrderSubmitted

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from adapters.coinbase.decode import decode as decode_coinbase
-from adapters.dydx.decode import decode as decode_dydx
-from adapters.hyperliquid.decode import decode as decode_hyperliquid
+from adapters.venues.coinbase.decode import decode as decode_coinbase
+from adapters.venues.dydx.decode import decode as decode_dydx
+from adapters.venues.hyperliquid.decode import decode as decode_hyperliquid
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, Trade
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from adapters import venues
-from adapters.coinbase.public_client import PublicClient
+from adapters.venues import catalogue as venues
+from adapters.venues.coinbase.public_client import PublicClient
 from domain.effects import Instant
 from domain.messages import base as messages
 from domain.messages.base import build_decoders

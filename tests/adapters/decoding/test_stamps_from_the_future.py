@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.coinbase.market_stream import MarketStream as CoinbaseStream
-from adapters.dydx.market_stream import MarketStream as DydxStream
-from adapters.hyperliquid.market_stream import MarketStream as HyperliquidStream
+from adapters.venues.coinbase.market_stream import MarketStream as CoinbaseStream
+from adapters.venues.dydx.market_stream import MarketStream as DydxStream
+from adapters.venues.hyperliquid.market_stream import MarketStream as HyperliquidStream
 from domain.effects import Instant
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, HeartbeatSeen, Quote, StreamGap, Trade
 from domain.settings import SECOND_NS, VenueSettings
 from domain.streams.health import ClockReading
 from domain.streams.venue_time import OUTVOTED_AFTER_NS, VenueTime
-from tests.adapters.coinbase import frames as coinbase
-from tests.adapters.dydx import frames as dydx
-from tests.adapters.hyperliquid import frames as hyperliquid
+from tests.adapters.venues.coinbase import frames as coinbase
+from tests.adapters.venues.dydx import frames as dydx
+from tests.adapters.venues.hyperliquid import frames as hyperliquid
 
 AHEAD_S = [3, 30, 3_600, 1_548_000_000]
 

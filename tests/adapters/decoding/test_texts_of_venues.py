@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.coinbase import answers
-from adapters.coinbase.answers import FillRow, OrderRow
-from adapters.coinbase.decode import decode as coinbase
-from adapters.dydx.decode import decode as dydx
-from adapters.hyperliquid.decode import decode as hyperliquid
+from adapters.venues.coinbase import answers
+from adapters.venues.coinbase.answers import FillRow, OrderRow
+from adapters.venues.coinbase.decode import decode as coinbase
+from adapters.venues.dydx.decode import decode as dydx
+from adapters.venues.hyperliquid.decode import decode as hyperliquid
 from domain.errors import VenueError
 from domain.messages.orders import CancelOrder
-from tests.adapters.coinbase.test_client import Script, client_of, fate, row
+from tests.adapters.venues.coinbase.test_client import Script, client_of, fate, row
 
 TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJrZXkifQ"
 ODD = ["x" * 1_000_000, f"\x1b[2J{TOKEN}", f"Bearer {TOKEN}", "a\u202eb" * 1_000]

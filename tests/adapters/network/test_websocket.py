@@ -14,7 +14,7 @@ import pytest
 from adapters.network.websocket import SocketPipe, WebSocketDialer
 from adapters.network.websocket_frames import BINARY, CLOSE, PING, TEXT
 from adapters.ports import Fault
-from adapters.venues import websocket_dialer
+from adapters.venues.catalogue import websocket_dialer
 from domain.errors import Fatal, Retryable, VenueError
 from domain.settings import VenueSettings
 from tests.adapters.network.test_websocket_frames import server_frame
