@@ -14,8 +14,8 @@ from adapters.simulator.coinbase_decode import (
     decode_create,
     decode_order,
 )
-from adapters.simulator.exchange import Refused
-from adapters.simulator.venue_order import NewOrder, VenueOrder, VenueStatus
+from adapters.simulator.engine.exchange import Refused
+from adapters.simulator.engine.venue_order import NewOrder, VenueOrder, VenueStatus
 from domain.instrument import Side
 from domain.numbers import ZERO, divide, plain
 from domain.settings import SECOND_NS

@@ -11,11 +11,11 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.simulator import coinbase_encode as encode
-from adapters.simulator.exchange import Exchange
-from adapters.simulator.market import ProductMarket
-from adapters.simulator.matching import Level
-from adapters.simulator.tape import MINUTE_NS, Print
-from adapters.simulator.venue_order import VenueOrder
+from adapters.simulator.engine.exchange import Exchange
+from adapters.simulator.engine.market import ProductMarket
+from adapters.simulator.engine.matching import Level
+from adapters.simulator.engine.tape import MINUTE_NS, Print
+from adapters.simulator.engine.venue_order import VenueOrder
 from domain.instrument import Side
 from domain.numbers import ZERO, plain
 from domain.settings import SECOND_NS

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from adapters.simulator.exchange import Refused
-from adapters.simulator.venue_order import NewOrder, VenueOrderType
+from adapters.simulator.engine.exchange import Refused
+from adapters.simulator.engine.venue_order import NewOrder, VenueOrderType
 from domain.errors import NzezaError
 from domain.instrument import Side
 from domain.messages.orders import TimeInForce

@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
-from adapters.simulator.exchange import Exchange
-from adapters.simulator.market import ProductMarket
-from adapters.simulator.matching import Level
-from adapters.simulator.tape import Bar, Print
-from adapters.simulator.venue_order import Fill, VenueOrder, VenueOrderType, VenueStatus
+from adapters.simulator.engine.exchange import Exchange
+from adapters.simulator.engine.market import ProductMarket
+from adapters.simulator.engine.matching import Level
+from adapters.simulator.engine.tape import Bar, Print
+from adapters.simulator.engine.venue_order import Fill, VenueOrder, VenueOrderType, VenueStatus
 from domain.instrument import Side
 from domain.messages.orders import TimeInForce
 from domain.numbers import ZERO, divide, plain

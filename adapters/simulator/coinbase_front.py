@@ -6,7 +6,7 @@ from adapters.simulator.coinbase_auth import KeyRing
 from adapters.simulator.coinbase_channels import CHANNELS
 from adapters.simulator.coinbase_rest import CoinbaseRest
 from adapters.simulator.coinbase_stream import StreamSession
-from adapters.simulator.exchange import Exchange
+from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.faults import MARKET_STREAM, PRIVATE_STREAM
 from adapters.simulator.front import Front, Ground
 from adapters.simulator.wire import Request, Response

@@ -7,8 +7,8 @@ from typing import Any
 from adapters.simulator import coinbase_encode as encode
 from adapters.simulator.coinbase_calls import Call, NotFound
 from adapters.simulator.coinbase_decode import InvalidArgument
-from adapters.simulator.market import ProductMarket
-from adapters.simulator.tape import MINUTE_NS
+from adapters.simulator.engine.market import ProductMarket
+from adapters.simulator.engine.tape import MINUTE_NS
 from domain.instrument import Side
 from domain.numbers import divide
 from domain.settings import SECOND_NS

@@ -15,7 +15,7 @@ from adapters.simulator import rest_faults
 from adapters.simulator.coinbase_auth import PRODUCTION_HOST, KeyRing, KnownKey, Unauthorized
 from adapters.simulator.coinbase_calls import Call, NotFound
 from adapters.simulator.coinbase_decode import InvalidArgument, order_type
-from adapters.simulator.exchange import Exchange, Refused
+from adapters.simulator.engine.exchange import Exchange, Refused
 from adapters.simulator.faults import Fault, FaultPlan
 from adapters.simulator.wire import Request, Response, dropped
 from domain.settings import SECOND_NS

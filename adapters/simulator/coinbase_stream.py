@@ -11,7 +11,7 @@ from msgspec import Struct
 from adapters.simulator import coinbase_encode as encode
 from adapters.simulator.coinbase_auth import KeyRing, Unauthorized
 from adapters.simulator.coinbase_channels import CHANNELS, Channel
-from adapters.simulator.exchange import Exchange
+from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.faults import PRIVATE_STREAM
 from adapters.simulator.front import Session
 from adapters.simulator.wire import Frame

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.simulator.dydx_indexer import LISTED, Funding, Indexer
-from adapters.simulator.market import ProductMarket
-from adapters.simulator.matching import Level
-from adapters.simulator.tape import Bar, Print
+from adapters.simulator.engine.market import ProductMarket
+from adapters.simulator.engine.matching import Level
+from adapters.simulator.engine.tape import Bar, Print
 from domain.instrument import Side
 from domain.numbers import plain
 

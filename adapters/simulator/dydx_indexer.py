@@ -12,8 +12,8 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from adapters.simulator.dydx_blocks import BlockClock
-from adapters.simulator.market import Market, ProductMarket
-from adapters.simulator.tape import Bar, Print
+from adapters.simulator.engine.market import Market, ProductMarket
+from adapters.simulator.engine.tape import Bar, Print
 from domain.settings import SECOND_NS
 
 HOUR_NS = 3_600 * SECOND_NS

@@ -10,11 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import NamedTuple
 
-from adapters.simulator.agenda import Agenda
 from adapters.simulator.coinbase_auth import ApiKey
+from adapters.simulator.engine.agenda import Agenda
+from adapters.simulator.engine.market import Market
+from adapters.simulator.engine.records import Records
 from adapters.simulator.faults import MARKET_STREAM, FaultPlan
-from adapters.simulator.market import Market
-from adapters.simulator.records import Records
 from adapters.simulator.wire import Frame, Request, Response
 from domain.settings import SimulatorSettings
 

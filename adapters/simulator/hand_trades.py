@@ -13,8 +13,8 @@ from uuid import UUID, uuid5
 import msgspec
 from msgspec import Struct
 
-from adapters.simulator.exchange import Exchange, Refused
-from adapters.simulator.venue_order import NewOrder, VenueOrder, VenueOrderType
+from adapters.simulator.engine.exchange import Exchange, Refused
+from adapters.simulator.engine.venue_order import NewOrder, VenueOrder, VenueOrderType
 from domain.errors import NzezaError
 from domain.instrument import Side
 from domain.messages.orders import TimeInForce

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from adapters.simulator.engine.market import ProductMarket
+from adapters.simulator.engine.matching import Level
+from adapters.simulator.engine.tape import Bar, Print
 from adapters.simulator.hyperliquid_venue import INTERVALS, LISTED, Funding, Venue
-from adapters.simulator.market import ProductMarket
-from adapters.simulator.matching import Level
-from adapters.simulator.tape import Bar, Print
 from domain.instrument import Side
 from domain.numbers import ZERO, plain
 

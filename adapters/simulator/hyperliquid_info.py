@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from adapters.simulator import hyperliquid_encode as encode
+from adapters.simulator.engine.market import ProductMarket
 from adapters.simulator.hyperliquid_venue import INTERVALS, Venue
-from adapters.simulator.market import ProductMarket
 from domain.errors import NzezaError
 
 RECENT_TRADES = 10

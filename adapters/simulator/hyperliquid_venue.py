@@ -9,8 +9,8 @@ from decimal import Decimal
 from statistics import median
 from typing import NamedTuple
 
-from adapters.simulator.market import Market, ProductMarket
-from adapters.simulator.tape import MINUTE_NS, Bar
+from adapters.simulator.engine.market import Market, ProductMarket
+from adapters.simulator.engine.tape import MINUTE_NS, Bar
 from domain.instrument import Side
 from domain.numbers import ZERO, divide, shown
 from domain.settings import SECOND_NS

@@ -26,8 +26,8 @@ from aiohttp import WSMsgType, web
 from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.connection import DROPPED, Connection
 from adapters.simulator.control import control_application, guarded
+from adapters.simulator.engine.listings import VENUES
 from adapters.simulator.fronts import FRONTS
-from adapters.simulator.listings import VENUES
 from adapters.simulator.rest_wire import aborted, answer_rest
 from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
 from adapters.simulator.venue_clock import VenueClock

@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
-from adapters.simulator.exchange import Exchange
-from adapters.simulator.market import Market
-from adapters.simulator.records import ProductRecord, Records, Terms
-from adapters.simulator.tape import Print
-from adapters.simulator.venue_order import Fill, VenueOrder
+from adapters.simulator.engine.exchange import Exchange
+from adapters.simulator.engine.market import Market
+from adapters.simulator.engine.records import ProductRecord, Records, Terms
+from adapters.simulator.engine.tape import Print
+from adapters.simulator.engine.venue_order import Fill, VenueOrder
 from adapters.storage.own_files import require_own_database
 from domain.errors import InvalidSetting
 from domain.numbers import plain

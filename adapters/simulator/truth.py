@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from adapters.simulator.exchange import Exchange
-from adapters.simulator.market import Market, ProductMarket
-from adapters.simulator.venue_order import Fill, VenueOrder
+from adapters.simulator.engine.exchange import Exchange
+from adapters.simulator.engine.market import Market, ProductMarket
+from adapters.simulator.engine.venue_order import Fill, VenueOrder
 from domain.instrument import Side
 from domain.numbers import plain
 

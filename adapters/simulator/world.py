@@ -12,16 +12,16 @@ from functools import partial
 from random import Random
 from typing import Any, Protocol
 
-from adapters.simulator.agenda import Agenda
 from adapters.simulator.coinbase_auth import ApiKey
 from adapters.simulator.connection import Connection, draw_handshake
-from adapters.simulator.exchange import Exchange
+from adapters.simulator.engine.agenda import Agenda
+from adapters.simulator.engine.exchange import Exchange
+from adapters.simulator.engine.market import Latents, Market, ProductMarket
+from adapters.simulator.engine.records import Records
 from adapters.simulator.faults import Fault, FaultPlan, Suffering, read_fault
 from adapters.simulator.front import Front, Ground
 from adapters.simulator.fronts import FRONTS
 from adapters.simulator.hand_trades import make_trade, read_trade
-from adapters.simulator.market import Latents, Market, ProductMarket
-from adapters.simulator.records import Records
 from adapters.simulator.truth import account_truth, market_truth
 from adapters.simulator.wire import Handshake, Request, Response
 from domain.settings import SECOND_NS, SimulatorSettings

@@ -12,7 +12,7 @@ from adapters.simulator.coinbase_encode import rfc3339
 from adapters.simulator.faults import REQUESTS
 from adapters.simulator.wire import Request
 from domain.settings import SECOND_NS
-from tests.adapters.simulator_client import (
+from tests.adapters.simulator.client import (
     HOST,
     PREFIX,
     START_NS,

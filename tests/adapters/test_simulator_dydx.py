@@ -16,7 +16,7 @@ from adapters.simulator.wire import FrameKind, Request, Response
 from adapters.simulator.world import World
 from domain.instrument import Side
 from domain.settings import SECOND_NS, SimulatorSettings
-from tests.adapters.simulator_client import START_NS
+from tests.adapters.simulator.client import START_NS
 
 HOUR_NS = 3_600 * SECOND_NS
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from adapters.simulator.connection import Connection
+from adapters.simulator.engine.matching import BookOrder
 from adapters.simulator.in_memory import MemoryDialer, MemoryPipe, MemoryTransport
-from adapters.simulator.matching import BookOrder
 from adapters.simulator.wire import Request, Response
 from adapters.simulator.world import World
 from adapters.venues.hyperliquid.info import InfoClient
@@ -33,7 +33,7 @@ from domain.messages.market import (
 )
 from domain.messages.orders import TimeInForce
 from domain.settings import SECOND_NS, VenueSettings
-from tests.adapters.simulator_client import START_NS, quick_settings
+from tests.adapters.simulator.client import START_NS, quick_settings
 from tests.builders import UTC
 from tests.simulated_coinbase import ManualClock
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from adapters.simulator.engine.venue_order import VenueStatus
 from adapters.simulator.faults import Fault
-from adapters.simulator.venue_order import VenueStatus
 from domain.settings import SECOND_NS
 from tests.workflows.theatre import Theatre
 

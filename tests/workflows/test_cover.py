@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from adapters.simulator.venue_order import VenueStatus
+from adapters.simulator.engine.venue_order import VenueStatus
 from domain.execution.overdue import KEPT
 from domain.messages.base import Event
 from domain.messages.orders import CancelRequested, OrderFilled, OrderSubmitted, Purpose

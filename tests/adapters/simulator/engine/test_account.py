@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adapters.simulator.coinbase_encode import rfc3339
 from domain.numbers import ZERO
 from domain.settings import SECOND_NS
-from tests.adapters.simulator_client import START_NS, SimulatorClient, bracket, ioc, memory_store, order_body
+from tests.adapters.simulator.client import START_NS, SimulatorClient, bracket, ioc, memory_store, order_body
 
 FEE = Decimal("0.006")
 FAR_BELOW = {"limit_limit_gtc": {"base_size": "0.01", "limit_price": "50000", "post_only": True}}

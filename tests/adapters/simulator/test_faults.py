@@ -23,7 +23,7 @@ from adapters.simulator.front import Session
 from adapters.simulator.hand_trades import InvalidTrade
 from adapters.simulator.wire import Frame, FrameKind, Handshake
 from domain.ledger.order_ids import is_ours
-from tests.adapters.simulator_client import SimulatorClient, SimulatorStream, bracket
+from tests.adapters.simulator.client import SimulatorClient, SimulatorStream, bracket
 
 VENUES = {
     "coinbase": Suffering(("level2", "heartbeats"), ("BTC-USD",)),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from adapters.simulator.tape import Print
-from adapters.simulator.venue_order import Fill, VenueOrder
+from adapters.simulator.engine.tape import Print
+from adapters.simulator.engine.venue_order import Fill, VenueOrder
 
 
 class Terms(NamedTuple):

@@ -11,14 +11,14 @@ from collections import deque
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from adapters.simulator.engine.ledger import Ledger
+from adapters.simulator.engine.venue_order import Fill, VenueOrder
 from adapters.simulator.faults import LONGEST_LAG_S
-from adapters.simulator.ledger import Ledger
-from adapters.simulator.venue_order import Fill, VenueOrder
 from domain.settings import SECOND_NS
 
 if TYPE_CHECKING:
-    from adapters.simulator.exchange import Exchange
-    from adapters.simulator.market import Market
+    from adapters.simulator.engine.exchange import Exchange
+    from adapters.simulator.engine.market import Market
 
 _KEPT_NS = int((LONGEST_LAG_S + 1) * SECOND_NS)
 

@@ -29,7 +29,7 @@ from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
 from adapters.simulator.world import World
 from domain.errors import Ambiguous, InvalidSetting
 from domain.settings import SECOND_NS, SimulatorSettings
-from tests.adapters.simulator_client import PREFIX, order_body, sign
+from tests.adapters.simulator.client import PREFIX, order_body, sign
 
 pytestmark = pytest.mark.system
 

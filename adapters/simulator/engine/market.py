@@ -20,11 +20,11 @@ from decimal import Decimal
 from functools import partial
 from random import Random
 
-from adapters.simulator.agenda import Agenda
-from adapters.simulator.listings import LISTINGS, Listing
-from adapters.simulator.matching import BookOrder, Execution, OrderBook, Outcome
-from adapters.simulator.records import ProductRecord, Records
-from adapters.simulator.tape import Tape
+from adapters.simulator.engine.agenda import Agenda
+from adapters.simulator.engine.listings import LISTINGS, Listing
+from adapters.simulator.engine.matching import BookOrder, Execution, OrderBook, Outcome
+from adapters.simulator.engine.records import ProductRecord, Records
+from adapters.simulator.engine.tape import Tape
 from domain.instrument import Side
 from domain.messages.orders import TimeInForce
 from domain.settings import SECOND_NS, SimulatorSettings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from adapters.simulator.matching import Execution, Level
+from adapters.simulator.engine.matching import Execution, Level
 from domain.instrument import Side
 from domain.numbers import ZERO
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.simulator.listings import LISTINGS
-from adapters.simulator.matching import BookOrder, Level, OrderBook
+from adapters.simulator.engine.listings import LISTINGS
+from adapters.simulator.engine.matching import BookOrder, Level, OrderBook
 from domain.instrument import Side
 from domain.messages.orders import TimeInForce
 from domain.numbers import ZERO

@@ -9,12 +9,12 @@ from math import sqrt
 
 import pytest
 
-from adapters.simulator.agenda import LONGEST_FULL_NS, Agenda
-from adapters.simulator.listings import LISTINGS, VENUES
-from adapters.simulator.market import BASIS_MOST, Market, ProductMarket
+from adapters.simulator.engine.agenda import LONGEST_FULL_NS, Agenda
+from adapters.simulator.engine.listings import LISTINGS, VENUES
+from adapters.simulator.engine.market import BASIS_MOST, Market, ProductMarket
 from domain.instrument import Side
 from domain.settings import SECOND_NS
-from tests.adapters.simulator_client import START_NS, quick_settings
+from tests.adapters.simulator.client import START_NS, quick_settings
 
 WARM_NS = START_NS - 5 * SECOND_NS
 

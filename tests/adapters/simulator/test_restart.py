@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from adapters.simulator.agenda import Agenda
 from adapters.simulator.coinbase_encode import rfc3339
-from adapters.simulator.exchange import Exchange
-from adapters.simulator.listings import VENUES
-from adapters.simulator.market import Market
-from adapters.simulator.records import Records
+from adapters.simulator.engine.agenda import Agenda
+from adapters.simulator.engine.exchange import Exchange
+from adapters.simulator.engine.listings import VENUES
+from adapters.simulator.engine.market import Market
+from adapters.simulator.engine.records import Records
 from adapters.simulator.store import SqliteStore
 from domain.errors import InvalidSetting
 from domain.settings import SECOND_NS, SimulatorSettings
-from tests.adapters.simulator_client import (
+from tests.adapters.simulator.client import (
     START_NS,
     SimulatorClient,
     bracket,

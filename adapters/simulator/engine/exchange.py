@@ -12,12 +12,12 @@ from decimal import Decimal
 from random import Random
 from uuid import UUID, uuid5
 
-from adapters.simulator.ledger import Ledger
-from adapters.simulator.market import Market, ProductMarket
-from adapters.simulator.matching import BookOrder, Execution
-from adapters.simulator.past import Past, PastExchange
-from adapters.simulator.records import Records, Terms
-from adapters.simulator.venue_order import Fill, NewOrder, VenueOrder, VenueOrderType, VenueStatus
+from adapters.simulator.engine.ledger import Ledger
+from adapters.simulator.engine.market import Market, ProductMarket
+from adapters.simulator.engine.matching import BookOrder, Execution
+from adapters.simulator.engine.past import Past, PastExchange
+from adapters.simulator.engine.records import Records, Terms
+from adapters.simulator.engine.venue_order import Fill, NewOrder, VenueOrder, VenueOrderType, VenueStatus
 from domain.errors import NzezaError
 from domain.instrument import Side
 from domain.messages.orders import TimeInForce

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from adapters.simulator.faults import InvalidFault
-from tests.adapters.simulator_client import SimulatorClient, bracket
+from tests.adapters.simulator.client import SimulatorClient, bracket
 
 ID = "00000000-0000-4000-8000-00000000000"
 
