@@ -12,8 +12,8 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from adapters.simulator.coinbase_auth import ApiKey
-from adapters.simulator.coinbase_encode import ACCOUNT_NAMESPACE
+from adapters.simulator.coinbase.auth import ApiKey
+from adapters.simulator.coinbase.encode import ACCOUNT_NAMESPACE
 from adapters.simulator.connection import Connection
 from adapters.simulator.store import SqliteStore
 from adapters.simulator.wire import Frame, Request, Response

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.simulator.coinbase_encode import rfc3339
+from adapters.simulator.coinbase.encode import rfc3339
 from adapters.simulator.engine.agenda import Agenda
 from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.engine.listings import VENUES

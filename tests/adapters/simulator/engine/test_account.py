@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.simulator.coinbase_encode import rfc3339
+from adapters.simulator.coinbase.encode import rfc3339
 from domain.numbers import ZERO
 from domain.settings import SECOND_NS
 from tests.adapters.simulator.client import START_NS, SimulatorClient, bracket, ioc, memory_store, order_body

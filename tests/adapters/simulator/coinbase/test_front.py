@@ -7,8 +7,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from adapters.simulator.coinbase_auth import KeyRing, Unauthorized
-from adapters.simulator.coinbase_encode import rfc3339
+from adapters.simulator.coinbase.auth import KeyRing, Unauthorized
+from adapters.simulator.coinbase.encode import rfc3339
 from adapters.simulator.faults import REQUESTS
 from adapters.simulator.wire import Request
 from domain.settings import SECOND_NS

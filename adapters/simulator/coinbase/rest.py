@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from adapters.simulator import coinbase_account_calls as account
-from adapters.simulator import coinbase_market_calls as market
 from adapters.simulator import rest_faults
-from adapters.simulator.coinbase_auth import PRODUCTION_HOST, KeyRing, KnownKey, Unauthorized
-from adapters.simulator.coinbase_calls import Call, NotFound
-from adapters.simulator.coinbase_decode import InvalidArgument, order_type
+from adapters.simulator.coinbase import account_calls as account
+from adapters.simulator.coinbase import market_calls as market
+from adapters.simulator.coinbase.auth import PRODUCTION_HOST, KeyRing, KnownKey, Unauthorized
+from adapters.simulator.coinbase.calls import Call, NotFound
+from adapters.simulator.coinbase.decode import InvalidArgument, order_type
 from adapters.simulator.engine.exchange import Exchange, Refused
 from adapters.simulator.faults import Fault, FaultPlan
 from adapters.simulator.wire import Request, Response, dropped

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid5
 
-from adapters.simulator import coinbase_encode as encode
-from adapters.simulator.coinbase_calls import Call, NotFound, page
-from adapters.simulator.coinbase_decode import (
+from adapters.simulator.coinbase import encode
+from adapters.simulator.coinbase.calls import Call, NotFound, page
+from adapters.simulator.coinbase.decode import (
     CreateOrder,
     InvalidArgument,
     decode_create,

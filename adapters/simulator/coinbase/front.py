@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from adapters.simulator.coinbase_auth import KeyRing
-from adapters.simulator.coinbase_channels import CHANNELS
-from adapters.simulator.coinbase_rest import CoinbaseRest
-from adapters.simulator.coinbase_stream import StreamSession
+from adapters.simulator.coinbase.auth import KeyRing
+from adapters.simulator.coinbase.channels import CHANNELS
+from adapters.simulator.coinbase.rest import CoinbaseRest
+from adapters.simulator.coinbase.stream import StreamSession
 from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.faults import MARKET_STREAM, PRIVATE_STREAM
 from adapters.simulator.front import Front, Ground

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.simulator import coinbase_encode as encode
-from adapters.simulator.coinbase_calls import Call, NotFound
-from adapters.simulator.coinbase_decode import InvalidArgument
+from adapters.simulator.coinbase import encode
+from adapters.simulator.coinbase.calls import Call, NotFound
+from adapters.simulator.coinbase.decode import InvalidArgument
 from adapters.simulator.engine.market import ProductMarket
 from adapters.simulator.engine.tape import MINUTE_NS
 from domain.instrument import Side

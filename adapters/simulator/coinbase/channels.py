@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from adapters.simulator import coinbase_encode as encode
+from adapters.simulator.coinbase import encode
 from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.engine.market import ProductMarket
 from adapters.simulator.engine.matching import Level

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from adapters.simulator import coinbase_encode as encode
-from adapters.simulator.coinbase_auth import KeyRing, Unauthorized
-from adapters.simulator.coinbase_channels import CHANNELS, Channel
+from adapters.simulator.coinbase import encode
+from adapters.simulator.coinbase.auth import KeyRing, Unauthorized
+from adapters.simulator.coinbase.channels import CHANNELS, Channel
 from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.faults import PRIVATE_STREAM
 from adapters.simulator.front import Session

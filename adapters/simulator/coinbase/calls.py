@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from adapters.simulator.coinbase_decode import InvalidArgument, decode_time
+from adapters.simulator.coinbase.decode import InvalidArgument, decode_time
 from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.engine.past import PastExchange
 from adapters.simulator.faults import Fault
