@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adapters.simulator.coinbase.front import CoinbaseFront
-from adapters.simulator.dydx_front import DydxFront
+from adapters.simulator.dydx.front import DydxFront
 from adapters.simulator.front import Front, Ground
 from adapters.simulator.hyperliquid_front import HyperliquidFront
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import count
 from uuid import UUID, uuid5
 
-from adapters.simulator.dydx_channels import CHANNELS
-from adapters.simulator.dydx_indexer import Indexer
-from adapters.simulator.dydx_rest import DydxRest
-from adapters.simulator.dydx_stream import DydxSession
+from adapters.simulator.dydx.channels import CHANNELS
+from adapters.simulator.dydx.indexer import Indexer
+from adapters.simulator.dydx.rest import DydxRest
+from adapters.simulator.dydx.stream import DydxSession
 from adapters.simulator.front import Front, Ground
 from adapters.simulator.wire import Request, Response
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from adapters.simulator import dydx_encode as encode
-from adapters.simulator.dydx_indexer import LISTED, RESOLUTIONS, Indexer
+from adapters.simulator.dydx import encode
+from adapters.simulator.dydx.indexer import LISTED, RESOLUTIONS, Indexer
 from domain.instrument import Side
 from domain.numbers import ZERO, plain
 

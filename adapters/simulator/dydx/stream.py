@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from adapters.simulator.dydx_channels import CHANNELS, MOST, WITHOUT_ID, Channel
-from adapters.simulator.dydx_indexer import Indexer
+from adapters.simulator.dydx.channels import CHANNELS, MOST, WITHOUT_ID, Channel
+from adapters.simulator.dydx.indexer import Indexer
 from adapters.simulator.front import Session
 from adapters.simulator.wire import Frame, FrameKind
 from domain.numbers import plain

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.simulator.dydx_indexer import LISTED, Funding, Indexer
+from adapters.simulator.dydx.indexer import LISTED, Funding, Indexer
 from adapters.simulator.engine.market import ProductMarket
 from adapters.simulator.engine.matching import Level
 from adapters.simulator.engine.tape import Bar, Print

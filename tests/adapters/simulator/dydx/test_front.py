@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.simulator.dydx_blocks import GENESIS_NS, BlockClock
+from adapters.simulator.dydx.blocks import GENESIS_NS, BlockClock
 from adapters.simulator.wire import FrameKind, Request, Response
 from adapters.simulator.world import World
 from domain.instrument import Side

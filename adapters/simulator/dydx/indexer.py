@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import takewhile
 from typing import NamedTuple
 
-from adapters.simulator.dydx_blocks import BlockClock
+from adapters.simulator.dydx.blocks import BlockClock
 from adapters.simulator.engine.market import Market, ProductMarket
 from adapters.simulator.engine.tape import Bar, Print
 from domain.settings import SECOND_NS

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from adapters.decoding import tokens
-from adapters.simulator import dydx_encode as encode
 from adapters.simulator import rest_faults
-from adapters.simulator.dydx_indexer import RESOLUTIONS, Indexer
+from adapters.simulator.dydx import encode
+from adapters.simulator.dydx.indexer import RESOLUTIONS, Indexer
 from adapters.simulator.faults import Fault, FaultPlan
 from adapters.simulator.wire import Request, Response
 from domain.errors import NzezaError
