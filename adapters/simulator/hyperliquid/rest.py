@@ -12,8 +12,8 @@ import msgspec
 
 from adapters.simulator import rest_faults
 from adapters.simulator.faults import FaultPlan
-from adapters.simulator.hyperliquid_info import NotUnderstood, answer
-from adapters.simulator.hyperliquid_venue import Venue
+from adapters.simulator.hyperliquid.info import NotUnderstood, answer
+from adapters.simulator.hyperliquid.venue import Venue
 from adapters.simulator.wire import Request, Response
 
 PATH = "/info"

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from adapters.simulator import hyperliquid_encode as encode
 from adapters.simulator.connection import DROPPED
 from adapters.simulator.front import Session
-from adapters.simulator.hyperliquid_channels import CHANNELS, Channel, Wanted
-from adapters.simulator.hyperliquid_info import NotUnderstood, UnknownCoin, answer
-from adapters.simulator.hyperliquid_venue import Venue
+from adapters.simulator.hyperliquid import encode
+from adapters.simulator.hyperliquid.channels import CHANNELS, Channel, Wanted
+from adapters.simulator.hyperliquid.info import NotUnderstood, UnknownCoin, answer
+from adapters.simulator.hyperliquid.venue import Venue
 from adapters.simulator.wire import Frame
 from domain.settings import SECOND_NS
 

@@ -12,7 +12,7 @@ from typing import Any
 from adapters.simulator.engine.market import ProductMarket
 from adapters.simulator.engine.matching import Level
 from adapters.simulator.engine.tape import Bar, Print
-from adapters.simulator.hyperliquid_venue import INTERVALS, LISTED, Funding, Venue
+from adapters.simulator.hyperliquid.venue import INTERVALS, LISTED, Funding, Venue
 from domain.instrument import Side
 from domain.numbers import ZERO, plain
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from adapters.simulator import hyperliquid_encode as encode
 from adapters.simulator.engine.market import ProductMarket
-from adapters.simulator.hyperliquid_info import NotUnderstood, UnknownCoin, check_aggregation
-from adapters.simulator.hyperliquid_venue import INTERVALS, Venue
+from adapters.simulator.hyperliquid import encode
+from adapters.simulator.hyperliquid.info import NotUnderstood, UnknownCoin, check_aggregation
+from adapters.simulator.hyperliquid.venue import INTERVALS, Venue
 from domain.settings import SECOND_NS
 
 REPLAYED_TRADES = 30

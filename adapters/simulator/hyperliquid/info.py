@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from adapters.simulator import hyperliquid_encode as encode
 from adapters.simulator.engine.market import ProductMarket
-from adapters.simulator.hyperliquid_venue import INTERVALS, Venue
+from adapters.simulator.hyperliquid import encode
+from adapters.simulator.hyperliquid.venue import INTERVALS, Venue
 from domain.errors import NzezaError
 
 RECENT_TRADES = 10

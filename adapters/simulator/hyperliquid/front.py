@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from adapters.simulator.front import Front, Ground
-from adapters.simulator.hyperliquid_channels import CHANNELS
-from adapters.simulator.hyperliquid_rest import HyperliquidRest
-from adapters.simulator.hyperliquid_stream import HyperliquidSession
-from adapters.simulator.hyperliquid_venue import Venue
+from adapters.simulator.hyperliquid.channels import CHANNELS
+from adapters.simulator.hyperliquid.rest import HyperliquidRest
+from adapters.simulator.hyperliquid.stream import HyperliquidSession
+from adapters.simulator.hyperliquid.venue import Venue
 from adapters.simulator.wire import Request, Response
 
 STREAM_PATH = "/ws"  # where clients look for it beside the info endpoint
