@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from domain.errors import VenueError
 from domain.resilience.outage import Outage
 from domain.resilience.rate_limit import LONGEST_PAUSE_NS

@@ -10,7 +10,7 @@ from actors.order_router import OrderRouter
 from actors.portfolio import Portfolio
 from actors.price_feed import PriceFeed
 from actors.recorder import Recorder
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from actors.signal_engine import SignalEngine
 from domain.effects import Role
 from domain.settings import Settings

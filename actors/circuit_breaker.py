@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from domain.effects import Effect, Instant, Role
 from domain.messages.system import Operation, OperationEnded, ResetBreakerMetrics
 from domain.resilience import circuit_breaker as machine

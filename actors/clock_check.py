@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from adapters.ports import VenueClock
 from domain.effects import Instant
 from domain.errors import VenueError

@@ -7,8 +7,8 @@ from typing import Any
 
 from thespian.actors import DeadEnvelope
 
-from actors.shell import Shell
-from actors.wiring import Envelope
+from actors.runtime.base_actor import Shell
+from actors.runtime.wiring_messages import Envelope
 from domain.effects import Role
 from domain.messages.orders import (
     CancelAccepted,

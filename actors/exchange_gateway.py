@@ -9,7 +9,7 @@ from typing import Any
 from actors.account_reading import read_account, read_fills
 from actors.clock_check import ClockCheck
 from actors.listings import LOAD, Listings
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from actors.stream import StreamDriver
 from actors.venue_calls import Urgency
 from actors.venue_line import ACCESS, SEND, VenueLine

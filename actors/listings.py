@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from actors.venue_calls import Urgency
 from domain.effects import Role
 from domain.errors import Fatal, Rejected, VenueError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from domain.effects import Role
 from domain.messages.market import MarketBatch
 from domain.messages.system import GrantCredit, SubscribeMarketData

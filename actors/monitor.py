@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from domain.account_binding import account_of
 from domain.effects import Role
 from domain.messages.base import Event

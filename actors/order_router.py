@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from actors.market_reader import MarketReader
-from actors.wiring import ActorRebuilding
+from actors.runtime.wiring_messages import ActorRebuilding
 from domain.effects import Effect, Instant, Record, Role, Tell
 from domain.errors import Fatal
 from domain.execution.order_manager import OrderDesk

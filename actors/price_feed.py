@@ -10,7 +10,7 @@ import msgspec
 
 from actors.clock_check import ClockCheck
 from actors.links import CreditPublisher
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from actors.stream import StreamDriver
 from domain.clocks import describe_error
 from domain.effects import Instant, Role

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from domain.effects import Effect, Instant
 from domain.messages.base import Event
 from domain.messages.orders import JournalExtended

@@ -30,7 +30,8 @@ from typing import Any
 
 from thespian.actors import ActorAddress
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
+from actors.runtime.wiring_messages import Envelope, Heir, LauncherAsked, Peer, Rewired, StartActor
 from actors.stage_base import TEST, StageBase
 from actors.stage_cell import Cell
 from actors.stage_parts import StageParts, VirtualClock
@@ -38,7 +39,6 @@ from actors.stage_probe import INCARNATION, Probe
 from actors.stage_story import Story
 from actors.stage_system import VirtualSystem
 from actors.stage_weather import Disturbance
-from actors.wiring import Envelope, Heir, LauncherAsked, Peer, Rewired, StartActor
 from adapters.ports import VenueKit
 from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Role

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
+from actors.runtime.wiring_messages import LauncherTold
 from actors.stage_inbox import Heard, Inbox, Pattern, listed
-from actors.wiring import LauncherTold
 from domain.effects import Role
 from domain.messages.base import Message
 from domain.settings import Settings

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from thespian.actors import ActorAddress
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from actors.stage_probe import Probe
 
 

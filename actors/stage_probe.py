@@ -8,8 +8,8 @@ from typing import Any
 
 from thespian.actors import ActorAddress
 
-from actors.correspondence import ACKNOWLEDGE, Correspondence
-from actors.wiring import Envelope, Peer
+from actors.runtime.reliable_delivery import ACKNOWLEDGE, Correspondence
+from actors.runtime.wiring_messages import Envelope, Peer
 from adapters.ports import Clock
 from domain.messages.base import Message
 

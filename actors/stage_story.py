@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from actors.wiring import Envelope
+from actors.runtime.wiring_messages import Envelope
 from domain.messages.base import Message
 from domain.settings import SECOND_NS
 

@@ -24,14 +24,14 @@ from thespian.actors import (
     WatchMessage,
 )
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
+from actors.runtime.wiring_messages import ActorAlive, ActorFailed, Envelope, Rewired, StartActor
 from actors.stage_cell import Cell
 from actors.stage_mail import Letter, Mail
 from actors.stage_parts import Killed, StageParts
 from actors.stage_probe import Probe
 from actors.stage_story import Story
 from actors.stage_weather import Weather
-from actors.wiring import ActorAlive, ActorFailed, Envelope, Rewired, StartActor
 from adapters.ports import VenueKit
 from adapters.thespian_unix.lanes import lane_of, overtakes
 from adapters.thespian_unix.messages import Busy

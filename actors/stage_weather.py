@@ -10,9 +10,9 @@ from itertools import count
 from random import Random
 from typing import Any
 
+from actors.runtime.wiring_messages import Envelope
 from actors.stage_mail import Letter
 from actors.stage_parts import VirtualClock
-from actors.wiring import Envelope
 from domain.messages.base import Message
 from domain.settings import SECOND_NS
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from adapters.ports import Dialer, Fault, Pipe, StreamCodec
 from adapters.storage_ports import FrameRecorder
 from domain.clocks import describe_parting, have_parted

@@ -9,8 +9,8 @@ from typing import Any
 from thespian.actors import ActorExitRequest, ChildActorExited
 
 from actors.cast import actor_class, roles_of
-from actors.shell import Shell
-from actors.wiring import (
+from actors.runtime.base_actor import Shell
+from actors.runtime.wiring_messages import (
     ActorAlive,
     ActorFailed,
     ActorIdentified,

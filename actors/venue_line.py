@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.answer_watch import AnswerWatch
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from actors.venue_calls import LEAST_WORKERS, Call, VenueCalls
 from adapters.ports import VenueKit
 from domain.effects import Role

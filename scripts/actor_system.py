@@ -88,8 +88,8 @@ class ActorSystem:
 
     def start_supervisor(self, heirs: Mapping[str, Any]) -> None:
         """Create a supervisor, the first or one that inherits the children of a dead one."""
+        from actors.runtime.wiring_messages import StartActor
         from actors.supervisor import Supervisor
-        from actors.wiring import StartActor
         from domain.effects import Role
 
         self.generation += 1
@@ -101,7 +101,7 @@ class ActorSystem:
 
     def ask(self, verb: str, deadline_ns: int = 0, role: str = "", cause: str = "") -> int:
         """Ask the supervisor something; the answer comes through `listen` under the returned id."""
-        from actors.wiring import LauncherAsked
+        from actors.runtime.wiring_messages import LauncherAsked
 
         request_id = next(self._request_ids)
         self._tell(LauncherAsked(request_id, verb, deadline_ns, role, cause))

@@ -26,11 +26,8 @@ from typing import Any
 
 from thespian.actors import Actor, ActorAddress, ActorExitRequest, ActorSystem, DeadEnvelope
 
-from actors.shell import Shell
-from actors.stage import Stage
-from actors.stage_base import TEST, StageBase
-from actors.stage_probe import INCARNATION, Probe
-from actors.wiring import (
+from actors.runtime.base_actor import Shell
+from actors.runtime.wiring_messages import (
     ActorIdentified,
     ActorStarted,
     Envelope,
@@ -39,6 +36,9 @@ from actors.wiring import (
     Rewired,
     StartActor,
 )
+from actors.stage import Stage
+from actors.stage_base import TEST, StageBase
+from actors.stage_probe import INCARNATION, Probe
 from adapters.clock import SystemClock
 from adapters.thespian_unix.register import register
 from adapters.thespian_unix.system_base import NAME

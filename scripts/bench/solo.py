@@ -12,7 +12,7 @@ from typing import Any
 from thespian.actors import ActorAddress, WatchMessage
 
 from actors.price_feed import PriceFeed
-from actors.wiring import Envelope, Peer, StartActor
+from actors.runtime.wiring_messages import Envelope, Peer, StartActor
 from domain.effects import Role
 from domain.messages.base import Message
 from domain.messages.market import MarketBatch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from domain.effects import Instant, Role, Tell
 from domain.messages.base import Command, Lane, Message
 from domain.settings import SECOND_NS

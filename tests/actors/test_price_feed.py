@@ -7,7 +7,7 @@ from decimal import Decimal as D
 import pytest
 
 from actors.price_feed import PriceFeed
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from actors.stage import Stage
 from actors.stage_parts import START
 from domain.effects import Role

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from actors.dead_letters import DeadLetters
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from actors.stage import Stage
 from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Role

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from actors.stage_base import StageBase
 from domain.effects import Role
 from domain.settings import Settings

@@ -13,7 +13,7 @@ from statistics import median
 
 import pytest
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from domain.messages.orders import BalanceCorrected, ExternalFillSeen, HaltRaised
 from domain.portfolio.opening_rate import OpeningRate
 from domain.streams.replay_filter import ReplayFilter

@@ -5,9 +5,9 @@ from typing import ClassVar
 import pytest
 from thespian.actors import PoisonMessage
 
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
+from actors.runtime.wiring_messages import ActorFailed, Envelope
 from actors.stage import Stage
-from actors.wiring import ActorFailed, Envelope
 from domain.effects import Instant, Role, Tell, WakeAt
 from domain.messages.base import Command, Lane
 from domain.messages.system import AlarmRaised
@@ -222,7 +222,7 @@ def test_alarms_that_were_too_many_are_told_later_and_how_many_they_were() -> No
 
 def test_decoders_are_built_before_an_actor_starts_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     happened: list[str] = []
-    monkeypatch.setattr("actors.shell.build_decoders", lambda: happened.append("decoders"))
+    monkeypatch.setattr("actors.runtime.base_actor.build_decoders", lambda: happened.append("decoders"))
 
     class Starter(Shell):
         def started(self) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from actors.delivery import AGAIN_AFTER_NS, MOST_KEPT
-from actors.shell import Shell
+from actors.runtime.acknowledged_link import AGAIN_AFTER_NS, MOST_KEPT
+from actors.runtime.base_actor import Shell
+from actors.runtime.wiring_messages import Envelope
 from actors.stage import Stage
-from actors.wiring import Envelope
 from domain.effects import Role
 from domain.messages.base import Command, Message
 from domain.messages.system import Unanswered

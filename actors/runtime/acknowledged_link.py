@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
 
-from actors.wiring import NOTHING_HANDLED, Envelope, Handled
+from actors.runtime.wiring_messages import NOTHING_HANDLED, Envelope, Handled
 from domain.messages.base import Lane, Message
 from domain.settings import SECOND_NS
 

@@ -14,7 +14,7 @@ from actors.dead_letters import DeadLetters
 from actors.exchange_gateway import ExchangeGateway
 from actors.market_reader import MarketReader
 from actors.price_feed import PriceFeed
-from actors.shell import Shell
+from actors.runtime.base_actor import Shell
 from actors.stage import Stage
 from actors.stage_exploration import explore
 from adapters.thespian_unix.outgoing import Limits

@@ -27,11 +27,11 @@ from typing import Any
 
 from thespian.actors import Actor, ActorExitRequest, PoisonMessage, ThespianWatch, WakeupMessage, WatchMessage
 
-from actors.alarms import Alarms
-from actors.correspondence import Correspondence
-from actors.herald import AGAIN, Herald
-from actors.questions import Questions, Then
-from actors.wiring import (
+from actors.runtime.alarms import Alarms
+from actors.runtime.herald import AGAIN, Herald
+from actors.runtime.reliable_delivery import Correspondence
+from actors.runtime.request_reply import Questions, Then
+from actors.runtime.wiring_messages import (
     ActorAlive,
     ActorFailed,
     ActorIdentified,

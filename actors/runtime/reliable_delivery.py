@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from actors.delivery import Kept, ReceivingLink, SendingLink
-from actors.wiring import NOTHING_HANDLED, Envelope, Handled, Peer
+from actors.runtime.acknowledged_link import Kept, ReceivingLink, SendingLink
+from actors.runtime.wiring_messages import NOTHING_HANDLED, Envelope, Handled, Peer
 from domain.effects import Role
 from domain.messages.base import Lane, Message
 from domain.settings import SECOND_NS

@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.delivery import AGAIN_AFTER_MOST_NS, AGAIN_AFTER_NS, MOST_AGAIN, Kept, ReceivingLink, SendingLink
-from actors.wiring import Envelope
+from actors.runtime.acknowledged_link import (
+    AGAIN_AFTER_MOST_NS,
+    AGAIN_AFTER_NS,
+    MOST_AGAIN,
+    Kept,
+    ReceivingLink,
+    SendingLink,
+)
+from actors.runtime.wiring_messages import Envelope
 from domain.messages.base import Command, Lane
 
 
