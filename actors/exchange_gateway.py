@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from actors.account_reading import read_account, read_fills
-from actors.clock_check import ClockCheck
-from actors.listings import LOAD, Listings
+from actors.components.account_reading import read_account, read_fills
+from actors.components.clock_check import ClockCheck
+from actors.components.listings import LOAD, Listings
+from actors.components.stream_driver import StreamDriver
+from actors.components.venue_calls import Urgency
+from actors.components.venue_line import ACCESS, SEND, VenueLine
 from actors.runtime.base_actor import Shell
-from actors.stream import StreamDriver
-from actors.venue_calls import Urgency
-from actors.venue_line import ACCESS, SEND, VenueLine
 from domain.clocks import deadline
 from domain.effects import Instant, Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from actors.market_reader import MarketReader
+from actors.components.market_reader import MarketReader
 from actors.runtime.wiring_messages import ActorRebuilding
 from domain.effects import Effect, Instant, Record, Role, Tell
 from domain.errors import Fatal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from actors.market_reader import MarketReader
+from actors.components.market_reader import MarketReader
 from domain.effects import Effect, Instant, Role
 from domain.errors import Fatal
 from domain.messages.base import Message

@@ -8,10 +8,10 @@ from operator import attrgetter
 
 import msgspec
 
-from actors.clock_check import ClockCheck
-from actors.links import CreditPublisher
+from actors.components.clock_check import ClockCheck
+from actors.components.credit_publisher import CreditPublisher
+from actors.components.stream_driver import StreamDriver
 from actors.runtime.base_actor import Shell
-from actors.stream import StreamDriver
 from domain.clocks import describe_error
 from domain.effects import Instant, Role
 from domain.messages.base import Event, Message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 
-from actors.market_reader import MarketReader
+from actors.components.market_reader import MarketReader
 from domain.effects import Effect, Instant, Role, Tell
 from domain.messages.market import MarketBatch
 from domain.messages.orders import Signal

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.venue_calls import Call, Urgency, VenueCalls
+from actors.components.venue_calls import Call, Urgency, VenueCalls
 from adapters.network.http import Response
 from adapters.tickets import SharedBudget
 from adapters.venues.coinbase.client import CoinbaseClient

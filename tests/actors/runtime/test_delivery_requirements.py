@@ -10,9 +10,9 @@ from decimal import Decimal
 
 import pytest
 
+from actors.components.market_reader import MarketReader
 from actors.dead_letters import DeadLetters
 from actors.exchange_gateway import ExchangeGateway
-from actors.market_reader import MarketReader
 from actors.price_feed import PriceFeed
 from actors.runtime.base_actor import Shell
 from actors.stage import Stage

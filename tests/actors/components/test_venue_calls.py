@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.venue_calls import Call, Urgency, VenueCalls
+from actors.components.venue_calls import Call, Urgency, VenueCalls
 from adapters.executor import ThreadExecutor
 from adapters.tickets import SharedBudget
 from domain.effects import Instant

@@ -28,7 +28,7 @@ from domain.messages.system import (
 )
 from domain.settings import BreakerSettings, SessionSettings, Settings, VenueSettings
 from domain.streams.session_states import SessionState
-from tests.actors.wire import Wire
+from tests.actors.components.wire import Wire
 from tests.adapters.venues.coinbase.frames import at, heartbeat, snapshot, ticker, trade, trades, update
 
 FEED = Role.PRICE_FEED.at("coinbase")
@@ -174,7 +174,7 @@ def test_a_flood_of_rubbish_is_counted_and_a_bounded_part_of_it_kept(
     counters = stage.actor(FEED).counters
     assert len(faults) == 100
     assert all(len(fault.raw) == 256 for fault in faults)
-    assert [record.name for record in caplog.records] == ["actors.stream"]
+    assert [record.name for record in caplog.records] == ["actors.components.stream_driver"]
     assert (counters["decode_errors"], counters["faults_dropped"]) == (150, 50)
 
 

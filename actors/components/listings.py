@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from actors.components.venue_calls import Urgency
 from actors.runtime.base_actor import Shell
-from actors.venue_calls import Urgency
 from domain.effects import Role
 from domain.errors import Fatal, Rejected, VenueError
 from domain.instrument import InstrumentKind

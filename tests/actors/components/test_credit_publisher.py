@@ -3,7 +3,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.links import CreditPublisher
+from actors.components.credit_publisher import CreditPublisher
 from tests.builders import MONO, make_quote, make_stream_state, make_trade
 
 ALL = {"reader"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from actors.answer_watch import AnswerWatch
+from actors.components.answer_watch import AnswerWatch
+from actors.components.venue_calls import LEAST_WORKERS, Call, VenueCalls
 from actors.runtime.base_actor import Shell
-from actors.venue_calls import LEAST_WORKERS, Call, VenueCalls
 from adapters.ports import VenueKit
 from domain.effects import Role
 from domain.errors import VenueError
