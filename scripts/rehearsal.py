@@ -1,4 +1,4 @@
-"""The stage on real processes: the words of `actors.stage`, in real time, on an actor system of its own.
+"""The stage on real processes: the words of `actors.stage.stage`, in real time, on an actor system of its own.
 
     with open_stage(on="processes") as stage:
         stage.cast(MyActor, "my_actor")
@@ -36,9 +36,9 @@ from actors.runtime.wiring_messages import (
     Rewired,
     StartActor,
 )
-from actors.stage import Stage
-from actors.stage_base import TEST, StageBase
-from actors.stage_probe import INCARNATION, Probe
+from actors.stage.base import TEST, StageBase
+from actors.stage.probe import INCARNATION, Probe
+from actors.stage.stage import Stage
 from adapters.clock import SystemClock
 from adapters.thespian_unix.register import register
 from adapters.thespian_unix.system_base import NAME

@@ -6,8 +6,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from actors.stage import Stage
-from actors.stage_parts import START, virtual_fd
+from actors.stage.stage import Stage
+from actors.stage.toolbox import START, virtual_fd
 from adapters.ports import Frames, VenueKit
 from domain.effects import Instant
 from domain.errors import Retryable, VenueError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.circuit_breaker import CircuitBreaker
-from actors.stage import Stage
+from actors.stage.stage import Stage
 from domain.effects import Role
 from domain.messages.system import BreakerChanged, BreakerState, Operation, OperationEnded
 

@@ -8,7 +8,7 @@ from thespian.actors import ActorAddress, DeadEnvelope
 from actors.dead_letters import DeadLetters
 from actors.recorder import Recorder
 from actors.runtime.wiring_messages import Envelope
-from actors.stage import Stage
+from actors.stage.stage import Stage
 from domain.effects import Role
 from domain.messages.system import AlarmRaised, LetterDied, ReportNow
 from tests.order_builders import make_order

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from actors.exchange_gateway import ExchangeGateway
-from actors.stage import Stage
-from actors.stage_parts import START
+from actors.stage.stage import Stage
+from actors.stage.toolbox import START
 from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instrument import Instrument, InstrumentKind

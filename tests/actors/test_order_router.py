@@ -12,8 +12,8 @@ import pytest
 from actors import order_router as router_module
 from actors.order_router import OrderRouter
 from actors.runtime.wiring_messages import ActorRebuilding, Envelope
-from actors.stage import Stage
-from actors.stage_parts import START, MemoryJournal
+from actors.stage.stage import Stage
+from actors.stage.toolbox import START, MemoryJournal
 from domain.effects import Role, Tell
 from domain.errors import Fatal
 from domain.messages.base import Event

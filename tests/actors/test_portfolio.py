@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from actors.portfolio import Portfolio
-from actors.stage import Stage
-from actors.stage_parts import START, MemoryJournal
+from actors.stage.stage import Stage
+from actors.stage.toolbox import START, MemoryJournal
 from domain.effects import Role
 from domain.errors import Fatal
 from domain.messages.orders import (

@@ -8,8 +8,8 @@ import pytest
 
 from actors.price_feed import PriceFeed
 from actors.runtime.base_actor import Shell
-from actors.stage import Stage
-from actors.stage_parts import START
+from actors.stage.stage import Stage
+from actors.stage.toolbox import START
 from domain.effects import Role
 from domain.errors import Fatal, Retryable
 from domain.market.order_book import Level

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from actors.recorder import Recorder
-from actors.stage import Stage
-from actors.stage_parts import MemoryHistory
+from actors.stage.stage import Stage
+from actors.stage.toolbox import MemoryHistory
 from domain.effects import Role
 from domain.messages.system import AlarmRaised
 

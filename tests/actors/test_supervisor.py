@@ -10,7 +10,7 @@ import pytest
 from actors import supervisor as supervisor_module
 from actors.monitor import Monitor
 from actors.runtime.base_actor import Shell
-from actors.stage import Stage
+from actors.stage.stage import Stage
 from domain.effects import Role
 from domain.messages.base import Command
 from domain.messages.system import RaiseHalt, WindDown

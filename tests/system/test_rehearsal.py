@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from actors.runtime.base_actor import Shell
-from actors.stage_base import StageBase
+from actors.stage.base import StageBase
 from domain.effects import Role
 from domain.settings import Settings
 from scripts.processes import descendants
 from scripts.rehearsal import open_stage
-from tests.actors.stage_cast import Count, Echo, Player, Remind, Send, counts
+from tests.actors.stage.cast import Count, Echo, Player, Remind, Send, counts
 
 
 class Litterer(Shell):

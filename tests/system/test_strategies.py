@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from actors.signal_engine import SignalEngine
-from actors.stage_market import market
+from actors.stage.market import market
 from domain.effects import Role
 from domain.messages.orders import Signal
 from domain.messages.system import AlarmRaised

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from random import Random
 
-from actors.stage_parts import Killed, MemoryJournal
+from actors.stage.toolbox import Killed, MemoryJournal
 from adapters.simulator.drawn_faults import draw_fault
 from adapters.simulator.hand_trades import InvalidTrade
 from domain.effects import Role

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from actors.price_feed import PriceFeed
-from actors.stage import Stage
-from actors.stage_parts import START, virtual_fd
+from actors.stage.stage import Stage
+from actors.stage.toolbox import START, virtual_fd
 from adapters.ports import Clock, VenueKit
 from adapters.simulator.in_memory import MemoryDialer, MemoryTransport
 from adapters.simulator.world import World

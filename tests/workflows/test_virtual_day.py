@@ -30,7 +30,7 @@ PATIENT = {  # what a virtual second costs is mostly the market's own bustle
     "RISK__DAILY_LOSS_RATIO": "1",
     "RISK__MAX_DRAWDOWN_RATIO": "1",
 }
-_NOT_ITS_OWN = ("actors.stage", "adapters.simulator", "thespian", "logging", "tests", "unittest", "_pytest")
+_NOT_ITS_OWN = ("actors.stage.stage", "adapters.simulator", "thespian", "logging", "tests", "unittest", "_pytest")
 _SHARED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType)
 _PATIENT_MEMORIES = (OpeningRate, ReplayFilter)  # of a day, of 5,000 trades: bounded, and hours from full
 

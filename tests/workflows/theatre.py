@@ -6,8 +6,8 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
-from actors.stage import Stage
-from actors.stage_parts import START, virtual_fd
+from actors.stage.stage import Stage
+from actors.stage.toolbox import START, virtual_fd
 from adapters.ports import VenueKit
 from adapters.settings.load import load
 from adapters.simulator.in_memory import MemoryDialer, MemoryTransport

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors.price_feed import PriceFeed
-from actors.stage import Stage
+from actors.stage.stage import Stage
 from domain.effects import Role
 from domain.messages.market import HeartbeatSeen, MarketBatch, StreamWhole
 from domain.messages.system import AlarmRaised, SubscribeMarketData, VenueReported

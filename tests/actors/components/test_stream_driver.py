@@ -14,7 +14,7 @@ import pytest
 
 from actors.circuit_breaker import CircuitBreaker
 from actors.price_feed import PriceFeed
-from actors.stage import Stage
+from actors.stage.stage import Stage
 from domain.effects import Role
 from domain.errors import Fatal, Retryable
 from domain.messages.market import DecodeFailed, MarketBatch, Quote, Trade

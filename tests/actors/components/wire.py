@@ -6,7 +6,7 @@ import select
 import socket
 from collections import deque
 
-from actors.stage import Stage
+from actors.stage.stage import Stage
 from adapters.network.websocket import SocketPipe
 from adapters.network.websocket_frames import CLOSE, CONTINUATION, PING, TEXT
 from adapters.ports import Frames, VenueKit

@@ -7,7 +7,7 @@ from thespian.actors import PoisonMessage
 
 from actors.runtime.base_actor import Shell
 from actors.runtime.wiring_messages import ActorFailed, Envelope
-from actors.stage import Stage
+from actors.stage.stage import Stage
 from domain.effects import Instant, Role, Tell, WakeAt
 from domain.messages.base import Command, Lane
 from domain.messages.system import AlarmRaised

@@ -15,8 +15,8 @@ from actors.dead_letters import DeadLetters
 from actors.exchange_gateway import ExchangeGateway
 from actors.price_feed import PriceFeed
 from actors.runtime.base_actor import Shell
-from actors.stage import Stage
-from actors.stage_exploration import explore
+from actors.stage.exploration import explore
+from actors.stage.stage import Stage
 from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Instant, Role, Tell
 from domain.messages.base import Message
@@ -25,7 +25,7 @@ from domain.messages.orders import OrderSubmitted, SubmitOrder
 from domain.messages.system import AlarmRaised, LetterDied
 from domain.settings import SECOND_NS
 from tests.actors.fakes import FakeVenue
-from tests.actors.stage_cast import Count, Echo, Halt, Player, Send, Tick, counts
+from tests.actors.stage.cast import Count, Echo, Halt, Player, Send, Tick, counts
 from tests.builders import make_quote
 from tests.order_builders import make_order
 from tests.workflows.theatre import Theatre

@@ -9,7 +9,7 @@ import pytest
 from actors.runtime.acknowledged_link import AGAIN_AFTER_NS, MOST_KEPT
 from actors.runtime.base_actor import Shell
 from actors.runtime.wiring_messages import Envelope
-from actors.stage import Stage
+from actors.stage.stage import Stage
 from domain.effects import Role
 from domain.messages.base import Command, Message
 from domain.messages.system import Unanswered

@@ -8,12 +8,12 @@ import pytest
 
 from actors.dead_letters import DeadLetters
 from actors.runtime.base_actor import Shell
-from actors.stage import Stage
+from actors.stage.stage import Stage
 from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Role
 from domain.messages.base import Command
 from domain.settings import Settings
-from tests.actors.stage_cast import Count, Echo, Halt, Player, Remind, Send, Tick, counts
+from tests.actors.stage.cast import Count, Echo, Halt, Player, Remind, Send, Tick, counts
 
 CLERK = "clerk"
 

@@ -11,8 +11,8 @@ from random import Random
 from typing import Any
 
 from actors.runtime.wiring_messages import Envelope
-from actors.stage_mail import Letter
-from actors.stage_parts import VirtualClock
+from actors.stage.mail import Letter
+from actors.stage.toolbox import VirtualClock
 from domain.messages.base import Message
 from domain.settings import SECOND_NS
 

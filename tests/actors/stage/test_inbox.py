@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from actors.stage import Stage
-from actors.stage_inbox import Heard, Inbox
+from actors.stage.inbox import Heard, Inbox
+from actors.stage.stage import Stage
 from domain.effects import Role
-from tests.actors.stage_cast import Count, Halt, Player, Remind, Tick, counts
+from tests.actors.stage.cast import Count, Halt, Player, Remind, Tick, counts
 
 FIRST, SECOND, THIRD = counts(3)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from actors.stage import Stage
-from actors.stage_exploration import explore
+from actors.stage.exploration import explore
+from actors.stage.stage import Stage
 from domain.effects import Role
-from tests.actors.stage_cast import Count, Player, Remind
+from tests.actors.stage.cast import Count, Player, Remind
 
 ANNA, BERT = Count(number=1), Count(number=2)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from actors.signal_engine import SignalEngine
-from actors.stage import Stage
-from actors.stage_market import market
+from actors.stage.market import market
+from actors.stage.stage import Stage
 from domain.effects import Role
 from domain.instrument import Side
 from domain.settings import Settings, SignalSettings

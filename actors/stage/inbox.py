@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
-from actors.stage_story import shown
+from actors.stage.trace import shown
 from domain.messages.base import Message
 
 Pattern = Message | type[Message] | Callable[[Any], bool]

@@ -18,7 +18,7 @@ wakeups, tells parents of dead children and keeps dead letters. Roles that nobod
     stage.crash(Role.ORDER_ROUTER)                  # kill -9: mail lost, parent told
     stage.hang(Role.PORTFOLIO)                      # SIGSTOP: found out by its missing heartbeat
 
-The same words on real processes: `scripts/rehearsal.py`. Many seeds at once: `actors/stage_exploration.py`.
+The same words on real processes: `scripts/rehearsal.py`. Many seeds at once: `actors/stage/exploration.py`.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from thespian.actors import ActorAddress
 
 from actors.runtime.base_actor import Shell
 from actors.runtime.wiring_messages import Envelope, Heir, LauncherAsked, Peer, Rewired, StartActor
-from actors.stage_base import TEST, StageBase
-from actors.stage_cell import Cell
-from actors.stage_parts import StageParts, VirtualClock
-from actors.stage_probe import INCARNATION, Probe
-from actors.stage_story import Story
-from actors.stage_system import VirtualSystem
-from actors.stage_weather import Disturbance
+from actors.stage.base import TEST, StageBase
+from actors.stage.cell import Cell
+from actors.stage.message_faults import Disturbance
+from actors.stage.probe import INCARNATION, Probe
+from actors.stage.system import VirtualSystem
+from actors.stage.toolbox import StageParts, VirtualClock
+from actors.stage.trace import Story
 from adapters.ports import VenueKit
 from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Role

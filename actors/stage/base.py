@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from actors.runtime.base_actor import Shell
 from actors.runtime.wiring_messages import LauncherTold
-from actors.stage_inbox import Heard, Inbox, Pattern, listed
+from actors.stage.inbox import Heard, Inbox, Pattern, listed
 from domain.effects import Role
 from domain.messages.base import Message
 from domain.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from thespian.actors import ActorAddress
 
 from actors.runtime.base_actor import Shell
-from actors.stage_probe import Probe
+from actors.stage.probe import Probe
 
 
 class System(Protocol):

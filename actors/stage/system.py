@@ -26,12 +26,12 @@ from thespian.actors import (
 
 from actors.runtime.base_actor import Shell
 from actors.runtime.wiring_messages import ActorAlive, ActorFailed, Envelope, Rewired, StartActor
-from actors.stage_cell import Cell
-from actors.stage_mail import Letter, Mail
-from actors.stage_parts import Killed, StageParts
-from actors.stage_probe import Probe
-from actors.stage_story import Story
-from actors.stage_weather import Weather
+from actors.stage.cell import Cell
+from actors.stage.mail import Letter, Mail
+from actors.stage.message_faults import Weather
+from actors.stage.probe import Probe
+from actors.stage.toolbox import Killed, StageParts
+from actors.stage.trace import Story
 from adapters.ports import VenueKit
 from adapters.thespian_unix.lanes import lane_of, overtakes
 from adapters.thespian_unix.messages import Busy

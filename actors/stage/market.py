@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from actors.stage_parts import START
+from actors.stage.toolbox import START
 from domain.instrument import Side
 from domain.messages.market import MarketBatch, Quote, StreamState, Trade
 from domain.settings import SECOND_NS, SignalSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from actors.stage import Stage
+from actors.stage.stage import Stage
 
 _LINES = 60
 
