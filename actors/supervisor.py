@@ -8,7 +8,7 @@ from typing import Any
 
 from thespian.actors import ActorExitRequest, ChildActorExited
 
-from actors.cast import actor_class, roles_of
+from actors.roster import actor_class, roles_of
 from actors.runtime.base_actor import Shell
 from actors.runtime.wiring_messages import (
     ActorAlive,

@@ -1,6 +1,6 @@
 """Who plays, for a given configuration."""
 
-from actors.cast import roles_of
+from actors.roster import roles_of
 from domain.settings import Settings, VenueSettings
 
 
