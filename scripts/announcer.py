@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from scripts import telling
 from scripts.actor_system import LOG_FILE
 from scripts.advice import pasteable
 from scripts.data_directory import DataDirectory
 from scripts.options import RunOptions
 from scripts.outputs import Voice
+from scripts.report import telling
 
 _TOLD_KEPT = 1_000  # halts and alarms that are not told again
 _READ_WITHIN_S = 3.0  # the last words, by whoever still reads
@@ -85,7 +85,7 @@ class Announcer:
     def _worded(self, report: dict[str, Any]) -> str:
         if self._options.json:
             return json.dumps(report)
-        from scripts.summary import summary
+        from scripts.report.summary import summary
 
         return pasteable(summary(report))
 

@@ -18,7 +18,6 @@ from domain.errors import InvalidSetting, NzezaError
 from domain.mode_label import mode_label
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
-from scripts import telling
 from scripts.actor_system import LOG_FILE, ActorSystem, free_admin_port, prepare_environment
 from scripts.announcer import Announcer
 from scripts.control import ControlServer, Request
@@ -30,6 +29,7 @@ from scripts.limits import check_limits
 from scripts.options import RunOptions
 from scripts.outputs import claimed_output
 from scripts.processes import adopt_orphans, end_all
+from scripts.report import telling
 from scripts.signals import Signals
 from scripts.simulated_venues import SimulatedVenues, check_account
 from scripts.version import code_version

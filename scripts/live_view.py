@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from scripts.outputs import Outlet
-from scripts.view import render
+from scripts.report.view import render
 
 
 class LiveView:

@@ -21,7 +21,6 @@ import msgspec
 from domain.errors import InvalidSetting, NzezaError
 from domain.numbers import use_exact_decimals
 from domain.settings import Settings
-from scripts import telling
 from scripts.advice import pasteable, stand_in
 from scripts.control import Conversation, NoAnswer, NotRunning, ask
 from scripts.data_directory import make_directory
@@ -29,8 +28,9 @@ from scripts.leftovers import end_all
 from scripts.options import RunOptions
 from scripts.outputs import OutputLost, abandon_output, complain, finish_output, say, secure_outputs
 from scripts.presence import RECORD, instead, recording_in
-from scripts.prometheus import exposition
-from scripts.summary import summary
+from scripts.report import telling
+from scripts.report.prometheus import exposition
+from scripts.report.summary import summary
 from scripts.version import code_version
 
 ANSWER_WITHIN_S = 3.0
@@ -103,7 +103,7 @@ def record(arguments: argparse.Namespace) -> int:
     recording = msgspec.structs.replace(settings.recording, enabled=True)
     from scripts.launch import run as launch
     from scripts.parts import RECORDINGS
-    from scripts.recorded import recorded
+    from scripts.report.recorded import recorded
 
     options = RunOptions(arguments.duration, arguments.headless, arguments.json, live=False)
     stand_in(system.data_directory)
@@ -230,7 +230,7 @@ def restart(arguments: argparse.Namespace) -> int:
 
 
 def replay(arguments: argparse.Namespace) -> int:
-    from scripts.replay import damage, describe  # the venues' codecs: only this verb needs them here
+    from scripts.report.replay import damage, describe  # the venues' codecs: only this verb needs them here
 
     settings, status = _settings(arguments), 0
     for described in describe(arguments.files, settings):

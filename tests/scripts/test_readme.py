@@ -15,7 +15,7 @@ from domain.effects import Instant
 from domain.errors import InvalidSetting
 from domain.reports.status_board import StatusBoard
 from domain.signals.strategies import STRATEGIES
-from scripts.summary import summary
+from scripts.report.summary import summary
 from tests.places import PROJECT
 from tests.scripts.test_main import REPORT
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from domain.messages.system import HaltLine, TradingResumed
-from scripts import telling
-from scripts.summary import summary
+from scripts.report import telling
+from scripts.report.summary import summary
 from tests.builders import UTC
 from tests.scripts.test_main import REPORT
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from scripts.view import render
+from scripts.report.view import render
 
 VENUES = ("coinbase", "dydx", "hyperliquid")
 ROLES = ("supervisor", "signal_engine", "portfolio", "order_router", "recorder", "dead_letters", "monitor")

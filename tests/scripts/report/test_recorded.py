@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from scripts.recorded import recorded
+from scripts.report.recorded import recorded
 
 
 def test_the_files_of_this_run_are_named_with_their_sizes(tmp_path: Path) -> None:

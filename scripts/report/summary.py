@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from scripts import telling
+from scripts.report import telling
 
 _NOW = ("unconfirmed", "open")  # the orders that are counted as they stand
 _ALARMS_SHOWN = 5

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rich.table import Table
 from rich.text import Text
 
-from scripts.wording import QUIET, WARN
+from scripts.report.wording import QUIET, WARN
 
 GAP = 2  # characters between tables side by side
 

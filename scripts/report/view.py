@@ -15,9 +15,9 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from scripts import telling, wording
-from scripts.tables import GAP, Column, Section, beside
-from scripts.wording import BAD, QUIET, WARN
+from scripts.report import telling, wording
+from scripts.report.tables import GAP, Column, Section, beside
+from scripts.report.wording import BAD, QUIET, WARN
 
 _WIDE = 96  # columns of a screen from which everything is shown
 _POSITIONS_KEPT = 4  # shown before anything of the other tables

@@ -17,7 +17,7 @@ from domain.reports.histogram import Histogram
 from domain.reports.status_board import StatusBoard
 from domain.resilience.circuit_breaker import CircuitBreaker
 from domain.settings import BreakerSettings
-from scripts.prometheus import exposition
+from scripts.report.prometheus import exposition
 from tests.builders import orders_reported
 
 MS = 1_000_000
