@@ -21,17 +21,17 @@ import msgspec
 from domain.errors import InvalidSetting, NzezaError
 from domain.numbers import use_exact_decimals
 from domain.settings import Settings
-from scripts.advice import pasteable, stand_in
-from scripts.control import Conversation, NoAnswer, NotRunning, ask
-from scripts.data_directory import make_directory
-from scripts.leftovers import end_all
-from scripts.options import RunOptions
-from scripts.outputs import OutputLost, abandon_output, complain, finish_output, say, secure_outputs
-from scripts.presence import RECORD, instead, recording_in
 from scripts.report import telling
 from scripts.report.prometheus import exposition
 from scripts.report.summary import summary
-from scripts.version import code_version
+from scripts.run.advice import pasteable, stand_in
+from scripts.run.control import Conversation, NoAnswer, NotRunning, ask
+from scripts.run.data_directory import make_directory
+from scripts.run.leftovers import end_all
+from scripts.run.options import RunOptions
+from scripts.run.outputs import OutputLost, abandon_output, complain, finish_output, say, secure_outputs
+from scripts.run.presence import RECORD, instead, recording_in
+from scripts.run.version import code_version
 
 ANSWER_WITHIN_S = 3.0
 GONE_WITHIN_S = 5.0  # beyond the time that the system gave itself for stopping
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     stand_in(settings.system.data_directory)
     _check_live(settings, arguments.live)
     _check_token_files(settings)
-    from scripts.launch import run as launch  # everything that trades; the other verbs start without it
+    from scripts.run.launch import run as launch  # everything that trades; the other verbs start without it
 
     options = RunOptions(arguments.duration, arguments.headless, arguments.json, arguments.live)
     return launch(settings, options)
@@ -101,9 +101,9 @@ def record(arguments: argparse.Namespace) -> int:
         name: msgspec.structs.replace(venue, takes_orders=False) for name, venue in settings.venues.items()
     }
     recording = msgspec.structs.replace(settings.recording, enabled=True)
-    from scripts.launch import run as launch
-    from scripts.parts import RECORDINGS
     from scripts.report.recorded import recorded
+    from scripts.run.launch import run as launch
+    from scripts.run.toolbox import RECORDINGS
 
     options = RunOptions(arguments.duration, arguments.headless, arguments.json, live=False)
     stand_in(system.data_directory)

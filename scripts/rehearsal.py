@@ -46,9 +46,9 @@ from domain.effects import Role
 from domain.messages.base import Message
 from domain.numbers import use_exact_decimals
 from domain.settings import Settings
-from scripts.logs import log_definitions
-from scripts.parts import ProcessParts
-from scripts.processes import adopt_orphans, descendants
+from scripts.run.logs import log_definitions
+from scripts.run.processes import adopt_orphans, descendants
+from scripts.run.toolbox import ProcessParts
 
 _LISTEN_S = 0.02
 _UP_WITHIN_S = 10.0

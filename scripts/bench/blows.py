@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from adapters.simulator.drawn_faults import draw_fault
 from scripts.bench.trial import Trial, state_of
-from scripts.processes import children_of
+from scripts.run.processes import children_of
 
 CRASH_WITHIN_S = 2.0  # everything is healthy again after a kill
 HANG_WITHIN_S = 5.0  # after a stop

@@ -33,8 +33,8 @@ from scripts.bench.full_disk import FullDisk
 from scripts.bench.proof import compare_with_report, compare_with_truth, is_at_rest, read_books
 from scripts.bench.small_disk import SmallDisk
 from scripts.bench.trial import Status, Trial, state_of
-from scripts.parts import JOURNAL_FILE
-from scripts.processes import adopt_orphans, descendants, end_all
+from scripts.run.processes import adopt_orphans, descendants, end_all
+from scripts.run.toolbox import JOURNAL_FILE
 
 LOAD = {
     "SIMULATOR__QUOTES_PER_S": "60",

@@ -28,7 +28,7 @@ from typing import NamedTuple
 from domain.numbers import use_exact_decimals
 from scripts.bench.chaos import LOAD
 from scripts.bench.trial import Status, Trial
-from scripts.processes import adopt_orphans, end_all
+from scripts.run.processes import adopt_orphans, end_all
 
 FLAT_RATIO_PER_MIN = 0.01
 PARTS = 3  # of what counts

@@ -18,7 +18,7 @@ from domain.messages.base import Message
 from domain.messages.market import MarketBatch
 from domain.messages.system import SubscribeMarketData
 from domain.settings import SessionSettings, Settings, VenueSettings
-from scripts.parts import ProcessParts
+from scripts.run.toolbox import ProcessParts
 
 PATIENCE_S = 60.0
 NOBODY = "http://127.0.0.1:1"  # tells no time, and costs none

@@ -15,15 +15,15 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scripts.control import NoAnswer, NotRunning, ask
-from scripts.processes import children_of
+from scripts.run.control import NoAnswer, NotRunning, ask
+from scripts.run.processes import children_of
 
 PATIENCE_S = 15.0
 
 _LOOK_AGAIN_S = 0.02
 _ANSWER_WITHIN_S = 2.0
 _SIMULATOR_WITHIN_S = 20.0
-_SIMULATOR = b"scripts.simulated_venues"
+_SIMULATOR = b"scripts.run.simulated_venues"
 
 Status = dict[str, Any]
 

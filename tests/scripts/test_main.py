@@ -13,11 +13,11 @@ import pytest
 
 from domain.errors import InvalidSetting, NzezaError
 from domain.settings import Settings
-from scripts.control import ControlServer, Request
-from scripts.data_directory import DataDirectory
 from scripts.main import main
-from scripts.options import RunOptions
-from scripts.version import code_version
+from scripts.run.control import ControlServer, Request
+from scripts.run.data_directory import DataDirectory
+from scripts.run.options import RunOptions
+from scripts.run.version import code_version
 
 Launched = list[tuple[Settings, RunOptions]]
 
@@ -73,7 +73,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> Launched:
         calls.append((settings, options))
         return 1
 
-    monkeypatch.setattr("scripts.launch.run", launch)
+    monkeypatch.setattr("scripts.run.launch.run", launch)
     return calls
 
 
@@ -186,7 +186,7 @@ def test_error_of_the_launcher_is_one_line(
     def launch(settings: Settings, options: RunOptions) -> int:
         raise error
 
-    monkeypatch.setattr("scripts.launch.run", launch)
+    monkeypatch.setattr("scripts.run.launch.run", launch)
 
     assert main(["run"]) == status
     assert capsys.readouterr().err == "nzeza: simulator.port_base: taken\n"
@@ -322,7 +322,7 @@ def test_stop_tells_how_the_system_ended(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("scripts.control.Conversation.has_ended_within", lambda self, timeout_s: True)
+    monkeypatch.setattr("scripts.run.control.Conversation.has_ended_within", lambda self, timeout_s: True)
     answers["stop"] = lambda request: (
         request.reply({"within_s": 3.0}),
         request.reply({"problems": problems}),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.processes import children_of
+from scripts.run.processes import children_of
 
 pytestmark = pytest.mark.system
 

@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from scripts.processes import children_of, cpu_ns
+from scripts.run.processes import children_of, cpu_ns
 
 pytestmark = pytest.mark.system
 
 # A child starts a stubborn grandchild and dies; the launcher must still find and end it.
 PROGRAM = """
 import subprocess, sys, time
-from scripts.processes import adopt_orphans, descendants, end_all
+from scripts.run.processes import adopt_orphans, descendants, end_all
 adopt_orphans()
 stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 middle = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {stubborn!r}])"

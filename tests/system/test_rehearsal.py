@@ -11,8 +11,8 @@ from actors.runtime.base_actor import Shell
 from actors.stage.base import StageBase
 from domain.effects import Role
 from domain.settings import Settings
-from scripts.processes import descendants
 from scripts.rehearsal import open_stage
+from scripts.run.processes import descendants
 from tests.actors.stage.cast import Count, Echo, Player, Remind, Send, counts
 
 

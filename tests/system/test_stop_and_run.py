@@ -11,7 +11,7 @@ from adapters.storage.journal import SqliteJournal
 from domain.messages.orders import HaltRaised
 from domain.settings import SECOND_NS
 from scripts.bench.trial import Status, Trial
-from scripts.parts import JOURNAL_FILE
+from scripts.run.toolbox import JOURNAL_FILE
 from tests.system.test_first_light import journaled_ids
 
 pytestmark = pytest.mark.system

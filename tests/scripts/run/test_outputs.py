@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.live_view import LiveView
 from scripts.main import main
-from scripts.outputs import MOST_WAITING, Outlet, Voice, secure_outputs
+from scripts.run.live_view import LiveView
+from scripts.run.outputs import MOST_WAITING, Outlet, Voice, secure_outputs
 
 MORE_THAN_A_PIPE_HOLDS = "x" * 2_000_000
 
@@ -43,8 +43,8 @@ def test_text_reaches_the_reader_in_order(pipe: tuple[int, int]) -> None:
 PRINTS = """
 import os, sys
 from pathlib import Path
-from scripts.outputs import Outlet, claimed_output
-from scripts.parts import ProcessParts
+from scripts.run.outputs import Outlet, claimed_output
+from scripts.run.toolbox import ProcessParts
 
 with claimed_output() as output:
     print("printed while it starts", flush=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.advice import pasteable, stand_in
+from scripts.run.advice import pasteable, stand_in
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from domain.ledger.halts import cause_of
-from scripts.control import ControlServer
-from scripts.data_directory import DataDirectory, Trouble
+from scripts.run.control import ControlServer
+from scripts.run.data_directory import DataDirectory, Trouble
 
 
 class Ask(Protocol):

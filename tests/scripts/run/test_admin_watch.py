@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.admin_watch import HUNG_AFTER_S, STOPPED_AFTER_S, AdminVerdict, AdminWatch
+from scripts.run.admin_watch import HUNG_AFTER_S, STOPPED_AFTER_S, AdminVerdict, AdminWatch
 
 LOOK_EVERY_S = 0.25
 

@@ -25,10 +25,10 @@ import msgspec
 from adapters.simulator.venue_clock import VenueClock
 from domain.errors import InvalidSetting, NzezaError
 from domain.settings import Settings, SimulatorSettings, VenueSettings
-from scripts.logs import log_here, make_room
-from scripts.signals import STOPPING
+from scripts.run.logs import log_here, make_room
+from scripts.run.signals import STOPPING
 
-_RUN = (sys.executable, "-P", "-m", "scripts.simulated_venues")
+_RUN = (sys.executable, "-P", "-m", "scripts.run.simulated_venues")
 _READY_WITHIN_S = 20.0
 _STOP_WITHIN_S = 0.5
 _LOOK_AGAIN_MS = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from scripts.launch import _Run
+from scripts.run.launch import _Run
 
 
 def test_an_answer_that_fails_is_told_and_costs_only_itself() -> None:

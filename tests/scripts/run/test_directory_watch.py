@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from scripts.control import ControlServer
-from scripts.data_directory import DataDirectory
-from scripts.directory_watch import DirectoryWatch
+from scripts.run.control import ControlServer
+from scripts.run.data_directory import DataDirectory
+from scripts.run.directory_watch import DirectoryWatch
 
 Asked = list[tuple[str, str]]
 

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from domain.errors import InvalidSetting, NzezaError
-from scripts.data_directory import SOCKET_NAME, DataDirectory
+from scripts.run.data_directory import SOCKET_NAME, DataDirectory
 
 LONGEST_REQUEST = 4096  # bytes
 LONGEST_ANSWER = 4 * 1024 * 1024  # bytes

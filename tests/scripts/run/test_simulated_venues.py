@@ -17,7 +17,7 @@ import pytest
 from adapters.simulator.store import ACCOUNT_FILE
 from domain.errors import InvalidSetting, NzezaError
 from domain.settings import SECOND_NS, SimulatorSettings
-from scripts.simulated_venues import SimulatedVenues, check_account
+from scripts.run.simulated_venues import SimulatedVenues, check_account
 
 
 @pytest.mark.system

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from scripts.limits import TooLittle, check_limits
+from scripts.run.limits import TooLittle, check_limits
 
 ROLES = 14
 
@@ -61,8 +61,8 @@ def test_small_files_are_refused() -> None:
 
 
 def test_few_processes_are_refused_to_who_is_bound_by_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.limits._tasks_of_user", lambda: 7)
-    monkeypatch.setattr("scripts.limits.os.geteuid", lambda: 1000)
+    monkeypatch.setattr("scripts.run.limits._tasks_of_user", lambda: 7)
+    monkeypatch.setattr("scripts.run.limits.os.geteuid", lambda: 1000)
 
     text = told_under(resource.RLIMIT_NPROC, 50, 50, lambda: check_limits(ROLES))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from domain.errors import InvalidSetting
-from scripts.data_directory import DataDirectory, Trouble, last_launcher
-from scripts.ownership import _nobody_here
+from scripts.run.data_directory import DataDirectory, Trouble, last_launcher
+from scripts.run.ownership import _nobody_here
 
 
 def complaint(path: Path) -> str:
@@ -70,7 +70,7 @@ def test_release_frees_the_directory_although_a_forked_child_lives(tmp_path: Pat
 def test_directory_stays_taken_while_the_orphans_of_a_dead_launcher_live(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scripts.data_directory.LEFTOVERS_END_WITHIN_S", 0.05)
+    monkeypatch.setattr("scripts.run.data_directory.LEFTOVERS_END_WITHIN_S", 0.05)
     reading, writing = os.pipe()
     launcher = os.fork()
     if launcher == 0:
@@ -120,8 +120,8 @@ def test_directory_that_others_may_enter_or_write_is_refused_with_the_remedy(tmp
 def test_directory_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
     owner = os.geteuid()
-    monkeypatch.setattr("scripts.ownership._is_trusted", lambda uid: True)
-    monkeypatch.setattr("scripts.ownership.os.geteuid", lambda: owner + 1)
+    monkeypatch.setattr("scripts.run.ownership._is_trusted", lambda uid: True)
+    monkeypatch.setattr("scripts.run.ownership.os.geteuid", lambda: owner + 1)
 
     assert "belongs to user" in complaint(tmp_path / "data")
 
@@ -138,7 +138,7 @@ def test_directory_that_others_may_replace_is_refused_and_not_made(tmp_path: Pat
 def test_directory_below_that_of_another_user_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scripts.ownership._is_trusted", lambda uid: False)
+    monkeypatch.setattr("scripts.run.ownership._is_trusted", lambda uid: False)
 
     assert "lies below a directory that belongs to user" in complaint(tmp_path / "data")
 
@@ -179,9 +179,9 @@ def test_what_was_put_there_by_another_user_is_refused(tmp_path: Path, monkeypat
     (tmp_path / "data").mkdir(mode=0o700)
     (tmp_path / "data" / "recordings").mkdir()
     owner = os.geteuid()
-    monkeypatch.setattr("scripts.data_directory.why_not_private", lambda path: "")
-    monkeypatch.setattr("scripts.data_directory.why_not_safe_place", lambda path: "")
-    monkeypatch.setattr("scripts.ownership.os.geteuid", lambda: owner + 1)
+    monkeypatch.setattr("scripts.run.data_directory.why_not_private", lambda path: "")
+    monkeypatch.setattr("scripts.run.data_directory.why_not_safe_place", lambda path: "")
+    monkeypatch.setattr("scripts.run.ownership.os.geteuid", lambda: owner + 1)
 
     assert "'recordings' in it belongs to user" in complaint(tmp_path / "data")
 

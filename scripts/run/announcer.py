@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from scripts.actor_system import LOG_FILE
-from scripts.advice import pasteable
-from scripts.data_directory import DataDirectory
-from scripts.options import RunOptions
-from scripts.outputs import Voice
 from scripts.report import telling
+from scripts.run.actor_system import LOG_FILE
+from scripts.run.advice import pasteable
+from scripts.run.data_directory import DataDirectory
+from scripts.run.options import RunOptions
+from scripts.run.outputs import Voice
 
 _TOLD_KEPT = 1_000  # halts and alarms that are not told again
 _READ_WITHIN_S = 3.0  # the last words, by whoever still reads
@@ -34,7 +34,7 @@ class Announcer:
     def begin(self, mode: str, venues: Iterable[str]) -> None:
         """Say that everybody is up: by the screen, or by a line where there is none."""
         if not self._options.headless and _is_our_terminal(self._voice.output.descriptor):
-            from scripts.live_view import LiveView
+            from scripts.run.live_view import LiveView
 
             self._view = LiveView(self._voice.output)
         else:

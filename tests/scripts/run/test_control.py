@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from domain.errors import InvalidSetting
-from scripts.control import MOST_CLIENTS, ControlServer, Conversation, NoAnswer, NotRunning, Request, ask
-from scripts.data_directory import DataDirectory
-from scripts.presence import instead
+from scripts.run.control import MOST_CLIENTS, ControlServer, Conversation, NoAnswer, NotRunning, Request, ask
+from scripts.run.data_directory import DataDirectory
+from scripts.run.presence import instead
 
 
 @pytest.fixture
@@ -323,7 +323,7 @@ def test_answers_of_another_user_are_not_believed(
     directory: DataDirectory, server: ControlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = os.geteuid() + 1
-    monkeypatch.setattr("scripts.control._peer", lambda connection: (os.getpid(), other))
+    monkeypatch.setattr("scripts.run.control._peer", lambda connection: (os.getpid(), other))
 
     with pytest.raises(NoAnswer, match=rf"is another user's \(uid {other}\)"):
         ask(directory.path, "status", timeout_s=1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.control import Conversation, NoAnswer, NotRunning
-from scripts.data_directory import last_launcher, left_by
-from scripts.leftovers import holders
+from scripts.run.control import Conversation, NoAnswer, NotRunning
+from scripts.run.data_directory import last_launcher, left_by
+from scripts.run.leftovers import holders
 
 RECORD = "record"  # below the data directory: `nzeza record` keeps to itself
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from adapters.storage.own_files import open_own
 from domain.errors import InvalidSetting
-from scripts.leftovers import LOCK_NAME, Holder, holders
-from scripts.ownership import strangers, why_not_private, why_not_safe_place
+from scripts.run.leftovers import LOCK_NAME, Holder, holders
+from scripts.run.ownership import strangers, why_not_private, why_not_safe_place
 
 SOCKET_NAME = "control.sock"
 LEFTOVERS_END_WITHIN_S = 2.0  # orphaned actors see the launcher's death and end themselves

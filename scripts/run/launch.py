@@ -18,21 +18,21 @@ from domain.errors import InvalidSetting, NzezaError
 from domain.mode_label import mode_label
 from domain.numbers import use_exact_decimals
 from domain.settings import SECOND_NS, Settings
-from scripts.actor_system import LOG_FILE, ActorSystem, free_admin_port, prepare_environment
-from scripts.announcer import Announcer
-from scripts.control import ControlServer, Request
-from scripts.data_directory import DataDirectory
-from scripts.directory_watch import DirectoryWatch
-from scripts.exposure import cover_exposure
-from scripts.journal_start import prepare_journal
-from scripts.limits import check_limits
-from scripts.options import RunOptions
-from scripts.outputs import claimed_output
-from scripts.processes import adopt_orphans, end_all
 from scripts.report import telling
-from scripts.signals import Signals
-from scripts.simulated_venues import SimulatedVenues, check_account
-from scripts.version import code_version
+from scripts.run.actor_system import LOG_FILE, ActorSystem, free_admin_port, prepare_environment
+from scripts.run.announcer import Announcer
+from scripts.run.control import ControlServer, Request
+from scripts.run.data_directory import DataDirectory
+from scripts.run.directory_watch import DirectoryWatch
+from scripts.run.exposure import cover_exposure
+from scripts.run.journal_start import prepare_journal
+from scripts.run.limits import check_limits
+from scripts.run.options import RunOptions
+from scripts.run.outputs import claimed_output
+from scripts.run.processes import adopt_orphans, end_all
+from scripts.run.signals import Signals
+from scripts.run.simulated_venues import SimulatedVenues, check_account
+from scripts.run.version import code_version
 
 SIMULATOR_LOG_FILE = "simulator.log"
 
@@ -141,7 +141,7 @@ class _Run:
 
     def _start(self) -> None:
         # Imports every venue, so not before Thespian's environment is set.
-        from scripts.parts import JOURNAL_FILE, ProcessParts
+        from scripts.run.toolbox import JOURNAL_FILE, ProcessParts
 
         if self.is_stopping:
             return

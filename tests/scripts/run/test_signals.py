@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from scripts.signals import CRASHES, STOPPING, Signals, leave_stopping_to_the_launcher
+from scripts.run.signals import CRASHES, STOPPING, Signals, leave_stopping_to_the_launcher
 
 
 def holds(check: Callable[[], bool]) -> bool:

@@ -11,7 +11,7 @@ from adapters.storage.journal_mark import mark_path
 from domain.account_binding import Account
 from domain.errors import InvalidSetting, NzezaError
 from domain.messages.orders import BalancesOpened
-from scripts.version import code_version
+from scripts.run.version import code_version
 
 _TELL_EVERY_S = 2.0
 

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from scripts.outputs import Outlet
 from scripts.report.view import render
+from scripts.run.outputs import Outlet
 
 
 class LiveView:

@@ -24,10 +24,10 @@ from adapters.venues.catalogue import VENUES
 from domain.account_binding import Account
 from domain.effects import Role
 from domain.settings import HistorySettings, RecordingSettings, Settings
-from scripts.actor_system import LOG_FILE
-from scripts.outputs import print_into
-from scripts.processes import children_of, cpu_ns
-from scripts.signals import leave_stopping_to_the_launcher
+from scripts.run.actor_system import LOG_FILE
+from scripts.run.outputs import print_into
+from scripts.run.processes import children_of, cpu_ns
+from scripts.run.signals import leave_stopping_to_the_launcher
 
 JOURNAL_FILE = "journal.sqlite"
 HISTORY_FILE = "history.sqlite"

@@ -10,7 +10,7 @@ from domain.errors import InvalidSetting
 from domain.messages.base import Event
 from domain.messages.orders import OrderFilled
 from domain.settings import Settings, VenueSettings
-from scripts.exposure import cover_exposure
+from scripts.run.exposure import cover_exposure
 from tests.order_builders import make_fill, make_submitted
 
 NOW = 1_775_572_200_000_000_000

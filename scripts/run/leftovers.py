@@ -15,7 +15,7 @@ from typing import NamedTuple
 LOCK_NAME = "lock"
 LONGEST_SHOWN = 80  # characters of a command
 _LOOK_AGAIN_S = 0.02
-_SIMULATOR = "scripts.simulated_venues"
+_SIMULATOR = "scripts.run.simulated_venues"
 
 
 class Holder(NamedTuple):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.control import ControlServer
-from scripts.data_directory import DataDirectory
-from scripts.leftovers import end_all, holders
 from scripts.main import main
-from scripts.presence import RECORD
+from scripts.run.control import ControlServer
+from scripts.run.data_directory import DataDirectory
+from scripts.run.leftovers import end_all, holders
+from scripts.run.presence import RECORD
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import logs
-from scripts.logs import LineFormatter, log_definitions, make_room
+from scripts.run import logs
+from scripts.run.logs import LineFormatter, log_definitions, make_room
 
 TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJrZXkifQ"
 

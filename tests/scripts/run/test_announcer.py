@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.announcer import Announcer
-from scripts.data_directory import DataDirectory
-from scripts.options import RunOptions
-from scripts.outputs import Outlet
+from scripts.run.announcer import Announcer
+from scripts.run.data_directory import DataDirectory
+from scripts.run.options import RunOptions
+from scripts.run.outputs import Outlet
 
 ALARM = {"subject": "coinbase", "text": "answered with 401", "first": "18:14:05", "last": "18:14:05", "count": 1}
 

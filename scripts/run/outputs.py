@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 from domain.errors import NzezaError
-from scripts.advice import pasteable
+from scripts.run.advice import pasteable
 
 MOST_WAITING = 1_000  # texts for a reader that doesn't read; beyond, they are left out
 _STANDARD = {0: "stdin", 1: "stdout", 2: "stderr"}

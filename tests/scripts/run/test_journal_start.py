@@ -10,8 +10,8 @@ from adapters.storage.journal import SqliteJournal
 from domain.account_binding import Account
 from domain.errors import InvalidSetting, NzezaError
 from domain.messages.orders import BalancesOpened, HaltRaised
-from scripts import journal_start
-from scripts.journal_start import prepare_journal
+from scripts.run import journal_start
+from scripts.run.journal_start import prepare_journal
 
 SIMULATED = Account("simulated", "simulator")
 NONE = Account("none", "none")

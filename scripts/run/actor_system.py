@@ -16,9 +16,9 @@ from typing import Any
 
 from domain.errors import InvalidSetting
 from domain.settings import SystemSettings
-from scripts.admin_watch import AdminVerdict, AdminWatch
-from scripts.logs import log_definitions
-from scripts.processes import is_stopped, live_children
+from scripts.run.admin_watch import AdminVerdict, AdminWatch
+from scripts.run.logs import log_definitions
+from scripts.run.processes import is_stopped, live_children
 
 LOG_FILE = "nzeza.log"
 
