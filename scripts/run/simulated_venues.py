@@ -180,7 +180,7 @@ class SimulatedVenues:
 
 def _environment() -> dict[str, str]:
     """Return our environment, in which `scripts` is this package: the user's directory may hold another."""
-    project = str(Path(__file__).resolve().parents[1])
+    project = str(Path(__file__).resolve().parents[2])
     others = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": os.pathsep.join([project, others] if others else [project])}
 
