@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from actors.runtime.base_actor import Shell
-from domain.effects import Effect, Instant, Role
+from domain.effects import Effect, Role
+from domain.instant import Instant
 from domain.messages.system import Operation, OperationEnded, ResetBreakerMetrics
 from domain.resilience import circuit_breaker as machine
 

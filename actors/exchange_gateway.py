@@ -14,8 +14,9 @@ from actors.components.venue_calls import Urgency
 from actors.components.venue_line import ACCESS, SEND, VenueLine
 from actors.runtime.base_actor import Shell
 from domain.clocks import deadline
-from domain.effects import Instant, Role
+from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import not_sent
 from domain.messages.base import Event
 from domain.messages.listing import Listing
@@ -53,7 +54,6 @@ from domain.messages.system import BreakerChanged, Operation, OperationEnded
 from domain.resilience.access import TRADING
 from domain.resilience.backoff import Backoff
 from domain.resilience.circuit_breaker import Gate
-from domain.settings import SECOND_NS
 from domain.streams.session import Session
 from domain.streams.venue_time import VenueTime
 from domain.text import bounded

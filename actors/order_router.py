@@ -8,15 +8,15 @@ from functools import partial
 
 from actors.components.market_reader import MarketReader
 from actors.runtime.wiring_messages import ActorRebuilding
-from domain.effects import Effect, Instant, Record, Role, Tell
+from domain.effects import Effect, Record, Role, Tell
 from domain.errors import Fatal
 from domain.execution.order_manager import OrderDesk
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import not_sent
 from domain.messages.base import Event, Message
 from domain.messages.market import MarketBatch
 from domain.messages.orders import JournalEntry, JournalExtended, SubmitOrder
 from domain.messages.system import ProveJournal, ResumeTrading, TradingResumed
-from domain.settings import SECOND_NS
 
 log = logging.getLogger(__name__)
 

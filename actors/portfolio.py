@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from actors.components.market_reader import MarketReader
-from domain.effects import Effect, Instant, Role
+from domain.effects import Effect, Role
 from domain.errors import Fatal
+from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Message
 from domain.messages.market import MarketBatch
 from domain.messages.orders import JournalExtended
 from domain.messages.system import ProveJournal
 from domain.portfolio.portfolio_manager import Allocator
 from domain.reports.status_board import DECISION
-from domain.settings import SECOND_NS
 
 _RECORD_EVERY_NS = 10 * SECOND_NS
 

@@ -13,7 +13,8 @@ from actors.components.credit_publisher import CreditPublisher
 from actors.components.stream_driver import StreamDriver
 from actors.runtime.base_actor import Shell
 from domain.clocks import describe_error
-from domain.effects import Instant, Role
+from domain.effects import Role
+from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event, Message
 from domain.messages.market import (
     DecodeFailed,
@@ -41,7 +42,6 @@ from domain.messages.system import (
 )
 from domain.numbers import plain
 from domain.resilience.circuit_breaker import Gate
-from domain.settings import SECOND_NS
 from domain.streams.health import StreamHealth, stream_trouble
 from domain.streams.session import Session
 from domain.streams.venue_time import VenueTime

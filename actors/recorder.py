@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from actors.runtime.base_actor import Shell
-from domain.effects import Effect, Instant
+from domain.effects import Effect
+from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
 from domain.messages.orders import JournalExtended
-from domain.settings import SECOND_NS
 
 _FLUSH = "recorder:flush"
 _EVERY_NS = SECOND_NS

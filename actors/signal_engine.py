@@ -6,7 +6,8 @@ import logging
 import traceback
 
 from actors.components.market_reader import MarketReader
-from domain.effects import Effect, Instant, Role, Tell
+from domain.effects import Effect, Role, Tell
+from domain.instant import Instant
 from domain.messages.market import MarketBatch
 from domain.messages.orders import Signal
 from domain.signals.bench import Bench

@@ -25,7 +25,8 @@ from actors.runtime.wiring_messages import (
     Roster,
     StartActor,
 )
-from domain.effects import Instant, Role
+from domain.effects import Role
+from domain.instant import Instant
 from domain.messages.base import Message
 from domain.messages.system import (
     ActorLine,

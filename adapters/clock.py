@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from domain.effects import Instant
+from domain.instant import Instant
 
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)  # runs on while the machine sleeps; Linux only
 _TOGETHER_NS = 1_000_000

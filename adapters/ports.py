@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from adapters.storage_ports import FrameRecorder, History, JournalReader, OrderJournal, Progress
 from adapters.tickets import SharedBudget
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.market.order_book import Level
 from domain.messages.base import Event
 from domain.messages.listing import Listing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.messages.base import Event
 from domain.messages.orders import JournalEntry
 

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from domain.instant import SECOND_NS
 from domain.resilience.rate_limit import TokenBucket
-from domain.settings import SECOND_NS
 
 if TYPE_CHECKING:  # whose kits have a budget of ours
     from adapters.ports import Clock

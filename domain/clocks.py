@@ -6,8 +6,7 @@ as long as neither happens; where they have parted, what was believed before is 
 
 from __future__ import annotations
 
-from domain.effects import Instant
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS, Instant
 
 # Moving apart by this is a step or a sleep: daemons that slew the wall clock slew the monotonic one as well.
 PARTED_NS = SECOND_NS // 2

@@ -27,17 +27,6 @@ class Role(StrEnum):
         return f"{self.value}:{venue}"
 
 
-class Instant(NamedTuple):
-    """One reading of the clocks: intervals use `monotonic_ns`, the journal `utc_ns`.
-
-    CLOCK_MONOTONIC is the same for all processes of a machine; it never steps, and stands while the machine sleeps.
-    """
-
-    monotonic_ns: int
-    utc_ns: int
-    asleep_ns: int = 0  # slept since the machine started (CLOCK_BOOTTIME less CLOCK_MONOTONIC); 0 where unknown
-
-
 class Tell(NamedTuple):
     """Send `message` to whoever plays `to` now."""
 

@@ -11,13 +11,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from domain.instant import SECOND_NS
+
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Ratio = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
-
-SECOND_NS = 1_000_000_000
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from domain.instant import SECOND_NS
 from domain.instrument import Instrument, Side
 from domain.messages.market import Quote, StreamState, Trade
 from domain.messages.system import OrdersReported
-from domain.settings import SECOND_NS
 
 UTC = 1_780_000_000 * SECOND_NS  # the tests' now on the wall clock
 MONO = 1_000 * SECOND_NS  # and on the monotonic one

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.messages.base import Event
 from domain.messages.orders import (
@@ -33,7 +33,6 @@ from domain.messages.orders import (
     VenueSnapshot,
 )
 from domain.numbers import ZERO, divide
-from domain.settings import SECOND_NS
 
 FEE_RATIO = Decimal("0.006")
 LANDS_WITHIN_NS = 25 * SECOND_NS  # the token of a create lives 30 s

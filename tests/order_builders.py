@@ -9,8 +9,9 @@ from decimal import Decimal
 import msgspec
 
 from adapters.venues.coinbase.evidence import CoinbaseEvidence
-from domain.effects import Effect, Instant, Record, Tell, WakeAt
+from domain.effects import Effect, Record, Tell, WakeAt
 from domain.execution.order_manager import OrderDesk
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, Side
 from domain.ledger.order_ids import NO_INSTANCE, mint_client_order_id
 from domain.messages.base import Message
@@ -35,7 +36,7 @@ from domain.messages.orders import (
     TimeInForce,
     VenueSnapshot,
 )
-from domain.settings import SECOND_NS, Settings, VenueSettings
+from domain.settings import Settings, VenueSettings
 from tests.builders import MONO, UTC, make_instrument, make_quote, make_stream_state
 
 BTC = "BTC-USD"

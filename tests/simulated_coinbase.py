@@ -11,11 +11,11 @@ from adapters.venues.coinbase.client import CoinbaseClient
 from adapters.venues.coinbase.market_stream import MarketStream
 from adapters.venues.coinbase.private_stream import PrivateStream
 from adapters.venues.coinbase.sign import Signer
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.messages.base import Event
 from domain.messages.orders import OrderType, Purpose, SubmitOrder, TimeInForce
-from domain.settings import SECOND_NS, SimulatorSettings, VenueSettings
+from domain.settings import SimulatorSettings, VenueSettings
 from tests.builders import MONO, UTC
 
 VENUE_SETTINGS = VenueSettings(

@@ -6,9 +6,9 @@ from typing import Any
 
 from actors.runtime.base_actor import Shell
 from domain.errors import VenueError
+from domain.instant import SECOND_NS
 from domain.resilience.outage import Outage
 from domain.resilience.rate_limit import LONGEST_PAUSE_NS
-from domain.settings import SECOND_NS
 
 
 class AnswerWatch:

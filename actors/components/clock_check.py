@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from actors.runtime.base_actor import Shell
 from adapters.ports import VenueClock
-from domain.effects import Instant
 from domain.errors import VenueError
+from domain.instant import SECOND_NS, Instant
 from domain.resilience.outage import Outage
-from domain.settings import SECOND_NS
 from domain.streams.health import LONGEST_ROUND_TRIP_NS, ClockReading, StreamHealth
 from domain.streams.venue_time import VenueTime
 

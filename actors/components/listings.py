@@ -15,6 +15,7 @@ from actors.components.venue_calls import Urgency
 from actors.runtime.base_actor import Shell
 from domain.effects import Role
 from domain.errors import Fatal, Rejected, VenueError
+from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind
 from domain.market.latest_quotes import is_in_dollars
 from domain.messages.listing import NOT_LISTED
@@ -22,7 +23,6 @@ from domain.messages.market import InstrumentStatus
 from domain.messages.orders import InstrumentsLoaded, OrderReported, OrderStatus
 from domain.numbers import plain
 from domain.resilience.backoff import Backoff
-from domain.settings import SECOND_NS
 
 LOAD = "listings:load"  # alarm key
 _AGAIN_NS = 60 * SECOND_NS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from actors.runtime.base_actor import Shell
 from domain.effects import Role
+from domain.instant import SECOND_NS
 from domain.messages.market import MarketBatch
 from domain.messages.system import GrantCredit, SubscribeMarketData
-from domain.settings import SECOND_NS
 
 _FEEDS = f"{Role.PRICE_FEED}:"
 

@@ -14,13 +14,12 @@ from actors.runtime.base_actor import Shell
 from adapters.ports import Dialer, Fault, Pipe, StreamCodec
 from adapters.storage_ports import FrameRecorder
 from domain.clocks import describe_parting, have_parted
-from domain.effects import Instant
 from domain.errors import Fatal, VenueError
+from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, HeartbeatSeen, StreamGap
 from domain.resilience.circuit_breaker import Gate
 from domain.resilience.outage import Outage
-from domain.settings import SECOND_NS
 from domain.streams.session import Session
 from domain.streams.session_states import (
     ClosePipe,

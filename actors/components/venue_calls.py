@@ -14,11 +14,10 @@ from typing import Any
 
 from adapters.ports import Executor
 from domain.clocks import have_parted
-from domain.effects import Instant
 from domain.errors import Ambiguous, VenueError
+from domain.instant import SECOND_NS, Instant
 from domain.resilience.access import READING
 from domain.resilience.rate_limit import RequestBudget, Ticket
-from domain.settings import SECOND_NS
 
 LEAST_WORKERS = 2  # with fewer, a question that hangs holds up a cancel
 _GRACE_NS = SECOND_NS  # after its deadline, a call hangs where its own deadline does not reach

@@ -23,8 +23,8 @@ from heapq import merge
 from itertools import islice
 
 from actors.runtime.wiring_messages import NOTHING_HANDLED, Envelope, Handled
+from domain.instant import SECOND_NS
 from domain.messages.base import Lane, Message
-from domain.settings import SECOND_NS
 
 MOST_KEPT = 4096  # messages per receiver; half of what the local transport queues
 MOST_AGAIN = 16  # messages sent again at once

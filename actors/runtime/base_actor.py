@@ -42,12 +42,12 @@ from actors.runtime.wiring_messages import (
     RollCalled,
     StartActor,
 )
-from domain.effects import Effect, Instant, Role, Tell, WakeAt
+from domain.effects import Effect, Role, Tell, WakeAt
+from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Message, build_decoders
 from domain.messages.system import ActorReported, Unanswered
 from domain.numbers import use_exact_decimals
 from domain.reports.histogram import Histogram
-from domain.settings import SECOND_NS
 
 log = logging.getLogger(__name__)
 

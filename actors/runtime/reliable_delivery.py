@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from actors.runtime.acknowledged_link import Kept, ReceivingLink, SendingLink
 from actors.runtime.wiring_messages import NOTHING_HANDLED, Envelope, Handled, Peer
 from domain.effects import Role
+from domain.instant import SECOND_NS
 from domain.messages.base import Lane, Message
-from domain.settings import SECOND_NS
 
 ACKNOWLEDGE = "shell:acknowledge"  # alarm keys
 AGAIN = "shell:again:"

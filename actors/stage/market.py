@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from actors.stage.toolbox import START
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.market import MarketBatch, Quote, StreamState, Trade
-from domain.settings import SECOND_NS, SignalSettings
+from domain.settings import SignalSettings
 
 _LOT = Decimal(1)
 _AHEAD_NS = 10**18  # the venue's clock is ahead of whoever's: no stamp is from its future

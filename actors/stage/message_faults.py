@@ -13,8 +13,8 @@ from typing import Any
 from actors.runtime.wiring_messages import Envelope
 from actors.stage.mail import Letter
 from actors.stage.toolbox import VirtualClock
+from domain.instant import SECOND_NS
 from domain.messages.base import Message
-from domain.settings import SECOND_NS
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,10 @@ from actors.stage.trace import Story
 from adapters.ports import VenueKit
 from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Role
+from domain.instant import SECOND_NS
 from domain.messages.base import Message
 from domain.numbers import use_exact_decimals
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 
 class Stage(StageBase):

@@ -36,7 +36,7 @@ from adapters.ports import VenueKit
 from adapters.thespian_unix.lanes import lane_of, overtakes
 from adapters.thespian_unix.messages import Busy
 from adapters.thespian_unix.outgoing import Limits
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 _POLL_NS = SECOND_NS // 25  # how often virtual sockets are looked at
 _MOST_DELIVERIES = 1_000_000  # at one moment of virtual time: a ping-pong loop fails instead of hanging

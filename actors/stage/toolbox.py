@@ -14,11 +14,11 @@ import msgspec
 
 from adapters.ports import VenueKit
 from adapters.storage_ports import Progress
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.order_ids import NO_INSTANCE
 from domain.messages.base import Event
 from domain.messages.orders import JournalEntry
-from domain.settings import SECOND_NS, HistorySettings, RecordingSettings, Settings
+from domain.settings import HistorySettings, RecordingSettings, Settings
 from domain.signals.bench import StrategyOverdue
 
 START = Instant(1_000 * SECOND_NS, 1_780_000_000 * SECOND_NS)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.runtime.wiring_messages import Envelope
+from domain.instant import SECOND_NS
 from domain.messages.base import Message
-from domain.settings import SECOND_NS
 
 _KEPT = 2_000
 _WIDEST = 160  # characters of one message

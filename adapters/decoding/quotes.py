@@ -10,11 +10,10 @@ from operator import attrgetter
 
 from msgspec.structs import replace
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.market.order_book import Top
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, Quote
-from domain.settings import SECOND_NS
 from domain.streams.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
 from domain.streams.venue_time import VenueTime
 from domain.text import bounded_bytes

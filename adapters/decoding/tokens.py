@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 from domain.stamps import is_sane
 from domain.text import MOST_CHARACTERS
 

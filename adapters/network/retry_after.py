@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 _NUMBER = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,9})[0-9]*)?", re.ASCII)
 _ENDLESS = re.compile(r"[0-9]{19,}(\.[0-9]*)?", re.ASCII)

@@ -12,7 +12,7 @@ from adapters.simulator import strange_rows
 from adapters.simulator.faults import FRAME_FAULTS, Fault, FaultPlan
 from adapters.simulator.front import Session
 from adapters.simulator.wire import Frame, FrameKind, Handshake
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 DROPPED = 1006  # no close frame at all: the connection just ends
 OVERSIZE = 10 * 1024 * 1024 + 1  # bytes; clients take 10 MiB

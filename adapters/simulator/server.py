@@ -35,8 +35,9 @@ from adapters.simulator.wire import Frame, FrameKind
 from adapters.simulator.world import World
 from adapters.storage.own_files import read_own
 from domain.errors import InvalidSetting
+from domain.instant import SECOND_NS
 from domain.numbers import use_exact_decimals
-from domain.settings import SECOND_NS, SimulatorSettings
+from domain.settings import SimulatorSettings
 
 HOST = "127.0.0.1"
 CONTROL = "control"

@@ -22,8 +22,8 @@ from adapters.simulator.engine.tape import Print
 from adapters.simulator.engine.venue_order import Fill, VenueOrder
 from adapters.storage.own_files import require_own_database
 from domain.errors import InvalidSetting
+from domain.instant import SECOND_NS
 from domain.numbers import plain
-from domain.settings import SECOND_NS
 
 ACCOUNT_FILE = "simulator.sqlite"
 SCHEMA_VERSION = 2

@@ -24,7 +24,8 @@ from adapters.simulator.fronts import FRONTS
 from adapters.simulator.hand_trades import make_trade, read_trade
 from adapters.simulator.truth import account_truth, market_truth
 from adapters.simulator.wire import Handshake, Request, Response
-from domain.settings import SECOND_NS, SimulatorSettings
+from domain.instant import SECOND_NS
+from domain.settings import SimulatorSettings
 
 
 class Store(Protocol):

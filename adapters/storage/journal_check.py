@@ -31,8 +31,8 @@ from adapters.storage.journal_rows import (
 )
 from adapters.storage_ports import Progress
 from domain.errors import InvalidSetting
+from domain.instant import SECOND_NS
 from domain.messages.orders import JournalEvent
-from domain.settings import SECOND_NS
 
 PROGRESS_EVERY = 5_000  # entries
 

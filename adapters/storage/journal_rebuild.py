@@ -23,8 +23,8 @@ from adapters.storage.journal_mark import Mark, MarkFile, mark_path
 from adapters.storage.journal_rows import INSERT, SCHEMA, SCHEMA_VERSION, Row, connect, make_row
 from adapters.storage.own_files import is_own, put_away, require_own_database, sync
 from adapters.storage_ports import Progress
+from domain.instant import SECOND_NS
 from domain.messages.base import Event
-from domain.settings import SECOND_NS
 
 log = logging.getLogger(__name__)
 

@@ -27,9 +27,8 @@ from typing import BinaryIO, NamedTuple
 from adapters.network.websocket_frames import MAX_MESSAGE_BYTES
 from adapters.ports import StreamCodec
 from adapters.storage.own_files import open_own, require_own_directory
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
-from domain.settings import SECOND_NS
 
 OPENED, FRAME, CLOSED = b"o", b"f", b"c"
 SUFFIX = ".frames.gz"

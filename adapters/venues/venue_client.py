@@ -14,10 +14,10 @@ from adapters.network.http import Response, Transport
 from adapters.network.retry_after import asked_pause_ns
 from adapters.ports import Clock
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.instant import SECOND_NS
 from domain.instrument import Instrument
 from domain.messages.listing import Listing, chosen
 from domain.messages.market import Candle
-from domain.settings import SECOND_NS
 from domain.stamps import is_sane
 from domain.streams.venue_time import VenueTime
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from domain.effects import Instant, Role
+from domain.effects import Role
 from domain.execution.execution_reports import OrderNews
 from domain.execution.venue_readiness import VenueReadiness
 from domain.execution.wind_down import WindingDown
+from domain.instant import Instant
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox

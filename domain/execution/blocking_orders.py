@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
-from domain.effects import Instant
 from domain.execution.cancels import Cancels
+from domain.instant import Instant
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ledger import OrderLedger

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.effects import Instant, Role
+from domain.effects import Role
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.messages.orders import (
@@ -20,7 +21,7 @@ from domain.messages.orders import (
     CancelWithdrawn,
 )
 from domain.reconciliation.status_queries import Inquiries
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 CANCEL = "cancel"  # alarm key: "cancel:" and the client_order_id
 FIRST_PAUSE_NS = SECOND_NS  # a venue's yes is not yet an end, nor a no the last word

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from domain.effects import Instant, Role
+from domain.effects import Role
 from domain.execution.price_collar import closing_ratio, touch
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, Side
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import OrderIntent, RequestTouch, TouchReported
 from domain.numbers import divide, from_ratio, plain
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 ASK_AGAIN_NS = SECOND_NS  # between two questions about one instrument
 BELIEVED_NS = 3 * SECOND_NS  # a touch heard over REST steers for so long

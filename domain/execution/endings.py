@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import FILLED, OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.unmatched_fills import UnclaimedFills
 from domain.reconciliation.unread_rows import UnreadRows
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 ENDING = "ending"  # alarm key: "ending:" and the client_order_id
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.effects import Instant
 from domain.execution.blocking_orders import RightOfWay
 from domain.execution.cancels import Cancels
 from domain.execution.endings import Endings
 from domain.execution.order_executor import PlanExecution
 from domain.execution.overdue import Overdue
+from domain.instant import Instant
 from domain.instrument import Side
 from domain.ledger.cash_flows import spot_currencies
 from domain.ledger.fill_memory import same_numbers

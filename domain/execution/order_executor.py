@@ -12,12 +12,13 @@ from decimal import Decimal
 
 import msgspec
 
-from domain.effects import Instant, Role
+from domain.effects import Role
 from domain.execution.blocking_orders import RightOfWay
 from domain.execution.closing_prices import ClosingPrices
 from domain.execution.pauses import Pauses
 from domain.execution.pre_send_checks import OpeningGate
 from domain.execution.price_collar import is_inside_collar
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument
 from domain.ledger.definitions import definition, is_as_defined
 from domain.ledger.expiries import Expiries
@@ -45,7 +46,7 @@ from domain.messages.orders import (
 )
 from domain.numbers import from_ratio
 from domain.reconciliation.status_queries import Inquiries
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 EXPIRED = "expired"
 MAX_REDUCING_ATTEMPTS = 6  # by then the collar of a close has reached its cap; the portfolio decides anew

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from domain.effects import Effect, Instant, Role
+from domain.effects import Effect, Role
 from domain.execution.account_reports import AccountNews
 from domain.execution.blocking_orders import RightOfWay
 from domain.execution.cancels import CANCEL, Cancels
@@ -24,6 +24,7 @@ from domain.execution.pauses import PLAN
 from domain.execution.pre_send_checks import OpeningGate
 from domain.execution.venue_readiness import VenueReadiness
 from domain.execution.wind_down import WindingDown
+from domain.instant import Instant
 from domain.ledger.account import Portfolio
 from domain.ledger.expiries import Expiries
 from domain.ledger.halts import scopes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from domain.effects import Instant
 from domain.execution.account_reports import AccountNews
 from domain.execution.pre_send_checks import OpeningGate
 from domain.execution.venue_readiness import VenueReadiness
+from domain.instant import Instant
 from domain.ledger.order import OrderLifecycle, doubt_in_words
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from domain.effects import Instant
 from domain.execution.cancels import Cancels
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.expiries import Expiries
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.orders import Purpose, TimeInForce
 from domain.numbers import plain
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 from domain.stamps import iso_utc
 
 OVERDUE = "overdue"  # alarm key: "overdue:" and the client_order_id

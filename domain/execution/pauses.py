@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from domain.effects import Instant
 from domain.execution.pre_send_checks import OpeningGate
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.order_ledger import Plan
 from domain.ledger.outbox import Outbox
 from domain.messages.orders import OrderIntent, Purpose
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 PLAN = "plan"  # alarm key: "plan:" and the intent_id
 LOOK_NS = SECOND_NS // 4  # between looks

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from decimal import Decimal
 
-from domain.effects import Instant
 from domain.execution.price_collar import collared_price, drifted, touch
 from domain.execution.routing import Candidate, is_substitute, rank
 from domain.execution.substitution import SHARED_CHECKS, Substitution
 from domain.execution.venue_readiness import JOURNAL_LOCKED, VenueReadiness
+from domain.instant import Instant
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.order_ledger import OrderLedger
 from domain.ledger.position import is_dust

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.instrument import Instrument
 from domain.ledger.account import Portfolio
 from domain.ledger.order_ledger import OrderLedger

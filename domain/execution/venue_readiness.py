@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from domain.clocks import describe_error
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.messages.system import BreakerChanged, BreakerState, HaltLine, Operation, VenueAccessChanged
-from domain.settings import SECOND_NS
 
 JOURNAL_LOCKED = "journal_locked"
 

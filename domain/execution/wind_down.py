@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from domain.effects import Instant, Role
+from domain.effects import Role
 from domain.execution.cancels import Cancels
 from domain.execution.order_executor import PlanExecution
 from domain.execution.pre_send_checks import OpeningGate
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
@@ -20,7 +21,7 @@ from domain.portfolio.last_call import last_call_ns
 from domain.portfolio.risk_checks import close_quantity, is_small
 from domain.reconciliation.reconciliation import Reconciliation
 from domain.reconciliation.status_queries import Inquiries
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 WIND_DOWN = "wind_down"  # alarm key
 PAUSE_NS = SECOND_NS // 10  # between two questions to one venue

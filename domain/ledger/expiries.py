@@ -6,9 +6,9 @@ Refuses to be journaled: another boot could not read it. After a restart it is w
 from __future__ import annotations
 
 from domain.clocks import deadline, is_past, is_void
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.messages.orders import OrderIntent, Purpose
-from domain.settings import SECOND_NS, OrderSettings
+from domain.settings import OrderSettings
 
 
 class Expiries:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from domain.instant import SECOND_NS
 from domain.ledger.account import Portfolio
 from domain.messages.orders import (
     InstrumentDefined,
@@ -19,7 +20,6 @@ from domain.messages.orders import (
     OrderStatus,
     Purpose,
 )
-from domain.settings import SECOND_NS
 
 REFUSED_LATELY = "refused_lately"
 FIRST_PAUSE_NS = 2 * SECOND_NS  # doubled with each refusal

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from domain.effects import Effect, Instant, Role, Tell
+from domain.effects import Effect, Role, Tell
+from domain.instant import SECOND_NS, Instant
 from domain.messages.orders import RequestTouch, TouchReported
 from domain.numbers import plain
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 ASK_EVERY_NS = 10 * SECOND_NS
 FRESH_NS = 30 * SECOND_NS

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.instrument import Instrument
 from domain.market.asked_prices import AskedPrices
 from domain.messages.market import MarketBatch, Quote, StreamState

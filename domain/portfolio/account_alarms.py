@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from domain.effects import Effect, Instant, Role, Tell
+from domain.effects import Effect, Role, Tell
+from domain.instant import SECOND_NS, Instant
 from domain.messages.system import AlarmOver, AlarmRaised
 from domain.numbers import plain
 from domain.portfolio.valuation import Valuation
-from domain.settings import SECOND_NS
 
 INCOMPLETE_NS = 10 * SECOND_NS  # a stream that reconnects may take this long
 

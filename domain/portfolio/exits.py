@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.ledger.account import Key, Portfolio
 from domain.ledger.exit_wishes import close_id
@@ -21,7 +21,7 @@ from domain.messages.orders import OrderIntent, Purpose, Signal
 from domain.messages.system import EndExit, WishExit
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.risk_checks import close_quantity, is_small
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 AGAIN_NS = SECOND_NS  # doubled with each close that did not do it
 LONGEST_PAUSE_NS = 8 * SECOND_NS

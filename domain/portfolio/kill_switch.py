@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.clocks import passed_ns
-from domain.effects import Instant
+from domain.instant import DAY_NS, SECOND_NS, Instant
 from domain.messages.orders import EquityMarked
 from domain.numbers import ZERO, from_ratio
-from domain.portfolio.opening_rate import DAY_NS
 from domain.portfolio.valuation import Valuation
-from domain.settings import SECOND_NS, RiskSettings
+from domain.settings import RiskSettings
 
 CONFIRM_NS = 2 * SECOND_NS  # what one reading says, another must say this much later
 MARK_EVERY_NS = 60 * SECOND_NS  # how often a rising peak is journaled

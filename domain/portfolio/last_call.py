@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from domain.effects import Instant
-from domain.settings import SECOND_NS, Settings
+from domain.instant import SECOND_NS, Instant
+from domain.settings import Settings
 
 
 def last_call_ns(deadline_ns: int, now: Instant, settings: Settings) -> int:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from domain.effects import Instant
+from domain.instant import DAY_NS, Instant
 from domain.messages.orders import IntentAccepted, JournalEvent, Purpose
-from domain.settings import SECOND_NS
-
-HOUR_NS = 3_600 * SECOND_NS
-DAY_NS = 24 * HOUR_NS
 
 
 class OpeningRate:

@@ -14,7 +14,8 @@ from decimal import Decimal
 from functools import singledispatchmethod
 
 from domain.clocks import deadline, is_past, is_void
-from domain.effects import Effect, Instant, Role, Tell, WakeAt
+from domain.effects import Effect, Role, Tell, WakeAt
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.ledger.account import Portfolio
 from domain.ledger.exit_wishes import close_id
@@ -64,7 +65,7 @@ from domain.portfolio.risk_checks import (
 )
 from domain.portfolio.sizing import Size, size_position
 from domain.portfolio.valuation import Valuation, value
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 BEAT = "allocator:beat"
 LAST_CALL = "allocator:last_call"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.account import STOP_JUMPED, UNCOVERED, Portfolio
 from domain.ledger.position import Position
@@ -20,7 +20,7 @@ from domain.numbers import ZERO, from_ratio
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.risk_checks import close_quantity, is_small
 from domain.portfolio.stop_turns import StopTurns
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 JUMPED_NS = 2 * SECOND_NS  # a price beyond the stop for this long has jumped it
 AGAIN_AFTER_NS = SECOND_NS // 2  # between two requests about the same position

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from domain.clocks import deadline, is_void
-from domain.effects import Instant
+from domain.instant import DAY_NS, HOUR_NS, SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.account import Portfolio, currencies
 from domain.ledger.position import is_dust
@@ -21,9 +21,9 @@ from domain.market.latest_quotes import Marks, is_in_dollars
 from domain.messages.orders import OrderIntent, Purpose, Signal
 from domain.numbers import ZERO, divide, from_ratio, plain
 from domain.portfolio.foreign_orders import ForeignOrders
-from domain.portfolio.opening_rate import DAY_NS, HOUR_NS, OpeningRate
+from domain.portfolio.opening_rate import OpeningRate
 from domain.portfolio.valuation import Valuation
-from domain.settings import SECOND_NS, RiskSettings, Settings
+from domain.settings import RiskSettings, Settings
 
 
 class Allowed(Struct, frozen=True):

@@ -5,7 +5,7 @@ Closes and stops are each the other's fallback: a venue that refuses the one may
 
 from __future__ import annotations
 
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.ledger.account import Key, Portfolio
 from domain.messages.base import Event
 from domain.messages.orders import IntentDenied, IntentDone, OrderClosed, OrderStatus, Purpose

@@ -8,7 +8,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
 
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.ledger.account import Portfolio, currencies
 from domain.market.latest_quotes import DOLLARS, Marks
 from domain.messages.orders import OrderIntent, Purpose

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.fill_memory import KEPT_NS
 from domain.ledger.outbox import Outbox
 from domain.messages.orders import Fill, FillsCovered
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.unmatched_fills import UnclaimedFills
 from domain.reconciliation.unread_rows import UnreadRows
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 from domain.streams.health import FUTURE_NS
 
 _OUR_ERROR_NS = 86_400 * SECOND_NS  # that our clock can have, where a venue has not told its time

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.instrument import Side
 from domain.ledger.account import currencies
 from domain.ledger.order import OrderLifecycle

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.cash_flows import flows
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
@@ -19,7 +19,6 @@ from domain.messages.orders import Balance, BalancesOpened, ExternalFillSeen, Fi
 from domain.numbers import ZERO
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.fill_coverage import listed_until
-from domain.settings import SECOND_NS
 
 STAMPS_NS = SECOND_NS  # as exact as we take a venue's stamps of fills and of answers to be
 KEPT = 10_000  # fills in doubt at one venue: an account that trades so often is compared by nobody

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.ledger.account import Key
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks

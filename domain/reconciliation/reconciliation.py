@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.effects import Instant, Role
+from domain.effects import Role
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.account import currencies
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
@@ -31,7 +32,7 @@ from domain.reconciliation.ownership import Ownership
 from domain.reconciliation.standing_totals import StandingTotals
 from domain.reconciliation.unmatched_fills import UnclaimedFills
 from domain.reconciliation.unread_rows import UnreadRows
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 RECONCILE = "reconcile"  # alarm key: "reconcile:" and the venue
 AGAIN_NS = SECOND_NS  # pause before asking again when something moved meanwhile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.ledger.outbox import Outbox
 from domain.messages.orders import VenueSnapshot
 from domain.numbers import plain

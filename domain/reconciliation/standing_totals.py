@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.messages.orders import HaltCleared, TotalsStand
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 
 class StandingTotals:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.effects import Instant, Role
+from domain.effects import Role
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import ABSENT, OrderLifecycle, doubt_in_words
 from domain.ledger.outbox import Outbox
 from domain.messages.orders import OrderNotFound, OrderStatus, OrderUnconfirmed, Purpose, QueryOrder
@@ -17,7 +18,7 @@ from domain.numbers import ZERO
 from domain.reconciliation.evidence import Absence, Rules
 from domain.reconciliation.holds import Holds
 from domain.reconciliation.unmatched_fills import UnclaimedFills
-from domain.settings import SECOND_NS, Settings, VenueSettings
+from domain.settings import Settings, VenueSettings
 
 ACKNOWLEDGE = "acknowledge"  # alarm keys: "acknowledge:" and the client_order_id
 QUERY = "query"

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from domain.effects import Instant, Role
+from domain.effects import Role
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.ledger.outbox import Outbox
 from domain.messages.orders import Fill, QueryOrder
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 OWNER = "owner"  # alarm key: "owner:", the venue, ":" and the venue_order_id
 

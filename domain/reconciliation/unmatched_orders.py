@@ -10,7 +10,7 @@ from collections.abc import Collection
 from decimal import Decimal
 from enum import Enum
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.ledger.order_ids import instance_of, is_ours
 from domain.ledger.outbox import Outbox
@@ -29,7 +29,6 @@ from domain.messages.orders import (
     TimeInForce,
 )
 from domain.numbers import ZERO
-from domain.settings import SECOND_NS
 
 CLOCKS_DIFFER_NS = 60 * SECOND_NS  # the venue's from ours, at most; what was on its way lands within that, too
 MOVED_WITHIN_NS = 2 * SECOND_NS  # the same of a journal that has moved: nothing was on its way for so long

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.ledger.account import currencies
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours

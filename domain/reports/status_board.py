@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from domain.account_binding import NO_ACCOUNT
-from domain.effects import Instant, Role
+from domain.effects import Role
+from domain.instant import Instant
 from domain.messages.orders import Signal
 from domain.messages.system import (
     ActorReported,

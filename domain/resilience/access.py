@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import Rejected, VenueError
+from domain.instant import SECOND_NS
 from domain.resilience.rate_limit import LONGEST_PAUSE_NS
-from domain.settings import SECOND_NS
 
 FIRST_PAUSE_NS = 5 * SECOND_NS
 UNAUTHORIZED = "401"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from domain.instant import SECOND_NS
 from domain.resilience.rate_limit import TokenBucket
-from domain.settings import SECOND_NS
 
 _AGAIN_NS = 10 * SECOND_NS  # the same words, which then count as having happened again
 _SUBJECT_BURST, _SUBJECT_PER_S = 10, 0.1  # of different words about one subject

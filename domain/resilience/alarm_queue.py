@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from domain.instant import SECOND_NS
 from domain.messages.system import AlarmRaised
 from domain.resilience.alarm_gate import AlarmGate, Verdict
-from domain.settings import SECOND_NS
 
 AGAIN_NS = 10 * SECOND_NS  # when to look at what waits
 _TOTAL_NS = 60 * SECOND_NS  # between two tellings of how many were held back

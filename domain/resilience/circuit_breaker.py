@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.effects import Effect, Instant, Tell, WakeAt
+from domain.effects import Effect, Tell, WakeAt
+from domain.instant import SECOND_NS, Instant
 from domain.messages.system import (
     BreakerChanged,
     BreakerReported,
@@ -16,7 +17,7 @@ from domain.messages.system import (
     Operation,
     OperationEnded,
 )
-from domain.settings import SECOND_NS, BreakerSettings
+from domain.settings import BreakerSettings
 
 CLOSED, HALF_OPEN, OPEN = BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 SHORTEST_PAUSE_NS = SECOND_NS  # after a 429: the windows of venues are that long
 LONGEST_PAUSE_NS = 60 * SECOND_NS  # whatever a venue asks for: reads prove what became of orders

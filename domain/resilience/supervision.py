@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from domain.effects import Instant, Role, WakeAt
+from domain.effects import Role, WakeAt
+from domain.instant import SECOND_NS, Instant
 from domain.messages.system import ActorLine
-from domain.settings import SECOND_NS, SupervisionSettings
+from domain.settings import SupervisionSettings
 
 BUDGET_WINDOW_NS = 60 * SECOND_NS
 PULSE = "pulse"  # alarm key

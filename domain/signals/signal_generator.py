@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from domain.effects import Effect, Instant, Role, Tell, WakeAt
+from domain.effects import Effect, Role, Tell, WakeAt
+from domain.instant import SECOND_NS, Instant
 from domain.market.candles import CandleSeries, WholeSpan
 from domain.messages.market import Candle, MarketBatch, Quote, StreamState, Trade, TradeBar
 from domain.messages.orders import Signal
-from domain.settings import SECOND_NS, SignalSettings
+from domain.settings import SignalSettings
 from domain.signals.bench import Bench
 from domain.signals.combiner import Opinion, SignalCombiner
 from domain.streams.health import FUTURE_NS, venue_time

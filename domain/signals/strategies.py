@@ -10,9 +10,9 @@ from __future__ import annotations
 from math import isclose
 from typing import NamedTuple, Protocol
 
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.market import Candle
-from domain.settings import SECOND_NS
 from domain.signals.indicators import Bollinger, Ema, Macd, Rsi, Stochastic, Vwap
 
 _DAY_NS = 86_400 * SECOND_NS

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 
 class Channel(NamedTuple):

@@ -11,9 +11,8 @@ from collections import deque
 from typing import NamedTuple
 
 from domain.clocks import PARTED_NS, ahead_ns, have_parted
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.messages.market import InstrumentStatus, StreamState, TradingStatus
-from domain.settings import SECOND_NS
 
 WINDOW_NS = 60 * SECOND_NS
 FUTURE_NS = 2 * SECOND_NS  # a stamp further ahead of the venue's clock, as we know it, is wrong

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from domain.effects import Instant, WakeAt
+from domain.effects import WakeAt
+from domain.instant import SECOND_NS, Instant
 from domain.resilience.backoff import Backoff
-from domain.settings import SECOND_NS, SessionSettings
+from domain.settings import SessionSettings
 from domain.streams.session_states import (
     AlreadyConnected,
     ClosePipe,

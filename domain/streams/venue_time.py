@@ -7,8 +7,7 @@ fill. It also says which stamps of the venue cannot be. Without any reading our 
 from __future__ import annotations
 
 from domain.clocks import have_parted, passed_ns
-from domain.effects import Instant
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS, Instant
 from domain.stamps import is_sane
 from domain.streams.health import FUTURE_NS, LONGEST_ROUND_TRIP_NS, READ_CLOCK_EVERY_NS, ClockReading
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.storage.journal_reader import JournalReader
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.ledger.account import Key, Portfolio
 from domain.ledger.order_ledger import OrderLedger
@@ -26,7 +27,6 @@ from domain.messages.orders import (
     OrderSubmitted,
 )
 from domain.numbers import ZERO, plain
-from domain.settings import SECOND_NS
 from scripts.bench.trial import Status
 
 REST_NS = SECOND_NS  # a fill younger than this may be known to the venue only

@@ -12,8 +12,9 @@ from adapters.ports import StreamCodec
 from adapters.storage.recording import CLOSED, FRAME, OPENED, SUFFIX, Damage, Entry, read, replay
 from adapters.venues.catalogue import VENUES
 from domain.errors import InvalidSetting, NzezaError
+from domain.instant import SECOND_NS
 from domain.messages.market import DecodeFailed
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 
 _FAULTS_TOLD = 10  # the most frequent ones
 _DAMAGE_TOLD = 10  # the first parts of a file that could not be read

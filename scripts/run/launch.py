@@ -15,9 +15,10 @@ from adapters.settings.load import configuration_hash
 from domain.account_binding import account_of
 from domain.effects import Role
 from domain.errors import InvalidSetting, NzezaError
+from domain.instant import SECOND_NS
 from domain.mode_label import mode_label
 from domain.numbers import use_exact_decimals
-from domain.settings import SECOND_NS, Settings
+from domain.settings import Settings
 from scripts.report import telling
 from scripts.run.actor_system import LOG_FILE, ActorSystem, free_admin_port, prepare_environment
 from scripts.run.announcer import Announcer

@@ -9,12 +9,11 @@ from typing import Any
 from actors.stage.stage import Stage
 from actors.stage.toolbox import START, virtual_fd
 from adapters.ports import Frames, VenueKit
-from domain.effects import Instant
 from domain.errors import Retryable, VenueError
+from domain.instant import SECOND_NS, Instant
 from domain.market.order_book import Level, OrderBook
 from domain.messages.base import Event
 from domain.messages.listing import Listing
-from domain.settings import SECOND_NS
 from domain.streams.channel_watch import ChannelWatch
 from domain.streams.venue_time import VenueTime
 

@@ -12,6 +12,7 @@ from actors.stage.stage import Stage
 from actors.stage.toolbox import START
 from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.instant import SECOND_NS
 from domain.instrument import Instrument, InstrumentKind
 from domain.messages.base import Event
 from domain.messages.listing import Aside, Listing, Unread
@@ -48,7 +49,7 @@ from domain.messages.system import (
     OperationEnded,
     VenueAccessChanged,
 )
-from domain.settings import SECOND_NS, Settings, VenueSettings
+from domain.settings import Settings, VenueSettings
 from tests.actors.fakes import FakeVenue
 from tests.builders import make_instrument
 from tests.order_builders import make_accepted, make_fill, make_order, make_report

@@ -12,6 +12,7 @@ from actors.stage.stage import Stage
 from actors.stage.toolbox import START
 from domain.effects import Role
 from domain.errors import Fatal, Retryable
+from domain.instant import SECOND_NS
 from domain.market.order_book import Level
 from domain.messages.market import (
     DecodeFailed,
@@ -36,7 +37,7 @@ from domain.messages.system import (
     SubscribeMarketData,
     VenueReported,
 )
-from domain.settings import SECOND_NS, RecordingSettings, Settings
+from domain.settings import RecordingSettings, Settings
 from tests.actors.fakes import FakeVenue
 from tests.builders import make_quote, make_trade
 

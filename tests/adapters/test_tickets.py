@@ -14,9 +14,10 @@ from adapters.tickets import SharedBudget
 from adapters.venues.coinbase.client import CoinbaseClient
 from adapters.venues.coinbase.sign import Signer
 from domain.errors import Retryable
+from domain.instant import SECOND_NS
 from domain.messages.orders import QueryOrder
 from domain.resilience.rate_limit import TokenBucket
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from tests.adapters.venues.coinbase.test_client import SEED
 from tests.builders import UTC
 from tests.simulated_coinbase import ManualClock

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from domain.effects import Effect, Instant, Role, Tell, WakeAt
+from domain.effects import Effect, Role, Tell, WakeAt
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, Side
 from domain.messages.base import Event, Message
 from domain.messages.market import MarketBatch
@@ -32,7 +33,7 @@ from domain.messages.orders import (
 )
 from domain.messages.system import AlarmRaised, EndExit, MarkEquity, VenueReadyChanged, WishExit
 from domain.portfolio.portfolio_manager import BEAT, Allocator
-from domain.settings import PROFILES, SECOND_NS, RiskSettings, Settings
+from domain.settings import PROFILES, RiskSettings, Settings
 from tests.builders import MONO, UTC, make_instrument, make_quote, make_stream_state
 
 # Small lots and fees of nothing but the taker's; each test changes what it is about.

@@ -7,8 +7,7 @@ from domain.clocks import (
     is_void,
     passed_ns,
 )
-from domain.effects import Instant
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS, Instant
 from tests.builders import MONO, UTC
 
 BEFORE = Instant(MONO, UTC, asleep_ns=7)

@@ -11,8 +11,8 @@ import pytest
 
 from adapters.settings.load import load
 from adapters.venues.catalogue import VENUES
-from domain.effects import Instant
 from domain.errors import InvalidSetting
+from domain.instant import Instant
 from domain.reports.status_board import StatusBoard
 from domain.signals.strategies import STRATEGIES
 from scripts.report.summary import summary

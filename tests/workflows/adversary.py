@@ -13,10 +13,10 @@ from actors.stage.toolbox import Killed, MemoryJournal
 from adapters.simulator.drawn_faults import draw_fault
 from adapters.simulator.hand_trades import InvalidTrade
 from domain.effects import Role
+from domain.instant import SECOND_NS
 from domain.messages.base import Event
 from domain.messages.orders import JournalEntry, Purpose
 from domain.numbers import divide, plain
-from domain.settings import SECOND_NS
 from tests.workflows.guard import Guard
 from tests.workflows.theatre import Theatre
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.simulator.engine.venue_order import VenueStatus
 from adapters.simulator.faults import Fault
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 from tests.workflows.theatre import Theatre
 
 LOOK_EVERY_S = 0.25

@@ -17,9 +17,10 @@ from adapters.venues.coinbase.public_client import PublicClient
 from adapters.venues.dydx.indexer import IndexerClient
 from adapters.venues.hyperliquid.info import InfoClient
 from adapters.venues.venue_client import MarketClient
-from domain.effects import Instant, Role
+from domain.effects import Role
+from domain.instant import SECOND_NS, Instant
 from domain.messages.system import VenueReported
-from domain.settings import SECOND_NS, SessionSettings, Settings, SimulatorSettings, VenueSettings
+from domain.settings import SessionSettings, Settings, SimulatorSettings, VenueSettings
 
 CLIENTS: dict[str, type[MarketClient]] = {
     "coinbase": PublicClient,

@@ -16,9 +16,9 @@ from adapters.simulator.coinbase.decode import (
 )
 from adapters.simulator.engine.exchange import Refused
 from adapters.simulator.engine.venue_order import NewOrder, VenueOrder, VenueStatus
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.numbers import ZERO, divide, plain
-from domain.settings import SECOND_NS
 
 MOST_CANCELS = 100
 MOST_ORDERS = 1000

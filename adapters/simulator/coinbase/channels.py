@@ -16,9 +16,9 @@ from adapters.simulator.engine.market import ProductMarket
 from adapters.simulator.engine.matching import Level
 from adapters.simulator.engine.tape import MINUTE_NS, Print
 from adapters.simulator.engine.venue_order import VenueOrder
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.numbers import ZERO, plain
-from domain.settings import SECOND_NS
 
 Events = list[dict[str, Any]]
 

@@ -14,9 +14,9 @@ from msgspec import Struct
 from adapters.simulator.engine.exchange import Refused
 from adapters.simulator.engine.venue_order import NewOrder, VenueOrderType
 from domain.errors import NzezaError
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.orders import TimeInForce
-from domain.settings import SECOND_NS
 
 CONFIGURATIONS = {  # key of order_configuration -> what it is
     "market_market_ioc": (VenueOrderType.MARKET, TimeInForce.IOC),

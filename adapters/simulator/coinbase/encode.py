@@ -14,10 +14,10 @@ from adapters.simulator.engine.market import ProductMarket
 from adapters.simulator.engine.matching import Level
 from adapters.simulator.engine.tape import Bar, Print
 from adapters.simulator.engine.venue_order import Fill, VenueOrder, VenueOrderType, VenueStatus
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.orders import TimeInForce
 from domain.numbers import ZERO, divide, plain
-from domain.settings import SECOND_NS
 
 ACCOUNT_NAMESPACE = UUID("0b7a2c1d-93f5-4a44-8f0e-6f2a3b1c9d55")
 USER_ID = str(uuid5(ACCOUNT_NAMESPACE, "user"))

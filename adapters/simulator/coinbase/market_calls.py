@@ -9,9 +9,9 @@ from adapters.simulator.coinbase.calls import Call, NotFound
 from adapters.simulator.coinbase.decode import InvalidArgument
 from adapters.simulator.engine.market import ProductMarket
 from adapters.simulator.engine.tape import MINUTE_NS
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.numbers import divide
-from domain.settings import SECOND_NS
 
 GRANULARITIES = {  # name -> minutes
     "ONE_MINUTE": 1,

@@ -18,7 +18,7 @@ from adapters.simulator.coinbase.decode import InvalidArgument, order_type
 from adapters.simulator.engine.exchange import Exchange, Refused
 from adapters.simulator.faults import Fault, FaultPlan
 from adapters.simulator.wire import Request, Response, dropped
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 MARKET_DATA = "market_data"
 PREFIX = "/api/v3/brokerage"

@@ -15,8 +15,8 @@ from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.faults import PRIVATE_STREAM
 from adapters.simulator.front import Session
 from adapters.simulator.wire import Frame
+from domain.instant import SECOND_NS
 from domain.numbers import plain
-from domain.settings import SECOND_NS
 
 FIRST_SUBSCRIBE_NS = 5 * SECOND_NS
 IDLE_NS = 75 * SECOND_NS  # production takes 60 to 90 s, and never tires of a connection with heartbeats

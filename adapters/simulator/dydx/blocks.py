@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from random import Random
 
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 GENESIS_NS = 1_698_364_800 * SECOND_NS  # when the chain that we copy began
 PERIOD_NS = 1_250_000_000

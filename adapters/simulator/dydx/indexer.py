@@ -14,7 +14,7 @@ from typing import NamedTuple
 from adapters.simulator.dydx.blocks import BlockClock
 from adapters.simulator.engine.market import Market, ProductMarket
 from adapters.simulator.engine.tape import Bar, Print
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 HOUR_NS = 3_600 * SECOND_NS
 DAY_NS = 24 * HOUR_NS

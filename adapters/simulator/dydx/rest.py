@@ -15,7 +15,7 @@ from adapters.simulator.dydx.indexer import RESOLUTIONS, Indexer
 from adapters.simulator.faults import Fault, FaultPlan
 from adapters.simulator.wire import Request, Response
 from domain.errors import NzezaError
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 MARKET_DATA = "market_data"
 MOST_ROWS = 1000

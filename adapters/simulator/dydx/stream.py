@@ -13,8 +13,8 @@ from adapters.simulator.dydx.channels import CHANNELS, MOST, WITHOUT_ID, Channel
 from adapters.simulator.dydx.indexer import Indexer
 from adapters.simulator.front import Session
 from adapters.simulator.wire import Frame, FrameKind
+from domain.instant import SECOND_NS
 from domain.numbers import plain
-from domain.settings import SECOND_NS
 
 SNAPSHOT_TAKES_NS = 30_000_000  # others' updates overtake it
 BATCH_NS = 250_000_000

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 What = Callable[[int], object]  # is told when it was due, in UTC ns
 

@@ -19,10 +19,11 @@ from adapters.simulator.engine.past import Past, PastExchange
 from adapters.simulator.engine.records import Records, Terms
 from adapters.simulator.engine.venue_order import Fill, NewOrder, VenueOrder, VenueOrderType, VenueStatus
 from domain.errors import NzezaError
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.orders import TimeInForce
 from domain.numbers import ZERO, divide
-from domain.settings import SECOND_NS, SimulatorSettings
+from domain.settings import SimulatorSettings
 
 ACCOUNT = "account"
 STOP_BAND = Decimal("0.05")  # a triggered bracket may trade this far beyond its stop

@@ -25,9 +25,10 @@ from adapters.simulator.engine.listings import LISTINGS, Listing
 from adapters.simulator.engine.matching import BookOrder, Execution, OrderBook, Outcome
 from adapters.simulator.engine.records import ProductRecord, Records
 from adapters.simulator.engine.tape import Tape
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.orders import TimeInForce
-from domain.settings import SECOND_NS, SimulatorSettings
+from domain.settings import SimulatorSettings
 
 MAKERS = "makers"
 PUBLIC = "public"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from adapters.simulator.engine.ledger import Ledger
 from adapters.simulator.engine.venue_order import Fill, VenueOrder
 from adapters.simulator.faults import LONGEST_LAG_S
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 if TYPE_CHECKING:
     from adapters.simulator.engine.exchange import Exchange

@@ -16,7 +16,7 @@ from adapters.simulator.engine.market import ProductMarket
 from adapters.simulator.hyperliquid import encode
 from adapters.simulator.hyperliquid.info import NotUnderstood, UnknownCoin, check_aggregation
 from adapters.simulator.hyperliquid.venue import INTERVALS, Venue
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 REPLAYED_TRADES = 30
 FAST_LEVELS = 5  # per side

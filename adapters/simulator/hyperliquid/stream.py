@@ -15,7 +15,7 @@ from adapters.simulator.hyperliquid.channels import CHANNELS, Channel, Wanted
 from adapters.simulator.hyperliquid.info import NotUnderstood, UnknownCoin, answer
 from adapters.simulator.hyperliquid.venue import Venue
 from adapters.simulator.wire import Frame
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 IDLE_NS = 60 * SECOND_NS  # a connection on which the venue said nothing for so long is closed
 IDLE = 1000  # with this code; the one of production is unknown

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from adapters.simulator.engine.market import Market, ProductMarket
 from adapters.simulator.engine.tape import MINUTE_NS, Bar
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.numbers import ZERO, divide, shown
-from domain.settings import SECOND_NS
 
 HOUR_NS = 3_600 * SECOND_NS
 DAY_NS = 24 * HOUR_NS

@@ -28,8 +28,8 @@ from adapters.venues.coinbase.fields import rfc3339, share_a_book
 from adapters.venues.coinbase.sign import Signer
 from adapters.venues.coinbase.signed_requests import Query, SignedRequests
 from adapters.venues.coinbase.touch import touch
-from domain.effects import Instant
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument
 from domain.messages.listing import Listing, Unread, chosen
 from domain.messages.orders import (
@@ -47,7 +47,7 @@ from domain.messages.orders import (
     SubmitOrder,
     TouchReported,
 )
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from domain.text import bounded_id
 
 log = logging.getLogger(__name__)

@@ -22,6 +22,7 @@ from adapters.venues.coinbase import fields, frame_rows
 from adapters.venues.coinbase.answers import ORDER
 from adapters.venues.coinbase.fields import VENUE
 from adapters.venues.coinbase.market_rows import age, candle, trade
+from domain.instant import SECOND_NS
 from domain.market.order_book import Level, Top
 from domain.messages.base import Event
 from domain.messages.listing import Unread, summed_up
@@ -34,7 +35,6 @@ from domain.messages.market import (
     VenueComplained,
 )
 from domain.messages.orders import OrderReported, RowsUnread
-from domain.settings import SECOND_NS
 from domain.streams.frame_events import (
     BookDelta,
     BookSnapshot,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind
 from domain.reconciliation.evidence import Absence, VenueFacts, Verdict
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 
 
 class CoinbaseEvidence:

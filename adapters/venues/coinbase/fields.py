@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from adapters.decoding.tokens import BadField, Token, not_negative, number, utc_ns_if_set
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.orders import OrderStatus, OrderType
-from domain.settings import SECOND_NS
 from domain.stamps import LAST_NS
 from domain.text import bounded_id
 

@@ -18,7 +18,7 @@ from adapters.decoding.quotes import believable, quote
 from adapters.venues.coinbase.decode import decode
 from adapters.venues.coinbase.fields import VENUE
 from adapters.venues.coinbase.subscriptions import BOOK, Subscriptions
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.market.order_book import Level, OrderBook, Top
 from domain.messages.base import Event
 from domain.messages.market import (
@@ -32,7 +32,7 @@ from domain.messages.market import (
     Trade,
     VenueComplained,
 )
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from domain.streams.channel_watch import Channel, ChannelWatch
 from domain.streams.frame_events import BookDelta, BookSnapshot, BookUnread, FrameHead, SubscriptionConfirmed
 from domain.streams.replay_filter import ReplayFilter

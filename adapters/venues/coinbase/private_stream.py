@@ -15,7 +15,7 @@ from adapters.decoding.answers import OversizeAnswer, check_size
 from adapters.decoding.quotes import refused
 from adapters.venues.coinbase.decode import OrderTotals, decode, lost_orders
 from adapters.venues.coinbase.fields import VENUE
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.messages.base import Event
 from domain.messages.market import (
     DecodeFailed,

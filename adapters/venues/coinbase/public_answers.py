@@ -17,7 +17,7 @@ from adapters.decoding.tokens import BadField, Token
 from adapters.venues.coinbase import answers
 from adapters.venues.coinbase.fields import share_a_book
 from adapters.venues.coinbase.market_rows import CandleRow, PrintRow, candle, trade
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.instrument import Instrument
 from domain.market.order_book import Level, OrderBook
 from domain.messages.listing import Listing

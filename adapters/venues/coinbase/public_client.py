@@ -16,11 +16,12 @@ from adapters.venues.coinbase import public_answers as answers
 from adapters.venues.coinbase.market_rows import age
 from adapters.venues.coinbase.signed_requests import PREFIX, URL, Query
 from adapters.venues.venue_client import MarketClient
+from domain.instant import SECOND_NS
 from domain.instrument import Instrument
 from domain.market.order_book import OrderBook
 from domain.messages.listing import Listing, Unread
 from domain.messages.market import Candle, Trade
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 
 _MINUTE_NS = 60 * SECOND_NS
 GRANULARITIES = {  # the venue's word -> ns

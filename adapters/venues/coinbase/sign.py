@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from adapters.venues.coinbase.fields import VENUE
 from domain.errors import Fatal
-from domain.settings import SECOND_NS, VenueSettings
+from domain.instant import SECOND_NS
+from domain.settings import VenueSettings
 
 TOKEN_TTL_S = 120  # the longest that Coinbase takes
 

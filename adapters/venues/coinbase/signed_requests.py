@@ -16,7 +16,8 @@ from adapters.venues.coinbase import answers, public_answers
 from adapters.venues.coinbase.sign import TOKEN_TTL_S, Signer
 from adapters.venues.venue_client import VenueClient, http_date_ns
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
-from domain.settings import SECOND_NS, VenueSettings
+from domain.instant import SECOND_NS
+from domain.settings import VenueSettings
 from domain.streams.health import LONGEST_ROUND_TRIP_NS, ClockReading
 
 URL = "https://api.coinbase.com"

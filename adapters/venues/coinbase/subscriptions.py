@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 HEARTBEATS, BOOK = "heartbeats", "level2"
 CHANNELS = (BOOK, "ticker", "market_trades", "status")

@@ -15,7 +15,7 @@ from adapters.decoding.answers import MOST_LISTED, UnreadableAnswer, check_rows,
 from adapters.decoding.tokens import BadField, Token
 from adapters.venues.dydx import rows
 from adapters.venues.dydx.rows import FUNDING_INTERVAL_NS, VENUE, BookRow, CandleRows, PrintRows
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.instrument import Instrument, InstrumentKind
 from domain.market.order_book import OrderBook
 from domain.messages.listing import Listing, Unread

@@ -16,11 +16,12 @@ from adapters.ports import Clock
 from adapters.venues.dydx import answers
 from adapters.venues.dydx.rows import RESOLUTIONS, VENUE
 from adapters.venues.venue_client import MarketClient
+from domain.instant import SECOND_NS
 from domain.instrument import Instrument
 from domain.market.order_book import OrderBook
 from domain.messages.listing import Listing
 from domain.messages.market import Candle, FundingRate, Trade
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 
 URL = "https://indexer.dydx.trade"
 

@@ -21,7 +21,7 @@ from adapters.venues.dydx.heights import Heights
 from adapters.venues.dydx.message_ids import MessageIds
 from adapters.venues.dydx.rows import VENUE
 from adapters.venues.dydx.subscriptions import Subscription, Subscriptions
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.market.order_book import Level, Top
 from domain.messages.base import Event
 from domain.messages.market import (
@@ -40,7 +40,7 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from domain.streams.channel_watch import Channel, ChannelWatch
 from domain.streams.frame_events import (
     BookDelta,

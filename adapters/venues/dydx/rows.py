@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from adapters.decoding import tokens
 from adapters.decoding.tokens import BadField, NotNegative, Number, Positive, Token, UtcText, UtcTextIfAny
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.market.order_book import Level
 from domain.messages.base import Event
@@ -24,7 +25,6 @@ from domain.messages.market import (
     Trade,
     TradingStatus,
 )
-from domain.settings import SECOND_NS
 
 Reader = Callable[[Token], Decimal]  # of a number
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from adapters.venues.dydx.decode import BLOCK_HEIGHT, CANDLES, MARKETS, ORDERBOOK, TRADES
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 RENEWED_EVERY_NS = 600 * SECOND_NS
 REPEATED_AFTER_NS = SECOND_NS  # the venue hangs up on the third request for the same in a second

@@ -28,7 +28,7 @@ from adapters.decoding.tokens import BadField, Token
 from adapters.venues.hyperliquid import market_rows
 from adapters.venues.hyperliquid.coins import name_of
 from adapters.venues.hyperliquid.market_rows import FUNDING_NS, VENUE, BookRow, CandleRow, PrintRow
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.instrument import Instrument, InstrumentKind
 from domain.market.order_book import OrderBook
 from domain.messages.listing import Listing

@@ -17,11 +17,12 @@ from adapters.venues.hyperliquid.encode import encode_question
 from adapters.venues.hyperliquid.market_rows import INTERVALS
 from adapters.venues.venue_client import MarketClient
 from domain.errors import Rejected
+from domain.instant import SECOND_NS
 from domain.instrument import Instrument
 from domain.market.order_book import OrderBook
 from domain.messages.listing import Listing
 from domain.messages.market import Candle, FundingRate, Trade
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 
 URL = "https://api.hyperliquid.xyz"
 

@@ -17,10 +17,10 @@ from adapters.decoding.answers import text
 from adapters.decoding.quotes import quote
 from adapters.decoding.tokens import BadField, Milliseconds, Name, NotNegative, Number, Positive, Token
 from adapters.venues.hyperliquid.coins import name_of
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.market.order_book import Level, Top
 from domain.messages.market import Candle, FundingRate, IndexPrice, MarkPrice, Quote, Trade
-from domain.settings import SECOND_NS
 from domain.streams.frame_events import BookSnapshot, QuoteWithdrawn
 
 VENUE = "hyperliquid"

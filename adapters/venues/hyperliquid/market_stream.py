@@ -19,7 +19,7 @@ from adapters.venues.hyperliquid.coins import coin_of, name_of
 from adapters.venues.hyperliquid.decode import decode
 from adapters.venues.hyperliquid.encode import PING, encode_subscribe, encode_unsubscribe
 from adapters.venues.hyperliquid.market_rows import VENUE
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.market.order_book import Level, OrderBook, Top
 from domain.messages.base import Event
 from domain.messages.market import (
@@ -35,7 +35,7 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from domain.streams.channel_watch import Channel, ChannelWatch
 from domain.streams.frame_events import BookSnapshot, QuoteWithdrawn, SubscriptionConfirmed
 from domain.streams.replay_filter import ReplayFilter

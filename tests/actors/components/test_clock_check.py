@@ -7,9 +7,9 @@ import pytest
 from actors.price_feed import PriceFeed
 from actors.stage.stage import Stage
 from domain.effects import Role
+from domain.instant import SECOND_NS
 from domain.messages.market import HeartbeatSeen, MarketBatch, StreamWhole
 from domain.messages.system import AlarmRaised, SubscribeMarketData, VenueReported
-from domain.settings import SECOND_NS
 from tests.actors.fakes import FakeVenue
 from tests.builders import UTC, make_quote
 

@@ -10,10 +10,9 @@ import pytest
 from actors.components.venue_calls import Call, Urgency, VenueCalls
 from adapters.executor import ThreadExecutor
 from adapters.tickets import SharedBudget
-from domain.effects import Instant
 from domain.errors import Ambiguous
+from domain.instant import SECOND_NS, Instant
 from domain.resilience.rate_limit import TokenBucket
-from domain.settings import SECOND_NS
 
 START = Instant(0, 0)
 

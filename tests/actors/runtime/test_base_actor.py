@@ -8,10 +8,10 @@ from thespian.actors import PoisonMessage
 from actors.runtime.base_actor import Shell
 from actors.runtime.wiring_messages import ActorFailed, Envelope
 from actors.stage.stage import Stage
-from domain.effects import Instant, Role, Tell, WakeAt
+from domain.effects import Role, Tell, WakeAt
+from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Command, Lane
 from domain.messages.system import AlarmRaised
-from domain.settings import SECOND_NS
 
 
 class Ring(Command, kw_only=True):

@@ -18,12 +18,12 @@ from actors.runtime.base_actor import Shell
 from actors.stage.exploration import explore
 from actors.stage.stage import Stage
 from adapters.thespian_unix.outgoing import Limits
-from domain.effects import Instant, Role, Tell
+from domain.effects import Role, Tell
+from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Message
 from domain.messages.market import MarketBatch
 from domain.messages.orders import OrderSubmitted, SubmitOrder
 from domain.messages.system import AlarmRaised, LetterDied
-from domain.settings import SECOND_NS
 from tests.actors.fakes import FakeVenue
 from tests.actors.stage.cast import Count, Echo, Halt, Player, Send, Tick, counts
 from tests.builders import make_quote

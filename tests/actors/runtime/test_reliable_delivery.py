@@ -11,9 +11,9 @@ from actors.runtime.base_actor import Shell
 from actors.runtime.wiring_messages import Envelope
 from actors.stage.stage import Stage
 from domain.effects import Role
+from domain.instant import SECOND_NS
 from domain.messages.base import Command, Message
 from domain.messages.system import Unanswered
-from domain.settings import SECOND_NS
 
 ANNA, BERT = "anna", "bert"
 

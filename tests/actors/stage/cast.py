@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from actors.runtime.base_actor import Shell
-from domain.effects import Instant, Role, Tell
+from domain.effects import Role, Tell
+from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Command, Lane, Message
-from domain.settings import SECOND_NS
 
 
 class Count(Command, kw_only=True):

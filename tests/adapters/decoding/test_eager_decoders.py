@@ -10,7 +10,7 @@ import pytest
 
 from adapters.venues import catalogue as venues
 from adapters.venues.coinbase.public_client import PublicClient
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.messages import base as messages
 from domain.messages.base import build_decoders
 from domain.messages.orders import QueryOrder, VenueSnapshot

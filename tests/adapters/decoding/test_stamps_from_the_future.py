@@ -7,10 +7,10 @@ import pytest
 from adapters.venues.coinbase.market_stream import MarketStream as CoinbaseStream
 from adapters.venues.dydx.market_stream import MarketStream as DydxStream
 from adapters.venues.hyperliquid.market_stream import MarketStream as HyperliquidStream
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, HeartbeatSeen, Quote, StreamGap, Trade
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from domain.streams.health import ClockReading
 from domain.streams.venue_time import OUTVOTED_AFTER_NS, VenueTime
 from tests.adapters.venues.coinbase import frames as coinbase

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.network.retry_after import asked_pause_ns
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 YEARS_NS = 10**9 * SECOND_NS
 NOW_NS = 1_767_323_045 * SECOND_NS  # Fri, 02 Jan 2026 03:04:05 GMT

@@ -18,7 +18,8 @@ from adapters.simulator.connection import Connection
 from adapters.simulator.store import SqliteStore
 from adapters.simulator.wire import Frame, Request, Response
 from adapters.simulator.world import World
-from domain.settings import SECOND_NS, SimulatorSettings
+from domain.instant import SECOND_NS
+from domain.settings import SimulatorSettings
 
 START_NS = 1_700_000_000 * SECOND_NS
 HOST = "127.0.0.1:8443"

@@ -16,7 +16,8 @@ from adapters.simulator.engine.market import Market
 from adapters.simulator.engine.records import Records
 from adapters.simulator.store import SqliteStore
 from domain.errors import InvalidSetting
-from domain.settings import SECOND_NS, SimulatorSettings
+from domain.instant import SECOND_NS
+from domain.settings import SimulatorSettings
 from tests.adapters.simulator.client import (
     START_NS,
     SimulatorClient,

@@ -28,7 +28,8 @@ from adapters.simulator.server import serve
 from adapters.simulator.store import ACCOUNT_FILE, SqliteStore
 from adapters.simulator.world import World
 from domain.errors import Ambiguous, InvalidSetting
-from domain.settings import SECOND_NS, SimulatorSettings
+from domain.instant import SECOND_NS
+from domain.settings import SimulatorSettings
 from tests.adapters.simulator.client import PREFIX, order_body, sign
 
 pytestmark = pytest.mark.system

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from adapters.simulator.venue_clock import VenueClock
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 
 @pytest.mark.parametrize("step_s", [-600, 3600, -30 * 86_400])

@@ -15,8 +15,8 @@ import pytest
 from adapters.storage.journal import SqliteJournal
 from adapters.storage.journal_mark import mark_path
 from adapters.storage.journal_reader import JournalReader
-from domain.effects import Instant
 from domain.errors import InvalidSetting
+from domain.instant import Instant
 from domain.messages.base import Event
 from domain.messages.orders import HaltCleared, HaltRaised
 

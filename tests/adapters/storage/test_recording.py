@@ -23,8 +23,7 @@ from adapters.storage.recording import (
     recordings,
     replay,
 )
-from domain.effects import Instant
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS, Instant
 from domain.streams.channel_watch import Channel, ChannelWatch
 
 UTC = 1_780_000_000 * SECOND_NS

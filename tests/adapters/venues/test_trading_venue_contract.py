@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.orders import (
     CancelOrder,
@@ -16,7 +17,6 @@ from domain.messages.orders import (
     SubmitOrder,
     TimeInForce,
 )
-from domain.settings import SECOND_NS
 from tests.builders import UTC
 from tests.simulated_coinbase import SimulatedCoinbase, order
 

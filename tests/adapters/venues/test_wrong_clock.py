@@ -11,10 +11,9 @@ from adapters.simulator.in_memory import MemoryTransport
 from adapters.venues.coinbase.client import CoinbaseClient
 from adapters.venues.coinbase.fields import rfc3339
 from adapters.venues.venue_client import http_date_ns
-from domain.effects import Instant
 from domain.errors import Fatal
+from domain.instant import SECOND_NS, Instant
 from domain.messages.orders import CancelOrder, OrderReported, QueryOrder
-from domain.settings import SECOND_NS
 from tests.simulated_coinbase import VENUE_SETTINGS, ManualClock, SimulatedCoinbase, order
 
 WRONG_S = (-3600, -180, 180, 3600)

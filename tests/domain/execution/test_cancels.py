@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.base import Event, Message
 from domain.messages.orders import (
@@ -21,7 +22,6 @@ from domain.messages.orders import (
     SubmitOrder,
 )
 from domain.messages.system import AlarmOver, AlarmRaised
-from domain.settings import SECOND_NS
 from tests.order_builders import DeskOnTime, make_accepted, make_intent, make_report
 
 S = OrderStatus

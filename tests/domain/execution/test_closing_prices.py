@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
@@ -17,7 +18,6 @@ from domain.messages.orders import (
     TouchReported,
 )
 from domain.messages.system import AlarmRaised
-from domain.settings import SECOND_NS
 from tests.order_builders import BTC, DeskOnTime, make_intent, make_report
 
 S = OrderStatus

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.base import Event
@@ -31,7 +31,6 @@ from domain.messages.orders import (
 )
 from domain.messages.system import AlarmRaised
 from domain.numbers import ZERO
-from domain.settings import SECOND_NS
 from tests.domain.execution.test_order_manager_properties import Act, World
 from tests.flaky_venue import FlakyVenue, TrueOrder
 from tests.order_builders import CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report

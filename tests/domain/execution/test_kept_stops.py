@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.instant import SECOND_NS
 from domain.messages.orders import (
     CancelOrder,
     CancelProtection,
@@ -18,7 +19,6 @@ from domain.messages.orders import (
     SubmitOrder,
 )
 from domain.messages.system import WindDown
-from domain.settings import SECOND_NS
 from tests.builders import make_instrument
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_intent, make_report
 

@@ -2,6 +2,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind, Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
@@ -20,7 +21,7 @@ from domain.messages.orders import (
     TimeInForce,
 )
 from domain.messages.system import BreakerChanged, BreakerState, Operation, RaiseHalt, WindDown
-from domain.settings import SECOND_NS, Settings, VenueSettings
+from domain.settings import Settings, VenueSettings
 from tests.builders import UTC, make_instrument
 from tests.order_builders import (
     BTC,

@@ -5,7 +5,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from domain.effects import Instant, Record, Role, Tell
+from domain.effects import Record, Role, Tell
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
@@ -53,7 +54,7 @@ from domain.messages.system import (
     VenueReadyChanged,
     WishExit,
 )
-from domain.settings import SECOND_NS, Settings, VenueSettings
+from domain.settings import Settings, VenueSettings
 from tests.builders import UTC
 from tests.order_builders import (
     BTC,

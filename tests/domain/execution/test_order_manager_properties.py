@@ -7,7 +7,7 @@ from enum import IntEnum
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.order_ledger import OrderLedger
 from domain.messages.base import Event
 from domain.messages.orders import (
@@ -24,7 +24,6 @@ from domain.messages.orders import (
     SubmitOrder,
 )
 from domain.numbers import ZERO
-from domain.settings import SECOND_NS
 from tests.builders import MONO, UTC
 from tests.flaky_venue import FlakyVenue
 from tests.order_builders import BTC, DeskOnTime, make_intent

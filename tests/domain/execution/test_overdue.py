@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
@@ -29,7 +29,6 @@ from domain.messages.orders import (
 )
 from domain.messages.system import AlarmOver, AlarmRaised, WindDown, WishExit
 from domain.portfolio.last_call import last_call_ns
-from domain.settings import SECOND_NS
 from tests.builders import MONO, UTC
 from tests.order_builders import (
     DeskOnTime,

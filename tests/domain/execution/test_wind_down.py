@@ -2,6 +2,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
@@ -18,7 +19,7 @@ from domain.messages.orders import (
     SubmitOrder,
 )
 from domain.messages.system import WindDown, WoundDown
-from domain.settings import SECOND_NS, ProtectionSettings, Settings
+from domain.settings import ProtectionSettings, Settings
 from tests.builders import UTC, make_instrument
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

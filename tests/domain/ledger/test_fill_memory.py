@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.instant import SECOND_NS
 from domain.ledger import order_ledger
 from domain.ledger.fill_memory import KEPT_NS, FillMemory, RetiredOrders
 from domain.ledger.order_ids import mint_client_order_id
@@ -23,7 +24,6 @@ from domain.messages.orders import (
     TotalsStand,
 )
 from domain.messages.system import AlarmRaised, ResumeTrading
-from domain.settings import SECOND_NS
 from tests.builders import UTC
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

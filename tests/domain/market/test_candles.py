@@ -8,9 +8,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.instant import SECOND_NS
 from domain.market.candles import CandleSeries, WholeSpan
 from domain.messages.market import Candle, TradeBar
-from domain.settings import SECOND_NS
 from tests.builders import UTC, make_trade
 
 MS = 1_000_000

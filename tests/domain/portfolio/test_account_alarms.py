@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.effects import Instant
+from domain.instant import Instant
 from domain.messages.system import AlarmOver
 from domain.portfolio.account_alarms import INCOMPLETE_NS, AccountAlarms
 

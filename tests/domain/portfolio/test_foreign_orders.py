@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.orders import (
     CancelProtection,
@@ -24,7 +25,6 @@ from domain.messages.orders import (
 )
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
 from domain.numbers import plain
-from domain.settings import SECOND_NS
 from tests.builders import UTC
 from tests.domain.account_harness import FEE_RATIO, Account, accepted, make_signal, submitted
 from tests.domain.portfolio.test_risk_checks import opening

@@ -4,13 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from domain.effects import Instant
+from domain.instant import DAY_NS, SECOND_NS, Instant
 from domain.messages.orders import EquityMarked
 from domain.numbers import use_exact_decimals
 from domain.portfolio.kill_switch import KillSwitch
-from domain.portfolio.opening_rate import DAY_NS
 from domain.portfolio.valuation import Valuation
-from domain.settings import SECOND_NS, RiskSettings
+from domain.settings import RiskSettings
 from tests.builders import MONO, UTC
 
 use_exact_decimals()

@@ -1,7 +1,6 @@
-from domain.effects import Instant
+from domain.instant import DAY_NS, HOUR_NS, SECOND_NS, Instant
 from domain.messages.orders import IntentAccepted, Purpose
-from domain.portfolio.opening_rate import DAY_NS, HOUR_NS, OpeningRate
-from domain.settings import SECOND_NS
+from domain.portfolio.opening_rate import OpeningRate
 from tests.builders import MONO, UTC
 from tests.order_builders import make_intent
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.orders import (
     Balance,
@@ -29,7 +30,7 @@ from domain.messages.system import (
     WindDown,
 )
 from domain.numbers import use_exact_decimals
-from domain.settings import SECOND_NS, VENUES, ProtectionSettings, Settings
+from domain.settings import VENUES, ProtectionSettings, Settings
 from tests.builders import MONO, UTC, make_quote
 from tests.domain.account_harness import (
     BTC,

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind, Side
 from domain.ledger.position import Position
 from domain.messages.orders import (
@@ -19,7 +20,7 @@ from domain.messages.orders import (
 )
 from domain.numbers import use_exact_decimals
 from domain.portfolio.protection import Holding, Levels, Protection
-from domain.settings import SECOND_NS, ProtectionSettings, Settings
+from domain.settings import ProtectionSettings, Settings
 from tests.builders import UTC
 from tests.domain.account_harness import BTC, Account, accepted, ended, filled, make_signal, submitted
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind, Side
 from domain.ledger.position import Position
 from domain.messages.orders import HaltRaised, Purpose
@@ -19,7 +20,7 @@ from domain.portfolio.risk_checks import (
     judge,
 )
 from domain.portfolio.valuation import value
-from domain.settings import SECOND_NS, RiskSettings, Settings, VenueSettings
+from domain.settings import RiskSettings, Settings, VenueSettings
 from tests.builders import UTC, make_instrument
 from tests.domain.account_harness import BTC, Account, accepted, filled, make_intent, make_signal
 

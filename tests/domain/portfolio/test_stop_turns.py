@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from domain.instant import SECOND_NS
 from domain.messages.orders import IntentDone, OrderClosed, OrderIntent, OrderStatus, Purpose
 from domain.messages.system import WindDown
-from domain.settings import SECOND_NS, ProtectionSettings, Settings
+from domain.settings import ProtectionSettings, Settings
 from tests.builders import UTC
 from tests.domain.account_harness import LOOSE, Account, accepted, ended, make_signal, submitted
 

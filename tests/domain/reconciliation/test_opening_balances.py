@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.orders import (
     BalanceCorrected,
@@ -14,7 +15,6 @@ from domain.messages.orders import (
     HaltRaised,
     PrivateStreamChanged,
 )
-from domain.settings import SECOND_NS
 from tests.builders import UTC
 from tests.order_builders import DeskOnTime, make_fill
 

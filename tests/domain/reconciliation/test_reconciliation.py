@@ -2,6 +2,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.orders import (
@@ -27,7 +28,6 @@ from domain.messages.orders import (
 )
 from domain.messages.system import AlarmOver, AlarmRaised, ExternalOrdersSeen, MarkEquity, VenueReadyChanged
 from domain.reconciliation.reconciliation import balance_differences, describe
-from domain.settings import SECOND_NS
 from tests.builders import UTC
 from tests.order_builders import (
     CASH,

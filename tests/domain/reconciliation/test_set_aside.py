@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from domain.effects import Instant, Tell
+from domain.effects import Tell
+from domain.instant import Instant
 from domain.ledger.outbox import Outbox
 from domain.messages.listing import Aside, Unread
 from domain.messages.orders import VenueSnapshot

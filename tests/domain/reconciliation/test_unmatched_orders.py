@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.ledger.order_ids import NO_INSTANCE, instance_of, mint_client_order_id
 from domain.ledger.order_ledger import OrderLedger
@@ -24,7 +25,6 @@ from domain.messages.orders import (
     SubmitOrder,
 )
 from domain.messages.system import AlarmRaised
-from domain.settings import SECOND_NS
 from tests.builders import UTC
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

@@ -2,9 +2,9 @@
 
 import msgspec
 
+from domain.instant import SECOND_NS
 from domain.messages.system import AlarmLine, AlarmOver, AlarmRaised
 from domain.reports.alarm_book import AlarmBook
-from domain.settings import SECOND_NS
 from tests.builders import UTC
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from domain.effects import Instant, Role
+from domain.effects import Role
+from domain.instant import SECOND_NS, Instant
 from domain.messages.system import (
     ActorLine,
     ActorReported,
@@ -15,7 +16,6 @@ from domain.messages.system import (
 )
 from domain.reports.histogram import Histogram
 from domain.reports.status_board import StatusBoard
-from domain.settings import SECOND_NS
 from tests.builders import MONO, UTC, orders_reported
 
 NOW = Instant(MONO + 20 * SECOND_NS, UTC + 20 * SECOND_NS)

@@ -3,8 +3,8 @@
 import pytest
 
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.instant import SECOND_NS
 from domain.resilience.access import READING, TRADING, Access
-from domain.settings import SECOND_NS
 
 ANSWER = object()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from domain.instant import SECOND_NS
 from domain.resilience.alarm_gate import AlarmGate, Verdict
-from domain.settings import SECOND_NS
 
 
 def passes(gate: AlarmGate, subject: str, text: str, now_ns: int) -> bool:

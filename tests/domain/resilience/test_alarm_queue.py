@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from domain.instant import SECOND_NS
 from domain.messages.system import AlarmRaised
 from domain.resilience.alarm_queue import AGAIN_NS, AlarmQueue
-from domain.settings import SECOND_NS
 
 
 def ours(text: str, subject: str = "coinbase:BTC-USD") -> AlarmRaised:

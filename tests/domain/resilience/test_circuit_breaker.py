@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.effects import Instant, Tell, WakeAt
+from domain.effects import Tell, WakeAt
+from domain.instant import Instant
 from domain.messages.system import BreakerChanged, BreakerState, Operation, OperationEnded
 from domain.resilience.circuit_breaker import CircuitBreaker, Gate
 from domain.settings import BreakerSettings

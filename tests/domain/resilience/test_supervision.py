@@ -1,6 +1,7 @@
 import pytest
 
-from domain.effects import Instant, WakeAt
+from domain.effects import WakeAt
+from domain.instant import SECOND_NS, Instant
 from domain.messages.system import ActorLine
 from domain.resilience.supervision import (
     PULSE,
@@ -13,7 +14,7 @@ from domain.resilience.supervision import (
     StartChild,
     Supervision,
 )
-from domain.settings import SECOND_NS, SupervisionSettings
+from domain.settings import SupervisionSettings
 from tests.builders import MONO, UTC
 
 ROUTER = "order_router"

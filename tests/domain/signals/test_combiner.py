@@ -8,9 +8,10 @@ from fractions import Fraction
 import pytest
 
 from domain.errors import InvalidSetting
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.market import Candle
-from domain.settings import PROFILES, SECOND_NS, SignalSettings
+from domain.settings import PROFILES, SignalSettings
 from domain.signals.bench import Bench
 from domain.signals.combiner import Opinion, SignalCombiner
 from domain.signals.strategies import Vote

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from domain.effects import Effect, Instant, Role, Tell, WakeAt
+from domain.effects import Effect, Role, Tell, WakeAt
 from domain.errors import InvalidSetting
+from domain.instant import Instant
 from domain.instrument import Side
 from domain.messages.market import MarketBatch, Quote, Trade
 from domain.messages.orders import Signal

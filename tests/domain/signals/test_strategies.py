@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.market import Candle
-from domain.settings import SECOND_NS
 from domain.signals.strategies import (
     STRATEGIES,
     ConservativeScalping,

@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 from domain.streams.channel_watch import Channel, ChannelWatch
 
 BOOK, TRADES, BEAT = "level2:BTC-USD", "market_trades", "heartbeats"

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.messages.orders import (
     Balance,
@@ -20,7 +20,6 @@ from domain.messages.orders import (
     SubmitOrder,
     VenueSnapshot,
 )
-from domain.settings import SECOND_NS
 from tests.builders import MONO, UTC
 from tests.domain.account_harness import Account, make_signal
 from tests.order_builders import BTC, DeskOnTime, make_intent

@@ -2,9 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.messages.market import InstrumentStatus, TradingStatus
-from domain.settings import SECOND_NS
 from domain.streams.health import (
     LONGEST_ROUND_TRIP_NS,
     READ_CLOCK_EVERY_NS,

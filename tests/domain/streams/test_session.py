@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.effects import Instant, WakeAt
+from domain.effects import WakeAt
+from domain.instant import Instant
 from domain.settings import SessionSettings
 from domain.streams.session import OUTBOUND_LIMIT, Session
 from domain.streams.session_states import (

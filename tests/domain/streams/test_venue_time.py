@@ -1,7 +1,6 @@
 import pytest
 
-from domain.effects import Instant
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS, Instant
 from domain.stamps import LAST_NS
 from domain.streams.health import FUTURE_NS, LONGEST_ROUND_TRIP_NS, READ_CLOCK_EVERY_NS, ClockReading
 from domain.streams.venue_time import DOUBTED_EVERY_NS, OUTVOTED_AFTER_NS, VAGUE_NS, VenueTime

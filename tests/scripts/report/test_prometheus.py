@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.effects import Instant, Role, Tell
+from domain.effects import Role, Tell
+from domain.instant import Instant
 from domain.messages.system import ActorReported, AlarmRaised, HaltLine, Operation, OperationEnded, WaitLine
 from domain.reports.histogram import Histogram
 from domain.reports.status_board import StatusBoard

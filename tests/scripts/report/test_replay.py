@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.storage.recording import FrameRecorder, recordings
-from domain.effects import Instant
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS, Instant
 from scripts.main import main
 from tests.adapters.venues.coinbase.frames import snapshot, ticker, update
 

@@ -16,7 +16,8 @@ import pytest
 
 from adapters.simulator.store import ACCOUNT_FILE
 from domain.errors import InvalidSetting, NzezaError
-from domain.settings import SECOND_NS, SimulatorSettings
+from domain.instant import SECOND_NS
+from domain.settings import SimulatorSettings
 from scripts.run.simulated_venues import SimulatedVenues, check_account
 
 

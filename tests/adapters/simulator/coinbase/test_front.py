@@ -11,7 +11,7 @@ from adapters.simulator.coinbase.auth import KeyRing, Unauthorized
 from adapters.simulator.coinbase.encode import rfc3339
 from adapters.simulator.faults import REQUESTS
 from adapters.simulator.wire import Request
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 from tests.adapters.simulator.client import (
     HOST,
     PREFIX,

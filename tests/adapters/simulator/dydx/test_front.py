@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from adapters.simulator.dydx.blocks import GENESIS_NS, BlockClock
 from adapters.simulator.wire import FrameKind, Request, Response
 from adapters.simulator.world import World
+from domain.instant import SECOND_NS
 from domain.instrument import Side
-from domain.settings import SECOND_NS, SimulatorSettings
+from domain.settings import SimulatorSettings
 from tests.adapters.simulator.client import START_NS
 
 HOUR_NS = 3_600 * SECOND_NS

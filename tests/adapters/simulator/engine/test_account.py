@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.simulator.coinbase.encode import rfc3339
+from domain.instant import SECOND_NS
 from domain.numbers import ZERO
-from domain.settings import SECOND_NS
 from tests.adapters.simulator.client import START_NS, SimulatorClient, bracket, ioc, memory_store, order_body
 
 FEE = Decimal("0.006")

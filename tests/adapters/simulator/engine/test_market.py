@@ -12,8 +12,8 @@ import pytest
 from adapters.simulator.engine.agenda import LONGEST_FULL_NS, Agenda
 from adapters.simulator.engine.listings import LISTINGS, VENUES
 from adapters.simulator.engine.market import BASIS_MOST, Market, ProductMarket
+from domain.instant import SECOND_NS
 from domain.instrument import Side
-from domain.settings import SECOND_NS
 from tests.adapters.simulator.client import START_NS, quick_settings
 
 WARM_NS = START_NS - 5 * SECOND_NS

@@ -17,6 +17,7 @@ from adapters.simulator.world import World
 from adapters.venues.hyperliquid.info import InfoClient
 from adapters.venues.hyperliquid.market_stream import MarketStream
 from domain.errors import Rejected, Retryable
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.base import Event
 from domain.messages.market import (
@@ -32,7 +33,7 @@ from domain.messages.market import (
     VenueComplained,
 )
 from domain.messages.orders import TimeInForce
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from tests.adapters.simulator.client import START_NS, quick_settings
 from tests.builders import UTC
 from tests.simulated_coinbase import ManualClock

@@ -14,9 +14,10 @@ from adapters.network.http import ALONE, Response
 from adapters.venues.coinbase.client import CoinbaseClient
 from adapters.venues.coinbase.sign import Signer
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.instant import SECOND_NS
 from domain.messages.listing import UNREAD_KEPT
 from domain.messages.orders import CancelOrder, OrderNotFound, OrderStatus, Purpose, QueryOrder
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from tests.builders import UTC
 from tests.simulated_coinbase import ManualClock, order
 

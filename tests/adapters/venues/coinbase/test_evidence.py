@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from adapters.venues.coinbase.evidence import CoinbaseEvidence
+from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind
 from domain.reconciliation.evidence import Absence, NoEvidence, Rules
-from domain.settings import SECOND_NS, Settings, VenueSettings
+from domain.settings import Settings, VenueSettings
 
 S = SECOND_NS
 SENT = 1_000 * S

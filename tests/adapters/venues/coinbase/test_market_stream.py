@@ -3,7 +3,7 @@ from decimal import Decimal
 import msgspec
 
 from adapters.venues.coinbase.market_stream import MarketStream
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.messages.base import Event
 from domain.messages.market import (
@@ -18,7 +18,7 @@ from domain.messages.market import (
     TradingStatus,
     VenueComplained,
 )
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from tests.adapters.venues.coinbase.frames import (
     TIME_NS,
     at,

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.decoding.answers import MOST_ROWS
 from adapters.venues.coinbase.private_stream import PrivateStream
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.messages.base import Event
 from domain.messages.market import (
@@ -18,7 +18,7 @@ from domain.messages.market import (
     VenueComplained,
 )
 from domain.messages.orders import OrderReported, OrderStatus, OrderType, RowsUnread, TimeInForce
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from tests.adapters.venues.coinbase.frames import TIME_NS, at, frame, heartbeat, order_row, orders
 from tests.simulated_coinbase import SimulatedCoinbase, order
 

@@ -17,8 +17,9 @@ import pytest
 from adapters.network.http import Response
 from adapters.venues.coinbase.public_client import GRANULARITIES, PublicClient
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.instant import SECOND_NS
 from domain.instrument import Side
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from tests.simulated_coinbase import VENUE_SETTINGS, ManualClock, SimulatedCoinbase
 
 MINUTE_NS = 60 * SECOND_NS

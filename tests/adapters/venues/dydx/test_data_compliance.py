@@ -12,6 +12,7 @@ import pytest
 
 from adapters.simulator.in_memory import MemoryPipe
 from adapters.venues.dydx.market_stream import MarketStream
+from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind, Side
 from domain.messages.base import Event
 from domain.messages.market import (
@@ -27,7 +28,6 @@ from domain.messages.market import (
     TradingStatus,
     VenueCandle,
 )
-from domain.settings import SECOND_NS
 from tests.simulated_dydx import VENUE_SETTINGS, SimulatedDydx
 
 MINUTE_NS = 60 * SECOND_NS

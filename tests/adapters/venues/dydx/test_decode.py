@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from adapters.venues.dydx.decode import Opened, decode
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.market.order_book import Level
 from domain.messages.base import Event
@@ -24,7 +25,6 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.settings import SECOND_NS
 from domain.streams.frame_events import (
     BookDelta,
     BookSnapshot,

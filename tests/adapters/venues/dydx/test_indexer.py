@@ -11,8 +11,9 @@ import pytest
 from adapters.network.http import Response
 from adapters.venues.dydx.indexer import IndexerClient
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.instant import SECOND_NS
 from domain.instrument import Instrument, InstrumentKind
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from tests.adapters.venues.dydx.frames import TIME_NS, at, candle, market, trade
 from tests.simulated_coinbase import ManualClock
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 
 from adapters.venues.dydx.market_stream import MarketStream
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.messages.base import Event
 from domain.messages.market import (
@@ -23,7 +23,7 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from tests.adapters.venues.dydx.frames import (
     TIME_NS,
     at,

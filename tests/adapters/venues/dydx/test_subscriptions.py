@@ -1,7 +1,7 @@
 import json
 
 from adapters.venues.dydx.subscriptions import RENEWED_EVERY_NS, Subscription, Subscriptions
-from domain.settings import SECOND_NS
+from domain.instant import SECOND_NS
 
 BOOK = Subscription("v4_orderbook", "BTC-USD")
 

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from adapters.decoding.answers import MOST_LISTED, OversizeAnswer, UnreadableAnswer
 from adapters.venues.hyperliquid import answers
 from adapters.venues.hyperliquid.decode import decode
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.market.order_book import Level
 from domain.messages.market import Candle, FundingRate
-from domain.settings import SECOND_NS
 from tests.adapters.venues.hyperliquid.frames import frame
 from tests.adapters.venues.hyperliquid.samples import needs_samples, recorded, sample
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from adapters.venues.hyperliquid.coins import coin_of
 from adapters.venues.hyperliquid.decode import ContextsSeen, MidsSeen, PostAnswered, decode
 from adapters.venues.hyperliquid.market_rows import Context
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.market.order_book import Level
 from domain.messages.base import Event
@@ -24,7 +25,6 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.settings import SECOND_NS
 from domain.streams.frame_events import BookSnapshot, QuoteWithdrawn, SubscriptionConfirmed, SubscriptionEnded
 from tests.adapters.venues.hyperliquid.frames import (
     PONG,

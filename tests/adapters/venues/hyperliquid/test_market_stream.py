@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.venues.hyperliquid.market_stream import MarketStream
-from domain.effects import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.market.order_book import Level
 from domain.messages.base import Event
@@ -24,7 +24,7 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.settings import SECOND_NS, VenueSettings
+from domain.settings import VenueSettings
 from tests.adapters.venues.hyperliquid.frames import (
     PONG,
     TIME_NS,
