@@ -10,6 +10,7 @@ from thespian.actors import DeadEnvelope
 from actors.runtime.base_actor import Shell
 from actors.runtime.wiring_messages import Envelope
 from domain.effects import Role
+from domain.messages.journal import JournalExtended
 from domain.messages.orders import (
     CancelAccepted,
     CancelOrder,
@@ -17,7 +18,6 @@ from domain.messages.orders import (
     CancelRejected,
     CancelUnconfirmed,
     FillsReported,
-    JournalExtended,
     OrderAccepted,
     OrderIntent,
     OrderNotSent,

@@ -14,8 +14,9 @@ from domain.execution.order_manager import OrderDesk
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import not_sent
 from domain.messages.base import Event, Message
+from domain.messages.journal import JournalEntry, JournalExtended
 from domain.messages.market import MarketBatch
-from domain.messages.orders import JournalEntry, JournalExtended, SubmitOrder
+from domain.messages.orders import SubmitOrder
 from domain.messages.system import ProveJournal, ResumeTrading, TradingResumed
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from domain.effects import Effect, Role
 from domain.errors import Fatal
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Message
+from domain.messages.journal import JournalExtended
 from domain.messages.market import MarketBatch
-from domain.messages.orders import JournalExtended
 from domain.messages.system import ProveJournal
 from domain.portfolio.portfolio_manager import Allocator
 from domain.reports.status_board import DECISION

@@ -8,7 +8,7 @@ from actors.runtime.base_actor import Shell
 from domain.effects import Effect
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
-from domain.messages.orders import JournalExtended
+from domain.messages.journal import JournalExtended
 
 _FLUSH = "recorder:flush"
 _EVERY_NS = SECOND_NS

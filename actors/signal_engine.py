@@ -9,7 +9,7 @@ from actors.components.market_reader import MarketReader
 from domain.effects import Effect, Role, Tell
 from domain.instant import Instant
 from domain.messages.market import MarketBatch
-from domain.messages.orders import Signal
+from domain.messages.signals import Signal
 from domain.signals.bench import Bench
 from domain.signals.signal_generator import SignalDesk
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from domain.instant import Instant
 from domain.messages.base import Event
-from domain.messages.orders import JournalEntry
+from domain.messages.journal import JournalEntry
 
 
 class FrameRecorder(Protocol):

@@ -15,6 +15,7 @@ from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, Side
 from domain.ledger.order_ids import NO_INSTANCE, mint_client_order_id
 from domain.messages.base import Message
+from domain.messages.journal import JournalEntry, OrderSubmitted
 from domain.messages.listing import Unread
 from domain.messages.market import MarketBatch
 from domain.messages.orders import (
@@ -22,12 +23,10 @@ from domain.messages.orders import (
     Fill,
     FillsReported,
     InstrumentsLoaded,
-    JournalEntry,
     OrderAccepted,
     OrderIntent,
     OrderReported,
     OrderStatus,
-    OrderSubmitted,
     OrderType,
     PrivateStreamChanged,
     Purpose,

@@ -17,7 +17,7 @@ from adapters.storage_ports import Progress
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order_ids import NO_INSTANCE
 from domain.messages.base import Event
-from domain.messages.orders import JournalEntry
+from domain.messages.journal import JournalEntry
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from domain.signals.bench import StrategyOverdue
 

@@ -55,7 +55,7 @@ from adapters.storage.own_files import require_own, require_own_database
 from adapters.storage_ports import Progress
 from domain.errors import Fatal, InvalidSetting
 from domain.messages.base import Event
-from domain.messages.orders import HaltRaised, JournalEntry
+from domain.messages.journal import HaltRaised, JournalEntry
 
 log = logging.getLogger(__name__)
 

@@ -32,7 +32,7 @@ from adapters.storage.journal_rows import (
 from adapters.storage_ports import Progress
 from domain.errors import InvalidSetting
 from domain.instant import SECOND_NS
-from domain.messages.orders import JournalEvent
+from domain.messages.journal import JournalEvent
 
 PROGRESS_EVERY = 5_000  # entries
 

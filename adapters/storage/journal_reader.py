@@ -13,7 +13,7 @@ from adapters.storage.journal_aside import read_aside
 from adapters.storage.journal_rows import builtins, canonical_line, connect, decode_event, fatal, stored_rows
 from adapters.storage.own_files import require_own_database
 from domain.errors import Fatal
-from domain.messages.orders import JournalEntry
+from domain.messages.journal import JournalEntry
 
 # A writer that makes the file holds it for a moment. Read at a start and over a gap, so this is no part of the road.
 _PATIENCE_S = 0.5

@@ -14,7 +14,7 @@ import msgspec
 
 from domain.errors import Fatal
 from domain.messages.base import Event
-from domain.messages.orders import JournalEvent
+from domain.messages.journal import JournalEvent
 from domain.numbers import plain
 
 SCHEMA_VERSION = 2  # 1 had no hashes and no mark

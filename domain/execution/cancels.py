@@ -12,14 +12,8 @@ from domain.effects import Role
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
-from domain.messages.orders import (
-    CancelAccepted,
-    CancelOrder,
-    CancelRejected,
-    CancelRequested,
-    CancelUnconfirmed,
-    CancelWithdrawn,
-)
+from domain.messages.journal import CancelRequested, CancelWithdrawn
+from domain.messages.orders import CancelAccepted, CancelOrder, CancelRejected, CancelUnconfirmed
 from domain.reconciliation.status_queries import Inquiries
 from domain.settings import Settings
 

@@ -20,17 +20,14 @@ from domain.ledger.fill_memory import same_numbers
 from domain.ledger.order import ABSENT, OrderLifecycle
 from domain.ledger.outbox import Outbox, refusal_in_words
 from domain.messages.base import Event
+from domain.messages.journal import ExternalFillSeen, FillContradicted, OrderFilled, OrderFilledProvisionally
 from domain.messages.orders import (
     FINAL,
     CancelAccepted,
     CancelRejected,
     CancelUnconfirmed,
-    ExternalFillSeen,
     Fill,
-    FillContradicted,
     OrderAccepted,
-    OrderFilled,
-    OrderFilledProvisionally,
     OrderNotFound,
     OrderNotSent,
     OrderRejected,

@@ -29,21 +29,16 @@ from domain.ledger.outbox import Outbox
 from domain.ledger.position import is_dust
 from domain.ledger.refusals import WINDING_DOWN, is_of_a_row
 from domain.market.latest_quotes import Marks
-from domain.messages.market import Quote
-from domain.messages.orders import (
+from domain.messages.journal import (
     HaltCleared,
     IntentAccepted,
     IntentDenied,
     IntentDone,
-    OrderIntent,
     OrderResubmitted,
-    OrderStatus,
     OrderSubmitted,
-    OrderType,
-    Purpose,
-    SubmitOrder,
-    TimeInForce,
 )
+from domain.messages.market import Quote
+from domain.messages.orders import OrderIntent, OrderStatus, OrderType, Purpose, SubmitOrder, TimeInForce
 from domain.numbers import from_ratio
 from domain.reconciliation.status_queries import Inquiries
 from domain.settings import Settings

@@ -32,19 +32,15 @@ from domain.ledger.order_ids import NO_INSTANCE
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
 from domain.messages.base import Message
+from domain.messages.journal import EquityMarked, ExitEnded, ExitWished, HaltCleared, JournalEntry
 from domain.messages.market import MarketBatch
 from domain.messages.orders import (
     CancelAccepted,
     CancelProtection,
     CancelRejected,
     CancelUnconfirmed,
-    EquityMarked,
-    ExitEnded,
-    ExitWished,
     FillsReported,
-    HaltCleared,
     InstrumentsLoaded,
-    JournalEntry,
     OrderAccepted,
     OrderIntent,
     OrderNotFound,

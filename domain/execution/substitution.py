@@ -16,7 +16,8 @@ from domain.instrument import Instrument
 from domain.ledger.account import Portfolio
 from domain.ledger.order_ledger import OrderLedger
 from domain.market.latest_quotes import Marks
-from domain.messages.orders import OrderIntent, Signal
+from domain.messages.orders import OrderIntent
+from domain.messages.signals import Signal
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.opening_rate import OpeningRate
 from domain.portfolio.risk_checks import (

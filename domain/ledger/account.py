@@ -24,15 +24,13 @@ from domain.ledger.halts import Halts
 from domain.ledger.order import next_status
 from domain.ledger.position import Execution, Position, PositionLedger
 from domain.messages.base import Event
-from domain.messages.orders import (
+from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
     EquityMarked,
     ExitEnded,
     ExitWished,
     ExternalFillSeen,
-    Fill,
-    FillKind,
     HaltCleared,
     HaltRaised,
     InstrumentDefined,
@@ -41,16 +39,20 @@ from domain.messages.orders import (
     IntentDone,
     JournalEntry,
     JournalEvent,
-    OrderAccepted,
     OrderClosed,
     OrderFilled,
     OrderFilledProvisionally,
-    OrderIntent,
     OrderReopened,
-    OrderStatus,
     OrderSubmitted,
-    OrderUnconfirmed,
     PositionCorrected,
+)
+from domain.messages.orders import (
+    Fill,
+    FillKind,
+    OrderAccepted,
+    OrderIntent,
+    OrderStatus,
+    OrderUnconfirmed,
     Purpose,
     SubmitOrder,
 )

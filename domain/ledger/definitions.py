@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from domain.instrument import Instrument
-from domain.messages.orders import InstrumentDefined
+from domain.messages.journal import InstrumentDefined
 
 
 def definition(instrument: Instrument, ts_event: int) -> InstrumentDefined:

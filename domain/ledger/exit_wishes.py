@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from domain.messages.orders import ExitEnded, ExitWished, OrderIntent, Purpose
+from domain.messages.journal import ExitEnded, ExitWished
+from domain.messages.orders import OrderIntent, Purpose
 
 Key = tuple[str, str]  # (venue, instrument)
 

@@ -10,7 +10,8 @@ from array import array
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
-from domain.messages.orders import Fill, FillContradicted, FillsCovered
+from domain.messages.journal import FillContradicted, FillsCovered
+from domain.messages.orders import Fill
 
 KEPT_NS = 3_600 * 1_000_000_000  # longer than the venue may list them
 RETIRED_KEPT = 500_000  # of eight bytes each; at least the newest so many, at most twice as many

@@ -18,24 +18,26 @@ from decimal import Decimal
 from domain.instrument import Side
 from domain.ledger.executions import Executions, Step
 from domain.messages.base import Event
-from domain.messages.orders import (
-    FINAL,
+from domain.messages.journal import (
     CancelRequested,
     CancelWithdrawn,
-    Fill,
-    FillKind,
-    OrderAccepted,
     OrderClosed,
     OrderFilled,
     OrderFilledProvisionally,
+    OrderReopened,
+    OrderResubmitted,
+    OrderSubmitted,
+)
+from domain.messages.orders import (
+    FINAL,
+    Fill,
+    FillKind,
+    OrderAccepted,
     OrderIntent,
     OrderNotSent,
     OrderRejected,
-    OrderReopened,
     OrderReported,
-    OrderResubmitted,
     OrderStatus,
-    OrderSubmitted,
     OrderUnconfirmed,
     SubmitOrder,
     TimeInForce,

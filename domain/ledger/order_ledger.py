@@ -19,7 +19,7 @@ from domain.ledger.halts import Halts
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.refusals import Refusals
 from domain.ledger.refused_openings import RefusedOpenings
-from domain.messages.orders import (
+from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
     EquityMarked,
@@ -36,20 +36,16 @@ from domain.messages.orders import (
     IntentDone,
     JournalEntry,
     JournalEvent,
-    OrderAccepted,
     OrderAdopted,
     OrderClosed,
     OrderFilled,
-    OrderIntent,
     OrderReopened,
-    OrderReported,
-    OrderStatus,
     OrderSubmitted,
     PositionCorrected,
-    Purpose,
     TotalsStand,
     VenueReconciled,
 )
+from domain.messages.orders import OrderAccepted, OrderIntent, OrderReported, OrderStatus, Purpose
 from domain.numbers import ZERO
 
 # A redelivery or a late fill of something older than this many is no longer recognised: minutes of the fastest

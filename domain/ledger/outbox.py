@@ -11,22 +11,20 @@ from collections.abc import Iterable
 from domain.effects import Effect, Record, Role, Tell, WakeAt
 from domain.ledger.order_ledger import OrderLedger
 from domain.messages.base import Message
-from domain.messages.orders import (
+from domain.messages.journal import (
     BalanceCorrected,
     HaltCleared,
     HaltRaised,
     IntentDenied,
     JournalEntry,
     JournalEvent,
-    OrderAccepted,
     OrderClosed,
     OrderFilled,
-    OrderRejected,
     OrderReopened,
-    OrderStatus,
     OrderSubmitted,
     PositionCorrected,
 )
+from domain.messages.orders import OrderAccepted, OrderRejected, OrderStatus
 from domain.messages.system import AlarmOver, AlarmRaised
 
 _REFUSALS_KEPT = 20  # different words of venues, who may always find new ones

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from domain.ledger.order import OrderLifecycle
-from domain.messages.orders import IntentDenied, OrderIntent, OrderStatus, Purpose
+from domain.messages.journal import IntentDenied
+from domain.messages.orders import OrderIntent, OrderStatus, Purpose
 
 ROW = 6  # so many in a row are no chance: people are told, openings stop, and tries become rare
 _ROW_OF = {Purpose.CLOSE: "closes", Purpose.PROTECT: "stops"}

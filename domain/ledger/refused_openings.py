@@ -12,14 +12,8 @@ from dataclasses import dataclass, field
 
 from domain.instant import SECOND_NS
 from domain.ledger.account import Portfolio
-from domain.messages.orders import (
-    InstrumentDefined,
-    JournalEvent,
-    OrderClosed,
-    OrderFilled,
-    OrderStatus,
-    Purpose,
-)
+from domain.messages.journal import InstrumentDefined, JournalEvent, OrderClosed, OrderFilled
+from domain.messages.orders import OrderStatus, Purpose
 
 REFUSED_LATELY = "refused_lately"
 FIRST_PAUSE_NS = 2 * SECOND_NS  # doubled with each refusal

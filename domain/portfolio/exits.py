@@ -17,7 +17,8 @@ from domain.instrument import Side
 from domain.ledger.account import Key, Portfolio
 from domain.ledger.exit_wishes import close_id
 from domain.market.latest_quotes import Marks
-from domain.messages.orders import OrderIntent, Purpose, Signal
+from domain.messages.orders import OrderIntent, Purpose
+from domain.messages.signals import Signal
 from domain.messages.system import EndExit, WishExit
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.risk_checks import close_quantity, is_small

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from domain.clocks import passed_ns
 from domain.instant import DAY_NS, SECOND_NS, Instant
-from domain.messages.orders import EquityMarked
+from domain.messages.journal import EquityMarked
 from domain.numbers import ZERO, from_ratio
 from domain.portfolio.valuation import Valuation
 from domain.settings import RiskSettings

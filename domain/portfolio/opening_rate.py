@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from domain.instant import DAY_NS, Instant
-from domain.messages.orders import IntentAccepted, JournalEvent, Purpose
+from domain.messages.journal import IntentAccepted, JournalEvent
+from domain.messages.orders import Purpose
 
 
 class OpeningRate:

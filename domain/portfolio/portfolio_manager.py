@@ -22,16 +22,10 @@ from domain.ledger.exit_wishes import close_id
 from domain.ledger.refused_openings import RefusedOpenings
 from domain.market.latest_quotes import DOLLARS, Marks
 from domain.messages.base import Message
+from domain.messages.journal import JournalEntry, JournalExtended
 from domain.messages.market import MarketBatch
-from domain.messages.orders import (
-    InstrumentsLoaded,
-    JournalEntry,
-    JournalExtended,
-    OrderIntent,
-    Purpose,
-    Signal,
-    TouchReported,
-)
+from domain.messages.orders import InstrumentsLoaded, OrderIntent, Purpose, TouchReported
+from domain.messages.signals import Signal
 from domain.messages.system import (
     AlarmRaised,
     BreakerChanged,

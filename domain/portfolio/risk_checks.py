@@ -18,7 +18,8 @@ from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.account import Portfolio, currencies
 from domain.ledger.position import is_dust
 from domain.market.latest_quotes import Marks, is_in_dollars
-from domain.messages.orders import OrderIntent, Purpose, Signal
+from domain.messages.orders import OrderIntent, Purpose
+from domain.messages.signals import Signal
 from domain.numbers import ZERO, divide, from_ratio, plain
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.opening_rate import OpeningRate

@@ -8,7 +8,8 @@ from __future__ import annotations
 from domain.instant import Instant
 from domain.ledger.account import Key, Portfolio
 from domain.messages.base import Event
-from domain.messages.orders import IntentDenied, IntentDone, OrderClosed, OrderStatus, Purpose
+from domain.messages.journal import IntentDenied, IntentDone, OrderClosed
+from domain.messages.orders import OrderStatus, Purpose
 
 
 class StopTurns:

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.fill_memory import KEPT_NS
 from domain.ledger.outbox import Outbox
-from domain.messages.orders import Fill, FillsCovered
+from domain.messages.journal import FillsCovered
+from domain.messages.orders import Fill
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.unmatched_fills import UnclaimedFills
 from domain.reconciliation.unread_rows import UnreadRows

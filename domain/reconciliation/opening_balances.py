@@ -15,7 +15,8 @@ from domain.instant import SECOND_NS, Instant
 from domain.ledger.cash_flows import flows
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
-from domain.messages.orders import Balance, BalancesOpened, ExternalFillSeen, Fill, VenueSnapshot
+from domain.messages.journal import BalancesOpened, ExternalFillSeen
+from domain.messages.orders import Balance, Fill, VenueSnapshot
 from domain.numbers import ZERO
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.fill_coverage import listed_until

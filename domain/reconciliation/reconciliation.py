@@ -16,14 +16,8 @@ from domain.ledger.account import currencies
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
-from domain.messages.orders import (
-    Balance,
-    BalanceCorrected,
-    PositionCorrected,
-    RequestSnapshot,
-    VenueReconciled,
-    VenueSnapshot,
-)
+from domain.messages.journal import BalanceCorrected, PositionCorrected, VenueReconciled
+from domain.messages.orders import Balance, RequestSnapshot, VenueSnapshot
 from domain.numbers import ZERO, plain
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.fill_coverage import FillCoverage

@@ -15,14 +15,12 @@ from domain.instrument import Side
 from domain.ledger.order_ids import instance_of, is_ours
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import Marks
+from domain.messages.journal import IntentAccepted, OrderAdopted, OrderSubmitted
 from domain.messages.orders import (
     FINAL,
-    IntentAccepted,
-    OrderAdopted,
     OrderIntent,
     OrderReported,
     OrderStatus,
-    OrderSubmitted,
     OrderType,
     Purpose,
     SubmitOrder,

@@ -13,7 +13,7 @@ from typing import Any
 from domain.account_binding import NO_ACCOUNT
 from domain.effects import Role
 from domain.instant import Instant
-from domain.messages.orders import Signal
+from domain.messages.signals import Signal
 from domain.messages.system import (
     ActorReported,
     AlarmOver,

@@ -14,7 +14,7 @@ from domain.effects import Effect, Role, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
 from domain.market.candles import CandleSeries, WholeSpan
 from domain.messages.market import Candle, MarketBatch, Quote, StreamState, Trade, TradeBar
-from domain.messages.orders import Signal
+from domain.messages.signals import Signal
 from domain.settings import SignalSettings
 from domain.signals.bench import Bench
 from domain.signals.combiner import Opinion, SignalCombiner

@@ -12,15 +12,15 @@ from pathlib import Path
 from random import Random
 
 from adapters.storage.journal_reader import JournalReader
-from domain.messages.orders import (
+from domain.messages.journal import (
     CancelRequested,
     HaltRaised,
     JournalEntry,
     OrderFilled,
     OrderFilledProvisionally,
     OrderSubmitted,
-    Purpose,
 )
+from domain.messages.orders import Purpose
 from scripts.bench.small_disk import SmallDisk
 from scripts.bench.trial import Trial
 

@@ -17,15 +17,15 @@ from domain.instrument import Side
 from domain.ledger.account import Key, Portfolio
 from domain.ledger.order_ledger import OrderLedger
 from domain.ledger.position import Position
-from domain.messages.orders import (
+from domain.messages.journal import (
     BalanceCorrected,
     ExternalFillSeen,
-    Fill,
     HaltRaised,
     JournalEntry,
     OrderFilled,
     OrderSubmitted,
 )
+from domain.messages.orders import Fill
 from domain.numbers import ZERO, plain
 from scripts.bench.trial import Status
 

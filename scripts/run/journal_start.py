@@ -10,7 +10,7 @@ from adapters.storage.journal import SqliteJournal
 from adapters.storage.journal_mark import mark_path
 from domain.account_binding import Account
 from domain.errors import InvalidSetting, NzezaError
-from domain.messages.orders import BalancesOpened
+from domain.messages.journal import BalancesOpened
 from scripts.run.version import code_version
 
 _TELL_EVERY_S = 2.0

@@ -17,19 +17,21 @@ from actors.stage.toolbox import START, MemoryJournal
 from domain.effects import Role, Tell
 from domain.errors import Fatal
 from domain.messages.base import Event
-from domain.messages.market import MarketBatch
-from domain.messages.orders import (
-    Balance,
-    FillsReported,
+from domain.messages.journal import (
     HaltRaised,
-    InstrumentsLoaded,
     IntentAccepted,
     IntentDenied,
     JournalEntry,
     JournalExtended,
+    OrderSubmitted,
+)
+from domain.messages.market import MarketBatch
+from domain.messages.orders import (
+    Balance,
+    FillsReported,
+    InstrumentsLoaded,
     OrderAccepted,
     OrderNotSent,
-    OrderSubmitted,
     OrderUnconfirmed,
     PrivateStreamChanged,
     Purpose,

@@ -8,7 +8,7 @@ from actors.signal_engine import SignalEngine
 from actors.stage.market import market
 from actors.stage.stage import Stage
 from domain.effects import Role
-from domain.messages.orders import Signal
+from domain.messages.signals import Signal
 from domain.messages.system import AlarmRaised
 from domain.settings import Settings, SignalSettings
 from domain.signals.strategies import STRATEGIES

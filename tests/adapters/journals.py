@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapters.storage.journal import SqliteJournal
-from domain.messages.orders import HaltRaised
+from domain.messages.journal import HaltRaised
 
 
 def open_journal(path: Path) -> SqliteJournal:

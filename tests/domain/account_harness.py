@@ -8,29 +8,31 @@ from domain.effects import Effect, Role, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, Side
 from domain.messages.base import Event, Message
-from domain.messages.market import MarketBatch
-from domain.messages.orders import (
-    Balance,
+from domain.messages.journal import (
     BalancesOpened,
-    Fill,
-    InstrumentsLoaded,
     IntentAccepted,
     IntentDone,
     JournalEntry,
     JournalExtended,
-    OrderAccepted,
     OrderClosed,
     OrderFilled,
+    OrderSubmitted,
+)
+from domain.messages.market import MarketBatch
+from domain.messages.orders import (
+    Balance,
+    Fill,
+    InstrumentsLoaded,
+    OrderAccepted,
     OrderIntent,
     OrderStatus,
-    OrderSubmitted,
     OrderType,
     Purpose,
     RequestTouch,
-    Signal,
     SubmitOrder,
     TimeInForce,
 )
+from domain.messages.signals import Signal
 from domain.messages.system import AlarmRaised, EndExit, MarkEquity, VenueReadyChanged, WishExit
 from domain.portfolio.portfolio_manager import BEAT, Allocator
 from domain.settings import PROFILES, RiskSettings, Settings

@@ -11,8 +11,7 @@ import pytest
 
 from adapters.storage.journal import SqliteJournal
 from domain.messages.base import Event
-from domain.messages.orders import (
-    Balance,
+from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
     ExternalFillSeen,
@@ -20,9 +19,8 @@ from domain.messages.orders import (
     IntentDone,
     OrderClosed,
     OrderFilled,
-    OrderStatus,
-    Purpose,
 )
+from domain.messages.orders import Balance, OrderStatus, Purpose
 from scripts.bench.proof import compare_with_report, compare_with_truth, read_books
 from tests.builders import UTC
 from tests.order_builders import make_accepted, make_fill, make_intent, make_submitted

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.storage.journal_reader import JournalReader
-from domain.messages.orders import OrderSubmitted
+from domain.messages.journal import OrderSubmitted
 from scripts.bench.trial import Trial
 from tests.adapters.thespian_unix.running import is_alive
 

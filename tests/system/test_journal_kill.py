@@ -12,7 +12,7 @@ from adapters.storage.journal_reader import JournalReader
 WRITER = """
 import sys
 from adapters.storage.journal import SqliteJournal
-from domain.messages.orders import HaltRaised
+from domain.messages.journal import HaltRaised
 
 journal = SqliteJournal(sys.argv[1], code_version="test")
 number = 0

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.storage.journal import SqliteJournal
 from domain.instant import SECOND_NS
-from domain.messages.orders import HaltRaised
+from domain.messages.journal import HaltRaised
 from scripts.bench.trial import Status, Trial
 from scripts.run.toolbox import JOURNAL_FILE
 from tests.system.test_first_light import journaled_ids

@@ -9,7 +9,7 @@ import pytest
 from actors.signal_engine import SignalEngine
 from actors.stage.market import market
 from domain.effects import Role
-from domain.messages.orders import Signal
+from domain.messages.signals import Signal
 from domain.messages.system import AlarmRaised
 from domain.settings import Settings, SignalSettings, SupervisionSettings
 from domain.signals.strategies import STRATEGIES

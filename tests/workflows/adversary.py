@@ -15,7 +15,8 @@ from adapters.simulator.hand_trades import InvalidTrade
 from domain.effects import Role
 from domain.instant import SECOND_NS
 from domain.messages.base import Event
-from domain.messages.orders import JournalEntry, Purpose
+from domain.messages.journal import JournalEntry
+from domain.messages.orders import Purpose
 from domain.numbers import divide, plain
 from tests.workflows.guard import Guard
 from tests.workflows.theatre import Theatre

@@ -12,7 +12,7 @@ from domain.effects import Role
 from domain.instrument import Side
 from domain.ledger.order_ledger import OrderLedger
 from domain.ledger.position import Position
-from domain.messages.orders import (
+from domain.messages.journal import (
     BalanceCorrected,
     ExternalFillSeen,
     HaltRaised,
@@ -20,8 +20,8 @@ from domain.messages.orders import (
     OrderFilled,
     OrderSubmitted,
     PositionCorrected,
-    Purpose,
 )
+from domain.messages.orders import Purpose
 from domain.numbers import ZERO
 from tests.workflows.adversary import Adversary
 from tests.workflows.theatre import Theatre

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from domain.effects import Role
-from domain.messages.orders import BalanceCorrected, HaltRaised, OrderFilled, OrderSubmitted, Purpose
+from domain.messages.journal import BalanceCorrected, HaltRaised, OrderFilled, OrderSubmitted
+from domain.messages.orders import Purpose
 from tests.workflows.theatre import Theatre
 
 

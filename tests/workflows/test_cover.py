@@ -9,7 +9,8 @@ import pytest
 from adapters.simulator.engine.venue_order import VenueStatus
 from domain.execution.overdue import KEPT
 from domain.messages.base import Event
-from domain.messages.orders import CancelRequested, OrderFilled, OrderSubmitted, Purpose
+from domain.messages.journal import CancelRequested, OrderFilled, OrderSubmitted
+from domain.messages.orders import Purpose
 from tests.workflows.theatre import Theatre
 
 STEP_S = 0.25

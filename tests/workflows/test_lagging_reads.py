@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.effects import Role
-from domain.messages.orders import (
+from domain.messages.journal import (
     BalanceCorrected,
     CancelRequested,
     HaltRaised,

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from domain.effects import Role
-from domain.messages.orders import (
+from domain.messages.journal import (
     BalanceCorrected,
     ExternalFillSeen,
     HaltRaised,

@@ -6,7 +6,8 @@ import pytest
 
 from domain.effects import Role
 from domain.messages.base import Message
-from domain.messages.orders import IntentAccepted, OrderIntent, OrderSubmitted
+from domain.messages.journal import IntentAccepted, OrderSubmitted
+from domain.messages.orders import OrderIntent
 from tests.workflows.theatre import Theatre
 
 FEED = Role.PRICE_FEED.at("coinbase")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from domain.effects import Role
-from domain.messages.orders import OrderSubmitted, Purpose
+from domain.messages.journal import OrderSubmitted
+from domain.messages.orders import Purpose
 from tests.workflows.test_cover import bare
 from tests.workflows.theatre import Theatre
 

@@ -14,7 +14,7 @@ from statistics import median
 import pytest
 
 from actors.runtime.base_actor import Shell
-from domain.messages.orders import BalanceCorrected, ExternalFillSeen, HaltRaised
+from domain.messages.journal import BalanceCorrected, ExternalFillSeen, HaltRaised
 from domain.portfolio.opening_rate import OpeningRate
 from domain.streams.replay_filter import ReplayFilter
 from tests.workflows.theatre import Theatre

@@ -20,7 +20,7 @@ from adapters.venues.coinbase.public_client import PublicClient
 from adapters.venues.coinbase.sign import Signer
 from domain.instrument import Side
 from domain.ledger.order_ledger import OrderLedger
-from domain.messages.orders import OrderFilled, OrderSubmitted
+from domain.messages.journal import OrderFilled, OrderSubmitted
 from domain.settings import Settings, VenueSettings
 
 URLS = {

@@ -21,8 +21,9 @@ from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Role, Tell
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Message
+from domain.messages.journal import OrderSubmitted
 from domain.messages.market import MarketBatch
-from domain.messages.orders import OrderSubmitted, SubmitOrder
+from domain.messages.orders import SubmitOrder
 from domain.messages.system import AlarmRaised, LetterDied
 from tests.actors.fakes import FakeVenue
 from tests.actors.stage.cast import Count, Echo, Halt, Player, Send, Tick, counts

@@ -13,7 +13,7 @@ from adapters.storage import journal_reader, journal_reserve
 from adapters.storage.journal import SqliteJournal
 from adapters.storage.journal_reader import JournalReader, export
 from domain.errors import Fatal, InvalidSetting
-from domain.messages.orders import BalanceCorrected, HaltCleared, JournalEntry
+from domain.messages.journal import BalanceCorrected, HaltCleared, JournalEntry
 from tests.adapters.journals import halt, open_journal
 
 

@@ -7,7 +7,8 @@ import pytest
 from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.ledger.order_ids import mint_client_order_id
-from domain.messages.orders import HaltRaised, OrderRejected, OrderStatus, Purpose, SubmitOrder
+from domain.messages.journal import HaltRaised
+from domain.messages.orders import OrderRejected, OrderStatus, Purpose, SubmitOrder
 from domain.messages.system import AlarmRaised, ResumeTrading
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

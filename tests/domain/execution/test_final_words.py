@@ -13,12 +13,10 @@ from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.base import Event
+from domain.messages.journal import IntentDone, OrderClosed, OrderFilledProvisionally
 from domain.messages.orders import (
     FINAL,
     CancelOrder,
-    IntentDone,
-    OrderClosed,
-    OrderFilledProvisionally,
     OrderNotFound,
     OrderReported,
     OrderStatus,

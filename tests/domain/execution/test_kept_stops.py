@@ -7,12 +7,11 @@ from decimal import Decimal
 import pytest
 
 from domain.instant import SECOND_NS
+from domain.messages.journal import CancelWithdrawn, IntentDone
 from domain.messages.orders import (
     CancelOrder,
     CancelProtection,
     CancelRejected,
-    CancelWithdrawn,
-    IntentDone,
     OrderStatus,
     Purpose,
     QueryOrder,

@@ -5,10 +5,9 @@ import pytest
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind, Side
 from domain.ledger.order_ids import mint_client_order_id
+from domain.messages.journal import IntentDenied, IntentDone
 from domain.messages.orders import (
     CancelOrder,
-    IntentDenied,
-    IntentDone,
     OrderNotSent,
     OrderRejected,
     OrderReported,

@@ -9,30 +9,32 @@ from domain.effects import Record, Role, Tell
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.ledger.order_ids import mint_client_order_id
-from domain.messages.orders import (
+from domain.messages.journal import (
     BalanceCorrected,
-    CancelOrder,
-    CancelProtection,
-    CancelRejected,
-    CancelUnconfirmed,
     EquityMarked,
     ExitEnded,
     ExitWished,
     ExternalFillSeen,
-    FillKind,
     HaltCleared,
     HaltRaised,
     IntentDenied,
     IntentDone,
     OrderClosed,
     OrderFilled,
+    OrderResubmitted,
+    OrderSubmitted,
+)
+from domain.messages.orders import (
+    CancelOrder,
+    CancelProtection,
+    CancelRejected,
+    CancelUnconfirmed,
+    FillKind,
     OrderNotFound,
     OrderNotSent,
     OrderRejected,
     OrderReported,
-    OrderResubmitted,
     OrderStatus,
-    OrderSubmitted,
     OrderUnconfirmed,
     PrivateStreamChanged,
     Purpose,

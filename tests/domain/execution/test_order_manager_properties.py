@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order_ledger import OrderLedger
 from domain.messages.base import Event
-from domain.messages.orders import (
+from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
-    CancelOrder,
     ExternalFillSeen,
     HaltRaised,
     PositionCorrected,
+)
+from domain.messages.orders import (
+    CancelOrder,
     PrivateStreamChanged,
     Purpose,
     QueryOrder,

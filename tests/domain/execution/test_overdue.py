@@ -9,16 +9,12 @@ import pytest
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.ledger.order_ids import mint_client_order_id
+from domain.messages.journal import CancelRequested, IntentAccepted, IntentDone, JournalEntry, OrderFilled
 from domain.messages.orders import (
     CancelOrder,
     CancelRejected,
-    CancelRequested,
     CancelUnconfirmed,
-    IntentAccepted,
-    IntentDone,
-    JournalEntry,
     OrderAccepted,
-    OrderFilled,
     OrderStatus,
     OrderType,
     OrderUnconfirmed,

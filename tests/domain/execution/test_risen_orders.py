@@ -9,14 +9,11 @@ from domain.instrument import Side
 from domain.ledger.account import Portfolio
 from domain.ledger.order_ids import mint_client_order_id
 from domain.ledger.order_ledger import OrderLedger
+from domain.messages.journal import HaltRaised, IntentDone, JournalEntry, OrderReopened
 from domain.messages.orders import (
     CancelOrder,
-    HaltRaised,
-    IntentDone,
-    JournalEntry,
     OrderNotFound,
     OrderRejected,
-    OrderReopened,
     OrderReported,
     OrderStatus,
     OrderUnconfirmed,

@@ -5,16 +5,9 @@ from decimal import Decimal
 import pytest
 
 from domain.ledger.account import Portfolio
+from domain.messages.journal import IntentDenied, IntentDone
 from domain.messages.market import MarketBatch
-from domain.messages.orders import (
-    IntentDenied,
-    IntentDone,
-    OrderAccepted,
-    OrderRejected,
-    OrderStatus,
-    Purpose,
-    SubmitOrder,
-)
+from domain.messages.orders import OrderAccepted, OrderRejected, OrderStatus, Purpose, SubmitOrder
 from domain.messages.system import WishExit
 from domain.settings import RiskSettings, Settings, VenueSettings
 from tests.builders import make_instrument, make_quote, make_stream_state

@@ -8,25 +8,27 @@ from hypothesis import strategies as st
 
 from domain.instrument import Side
 from domain.ledger.account import Portfolio
-from domain.messages.orders import (
-    Balance,
+from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
     CancelRequested,
     ExternalFillSeen,
-    Fill,
-    FillKind,
     HaltCleared,
     HaltRaised,
     IntentDenied,
     IntentDone,
     JournalEntry,
-    OrderAccepted,
     OrderClosed,
     OrderFilled,
     OrderFilledProvisionally,
-    OrderStatus,
     OrderSubmitted,
+)
+from domain.messages.orders import (
+    Balance,
+    Fill,
+    FillKind,
+    OrderAccepted,
+    OrderStatus,
     OrderType,
     OrderUnconfirmed,
     Purpose,

@@ -5,7 +5,7 @@ import pytest
 from domain.instrument import Side
 from domain.ledger.account import Portfolio
 from domain.ledger.cash_flows import currencies, flows, spot_currencies
-from domain.messages.orders import ExternalFillSeen
+from domain.messages.journal import ExternalFillSeen
 from tests.order_builders import make_fill
 
 

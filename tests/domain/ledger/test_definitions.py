@@ -7,14 +7,8 @@ import pytest
 
 from domain.instrument import InstrumentKind, Side
 from domain.ledger.definitions import defined, definition
-from domain.messages.orders import (
-    InstrumentDefined,
-    IntentDenied,
-    JournalEntry,
-    JournalEvent,
-    Purpose,
-    SubmitOrder,
-)
+from domain.messages.journal import InstrumentDefined, IntentDenied, JournalEntry, JournalEvent
+from domain.messages.orders import Purpose, SubmitOrder
 from tests.builders import UTC, make_instrument
 from tests.domain.account_harness import BTC as ACCOUNT_BTC
 from tests.domain.account_harness import Account, make_signal

@@ -10,19 +10,16 @@ from domain.instant import SECOND_NS
 from domain.ledger import order_ledger
 from domain.ledger.fill_memory import KEPT_NS, FillMemory, RetiredOrders
 from domain.ledger.order_ids import mint_client_order_id
-from domain.messages.orders import (
+from domain.messages.journal import (
     ExternalFillSeen,
     FillContradicted,
     FillsCovered,
     HaltCleared,
     HaltRaised,
     OrderFilled,
-    OrderStatus,
-    QueryOrder,
-    RequestSnapshot,
-    SubmitOrder,
     TotalsStand,
 )
+from domain.messages.orders import OrderStatus, QueryOrder, RequestSnapshot, SubmitOrder
 from domain.messages.system import AlarmRaised, ResumeTrading
 from tests.builders import UTC
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report

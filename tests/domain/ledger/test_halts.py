@@ -1,7 +1,7 @@
 import pytest
 
 from domain.ledger.halts import Halts, cause_of
-from domain.messages.orders import HaltCleared, HaltRaised
+from domain.messages.journal import HaltCleared, HaltRaised
 from tests.builders import UTC
 
 ORDER, OTHER = "6e7a657a-0000-4000-8000-00000000abcd", "6e7a657a-0000-4000-8000-00000000ffff"

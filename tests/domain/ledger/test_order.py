@@ -7,15 +7,12 @@ from domain.instrument import Side
 from domain.ledger.account import Portfolio
 from domain.ledger.order import NEXT_STATUS, OrderLifecycle, not_sent
 from domain.messages.base import Event
+from domain.messages.journal import CancelRequested, OrderClosed, OrderFilled, OrderResubmitted
 from domain.messages.orders import (
     FINAL,
-    CancelRequested,
     FillKind,
-    OrderClosed,
-    OrderFilled,
     OrderNotSent,
     OrderRejected,
-    OrderResubmitted,
     OrderStatus,
     OrderType,
     OrderUnconfirmed,

@@ -2,7 +2,8 @@ import pytest
 
 from domain.ledger import order_ledger
 from domain.ledger.order_ledger import OrderLedger
-from domain.messages.orders import HaltRaised, IntentDenied, JournalEntry, OrderRejected, Purpose
+from domain.messages.journal import HaltRaised, IntentDenied, JournalEntry
+from domain.messages.orders import OrderRejected, Purpose
 from tests.builders import UTC
 from tests.order_builders import DeskOnTime, make_intent
 

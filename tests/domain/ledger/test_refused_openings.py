@@ -10,7 +10,8 @@ from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.ledger.account import LiveOrder, Portfolio
 from domain.ledger.refused_openings import RefusedOpenings
-from domain.messages.orders import OrderClosed, OrderIntent, OrderRejected, OrderStatus, SubmitOrder
+from domain.messages.journal import OrderClosed
+from domain.messages.orders import OrderIntent, OrderRejected, OrderStatus, SubmitOrder
 from tests.builders import UTC
 from tests.domain.account_harness import Account, accepted, ended, make_signal, submitted
 from tests.order_builders import DeskOnTime, make_intent, make_order

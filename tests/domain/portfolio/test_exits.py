@@ -6,17 +6,19 @@ import msgspec
 import pytest
 
 from domain.instrument import Side
-from domain.messages.orders import (
-    Balance,
+from domain.messages.journal import (
     BalancesOpened,
     ExitEnded,
     ExitWished,
     HaltRaised,
-    InstrumentsLoaded,
     IntentDenied,
     IntentDone,
-    OrderAccepted,
     OrderClosed,
+)
+from domain.messages.orders import (
+    Balance,
+    InstrumentsLoaded,
+    OrderAccepted,
     OrderIntent,
     OrderStatus,
     OrderUnconfirmed,

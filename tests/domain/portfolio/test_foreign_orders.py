@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from domain.instant import SECOND_NS
 from domain.instrument import Side
+from domain.messages.journal import IntentDenied
 from domain.messages.orders import (
     CancelProtection,
     Fill,
     FillsReported,
-    IntentDenied,
     OrderAccepted,
     OrderIntent,
     OrderRejected,

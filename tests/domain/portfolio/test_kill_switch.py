@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instant import DAY_NS, SECOND_NS, Instant
-from domain.messages.orders import EquityMarked
+from domain.messages.journal import EquityMarked
 from domain.numbers import use_exact_decimals
 from domain.portfolio.kill_switch import KillSwitch
 from domain.portfolio.valuation import Valuation

@@ -1,5 +1,6 @@
 from domain.instant import DAY_NS, HOUR_NS, SECOND_NS, Instant
-from domain.messages.orders import IntentAccepted, Purpose
+from domain.messages.journal import IntentAccepted
+from domain.messages.orders import Purpose
 from domain.portfolio.opening_rate import OpeningRate
 from tests.builders import MONO, UTC
 from tests.order_builders import make_intent

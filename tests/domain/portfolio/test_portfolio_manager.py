@@ -7,18 +7,8 @@ from msgspec.structs import replace
 
 from domain.instant import SECOND_NS
 from domain.instrument import Side
-from domain.messages.orders import (
-    Balance,
-    BalancesOpened,
-    EquityMarked,
-    HaltCleared,
-    HaltRaised,
-    InstrumentsLoaded,
-    IntentDenied,
-    OrderIntent,
-    Purpose,
-    TouchReported,
-)
+from domain.messages.journal import BalancesOpened, EquityMarked, HaltCleared, HaltRaised, IntentDenied
+from domain.messages.orders import Balance, InstrumentsLoaded, OrderIntent, Purpose, TouchReported
 from domain.messages.system import (
     BreakerChanged,
     BreakerState,

@@ -8,16 +8,8 @@ from msgspec.structs import replace
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind, Side
 from domain.ledger.position import Position
-from domain.messages.orders import (
-    BalanceCorrected,
-    CancelProtection,
-    InstrumentsLoaded,
-    IntentDenied,
-    OrderIntent,
-    OrderUnconfirmed,
-    PositionCorrected,
-    Purpose,
-)
+from domain.messages.journal import BalanceCorrected, IntentDenied, PositionCorrected
+from domain.messages.orders import CancelProtection, InstrumentsLoaded, OrderIntent, OrderUnconfirmed, Purpose
 from domain.numbers import use_exact_decimals
 from domain.portfolio.protection import Holding, Levels, Protection
 from domain.settings import ProtectionSettings, Settings

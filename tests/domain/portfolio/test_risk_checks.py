@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind, Side
 from domain.ledger.position import Position
-from domain.messages.orders import HaltRaised, Purpose
+from domain.messages.journal import HaltRaised
+from domain.messages.orders import Purpose
 from domain.numbers import use_exact_decimals
 from domain.portfolio.risk_checks import (
     AFTER_SIZING,

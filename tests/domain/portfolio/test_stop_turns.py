@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from domain.instant import SECOND_NS
-from domain.messages.orders import IntentDone, OrderClosed, OrderIntent, OrderStatus, Purpose
+from domain.messages.journal import IntentDone, OrderClosed
+from domain.messages.orders import OrderIntent, OrderStatus, Purpose
 from domain.messages.system import WindDown
 from domain.settings import ProtectionSettings, Settings
 from tests.builders import UTC

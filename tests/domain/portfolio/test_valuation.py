@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from domain.messages.orders import BalanceCorrected, Purpose
+from domain.messages.journal import BalanceCorrected
+from domain.messages.orders import Purpose
 from domain.numbers import use_exact_decimals
 from domain.portfolio.valuation import Valuation, value
 from tests.builders import UTC

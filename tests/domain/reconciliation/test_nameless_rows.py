@@ -6,11 +6,9 @@ import msgspec
 import pytest
 
 from domain.instrument import Side
+from domain.messages.journal import ExternalFillSeen, HaltRaised, OrderFilled
 from domain.messages.listing import Unread
 from domain.messages.orders import (
-    ExternalFillSeen,
-    HaltRaised,
-    OrderFilled,
     OrderNotFound,
     OrderReported,
     OrderStatus,

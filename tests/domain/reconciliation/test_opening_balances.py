@@ -7,14 +7,8 @@ import pytest
 
 from domain.instant import SECOND_NS
 from domain.instrument import Side
-from domain.messages.orders import (
-    BalanceCorrected,
-    BalancesOpened,
-    ExternalFillSeen,
-    Fill,
-    HaltRaised,
-    PrivateStreamChanged,
-)
+from domain.messages.journal import BalanceCorrected, BalancesOpened, ExternalFillSeen, HaltRaised
+from domain.messages.orders import Fill, PrivateStreamChanged
 from tests.builders import UTC
 from tests.order_builders import DeskOnTime, make_fill
 

@@ -5,25 +5,27 @@ import pytest
 from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.ledger.order_ids import mint_client_order_id
-from domain.messages.orders import (
-    Balance,
+from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
     ExternalFillSeen,
-    Fill,
     FillsCovered,
     HaltRaised,
     IntentDenied,
+    PositionCorrected,
+    VenueReconciled,
+)
+from domain.messages.orders import (
+    Balance,
+    Fill,
     OrderNotFound,
     OrderStatus,
-    PositionCorrected,
     PrivateStreamChanged,
     Purpose,
     QueryOrder,
     RequestSnapshot,
     SnapshotFailed,
     SubmitOrder,
-    VenueReconciled,
     VenueSnapshot,
 )
 from domain.messages.system import AlarmOver, AlarmRaised, ExternalOrdersSeen, MarkEquity, VenueReadyChanged

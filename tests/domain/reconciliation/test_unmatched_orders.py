@@ -11,11 +11,9 @@ from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.ledger.order_ids import NO_INSTANCE, instance_of, mint_client_order_id
 from domain.ledger.order_ledger import OrderLedger
+from domain.messages.journal import ExternalFillSeen, HaltRaised, OrderAdopted
 from domain.messages.orders import (
     CancelOrder,
-    ExternalFillSeen,
-    HaltRaised,
-    OrderAdopted,
     OrderReported,
     OrderStatus,
     OrderType,

@@ -8,16 +8,18 @@ import pytest
 from msgspec.structs import replace
 
 from domain.ledger.order_ids import mint_client_order_id
+from domain.messages.journal import (
+    BalanceCorrected,
+    BalancesOpened,
+    IntentDenied,
+    OrderClosed,
+    OrderSubmitted,
+)
 from domain.messages.listing import UNREAD_KEPT, Listing, Unread
 from domain.messages.orders import (
     Balance,
-    BalanceCorrected,
-    BalancesOpened,
     InstrumentsLoaded,
-    IntentDenied,
-    OrderClosed,
     OrderStatus,
-    OrderSubmitted,
     QueryOrder,
     RequestSnapshot,
     RowsUnread,

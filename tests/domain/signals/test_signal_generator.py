@@ -11,7 +11,7 @@ from domain.errors import InvalidSetting
 from domain.instant import Instant
 from domain.instrument import Side
 from domain.messages.market import MarketBatch, Quote, Trade
-from domain.messages.orders import Signal
+from domain.messages.signals import Signal
 from domain.settings import PROFILES, SignalSettings
 from domain.signals.signal_generator import SignalDesk
 from domain.signals.strategies import STRATEGIES

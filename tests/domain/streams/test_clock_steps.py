@@ -8,10 +8,9 @@ import pytest
 
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
+from domain.messages.journal import BalancesOpened, IntentDenied
 from domain.messages.orders import (
     Balance,
-    BalancesOpened,
-    IntentDenied,
     OrderIntent,
     OrderNotFound,
     Purpose,

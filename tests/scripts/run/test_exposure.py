@@ -8,7 +8,7 @@ from adapters.storage.journal import SqliteJournal
 from adapters.storage.journal_reader import JournalReader
 from domain.errors import InvalidSetting
 from domain.messages.base import Event
-from domain.messages.orders import OrderFilled
+from domain.messages.journal import OrderFilled
 from domain.settings import Settings, VenueSettings
 from scripts.run.exposure import cover_exposure
 from tests.order_builders import make_fill, make_submitted

@@ -9,7 +9,7 @@ from adapters.storage import journal_check
 from adapters.storage.journal import SqliteJournal
 from domain.account_binding import Account
 from domain.errors import InvalidSetting, NzezaError
-from domain.messages.orders import BalancesOpened, HaltRaised
+from domain.messages.journal import BalancesOpened, HaltRaised
 from scripts.run import journal_start
 from scripts.run.journal_start import prepare_journal
 
