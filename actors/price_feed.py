@@ -30,6 +30,7 @@ from domain.messages.market import (
     Trade,
     TradingStatus,
     VenueComplained,
+    stream_trouble,
 )
 from domain.messages.system import (
     BreakerChanged,
@@ -42,7 +43,7 @@ from domain.messages.system import (
 )
 from domain.numbers import plain
 from domain.resilience.circuit_breaker import Gate
-from domain.streams.health import StreamHealth, stream_trouble
+from domain.streams.health import StreamHealth
 from domain.streams.session import Session
 from domain.streams.venue_time import VenueTime
 

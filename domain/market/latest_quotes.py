@@ -13,11 +13,10 @@ from msgspec.structs import replace
 from domain.instant import Instant
 from domain.instrument import Instrument
 from domain.market.asked_prices import AskedPrices
-from domain.messages.market import MarketBatch, Quote, StreamState
+from domain.messages.market import MarketBatch, Quote, StreamState, stream_trouble
 from domain.messages.orders import InstrumentsLoaded
 from domain.numbers import ZERO, from_ratio
 from domain.settings import Settings
-from domain.streams.health import stream_trouble
 
 DOLLARS = ("USD", "USDC")  # priced at 1: an assumption for USDC
 

@@ -10,6 +10,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar
 
+from domain.clocks import have_parted
+from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.messages.base import Command, Event, Lane, Message
 from domain.numbers import divide
@@ -251,3 +253,21 @@ class DecodeFailed(Event, kw_only=True):
     category: str  # "parse", "structure", "type" or "validation"; of what is no text message, the pipe's
     reason: str  # what is wrong, with which field; for people, at most 200 characters, never a secret
     raw: bytes  # first 256 bytes
+
+
+def stream_trouble(state: StreamState, now: Instant, silent_after_s: float, late_after_s: float) -> str:
+    """Return why no price of a stream may be traded on, in one word; empty when they may.
+
+    What was told before the machine slept looks fresh to a clock that stood meanwhile.
+    """
+    if state.told_ns and have_parted(Instant(state.told_ns, state.ts_event), now):
+        return "stale_quote"
+    if not state.is_whole:
+        return "gapped_quote"
+    if not state.is_connected or now.monotonic_ns - state.alive_ns > silent_after_s * SECOND_NS:
+        return "stale_quote"
+    if state.clock_offset_ns is None:
+        return "unknown_clock_offset"
+    if state.lag_ns > late_after_s * SECOND_NS:
+        return "late_quote"
+    return ""

@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from domain.instrument import Side
 from domain.messages.base import Command, Event, Lane, Message
-from domain.reports.histogram import HistogramSnapshot
 
 
 class BreakerState(StrEnum):
@@ -385,3 +384,9 @@ class TotalsKept(Event, kw_only=True):
     totals: dict[str, dict[str, int]]  # role -> counter -> count
     alarms: tuple[AlarmLine, ...] = ()  # newest first
     alarms_raised: int = 0
+
+
+class HistogramSnapshot(Message):
+    """The non-empty buckets of a histogram."""
+
+    buckets: dict[int, int]  # bucket index -> count

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from domain.messages.base import Message
+from domain.messages.system import HistogramSnapshot
 
 _SUB_BITS = 5  # 32 buckets per power of two: each at most 1/32 wide
 _SUB = 1 << _SUB_BITS
-
-
-class HistogramSnapshot(Message):
-    """The non-empty buckets of a histogram."""
-
-    buckets: dict[int, int]  # bucket index -> count
 
 
 class Histogram:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from domain.clocks import PARTED_NS, ahead_ns, have_parted
+from domain.clocks import PARTED_NS, ahead_ns
 from domain.instant import SECOND_NS, Instant
 from domain.messages.market import InstrumentStatus, StreamState, TradingStatus
 
@@ -18,24 +18,6 @@ WINDOW_NS = 60 * SECOND_NS
 FUTURE_NS = 2 * SECOND_NS  # a stamp further ahead of the venue's clock, as we know it, is wrong
 READ_CLOCK_EVERY_NS = 60 * SECOND_NS
 LONGEST_ROUND_TRIP_NS = SECOND_NS  # a reading errs by half of it; of a longer one it would tell too little
-
-
-def stream_trouble(state: StreamState, now: Instant, silent_after_s: float, late_after_s: float) -> str:
-    """Return why no price of a stream may be traded on, in one word; empty when they may.
-
-    What was told before the machine slept looks fresh to a clock that stood meanwhile.
-    """
-    if state.told_ns and have_parted(Instant(state.told_ns, state.ts_event), now):
-        return "stale_quote"
-    if not state.is_whole:
-        return "gapped_quote"
-    if not state.is_connected or now.monotonic_ns - state.alive_ns > silent_after_s * SECOND_NS:
-        return "stale_quote"
-    if state.clock_offset_ns is None:
-        return "unknown_clock_offset"
-    if state.lag_ns > late_after_s * SECOND_NS:
-        return "late_quote"
-    return ""
 
 
 def venue_time(state: StreamState, now: Instant) -> int | None:

@@ -3,14 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.instant import SECOND_NS, Instant
-from domain.messages.market import InstrumentStatus, TradingStatus
+from domain.messages.market import InstrumentStatus, TradingStatus, stream_trouble
 from domain.streams.health import (
     LONGEST_ROUND_TRIP_NS,
     READ_CLOCK_EVERY_NS,
     WINDOW_NS,
     ClockReading,
     StreamHealth,
-    stream_trouble,
     venue_time,
 )
 from tests.builders import MONO, UTC, make_stream_state
