@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
 from domain.instant import Instant
 
@@ -24,3 +25,7 @@ class SystemClock:
             if time.monotonic_ns() - monotonic_ns < _TOGETHER_NS:
                 break
         return Instant(monotonic_ns, utc_ns, max(0, asleep_ns))
+
+
+class Clock(Protocol):
+    def now(self) -> Instant: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from adapters.clock import Clock
 from adapters.storage_ports import FrameRecorder, History, JournalReader, OrderJournal, Progress
 from adapters.tickets import SharedBudget
 from domain.instant import Instant
@@ -29,10 +30,6 @@ from domain.settings import HistorySettings, RecordingSettings, Settings
 from domain.signals.bench import Watch
 from domain.streams.channel_watch import ChannelWatch
 from domain.streams.venue_time import VenueTime
-
-
-class Clock(Protocol):
-    def now(self) -> Instant: ...
 
 
 class TradingVenue(Protocol):

@@ -14,7 +14,7 @@ from domain.instant import SECOND_NS
 from domain.resilience.rate_limit import TokenBucket
 
 if TYPE_CHECKING:  # whose kits have a budget of ours
-    from adapters.ports import Clock
+    from adapters.clock import Clock
 
 _here = threading.local()  # .ticket: of the call that this thread runs
 

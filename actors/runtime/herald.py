@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from adapters.ports import Clock
+from adapters.clock import Clock
 from domain.effects import Effect, Role, Tell
 from domain.messages.base import Message
 from domain.messages.system import AlarmOver, AlarmRaised

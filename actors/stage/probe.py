@@ -10,7 +10,7 @@ from thespian.actors import ActorAddress
 
 from actors.runtime.reliable_delivery import ACKNOWLEDGE, Correspondence
 from actors.runtime.wiring_messages import Envelope, Peer
-from adapters.ports import Clock
+from adapters.clock import Clock
 from domain.messages.base import Message
 
 INCARNATION = 1

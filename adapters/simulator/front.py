@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import NamedTuple
 
-from adapters.simulator.coinbase.auth import ApiKey
+from adapters.simulator.api_key import ApiKey
 from adapters.simulator.engine.agenda import Agenda
 from adapters.simulator.engine.market import Market
 from adapters.simulator.engine.records import Records

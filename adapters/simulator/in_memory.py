@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from urllib.parse import parse_qsl, urlsplit
 
+from adapters.clock import Clock
 from adapters.network.http import Response
 from adapters.network.http_answer import MAX_BODY_BYTES
-from adapters.ports import Clock, Frames
+from adapters.ports import Frames
 from adapters.simulator.connection import Connection
 from adapters.simulator.wire import FrameKind, Request
 from adapters.simulator.world import World

@@ -23,7 +23,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from adapters.simulator.coinbase.auth import ApiKey
+from adapters.simulator.api_key import ApiKey
 from adapters.simulator.connection import DROPPED, Connection
 from adapters.simulator.control import control_application, guarded
 from adapters.simulator.engine.listings import VENUES

@@ -12,7 +12,7 @@ from functools import partial
 from random import Random
 from typing import Any, Protocol
 
-from adapters.simulator.coinbase.auth import ApiKey
+from adapters.simulator.api_key import ApiKey
 from adapters.simulator.connection import Connection, draw_handshake
 from adapters.simulator.engine.agenda import Agenda
 from adapters.simulator.engine.exchange import Exchange

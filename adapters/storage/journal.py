@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from adapters.clock import SystemClock
-from adapters.ports import Clock
+from adapters.clock import Clock, SystemClock
 from adapters.storage.journal_aside import AsideFile, aside_path, finish_renewal
 from adapters.storage.journal_check import (
     Findings,

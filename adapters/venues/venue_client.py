@@ -9,10 +9,10 @@ from email.utils import parsedate_to_datetime
 from typing import ClassVar, TypeVar
 
 from adapters import tickets
+from adapters.clock import Clock
 from adapters.decoding.answers import UnreadableAnswer
 from adapters.network.http import Response, Transport
 from adapters.network.retry_after import asked_pause_ns
-from adapters.ports import Clock
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instant import SECOND_NS
 from domain.instrument import Instrument

@@ -9,7 +9,8 @@ import pytest
 from actors.price_feed import PriceFeed
 from actors.stage.stage import Stage
 from actors.stage.toolbox import START, virtual_fd
-from adapters.ports import Clock, VenueKit
+from adapters.clock import Clock
+from adapters.ports import VenueKit
 from adapters.simulator.in_memory import MemoryDialer, MemoryTransport
 from adapters.simulator.world import World
 from adapters.venues.catalogue import VENUES

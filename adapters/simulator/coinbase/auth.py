@@ -11,6 +11,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from adapters.simulator.api_key import ApiKey
 from domain.errors import NzezaError
 
 ISSUERS = ("cdp", "coinbase-cloud")
@@ -30,17 +31,6 @@ _OUR_CLOCK = {  # time is an argument here: PyJWT must not read the clock itself
 
 class Unauthorized(NzezaError):
     """The token proves nothing; the text says which check failed (for our logs, not for the wire)."""
-
-
-@dataclass(frozen=True)
-class ApiKey:
-    """What the key's owner keeps."""
-
-    name: str
-    private_key: str  # PEM
-
-    def __repr__(self) -> str:
-        return f"ApiKey(name={self.name!r})"
 
 
 @dataclass(frozen=True)

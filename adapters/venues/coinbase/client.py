@@ -19,9 +19,9 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
+from adapters.clock import Clock
 from adapters.decoding import tokens
 from adapters.network.http import Transport
-from adapters.ports import Clock
 from adapters.venues.coinbase import answers
 from adapters.venues.coinbase.encode import encode_cancel, encode_create
 from adapters.venues.coinbase.fields import rfc3339, share_a_book

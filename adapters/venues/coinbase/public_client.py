@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
+from adapters.clock import Clock
 from adapters.network.http import Transport
-from adapters.ports import Clock
 from adapters.venues.coinbase import public_answers as answers
 from adapters.venues.coinbase.market_rows import age
 from adapters.venues.coinbase.signed_requests import PREFIX, URL, Query

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 from urllib.parse import urlencode
 
+from adapters.clock import Clock
 from adapters.network.addresses import read_address
 from adapters.network.http import ALONE, Response, Transport
-from adapters.ports import Clock
 from adapters.venues.coinbase import answers, public_answers
 from adapters.venues.coinbase.sign import TOKEN_TTL_S, Signer
 from adapters.venues.venue_client import VenueClient, http_date_ns

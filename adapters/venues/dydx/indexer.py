@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
+from adapters.clock import Clock
 from adapters.network.http import Transport
-from adapters.ports import Clock
 from adapters.venues.dydx import answers
 from adapters.venues.dydx.rows import RESOLUTIONS, VENUE
 from adapters.venues.venue_client import MarketClient

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from adapters.clock import Clock
 from adapters.network.http import Transport
-from adapters.ports import Clock
 from adapters.venues.hyperliquid import answers
 from adapters.venues.hyperliquid.coins import coin_of
 from adapters.venues.hyperliquid.encode import encode_question

@@ -12,7 +12,7 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from adapters.simulator.coinbase.auth import ApiKey
+from adapters.simulator.api_key import ApiKey
 from adapters.simulator.coinbase.encode import ACCOUNT_NAMESPACE
 from adapters.simulator.connection import Connection
 from adapters.simulator.store import SqliteStore

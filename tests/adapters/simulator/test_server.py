@@ -22,7 +22,7 @@ import requests
 import websocket
 
 from adapters.network.http import HttpTransport
-from adapters.simulator.coinbase.auth import ApiKey
+from adapters.simulator.api_key import ApiKey
 from adapters.simulator.fronts import FRONTS
 from adapters.simulator.server import serve
 from adapters.simulator.store import ACCOUNT_FILE, SqliteStore

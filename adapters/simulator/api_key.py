@@ -1,0 +1,16 @@
+"""A key of a simulated account, as its client holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """What the key's owner keeps."""
+
+    name: str
+    private_key: str  # PEM
+
+    def __repr__(self) -> str:
+        return f"ApiKey(name={self.name!r})"
