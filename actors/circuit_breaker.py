@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from domain.effects import Effect, Role
 from domain.instant import Instant
 from domain.messages.system import Operation, OperationEnded, ResetBreakerMetrics
 from domain.resilience import circuit_breaker as machine
 
 
-class CircuitBreaker(Shell):
+class CircuitBreaker(BaseActor):
     """Counts how a venue's calls end and publishes what may be tried."""
 
     def started(self) -> None:

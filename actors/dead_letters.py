@@ -7,7 +7,7 @@ from typing import Any
 
 from thespian.actors import DeadEnvelope
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.runtime.wiring_messages import Envelope
 from domain.effects import Role
 from domain.messages.journal import JournalExtended
@@ -38,7 +38,7 @@ _MONEY = (
 _KEPT = 100
 
 
-class DeadLetters(Shell):
+class DeadLetters(BaseActor):
     """The system's one dead-letter handler.
 
     Money in a letter finds its way without us: its sender keeps it until it is acknowledged, and hands it to

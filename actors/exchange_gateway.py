@@ -12,7 +12,7 @@ from actors.components.listings import LOAD, Listings
 from actors.components.stream_driver import StreamDriver
 from actors.components.venue_calls import Urgency
 from actors.components.venue_line import ACCESS, SEND, VenueLine
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from domain.clocks import deadline
 from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
@@ -64,7 +64,7 @@ _SNAPSHOT_READS, _SNAPSHOT_REQUESTS = 3, 4  # open orders, in two lists; balance
 _TOTALS_KEPT = 1_000  # of the newest orders; forgetting one costs a read of fills already known
 
 
-class ExchangeGateway(Shell):
+class ExchangeGateway(BaseActor):
     """Turns commands into calls on worker threads, and answers and stream frames into events for the router."""
 
     def started(self) -> None:
@@ -72,7 +72,7 @@ class ExchangeGateway(Shell):
         self.venue_settings = settings = self.settings.venues[self.venue]
         self.timeout_s = settings.request_timeout_s
         self.reducing_timeout_s = self.settings.create_timeout_s(self.venue, is_reducing=True)
-        kit = self.parts.venue_kit(self.venue)
+        kit = self.toolbox.venue_kit(self.venue)
         self.client = kit.trading(settings)
         self.venue_time = VenueTime()
         self.client.follow(self.venue_time)
@@ -95,7 +95,7 @@ class ExchangeGateway(Shell):
                 self.incarnation,
                 self.settings.session,
                 settings.heartbeat_timeout_s,
-                self.parts.uniform,
+                self.toolbox.uniform,
             ),
             kit.private_stream(settings),
             kit.dialer(settings),
@@ -320,7 +320,7 @@ class ExchangeGateway(Shell):
     def _fills_read(self, wanted: tuple[str, ...], result: Any) -> None:
         if isinstance(result, VenueError):
             self.counters["fill_read_failures"] += 1
-            self._want_fills(wanted, self.fills_backoff.next_delay_ns(self.parts.uniform()))
+            self._want_fills(wanted, self.fills_backoff.next_delay_ns(self.toolbox.uniform()))
             return
         self.fills_backoff.reset()
         self._tell_fills(result)

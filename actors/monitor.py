@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from domain.account_binding import account_of
 from domain.effects import Role
 from domain.messages.base import Event
@@ -20,7 +20,7 @@ from domain.mode_label import mode_label
 from domain.reports.status_board import StatusBoard
 
 
-class Monitor(Shell):
+class Monitor(BaseActor):
     """Hears every report; asked by the supervisor on the launcher's behalf."""
 
     def started(self) -> None:
@@ -28,7 +28,7 @@ class Monitor(Shell):
         self.board = StatusBoard(venues, mode_label(self.settings), self.clock.now(), account_of(self.settings).mode)
 
     def receiveMsg_ActorReported(self, report: ActorReported, sender: str) -> None:
-        if self.board.hear_actor(report):
+        if self.board.on_actor(report):
             self._leave_totals()
 
     def peer_appeared(self, role: str) -> None:
@@ -43,11 +43,11 @@ class Monitor(Shell):
         self.board.adopt(kept)
 
     def receiveMsg_AlarmRaised(self, alarm: AlarmRaised, sender: str) -> None:
-        if self.board.hear_alarm(alarm):
+        if self.board.on_alarm(alarm):
             self._leave_totals()
 
     def receiveMsg_AlarmOver(self, event: AlarmOver, sender: str) -> None:
-        if self.board.hear_alarm_over(event):
+        if self.board.on_alarm_over(event):
             self._leave_totals()
 
     def receiveMsg_Event(self, event: Event, sender: str) -> None:

@@ -1,4 +1,4 @@
-"""The life of every order. The decisions are the order desk's; this journals them before they leave."""
+"""The life of every order. The decisions are the order manager's; this journals them before they leave."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from actors.components.market_reader import MarketReader
 from actors.runtime.wiring_messages import ActorRebuilding
 from domain.effects import Effect, Record, Role, Tell
 from domain.errors import Fatal
-from domain.execution.order_manager import OrderDesk
+from domain.execution.order_manager import OrderManager
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import not_sent
 from domain.messages.base import Event, Message
@@ -29,24 +29,24 @@ _GATEWAYS = f"{Role.EXCHANGE_GATEWAY}:"
 
 
 class OrderRouter(MarketReader):
-    """Carries intents, venue events and prices to the desk; the only writer of the journal."""
+    """Carries intents, venue events and prices to the order manager; the only writer of the journal."""
 
     min_interval_s = 0.05  # collars need a fresh, not every, touch
 
     def started(self) -> None:
-        self.journal = self.parts.journal(partial(self._tell_progress, "checking"))
+        self.journal = self.toolbox.journal(partial(self._tell_progress, "checking"))
         self.published: list[JournalEntry] = []  # appended, not yet told to the projectors
         self.unsent: list[SubmitOrder] = []  # nobody plays the gateway they were for
-        self.has_lived_on_reserve = False  # the journal could not be written, and the desk doesn't know yet
-        self.holdup = ""  # why the journal cannot be written as it should, as far as the desk knows
-        self.desk = OrderDesk(
+        self.has_lived_on_reserve = False  # the journal could not be written, and the order manager doesn't know yet
+        self.holdup = ""  # why the journal cannot be written as it should, as far as the order manager knows
+        self.manager = OrderManager(
             self.settings,
-            **self.parts.desk_facts(),
+            **self.toolbox.desk_facts(),
             instance=self.journal.instance,
             former_instances=self.journal.former_instances,
         )
-        self.desk.replay(self._telling_how_far())
-        self.perform(self.desk.recover(self.clock.now()))
+        self.manager.replay(self._telling_how_far())
+        self.perform(self.manager.recover(self.clock.now()))
         self.perform(self._halt_without_reserve())
         if self.journal.trouble:
             self.alarm("journal", self.journal.trouble)
@@ -70,16 +70,16 @@ class OrderRouter(MarketReader):
         super().peer_appeared(role)
         now = self.clock.now()
         if role == Role.PORTFOLIO:
-            self.perform(self.desk.announce(now))
+            self.perform(self.manager.announce(now))
         elif role.startswith(_GATEWAYS):
             # What was on its way to the old gateway may or may not have reached the venue.
-            self.perform(self.desk.gateway_restarted(role.split(":", 1)[1], now))
+            self.perform(self.manager.gateway_restarted(role.split(":", 1)[1], now))
 
-    def is_for_heir(self, role: str, message: Message) -> bool:
-        """Nothing for a gateway is: an order may have left already, and the desk asks anew about all of them."""
+    def survives_restart(self, role: str, message: Message) -> bool:
+        """Nothing for a gateway is: an order may have left already, and the order manager asks anew about all of them."""
         return not role.startswith(_GATEWAYS)
 
-    def hear_market(self, batch: MarketBatch) -> None:
+    def on_market(self, batch: MarketBatch) -> None:
         self._apply(batch)
 
     def receiveMsg_Message(self, message: Message, sender: str) -> None:
@@ -91,29 +91,29 @@ class OrderRouter(MarketReader):
 
     def receiveMsg_ResumeTrading(self, command: ResumeTrading, sender: str) -> None:
         """Resume, unless the disk is still full: then the next opening could take the room of the next cancel."""
-        before, rebased = self.desk.halts, self.desk.books.rebased
-        effects = self.desk.apply(command, self.clock.now())
+        before, rebased = self.manager.halts, self.manager.books.rebased
+        effects = self.manager.apply(command, self.clock.now())
         if command.still:
-            effects += self.desk.halt("all", command.still, self.clock.now())
+            effects += self.manager.halt("all", command.still, self.clock.now())
         self.perform([*effects, *self._halt_without_reserve()])
-        standing = self.desk.halts
+        standing = self.manager.halts
         self.answer(
             TradingResumed(
                 ts_event=self.clock.now().utc_ns,
                 cleared=tuple(halt for halt in before if halt not in standing),
                 standing=standing,
-                is_rebased=self.desk.books.rebased != rebased,
+                is_rebased=self.manager.books.rebased != rebased,
             )
         )
 
     def _halt_without_reserve(self) -> list[Effect]:
         if self.journal.take_reserve():
             return []
-        return self.desk.halt("all", "disk_full", self.clock.now())
+        return self.manager.halt("all", "disk_full", self.clock.now())
 
     def tick(self, key: str, now: Instant) -> list[Effect]:
         if key != _TEND:
-            return self.desk.tick(key, now)
+            return self.manager.tick(key, now)
         self._tend(now)
         return []
 
@@ -126,13 +126,13 @@ class OrderRouter(MarketReader):
         """Take no openings while entries go beside the journal; reducing orders and cancels go on."""
         if self.journal.holdup != self.holdup:
             self.holdup = self.journal.holdup
-            self.perform(self.desk.hold_up(self.holdup, self.clock.now()))
+            self.perform(self.manager.hold_up(self.holdup, self.clock.now()))
 
     def report(self) -> None:
-        self.tell(Role.MONITOR, self.desk.report(self.clock.now()))
+        self.tell(Role.MONITOR, self.manager.report(self.clock.now()))
 
     def _apply(self, message: Message) -> None:
-        self.perform(self.desk.apply(message, self.clock.now()))
+        self.perform(self.manager.apply(message, self.clock.now()))
 
     # ---- journal before send -----------------------------------------------------------------------------
 
@@ -152,12 +152,12 @@ class OrderRouter(MarketReader):
             self._apply(not_sent(order, "gateway_down", self.clock.now().utc_ns))
         if self.has_lived_on_reserve:
             self.has_lived_on_reserve = False
-            self.perform(self.desk.halt("all", "journal_failed", self.clock.now()))
+            self.perform(self.manager.halt("all", "journal_failed", self.clock.now()))
         self._mind_holdup()
 
     def perform_one(self, effect: Effect) -> None:
         if isinstance(effect, Tell) and isinstance(effect.message, SubmitOrder) and effect.to not in self.peers:
-            self.unsent.append(effect.message)  # heard of after this list: the journal keeps the desk's order
+            self.unsent.append(effect.message)  # heard of after this list: the journal keeps the order manager's order
             return
         super().perform_one(effect)
 

@@ -11,7 +11,7 @@ import msgspec
 from actors.components.clock_check import ClockCheck
 from actors.components.credit_publisher import CreditPublisher
 from actors.components.stream_driver import StreamDriver
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from domain.clocks import describe_error
 from domain.effects import Role
 from domain.instant import SECOND_NS, Instant
@@ -56,14 +56,14 @@ _ONLY_QUOTES = {Quote}
 _when = attrgetter("ts_event")
 
 
-class PriceFeed(Shell):
+class PriceFeed(BaseActor):
     """Quotes and trades of one venue, to whoever granted credit."""
 
     def started(self) -> None:
         self.venue = self.role.split(":", 1)[1]
         settings = self.settings.venues[self.venue]
         recording = self.settings.recording
-        kit = self.parts.venue_kit(self.venue)
+        kit = self.toolbox.venue_kit(self.venue)
         self.quotes: dict[str, Quote] = {}  # instrument -> newest
         self.remembered: dict[str, deque[Trade]] = {}  # instrument -> newest trades
         self.read_ns = 0
@@ -84,7 +84,7 @@ class PriceFeed(Shell):
                 self.incarnation,
                 self.settings.session,
                 settings.heartbeat_timeout_s,
-                self.parts.uniform,
+                self.toolbox.uniform,
                 settings.connect_timeout_s,
             ),
             self.codec,
@@ -94,7 +94,7 @@ class PriceFeed(Shell):
             self._stream_changed,
             self.gate,
             self._call_ended,
-            self.parts.frame_recorder(self.venue, recording) if recording.enabled else None,
+            self.toolbox.frame_recorder(self.venue, recording) if recording.enabled else None,
             self.venue_time,
         )
         self.clock_check = ClockCheck(
@@ -127,7 +127,7 @@ class PriceFeed(Shell):
             trades = [event for event in events if type(event) is Trade]
             for event in events:
                 if type(event) not in _PRICES:
-                    self._hear_other(event)
+                    self._on_other(event)
         quotes, trades = self._possible(quotes, now), self._possible(trades, now)
         live = [trade for trade in trades if not trade.is_history]
         if live:
@@ -177,7 +177,7 @@ class PriceFeed(Shell):
         self.clock_check.look(now)
         return possible
 
-    def _hear_other(self, event: Event) -> None:
+    def _on_other(self, event: Event) -> None:
         """Take what is neither a quote nor a trade."""
         match event:
             case HeartbeatSeen():
@@ -196,7 +196,7 @@ class PriceFeed(Shell):
                 self.counters["late_frames"] += 1
             case InstrumentStatus():
                 self.counters["InstrumentStatus"] += 1
-                self.health.told_status(event)
+                self.health.on_status(event)
                 self._tell_status(event)
                 if (gateway := Role.EXCHANGE_GATEWAY.at(self.venue)) in self.peers:
                     self.tell(gateway, event)  # another one reads the listing when it starts

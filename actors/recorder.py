@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from domain.effects import Effect
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
@@ -14,11 +14,11 @@ _FLUSH = "recorder:flush"
 _EVERY_NS = SECOND_NS
 
 
-class Recorder(Shell):
+class Recorder(BaseActor):
     """Writes every event it hears as one row, a second's worth at a time."""
 
     def started(self) -> None:
-        self.history = self.parts.history(self.settings.history)
+        self.history = self.toolbox.history(self.settings.history)
         self._schedule()
 
     def stopping(self) -> None:

@@ -10,12 +10,12 @@ from actors.order_router import OrderRouter
 from actors.portfolio import Portfolio
 from actors.price_feed import PriceFeed
 from actors.recorder import Recorder
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.signal_engine import SignalEngine
 from domain.effects import Role
 from domain.settings import Settings
 
-_ONE_EACH: dict[Role, type[Shell]] = {
+_ONE_EACH: dict[Role, type[BaseActor]] = {
     Role.DEAD_LETTERS: DeadLetters,
     Role.MONITOR: Monitor,
     Role.RECORDER: Recorder,
@@ -23,7 +23,7 @@ _ONE_EACH: dict[Role, type[Shell]] = {
     Role.PORTFOLIO: Portfolio,
     Role.SIGNAL_ENGINE: SignalEngine,
 }
-_PER_VENUE: dict[Role, type[Shell]] = {
+_PER_VENUE: dict[Role, type[BaseActor]] = {
     Role.CIRCUIT_BREAKER: CircuitBreaker,
     Role.EXCHANGE_GATEWAY: ExchangeGateway,
     Role.PRICE_FEED: PriceFeed,
@@ -40,6 +40,6 @@ def roles_of(settings: Settings) -> list[str]:
     return [*(str(role) for role in _ONE_EACH), *per_venue]
 
 
-def actor_class(role: str) -> type[Shell]:
+def actor_class(role: str) -> type[BaseActor]:
     kind = Role(role.split(":", 1)[0])
     return _ONE_EACH[kind] if kind in _ONE_EACH else _PER_VENUE[kind]

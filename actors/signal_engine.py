@@ -11,7 +11,7 @@ from domain.instant import Instant
 from domain.messages.market import MarketBatch
 from domain.messages.signals import Signal
 from domain.signals.bench import Bench
-from domain.signals.signal_generator import SignalDesk
+from domain.signals.signal_generator import SignalGenerator
 
 log = logging.getLogger(__name__)
 
@@ -19,32 +19,32 @@ _MOST_TRACED = 8_000  # characters of a traceback in the log
 
 
 class SignalEngine(MarketReader):
-    """Carries batches to the signal desk and its signals to the portfolio and the recorder."""
+    """Carries batches to the signal generator and its signals to the portfolio and the recorder."""
 
     wants_history = True  # candles warm up on what was really printed
 
     def started(self) -> None:
-        bench = Bench(self.parts.strategy_watch(self.settings))
-        self.desk = SignalDesk(self.settings.signals, bench)
+        bench = Bench(self.toolbox.strategy_watch(self.settings))
+        self.manager = SignalGenerator(self.settings.signals, bench)
         self._tell_falls()
         self.subscribe()
 
-    def hear_market(self, batch: MarketBatch) -> None:
-        effects = self.desk.apply(batch, self.clock.now())
+    def on_market(self, batch: MarketBatch) -> None:
+        effects = self.manager.apply(batch, self.clock.now())
         self._tell_falls()
         self.perform(effects)
 
     def tick(self, key: str, now: Instant) -> list[Effect]:
-        effects = self.desk.tick(key, now)
+        effects = self.manager.tick(key, now)
         self._tell_falls()
         return effects
 
     def _tell_falls(self) -> None:
-        for fall in self.desk.bench.take_falls():
+        for fall in self.manager.bench.take_falls():
             traced = "".join(traceback.format_exception(fall.error)) if fall.error is not None else ""
             log.error("strategy_benched name=%s reason=%s\n%s", fall.name, fall.reason, traced[:_MOST_TRACED])
             weights = self.settings.signals.weights
-            is_anybody_left = any(weights[name] and name not in self.desk.bench for name in weights)
+            is_anybody_left = any(weights[name] and name not in self.manager.bench for name in weights)
             then = "the others vote on" if is_anybody_left else "no strategy is left: no signals until then"
             self.alarm(f"strategy {fall.name}", f"benched until the next start: {fall.reason}; {then}")
 
@@ -55,4 +55,4 @@ class SignalEngine(MarketReader):
             self.tell(Role.MONITOR, effect.message)
 
     def report(self) -> None:
-        self.counters.update({name: count - self.counters[name] for name, count in self.desk.counters.items()})
+        self.counters.update({name: count - self.counters[name] for name, count in self.manager.counters.items()})

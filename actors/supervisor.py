@@ -9,14 +9,14 @@ from typing import Any
 from thespian.actors import ActorExitRequest, ChildActorExited
 
 from actors.roster import actor_class, roles_of
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.runtime.wiring_messages import (
     ActorAlive,
     ActorFailed,
     ActorIdentified,
     ActorRebuilding,
     ActorStarted,
-    Heir,
+    InheritedChild,
     LauncherAsked,
     LauncherTold,
     Peer,
@@ -41,7 +41,7 @@ from domain.messages.system import (
     TradingResumed,
     Unanswered,
     WindDown,
-    WoundDown,
+    WindDownCompleted,
 )
 from domain.resilience.supervision import (
     CallRoll,
@@ -61,7 +61,7 @@ _RESUME_WITHIN_S = 2.0
 _WIRE_AFTER_NS = 2_000_000  # several children come up together: one table for all
 
 
-class Supervisor(Shell):
+class Supervisor(BaseActor):
     """The parent of all actors, and the launcher's only contact."""
 
     def started(self) -> None:
@@ -78,15 +78,15 @@ class Supervisor(Shell):
         self.machine = Supervision(
             self.settings.supervision, roles_of(self.settings), generation=self.incarnation
         )
-        for role, heir in self.inherited.items():
-            self.addresses[role] = heir.address
-        lines = {role: heir.line for role, heir in self.inherited.items()}
+        for role, inherited in self.inherited.items():
+            self.addresses[role] = inherited.address
+        lines = {role: inherited.line for role, inherited in self.inherited.items()}
         self.perform(self.machine.begin(self.clock.now(), lines))
 
     def orphaned(self) -> None:
         """The launcher is gone: end the whole system, the admin included."""
         self.machine.is_ending = True
-        self.unwatch(self.parts.orphaned_fd())
+        self.unwatch(self.toolbox.orphaned_fd())
         self.actorSystemShutdown()
 
     def stopping(self) -> None:
@@ -96,7 +96,7 @@ class Supervisor(Shell):
 
     def report(self) -> None:
         own = ActorLine(
-            pid=self.parts.pid(),
+            pid=self.toolbox.pid(),
             incarnation=self.incarnation,
             restarts=self.incarnation - 1,
             state="up",
@@ -114,11 +114,11 @@ class Supervisor(Shell):
                 self._create(role, incarnation)
                 self.send(
                     self.addresses[role],
-                    StartActor(role, incarnation, self.settings, self.parts, self._wired()),
+                    StartActor(role, incarnation, self.settings, self.toolbox, self._wired()),
                 )
             case KillChild(role, _, pid):
                 if pid:
-                    self.parts.kill(pid)
+                    self.toolbox.kill(pid)
                 else:
                     self.send(self.addresses[role], ActorExitRequest(recursive=False))
             case CallRoll(role, _):
@@ -149,7 +149,7 @@ class Supervisor(Shell):
             self._publish_wiring()
             return []
         for role, pid in self.machine.rebuilding():
-            self.machine.used_cpu(role, self.parts.cpu_ns(pid), now)
+            self.machine.used_cpu(role, self.toolbox.cpu_ns(pid), now)
         return self.machine.tick(key, now)
 
     def _wired(self) -> dict[str, Peer]:
@@ -178,9 +178,9 @@ class Supervisor(Shell):
         Thespian tells nobody when a child dies before it has connected, and one that hangs there would outlive
         the request to exit.
         """
-        before = self.parts.children()
+        before = self.toolbox.children()
         self.addresses[role] = self.createActor(actor_class(role))
-        for pid in self.parts.children() - before:
+        for pid in self.toolbox.children() - before:
             self.machine.identified(role, incarnation, pid, self.clock.now())
             self._watch_exit(role)
 
@@ -188,7 +188,7 @@ class Supervisor(Shell):
         """Notice a player's end by itself: an adopted one is reported to nobody by Thespian."""
         line = self.machine.lines()[role]
         self._forget_exit(role)
-        fd = self.parts.exit_fd(line.pid)
+        fd = self.toolbox.exit_fd(line.pid)
         if fd is None:
             self._ended(role, line.incarnation)
             return
@@ -198,7 +198,7 @@ class Supervisor(Shell):
     def _forget_exit(self, role: str) -> None:
         fd = self.exit_fds.pop(role, None)
         if fd is not None:
-            self.discard(fd, partial(self.parts.close_fd, fd))
+            self.discard(fd, partial(self.toolbox.close_fd, fd))
 
     def _ended(self, role: str, incarnation: int) -> None:
         self._forget_exit(role)
@@ -240,9 +240,9 @@ class Supervisor(Shell):
 
     def _tell_roster(self) -> None:
         children = {
-            role: Heir(self.addresses[role], line) for role, line in self.machine.lines().items()
+            role: InheritedChild(self.addresses[role], line) for role, line in self.machine.lines().items()
         }
-        self._tell_launcher("roster", Roster(self.parts.pid(), children))
+        self._tell_launcher("roster", Roster(self.toolbox.pid(), children))
 
     def receiveMsg_LauncherAsked(self, message: LauncherAsked, sender: Any) -> None:
         self.launcher = sender
@@ -282,7 +282,7 @@ class Supervisor(Shell):
         else:
             self._tell_launcher("refused", f"no actor plays {message.role!r} now", message.request_id)
 
-    def is_for_heir(self, role: str, message: Message) -> bool:
+    def survives_restart(self, role: str, message: Message) -> bool:
         return not isinstance(message, (WindDown, TotalsKept))  # those are told to whoever appears
 
     def peer_appeared(self, role: str) -> None:
@@ -306,7 +306,7 @@ class Supervisor(Shell):
         else:
             self._tell_launcher("status", answer, request_id)
 
-    def receiveMsg_WoundDown(self, message: WoundDown, sender: str) -> None:
+    def receiveMsg_WindDownCompleted(self, message: WindDownCompleted, sender: str) -> None:
         for role in self.up:
             self.tell(role, ReportNow())
         self.report()

@@ -241,7 +241,7 @@ class VenueKit(NamedTuple):
     request_budget: Callable[..., RequestBudget] = SharedBudget  # of a bucket, a clock and a pause
 
 
-class Parts(Protocol):
+class Toolbox(Protocol):
     """The toolbox that an actor gets with its role: everything that touches the world.
 
     The launcher hands out real tools, the in-process stage virtual ones; an actor can't tell which. It travels
@@ -260,7 +260,7 @@ class Parts(Protocol):
     def venue_kit(self, venue: str) -> VenueKit: ...
 
     def desk_facts(self) -> dict[str, Any]:
-        """Return what the order desk must know besides settings: each venue's rules, and what runs."""
+        """Return what the order manager must know besides settings: each venue's rules, and what runs."""
         ...
 
     def journal(self, progress: Progress) -> OrderJournal:

@@ -1,4 +1,4 @@
-"""What a machine may ask for. It decides; the shell performs, in the order given."""
+"""What a machine may ask for. It decides; the base actor performs, in the order given."""
 
 from __future__ import annotations
 

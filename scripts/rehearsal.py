@@ -26,7 +26,7 @@ from typing import Any
 
 from thespian.actors import Actor, ActorAddress, ActorExitRequest, ActorSystem, DeadEnvelope
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.runtime.wiring_messages import (
     ActorIdentified,
     ActorStarted,
@@ -48,7 +48,7 @@ from domain.numbers import use_exact_decimals
 from domain.settings import Settings
 from scripts.run.logs import log_definitions
 from scripts.run.processes import adopt_orphans, descendants
-from scripts.run.toolbox import ProcessParts
+from scripts.run.toolbox import ProcessToolbox
 
 _LISTEN_S = 0.02
 _UP_WITHIN_S = 10.0
@@ -96,7 +96,7 @@ class ProcessStage(StageBase):
         self._clock = SystemClock()
         self._directory = tempfile.TemporaryDirectory(prefix="nzeza-stage-")
         self._log = Path(self._directory.name) / "nzeza.log"
-        self._parts = ProcessParts(Path(self._directory.name), "normal", os.getpid(), "stage", "stage")
+        self._toolbox = ProcessToolbox(Path(self._directory.name), "normal", os.getpid(), "stage", "stage")
         self._peers: dict[str, Peer] = {}
         self._pids: dict[str, int] = {}  # role -> process
         self._incarnations: dict[str, int] = defaultdict(int)
@@ -116,12 +116,12 @@ class ProcessStage(StageBase):
 
     # ---- setting up --------------------------------------------------------------------------------------
 
-    def cast(self, actor_class: type[Shell], role: str, settings: Settings | None = None) -> None:
+    def cast(self, actor_class: type[BaseActor], role: str, settings: Settings | None = None) -> None:
         """Let `actor_class` play `role` in a process of its own; returns when it is up."""
         self._incarnations[role] = max(self._incarnations[role], role in self._probes) + 1
         self._peers[role] = Peer(self._system.createActor(actor_class), self._incarnations[role])
         part = StartActor(
-            role, self._incarnations[role], settings or self.settings, self._parts, self._all_peers()
+            role, self._incarnations[role], settings or self.settings, self._toolbox, self._all_peers()
         )
         self._system.tell(self._peers[role].address, part)
         self._rewire()
@@ -133,7 +133,7 @@ class ProcessStage(StageBase):
 
         supervisor = self._system.createActor(Supervisor)
         self._peers[Role.SUPERVISOR] = Peer(supervisor, 1)
-        self._system.tell(supervisor, StartActor(str(Role.SUPERVISOR), 1, self.settings, self._parts, {}))
+        self._system.tell(supervisor, StartActor(str(Role.SUPERVISOR), 1, self.settings, self._toolbox, {}))
         self._system.tell(supervisor, LauncherAsked(1, "hello"))
         self.wait_until(lambda: "running" in [told.kind for told in self.told], _UP_WITHIN_S, "all are up")
 
@@ -233,9 +233,9 @@ class ProcessStage(StageBase):
             self._pids[message.role] = message.pid
         elif getattr(message, "kind", "") == "roster":
             self._pids[Role.SUPERVISOR] = message.message.supervisor_pid
-            for role, heir in message.message.children.items():
-                self._pids[role] = heir.line.pid
-                self._peers[role] = Peer(heir.address, heir.line.incarnation)
+            for role, inherited in message.message.children.items():
+                self._pids[role] = inherited.line.pid
+                self._peers[role] = Peer(inherited.address, inherited.line.incarnation)
         self._count_ours()
 
     def _probe(self, role: str) -> Probe:

@@ -1,4 +1,4 @@
-"""Orders, fills and a desk with its own time and a venue that answers when told to."""
+"""Orders, fills and a order manager with its own time and a venue that answers when told to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 from adapters.venues.coinbase.evidence import CoinbaseEvidence
 from domain.effects import Effect, Record, Tell, WakeAt
-from domain.execution.order_manager import OrderDesk
+from domain.execution.order_manager import OrderManager
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, Side
 from domain.ledger.order_ids import NO_INSTANCE, mint_client_order_id
@@ -135,7 +135,7 @@ def make_intent(purpose: Purpose = Purpose.OPEN, intent_id: str = "i-1", **chang
 
 
 class DeskOnTime:
-    """An order desk, its journal and its alarms under virtual time. Venues are played by the test."""
+    """An order manager, its journal and its alarms under virtual time. Venues are played by the test."""
 
     def __init__(
         self,
@@ -156,15 +156,15 @@ class DeskOnTime:
         self.alarms: list[tuple[int, str]] = []
         safely = dict.fromkeys(settings.venues, resubmits_safely)
         rules = dict.fromkeys(settings.venues, CoinbaseEvidence)
-        self.desk = OrderDesk(settings, safely, "hash", "1.0", counts_since, rules, instance, former_instances)
-        self.desk.replay(self.journal)
-        self._perform(self.desk.recover(now))
+        self.manager = OrderManager(settings, safely, "hash", "1.0", counts_since, rules, instance, former_instances)
+        self.manager.replay(self.journal)
+        self._perform(self.manager.recover(now))
 
     # ---- time and messages -------------------------------------------------------------------------------
 
     def hear(self, *messages: Message) -> None:
         for message in messages:
-            self._perform(self.desk.apply(message, self.now))
+            self._perform(self.manager.apply(message, self.now))
 
     def advance(self, seconds: float) -> None:
         """Let time pass; alarms fire in order, each at its moment."""
@@ -172,7 +172,7 @@ class DeskOnTime:
         while self.alarms and self.alarms[0][0] <= end_ns:
             due_ns, key = heapq.heappop(self.alarms)
             self._move_to(max(due_ns, self.now.monotonic_ns))
-            self._perform(self.desk.tick(key, self.now))
+            self._perform(self.manager.tick(key, self.now))
         self._move_to(end_ns)
 
     def _move_to(self, monotonic_ns: int) -> None:
@@ -180,11 +180,11 @@ class DeskOnTime:
         self.now = Instant(monotonic_ns, self.now.utc_ns + passed_ns)
 
     def set_clock(self, seconds: float) -> None:
-        """Set the wall clock forward, or back; to the desk a sleep of the machine looks like a step forward."""
+        """Set the wall clock forward, or back; to the order manager a sleep of the machine looks like a step forward."""
         self.now = self.now._replace(utc_ns=self.now.utc_ns + round(seconds * SECOND_NS))
 
     def restarted(self, after_s: float = 0.1, **changes) -> DeskOnTime:
-        """Return the desk of the next incarnation: only the journal is left."""
+        """Return the order manager of the next incarnation: only the journal is left."""
         passed_ns = round(after_s * SECOND_NS)
         now = Instant(self.now.monotonic_ns + passed_ns, self.now.utc_ns + passed_ns)
         return DeskOnTime(self.settings, self.resubmits_safely, self.journal, now, **changes)
@@ -211,13 +211,13 @@ class DeskOnTime:
         return [entry.event for entry in self.journal[self.begins_at :] if type(entry.event) in kinds]
 
     @property
-    def story(self) -> list[str]:
+    def trace(self) -> list[str]:
         """Return the names of the events journaled in this run, without reconciliation and definitions."""
         names = [type(entry.event).__name__ for entry in self.journal[self.begins_at :]]
         return [name for name in names if name not in ("BalancesOpened", "VenueReconciled", "InstrumentDefined")]
 
     def order(self, intent_id: str = "i-1", attempt: int = 1):
-        return self.desk.ledger.orders[mint_client_order_id(intent_id, 0, attempt)]
+        return self.manager.ledger.orders[mint_client_order_id(intent_id, 0, attempt)]
 
     # ---- the venue's side --------------------------------------------------------------------------------
 

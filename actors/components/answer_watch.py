@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from domain.errors import VenueError
 from domain.instant import SECOND_NS
 from domain.resilience.outage import Outage
@@ -14,7 +14,7 @@ from domain.resilience.rate_limit import LONGEST_PAUSE_NS
 class AnswerWatch:
     """What came of one venue's calls, as far as that is about the venue and not about an order."""
 
-    def __init__(self, shell: Shell, venue: str) -> None:
+    def __init__(self, shell: BaseActor, venue: str) -> None:
         self._shell = shell
         self._subject = f"{venue} REST"
         self._outage = Outage()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from adapters.ports import VenueClock
 from domain.errors import VenueError
 from domain.instant import SECOND_NS, Instant
@@ -22,7 +22,7 @@ class ClockCheck:
 
     def __init__(
         self,
-        shell: Shell,
+        shell: BaseActor,
         clock: VenueClock,
         *learners: StreamHealth | VenueTime,
         checked: Callable[[], None] = lambda: None,
@@ -35,7 +35,7 @@ class ClockCheck:
         self.clock = clock
         self.learners = learners
         self.checked = checked
-        self.executor = shell.parts.executor(1)
+        self.executor = shell.toolbox.executor(1)
         self.is_asking = False
         self.outage = Outage()
 

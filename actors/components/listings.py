@@ -12,7 +12,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from actors.components.venue_calls import Urgency
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from domain.effects import Role
 from domain.errors import Fatal, Rejected, VenueError
 from domain.instant import SECOND_NS
@@ -46,7 +46,7 @@ class Listings:
 
     def __init__(
         self,
-        shell: Shell,
+        shell: BaseActor,
         venue: str,
         load: Callable[[], InstrumentsLoaded],
         call: Callable[..., None],
@@ -102,7 +102,7 @@ class Listings:
         if now_ns > doubt.free_ns + _AGAIN_NS:
             doubt.backoff.reset()
         doubt.is_waiting, doubt.due_ns = True, max(now_ns, doubt.free_ns)
-        doubt.free_ns = doubt.due_ns + doubt.backoff.next_delay_ns(self._shell.parts.uniform())
+        doubt.free_ns = doubt.due_ns + doubt.backoff.next_delay_ns(self._shell.toolbox.uniform())
         if doubt.due_ns <= now_ns:
             self.load()
         else:
@@ -136,7 +136,7 @@ class Listings:
             self._shell.counters["load_failures"] += 1
             if isinstance(result, Fatal) and not result.denied_with:  # refused credentials have been told
                 self._shell.alarm(self._venue, str(result), is_theirs=True)
-            self._again_in(self._backoff.next_delay_ns(self._shell.parts.uniform()))
+            self._again_in(self._backoff.next_delay_ns(self._shell.toolbox.uniform()))
             return
         # One row that can't be read may be of the moment, and a position there can't be closed without it.
         is_one_unread = any(one.reason != NOT_LISTED for one in result.left_out)
@@ -160,7 +160,7 @@ class Listings:
                 self._shell.alarm(self._venue, self._fee_alarm)
             self._shell.counters["fee_failures"] += 1
         if not result.is_fee_known or is_one_unread:
-            self._again_in(self._backoff.next_delay_ns(self._shell.parts.uniform()))
+            self._again_in(self._backoff.next_delay_ns(self._shell.toolbox.uniform()))
             return
         is_halted = not all(instrument.is_tradable for instrument in result.instruments)
         self._again_in(_AGAIN_WHILE_HALTED_NS if is_halted else _AGAIN_NS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from domain.effects import Role
 from domain.instant import SECOND_NS
 from domain.messages.market import MarketBatch
@@ -11,13 +11,13 @@ from domain.messages.system import GrantCredit, SubscribeMarketData
 _FEEDS = f"{Role.PRICE_FEED}:"
 
 
-class MarketReader(Shell):
+class MarketReader(BaseActor):
     """An actor that follows the prices of all venues. Subclasses write `hear_market(batch)`."""
 
     min_interval_s = 0.0  # at most one batch per feed in this time
     wants_history = False
 
-    def hear_market(self, batch: MarketBatch) -> None:
+    def on_market(self, batch: MarketBatch) -> None:
         raise NotImplementedError
 
     def subscribe(self) -> None:
@@ -40,5 +40,5 @@ class MarketReader(Shell):
             )
 
     def receiveMsg_MarketBatch(self, batch: MarketBatch, sender: str) -> None:
-        self.hear_market(batch)
+        self.on_market(batch)
         self.tell(sender, GrantCredit(batches=1))

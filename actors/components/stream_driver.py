@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from adapters.ports import Dialer, Fault, Pipe, StreamCodec
 from adapters.storage_ports import FrameRecorder
 from domain.clocks import describe_parting, have_parted
@@ -53,7 +53,7 @@ class StreamDriver:
 
     def __init__(
         self,
-        shell: Shell,
+        shell: BaseActor,
         session: Session,
         codec: StreamCodec,
         dialer: Dialer,
@@ -91,7 +91,7 @@ class StreamDriver:
         self.failed_dials = 0  # that the outage knows of
         self.looked = shell.clock.now()  # at the clocks
         self.tell_fault_at_ns = 0
-        self.executor = shell.parts.executor(1)
+        self.executor = shell.toolbox.executor(1)
         self.codec_key = f"codec:{session.name}"
         self.watch_key = f"channels:{session.name}"
         self.session_key = f"session:{session.name}"

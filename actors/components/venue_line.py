@@ -7,7 +7,7 @@ from typing import Any
 
 from actors.components.answer_watch import AnswerWatch
 from actors.components.venue_calls import LEAST_WORKERS, Call, VenueCalls
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from adapters.ports import VenueKit
 from domain.effects import Role
 from domain.errors import VenueError
@@ -23,14 +23,14 @@ ACCESS = "line:access"
 class VenueLine:
     """Puts blocking calls on workers when it is their turn."""
 
-    def __init__(self, shell: Shell, venue: str, settings: VenueSettings, kit: VenueKit) -> None:
+    def __init__(self, shell: BaseActor, venue: str, settings: VenueSettings, kit: VenueKit) -> None:
         workers = max(settings.workers, LEAST_WORKERS)
         burst = max(2, int(settings.requests_per_second))
         now_ns = shell.clock.now().monotonic_ns
         bucket = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns, most_in_a_second=burst)
-        budget = kit.request_budget(bucket, shell.clock, shell.parts.pause)
+        budget = kit.request_budget(bucket, shell.clock, shell.toolbox.pause)
         self._shell = shell
-        self._executor = shell.parts.executor(workers)
+        self._executor = shell.toolbox.executor(workers)
         self._calls = VenueCalls(self._executor, budget, workers)
         self._watch = AnswerWatch(shell, venue)
         self._venue = venue

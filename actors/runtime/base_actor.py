@@ -1,12 +1,12 @@
 """The rules of Thespian, kept once for all actors.
 
-What Thespian does and what the shell makes of it:
+What Thespian does and what the base actor makes of it:
 
 - A handler that raises is run again with the same message. The guard catches everything, reports ActorFailed,
   goes deaf and asks for its process to be ended, so no message is ever handled twice.
-- Wakeups cannot be cancelled, and those that came due while the actor was busy arrive newest first. The shell
+- Wakeups cannot be cancelled, and those that came due while the actor was busy arrive newest first. The base actor
   keeps its own heap of alarms behind one wakeup; a wakeup of an older generation is ignored.
-- The watch list is dropped after every message. The shell returns it on every path, and closes nothing that is on it.
+- The watch list is dropped after every message. The base actor returns it on every path, and closes nothing that is on it.
 - A restarted peer has a new address. Peers are kept by role; what is not for this incarnation is dropped and counted.
 - What cannot be pickled comes back as poison; whoever waits for it would wait for ever, so the actor fails.
 - A message to a dying actor may vanish. What trade depends on is kept until it is acknowledged (`delivery.py`).
@@ -29,8 +29,8 @@ from thespian.actors import Actor, ActorExitRequest, PoisonMessage, ThespianWatc
 
 from actors.runtime.alarms import Alarms
 from actors.runtime.herald import AGAIN, Herald
-from actors.runtime.reliable_delivery import Correspondence
-from actors.runtime.request_reply import Questions, Then
+from actors.runtime.reliable_delivery import ReliableDelivery
+from actors.runtime.request_reply import Requests, Then
 from actors.runtime.wiring_messages import (
     ActorAlive,
     ActorFailed,
@@ -60,7 +60,7 @@ _DIE = "shell:die"
 _DIE_AFTER_NS = SECOND_NS // 5  # time for ActorFailed to leave
 
 
-class Shell(Actor):
+class BaseActor(Actor):
     """An actor around a machine: decode, ask the machine, perform its effects in order."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Shell(Actor):
         self.hops = Histogram()  # ns from a peer's send to our handler
         self.latency = Histogram()  # ns from frame to order request; only a gateway fills it
         self.lag_ns = 0  # how late the last alarm was: the length of the mailbox in time
-        self._questions = Questions()
+        self._questions = Requests()
         self._asked: Envelope | None = None  # the question that is being handled
         self._refusals: list[tuple[str, Message]] = []  # told once the handler is through
         self._alarms = Alarms()
@@ -95,7 +95,7 @@ class Shell(Actor):
     def refused(self, role: str, message: Message) -> None:
         """A message to `role` was not taken and never will be: there is no room. Whoever sends money says what then."""
 
-    def is_for_heir(self, role: str, message: Message) -> bool:
+    def survives_restart(self, role: str, message: Message) -> bool:
         """Tell whether what one player of `role` may or may not have handled is for the next one, just as it is.
 
         It is, unless doing it twice does harm, or the subclass asks anew about everything when a player is replaced.
@@ -140,7 +140,7 @@ class Shell(Actor):
     def _tell(self, role: str, message: Message, request: int = 0, reply_to: int = 0) -> bool:
         now_ns = self.clock.now().monotonic_ns
         peer = self.peers.get(role)
-        return self._correspondence.tell(role, peer, message, now_ns, request, reply_to)
+        return self._delivery.tell(role, peer, message, now_ns, request, reply_to)
 
     def _refuse(self, role: str, message: Message) -> None:
         self._refusals.append((role, message))
@@ -196,7 +196,7 @@ class Shell(Actor):
         if not self._failed:
             self._guarded(self._dispatch, message, sender)
         elif isinstance(message, WakeupMessage):
-            self.parts.die()
+            self.toolbox.die()
         return ThespianWatch(list(self._watches)) if self._watches else None
 
     def _guarded(self, step: Callable, *args: Any) -> None:
@@ -246,7 +246,7 @@ class Shell(Actor):
         now_ns = self.clock.now().monotonic_ns
         if envelope.message is not None:
             self.hops.record(now_ns - envelope.sent_ns)
-        for due in self._correspondence.hear(envelope, now_ns):
+        for due in self._delivery.hear(envelope, now_ns):
             if due.reply_to:
                 self._questions.answered(due.reply_to, due.message)
                 continue
@@ -278,24 +278,24 @@ class Shell(Actor):
         build_decoders()
         _follow_root_logger()
         self.role, self.incarnation = part.role, part.incarnation
-        self.settings, self.parts = part.settings, part.parts
-        self.parts.settle(self.role)
+        self.settings, self.toolbox = part.settings, part.toolbox
+        self.toolbox.settle(self.role)
         self.inherited = part.inherited
-        self.clock = self.parts.clock()
+        self.clock = self.toolbox.clock()
         self._herald = Herald(self.role, self.clock, self.counters, self.tell, self.wake_at)
         self.peers = dict(part.peers)
-        self._correspondence = Correspondence(
+        self._delivery = ReliableDelivery(
             self.role,
             self.incarnation,
             self._post,
             self.wake_at,
-            self.is_for_heir,
+            self.survives_restart,
             self._refuse,
             self.counters,
         )
-        if (orphaned := self.parts.orphaned_fd()) is not None:
+        if (orphaned := self.toolbox.orphaned_fd()) is not None:
             self.watch(orphaned, self.orphaned)
-        self._tell_supervisor(ActorIdentified(self.role, self.incarnation, self.parts.pid()))
+        self._tell_supervisor(ActorIdentified(self.role, self.incarnation, self.toolbox.pid()))
         self.started()
         self._schedule_report()
         self._tell_supervisor(ActorStarted(self.role, self.incarnation))
@@ -307,14 +307,14 @@ class Shell(Actor):
 
     def orphaned(self) -> None:
         """The launcher is gone and nobody could stop us any more: end."""
-        self.parts.die()
+        self.toolbox.die()
 
     def _rewire(self, peers: dict[str, Peer]) -> None:
         before, self.peers = self.peers, dict(peers)
         now_ns = self.clock.now().monotonic_ns
         for role, peer in peers.items():
             if role != self.role and (role not in before or before[role].incarnation != peer.incarnation):
-                self._correspondence.appeared(role, peer, now_ns)
+                self._delivery.appeared(role, peer, now_ns)
                 self.peer_appeared(role)
 
     # ---- alarms ------------------------------------------------------------------------------------------
@@ -344,8 +344,8 @@ class Shell(Actor):
                 self._questions.give_up(int(key.removeprefix(_DEADLINE)), "timeout", now.utc_ns)
             elif key == AGAIN:
                 self._herald.look_again()
-            elif self._correspondence.owns(key):
-                self._correspondence.tick(key, self.peers, now.monotonic_ns)
+            elif self._delivery.owns(key):
+                self._delivery.tick(key, self.peers, now.monotonic_ns)
             else:
                 self.perform(self.tick(key, now))
         self._is_ringing = False
@@ -383,7 +383,7 @@ class Shell(Actor):
         self.counters["busy"] += 1
         envelope = busy.message
         if isinstance(envelope, Envelope) and envelope.message is not None:
-            self._correspondence.take_back(envelope)
+            self._delivery.take_back(envelope)
             self.refused(envelope.to, envelope.message)
 
     def receiveMsg_ReportNow(self, command: Any, sender: str) -> None:

@@ -1,6 +1,6 @@
 """All links of one actor: which messages are acknowledged, what must be sent again, what is owed to whom.
 
-It decides about envelopes; the shell carries them. `delivery.py` has the rules of one link.
+It decides about envelopes; the base actor carries them. `delivery.py` has the rules of one link.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ACKNOWLEDGE_AFTER_NS = SECOND_NS // 50  # for something to be sent that way anyh
 _OBSERVERS = (Role.MONITOR, Role.RECORDER, Role.DEAD_LETTERS)
 
 
-class Correspondence:
+class ReliableDelivery:
     """Stamps what leaves, sorts what arrives."""
 
     def __init__(
@@ -32,7 +32,7 @@ class Correspondence:
         incarnation: int,
         post: Callable[[Peer, Envelope], None],
         wake_at: Callable[[int, str], None],
-        is_for_heir: Callable[[str, Message], bool],
+        survives_restart: Callable[[str, Message], bool],
         refuse: Callable[[str, Message], None],
         counters: Counter[str],
     ) -> None:
@@ -46,7 +46,7 @@ class Correspondence:
         self._incarnation = incarnation
         self._post = post
         self._wake_at = wake_at
-        self._is_for_heir = is_for_heir
+        self._is_for_heir = survives_restart
         self._refuse = refuse
         self._counters = counters
         self._sending: dict[str, SendingLink] = {}  # role -> link
@@ -120,7 +120,7 @@ class Correspondence:
         if link is None or link.incarnation < envelope.sender_incarnation:
             link = self._receiving[envelope.sender] = ReceivingLink(envelope.sender_incarnation)
         elif link.incarnation > envelope.sender_incarnation:
-            self._counters["outdated"] += 1  # its heir has spoken already
+            self._counters["outdated"] += 1  # its inherited child has spoken already
             return
         if not link.put(envelope):
             self._counters["duplicates"] += 1
@@ -146,7 +146,7 @@ class Correspondence:
         self._watched.discard(role)
         link, peer = self._sending[role], peers.get(role)
         if peer is None or peer.incarnation != link.incarnation:
-            return  # its heir gets everything
+            return  # its inherited child gets everything
         for kept in link.take_due(now_ns):
             self._counters["resent"] += 1
             self._send(role, peer, kept, now_ns)

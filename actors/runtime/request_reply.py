@@ -16,7 +16,7 @@ class _Question(NamedTuple):
     then: Then
 
 
-class Questions:
+class Requests:
     """Questions are numbered within one incarnation, so an answer to an earlier one can't be mistaken."""
 
     def __init__(self) -> None:

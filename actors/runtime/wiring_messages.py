@@ -108,7 +108,7 @@ class _Wiring:
         return type(self).__name__
 
 
-class Heir(NamedTuple):
+class InheritedChild(NamedTuple):
     """One child as a dead supervisor left it to the next."""
 
     address: Any  # ActorAddress
@@ -123,14 +123,14 @@ class StartActor(_Wiring):
         role: str,
         incarnation: int,
         settings: Settings,
-        parts: Any,
+        toolbox: Any,
         peers: dict[str, Peer],
-        inherited: dict[str, Heir] | None = None,
+        inherited: dict[str, InheritedChild] | None = None,
     ) -> None:
         self.role = role
         self.incarnation = incarnation
         self.settings = settings
-        self.parts = parts  # adapters.ports.Parts
+        self.toolbox = toolbox  # adapters.ports.Parts
         self.peers = peers
         self.inherited = inherited or {}  # role -> Heir; only a later supervisor gets any
 
@@ -220,4 +220,4 @@ class Roster(NamedTuple):
     """What the launcher keeps in case the supervisor dies."""
 
     supervisor_pid: int
-    children: dict[str, Heir]  # role -> Heir
+    children: dict[str, InheritedChild]  # role -> Heir

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.runtime.wiring_messages import LauncherTold
 from actors.stage.inbox import Heard, Inbox, Pattern, listed
 from domain.effects import Role
@@ -51,7 +51,7 @@ class StageBase(ABC):
     # ---- acting ------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def cast(self, actor_class: type[Shell], role: str, settings: Settings | None = None) -> Any:
+    def cast(self, actor_class: type[BaseActor], role: str, settings: Settings | None = None) -> Any:
         """Let `actor_class` play `role`."""
 
     @abstractmethod
@@ -107,8 +107,8 @@ class StageBase(ABC):
         began = len(self._heard)
         if not self._passes_until(condition, within_s):
             what = what or getattr(condition, "__qualname__", "the condition")
-            story = f"not within {within_s:g} s: {what}\n{self._arrived(began)}\n{self.context()}"
-            raise AssertionError(story.rstrip())
+            trace = f"not within {within_s:g} s: {what}\n{self._arrived(began)}\n{self.context()}"
+            raise AssertionError(trace.rstrip())
 
     def wait_for(self, role: str, pattern: Pattern, times: int = 1, within_s: float = 5.0) -> Message:
         """Let time pass until a probe was told so many messages that fit; return the last one of them."""

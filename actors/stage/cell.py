@@ -7,14 +7,14 @@ from typing import Any, Protocol
 
 from thespian.actors import ActorAddress
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.stage.probe import Probe
 
 
 class System(Protocol):
     """What a cell asks of its stage."""
 
-    def create(self, actor_class: type[Shell], parent: ActorAddress | None) -> Cell: ...
+    def create(self, actor_class: type[BaseActor], parent: ActorAddress | None) -> Cell: ...
 
     def post(self, sender: ActorAddress, target: ActorAddress, message: Any) -> None: ...
 
@@ -34,7 +34,7 @@ class Cell:
         self.address = ActorAddress(name)
         self.parent = parent
         self.pid = pid
-        self.actor: Shell | Probe | None = None
+        self.actor: BaseActor | Probe | None = None
         self.role = ""  # of the last one who lived here
         self.watched: list[int] = []
         self.missed: list[Any] = []  # timers that came due while it hung
@@ -43,7 +43,7 @@ class Cell:
 
     # ---- the part of Thespian that an actor sees -----------------------------------------------------------
 
-    def createActor(self, actor_class: type[Shell], *_: Any) -> ActorAddress:
+    def createActor(self, actor_class: type[BaseActor], *_: Any) -> ActorAddress:
         return self.system.create(actor_class, self.address).address
 
     def actor_send(self, target: ActorAddress, message: Any) -> None:

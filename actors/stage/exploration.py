@@ -35,6 +35,6 @@ def explore(
             error.add_note(
                 f"seed {seed} breaks {name}, after {played - 1} that did not; "
                 f"to play it alone: explore({name}, seeds=[{seed}])\n"
-                f"who told whom what, the last of {on.story.length} lines:\n{on.story.told(_LINES)}"
+                f"who told whom what, the last of {on.trace.length} lines:\n{on.trace.told(_LINES)}"
             )
             raise

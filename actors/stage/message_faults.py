@@ -51,7 +51,7 @@ class Copy:
     is_passed: bool = False  # by the next letter of its pair
 
 
-class Weather:
+class MessageFaults:
     """The disturbances of a stage, and the letters they hold up. The first that fits decides."""
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Any
 
 from thespian.actors import ActorAddress
 
-from actors.runtime.reliable_delivery import ACKNOWLEDGE, Correspondence
+from actors.runtime.reliable_delivery import ACKNOWLEDGE, ReliableDelivery
 from actors.runtime.wiring_messages import Envelope, Peer
 from adapters.clock import Clock
 from domain.messages.base import Message
@@ -35,12 +35,12 @@ class Probe:
         self._clock = clock
         self._hear = hear
         self._overhear = overhear
-        self._correspondence = Correspondence(
+        self._delivery = ReliableDelivery(
             role,
             INCARNATION,
             post=lambda peer, letter: post(peer.address, letter),
             wake_at=lambda due_ns, key: None,  # it acknowledges at once and sends nothing that may get lost
-            is_for_heir=lambda role, message: True,
+            survives_restart=lambda role, message: True,
             refuse=lambda role, message: None,
             counters=Counter(),
         )
@@ -51,7 +51,7 @@ class Probe:
             return
         self.has_heard = True
         now_ns = self._clock.now().monotonic_ns
-        for due in self._correspondence.hear(message, now_ns):
+        for due in self._delivery.hear(message, now_ns):
             self._hear(self._role, due.sender, due.message)
         peer = Peer(sender, message.sender_incarnation)
-        self._correspondence.tick(ACKNOWLEDGE, {message.sender: peer}, now_ns)
+        self._delivery.tick(ACKNOWLEDGE, {message.sender: peer}, now_ns)

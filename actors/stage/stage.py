@@ -30,15 +30,15 @@ from typing import Any
 
 from thespian.actors import ActorAddress
 
-from actors.runtime.base_actor import Shell
-from actors.runtime.wiring_messages import Envelope, Heir, LauncherAsked, Peer, Rewired, StartActor
+from actors.runtime.base_actor import BaseActor
+from actors.runtime.wiring_messages import Envelope, InheritedChild, LauncherAsked, Peer, Rewired, StartActor
 from actors.stage.base import TEST, StageBase
 from actors.stage.cell import Cell
 from actors.stage.message_faults import Disturbance
 from actors.stage.probe import INCARNATION, Probe
 from actors.stage.system import VirtualSystem
-from actors.stage.toolbox import StageParts, VirtualClock
-from actors.stage.trace import Story
+from actors.stage.toolbox import StageToolbox, VirtualClock
+from actors.stage.trace import Trace
 from adapters.ports import VenueKit
 from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Role
@@ -75,8 +75,8 @@ class Stage(StageBase):
         self._outside = self._probe("outside").address
 
     @property
-    def parts(self) -> StageParts:
-        return self.system.parts
+    def toolbox(self) -> StageToolbox:
+        return self.system.toolbox
 
     @property
     def clock(self) -> VirtualClock:
@@ -85,11 +85,11 @@ class Stage(StageBase):
     @property
     def journal(self):
         """Return the order journal, which outlives the router."""
-        return self.parts.memory_journal
+        return self.toolbox.memory_journal
 
     @property
-    def story(self) -> Story:
-        return self.system.story
+    def trace(self) -> Trace:
+        return self.system.trace
 
     @property
     def is_shut_down(self) -> bool:
@@ -97,7 +97,7 @@ class Stage(StageBase):
 
     # ---- setting up --------------------------------------------------------------------------------------
 
-    def cast(self, actor_class: type[Shell], role: str, settings: Settings | None = None) -> Shell:
+    def cast(self, actor_class: type[BaseActor], role: str, settings: Settings | None = None) -> BaseActor:
         """Let `actor_class` play `role`, and return the actor; roles that nobody plays are probes."""
         probe = self.system.probes.get(f"probe:{role}")
         before = INCARNATION if probe is not None and probe.actor.has_heard else 0
@@ -105,7 +105,7 @@ class Stage(StageBase):
         cell = self.system.create(actor_class, None)
         self._peers[role] = Peer(cell.address, self._incarnations[role])
         part = StartActor(
-            role, self._incarnations[role], settings or self.settings, self.parts, self._all_peers()
+            role, self._incarnations[role], settings or self.settings, self.toolbox, self._all_peers()
         )
         self.post(self._outside, cell.address, part)
         self._rewire()
@@ -126,14 +126,14 @@ class Stage(StageBase):
         [roster] = [told.message for told in self.told if told.kind == "roster"][-1:]
         self._start_supervisor(roster.children)
 
-    def _start_supervisor(self, heirs: dict[str, Heir]) -> None:
+    def _start_supervisor(self, inherited: dict[str, InheritedChild]) -> None:
         from actors.supervisor import Supervisor
 
         role = str(Role.SUPERVISOR)
         self._incarnations[role] += 1
         cell = self.system.create(Supervisor, None)
         self._peers[role] = Peer(cell.address, self._incarnations[role])
-        part = StartActor(role, self._incarnations[role], self.settings, self.parts, {}, heirs)
+        part = StartActor(role, self._incarnations[role], self.settings, self.toolbox, {}, inherited)
         self.post(self._outside, cell.address, part)
         self.ask("hello")
 
@@ -197,12 +197,12 @@ class Stage(StageBase):
             What counts how many it touched.
         """
         disturbance = Disturbance(**how)
-        self.system.weather.add(disturbance, seed if seed is not None else self.seed or 0)
+        self.system.message_faults.add(disturbance, seed if seed is not None else self.seed or 0)
         return disturbance
 
     def calm(self) -> None:
         """End all disturbances; what is on its way late still arrives."""
-        self.system.weather.clear()
+        self.system.message_faults.clear()
 
     def advance(self, seconds: float) -> None:
         """Let time pass: every timer, call and socket has its turn, in due order."""
@@ -227,11 +227,11 @@ class Stage(StageBase):
     def now_s(self) -> float:
         return self.clock.elapsed_ns / SECOND_NS
 
-    def actor(self, role: str) -> Shell:
+    def actor(self, role: str) -> BaseActor:
         """Return the live instance that plays `role`."""
         return self._cell_of(role).actor
 
-    def actors(self) -> list[Shell]:
+    def actors(self) -> list[BaseActor]:
         """Return everybody who lives."""
         return [cell.actor for cell in self.system.living.values()]
 
@@ -245,7 +245,7 @@ class Stage(StageBase):
     def context(self) -> str:
         lines = [f"{role} hangs, and {waiting} letters wait for it" for role, waiting in self.system.hung()]
         lines += [f"a handler raised:\n{failure.strip()}" for failure in self.failures]
-        return "\n".join([*lines, f"what happened, {self.story.length} lines in all:", self.story.told()])
+        return "\n".join([*lines, f"what happened, {self.trace.length} lines in all:", self.trace.told()])
 
     def _cell_of(self, role: str) -> Cell:
         for cell in self.system.living.values():

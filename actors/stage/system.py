@@ -24,14 +24,14 @@ from thespian.actors import (
     WatchMessage,
 )
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.runtime.wiring_messages import ActorAlive, ActorFailed, Envelope, Rewired, StartActor
 from actors.stage.cell import Cell
 from actors.stage.mail import Letter, Mail
-from actors.stage.message_faults import Weather
+from actors.stage.message_faults import MessageFaults
 from actors.stage.probe import Probe
-from actors.stage.toolbox import Killed, StageParts
-from actors.stage.trace import Story
+from actors.stage.toolbox import Killed, StageToolbox
+from actors.stage.trace import Trace
 from adapters.ports import VenueKit
 from adapters.thespian_unix.lanes import lane_of, overtakes
 from adapters.thespian_unix.messages import Busy
@@ -46,12 +46,12 @@ OUTSIDE = "probe:outside"  # the name of whoever is no actor: the test
 
 class VirtualSystem:
     def __init__(self, kits: Mapping[str, VenueKit], seed: int | None, limits: Limits) -> None:
-        self.story = Story(lambda name: (self.cells.get(name) or self._elsewhere(name)).role or name)
+        self.trace = Trace(lambda name: (self.cells.get(name) or self._elsewhere(name)).role or name)
         self.failures: list[str] = []  # tracebacks of handlers that raised
         self.dead: list[Any] = []  # dead letters while nobody handles them
         self.readables: dict[int, Callable[[], bool]] = {}  # virtual fd -> has it something to read?
         self.is_shut_down = False
-        self.parts = StageParts(
+        self.toolbox = StageToolbox(
             kits,
             seed or 0,
             self.readables.__setitem__,
@@ -59,11 +59,11 @@ class VirtualSystem:
             self.crash_pid,
             lambda pid: self._by_pid[pid].is_alive,
         )
-        self.clock = self.parts.virtual_clock
+        self.clock = self.toolbox.virtual_clock
         self.cells: dict[str, Cell] = {}  # every actor that ever lived, by name
         self.living: dict[str, Cell] = {}
         self.probes: dict[str, Cell] = {}  # by name, too
-        self.weather = Weather(self.clock, self._send, self._tell_story)
+        self.message_faults = MessageFaults(self.clock, self._send, self._tell_story)
         self._mail = Mail(limits, Random(seed) if seed is not None else None)
         self._by_pid: dict[int, Cell] = {}
         self._current_pid = 0  # whose handler is running
@@ -73,7 +73,7 @@ class VirtualSystem:
 
     # ---- what cells ask for ------------------------------------------------------------------------------
 
-    def create(self, actor_class: type[Shell], parent: ActorAddress | None) -> Cell:
+    def create(self, actor_class: type[BaseActor], parent: ActorAddress | None) -> Cell:
         number = len(self._by_pid) + 1
         cell = Cell(self, f"{actor_class.__name__}#{number}", parent, _FIRST_PID + number)
         self.cells[cell.name] = self.living[cell.name] = self._by_pid[cell.pid] = cell
@@ -95,8 +95,8 @@ class VirtualSystem:
             overtakes(message),
             isinstance(message, ActorSystemMessage),
         )
-        if self.weather.is_bad and isinstance(message, Envelope) and letter.sender_name != OUTSIDE:
-            self.weather.carry(letter, message)
+        if self.message_faults.is_bad and isinstance(message, Envelope) and letter.sender_name != OUTSIDE:
+            self.message_faults.carry(letter, message)
         else:
             self._send(letter)
 
@@ -162,9 +162,9 @@ class VirtualSystem:
             if entry is not None:
                 self._deliver(entry.content)
                 self._mail.settle(entry)
-            elif not self.weather.let_pass():
+            elif not self.message_faults.let_pass():
                 return
-        raise RuntimeError(f"a message storm: the actors never come to rest\n{self.story.told()}")
+        raise RuntimeError(f"a message storm: the actors never come to rest\n{self.trace.told()}")
 
     def step(self, end_ns: int) -> bool:
         """Go to the next thing that happens by then, and let it happen. Returns False when nothing does."""
@@ -172,7 +172,7 @@ class VirtualSystem:
         if next_ns > end_ns:
             return False
         self.clock.elapsed_ns = max(self.clock.elapsed_ns, next_ns)
-        self.weather.bring_late()
+        self.message_faults.bring_late()
         self._fire_timers()
         self._look_at_sockets()
         self.settle()
@@ -242,11 +242,11 @@ class VirtualSystem:
     def _next_event_ns(self) -> int:
         """Return the elapsed_ns of what happens next: a timer, a letter, an answer, a look at the sockets."""
         times = [self._timers[0][0]] if self._timers else []
-        late_ns = self.weather.next_due_ns()
+        late_ns = self.message_faults.next_due_ns()
         if late_ns is not None:
             times.append(late_ns)
         watched = {fd for cell in self.living.values() if not cell.is_hung for fd in cell.watched}
-        for executor in self.parts.executors:
+        for executor in self.toolbox.executors:
             # What nobody waits for (its owner is dead or has gone deaf) never happens.
             due_ns = executor.next_due_ns() if executor.fileno() in watched else None
             if due_ns is not None:
@@ -258,10 +258,10 @@ class VirtualSystem:
     # ---- telling -----------------------------------------------------------------------------------------
 
     def _tell_story(self, letter: Letter, message: Any, note: str = "") -> None:
-        self.story.add(self.clock.elapsed_ns, letter.sender_name, letter.target_name, message, note)
+        self.trace.add(self.clock.elapsed_ns, letter.sender_name, letter.target_name, message, note)
 
     def _note(self, cell: Cell, what: str) -> None:
-        self.story.add(self.clock.elapsed_ns, "", cell.name, None, what)
+        self.trace.add(self.clock.elapsed_ns, "", cell.name, None, what)
 
     def _elsewhere(self, name: str) -> Cell:
         """Return a probe's place, or that of an address that nobody lives at: its mail is dead."""

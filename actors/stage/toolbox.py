@@ -267,15 +267,15 @@ class VirtualWatch:
             raise StrategyOverdue
 
 
-_stages: weakref.WeakValueDictionary[int, StageParts] = weakref.WeakValueDictionary()
+_stages: weakref.WeakValueDictionary[int, StageToolbox] = weakref.WeakValueDictionary()
 _stage_ids = count(1)
 
 
-def _same_parts(stage_id: int) -> StageParts:
+def _same_parts(stage_id: int) -> StageToolbox:
     return _stages[stage_id]
 
 
-class StageParts:
+class StageToolbox:
     """What every actor of one stage is given; it pickles as a reference to itself."""
 
     def __init__(

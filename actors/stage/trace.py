@@ -22,7 +22,7 @@ def shown(message: Any) -> str:
     return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}..."
 
 
-class Story:
+class Trace:
     """The newest lines, in the order in which things were handled."""
 
     def __init__(self, role_of: Callable[[str], str]) -> None:

@@ -156,7 +156,7 @@ class WebSocketDialer:
 
     def open(self, url: str, timeout_s: float) -> SocketPipe:
         headers = {} if self._bearer is None else {"Authorization": f"Bearer {self._bearer()}"}
-        hurried = _Hurried(time.monotonic() + timeout_s)
+        hurried = DeadlineSocket(time.monotonic() + timeout_s)
         try:
             hurried.connect(url)
             websocket.create_connection(
@@ -171,7 +171,7 @@ class WebSocketDialer:
         return SocketPipe(hurried.release())
 
 
-class _Hurried:
+class DeadlineSocket:
     """A socket for the time of a dial: whatever is done with it, all together ends when the time is up.
 
     A timeout per call would let a peer that sends a byte now and then hold the dial for ever.

@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from domain.effects import Role
-from domain.execution.execution_reports import OrderNews
+from domain.execution.execution_reports import ExecutionReports
 from domain.execution.venue_readiness import VenueReadiness
 from domain.execution.wind_down import WindingDown
 from domain.instant import Instant
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.listing import Unread
 from domain.messages.orders import (
     Fill,
@@ -34,20 +34,20 @@ from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation.holds import Holds
 from domain.reconciliation.reconciliation import AGAIN_NS, TRIES, Reconciliation
 from domain.reconciliation.set_aside import SetAside
-from domain.reconciliation.status_queries import Inquiries
+from domain.reconciliation.status_queries import StatusQueries
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.resilience.outage import CAUSES
 
 
-class AccountNews:
+class AccountReports:
     """Takes in the venues' words about accounts."""
 
     def __init__(
         self,
         outbox: Outbox,
-        marks: Marks,
-        news: OrderNews,
-        inquiries: Inquiries,
+        quotes: LatestQuotes,
+        news: ExecutionReports,
+        status_queries: StatusQueries,
         unread: UnreadRows,
         holds: Holds,
         reconciliation: Reconciliation,
@@ -57,9 +57,9 @@ class AccountNews:
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
-        self._marks = marks
+        self._quotes = quotes
         self._news = news
-        self._inquiries = inquiries
+        self._status_queries = status_queries
         self._unread = unread
         self._holds = holds
         self._reconciliation = reconciliation
@@ -85,27 +85,27 @@ class AccountNews:
         for seen in self._external.values():
             self._tell_of_external(seen, now)
 
-    def hear_report(self, report: OrderReported, now: Instant) -> None:
+    def on_report(self, report: OrderReported, now: Instant) -> None:
         """Take in a word about one order; what somebody else's has filled, has moved balances as ours would."""
         if report.cumulative_quantity and self._ours(report.venue, report) is None:
             self._reconciliation.moved(report.venue, now)
-        self._news.hear_report(report, now)
+        self._news.on_report(report, now)
 
-    def hear_fills(self, event: FillsReported, now: Instant) -> None:
+    def on_fills(self, event: FillsReported, now: Instant) -> None:
         self._take_fills(event.fills, now)
 
-    def hear_unread(self, event: RowsUnread, now: Instant) -> None:
+    def on_unread(self, event: RowsUnread, now: Instant) -> None:
         self._unread.hear(event, now)
         self._ask_about_unread(event.venue, event.rows, now)
 
-    def hear_snapshot(self, snapshot: VenueSnapshot, now: Instant) -> None:
+    def on_snapshot(self, snapshot: VenueSnapshot, now: Instant) -> None:
         if snapshot.told_ns:
-            self._marks.hear_time(snapshot.venue, snapshot.ts_event, snapshot.told_ns)
-        self._unread.hear_snapshot(snapshot, now)
+            self._quotes.on_time(snapshot.venue, snapshot.ts_event, snapshot.told_ns)
+        self._unread.on_snapshot(snapshot, now)
         self._set_aside.hear(snapshot, now)
         self._take_fills(snapshot.fills, now)
         for report in snapshot.open_orders:
-            self._news.hear_report(report, now)
+            self._news.on_report(report, now)
         venue = snapshot.venue
         self._ask_about_unread(venue, snapshot.unread, now)
         foreign = [it for it in snapshot.open_orders if self._ours(venue, it) is None]
@@ -129,15 +129,15 @@ class AccountNews:
         if is_equal:
             self._winding_down.compared(venue)
 
-    def hear_snapshot_failed(self, event: SnapshotFailed, now: Instant) -> None:
+    def on_snapshot_failed(self, event: SnapshotFailed, now: Instant) -> None:
         if self._reconciliation.is_answer(event.venue, event.request_id):
             self._reconciliation.failed(event.venue, now)
             self._failed_with[event.venue] = CAUSES.get(event.reason, event.reason)
             self._judge_failures(event.venue, now)
 
-    def hear_rejected(self, event: OrderRejected, now: Instant) -> None:
+    def on_rejected(self, event: OrderRejected, now: Instant) -> None:
         """Hand a refusal on; of what would reduce a position, look at once who else may hold the coins."""
-        self._news.hear_refused(event, now)
+        self._news.on_refused(event, now)
         order, audit = self._ledger.orders.get(event.client_order_id), self._reconciliation.audits.get(event.venue)
         if order is None or audit is None or order.order.purpose is Purpose.OPEN:
             return
@@ -154,12 +154,12 @@ class AccountNews:
 
     def _take_fills(self, fills: Iterable[Fill], now: Instant) -> None:
         for fill in fills:
-            self._unread.hear_fill(fill)
-            self._news.hear_fill(fill, now)
+            self._unread.on_fill(fill)
+            self._news.on_fill(fill, now)
 
     def _ask_about_unread(self, venue: str, rows: Iterable[Unread], now: Instant) -> None:
         for order in self._unread.orders(venue, rows):
-            self._inquiries.begin(order, now)
+            self._status_queries.begin(order, now)
 
     def _ask_for_missing(self, snapshot: VenueSnapshot, now: Instant) -> None:
         ours = (self._ours(snapshot.venue, report) for report in snapshot.open_orders)
@@ -167,7 +167,7 @@ class AccountNews:
         listed.update(order.id for order in self._unread.orders(snapshot.venue, snapshot.unread))
         for order in self._ledger.live_orders(snapshot.venue):
             if not order.is_unproven and order.id not in listed:
-                self._inquiries.begin(order, now)
+                self._status_queries.begin(order, now)
 
     def _ours(self, venue: str, row: OrderReported | Unread) -> OrderLifecycle | None:
         return self._ledger.order_said(venue, row.venue_order_id, row.client_order_id)

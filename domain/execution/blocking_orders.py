@@ -13,7 +13,7 @@ from domain.instant import Instant
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ledger import OrderLedger
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderIntent, OrderStatus, Purpose
 from domain.numbers import ZERO
 from domain.portfolio.foreign_orders import ForeignOrders
@@ -23,20 +23,20 @@ from domain.reconciliation.holds import Holds
 MAKES_WAY = "makes way for "  # a wish to cancel a stop begins so, and ends with the intent_id of the close
 
 
-class RightOfWay:
+class BlockingOrders:
     """Knows which orders of ours are in the way of which."""
 
     def __init__(
         self,
         ledger: OrderLedger,
-        marks: Marks,
+        quotes: LatestQuotes,
         cancels: Cancels,
         rules: Rules,
         holds: Holds,
         foreign: ForeignOrders,
     ) -> None:
         self._ledger = ledger
-        self._marks = marks
+        self._quotes = quotes
         self._cancels = cancels
         self._rules = rules
         self._holds = holds
@@ -82,7 +82,7 @@ class RightOfWay:
 
     def waits_for_trading(self, intent: OrderIntent) -> bool:
         """Tell whether a close would cost a stop that rests where, as the venue says, nothing trades just now."""
-        is_halted = self._marks.is_halted(intent.venue, intent.instrument)
+        is_halted = self._quotes.is_halted(intent.venue, intent.instrument)
         return is_halted and intent.purpose is Purpose.CLOSE and self.has_stop(intent)
 
     def _stops(self, intent: OrderIntent) -> Iterator[OrderLifecycle]:
@@ -111,7 +111,7 @@ class RightOfWay:
         Spot below zero is nothing to reduce.
         """
         key = intent.venue, intent.instrument
-        instrument = self._marks.instrument(*key)
+        instrument = self._quotes.instrument(*key)
         is_spot = instrument is not None and instrument.kind is InstrumentKind.SPOT
         if is_spot and intent.side is Side.BUY:
             return ZERO
@@ -127,7 +127,7 @@ class RightOfWay:
         """Tell whether selling once more what this order may have sold would find coins: those of somebody else."""
         if order.order.side is Side.BUY:
             return False
-        instrument = self._marks.instrument(order.order.venue, order.order.instrument)
+        instrument = self._quotes.instrument(order.order.venue, order.order.instrument)
         if instrument is None or instrument.kind is not InstrumentKind.SPOT:
             return True
         spare = self._spare(instrument, self._ledger.plans[order.order.intent_id].intent)
@@ -147,7 +147,7 @@ class RightOfWay:
 
     def _may_stand_beside(self, order: OrderLifecycle, intent: OrderIntent) -> bool:
         """Tell whether a close needn't wait for the end of this protective order, for nothing can be sold twice."""
-        instrument = self._marks.instrument(intent.venue, intent.instrument)
+        instrument = self._quotes.instrument(intent.venue, intent.instrument)
         if intent.purpose is not Purpose.CLOSE or order.order.purpose is not Purpose.PROTECT or not instrument:
             return False
         rules = self._rules.at(intent.venue)

@@ -14,7 +14,7 @@ from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.messages.journal import CancelRequested, CancelWithdrawn
 from domain.messages.orders import CancelAccepted, CancelOrder, CancelRejected, CancelUnconfirmed
-from domain.reconciliation.status_queries import Inquiries
+from domain.reconciliation.status_queries import StatusQueries
 from domain.settings import Settings
 
 CANCEL = "cancel"  # alarm key: "cancel:" and the client_order_id
@@ -38,12 +38,12 @@ class Wish:
 class Cancels:
     """The wishes under way, one per order. That they exist is journaled; when to repeat them is not."""
 
-    def __init__(self, settings: Settings, outbox: Outbox, inquiries: Inquiries) -> None:
+    def __init__(self, settings: Settings, outbox: Outbox, status_queries: StatusQueries) -> None:
         # A position may wait for it, so a pause never grows beyond what that may go without its stop.
         self._longest_pause_ns = max(FIRST_PAUSE_NS, round(settings.protection.within_s * SECOND_NS))
         self._alarm_after_ns = round(settings.orders.alarm_after_s * SECOND_NS)
         self._outbox = outbox
-        self._inquiries = inquiries
+        self._status_queries = status_queries
         self._wishes: dict[str, Wish] = {}  # client_order_id ->
         self._free_ns: dict[str, int] = {}  # venue -> when its next repeat may leave
         self._dropped: set[str] = set()  # client_order_ids that nobody shall ask to cancel any more
@@ -64,7 +64,7 @@ class Cancels:
         wish = self._wishes.setdefault(order.id, Wish(now.monotonic_ns))
         if order.venue_order_id:
             self._ask(order, wish, now)
-        self._inquiries.begin(order, now, patience=1)
+        self._status_queries.begin(order, now, patience=1)
 
     def answered(self, order: OrderLifecycle, event: Answer, now: Instant) -> None:
         """Take in what came of asking. A no, or none, leads to a question how the order stands."""
@@ -74,7 +74,7 @@ class Cancels:
             wish.answer = answer
             self._outbox.record(event)
         if not isinstance(event, CancelAccepted):
-            self._inquiries.ask_now(order, now)
+            self._status_queries.ask_now(order, now)
 
     def tick(self, order: OrderLifecycle, now: Instant) -> None:
         """Ask again if that is due; a person is told of an order that won't go."""
@@ -108,7 +108,7 @@ class Cancels:
         """Journal that nobody wants it gone any more; where the venue was asked, that may yet work: see whether it did."""
         self._outbox.record(CancelWithdrawn(ts_event=now.utc_ns, client_order_id=order.id))
         if self._forget(order, now):
-            self._inquiries.ask_now(order, now)
+            self._status_queries.ask_now(order, now)
 
     def settle(self, order: OrderLifecycle, now: Instant) -> None:
         """Forget the wish once the order has ended."""

@@ -16,7 +16,7 @@ from domain.execution.price_collar import closing_ratio, touch
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, Side
 from domain.ledger.outbox import Outbox
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderIntent, RequestTouch, TouchReported
 from domain.numbers import divide, from_ratio, plain
 from domain.settings import Settings
@@ -51,10 +51,10 @@ class _Tries:
 class ClosingPrices:
     """Limits of closes. Nothing of it is journaled: a restarted desk begins near the price again."""
 
-    def __init__(self, settings: Settings, outbox: Outbox, marks: Marks) -> None:
+    def __init__(self, settings: Settings, outbox: Outbox, quotes: LatestQuotes) -> None:
         self._settings = settings
         self._outbox = outbox
-        self._marks = marks
+        self._quotes = quotes
         self._touches: dict[Key, tuple[TouchReported, int]] = {}  # -> and when it was heard
         self._asked_ns: dict[Key, int] = {}
         self._widths: dict[Key, Width] = {}
@@ -108,8 +108,8 @@ class ClosingPrices:
     def basis(self, intent: OrderIntent, now: Instant) -> Basis:
         """Return what to measure from now; where the stream can't tell, the venue is asked for the next time."""
         key = intent.venue, intent.instrument
-        if not self._marks.trouble(*key, now):
-            return Basis(touch(self._marks.quote(*key), intent.side), "touch")
+        if not self._quotes.trouble(*key, now):
+            return Basis(touch(self._quotes.quote(*key), intent.side), "touch")
         self._ask(key, now)
         reported, heard_ns = self._touches.get(key, (None, 0))
         if reported and now.monotonic_ns - heard_ns <= BELIEVED_NS:

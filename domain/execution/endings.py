@@ -11,7 +11,7 @@ from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import FILLED, OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.reconciliation.evidence import Rules
-from domain.reconciliation.unmatched_fills import UnclaimedFills
+from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
 
@@ -22,14 +22,14 @@ class Endings:
     """Since when each of these ends is known. Monotonic nanoseconds; begun anew after a restart."""
 
     def __init__(
-        self, settings: Settings, outbox: Outbox, rules: Rules, unclaimed: UnclaimedFills, unread: UnreadRows
+        self, settings: Settings, outbox: Outbox, rules: Rules, unmatched: UnmatchedFills, unread: UnreadRows
     ) -> None:
         # FILLED alone proves the quantity, so a better word is awaited only as long as a position may be bare.
         self._within_ns = round(settings.protection.within_s * SECOND_NS / 2)
         self._outbox = outbox
         self._ledger = outbox.ledger
         self._rules = rules
-        self._unclaimed = unclaimed
+        self._unmatched = unmatched
         self._unread = unread
         self._since_ns: dict[str, int] = {}  # client_order_id ->
 
@@ -55,5 +55,5 @@ class Endings:
             if since_ns is None or asked_ns <= since_ns + lag_ns:
                 continue
             is_one_unread = self._unread.trouble(venue, body.instrument) == "unread_fill"
-            if not is_one_unread and not self._unclaimed.has_any(venue, body.instrument, body.side):
+            if not is_one_unread and not self._unmatched.has_any(venue, body.instrument, body.side):
                 yield order

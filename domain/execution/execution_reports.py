@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.execution.blocking_orders import RightOfWay
+from domain.execution.blocking_orders import BlockingOrders
 from domain.execution.cancels import Cancels
 from domain.execution.endings import Endings
-from domain.execution.order_executor import PlanExecution
+from domain.execution.order_executor import OrderExecutor
 from domain.execution.overdue import Overdue
 from domain.instant import Instant
 from domain.instrument import Side
@@ -40,93 +40,93 @@ from domain.messages.orders import (
 from domain.numbers import plain
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.opening_balances import OpeningBalances
-from domain.reconciliation.status_queries import Inquiries
-from domain.reconciliation.unmatched_fills import UnclaimedFills
+from domain.reconciliation.status_queries import StatusQueries
+from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unmatched_orders import Adoption, Origin
 
 _FIRST_LOOK = 2  # an accepted IOC order ends by itself in a moment: skip the shortest delays
 
 
-class OrderNews:
+class ExecutionReports:
     """Takes in the venues' words about orders."""
 
     def __init__(
         self,
         outbox: Outbox,
-        execution: PlanExecution,
-        inquiries: Inquiries,
+        execution: OrderExecutor,
+        status_queries: StatusQueries,
         cancels: Cancels,
         overdue: Overdue,
-        unclaimed: UnclaimedFills,
+        unmatched: UnmatchedFills,
         rules: Rules,
         adoption: Adoption,
         opening: OpeningBalances,
-        way: RightOfWay,
+        blocking: BlockingOrders,
         endings: Endings,
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
         self._execution = execution
-        self._inquiries = inquiries
+        self._status_queries = status_queries
         self._cancels = cancels
         self._overdue = overdue
-        self._unclaimed = unclaimed
+        self._unmatched = unmatched
         self._rules = rules
         self._adoption = adoption
         self._opening = opening
-        self._way = way
+        self._blocking = blocking
         self._endings = endings
 
-    def hear_accepted(self, event: OrderAccepted, now: Instant) -> None:
+    def on_accepted(self, event: OrderAccepted, now: Instant) -> None:
         order = self._order(event)
         named = self._ledger.order_of(event.venue, event.venue_order_id)
         if order is not None and named not in (None, order):
             # An answer out of step: that is the name of another order of ours.
             about = {"client_order_id": order.id, "venue": event.venue, "reason": "named_as_another"}
-            self.hear_unconfirmed(OrderUnconfirmed(ts_event=event.ts_event, **about), now)
+            self.on_unconfirmed(OrderUnconfirmed(ts_event=event.ts_event, **about), now)
         elif order is not None:
             was_buried = order.is_final and not order.venue_order_id
-            self._inquiries.send_answered(order, now)
+            self._status_queries.send_answered(order, now)
             self._book(order, order.judge_accepted(event), now)
             if was_buried:
                 self._rise(order, "accepted", now)
 
-    def hear_refused(self, event: OrderRejected | OrderNotSent, now: Instant) -> None:
+    def on_refused(self, event: OrderRejected | OrderNotSent, now: Instant) -> None:
         if order := self._order(event):
-            self._inquiries.send_answered(order, now)
+            self._status_queries.send_answered(order, now)
             proven = order.judge_refused(event)
             self._book(order, proven, now)
             if proven and isinstance(event, OrderRejected):
                 self._outbox.alarm(_scope(order), f"orders refused: {refusal_in_words(event)}", now.utc_ns, is_theirs=True)
 
-    def hear_unconfirmed(self, event: OrderUnconfirmed, now: Instant) -> None:
+    def on_unconfirmed(self, event: OrderUnconfirmed, now: Instant) -> None:
         if order := self._order(event):
-            self._inquiries.resend_failed(order, event)
-            self._inquiries.send_answered(order, now)
+            self._status_queries.resend_failed(order, event)
+            self._status_queries.send_answered(order, now)
             self._book(order, order.judge_unconfirmed(event), now)
 
-    def hear_report(self, report: OrderReported, now: Instant) -> None:
+    def on_report(self, report: OrderReported, now: Instant) -> None:
         order = self._ledger.order_said(report.venue, report.venue_order_id, report.client_order_id)
         if order is not None:
-            self._inquiries.query_answered(order)
+            self._status_queries.query_answered(order)
             self._judge(order, report, now)
             return
         if self._ledger.may_be_ours(report):
             return  # whose it is will be told when the venue names ours
         if report.client_order_id in self._ledger.retired:
-            self._hear_retired(report, now)
+            self._on_retired(report, now)
             return
         match self._adoption.origin(report):
             case Origin.LOST:
                 self._adoption.adopt(report, now)
-                self.hear_report(report, now)
+                self.on_report(report, now)
                 return
             case Origin.OPEN:
                 return  # its fills stay unclaimed, so that it is asked about again
             case Origin.SECOND_BOT:
                 reason = f"a second bot: order {report.client_order_id} is not in our journal"
                 self._outbox.halt(report.venue, reason, now.utc_ns)
-        for fill in self._unclaimed.take(report.venue, report.venue_order_id, now):
+        for fill in self._unmatched.take(report.venue, report.venue_order_id, now):
             self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
 
     def _judge(self, order: OrderLifecycle, report: OrderReported, now: Instant) -> None:
@@ -134,11 +134,11 @@ class OrderNews:
         if had_ended and self._outlives(report, order.ended_at) and report.status not in FINAL:
             self._book(order, [order.accepted(report.venue_order_id, report.ts_event)], now)
             self._overdue.tick(order, now)
-        self._book(order, order.judge_report(report, self._way.may_oversell(order)), now)
+        self._book(order, order.judge_report(report, self._blocking.may_oversell(order)), now)
         if has_risen:
             self._rise(order, f"reported {report.status}", now)
         if order.ended and not had_ended:
-            self._inquiries.ask_now(order, now)
+            self._status_queries.ask_now(order, now)
 
     def end_when_due(self, order: OrderLifecycle, now: Instant) -> None:
         """Book in full what is FILLED, as the venue says, and of which it tells no total."""
@@ -154,13 +154,13 @@ class OrderNews:
         self._outbox.alarm(f"client_order_id={order.id}", f"{order.ended}, but {text}", now.utc_ns)
         self._book(order, order.judge_end("reported without a total", now.utc_ns), now)
 
-    def _hear_retired(self, report: OrderReported, now: Instant) -> None:
+    def _on_retired(self, report: OrderReported, now: Instant) -> None:
         """Book late fills of an order of ours that ended long ago; nothing else is kept of it."""
         if report.status not in FINAL:
             reason = f"order {report.client_order_id} is {report.status} though it ended long ago"
             self._outbox.halt(f"{report.venue}:{report.instrument}", reason, now.utc_ns)
         purpose = Purpose.OPEN if report.side is Side.BUY else Purpose.CLOSE
-        for fill in self._unclaimed.take(report.venue, report.venue_order_id, now):
+        for fill in self._unmatched.take(report.venue, report.venue_order_id, now):
             self._outbox.record(
                 OrderFilled(
                     ts_event=fill.ts_event,
@@ -173,11 +173,11 @@ class OrderNews:
             text = f"filled {plain(fill.quantity)} long after it ended"
             self._outbox.alarm(f"client_order_id={report.client_order_id}", text, now.utc_ns)
 
-    def hear_not_found(self, event: OrderNotFound, now: Instant) -> None:
+    def on_not_found(self, event: OrderNotFound, now: Instant) -> None:
         order = self._order(event)
         if order is None or order.is_final or order.status is OrderStatus.SUBMITTED:
             return
-        self._inquiries.query_answered(order)
+        self._status_queries.query_answered(order)
         if order.ended:
             return  # that it rests nowhere is known; not, how much has filled
         if any(order.may_be(it) and self._ledger.may_be_ours(it) for it in event.unnamed):
@@ -185,10 +185,10 @@ class OrderNews:
             return
         if not order.is_unproven:
             # One that the venue has named is not gone because one read missed it, but it is proven no more.
-            if self._inquiries.is_missed(order, event, now):
-                self._inquiries.doubt(order, "neither_listed_nor_found", now)
+            if self._status_queries.is_missed(order, event, now):
+                self._status_queries.doubt(order, "neither_listed_nor_found", now)
             return
-        evidence = self._inquiries.looked(order, event, now)
+        evidence = self._status_queries.looked(order, event, now)
         if evidence:
             self._bury(order, evidence, now)
         else:
@@ -198,7 +198,7 @@ class OrderNews:
         """Close what only waited for the holds to be read."""
         for order in self._ledger.live_orders(venue):
             if order.status is OrderStatus.UNCONFIRMED and not order.ended and (
-                evidence := self._inquiries.proof_of_absence(order)
+                evidence := self._status_queries.proof_of_absence(order)
             ):
                 self._bury(order, evidence, now)
 
@@ -209,22 +209,22 @@ class OrderNews:
             self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
         self._book(order, [order.closed(status, evidence, now.utc_ns)], now)
 
-    def hear_query_failed(self, event: QueryFailed, now: Instant) -> None:
+    def on_query_failed(self, event: QueryFailed, now: Instant) -> None:
         if order := self._order(event):
-            self._inquiries.query_answered(order)
+            self._status_queries.query_answered(order)
             self._execution.resubmit(order, now)
 
     def ask_when_due(self, order: OrderLifecycle, now: Instant) -> None:
         """Ask how an order stands; sending it again may tell where questions find no answer."""
-        if self._inquiries.tick(order, now):
+        if self._status_queries.tick(order, now):
             self._execution.resubmit(order, now)
 
-    def hear_cancel(self, event: CancelAccepted | CancelRejected | CancelUnconfirmed, now: Instant) -> None:
+    def on_cancel(self, event: CancelAccepted | CancelRejected | CancelUnconfirmed, now: Instant) -> None:
         order = self._order(event)
         if order is not None and not order.is_final and order.is_cancel_pending:
             self._cancels.answered(order, event, now)
 
-    def hear_fill(self, fill: Fill, now: Instant) -> None:
+    def on_fill(self, fill: Fill, now: Instant) -> None:
         order = self._ledger.order_of(fill.venue, fill.venue_order_id)
         first = self._ledger.fills.find(fill.venue, fill.fill_id)
         if first is None and order is not None:
@@ -244,9 +244,9 @@ class OrderNews:
             return
         candidates = [order for order in self._ledger.live_orders(fill.venue) if _may_own(order, fill)]
         for order in candidates:
-            self._inquiries.begin(order, now)
+            self._status_queries.begin(order, now)
         if candidates or self._opening.is_after(fill):
-            self._compare(self._unclaimed.keep(fill, now), fill, now)
+            self._compare(self._unmatched.keep(fill, now), fill, now)
         else:
             self._opening.keep(fill)
 
@@ -261,13 +261,13 @@ class OrderNews:
 
     def doubt(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Ask about an order whose answers may have been lost with whoever carried them."""
-        self._inquiries.send_lost(order)
-        self._inquiries.unacknowledged(order, reason, now)
+        self._status_queries.send_lost(order)
+        self._status_queries.unacknowledged(order, reason, now)
         if order.venue_order_id:
-            self._inquiries.named(order, now)
+            self._status_queries.named(order, now)
         if order.is_in_flight:
-            self._inquiries.ask_now(order, now)
-            self._inquiries.may_still_leave(order, now)
+            self._status_queries.ask_now(order, now)
+            self._status_queries.may_still_leave(order, now)
         self._endings.note(order, now)
         if order.is_cancel_pending:
             self._cancels.pursue(order, now)
@@ -293,18 +293,18 @@ class OrderNews:
 
     def _named(self, order: OrderLifecycle, now: Instant) -> None:
         """Let go on what waited for the venue's name of the order."""
-        self._inquiries.named(order, now)
-        for fill in self._unclaimed.take(order.order.venue, order.venue_order_id, now):
+        self._status_queries.named(order, now)
+        for fill in self._unmatched.take(order.order.venue, order.venue_order_id, now):
             self._book(order, order.judge_fill(fill), now)
         if order.is_cancel_pending and not order.is_final:
             self._cancels.pursue(order, now)
 
     def _follow_up(self, order: OrderLifecycle, now: Instant) -> None:
         if order.status is OrderStatus.UNCONFIRMED:
-            self._inquiries.begin(order, now)
+            self._status_queries.begin(order, now)
         elif not order.is_unproven and order.is_in_flight:
-            self._inquiries.begin(order, now, _FIRST_LOOK)
-        self._inquiries.settle(order, now)
+            self._status_queries.begin(order, now, _FIRST_LOOK)
+        self._status_queries.settle(order, now)
         self._overdue.watch(order, now)
         self._endings.note(order, now)
         if order.is_final:

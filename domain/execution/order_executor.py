@@ -13,10 +13,10 @@ from decimal import Decimal
 import msgspec
 
 from domain.effects import Role
-from domain.execution.blocking_orders import RightOfWay
+from domain.execution.blocking_orders import BlockingOrders
 from domain.execution.closing_prices import ClosingPrices
 from domain.execution.pauses import Pauses
-from domain.execution.pre_send_checks import OpeningGate
+from domain.execution.pre_send_checks import PreSendChecks
 from domain.execution.price_collar import is_inside_collar
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument
@@ -28,7 +28,7 @@ from domain.ledger.order_ledger import Plan
 from domain.ledger.outbox import Outbox
 from domain.ledger.position import is_dust
 from domain.ledger.refusals import WINDING_DOWN, is_of_a_row
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.journal import (
     HaltCleared,
     IntentAccepted,
@@ -40,24 +40,24 @@ from domain.messages.journal import (
 from domain.messages.market import Quote
 from domain.messages.orders import OrderIntent, OrderStatus, OrderType, Purpose, SubmitOrder, TimeInForce
 from domain.numbers import from_ratio
-from domain.reconciliation.status_queries import Inquiries
+from domain.reconciliation.status_queries import StatusQueries
 from domain.settings import Settings
 
 EXPIRED = "expired"
 MAX_REDUCING_ATTEMPTS = 6  # by then the collar of a close has reached its cap; the portfolio decides anew
 
 
-class PlanExecution:
+class OrderExecutor:
     """Turns intents into attempts and brings every plan to its end."""
 
     def __init__(
         self,
         settings: Settings,
         outbox: Outbox,
-        marks: Marks,
-        gate: OpeningGate,
-        inquiries: Inquiries,
-        way: RightOfWay,
+        quotes: LatestQuotes,
+        gate: PreSendChecks,
+        status_queries: StatusQueries,
+        blocking: BlockingOrders,
         prices: ClosingPrices,
         expiries: Expiries,
         resubmits_safely: dict[str, bool],
@@ -67,10 +67,10 @@ class PlanExecution:
         self._settings = settings
         self._outbox = outbox
         self._ledger = outbox.ledger
-        self._marks = marks
+        self._quotes = quotes
         self._gate = gate
-        self._inquiries = inquiries
-        self._way = way
+        self._status_queries = status_queries
+        self._blocking = blocking
         self._prices = prices
         self._resubmits_safely = resubmits_safely
         self._configuration_hash, self._code_version = provenance
@@ -114,7 +114,7 @@ class PlanExecution:
 
     def _halt_where_nothing_is_taken(self, intent: OrderIntent, now: Instant) -> None:
         """Open no more where a position can't be reduced, and tell a person why, once for each row of refusals."""
-        self._pauses.hear_refusals(intent, now)
+        self._pauses.on_refusals(intent, now)
         row = self._ledger.refusals.of(intent)
         if row.is_long:
             self._outbox.halt(f"{intent.venue}:{intent.instrument}", row.in_words(intent.purpose), now.utc_ns)
@@ -193,25 +193,25 @@ class PlanExecution:
         if is_close and self._expiries.is_over(intent, now):
             self._finish(plan, now, EXPIRED)
             return
-        if is_close and self.keeps_stops and self._way.has_stop(intent):
+        if is_close and self.keeps_stops and self._blocking.has_stop(intent):
             self._finish(plan, now, WINDING_DOWN)
             return
         instrument = self._instrument(intent)
-        if instrument is None or self._way.waits_for_trading(intent) or not self._pauses.are_over(plan, now):
+        if instrument is None or self._blocking.waits_for_trading(intent) or not self._pauses.are_over(plan, now):
             self._pauses.look_again(intent, now)
             return
-        cleared = self._size(plan, instrument, self._way.cleared_quantity(intent))
+        cleared = self._size(plan, instrument, self._blocking.cleared_quantity(intent))
         if is_close:
             price = self._prices.limit(intent, instrument, cleared, plan.unfilled_tries, now)
         else:
             price = instrument.round_price(intent.limit_price, intent.side)
-        if is_dust(instrument, cleared, price) and not self._way.is_crossed(intent, price):
+        if is_dust(instrument, cleared, price) and not self._blocking.is_crossed(intent, price):
             self._finish(plan, now)  # before a stop makes way for nothing
             return
-        if self._way.clear(intent, price, now):
+        if self._blocking.clear(intent, price, now):
             self._pauses.look_again(intent, now)
             return
-        quantity = self._size(plan, instrument, self._way.reducible_quantity(intent))
+        quantity = self._size(plan, instrument, self._blocking.reducible_quantity(intent))
         if is_dust(instrument, quantity, price):
             self._finish(plan, now)
             return
@@ -235,7 +235,7 @@ class PlanExecution:
             return True  # the venue kept it, and may keep the next: the position gets its stop back before that
         # One that was refused lets the stop that it took away be put back; one that found too little goes on, and
         # one that was refused while a stop was still there: that may have been why.
-        goes_on = self._pauses.has_looked(plan.intent) or self._way.has_stop(plan.intent)
+        goes_on = self._pauses.has_looked(plan.intent) or self._blocking.has_stop(plan.intent)
         return was_refused and not goes_on
 
     # ---- orders ------------------------------------------------------------------------------------------
@@ -274,14 +274,14 @@ class PlanExecution:
                 quote_ts_event=quote.ts_event if quote else 0,
                 configuration_hash=self._configuration_hash,
                 code_version=self._code_version,
-                venue_time=self._marks.venue_now(order.venue, now).utc_ns,
+                venue_time=self._quotes.venue_now(order.venue, now).utc_ns,
             )
         )
         self._pauses.forget(intent)
         leave_by_ns = now.monotonic_ns + self._send_within_ns
         told = msgspec.structs.replace(order, leave_by_ns=leave_by_ns)
         self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.venue), told)
-        self._inquiries.watch(plan.attempts[-1], now)
+        self._status_queries.watch(plan.attempts[-1], now)
 
     def define_held(self, listed: Iterable[Instrument], now: Instant) -> None:
         """Journal what those instruments are now in which something of ours is: a journal may not know them yet."""
@@ -312,7 +312,7 @@ class PlanExecution:
             or order.venue_order_id  # it was there: an answer to the same id would prove nothing about now
             or order.ended
             or self._expiries.is_over(intent, now)
-            or not self._inquiries.may_resend(order, now)
+            or not self._status_queries.may_resend(order, now)
             or not self._is_still_wanted(order, now)
         ):
             return
@@ -325,18 +325,18 @@ class PlanExecution:
             origin_read_ns=0,
         )
         self._outbox.tell(Role.EXCHANGE_GATEWAY.at(body.venue), again)
-        self._inquiries.resent(order, now)
+        self._status_queries.resent(order, now)
 
     @property
     def _send_within_ns(self) -> int:
         return round(self._settings.orders.send_within_s * SECOND_NS)
 
     def _is_still_wanted(self, order: OrderLifecycle, now: Instant) -> bool:
-        body, quote = order.order, self._marks.quote(order.order.venue, order.order.instrument)
+        body, quote = order.order, self._quotes.quote(order.order.venue, order.order.instrument)
         intent = self._ledger.plans[body.intent_id].intent
         if body.purpose is Purpose.OPEN:
             return not order.is_cancel_pending and self._still_opens(body, quote, now)
-        if body.purpose is Purpose.PROTECT and self._way.has_close_beside(order):
+        if body.purpose is Purpose.PROTECT and self._blocking.has_close_beside(order):
             return False  # it would take the coins from the close
         # Though it shall be canceled: sending it again is the quickest way to the name that a cancel needs,
         # and meanwhile it guards the position that a close can't touch before.
@@ -348,7 +348,7 @@ class PlanExecution:
         return (
             # A venue needn't be reconciled for this: the very order in doubt keeps it from being compared.
             not self._gate.stop(body.venue, body.instrument)
-            and not self._marks.trouble(body.venue, body.instrument, now)
+            and not self._quotes.trouble(body.venue, body.instrument, now)
             and is_inside_collar(
                 body.limit_price, quote, body.side, from_ratio(self._settings.orders.collar_ratio)
             )
@@ -370,16 +370,16 @@ class PlanExecution:
         if plan.intent.purpose is Purpose.CLOSE:
             self._prices.ended(plan.intent, plan.unfilled_tries, filled > 0, now)
             if reason == WINDING_DOWN:
-                self._way.keep_stops(plan.intent, now)
+                self._blocking.keep_stops(plan.intent, now)
             elif not self._ledger.books.position(plan.intent.venue, plan.intent.instrument).is_flat:
-                self._way.restore_stops(plan.intent, now)
+                self._blocking.restore_stops(plan.intent, now)
         about = {"intent_id": plan.intent.intent_id, "filled_quantity": filled, "reason": reason}
         self._outbox.record(IntentDone(ts_event=now.utc_ns, **about))
         if not plan.attempts and not reason:
             self._halt_where_nothing_is_taken(plan.intent, now)
 
     def _instrument(self, intent: OrderIntent) -> Instrument | None:
-        return self._marks.instrument(intent.venue, intent.instrument)
+        return self._quotes.instrument(intent.venue, intent.instrument)
 
     def _quote(self, instrument: Instrument) -> Quote | None:
-        return self._marks.quote(instrument.venue, instrument.name)
+        return self._quotes.quote(instrument.venue, instrument.name)

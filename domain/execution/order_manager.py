@@ -1,8 +1,8 @@
 """The order router's machine: every word about our orders comes in here, every decision leaves as an effect.
 
-It routes. What venues say goes to `order_news.py`, what to send next is decided in `plan_execution.py`, when
-to ask in `inquiries.py`, whether the books are right in `reconciliation.py`. What must survive is recorded
-into the ledger through the outbox, so a desk that replays the journal stands where this one stood.
+It routes. What venues say goes to `order_news.py`, what to send next is decided in `order_executor.py`, when
+to ask in `status queries.py`, whether the books are right in `reconciliation.py`. What must survive is recorded
+into the ledger through the outbox, so a order manager that replays the journal stands where this one stood.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from domain.effects import Effect, Role
-from domain.execution.account_reports import AccountNews
-from domain.execution.blocking_orders import RightOfWay
+from domain.execution.account_reports import AccountReports
+from domain.execution.blocking_orders import BlockingOrders
 from domain.execution.cancels import CANCEL, Cancels
 from domain.execution.closing_prices import ClosingPrices
 from domain.execution.endings import ENDING, Endings
-from domain.execution.execution_reports import OrderNews
-from domain.execution.order_executor import PlanExecution
-from domain.execution.order_manager_report import DeskReport
+from domain.execution.execution_reports import ExecutionReports
+from domain.execution.order_executor import OrderExecutor
+from domain.execution.order_manager_report import OrderManagerReport
 from domain.execution.overdue import OVERDUE, Overdue
 from domain.execution.pauses import PLAN
-from domain.execution.pre_send_checks import OpeningGate
+from domain.execution.pre_send_checks import PreSendChecks
 from domain.execution.venue_readiness import VenueReadiness
 from domain.execution.wind_down import WindingDown
 from domain.instant import Instant
@@ -30,7 +30,7 @@ from domain.ledger.expiries import Expiries
 from domain.ledger.halts import scopes
 from domain.ledger.order_ids import NO_INSTANCE
 from domain.ledger.outbox import Outbox
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.base import Message
 from domain.messages.journal import EquityMarked, ExitEnded, ExitWished, HaltCleared, JournalEntry
 from domain.messages.market import MarketBatch
@@ -76,14 +76,14 @@ from domain.reconciliation.opening_balances import OpeningBalances
 from domain.reconciliation.oversold import Oversold
 from domain.reconciliation.reconciliation import RECONCILE, Reconciliation
 from domain.reconciliation.standing_totals import ends_when
-from domain.reconciliation.status_queries import ACKNOWLEDGE, QUERY, Inquiries
-from domain.reconciliation.unmatched_fills import OWNER, UnclaimedFills
+from domain.reconciliation.status_queries import ACKNOWLEDGE, QUERY, StatusQueries
+from domain.reconciliation.unmatched_fills import OWNER, UnmatchedFills
 from domain.reconciliation.unmatched_orders import Adoption
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
 
 
-class OrderDesk:
+class OrderManager:
     """The life of every order of this account.
 
     Args:
@@ -108,75 +108,75 @@ class OrderDesk:
         self._rules = Rules(settings, evidence or {})
         self._outbox = outbox = Outbox(counts_since)
         self.ledger = outbox.ledger
-        self._marks = Marks(settings, self.books.definitions)
+        self._quotes = LatestQuotes(settings, self.books.definitions)
         self._readiness = VenueReadiness(settings.traded, settings.risk.max_clock_error_s)
-        self._unclaimed = UnclaimedFills(settings, outbox)
-        self._unread = UnreadRows(settings, outbox, self._marks)
-        self._holds = Holds(self.ledger, self._marks, self._rules)
-        self._inquiries = Inquiries(settings, outbox, self._rules, self._holds, self._unclaimed)
-        self._prices = ClosingPrices(settings, outbox, self._marks)
-        self._cancels = Cancels(settings, outbox, self._inquiries)
+        self._unmatched = UnmatchedFills(settings, outbox)
+        self._unread = UnreadRows(settings, outbox, self._quotes)
+        self._holds = Holds(self.ledger, self._quotes, self._rules)
+        self._status_queries = StatusQueries(settings, outbox, self._rules, self._holds, self._unmatched)
+        self._prices = ClosingPrices(settings, outbox, self._quotes)
+        self._cancels = Cancels(settings, outbox, self._status_queries)
         expiries = Expiries(settings.orders)
-        self._overdue = Overdue(settings, outbox, self._marks, expiries, self._cancels)
-        foreign = ForeignOrders(self._marks, self.ledger.books)
-        gate = OpeningGate(
+        self._overdue = Overdue(settings, outbox, self._quotes, expiries, self._cancels)
+        foreign = ForeignOrders(self._quotes, self.ledger.books)
+        gate = PreSendChecks(
             settings,
             self.ledger,
-            self._marks,
+            self._quotes,
             self._readiness,
-            self._unclaimed,
+            self._unmatched,
             self._unread,
             foreign,
         )
-        self._way = RightOfWay(self.ledger, self._marks, self._cancels, self._rules, self._holds, foreign)
-        self._execution = PlanExecution(
+        self._blocking = BlockingOrders(self.ledger, self._quotes, self._cancels, self._rules, self._holds, foreign)
+        self._execution = OrderExecutor(
             settings,
             outbox,
-            self._marks,
+            self._quotes,
             gate,
-            self._inquiries,
-            self._way,
+            self._status_queries,
+            self._blocking,
             self._prices,
             expiries,
             dict(resubmits_safely),
             (configuration_hash, code_version),
             instance,
         )
-        opening = OpeningBalances(outbox, self._marks, self._rules)
+        opening = OpeningBalances(outbox, self._quotes, self._rules)
         self._reconciliation = Reconciliation(
-            settings, outbox, self._marks, self._unclaimed, self._unread, self._rules, opening
+            settings, outbox, self._quotes, self._unmatched, self._unread, self._rules, opening
         )
-        self._oversold = Oversold(outbox, self._marks, self._unclaimed)
-        self._adoption = Adoption(outbox, self._marks, (configuration_hash, code_version), instance, former_instances)
-        self._news = OrderNews(
+        self._oversold = Oversold(outbox, self._quotes, self._unmatched)
+        self._adoption = Adoption(outbox, self._quotes, (configuration_hash, code_version), instance, former_instances)
+        self._news = ExecutionReports(
             outbox,
             self._execution,
-            self._inquiries,
+            self._status_queries,
             self._cancels,
             self._overdue,
-            self._unclaimed,
+            self._unmatched,
             self._rules,
             self._adoption,
             opening,
-            self._way,
-            Endings(settings, outbox, self._rules, self._unclaimed, self._unread),
+            self._blocking,
+            Endings(settings, outbox, self._rules, self._unmatched, self._unread),
         )
         self._winding_down = WindingDown(
             outbox,
             gate,
             self._execution,
-            self._inquiries,
+            self._status_queries,
             self._cancels,
             self._reconciliation,
-            self._marks,
+            self._quotes,
             foreign,
             settings,
         )
-        self._account = AccountNews(
+        self._account = AccountReports(
             outbox,
-            self._marks,
+            self._quotes,
             self._news,
-            self._inquiries,
+            self._status_queries,
             self._unread,
             self._holds,
             self._reconciliation,
@@ -184,31 +184,31 @@ class OrderDesk:
             self._winding_down,
             foreign,
         )
-        self._report = DeskReport(
-            outbox, gate, self._readiness, self._reconciliation.audits, self._account, foreign, self._marks
+        self._report = OrderManagerReport(
+            outbox, gate, self._readiness, self._reconciliation.audits, self._account, foreign, self._quotes
         )
         self._handlers: dict[type[Message], Callable] = {
             OrderIntent: self._execution.take,
-            MarketBatch: self._hear_market,
-            InstrumentsLoaded: self._hear_instruments,
+            MarketBatch: self._on_market,
+            InstrumentsLoaded: self._on_instruments,
             TouchReported: self._prices.hear,
-            BreakerChanged: self._readiness.hear_breaker,
-            VenueAccessChanged: self._readiness.hear_access,
-            PrivateStreamChanged: self._hear_private_stream,
-            OrderAccepted: self._news.hear_accepted,
-            OrderRejected: self._account.hear_rejected,
-            OrderNotSent: self._news.hear_refused,
-            OrderUnconfirmed: self._news.hear_unconfirmed,
-            OrderReported: self._account.hear_report,
-            OrderNotFound: self._news.hear_not_found,
-            QueryFailed: self._news.hear_query_failed,
-            CancelAccepted: self._news.hear_cancel,
-            CancelRejected: self._news.hear_cancel,
-            CancelUnconfirmed: self._news.hear_cancel,
-            FillsReported: self._account.hear_fills,
-            RowsUnread: self._account.hear_unread,
-            VenueSnapshot: self._account.hear_snapshot,
-            SnapshotFailed: self._account.hear_snapshot_failed,
+            BreakerChanged: self._readiness.on_breaker,
+            VenueAccessChanged: self._readiness.on_access,
+            PrivateStreamChanged: self._on_private_stream,
+            OrderAccepted: self._news.on_accepted,
+            OrderRejected: self._account.on_rejected,
+            OrderNotSent: self._news.on_refused,
+            OrderUnconfirmed: self._news.on_unconfirmed,
+            OrderReported: self._account.on_report,
+            OrderNotFound: self._news.on_not_found,
+            QueryFailed: self._news.on_query_failed,
+            CancelAccepted: self._news.on_cancel,
+            CancelRejected: self._news.on_cancel,
+            CancelUnconfirmed: self._news.on_cancel,
+            FillsReported: self._account.on_fills,
+            RowsUnread: self._account.on_unread,
+            VenueSnapshot: self._account.on_snapshot,
+            SnapshotFailed: self._account.on_snapshot_failed,
             CancelProtection: self._cancel_protection,
             RaiseHalt: self._raise_halt,
             MarkEquity: self._mark_equity,
@@ -241,7 +241,7 @@ class OrderDesk:
     def recover(self, now: Instant) -> list[Effect]:
         """Begin a run: ask about everything that a previous one left open, then trust nothing unproven."""
         self._adoption.begin(now)
-        self._way.restore_all_stops(now)
+        self._blocking.restore_all_stops(now)
         for order in self.ledger.live_orders():
             self._news.doubt(order, "restarted", now)
         for plan in list(self.ledger.open_plans.values()):
@@ -291,11 +291,11 @@ class OrderDesk:
         if kind == RECONCILE and name in self._readiness.venues:
             self._account.tick(name, now)
         elif kind == OWNER:
-            self._unclaimed.tick(name, now)
+            self._unmatched.tick(name, now)
         elif kind == PLAN:
             self._execution.tick(name, now)
         elif kind == ACKNOWLEDGE and order:
-            self._inquiries.unacknowledged(order, "no_acknowledgement", now)
+            self._status_queries.unacknowledged(order, "no_acknowledgement", now)
         elif kind == CANCEL and order:
             self._cancels.tick(order, now)
         elif kind == OVERDUE and order:
@@ -323,16 +323,16 @@ class OrderDesk:
 
     # ---- the market and the venues -----------------------------------------------------------------------
 
-    def _hear_market(self, batch: MarketBatch, now: Instant) -> None:
-        self._marks.apply(batch)
-        self._readiness.hear_clock(batch.venue, batch.state.clock_error_ns, now.utc_ns)
+    def _on_market(self, batch: MarketBatch, now: Instant) -> None:
+        self._quotes.apply(batch)
+        self._readiness.on_clock(batch.venue, batch.state.clock_error_ns, now.utc_ns)
 
-    def _hear_instruments(self, event: InstrumentsLoaded, now: Instant) -> None:
-        self._marks.apply(event)
+    def _on_instruments(self, event: InstrumentsLoaded, now: Instant) -> None:
+        self._quotes.apply(event)
         self._readiness.is_loaded[event.venue] = True
         self._execution.define_held(event.instruments, now)
 
-    def _hear_private_stream(self, event: PrivateStreamChanged, now: Instant) -> None:
+    def _on_private_stream(self, event: PrivateStreamChanged, now: Instant) -> None:
         was_live = self._readiness.is_live.get(event.venue)
         self._readiness.is_live[event.venue] = event.is_live
         if event.is_live and not was_live:  # what happened meanwhile was told to nobody

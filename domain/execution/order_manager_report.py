@@ -1,16 +1,16 @@
-"""What the order desk reports about itself: counts of the run, live orders, and what openings wait for, in words."""
+"""What the order manager reports about itself: counts of the run, live orders, and what openings wait for, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from domain.execution.account_reports import AccountNews
-from domain.execution.pre_send_checks import OpeningGate
+from domain.execution.account_reports import AccountReports
+from domain.execution.pre_send_checks import PreSendChecks
 from domain.execution.venue_readiness import VenueReadiness
 from domain.instant import Instant
 from domain.ledger.order import OrderLifecycle, doubt_in_words
 from domain.ledger.outbox import Outbox
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderStatus
 from domain.messages.system import HaltLine, OpenOrderLine, OrdersReported, WaitLine
 from domain.numbers import plain
@@ -31,18 +31,18 @@ _TROUBLES = {  # of a venue's instrument
 }
 
 
-class DeskReport:
-    """Reads the desk's parts; changes none."""
+class OrderManagerReport:
+    """Reads the order manager's parts; changes none."""
 
     def __init__(
         self,
         outbox: Outbox,
-        gate: OpeningGate,
+        gate: PreSendChecks,
         readiness: VenueReadiness,
         audits: Mapping[str, Audit],
-        account: AccountNews,
+        account: AccountReports,
         foreign: ForeignOrders,
-        marks: Marks,
+        quotes: LatestQuotes,
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -51,7 +51,7 @@ class DeskReport:
         self._audits = audits
         self._account = account
         self._foreign = foreign
-        self._marks = marks
+        self._quotes = quotes
 
     def of(self, halts: tuple[HaltLine, ...], now: Instant) -> OrdersReported:
         live = list(self._ledger.live_orders())
@@ -87,7 +87,7 @@ class DeskReport:
                 yield WaitLine(scope=venue, reason=f"{reason}: {differences}" if differences else reason)
             if self._readiness.is_breaker_open(venue):
                 yield WaitLine(scope=venue, reason="orders to it keep failing, so its circuit breaker is open")
-            venue_now = self._marks.venue_now(venue, now).utc_ns
+            venue_now = self._quotes.venue_now(venue, now).utc_ns
             for scope, reason in self._ledger.refused_openings.pauses(venue, venue_now):
                 yield WaitLine(scope=scope, reason=reason)
         for order in self._ledger.live_orders():

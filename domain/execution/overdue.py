@@ -14,7 +14,7 @@ from domain.instant import SECOND_NS, Instant
 from domain.ledger.expiries import Expiries
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import Purpose, TimeInForce
 from domain.numbers import plain
 from domain.settings import Settings
@@ -37,13 +37,13 @@ class Overdue:
     """The orders that a venue has and should not keep."""
 
     def __init__(
-        self, settings: Settings, outbox: Outbox, marks: Marks, expiries: Expiries, cancels: Cancels
+        self, settings: Settings, outbox: Outbox, quotes: LatestQuotes, expiries: Expiries, cancels: Cancels
     ) -> None:
         # A position may be bare until the end: the other half is for the cancel, and for what comes after it.
         self._grace_ns = round(settings.protection.within_s * SECOND_NS / 2)
         self._outbox = outbox
         self._ledger = outbox.ledger
-        self._marks = marks
+        self._quotes = quotes
         self._expiries = expiries
         self._cancels = cancels
         self._ends: dict[str, Ends] = {}  # client_order_id ->
@@ -93,7 +93,7 @@ class Overdue:
         if order.never_rests:
             left_ns = min(0, order.last_sent_at - now.utc_ns)
         elif body.time_in_force is TimeInForce.GTD and body.expires_at:
-            left_ns = body.expires_at - self._marks.venue_now(body.venue, now).utc_ns
+            left_ns = body.expires_at - self._quotes.venue_now(body.venue, now).utc_ns
         else:
             return None
         return now.monotonic_ns + max(0, left_ns + self._grace_ns)

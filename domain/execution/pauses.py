@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from domain.execution.pre_send_checks import OpeningGate
+from domain.execution.pre_send_checks import PreSendChecks
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order_ledger import Plan
 from domain.ledger.outbox import Outbox
@@ -27,7 +27,7 @@ class _Refused(NamedTuple):
 class Pauses:
     """The waiting plans. Monotonic nanoseconds."""
 
-    def __init__(self, settings: Settings, outbox: Outbox, gate: OpeningGate) -> None:
+    def __init__(self, settings: Settings, outbox: Outbox, gate: PreSendChecks) -> None:
         self._settings = settings
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -36,7 +36,7 @@ class Pauses:
         self._since_ns: dict[str, int] = {}  # intent_id -> when its last attempt had ended
         self._looks_at_ns: dict[str, int] = {}  # intent_id -> when a waiting plan is looked at again
 
-    def hear_refusals(self, intent: OrderIntent, now: Instant) -> None:
+    def on_refusals(self, intent: OrderIntent, now: Instant) -> None:
         """Take note of when the newest refusal came: the pause begins there, not with the wish to try again."""
         key, count = (intent.venue, intent.instrument, intent.purpose), self._ledger.refusals.of(intent).count
         if not count:
@@ -54,7 +54,7 @@ class Pauses:
         if plan.attempts:
             since_ns = self._since_ns.setdefault(intent.intent_id, now.monotonic_ns)
         elif row.count if is_close else row.is_long:
-            self.hear_refusals(intent, now)
+            self.on_refusals(intent, now)
             since_ns = self._refused[intent.venue, intent.instrument, intent.purpose].since_ns
         else:
             return True

@@ -16,34 +16,34 @@ from domain.instant import Instant
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.order_ledger import OrderLedger
 from domain.ledger.position import is_dust
-from domain.market.latest_quotes import Marks, is_in_dollars
+from domain.market.latest_quotes import LatestQuotes, is_in_dollars
 from domain.messages.orders import OrderIntent, OrderStatus
 from domain.numbers import from_ratio
 from domain.portfolio.foreign_orders import ForeignOrders
-from domain.reconciliation.unmatched_fills import UnclaimedFills
+from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
 
 
-class OpeningGate:
+class PreSendChecks:
     """The gates that belong to the router; limits on size and loss are the portfolio's."""
 
     def __init__(
         self,
         settings: Settings,
         ledger: OrderLedger,
-        marks: Marks,
+        quotes: LatestQuotes,
         readiness: VenueReadiness,
-        unclaimed: UnclaimedFills,
+        unmatched: UnmatchedFills,
         unread: UnreadRows,
         foreign: ForeignOrders,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._marks = marks
+        self._quotes = quotes
         self._readiness = readiness
-        self._unclaimed = unclaimed
-        self._substitution = Substitution(settings, ledger, marks, foreign)
+        self._unmatched = unmatched
+        self._substitution = Substitution(settings, ledger, quotes, foreign)
         self._unread = unread
         self.is_winding_down = False
 
@@ -61,14 +61,14 @@ class OpeningGate:
             return "venue_not_ready"
         if any(order.status is OrderStatus.UNCONFIRMED for order in live):
             return "unconfirmed_order"
-        if self._unclaimed.has_any(venue, name):
+        if self._unmatched.has_any(venue, name):
             return "unclaimed_fill"  # it may be of an order of ours that we gave up
-        if trouble := self._unread.trouble(venue, name) or self._marks.trouble(venue, name, now):
+        if trouble := self._unread.trouble(venue, name) or self._quotes.trouble(venue, name, now):
             return trouble
         price, reference = self.price(instrument, intent.side), intent.reference_price
         if reason := self._misfit(instrument, quantity, price):
             return reason
-        mid, risk = self._marks.quote(venue, name).mid_price, self._settings.risk
+        mid, risk = self._quotes.quote(venue, name).mid_price, self._settings.risk
         if drifted(reference, mid, risk.max_price_drift_ratio):
             return "price_drift"
         if drifted(mid, price, risk.max_deviation_ratio):
@@ -92,7 +92,7 @@ class OpeningGate:
         """Yield venue, instrument, and why what is known of the account there is not enough for openings."""
         for venue in self._readiness.venues:
             for name in self._settings.venues[venue].instruments:
-                is_unclaimed = self._unclaimed.has_any(venue, name)
+                is_unclaimed = self._unmatched.has_any(venue, name)
                 if trouble := "unclaimed_fill" if is_unclaimed else self._unread.trouble(venue, name):
                     yield venue, name, trouble
 
@@ -114,15 +114,15 @@ class OpeningGate:
 
     def price(self, instrument: Instrument, side: Side) -> Decimal:
         """Return the limit of an opening at the newest touch."""
-        quote = self._marks.quote(instrument.venue, instrument.name)
+        quote = self._quotes.quote(instrument.venue, instrument.name)
         return collared_price(instrument, quote, side, from_ratio(self._settings.orders.collar_ratio))
 
     def substitutes(self, intent: OrderIntent, tried: Collection[str], now: Instant) -> list[Instrument]:
         """Return the same product at venues not yet tried that would take it now, the cheapest first."""
-        first = self._marks.instrument(intent.venue, intent.instrument)
+        first = self._quotes.instrument(intent.venue, intent.instrument)
         candidates = []
         for venue in self._readiness.venues:
-            other = self._marks.instrument(venue, intent.instrument)
+            other = self._quotes.instrument(venue, intent.instrument)
             if venue in tried or not first or not other or not is_substitute(first, other):
                 continue
             quantity = other.round_quantity(intent.quantity)
@@ -130,8 +130,8 @@ class OpeningGate:
                 self.refusal(intent, other, quantity, now)
                 or self._substitution.refusal(intent, other, quantity, now)
             ):
-                price = touch(self._marks.quote(venue, other.name), intent.side)
-                candidates.append(Candidate(other, price, self._marks.taker_fee_ratio(venue)))
+                price = touch(self._quotes.quote(venue, other.name), intent.side)
+                candidates.append(Candidate(other, price, self._quotes.taker_fee_ratio(venue)))
         return [candidate.instrument for candidate in rank(candidates, intent.side)]
 
     def _misfit(self, instrument: Instrument, quantity: Decimal, price: Decimal) -> str:
@@ -139,10 +139,10 @@ class OpeningGate:
             return "not_spot"  # its margin, funding and liquidation are not reckoned with yet
         if not is_in_dollars(instrument):
             return "not_in_dollars"  # limits, cash and fees are
-        if not self._marks.is_tradable(instrument):
+        if not self._quotes.is_tradable(instrument):
             return "not_tradable"
         if not instrument.is_on_grid(price, quantity):
             return "off_grid"
-        if is_dust(instrument, quantity, self._marks.closing_price(instrument.venue, instrument.name, price)):
+        if is_dust(instrument, quantity, self._quotes.closing_price(instrument.venue, instrument.name, price)):
             return "below_minimum"
         return "above_maximum" if quantity > instrument.max_quantity else ""

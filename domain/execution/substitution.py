@@ -15,7 +15,7 @@ from domain.instant import Instant
 from domain.instrument import Instrument
 from domain.ledger.account import Portfolio
 from domain.ledger.order_ledger import OrderLedger
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderIntent
 from domain.messages.signals import Signal
 from domain.portfolio.foreign_orders import ForeignOrders
@@ -71,11 +71,11 @@ class Substitution:
     """The portfolio's limits, as the router can judge them."""
 
     def __init__(
-        self, settings: Settings, ledger: OrderLedger, marks: Marks, foreign: ForeignOrders
+        self, settings: Settings, ledger: OrderLedger, quotes: LatestQuotes, foreign: ForeignOrders
     ) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._marks = marks
+        self._quotes = quotes
         self._foreign = foreign
 
     def refusal(
@@ -105,9 +105,9 @@ class Substitution:
             now=now,
             settings=self._settings,
             portfolio=books,
-            marks=self._marks,
+            quotes=self._quotes,
             valuation=value(
-                books, self._marks, (), self._settings.traded, now, self._foreign.exposure()
+                books, self._quotes, (), self._settings.traded, now, self._foreign.exposure()
             ),
             pending=(),
             openings=OpeningRate(),
@@ -122,11 +122,11 @@ class Substitution:
     def _unready(self, books: Portfolio, venue: str) -> str:
         """Return "unprotected" while a position there is not covered: nothing is added to that."""
         for (where, name), position in books.positions.items():
-            instrument = self._marks.instrument(where, name)
+            instrument = self._quotes.instrument(where, name)
             if where != venue or instrument is None:
                 continue
             quantity = close_quantity(books, instrument, self._foreign)
-            is_dust = is_small(self._marks, (where, name), quantity, position.average_price)
+            is_dust = is_small(self._quotes, (where, name), quantity, position.average_price)
             if not is_dust and books.covered_quantity(where, name) < quantity:
                 return "unprotected"
         return ""

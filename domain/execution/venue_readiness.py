@@ -54,7 +54,7 @@ class VenueReadiness:
         reason, since = f"{JOURNAL_LOCKED}: {self.journal_holdup}", self._held_up_at
         return (HaltLine(scope="all", reason=reason, since=since, ends_when="when that does"), *venues)
 
-    def hear_clock(self, venue: str, error_ns: int, utc_ns: int) -> None:
+    def on_clock(self, venue: str, error_ns: int, utc_ns: int) -> None:
         """Take note of how far our clock is from a venue's: with a wrong one too much of what we do is misdated."""
         if abs(error_ns) <= self._max_clock_error_ns:
             self._clock_errors.pop(venue, None)
@@ -63,7 +63,7 @@ class VenueReadiness:
             line = HaltLine(scope=venue, reason=reason, since=utc_ns, ends_when=ends_when)
             self._clock_errors[venue] = line
 
-    def hear_access(self, event: VenueAccessChanged, now: Instant) -> None:
+    def on_access(self, event: VenueAccessChanged, now: Instant) -> None:
         if event.refusal and event.venue in self.venues:
             since = self._denials[event.venue].since if event.venue in self._denials else now.utc_ns
             self._denials[event.venue] = HaltLine(
@@ -85,7 +85,7 @@ class VenueReadiness:
         known = self._unread.pop(venue, None)
         return known.reason if known else ""
 
-    def hear_breaker(self, event: BreakerChanged, now: Instant) -> None:
+    def on_breaker(self, event: BreakerChanged, now: Instant) -> None:
         if event.operation is Operation.SUBMIT:
             self._submit_breakers[event.venue] = event.state
 

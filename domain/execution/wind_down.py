@@ -7,20 +7,20 @@ from collections.abc import Iterator
 
 from domain.effects import Role
 from domain.execution.cancels import Cancels
-from domain.execution.order_executor import PlanExecution
-from domain.execution.pre_send_checks import OpeningGate
+from domain.execution.order_executor import OrderExecutor
+from domain.execution.pre_send_checks import PreSendChecks
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderStatus, Purpose
-from domain.messages.system import WindDown, WoundDown
+from domain.messages.system import WindDown, WindDownCompleted
 from domain.numbers import plain
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.last_call import last_call_ns
 from domain.portfolio.risk_checks import close_quantity, is_small
 from domain.reconciliation.reconciliation import Reconciliation
-from domain.reconciliation.status_queries import Inquiries
+from domain.reconciliation.status_queries import StatusQueries
 from domain.settings import Settings
 
 WIND_DOWN = "wind_down"  # alarm key
@@ -33,12 +33,12 @@ class WindingDown:
     def __init__(
         self,
         outbox: Outbox,
-        gate: OpeningGate,
-        execution: PlanExecution,
-        inquiries: Inquiries,
+        gate: PreSendChecks,
+        execution: OrderExecutor,
+        status_queries: StatusQueries,
         cancels: Cancels,
         reconciliation: Reconciliation,
-        marks: Marks,
+        quotes: LatestQuotes,
         foreign: ForeignOrders,
         settings: Settings,
     ) -> None:
@@ -46,10 +46,10 @@ class WindingDown:
         self._ledger = outbox.ledger
         self._gate = gate
         self._execution = execution
-        self._inquiries = inquiries
+        self._status_queries = status_queries
         self._cancels = cancels
         self._reconciliation = reconciliation
-        self._marks = marks
+        self._quotes = quotes
         self._foreign = foreign
         self._settings = settings
         # Positions are to be closed instead of left protected.
@@ -74,7 +74,7 @@ class WindingDown:
             if order.order.purpose is Purpose.OPEN:  # also what should end by itself: the venue may keep it
                 self._cancels.wish(order, "winding down", now)
             if is_in_doubt:
-                self._inquiries.ask_now(order, now)
+                self._status_queries.ask_now(order, now)
         for plan in list(self._ledger.open_plans.values()):
             self._execution.advance(plan, now)  # pauses are short from now on
         self._outbox.wake_at(self._last_call_ns, WIND_DOWN)
@@ -123,11 +123,11 @@ class WindingDown:
         books = self._ledger.books
         bare = []
         for (venue, name), position in books.positions.items():
-            instrument = self._marks.instrument(venue, name)
+            instrument = self._quotes.instrument(venue, name)
             if instrument is None:
                 continue  # without its grid nothing can be asked for
             quantity = close_quantity(books, instrument, self._foreign)
-            if is_small(self._marks, (venue, name), quantity, position.average_price):
+            if is_small(self._quotes, (venue, name), quantity, position.average_price):
                 continue
             if must_be_closed or books.covered_quantity(venue, name) < quantity:
                 bare.append(f"{venue}:{name}")
@@ -162,7 +162,7 @@ class WindingDown:
         strange = tuple(f"an order that we can't account for: {line}" for venue in venues for line in self._foreign.tagged(venue))
         self._outbox.tell(
             Role.SUPERVISOR,
-            WoundDown(
+            WindDownCompleted(
                 ts_event=now.utc_ns,
                 is_reconciled=not (in_flight or differences or unfinished or bare or strange),
                 unconfirmed=tuple(order.id for order in in_flight),
@@ -195,7 +195,7 @@ class WindingDown:
                 yield f"position {':'.join(key)} is not closed: {plain(held)} of it are held for an order that is not ours"
         for (venue, name), position in books.positions.items():
             key = f"{venue}:{name}"
-            is_unknown = self._marks.instrument(venue, name) is None
+            is_unknown = self._quotes.instrument(venue, name) is None
             if key in bare or is_unknown and books.covered_quantity(venue, name) < abs(position.quantity):
                 yield f"position {key} is {state}"
 

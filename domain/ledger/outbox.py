@@ -1,4 +1,4 @@
-"""What the order desk has decided so far in this call: effects in order, and the ledger behind them.
+"""What the order manager has decided so far in this call: effects in order, and the ledger behind them.
 
 `record` is the one way to change the ledger, so that whatever happened live happens again on replay.
 """

@@ -26,7 +26,7 @@ def is_in_dollars(instrument: Instrument) -> bool:
     return instrument.quote in DOLLARS
 
 
-class Marks:
+class LatestQuotes:
     """The newest quote of each instrument and the state of the stream behind it."""
 
     def __init__(self, settings: Settings, definitions: Mapping[tuple[str, str], Instrument]) -> None:
@@ -56,7 +56,7 @@ class Marks:
         self._states[message.venue] = message.state
         state = message.state
         if state.told_ns and state.clock_offset_ns is not None:
-            self.hear_time(message.venue, state.ts_event - state.clock_offset_ns, state.told_ns)
+            self.on_time(message.venue, state.ts_event - state.clock_offset_ns, state.told_ns)
         for quote in message.quotes:
             key = quote.venue, quote.instrument
             self._quotes[key] = quote
@@ -77,7 +77,7 @@ class Marks:
         """Tell whether the venue's clock was told: else `venue_now` is by ours."""
         return venue in self._clocks
 
-    def hear_time(self, venue: str, shown_ns: int, told_ns: int) -> None:
+    def on_time(self, venue: str, shown_ns: int, told_ns: int) -> None:
         """Take what the venue's clock showed (UTC ns) when ours was at `told_ns` (CLOCK_MONOTONIC)."""
         self._clocks[venue] = shown_ns, told_ns
 

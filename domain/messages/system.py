@@ -105,7 +105,7 @@ class WindDown(Command, kw_only=True):
     deadline_ns: int  # CLOCK_MONOTONIC
 
 
-class WoundDown(Event, kw_only=True):
+class WindDownCompleted(Event, kw_only=True):
     """OrderRouter to Supervisor: nothing is in flight any more, or the deadline came first."""
 
     is_reconciled: bool

@@ -16,7 +16,7 @@ from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.ledger.account import Key, Portfolio
 from domain.ledger.exit_wishes import close_id
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderIntent, Purpose
 from domain.messages.signals import Signal
 from domain.messages.system import EndExit, WishExit
@@ -52,11 +52,11 @@ class Exits:
     """At most one per instrument. The journal shall show just these, so that a restart takes them up."""
 
     def __init__(
-        self, settings: Settings, portfolio: Portfolio, marks: Marks, foreign: ForeignOrders
+        self, settings: Settings, portfolio: Portfolio, quotes: LatestQuotes, foreign: ForeignOrders
     ) -> None:
         self._wanted_ns = round(settings.orders.reducing_expire_after_s * SECOND_NS)
         self._portfolio = portfolio
-        self._marks = marks
+        self._quotes = quotes
         self._foreign = foreign
         self._exits: dict[Key, Exit] = {}  # (venue, instrument) ->
 
@@ -89,7 +89,7 @@ class Exits:
         self._exits[key] = wanted
         if self._is_closing(key, pending):
             return "pending", None
-        if self._marks.instrument(*key) is None:
+        if self._quotes.instrument(*key) is None:
             return "unknown_instrument", None
         return "closed", self._close(key, wanted, now)
 
@@ -119,7 +119,7 @@ class Exits:
             if self._is_closing(key, pending):
                 # Counted from its end: what it leaves gets its stop back before the next try takes it away.
                 wanted.pause(now)
-            elif self._marks.instrument(*key) and self._is_there(key) and wanted.is_due(now):
+            elif self._quotes.instrument(*key) and self._is_there(key) and wanted.is_due(now):
                 yield self._close(key, wanted, now)
 
     def expired(self, pending: Sequence[OrderIntent], now: Instant) -> list[str]:
@@ -144,7 +144,7 @@ class Exits:
 
     def _close(self, key: Key, wanted: Exit, now: Instant) -> OrderIntent:
         venue, name = key
-        instrument, position = self._marks.instrument(*key), self._portfolio.position(*key)
+        instrument, position = self._quotes.instrument(*key), self._portfolio.position(*key)
         first_id = close_id(wanted.signal_id)
         if self._portfolio.exits.is_moved(key):
             first_id += f":{venue}"  # the position where the opening was decided may have a close of its own
@@ -161,7 +161,7 @@ class Exits:
             side=Side.SELL,
             quantity=close_quantity(self._portfolio, instrument, self._foreign),
             purpose=Purpose.CLOSE,
-            reference_price=self._marks.price(*key) or position.average_price,
+            reference_price=self._quotes.price(*key) or position.average_price,
             expires_at=now.utc_ns + self._wanted_ns,
             expires_ns=now.monotonic_ns + self._wanted_ns,
             origin_read_ns=wanted.origin_read_ns if is_first else 0,
@@ -170,17 +170,17 @@ class Exits:
 
     def _is_there(self, key: Key) -> bool:
         """Tell whether there is something to close; without a grid, whether there is a position."""
-        position, instrument = self._portfolio.position(*key), self._marks.instrument(*key)
+        position, instrument = self._portfolio.position(*key), self._quotes.instrument(*key)
         if position.quantity <= 0 or instrument is None:
             return position.quantity > 0
         quantity: Decimal = close_quantity(self._portfolio, instrument, self._foreign)
-        return bool(quantity) and not is_small(self._marks, key, quantity, position.average_price)
+        return bool(quantity) and not is_small(self._quotes, key, quantity, position.average_price)
 
     def _why_not(self, key: Key) -> str:
         position = self._portfolio.position(*key)
         if position.quantity <= 0:
             return "no_position"
-        return "dust" if is_small(self._marks, key, position.quantity, position.average_price) else "not_free"
+        return "dust" if is_small(self._quotes, key, position.quantity, position.average_price) else "not_free"
 
     def _is_closing(self, key: Key, pending: Sequence[OrderIntent]) -> bool:
         return self._is_under_way(key, Purpose.CLOSE, pending)

@@ -14,7 +14,7 @@ from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.account import Key, Portfolio
 from domain.ledger.cash_flows import spot_currencies
 from domain.ledger.position import is_dust
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
 from domain.numbers import ZERO, plain
 
@@ -22,8 +22,8 @@ from domain.numbers import ZERO, plain
 class ForeignOrders:
     """The newest word about each venue; after a restart it is told again."""
 
-    def __init__(self, marks: Marks, books: Portfolio) -> None:
-        self._marks = marks
+    def __init__(self, quotes: LatestQuotes, books: Portfolio) -> None:
+        self._quotes = quotes
         self._books = books
         self._orders: dict[str, tuple[ExternalOrder, ...]] = {}  # venue ->
         self._held: dict[str, dict[str, Decimal]] = {}  # venue -> base asset -> what no order explains
@@ -85,13 +85,13 @@ class ForeignOrders:
         """Return by (venue, instrument) how much of our spot positions is held so, where a close would miss it."""
         held = {}
         for key, position in self._books.positions.items():
-            instrument = self._marks.instrument(*key)
+            instrument = self._quotes.instrument(*key)
             if instrument is None or instrument.kind is not InstrumentKind.SPOT:
                 continue
             if not self.coins(instrument.venue, instrument.base):
                 continue
             quantity = position.quantity - self.free_coins(instrument)
-            if not is_dust(instrument, max(ZERO, quantity), self._marks.closing_price(*key, position.average_price)):
+            if not is_dust(instrument, max(ZERO, quantity), self._quotes.closing_price(*key, position.average_price)):
                 held[key] = quantity
         return held
 
@@ -110,13 +110,13 @@ class ForeignOrders:
 
     def _base(self, venue: str, name: str) -> tuple[str, bool]:
         """Return the asset that an instrument is about, and whether it is a spot pair."""
-        instrument = self._marks.instrument(venue, name)
+        instrument = self._quotes.instrument(venue, name)
         if instrument is not None:
             return instrument.base, instrument.kind is InstrumentKind.SPOT
         return name.partition("-")[0], spot_currencies(name) is not None
 
     def _notional(self, venue: str, order: ExternalOrder) -> Decimal:
-        price = order.limit_price or self._marks.price(venue, order.instrument) or ZERO
+        price = order.limit_price or self._quotes.price(venue, order.instrument) or ZERO
         return (order.leaves_quantity or ZERO) * price
 
 

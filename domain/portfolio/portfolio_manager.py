@@ -20,7 +20,7 @@ from domain.instrument import Side
 from domain.ledger.account import Portfolio
 from domain.ledger.exit_wishes import close_id
 from domain.ledger.refused_openings import RefusedOpenings
-from domain.market.latest_quotes import DOLLARS, Marks
+from domain.market.latest_quotes import DOLLARS, LatestQuotes
 from domain.messages.base import Message
 from domain.messages.journal import JournalEntry, JournalExtended
 from domain.messages.market import MarketBatch
@@ -75,17 +75,17 @@ class Pending:
     told_ns: int
 
 
-class Allocator:
+class PortfolioManager:
     """Decides once per signal; one position per instrument; spot never goes short."""
 
     def __init__(self, settings: Settings) -> None:
         self.portfolio = Portfolio()
-        self.marks = Marks(settings, self.portfolio.definitions)
+        self.quotes = LatestQuotes(settings, self.portfolio.definitions)
         self.decisions: Counter[str] = Counter()  # why signals were traded or not
         self._settings = settings
-        self._foreign = ForeignOrders(self.marks, self.portfolio)
+        self._foreign = ForeignOrders(self.quotes, self.portfolio)
         self._protection = Protection(settings)
-        self._exits = Exits(settings, self.portfolio, self.marks, self._foreign)
+        self._exits = Exits(settings, self.portfolio, self.quotes, self._foreign)
         self._kill_switch = KillSwitch(settings.risk)
         self._pending: dict[str, Pending] = {}  # intent_id ->
         self._signals: dict[str, int] = {}  # signal_id decided -> monotonic ns when it may be forgotten
@@ -121,12 +121,12 @@ class Allocator:
 
     @apply.register
     def _(self, message: MarketBatch | InstrumentsLoaded, now: Instant) -> list[Effect]:
-        self.marks.apply(message)
+        self.quotes.apply(message)
         return []
 
     @apply.register
     def _(self, message: TouchReported, now: Instant) -> list[Effect]:
-        self.marks.asked.hear(message, now)
+        self.quotes.asked.hear(message, now)
         return []
 
     @apply.register
@@ -195,7 +195,7 @@ class Allocator:
         key = signal.venue, signal.instrument
         position = self.portfolio.position(*key)
         is_held = position.quantity > 0 and not is_small(
-            self.marks, key, position.quantity, position.average_price
+            self.quotes, key, position.quantity, position.average_price
         )
         if self._is_under_way(key) or is_held:
             decision = "pending" if self._is_under_way(key) else "already_long"
@@ -257,11 +257,11 @@ class Allocator:
         valuation = self._value(now)
         return Opening(
             signal=signal,
-            instrument=self.marks.instrument(signal.venue, signal.instrument),
+            instrument=self.quotes.instrument(signal.venue, signal.instrument),
             now=now,
             settings=self._settings,
             portfolio=self.portfolio,
-            marks=self.marks,
+            quotes=self.quotes,
             valuation=valuation,
             pending=self.pending,
             openings=self._openings,
@@ -279,7 +279,7 @@ class Allocator:
             return "breaker_open"
         if self._protection.overdue(venue, now):
             return "unprotected"
-        return self._refused.stop(venue, instrument, self.marks.venue_now(venue, now).utc_ns)
+        return self._refused.stop(venue, instrument, self.quotes.venue_now(venue, now).utc_ns)
 
     def _size(self, case: Opening) -> Size:
         return size_position(
@@ -306,7 +306,7 @@ class Allocator:
             *self._look_after_positions(now),
             *self._watch_losses(now),
             *self._alarm(now),
-            *self.marks.asked.review(self.portfolio.balances, now),
+            *self.quotes.asked.review(self.portfolio.balances, now),
             WakeAt(now.monotonic_ns + BEAT_NS, BEAT),
         ]
 
@@ -326,11 +326,11 @@ class Allocator:
         is_flattening = self._is_winding_down and self._settings.protection.on_exit == "flatten"
         exit_reason = "flatten" if is_flattening else ""
         for key in self.portfolio.ledgers:
-            instrument = self.marks.instrument(*key)
+            instrument = self.quotes.instrument(*key)
             if instrument is None:
                 continue  # without a grid nothing can be asked; the venue is not ready either
             request = self._protection.review(
-                instrument, self.portfolio, self.marks, self.pending, self._foreign, now, exit_reason
+                instrument, self.portfolio, self.quotes, self.pending, self._foreign, now, exit_reason
             )
             if isinstance(request, OrderIntent):
                 self.decisions["protected" if request.purpose is Purpose.PROTECT else "exited"] += 1
@@ -371,13 +371,13 @@ class Allocator:
 
     def _value(self, now: Instant) -> Valuation:
         foreign = self._foreign.exposure()
-        return value(self.portfolio, self.marks, self.pending, self._settings.traded, now, foreign)
+        return value(self.portfolio, self.quotes, self.pending, self._settings.traded, now, foreign)
 
     def report(self, now: Instant) -> PortfolioReported:
         valuation = self._value(now)
         return PortfolioReported(
             ts_event=now.utc_ns,
-            positions=tuple(position_line(self.portfolio, self.marks, key) for key in sorted(self.portfolio.positions)),
+            positions=tuple(position_line(self.portfolio, self.quotes, key) for key in sorted(self.portfolio.positions)),
             net={base: plain(quantity) for base, quantity in sorted(valuation.net.items()) if quantity},
             equity=shown(valuation.equity, 2),
             cash=shown(valuation.cash, 2),
@@ -386,7 +386,7 @@ class Allocator:
             fees=shown(valuation.fees, 8),
             is_complete=valuation.is_complete,
             missing=valuation.missing,
-            **self.marks.asked.fields(),
+            **self.quotes.asked.fields(),
             journal_seq=self.last_seq,
         )
 

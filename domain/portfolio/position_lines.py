@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from domain.ledger.account import Portfolio
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.system import PositionLine
 from domain.numbers import plain, shown
 
 
-def position_line(portfolio: Portfolio, marks: Marks, key: tuple[str, str]) -> PositionLine:
+def position_line(portfolio: Portfolio, quotes: LatestQuotes, key: tuple[str, str]) -> PositionLine:
     """Return one position, by (venue, instrument); what has no mark is empty."""
-    position, mark = portfolio.position(*key), marks.price(*key)
+    position, mark = portfolio.position(*key), quotes.price(*key)
     return PositionLine(
         key=":".join(key),
         quantity=plain(position.quantity),

@@ -13,7 +13,7 @@ from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.account import STOP_JUMPED, UNCOVERED, Portfolio
 from domain.ledger.position import Position
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.base import Event
 from domain.messages.orders import CancelProtection, OrderIntent, Purpose
 from domain.numbers import ZERO, from_ratio
@@ -82,7 +82,7 @@ class Protection:
         self,
         instrument: Instrument,
         portfolio: Portfolio,
-        marks: Marks,
+        quotes: LatestQuotes,
         pending: tuple[OrderIntent, ...],
         foreign: ForeignOrders,
         now: Instant,
@@ -96,15 +96,15 @@ class Protection:
         """
         key = instrument.venue, instrument.name
         position = portfolio.position(*key)
-        mark = marks.price(*key) or position.average_price
+        mark = quotes.price(*key) or position.average_price
         holding = Holding(instrument, position, close_quantity(portfolio, instrument, foreign), mark)
         plans = portfolio.plans_of(*key, Purpose.PROTECT)
         owned = instrument.round_quantity(abs(position.quantity))
         is_oversold = position.quantity < 0 and instrument.kind is InstrumentKind.SPOT
-        if is_oversold or is_small(marks, key, owned, mark):
+        if is_oversold or is_small(quotes, key, owned, mark):
             self._forget(key)
             return self._withdraw(instrument, "flat", now) if plans else None
-        if is_small(marks, key, holding.quantity, mark):
+        if is_small(quotes, key, holding.quantity, mark):
             if foreign.coins(instrument.venue, instrument.base):
                 self._forget(key)  # others' orders hold it: nobody can guard it, or need
             return None  # or a balance says that nothing is there: it may lag, so what guards the position stays
@@ -114,7 +114,7 @@ class Protection:
         is_covered = _covers(covered, holding, owned)
         uncovered_ns = self._track_cover(key, is_covered, now)
         within_ns = self._settings.protection.within_s * SECOND_NS
-        is_beyond = self._is_beyond_stop(holding, marks, covered > 0, now)
+        is_beyond = self._is_beyond_stop(holding, quotes, covered > 0, now)
         is_stops_turn = self._is_stops_turn(key, covered > 0, now) and not is_beyond
         if self._is_under_way(key, portfolio, pending, Purpose.CLOSE):
             is_waiting = not is_beyond and self._is_close_waiting(key, portfolio, pending)
@@ -211,15 +211,15 @@ class Protection:
             return 0
         return now.monotonic_ns - self._uncovered_ns.setdefault(key, now.monotonic_ns)
 
-    def _is_beyond_stop(self, holding: Holding, marks: Marks, has_stop: bool, now: Instant) -> bool:
+    def _is_beyond_stop(self, holding: Holding, quotes: LatestQuotes, has_stop: bool, now: Instant) -> bool:
         """Tell whether a believable price has been beyond the stop for longer than the venue may take.
 
         Where nothing rests at the venue there is nothing to wait for: it would refuse a stop already passed.
         """
         key = holding.instrument.venue, holding.instrument.name
-        if marks.trouble(*key, now):
+        if quotes.trouble(*key, now):
             return False  # keeps the start: silence is no recovery
-        quote, stop = marks.quote(*key), self.levels(holding).stop
+        quote, stop = quotes.quote(*key), self.levels(holding).stop
         margin = stop * from_ratio(self._settings.orders.collar_ratio) if has_stop else ZERO
         is_long = holding.exit_side is Side.SELL
         if not (quote.bid_price < stop - margin if is_long else quote.ask_price > stop + margin):

@@ -17,7 +17,7 @@ from domain.instant import DAY_NS, HOUR_NS, SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.account import Portfolio, currencies
 from domain.ledger.position import is_dust
-from domain.market.latest_quotes import Marks, is_in_dollars
+from domain.market.latest_quotes import LatestQuotes, is_in_dollars
 from domain.messages.orders import OrderIntent, Purpose
 from domain.messages.signals import Signal
 from domain.numbers import ZERO, divide, from_ratio, plain
@@ -49,7 +49,7 @@ class Opening(NamedTuple):
     now: Instant
     settings: Settings
     portfolio: Portfolio
-    marks: Marks
+    quotes: LatestQuotes
     valuation: Valuation
     pending: tuple[OrderIntent, ...]  # decided, not journaled yet
     openings: OpeningRate
@@ -68,12 +68,12 @@ class Opening(NamedTuple):
 
     @property
     def mid_price(self) -> Decimal:
-        return self.marks.quote(*self.key).mid_price
+        return self.quotes.quote(*self.key).mid_price
 
     @property
     def worst_price(self) -> Decimal:
         """Return the dearest price that the router may pay: the touch plus its collar."""
-        return self.marks.quote(*self.key).ask_price * (1 + from_ratio(self.settings.orders.collar_ratio))
+        return self.quotes.quote(*self.key).ask_price * (1 + from_ratio(self.settings.orders.collar_ratio))
 
     @property
     def notional(self) -> Decimal:
@@ -81,7 +81,7 @@ class Opening(NamedTuple):
 
     @property
     def fee_ratio(self) -> Decimal:
-        return self.marks.taker_fee_ratio(self.signal.venue)
+        return self.quotes.taker_fee_ratio(self.signal.venue)
 
     @property
     def available_cash(self) -> Decimal:
@@ -148,7 +148,7 @@ def venue_ready(case: Opening) -> Refused | None:
 
 
 def quote_believable(case: Opening) -> Refused | None:
-    trouble = case.marks.trouble(*case.key, case.now)
+    trouble = case.quotes.trouble(*case.key, case.now)
     return Refused(trouble) if trouble else None
 
 
@@ -159,7 +159,7 @@ def instrument_tradable(case: Opening) -> Refused | None:
         return Refused("not_spot", f"{case.instrument.key} is a {case.instrument.kind}")
     if not is_in_dollars(case.instrument):
         return Refused("not_in_dollars", f"{case.instrument.key} is priced in {case.instrument.quote}")
-    return None if case.marks.is_tradable(case.instrument) else Refused("not_tradable")
+    return None if case.quotes.is_tradable(case.instrument) else Refused("not_tradable")
 
 
 def signal_current(case: Opening) -> Refused | None:
@@ -180,7 +180,7 @@ def price_not_drifted(case: Opening) -> Refused | None:
 
 def target_pays_costs(case: Opening) -> Refused | None:
     """A signal brings no forecast, so the move we hope for is the distance to the target."""
-    quote = case.marks.quote(*case.key)
+    quote = case.quotes.quote(*case.key)
     spread = divide(quote.ask_price - quote.bid_price, case.mid_price)
     needed = from_ratio(case.risk.min_edge_cost_ratio) * (2 * case.fee_ratio + spread)
     return _above("edge_below_cost", needed, from_ratio(case.settings.protection.take_profit_ratio))
@@ -188,7 +188,7 @@ def target_pays_costs(case: Opening) -> Refused | None:
 
 def on_grid(case: Opening) -> Refused | None:
     """Refuse, too, what could not be closed again."""
-    if is_dust(case.instrument, case.quantity, case.marks.closing_price(*case.key, case.mid_price)):
+    if is_dust(case.instrument, case.quantity, case.quotes.closing_price(*case.key, case.mid_price)):
         return Refused("below_minimum", plain(case.quantity))
     if case.instrument.round_quantity(case.quantity) != case.quantity:
         return Refused("off_grid", plain(case.quantity))
@@ -222,7 +222,7 @@ def balances_known(case: Opening) -> Refused | None:
 
 
 def positions_in_bounds(case: Opening) -> Refused | None:
-    held = held_keys(case.portfolio, case.marks, case.pending)
+    held = held_keys(case.portfolio, case.quotes, case.pending)
     if held.count(case.key) >= case.risk.max_positions_per_instrument:
         return Refused("positions_per_instrument", f"{held.count(case.key)}")
     if case.key not in held and len(set(held)) >= case.risk.max_positions:
@@ -296,13 +296,13 @@ def judge(case: Opening, checks: tuple[Check, ...]) -> Verdict:
 
 
 def held_keys(
-    portfolio: Portfolio, marks: Marks, pending: tuple[OrderIntent, ...]
+    portfolio: Portfolio, quotes: LatestQuotes, pending: tuple[OrderIntent, ...]
 ) -> list[tuple[str, str]]:
     """Return (venue, instrument) once for each position that is not dust and each opening under way."""
     held = [
         key
         for key, position in portfolio.positions.items()
-        if not is_small(marks, key, position.quantity, position.average_price)
+        if not is_small(quotes, key, position.quantity, position.average_price)
     ]
     intents = [plan.intent for plan in portfolio.plans.values()] + list(pending)
     return held + [
@@ -310,10 +310,10 @@ def held_keys(
     ]
 
 
-def is_small(marks: Marks, key: tuple[str, str], quantity: Decimal, fallback: Decimal) -> bool:
+def is_small(quotes: LatestQuotes, key: tuple[str, str], quantity: Decimal, fallback: Decimal) -> bool:
     """Tell whether a position is dust at what a close would be sent with; one of an unknown instrument never is."""
-    instrument = marks.instrument(*key)
-    return instrument is not None and is_dust(instrument, quantity, marks.closing_price(*key, fallback))
+    instrument = quotes.instrument(*key)
+    return instrument is not None and is_dust(instrument, quantity, quotes.closing_price(*key, fallback))
 
 
 def opening_id(signal_id: str) -> str:

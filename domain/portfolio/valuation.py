@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from domain.instant import Instant
 from domain.ledger.account import Portfolio, currencies
-from domain.market.latest_quotes import DOLLARS, Marks
+from domain.market.latest_quotes import DOLLARS, LatestQuotes
 from domain.messages.orders import OrderIntent, Purpose
 from domain.numbers import ZERO
 
@@ -40,7 +40,7 @@ class Valuation(NamedTuple):
 
 def value(
     portfolio: Portfolio,
-    marks: Marks,
+    quotes: LatestQuotes,
     pending: Iterable[OrderIntent],
     venues: Iterable[str],
     now: Instant,
@@ -61,7 +61,7 @@ def value(
     for (venue, currency), total in portfolio.balances.items():
         if not total:
             continue
-        price, is_fresh = marks.price_of(venue, currency, now)
+        price, is_fresh = quotes.price_of(venue, currency, now)
         if not is_fresh:
             missing[f"{currency}-{DOLLARS[0]}"] = None
         if price is None:
@@ -72,12 +72,12 @@ def value(
         else:
             gross[currency] += abs(total) * price
     for (venue, currency), amount in portfolio.fees.items():
-        fees += amount * (marks.price_of(venue, currency, now)[0] or ZERO)
+        fees += amount * (quotes.price_of(venue, currency, now)[0] or ZERO)
     for (venue, currency), amount in portfolio.transfers.items():
-        transfers += amount * (marks.price_of(venue, currency, now)[0] or ZERO)
+        transfers += amount * (quotes.price_of(venue, currency, now)[0] or ZERO)
     for (venue, instrument), position in portfolio.positions.items():
         net[currencies(instrument)[0]] += position.quantity
-        mark = marks.price(venue, instrument)
+        mark = quotes.price(venue, instrument)
         if mark is not None:
             unrealized += position.unrealized_pnl(mark)
     for plan in portfolio.plans.values():

@@ -14,7 +14,7 @@ from domain.ledger.outbox import Outbox
 from domain.messages.journal import FillsCovered
 from domain.messages.orders import Fill
 from domain.reconciliation.evidence import Rules
-from domain.reconciliation.unmatched_fills import UnclaimedFills
+from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
 from domain.streams.health import FUTURE_NS
@@ -38,12 +38,12 @@ class FillCoverage:
     """The coverage of every venue; journaled now and then, exact in memory."""
 
     def __init__(
-        self, settings: Settings, outbox: Outbox, unclaimed: UnclaimedFills, unread: UnreadRows, rules: Rules
+        self, settings: Settings, outbox: Outbox, unmatched: UnmatchedFills, unread: UnreadRows, rules: Rules
     ) -> None:
         self._settings = settings
         self._outbox = outbox
         self._ledger = outbox.ledger
-        self._unclaimed = unclaimed
+        self._unmatched = unmatched
         self._unread = unread
         self._rules = rules
         self._known_to: dict[str, int] = {}  # venue -> UTC ns of the last question of this run that was answered
@@ -51,7 +51,7 @@ class FillCoverage:
     def since(self, venue: str, now: Instant) -> int:
         """Return from when on fills may be unknown (UTC ns), less what reads may lag and clocks may differ."""
         known_to = self._known_to.get(venue) or self._ledger.fills.covered.get(venue, now.utc_ns)
-        oldest = self._unclaimed.oldest(venue)
+        oldest = self._unmatched.oldest(venue)
         return min(known_to, now.utc_ns, now.utc_ns if oldest is None else oldest) - self._overlap_ns(venue)
 
     def orders(self, venue: str) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ class FillCoverage:
         """Note that all fills of a question asked then have been taken in; journal it when it is worth it."""
         if self._is_one_unread(venue):
             return  # it must be listed again to whoever can read it
-        oldest = self._unclaimed.oldest(venue)
+        oldest = self._unmatched.oldest(venue)
         until = asked.utc_ns if oldest is None else min(asked.utc_ns, oldest - 1)
         self._known_to[venue] = until
         covered, overlap_ns = self._ledger.fills.covered.get(venue), self._overlap_ns(venue)

@@ -14,7 +14,7 @@ from domain.instrument import Side
 from domain.ledger.account import currencies
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ledger import OrderLedger
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import Balance, OrderReported, OrderStatus
 from domain.numbers import ZERO
 from domain.reconciliation.evidence import Rules
@@ -33,10 +33,10 @@ class Reading:
 class Holds:
     """The newest reading of each venue."""
 
-    def __init__(self, ledger: OrderLedger, marks: Marks, rules: Rules) -> None:
+    def __init__(self, ledger: OrderLedger, quotes: LatestQuotes, rules: Rules) -> None:
         self._ledger = ledger
         self._rules = rules
-        self._marks = marks
+        self._quotes = quotes
         self._readings: dict[str, Reading] = {}  # venue ->
 
     def read(
@@ -137,6 +137,6 @@ class Holds:
         return leaves if side is Side.SELL else leaves * price
 
     def _currency(self, venue: str, name: str, side: Side) -> str:
-        instrument = self._marks.instrument(venue, name)
+        instrument = self._quotes.instrument(venue, name)
         base, quote = (instrument.base, instrument.quote) if instrument else currencies(name)
         return base if side is Side.SELL else quote

@@ -14,7 +14,7 @@ from decimal import Decimal
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.cash_flows import flows
 from domain.ledger.outbox import Outbox
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.journal import BalancesOpened, ExternalFillSeen
 from domain.messages.orders import Balance, Fill, VenueSnapshot
 from domain.numbers import ZERO
@@ -37,10 +37,10 @@ class Doubt:
 class OpeningBalances:
     """Opens the books of each venue, and tells what they were opened without."""
 
-    def __init__(self, outbox: Outbox, marks: Marks, rules: Rules) -> None:
+    def __init__(self, outbox: Outbox, quotes: LatestQuotes, rules: Rules) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
-        self._marks = marks
+        self._quotes = quotes
         self._rules = rules
         self._doubts: dict[str, Doubt] = {}  # venue ->
 
@@ -53,8 +53,8 @@ class OpeningBalances:
         that is so old by the venue's own clock.
         """
         asked_ns, lag_ns = asked.monotonic_ns, self._lag_ns(snapshot.venue)
-        venue_ns = self._marks.venue_now(snapshot.venue, asked).utc_ns
-        settled_at = venue_ns - lag_ns if self._marks.knows_time(snapshot.venue) else 0
+        venue_ns = self._quotes.venue_now(snapshot.venue, asked).utc_ns
+        settled_at = venue_ns - lag_ns if self._quotes.knows_time(snapshot.venue) else 0
         doubt = self._doubt(snapshot.venue)
         listed = doubt.listed
         doubt.listed = {
@@ -72,9 +72,9 @@ class OpeningBalances:
             asked: when the question left. Fills of twice the lag before that are in the balances for certain.
         """
         venue = snapshot.venue
-        venue_ns = self._marks.venue_now(venue, now).utc_ns
-        opened_at = listed_until(snapshot.fills, venue_ns, self._marks.knows_time(venue))
-        began_at = self._marks.venue_now(venue, asked).utc_ns
+        venue_ns = self._quotes.venue_now(venue, now).utc_ns
+        opened_at = listed_until(snapshot.fills, venue_ns, self._quotes.knows_time(venue))
+        began_at = self._quotes.venue_now(venue, asked).utc_ns
         unknown = {one.currency for one in snapshot.unread if one.kind == "balance"}
         self._outbox.record(
             BalancesOpened(
@@ -164,7 +164,7 @@ class OpeningBalances:
     def compared_equal(self, venue: str, asked: Instant) -> None:
         """End the doubt once balances that show every such fill were just what we have."""
         opened_at = self._ledger.opened_at[venue]
-        if self._marks.venue_now(venue, asked).utc_ns > opened_at + self._lag_ns(venue) + STAMPS_NS:
+        if self._quotes.venue_now(venue, asked).utc_ns > opened_at + self._lag_ns(venue) + STAMPS_NS:
             self._doubts[venue] = Doubt(is_over=True)
 
     def _lacks(self, venue: str, currency: str, difference: Decimal) -> bool:

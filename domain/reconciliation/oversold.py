@@ -12,20 +12,20 @@ from decimal import Decimal
 from domain.instant import Instant
 from domain.ledger.account import Key
 from domain.ledger.outbox import Outbox
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.numbers import ZERO, plain
 from domain.reconciliation.ownership import Ownership
-from domain.reconciliation.unmatched_fills import UnclaimedFills
+from domain.reconciliation.unmatched_fills import UnmatchedFills
 
 
 class Oversold:
     """Looks after every movement; after a restart at all that the journal tells of."""
 
-    def __init__(self, outbox: Outbox, marks: Marks, unclaimed: UnclaimedFills) -> None:
+    def __init__(self, outbox: Outbox, quotes: LatestQuotes, unmatched: UnmatchedFills) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
-        self._ownership = Ownership(outbox.ledger, marks)
-        self._unclaimed = unclaimed
+        self._ownership = Ownership(outbox.ledger, quotes)
+        self._unmatched = unmatched
         self._moves: Counter[str] = Counter()  # venue -> movements that have been looked at
         self._suspects: set[Key] = set()
         self._told: dict[Key, Decimal] = {}  # the position that was told of
@@ -50,6 +50,6 @@ class Oversold:
         """Tell whether fills are to come that may turn out to be the purchase behind the sale."""
         venue, name = key
         waiting = self._ledger.unexplained.values()
-        return self._unclaimed.has_any(venue) or any(
+        return self._unmatched.has_any(venue) or any(
             (it.order.venue, it.order.instrument) == key and it.id not in self._ledger.standing for it in waiting
         )

@@ -12,7 +12,7 @@ from decimal import Decimal
 from domain.instrument import InstrumentKind, Side
 from domain.ledger.cash_flows import spot_currencies
 from domain.ledger.order_ledger import OrderLedger
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import Balance
 from domain.numbers import ZERO
 
@@ -20,9 +20,9 @@ from domain.numbers import ZERO
 class Ownership:
     """Our positions at spot venues against the coins that are there."""
 
-    def __init__(self, ledger: OrderLedger, marks: Marks) -> None:
+    def __init__(self, ledger: OrderLedger, quotes: LatestQuotes) -> None:
         self._ledger = ledger
-        self._marks = marks
+        self._quotes = quotes
 
     def proven(self, venue: str, balances: Iterable[Balance]) -> tuple[Balance, ...]:
         """Return the balances with what a hold of our own resting sales proves to be there.
@@ -69,7 +69,7 @@ class Ownership:
 
     def base_of(self, venue: str, name: str) -> str:
         """Return the base asset of a spot instrument, empty for others."""
-        instrument = self._marks.instrument(venue, name)
+        instrument = self._quotes.instrument(venue, name)
         if instrument is not None:
             return instrument.base if instrument.kind is InstrumentKind.SPOT else ""
         pair = spot_currencies(name)

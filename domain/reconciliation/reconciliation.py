@@ -15,7 +15,7 @@ from domain.instant import SECOND_NS, Instant
 from domain.ledger.account import currencies
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.journal import BalanceCorrected, PositionCorrected, VenueReconciled
 from domain.messages.orders import Balance, RequestSnapshot, VenueSnapshot
 from domain.numbers import ZERO, plain
@@ -24,7 +24,7 @@ from domain.reconciliation.fill_coverage import FillCoverage
 from domain.reconciliation.opening_balances import OpeningBalances
 from domain.reconciliation.ownership import Ownership
 from domain.reconciliation.standing_totals import StandingTotals
-from domain.reconciliation.unmatched_fills import UnclaimedFills
+from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
 
@@ -91,21 +91,21 @@ class Reconciliation:
         self,
         settings: Settings,
         outbox: Outbox,
-        marks: Marks,
-        unclaimed: UnclaimedFills,
+        quotes: LatestQuotes,
+        unmatched: UnmatchedFills,
         unread: UnreadRows,
         rules: Rules,
         opening: OpeningBalances,
     ) -> None:
         self._settings = settings
         self._rules = rules
-        self._ownership = Ownership(outbox.ledger, marks)
+        self._ownership = Ownership(outbox.ledger, quotes)
         self._totals = StandingTotals(settings, outbox)
-        self._coverage = FillCoverage(settings, outbox, unclaimed, unread, rules)
+        self._coverage = FillCoverage(settings, outbox, unmatched, unread, rules)
         self._outbox = outbox
         self._ledger = outbox.ledger
-        self._marks = marks
-        self._unclaimed = unclaimed
+        self._quotes = quotes
+        self._unmatched = unmatched
         self._unread = unread
         self._opening = opening
         self.audits = {venue: Audit() for venue in settings.traded}
@@ -138,7 +138,7 @@ class Reconciliation:
             RequestSnapshot(
                 request_id=audit.request_id,
                 venue=venue,
-                fills_since=self._coverage.since(venue, self._marks.venue_now(venue, now)),
+                fills_since=self._coverage.since(venue, self._quotes.venue_now(venue, now)),
                 fills_of=audit.fills_of,
             ),
         )
@@ -186,7 +186,7 @@ class Reconciliation:
         venue = snapshot.venue
         audit = self.audits[venue]
         audit.request_id = audit.failures = 0
-        self._coverage.answered(venue, self._marks.venue_now(venue, audit.asked), now)
+        self._coverage.answered(venue, self._quotes.venue_now(venue, audit.asked), now)
         self._totals.missed(venue, audit.fills_of, audit.asked, now)
         self._totals.review(venue, now)
         if not self._is_comparable(venue, audit):
@@ -196,7 +196,7 @@ class Reconciliation:
             if self._opening.is_still_trading(snapshot, audit.asked):
                 self.ask_in(venue, AGAIN_NS, now)
                 return None
-            if self._unread.unknown_currencies(venue, snapshot.balances) & self._quotes(venue):
+            if self._unread.unknown_currencies(venue, snapshot.balances) & self._quote_currencies(venue):
                 self.ask_in(venue, AGAIN_NS, now)  # without its cash an account is not known at all
                 return None
             self._opening.open(snapshot, audit.asked, now)
@@ -266,7 +266,7 @@ class Reconciliation:
             audit.was_quiet
             and audit.movements == self._ledger.movements[venue]
             and not any(self._is_unexplained(venue, order) for order in self._ledger.unexplained.values())
-            and not self._unclaimed.has_any(venue)
+            and not self._unmatched.has_any(venue)
         )
 
     def _is_unexplained(self, venue: str, order: OrderLifecycle) -> bool:
@@ -281,7 +281,7 @@ class Reconciliation:
         lasted_ns = audit.asked.monotonic_ns - audit.settled_since_ns
         return lasted_ns >= self._settings.orders.correct_after_s * SECOND_NS
 
-    def _quotes(self, venue: str) -> set[str]:
+    def _quote_currencies(self, venue: str) -> set[str]:
         return {currencies(name)[1] for name in self._settings.venues[venue].instruments}
 
     def _balances(self, venue: str) -> dict[str, Decimal]:
@@ -339,7 +339,7 @@ class Reconciliation:
         """
         came = went = ZERO
         for currency, difference in differences.items():
-            price, _ = self._marks.price_of(venue, currency, now)
+            price, _ = self._quotes.price_of(venue, currency, now)
             if price is None:
                 return None
             came += max(ZERO, difference) * price
@@ -351,7 +351,7 @@ class Reconciliation:
             audit.compared_at = now.utc_ns
             self._opening.compared_equal(venue, audit.asked)
         verdict = VenueReconciled(
-            ts_event=self._marks.venue_now(venue, now).utc_ns,  # all fills up to then are known
+            ts_event=self._quotes.venue_now(venue, now).utc_ns,  # all fills up to then are known
             venue=venue,
             is_equal=audit.is_equal,
             differences=audit.in_words,

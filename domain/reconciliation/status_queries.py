@@ -17,7 +17,7 @@ from domain.messages.orders import OrderNotFound, OrderStatus, OrderUnconfirmed,
 from domain.numbers import ZERO
 from domain.reconciliation.evidence import Absence, Rules
 from domain.reconciliation.holds import Holds
-from domain.reconciliation.unmatched_fills import UnclaimedFills
+from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.settings import Settings, VenueSettings
 
 ACKNOWLEDGE = "acknowledge"  # alarm keys: "acknowledge:" and the client_order_id
@@ -35,7 +35,7 @@ class Send:
 
 
 @dataclass
-class Inquiry:
+class StatusQuery:
     """What is asked about one order. Monotonic nanoseconds."""
 
     since_ns: int
@@ -51,19 +51,19 @@ class Inquiry:
     has_alarmed: bool = False
 
 
-class Inquiries:
+class StatusQueries:
     """The questions under way, one per order."""
 
     def __init__(
-        self, settings: Settings, outbox: Outbox, rules: Rules, holds: Holds, unclaimed: UnclaimedFills
+        self, settings: Settings, outbox: Outbox, rules: Rules, holds: Holds, unmatched: UnmatchedFills
     ) -> None:
         self._settings = settings
         self._orders = settings.orders
         self._outbox = outbox
         self._rules = rules
         self._holds = holds
-        self._unclaimed = unclaimed
-        self._inquiries: dict[str, Inquiry] = {}  # client_order_id ->
+        self._unmatched = unmatched
+        self._status_queries: dict[str, StatusQuery] = {}  # client_order_id ->
         self._named_ns: dict[str, int] = {}  # client_order_id -> when we knew that the venue has it
         self._sends: dict[str, Send] = {}  # client_order_id ->
         self._held_before: dict[str, Decimal] = {}  # client_order_id -> unexplained holds as it was sent
@@ -95,32 +95,32 @@ class Inquiries:
         Args:
             patience: how many of the first, short delays to skip.
         """
-        if order.id not in self._inquiries:
+        if order.id not in self._status_queries:
             send = self._sends.get(order.id) or Send(now.monotonic_ns, is_awaited=False)
-            inquiry = self._inquiries[order.id] = Inquiry(now.monotonic_ns, send.ends_ns, patience)
-            inquiry.answer_due_ns = send.ends_ns + _LATE_NS if send.is_awaited else 0
-            self._schedule(order, inquiry, now)
+            status_query = self._status_queries[order.id] = StatusQuery(now.monotonic_ns, send.ends_ns, patience)
+            status_query.answer_due_ns = send.ends_ns + _LATE_NS if send.is_awaited else 0
+            self._schedule(order, status_query, now)
 
     def ask_now(self, order: OrderLifecycle, now: Instant) -> None:
         """Ask at once, and go on asking until it is resolved."""
         self.begin(order, now)
-        self._ask(order, self._inquiries[order.id], now)
+        self._ask(order, self._status_queries[order.id], now)
 
     def may_still_leave(self, order: OrderLifecycle, now: Instant) -> None:
         """Count an order as sent only when it can't leave any more: nobody knows how far it got."""
-        if inquiry := self._inquiries.get(order.id):
+        if status_query := self._status_queries.get(order.id):
             # Of what an earlier desk sent, the journal's stamps tell the age only to a clock that was never set.
             send = self._sends.get(order.id) or Send(self._ends_ns(order, now))
-            if send.ends_ns > inquiry.sent_ns:
-                inquiry.sent_ns, inquiry.first_look_ns = send.ends_ns, None
+            if send.ends_ns > status_query.sent_ns:
+                status_query.sent_ns, status_query.first_look_ns = send.ends_ns, None
 
     def resent(self, order: OrderLifecycle, now: Instant) -> None:
         """Start proof of absence over: the order may have arrived just now."""
-        inquiry = self._inquiries[order.id]
-        inquiry.before_resend = inquiry.sent_ns, inquiry.first_look_ns
+        status_query = self._status_queries[order.id]
+        status_query.before_resend = status_query.sent_ns, status_query.first_look_ns
         send = self._sends[order.id] = Send(self._ends_ns(order, now))
-        inquiry.sent_ns, inquiry.first_look_ns = send.ends_ns, None
-        inquiry.answer_due_ns = send.ends_ns + _LATE_NS
+        status_query.sent_ns, status_query.first_look_ns = send.ends_ns, None
+        status_query.answer_due_ns = send.ends_ns + _LATE_NS
 
     def _ends_ns(self, order: OrderLifecycle, now: Instant) -> int:
         """Return by when a send that begins now is over: it waits for its turn, and may be signed a second time."""
@@ -132,45 +132,45 @@ class Inquiries:
         """Note that the newest send has had its answer: nothing more leaves for it."""
         if send := self._sends.get(order.id):
             send.ends_ns = min(send.ends_ns, now.monotonic_ns)
-        if inquiry := self._inquiries.get(order.id):
-            inquiry.sent_ns = min(inquiry.sent_ns, now.monotonic_ns)
+        if status_query := self._status_queries.get(order.id):
+            status_query.sent_ns = min(status_query.sent_ns, now.monotonic_ns)
         self.send_lost(order)
 
     def send_lost(self, order: OrderLifecycle) -> None:
         """Note that the newest send will have no further answer."""
         if send := self._sends.get(order.id):
             send.is_awaited = False
-        if inquiry := self._inquiries.get(order.id):
-            inquiry.answer_due_ns, inquiry.before_resend = 0, None
+        if status_query := self._status_queries.get(order.id):
+            status_query.answer_due_ns, status_query.before_resend = 0, None
 
     def resend_failed(self, order: OrderLifecycle, event: OrderUnconfirmed) -> None:
         """Learn from what became of a second send: what rests nowhere needs no proof of absence."""
-        inquiry = self._inquiries.get(order.id)
-        if inquiry is None:
+        status_query = self._status_queries.get(order.id)
+        if status_query is None:
             return
-        if event.is_void and inquiry.before_resend:
-            inquiry.sent_ns, inquiry.first_look_ns = inquiry.before_resend
-        inquiry.is_refused = inquiry.is_refused or event.is_refused
+        if event.is_void and status_query.before_resend:
+            status_query.sent_ns, status_query.first_look_ns = status_query.before_resend
+        status_query.is_refused = status_query.is_refused or event.is_refused
 
     def query_answered(self, order: OrderLifecycle) -> None:
         """Note that the venue, or the way to it, has had its say about the last question."""
-        if inquiry := self._inquiries.get(order.id):
-            inquiry.is_answered = True
+        if status_query := self._status_queries.get(order.id):
+            status_query.is_answered = True
 
-    def _has_lasted(self, order: OrderLifecycle, inquiry: Inquiry, now: Instant) -> bool:
+    def _has_lasted(self, order: OrderLifecycle, status_query: StatusQuery, now: Instant) -> bool:
         """Tell whether an order is in doubt for so long that a person should know, over restarts too.
 
         By the journal's stamp it may look older than it is, after a sleep or a step of the clock: then one more
         question was asked in vain, too.
         """
         alarm_after_ns = _ns(self._orders.alarm_after_s)
-        is_old = now.utc_ns - order.sent_at >= alarm_after_ns and inquiry.asked >= _ASKED_IN_VAIN
-        return now.monotonic_ns - inquiry.since_ns >= alarm_after_ns or is_old
+        is_old = now.utc_ns - order.sent_at >= alarm_after_ns and status_query.asked >= _ASKED_IN_VAIN
+        return now.monotonic_ns - status_query.since_ns >= alarm_after_ns or is_old
 
     def settle(self, order: OrderLifecycle, now: Instant) -> None:
         """Stop asking about an order that rests or is final."""
         if not order.is_in_flight:
-            if self._inquiries.pop(order.id, None) and now.utc_ns - order.sent_at >= _ns(self._orders.alarm_after_s):
+            if self._status_queries.pop(order.id, None) and now.utc_ns - order.sent_at >= _ns(self._orders.alarm_after_s):
                 # An earlier desk may have raised it, so it is told whether or not this one did.
                 self._outbox.alarm_over(_key(order), doubt_in_words(order), now.utc_ns)
             self._held_before.pop(order.id, None)
@@ -180,14 +180,14 @@ class Inquiries:
 
     def tick(self, order: OrderLifecycle, now: Instant) -> bool:
         """Ask if that is due; return whether the question before was asked in vain."""
-        inquiry = self._inquiries.get(order.id)
-        if inquiry is None or now.monotonic_ns < inquiry.due_ns:
+        status_query = self._status_queries.get(order.id)
+        if status_query is None or now.monotonic_ns < status_query.due_ns:
             return False
-        if not inquiry.has_alarmed and self._has_lasted(order, inquiry, now):
-            inquiry.has_alarmed = True
+        if not status_query.has_alarmed and self._has_lasted(order, status_query, now):
+            status_query.has_alarmed = True
             self._outbox.alarm(_key(order), doubt_in_words(order), now.utc_ns)
-        was_in_vain = not inquiry.is_answered
-        self._ask(order, inquiry, now)
+        was_in_vain = not status_query.is_answered
+        self._ask(order, status_query, now)
         return was_in_vain
 
     def may_resend(self, order: OrderLifecycle, now: Instant) -> bool:
@@ -196,12 +196,12 @@ class Inquiries:
         A refusal may be of the moment. But an order that was refused before shall not, for a last try, put off
         the proof of its absence once that has begun to ripen.
         """
-        inquiry = self._inquiries.get(order.id)
-        if inquiry is None or now.monotonic_ns < inquiry.answer_due_ns:
+        status_query = self._status_queries.get(order.id)
+        if status_query is None or now.monotonic_ns < status_query.answer_due_ns:
             return False
-        telling_ns = self._telling_ns(order, inquiry)
+        telling_ns = self._telling_ns(order, status_query)
         is_ripening = telling_ns is not None and now.monotonic_ns >= telling_ns
-        return not (inquiry.is_refused and (is_ripening or inquiry.first_look_ns is not None))
+        return not (status_query.is_refused and (is_ripening or status_query.first_look_ns is not None))
 
     # ---- what a look without the order proves ------------------------------------------------------------
 
@@ -212,13 +212,13 @@ class Inquiries:
     def is_missed(self, order: OrderLifecycle, event: OrderNotFound, now: Instant) -> bool:
         """Tell whether the venue should have shown an order that it had named, and did not."""
         self.begin(order, now)
-        return self._look(order, self._inquiries[order.id], event, now)
+        return self._look(order, self._status_queries[order.id], event, now)
 
     def looked(self, order: OrderLifecycle, event: OrderNotFound, now: Instant) -> str:
         """Take in a look that did not show an UNCONFIRMED order; return what proves it gone, or empty."""
         if event.is_proof and not order.venue_order_id:
             return f"{ABSENT}:venue_rule"
-        self._look(order, self._inquiries[order.id], event, now)
+        self._look(order, self._status_queries[order.id], event, now)
         return self.proof_of_absence(order)
 
     def proof_of_absence(self, order: OrderLifecycle) -> str:
@@ -226,25 +226,25 @@ class Inquiries:
 
         One absence proves nothing. The venue's rule says how many looks do, how late, and what else must be so.
         """
-        inquiry = self._inquiries.get(order.id)
-        if inquiry is None or inquiry.first_look_ns is None:
+        status_query = self._status_queries.get(order.id)
+        if status_query is None or status_query.first_look_ns is None:
             return ""
-        verdict = self._rules.at(order.order.venue).absent(self._absence(order, inquiry))
+        verdict = self._rules.at(order.order.venue).absent(self._absence(order, status_query))
         return f"{ABSENT}:{verdict.reason}" if verdict.is_proven else ""
 
-    def _look(self, order: OrderLifecycle, inquiry: Inquiry, event: OrderNotFound, now: Instant) -> bool:
+    def _look(self, order: OrderLifecycle, status_query: StatusQuery, event: OrderNotFound, now: Instant) -> bool:
         """Note when a look without the order began; return whether it was late enough to count."""
         began_ns = _began_ns(event, now)
-        telling_ns = self._telling_ns(order, inquiry)
-        inquiry.last_look_ns = max(inquiry.last_look_ns, began_ns)
+        telling_ns = self._telling_ns(order, status_query)
+        status_query.last_look_ns = max(status_query.last_look_ns, began_ns)
         if telling_ns is None or began_ns < telling_ns:
             return False
-        if inquiry.first_look_ns is None:
-            inquiry.first_look_ns = began_ns
-            self._schedule(order, inquiry, now)
+        if status_query.first_look_ns is None:
+            status_query.first_look_ns = began_ns
+            self._schedule(order, status_query, now)
         return True
 
-    def _absence(self, order: OrderLifecycle, inquiry: Inquiry) -> Absence:
+    def _absence(self, order: OrderLifecycle, status_query: StatusQuery) -> Absence:
         body, is_named = order.order, bool(order.venue_order_id)
         # A venue may have left the configuration; its orders have not left the journal.
         venue = self._settings.venues.get(body.venue, VenueSettings())
@@ -252,21 +252,21 @@ class Inquiries:
         if is_named:  # nothing can arrive any more, and a position may be bare
             apart_s = min(apart_s, self._settings.protection.within_s / 2)
         return Absence(
-            accept_until_ns=inquiry.sent_ns + _ns(venue.create_ttl_s(body.purpose is not Purpose.OPEN)),
-            named_ns=self._named_ns.get(order.id, inquiry.since_ns) if is_named else None,
+            accept_until_ns=status_query.sent_ns + _ns(venue.create_ttl_s(body.purpose is not Purpose.OPEN)),
+            named_ns=self._named_ns.get(order.id, status_query.since_ns) if is_named else None,
             apart_ns=_ns(apart_s),
-            first_look_ns=inquiry.first_look_ns,
-            last_look_ns=inquiry.last_look_ns,
+            first_look_ns=status_query.first_look_ns,
+            last_look_ns=status_query.last_look_ns,
             holds_read_ns=self._holds.read_ns(body.venue),
             may_be_held=self._holds.may_show(order, self._held_before.get(order.id, ZERO)),
-            has_unclaimed_fill=self._unclaimed.has_any(body.venue, body.instrument, body.side),
+            has_unclaimed_fill=self._unmatched.has_any(body.venue, body.instrument, body.side),
         )
 
-    def _telling_ns(self, order: OrderLifecycle, inquiry: Inquiry) -> int | None:
+    def _telling_ns(self, order: OrderLifecycle, status_query: StatusQuery) -> int | None:
         """Return from when on a listing without the order is the next step of the proof; None: never."""
-        return self._rules.at(order.order.venue).look_from_ns(self._absence(order, inquiry))
+        return self._rules.at(order.order.venue).look_from_ns(self._absence(order, status_query))
 
-    def _ask(self, order: OrderLifecycle, inquiry: Inquiry, now: Instant) -> None:
+    def _ask(self, order: OrderLifecycle, status_query: StatusQuery, now: Instant) -> None:
         self._outbox.tell(
             Role.EXCHANGE_GATEWAY.at(order.order.venue),
             QueryOrder(
@@ -277,21 +277,21 @@ class Inquiries:
                 venue_order_id=order.venue_order_id,
             ),
         )
-        inquiry.asked += 1
-        inquiry.is_answered = False
-        self._schedule(order, inquiry, now)
+        status_query.asked += 1
+        status_query.is_answered = False
+        self._schedule(order, status_query, now)
 
-    def _schedule(self, order: OrderLifecycle, inquiry: Inquiry, now: Instant) -> None:
+    def _schedule(self, order: OrderLifecycle, status_query: StatusQuery, now: Instant) -> None:
         """Ask next after a growing delay, and not later than an answer would be proof: both wait for it."""
         delays_s = self._orders.query_delays_s
-        delay_s = delays_s[min(inquiry.asked, len(delays_s) - 1)]
+        delay_s = delays_s[min(status_query.asked, len(delays_s) - 1)]
         if order.order.purpose is not Purpose.OPEN:  # a position may be bare until the answer
             delay_s = min(delay_s, self._settings.protection.within_s / 2)
         due_ns = now.monotonic_ns + _ns(delay_s)
-        telling_ns = self._telling_ns(order, inquiry)
+        telling_ns = self._telling_ns(order, status_query)
         if order.is_unproven and telling_ns is not None and telling_ns > now.monotonic_ns:
             due_ns = min(due_ns, telling_ns)
-        inquiry.due_ns = due_ns
+        status_query.due_ns = due_ns
         self._outbox.wake_at(due_ns, f"{QUERY}:{order.id}")
 
 

@@ -21,7 +21,7 @@ OWNER = "owner"  # alarm key: "owner:", the venue, ":" and the venue_order_id
 
 
 @dataclass
-class Foundling:
+class UnmatchedOrder:
     """The fills of one order that nobody has claimed. Monotonic nanoseconds."""
 
     since_ns: int
@@ -31,14 +31,14 @@ class Foundling:
     told: str = ""  # what a person was told of them
 
 
-class UnclaimedFills:
+class UnmatchedFills:
     """The fills in question and when to ask about them."""
 
     def __init__(self, settings: Settings, outbox: Outbox) -> None:
         self._orders = settings.orders
         self._protection = settings.protection
         self._outbox = outbox
-        self._foundlings: dict[tuple[str, str], Foundling] = {}  # (venue, venue_order_id) ->
+        self._foundlings: dict[tuple[str, str], UnmatchedOrder] = {}  # (venue, venue_order_id) ->
 
     def keep(self, fill: Fill, now: Instant) -> Fill:
         """Keep one fill until its order is known; most orders are named a moment later.
@@ -48,7 +48,7 @@ class UnclaimedFills:
         """
         key = fill.venue, fill.venue_order_id
         if key not in self._foundlings:
-            self._foundlings[key] = Foundling(now.monotonic_ns)
+            self._foundlings[key] = UnmatchedOrder(now.monotonic_ns)
             self._schedule(key, now)
         return self._foundlings[key].fills.setdefault(fill.fill_id, fill)
 
@@ -57,8 +57,8 @@ class UnclaimedFills:
         return min(
             (
                 fill.ts_event
-                for (where, _), foundling in self._foundlings.items()
-                for fill in foundling.fills.values()
+                for (where, _), unmatched_order in self._foundlings.items()
+                for fill in unmatched_order.fills.values()
                 if where == venue
             ),
             default=None,
@@ -66,33 +66,33 @@ class UnclaimedFills:
 
     def take(self, venue: str, venue_order_id: str, now: Instant) -> Iterable[Fill]:
         """Give away the fills of an order that is known now."""
-        foundling = self._foundlings.pop((venue, venue_order_id), None)
-        if foundling is None:
+        unmatched_order = self._foundlings.pop((venue, venue_order_id), None)
+        if unmatched_order is None:
             return ()
-        if foundling.told:
-            self._outbox.alarm_over(_subject(venue_order_id), foundling.told, now.utc_ns)
-        return foundling.fills.values()
+        if unmatched_order.told:
+            self._outbox.alarm_over(_subject(venue_order_id), unmatched_order.told, now.utc_ns)
+        return unmatched_order.fills.values()
 
     def has_any(self, venue: str, instrument: str = "", side: Side | None = None) -> bool:
         """Tell whether anything there is unclaimed; an empty instrument matches all, no side both."""
         return any(
             fill.venue == venue and instrument in ("", fill.instrument) and side in (None, fill.side)
-            for foundling in self._foundlings.values()
-            for fill in foundling.fills.values()
+            for unmatched_order in self._foundlings.values()
+            for fill in unmatched_order.fills.values()
         )
 
     def tick(self, name: str, now: Instant) -> None:
         """Ask whose order it is, if that is still unknown and due."""
         venue, _, venue_order_id = name.partition(":")
         key = venue, venue_order_id
-        foundling = self._foundlings.get(key)
-        if foundling is None or now.monotonic_ns < foundling.due_ns:
+        unmatched_order = self._foundlings.get(key)
+        if unmatched_order is None or now.monotonic_ns < unmatched_order.due_ns:
             return
-        waited_s = (now.monotonic_ns - foundling.since_ns) / SECOND_NS
-        if waited_s >= self._orders.alarm_after_s and not foundling.told:
-            foundling.told = f"filled, and for {waited_s:.0f} s nobody could tell whose order it is"
-            self._outbox.alarm(_subject(venue_order_id), foundling.told, now.utc_ns, is_theirs=True)
-        fill = next(iter(foundling.fills.values()))
+        waited_s = (now.monotonic_ns - unmatched_order.since_ns) / SECOND_NS
+        if waited_s >= self._orders.alarm_after_s and not unmatched_order.told:
+            unmatched_order.told = f"filled, and for {waited_s:.0f} s nobody could tell whose order it is"
+            self._outbox.alarm(_subject(venue_order_id), unmatched_order.told, now.utc_ns, is_theirs=True)
+        fill = next(iter(unmatched_order.fills.values()))
         self._outbox.tell(
             Role.EXCHANGE_GATEWAY.at(venue),
             QueryOrder(
@@ -103,15 +103,15 @@ class UnclaimedFills:
                 venue_order_id=venue_order_id,
             ),
         )
-        foundling.asked += 1
+        unmatched_order.asked += 1
         self._schedule(key, now)
 
     def _schedule(self, key: tuple[str, str], now: Instant) -> None:
-        foundling, delays_s = self._foundlings[key], self._orders.query_delays_s
-        delay_s = delays_s[min(foundling.asked, len(delays_s) - 1)]
+        unmatched_order, delays_s = self._foundlings[key], self._orders.query_delays_s
+        delay_s = delays_s[min(unmatched_order.asked, len(delays_s) - 1)]
         delay_s = min(delay_s, self._protection.within_s / 2)  # it may be a position of ours, and bare
-        foundling.due_ns = now.monotonic_ns + round(delay_s * SECOND_NS)
-        self._outbox.wake_at(foundling.due_ns, f"{OWNER}:{key[0]}:{key[1]}")
+        unmatched_order.due_ns = now.monotonic_ns + round(delay_s * SECOND_NS)
+        self._outbox.wake_at(unmatched_order.due_ns, f"{OWNER}:{key[0]}:{key[1]}")
 
 
 def _subject(venue_order_id: str) -> str:

@@ -14,7 +14,7 @@ from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.ledger.order_ids import instance_of, is_ours
 from domain.ledger.outbox import Outbox
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.journal import IntentAccepted, OrderAdopted, OrderSubmitted
 from domain.messages.orders import (
     FINAL,
@@ -53,13 +53,13 @@ class Adoption:
     def __init__(
         self,
         outbox: Outbox,
-        marks: Marks,
+        quotes: LatestQuotes,
         provenance: tuple[str, str],
         instance: str,
         former_instances: Collection[str] = (),
     ) -> None:
         self._outbox = outbox
-        self._marks = marks
+        self._quotes = quotes
         self._configuration_hash, self._code_version = provenance
         self._instance = instance
         self._former_instances = frozenset(former_instances)
@@ -82,9 +82,9 @@ class Adoption:
         if report.status in FINAL and report.status is not OrderStatus.FILLED and report.cumulative_quantity == 0:
             return Origin.OPEN  # nothing has come of it, nor will
         if report.created_at is not None:
-            if not self._marks.knows_time(report.venue):
+            if not self._quotes.knows_time(report.venue):
                 return Origin.OPEN
-            began_at = self._marks.venue_now(report.venue, self._began).utc_ns
+            began_at = self._quotes.venue_now(report.venue, self._began).utc_ns
             latest_ns = CLOCKS_DIFFER_NS if instance == self._instance else MOVED_WITHIN_NS
             if report.created_at > began_at + latest_ns:
                 return Origin.SECOND_BOT

@@ -18,7 +18,7 @@ from domain.ledger.account import currencies
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
-from domain.market.latest_quotes import Marks
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.listing import UNREAD_KEPT, Unread
 from domain.messages.orders import Balance, Fill, RowsUnread, VenueSnapshot
 from domain.settings import Settings
@@ -33,11 +33,11 @@ _Row = tuple[str, str, str, str, str, bool]
 class UnreadRows:
     """What the newest words of each venue left unread."""
 
-    def __init__(self, settings: Settings, outbox: Outbox, marks: Marks) -> None:
+    def __init__(self, settings: Settings, outbox: Outbox, quotes: LatestQuotes) -> None:
         self._settings = settings
         self._outbox = outbox
         self._ledger = outbox.ledger
-        self._marks = marks
+        self._quotes = quotes
         self._listed: dict[str, tuple[Unread, ...]] = {}  # venue -> what may matter to us of its newest snapshot
         self._known: dict[str, frozenset[_Row]] = {}  # venue -> all of it, fills left out
         self._held: dict[str, frozenset[str]] = {}  # venue -> the currencies that it told
@@ -47,7 +47,7 @@ class UnreadRows:
 
     # ---- hearing -----------------------------------------------------------------------------------------
 
-    def hear_snapshot(self, snapshot: VenueSnapshot, now: Instant) -> None:
+    def on_snapshot(self, snapshot: VenueSnapshot, now: Instant) -> None:
         venue = snapshot.venue
         before = set(self._known.get(venue, ()))
         for key, one in list(self._fills.items()):
@@ -65,7 +65,7 @@ class UnreadRows:
         self._tell(event.venue, (one for one in event.rows if one.kind != "fill"), now)
         self._keep(event.venue, (one for one in event.rows if one.kind == "fill"), (), now)
 
-    def hear_fill(self, fill: Fill) -> None:
+    def on_fill(self, fill: Fill) -> None:
         """Forget a row that can be read by now."""
         for key, one in list(self._fills.items()) if self._fills else ():
             if key[0] == fill.venue and one.row_id == fill.fill_id:
@@ -156,7 +156,7 @@ class UnreadRows:
         return order.order.instrument if order is not None else ""
 
     def _currencies(self, venue: str, instrument: str) -> tuple[str, ...]:
-        listed = self._marks.instrument(venue, instrument)
+        listed = self._quotes.instrument(venue, instrument)
         return (listed.base, listed.quote) if listed is not None else currencies(instrument)
 
     def _booked(self, venue: str) -> set[str]:

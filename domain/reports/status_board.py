@@ -79,7 +79,7 @@ class StatusBoard:
 
     # ---- hearing -----------------------------------------------------------------------------------------
 
-    def hear_actor(self, report: ActorReported) -> bool:
+    def on_actor(self, report: ActorReported) -> bool:
         """Keep a report; returns True when it is the first of a new incarnation."""
         before = self.reports.get(report.role)
         is_new = before is not None and before.incarnation != report.incarnation
@@ -88,11 +88,11 @@ class StatusBoard:
         self.reports[report.role] = report
         return is_new
 
-    def hear_alarm(self, alarm: AlarmRaised) -> bool:
+    def on_alarm(self, alarm: AlarmRaised) -> bool:
         """Note an alarm; returns True when it is not a repetition."""
         return self.alarms.hear(alarm)
 
-    def hear_alarm_over(self, event: AlarmOver) -> bool:
+    def on_alarm_over(self, event: AlarmOver) -> bool:
         """Note that an alarm is over; returns True when that is news."""
         return self.alarms.end(event)
 

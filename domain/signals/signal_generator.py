@@ -1,4 +1,4 @@
-"""The signal desk: market batches in, at most one signal per candle out.
+"""The signal generator: market batches in, at most one signal per candle out.
 
 It owns one candle series and one set of strategies per venue and instrument. A candle speaks only if its
 stream was proven whole from its open to its close, so neither history nor a gap ever fires a signal; money,
@@ -114,7 +114,7 @@ class _Market:
 
 
 class _Venue:
-    """What the desk keeps of one venue."""
+    """What the order manager keeps of one venue."""
 
     def __init__(self) -> None:
         self.stream = _Stream()
@@ -122,7 +122,7 @@ class _Venue:
         self.alarm_ns = 0  # CLOCK_MONOTONIC of the newest alarm
 
 
-class SignalDesk:
+class SignalGenerator:
     """Candles, strategies and signals of every venue."""
 
     def __init__(self, settings: SignalSettings, bench: Bench | None = None) -> None:

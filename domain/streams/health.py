@@ -144,7 +144,7 @@ class StreamHealth:
     def proven_alive(self, read_ns: int) -> None:
         self.alive_ns = max(self.alive_ns, read_ns)
 
-    def told_status(self, told: InstrumentStatus) -> None:
+    def on_status(self, told: InstrumentStatus) -> None:
         others = [name for name in self.halted if name != told.instrument]
         is_traded = told.status is TradingStatus.TRADING
         self.halted = tuple(others if is_traded else [*others, told.instrument])

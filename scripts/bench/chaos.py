@@ -28,8 +28,8 @@ from typing import Any
 
 from adapters.simulator.store import ACCOUNT_FILE
 from domain.numbers import use_exact_decimals
-from scripts.bench.blows import CRASH_WITHIN_S, READ_LAG_S, Blow, Striker
 from scripts.bench.full_disk import FullDisk
+from scripts.bench.kills import CRASH_WITHIN_S, READ_LAG_S, Kill, Killer
 from scripts.bench.proof import compare_with_report, compare_with_truth, is_at_rest, read_books
 from scripts.bench.small_disk import SmallDisk
 from scripts.bench.trial import Status, Trial, state_of
@@ -91,25 +91,25 @@ class Chaos:
         self.times: dict[str, list[float]] = defaultdict(list)
         self.bounds: dict[str, float | None] = {}  # kind of blow -> what is allowed
         self.wrongs: list[str] = []
-        self.story: list[str] = []
+        self.trace: list[str] = []
         self.began_at = time.monotonic()
         self.report: Status = {}
         self.stopped_ns = 0  # UTC
 
     def tell(self, text: str) -> None:
-        self.story.append(f"{time.monotonic() - self.began_at:8.3f}  {text}")
+        self.trace.append(f"{time.monotonic() - self.began_at:8.3f}  {text}")
 
     def complain(self, text: str) -> None:
         self.tell(f"WRONG: {text}")
         self.wrongs.append(text)
 
-    def play(self, duration_s: float, blows: int) -> None:
+    def play(self, duration_s: float, kills: int) -> None:
         """Strike until the time or the blows are used up, end the run, and look at what it left."""
         with self._ending_everything():
             with Trial(self.directory, **self.settings) as trial:
                 trial.wait_for("the first trades", _has_traded, UP_WITHIN_S)
                 self.tell("it trades")
-                self._strike(trial, duration_s, blows)
+                self._strike(trial, duration_s, kills)
                 if self.random.random() < POWER_CUTS:
                     self._cut_power(trial)
                 else:
@@ -119,11 +119,11 @@ class Chaos:
 
     # ---- blows -------------------------------------------------------------------------------------------
 
-    def _strike(self, trial: Trial, duration_s: float, blows: int) -> None:
-        striker = Striker(trial, self.random, self.tell)
+    def _strike(self, trial: Trial, duration_s: float, kills: int) -> None:
+        striker = Killer(trial, self.random, self.tell)
         began_at = time.monotonic()
         disk_at = began_at + self.random.uniform(0, duration_s / 2) if self.disk is not None else math.inf
-        for _ in range(blows):
+        for _ in range(kills):
             if time.monotonic() >= began_at + duration_s:
                 return
             if time.monotonic() >= disk_at:
@@ -131,8 +131,8 @@ class Chaos:
                 filled_at = time.monotonic()
                 self._fill_disk(trial)
                 began_at += time.monotonic() - filled_at
-            blow = striker.strike()
-            self._wait_until_over(trial, blow)
+            kill = striker.strike()
+            self._wait_until_over(trial, kill)
             time.sleep(self.random.uniform(0, 1.5))
 
     def _fill_disk(self, trial: Trial) -> None:
@@ -140,16 +140,16 @@ class Chaos:
         for wrong in FullDisk(trial, self.disk, journal, self.random, self.tell).strike():
             self.complain(wrong)
 
-    def _wait_until_over(self, trial: Trial, blow: Blow) -> None:
-        is_over = _Health(trial, blow, self.tell)
-        trial.wait_for(f"healthy after {blow.kind}: {blow.text}", is_over, OVER_WITHIN_S)
-        took_s = time.monotonic() - blow.struck_at
-        self.tell(f"healthy {took_s:.2f} s after {blow.kind}, load {os.getloadavg()[0]:.1f}")
-        self.times[blow.kind].append(took_s)
-        self.bounds[blow.kind] = bound = blow.within_s and blow.within_s * self.patience
+    def _wait_until_over(self, trial: Trial, kill: Kill) -> None:
+        is_over = _Health(trial, kill, self.tell)
+        trial.wait_for(f"healthy after {kill.kind}: {kill.text}", is_over, OVER_WITHIN_S)
+        took_s = time.monotonic() - kill.struck_at
+        self.tell(f"healthy {took_s:.2f} s after {kill.kind}, load {os.getloadavg()[0]:.1f}")
+        self.times[kill.kind].append(took_s)
+        self.bounds[kill.kind] = bound = kill.within_s and kill.within_s * self.patience
         if bound is not None and took_s > bound:
-            self.complain(f"{blow.kind}: {blow.text}: healthy after {took_s:.2f} s, not {bound:g} s")
-        for victim in (*blow.killed, *blow.spared):
+            self.complain(f"{kill.kind}: {kill.text}: healthy after {took_s:.2f} s, not {bound:g} s")
+        for victim in (*kill.killed, *kill.spared):
             os.close(victim.exit_fd)
 
     # ---- the end -----------------------------------------------------------------------------------------
@@ -247,9 +247,9 @@ class Chaos:
 class _Health:
     """Whether everything is as it should be after a blow: a condition on a status."""
 
-    def __init__(self, trial: Trial, blow: Blow, tell: Callable[[str], None]) -> None:
+    def __init__(self, trial: Trial, kill: Kill, tell: Callable[[str], None]) -> None:
         self._trial = trial
-        self._blow = blow
+        self._blow = kill
         self._tell = tell
         self._told = ""
         self._quotes: int | None = None  # heard of when the simulator was found running
@@ -337,11 +337,11 @@ def main() -> int:
         if disk is not None:
             unmounting.callback(disk.unmount)
         chaos = Chaos(arguments.seed, directory, disk, arguments.patience)
-        chaos.play(arguments.duration, arguments.blows)
+        chaos.play(arguments.duration, arguments.kills)
         if chaos.wrongs:
             keep(directory, arguments.seed)
     if chaos.wrongs or arguments.verbose:
-        print("\n".join(chaos.story))
+        print("\n".join(chaos.trace))
     print_table(chaos)
     verdict = "FAILED: " + "; ".join(chaos.wrongs) if chaos.wrongs else "all is well"
     report = chaos.report

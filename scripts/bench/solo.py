@@ -18,14 +18,14 @@ from domain.messages.base import Message
 from domain.messages.market import MarketBatch
 from domain.messages.system import SubscribeMarketData
 from domain.settings import SessionSettings, Settings, VenueSettings
-from scripts.run.toolbox import ProcessParts
+from scripts.run.toolbox import ProcessToolbox
 
 PATIENCE_S = 60.0
 NOBODY = "http://127.0.0.1:1"  # tells no time, and costs none
 FEED, READER = Role.PRICE_FEED.at("coinbase"), str(Role.PORTFOLIO)
 
 
-class SoloParts(ProcessParts):
+class SoloParts(ProcessToolbox):
     """The tools of a process that no launcher looks after. A feed writes no file."""
 
     def __init__(self) -> None:

@@ -80,22 +80,22 @@ class ActorSystem:
         self._successions: list[float] = []  # when supervisors were replaced, within the budget's window
         self._request_ids = count(1)
 
-    def start(self, settings: Any, parts: Any) -> None:
+    def start(self, settings: Any, toolbox: Any) -> None:
         """Create the supervisor; it starts everybody else and says "running"."""
-        self._start = settings, parts
+        self._start = settings, toolbox
         self.start_supervisor({})
         threading.Thread(target=self._end_hung_supervisors, daemon=True).start()
 
-    def start_supervisor(self, heirs: Mapping[str, Any]) -> None:
+    def start_supervisor(self, inherited: Mapping[str, Any]) -> None:
         """Create a supervisor, the first or one that inherits the children of a dead one."""
         from actors.runtime.wiring_messages import StartActor
         from actors.supervisor import Supervisor
         from domain.effects import Role
 
         self.generation += 1
-        settings, parts = self._start
+        settings, toolbox = self._start
         self._supervisor = self._system.createActor(Supervisor)
-        part = StartActor(str(Role.SUPERVISOR), self.generation, settings, parts, {}, dict(heirs))
+        part = StartActor(str(Role.SUPERVISOR), self.generation, settings, toolbox, {}, dict(inherited))
         self._tell(part)
         self.ask("hello")
 

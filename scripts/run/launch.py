@@ -142,7 +142,7 @@ class _Run:
 
     def _start(self) -> None:
         # Imports every venue, so not before Thespian's environment is set.
-        from scripts.run.toolbox import JOURNAL_FILE, ProcessParts
+        from scripts.run.toolbox import JOURNAL_FILE, ProcessToolbox
 
         if self.is_stopping:
             return
@@ -162,7 +162,7 @@ class _Run:
         import actors.supervisor  # noqa: F401  forked actors then share the modules
 
         self.system = ActorSystem(settings.system, admin_port, self.place.handle)
-        parts = ProcessParts(
+        toolbox = ProcessToolbox(
             self.place.handle,
             "full" if self.options.live else settings.journal_synchronous,
             os.getpid(),
@@ -170,7 +170,7 @@ class _Run:
             code_version(),
             account,
         )
-        self.system.start(settings, parts)
+        self.system.start(settings, toolbox)
         give_up_at = time.monotonic() + _START_WITHIN_S + self.settings.supervision.rebuild_within_s
         while not self.is_running and not self.problems:
             self._turn()
@@ -268,7 +268,7 @@ class _Run:
             told = message.message
             self._answer(request, lambda: request.reply(telling.resume_answer(told, request.role, self.status)))
         elif kind == "status":
-            self._hear_status(message.message, message.request_id)
+            self._on_status(message.message, message.request_id)
 
     def _tell_progress(self, rebuilding: Any) -> None:
         self.starting = f"{rebuilding.step} journal: {rebuilding.done:,} of {rebuilding.total:,}"
@@ -277,7 +277,7 @@ class _Run:
             self.progress_at = now
             self.announcer.tell(self.starting, is_logged=False)
 
-    def _hear_status(self, reported: Any, request_id: int) -> None:
+    def _on_status(self, reported: Any, request_id: int) -> None:
         self.status = json.loads(reported.status)
         metrics = self.status.pop("metrics", None)
         self.status["duration_s"] = round((self.ended_at or time.monotonic()) - self.started_at, 3)

@@ -38,7 +38,7 @@ MEGABYTE = 1_000_000
 _launchers: dict[int, int] = {}  # launcher's pid -> its pidfd in this process
 
 
-class ProcessParts:
+class ProcessToolbox:
     """Plain data until an actor asks for a tool; each tool is made in the process that uses it."""
 
     def __init__(

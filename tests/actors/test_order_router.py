@@ -207,7 +207,7 @@ class FullDisk(MemoryJournal):
 
 def test_a_full_disk_halts_openings_but_loses_nothing_that_was_decided() -> None:
     stage = Stage()
-    stage.parts.memory_journal = journal = FullDisk()
+    stage.toolbox.memory_journal = journal = FullDisk()
     stage.cast(OrderRouter, Role.ORDER_ROUTER)
     make_ready(stage)
 
@@ -219,12 +219,12 @@ def test_a_full_disk_halts_openings_but_loses_nothing_that_was_decided() -> None
     assert [event.intent.intent_id for event in journaled(stage, IntentAccepted)] == ["i-1"]
     assert [event.reason for event in journaled(stage, IntentDenied)] == ["halted"]
     assert told(stage, AlarmRaised, Role.MONITOR)[-1].text == "halted: journal_failed"
-    # In the order in which the desk decided it, so that a replay stands where the desk stands.
+    # In the order in which the order manager decided it, so that a replay stands where the order manager stands.
     assert [entry.event for entry in journal.read()][-2:] == [
         *journaled(stage, HaltRaised),
         *journaled(stage, IntentDenied),
     ]
-    assert router.desk.ledger.last_seq == len(journal.lines)
+    assert router.manager.ledger.last_seq == len(journal.lines)
 
 
 class NoRoom(MemoryJournal):
@@ -238,7 +238,7 @@ class NoRoom(MemoryJournal):
 
 def test_without_a_reserve_openings_are_halted_from_the_start_until_there_is_room_and_a_person_resumes() -> None:
     stage = Stage()
-    stage.parts.memory_journal = journal = NoRoom()
+    stage.toolbox.memory_journal = journal = NoRoom()
     stage.cast(OrderRouter, Role.ORDER_ROUTER)
     make_ready(stage)
     assert [event.reason for event in journaled(stage, HaltRaised)] == ["disk_full"]
@@ -257,7 +257,7 @@ def test_without_a_reserve_openings_are_halted_from_the_start_until_there_is_roo
 def test_halts_of_an_earlier_run_are_reported_at_once() -> None:
     stage = Stage()
     now = stage.clock.now().utc_ns
-    stage.parts.memory_journal.append([HaltRaised(ts_event=now, scope="all", reason="recorder gave up")], now)
+    stage.toolbox.memory_journal.append([HaltRaised(ts_event=now, scope="all", reason="recorder gave up")], now)
 
     stage.cast(OrderRouter, Role.ORDER_ROUTER)
 
@@ -267,7 +267,7 @@ def test_halts_of_an_earlier_run_are_reported_at_once() -> None:
 
 def test_a_person_who_resumes_hears_what_was_cleared_and_what_stands() -> None:
     stage = Stage()
-    stage.parts.memory_journal = NoRoom()
+    stage.toolbox.memory_journal = NoRoom()
     stage.cast(OrderRouter, Role.ORDER_ROUTER)
     stage.tell(Role.ORDER_ROUTER, RaiseHalt(scope="coinbase", reason="looked odd"))
 
@@ -351,7 +351,7 @@ class Locked(MemoryJournal):
 
 def test_while_another_program_holds_the_journal_openings_wait_and_reducing_orders_leave() -> None:
     stage = Stage()
-    stage.parts.memory_journal = journal = Locked()
+    stage.toolbox.memory_journal = journal = Locked()
     stage.cast(OrderRouter, Role.ORDER_ROUTER)
     make_ready(stage)
     hold_coins(stage)
@@ -364,7 +364,7 @@ def test_while_another_program_holds_the_journal_openings_wait_and_reducing_orde
     assert told(stage, SubmitOrder)[-1].intent_id == "i-1"
     assert journaled(stage, HaltRaised) == []  # no loss: nothing that a person must clear
     router = stage.actor(Role.ORDER_ROUTER)
-    [halt] = router.desk.halts
+    [halt] = router.manager.halts
     assert halt.reason.startswith("journal_locked: another program holds the journal")
     assert told(stage, VenueReadyChanged, Role.PORTFOLIO)[-1].reason == "journal"
     assert told(stage, AlarmRaised, Role.MONITOR)[-1].subject == "journal"
@@ -372,17 +372,17 @@ def test_while_another_program_holds_the_journal_openings_wait_and_reducing_orde
 
 def test_when_the_lock_is_gone_openings_go_on_by_themselves() -> None:
     stage = Stage()
-    stage.parts.memory_journal = journal = Locked()
+    stage.toolbox.memory_journal = journal = Locked()
     stage.cast(OrderRouter, Role.ORDER_ROUTER)
     make_ready(stage)
     journal.is_locked = True
     stage.tell(Role.ORDER_ROUTER, make_intent(intent_id="i-1"))
-    assert stage.actor(Role.ORDER_ROUTER).desk.halts
+    assert stage.actor(Role.ORDER_ROUTER).manager.halts
 
     journal.is_locked = False
     stage.advance(seconds=1)
 
-    assert stage.actor(Role.ORDER_ROUTER).desk.halts == ()
+    assert stage.actor(Role.ORDER_ROUTER).manager.halts == ()
     assert told(stage, VenueReadyChanged, Role.PORTFOLIO)[-1].is_ready
     [alarm] = told(stage, AlarmRaised, Role.MONITOR)
     [over] = told(stage, AlarmOver, Role.MONITOR)
@@ -407,7 +407,7 @@ class Torn(MemoryJournal):
 @pytest.mark.parametrize("notices", ["by writing", "by looking", "by a reader's word"])
 def test_a_journal_that_is_torn_under_the_router_ends_it_before_anything_leaves(notices: str) -> None:
     stage = Stage()
-    stage.parts.memory_journal = journal = Torn()
+    stage.toolbox.memory_journal = journal = Torn()
     stage.cast(OrderRouter, Role.ORDER_ROUTER)
     make_ready(stage)
 

@@ -36,7 +36,7 @@ def extend(stage: Stage, *events: object) -> JournalExtended:
 
 
 def known(stage: Stage):
-    return stage.actor(Role.PORTFOLIO).allocator.portfolio
+    return stage.actor(Role.PORTFOLIO).manager.portfolio
 
 
 def halts(stage: Stage) -> list[str]:
@@ -81,7 +81,7 @@ def test_when_a_recovered_journal_has_taken_the_place_of_the_one_it_read_it_begi
     stage.actor(Role.PORTFOLIO).peer_appeared(Role.ORDER_ROUTER)
     assert known(stage).last_seq == 2
     ended = []
-    monkeypatch.setattr(stage.actor(Role.PORTFOLIO).parts, "die", lambda: ended.append(True))
+    monkeypatch.setattr(stage.actor(Role.PORTFOLIO).toolbox, "die", lambda: ended.append(True))
     monkeypatch.setattr(stage.journal, "was_replaced", lambda: True)
 
     stage.actor(Role.PORTFOLIO).peer_appeared(Role.ORDER_ROUTER)
@@ -108,7 +108,7 @@ def test_a_journal_that_cannot_be_read_is_for_the_router_to_prove(stage: Stage) 
 
 def test_a_portfolio_that_cannot_even_begin_says_so_too() -> None:
     stage = Stage()
-    stage.parts.memory_journal = Damaged()
+    stage.toolbox.memory_journal = Damaged()
 
     stage.cast(Portfolio, Role.PORTFOLIO)
 
@@ -135,7 +135,7 @@ def test_a_restarted_portfolio_knows_what_the_first_one_knew(stage: Stage) -> No
 
 
 def test_what_became_of_signals_is_among_its_counters(stage: Stage) -> None:
-    stage.actor(Role.PORTFOLIO).allocator.decisions.update(opened=2, no_position=5)
+    stage.actor(Role.PORTFOLIO).manager.decisions.update(opened=2, no_position=5)
 
     stage.tell(Role.PORTFOLIO, ReportNow())
 

@@ -7,7 +7,7 @@ from decimal import Decimal as D
 import pytest
 
 from actors.price_feed import PriceFeed
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.stage.stage import Stage
 from actors.stage.toolbox import START
 from domain.effects import Role
@@ -83,7 +83,7 @@ def test_every_frame_is_recorded_if_that_is_wanted(venue: FakeVenue) -> None:
     venue.hear(venue.market, make_quote())
     venue.hear(venue.market, GAP)
 
-    recorded = stage.parts.memory_recorders["coinbase"].entries
+    recorded = stage.toolbox.memory_recorders["coinbase"].entries
     url = venue.market.url.encode()
     frames = [("frame", b"frame 0"), ("frame", b"frame 1")]
     assert recorded[:4] == [("opened", url), *frames, ("closed", b"gap")]
@@ -93,7 +93,7 @@ def test_a_recording_that_fails_is_told_and_the_feed_goes_on(venue: FakeVenue) -
     recording = Settings(recording=RecordingSettings(enabled=True))
     stage = venue.stage = Stage(recording, kits={"coinbase": venue.kit()})
     stage.cast(PriceFeed, FEED)
-    stage.parts.memory_recorders["coinbase"].failure = "No space left on device"
+    stage.toolbox.memory_recorders["coinbase"].failure = "No space left on device"
 
     stage.advance(seconds=130)
 
@@ -102,7 +102,7 @@ def test_a_recording_that_fails_is_told_and_the_feed_goes_on(venue: FakeVenue) -
     assert stage.is_played(FEED)
 
 
-class Router(Shell):
+class Router(BaseActor):
     """Asks the feed for depth, as whoever decides where to trade does."""
 
     def receiveMsg_RequestDepth(self, request: RequestDepth, sender: str) -> None:

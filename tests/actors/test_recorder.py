@@ -17,7 +17,7 @@ class FullDisk(MemoryHistory):
 
 def test_rows_that_a_full_disk_costs_are_counted_and_told_to_a_person_once() -> None:
     stage = Stage()
-    stage.parts.memory_history = FullDisk()
+    stage.toolbox.memory_history = FullDisk()
     stage.cast(Recorder, Role.RECORDER)
 
     stage.advance(seconds=2.5)

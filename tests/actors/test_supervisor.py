@@ -9,7 +9,7 @@ import pytest
 
 from actors import supervisor as supervisor_module
 from actors.monitor import Monitor
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.stage.stage import Stage
 from domain.effects import Role
 from domain.messages.base import Command
@@ -23,7 +23,7 @@ class Fall(Command):
     """The receiver's handler raises."""
 
 
-class Echo(Shell):
+class Echo(BaseActor):
     """A child that notes who appears and can be made to fail."""
 
     def started(self) -> None:

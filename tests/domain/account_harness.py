@@ -34,7 +34,7 @@ from domain.messages.orders import (
 )
 from domain.messages.signals import Signal
 from domain.messages.system import AlarmRaised, EndExit, MarkEquity, VenueReadyChanged, WishExit
-from domain.portfolio.portfolio_manager import BEAT, Allocator
+from domain.portfolio.portfolio_manager import BEAT, PortfolioManager
 from domain.settings import PROFILES, RiskSettings, Settings
 from tests.builders import MONO, UTC, make_instrument, make_quote, make_stream_state
 
@@ -133,14 +133,14 @@ class Account:
 
     def __init__(self, settings: Settings = Settings(risk=LOOSE), cash: str = "10000") -> None:  # noqa: B008
         self.settings = settings
-        self.allocator = Allocator(settings)
+        self.manager = PortfolioManager(settings)
         self.now = Instant(MONO, UTC)
         self.entries: list[JournalEntry] = []
         self.told: list[Message] = []  # to the router, newest last
         self.alarms: list[AlarmRaised] = []  # to the person
         self.asked: list[str] = []  # instruments whose price a venue was asked for
         self._alarms: list[int] = []
-        self._perform(self.allocator.replay((), self.now))
+        self._perform(self.manager.replay((), self.now))
         balance = Balance(currency="USD", total=Decimal(cash), hold=Decimal(0))
         self.journal(BalancesOpened(ts_event=UTC, venue="coinbase", balances=(balance,)))
         self.open_market()
@@ -157,7 +157,7 @@ class Account:
         )
 
     def open_market(self) -> None:
-        """Let the allocator hear what a healthy venue tells first."""
+        """Let the portfolio manager hear what a healthy venue tells first."""
         self.load(BTC, make_instrument("ETH-USD"))
         self.hear(VenueReadyChanged(ts_event=UTC, venue="coinbase", is_ready=True))
         self.price("49999", "50001")
@@ -172,11 +172,11 @@ class Account:
 
     @property
     def quantity(self) -> Decimal:
-        return self.allocator.portfolio.position("coinbase", "BTC-USD").quantity
+        return self.manager.portfolio.position("coinbase", "BTC-USD").quantity
 
     def hear(self, message: Message) -> list[Message]:
-        """Give the allocator a message; return what it told the router."""
-        return self._perform(self.allocator.apply(message, self.now))
+        """Give the portfolio manager a message; return what it told the router."""
+        return self._perform(self.manager.apply(message, self.now))
 
     def journal(self, *events: Event) -> list[Message]:
         """Append to the journal and publish, as the router does."""
@@ -214,7 +214,7 @@ class Account:
             self._move_to(due)
             if bid:
                 self.price(bid, ask)
-            told += self._perform(self.allocator.tick(BEAT, self.now))
+            told += self._perform(self.manager.tick(BEAT, self.now))
         self._move_to(until)
         return told
 
@@ -246,8 +246,8 @@ class Account:
         other = Account.__new__(Account)
         other.settings, other.now, other.entries = self.settings, self.now, list(self.entries)
         other.told, other.alarms, other.asked, other._alarms = [], [], [], []
-        other.allocator = Allocator(self.settings)
-        other._perform(other.allocator.replay(other.entries, other.now))
+        other.manager = PortfolioManager(self.settings)
+        other._perform(other.manager.replay(other.entries, other.now))
         if is_open:
             other.open_market()
         return other

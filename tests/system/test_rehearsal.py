@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.stage.base import StageBase
 from domain.effects import Role
 from domain.settings import Settings
@@ -16,7 +16,7 @@ from scripts.run.processes import descendants
 from tests.actors.stage.cast import Count, Echo, Player, Remind, Send, counts
 
 
-class Litterer(Shell):
+class Litterer(BaseActor):
     """Starts a process that outlives it."""
 
     def started(self) -> None:
@@ -67,12 +67,12 @@ def test_mail_for_a_dead_actor_is_a_dead_letter(stage: StageBase) -> None:
 def test_the_supervisor_replaces_our_own_actors_whether_they_crash_or_hang(stage: StageBase) -> None:
     stage.boot()
 
-    for role, blow, within_s in (
+    for role, kill, within_s in (
         (Role.PORTFOLIO, stage.crash, 2.0),
         (Role.SIGNAL_ENGINE, stage.hang, 5.0),
     ):
         before = stage.pid(role)
-        blow(role)
+        kill(role)
         stage.wait_until(
             lambda: stage.is_played(role) and stage.pid(role) != before, within_s, f"{role} is back"
         )

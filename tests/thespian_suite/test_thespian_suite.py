@@ -54,9 +54,9 @@ def failures(totals: ElementTree.Element) -> list[str]:
     names = []
     for case in totals.iter("testcase"):
         if case.find("failure") is not None or case.find("error") is not None:
-            parts = case.get("classname", "").split(".")
-            module = next(part for part in parts if part.startswith("test_"))
-            classes = parts[parts.index(module) + 1 :]
+            toolbox = case.get("classname", "").split(".")
+            module = next(part for part in toolbox if part.startswith("test_"))
+            classes = toolbox[toolbox.index(module) + 1 :]
             names.append("::".join([str(SUITE / f"{module}.py"), *classes, case.get("name", "")]))
     return names
 

@@ -19,7 +19,7 @@ from domain.messages.journal import JournalEntry
 from domain.messages.orders import Purpose
 from domain.numbers import divide, plain
 from tests.workflows.guard import Guard
-from tests.workflows.theatre import Theatre
+from tests.workflows.trading_scenario import TradingScenario
 
 HELD_S = 15.0  # an order that should end at once: long enough that only a cancel ends it in time
 READ_LAG_S = 0.5  # of the venue: its reads may show what was so long ago
@@ -97,9 +97,9 @@ class Adversary:
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         mood = self.random.choice(MOODS)
-        self.theatre = Theatre(seed, **HASTY, **mood, SIMULATOR__SEED=str(seed))
-        self.theatre.stage.parts.memory_journal = self.journal = FragileJournal()
-        self.story: list[str] = []
+        self.scenario = TradingScenario(seed, **HASTY, **mood, SIMULATOR__SEED=str(seed))
+        self.scenario.stage.toolbox.memory_journal = self.journal = FragileJournal()
+        self.trace: list[str] = []
         self.failures: list[str] = []
         self.asked_to_pause = False
         self._misfortunes = {
@@ -113,9 +113,9 @@ class Adversary:
             self.sleep: 1,
             self.set_the_clock: 1,
         }
-        self.guard = Guard(self.theatre)
+        self.guard = Guard(self.scenario)
 
-        self.theatre.stage.boot()
+        self.scenario.stage.boot()
         self._pause(0, 4)
 
     def play(self, misfortunes: int) -> None:
@@ -132,9 +132,9 @@ class Adversary:
         for _ in range(self.random.choice((1, 1, 2, 3))):
             hit = self.random.choices(ROLES, IMPORTANCE, k=self.random.choice((1, 1, 2)))
             for role in dict.fromkeys(hit):  # a set would have another order in each process
-                if self.theatre.stage.is_played(role):
+                if self.scenario.stage.is_played(role):
                     self._tell(f"crash {role}")
-                    self.theatre.stage.crash(role)
+                    self.scenario.stage.crash(role)
             self._pause(0, 0.1)
 
     def crash_while_journaling(self) -> None:
@@ -148,14 +148,14 @@ class Adversary:
             fault = draw_fault(self.random, LONGEST_S, PRODUCTS, {"lag": READ_LAG_S, "hold": HELD_S})
             self.asked_to_pause |= fault["kind"] == "retry_after"
             self._tell(f"fault {fault}")
-            self.theatre.world.inject(fault)
+            self.scenario.world.inject(fault)
 
     def trade_by_hand(self) -> None:
         """Let a person buy beside us, or sell some of what a person bought; also while the books open."""
         symbol = self.random.choice(PRODUCTS)
-        owned = self.theatre.inventory().get(symbol.split("-")[0], Decimal(0))
+        owned = self.scenario.inventory().get(symbol.split("-")[0], Decimal(0))
         is_sale = owned > 0 and self.random.random() < 0.5
-        product = self.theatre.world.exchange.market.products[symbol]
+        product = self.scenario.world.exchange.market.products[symbol]
         dollars = Decimal(self.random.randint(20, 200))
         quantity = product.instrument.round_quantity(divide(dollars, product.tape.last_price))
         trade = {
@@ -164,16 +164,16 @@ class Adversary:
             "quantity": plain(min(quantity, owned) if is_sale else quantity),
         }
         try:
-            made = self.theatre.world.trade(trade)
+            made = self.scenario.world.trade(trade)
         except InvalidTrade as error:  # a venue that has halted, say
             self._tell(f"no trade by hand: {error}")
             return
-        self.theatre.by_hand.add(made["order_id"])
+        self.scenario.by_hand.add(made["order_id"])
         self._tell(f"by hand: {trade} filled {made['filled_size']}")
 
     def lose_the_supervisor(self) -> None:
         """Kill the supervisor, and some of its children before anybody looks after them again."""
-        stage = self.theatre.stage
+        stage = self.scenario.stage
         self._tell("crash supervisor")
         stage.crash(Role.SUPERVISOR)
         if self.random.random() < 0.5:
@@ -185,18 +185,18 @@ class Adversary:
         """Let the machine sleep while the venue goes on."""
         seconds = self.random.uniform(0.2, 20)
         self._tell(f"sleep for {seconds:.1f} s")
-        self.theatre.stage.clock.sleep(seconds)
+        self.scenario.stage.clock.sleep(seconds)
 
     def set_the_clock(self) -> None:
         """Set the wall clock wrong, or right again."""
-        clock = self.theatre.stage.clock
+        clock = self.scenario.stage.clock
         is_wrong = bool(clock.stepped_ns)
         step_s = -clock.stepped_ns / SECOND_NS if is_wrong else self.random.choice((-3600, -180, -1, 1, 180, 3600))
         self._tell(f"clock set by {step_s:+g} s")
         clock.step(step_s)
 
     def stop_and_start(self) -> None:
-        wound_down = self.theatre.wind_down()
+        wound_down = self.scenario.wind_down()
         self._tell(f"stopped reconciled={wound_down.is_reconciled} left={wound_down.unconfirmed}")
         self._start_again()
 
@@ -207,8 +207,8 @@ class Adversary:
     def _start_again(self) -> None:
         self._collect_failures()
         self.journal.appends_left = 0
-        self.theatre.restart()
-        self.theatre.stage.boot()
+        self.scenario.restart()
+        self.scenario.stage.boot()
 
     # ---- afterwards --------------------------------------------------------------------------------------
 
@@ -216,8 +216,8 @@ class Adversary:
         """Let nothing go wrong any more, long enough for everything to be proven."""
         self._tell("calm")
         self.journal.appends_left = 0
-        self.theatre.world.clear_faults()
-        if self.theatre.stage.clock.stepped_ns:
+        self.scenario.world.clear_faults()
+        if self.scenario.stage.clock.stepped_ns:
             self.set_the_clock()
         self.guard.disturbed(BACK_WITHIN_S)
         self.guard.advance(CALM_S)
@@ -235,22 +235,22 @@ class Adversary:
         raise AssertionError("it never came to rest")
 
     def _is_at_rest(self) -> bool:
-        stage = self.theatre.stage
-        desk = stage.actor(Role.ORDER_ROUTER).desk
-        fills = self.theatre.world.exchange.fills
+        stage = self.scenario.stage
+        manager = stage.actor(Role.ORDER_ROUTER).manager
+        fills = self.scenario.world.exchange.fills
         has_just_filled = fills and fills[-1].time_ns > stage.clock.true.now().utc_ns - REST_S * SECOND_NS
-        is_moving = any(order.is_in_flight for order in desk.ledger.live_orders())
-        is_pausing = any(plan.live_attempt is None for plan in desk.ledger.open_plans.values()) or any(
-            plan.intent.purpose is Purpose.CLOSE for plan in desk.ledger.open_plans.values()
+        is_moving = any(order.is_in_flight for order in manager.ledger.live_orders())
+        is_pausing = any(plan.live_attempt is None for plan in manager.ledger.open_plans.values()) or any(
+            plan.intent.purpose is Purpose.CLOSE for plan in manager.ledger.open_plans.values()
         )
-        is_open = desk.report(stage.clock.now()).is_reconciled and not desk.ledger.unexplained
+        is_open = manager.report(stage.clock.now()).is_reconciled and not manager.ledger.unexplained
         return is_open and not (is_moving or is_pausing or has_just_filled)
 
     def _collect_failures(self) -> None:
-        self.failures += self.theatre.stage.failures
+        self.failures += self.scenario.stage.failures
 
     def _pause(self, least_s: float, most_s: float) -> None:
         self.guard.advance(self.random.uniform(least_s, most_s))
 
     def _tell(self, text: str) -> None:
-        self.story.append(f"{self.theatre.stage.clock.elapsed_ns / SECOND_NS:8.3f} {text}")
+        self.trace.append(f"{self.scenario.stage.clock.elapsed_ns / SECOND_NS:8.3f} {text}")

@@ -9,7 +9,7 @@ from typing import Any
 from adapters.simulator.engine.venue_order import VenueStatus
 from adapters.simulator.faults import Fault
 from domain.instant import SECOND_NS
-from tests.workflows.theatre import Theatre
+from tests.workflows.trading_scenario import TradingScenario
 
 LOOK_EVERY_S = 0.25
 LASTING = frozenset(  # these go on for their `seconds` once they have struck
@@ -28,14 +28,14 @@ class Guard:
         worst: the product and the end of that one.
     """
 
-    def __init__(self, theatre: Theatre) -> None:
-        self.theatre = theatre
+    def __init__(self, scenario: TradingScenario) -> None:
+        self.scenario = scenario
         self.longest_s = 0.0
         self.worst = ""
         self._quiet_from_ns = 0  # by the world's clock
         self._bare_since_ns: dict[str, int] = {}  # product ->
-        self._timeout_s = theatre.settings.venues["coinbase"].request_timeout_s
-        plan = theatre.world._faults["coinbase"]
+        self._timeout_s = scenario.settings.venues["coinbase"].request_timeout_s
+        plan = scenario.world._faults["coinbase"]
         plan.draw = self._noting(plan.draw)  # every fault that strikes is seen as it does
 
     def disturbed(self, effect_s: float = 0.0) -> None:
@@ -47,7 +47,7 @@ class Guard:
         left_s = seconds
         while left_s > 0:
             step_s = min(left_s, LOOK_EVERY_S)
-            self.theatre.stage.advance(seconds=step_s)
+            self.scenario.stage.advance(seconds=step_s)
             self._look()
             left_s -= step_s
 
@@ -76,11 +76,11 @@ class Guard:
             since_ns = max(self._bare_since_ns.setdefault(symbol, now_ns), self._quiet_from_ns)
             spell_s = (now_ns - since_ns) / SECOND_NS
             if spell_s > self.longest_s:
-                self.longest_s, self.worst = spell_s, f"{symbol} at {self.theatre.stage.now_s():.2f} s"
+                self.longest_s, self.worst = spell_s, f"{symbol} at {self.scenario.stage.now_s():.2f} s"
 
     def _bareness(self) -> Mapping[str, bool]:
         """Tell of each product whether more is held than resting or working sales cover."""
-        exchange = self.theatre.world.exchange
+        exchange = self.scenario.world.exchange
         sold: dict[str, Decimal] = {}
         for order in exchange.live_orders():
             if order.status is VenueStatus.PENDING:
@@ -88,7 +88,7 @@ class Guard:
             symbol = order.asked.product_id
             sold[symbol] = sold.get(symbol, Decimal(0)) + order.leaves
         # What a person bought is no position of ours, and needs no stop.
-        inventory = self.theatre.inventory() if self.theatre.by_hand else {}
+        inventory = self.scenario.inventory() if self.scenario.by_hand else {}
         bare = {}
         for symbol, product in exchange.market.products.items():
             instrument = product.instrument
@@ -98,4 +98,4 @@ class Guard:
         return bare
 
     def _now_ns(self) -> int:
-        return self.theatre.stage.clock.true.now().utc_ns
+        return self.scenario.stage.clock.true.now().utc_ns

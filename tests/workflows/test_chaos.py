@@ -24,7 +24,7 @@ from domain.messages.journal import (
 from domain.messages.orders import Purpose
 from domain.numbers import ZERO
 from tests.workflows.adversary import Adversary
-from tests.workflows.theatre import Theatre
+from tests.workflows.trading_scenario import TradingScenario
 
 LONGEST_PAUSE_S = 60  # that a venue's Retry-After is followed for
 SELLS_WITHIN_S = 1.0  # a close: decided at the next beat of half a second, there and back, and looked at
@@ -34,28 +34,28 @@ SELLS_WITHIN_S = 1.0  # a close: decided at the next beat of half a second, ther
 def adversary(seed: int) -> Iterator[Adversary]:
     adversary = Adversary(seed)
     yield adversary
-    print("\n".join(adversary.story))  # shown when the test fails
+    print("\n".join(adversary.trace))  # shown when the test fails
 
 
 def assert_all_is_well(adversary: Adversary) -> None:
-    theatre = adversary.theatre
+    scenario = adversary.scenario
     adversary.wait_for_rest()
-    ledger = theatre.ledger()
+    ledger = scenario.ledger()
     assert adversary.failures == []
-    assert_nothing_was_doubled_or_guessed(theatre)
-    assert_truth_is_ours(theatre, ledger)
-    assert_everybody_agrees(theatre, ledger)
-    assert_every_position_is_guarded(theatre)
+    assert_nothing_was_doubled_or_guessed(scenario)
+    assert_truth_is_ours(scenario, ledger)
+    assert_everybody_agrees(scenario, ledger)
+    assert_every_position_is_guarded(scenario)
     assert_nothing_was_bare_for_long(adversary)
 
 
-def assert_nothing_was_doubled_or_guessed(theatre: Theatre) -> None:
+def assert_nothing_was_doubled_or_guessed(scenario: TradingScenario) -> None:
     ledger, fills = OrderLedger(), set()
-    for entry in theatre.stage.journal.read():
+    for entry in scenario.stage.journal.read():
         event = entry.event
         assert not isinstance(event, (BalanceCorrected, PositionCorrected, HaltRaised)), event
         if isinstance(event, ExternalFillSeen):
-            assert event.fill.venue_order_id in theatre.by_hand
+            assert event.fill.venue_order_id in scenario.by_hand
             assert event.fill.fill_id not in fills
             fills.add(event.fill.fill_id)
         if isinstance(event, OrderSubmitted):
@@ -65,27 +65,27 @@ def assert_nothing_was_doubled_or_guessed(theatre: Theatre) -> None:
             fills.add(event.fill.fill_id)
         ledger.apply(event)
         assert all(position.quantity >= 0 for position in ledger.books.positions.values())
-    assert fills | in_opening_balances(theatre) == {fill["entry_id"] for fill in theatre.truth()["fills"]}
+    assert fills | in_opening_balances(scenario) == {fill["entry_id"] for fill in scenario.truth()["fills"]}
 
 
-def in_opening_balances(theatre: Theatre) -> set[str]:
+def in_opening_balances(scenario: TradingScenario) -> set[str]:
     """Return a person's trades from before the books were open; which of them were booked, the balances judge."""
-    opened_at = theatre.ledger().opened_at["coinbase"]
-    fills = theatre.world.exchange.fills
-    return {it.entry_id for it in fills if it.order.order_id in theatre.by_hand and it.time_ns <= opened_at}
+    opened_at = scenario.ledger().opened_at["coinbase"]
+    fills = scenario.world.exchange.fills
+    return {it.entry_id for it in fills if it.order.order_id in scenario.by_hand and it.time_ns <= opened_at}
 
 
-def assert_truth_is_ours(theatre: Theatre, ledger: OrderLedger) -> None:
-    truth = theatre.truth()
+def assert_truth_is_ours(scenario: TradingScenario, ledger: OrderLedger) -> None:
+    truth = scenario.truth()
     assert truth["duplicate_client_order_ids"] == []
-    ours = [order for order in truth["orders"] if order["order_id"] not in theatre.by_hand]
+    ours = [order for order in truth["orders"] if order["order_id"] not in scenario.by_hand]
     assert {order["client_order_id"] for order in ours} <= ledger.orders.keys()
-    resting = {order.asked.client_order_id for order in theatre.world.exchange.live_orders()}
+    resting = {order.asked.client_order_id for order in scenario.world.exchange.live_orders()}
     assert resting == ledger.live.keys()
 
     positions, fees = defaultdict(Position), ZERO
     for fill in truth["fills"]:
-        if fill["order_id"] in theatre.by_hand:
+        if fill["order_id"] in scenario.by_hand:
             continue
         traded = Side(fill["side"]), Decimal(fill["size"]), Decimal(fill["price"])
         positions[fill["product_id"]] = positions[fill["product_id"]].after(*traded)
@@ -99,17 +99,17 @@ def assert_truth_is_ours(theatre: Theatre, ledger: OrderLedger) -> None:
         assert books.balances["coinbase", currency] == Decimal(balance["total"])
 
 
-def assert_everybody_agrees(theatre: Theatre, ledger: OrderLedger) -> None:
-    stage = theatre.stage
-    report = stage.actor(Role.ORDER_ROUTER).desk.report(stage.clock.now())
-    portfolio = stage.actor(Role.PORTFOLIO).allocator.portfolio
+def assert_everybody_agrees(scenario: TradingScenario, ledger: OrderLedger) -> None:
+    stage = scenario.stage
+    report = stage.actor(Role.ORDER_ROUTER).manager.report(stage.clock.now())
+    portfolio = stage.actor(Role.PORTFOLIO).manager.portfolio
     assert report.is_reconciled
     assert report.counts["unconfirmed"] == report.corrections == 0
     assert portfolio.last_seq == report.journal_seq == ledger.last_seq
     assert portfolio.balances == ledger.books.balances
     assert portfolio.positions == ledger.books.positions
     assert [actor.role for actor in stage.actors() if actor.counters["unhandled"]] == []
-    live = stage.actor(Role.ORDER_ROUTER).desk.ledger  # what it has become, against what the journal makes of it
+    live = stage.actor(Role.ORDER_ROUTER).manager.ledger  # what it has become, against what the journal makes of it
     assert live.books.balances == ledger.books.balances and live.books.positions == ledger.books.positions
     assert {order.id: order.status for order in live.live.values()} == {
         order.id: order.status for order in ledger.live.values()
@@ -121,9 +121,9 @@ def assert_everybody_agrees(theatre: Theatre, ledger: OrderLedger) -> None:
     )
 
 
-def assert_every_position_is_guarded(theatre: Theatre) -> None:
+def assert_every_position_is_guarded(scenario: TradingScenario) -> None:
     """Each holding worth an order is sold by exactly one bracket, or being sold."""
-    exchange, inventory = theatre.world.exchange, theatre.inventory()
+    exchange, inventory = scenario.world.exchange, scenario.inventory()
     for symbol, product in exchange.market.products.items():
         base = product.instrument.base
         held = exchange.ledger.total(base) - inventory.get(base, ZERO)
@@ -136,19 +136,19 @@ def assert_every_position_is_guarded(theatre: Theatre) -> None:
 
 def assert_nothing_was_bare_for_long(adversary: Adversary) -> None:
     """Whatever befell it: from when nothing was wrong any more, each position had its stop, or was sold, in time."""
-    guard, within_s = adversary.guard, adversary.theatre.settings.protection.within_s
+    guard, within_s = adversary.guard, adversary.scenario.settings.protection.within_s
     assert guard.longest_s <= within_s + SELLS_WITHIN_S, guard.worst
 
 
-def assert_it_trades_again(theatre: Theatre) -> None:
+def assert_it_trades_again(scenario: TradingScenario) -> None:
     def openings() -> int:
-        return sum(event.intent.purpose is Purpose.OPEN for event in theatre.journaled(IntentAccepted))
+        return sum(event.intent.purpose is Purpose.OPEN for event in scenario.journaled(IntentAccepted))
 
     before = openings()
     for _ in range(60 + LONGEST_PAUSE_S):
         if openings() > before:
             return
-        theatre.stage.advance(seconds=1)
+        scenario.stage.advance(seconds=1)
     raise AssertionError("no opening within a minute of calm, and of the longest pause that a venue may ask for")
 
 
@@ -156,7 +156,7 @@ def assert_it_ends_well(adversary: Adversary) -> None:
     if adversary.asked_to_pause:
         adversary.guard.advance(LONGEST_PAUSE_S)  # no account is read within a pause, at an end either
         adversary.wait_for_rest()  # an opening that waits for the end of the venue's pause is in nobody's power
-    wound_down = adversary.theatre.wind_down()
+    wound_down = adversary.scenario.wind_down()
     assert wound_down.is_reconciled, wound_down.differences
     assert wound_down.unconfirmed == ()
 
@@ -170,7 +170,7 @@ def test_a_bad_day_leaves_the_books_in_order(adversary: Adversary) -> None:
     adversary.relent()
 
     assert_all_is_well(adversary)
-    assert_it_trades_again(adversary.theatre)
+    assert_it_trades_again(adversary.scenario)
 
 
 @pytest.mark.long
@@ -180,6 +180,6 @@ def test_many_bad_days_leave_the_books_in_order(adversary: Adversary) -> None:
         adversary.play(misfortunes=8)
         adversary.relent()
         assert_all_is_well(adversary)
-        assert_it_trades_again(adversary.theatre)
+        assert_it_trades_again(adversary.scenario)
 
     assert_it_ends_well(adversary)

@@ -11,28 +11,28 @@ from domain.execution.overdue import KEPT
 from domain.messages.base import Event
 from domain.messages.journal import CancelRequested, OrderFilled, OrderSubmitted
 from domain.messages.orders import Purpose
-from tests.workflows.theatre import Theatre
+from tests.workflows.trading_scenario import TradingScenario
 
 STEP_S = 0.25
 
 
-def strike_the_first(theatre: Theatre, purpose: Purpose, **fault: object) -> None:
+def strike_the_first(scenario: TradingScenario, purpose: Purpose, **fault: object) -> None:
     """Let the faults begin with the first such order, which is journaled just before it is sent."""
-    journal, faults = theatre.stage.journal, [{"venue": "coinbase", "where": "submit", **fault}]
+    journal, faults = scenario.stage.journal, [{"venue": "coinbase", "where": "submit", **fault}]
     append = journal.append
 
     def watching(events: Sequence[Event], recorded_at: int):
         submitted = [event.order for event in events if isinstance(event, OrderSubmitted)]
         if faults and any(order.purpose is purpose for order in submitted):
-            theatre.world.inject(faults.pop())
+            scenario.world.inject(faults.pop())
         return append(events, recorded_at)
 
     journal.append = watching
 
 
-def bare(theatre: Theatre) -> set[str]:
+def bare(scenario: TradingScenario) -> set[str]:
     """Return the products held that are not covered, to the lot, by exactly one order; one that is kept guards nothing."""
-    exchange, found = theatre.world.exchange, set()
+    exchange, found = scenario.world.exchange, set()
     for symbol, product in exchange.market.products.items():
         held = exchange.ledger.total(product.instrument.base)
         live = [order for order in exchange.live_orders() if order.status is not VenueStatus.PENDING]
@@ -43,13 +43,13 @@ def bare(theatre: Theatre) -> set[str]:
     return found
 
 
-def longest_bare_s(theatre: Theatre, seconds: float) -> float:
+def longest_bare_s(scenario: TradingScenario, seconds: float) -> float:
     """Play on; return for how long any position went without cover."""
     spent_s: dict[str, float] = {}
     longest_s = 0.0
     for _ in range(round(seconds / STEP_S)):
-        theatre.stage.advance(seconds=STEP_S)
-        spent_s = {symbol: spent_s.get(symbol, 0.0) + STEP_S for symbol in bare(theatre)}
+        scenario.stage.advance(seconds=STEP_S)
+        spent_s = {symbol: spent_s.get(symbol, 0.0) + STEP_S for symbol in bare(scenario)}
         longest_s = max([longest_s, *spent_s.values()])
     return longest_s
 
@@ -64,23 +64,23 @@ def longest_bare_s(theatre: Theatre, seconds: float) -> float:
     ids=lambda fault: fault["kind"],
 )
 def test_a_position_is_covered_or_closed_in_time_whatever_becomes_of_its_bracket(fault: dict) -> None:
-    theatre = Theatre()
-    strike_the_first(theatre, Purpose.PROTECT, **fault)
-    theatre.stage.boot()
+    scenario = TradingScenario()
+    strike_the_first(scenario, Purpose.PROTECT, **fault)
+    scenario.stage.boot()
 
-    longest_s = longest_bare_s(theatre, 10)
+    longest_s = longest_bare_s(scenario, 10)
 
-    assert theatre.journaled(OrderFilled)
-    assert longest_s <= theatre.settings.protection.within_s
+    assert scenario.journaled(OrderFilled)
+    assert longest_s <= scenario.settings.protection.within_s
 
 
 def test_a_position_whose_close_the_venue_keeps_has_its_stop_back_or_is_sold_in_time() -> None:
-    theatre = Theatre()
-    strike_the_first(theatre, Purpose.CLOSE, kind="hold", seconds=600, count=3, order_type="limit")
-    theatre.stage.boot()
+    scenario = TradingScenario()
+    strike_the_first(scenario, Purpose.CLOSE, kind="hold", seconds=600, count=3, order_type="limit")
+    scenario.stage.boot()
 
-    longest_s = longest_bare_s(theatre, 20)
+    longest_s = longest_bare_s(scenario, 20)
 
-    kept = [event for event in theatre.journaled(CancelRequested) if event.reason == KEPT]
+    kept = [event for event in scenario.journaled(CancelRequested) if event.reason == KEPT]
     assert len(kept) == 3
-    assert longest_s <= theatre.settings.protection.within_s
+    assert longest_s <= scenario.settings.protection.within_s

@@ -12,14 +12,14 @@ from domain.messages.journal import (
     OrderSubmitted,
     VenueReconciled,
 )
-from tests.workflows.theatre import Theatre
+from tests.workflows.trading_scenario import TradingScenario
 
 LAGS_S = 2.4
 
 
 @pytest.mark.parametrize("where", ["accounts", "list", "fills"])
 def test_reads_that_lag_move_nothing_and_leave_the_stop_where_it_is(where: str) -> None:
-    theatre = Theatre(
+    scenario = TradingScenario(
         SIMULATOR__SEED="3",
         PROTECTION__STOP_LOSS_RATIO="0.2",
         PROTECTION__TAKE_PROFIT_RATIO="0.2",
@@ -28,18 +28,18 @@ def test_reads_that_lag_move_nothing_and_leave_the_stop_where_it_is(where: str) 
         ORDERS__CORRECT_AFTER_S="0.5",
         ORDERS__RECONCILE_EVERY_S="0.5",
     )
-    theatre.stage.boot()
-    theatre.world.inject({"kind": "lag", "where": where, "rate": 1.0, "seconds": LAGS_S})
-    while not theatre.journaled(OrderSubmitted):
-        theatre.stage.advance(seconds=0.05)
-    theatre.stage.hang(Role.SIGNAL_ENGINE)  # the account is quiet from here on
+    scenario.stage.boot()
+    scenario.world.inject({"kind": "lag", "where": where, "rate": 1.0, "seconds": LAGS_S})
+    while not scenario.journaled(OrderSubmitted):
+        scenario.stage.advance(seconds=0.05)
+    scenario.stage.hang(Role.SIGNAL_ENGINE)  # the account is quiet from here on
 
-    theatre.stage.advance(seconds=2 * LAGS_S + 6)
+    scenario.stage.advance(seconds=2 * LAGS_S + 6)
 
-    assert theatre.journaled(BalanceCorrected) + theatre.journaled(HaltRaised) == []
-    assert theatre.journaled(CancelRequested) == []
-    books = theatre.ledger().books
-    assert books.positions and len(theatre.submitted_ids()) == 2 * len(books.positions)
+    assert scenario.journaled(BalanceCorrected) + scenario.journaled(HaltRaised) == []
+    assert scenario.journaled(CancelRequested) == []
+    books = scenario.ledger().books
+    assert books.positions and len(scenario.submitted_ids()) == 2 * len(books.positions)
     for key, position in books.positions.items():
         assert books.covered_quantity(*key) == position.quantity
-    assert theatre.journaled(VenueReconciled)[-1].is_equal
+    assert scenario.journaled(VenueReconciled)[-1].is_equal

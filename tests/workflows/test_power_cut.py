@@ -18,61 +18,61 @@ from domain.messages.journal import (
     VenueReconciled,
 )
 from domain.numbers import ZERO
-from tests.workflows.theatre import Theatre
+from tests.workflows.trading_scenario import TradingScenario
 
 
-def lose_tail(theatre: Theatre) -> None:
+def lose_tail(scenario: TradingScenario) -> None:
     """Take everything from the intent of the first order on out of the journal."""
-    lines = theatre.stage.journal.lines
+    lines = scenario.stage.journal.lines
     decode = msgspec.json.Decoder(JournalEntry).decode
     sent = [at for at, line in enumerate(lines) if isinstance(decode(line).event, OrderSubmitted)]
     del lines[sent[0] - 1 :]
 
 
 def test_a_stop_of_ours_is_no_second_bots_though_the_whole_journal_is_gone() -> None:
-    theatre = Theatre(
+    scenario = TradingScenario(
         SIMULATOR__SEED="3", PROTECTION__STOP_LOSS_RATIO="0.2", SUPERVISION__HUNG_AFTER_S="1000"
     )
-    theatre.stage.boot()
-    theatre.run_until_filled(1)
-    theatre.stage.hang(Role.SIGNAL_ENGINE)
-    theatre.stage.advance(seconds=18)  # no read lags behind the purchase any more
-    theatre.stage.journal.lines.clear()
+    scenario.stage.boot()
+    scenario.run_until_filled(1)
+    scenario.stage.hang(Role.SIGNAL_ENGINE)
+    scenario.stage.advance(seconds=18)  # no read lags behind the purchase any more
+    scenario.stage.journal.lines.clear()
 
-    theatre.restart()
-    theatre.stage.boot()
-    theatre.stage.hang(Role.SIGNAL_ENGINE)
-    theatre.stage.advance(seconds=4)
+    scenario.restart()
+    scenario.stage.boot()
+    scenario.stage.hang(Role.SIGNAL_ENGINE)
+    scenario.stage.advance(seconds=4)
 
-    adopted = {event.client_order_id for event in theatre.journaled(OrderAdopted)}
-    live = {order["client_order_id"] for order in theatre.truth()["orders"] if order["status"] == "OPEN"}
+    adopted = {event.client_order_id for event in scenario.journaled(OrderAdopted)}
+    live = {order["client_order_id"] for order in scenario.truth()["orders"] if order["status"] == "OPEN"}
     assert adopted == live != set()
-    assert theatre.journaled(HaltRaised) == []
-    assert theatre.journaled(VenueReconciled)[-1].is_equal
-    assert theatre.wind_down().is_reconciled
+    assert scenario.journaled(HaltRaised) == []
+    assert scenario.journaled(VenueReconciled)[-1].is_equal
+    assert scenario.wind_down().is_reconciled
 
 
 def test_an_entry_and_its_stop_that_the_journal_lost_are_ours_again() -> None:
-    theatre = Theatre(
+    scenario = TradingScenario(
         SIMULATOR__SEED="3", PROTECTION__STOP_LOSS_RATIO="0.2", SUPERVISION__HUNG_AFTER_S="1000"
     )
-    theatre.stage.boot()
-    theatre.run_until_filled(1)
-    theatre.stage.hang(Role.SIGNAL_ENGINE)
-    theatre.stage.advance(seconds=2)
-    sent = theatre.submitted_ids()
-    lose_tail(theatre)
-    assert theatre.journaled(OrderFilled) == []
+    scenario.stage.boot()
+    scenario.run_until_filled(1)
+    scenario.stage.hang(Role.SIGNAL_ENGINE)
+    scenario.stage.advance(seconds=2)
+    sent = scenario.submitted_ids()
+    lose_tail(scenario)
+    assert scenario.journaled(OrderFilled) == []
 
-    theatre.restart()
-    theatre.stage.boot()
-    theatre.stage.hang(Role.SIGNAL_ENGINE)
-    theatre.stage.advance(seconds=6)
+    scenario.restart()
+    scenario.stage.boot()
+    scenario.stage.hang(Role.SIGNAL_ENGINE)
+    scenario.stage.advance(seconds=6)
 
-    assert {event.client_order_id for event in theatre.journaled(OrderAdopted)} == sent
-    assert theatre.journaled(HaltRaised) + theatre.journaled(ExternalFillSeen) == []
-    assert theatre.journaled(BalanceCorrected) == []
-    ledger, truth = theatre.ledger(), theatre.truth()
+    assert {event.client_order_id for event in scenario.journaled(OrderAdopted)} == sent
+    assert scenario.journaled(HaltRaised) + scenario.journaled(ExternalFillSeen) == []
+    assert scenario.journaled(BalanceCorrected) == []
+    ledger, truth = scenario.ledger(), scenario.truth()
     assert ledger.books.positions
     for (venue, instrument), position in ledger.books.positions.items():
         base = instrument.partition("-")[0]

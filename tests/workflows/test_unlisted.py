@@ -6,57 +6,57 @@ from domain.effects import Role
 from domain.messages.journal import OrderSubmitted
 from domain.messages.orders import Purpose
 from tests.workflows.test_cover import bare
-from tests.workflows.theatre import Theatre
+from tests.workflows.trading_scenario import TradingScenario
 
 FOR_EVER = 10**6
 NOT_LISTED = {"venue": "coinbase", "where": "market_data", "kind": "5xx", "count": FOR_EVER}
 
 
-def restarted(on_exit: str) -> Theatre:
+def restarted(on_exit: str) -> TradingScenario:
     """A position whose stop somebody canceled while nothing of ours ran, and products that nobody tells."""
-    theatre = Theatre(
+    scenario = TradingScenario(
         SIMULATOR__SEED="3",
         PROTECTION__STOP_LOSS_RATIO="0.2",
         PROTECTION__ON_EXIT=on_exit,
         SUPERVISION__HUNG_AFTER_S="1000",
     )
-    theatre.stage.boot()
-    theatre.run_until_filled(1)
-    theatre.stage.hang(Role.SIGNAL_ENGINE)
-    theatre.stage.advance(seconds=2)
-    exchange = theatre.world.exchange
+    scenario.stage.boot()
+    scenario.run_until_filled(1)
+    scenario.stage.hang(Role.SIGNAL_ENGINE)
+    scenario.stage.advance(seconds=2)
+    exchange = scenario.world.exchange
     for order in list(exchange.live_orders()):
-        exchange.cancel(order.order_id, theatre.stage.clock.true.now().utc_ns)
-    assert bare(theatre)
-    theatre.world.inject(NOT_LISTED)
-    theatre.restart()
-    theatre.stage.boot()
-    theatre.stage.hang(Role.SIGNAL_ENGINE)
-    return theatre
+        exchange.cancel(order.order_id, scenario.stage.clock.true.now().utc_ns)
+    assert bare(scenario)
+    scenario.world.inject(NOT_LISTED)
+    scenario.restart()
+    scenario.stage.boot()
+    scenario.stage.hang(Role.SIGNAL_ENGINE)
+    return scenario
 
 
-def purposes(theatre: Theatre, known: set[str]) -> list[Purpose]:
-    submitted = [event.order for event in theatre.journaled(OrderSubmitted)]
+def purposes(scenario: TradingScenario, known: set[str]) -> list[Purpose]:
+    submitted = [event.order for event in scenario.journaled(OrderSubmitted)]
     return [order.purpose for order in submitted if order.client_order_id not in known]
 
 
 def test_a_stop_is_placed_after_a_restart_without_a_listing() -> None:
-    theatre = restarted("keep_stops")
-    known = theatre.submitted_ids()
+    scenario = restarted("keep_stops")
+    known = scenario.submitted_ids()
 
-    theatre.stage.advance(seconds=theatre.settings.protection.within_s)
+    scenario.stage.advance(seconds=scenario.settings.protection.within_s)
 
-    assert bare(theatre) == set()
-    assert set(purposes(theatre, known)) == {Purpose.PROTECT}
+    assert bare(scenario) == set()
+    assert set(purposes(scenario, known)) == {Purpose.PROTECT}
 
 
 def test_positions_are_closed_after_a_restart_without_a_listing() -> None:
-    theatre = restarted("flatten")
-    known = theatre.submitted_ids()
-    theatre.stage.advance(seconds=1)
+    scenario = restarted("flatten")
+    known = scenario.submitted_ids()
+    scenario.stage.advance(seconds=1)
 
-    wound_down = theatre.wind_down()
+    wound_down = scenario.wind_down()
 
     assert wound_down.bare == ()
-    assert purposes(theatre, known)[-1] is Purpose.CLOSE
-    assert theatre.ledger().books.positions == {}
+    assert purposes(scenario, known)[-1] is Purpose.CLOSE
+    assert scenario.ledger().books.positions == {}

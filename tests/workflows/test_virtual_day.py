@@ -13,11 +13,11 @@ from statistics import median
 
 import pytest
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from domain.messages.journal import BalanceCorrected, ExternalFillSeen, HaltRaised
 from domain.portfolio.opening_rate import OpeningRate
 from domain.streams.replay_filter import ReplayFilter
-from tests.workflows.theatre import Theatre
+from tests.workflows.trading_scenario import TradingScenario
 
 HOURS = 8
 WARM_UP_HOURS = 2  # by then whatever is kept for an hour, or for a thousand orders, is all there
@@ -30,12 +30,12 @@ PATIENT = {  # what a virtual second costs is mostly the market's own bustle
     "RISK__DAILY_LOSS_RATIO": "1",
     "RISK__MAX_DRAWDOWN_RATIO": "1",
 }
-_NOT_ITS_OWN = ("actors.stage.stage", "adapters.simulator", "thespian", "logging", "tests", "unittest", "_pytest")
+_NOT_ITS_OWN = ("actors.stage", "adapters.simulator", "thespian", "logging", "tests", "unittest", "_pytest")
 _SHARED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType)
 _PATIENT_MEMORIES = (OpeningRate, ReplayFilter)  # of a day, of 5,000 trades: bounded, and hours from full
 
 
-def weight(actor: Shell) -> int:
+def weight(actor: BaseActor) -> int:
     """Return how many objects an actor keeps alive by itself: not the stage's, and not what modules hold.
 
     Memories that hours do not fill are left out: each has a bound of its own.
@@ -54,8 +54,8 @@ def weight(actor: Shell) -> int:
     return len(seen)
 
 
-def weights(theatre: Theatre) -> dict[str, int]:
-    return {actor.role: weight(actor) for actor in theatre.stage.actors()}
+def weights(scenario: TradingScenario) -> dict[str, int]:
+    return {actor.role: weight(actor) for actor in scenario.stage.actors()}
 
 
 def grown(samples: list[int]) -> float:
@@ -65,13 +65,13 @@ def grown(samples: list[int]) -> float:
 
 
 def test_what_an_actor_keeps_is_weighed_and_nothing_of_the_stage() -> None:
-    theatre = Theatre(**PATIENT)
-    theatre.stage.boot()
-    theatre.stage.advance(seconds=1)
-    (recorder,) = (actor for actor in theatre.stage.actors() if actor.role == "recorder")
+    scenario = TradingScenario(**PATIENT)
+    scenario.stage.boot()
+    scenario.stage.advance(seconds=1)
+    (recorder,) = (actor for actor in scenario.stage.actors() if actor.role == "recorder")
     before = weight(recorder)
 
-    theatre.stage.parts.memory_history.rows += [(number, "x", {}) for number in range(1_000)]
+    scenario.stage.toolbox.memory_history.rows += [(number, "x", {}) for number in range(1_000)]
     of_others = weight(recorder) - before
     recorder.leak = {f"kept {number}": number for number in range(1_000)}
 
@@ -81,39 +81,39 @@ def test_what_an_actor_keeps_is_weighed_and_nothing_of_the_stage() -> None:
 
 @pytest.mark.long
 def test_a_day_of_the_demo_leaves_nothing_behind() -> None:
-    theatre = Theatre(**PATIENT)
-    theatre.stage.boot()
+    scenario = TradingScenario(**PATIENT)
+    scenario.stage.boot()
     samples: dict[str, list[int]] = defaultdict(list)
     orders = [0]
 
     for hour in range(HOURS):
-        theatre.stage.advance(seconds=3600)
-        orders.append(len(theatre.submitted_ids()))
+        scenario.stage.advance(seconds=3600)
+        orders.append(len(scenario.submitted_ids()))
         if hour >= WARM_UP_HOURS:
-            for role, objects in weights(theatre).items():
+            for role, objects in weights(scenario).items():
                 samples[role].append(objects)
-        print(f"hour {hour + 1}: {orders[-1]} orders, {weights(theatre)}", flush=True)
+        print(f"hour {hour + 1}: {orders[-1]} orders, {weights(scenario)}", flush=True)
 
     assert all(later > earlier for earlier, later in zip(orders, orders[1:])), "an hour without an order"
     assert {role: f"{grown(kept):+.1%}" for role, kept in samples.items() if grown(kept) > 0.05} == {}
-    assert theatre.stage.failures == []
-    assert_nothing_halted_or_guessed(theatre)
-    assert_a_restart_changes_nothing(theatre)
+    assert scenario.stage.failures == []
+    assert_nothing_halted_or_guessed(scenario)
+    assert_a_restart_changes_nothing(scenario)
 
 
-def assert_nothing_halted_or_guessed(theatre: Theatre) -> None:
+def assert_nothing_halted_or_guessed(scenario: TradingScenario) -> None:
     for kind in (HaltRaised, BalanceCorrected, ExternalFillSeen):
-        assert theatre.journaled(kind) == []
+        assert scenario.journaled(kind) == []
 
 
-def assert_a_restart_changes_nothing(theatre: Theatre) -> None:
-    assert theatre.wind_down().is_reconciled
-    theatre.restart()
-    theatre.stage.boot()
-    theatre.stage.advance(seconds=30)
-    assert theatre.wind_down().is_reconciled
-    assert_nothing_halted_or_guessed(theatre)
-    truth, books = theatre.truth(), theatre.ledger().books
+def assert_a_restart_changes_nothing(scenario: TradingScenario) -> None:
+    assert scenario.wind_down().is_reconciled
+    scenario.restart()
+    scenario.stage.boot()
+    scenario.stage.advance(seconds=30)
+    assert scenario.wind_down().is_reconciled
+    assert_nothing_halted_or_guessed(scenario)
+    truth, books = scenario.truth(), scenario.ledger().books
     assert truth["duplicate_client_order_ids"] == []
     for currency, balance in truth["balances"].items():
         assert books.balances["coinbase", currency] == Decimal(balance["total"])

@@ -199,7 +199,7 @@ class CoinbaseClient(SignedRequests):
     ) -> Listing[Fill]:
         query = [("start_sequence_timestamp", rfc3339(since))] if since else []
         query += [("order_ids", order_id) for order_id in venue_order_ids]
-        # fill_id -> as told, once: pages may overlap while new fills arrive. Other numbers are the desk's to judge.
+        # fill_id -> as told, once: pages may overlap while new fills arrive. Other numbers are the order manager's to judge.
         found: dict[str, list[Fill]] = {}
         unread: list[Unread] = []
         asked = self._clock.now()

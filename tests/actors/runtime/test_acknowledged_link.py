@@ -139,10 +139,10 @@ def test_the_next_incarnation_gets_what_is_left_in_the_order_sent(sending: Sendi
     sending.acknowledged((0, 1), now_ns=0)
 
     left = sending.begin(2, 0, lambda message: True)
-    heir = ReceivingLink(1)
+    inherited = ReceivingLink(1)
 
     assert [(kept.message.number, kept.number) for kept in left] == [(2, 1), (3, 1), (4, 2)]
-    assert [number for kept in left for number in hear(heir, kept)] == [2, 3, 4]
+    assert [number for kept in left for number in hear(inherited, kept)] == [2, 3, 4]
 
 
 def test_the_next_incarnation_does_not_get_what_must_not_happen_twice(sending: SendingLink) -> None:

@@ -1,11 +1,11 @@
-"""What the shell makes of Thespian's rules, on the stage."""
+"""What the base actor makes of Thespian's rules, on the stage."""
 
 from typing import ClassVar
 
 import pytest
 from thespian.actors import PoisonMessage
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.runtime.wiring_messages import ActorFailed, Envelope
 from actors.stage.stage import Stage
 from domain.effects import Role, Tell, WakeAt
@@ -39,7 +39,7 @@ class Complain(Command, kw_only=True):
     text: str
 
 
-class Bell(Shell):
+class Bell(BaseActor):
     """Rings back to the monitor."""
 
     def receiveMsg_Complain(self, command: Complain, sender: str) -> None:
@@ -224,7 +224,7 @@ def test_decoders_are_built_before_an_actor_starts_threads(monkeypatch: pytest.M
     happened: list[str] = []
     monkeypatch.setattr("actors.runtime.base_actor.build_decoders", lambda: happened.append("decoders"))
 
-    class Starter(Shell):
+    class Starter(BaseActor):
         def started(self) -> None:
             happened.append("started")
 

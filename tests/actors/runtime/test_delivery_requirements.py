@@ -14,7 +14,7 @@ from actors.components.market_reader import MarketReader
 from actors.dead_letters import DeadLetters
 from actors.exchange_gateway import ExchangeGateway
 from actors.price_feed import PriceFeed
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.stage.exploration import explore
 from actors.stage.stage import Stage
 from adapters.thespian_unix.outgoing import Limits
@@ -29,7 +29,7 @@ from tests.actors.fakes import FakeVenue
 from tests.actors.stage.cast import Count, Echo, Halt, Player, Send, Tick, counts
 from tests.builders import make_quote
 from tests.order_builders import make_order
-from tests.workflows.theatre import Theatre
+from tests.workflows.trading_scenario import TradingScenario
 
 FEED = Role.PRICE_FEED.at("coinbase")
 
@@ -73,20 +73,20 @@ def test_am_03_five_senders_are_all_heard_and_each_in_its_order() -> None:
 def test_am_03_neither_loss_nor_delay_nor_doubling_costs_a_message_or_its_place(seed: int) -> None:
     stage = Stage(seed=seed)
     stage.cast(Player, "player")
-    weather = stage.disturb(lose=0.2, double=0.2, late=0.2, reorder=0.2, between=("player", Role.PORTFOLIO))
+    message_faults = stage.disturb(lose=0.2, double=0.2, late=0.2, reorder=0.2, between=("player", Role.PORTFOLIO))
 
     stage.tell("player", Send(to=Role.PORTFOLIO, counts=60))
     stage.wait_for(Role.PORTFOLIO, Count, times=60, within_s=60)
     stage.advance(seconds=5)
 
     stage.inbox(Role.PORTFOLIO).assert_exactly(*counts(60))
-    assert set(weather.counts) == {"lost", "doubled", "late", "reordered"}
+    assert set(message_faults.counts) == {"lost", "doubled", "late", "reordered"}
 
 
 def test_am_08_a_handler_that_raises_after_an_order_left_makes_no_second_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    theatre = Theatre(VENUES__COINBASE__REQUEST_TIMEOUT_S="1")
+    scenario = TradingScenario(VENUES__COINBASE__REQUEST_TIMEOUT_S="1")
     broken: list[str] = []
     submit = ExchangeGateway.receiveMsg_SubmitOrder
 
@@ -97,18 +97,18 @@ def test_am_08_a_handler_that_raises_after_an_order_left_makes_no_second_order(
             raise ValueError("half done")
 
     monkeypatch.setattr(ExchangeGateway, "receiveMsg_SubmitOrder", submit_and_fail)
-    theatre.stage.boot()
-    others = {actor.role: actor for actor in theatre.stage.actors() if isinstance(actor, Shell)}
+    scenario.stage.boot()
+    others = {actor.role: actor for actor in scenario.stage.actors() if isinstance(actor, BaseActor)}
     gateway = Role.EXCHANGE_GATEWAY.at("coinbase")
 
-    theatre.run_until_filled(1)
-    theatre.stage.advance(seconds=2)
+    scenario.run_until_filled(1)
+    scenario.stage.advance(seconds=2)
 
-    assert len(theatre.stage.failures) == 1 and "half done" in theatre.stage.failures[0]
-    assert theatre.truth()["duplicate_client_order_ids"] == []
-    submitted = [event.order.client_order_id for event in theatre.journaled(OrderSubmitted)]
+    assert len(scenario.stage.failures) == 1 and "half done" in scenario.stage.failures[0]
+    assert scenario.truth()["duplicate_client_order_ids"] == []
+    submitted = [event.order.client_order_id for event in scenario.journaled(OrderSubmitted)]
     assert submitted.count(broken[0]) == 1
-    survivors = {role for role, actor in others.items() if theatre.stage.actor(role) is actor}
+    survivors = {role for role, actor in others.items() if scenario.stage.actor(role) is actor}
     assert survivors == others.keys() - {gateway}
 
 
@@ -143,7 +143,7 @@ def test_am_11_traders_share_nothing_and_cannot_change_what_they_were_told() -> 
         at_anna.number = 2
 
 
-class Gossip(Shell):
+class Gossip(BaseActor):
     """Tells its neighbour a number four times a second, and keeps what it hears."""
 
     def started(self) -> None:
@@ -196,7 +196,7 @@ class Reader(MarketReader):
         self.batches: list[MarketBatch] = []
         self.subscribe()
 
-    def hear_market(self, batch: MarketBatch) -> None:
+    def on_market(self, batch: MarketBatch) -> None:
         self.batches.append(batch)
 
 

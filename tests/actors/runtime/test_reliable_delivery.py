@@ -1,4 +1,4 @@
-"""How actors write to each other: acknowledgements, heirs, questions and answers, on the stage."""
+"""How actors write to each other: acknowledgements, inherited children, questions and answers, on the stage."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors.runtime.acknowledged_link import AGAIN_AFTER_NS, MOST_KEPT
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.runtime.wiring_messages import Envelope
 from actors.stage.stage import Stage
 from domain.effects import Role
@@ -41,7 +41,7 @@ class Wonder(Command, kw_only=True):
     within_s: float = 5.0
 
 
-class Anna(Shell):
+class Anna(BaseActor):
     def started(self) -> None:
         self.refusals: list[Message] = []
         self.answers: list[Any] = []
@@ -62,11 +62,11 @@ class Anna(Shell):
     def refused(self, role: str, message: Message) -> None:
         self.refusals.append(message)
 
-    def is_for_heir(self, role: str, message: Message) -> bool:
+    def survives_restart(self, role: str, message: Message) -> bool:
         return message.word != "once"
 
 
-class Bert(Shell):
+class Bert(BaseActor):
     def started(self) -> None:
         self.heard: list[str] = []
 
@@ -159,9 +159,9 @@ def test_what_a_dead_peer_left_is_handed_to_its_heir_in_order(stage: Stage, bert
     stage.crash(BERT)
 
     stage.tell(ANNA, *(Say(word=word) for word in ("one", "once", "two")))
-    heir = stage.cast(Bert, BERT)
+    inherited = stage.cast(Bert, BERT)
 
-    assert heir.heard == ["one", "two"]
+    assert inherited.heard == ["one", "two"]
     assert stage.actor(ANNA).counters["handed_on"] == 2
 
 
@@ -170,9 +170,9 @@ def test_what_was_acknowledged_is_not_handed_on(stage: Stage, bert: Bert) -> Non
     stage.advance(seconds=0.1)
     stage.crash(BERT)
 
-    heir = stage.cast(Bert, BERT)
+    inherited = stage.cast(Bert, BERT)
 
-    assert heir.heard == []
+    assert inherited.heard == []
 
 
 def test_a_lost_message_comes_again_and_the_others_wait_for_it(stage: Stage, bert: Bert) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from domain.effects import Role, Tell
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Command, Lane, Message
@@ -42,7 +42,7 @@ class Remind(Command, kw_only=True):
     number: int
 
 
-class Player(Shell):
+class Player(BaseActor):
     """Keeps what it is told, and tells others what the test wants told."""
 
     def started(self) -> None:
@@ -71,7 +71,7 @@ class Player(Shell):
         self.refusals.append(message)
 
 
-class Echo(Shell):
+class Echo(BaseActor):
     """Answers every message with itself."""
 
     def receiveMsg_Message(self, message: Message, sender: str) -> None:

@@ -42,9 +42,9 @@ def test_the_first_seed_that_breaks_a_scenario_is_told_with_its_story() -> None:
         explore(anna_wins, seeds=range(20))
 
     [note] = broken.value.__notes__
-    first, *story = note.splitlines()
+    first, *trace = note.splitlines()
     assert "breaks anna_wins" in first and "explore(anna_wins, seeds=[" in first
-    heard = [line.split("s  ")[1] for line in story if "-> portfolio  Count" in line]
+    heard = [line.split("s  ")[1] for line in trace if "-> portfolio  Count" in line]
     assert heard == ["bert -> portfolio  Count(number=2)", "anna -> portfolio  Count(number=1)"]
 
 

@@ -22,7 +22,7 @@ def test_each_close_is_one_whole_candle_and_makes_its_signal_in_time(candle_s: f
 
     stage.tell(Role.SIGNAL_ENGINE, *market([*range(100, 120), *range(120, 100, -1)], signals), sender=FEED)
 
-    counters = engine.desk.counters
+    counters = engine.manager.counters
     assert (counters["candles"], counters["gapped_candles"], counters["expired_signals"]) == (40, 0, 0)
     sides = [signal.side for signal in stage.inbox(Role.PORTFOLIO).messages]
     assert sides[0] is Side.BUY and sides[-1] is Side.SELL

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from actors.dead_letters import DeadLetters
-from actors.runtime.base_actor import Shell
+from actors.runtime.base_actor import BaseActor
 from actors.stage.stage import Stage
 from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Role
@@ -23,11 +23,11 @@ class Work(Command, kw_only=True):
     takes_s: float
 
 
-class Clerk(Shell):
+class Clerk(BaseActor):
     """Has two workers, and notes which calls began and which ended."""
 
     def started(self) -> None:
-        self.executor = self.parts.executor(2)
+        self.executor = self.toolbox.executor(2)
         self.began: list[str] = []
         self.ended: list[str] = []
         self.watch(self.executor.fileno(), self._collect)
@@ -213,11 +213,11 @@ def ticks_of(stage: Stage) -> list[int]:
 
 
 def test_letters_get_lost(stage: Stage) -> None:
-    weather = stage.disturb(lose=0.5, seed=1)
+    message_faults = stage.disturb(lose=0.5, seed=1)
 
     stage.tell("player", Send(to=Role.PORTFOLIO, ticks=100))
 
-    assert weather.counts["lost"] == 100 - len(ticks_of(stage)) > 25
+    assert message_faults.counts["lost"] == 100 - len(ticks_of(stage)) > 25
     assert ticks_of(stage) == sorted(ticks_of(stage))
 
 

@@ -33,63 +33,63 @@ Play = Callable[[DeskOnTime, Message], Event | None]
 @pytest.fixture
 def holding() -> DeskOnTime:
     """A position of 0.01 with a resting bracket, v-1; nothing else is in flight."""
-    desk = DeskOnTime().ready()
-    desk.hold()
-    held = desk.sent(SubmitOrder)[-1].client_order_id
-    desk.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
-    desk.told.clear()
-    return desk
+    manager = DeskOnTime().ready()
+    manager.hold()
+    held = manager.sent(SubmitOrder)[-1].client_order_id
+    manager.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
+    manager.told.clear()
+    return manager
 
 
-def refuses(desk: DeskOnTime, order: CancelOrder) -> CancelRejected:
+def refuses(manager: DeskOnTime, order: CancelOrder) -> CancelRejected:
     return CancelRejected(
-        ts_event=desk.now.utc_ns, client_order_id=order.client_order_id, venue="coinbase", code="NOT_NOW"
+        ts_event=manager.now.utc_ns, client_order_id=order.client_order_id, venue="coinbase", code="NOT_NOW"
     )
 
 
-def loses(desk: DeskOnTime, order: CancelOrder) -> CancelUnconfirmed:
+def loses(manager: DeskOnTime, order: CancelOrder) -> CancelUnconfirmed:
     return CancelUnconfirmed(
-        ts_event=desk.now.utc_ns, client_order_id=order.client_order_id, venue="coinbase", reason="timeout"
+        ts_event=manager.now.utc_ns, client_order_id=order.client_order_id, venue="coinbase", reason="timeout"
     )
 
 
-def accepts(desk: DeskOnTime, order: CancelOrder) -> CancelAccepted:
+def accepts(manager: DeskOnTime, order: CancelOrder) -> CancelAccepted:
     return CancelAccepted(
-        ts_event=desk.now.utc_ns, client_order_id=order.client_order_id, venue="coinbase"
+        ts_event=manager.now.utc_ns, client_order_id=order.client_order_id, venue="coinbase"
     )
 
 
-def says_it_lives(desk: DeskOnTime, query: QueryOrder) -> Event:
+def says_it_lives(manager: DeskOnTime, query: QueryOrder) -> Event:
     return make_report(S.OPEN, side=Side.SELL)
 
 
-def fails_to_read(desk: DeskOnTime, query: QueryOrder) -> Event:
+def fails_to_read(manager: DeskOnTime, query: QueryOrder) -> Event:
     return QueryFailed(
-        ts_event=desk.now.utc_ns, client_order_id=query.client_order_id, venue="coinbase", reason="503"
+        ts_event=manager.now.utc_ns, client_order_id=query.client_order_id, venue="coinbase", reason="503"
     )
 
 
-def play(desk: DeskOnTime, seconds: int, cancels: Play | None, queries: Play | None) -> list[float]:
+def play(manager: DeskOnTime, seconds: int, cancels: Play | None, queries: Play | None) -> list[float]:
     """Let a venue answer each tenth of a second; return when cancels were sent, in seconds."""
-    sent_s, begun_ns, done = [], desk.now.monotonic_ns, 0
+    sent_s, begun_ns, done = [], manager.now.monotonic_ns, 0
     for _ in range(10 * seconds):
-        for _, message in desk.told[done:]:
+        for _, message in manager.told[done:]:
             done += 1
             if isinstance(message, CancelOrder):
-                sent_s.append((desk.now.monotonic_ns - begun_ns) / SECOND_NS)
-                answer = cancels and cancels(desk, message)
+                sent_s.append((manager.now.monotonic_ns - begun_ns) / SECOND_NS)
+                answer = cancels and cancels(manager, message)
             elif isinstance(message, QueryOrder):
-                answer = queries and queries(desk, message)
+                answer = queries and queries(manager, message)
             elif isinstance(message, RequestSnapshot):
                 answer = SnapshotFailed(
-                    ts_event=desk.now.utc_ns, request_id=message.request_id, venue="coinbase", reason="503"
+                    ts_event=manager.now.utc_ns, request_id=message.request_id, venue="coinbase", reason="503"
                 )
             else:
                 answer = None
             if answer:
-                desk.hear(answer)
-        desk.advance(0.1)
+                manager.hear(answer)
+        manager.advance(0.1)
     return sent_s
 
 
@@ -163,25 +163,25 @@ def test_an_order_that_will_not_go_keeps_no_venue_from_being_compared(holding: D
     holding.advance(5)
     holding.snapshot(usd="9359", btc="0.01", open_orders=[make_report(S.OPEN, side=Side.SELL)])
 
-    assert holding.desk.report(holding.now).is_reconciled
+    assert holding.manager.report(holding.now).is_reconciled
 
 
 def test_repeats_of_many_orders_share_one_pace() -> None:
-    desk = DeskOnTime().ready()
-    desk.hold("0.2")
+    manager = DeskOnTime().ready()
+    manager.hold("0.2")
     brackets = []
     for number in range(20):
         intent = make_intent(intent_id=f"i-{number}")
-        desk.hear(intent)
-        if len(desk.sent(SubmitOrder)) == number + 2:
-            order = desk.sent(SubmitOrder)[-1].client_order_id
-            desk.hear(make_accepted(client_order_id=order, venue_order_id=f"v-{number}"))
-            brackets.append(desk.desk.ledger.orders[order])
-    desk.told.clear()
+        manager.hear(intent)
+        if len(manager.sent(SubmitOrder)) == number + 2:
+            order = manager.sent(SubmitOrder)[-1].client_order_id
+            manager.hear(make_accepted(client_order_id=order, venue_order_id=f"v-{number}"))
+            brackets.append(manager.manager.ledger.orders[order])
+    manager.told.clear()
     for order in brackets:
-        desk.desk._cancels.wish(order, "test", desk.now)
+        manager.manager._cancels.wish(order, "test", manager.now)
 
-    desk.advance(10)
+    manager.advance(10)
 
     assert len(brackets) == 20
-    assert len(desk.sent(CancelOrder)) <= 20 + 10 * 4
+    assert len(manager.sent(CancelOrder)) <= 20 + 10 * 4

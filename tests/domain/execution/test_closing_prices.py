@@ -24,32 +24,32 @@ S = OrderStatus
 
 
 @pytest.fixture
-def desk() -> DeskOnTime:
+def manager() -> DeskOnTime:
     """A position of 0.01 bought at 64000, and nothing in flight."""
-    desk = DeskOnTime().ready()
-    desk.hold()
-    held = desk.sent(SubmitOrder)[-1].client_order_id
-    desk.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
-    desk.told.clear()
-    return desk
+    manager = DeskOnTime().ready()
+    manager.hold()
+    held = manager.sent(SubmitOrder)[-1].client_order_id
+    manager.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
+    manager.told.clear()
+    return manager
 
 
-def close(desk: DeskOnTime, name: str = "close") -> None:
-    expires_at = desk.now.utc_ns + 60 * SECOND_NS
-    desk.hear(make_intent(Purpose.CLOSE, name, reference_price=Decimal("64000"), expires_at=expires_at))
+def close(manager: DeskOnTime, name: str = "close") -> None:
+    expires_at = manager.now.utc_ns + 60 * SECOND_NS
+    manager.hear(make_intent(Purpose.CLOSE, name, reference_price=Decimal("64000"), expires_at=expires_at))
 
 
-def finds_nobody(desk: DeskOnTime) -> None:
-    order = desk.sent(SubmitOrder)[-1].client_order_id
+def finds_nobody(manager: DeskOnTime) -> None:
+    order = manager.sent(SubmitOrder)[-1].client_order_id
     name = f"v-{order}"
-    desk.hear(make_report(S.CANCELED, client_order_id=order, venue_order_id=name, side=Side.SELL))
+    manager.hear(make_report(S.CANCELED, client_order_id=order, venue_order_id=name, side=Side.SELL))
 
 
-def tells(desk: DeskOnTime, bid: str | None, ask: str | None, last: str | None) -> None:
+def tells(manager: DeskOnTime, bid: str | None, ask: str | None, last: str | None) -> None:
     bid_price, ask_price, last_price = (price and Decimal(price) for price in (bid, ask, last))
-    desk.hear(
+    manager.hear(
         TouchReported(
-            ts_event=desk.now.utc_ns,
+            ts_event=manager.now.utc_ns,
             venue="coinbase",
             instrument=BTC,
             bid_price=bid_price,
@@ -59,17 +59,17 @@ def tells(desk: DeskOnTime, bid: str | None, ask: str | None, last: str | None) 
     )
 
 
-def limits(desk: DeskOnTime) -> list[str]:
-    return [str(order.limit_price) for order in desk.sent(SubmitOrder)]
+def limits(manager: DeskOnTime) -> list[str]:
+    return [str(order.limit_price) for order in manager.sent(SubmitOrder)]
 
 
-def test_a_whole_quote_steers_and_the_venue_is_not_asked(desk: DeskOnTime) -> None:
-    desk.quote("60000.00", "60000.10")
+def test_a_whole_quote_steers_and_the_venue_is_not_asked(manager: DeskOnTime) -> None:
+    manager.quote("60000.00", "60000.10")
 
-    close(desk)
+    close(manager)
 
-    assert limits(desk) == ["59880.00"]
-    assert desk.sent(RequestTouch) == []
+    assert limits(manager) == ["59880.00"]
+    assert manager.sent(RequestTouch) == []
 
 
 @pytest.mark.parametrize(
@@ -82,24 +82,24 @@ def test_a_whole_quote_steers_and_the_venue_is_not_asked(desk: DeskOnTime) -> No
         {"bid": "6400.00", "alive_ns": 0},  # the venue has gone silent
     ],
 )
-def test_a_quote_that_cannot_be_believed_never_gives_the_limit(desk: DeskOnTime, quote: dict) -> None:
-    desk.quote(**quote)
+def test_a_quote_that_cannot_be_believed_never_gives_the_limit(manager: DeskOnTime, quote: dict) -> None:
+    manager.quote(**quote)
 
-    close(desk)
+    close(manager)
 
-    assert limits(desk) == ["63872.00"]  # from the price it was decided at, at once
-    assert desk.sent(RequestTouch) == [RequestTouch(venue="coinbase", instrument=BTC)]
+    assert limits(manager) == ["63872.00"]  # from the price it was decided at, at once
+    assert manager.sent(RequestTouch) == [RequestTouch(venue="coinbase", instrument=BTC)]
 
 
-def test_with_a_dead_feed_a_close_follows_the_venue_itself_far_below_the_last_quote(desk: DeskOnTime) -> None:
-    desk.advance(10)
-    close(desk)
-    tells(desk, "58000", "58001", "58000")
+def test_with_a_dead_feed_a_close_follows_the_venue_itself_far_below_the_last_quote(manager: DeskOnTime) -> None:
+    manager.advance(10)
+    close(manager)
+    tells(manager, "58000", "58001", "58000")
 
-    finds_nobody(desk)
-    desk.advance(0.25)
+    finds_nobody(manager)
+    manager.advance(0.25)
 
-    assert limits(desk)[1:] == ["57768.00"]
+    assert limits(manager)[1:] == ["57768.00"]
 
 
 @pytest.mark.parametrize(
@@ -111,39 +111,39 @@ def test_with_a_dead_feed_a_close_follows_the_venue_itself_far_below_the_last_qu
         (("58000", "58001", None), "57768.00"),
     ],
 )
-def test_the_last_trade_steers_where_the_book_does_not(desk: DeskOnTime, touch: tuple, limit: str) -> None:
-    desk.advance(10)
-    close(desk)
-    tells(desk, *touch)
+def test_the_last_trade_steers_where_the_book_does_not(manager: DeskOnTime, touch: tuple, limit: str) -> None:
+    manager.advance(10)
+    close(manager)
+    tells(manager, *touch)
 
-    finds_nobody(desk)
-    desk.advance(0.25)
+    finds_nobody(manager)
+    manager.advance(0.25)
 
-    assert limits(desk)[1] == limit
-
-
-def test_what_the_venue_told_is_soon_too_old_and_asked_for_again(desk: DeskOnTime) -> None:
-    desk.advance(10)
-    close(desk)
-    tells(desk, "58000", "58001", "58000")
-    desk.advance(4)
-
-    finds_nobody(desk)
-    desk.advance(0.5)
-
-    assert limits(desk)[1] == "63744.00"
-    assert len(desk.sent(RequestTouch)) == 2
+    assert limits(manager)[1] == limit
 
 
-def test_each_step_further_out_is_told_to_a_person(desk: DeskOnTime) -> None:
-    close(desk)
+def test_what_the_venue_told_is_soon_too_old_and_asked_for_again(manager: DeskOnTime) -> None:
+    manager.advance(10)
+    close(manager)
+    tells(manager, "58000", "58001", "58000")
+    manager.advance(4)
+
+    finds_nobody(manager)
+    manager.advance(0.5)
+
+    assert limits(manager)[1] == "63744.00"
+    assert len(manager.sent(RequestTouch)) == 2
+
+
+def test_each_step_further_out_is_told_to_a_person(manager: DeskOnTime) -> None:
+    close(manager)
     for _ in range(5):
-        finds_nobody(desk)
-        desk.quote()
-        desk.advance(2.5)
+        finds_nobody(manager)
+        manager.quote()
+        manager.advance(2.5)
 
-    assert limits(desk) == ["63872.00", "63744.00", "63488.00", "62976.00", "61952.00", "60800.00"]
-    told = [alarm.text for alarm in desk.sent(AlarmRaised)]
+    assert limits(manager) == ["63872.00", "63744.00", "63488.00", "62976.00", "61952.00", "60800.00"]
+    told = [alarm.text for alarm in manager.sent(AlarmRaised)]
     assert told == [
         f"a close widens to {ratio} % beyond the touch: limit {limit}"
         for ratio, limit in (
@@ -152,61 +152,61 @@ def test_each_step_further_out_is_told_to_a_person(desk: DeskOnTime) -> None:
     ]  # fmt: skip
 
 
-def test_a_refusal_says_nothing_about_the_price_and_widens_nothing(desk: DeskOnTime) -> None:
+def test_a_refusal_says_nothing_about_the_price_and_widens_nothing(manager: DeskOnTime) -> None:
     for attempt in range(4):
-        close(desk, f"close-{attempt}")
-        desk.quote()
-        desk.advance(2.5)  # the pause after a refusal
-        order = desk.sent(SubmitOrder)[-1].client_order_id
-        about = {"ts_event": desk.now.utc_ns, "client_order_id": order, "venue": "coinbase"}
+        close(manager, f"close-{attempt}")
+        manager.quote()
+        manager.advance(2.5)  # the pause after a refusal
+        order = manager.sent(SubmitOrder)[-1].client_order_id
+        about = {"ts_event": manager.now.utc_ns, "client_order_id": order, "venue": "coinbase"}
         refused = OrderRejected(**about, code="ORDER_ENTRY_DISABLED")
-        desk.hear(refused if attempt % 2 else OrderNotSent(**about, reason="dns"))
+        manager.hear(refused if attempt % 2 else OrderNotSent(**about, reason="dns"))
 
-    close(desk)
-    desk.quote()
-    desk.advance(2.5)
-    finds_nobody(desk)
-    desk.quote()
-    desk.advance(2.5)
+    close(manager)
+    manager.quote()
+    manager.advance(2.5)
+    finds_nobody(manager)
+    manager.quote()
+    manager.advance(2.5)
 
-    assert limits(desk) == ["63872.00"] * 5 + ["63744.00"]
-    assert len([alarm for alarm in desk.sent(AlarmRaised) if "widens" in alarm.text]) == 1
+    assert limits(manager) == ["63872.00"] * 5 + ["63744.00"]
+    assert len([alarm for alarm in manager.sent(AlarmRaised) if "widens" in alarm.text]) == 1
 
 
-def test_the_next_plan_goes_on_where_the_last_found_nobody(desk: DeskOnTime) -> None:
-    close(desk)
+def test_the_next_plan_goes_on_where_the_last_found_nobody(manager: DeskOnTime) -> None:
+    close(manager)
     for _ in range(6):
-        finds_nobody(desk)
-        desk.quote()
-        desk.advance(2.5)
+        finds_nobody(manager)
+        manager.quote()
+        manager.advance(2.5)
 
-    close(desk, "again")
+    close(manager, "again")
 
-    assert limits(desk)[6] == "60800.00"
+    assert limits(manager)[6] == "60800.00"
 
 
-def test_a_close_that_found_somebody_lets_the_next_begin_near_the_price(desk: DeskOnTime) -> None:
-    close(desk)
+def test_a_close_that_found_somebody_lets_the_next_begin_near_the_price(manager: DeskOnTime) -> None:
+    close(manager)
     for attempt in range(1, 7):
         order = mint_client_order_id("close", 0, attempt)
         name = f"v-{attempt}"
-        desk.hear(make_report(S.CANCELED, "0.001", client_order_id=order, venue_order_id=name, side=Side.SELL))
-        desk.quote()
-        desk.advance(2.5)
+        manager.hear(make_report(S.CANCELED, "0.001", client_order_id=order, venue_order_id=name, side=Side.SELL))
+        manager.quote()
+        manager.advance(2.5)
 
-    close(desk, "again")
+    close(manager, "again")
 
-    assert limits(desk)[6] == "63872.00"
+    assert limits(manager)[6] == "63872.00"
 
 
-def test_a_close_in_doubt_is_sent_again_though_no_quote_can_be_believed(desk: DeskOnTime) -> None:
-    desk.quote("6400.00", is_whole=False)
-    close(desk)
-    order = desk.sent(SubmitOrder)[0].client_order_id
-    about = {"ts_event": desk.now.utc_ns, "client_order_id": order, "venue": "coinbase"}
+def test_a_close_in_doubt_is_sent_again_though_no_quote_can_be_believed(manager: DeskOnTime) -> None:
+    manager.quote("6400.00", is_whole=False)
+    close(manager)
+    order = manager.sent(SubmitOrder)[0].client_order_id
+    about = {"ts_event": manager.now.utc_ns, "client_order_id": order, "venue": "coinbase"}
 
-    desk.hear(OrderUnconfirmed(**about, reason="timeout"))
-    desk.advance(1)  # nobody answers the question
+    manager.hear(OrderUnconfirmed(**about, reason="timeout"))
+    manager.advance(1)  # nobody answers the question
 
-    assert [again.is_resubmission for again in desk.sent(SubmitOrder)] == [False, True]
+    assert [again.is_resubmission for again in manager.sent(SubmitOrder)] == [False, True]
 

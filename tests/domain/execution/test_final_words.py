@@ -40,11 +40,11 @@ OPEN = mint_client_order_id("i-1", 0, 1)
 
 def closing(theirs: str, purpose: Purpose = Purpose.CLOSE) -> DeskOnTime:
     """A sale of 0.01 coins of ours, in a wallet with as many coins of somebody's."""
-    desk = DeskOnTime().ready(btc=theirs).hold()
-    desk.hear(make_intent(purpose, "close", quantity=Decimal("0.01")))
-    desk.hear(make_accepted(client_order_id=CLOSE, venue_order_id="v-close"))
-    desk.told.clear()
-    return desk
+    manager = DeskOnTime().ready(btc=theirs).hold()
+    manager.hear(make_intent(purpose, "close", quantity=Decimal("0.01")))
+    manager.hear(make_accepted(client_order_id=CLOSE, venue_order_id="v-close"))
+    manager.told.clear()
+    return manager
 
 
 def word(status: OrderStatus, total: str | None, **changes) -> OrderReported:
@@ -52,141 +52,141 @@ def word(status: OrderStatus, total: str | None, **changes) -> OrderReported:
     return replace(make_report(status, total or "0", **about), cumulative_quantity=None if total is None else Decimal(total))
 
 
-def asked_about(desk: DeskOnTime) -> bool:
-    return any(query.client_order_id == CLOSE for query in desk.sent(QueryOrder))
+def asked_about(manager: DeskOnTime) -> bool:
+    return any(query.client_order_id == CLOSE for query in manager.sent(QueryOrder))
 
 
 @pytest.mark.parametrize("total", [None, "0", "0.005"])
 @pytest.mark.parametrize("theirs", ["0", "1"])
 def test_filled_with_a_total_that_is_behind_sells_nothing_again_and_is_asked_about_at_once(total, theirs: str) -> None:
-    desk = closing(theirs)
+    manager = closing(theirs)
 
-    desk.hear(word(S.FILLED, total))
+    manager.hear(word(S.FILLED, total))
 
-    assert desk.sent(SubmitOrder) == [] and not desk.journaled(OrderClosed)[1:]
-    assert asked_about(desk)
-    assert desk.order("close").leaves_quantity == Decimal("0.01") - Decimal(total or 0)
+    assert manager.sent(SubmitOrder) == [] and not manager.journaled(OrderClosed)[1:]
+    assert asked_about(manager)
+    assert manager.order("close").leaves_quantity == Decimal("0.01") - Decimal(total or 0)
 
-    desk.hear(word(S.FILLED, "0.01", is_read=True))
-    assert desk.order("close").status is S.FILLED
-    assert desk.sent(SubmitOrder) == []
+    manager.hear(word(S.FILLED, "0.01", is_read=True))
+    assert manager.order("close").status is S.FILLED
+    assert manager.sent(SubmitOrder) == []
 
 
 def test_filled_that_nobody_quantifies_is_booked_in_full_at_a_price_to_reckon_with_and_told() -> None:
-    desk = closing("1")
+    manager = closing("1")
 
-    desk.hear(word(S.FILLED, None))
-    desk.hear(word(S.FILLED, None, is_read=True))
-    desk.advance(2.6)
+    manager.hear(word(S.FILLED, None))
+    manager.hear(word(S.FILLED, None, is_read=True))
+    manager.advance(2.6)
 
-    [step] = desk.journaled(OrderFilledProvisionally)
-    assert (step.quantity, step.price) == (Decimal("0.01"), desk.order("close").order.limit_price)
-    assert desk.order("close").status is S.FILLED
-    assert desk.desk.books.position("coinbase", "BTC-USD").is_flat
-    assert any("booked in full" in alarm.text for alarm in desk.sent(AlarmRaised))
-    assert desk.sent(SubmitOrder) == []
+    [step] = manager.journaled(OrderFilledProvisionally)
+    assert (step.quantity, step.price) == (Decimal("0.01"), manager.order("close").order.limit_price)
+    assert manager.order("close").status is S.FILLED
+    assert manager.manager.books.position("coinbase", "BTC-USD").is_flat
+    assert any("booked in full" in alarm.text for alarm in manager.sent(AlarmRaised))
+    assert manager.sent(SubmitOrder) == []
 
-    desk.fills(make_fill("0.01", "f-2", "63999", venue_order_id="v-close", side=Side.SELL))
-    assert desk.order("close").filled_quantity == Decimal("0.01")
-    assert not desk.desk.ledger.unexplained
+    manager.fills(make_fill("0.01", "f-2", "63999", venue_order_id="v-close", side=Side.SELL))
+    assert manager.order("close").filled_quantity == Decimal("0.01")
+    assert not manager.manager.ledger.unexplained
 
 
 def test_an_opening_filled_without_a_total_is_guarded_as_soon_as_one_that_has_one() -> None:
-    desk = DeskOnTime().ready()
-    desk.hear(make_intent(), make_accepted(), replace(make_report(S.FILLED), cumulative_quantity=None))
+    manager = DeskOnTime().ready()
+    manager.hear(make_intent(), make_accepted(), replace(make_report(S.FILLED), cumulative_quantity=None))
 
-    desk.advance(2.6)
+    manager.advance(2.6)
 
-    assert desk.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    assert manager.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
 
 
 @pytest.mark.parametrize("status", [S.CANCELED, S.EXPIRED, S.REJECTED])
 @pytest.mark.parametrize("total", [None, "0", "0.005"])
 def test_an_end_short_of_the_quantity_is_no_room_for_another_sale_before_a_read_says_so(status, total) -> None:
-    desk = closing("1")
+    manager = closing("1")
 
-    desk.hear(word(status, total))
-    desk.advance(1)
-    assert desk.sent(SubmitOrder) == [] and asked_about(desk)
+    manager.hear(word(status, total))
+    manager.advance(1)
+    assert manager.sent(SubmitOrder) == [] and asked_about(manager)
 
-    desk.hear(word(status, "0.009", is_read=True))
-    desk.advance(3)
-    assert desk.order("close").filled_quantity == Decimal("0.009")
-    assert [order.quantity for order in desk.sent(SubmitOrder)] == ([] if status is S.REJECTED else [Decimal("0.001")])
+    manager.hear(word(status, "0.009", is_read=True))
+    manager.advance(3)
+    assert manager.order("close").filled_quantity == Decimal("0.009")
+    assert [order.quantity for order in manager.sent(SubmitOrder)] == ([] if status is S.REJECTED else [Decimal("0.001")])
 
 
 def test_a_read_that_knows_of_less_than_was_told_proves_no_end() -> None:
-    desk = closing("1")
+    manager = closing("1")
 
-    desk.hear(word(S.CANCELED, "0.009"), word(S.CANCELED, "0", is_read=True))
+    manager.hear(word(S.CANCELED, "0.009"), word(S.CANCELED, "0", is_read=True))
 
-    assert desk.order("close").leaves_quantity == Decimal("0.001")
+    assert manager.order("close").leaves_quantity == Decimal("0.001")
 
 
 def test_where_nobody_elses_coins_are_a_sale_goes_on_at_once() -> None:
-    desk = closing("0")
+    manager = closing("0")
 
-    desk.hear(word(S.CANCELED, "0.004"))
-    desk.advance(1)
+    manager.hear(word(S.CANCELED, "0.004"))
+    manager.advance(1)
 
-    assert [order.quantity for order in desk.sent(SubmitOrder)] == [Decimal("0.006")]
+    assert [order.quantity for order in manager.sent(SubmitOrder)] == [Decimal("0.006")]
 
 
 def test_where_nobody_elses_coins_are_two_words_without_a_total_are_enough() -> None:
-    desk = closing("0")
+    manager = closing("0")
 
-    desk.hear(word(S.CANCELED, None), word(S.CANCELED, None, is_read=True))
-    desk.advance(1)
+    manager.hear(word(S.CANCELED, None), word(S.CANCELED, None, is_read=True))
+    manager.advance(1)
 
-    assert [order.quantity for order in desk.sent(SubmitOrder)] == [Decimal("0.01")]
+    assert [order.quantity for order in manager.sent(SubmitOrder)] == [Decimal("0.01")]
 
 
-def listed(desk: DeskOnTime, **changes) -> None:
-    desk.snapshot(usd=CASH - 641, btc="1.01", **changes)
+def listed(manager: DeskOnTime, **changes) -> None:
+    manager.snapshot(usd=CASH - 641, btc="1.01", **changes)
 
 
 def test_without_any_total_a_list_of_fills_that_no_read_lags_behind_ends_the_wait() -> None:
-    desk = closing("1", Purpose.PROTECT)
-    desk.hear(word(S.CANCELED, None), word(S.CANCELED, None, is_read=True))
-    desk.advance(14)
-    listed(desk)
-    assert not desk.order("close").is_final
+    manager = closing("1", Purpose.PROTECT)
+    manager.hear(word(S.CANCELED, None), word(S.CANCELED, None, is_read=True))
+    manager.advance(14)
+    listed(manager)
+    assert not manager.order("close").is_final
 
     for _ in range(2):
-        desk.advance(2)
-        listed(desk, fills=(make_fill("0.004", "f-2", venue_order_id="v-close", side=Side.SELL),))
+        manager.advance(2)
+        listed(manager, fills=(make_fill("0.004", "f-2", venue_order_id="v-close", side=Side.SELL),))
 
-    assert (desk.order("close").status, desk.order("close").filled_quantity) == (S.CANCELED, Decimal("0.004"))
-    assert any("the fills that it lists stand" in alarm.text for alarm in desk.sent(AlarmRaised))
+    assert (manager.order("close").status, manager.order("close").filled_quantity) == (S.CANCELED, Decimal("0.004"))
+    assert any("the fills that it lists stand" in alarm.text for alarm in manager.sent(AlarmRaised))
 
 
 def test_an_older_read_of_life_takes_no_end_back_and_a_late_one_does() -> None:
-    desk = closing("1", Purpose.PROTECT)
-    desk.hear(word(S.CANCELED, "0"), word(S.OPEN, "0", is_read=True, ts_event=desk.now.utc_ns))
-    assert desk.order("close").ended is S.CANCELED
+    manager = closing("1", Purpose.PROTECT)
+    manager.hear(word(S.CANCELED, "0"), word(S.OPEN, "0", is_read=True, ts_event=manager.now.utc_ns))
+    assert manager.order("close").ended is S.CANCELED
 
-    desk.advance(31)
-    desk.hear(word(S.OPEN, "0", is_read=True, ts_event=desk.now.utc_ns))
-    assert (desk.order("close").status, desk.order("close").ended) == (S.OPEN, None)
+    manager.advance(31)
+    manager.hear(word(S.OPEN, "0", is_read=True, ts_event=manager.now.utc_ns))
+    assert (manager.order("close").status, manager.order("close").ended) == (S.OPEN, None)
 
 
 def test_an_order_that_ended_without_a_total_is_not_buried_for_being_found_nowhere() -> None:
-    desk = closing("1", Purpose.PROTECT)
-    desk.hear(word(S.CANCELED, None))
+    manager = closing("1", Purpose.PROTECT)
+    manager.hear(word(S.CANCELED, None))
 
     for _ in range(5):
-        desk.advance(5)
-        about = {"client_order_id": CLOSE, "venue": "coinbase", "listing_began_at": desk.now.utc_ns}
-        desk.hear(OrderNotFound(ts_event=desk.now.utc_ns, **about))
+        manager.advance(5)
+        about = {"client_order_id": CLOSE, "venue": "coinbase", "listing_began_at": manager.now.utc_ns}
+        manager.hear(OrderNotFound(ts_event=manager.now.utc_ns, **about))
 
-    assert not desk.order("close").is_final
+    assert not manager.order("close").is_final
 
 
 def test_a_restart_forgets_no_such_end() -> None:
-    desk = closing("1")
-    desk.hear(word(S.FILLED, None))
+    manager = closing("1")
+    manager.hear(word(S.FILLED, None))
 
-    next_run = desk.restarted().ready(usd=CASH - 641, btc="1.01")
+    next_run = manager.restarted().ready(usd=CASH - 641, btc="1.01")
     assert asked_about(next_run) and next_run.sent(SubmitOrder) == []
     next_run.advance(2.6)
 
@@ -195,23 +195,23 @@ def test_a_restart_forgets_no_such_end() -> None:
 
 
 def test_what_has_ended_is_not_cancelled_for_being_overdue() -> None:
-    desk = closing("1")
+    manager = closing("1")
 
-    desk.hear(word(S.CANCELED, None))
-    desk.advance(10)
+    manager.hear(word(S.CANCELED, None))
+    manager.advance(10)
 
-    assert desk.sent(CancelOrder) == []
-    assert not any("should have ended" in alarm.text for alarm in desk.sent(AlarmRaised))
+    assert manager.sent(CancelOrder) == []
+    assert not any("should have ended" in alarm.text for alarm in manager.sent(AlarmRaised))
 
 
 def test_the_same_word_again_and_again_fills_no_journal() -> None:
-    desk = closing("1")
+    manager = closing("1")
 
     for _ in range(3):
-        desk.hear(word(S.CANCELED, None))
+        manager.hear(word(S.CANCELED, None))
 
-    assert len(desk.journaled(OrderUnconfirmed)) == 1
-    assert not any(it.intent_id == "close" for it in desk.journaled(IntentDone))
+    assert len(manager.journaled(OrderUnconfirmed)) == 1
+    assert not any(it.intent_id == "close" for it in manager.journaled(IntentDone))
 
 
 # ---- whatever totals come with final words ----------------------------------------------------------------
@@ -266,7 +266,7 @@ def take_orders(world: World) -> None:
     """Let the venue take what is sent, and say so at once: an order without a name is another story."""
     for order in [it for it in world.commands if isinstance(it, SubmitOrder)]:
         world.commands.remove(order)
-        world.desk.hear(*world.venue.answer(order, 0, world.now))
+        world.manager.hear(*world.venue.answer(order, 0, world.now))
         world.act(Act.LAND, 0)
 
 
@@ -290,4 +290,4 @@ def test_whatever_totals_come_with_final_words_nobody_elses_coins_are_sold(acts,
     world.calm()
 
     assert venue.spared >= THEIRS
-    assert world.desk.desk.books.position("coinbase", "BTC-USD").quantity == venue.coins - THEIRS
+    assert world.manager.manager.books.position("coinbase", "BTC-USD").quantity == venue.coins - THEIRS

@@ -35,16 +35,16 @@ S = OrderStatus
 
 
 @pytest.fixture
-def desk() -> DeskOnTime:
+def manager() -> DeskOnTime:
     return DeskOnTime().ready()
 
 
-def only_denial(desk: DeskOnTime) -> str:
-    (denial,) = desk.journaled(IntentDenied)
+def only_denial(manager: DeskOnTime) -> str:
+    (denial,) = manager.journaled(IntentDenied)
     return denial.reason
 
 
-def sold(desk: DeskOnTime, status: OrderStatus, quantity: str = "0", attempt: int = 1) -> OrderReported:
+def sold(manager: DeskOnTime, status: OrderStatus, quantity: str = "0", attempt: int = 1) -> OrderReported:
     """What the venue reports of the close's attempt."""
     order = mint_client_order_id("close", 0, attempt)
     return make_report(
@@ -59,106 +59,106 @@ def bracket(status: OrderStatus, quantity: str = "0") -> OrderReported:
 # ---- openings --------------------------------------------------------------------------------------------
 
 
-def test_an_opening_decided_unaware_of_another_one_there_is_denied(desk: DeskOnTime) -> None:
-    seen = desk.desk.ledger.last_seq  # by two portfolios, one of which died in between
-    desk.hear(make_intent(intent_id="i-1", known_seq=seen))
+def test_an_opening_decided_unaware_of_another_one_there_is_denied(manager: DeskOnTime) -> None:
+    seen = manager.manager.ledger.last_seq  # by two portfolios, one of which died in between
+    manager.hear(make_intent(intent_id="i-1", known_seq=seen))
 
-    desk.hear(make_intent(intent_id="i-2", known_seq=seen))
+    manager.hear(make_intent(intent_id="i-2", known_seq=seen))
 
-    assert len(desk.sent(SubmitOrder)) == 1
-    assert only_denial(desk) == "outdated"
+    assert len(manager.sent(SubmitOrder)) == 1
+    assert only_denial(manager) == "outdated"
 
 
-def test_a_restarted_desk_still_knows_what_an_opening_should_have_known(desk: DeskOnTime) -> None:
-    seen = desk.desk.ledger.last_seq
-    desk.hear(make_intent(intent_id="i-1", known_seq=seen))
-    next_run = desk.restarted().ready()
+def test_a_restarted_desk_still_knows_what_an_opening_should_have_known(manager: DeskOnTime) -> None:
+    seen = manager.manager.ledger.last_seq
+    manager.hear(make_intent(intent_id="i-1", known_seq=seen))
+    next_run = manager.restarted().ready()
 
     next_run.hear(make_intent(intent_id="i-2", known_seq=seen))
 
     assert only_denial(next_run) == "outdated"
 
 
-def test_an_opening_decided_in_the_light_of_the_others_passes(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(intent_id="i-1", known_seq=desk.desk.ledger.last_seq))
-    desk.hear(make_accepted(client_order_id=mint_client_order_id("i-1", 0, 1)))
+def test_an_opening_decided_in_the_light_of_the_others_passes(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(intent_id="i-1", known_seq=manager.manager.ledger.last_seq))
+    manager.hear(make_accepted(client_order_id=mint_client_order_id("i-1", 0, 1)))
 
-    desk.hear(make_intent(intent_id="i-2", known_seq=desk.desk.ledger.last_seq))
+    manager.hear(make_intent(intent_id="i-2", known_seq=manager.manager.ledger.last_seq))
 
-    assert len(desk.sent(SubmitOrder)) == 2
+    assert len(manager.sent(SubmitOrder)) == 2
 
 
-def test_an_opening_is_an_ioc_limit_inside_the_collar(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(origin_read_ns=17))
+def test_an_opening_is_an_ioc_limit_inside_the_collar(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(origin_read_ns=17))
 
-    (order,) = desk.sent(SubmitOrder)
+    (order,) = manager.sent(SubmitOrder)
     assert (order.order_type, order.time_in_force) == (OrderType.LIMIT, TimeInForce.IOC)
     assert (order.limit_price, order.quantity) == (Decimal("64128.10"), Decimal("0.01"))
     assert order.origin_read_ns == 17
 
 
-def deny_halted(desk: DeskOnTime) -> None:
-    desk.hear(RaiseHalt(scope="coinbase:BTC-USD", reason="r"))
+def deny_halted(manager: DeskOnTime) -> None:
+    manager.hear(RaiseHalt(scope="coinbase:BTC-USD", reason="r"))
 
 
-def deny_stale(desk: DeskOnTime) -> None:
-    desk.advance(3.1)
+def deny_stale(manager: DeskOnTime) -> None:
+    manager.advance(3.1)
 
 
-def deny_gapped(desk: DeskOnTime) -> None:
-    desk.quote(is_whole=False)
+def deny_gapped(manager: DeskOnTime) -> None:
+    manager.quote(is_whole=False)
 
 
-def deny_clock(desk: DeskOnTime) -> None:
-    desk.quote(clock_offset_ns=None)
+def deny_clock(manager: DeskOnTime) -> None:
+    manager.quote(clock_offset_ns=None)
 
 
-def deny_late(desk: DeskOnTime) -> None:
-    desk.quote(lag_ns=2 * SECOND_NS + 1)
+def deny_late(manager: DeskOnTime) -> None:
+    manager.quote(lag_ns=2 * SECOND_NS + 1)
 
 
-def deny_crossed(desk: DeskOnTime) -> None:
-    desk.quote("64000.10", "64000.10")
+def deny_crossed(manager: DeskOnTime) -> None:
+    manager.quote("64000.10", "64000.10")
 
 
-def deny_drifted(desk: DeskOnTime) -> None:
-    desk.quote("64130.00", "64130.10")
+def deny_drifted(manager: DeskOnTime) -> None:
+    manager.quote("64130.00", "64130.10")
 
 
-def deny_wide(desk: DeskOnTime) -> None:
-    desk.quote("63400.00", "64600.10")
+def deny_wide(manager: DeskOnTime) -> None:
+    manager.quote("63400.00", "64600.10")
 
 
-def deny_private_stream(desk: DeskOnTime) -> None:
-    desk.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=False))
+def deny_private_stream(manager: DeskOnTime) -> None:
+    manager.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=False))
 
 
-def deny_breaker(desk: DeskOnTime) -> None:
-    desk.hear(
+def deny_breaker(manager: DeskOnTime) -> None:
+    manager.hear(
         BreakerChanged(
             ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.OPEN
         )
     )
 
 
-def deny_winding_down(desk: DeskOnTime) -> None:
-    desk.hear(WindDown(deadline_ns=desk.now.monotonic_ns + SECOND_NS))
+def deny_winding_down(manager: DeskOnTime) -> None:
+    manager.hear(WindDown(deadline_ns=manager.now.monotonic_ns + SECOND_NS))
 
 
-def deny_not_tradable(desk: DeskOnTime) -> None:
-    desk.load(make_instrument(BTC, is_tradable=False))
+def deny_not_tradable(manager: DeskOnTime) -> None:
+    manager.load(make_instrument(BTC, is_tradable=False))
 
 
-def deny_not_spot(desk: DeskOnTime) -> None:
-    desk.load(make_instrument(BTC, kind=InstrumentKind.PERPETUAL))
+def deny_not_spot(manager: DeskOnTime) -> None:
+    manager.load(make_instrument(BTC, kind=InstrumentKind.PERPETUAL))
 
 
-def deny_not_in_dollars(desk: DeskOnTime) -> None:
-    desk.load(make_instrument(BTC, quote="ETH"))
+def deny_not_in_dollars(manager: DeskOnTime) -> None:
+    manager.load(make_instrument(BTC, quote="ETH"))
 
 
-def deny_halted_by_its_stream(desk: DeskOnTime) -> None:
-    desk.quote(halted=(BTC,))
+def deny_halted_by_its_stream(manager: DeskOnTime) -> None:
+    manager.quote(halted=(BTC,))
 
 
 @pytest.mark.parametrize(
@@ -181,13 +181,13 @@ def deny_halted_by_its_stream(desk: DeskOnTime) -> None:
         (deny_wide, "price_deviation"),
     ],
 )
-def test_each_gate_denies_an_opening_and_sends_nothing(desk: DeskOnTime, obstacle, reason: str) -> None:
-    obstacle(desk)
+def test_each_gate_denies_an_opening_and_sends_nothing(manager: DeskOnTime, obstacle, reason: str) -> None:
+    obstacle(manager)
 
-    desk.hear(make_intent())
+    manager.hear(make_intent())
 
-    assert only_denial(desk) == reason
-    assert desk.sent(SubmitOrder) == []
+    assert only_denial(manager) == reason
+    assert manager.sent(SubmitOrder) == []
 
 
 @pytest.mark.parametrize(
@@ -200,26 +200,26 @@ def test_each_gate_denies_an_opening_and_sends_nothing(desk: DeskOnTime, obstacl
         ({"quantity": Decimal("1001")}, "above_maximum"),
     ],
 )
-def test_an_intent_that_cannot_be_sent_as_it_is_is_denied(desk: DeskOnTime, changes, reason: str) -> None:
-    desk.hear(make_intent(**changes))
+def test_an_intent_that_cannot_be_sent_as_it_is_is_denied(manager: DeskOnTime, changes, reason: str) -> None:
+    manager.hear(make_intent(**changes))
 
-    assert only_denial(desk) == reason
+    assert only_denial(manager) == reason
 
 
-def test_a_half_open_breaker_leaves_the_choice_of_the_probe_to_the_gateway(desk: DeskOnTime) -> None:
-    desk.hear(
+def test_a_half_open_breaker_leaves_the_choice_of_the_probe_to_the_gateway(manager: DeskOnTime) -> None:
+    manager.hear(
         BreakerChanged(
             ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.HALF_OPEN
         )
     )
 
-    desk.hear(make_intent())
+    manager.hear(make_intent())
 
-    assert len(desk.sent(SubmitOrder)) == 1
+    assert len(manager.sent(SubmitOrder)) == 1
 
 
-def test_nothing_opens_before_the_first_comparison_of_a_run(desk: DeskOnTime) -> None:
-    next_run = desk.restarted()
+def test_nothing_opens_before_the_first_comparison_of_a_run(manager: DeskOnTime) -> None:
+    next_run = manager.restarted()
     next_run.load()
     next_run.quote()
     next_run.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
@@ -229,31 +229,31 @@ def test_nothing_opens_before_the_first_comparison_of_a_run(desk: DeskOnTime) ->
     assert only_denial(next_run) == "venue_not_ready"
 
 
-def test_an_order_in_doubt_blocks_openings_of_its_instrument(desk: DeskOnTime) -> None:
-    desk.hear(make_intent())
-    order = desk.sent(SubmitOrder)[0].client_order_id
-    desk.hear(OrderUnconfirmed(ts_event=UTC, client_order_id=order, venue="coinbase", reason="timeout"))
+def test_an_order_in_doubt_blocks_openings_of_its_instrument(manager: DeskOnTime) -> None:
+    manager.hear(make_intent())
+    order = manager.sent(SubmitOrder)[0].client_order_id
+    manager.hear(OrderUnconfirmed(ts_event=UTC, client_order_id=order, venue="coinbase", reason="timeout"))
 
-    desk.hear(make_intent(intent_id="i-2"))
+    manager.hear(make_intent(intent_id="i-2"))
 
-    assert only_denial(desk) == "unconfirmed_order"
-
-
-def test_an_opening_never_crosses_an_order_of_ours(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT, limit_price=Decimal("64100")), make_accepted())
-
-    desk.hear(make_intent(intent_id="i-2"))
-
-    assert only_denial(desk) == "would_cross_own"
+    assert only_denial(manager) == "unconfirmed_order"
 
 
-def test_an_opening_that_filled_in_part_is_over(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_accepted(), make_report(S.CANCELED, "0.004"))
-    desk.advance(10)
+def test_an_opening_never_crosses_an_order_of_ours(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT, limit_price=Decimal("64100")), make_accepted())
 
-    assert desk.journaled(IntentDone)[0].filled_quantity == Decimal("0.004")
-    assert len(desk.sent(SubmitOrder)) == 1
+    manager.hear(make_intent(intent_id="i-2"))
+
+    assert only_denial(manager) == "would_cross_own"
+
+
+def test_an_opening_that_filled_in_part_is_over(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_accepted(), make_report(S.CANCELED, "0.004"))
+    manager.advance(10)
+
+    assert manager.journaled(IntentDone)[0].filled_quantity == Decimal("0.004")
+    assert len(manager.sent(SubmitOrder)) == 1
 
 
 # ---- several venues --------------------------------------------------------------------------------------
@@ -262,8 +262,8 @@ def test_an_opening_that_filled_in_part_is_over(desk: DeskOnTime) -> None:
 @pytest.fixture
 def venues() -> DeskOnTime:
     settings = Settings(venues={name: VenueSettings(instruments=(BTC,)) for name in ("coinbase", "a", "b")})
-    desk = DeskOnTime(settings)
-    return desk.ready().ready("a", "0.005").ready("b", "0.004")
+    manager = DeskOnTime(settings)
+    return manager.ready().ready("a", "0.005").ready("b", "0.004")
 
 
 def refusal(order: SubmitOrder) -> OrderRejected:
@@ -331,71 +331,71 @@ def test_a_close_never_changes_venue(venues: DeskOnTime) -> None:
 # ---- protection ------------------------------------------------------------------------------------------
 
 
-def test_protection_is_one_resting_bracket_on_the_grid(desk: DeskOnTime) -> None:
-    desk.hold()
+def test_protection_is_one_resting_bracket_on_the_grid(manager: DeskOnTime) -> None:
+    manager.hold()
 
-    desk.hear(
+    manager.hear(
         make_intent(Purpose.PROTECT, limit_price=Decimal("70000.001"), stop_price=Decimal("61000.001"))
     )
 
-    order = desk.sent(SubmitOrder)[1]
+    order = manager.sent(SubmitOrder)[1]
     assert (order.order_type, order.time_in_force) == (OrderType.BRACKET, TimeInForce.GTC)
     assert (order.limit_price, order.stop_price) == (Decimal("70000.01"), Decimal("61000.01"))
 
 
-def test_protection_never_covers_more_than_is_held(desk: DeskOnTime) -> None:
-    desk.hold("0.005")
+def test_protection_never_covers_more_than_is_held(manager: DeskOnTime) -> None:
+    manager.hold("0.005")
 
-    desk.hear(make_intent(Purpose.PROTECT))
+    manager.hear(make_intent(Purpose.PROTECT))
 
-    assert desk.sent(SubmitOrder)[1].quantity == Decimal("0.005")
-
-
-def test_new_protection_waits_for_the_proven_end_of_the_old(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
-    desk.hear(make_intent(Purpose.PROTECT, "i-2"))
-    assert len(desk.sent(SubmitOrder)) == 2
-    assert [cancel.venue_order_id for cancel in desk.sent(CancelOrder)] == ["v-1"]
-
-    desk.hear(bracket(S.CANCELED, "0.004"))
-
-    assert desk.sent(SubmitOrder)[2].quantity == Decimal("0.006")
+    assert manager.sent(SubmitOrder)[1].quantity == Decimal("0.005")
 
 
-def test_refused_protection_is_tried_again_a_moment_later(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT))
-    desk.hear(
+def test_new_protection_waits_for_the_proven_end_of_the_old(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
+    manager.hear(make_intent(Purpose.PROTECT, "i-2"))
+    assert len(manager.sent(SubmitOrder)) == 2
+    assert [cancel.venue_order_id for cancel in manager.sent(CancelOrder)] == ["v-1"]
+
+    manager.hear(bracket(S.CANCELED, "0.004"))
+
+    assert manager.sent(SubmitOrder)[2].quantity == Decimal("0.006")
+
+
+def test_refused_protection_is_tried_again_a_moment_later(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT))
+    manager.hear(
         OrderNotSent(
             ts_event=UTC, client_order_id=mint_client_order_id("i-1", 0, 1), venue="coinbase", reason="down"
         )
     )
-    assert len(desk.sent(SubmitOrder)) == 2
+    assert len(manager.sent(SubmitOrder)) == 2
 
-    desk.advance(0.25)
+    manager.advance(0.25)
 
-    assert len(desk.sent(SubmitOrder)) == 3
+    assert len(manager.sent(SubmitOrder)) == 3
 
 
-def test_protection_that_somebody_canceled_is_over(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted(), bracket(S.CANCELED))
-    desk.advance(30)
+def test_protection_that_somebody_canceled_is_over(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted(), bracket(S.CANCELED))
+    manager.advance(30)
 
-    assert [done.intent_id for done in desk.journaled(IntentDone)] == ["held", "i-1"]
+    assert [done.intent_id for done in manager.journaled(IntentDone)] == ["held", "i-1"]
 
 
 # ---- closes ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def holding(desk: DeskOnTime) -> DeskOnTime:
+def holding(manager: DeskOnTime) -> DeskOnTime:
     """A position of 0.01 with a resting bracket, v-1."""
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
-    desk.told.clear()
-    return desk
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
+    manager.told.clear()
+    return manager
 
 
 def test_a_close_cancels_the_bracket_and_waits_for_its_proven_end(holding: DeskOnTime) -> None:
@@ -433,69 +433,69 @@ def test_two_closes_never_sell_the_same_coins(holding: DeskOnTime) -> None:
     assert [order.quantity for order in holding.sent(SubmitOrder)] == [Decimal("0.01")]
 
 
-def test_a_close_in_part_is_followed_by_another_with_a_wider_collar(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.CLOSE, "close"), sold(desk, S.CANCELED, "0.004"))
-    desk.advance(0.25)
+def test_a_close_in_part_is_followed_by_another_with_a_wider_collar(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.CLOSE, "close"), sold(manager, S.CANCELED, "0.004"))
+    manager.advance(0.25)
 
-    orders = desk.sent(SubmitOrder)[1:]
+    orders = manager.sent(SubmitOrder)[1:]
     assert [(order.quantity, order.limit_price) for order in orders] == [
         (Decimal("0.01"), Decimal("63872.00")),
         (Decimal("0.006"), Decimal("63744.00")),
     ]
 
 
-def test_a_close_gives_up_after_its_widest_collar_and_says_what_it_filled(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
+def test_a_close_gives_up_after_its_widest_collar_and_says_what_it_filled(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
     for attempt in range(1, 7):
-        desk.hear(sold(desk, S.CANCELED, "0.001", attempt))
-        desk.quote()
-        desk.advance(2.5)
+        manager.hear(sold(manager, S.CANCELED, "0.001", attempt))
+        manager.quote()
+        manager.advance(2.5)
 
-    orders = [order for order in desk.sent(SubmitOrder)[1:] if not order.is_resubmission]
+    orders = [order for order in manager.sent(SubmitOrder)[1:] if not order.is_resubmission]
     assert len(orders) == 6
     assert orders[-1].limit_price == Decimal("60800.00")
-    assert desk.journaled(IntentDone)[1].filled_quantity == Decimal("0.006")
+    assert manager.journaled(IntentDone)[1].filled_quantity == Decimal("0.006")
 
 
-def test_the_attempts_of_a_close_come_at_growing_intervals_but_never_rarely(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
-    sent_at = [desk.now.utc_ns]
+def test_the_attempts_of_a_close_come_at_growing_intervals_but_never_rarely(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
+    sent_at = [manager.now.utc_ns]
     for attempt in range(1, 6):
-        desk.hear(sold(desk, S.CANCELED, "0", attempt))
-        while len(desk.sent(SubmitOrder)) < 2 + attempt:
-            desk.advance(0.25)
-        sent_at.append(desk.now.utc_ns)
+        manager.hear(sold(manager, S.CANCELED, "0", attempt))
+        while len(manager.sent(SubmitOrder)) < 2 + attempt:
+            manager.advance(0.25)
+        sent_at.append(manager.now.utc_ns)
 
     gaps_s = [(later - earlier) / SECOND_NS for earlier, later in zip(sent_at, sent_at[1:])]
     assert gaps_s == [0.25, 0.5, 1, 2, 2.5]
 
 
-def test_a_close_in_doubt_has_no_second_attempt(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
-    desk.advance(300)
+def test_a_close_in_doubt_has_no_second_attempt(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
+    manager.advance(300)
 
-    opening, close, *same = desk.sent(SubmitOrder)
+    opening, close, *same = manager.sent(SubmitOrder)
     assert {order.client_order_id for order in same} == {close.client_order_id}
     assert opening.client_order_id != close.client_order_id
 
 
-def test_a_close_passes_a_halt_an_open_breaker_and_a_venue_that_is_not_ready(desk: DeskOnTime) -> None:
-    desk.hold()
+def test_a_close_passes_a_halt_an_open_breaker_and_a_venue_that_is_not_ready(manager: DeskOnTime) -> None:
+    manager.hold()
     for obstacle in (deny_halted, deny_breaker, deny_private_stream, deny_gapped):
-        obstacle(desk)
+        obstacle(manager)
 
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
 
-    assert desk.sent(SubmitOrder)[1].purpose is Purpose.CLOSE
+    assert manager.sent(SubmitOrder)[1].purpose is Purpose.CLOSE
 
 
-def test_a_close_without_a_quote_is_measured_from_the_price_it_was_decided_at(desk: DeskOnTime) -> None:
-    desk.hold()
-    next_run = desk.restarted()
+def test_a_close_without_a_quote_is_measured_from_the_price_it_was_decided_at(manager: DeskOnTime) -> None:
+    manager.hold()
+    next_run = manager.restarted()
     next_run.load()
 
     next_run.hear(make_intent(Purpose.CLOSE, "close", reference_price=Decimal("50000")))
@@ -504,14 +504,14 @@ def test_a_close_without_a_quote_is_measured_from_the_price_it_was_decided_at(de
     assert order.limit_price == Decimal("49900")
 
 
-def test_a_close_waits_for_our_own_opening_in_flight_that_it_would_cross(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(intent_id="i-1"), make_intent(Purpose.CLOSE, "close"))
-    assert len(desk.sent(SubmitOrder)) == 2
+def test_a_close_waits_for_our_own_opening_in_flight_that_it_would_cross(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(intent_id="i-1"), make_intent(Purpose.CLOSE, "close"))
+    assert len(manager.sent(SubmitOrder)) == 2
 
-    desk.hear(make_report(S.CANCELED))
+    manager.hear(make_report(S.CANCELED))
 
-    assert desk.sent(SubmitOrder)[2].intent_id == "close"
+    assert manager.sent(SubmitOrder)[2].intent_id == "close"
 
 
 def test_the_stop_stays_while_a_close_waits_for_something_else(holding: DeskOnTime) -> None:
@@ -525,15 +525,15 @@ def test_the_stop_stays_while_a_close_waits_for_something_else(holding: DeskOnTi
     assert [cancel.venue_order_id for cancel in holding.sent(CancelOrder)] == ["v-1"]
 
 
-def test_an_opening_in_doubt_that_has_filled_in_part_keeps_no_close_waiting(desk: DeskOnTime) -> None:
-    desk.hear(make_intent())
-    order = desk.sent(SubmitOrder)[0].client_order_id
-    desk.hear(OrderUnconfirmed(ts_event=UTC, client_order_id=order, venue="coinbase", reason="timeout"))
-    desk.hear(make_report(S.PARTIALLY_FILLED, "0.004"))
+def test_an_opening_in_doubt_that_has_filled_in_part_keeps_no_close_waiting(manager: DeskOnTime) -> None:
+    manager.hear(make_intent())
+    order = manager.sent(SubmitOrder)[0].client_order_id
+    manager.hear(OrderUnconfirmed(ts_event=UTC, client_order_id=order, venue="coinbase", reason="timeout"))
+    manager.hear(make_report(S.PARTIALLY_FILLED, "0.004"))
 
-    desk.hear(make_intent(Purpose.CLOSE, "close", quantity=Decimal("0.004")))
+    manager.hear(make_intent(Purpose.CLOSE, "close", quantity=Decimal("0.004")))
 
-    assert desk.sent(SubmitOrder)[1].quantity == Decimal("0.004")  # what never rests has had its moment
+    assert manager.sent(SubmitOrder)[1].quantity == Decimal("0.004")  # what never rests has had its moment
 
 
 def in_doubt(order: SubmitOrder) -> OrderUnconfirmed:
@@ -542,49 +542,49 @@ def in_doubt(order: SubmitOrder) -> OrderUnconfirmed:
     )
 
 
-def test_a_spot_close_does_not_wait_for_a_bracket_in_doubt(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT))
-    desk.hear(in_doubt(desk.sent(SubmitOrder)[-1]))
+def test_a_spot_close_does_not_wait_for_a_bracket_in_doubt(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT))
+    manager.hear(in_doubt(manager.sent(SubmitOrder)[-1]))
 
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
 
-    order = desk.sent(SubmitOrder)[-1]
+    order = manager.sent(SubmitOrder)[-1]
     assert (order.intent_id, order.quantity) == ("close", Decimal("0.01"))
-    assert desk.order().is_cancel_pending
+    assert manager.order().is_cancel_pending
 
 
-def test_two_closes_beside_a_bracket_in_doubt_never_sell_the_same_coins(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT))
-    desk.hear(in_doubt(desk.sent(SubmitOrder)[-1]))
+def test_two_closes_beside_a_bracket_in_doubt_never_sell_the_same_coins(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT))
+    manager.hear(in_doubt(manager.sent(SubmitOrder)[-1]))
 
-    desk.hear(make_intent(Purpose.CLOSE, "close"), make_intent(Purpose.CLOSE, "other"))
+    manager.hear(make_intent(Purpose.CLOSE, "close"), make_intent(Purpose.CLOSE, "other"))
 
-    assert [order.intent_id for order in desk.sent(SubmitOrder)] == ["held", "i-1", "close"]
-
-
-def test_where_both_could_fill_a_close_waits_for_a_bracket_in_doubt(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.load(make_instrument(BTC, kind=InstrumentKind.PERPETUAL))  # as it was opened by an older version
-    desk.hear(make_intent(Purpose.PROTECT))
-    desk.hear(in_doubt(desk.sent(SubmitOrder)[-1]))
-
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
-    desk.advance(5)
-
-    assert "close" not in [order.intent_id for order in desk.sent(SubmitOrder)]
+    assert [order.intent_id for order in manager.sent(SubmitOrder)] == ["held", "i-1", "close"]
 
 
-def test_new_protection_waits_for_old_protection_in_doubt(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT))
-    desk.hear(in_doubt(desk.sent(SubmitOrder)[-1]))
+def test_where_both_could_fill_a_close_waits_for_a_bracket_in_doubt(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.load(make_instrument(BTC, kind=InstrumentKind.PERPETUAL))  # as it was opened by an older version
+    manager.hear(make_intent(Purpose.PROTECT))
+    manager.hear(in_doubt(manager.sent(SubmitOrder)[-1]))
 
-    desk.hear(make_intent(Purpose.PROTECT, "i-2"))
-    desk.advance(4)
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
+    manager.advance(5)
 
-    assert "i-2" not in [order.intent_id for order in desk.sent(SubmitOrder)]
+    assert "close" not in [order.intent_id for order in manager.sent(SubmitOrder)]
+
+
+def test_new_protection_waits_for_old_protection_in_doubt(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT))
+    manager.hear(in_doubt(manager.sent(SubmitOrder)[-1]))
+
+    manager.hear(make_intent(Purpose.PROTECT, "i-2"))
+    manager.advance(4)
+
+    assert "i-2" not in [order.intent_id for order in manager.sent(SubmitOrder)]
 
 
 def test_a_close_begun_before_a_restart_goes_on_when_nothing_is_in_its_way(holding: DeskOnTime) -> None:
@@ -599,20 +599,20 @@ def test_a_close_begun_before_a_restart_goes_on_when_nothing_is_in_its_way(holdi
     assert [order.intent_id for order in next_run.sent(SubmitOrder)] == ["close"]
 
 
-def test_dust_is_not_sold(desk: DeskOnTime) -> None:
-    desk.hold("0.00002")
-    desk.load(make_instrument(BTC, min_notional=Decimal("10")))
+def test_dust_is_not_sold(manager: DeskOnTime) -> None:
+    manager.hold("0.00002")
+    manager.load(make_instrument(BTC, min_notional=Decimal("10")))
 
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
 
-    assert len(desk.sent(SubmitOrder)) == 1
-    assert desk.journaled(IntentDone)[1].intent_id == "close"
+    assert len(manager.sent(SubmitOrder)) == 1
+    assert manager.journaled(IntentDone)[1].intent_id == "close"
 
 
-def sell_down_to(desk: DeskOnTime, quantity: str) -> None:
+def sell_down_to(manager: DeskOnTime, quantity: str) -> None:
     """Let the bracket sell all but `quantity` of 0.01."""
     sold = Decimal("0.01") - Decimal(quantity)
-    desk.fills(make_fill(str(sold), "f-p", side=Side.SELL, price="70000"))
+    manager.fills(make_fill(str(sold), "f-p", side=Side.SELL, price="70000"))
 
 
 @pytest.mark.parametrize("quantity", ["0.00015624", "0.00000001"])  # worth 9.99936 and less at a minimum of 10
@@ -623,7 +623,7 @@ def test_no_stop_makes_way_for_a_close_that_the_venue_would_not_take(holding: De
     holding.hear(make_intent(Purpose.CLOSE, "close", quantity=Decimal(quantity)))
 
     assert holding.sent(CancelOrder) == []
-    assert "close" not in holding.desk.ledger.open_plans
+    assert "close" not in holding.manager.ledger.open_plans
 
 
 def test_what_is_worth_the_minimum_at_the_price_is_sold_at_a_limit_that_is_worth_it(holding: DeskOnTime) -> None:

@@ -76,54 +76,54 @@ GATEWAY = Role.EXCHANGE_GATEWAY.at("coinbase")
 
 
 @pytest.fixture
-def desk() -> DeskOnTime:
+def manager() -> DeskOnTime:
     return DeskOnTime().ready()
 
 
 @pytest.fixture
 def careful() -> DeskOnTime:
-    """A desk at a venue where the same id twice might make two orders."""
+    """A order manager at a venue where the same id twice might make two orders."""
     return DeskOnTime(resubmits_safely=False).ready()
 
 
-def unconfirmed(desk: DeskOnTime) -> OrderUnconfirmed:
+def unconfirmed(manager: DeskOnTime) -> OrderUnconfirmed:
     return OrderUnconfirmed(
-        ts_event=desk.now.utc_ns, client_order_id=ID, venue="coinbase", reason="timeout"
+        ts_event=manager.now.utc_ns, client_order_id=ID, venue="coinbase", reason="timeout"
     )
 
 
-def not_found(desk: DeskOnTime, is_proof: bool = False) -> OrderNotFound:
+def not_found(manager: DeskOnTime, is_proof: bool = False) -> OrderNotFound:
     return OrderNotFound(
-        ts_event=desk.now.utc_ns,
+        ts_event=manager.now.utc_ns,
         client_order_id=ID,
         venue="coinbase",
-        listing_began_at=desk.now.utc_ns,
+        listing_began_at=manager.now.utc_ns,
         is_proof=is_proof,
     )
 
 
-def read_holds(desk: DeskOnTime, **balances) -> None:
+def read_holds(manager: DeskOnTime, **balances) -> None:
     """Let an account be read whose question is younger than everything so far."""
-    desk.advance(11)  # an answer that never came is given up after ten
-    desk.snapshot(**balances)
+    manager.advance(11)  # an answer that never came is given up after ten
+    manager.snapshot(**balances)
 
 
 def rejected(code: str = "INSUFFICIENT_FUND") -> OrderRejected:
     return OrderRejected(ts_event=UTC, client_order_id=ID, venue="coinbase", code=code)
 
 
-def protected(desk: DeskOnTime) -> DeskOnTime:
+def protected(manager: DeskOnTime) -> DeskOnTime:
     """A position of ours with a resting bracket, known at the venue as v-1."""
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
-    return desk
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
+    return manager
 
 
 # ---- submission ------------------------------------------------------------------------------------------
 
 
-def test_an_order_is_journaled_before_it_is_sent(desk: DeskOnTime) -> None:
-    effects = desk.desk.apply(make_intent(), desk.now)
+def test_an_order_is_journaled_before_it_is_sent(manager: DeskOnTime) -> None:
+    effects = manager.manager.apply(make_intent(), manager.now)
 
     kinds = [
         type(effect.event if isinstance(effect, Record) else effect.message).__name__
@@ -135,22 +135,22 @@ def test_an_order_is_journaled_before_it_is_sent(desk: DeskOnTime) -> None:
     assert (effects[2].event.quote_ask, effects[2].event.configuration_hash) == (Decimal("64000.10"), "hash")
 
 
-def test_a_redelivered_intent_changes_nothing_now_or_after_a_restart(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_intent())
-    desk.hear(make_accepted(), make_report(S.FILLED, "0.01"))
-    next_run = desk.restarted().ready()
+def test_a_redelivered_intent_changes_nothing_now_or_after_a_restart(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_intent())
+    manager.hear(make_accepted(), make_report(S.FILLED, "0.01"))
+    next_run = manager.restarted().ready()
     next_run.hear(make_intent())
 
-    assert len(desk.sent(SubmitOrder)) == 1
+    assert len(manager.sent(SubmitOrder)) == 1
     assert next_run.sent(SubmitOrder) == []
-    assert next_run.story == []
+    assert next_run.trace == []
 
 
-def test_the_life_of_an_order_that_goes_well(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_accepted(), make_report(S.FILLED, "0.01", fees="3.84"))
-    desk.fills(make_fill("0.01", fee=Decimal("3.84")))
+def test_the_life_of_an_order_that_goes_well(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_accepted(), make_report(S.FILLED, "0.01", fees="3.84"))
+    manager.fills(make_fill("0.01", fee=Decimal("3.84")))
 
-    assert desk.story == [
+    assert manager.trace == [
         "IntentAccepted",
         "OrderSubmitted",
         "OrderAccepted",
@@ -159,43 +159,43 @@ def test_the_life_of_an_order_that_goes_well(desk: DeskOnTime) -> None:
         "IntentDone",
         "OrderFilled",
     ]
-    report = desk.desk.report(desk.now)
+    report = manager.manager.report(manager.now)
     assert (report.counts["submitted"], report.counts["accepted"], report.counts["filled"]) == (1, 1, 1)
     assert report.by_venue == {"coinbase": {"orders": 1, "fills": 1}}
-    assert desk.sent(AlarmRaised) == []
+    assert manager.sent(AlarmRaised) == []
 
 
-def test_f01_a_timeout_at_a_venue_that_accepted_becomes_unconfirmed_then_open(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), unconfirmed(desk))
-    assert desk.order().status is S.UNCONFIRMED
+def test_f01_a_timeout_at_a_venue_that_accepted_becomes_unconfirmed_then_open(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), unconfirmed(manager))
+    assert manager.order().status is S.UNCONFIRMED
 
-    desk.advance(0.25)
-    desk.hear(make_report(S.OPEN))
+    manager.advance(0.25)
+    manager.hear(make_report(S.OPEN))
 
-    assert desk.order().status is S.OPEN
-    assert len(desk.sent(SubmitOrder)) == 1
-    assert desk.sent(QueryOrder)[0] == QueryOrder(
+    assert manager.order().status is S.OPEN
+    assert len(manager.sent(SubmitOrder)) == 1
+    assert manager.sent(QueryOrder)[0] == QueryOrder(
         client_order_id=ID, venue="coinbase", instrument="BTC-USD", sent_at=UTC
     )
-    assert desk.journaled(OrderRejected) == []
+    assert manager.journaled(OrderRejected) == []
 
 
-def test_f01_silence_is_noticed_and_asked_about(desk: DeskOnTime) -> None:
-    desk.hear(make_intent())
+def test_f01_silence_is_noticed_and_asked_about(manager: DeskOnTime) -> None:
+    manager.hear(make_intent())
 
-    desk.advance(6.25)
+    manager.advance(6.25)
 
-    assert desk.journaled(OrderUnconfirmed)[0].reason == "no_acknowledgement"
-    assert len(desk.sent(QueryOrder)) == 1
+    assert manager.journaled(OrderUnconfirmed)[0].reason == "no_acknowledgement"
+    assert len(manager.sent(QueryOrder)) == 1
 
 
-def test_f02_an_order_that_never_left_is_over_and_says_so(desk: DeskOnTime) -> None:
-    desk.hear(make_intent())
-    desk.hear(OrderNotSent(ts_event=UTC, client_order_id=ID, venue="coinbase", reason="refused"))
+def test_f02_an_order_that_never_left_is_over_and_says_so(manager: DeskOnTime) -> None:
+    manager.hear(make_intent())
+    manager.hear(OrderNotSent(ts_event=UTC, client_order_id=ID, venue="coinbase", reason="refused"))
 
-    assert desk.order().evidence == "not_sent:refused"
-    assert desk.journaled(IntentDone)[0].filled_quantity == 0
-    assert desk.sent(QueryOrder) == []
+    assert manager.order().evidence == "not_sent:refused"
+    assert manager.journaled(IntentDone)[0].filled_quantity == 0
+    assert manager.sent(QueryOrder) == []
 
 
 def test_f03_an_unknown_outcome_is_asked_about_at_growing_intervals_without_end(careful: DeskOnTime) -> None:
@@ -236,38 +236,38 @@ def test_how_long_an_order_is_in_doubt_is_counted_from_its_send_over_restarts_an
     assert (over.subject, over.text) == (alarm.subject, alarm.text)
 
 
-def test_a_halt_that_was_cleared_is_over_for_its_alarm_too(desk: DeskOnTime) -> None:
-    desk.hear(RaiseHalt(scope="all", reason="drawdown"), ResumeTrading())
+def test_a_halt_that_was_cleared_is_over_for_its_alarm_too(manager: DeskOnTime) -> None:
+    manager.hear(RaiseHalt(scope="all", reason="drawdown"), ResumeTrading())
 
-    (over,) = desk.sent(AlarmOver)
+    (over,) = manager.sent(AlarmOver)
     assert (over.subject, over.text) == ("all", "halted: drawdown")
 
 
-def test_f08_a_fill_replayed_after_a_reconnect_counts_once(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_accepted())
+def test_f08_a_fill_replayed_after_a_reconnect_counts_once(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_accepted())
 
-    desk.fills(make_fill("0.004"), make_fill("0.004"))
-    desk.fills(make_fill("0.004"))
+    manager.fills(make_fill("0.004"), make_fill("0.004"))
+    manager.fills(make_fill("0.004"))
 
-    assert desk.order().filled_quantity == Decimal("0.004")
-    assert desk.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.004")
-    assert len(desk.journaled(OrderFilled)) == 1
-
-
-def test_f10_a_fill_before_the_acknowledgement_waits_for_it(desk: DeskOnTime) -> None:
-    desk.hear(make_intent())
-    desk.fills(make_fill("0.01"))
-    assert desk.story == ["IntentAccepted", "OrderSubmitted"]
-
-    desk.hear(make_accepted())
-
-    assert desk.story[2:] == ["OrderAccepted", "OrderFilled", "OrderClosed", "IntentDone"]
+    assert manager.order().filled_quantity == Decimal("0.004")
+    assert manager.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.004")
+    assert len(manager.journaled(OrderFilled)) == 1
 
 
-def test_f10_totals_before_the_acknowledgement_prove_acceptance(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_report(S.FILLED, "0.01"), make_accepted())
+def test_f10_a_fill_before_the_acknowledgement_waits_for_it(manager: DeskOnTime) -> None:
+    manager.hear(make_intent())
+    manager.fills(make_fill("0.01"))
+    assert manager.trace == ["IntentAccepted", "OrderSubmitted"]
 
-    assert desk.story[2:] == ["OrderAccepted", "OrderFilledProvisionally", "OrderClosed", "IntentDone"]
+    manager.hear(make_accepted())
+
+    assert manager.trace[2:] == ["OrderAccepted", "OrderFilled", "OrderClosed", "IntentDone"]
+
+
+def test_f10_totals_before_the_acknowledgement_prove_acceptance(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_report(S.FILLED, "0.01"), make_accepted())
+
+    assert manager.trace[2:] == ["OrderAccepted", "OrderFilledProvisionally", "OrderClosed", "IntentDone"]
 
 
 # ---- fills that nobody claims ----------------------------------------------------------------------------
@@ -279,11 +279,11 @@ def their_report(**changes) -> OrderReported:
     return make_report(S.FILLED, "0.01", venue_order_id="v-x", **{"client_order_id": THEIRS, **changes})
 
 
-def test_the_venue_is_asked_whose_order_is_behind_a_fill_until_it_tells(desk: DeskOnTime) -> None:
-    desk.fills(make_fill("0.01", venue_order_id="v-x"))
-    desk.advance(0.75)
+def test_the_venue_is_asked_whose_order_is_behind_a_fill_until_it_tells(manager: DeskOnTime) -> None:
+    manager.fills(make_fill("0.01", venue_order_id="v-x"))
+    manager.advance(0.75)
 
-    assert desk.sent(QueryOrder) == 2 * [
+    assert manager.sent(QueryOrder) == 2 * [
         QueryOrder(
             client_order_id="",
             venue="coinbase",
@@ -292,32 +292,32 @@ def test_the_venue_is_asked_whose_order_is_behind_a_fill_until_it_tells(desk: De
             venue_order_id="v-x",
         )
     ]
-    desk.hear(their_report())
-    desk.advance(60)
-    assert len(desk.sent(QueryOrder)) == 2
-    assert len(desk.journaled(ExternalFillSeen)) == 1
+    manager.hear(their_report())
+    manager.advance(60)
+    assert len(manager.sent(QueryOrder)) == 2
+    assert len(manager.journaled(ExternalFillSeen)) == 1
 
 
-def test_a_fill_is_somebody_elses_only_when_the_venue_says_so(desk: DeskOnTime) -> None:
-    desk.hear(make_intent())
-    desk.fills(make_fill("0.01", venue_order_id="v-x"))
+def test_a_fill_is_somebody_elses_only_when_the_venue_says_so(manager: DeskOnTime) -> None:
+    manager.hear(make_intent())
+    manager.fills(make_fill("0.01", venue_order_id="v-x"))
 
-    desk.hear(rejected())
-    assert desk.journaled(ExternalFillSeen) == []
-    desk.hear(their_report())
+    manager.hear(rejected())
+    assert manager.journaled(ExternalFillSeen) == []
+    manager.hear(their_report())
 
-    assert desk.journaled(ExternalFillSeen)[0].fill.venue_order_id == "v-x"
-    assert desk.desk.books.position("coinbase", "BTC-USD").is_flat
+    assert manager.journaled(ExternalFillSeen)[0].fill.venue_order_id == "v-x"
+    assert manager.manager.books.position("coinbase", "BTC-USD").is_flat
 
 
-def proven_absent(desk: DeskOnTime) -> DeskOnTime:
-    desk.hear(make_intent(), unconfirmed(desk))
+def proven_absent(manager: DeskOnTime) -> DeskOnTime:
+    manager.hear(make_intent(), unconfirmed(manager))
     for seconds in (30, 15):
-        desk.advance(seconds)
-        desk.hear(not_found(desk))
-    read_holds(desk)
-    assert desk.order().status is S.REJECTED
-    return desk
+        manager.advance(seconds)
+        manager.hear(not_found(manager))
+    read_holds(manager)
+    assert manager.order().status is S.REJECTED
+    return manager
 
 
 def test_a_late_fill_of_an_order_proven_absent_is_booked_and_alarmed(careful: DeskOnTime) -> None:
@@ -327,90 +327,90 @@ def test_a_late_fill_of_an_order_proven_absent_is_booked_and_alarmed(careful: De
     careful.advance(0.25)
     careful.hear(make_report(S.FILLED, "0.01", venue_order_id="v-x"))
 
-    assert careful.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    assert careful.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
     assert len(careful.journaled(OrderFilled)) == 1
     assert careful.journaled(ExternalFillSeen) == []
     assert careful.order().executions.provisional_quantity == 0
     assert "after it was REJECTED" in careful.sent(AlarmRaised)[-1].text
 
 
-def test_a_fill_of_an_order_with_our_tag_that_we_never_sent_is_a_second_bot(desk: DeskOnTime) -> None:
-    desk.fills(make_fill("0.01", venue_order_id="v-x"))
+def test_a_fill_of_an_order_with_our_tag_that_we_never_sent_is_a_second_bot(manager: DeskOnTime) -> None:
+    manager.fills(make_fill("0.01", venue_order_id="v-x"))
 
-    desk.hear(their_report(client_order_id=mint_client_order_id("other", 0, 1, "beef")))
+    manager.hear(their_report(client_order_id=mint_client_order_id("other", 0, 1, "beef")))
 
-    assert "second bot" in desk.journaled(HaltRaised)[0].reason
-    assert len(desk.journaled(ExternalFillSeen)) == 1
-
-
-def test_nothing_is_opened_in_an_instrument_where_a_fill_is_unclaimed(desk: DeskOnTime) -> None:
-    desk.fills(make_fill("0.01", venue_order_id="v-x"))
-
-    desk.hear(make_intent(intent_id="i-1"))
-    assert [denied.reason for denied in desk.journaled(IntentDenied)] == ["unclaimed_fill"]
-    desk.hear(their_report(), make_intent(intent_id="i-2"))
-
-    assert [order.intent_id for order in desk.sent(SubmitOrder)] == ["i-2"]
+    assert "second bot" in manager.journaled(HaltRaised)[0].reason
+    assert len(manager.journaled(ExternalFillSeen)) == 1
 
 
-def test_an_unclaimed_fill_may_be_a_bare_position_and_is_asked_about_often(desk: DeskOnTime) -> None:
-    desk.fills(make_fill("0.01", venue_order_id="v-x"))
-    desk.advance(60)
-    asked = len(desk.sent(QueryOrder))
+def test_nothing_is_opened_in_an_instrument_where_a_fill_is_unclaimed(manager: DeskOnTime) -> None:
+    manager.fills(make_fill("0.01", venue_order_id="v-x"))
 
-    desk.advance(10)
+    manager.hear(make_intent(intent_id="i-1"))
+    assert [denied.reason for denied in manager.journaled(IntentDenied)] == ["unclaimed_fill"]
+    manager.hear(their_report(), make_intent(intent_id="i-2"))
 
-    assert len(desk.sent(QueryOrder)) == asked + 4
+    assert [order.intent_id for order in manager.sent(SubmitOrder)] == ["i-2"]
 
 
-def test_balances_are_not_compared_while_a_fill_is_unclaimed(desk: DeskOnTime) -> None:
+def test_an_unclaimed_fill_may_be_a_bare_position_and_is_asked_about_often(manager: DeskOnTime) -> None:
+    manager.fills(make_fill("0.01", venue_order_id="v-x"))
+    manager.advance(60)
+    asked = len(manager.sent(QueryOrder))
+
+    manager.advance(10)
+
+    assert len(manager.sent(QueryOrder)) == asked + 4
+
+
+def test_balances_are_not_compared_while_a_fill_is_unclaimed(manager: DeskOnTime) -> None:
     fill = make_fill("0.01", venue_order_id="v-x")
     for _ in range(5):
-        desk.advance(5)
-        desk.snapshot(usd=Decimal("9359"), btc="0.01", fills=[fill])
-    assert desk.journaled(BalanceCorrected) == []
+        manager.advance(5)
+        manager.snapshot(usd=Decimal("9359"), btc="0.01", fills=[fill])
+    assert manager.journaled(BalanceCorrected) == []
 
-    desk.hear(their_report())
-    desk.advance(1)
-    desk.snapshot(usd=Decimal("9359"), btc="0.01", fills=[fill])
+    manager.hear(their_report())
+    manager.advance(1)
+    manager.snapshot(usd=Decimal("9359"), btc="0.01", fills=[fill])
 
-    assert desk.journaled(BalanceCorrected) == []
-    assert desk.desk.report(desk.now).is_reconciled
+    assert manager.journaled(BalanceCorrected) == []
+    assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_a_fill_that_stays_unclaimed_is_told_to_a_person_once_until_its_owner_is_known(desk: DeskOnTime) -> None:
-    desk.fills(make_fill("0.01", venue_order_id="v-x"))
+def test_a_fill_that_stays_unclaimed_is_told_to_a_person_once_until_its_owner_is_known(manager: DeskOnTime) -> None:
+    manager.fills(make_fill("0.01", venue_order_id="v-x"))
 
-    desk.advance(100)
+    manager.advance(100)
 
-    assert [one.subject for one in desk.sent(AlarmRaised) if one.subject != "coinbase"] == ["venue_order_id=v-x"]
+    assert [one.subject for one in manager.sent(AlarmRaised) if one.subject != "coinbase"] == ["venue_order_id=v-x"]
 
-    desk.hear(make_report(S.FILLED, client_order_id="by-hand", venue_order_id="v-x"))
+    manager.hear(make_report(S.FILLED, client_order_id="by-hand", venue_order_id="v-x"))
 
-    [alarm] = [one for one in desk.sent(AlarmRaised) if one.subject == "venue_order_id=v-x"]
-    assert [(over.subject, over.text) for over in desk.sent(AlarmOver)] == [(alarm.subject, alarm.text)]
+    [alarm] = [one for one in manager.sent(AlarmRaised) if one.subject == "venue_order_id=v-x"]
+    assert [(over.subject, over.text) for over in manager.sent(AlarmOver)] == [(alarm.subject, alarm.text)]
 
 
 # ---- acceptance ------------------------------------------------------------------------------------------
 
 
-def test_an_accepted_ioc_order_that_falls_silent_is_asked_about(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_accepted())
+def test_an_accepted_ioc_order_that_falls_silent_is_asked_about(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_accepted())
 
-    desk.advance(0.9)
-    assert desk.sent(QueryOrder) == []
-    desk.advance(0.1)
+    manager.advance(0.9)
+    assert manager.sent(QueryOrder) == []
+    manager.advance(0.1)
 
-    assert [query.venue_order_id for query in desk.sent(QueryOrder)] == ["v-1"]
+    assert [query.venue_order_id for query in manager.sent(QueryOrder)] == ["v-1"]
 
 
-def test_an_order_found_resting_is_left_in_peace(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), unconfirmed(desk), make_report(S.OPEN, side=Side.SELL))
+def test_an_order_found_resting_is_left_in_peace(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), unconfirmed(manager), make_report(S.OPEN, side=Side.SELL))
 
-    desk.advance(4)
+    manager.advance(4)
 
-    assert desk.sent(QueryOrder) == []
+    assert manager.sent(QueryOrder) == []
 
 
 # ---- proof of absence ------------------------------------------------------------------------------------
@@ -440,14 +440,14 @@ def test_two_listings_apart_after_the_token_expired_prove_it_dead(careful: DeskO
     assert (closed.status, closed.evidence) == (S.REJECTED, "absent:twice 15.0 s apart")
 
 
-def doubted_sale(desk: DeskOnTime) -> DeskOnTime:
+def doubted_sale(manager: DeskOnTime) -> DeskOnTime:
     """A stop whose create got no answer, and which two late enough listings don't show."""
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), unconfirmed(desk))
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), unconfirmed(manager))
     for seconds in (30, 15):
-        desk.advance(seconds)
-        desk.hear(not_found(desk))
-    return desk
+        manager.advance(seconds)
+        manager.hear(not_found(manager))
+    return manager
 
 
 def test_listings_that_lag_behind_an_order_that_landed_late_prove_nothing(careful: DeskOnTime) -> None:
@@ -547,24 +547,24 @@ def test_a_send_that_nobody_answers_may_be_signed_again_until_its_call_has_ended
 
 @pytest.mark.parametrize("is_answered", [False, True])
 def test_a_second_send_is_given_all_its_time_as_well_unless_an_answer_ends_it(
-    desk: DeskOnTime, is_answered: bool
+    manager: DeskOnTime, is_answered: bool
 ) -> None:
-    sent_twice(desk)
+    sent_twice(manager)
     if is_answered:
-        desk.hear(unconfirmed(desk))
-    desk.advance(37.5)
-    desk.hear(not_found(desk))
-    desk.advance(16)
-    desk.hear(not_found(desk))
-    read_holds(desk)
+        manager.hear(unconfirmed(manager))
+    manager.advance(37.5)
+    manager.hear(not_found(manager))
+    manager.advance(16)
+    manager.hear(not_found(manager))
+    read_holds(manager)
 
-    assert desk.order().is_final is is_answered
+    assert manager.order().is_final is is_answered
 
 
 def test_what_a_gateway_took_along_puts_the_proof_of_absence_off(careful: DeskOnTime) -> None:
     careful.hear(make_intent())
     careful.advance(6.5)
-    careful._perform(careful.desk.gateway_restarted("coinbase", careful.now))
+    careful._perform(careful.manager.gateway_restarted("coinbase", careful.now))
     careful.advance(31)  # 37.5 s after the send
     careful.hear(not_found(careful))
     careful.advance(16)
@@ -591,15 +591,15 @@ def test_the_adapters_proof_by_the_venues_own_rule_is_enough(careful: DeskOnTime
 
 
 @pytest.mark.parametrize("status", ["submitted", "open"])
-def test_f25_not_found_says_nothing_about_orders_that_are_not_in_doubt(desk: DeskOnTime, status: str) -> None:
-    desk.hear(make_intent())
+def test_f25_not_found_says_nothing_about_orders_that_are_not_in_doubt(manager: DeskOnTime, status: str) -> None:
+    manager.hear(make_intent())
     if status == "open":
-        desk.hear(make_accepted())
+        manager.hear(make_accepted())
 
-    desk.hear(not_found(desk, is_proof=True))
+    manager.hear(not_found(manager, is_proof=True))
 
-    assert not desk.order().is_final
-    assert len(desk.sent(SubmitOrder)) == 1
+    assert not manager.order().is_final
+    assert len(manager.sent(SubmitOrder)) == 1
 
 
 @pytest.mark.parametrize("sign_of_life", [make_report(S.OPEN), make_accepted()])
@@ -612,200 +612,200 @@ def test_an_order_that_rises_after_proof_of_death_halts_and_is_taken_back(carefu
     assert careful.journaled(HaltRaised)[0].scope == "coinbase:BTC-USD"
     (cancel,) = careful.sent(CancelOrder)
     assert (cancel.client_order_id, cancel.venue_order_id) == (ID, "v-1")
-    assert careful.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.002")
+    assert careful.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.002")
 
 
 # ---- resubmission ----------------------------------------------------------------------------------------
 
 
-def test_where_it_is_safe_the_same_id_and_body_is_sent_again(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), unconfirmed(desk), not_found(desk))
+def test_where_it_is_safe_the_same_id_and_body_is_sent_again(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), unconfirmed(manager), not_found(manager))
 
-    first, second = desk.sent(SubmitOrder)
-    assert second == again(first, desk.now)
-    assert desk.story[-1] == "OrderResubmitted"
-    desk.hear(make_accepted())
-    assert desk.order().status is S.OPEN
+    first, second = manager.sent(SubmitOrder)
+    assert second == again(first, manager.now)
+    assert manager.trace[-1] == "OrderResubmitted"
+    manager.hear(make_accepted())
+    assert manager.order().status is S.OPEN
 
 
-def test_it_is_not_sent_a_third_time_before_the_second_is_answered(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), unconfirmed(desk), not_found(desk), not_found(desk))
-    assert len(desk.sent(SubmitOrder)) == 2
+def test_it_is_not_sent_a_third_time_before_the_second_is_answered(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), unconfirmed(manager), not_found(manager), not_found(manager))
+    assert len(manager.sent(SubmitOrder)) == 2
 
-    desk.hear(unconfirmed(desk), not_found(desk))
+    manager.hear(unconfirmed(manager), not_found(manager))
 
-    assert len(desk.sent(SubmitOrder)) == 3
+    assert len(manager.sent(SubmitOrder)) == 3
 
 
 @pytest.mark.parametrize("obstacle", ["expired", "collar", "halt", "stale", "exit", "no_idempotence"])
 def test_a_resubmission_must_still_be_wanted_and_safe(obstacle: str) -> None:
-    desk = DeskOnTime(resubmits_safely=obstacle != "no_idempotence").ready()
-    desk.hear(make_intent(expires_at=UTC + SECOND_NS // 2), unconfirmed(desk))
+    manager = DeskOnTime(resubmits_safely=obstacle != "no_idempotence").ready()
+    manager.hear(make_intent(expires_at=UTC + SECOND_NS // 2), unconfirmed(manager))
     match obstacle:
         case "expired":
-            desk.advance(0.5)
-            desk.quote()
+            manager.advance(0.5)
+            manager.quote()
         case "collar":
-            desk.quote("63000.00", "63000.10")
+            manager.quote("63000.00", "63000.10")
         case "halt":
-            desk.hear(RaiseHalt(scope="all", reason="drawdown"))
+            manager.hear(RaiseHalt(scope="all", reason="drawdown"))
         case "exit":
-            desk.hear(WishExit(venue="coinbase", instrument=BTC, signal_id="exit"))
+            manager.hear(WishExit(venue="coinbase", instrument=BTC, signal_id="exit"))
         case "stale":
-            desk.quote(alive_ns=desk.now.monotonic_ns - 4 * SECOND_NS)
+            manager.quote(alive_ns=manager.now.monotonic_ns - 4 * SECOND_NS)
 
-    desk.hear(not_found(desk))
+    manager.hear(not_found(manager))
 
-    assert desk.journaled(OrderResubmitted) == []
-    assert not desk.order().is_final
+    assert manager.journaled(OrderResubmitted) == []
+    assert not manager.order().is_final
 
 
 @pytest.mark.parametrize("silence", ["not_found", "failed", "unanswered"])
 def test_an_order_is_sent_again_whatever_keeps_the_venue_from_telling(
-    desk: DeskOnTime, silence: str
+    manager: DeskOnTime, silence: str
 ) -> None:
-    desk.hear(make_intent(), unconfirmed(desk))
-    desk.advance(0.25)
+    manager.hear(make_intent(), unconfirmed(manager))
+    manager.advance(0.25)
     match silence:
         case "not_found":
-            desk.hear(not_found(desk))
+            manager.hear(not_found(manager))
         case "failed":
-            desk.hear(QueryFailed(ts_event=UTC, client_order_id=ID, venue="coinbase", reason="503"))
+            manager.hear(QueryFailed(ts_event=UTC, client_order_id=ID, venue="coinbase", reason="503"))
         case "unanswered":
-            assert len(desk.sent(SubmitOrder)) == 1  # the answer may be on its way
-            desk.advance(0.5)
+            assert len(manager.sent(SubmitOrder)) == 1  # the answer may be on its way
+            manager.advance(0.5)
 
-    assert len(desk.sent(QueryOrder)) == 1 + (silence == "unanswered")
-    assert len(desk.sent(SubmitOrder)) == 2
+    assert len(manager.sent(QueryOrder)) == 1 + (silence == "unanswered")
+    assert len(manager.sent(SubmitOrder)) == 2
 
 
-def test_a_bracket_is_sent_again_long_after_an_opening_would_have_expired(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT))
+def test_a_bracket_is_sent_again_long_after_an_opening_would_have_expired(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT))
 
-    desk.advance(7.5)  # nobody answers, not even that the call hangs
-    desk.hear(not_found(desk))
+    manager.advance(7.5)  # nobody answers, not even that the call hangs
+    manager.hear(not_found(manager))
 
-    assert desk.sent(SubmitOrder)[-1] == again(desk.sent(SubmitOrder)[-2], desk.now)
+    assert manager.sent(SubmitOrder)[-1] == again(manager.sent(SubmitOrder)[-2], manager.now)
 
 
 def test_a_bracket_that_holds_coins_from_a_close_is_sent_again_to_learn_the_name_that_a_cancel_needs(
-    desk: DeskOnTime,
+    manager: DeskOnTime,
 ) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), unconfirmed(desk))
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
-    desk.hear(not_found(desk))
-    assert desk.journaled(OrderResubmitted) == []  # it would take the coins from the close
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), unconfirmed(manager))
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
+    manager.hear(not_found(manager))
+    assert manager.journaled(OrderResubmitted) == []  # it would take the coins from the close
     close = mint_client_order_id("close", 0, 1)
-    desk.hear(msgspec.structs.replace(rejected(), client_order_id=close))
+    manager.hear(msgspec.structs.replace(rejected(), client_order_id=close))
 
-    desk.hear(not_found(desk), make_accepted(venue_order_id="v-2"))
-    (cancel,) = desk.sent(CancelOrder)
-    desk.hear(make_report(S.CANCELED, venue_order_id="v-2", side=Side.SELL))
-    desk.advance(0.25)
+    manager.hear(not_found(manager), make_accepted(venue_order_id="v-2"))
+    (cancel,) = manager.sent(CancelOrder)
+    manager.hear(make_report(S.CANCELED, venue_order_id="v-2", side=Side.SELL))
+    manager.advance(0.25)
 
-    assert len(desk.journaled(OrderResubmitted)) == 1
+    assert len(manager.journaled(OrderResubmitted)) == 1
     assert (cancel.client_order_id, cancel.venue_order_id) == (ID, "v-2")
-    assert desk.sent(SubmitOrder)[-1].client_order_id == mint_client_order_id("close", 0, 2)
+    assert manager.sent(SubmitOrder)[-1].client_order_id == mint_client_order_id("close", 0, 2)
 
 
-def test_a_bracket_whose_position_is_gone_is_not_sent_again(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), unconfirmed(desk))
-    desk.fills(make_fill("0.01", "f-2", venue_order_id="v-held", kind=FillKind.REVERSAL))
+def test_a_bracket_whose_position_is_gone_is_not_sent_again(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), unconfirmed(manager))
+    manager.fills(make_fill("0.01", "f-2", venue_order_id="v-held", kind=FillKind.REVERSAL))
 
-    desk.hear(not_found(desk))
+    manager.hear(not_found(manager))
 
-    assert desk.journaled(OrderResubmitted) == []
-
-
-def test_an_opening_that_shall_be_canceled_is_not_sent_again(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(), unconfirmed(desk))
-    desk.hear(make_intent(Purpose.CLOSE, "close"))  # would trade with it
-    assert desk.order().is_cancel_pending
-
-    desk.hear(not_found(desk))
-
-    assert desk.journaled(OrderResubmitted) == []
+    assert manager.journaled(OrderResubmitted) == []
 
 
-def test_a_refused_resubmission_leaves_the_first_send_in_doubt(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), unconfirmed(desk), not_found(desk))
+def test_an_opening_that_shall_be_canceled_is_not_sent_again(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(), unconfirmed(manager))
+    manager.hear(make_intent(Purpose.CLOSE, "close"))  # would trade with it
+    assert manager.order().is_cancel_pending
 
-    desk.hear(rejected())
+    manager.hear(not_found(manager))
 
-    assert desk.order().status is S.UNCONFIRMED
+    assert manager.journaled(OrderResubmitted) == []
 
 
-def sent_twice(desk: DeskOnTime) -> DeskOnTime:
+def test_a_refused_resubmission_leaves_the_first_send_in_doubt(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), unconfirmed(manager), not_found(manager))
+
+    manager.hear(rejected())
+
+    assert manager.order().status is S.UNCONFIRMED
+
+
+def sent_twice(manager: DeskOnTime) -> DeskOnTime:
     """The first send was 29 s ago, the second is now."""
-    desk.quote("63000.00", "63000.10")  # meanwhile the price was no good
-    desk.hear(make_intent(reference_price=Decimal("63000.05")), unconfirmed(desk))
-    desk.quote("62000.00", "62000.10")
-    desk.advance(29)
-    desk.quote("63000.00", "63000.10")
-    desk.hear(not_found(desk))
-    assert len(desk.sent(SubmitOrder)) == 2
-    desk.quote("62000.00", "62000.10")
-    return desk
+    manager.quote("63000.00", "63000.10")  # meanwhile the price was no good
+    manager.hear(make_intent(reference_price=Decimal("63000.05")), unconfirmed(manager))
+    manager.quote("62000.00", "62000.10")
+    manager.advance(29)
+    manager.quote("63000.00", "63000.10")
+    manager.hear(not_found(manager))
+    assert len(manager.sent(SubmitOrder)) == 2
+    manager.quote("62000.00", "62000.10")
+    return manager
 
 
-def test_proof_of_absence_starts_over_with_each_send(desk: DeskOnTime) -> None:
-    sent_twice(desk).hear(unconfirmed(desk))
-    desk.advance(29)
-
-    for _ in range(2):
-        desk.hear(not_found(desk))
-        desk.advance(10)
-
-    assert not desk.order().is_final
-
-
-def test_a_send_that_came_to_nothing_leaves_the_proof_where_it_was(desk: DeskOnTime) -> None:
-    void = msgspec.structs.replace(unconfirmed(desk), is_void=True)
-    sent_twice(desk).hear(void)
-    desk.advance(1)  # 30 s after the only send that may rest
+def test_proof_of_absence_starts_over_with_each_send(manager: DeskOnTime) -> None:
+    sent_twice(manager).hear(unconfirmed(manager))
+    manager.advance(29)
 
     for _ in range(2):
-        desk.hear(not_found(desk))
-        desk.advance(15)
-    read_holds(desk)
+        manager.hear(not_found(manager))
+        manager.advance(10)
 
-    assert desk.order().status is S.REJECTED
-    assert desk.order().evidence.startswith("absent:twice")
+    assert not manager.order().is_final
 
 
-def test_a_last_try_after_a_refusal_does_not_put_off_the_proof(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), unconfirmed(desk))
-    while desk.now.utc_ns < UTC + 4 * SECOND_NS:
-        no = msgspec.structs.replace(unconfirmed(desk), is_void=True, is_refused=True)
-        desk.hear(not_found(desk), no)
-        desk.advance(1)
-    desk.advance(1)
-    desk.hear(no)
-    tries = len(desk.journaled(OrderResubmitted))
+def test_a_send_that_came_to_nothing_leaves_the_proof_where_it_was(manager: DeskOnTime) -> None:
+    void = msgspec.structs.replace(unconfirmed(manager), is_void=True)
+    sent_twice(manager).hear(void)
+    manager.advance(1)  # 30 s after the only send that may rest
+
+    for _ in range(2):
+        manager.hear(not_found(manager))
+        manager.advance(15)
+    read_holds(manager)
+
+    assert manager.order().status is S.REJECTED
+    assert manager.order().evidence.startswith("absent:twice")
+
+
+def test_a_last_try_after_a_refusal_does_not_put_off_the_proof(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), unconfirmed(manager))
+    while manager.now.utc_ns < UTC + 4 * SECOND_NS:
+        no = msgspec.structs.replace(unconfirmed(manager), is_void=True, is_refused=True)
+        manager.hear(not_found(manager), no)
+        manager.advance(1)
+    manager.advance(1)
+    manager.hear(no)
+    tries = len(manager.journaled(OrderResubmitted))
     assert tries >= 4
 
-    desk.hear(not_found(desk))
-    desk.advance(15)
-    desk.hear(not_found(desk))
-    read_holds(desk)
+    manager.hear(not_found(manager))
+    manager.advance(15)
+    manager.hear(not_found(manager))
+    read_holds(manager)
 
-    assert len(desk.journaled(OrderResubmitted)) == tries
-    assert desk.order().evidence.startswith("absent:twice")
+    assert len(manager.journaled(OrderResubmitted)) == tries
+    assert manager.order().evidence.startswith("absent:twice")
 
 
-def test_an_order_that_a_position_depends_on_is_asked_about_often(desk: DeskOnTime) -> None:
-    protected(desk).hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
-    desk.advance(60)  # each answer is as old as a lagging read may be
-    asked = len(desk.sent(QueryOrder))
+def test_an_order_that_a_position_depends_on_is_asked_about_often(manager: DeskOnTime) -> None:
+    protected(manager).hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+    manager.advance(60)  # each answer is as old as a lagging read may be
+    asked = len(manager.sent(QueryOrder))
 
-    desk.advance(10)
+    manager.advance(10)
 
-    assert len(desk.sent(QueryOrder)) == asked + 4
+    assert len(manager.sent(QueryOrder)) == asked + 4
 
 
 def test_the_venue_is_asked_when_its_answer_would_be_proof(careful: DeskOnTime) -> None:
@@ -825,68 +825,68 @@ def test_the_venue_is_asked_when_its_answer_would_be_proof(careful: DeskOnTime) 
 # ---- cancels ---------------------------------------------------------------------------------------------
 
 
-def test_f06_a_cancel_times_out_and_the_fill_wins(desk: DeskOnTime) -> None:
-    protected(desk)
-    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
-    desk.hear(CancelUnconfirmed(ts_event=UTC, client_order_id=ID, venue="coinbase", reason="timeout"))
+def test_f06_a_cancel_times_out_and_the_fill_wins(manager: DeskOnTime) -> None:
+    protected(manager)
+    manager.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+    manager.hear(CancelUnconfirmed(ts_event=UTC, client_order_id=ID, venue="coinbase", reason="timeout"))
 
-    desk.hear(make_report(S.FILLED, "0.01", side=Side.SELL))
+    manager.hear(make_report(S.FILLED, "0.01", side=Side.SELL))
 
-    assert desk.order().status is S.FILLED
-    assert [event.status for event in desk.journaled(OrderClosed)][1:] == [S.FILLED]
-
-
-def test_f11_a_fill_after_our_cancel_is_booked_and_alarmed(desk: DeskOnTime) -> None:
-    protected(desk)
-    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
-    desk.hear(make_report(S.CANCELED, side=Side.SELL))
-
-    desk.fills(make_fill("0.004", side=Side.SELL))
-
-    assert desk.order().status is S.CANCELED
-    assert desk.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.006")
-    assert "after it was CANCELED" in desk.sent(AlarmRaised)[0].text
+    assert manager.order().status is S.FILLED
+    assert [event.status for event in manager.journaled(OrderClosed)][1:] == [S.FILLED]
 
 
-def test_f51_a_refused_cancel_is_asked_about_and_repeated_while_the_order_lives(desk: DeskOnTime) -> None:
-    protected(desk)
-    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
-    desk.hear(CancelRejected(ts_event=UTC, client_order_id=ID, venue="coinbase", code="UNKNOWN"))
-    assert len(desk.sent(QueryOrder)) == 1
+def test_f11_a_fill_after_our_cancel_is_booked_and_alarmed(manager: DeskOnTime) -> None:
+    protected(manager)
+    manager.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+    manager.hear(make_report(S.CANCELED, side=Side.SELL))
 
-    desk.hear(make_report(S.OPEN, side=Side.SELL))
-    desk.advance(1)
+    manager.fills(make_fill("0.004", side=Side.SELL))
 
-    assert len(desk.sent(CancelOrder)) == 2
-
-
-def test_a_cancel_just_asked_for_is_given_a_moment(desk: DeskOnTime) -> None:
-    protected(desk)
-    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
-
-    desk.hear(make_report(S.OPEN, side=Side.SELL))
-    assert len(desk.sent(CancelOrder)) == 1
-    desk.advance(1)
-
-    assert len(desk.sent(CancelOrder)) == 2
+    assert manager.order().status is S.CANCELED
+    assert manager.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.006")
+    assert "after it was CANCELED" in manager.sent(AlarmRaised)[0].text
 
 
-def test_a_cancel_wished_before_the_venue_named_the_order_goes_out_with_the_name(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT))
-    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
-    assert desk.sent(CancelOrder) == []
+def test_f51_a_refused_cancel_is_asked_about_and_repeated_while_the_order_lives(manager: DeskOnTime) -> None:
+    protected(manager)
+    manager.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+    manager.hear(CancelRejected(ts_event=UTC, client_order_id=ID, venue="coinbase", code="UNKNOWN"))
+    assert len(manager.sent(QueryOrder)) == 1
 
-    desk.hear(make_accepted())
+    manager.hear(make_report(S.OPEN, side=Side.SELL))
+    manager.advance(1)
 
-    assert desk.sent(CancelOrder) == [CancelOrder(client_order_id=ID, venue="coinbase", venue_order_id="v-1")]
+    assert len(manager.sent(CancelOrder)) == 2
 
 
-def test_a_restart_between_cancel_asked_and_answered_asks_again(desk: DeskOnTime) -> None:
-    protected(desk)
-    desk.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+def test_a_cancel_just_asked_for_is_given_a_moment(manager: DeskOnTime) -> None:
+    protected(manager)
+    manager.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
 
-    next_run = desk.restarted()
+    manager.hear(make_report(S.OPEN, side=Side.SELL))
+    assert len(manager.sent(CancelOrder)) == 1
+    manager.advance(1)
+
+    assert len(manager.sent(CancelOrder)) == 2
+
+
+def test_a_cancel_wished_before_the_venue_named_the_order_goes_out_with_the_name(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT))
+    manager.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+    assert manager.sent(CancelOrder) == []
+
+    manager.hear(make_accepted())
+
+    assert manager.sent(CancelOrder) == [CancelOrder(client_order_id=ID, venue="coinbase", venue_order_id="v-1")]
+
+
+def test_a_restart_between_cancel_asked_and_answered_asks_again(manager: DeskOnTime) -> None:
+    protected(manager)
+    manager.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
+
+    next_run = manager.restarted()
 
     assert len(next_run.sent(CancelOrder)) == 1
     assert [query.client_order_id for query in next_run.sent(QueryOrder)] == [ID]
@@ -895,55 +895,55 @@ def test_a_restart_between_cancel_asked_and_answered_asks_again(desk: DeskOnTime
 # ---- surprises -------------------------------------------------------------------------------------------
 
 
-def test_fills_above_the_quantity_are_booked_in_full_and_halt_the_instrument(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_accepted())
+def test_fills_above_the_quantity_are_booked_in_full_and_halt_the_instrument(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_accepted())
 
-    desk.fills(make_fill("0.01", "a"), make_fill("0.005", "b"))
+    manager.fills(make_fill("0.01", "a"), make_fill("0.005", "b"))
 
-    assert desk.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.015")
-    assert [halt.scope for halt in desk.journaled(HaltRaised)] == ["coinbase:BTC-USD"]
+    assert manager.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.015")
+    assert [halt.scope for halt in manager.journaled(HaltRaised)] == ["coinbase:BTC-USD"]
 
 
-def test_an_order_with_our_tag_that_the_journal_does_not_know_is_a_second_bot(desk: DeskOnTime) -> None:
+def test_an_order_with_our_tag_that_the_journal_does_not_know_is_a_second_bot(manager: DeskOnTime) -> None:
     foreign = mint_client_order_id("of another journal", 0, 1)
 
-    desk.hear(make_report(S.OPEN, client_order_id=foreign))
-    desk.hear(make_report(S.OPEN, client_order_id=foreign))
+    manager.hear(make_report(S.OPEN, client_order_id=foreign))
+    manager.hear(make_report(S.OPEN, client_order_id=foreign))
 
-    (halt,) = desk.journaled(HaltRaised)
+    (halt,) = manager.journaled(HaltRaised)
     assert halt.scope == "coinbase" and "second bot" in halt.reason
 
 
-def test_duplicate_and_late_acknowledgements_change_nothing(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_accepted(), make_accepted(), make_report(S.FILLED, "0.01"))
-    before = list(desk.journal)
+def test_duplicate_and_late_acknowledgements_change_nothing(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_accepted(), make_accepted(), make_report(S.FILLED, "0.01"))
+    before = list(manager.journal)
 
-    desk.hear(make_report(S.OPEN), make_accepted(), unconfirmed(desk), rejected(), not_found(desk))
+    manager.hear(make_report(S.OPEN), make_accepted(), unconfirmed(manager), rejected(), not_found(manager))
 
-    assert desk.journal == before
+    assert manager.journal == before
 
 
-def test_words_about_orders_that_nobody_knows_change_nothing(desk: DeskOnTime) -> None:
-    before = list(desk.journal)
+def test_words_about_orders_that_nobody_knows_change_nothing(manager: DeskOnTime) -> None:
+    before = list(manager.journal)
 
-    desk.hear(
+    manager.hear(
         make_accepted(),
-        unconfirmed(desk),
+        unconfirmed(manager),
         rejected(),
-        not_found(desk),
+        not_found(manager),
         make_report(S.FILLED, "1", client_order_id="11111111-2222-4333-8444-555555555555"),
     )
 
-    assert desk.journal == before
+    assert manager.journal == before
 
 
 # ---- restarts --------------------------------------------------------------------------------------------
 
 
-def test_f16_an_order_journaled_but_perhaps_never_sent_is_asked_about_and_sent_once(desk: DeskOnTime) -> None:
-    desk.hear(make_intent())
+def test_f16_an_order_journaled_but_perhaps_never_sent_is_asked_about_and_sent_once(manager: DeskOnTime) -> None:
+    manager.hear(make_intent())
 
-    next_run = desk.restarted()
+    next_run = manager.restarted()
     (query,) = next_run.sent(QueryOrder)
     assert query.client_order_id == ID
     assert next_run.order().status is S.UNCONFIRMED
@@ -952,7 +952,7 @@ def test_f16_an_order_journaled_but_perhaps_never_sent_is_asked_about_and_sent_o
     next_run.ready()
     next_run.hear(not_found(next_run))
 
-    assert next_run.sent(SubmitOrder) == [again(desk.sent(SubmitOrder)[0], next_run.now)]
+    assert next_run.sent(SubmitOrder) == [again(manager.sent(SubmitOrder)[0], next_run.now)]
 
 
 def test_f16_where_sending_again_is_unsafe_it_ends_marked_as_never_arrived(careful: DeskOnTime) -> None:
@@ -970,47 +970,47 @@ def test_f16_where_sending_again_is_unsafe_it_ends_marked_as_never_arrived(caref
     assert next_run.order().evidence == "absent:twice 15.0 s apart"
 
 
-def test_f17_an_order_sent_before_the_crash_is_found_by_its_id_and_not_sent_again(desk: DeskOnTime) -> None:
-    desk.hear(make_intent())
+def test_f17_an_order_sent_before_the_crash_is_found_by_its_id_and_not_sent_again(manager: DeskOnTime) -> None:
+    manager.hear(make_intent())
 
-    next_run = desk.restarted()
+    next_run = manager.restarted()
     next_run.hear(make_report(S.FILLED, "0.01"))
 
     assert next_run.sent(SubmitOrder) == []
     assert next_run.order().status is S.FILLED
-    assert next_run.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    assert next_run.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
 
 
 def test_f21_a_position_that_crossed_zero_while_we_were_down_is_flipped_with_the_right_pnl(
-    desk: DeskOnTime,
+    manager: DeskOnTime,
 ) -> None:
-    protected(desk)
+    protected(manager)
 
-    next_run = desk.restarted()
+    next_run = manager.restarted()
     next_run.load()
     sold = {"price": "65000", "side": Side.SELL}
     next_run.snapshot(fills=[make_fill("0.01", "f-1", **sold), make_fill("0.02", "f-2", **sold)])
 
-    position = next_run.desk.books.position("coinbase", "BTC-USD")
+    position = next_run.manager.books.position("coinbase", "BTC-USD")
     assert (position.quantity, position.average_price) == (Decimal("-0.02"), Decimal("65000"))
     assert position.realized_pnl == Decimal("10")  # 0.01 bought at 64,000
-    assert "above its quantity" in next_run.desk.ledger.halts.over("coinbase", "BTC-USD").reason
+    assert "above its quantity" in next_run.manager.ledger.halts.over("coinbase", "BTC-USD").reason
 
 
-def test_a_restarted_gateway_puts_what_went_through_it_in_doubt(desk: DeskOnTime) -> None:
-    desk.hear(make_intent())
+def test_a_restarted_gateway_puts_what_went_through_it_in_doubt(manager: DeskOnTime) -> None:
+    manager.hear(make_intent())
 
-    effects = desk.desk.gateway_restarted("coinbase", desk.now)
+    effects = manager.manager.gateway_restarted("coinbase", manager.now)
 
     assert any(isinstance(effect, Tell) and isinstance(effect.message, QueryOrder) for effect in effects)
-    assert desk.order().status is S.UNCONFIRMED
+    assert manager.order().status is S.UNCONFIRMED
 
 
-def test_counts_begin_with_the_run_and_go_on_when_only_the_router_was_restarted(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_accepted())
+def test_counts_begin_with_the_run_and_go_on_when_only_the_router_was_restarted(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_accepted())
 
-    same_run = desk.restarted().desk.report(desk.now)
-    next_run = desk.restarted(counts_since=desk.now.utc_ns + 1).desk.report(desk.now)
+    same_run = manager.restarted().manager.report(manager.now)
+    next_run = manager.restarted(counts_since=manager.now.utc_ns + 1).manager.report(manager.now)
 
     assert [same_run.counts[name] for name in ("submitted", "accepted", "open")] == [1, 1, 1]
     assert [next_run.counts[name] for name in ("submitted", "accepted", "open")] == [0, 0, 1]
@@ -1022,17 +1022,17 @@ def test_counts_begin_with_the_run_and_go_on_when_only_the_router_was_restarted(
 
 def test_an_instrument_for_closes_only_is_never_opened() -> None:
     only = VenueSettings(closes_only=("BTC-USD",))
-    desk = DeskOnTime(settings=Settings(venues={"coinbase": only})).ready()
+    manager = DeskOnTime(settings=Settings(venues={"coinbase": only})).ready()
 
-    desk.hear(make_intent())
+    manager.hear(make_intent())
 
-    assert desk.sent(SubmitOrder) == []
-    assert [event.reason for event in desk.journaled(IntentDenied)] == ["closes_only"]
+    assert manager.sent(SubmitOrder) == []
+    assert [event.reason for event in manager.journaled(IntentDenied)] == ["closes_only"]
 
 
-def test_a_halt_survives_a_restart_and_only_a_person_clears_it(desk: DeskOnTime) -> None:
-    desk.hear(*[RaiseHalt(scope="all", reason="drawdown")] * 2)
-    next_run = desk.restarted().ready()
+def test_a_halt_survives_a_restart_and_only_a_person_clears_it(manager: DeskOnTime) -> None:
+    manager.hear(*[RaiseHalt(scope="all", reason="drawdown")] * 2)
+    next_run = manager.restarted().ready()
     next_run.hear(make_intent())
     assert next_run.sent(SubmitOrder) == []
 
@@ -1040,209 +1040,209 @@ def test_a_halt_survives_a_restart_and_only_a_person_clears_it(desk: DeskOnTime)
     next_run.snapshot()
     next_run.hear(make_intent(intent_id="i-2"))
 
-    assert len(desk.journaled(HaltRaised)) == 1
+    assert len(manager.journaled(HaltRaised)) == 1
     assert next_run.journaled(HaltCleared) == [HaltCleared(ts_event=next_run.now.utc_ns, scope="all")]
     assert len(next_run.sent(SubmitOrder)) == 1
 
 
 def test_every_cause_of_a_halt_is_journaled_once_and_listed_and_a_person_clears_all_of_a_scope(
-    desk: DeskOnTime,
+    manager: DeskOnTime,
 ) -> None:
     for amount in (11, 12):
         for reason in (f"balance corrected by something worth {amount} USD", "disk_full", "drawdown"):
-            desk.hear(RaiseHalt(scope="all", reason=reason))
-    desk.advance(4)
+            manager.hear(RaiseHalt(scope="all", reason=reason))
+    manager.advance(4)
     reasons = ["balance corrected by something worth 11 USD", "disk_full", "drawdown"]
 
-    assert [event.reason for event in desk.journaled(HaltRaised)] == reasons
-    assert [halt.reason for halt in desk.restarted().desk.halts] == reasons
+    assert [event.reason for event in manager.journaled(HaltRaised)] == reasons
+    assert [halt.reason for halt in manager.restarted().manager.halts] == reasons
 
-    desk.hear(ResumeTrading(scope="all"))
+    manager.hear(ResumeTrading(scope="all"))
 
-    assert desk.journaled(HaltCleared) == [HaltCleared(ts_event=desk.now.utc_ns, scope="all")]
-    assert (list(desk.desk.halts), desk.desk.books.rebased) == ([], 1)
-
-
-def test_losses_are_not_measured_anew_when_none_was_among_what_a_person_cleared(desk: DeskOnTime) -> None:
-    desk.hear(*(RaiseHalt(scope="all", reason=reason) for reason in ("disk_full", "recorder gave up")))
-
-    desk.hear(ResumeTrading())
-
-    assert desk.desk.books.rebased == 0
+    assert manager.journaled(HaltCleared) == [HaltCleared(ts_event=manager.now.utc_ns, scope="all")]
+    assert (list(manager.manager.halts), manager.manager.books.rebased) == ([], 1)
 
 
-def test_a_halt_whose_cause_stands_is_raised_again_before_anything_is_opened(desk: DeskOnTime) -> None:
+def test_losses_are_not_measured_anew_when_none_was_among_what_a_person_cleared(manager: DeskOnTime) -> None:
+    manager.hear(*(RaiseHalt(scope="all", reason=reason) for reason in ("disk_full", "recorder gave up")))
+
+    manager.hear(ResumeTrading())
+
+    assert manager.manager.books.rebased == 0
+
+
+def test_a_halt_whose_cause_stands_is_raised_again_before_anything_is_opened(manager: DeskOnTime) -> None:
     stranger = make_report(S.OPEN, client_order_id=mint_client_order_id("another's", 0, 1, "beef"))
-    desk.hear(stranger)
+    manager.hear(stranger)
 
-    desk.hear(ResumeTrading(), make_intent(intent_id="i-1"))
-    desk.snapshot(open_orders=(stranger,))
-    desk.hear(make_intent(intent_id="i-2"))
+    manager.hear(ResumeTrading(), make_intent(intent_id="i-1"))
+    manager.snapshot(open_orders=(stranger,))
+    manager.hear(make_intent(intent_id="i-2"))
 
-    assert [event.reason for event in desk.journaled(IntentDenied)] == ["venue_not_ready", "halted"]
-    assert len(desk.journaled(HaltRaised)) == 2
-
-
-def test_openings_wait_after_a_resume_for_a_look_at_the_accounts_that_began_after_it(desk: DeskOnTime) -> None:
-    desk.hear(RaiseHalt(scope="coinbase:ETH-USD", reason="looked odd"))
-    desk.advance(30)  # a question is under way
-
-    desk.hear(ResumeTrading())
-    asked = desk.sent(RequestSnapshot)
-    desk.hear(SnapshotFailed(ts_event=UTC, request_id=asked[-2].request_id, venue="coinbase", reason="old"))
-    desk.hear(make_intent(intent_id="i-1"))
-    desk.snapshot()
-    desk.quote()
-    desk.hear(make_intent(intent_id="i-2"))
-
-    assert [event.intent_id for event in desk.journaled(IntentDenied)] == ["i-1"]
-    assert [order.intent_id for order in desk.sent(SubmitOrder)] == ["i-2"]
+    assert [event.reason for event in manager.journaled(IntentDenied)] == ["venue_not_ready", "halted"]
+    assert len(manager.journaled(HaltRaised)) == 2
 
 
-def test_while_an_order_with_our_tag_rests_that_we_do_not_know_nothing_is_called_reconciled(desk: DeskOnTime) -> None:
+def test_openings_wait_after_a_resume_for_a_look_at_the_accounts_that_began_after_it(manager: DeskOnTime) -> None:
+    manager.hear(RaiseHalt(scope="coinbase:ETH-USD", reason="looked odd"))
+    manager.advance(30)  # a question is under way
+
+    manager.hear(ResumeTrading())
+    asked = manager.sent(RequestSnapshot)
+    manager.hear(SnapshotFailed(ts_event=UTC, request_id=asked[-2].request_id, venue="coinbase", reason="old"))
+    manager.hear(make_intent(intent_id="i-1"))
+    manager.snapshot()
+    manager.quote()
+    manager.hear(make_intent(intent_id="i-2"))
+
+    assert [event.intent_id for event in manager.journaled(IntentDenied)] == ["i-1"]
+    assert [order.intent_id for order in manager.sent(SubmitOrder)] == ["i-2"]
+
+
+def test_while_an_order_with_our_tag_rests_that_we_do_not_know_nothing_is_called_reconciled(manager: DeskOnTime) -> None:
     stranger = make_report(S.OPEN, client_order_id=mint_client_order_id("another's", 0, 1, "beef"))
-    desk.advance(31)
+    manager.advance(31)
 
-    desk.snapshot(open_orders=(stranger,))
-    report = desk.desk.report(desk.now)
+    manager.snapshot(open_orders=(stranger,))
+    report = manager.manager.report(manager.now)
 
     assert (report.is_reconciled, report.external_orders) == (False, 1)
     assert "with our tag, but not in our journal" in report.waiting[0].reason
-    desk.advance(31)
-    desk.snapshot()
-    assert desk.desk.report(desk.now).is_reconciled
+    manager.advance(31)
+    manager.snapshot()
+    assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_why_the_venue_refuses_orders_is_told_and_counted_over_restarts(desk: DeskOnTime) -> None:
+def test_why_the_venue_refuses_orders_is_told_and_counted_over_restarts(manager: DeskOnTime) -> None:
     for number in range(3):
-        desk.hear(make_intent(intent_id=f"i-{number}"))
+        manager.hear(make_intent(intent_id=f"i-{number}"))
         refused = OrderRejected(
             ts_event=UTC,
-            client_order_id=desk.sent(SubmitOrder)[-1].client_order_id,
+            client_order_id=manager.sent(SubmitOrder)[-1].client_order_id,
             venue="coinbase",
             code="ORDER_ENTRY_DISABLED",
             reason="orders are off",
         )
-        desk.hear(refused)
+        manager.hear(refused)
 
-    told = [(alarm.subject, alarm.text) for alarm in desk.sent(AlarmRaised)]
+    told = [(alarm.subject, alarm.text) for alarm in manager.sent(AlarmRaised)]
     assert told == [("coinbase:BTC-USD", "orders refused: ORDER_ENTRY_DISABLED: orders are off")] * 3
     expected = {"coinbase: ORDER_ENTRY_DISABLED: orders are off": 3}
-    assert desk.desk.report(desk.now).refused == expected
-    assert desk.restarted(counts_since=0).desk.report(desk.now).refused == expected
+    assert manager.manager.report(manager.now).refused == expected
+    assert manager.restarted(counts_since=0).manager.report(manager.now).refused == expected
 
 
-def test_an_order_in_doubt_and_a_stream_that_is_down_are_said_to_keep_openings_waiting(desk: DeskOnTime) -> None:
-    assert desk.desk.report(desk.now).waiting == ()
+def test_an_order_in_doubt_and_a_stream_that_is_down_are_said_to_keep_openings_waiting(manager: DeskOnTime) -> None:
+    assert manager.manager.report(manager.now).waiting == ()
 
-    desk.hear(make_intent(), unconfirmed(desk))
-    desk.hear(PrivateStreamChanged(ts_event=desk.now.utc_ns, venue="coinbase", is_live=False))
+    manager.hear(make_intent(), unconfirmed(manager))
+    manager.hear(PrivateStreamChanged(ts_event=manager.now.utc_ns, venue="coinbase", is_live=False))
 
-    stream, order = desk.desk.report(desk.now).waiting
+    stream, order = manager.manager.report(manager.now).waiting
     assert (stream.scope, stream.reason) == ("coinbase", "its private stream is down")
     assert order.scope == "coinbase:BTC-USD"
     assert order.reason.startswith("its order to BUY 0.01 (OPEN), sent at 20")
 
 
-def test_a_person_may_clear_one_scope_and_the_others_stand(desk: DeskOnTime) -> None:
+def test_a_person_may_clear_one_scope_and_the_others_stand(manager: DeskOnTime) -> None:
     for scope in ("all", "coinbase", "coinbase:BTC-USD"):
-        desk.hear(RaiseHalt(scope=scope, reason="looked odd"))
+        manager.hear(RaiseHalt(scope=scope, reason="looked odd"))
 
-    desk.hear(ResumeTrading(scope="coinbase"))
-    desk.hear(ResumeTrading(scope="coinbase:ETH-USD"))
+    manager.hear(ResumeTrading(scope="coinbase"))
+    manager.hear(ResumeTrading(scope="coinbase:ETH-USD"))
 
-    assert [halt.scope for halt in desk.desk.halts] == ["all", "coinbase:BTC-USD"]
-    assert [event.scope for event in desk.journaled(HaltCleared)] == ["coinbase"]
+    assert [halt.scope for halt in manager.manager.halts] == ["all", "coinbase:BTC-USD"]
+    assert [event.scope for event in manager.journaled(HaltCleared)] == ["coinbase"]
 
 
-def test_a_halt_is_reported_since_it_was_raised_also_after_a_restart(desk: DeskOnTime) -> None:
-    raised_at = desk.now.utc_ns
-    desk.hear(RaiseHalt(scope="all", reason="drawdown"))
-    desk.advance(seconds=60)
+def test_a_halt_is_reported_since_it_was_raised_also_after_a_restart(manager: DeskOnTime) -> None:
+    raised_at = manager.now.utc_ns
+    manager.hear(RaiseHalt(scope="all", reason="drawdown"))
+    manager.advance(seconds=60)
 
-    (halt,) = desk.restarted().desk.report(desk.now).halts
+    (halt,) = manager.restarted().manager.report(manager.now).halts
 
     assert halt == HaltLine(scope="all", reason="drawdown", since=raised_at)
 
 
-def test_f49_on_a_full_disk_openings_halt_and_cancels_and_closes_pass(desk: DeskOnTime) -> None:
-    protected(desk)
-    desk._perform(desk.desk.halt("all", "disk_full", desk.now))
+def test_f49_on_a_full_disk_openings_halt_and_cancels_and_closes_pass(manager: DeskOnTime) -> None:
+    protected(manager)
+    manager._perform(manager.manager.halt("all", "disk_full", manager.now))
 
-    desk.hear(make_intent(intent_id="i-2"), make_intent(Purpose.CLOSE, "i-3"))
-    desk.hear(make_report(S.CANCELED, side=Side.SELL))
+    manager.hear(make_intent(intent_id="i-2"), make_intent(Purpose.CLOSE, "i-3"))
+    manager.hear(make_report(S.CANCELED, side=Side.SELL))
 
-    assert len(desk.sent(CancelOrder)) == 1
-    assert [order.purpose for order in desk.sent(SubmitOrder)][2:] == [Purpose.CLOSE]
+    assert len(manager.sent(CancelOrder)) == 1
+    assert [order.purpose for order in manager.sent(SubmitOrder)][2:] == [Purpose.CLOSE]
 
 
-def test_the_equity_mark_is_journaled_once_per_stamp(desk: DeskOnTime) -> None:
+def test_the_equity_mark_is_journaled_once_per_stamp(manager: DeskOnTime) -> None:
     mark = MarkEquity(peak=Decimal(2), day_start=Decimal(1), marked_at=UTC + 7)
 
-    desk.hear(mark, mark)
+    manager.hear(mark, mark)
 
-    assert desk.journaled(EquityMarked) == [
+    assert manager.journaled(EquityMarked) == [
         EquityMarked(ts_event=UTC + 7, peak=Decimal(2), day_start=Decimal(1))
     ]
 
 
-def test_an_exit_is_journaled_once_and_so_is_its_end(desk: DeskOnTime) -> None:
+def test_an_exit_is_journaled_once_and_so_is_its_end(manager: DeskOnTime) -> None:
     about = {"venue": "coinbase", "instrument": BTC}
     wish = WishExit(signal_id="exit", **about)
 
-    desk.hear(EndExit(**about), wish, wish, EndExit(**about), EndExit(**about))
+    manager.hear(EndExit(**about), wish, wish, EndExit(**about), EndExit(**about))
 
-    assert desk.journaled(ExitWished, ExitEnded) == [
+    assert manager.journaled(ExitWished, ExitEnded) == [
         ExitWished(ts_event=UTC, signal_id="exit", **about),
         ExitEnded(ts_event=UTC, **about),
     ]
 
 
-def test_no_opening_is_taken_where_an_exit_is_wanted(desk: DeskOnTime) -> None:
-    desk.hear(WishExit(venue="coinbase", instrument=BTC, signal_id="exit"), make_intent())
+def test_no_opening_is_taken_where_an_exit_is_wanted(manager: DeskOnTime) -> None:
+    manager.hear(WishExit(venue="coinbase", instrument=BTC, signal_id="exit"), make_intent())
 
-    (denial,) = desk.journaled(IntentDenied)
+    (denial,) = manager.journaled(IntentDenied)
     assert denial.reason == "exit_wanted"
 
 
-def test_the_screen_sees_live_orders_in_plain_numbers(desk: DeskOnTime) -> None:
-    protected(desk)
+def test_the_screen_sees_live_orders_in_plain_numbers(manager: DeskOnTime) -> None:
+    protected(manager)
 
-    (line,) = desk.desk.report(desk.now).open_orders
+    (line,) = manager.manager.report(manager.now).open_orders
 
     assert (line.purpose, line.quantity, line.filled_quantity, line.limit_price, line.status) == (
         "PROTECT", "0.01", "0", "70000", "OPEN",
     )  # fmt: skip
 
 
-def test_gateways_are_addressed_by_venue(desk: DeskOnTime) -> None:
-    desk.hear(make_intent())
+def test_gateways_are_addressed_by_venue(manager: DeskOnTime) -> None:
+    manager.hear(make_intent())
 
-    assert {to for to, message in desk.told if isinstance(message, SubmitOrder)} == {GATEWAY}
-    assert desk.journaled(OrderSubmitted)[0].order.venue == "coinbase"
+    assert {to for to, message in manager.told if isinstance(message, SubmitOrder)} == {GATEWAY}
+    assert manager.journaled(OrderSubmitted)[0].order.venue == "coinbase"
 
 
 def test_a_venue_that_takes_no_orders_is_asked_nothing_and_missed_by_nobody() -> None:
     prices_only = VenueSettings(takes_orders=False)
     settings = msgspec.structs.replace(SETTINGS, venues={**SETTINGS.venues, "dydx": prices_only})
 
-    desk = DeskOnTime(settings).ready()
+    manager = DeskOnTime(settings).ready()
 
-    assert {to for to, _ in desk.told} & {"exchange_gateway:dydx"} == set()
-    assert desk.desk.report(desk.now).is_reconciled
+    assert {to for to, _ in manager.told} & {"exchange_gateway:dydx"} == set()
+    assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_refused_credentials_stop_openings_before_they_are_journaled(desk: DeskOnTime) -> None:
+def test_refused_credentials_stop_openings_before_they_are_journaled(manager: DeskOnTime) -> None:
     refusal = "the venue refuses our credentials for reading (401)"
-    desk.hear(VenueAccessChanged(ts_event=UTC, venue="coinbase", refusal=refusal))
+    manager.hear(VenueAccessChanged(ts_event=UTC, venue="coinbase", refusal=refusal))
 
-    ready = [event for event in desk.sent(VenueReadyChanged) if event.venue == "coinbase"][-1]
+    ready = [event for event in manager.sent(VenueReadyChanged) if event.venue == "coinbase"][-1]
     assert (ready.is_ready, ready.reason) == (False, "credentials")
-    (halt,) = desk.desk.report(desk.now).halts
+    (halt,) = manager.manager.report(manager.now).halts
     assert (halt.scope, halt.reason) == ("coinbase", refusal)
     assert halt.ends_when == "when it takes them"
-    assert desk.journaled(HaltRaised) == []
+    assert manager.journaled(HaltRaised) == []
 
-    desk.hear(VenueAccessChanged(ts_event=UTC, venue="coinbase", refusal=""))
-    assert desk.sent(VenueReadyChanged)[-1].is_ready
-    assert desk.desk.report(desk.now).halts == ()
+    manager.hear(VenueAccessChanged(ts_event=UTC, venue="coinbase", refusal=""))
+    assert manager.sent(VenueReadyChanged)[-1].is_ready
+    assert manager.manager.report(manager.now).halts == ()

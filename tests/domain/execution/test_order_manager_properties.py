@@ -48,11 +48,11 @@ class Act(IntEnum):
 
 
 class World:
-    """A desk and a venue with unreliable wires between them."""
+    """A order manager and a venue with unreliable wires between them."""
 
     def __init__(self, resubmits_safely: bool, venue: FlakyVenue | None = None) -> None:
         self.venue = venue or FlakyVenue()
-        self.desk = DeskOnTime(resubmits_safely=resubmits_safely)
+        self.manager = DeskOnTime(resubmits_safely=resubmits_safely)
         self.commands: list = []  # told to the gateway, not yet carried out
         self.words: list[Event] = []  # of the venue, not yet heard
         self.decided = 0
@@ -60,7 +60,7 @@ class World:
 
     @property
     def now(self) -> Instant:
-        return self.desk.now
+        return self.manager.now
 
     def act(self, act: Act, luck: int) -> None:
         match act:
@@ -70,14 +70,14 @@ class World:
                 command = self.commands.pop(luck % len(self.commands))
                 self.words += self.venue.answer(command, luck, self.now)
             case Act.DELIVER if self.words:
-                self.desk.hear(self.words.pop(luck % len(self.words)))
+                self.manager.hear(self.words.pop(luck % len(self.words)))
             case Act.REPEAT if self.words:
-                self.desk.hear(self.words[luck % len(self.words)])
+                self.manager.hear(self.words[luck % len(self.words)])
             case Act.LOSE if self.words:
                 self.words.pop(luck % len(self.words))
             case Act.WAIT:
-                self.desk.advance((0.1, 0.3, 1, 3, 8, 20)[luck % 6])
-                self.desk.quote()
+                self.manager.advance((0.1, 0.3, 1, 3, 8, 20)[luck % 6])
+                self.manager.quote()
             case Act.TRADE:
                 self.words += self.venue.trade(luck, self.now)
             case Act.END_IOC:
@@ -85,17 +85,17 @@ class World:
             case Act.LAND:
                 self.venue.land(self.now)
             case Act.CRASH:
-                self.desk = self.desk.restarted()
+                self.manager = self.manager.restarted()
                 self.commands.clear()
                 self._begin_run()
         self._collect()
 
     def cut_the_power(self, lost: int) -> None:
         """Go on without the last entries of the journal; what was under way on our side is gone, too."""
-        kinds = [type(entry.event) for entry in self.desk.journal]
+        kinds = [type(entry.event) for entry in self.manager.journal]
         kept = max(len(kinds) - lost, kinds.index(BalancesOpened) + 1)
-        del self.desk.journal[kept:]
-        self.desk = self.desk.restarted()
+        del self.manager.journal[kept:]
+        self.manager = self.manager.restarted()
         self.commands.clear()
         self.words.clear()
         self._begin_run()
@@ -110,32 +110,32 @@ class World:
                 self.commands.clear()
                 self.words += self.venue.end_ioc(self.now)
                 heard, self.words = self.words, []
-                self.desk.hear(*heard)
+                self.manager.hear(*heard)
                 self._collect()
             self.act(Act.WAIT, 2)
 
     def _decide(self, purpose: Purpose) -> None:
         self.decided += 1
         expires_at = self.now.utc_ns + 5 * SECOND_NS
-        self.desk.hear(make_intent(purpose, f"i-{self.decided}", expires_at=expires_at))
+        self.manager.hear(make_intent(purpose, f"i-{self.decided}", expires_at=expires_at))
 
     def _begin_run(self) -> None:
-        self.desk.load()
-        self.desk.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
-        self.desk.quote()
+        self.manager.load()
+        self.manager.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
+        self.manager.quote()
         self._collect()
         for command in [it for it in self.commands if isinstance(it, RequestSnapshot)]:
-            self.desk.hear(*self.venue.answer(command, 0, self.now))
+            self.manager.hear(*self.venue.answer(command, 0, self.now))
         self._collect()
 
     def _collect(self) -> None:
-        self.commands += [message for _, message in self.desk.told if isinstance(message, COMMANDS)]
-        self.desk.told.clear()
+        self.commands += [message for _, message in self.manager.told if isinstance(message, COMMANDS)]
+        self.manager.told.clear()
 
     # ---- what must hold ----------------------------------------------------------------------------------
 
     def check(self) -> None:
-        ledger = self.desk.desk.ledger
+        ledger = self.manager.manager.ledger
         for plan in ledger.plans.values():
             assert sum(not order.is_final for order in plan.attempts) <= 1
             ids = [order.id for order in plan.attempts]
@@ -147,7 +147,7 @@ class World:
         assert self.venue.oversold == []
 
     def check_truth(self) -> None:
-        ledger = self.desk.desk.ledger
+        ledger = self.manager.manager.ledger
         for client_order_id, true in self.venue.orders.items():
             order = ledger.orders[client_order_id]
             assert order.filled_quantity == true.filled
@@ -157,8 +157,8 @@ class World:
         assert ledger.books.position("coinbase", BTC).quantity == self.venue.coins
         assert ledger.books.balances["coinbase", "USD"] == self.venue.cash
         assert ledger.books.balances["coinbase", "BTC"] == self.venue.coins
-        assert self.desk.desk.report(self.now).is_reconciled
-        kinds = [type(entry.event) for entry in self.desk.journal]
+        assert self.manager.manager.report(self.now).is_reconciled
+        kinds = [type(entry.event) for entry in self.manager.journal]
         assert kinds.count(BalancesOpened) == 1
         assert BalanceCorrected not in kinds and HaltRaised not in kinds
 
@@ -197,13 +197,13 @@ def test_what_a_power_cut_took_from_the_journal_comes_back(acts, lost: int, resu
     world.cut_the_power(lost)
     world.calm()
 
-    ledger = world.desk.desk.ledger
+    ledger = world.manager.manager.ledger
     assert ledger.books.position("coinbase", BTC).quantity == world.venue.coins
     assert ledger.books.balances["coinbase", "USD"] == world.venue.cash
     assert {order.id for order in ledger.live_orders()} == {
         client_order_id for client_order_id, true in world.venue.orders.items() if true.is_live
     }
-    kinds = {type(entry.event) for entry in world.desk.journal}
+    kinds = {type(entry.event) for entry in world.manager.journal}
     assert kinds.isdisjoint({BalanceCorrected, PositionCorrected, ExternalFillSeen, HaltRaised})
 
 
@@ -214,9 +214,9 @@ def test_replaying_the_journal_equals_having_lived_it(acts, resubmits_safely: bo
     for act, luck in acts:
         world.act(act, luck)
     reborn = OrderLedger()
-    reborn.replay(world.desk.journal)
+    reborn.replay(world.manager.journal)
 
-    assert state(reborn) == state(world.desk.desk.ledger)
+    assert state(reborn) == state(world.manager.manager.ledger)
 
 
 @given(acts=ACTS)
@@ -226,7 +226,7 @@ def test_the_same_input_gives_the_same_journal(acts) -> None:
         world = World(resubmits_safely=True)
         for act, luck in acts:
             world.act(act, luck)
-        journals.append(world.desk.journal)
+        journals.append(world.manager.journal)
 
     assert journals[0] == journals[1]
     assert world.now.monotonic_ns >= MONO

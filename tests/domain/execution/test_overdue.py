@@ -42,21 +42,21 @@ CLOSE = mint_client_order_id("close", 0, 1)
 
 
 @pytest.fixture
-def desk() -> DeskOnTime:
+def manager() -> DeskOnTime:
     return DeskOnTime().ready()
 
 
 @pytest.fixture
 def closing() -> DeskOnTime:
     """A position whose close the venue has taken, and keeps."""
-    desk = DeskOnTime().ready()
-    desk.hold()
-    held = desk.sent(SubmitOrder)[-1].client_order_id
-    desk.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
-    desk.hear(make_accepted(client_order_id=CLOSE, venue_order_id="v-close"))
-    desk.told.clear()
-    return desk
+    manager = DeskOnTime().ready()
+    manager.hold()
+    held = manager.sent(SubmitOrder)[-1].client_order_id
+    manager.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
+    manager.hear(make_accepted(client_order_id=CLOSE, venue_order_id="v-close"))
+    manager.told.clear()
+    return manager
 
 
 def reported(status: OrderStatus, quantity: str = "0"):
@@ -65,12 +65,12 @@ def reported(status: OrderStatus, quantity: str = "0"):
     )
 
 
-def sales(desk: DeskOnTime) -> list[SubmitOrder]:
-    return [order for order in desk.sent(SubmitOrder) if order.side is Side.SELL]
+def sales(manager: DeskOnTime) -> list[SubmitOrder]:
+    return [order for order in manager.sent(SubmitOrder) if order.side is Side.SELL]
 
 
-def texts(desk: DeskOnTime, kind: type) -> list[str]:
-    return [alarm.text for alarm in desk.sent(kind) if "should have ended" in alarm.text]
+def texts(manager: DeskOnTime, kind: type) -> list[str]:
+    return [alarm.text for alarm in manager.sent(kind) if "should have ended" in alarm.text]
 
 
 def test_a_close_that_the_venue_keeps_is_cancelled_in_time_and_a_person_is_told(closing: DeskOnTime) -> None:
@@ -111,7 +111,7 @@ def test_the_next_close_after_a_kept_one_is_wider(closing: DeskOnTime) -> None:
     closing.hear(make_intent(Purpose.CLOSE, "close-2"))
 
     (again,) = sales(closing)
-    assert again.limit_price < closing.desk.ledger.orders[CLOSE].order.limit_price
+    assert again.limit_price < closing.manager.ledger.orders[CLOSE].order.limit_price
 
 
 def test_no_second_sale_leaves_while_the_cancel_of_a_kept_close_finds_no_answer(closing: DeskOnTime) -> None:
@@ -150,21 +150,21 @@ def test_a_fill_that_wins_against_the_cancel_is_the_end_of_it(closing: DeskOnTim
     closing.advance(60)
 
     assert closing.sent(CancelOrder) == sales(closing) == []
-    assert closing.desk.books.position("coinbase", "BTC-USD").is_flat
+    assert closing.manager.books.position("coinbase", "BTC-USD").is_flat
 
 
-def test_a_close_whose_acknowledgement_was_lost_is_cancelled_once_a_query_has_named_it(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
+def test_a_close_whose_acknowledgement_was_lost_is_cancelled_once_a_query_has_named_it(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
     lost = OrderUnconfirmed(ts_event=UTC, client_order_id=CLOSE, venue="coinbase", reason="timeout")
-    desk.hear(lost)
-    desk.advance(4)
-    assert [it for it in desk.sent(CancelOrder) if it.client_order_id == CLOSE] == []
+    manager.hear(lost)
+    manager.advance(4)
+    assert [it for it in manager.sent(CancelOrder) if it.client_order_id == CLOSE] == []
 
-    desk.hear(reported(S.OPEN))
+    manager.hear(reported(S.OPEN))
 
-    assert [it.venue_order_id for it in desk.sent(CancelOrder) if it.client_order_id == CLOSE] == ["v-close"]
-    assert texts(desk, AlarmRaised) == []  # it may have arrived this very moment
+    assert [it.venue_order_id for it in manager.sent(CancelOrder) if it.client_order_id == CLOSE] == ["v-close"]
+    assert texts(manager, AlarmRaised) == []  # it may have arrived this very moment
 
 
 @pytest.mark.parametrize("age_s", [0.1, 3600])
@@ -188,42 +188,42 @@ def test_a_wall_clock_set_back_keeps_nobody_from_cancelling_what_the_venue_keeps
 # ---- openings ----------------------------------------------------------------------------------------------
 
 
-def opening(desk: DeskOnTime, left_s: float) -> None:
-    desk.hear(make_intent(expires_at=desk.now.utc_ns + round(left_s * SECOND_NS)), make_accepted())
+def opening(manager: DeskOnTime, left_s: float) -> None:
+    manager.hear(make_intent(expires_at=manager.now.utc_ns + round(left_s * SECOND_NS)), make_accepted())
 
 
-def test_no_opening_outlives_its_intent(desk: DeskOnTime) -> None:
-    opening(desk, left_s=1)
-    desk.advance(0.9)
-    assert desk.sent(CancelOrder) == []
+def test_no_opening_outlives_its_intent(manager: DeskOnTime) -> None:
+    opening(manager, left_s=1)
+    manager.advance(0.9)
+    assert manager.sent(CancelOrder) == []
 
-    desk.advance(0.1)
+    manager.advance(0.1)
 
-    assert [order.venue_order_id for order in desk.sent(CancelOrder)] == ["v-1"]
-
-
-def test_an_opening_that_the_venue_keeps_is_cancelled_though_its_intent_lasts_longer(desk: DeskOnTime) -> None:
-    opening(desk, left_s=60)
-
-    desk.advance(WITHIN_S / 2)
-
-    assert [order.venue_order_id for order in desk.sent(CancelOrder)] == ["v-1"]
+    assert [order.venue_order_id for order in manager.sent(CancelOrder)] == ["v-1"]
 
 
-def test_an_opening_is_cancelled_at_once_when_an_exit_is_wanted_there(desk: DeskOnTime) -> None:
-    opening(desk, left_s=60)
+def test_an_opening_that_the_venue_keeps_is_cancelled_though_its_intent_lasts_longer(manager: DeskOnTime) -> None:
+    opening(manager, left_s=60)
 
-    desk.hear(WishExit(venue="coinbase", instrument="BTC-USD", signal_id="exit"))
+    manager.advance(WITHIN_S / 2)
 
-    assert [order.venue_order_id for order in desk.sent(CancelOrder)] == ["v-1"]
+    assert [order.venue_order_id for order in manager.sent(CancelOrder)] == ["v-1"]
 
 
-def test_an_opening_is_cancelled_at_once_when_winding_down_begins(desk: DeskOnTime) -> None:
-    opening(desk, left_s=60)
+def test_an_opening_is_cancelled_at_once_when_an_exit_is_wanted_there(manager: DeskOnTime) -> None:
+    opening(manager, left_s=60)
 
-    desk.hear(WindDown(deadline_ns=desk.now.monotonic_ns + 10 * SECOND_NS))
+    manager.hear(WishExit(venue="coinbase", instrument="BTC-USD", signal_id="exit"))
 
-    assert [order.venue_order_id for order in desk.sent(CancelOrder)] == ["v-1"]
+    assert [order.venue_order_id for order in manager.sent(CancelOrder)] == ["v-1"]
+
+
+def test_an_opening_is_cancelled_at_once_when_winding_down_begins(manager: DeskOnTime) -> None:
+    opening(manager, left_s=60)
+
+    manager.hear(WindDown(deadline_ns=manager.now.monotonic_ns + 10 * SECOND_NS))
+
+    assert [order.venue_order_id for order in manager.sent(CancelOrder)] == ["v-1"]
 
 
 def test_a_close_that_is_at_the_venue_near_the_end_of_a_run_is_cancelled_while_there_is_time_for_a_stop(
@@ -238,33 +238,33 @@ def test_a_close_that_is_at_the_venue_near_the_end_of_a_run_is_cancelled_while_t
     assert [order.venue_order_id for order in closing.sent(CancelOrder)] == ["v-close"]
 
 
-def test_an_opening_named_after_its_exit_was_wanted_is_cancelled_then(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), WishExit(venue="coinbase", instrument="BTC-USD", signal_id="exit"))
-    assert desk.sent(CancelOrder) == []
+def test_an_opening_named_after_its_exit_was_wanted_is_cancelled_then(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), WishExit(venue="coinbase", instrument="BTC-USD", signal_id="exit"))
+    assert manager.sent(CancelOrder) == []
 
-    desk.hear(make_accepted())
+    manager.hear(make_accepted())
 
-    assert [order.venue_order_id for order in desk.sent(CancelOrder)] == ["v-1"]
+    assert [order.venue_order_id for order in manager.sent(CancelOrder)] == ["v-1"]
 
 
-def test_a_close_waits_for_the_end_of_an_opening_whose_rest_the_venue_keeps(desk: DeskOnTime) -> None:
-    opening(desk, left_s=60)
-    desk.hear(make_report(S.OPEN, "0.004", fees="1"))
-    desk.advance(3)
-    desk.quote()
+def test_a_close_waits_for_the_end_of_an_opening_whose_rest_the_venue_keeps(manager: DeskOnTime) -> None:
+    opening(manager, left_s=60)
+    manager.hear(make_report(S.OPEN, "0.004", fees="1"))
+    manager.advance(3)
+    manager.quote()
 
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
-    assert sales(desk) == []
-    desk.hear(make_report(S.CANCELED, "0.004", fees="1"))
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
+    assert sales(manager) == []
+    manager.hear(make_report(S.CANCELED, "0.004", fees="1"))
 
-    assert [order.quantity for order in sales(desk)] == [Decimal("0.004")]
+    assert [order.quantity for order in sales(manager)] == [Decimal("0.004")]
 
 
 # ---- whatever the purpose, and every kind that ends by itself ------------------------------------------------
 
 
 def kept(purpose: Purpose, **changes) -> DeskOnTime:
-    """Return a desk that finds such an order in its journal, taken by the venue a moment ago."""
+    """Return a order manager that finds such an order in its journal, taken by the venue a moment ago."""
     intent = make_intent(purpose)
     order = make_order(purpose=purpose, side=intent.side, **changes)
     bought = make_intent(intent_id="held")
@@ -286,27 +286,27 @@ def kept(purpose: Purpose, **changes) -> DeskOnTime:
 @pytest.mark.parametrize("purpose", list(Purpose))
 @pytest.mark.parametrize("time_in_force", [TimeInForce.IOC, TimeInForce.FOK])
 def test_whatever_should_end_as_it_arrives_is_cancelled(purpose: Purpose, time_in_force: TimeInForce) -> None:
-    desk = kept(purpose, time_in_force=time_in_force)
+    manager = kept(purpose, time_in_force=time_in_force)
 
-    desk.advance(WITHIN_S / 2)
+    manager.advance(WITHIN_S / 2)
 
-    assert "i-1" in [desk.desk.ledger.orders[it.client_order_id].order.intent_id for it in desk.journaled(CancelRequested)]
-
-
-def test_one_that_outlives_its_own_end_is_cancelled_after_it(desk: DeskOnTime) -> None:
-    desk = kept(Purpose.CLOSE, time_in_force=TimeInForce.GTD, expires_at=UTC + 20 * SECOND_NS)
-    desk.advance(20)
-    assert not [it for it in desk.sent(CancelOrder) if it.venue_order_id == "v-1"]
-
-    desk.advance(WITHIN_S / 2)
-
-    assert [it for it in desk.sent(CancelOrder) if it.venue_order_id == "v-1"]
+    assert "i-1" in [manager.manager.ledger.orders[it.client_order_id].order.intent_id for it in manager.journaled(CancelRequested)]
 
 
-def test_a_stop_that_rests_is_left_alone(desk: DeskOnTime) -> None:
+def test_one_that_outlives_its_own_end_is_cancelled_after_it(manager: DeskOnTime) -> None:
+    manager = kept(Purpose.CLOSE, time_in_force=TimeInForce.GTD, expires_at=UTC + 20 * SECOND_NS)
+    manager.advance(20)
+    assert not [it for it in manager.sent(CancelOrder) if it.venue_order_id == "v-1"]
+
+    manager.advance(WITHIN_S / 2)
+
+    assert [it for it in manager.sent(CancelOrder) if it.venue_order_id == "v-1"]
+
+
+def test_a_stop_that_rests_is_left_alone(manager: DeskOnTime) -> None:
     bracket = {"order_type": OrderType.BRACKET, "time_in_force": TimeInForce.GTC, "stop_price": Decimal(61000)}
-    desk = kept(Purpose.PROTECT, **bracket)
+    manager = kept(Purpose.PROTECT, **bracket)
 
-    desk.advance(600)
+    manager.advance(600)
 
-    assert not [it for it in desk.sent(CancelOrder) if it.venue_order_id == "v-1"]
+    assert not [it for it in manager.sent(CancelOrder) if it.venue_order_id == "v-1"]

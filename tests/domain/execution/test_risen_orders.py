@@ -31,33 +31,33 @@ ALIVE = make_report(S.OPEN, side=Side.SELL)
 @pytest.fixture
 def buried() -> DeskOnTime:
     """A position of 0.01, its bracket proven absent, and the plan for it over."""
-    desk = DeskOnTime(resubmits_safely=False).ready()
-    desk.hold()
-    held = desk.sent(SubmitOrder)[-1].client_order_id
-    desk.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
-    desk.hear(make_intent(Purpose.PROTECT))
+    manager = DeskOnTime(resubmits_safely=False).ready()
+    manager.hold()
+    held = manager.sent(SubmitOrder)[-1].client_order_id
+    manager.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
+    manager.hear(make_intent(Purpose.PROTECT))
     for attempt in range(1, 7):
         order = mint_client_order_id("i-1", 0, attempt)
-        about = {"ts_event": desk.now.utc_ns, "client_order_id": order, "venue": "coinbase"}
-        desk.hear(OrderUnconfirmed(**about, reason="timeout"))
-        desk.hear(OrderNotFound(**about, listing_began_at=desk.now.utc_ns, is_proof=True))
-        desk.advance(5)
-    assert desk.desk.ledger.plans["i-1"].is_done
-    desk.told.clear()
-    return desk
+        about = {"ts_event": manager.now.utc_ns, "client_order_id": order, "venue": "coinbase"}
+        manager.hear(OrderUnconfirmed(**about, reason="timeout"))
+        manager.hear(OrderNotFound(**about, listing_began_at=manager.now.utc_ns, is_proof=True))
+        manager.advance(5)
+    assert manager.manager.ledger.plans["i-1"].is_done
+    manager.told.clear()
+    return manager
 
 
-def counts(desk: DeskOnTime) -> dict[str, int]:
-    return desk.desk.report(desk.now).counts
+def counts(manager: DeskOnTime) -> dict[str, int]:
+    return manager.manager.report(manager.now).counts
 
 
 def test_it_counts_in_exposure_lists_and_books(buried: DeskOnTime) -> None:
     rejected = counts(buried)["rejected"]
     buried.hear(ALIVE)
 
-    ledger, books = buried.desk.ledger, buried.desk.books
+    ledger, books = buried.manager.ledger, buried.manager.books
     assert ledger.reducible_quantity("coinbase", BTC, Side.SELL) == 0
-    assert [line.client_order_id for line in buried.desk.report(buried.now).open_orders] == [ID]
+    assert [line.client_order_id for line in buried.manager.report(buried.now).open_orders] == [ID]
     assert books.covered_quantity("coinbase", BTC) == Decimal("0.01")
     assert [plan.intent.intent_id for plan in books.plans_of("coinbase", BTC, Purpose.PROTECT)] == ["i-1"]
     assert (counts(buried)["rejected"], counts(buried)["open"]) == (rejected - 1, 1)
@@ -77,7 +77,7 @@ def test_its_cancel_is_repeated_until_its_end_is_proven(buried: DeskOnTime) -> N
     assert buried.order().status is S.CANCELED
     assert buried.sent(SubmitOrder) == []  # its plan sends nothing more
     assert [done.intent_id for done in buried.journaled(IntentDone)] == ["held", "i-1", "i-1"]
-    assert buried.desk.books.plans == {} and buried.desk.books.orders == {}
+    assert buried.manager.books.plans == {} and buried.manager.books.orders == {}
 
 
 def test_its_fills_are_booked_as_ours(buried: DeskOnTime) -> None:
@@ -86,7 +86,7 @@ def test_its_fills_are_booked_as_ours(buried: DeskOnTime) -> None:
     buried.fills(make_fill("0.01", "f-stop", price="61000", side=Side.SELL))
 
     assert buried.order().status is S.FILLED
-    assert buried.desk.books.position("coinbase", BTC).quantity == 0
+    assert buried.manager.books.position("coinbase", BTC).quantity == 0
 
 
 def test_a_restarted_desk_and_portfolio_know_it_too(buried: DeskOnTime) -> None:
@@ -96,7 +96,7 @@ def test_a_restarted_desk_and_portfolio_know_it_too(buried: DeskOnTime) -> None:
     portfolio = Portfolio()
     portfolio.replay(buried.journal)
 
-    assert [order.id for order in next_run.desk.ledger.live_orders()] == [ID]
+    assert [order.id for order in next_run.manager.ledger.live_orders()] == [ID]
     assert len(next_run.sent(CancelOrder)) == 1
     assert portfolio.covered_quantity("coinbase", BTC) == Decimal("0.01")
 
@@ -113,42 +113,42 @@ def test_the_event_survives_the_journal(buried: DeskOnTime) -> None:
 
 
 def test_an_old_read_of_an_order_that_the_venue_ended_wakes_nobody() -> None:
-    desk = DeskOnTime().ready()
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
-    desk.hear(make_report(S.CANCELED, side=Side.SELL))
+    manager = DeskOnTime().ready()
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
+    manager.hear(make_report(S.CANCELED, side=Side.SELL))
 
-    desk.advance(12)
-    desk.hear(msgspec.structs.replace(ALIVE, ts_event=desk.now.utc_ns))
+    manager.advance(12)
+    manager.hear(msgspec.structs.replace(ALIVE, ts_event=manager.now.utc_ns))
 
-    assert desk.order().status is S.CANCELED
-    assert desk.journaled(HaltRaised, OrderReopened) == []
+    assert manager.order().status is S.CANCELED
+    assert manager.journaled(HaltRaised, OrderReopened) == []
 
 
 def test_an_order_that_the_venue_ended_and_still_lists_a_minute_later_lives() -> None:
-    desk = DeskOnTime().ready()
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
-    desk.hear(make_report(S.CANCELED, side=Side.SELL))
+    manager = DeskOnTime().ready()
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
+    manager.hear(make_report(S.CANCELED, side=Side.SELL))
 
-    desk.advance(60)
-    desk.hear(msgspec.structs.replace(ALIVE, ts_event=desk.now.utc_ns))
+    manager.advance(60)
+    manager.hear(msgspec.structs.replace(ALIVE, ts_event=manager.now.utc_ns))
 
-    assert desk.order().status is S.OPEN
-    assert len(desk.sent(CancelOrder)) == 1
+    assert manager.order().status is S.OPEN
+    assert len(manager.sent(CancelOrder)) == 1
 
 
 def test_one_that_was_refused_and_lives_all_the_same_can_rise_twice() -> None:
-    desk = DeskOnTime().ready()
-    desk.hear(make_intent())
-    desk.hear(OrderRejected(ts_event=desk.now.utc_ns, client_order_id=ID, venue="coinbase", code="NO"))
-    desk.hear(make_report(S.OPEN), make_report(S.CANCELED))
-    desk.hear(ResumeTrading())
+    manager = DeskOnTime().ready()
+    manager.hear(make_intent())
+    manager.hear(OrderRejected(ts_event=manager.now.utc_ns, client_order_id=ID, venue="coinbase", code="NO"))
+    manager.hear(make_report(S.OPEN), make_report(S.CANCELED))
+    manager.hear(ResumeTrading())
 
-    desk.advance(60)
-    again: OrderReported = make_report(S.PARTIALLY_FILLED, "0.004", ts_event=desk.now.utc_ns)
-    desk.hear(again)
+    manager.advance(60)
+    again: OrderReported = make_report(S.PARTIALLY_FILLED, "0.004", ts_event=manager.now.utc_ns)
+    manager.hear(again)
 
-    assert desk.order().status is S.PARTIALLY_FILLED
-    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.004")
-    assert [event.was for event in desk.journaled(OrderReopened)] == [S.REJECTED, S.CANCELED]
+    assert manager.order().status is S.PARTIALLY_FILLED
+    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.004")
+    assert [event.was for event in manager.journaled(OrderReopened)] == [S.REJECTED, S.CANCELED]

@@ -25,53 +25,53 @@ def venues(other_usd: str = "10000", **risk) -> DeskOnTime:
     return DeskOnTime(settings).ready("coinbase").ready("other", usd=other_usd)
 
 
-def refuse_the_first(desk: DeskOnTime) -> None:
+def refuse_the_first(manager: DeskOnTime) -> None:
     """Decide on 0.01 BTC (641 dollars) at coinbase, which refuses."""
-    desk.hear(make_intent())
-    order = desk.sent(SubmitOrder)[-1]
+    manager.hear(make_intent())
+    order = manager.sent(SubmitOrder)[-1]
     assert order.venue == "coinbase"
-    desk.hear(
+    manager.hear(
         OrderRejected(
-            ts_event=desk.now.utc_ns, client_order_id=order.client_order_id, venue="coinbase", code="NO"
+            ts_event=manager.now.utc_ns, client_order_id=order.client_order_id, venue="coinbase", code="NO"
         )
     )
 
 
-def hold_at_other(desk: DeskOnTime, protect: bool = True) -> None:
-    desk.hear(make_intent(intent_id="at-other", venue="other", quantity=Decimal("0.001")))
-    order = desk.sent(SubmitOrder)[-1].client_order_id
+def hold_at_other(manager: DeskOnTime, protect: bool = True) -> None:
+    manager.hear(make_intent(intent_id="at-other", venue="other", quantity=Decimal("0.001")))
+    order = manager.sent(SubmitOrder)[-1].client_order_id
     about = {"client_order_id": order, "venue": "other", "venue_order_id": "v-o"}
-    desk.hear(make_accepted(**about))
-    desk.fills(make_fill("0.001", "f-o", venue="other", venue_order_id="v-o"))
-    desk.hear(make_report(S.FILLED, "0.001", fees="1", **about))
+    manager.hear(make_accepted(**about))
+    manager.fills(make_fill("0.001", "f-o", venue="other", venue_order_id="v-o"))
+    manager.hear(make_report(S.FILLED, "0.001", fees="1", **about))
     if protect:
-        desk.hear(make_intent(Purpose.PROTECT, "guard", venue="other", quantity=Decimal("0.001")))
-        guard = desk.sent(SubmitOrder)[-1].client_order_id
-        desk.hear(
+        manager.hear(make_intent(Purpose.PROTECT, "guard", venue="other", quantity=Decimal("0.001")))
+        guard = manager.sent(SubmitOrder)[-1].client_order_id
+        manager.hear(
             OrderAccepted(
-                ts_event=desk.now.utc_ns, client_order_id=guard, venue="other", venue_order_id="v-g"
+                ts_event=manager.now.utc_ns, client_order_id=guard, venue="other", venue_order_id="v-g"
             )
         )
 
 
-def moved(desk: DeskOnTime) -> bool:
+def moved(manager: DeskOnTime) -> bool:
     """Tell whether the opening went to the other venue; else its plan must be over."""
-    orders = [order for order in desk.sent(SubmitOrder) if order.intent_id == "i-1"]
+    orders = [order for order in manager.sent(SubmitOrder) if order.intent_id == "i-1"]
     has_moved = [order.venue for order in orders] == ["coinbase", "other"]
-    done = [event.intent_id for event in desk.journaled(IntentDone)]
+    done = [event.intent_id for event in manager.journaled(IntentDone)]
     assert has_moved is not ("i-1" in done)
     return has_moved
 
 
 def test_an_opening_whose_exit_is_wanted_moves_nowhere() -> None:
-    desk = venues()
-    desk.hear(make_intent())
-    order = desk.sent(SubmitOrder)[-1].client_order_id
-    desk.hear(WishExit(venue="coinbase", instrument=BTC, signal_id="exit"))
+    manager = venues()
+    manager.hear(make_intent())
+    order = manager.sent(SubmitOrder)[-1].client_order_id
+    manager.hear(WishExit(venue="coinbase", instrument=BTC, signal_id="exit"))
 
-    desk.hear(OrderRejected(ts_event=desk.now.utc_ns, client_order_id=order, venue="coinbase", code="NO"))
+    manager.hear(OrderRejected(ts_event=manager.now.utc_ns, client_order_id=order, venue="coinbase", code="NO"))
 
-    assert not moved(desk)
+    assert not moved(manager)
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_an_opening_whose_exit_is_wanted_moves_nowhere() -> None:
     ],
 )
 def test_an_opening_moves_where_every_limit_allows_it(risk: dict) -> None:
-    desk = venues(**risk)
+    manager = venues(**risk)
 
-    refuse_the_first(desk)
+    refuse_the_first(manager)
 
-    assert moved(desk)
+    assert moved(manager)
 
 
 @pytest.mark.parametrize(
@@ -106,81 +106,81 @@ def test_an_opening_moves_where_every_limit_allows_it(risk: dict) -> None:
     ],
 )
 def test_it_moves_nowhere_where_a_limit_forbids_it(other_usd: str, risk: dict) -> None:
-    desk = venues(other_usd, **risk)
+    manager = venues(other_usd, **risk)
 
-    refuse_the_first(desk)
+    refuse_the_first(manager)
 
-    assert not moved(desk)
+    assert not moved(manager)
 
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_it_adds_to_no_position_there(protect: bool) -> None:
-    desk = venues(**({} if protect else {"max_positions_per_instrument": 2}))
-    hold_at_other(desk, protect)
+    manager = venues(**({} if protect else {"max_positions_per_instrument": 2}))
+    hold_at_other(manager, protect)
 
-    refuse_the_first(desk)
+    refuse_the_first(manager)
 
-    assert not moved(desk)
+    assert not moved(manager)
 
 
 def test_cash_and_limits_are_reserved_where_the_order_is() -> None:
-    desk = venues()
-    refuse_the_first(desk)
+    manager = venues()
+    refuse_the_first(manager)
 
-    for books in (desk.desk.books, replayed(desk)):
+    for books in (manager.manager.books, replayed(manager)):
         assert books.reserved_cash("coinbase", "USD", Decimal(0)) == 0
         assert books.reserved_cash("other", "USD", Decimal(0)) == Decimal("641.281")
         assert [plan.intent.intent_id for plan in books.plans_of("other", BTC, Purpose.OPEN)] == ["i-1"]
         assert books.plans_of("coinbase", BTC, Purpose.OPEN) == []
 
 
-def replayed(desk: DeskOnTime) -> Portfolio:
+def replayed(manager: DeskOnTime) -> Portfolio:
     books = Portfolio()
-    books.replay(desk.journal)
+    books.replay(manager.journal)
     return books
 
 
 def test_a_decision_made_unaware_of_what_has_moved_there_is_denied() -> None:
-    desk = venues()
-    seen = desk.desk.ledger.last_seq
-    refuse_the_first(desk)
+    manager = venues()
+    seen = manager.manager.ledger.last_seq
+    refuse_the_first(manager)
 
-    desk.hear(make_intent(intent_id="i-2", venue="other", known_seq=seen))
+    manager.hear(make_intent(intent_id="i-2", venue="other", known_seq=seen))
 
-    (denied,) = desk.journaled(IntentDenied)
+    (denied,) = manager.journaled(IntentDenied)
     assert denied.reason == "outdated"
 
 
 def test_a_decision_made_unaware_of_what_has_moved_beside_it_overdraws_nothing() -> None:
-    desk = venues("700", reserve_ratio=0.0)
-    seen = offer_ether_at_other(desk)
-    refuse_the_first(desk)  # its 641 dollars are taken from the other venue now
+    manager = venues("700", reserve_ratio=0.0)
+    seen = offer_ether_at_other(manager)
+    refuse_the_first(manager)  # its 641 dollars are taken from the other venue now
 
-    desk.hear(make_intent(intent_id="i-2", **ETHER, known_seq=seen))
+    manager.hear(make_intent(intent_id="i-2", **ETHER, known_seq=seen))
 
-    (denied,) = desk.journaled(IntentDenied)
+    (denied,) = manager.journaled(IntentDenied)
     assert denied.reason == "insufficient_balance"
 
 
 def test_a_decision_made_by_a_portfolio_that_knew_less_keeps_the_limits() -> None:
-    desk = venues(max_positions=1)
-    seen = offer_ether_at_other(desk)
-    desk.hear(make_intent(known_seq=seen))  # of the portfolio that died
+    manager = venues(max_positions=1)
+    seen = offer_ether_at_other(manager)
+    manager.hear(make_intent(known_seq=seen))  # of the portfolio that died
 
-    desk.hear(make_intent(intent_id="i-2", **ETHER, known_seq=seen))
+    manager.hear(make_intent(intent_id="i-2", **ETHER, known_seq=seen))
 
-    (denied,) = desk.journaled(IntentDenied)
+    (denied,) = manager.journaled(IntentDenied)
     assert denied.reason == "max_positions"
 
 
 def test_decisions_that_share_what_there_is_pass_together() -> None:
-    desk = venues("1300", reserve_ratio=0.0)
-    seen = offer_ether_at_other(desk)
-    refuse_the_first(desk)
+    manager = venues("1300", reserve_ratio=0.0)
+    seen = offer_ether_at_other(manager)
+    refuse_the_first(manager)
 
-    desk.hear(make_intent(intent_id="i-2", **ETHER, known_seq=seen))
+    manager.hear(make_intent(intent_id="i-2", **ETHER, known_seq=seen))
 
-    assert [order.venue for order in desk.sent(SubmitOrder)] == ["coinbase", "other", "other"]
+    assert [order.venue for order in manager.sent(SubmitOrder)] == ["coinbase", "other", "other"]
 
 
 ETHER = {
@@ -191,16 +191,16 @@ ETHER = {
 }
 
 
-def offer_ether_at_other(desk: DeskOnTime) -> int:
+def offer_ether_at_other(manager: DeskOnTime) -> int:
     """Let the other venue trade ETH-USD, too; return how far the journal is."""
-    desk.load(make_instrument("ETH-USD", venue="other"))
-    desk.hear(
+    manager.load(make_instrument("ETH-USD", venue="other"))
+    manager.hear(
         MarketBatch(
             venue="other",
             quotes=(make_quote("2500.00", "2500.10", "ETH-USD", venue="other"),),
             trades=(),
             bars=(),
-            state=make_stream_state(venue="other", alive_ns=desk.now.monotonic_ns),
+            state=make_stream_state(venue="other", alive_ns=manager.now.monotonic_ns),
         )
     )
-    return desk.desk.ledger.last_seq
+    return manager.manager.ledger.last_seq

@@ -181,14 +181,14 @@ def test_a_correction_adds_to_what_was_filled() -> None:
 
 
 def test_a_correction_is_not_what_totals_announced() -> None:
-    story = (
+    trace = (
         OPENED,
         provisional("0.01", "50000"),
         filled("0.002", "50000", kind=FillKind.CORRECTION),
         filled("0.01", "50000"),
     )
 
-    before, after = portfolio_after(*story[:3]), portfolio_after(*story)
+    before, after = portfolio_after(*trace[:3]), portfolio_after(*trace)
 
     for portfolio in before, after:
         assert portfolio.position("coinbase", "BTC-USD").quantity == Decimal("0.012")
@@ -260,7 +260,7 @@ def test_wallet_and_positions_agree_and_provisional_reports_leave_no_trace(trade
 
 def test_cash_stays_reserved_until_filled_or_proven_over() -> None:
     cost_ratio = Decimal("0.01")
-    story = [
+    trace = [
         OPENED,
         accepted(make_intent()),
         submitted(),
@@ -271,8 +271,8 @@ def test_cash_stays_reserved_until_filled_or_proven_over() -> None:
     ]
 
     reserved = [
-        portfolio_after(*story[:length]).reserved_cash("coinbase", "USD", cost_ratio)
-        for length in range(1, len(story) + 1)
+        portfolio_after(*trace[:length]).reserved_cash("coinbase", "USD", cost_ratio)
+        for length in range(1, len(trace) + 1)
     ]
 
     whole = Decimal("0.01") * 50100 * Decimal("1.01")

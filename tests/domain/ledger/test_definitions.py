@@ -18,7 +18,7 @@ COARSE = make_instrument(BTC, tick_size=Decimal("0.5"), lot_size=Decimal("0.001"
 
 
 @pytest.fixture
-def desk() -> DeskOnTime:
+def manager() -> DeskOnTime:
     return DeskOnTime().ready()
 
 
@@ -44,32 +44,32 @@ def test_the_journal_gives_back_an_instrument_but_not_that_it_trades(instrument)
     assert defined(read) == msgspec.structs.replace(instrument, is_tradable=False)
 
 
-def test_an_instrument_is_defined_before_the_first_order_in_it_and_once(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT))
+def test_an_instrument_is_defined_before_the_first_order_in_it_and_once(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT))
 
-    (event,) = desk.journaled(InstrumentDefined)
+    (event,) = manager.journaled(InstrumentDefined)
     assert event == definition(make_instrument(BTC), UTC)
-    names = [type(entry.event).__name__ for entry in desk.journal]
+    names = [type(entry.event).__name__ for entry in manager.journal]
     assert names.index("InstrumentDefined") < names.index("OrderSubmitted")
 
 
-def test_a_grid_that_changes_under_a_position_is_defined_anew(desk: DeskOnTime) -> None:
-    desk.load(COARSE)
-    assert desk.journaled(InstrumentDefined) == []
-    desk.load()
-    desk.hold()
+def test_a_grid_that_changes_under_a_position_is_defined_anew(manager: DeskOnTime) -> None:
+    manager.load(COARSE)
+    assert manager.journaled(InstrumentDefined) == []
+    manager.load()
+    manager.hold()
 
-    desk.load(COARSE)
-    desk.load(COARSE)
+    manager.load(COARSE)
+    manager.load(COARSE)
 
-    assert [event.lot_size for event in desk.journaled(InstrumentDefined)][1:] == [COARSE.lot_size]
+    assert [event.lot_size for event in manager.journaled(InstrumentDefined)][1:] == [COARSE.lot_size]
 
 
-def test_a_venue_that_never_lists_its_products_again_gets_stops_and_closes(desk: DeskOnTime) -> None:
-    desk.load(COARSE)
-    desk.hold("0.012")
-    next_run = desk.restarted()
+def test_a_venue_that_never_lists_its_products_again_gets_stops_and_closes(manager: DeskOnTime) -> None:
+    manager.load(COARSE)
+    manager.hold("0.012")
+    next_run = manager.restarted()
 
     next_run.hear(
         make_intent(Purpose.PROTECT, quantity=Decimal("0.012"), limit_price=Decimal("70000.1"))
@@ -78,7 +78,7 @@ def test_a_venue_that_never_lists_its_products_again_gets_stops_and_closes(desk:
     next_run.hear(make_intent(Purpose.CLOSE, "other", quantity=Decimal("0.0123")))
 
     assert (stop.symbol, stop.quantity, stop.limit_price) == (BTC, Decimal("0.012"), Decimal("70000.5"))
-    bare = desk.restarted()
+    bare = manager.restarted()
     bare.hear(make_intent(Purpose.CLOSE, "close", quantity=Decimal("0.0123")))
     (close,) = bare.sent(SubmitOrder)
     assert (close.side, close.quantity) == (Side.SELL, Decimal("0.012"))
@@ -86,9 +86,9 @@ def test_a_venue_that_never_lists_its_products_again_gets_stops_and_closes(desk:
     assert bare.journaled(InstrumentDefined) == []
 
 
-def test_openings_wait_for_the_listing(desk: DeskOnTime) -> None:
-    desk.hold()
-    next_run = desk.restarted()
+def test_openings_wait_for_the_listing(manager: DeskOnTime) -> None:
+    manager.hold()
+    next_run = manager.restarted()
     next_run.quote()
 
     next_run.hear(make_intent(intent_id="more"))
@@ -97,9 +97,9 @@ def test_openings_wait_for_the_listing(desk: DeskOnTime) -> None:
     assert denial.reason == "venue_not_ready"
 
 
-def test_what_is_held_by_a_journal_of_version_1_waits_for_the_listing_which_is_journaled(desk: DeskOnTime) -> None:
-    desk.hold()
-    next_run = DeskOnTime(journal=of_version_1(desk.journal), now=desk.now)
+def test_what_is_held_by_a_journal_of_version_1_waits_for_the_listing_which_is_journaled(manager: DeskOnTime) -> None:
+    manager.hold()
+    next_run = DeskOnTime(journal=of_version_1(manager.journal), now=manager.now)
 
     next_run.hear(make_intent(Purpose.CLOSE, "close"))
     assert next_run.sent(SubmitOrder) == []

@@ -71,20 +71,20 @@ def test_retired_orders_stay_recognisable_in_bounded_memory(monkeypatch) -> None
 
 
 @pytest.fixture
-def desk(monkeypatch) -> DeskOnTime:
+def manager(monkeypatch) -> DeskOnTime:
     monkeypatch.setattr(order_ledger, "FINISHED_KEPT", 2)
     return DeskOnTime().ready()
 
 
-def traded(desk: DeskOnTime, number: int) -> SubmitOrder:
+def traded(manager: DeskOnTime, number: int) -> SubmitOrder:
     """Open and fill 0.001 at once."""
-    desk.advance(1)
-    desk.quote()
-    expires_at = desk.now.utc_ns + 5 * SECOND_NS
-    desk.hear(make_intent(intent_id=f"t-{number}", quantity=Decimal("0.001"), expires_at=expires_at))
-    order = desk.sent(SubmitOrder)[-1]
-    desk.hear(make_accepted(client_order_id=order.client_order_id, venue_order_id=f"v-{number}"))
-    desk.fills(fill_of(number))
+    manager.advance(1)
+    manager.quote()
+    expires_at = manager.now.utc_ns + 5 * SECOND_NS
+    manager.hear(make_intent(intent_id=f"t-{number}", quantity=Decimal("0.001"), expires_at=expires_at))
+    order = manager.sent(SubmitOrder)[-1]
+    manager.hear(make_accepted(client_order_id=order.client_order_id, venue_order_id=f"v-{number}"))
+    manager.fills(fill_of(number))
     return order
 
 
@@ -98,61 +98,61 @@ def fill_of(number: int, fill_id: str = ""):
     )
 
 
-def test_old_fills_of_forgotten_orders_that_are_listed_again_are_known(desk: DeskOnTime) -> None:
-    orders = [traded(desk, number) for number in range(1, 8)]
-    assert orders[0].client_order_id not in desk.desk.ledger.orders
-    desk.advance(5)
+def test_old_fills_of_forgotten_orders_that_are_listed_again_are_known(manager: DeskOnTime) -> None:
+    orders = [traded(manager, number) for number in range(1, 8)]
+    assert orders[0].client_order_id not in manager.manager.ledger.orders
+    manager.advance(5)
 
-    desk.snapshot(usd=CASH - 7 * 64, btc="0.007", fills=[fill_of(number) for number in range(1, 8)])
-    desk.advance(60)
+    manager.snapshot(usd=CASH - 7 * 64, btc="0.007", fills=[fill_of(number) for number in range(1, 8)])
+    manager.advance(60)
 
-    assert [query for query in desk.sent(QueryOrder) if not query.client_order_id] == []
-    assert desk.journaled(ExternalFillSeen, HaltRaised) == []
-    assert desk.desk.books.balances["coinbase", "BTC"] == Decimal("0.007")
+    assert [query for query in manager.sent(QueryOrder) if not query.client_order_id] == []
+    assert manager.journaled(ExternalFillSeen, HaltRaised) == []
+    assert manager.manager.books.balances["coinbase", "BTC"] == Decimal("0.007")
 
 
-def test_a_late_fill_of_a_forgotten_order_is_ours_and_alarmed(desk: DeskOnTime) -> None:
-    first, *_ = [traded(desk, number) for number in range(1, 8)]
+def test_a_late_fill_of_a_forgotten_order_is_ours_and_alarmed(manager: DeskOnTime) -> None:
+    first, *_ = [traded(manager, number) for number in range(1, 8)]
 
-    desk.fills(fill_of(1, "late"))
-    desk.advance(0.25)
-    (asked,) = [query for query in desk.sent(QueryOrder) if not query.client_order_id]
+    manager.fills(fill_of(1, "late"))
+    manager.advance(0.25)
+    (asked,) = [query for query in manager.sent(QueryOrder) if not query.client_order_id]
     report = make_report(
         S.FILLED, "0.002", client_order_id=first.client_order_id, venue_order_id=asked.venue_order_id
     )
-    desk.hear(report, report)
+    manager.hear(report, report)
 
-    assert desk.journaled(HaltRaised, ExternalFillSeen) == []
-    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.008")
-    assert "long after it ended" in desk.sent(AlarmRaised)[-1].text
-    assert desk.restarted().desk.books.position("coinbase", BTC).quantity == Decimal("0.008")
+    assert manager.journaled(HaltRaised, ExternalFillSeen) == []
+    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.008")
+    assert "long after it ended" in manager.sent(AlarmRaised)[-1].text
+    assert manager.restarted().manager.books.position("coinbase", BTC).quantity == Decimal("0.008")
 
 
-def test_an_order_whose_fills_are_still_to_come_is_not_forgotten(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+def test_an_order_whose_fills_are_still_to_come_is_not_forgotten(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
     for number in range(11, 18):
-        traded(desk, number)
+        traded(manager, number)
 
-    desk.fills(make_fill())
+    manager.fills(make_fill())
 
-    assert desk.order().executions.provisional_quantity == 0
-    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.017")
+    assert manager.order().executions.provisional_quantity == 0
+    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.017")
 
 
-def test_a_fill_older_than_all_that_is_remembered_was_booked_once(desk: DeskOnTime) -> None:
-    traded(desk, 1)
+def test_a_fill_older_than_all_that_is_remembered_was_booked_once(manager: DeskOnTime) -> None:
+    traded(manager, 1)
     for number in range(2, 6):
-        traded(desk, number)
+        traded(manager, number)
     for _ in range(2 * KEPT_NS // (60 * SECOND_NS)):
-        desk.advance(60)
-        desk.snapshot(usd=CASH - 5 * 64, btc="0.005")
-    assert desk.desk.ledger.fills.find("coinbase", "f-1") is None
+        manager.advance(60)
+        manager.snapshot(usd=CASH - 5 * 64, btc="0.005")
+    assert manager.manager.ledger.fills.find("coinbase", "f-1") is None
 
-    desk.fills(fill_of(1))
-    desk.advance(30)
+    manager.fills(fill_of(1))
+    manager.advance(30)
 
-    assert [query for query in desk.sent(QueryOrder) if not query.client_order_id] == []
-    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.005")
+    assert [query for query in manager.sent(QueryOrder) if not query.client_order_id] == []
+    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.005")
 
 
 # ---- the same fill with other numbers --------------------------------------------------------------------
@@ -161,157 +161,157 @@ def test_a_fill_older_than_all_that_is_remembered_was_booked_once(desk: DeskOnTi
 OTHER = make_fill("0.02", price="1")
 
 
-def assert_the_first_stands(desk: DeskOnTime) -> None:
-    (told,) = desk.journaled(FillContradicted)
+def assert_the_first_stands(manager: DeskOnTime) -> None:
+    (told,) = manager.journaled(FillContradicted)
     assert (told.first, told.other) == (make_fill(), OTHER)
-    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.01")
-    alarms = [alarm.text for alarm in desk.sent(AlarmRaised) if "the first stands" in alarm.text]
+    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.01")
+    alarms = [alarm.text for alarm in manager.sent(AlarmRaised) if "the first stands" in alarm.text]
     assert len(alarms) == 1
 
 
-def test_a_fill_told_again_with_other_numbers_changes_nothing_and_is_told(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_accepted())
-    desk.fills(make_fill())
+def test_a_fill_told_again_with_other_numbers_changes_nothing_and_is_told(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_accepted())
+    manager.fills(make_fill())
 
     for _ in range(3):
-        desk.fills(OTHER, make_fill())
+        manager.fills(OTHER, make_fill())
 
-    assert_the_first_stands(desk)
-    next_run = desk.restarted()
+    assert_the_first_stands(manager)
+    next_run = manager.restarted()
     next_run.fills(OTHER)
     assert next_run.journaled(FillContradicted) == []
 
 
-def test_of_two_tellings_within_one_listing_the_first_stands(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_accepted())
+def test_of_two_tellings_within_one_listing_the_first_stands(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_accepted())
 
-    desk.fills(make_fill(), OTHER)
+    manager.fills(make_fill(), OTHER)
 
-    assert_the_first_stands(desk)
-
-
-def test_of_two_tellings_of_a_fill_that_nobody_claims_yet_the_first_stands(desk: DeskOnTime) -> None:
-    desk.hear(make_intent())
-    desk.fills(make_fill(), OTHER)
-    assert desk.journaled(OrderFilled) == []
-
-    desk.hear(make_accepted())
-
-    assert_the_first_stands(desk)
+    assert_the_first_stands(manager)
 
 
-def test_a_fill_of_somebody_else_told_again_with_other_numbers_is_told_too(desk: DeskOnTime) -> None:
-    desk.advance(2)
-    theirs = make_fill("0.5", "x-1", venue_order_id="v-x", ts_event=desk.now.utc_ns)
-    desk.fills(theirs)
-    desk.hear(make_report(S.FILLED, "0.5", client_order_id="theirs", venue_order_id="v-x"))
+def test_of_two_tellings_of_a_fill_that_nobody_claims_yet_the_first_stands(manager: DeskOnTime) -> None:
+    manager.hear(make_intent())
+    manager.fills(make_fill(), OTHER)
+    assert manager.journaled(OrderFilled) == []
 
-    desk.fills(make_fill("0.7", "x-1", venue_order_id="v-x", ts_event=desk.now.utc_ns))
+    manager.hear(make_accepted())
 
-    assert len(desk.journaled(ExternalFillSeen)) == len(desk.journaled(FillContradicted)) == 1
+    assert_the_first_stands(manager)
+
+
+def test_a_fill_of_somebody_else_told_again_with_other_numbers_is_told_too(manager: DeskOnTime) -> None:
+    manager.advance(2)
+    theirs = make_fill("0.5", "x-1", venue_order_id="v-x", ts_event=manager.now.utc_ns)
+    manager.fills(theirs)
+    manager.hear(make_report(S.FILLED, "0.5", client_order_id="theirs", venue_order_id="v-x"))
+
+    manager.fills(make_fill("0.7", "x-1", venue_order_id="v-x", ts_event=manager.now.utc_ns))
+
+    assert len(manager.journaled(ExternalFillSeen)) == len(manager.journaled(FillContradicted)) == 1
 
 
 # ---- totals whose rows never come ------------------------------------------------------------------------
 
 
-def wait(desk: DeskOnTime, seconds: int) -> None:
+def wait(manager: DeskOnTime, seconds: int) -> None:
     for _ in range(seconds // 5):
-        desk.advance(5)
-        desk.quote()
-        desk.snapshot(usd=CASH - 641, btc="0.01")
+        manager.advance(5)
+        manager.quote()
+        manager.snapshot(usd=CASH - 641, btc="0.01")
 
 
-def test_totals_stand_after_a_while_and_the_venue_is_compared_again(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
-    wait(desk, 55)
-    assert desk.desk.report(desk.now).reconciled_at < desk.now.utc_ns - 50 * SECOND_NS
+def test_totals_stand_after_a_while_and_the_venue_is_compared_again(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    wait(manager, 55)
+    assert manager.manager.report(manager.now).reconciled_at < manager.now.utc_ns - 50 * SECOND_NS
 
-    wait(desk, 15)
+    wait(manager, 15)
 
-    (stands,) = desk.journaled(TotalsStand)
-    assert (stands.client_order_id, stands.quantity) == (desk.order().id, Decimal("0.01"))
-    (halt,) = desk.journaled(HaltRaised)
+    (stands,) = manager.journaled(TotalsStand)
+    assert (stands.client_order_id, stands.quantity) == (manager.order().id, Decimal("0.01"))
+    (halt,) = manager.journaled(HaltRaised)
     assert halt.scope == f"coinbase:{BTC}" and "lists no fills" in halt.reason
-    assert desk.desk.report(desk.now).reconciled_at == desk.now.utc_ns
-    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.01")
+    assert manager.manager.report(manager.now).reconciled_at == manager.now.utc_ns
+    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.01")
 
 
-def test_reads_that_are_slow_or_fail_do_not_let_totals_stand(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
-    desk.advance(90)  # nothing is answered
-    wait(desk, 55)
-    assert desk.journaled(TotalsStand, HaltRaised) == []
+def test_reads_that_are_slow_or_fail_do_not_let_totals_stand(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    manager.advance(90)  # nothing is answered
+    wait(manager, 55)
+    assert manager.journaled(TotalsStand, HaltRaised) == []
 
-    desk.advance(90)
-    assert desk.journaled(TotalsStand) == []
-    wait(desk, 5)
-    assert len(desk.journaled(TotalsStand)) == 1
-
-
-def test_openings_resume_by_the_rows(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
-    wait(desk, 70)
-
-    desk.fills(make_fill())
-    wait(desk, 5)
-
-    assert [event.scope for event in desk.journaled(HaltCleared)] == [f"coinbase:{BTC}"]
-    assert list(desk.desk.ledger.halts) == []
-    assert desk.desk.report(desk.now).is_reconciled
+    manager.advance(90)
+    assert manager.journaled(TotalsStand) == []
+    wait(manager, 5)
+    assert len(manager.journaled(TotalsStand)) == 1
 
 
-def test_what_ends_by_itself_takes_no_other_halt_along(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
-    wait(desk, 70)
-    desk.fills(make_fill("0.02", "f-too-much"))
+def test_openings_resume_by_the_rows(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    wait(manager, 70)
 
-    wait(desk, 5)
+    manager.fills(make_fill())
+    wait(manager, 5)
 
-    (cleared,) = desk.journaled(HaltCleared)
-    assert (cleared.scope, cleared.reason) == (f"coinbase:{BTC}", desk.journaled(HaltRaised)[0].reason)
-    (halt,) = desk.desk.halts
+    assert [event.scope for event in manager.journaled(HaltCleared)] == [f"coinbase:{BTC}"]
+    assert list(manager.manager.ledger.halts) == []
+    assert manager.manager.report(manager.now).is_reconciled
+
+
+def test_what_ends_by_itself_takes_no_other_halt_along(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    wait(manager, 70)
+    manager.fills(make_fill("0.02", "f-too-much"))
+
+    wait(manager, 5)
+
+    (cleared,) = manager.journaled(HaltCleared)
+    assert (cleared.scope, cleared.reason) == (f"coinbase:{BTC}", manager.journaled(HaltRaised)[0].reason)
+    (halt,) = manager.manager.halts
     assert "filled above its quantity" in halt.reason
-    assert list(desk.restarted().desk.halts) == [halt]
+    assert list(manager.restarted().manager.halts) == [halt]
 
 
-def test_a_halt_for_totals_stands_until_the_rows_of_the_last_order_came(desk: DeskOnTime) -> None:
+def test_a_halt_for_totals_stands_until_the_rows_of_the_last_order_came(manager: DeskOnTime) -> None:
     for number in (1, 2):
         names = {"venue_order_id": f"v-{number}", "fees": "1"}
-        desk.hear(make_intent(intent_id=f"i-{number}"))
-        order = desk.sent(SubmitOrder)[-1]
-        desk.hear(make_report(S.FILLED, "0.01", client_order_id=order.client_order_id, **names))
-    wait(desk, 70)
-    (halt,) = desk.desk.halts
+        manager.hear(make_intent(intent_id=f"i-{number}"))
+        order = manager.sent(SubmitOrder)[-1]
+        manager.hear(make_report(S.FILLED, "0.01", client_order_id=order.client_order_id, **names))
+    wait(manager, 70)
+    (halt,) = manager.manager.halts
     assert halt.ends_when == "when they come"
 
-    desk.fills(make_fill(venue_order_id="v-1"))
-    wait(desk, 5)
-    assert list(desk.desk.halts) == [halt]
+    manager.fills(make_fill(venue_order_id="v-1"))
+    wait(manager, 5)
+    assert list(manager.manager.halts) == [halt]
 
-    desk.fills(make_fill(fill_id="f-2", venue_order_id="v-2"))
-    wait(desk, 5)
-    assert list(desk.desk.halts) == []
+    manager.fills(make_fill(fill_id="f-2", venue_order_id="v-2"))
+    wait(manager, 5)
+    assert list(manager.manager.halts) == []
 
 
-def test_openings_resume_by_a_persons_word_and_stay_so_over_a_restart(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
-    wait(desk, 70)
+def test_openings_resume_by_a_persons_word_and_stay_so_over_a_restart(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    wait(manager, 70)
 
-    desk.hear(ResumeTrading())
-    wait(desk, 70)
-    next_run = desk.restarted()
+    manager.hear(ResumeTrading())
+    wait(manager, 70)
+    next_run = manager.restarted()
     wait(next_run, 120)
 
-    assert [*desk.desk.ledger.halts, *next_run.desk.ledger.halts] == []
+    assert [*manager.manager.ledger.halts, *next_run.manager.ledger.halts] == []
     assert next_run.journaled(TotalsStand, HaltRaised) == []
-    assert desk.sent(RequestSnapshot)[-1].fills_of == ("v-1",)  # they are still asked for
+    assert manager.sent(RequestSnapshot)[-1].fills_of == ("v-1",)  # they are still asked for
 
 
-def test_a_forgotten_order_that_is_told_of_again_is_no_second_bot(desk: DeskOnTime) -> None:
-    orders = [traded(desk, number) for number in range(1, 8)]
+def test_a_forgotten_order_that_is_told_of_again_is_no_second_bot(manager: DeskOnTime) -> None:
+    orders = [traded(manager, number) for number in range(1, 8)]
 
-    desk.hear(
+    manager.hear(
         make_report(S.FILLED, "0.001", client_order_id=orders[0].client_order_id, venue_order_id="v-1")
     )
 
-    assert desk.journaled(HaltRaised) == []
+    assert manager.journaled(HaltRaised) == []

@@ -79,10 +79,10 @@ NEWS = (
 
 
 def test_the_order_and_the_books_agree_where_each_story_leads() -> None:
-    for story in product(NEWS, repeat=4):
+    for trace in product(NEWS, repeat=4):
         it, books = lifecycle(), Portfolio()
         books.apply(it.submitted)
-        for event in story:
+        for event in trace:
             it.apply(event)
             books.apply(event)
             assert books.orders[it.id].status is it.status
@@ -134,10 +134,10 @@ def test_a_pending_cancel_is_a_flag_beside_the_status() -> None:
 def test_a_fill_before_the_acknowledgement_is_an_acceptance_then_a_fill() -> None:
     it = lifecycle()
 
-    story = tell(it, it.judge_fill(make_fill("0.004")))
+    trace = tell(it, it.judge_fill(make_fill("0.004")))
     late = it.judge_accepted(make_accepted())
 
-    assert story == ["OrderAccepted", "OrderFilled"]
+    assert trace == ["OrderAccepted", "OrderFilled"]
     assert it.status is S.PARTIALLY_FILLED
     assert late == []
 
@@ -193,9 +193,9 @@ def test_a_doubt_after_the_acknowledgement_is_out_of_date() -> None:
 def test_a_final_report_books_what_it_shows_before_it_ends_the_order() -> None:
     it = lifecycle(S.OPEN)
 
-    story = tell(it, it.judge_report(make_report(S.CANCELED, "0.004", fees="1.5", reason="IOC")))
+    trace = tell(it, it.judge_report(make_report(S.CANCELED, "0.004", fees="1.5", reason="IOC")))
 
-    assert story == ["OrderFilledProvisionally", "OrderClosed"]
+    assert trace == ["OrderFilledProvisionally", "OrderClosed"]
     assert it.filled_quantity == Decimal("0.004")
     assert it.evidence == "reported:IOC"
     assert it.leaves_quantity == 0
@@ -205,9 +205,9 @@ def test_full_quantity_fills_the_order_though_nobody_said_so() -> None:
     it = lifecycle(S.OPEN)
     tell(it, it.judge_report(make_report(S.OPEN, "0.004")))
 
-    story = tell(it, it.judge_fill(make_fill("0.01")))
+    trace = tell(it, it.judge_fill(make_fill("0.01")))
 
-    assert story == ["OrderFilled", "OrderClosed"]
+    assert trace == ["OrderFilled", "OrderClosed"]
     assert it.status is S.FILLED
 
 

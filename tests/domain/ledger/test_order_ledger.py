@@ -31,13 +31,13 @@ def test_a_halt_covers_what_its_scope_names(scope: str) -> None:
 def test_finished_plans_and_denials_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_ledger, "FINISHED_KEPT", 3)
     monkeypatch.setattr(order_ledger, "IDS_KEPT", 3)
-    desk = DeskOnTime().ready()
-    ledger = desk.desk.ledger
+    manager = DeskOnTime().ready()
+    ledger = manager.manager.ledger
 
     for number in range(10):
-        desk.hear(make_intent(intent_id=f"i-{number}"))
+        manager.hear(make_intent(intent_id=f"i-{number}"))
         order = ledger.plans[f"i-{number}"].attempts[0].id
-        desk.hear(OrderRejected(ts_event=UTC, client_order_id=order, venue="coinbase", code="NO"))
+        manager.hear(OrderRejected(ts_event=UTC, client_order_id=order, venue="coinbase", code="NO"))
         ledger.apply(
             IntentDenied(
                 ts_event=UTC,

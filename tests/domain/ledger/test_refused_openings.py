@@ -51,7 +51,7 @@ def test_a_refused_opening_is_tried_after_growing_pauses(answer: str) -> None:
     account = Account()
 
     assert tries(account, 130, answer) == [0, 2, 6, 14, 30, 62, 126]
-    assert account.allocator.decisions["refused_lately"] == 123
+    assert account.manager.decisions["refused_lately"] == 123
 
 
 def test_one_that_the_venue_takes_ends_the_pauses() -> None:
@@ -75,18 +75,18 @@ def test_the_pause_goes_on_after_a_restart() -> None:
 
 
 def test_the_report_says_what_openings_wait_for() -> None:
-    desk = DeskOnTime().ready()
-    desk.hear(make_intent())
-    name = desk.sent(SubmitOrder)[-1].client_order_id
+    manager = DeskOnTime().ready()
+    manager.hear(make_intent())
+    name = manager.sent(SubmitOrder)[-1].client_order_id
     refusal = {"client_order_id": name, "venue": "coinbase", "code": "INSUFFICIENT_FUND"}
 
-    desk.hear(OrderRejected(ts_event=desk.now.utc_ns, **refusal))
+    manager.hear(OrderRejected(ts_event=manager.now.utc_ns, **refusal))
 
-    [line] = desk.desk.report(desk.now).waiting
+    [line] = manager.manager.report(manager.now).waiting
     text = "an opening was refused once, the next try comes later: rejected:INSUFFICIENT_FUND"
     assert (line.scope, line.reason) == ("coinbase:BTC-USD", text)
-    desk.advance(3)
-    assert desk.desk.report(desk.now).waiting == ()
+    manager.advance(3)
+    assert manager.manager.report(manager.now).waiting == ()
 
 
 def test_one_reason_in_two_instruments_pauses_the_whole_venue() -> None:

@@ -141,7 +141,7 @@ def test_an_exit_acts_on_what_an_opening_in_doubt_has_filled(doubtful: Account) 
     exit_now(doubtful)
 
     assert closes(doubtful) == [("exit:close", Decimal("0.002"))]
-    assert doubtful.allocator.decisions["closed"] == 1
+    assert doubtful.manager.decisions["closed"] == 1
 
 
 def test_an_exit_that_comes_before_the_fill_is_remembered(doubtful: Account) -> None:
@@ -200,14 +200,14 @@ def test_an_exit_is_given_up_in_the_end_and_a_person_told(long: Account) -> None
     exit_now(long)
     for _ in range(20):
         long.advance(5, BID, ASK)
-        if long.last_intent.purpose is Purpose.CLOSE and long.allocator.pending:
+        if long.last_intent.purpose is Purpose.CLOSE and long.manager.pending:
             in_vain(long, long.last_intent)
     asked = len(closes(long))
 
     long.advance(60, BID, ASK)
 
     assert 3 < asked == len(closes(long)) < 20
-    assert long.allocator.decisions["exit_expired"] == 1
+    assert long.manager.decisions["exit_expired"] == 1
     assert [alarm.text for alarm in long.alarms] == [
         "an exit did not happen in time and is given up: the stop stays"
     ]
@@ -282,7 +282,7 @@ def test_an_exit_closes_what_its_opening_became_elsewhere(two_venues: Account) -
     exit_now(two_venues)
 
     assert closes(two_venues) == [("exit:close:other", entry.quantity)]
-    assert two_venues.allocator.decisions["closed"] == 1
+    assert two_venues.manager.decisions["closed"] == 1
 
 
 def test_an_exit_leaves_alone_what_another_venue_opened_for_itself(two_venues: Account) -> None:
@@ -296,7 +296,7 @@ def test_an_exit_leaves_alone_what_another_venue_opened_for_itself(two_venues: A
     two_venues.advance(1, BID, ASK)
 
     assert closes(two_venues) == []
-    assert two_venues.allocator.decisions["no_position"] == 1
+    assert two_venues.manager.decisions["no_position"] == 1
 
 
 def test_an_exit_that_waits_for_a_fill_survives_a_restart(doubtful: Account) -> None:
@@ -349,7 +349,7 @@ def test_a_restart_does_not_make_an_exit_young_again(long: Account) -> None:
     again.advance(5, BID, ASK)
 
     assert closes(again) == []
-    assert again.allocator.decisions["exit_expired"] == 1
+    assert again.manager.decisions["exit_expired"] == 1
 
 
 def test_the_journal_is_told_of_an_exit_until_it_knows_and_when_it_is_over(doubtful: Account) -> None:
@@ -364,7 +364,7 @@ def test_the_journal_is_told_of_an_exit_until_it_knows_and_when_it_is_over(doubt
     doubtful.advance(1, BID, ASK)
 
     assert set(journal_exits(doubtful)) == {"ended"}
-    assert doubtful.allocator.portfolio.exits.wanted == {}
+    assert doubtful.manager.portfolio.exits.wanted == {}
 
 
 @pytest.mark.parametrize(
@@ -392,8 +392,8 @@ def test_an_entry_signal_that_is_refused_withdraws_no_exit(long: Account, weakne
 def test_an_exit_waits_for_the_products_to_be_told(long: Account) -> None:
     again = Account.__new__(Account)
     again.__dict__ |= {**long.__dict__, "told": [], "alarms": [], "_alarms": []}
-    again.allocator = type(long.allocator)(long.settings)
-    again._perform(again.allocator.replay(again.entries, again.now))
+    again.manager = type(long.manager)(long.settings)
+    again._perform(again.manager.replay(again.entries, again.now))
 
     exit_now(again)
     assert closes(again) == []
@@ -412,7 +412,7 @@ def test_an_exit_that_is_denied_is_asked_for_again_after_a_growing_pause(long: A
     for _ in range(20):
         asked.append(len(closes(long)))
         denied = closes(long)[-1][0]
-        if denied not in long.allocator.portfolio.intents:
+        if denied not in long.manager.portfolio.intents:
             long.journal(
                 IntentDenied(
                     ts_event=long.now.utc_ns,

@@ -56,7 +56,7 @@ def account() -> Account:
 def decisions_with(account: Account, *orders: ExternalOrder) -> dict[str, int]:
     account.hear(seen(*orders))
     account.hear(make_signal())
-    return dict(account.allocator.decisions)
+    return dict(account.manager.decisions)
 
 
 def test_a_foreign_purchase_counts_towards_the_limits_of_its_asset(account: Account) -> None:
@@ -92,7 +92,7 @@ def test_the_cash_that_it_holds_is_not_ours_to_spend(account: Account) -> None:
 
 
 def test_the_desk_tells_of_them_when_they_change_and_to_whoever_is_new() -> None:
-    desk = DeskOnTime().ready()
+    manager = DeskOnTime().ready()
     theirs = make_report(
         OrderStatus.OPEN,
         client_order_id="by-hand",
@@ -101,16 +101,16 @@ def test_the_desk_tells_of_them_when_they_change_and_to_whoever_is_new() -> None
         limit_price=Decimal(50000),
     )
     for _ in range(3):
-        desk.advance(5)
-        desk.snapshot(open_orders=[theirs])
-    assert [event.orders for event in desk.sent(ExternalOrdersSeen)] == [(resting(),)]
+        manager.advance(5)
+        manager.snapshot(open_orders=[theirs])
+    assert [event.orders for event in manager.sent(ExternalOrdersSeen)] == [(resting(),)]
 
-    desk._perform(desk.desk.announce(desk.now))
-    assert [event.orders for event in desk.sent(ExternalOrdersSeen)] == 2 * [(resting(),)]
+    manager._perform(manager.manager.announce(manager.now))
+    assert [event.orders for event in manager.sent(ExternalOrdersSeen)] == 2 * [(resting(),)]
 
-    desk.advance(5)
-    desk.snapshot()
-    assert desk.sent(ExternalOrdersSeen)[-1].orders == ()
+    manager.advance(5)
+    manager.snapshot()
+    assert manager.sent(ExternalOrdersSeen)[-1].orders == ()
 
 
 # ---- coins that their sales hold -------------------------------------------------------------------------
@@ -131,26 +131,26 @@ def sale(quantity: str = "0.004", **changes) -> OrderReported:
 @pytest.fixture
 def holding() -> DeskOnTime:
     """A position of 0.01, without a stop."""
-    desk = DeskOnTime().ready()
-    desk.hold()
-    order = desk.sent(SubmitOrder)[-1].client_order_id
-    desk.hear(make_report(OrderStatus.FILLED, "0.01", client_order_id=order, venue_order_id="v-held", fees="1"))
-    desk.advance(20)  # longer than reads may lag
-    desk.quote()
-    return desk
+    manager = DeskOnTime().ready()
+    manager.hold()
+    order = manager.sent(SubmitOrder)[-1].client_order_id
+    manager.hear(make_report(OrderStatus.FILLED, "0.01", client_order_id=order, venue_order_id="v-held", fees="1"))
+    manager.advance(20)  # longer than reads may lag
+    manager.quote()
+    return manager
 
 
-def reads(desk: DeskOnTime, held: str, *orders: OrderReported, btc: str = "0.01") -> None:
+def reads(manager: DeskOnTime, held: str, *orders: OrderReported, btc: str = "0.01") -> None:
     """Let the venue answer what it holds and lists."""
-    desk.advance(5)
-    desk.quote()
-    desk.snapshot(usd="9359", btc=btc, held=held, open_orders=orders)
+    manager.advance(5)
+    manager.quote()
+    manager.snapshot(usd="9359", btc=btc, held=held, open_orders=orders)
 
 
-def sent_for(desk: DeskOnTime, purpose: Purpose, name: str = "reduce") -> list[str]:
-    until = desk.now.utc_ns + 60 * SECOND_NS
-    desk.hear(make_intent(purpose, name, expires_at=until))
-    return [plain(it.quantity) for it in desk.sent(SubmitOrder) if it.intent_id == name]
+def sent_for(manager: DeskOnTime, purpose: Purpose, name: str = "reduce") -> list[str]:
+    until = manager.now.utc_ns + 60 * SECOND_NS
+    manager.hear(make_intent(purpose, name, expires_at=until))
+    return [plain(it.quantity) for it in manager.sent(SubmitOrder) if it.intent_id == name]
 
 
 REDUCING = (Purpose.PROTECT, Purpose.CLOSE)
@@ -176,7 +176,7 @@ def test_a_sale_of_coins_that_are_not_ours_takes_nothing_from_us(
 ) -> None:
     holding.hear(FillsReported(ts_event=holding.now.utc_ns, venue="coinbase", fills=(bought_by_hand(),)))
     holding.hear(sale("1", venue_order_id="v-hand", client_order_id="other", side=Side.BUY))
-    assert holding.desk.books.balances["coinbase", "BTC"] == Decimal("1.01")
+    assert holding.manager.books.balances["coinbase", "BTC"] == Decimal("1.01")
     reads(holding, "1", sale("1"), btc="1.01")
 
     assert sent_for(holding, purpose) == ["0.01"]
@@ -209,7 +209,7 @@ def test_fills_of_a_sale_are_counted_though_its_listing_is_older(holding: DeskOn
     holding.fills(fill)
     holding.hear(sale())  # names the owner
 
-    assert holding.desk.books.balances["coinbase", "BTC"] == Decimal("0.007")
+    assert holding.manager.books.balances["coinbase", "BTC"] == Decimal("0.007")
     assert sent_for(holding, Purpose.CLOSE) == ["0.006"]
 
 
@@ -281,7 +281,7 @@ def test_a_position_that_is_all_up_for_sale_is_neither_bare_nor_closed(long: Acc
 
     assert long.advance(20, BID, ASK) == []
     long.hear(make_signal(Side.SELL, "exit", expires_at=long.now.utc_ns + 5 * SECOND_NS))
-    assert long.allocator.decisions["not_free"] == 1
+    assert long.manager.decisions["not_free"] == 1
     assert [it.purpose for it in long.intents].count(Purpose.CLOSE) == 0
 
 

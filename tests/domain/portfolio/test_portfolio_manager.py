@@ -76,7 +76,7 @@ def test_a_buy_when_flat_opens_two_percent_of_equity(account: Account) -> None:
             known_seq=1,
         )
     ]
-    assert account.allocator.decisions == {"opened": 1}
+    assert account.manager.decisions == {"opened": 1}
 
 
 def test_nothing_is_held_until_a_fill_says_so(account: Account) -> None:
@@ -108,7 +108,7 @@ def test_a_round_trip_is_reported_to_the_cent(long: Account) -> None:
     long.hear(make_signal(SELL, "exit"))
     long.execute(long.last_intent, "51000", fee="1.1934")
 
-    report = long.allocator.report(long.now)
+    report = long.manager.report(long.now)
 
     assert report.realized_pnl == "3.9"
     assert report.fees == "2.3634"
@@ -119,7 +119,7 @@ def test_a_round_trip_is_reported_to_the_cent(long: Account) -> None:
 def test_an_open_position_is_marked_at_the_mid_of_a_whole_quote(long: Account) -> None:
     long.price("50999", "51001")
 
-    report = long.allocator.report(long.now)
+    report = long.manager.report(long.now)
 
     assert report.positions == (
         PositionLine(
@@ -140,7 +140,7 @@ def test_a_stale_mark_keeps_its_last_price_and_says_that_the_sum_is_incomplete(l
     long.advance(4)
     long.price("1", "2", is_whole=False)
 
-    report = long.allocator.report(long.now)
+    report = long.manager.report(long.now)
 
     assert report.equity == "9998.83"
     assert not report.is_complete
@@ -148,20 +148,20 @@ def test_a_stale_mark_keeps_its_last_price_and_says_that_the_sum_is_incomplete(l
 
 def test_spot_never_goes_short(account: Account) -> None:
     assert account.hear(make_signal(SELL)) == []
-    assert account.allocator.decisions == {"no_position": 1}
+    assert account.manager.decisions == {"no_position": 1}
 
 
 def test_a_venue_that_takes_no_orders_gets_none() -> None:
     account = Account(Settings(risk=LOOSE, venues={**Settings().venues, "dydx": VENUES["dydx"]}))
 
     assert account.hear(make_signal(BUY, venue="dydx")) == []
-    assert account.allocator.decisions == {"prices_only": 1}
+    assert account.manager.decisions == {"prices_only": 1}
     assert account.hear(make_signal(BUY, "s2")) != []  # whose account is unknown there makes no difference here
 
 
 def test_a_second_buy_finds_the_position_there(long: Account) -> None:
     assert long.hear(make_signal(BUY, "again")) == []
-    assert long.allocator.decisions["already_long"] == 1
+    assert long.manager.decisions["already_long"] == 1
 
 
 def test_two_signals_at_once_make_one_position(account: Account) -> None:
@@ -171,7 +171,7 @@ def test_two_signals_at_once_make_one_position(account: Account) -> None:
     third = account.hear(make_signal(BUY, "s3"))
 
     assert (len(first), second, third) == (1, [], [])
-    assert account.allocator.decisions == {"opened": 1, "pending": 2}
+    assert account.manager.decisions == {"opened": 1, "pending": 2}
 
 
 def test_a_signal_is_decided_once_however_often_it_comes(account: Account) -> None:
@@ -190,7 +190,7 @@ def test_a_refused_signal_stays_refused_when_the_price_is_good_again(account: Ac
     account.advance(1, "49999", "50001")
 
     assert account.hear(make_signal(BUY)) == []
-    assert account.allocator.decisions == {"gapped_quote": 1}
+    assert account.manager.decisions == {"gapped_quote": 1}
 
 
 def test_an_opening_dies_with_its_signal_and_a_close_outlives_it(account: Account) -> None:
@@ -225,9 +225,9 @@ def test_what_is_too_small_to_sell_is_dust_and_no_obstacle(account: Account) -> 
     account.execute(account.last_intent, "50000", quantity="0.00009")
 
     assert account.hear(make_signal(SELL, "exit")) == []
-    assert account.allocator.decisions["dust"] == 1
+    assert account.manager.decisions["dust"] == 1
     assert len(account.hear(make_signal(BUY, "again"))) == 1
-    assert account.allocator.report(account.now).positions[0].quantity == "0.00009"
+    assert account.manager.report(account.now).positions[0].quantity == "0.00009"
 
 
 def test_what_is_worth_the_minimum_at_the_mark_and_not_at_the_limit_of_a_close_is_dust(account: Account) -> None:
@@ -246,7 +246,7 @@ def test_what_is_worth_the_minimum_at_the_mark_and_not_at_the_limit_of_a_close_i
 
     account.hear(make_signal(SELL, "exit"))
 
-    assert account.allocator.decisions["dust"] == 1
+    assert account.manager.decisions["dust"] == 1
     assert [it.purpose for it in account.intents if it.purpose is Purpose.CLOSE] == []
 
 
@@ -254,7 +254,7 @@ def test_foreign_coins_are_equity_but_never_sold(account: Account) -> None:
     account.hear(make_signal(BUY))
     intent = account.last_intent
     account.execute(intent, "50000")
-    account.allocator.portfolio.balances["coinbase", "BTC"] += 5
+    account.manager.portfolio.balances["coinbase", "BTC"] += 5
 
     (close,) = account.hear(make_signal(SELL, "exit"))
 
@@ -284,12 +284,12 @@ def test_nothing_is_opened_on_a_price_that_cannot_be_believed(
     account.price(**{"bid": "49999", "ask": "50001", **batch})
 
     assert account.hear(make_signal(BUY)) == []
-    assert account.allocator.decisions == {reason: 1}
+    assert account.manager.decisions == {reason: 1}
 
 
 def test_no_quote_no_order(account: Account) -> None:
     assert account.hear(make_signal(BUY, instrument="ETH-USD")) == []
-    assert account.allocator.decisions == {"no_quote": 1}
+    assert account.manager.decisions == {"no_quote": 1}
 
 
 def test_a_price_grows_stale_while_nothing_proves_the_stream_alive(account: Account) -> None:
@@ -297,13 +297,13 @@ def test_a_price_grows_stale_while_nothing_proves_the_stream_alive(account: Acco
 
     account.hear(make_signal(BUY))
 
-    assert account.allocator.decisions["stale_quote"] == 1
+    assert account.manager.decisions["stale_quote"] == 1
 
 
 @pytest.mark.parametrize("side", Side)
 def test_an_old_signal_is_void_on_both_sides(long: Account, side: Side) -> None:
     assert long.hear(make_signal(side, "late", expires_at=UTC)) == []
-    assert long.allocator.decisions["expired"] == 1
+    assert long.manager.decisions["expired"] == 1
 
 
 def test_closing_passes_halts_stale_prices_open_breakers_and_unready_venues(long: Account) -> None:
@@ -336,7 +336,7 @@ def test_a_venue_that_takes_no_openings_gets_none(account: Account, message, rea
     account.hear(message)
 
     assert account.hear(make_signal(BUY)) == []
-    assert account.allocator.decisions == {reason: 1}
+    assert account.manager.decisions == {reason: 1}
 
 
 def test_a_breaker_of_the_price_feed_stops_no_order_by_itself(account: Account) -> None:
@@ -353,7 +353,7 @@ def test_a_halt_stops_openings_in_its_scope(account: Account, scope: str) -> Non
 
     account.hear(make_signal(BUY))
 
-    assert account.allocator.decisions == {"halted": 1}
+    assert account.manager.decisions == {"halted": 1}
 
 
 # ---- told until journaled ------------------------------------------------------------------------------
@@ -373,13 +373,13 @@ def test_an_intent_without_an_answer_is_released_after_it_expired(account: Accou
 
     account.advance(7)
 
-    assert account.allocator.pending == ()
-    assert account.allocator.decisions["unanswered"] == 1
+    assert account.manager.pending == ()
+    assert account.manager.decisions["unanswered"] == 1
 
 
 def test_what_is_pending_takes_cash_from_the_next_decision() -> None:
     account = Account(cash="10000")
-    account.allocator.portfolio.balances["coinbase", "USD"] = Decimal("700")
+    account.manager.portfolio.balances["coinbase", "USD"] = Decimal("700")
     account.price("3000", "3000.02", instrument="ETH-USD")
     account.hear(make_signal(BUY))
     first = account.last_intent
@@ -414,7 +414,7 @@ def test_a_fill_is_covered_at_once_by_one_bracket_of_its_size(account: Account) 
         limit_price=Decimal("55000.00"),
         stop_price=Decimal("47500.00"),
     )
-    assert account.allocator.decisions["protected"] == 1
+    assert account.manager.decisions["protected"] == 1
 
 
 def test_winding_down_keeps_stops_and_opens_nothing(long: Account) -> None:
@@ -465,7 +465,7 @@ def losing_account() -> Account:
     account.hear(make_signal(BUY))
     (protect,) = account.execute(account.last_intent, "50000")
     account.rest(protect)
-    account.allocator.portfolio.balances["coinbase", "USD"] -= 6000
+    account.manager.portfolio.balances["coinbase", "USD"] -= 6000
     return account
 
 
@@ -499,10 +499,10 @@ def test_a_halt_that_ends_by_itself_leaves_the_loss_beside_it_and_its_measure() 
 
     account.journal(HaltCleared(ts_event=UTC, scope="all", reason="its rows are missing"))
 
-    assert account.allocator.portfolio.halts.has("all", "daily_loss")
-    assert account.allocator.portfolio.equity_mark is not None
+    assert account.manager.portfolio.halts.has("all", "daily_loss")
+    assert account.manager.portfolio.equity_mark is not None
     account.journal(HaltCleared(ts_event=UTC, scope="all"))
-    assert account.allocator.portfolio.equity_mark is None
+    assert account.manager.portfolio.equity_mark is None
 
 
 def test_a_loss_stops_openings_before_the_halt_is_journaled() -> None:
@@ -511,7 +511,7 @@ def test_a_loss_stops_openings_before_the_halt_is_journaled() -> None:
 
     account.hear(make_signal(BUY, "more", instrument="ETH-USD", candle_close=Decimal("3000")))
 
-    assert account.allocator.decisions["daily_loss"] == 1
+    assert account.manager.decisions["daily_loss"] == 1
 
 
 def test_an_incomplete_reading_neither_trips_nor_clears() -> None:
@@ -536,9 +536,9 @@ def test_a_held_asset_without_a_price_is_alarmed_once_and_entries_say_why_they_a
     [alarm] = account.alarms
     assert alarm.subject == "account"
     assert alarm.text == "equity incomplete: DOGE-USD: nothing is opened until it is whole"
-    assert account.allocator.report(account.now).missing == ("DOGE-USD",)
+    assert account.manager.report(account.now).missing == ("DOGE-USD",)
     account.hear(make_signal(BUY, "late", expires_at=account.now.utc_ns + SECOND_NS))
-    assert account.allocator.decisions == {"unknown_equity": 1}
+    assert account.manager.decisions == {"unknown_equity": 1}
 
 
 def test_a_held_asset_that_no_stream_prices_is_valued_by_asking_the_venue_now_and_then(account: Account) -> None:
@@ -548,9 +548,9 @@ def test_a_held_asset_that_no_stream_prices_is_valued_by_asking_the_venue_now_an
     account.hear(touch("0.19", "0.21"))
 
     account.advance(29.0, "49999", "50001")
-    fresh = account.allocator.report(account.now)
+    fresh = account.manager.report(account.now)
     account.advance(3.0, "49999", "50001")
-    stale = account.allocator.report(account.now)
+    stale = account.manager.report(account.now)
 
     assert account.asked == ["DOGE-USD"] * 4  # each 10 s
     assert (fresh.equity, fresh.is_complete, fresh.asked_prices) == ("10200", True, {"coinbase:DOGE-USD": "0.2"})
@@ -562,9 +562,9 @@ def test_half_a_book_values_nothing_and_what_is_sold_is_asked_for_no_more(accoun
     account.journal(BalancesOpened(ts_event=UTC, venue="coinbase", balances=(balance,)))
     account.advance(1.0, "49999", "50001")
     account.hear(touch("0.19", None))
-    assert account.allocator.report(account.now).missing == ("DOGE-USD",)
+    assert account.manager.report(account.now).missing == ("DOGE-USD",)
 
-    account.allocator.portfolio.balances["coinbase", "DOGE"] = Decimal(0)
+    account.manager.portfolio.balances["coinbase", "DOGE"] = Decimal(0)
     account.advance(30.0, "49999", "50001")
 
     assert account.asked == ["DOGE-USD"]
@@ -609,14 +609,14 @@ def test_the_fresh_measure_after_a_loss_survives_a_restart_before_its_first_read
     account.journal(mark, HaltRaised(ts_event=UTC, scope="all", reason="daily_loss"))
     account.journal(HaltCleared(ts_event=UTC, scope="all"))
 
-    assert account.allocator.portfolio.equity_mark is None
+    assert account.manager.portfolio.equity_mark is None
 
 
 def test_half_a_second_of_an_odd_price_is_no_peak_to_lose_from() -> None:
     account = losing_account()
-    account.allocator.portfolio.balances["coinbase", "USD"] += 6000
-    account.allocator.portfolio.balances["coinbase", "BTC"] += Decimal("0.2")
-    account.allocator.portfolio.transfers["coinbase", "BTC"] += Decimal("0.2")
+    account.manager.portfolio.balances["coinbase", "USD"] += 6000
+    account.manager.portfolio.balances["coinbase", "BTC"] += Decimal("0.2")
+    account.manager.portfolio.transfers["coinbase", "BTC"] += Decimal("0.2")
 
     told = account.advance(0.5, "49999", "80001")
     told += account.advance(10.0, "49999", "50001")
@@ -651,7 +651,7 @@ def test_reading_the_journal_again_gives_the_same_account(long: Account) -> None
     other.price("49999", "50001")
     long.price("49999", "50001")
 
-    before, after = long.allocator.report(long.now), other.allocator.report(other.now)
+    before, after = long.manager.report(long.now), other.manager.report(other.now)
     assert after.journal_seq == before.journal_seq == len(long.entries)
     assert (after.positions, after.equity, after.fees, after.realized_pnl) == (
         before.positions,
@@ -662,12 +662,12 @@ def test_reading_the_journal_again_gives_the_same_account(long: Account) -> None
 
 
 def test_entries_heard_twice_count_once(long: Account) -> None:
-    cash = long.allocator.portfolio.balances["coinbase", "USD"]
+    cash = long.manager.portfolio.balances["coinbase", "USD"]
 
     other = long.restarted()
-    other.allocator.replay(long.entries, long.now)
+    other.manager.replay(long.entries, long.now)
 
-    assert other.allocator.portfolio.balances["coinbase", "USD"] == cash
+    assert other.manager.portfolio.balances["coinbase", "USD"] == cash
 
 
 def test_a_message_that_is_not_ours_to_hear_is_a_bug(account: Account) -> None:

@@ -215,7 +215,7 @@ def test_while_a_position_goes_without_cover_nothing_is_opened_and_a_person_know
 
     assert [alarm.subject for alarm in account.alarms] == ["coinbase:BTC-USD"]
     assert told == []
-    assert account.allocator.decisions["unprotected"] == 1
+    assert account.manager.decisions["unprotected"] == 1
 
 
 def test_a_plan_whose_order_never_leaves_is_no_cover(account: Account) -> None:

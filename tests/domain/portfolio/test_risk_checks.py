@@ -32,18 +32,18 @@ def opening(account: Account, quantity: str = "0.0039", risk: dict | None = None
     """Return a purchase of BTC at 50,001 from an account of 10,000 dollars, under the live defaults."""
     settings = Settings(risk=RiskSettings(**{"min_edge_cost_ratio": 0.0, **(risk or {})}))
     pending = changes.get("pending", ())
-    portfolio, marks = account.allocator.portfolio, account.allocator.marks
+    portfolio, quotes = account.manager.portfolio, account.manager.quotes
     fields = {
         "signal": make_signal(),
         "instrument": BTC,
         "now": account.now,
         "settings": settings,
         "portfolio": portfolio,
-        "marks": marks,
-        "valuation": value(portfolio, marks, pending, settings.venues, account.now),
+        "quotes": quotes,
+        "valuation": value(portfolio, quotes, pending, settings.venues, account.now),
         "pending": pending,
-        "openings": account.allocator._openings,
-        "foreign": account.allocator._foreign,
+        "openings": account.manager._openings,
+        "foreign": account.manager._foreign,
         "unready": "",
         "breach": "",
         "quantity": Decimal(quantity),
@@ -166,13 +166,13 @@ def test_cash_that_a_pending_purchase_may_take_is_not_available(account: Account
 
 
 def test_unknown_balances_mean_no_new_risk(account: Account) -> None:
-    account.allocator.portfolio.venues.clear()
+    account.manager.portfolio.venues.clear()
 
     assert reason(opening(account)) == "unknown_balance"
 
 
 def test_an_asset_without_a_price_means_no_new_risk(account: Account) -> None:
-    account.allocator.portfolio.balances["coinbase", "DOGE"] = Decimal(5)
+    account.manager.portfolio.balances["coinbase", "DOGE"] = Decimal(5)
 
     assert reason(opening(account)) == "unknown_equity"
 
@@ -189,18 +189,18 @@ def test_an_asset_without_a_price_means_no_new_risk(account: Account) -> None:
 def test_a_close_takes_what_is_ours_and_there(
     account: Account, side: Side, quantity: str, held: str, expected: str
 ) -> None:
-    portfolio = account.allocator.portfolio
+    portfolio = account.manager.portfolio
     portfolio._ledger("coinbase", "BTC-USD").position = Position().after(side, Decimal(quantity), Decimal(1))
     portfolio.balances["coinbase", "BTC"] = Decimal(held)
 
-    foreign = account.allocator._foreign
+    foreign = account.manager._foreign
     assert close_quantity(portfolio, BTC, foreign) == Decimal(expected)
     assert close_quantity(portfolio, make_instrument("ETH-USD"), foreign) == 0
 
 
 def test_a_short_of_a_perpetual_needs_no_coins_to_be_bought_back(account: Account) -> None:
-    portfolio = account.allocator.portfolio
+    portfolio = account.manager.portfolio
     portfolio._ledger("coinbase", "BTC-USD").position = Position().after(Side.SELL, Decimal("0.01"), Decimal(1))
 
     perpetual = replace(BTC, kind=InstrumentKind.PERPETUAL)
-    assert close_quantity(portfolio, perpetual, account.allocator._foreign) == Decimal("0.01")
+    assert close_quantity(portfolio, perpetual, account.manager._foreign) == Decimal("0.01")

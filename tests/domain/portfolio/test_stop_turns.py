@@ -39,7 +39,7 @@ def account() -> Account:
 
 def refuse(account: Account, intent: OrderIntent) -> list[OrderIntent]:
     """Let the venue refuse the order of an intent, and its plan end; return what is told then."""
-    known = intent.intent_id in account.allocator.portfolio.plans
+    known = intent.intent_id in account.manager.portfolio.plans
     closed = OrderClosed(
         ts_event=UTC,
         client_order_id=f"order:{intent.intent_id}",

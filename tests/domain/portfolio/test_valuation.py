@@ -20,12 +20,12 @@ def account() -> Account:
 
 
 def valued(account: Account, pending=()) -> Valuation:
-    allocator = account.allocator
-    return value(allocator.portfolio, allocator.marks, pending, ("coinbase",), account.now)
+    manager = account.manager
+    return value(manager.portfolio, manager.quotes, pending, ("coinbase",), account.now)
 
 
 def test_coins_and_dollars_are_never_added_as_numbers(account: Account) -> None:
-    account.allocator.portfolio.balances["coinbase", "BTC"] = Decimal("1.5")
+    account.manager.portfolio.balances["coinbase", "BTC"] = Decimal("1.5")
 
     assert valued(account).equity == Decimal("85000")
     assert valued(account).cash == Decimal("10000")
@@ -45,29 +45,29 @@ def test_buying_changes_no_equity_but_by_the_fee_and_moves_cash(account: Account
 
 
 def test_a_dollar_coin_is_worth_a_dollar(account: Account) -> None:
-    account.allocator.portfolio.balances["coinbase", "USDC"] = Decimal("5")
+    account.manager.portfolio.balances["coinbase", "USDC"] = Decimal("5")
 
     assert valued(account).equity == Decimal("10005")
     assert valued(account).is_complete
 
 
 def test_an_unpriced_asset_is_flagged_and_left_out(account: Account) -> None:
-    account.allocator.portfolio.balances["coinbase", "DOGE"] = Decimal("1000")
+    account.manager.portfolio.balances["coinbase", "DOGE"] = Decimal("1000")
 
     assert valued(account).equity == Decimal("10000")
     assert not valued(account).is_complete
 
 
 def test_an_asset_of_which_nothing_is_left_needs_no_price(account: Account) -> None:
-    account.allocator.portfolio.balances["coinbase", "DOGE"] = Decimal("0")
+    account.manager.portfolio.balances["coinbase", "DOGE"] = Decimal("0")
 
     assert valued(account).is_complete
 
 
 def test_a_venue_whose_wallet_is_unknown_makes_the_sum_incomplete(account: Account) -> None:
-    allocator = account.allocator
+    manager = account.manager
 
-    worth = value(allocator.portfolio, allocator.marks, (), ("coinbase", "dydx"), account.now)
+    worth = value(manager.portfolio, manager.quotes, (), ("coinbase", "dydx"), account.now)
 
     assert not worth.is_complete
 

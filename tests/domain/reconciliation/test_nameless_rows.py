@@ -25,16 +25,16 @@ AFTER_HOLD = {"usd": "9359", "btc": "0.01"}  # of 10000: 0.01 at 64000, fee 1
 
 
 @pytest.fixture
-def desk() -> DeskOnTime:
+def manager() -> DeskOnTime:
     return DeskOnTime().ready()
 
 
 @pytest.fixture
-def guarded(desk: DeskOnTime) -> DeskOnTime:
+def guarded(manager: DeskOnTime) -> DeskOnTime:
     """A position and its stop, which the venue calls v-stop."""
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted(venue_order_id="v-stop"))
-    return desk
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted(venue_order_id="v-stop"))
+    return manager
 
 
 def row(status: OrderStatus = S.OPEN, name: str = "", **changes) -> OrderReported:
@@ -48,8 +48,8 @@ def test_a_stop_listed_by_the_venues_name_only_is_ours_and_in_place(guarded: Des
         guarded.snapshot(**AFTER_HOLD, held="0.01", open_orders=[row()])
 
     assert guarded.order().status is S.OPEN
-    assert guarded.desk.books.covered_quantity("coinbase", "BTC-USD") == Decimal("0.01")
-    assert guarded.desk.report(guarded.now).external_orders == 0
+    assert guarded.manager.books.covered_quantity("coinbase", "BTC-USD") == Decimal("0.01")
+    assert guarded.manager.report(guarded.now).external_orders == 0
     assert guarded.sent(QueryOrder) == []
 
 
@@ -74,29 +74,29 @@ def test_a_row_that_cannot_be_read_is_ours_by_either_name(guarded: DeskOnTime) -
     unread = Unread(kind="order", reason="odd", venue_order_id="v-stop", instrument="BTC-USD")
     guarded.snapshot(**AFTER_HOLD, unread=[unread])
 
-    assert guarded.desk.report(guarded.now).external_orders == 0
+    assert guarded.manager.report(guarded.now).external_orders == 0
 
 
 # ---- of an order that the venue has not named yet --------------------------------------------------------
 
 
 @pytest.fixture
-def unnamed(desk: DeskOnTime) -> DeskOnTime:
+def unnamed(manager: DeskOnTime) -> DeskOnTime:
     """A purchase whose answer got lost."""
-    desk.hear(make_intent())
-    lost = {"client_order_id": desk.order().id, "venue": "coinbase", "reason": "timeout"}
-    desk.hear(OrderUnconfirmed(ts_event=UTC, **lost))
-    return desk
+    manager.hear(make_intent())
+    lost = {"client_order_id": manager.order().id, "venue": "coinbase", "reason": "timeout"}
+    manager.hear(OrderUnconfirmed(ts_event=UTC, **lost))
+    return manager
 
 
-def look(desk: DeskOnTime, seconds: int, *shown: OrderReported) -> None:
+def look(manager: DeskOnTime, seconds: int, *shown: OrderReported) -> None:
     for _ in range(seconds):
-        desk.advance(1)
-        desk.quote()
-        identity = {"client_order_id": desk.order().id, "venue": "coinbase", "unnamed": shown}
-        began = {"listing_began_at": desk.now.utc_ns, "listing_began_ns": desk.now.monotonic_ns}
-        desk.hear(OrderNotFound(ts_event=desk.now.utc_ns, **identity, **began))
-        desk.snapshot(open_orders=shown)
+        manager.advance(1)
+        manager.quote()
+        identity = {"client_order_id": manager.order().id, "venue": "coinbase", "unnamed": shown}
+        began = {"listing_began_at": manager.now.utc_ns, "listing_began_ns": manager.now.monotonic_ns}
+        manager.hear(OrderNotFound(ts_event=manager.now.utc_ns, **identity, **began))
+        manager.snapshot(open_orders=shown)
 
 
 def test_a_look_that_shows_a_nameless_order_like_it_proves_no_absence(unnamed: DeskOnTime) -> None:
@@ -141,4 +141,4 @@ def test_an_answer_that_gives_an_order_the_name_of_another_names_none(guarded: D
 
     assert guarded.order("c").status is S.UNCONFIRMED
     assert guarded.order("c").venue_order_id == ""
-    assert guarded.desk.ledger.order_of("coinbase", "v-stop") is guarded.order()
+    assert guarded.manager.ledger.order_of("coinbase", "v-stop") is guarded.order()

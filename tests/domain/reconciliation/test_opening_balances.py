@@ -32,123 +32,123 @@ def left(*fills: Fill) -> dict[str, Decimal]:
 
 
 def opened(after_s: float = 0.2, fills: Sequence[Fill] = (), **balances) -> DeskOnTime:
-    """Return a desk whose first question left at UTC, and was heard a little later."""
-    desk = DeskOnTime()
-    desk.load()
-    desk.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
-    desk.quote()
-    desk.advance(after_s)
-    desk.snapshot(**{**BEFORE, **balances}, fills=fills)
-    assert len(desk.journaled(BalancesOpened)) == 1
-    return desk
+    """Return a order manager whose first question left at UTC, and was heard a little later."""
+    manager = DeskOnTime()
+    manager.load()
+    manager.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
+    manager.quote()
+    manager.advance(after_s)
+    manager.snapshot(**{**BEFORE, **balances}, fills=fills)
+    assert len(manager.journaled(BalancesOpened)) == 1
+    return manager
 
 
-def look(desk: DeskOnTime, times: int, fills: Sequence[Fill] = (), **balances) -> None:
+def look(manager: DeskOnTime, times: int, fills: Sequence[Fill] = (), **balances) -> None:
     for _ in range(times):
-        desk.advance(5)
-        desk.quote()
-        desk.snapshot(**balances, fills=fills)
+        manager.advance(5)
+        manager.quote()
+        manager.snapshot(**balances, fills=fills)
 
 
-def assert_right(desk: DeskOnTime, *fills: Fill) -> None:
-    books = desk.desk.books.balances
+def assert_right(manager: DeskOnTime, *fills: Fill) -> None:
+    books = manager.manager.books.balances
     assert {"usd": books["coinbase", "USD"], "btc": books["coinbase", "BTC"]} == left(*fills)
-    assert desk.journaled(BalanceCorrected, HaltRaised) == []
-    assert desk.desk.report(desk.now).is_reconciled
+    assert manager.journaled(BalanceCorrected, HaltRaised) == []
+    assert manager.manager.report(manager.now).is_reconciled
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.2, -5, -LAG_S])
 def test_a_sale_that_the_opening_reads_missed_is_booked_as_what_it_is(seconds: float) -> None:
     theirs = sold(seconds)
-    desk = opened()
+    manager = opened()
 
-    look(desk, 8, [theirs], **left(theirs))
+    look(manager, 8, [theirs], **left(theirs))
 
-    assert [event.fill for event in desk.journaled(ExternalFillSeen)] == [theirs]
-    assert_right(desk, theirs)
+    assert [event.fill for event in manager.journaled(ExternalFillSeen)] == [theirs]
+    assert_right(manager, theirs)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.2, -5, -LAG_S])
 def test_a_sale_that_the_opening_reads_showed_is_not_booked_again(seconds: float) -> None:
     theirs = sold(seconds)
-    desk = opened(**left(theirs))
+    manager = opened(**left(theirs))
 
-    look(desk, 8, [theirs], **left(theirs))
+    look(manager, 8, [theirs], **left(theirs))
 
-    assert desk.journaled(ExternalFillSeen) == []
-    assert_right(desk, theirs)
+    assert manager.journaled(ExternalFillSeen) == []
+    assert_right(manager, theirs)
 
 
 def test_of_several_sales_just_those_are_booked_that_the_reads_missed() -> None:
     first, second, third = theirs = [sold(number / 20, f"x-{number}", f"0.0{number}") for number in (1, 2, 3)]
-    desk = opened(**left(first))
+    manager = opened(**left(first))
 
-    look(desk, 8, theirs, **left(*theirs))
+    look(manager, 8, theirs, **left(*theirs))
 
-    assert [event.fill for event in desk.journaled(ExternalFillSeen)] == [second, third]
-    assert_right(desk, *theirs)
+    assert [event.fill for event in manager.journaled(ExternalFillSeen)] == [second, third]
+    assert_right(manager, *theirs)
 
 
 def test_a_sale_that_is_listed_as_late_as_reads_may_lag_explains_the_difference_still() -> None:
     theirs = sold(0.1)
-    desk = opened()
-    look(desk, 3, **left(theirs))
+    manager = opened()
+    look(manager, 3, **left(theirs))
 
-    look(desk, 6, [theirs], **left(theirs))
+    look(manager, 6, [theirs], **left(theirs))
 
-    assert_right(desk, theirs)
+    assert_right(manager, theirs)
 
 
 def test_one_leg_that_was_read_before_a_sale_is_put_right_without_a_correction() -> None:
     theirs = sold(0.1)
-    desk = opened(btc=left(theirs)["btc"])  # the dollars were read earlier
+    manager = opened(btc=left(theirs)["btc"])  # the dollars were read earlier
 
-    look(desk, 8, [theirs], **left(theirs))
+    look(manager, 8, [theirs], **left(theirs))
 
-    assert desk.journaled(ExternalFillSeen) == []
-    assert_right(desk, theirs)
-    assert desk.desk.books.transfers["coinbase", "USD"] == Decimal("6399")  # no profit
+    assert manager.journaled(ExternalFillSeen) == []
+    assert_right(manager, theirs)
+    assert manager.manager.books.transfers["coinbase", "USD"] == Decimal("6399")  # no profit
 
 
 def test_a_restart_books_what_the_opening_reads_missed() -> None:
     theirs = sold(0.1)
-    desk = opened().restarted()
-    desk.load()
-    desk.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
+    manager = opened().restarted()
+    manager.load()
+    manager.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
 
-    look(desk, 8, [theirs], **left(theirs))
+    look(manager, 8, [theirs], **left(theirs))
 
-    assert [event.fill for event in desk.journaled(ExternalFillSeen)] == [theirs]
-    assert_right(desk, theirs)
+    assert [event.fill for event in manager.journaled(ExternalFillSeen)] == [theirs]
+    assert_right(manager, theirs)
 
 
 def test_a_sale_of_the_opening_explains_no_later_loss() -> None:
     theirs = sold(0.1)
-    desk = opened(**left(theirs))
-    look(desk, 6, [theirs], **left(theirs))
+    manager = opened(**left(theirs))
+    look(manager, 6, [theirs], **left(theirs))
 
     gone = left(theirs)["btc"] - theirs.quantity
-    look(desk, 8, [theirs], usd=left(theirs)["usd"], btc=gone)
+    look(manager, 8, [theirs], usd=left(theirs)["usd"], btc=gone)
 
-    assert [event.difference for event in desk.journaled(BalanceCorrected)] == [Decimal("-0.1")]
-    assert len(desk.journaled(HaltRaised)) == 1
+    assert [event.difference for event in manager.journaled(BalanceCorrected)] == [Decimal("-0.1")]
+    assert len(manager.journaled(HaltRaised)) == 1
 
 
 def test_what_a_sale_does_not_explain_exactly_is_corrected() -> None:
     theirs = sold(0.1)
-    desk = opened()
+    manager = opened()
     after = left(theirs)
 
-    look(desk, 8, [theirs], usd=after["usd"] - 1, btc=after["btc"] - Decimal("0.01"))
+    look(manager, 8, [theirs], usd=after["usd"] - 1, btc=after["btc"] - Decimal("0.01"))
 
-    assert {event.difference for event in desk.journaled(BalanceCorrected)} == {Decimal("-0.11"), Decimal("6398")}
-    assert len(desk.journaled(HaltRaised)) == 1
+    assert {event.difference for event in manager.journaled(BalanceCorrected)} == {Decimal("-0.11"), Decimal("6398")}
+    assert len(manager.journaled(HaltRaised)) == 1
 
 
 def test_two_legs_of_one_trade_are_weighed_once() -> None:
-    desk = opened()
+    manager = opened()
 
-    look(desk, 8, usd="10006.40", btc="0.9999")  # 6.40 USD of each
+    look(manager, 8, usd="10006.40", btc="0.9999")  # 6.40 USD of each
 
-    assert len(desk.journaled(BalanceCorrected)) == 2
-    assert desk.journaled(HaltRaised) == []
+    assert len(manager.journaled(BalanceCorrected)) == 2
+    assert manager.journaled(HaltRaised) == []

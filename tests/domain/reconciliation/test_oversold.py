@@ -27,80 +27,80 @@ def sale(status: OrderStatus, intent_id: str, quantity: str = "0") -> OrderRepor
     )
 
 
-def with_a_stop_in_doubt(desk: DeskOnTime) -> DeskOnTime:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT, "stop"))
-    order = desk.sent(SubmitOrder)[-1].client_order_id
-    desk.hear(OrderUnconfirmed(ts_event=UTC, client_order_id=order, venue="coinbase", reason="timeout"))
-    return desk
+def with_a_stop_in_doubt(manager: DeskOnTime) -> DeskOnTime:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT, "stop"))
+    order = manager.sent(SubmitOrder)[-1].client_order_id
+    manager.hear(OrderUnconfirmed(ts_event=UTC, client_order_id=order, venue="coinbase", reason="timeout"))
+    return manager
 
 
-def closes(desk: DeskOnTime) -> list[SubmitOrder]:
-    return [order for order in desk.sent(SubmitOrder) if order.intent_id == "close"]
+def closes(manager: DeskOnTime) -> list[SubmitOrder]:
+    return [order for order in manager.sent(SubmitOrder) if order.intent_id == "close"]
 
 
 @pytest.mark.parametrize("theirs", ["0.00000001", "0.004", "1"])
 def test_a_close_waits_for_a_stop_in_doubt_where_somebodys_coins_could_feed_both(theirs: str) -> None:
-    desk = with_a_stop_in_doubt(DeskOnTime().ready(btc=theirs))
+    manager = with_a_stop_in_doubt(DeskOnTime().ready(btc=theirs))
 
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
-    desk.advance(4)
-    assert closes(desk) == []
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
+    manager.advance(4)
+    assert closes(manager) == []
 
-    desk.hear(sale(S.CANCELED, "stop"))
-    assert closes(desk) == []  # its total may be behind
+    manager.hear(sale(S.CANCELED, "stop"))
+    assert closes(manager) == []  # its total may be behind
 
-    desk.hear(replace(sale(S.CANCELED, "stop"), is_read=True))
-    assert [order.quantity for order in closes(desk)] == [Decimal("0.01")]
+    manager.hear(replace(sale(S.CANCELED, "stop"), is_read=True))
+    assert [order.quantity for order in closes(manager)] == [Decimal("0.01")]
 
 
 def test_coins_below_the_lot_feed_nothing() -> None:
-    desk = with_a_stop_in_doubt(DeskOnTime().ready(btc="0.000000009"))
+    manager = with_a_stop_in_doubt(DeskOnTime().ready(btc="0.000000009"))
 
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
 
-    assert len(closes(desk)) == 1
+    assert len(closes(manager)) == 1
 
 
 def test_coins_that_only_the_newest_reading_shows_are_somebodys_too() -> None:
-    desk = with_a_stop_in_doubt(DeskOnTime().ready())
-    desk.advance(5)
-    desk.snapshot(usd=CASH - 641, btc="0.51")
+    manager = with_a_stop_in_doubt(DeskOnTime().ready())
+    manager.advance(5)
+    manager.snapshot(usd=CASH - 641, btc="0.51")
 
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
 
-    assert closes(desk) == []
+    assert closes(manager) == []
 
 
 def test_a_reading_older_than_a_part_of_the_close_makes_the_rest_of_it_wait_for_nothing() -> None:
-    desk = with_a_stop_in_doubt(DeskOnTime().ready())
-    desk.advance(1)
-    desk.snapshot(usd=CASH - 641, btc="0.01")
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    manager = with_a_stop_in_doubt(DeskOnTime().ready())
+    manager.advance(1)
+    manager.snapshot(usd=CASH - 641, btc="0.01")
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
 
-    desk.hear(sale(S.CANCELED, "close", "0.004"))
-    desk.advance(0.5)
-    desk.quote()
-    desk.advance(0.5)
+    manager.hear(sale(S.CANCELED, "close", "0.004"))
+    manager.advance(0.5)
+    manager.quote()
+    manager.advance(0.5)
 
-    assert [order.quantity for order in closes(desk)] == [Decimal("0.01"), Decimal("0.006")]
+    assert [order.quantity for order in closes(manager)] == [Decimal("0.01"), Decimal("0.006")]
 
 
 @pytest.fixture
 def oversold() -> DeskOnTime:
     """Stop and close have both filled: somebody's coins came in just then."""
-    desk = with_a_stop_in_doubt(DeskOnTime().ready())
-    desk.hear(make_intent(Purpose.CLOSE, "close"))
+    manager = with_a_stop_in_doubt(DeskOnTime().ready())
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
     for intent_id in ("close", "stop"):
         order, name = mint_client_order_id(intent_id, 0, 1), f"v-{intent_id}"
-        desk.hear(make_accepted(client_order_id=order, venue_order_id=name))
-        desk.fills(make_fill("0.01", f"f-{intent_id}", venue_order_id=name, side=Side.SELL))
-    return desk
+        manager.hear(make_accepted(client_order_id=order, venue_order_id=name))
+        manager.fills(make_fill("0.01", f"f-{intent_id}", venue_order_id=name, side=Side.SELL))
+    return manager
 
 
 def test_a_position_below_zero_halts_its_instrument_and_tells_a_person(oversold: DeskOnTime) -> None:
-    assert oversold.desk.books.position("coinbase", BTC).quantity == Decimal("-0.01")
-    assert [(halt.scope, halt.reason) for halt in oversold.desk.halts] == [("coinbase:BTC-USD", HALT)]
+    assert oversold.manager.books.position("coinbase", BTC).quantity == Decimal("-0.01")
+    assert [(halt.scope, halt.reason) for halt in oversold.manager.halts] == [("coinbase:BTC-USD", HALT)]
     assert f"halted: {HALT}" in [alarm.text for alarm in oversold.sent(AlarmRaised)]
 
 
@@ -111,7 +111,7 @@ def test_nothing_reduces_it_by_buying(oversold: DeskOnTime, purpose: Purpose) ->
     oversold.hear(make_intent(purpose, "back", side=Side.BUY))
 
     assert len(oversold.sent(SubmitOrder)) == sent
-    assert oversold.desk.ledger.open_plans == {}
+    assert oversold.manager.ledger.open_plans == {}
 
 
 def test_it_is_told_once_and_again_at_the_next_start(oversold: DeskOnTime) -> None:
@@ -125,18 +125,18 @@ def test_it_is_told_once_and_again_at_the_next_start(oversold: DeskOnTime) -> No
 
 
 def test_a_lost_sale_that_comes_back_before_the_purchase_is_no_such_thing() -> None:
-    desk = DeskOnTime().ready()
-    desk = desk.restarted().ready()
-    desk.advance(2)
-    bought = make_fill("0.01", "f-8", venue_order_id="v-lost-8", ts_event=desk.now.utc_ns)
-    sold = make_fill("0.01", "f-9", venue_order_id="v-lost-9", side=Side.SELL, ts_event=desk.now.utc_ns)
-    desk.fills(bought, sold)
+    manager = DeskOnTime().ready()
+    manager = manager.restarted().ready()
+    manager.advance(2)
+    bought = make_fill("0.01", "f-8", venue_order_id="v-lost-8", ts_event=manager.now.utc_ns)
+    sold = make_fill("0.01", "f-9", venue_order_id="v-lost-9", side=Side.SELL, ts_event=manager.now.utc_ns)
+    manager.fills(bought, sold)
 
-    desk.hear(sale(S.FILLED, "lost-9", "0.01"))
-    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("-0.01")
+    manager.hear(sale(S.FILLED, "lost-9", "0.01"))
+    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("-0.01")
     purchase = mint_client_order_id("lost-8", 0, 1)
-    desk.hear(make_report(S.FILLED, "0.01", client_order_id=purchase, venue_order_id="v-lost-8"))
+    manager.hear(make_report(S.FILLED, "0.01", client_order_id=purchase, venue_order_id="v-lost-8"))
 
-    assert len(desk.journaled(OrderAdopted)) == 2
-    assert desk.desk.books.position("coinbase", BTC).is_flat
-    assert desk.journaled(HaltRaised) == []
+    assert len(manager.journaled(OrderAdopted)) == 2
+    assert manager.manager.books.position("coinbase", BTC).is_flat
+    assert manager.journaled(HaltRaised) == []

@@ -45,12 +45,12 @@ AFTER_HOLD = {"usd": "9359", "btc": "0.01"}  # of 10000: 0.01 at 64000, fee 1
 
 
 @pytest.fixture
-def desk() -> DeskOnTime:
+def manager() -> DeskOnTime:
     return DeskOnTime().ready()
 
 
-def readiness(desk: DeskOnTime) -> list[tuple[bool, str]]:
-    return [(news.is_ready, news.reason) for news in desk.sent(VenueReadyChanged)]
+def readiness(manager: DeskOnTime) -> list[tuple[bool, str]]:
+    return [(news.is_ready, news.reason) for news in manager.sent(VenueReadyChanged)]
 
 
 # ---- the comparison itself -------------------------------------------------------------------------------
@@ -81,185 +81,185 @@ def test_differences_are_told_with_their_sign() -> None:
 
 
 def test_the_first_snapshot_ever_opens_the_books_and_makes_the_venue_ready() -> None:
-    desk = DeskOnTime().ready()
+    manager = DeskOnTime().ready()
 
-    (opened,) = desk.journaled(BalancesOpened)
+    (opened,) = manager.journaled(BalancesOpened)
     assert {balance.currency: balance.total for balance in opened.balances} == {"USD": CASH, "BTC": 0}
-    assert desk.journaled(VenueReconciled)[0].is_equal
-    assert readiness(desk) == [
+    assert manager.journaled(VenueReconciled)[0].is_equal
+    assert readiness(manager) == [
         (False, "instruments"),
         (False, "private_stream"),
         (False, "reconciliation"),
         (True, ""),
     ]
-    assert desk.desk.report(desk.now).is_reconciled
+    assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_a_later_run_compares_instead_of_opening_again(desk: DeskOnTime) -> None:
-    desk.hold()
-    next_run = desk.restarted().ready(**AFTER_HOLD)
+def test_a_later_run_compares_instead_of_opening_again(manager: DeskOnTime) -> None:
+    manager.hold()
+    next_run = manager.restarted().ready(**AFTER_HOLD)
 
     assert next_run.journaled(BalancesOpened, BalanceCorrected) == []
     assert readiness(next_run)[-1] == (True, "")
 
 
-def test_readiness_is_told_again_to_a_portfolio_that_has_just_appeared(desk: DeskOnTime) -> None:
-    desk._perform(desk.desk.announce(desk.now))
+def test_readiness_is_told_again_to_a_portfolio_that_has_just_appeared(manager: DeskOnTime) -> None:
+    manager._perform(manager.manager.announce(manager.now))
 
-    assert readiness(desk)[-2:] == [(True, ""), (True, "")]
+    assert readiness(manager)[-2:] == [(True, ""), (True, "")]
 
 
-def test_a_private_stream_that_comes_back_is_a_reason_to_look_at_once(desk: DeskOnTime) -> None:
-    before = len(desk.sent(RequestSnapshot))
+def test_a_private_stream_that_comes_back_is_a_reason_to_look_at_once(manager: DeskOnTime) -> None:
+    before = len(manager.sent(RequestSnapshot))
     for is_live in (False, True):
-        desk.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=is_live))
+        manager.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=is_live))
 
-    assert readiness(desk)[-2:] == [(False, "private_stream"), (True, "")]
-    assert len(desk.sent(RequestSnapshot)) == before + 1
+    assert readiness(manager)[-2:] == [(False, "private_stream"), (True, "")]
+    assert len(manager.sent(RequestSnapshot)) == before + 1
 
 
 # ---- asking ----------------------------------------------------------------------------------------------
 
 
-def test_each_venue_is_asked_every_few_seconds(desk: DeskOnTime) -> None:
-    before = len(desk.sent(RequestSnapshot))
+def test_each_venue_is_asked_every_few_seconds(manager: DeskOnTime) -> None:
+    before = len(manager.sent(RequestSnapshot))
     for _ in range(4):
-        desk.advance(5)
-        desk.snapshot()
+        manager.advance(5)
+        manager.snapshot()
 
-    assert len(desk.sent(RequestSnapshot)) == before + 4
+    assert len(manager.sent(RequestSnapshot)) == before + 4
 
 
-def test_a_failed_snapshot_is_asked_for_again_soon(desk: DeskOnTime) -> None:
-    desk.advance(5)
-    request = desk.sent(RequestSnapshot)[-1]
-    desk.hear(
+def test_a_failed_snapshot_is_asked_for_again_soon(manager: DeskOnTime) -> None:
+    manager.advance(5)
+    request = manager.sent(RequestSnapshot)[-1]
+    manager.hear(
         SnapshotFailed(ts_event=UTC, request_id=request.request_id, venue="coinbase", reason="503")
     )
-    desk.advance(1)
+    manager.advance(1)
 
-    assert desk.sent(RequestSnapshot)[-1].request_id != request.request_id
+    assert manager.sent(RequestSnapshot)[-1].request_id != request.request_id
 
 
-def fail(desk: DeskOnTime, times: int, reason: str = "unreadable") -> None:
+def fail(manager: DeskOnTime, times: int, reason: str = "unreadable") -> None:
     """Answer questions with a failure."""
     for _ in range(times):
-        request = desk.sent(RequestSnapshot)[-1]
+        request = manager.sent(RequestSnapshot)[-1]
         failed = SnapshotFailed(ts_event=UTC, request_id=request.request_id, venue="coinbase", reason=reason)
-        desk.hear(failed)
-        desk.advance(1)
+        manager.hear(failed)
+        manager.advance(1)
 
 
-def test_an_account_that_cannot_be_read_takes_no_openings_after_a_few_tries_and_is_told(desk: DeskOnTime) -> None:
-    desk.advance(5)
-    fail(desk, 2)
-    assert readiness(desk)[-1] == (True, "")
+def test_an_account_that_cannot_be_read_takes_no_openings_after_a_few_tries_and_is_told(manager: DeskOnTime) -> None:
+    manager.advance(5)
+    fail(manager, 2)
+    assert readiness(manager)[-1] == (True, "")
 
-    fail(desk, 5)
+    fail(manager, 5)
 
-    assert readiness(desk)[-1] == (False, "account")
-    [halt] = desk.desk.halts
+    assert readiness(manager)[-1] == (False, "account")
+    [halt] = manager.manager.halts
     text = "the account there can't be read: its answers can't be read"
     assert (halt.scope, halt.reason, halt.ends_when) == ("coinbase", text, "when it can")
-    assert [(alarm.subject, alarm.text) for alarm in desk.sent(AlarmRaised)] == [("coinbase", text)]
-    desk.quote()
-    desk.hear(make_intent(expires_at=desk.now.utc_ns + 10**10))
-    assert [denied.reason for denied in desk.journaled(IntentDenied)] == ["venue_not_ready"]
+    assert [(alarm.subject, alarm.text) for alarm in manager.sent(AlarmRaised)] == [("coinbase", text)]
+    manager.quote()
+    manager.hear(make_intent(expires_at=manager.now.utc_ns + 10**10))
+    assert [denied.reason for denied in manager.journaled(IntentDenied)] == ["venue_not_ready"]
 
-    desk.snapshot()
+    manager.snapshot()
 
-    assert (readiness(desk)[-1], desk.desk.halts) == ((True, ""), ())
-    assert [(over.subject, over.text) for over in desk.sent(AlarmOver)] == [("coinbase", text)]
-
-
-def test_an_account_that_can_be_read_again_is_compared_before_openings(desk: DeskOnTime) -> None:
-    desk.advance(5)
-    fail(desk, 3)
-
-    desk.snapshot(usd="1")
-
-    assert not desk.desk.report(desk.now).is_reconciled
-    assert not readiness(desk)[-1][0]
+    assert (readiness(manager)[-1], manager.manager.halts) == ((True, ""), ())
+    assert [(over.subject, over.text) for over in manager.sent(AlarmOver)] == [("coinbase", text)]
 
 
-def test_failures_between_answers_add_up_to_nothing(desk: DeskOnTime) -> None:
-    desk.advance(5)
+def test_an_account_that_can_be_read_again_is_compared_before_openings(manager: DeskOnTime) -> None:
+    manager.advance(5)
+    fail(manager, 3)
+
+    manager.snapshot(usd="1")
+
+    assert not manager.manager.report(manager.now).is_reconciled
+    assert not readiness(manager)[-1][0]
+
+
+def test_failures_between_answers_add_up_to_nothing(manager: DeskOnTime) -> None:
+    manager.advance(5)
     for _ in range(5):
-        fail(desk, 2)
-        desk.snapshot()
-        desk.advance(5)
+        fail(manager, 2)
+        manager.snapshot()
+        manager.advance(5)
 
-    assert readiness(desk)[-1] == (True, "")
-
-
-def test_questions_that_are_never_answered_take_the_openings_too(desk: DeskOnTime) -> None:
-    desk.advance(60)
-
-    assert readiness(desk)[-1] == (False, "account")
+    assert readiness(manager)[-1] == (True, "")
 
 
-def test_an_answer_that_never_comes_does_not_stop_the_asking(desk: DeskOnTime) -> None:
-    desk.advance(5)
-    lost = desk.sent(RequestSnapshot)[-1]
-    desk.advance(11)
+def test_questions_that_are_never_answered_take_the_openings_too(manager: DeskOnTime) -> None:
+    manager.advance(60)
 
-    assert desk.sent(RequestSnapshot)[-1].request_id > lost.request_id
+    assert readiness(manager)[-1] == (False, "account")
 
 
-def test_how_old_a_live_order_is_does_not_lengthen_the_listing(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+def test_an_answer_that_never_comes_does_not_stop_the_asking(manager: DeskOnTime) -> None:
+    manager.advance(5)
+    lost = manager.sent(RequestSnapshot)[-1]
+    manager.advance(11)
+
+    assert manager.sent(RequestSnapshot)[-1].request_id > lost.request_id
+
+
+def test_how_old_a_live_order_is_does_not_lengthen_the_listing(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     for _ in range(720):
-        desk.advance(5)
-        desk.snapshot(**AFTER_HOLD, held="0.01", open_orders=[RESTS])
+        manager.advance(5)
+        manager.snapshot(**AFTER_HOLD, held="0.01", open_orders=[RESTS])
 
-    desk.advance(5)
-    asked = desk.sent(RequestSnapshot)[-1]
-    assert asked.fills_since >= desk.now.utc_ns - 65 * SECOND_NS
+    manager.advance(5)
+    asked = manager.sent(RequestSnapshot)[-1]
+    assert asked.fills_since >= manager.now.utc_ns - 65 * SECOND_NS
     assert asked.fills_of == ()
 
 
-def test_fills_are_asked_for_from_before_the_last_answered_question(desk: DeskOnTime) -> None:
-    desk.advance(5)
-    asked_at = desk.now.utc_ns
-    desk.advance(3)
-    desk.snapshot()
-    desk.advance(2)
+def test_fills_are_asked_for_from_before_the_last_answered_question(manager: DeskOnTime) -> None:
+    manager.advance(5)
+    asked_at = manager.now.utc_ns
+    manager.advance(3)
+    manager.snapshot()
+    manager.advance(2)
 
-    assert desk.sent(RequestSnapshot)[-1].fills_since == asked_at - 60 * SECOND_NS
+    assert manager.sent(RequestSnapshot)[-1].fills_since == asked_at - 60 * SECOND_NS
 
 
-def test_a_restart_asks_for_all_that_no_answer_has_covered(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
-    desk.advance(600)  # reads fail, and other things are journaled
-    desk.hear(MarkEquity(peak=Decimal(1), day_start=Decimal(1), marked_at=desk.now.utc_ns))
+def test_a_restart_asks_for_all_that_no_answer_has_covered(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
+    manager.advance(600)  # reads fail, and other things are journaled
+    manager.hear(MarkEquity(peak=Decimal(1), day_start=Decimal(1), marked_at=manager.now.utc_ns))
 
-    (asked,) = desk.restarted(after_s=3600).sent(RequestSnapshot)
+    (asked,) = manager.restarted(after_s=3600).sent(RequestSnapshot)
 
     assert asked.fills_since == UTC - 60 * SECOND_NS
     assert asked.fills_of == ("v-1",)  # it may have filled meanwhile
 
 
-def test_what_is_covered_is_journaled_once_a_minute(desk: DeskOnTime) -> None:
+def test_what_is_covered_is_journaled_once_a_minute(manager: DeskOnTime) -> None:
     for _ in range(60):
-        desk.advance(5)
-        desk.snapshot()
+        manager.advance(5)
+        manager.snapshot()
 
-    covered = [event.until - UTC for event in desk.journaled(FillsCovered)]
+    covered = [event.until - UTC for event in manager.journaled(FillsCovered)]
     assert covered == [minutes * 60 * SECOND_NS for minutes in (1, 2, 3, 4, 5)]
-    (asked,) = desk.restarted(after_s=3600).sent(RequestSnapshot)
+    (asked,) = manager.restarted(after_s=3600).sent(RequestSnapshot)
     assert asked.fills_since == UTC + 240 * SECOND_NS
 
 
-def test_a_fill_that_nobody_claims_holds_back_what_is_covered(desk: DeskOnTime) -> None:
+def test_a_fill_that_nobody_claims_holds_back_what_is_covered(manager: DeskOnTime) -> None:
     found = make_fill("0.01", "x-1", venue_order_id="v-x", ts_event=UTC + 10 * SECOND_NS)
     for _ in range(60):
-        desk.advance(5)
-        desk.snapshot(fills=[found])
+        manager.advance(5)
+        manager.snapshot(fills=[found])
 
-    assert [event.until for event in desk.journaled(FillsCovered)] == []
-    next_run = desk.restarted(after_s=3600)
+    assert [event.until for event in manager.journaled(FillsCovered)] == []
+    next_run = manager.restarted(after_s=3600)
     assert next_run.sent(RequestSnapshot)[0].fills_since <= found.ts_event
     next_run.load()
     next_run.snapshot(fills=[found])
@@ -267,67 +267,67 @@ def test_a_fill_that_nobody_claims_holds_back_what_is_covered(desk: DeskOnTime) 
     assert [query.venue_order_id for query in next_run.sent(QueryOrder)] == ["v-x"]
 
 
-def test_totals_without_fills_are_asked_about_by_the_name_of_their_order(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
-    desk.advance(5)
+def test_totals_without_fills_are_asked_about_by_the_name_of_their_order(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    manager.advance(5)
 
-    assert desk.sent(RequestSnapshot)[-1].fills_of == ("v-1",)
+    assert manager.sent(RequestSnapshot)[-1].fills_of == ("v-1",)
 
 
 # ---- what was missed -------------------------------------------------------------------------------------
 
 
-def test_a_fill_that_the_stream_lost_is_found(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_accepted())
-    desk.advance(5)
+def test_a_fill_that_the_stream_lost_is_found(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_accepted())
+    manager.advance(5)
 
-    desk.snapshot("9359", "0.01", fills=[make_fill()])
-    desk.advance(1)
-    desk.snapshot("9359", "0.01", fills=[make_fill()])
+    manager.snapshot("9359", "0.01", fills=[make_fill()])
+    manager.advance(1)
+    manager.snapshot("9359", "0.01", fills=[make_fill()])
 
-    assert desk.order().status is S.FILLED
-    assert desk.journaled(BalanceCorrected) == []
-    assert desk.desk.report(desk.now).is_reconciled
-
-
-def test_a_live_order_missing_at_the_venue_is_asked_about_not_buried(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
-    desk.advance(5)
-
-    desk.snapshot(**AFTER_HOLD)
-    desk.advance(0.25)
-
-    assert desk.order().status is S.OPEN
-    assert [query.client_order_id for query in desk.sent(QueryOrder)] == [desk.order().id]
+    assert manager.order().status is S.FILLED
+    assert manager.journaled(BalanceCorrected) == []
+    assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_an_order_that_has_just_left_is_not_missing_yet(desk: DeskOnTime) -> None:
-    desk.advance(5)
-    desk.quote()
-    desk.hear(make_intent())
+def test_a_live_order_missing_at_the_venue_is_asked_about_not_buried(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
+    manager.advance(5)
 
-    desk.snapshot()
-    desk.advance(4)
+    manager.snapshot(**AFTER_HOLD)
+    manager.advance(0.25)
 
-    assert desk.sent(QueryOrder) == []
-
-
-def test_an_order_listed_at_the_venue_needs_no_question(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
-    desk.advance(5)
-
-    desk.snapshot(**AFTER_HOLD, open_orders=[make_report(S.OPEN, side=Side.SELL)])
-    desk.advance(4)
-
-    assert desk.sent(QueryOrder) == []
+    assert manager.order().status is S.OPEN
+    assert [query.client_order_id for query in manager.sent(QueryOrder)] == [manager.order().id]
 
 
-def test_an_order_in_doubt_that_the_listing_shows_is_in_doubt_no_more(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT))
-    next_run = desk.restarted()
+def test_an_order_that_has_just_left_is_not_missing_yet(manager: DeskOnTime) -> None:
+    manager.advance(5)
+    manager.quote()
+    manager.hear(make_intent())
+
+    manager.snapshot()
+    manager.advance(4)
+
+    assert manager.sent(QueryOrder) == []
+
+
+def test_an_order_listed_at_the_venue_needs_no_question(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
+    manager.advance(5)
+
+    manager.snapshot(**AFTER_HOLD, open_orders=[make_report(S.OPEN, side=Side.SELL)])
+    manager.advance(4)
+
+    assert manager.sent(QueryOrder) == []
+
+
+def test_an_order_in_doubt_that_the_listing_shows_is_in_doubt_no_more(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT))
+    next_run = manager.restarted()
 
     next_run.snapshot(**AFTER_HOLD, open_orders=[make_report(S.OPEN, side=Side.SELL)])
 
@@ -341,91 +341,91 @@ def foreign_fill(**changes):
     return make_fill("0.5", "x-1", venue_order_id="foreign", **changes)
 
 
-def test_a_foreign_fill_moves_balances_once_and_never_our_position(desk: DeskOnTime) -> None:
+def test_a_foreign_fill_moves_balances_once_and_never_our_position(manager: DeskOnTime) -> None:
     theirs = make_report(S.FILLED, "0.5", client_order_id="theirs", venue_order_id="foreign")
     for _ in range(3):
-        desk.advance(5)
-        desk.snapshot(usd=CASH - 32001, btc="0.5", fills=[foreign_fill()])
-        desk.hear(theirs)
+        manager.advance(5)
+        manager.snapshot(usd=CASH - 32001, btc="0.5", fills=[foreign_fill()])
+        manager.hear(theirs)
 
-    assert len(desk.journaled(ExternalFillSeen)) == 1
-    assert desk.desk.books.position("coinbase", "BTC-USD").is_flat
-    assert desk.journaled(BalanceCorrected) == []
-    assert desk.desk.report(desk.now).is_reconciled
+    assert len(manager.journaled(ExternalFillSeen)) == 1
+    assert manager.manager.books.position("coinbase", "BTC-USD").is_flat
+    assert manager.journaled(BalanceCorrected) == []
+    assert manager.manager.report(manager.now).is_reconciled
 
 
 def test_foreign_fills_from_before_our_books_are_in_the_opening_balances() -> None:
-    desk = DeskOnTime().ready(fills=[foreign_fill()])
-    desk.advance(1)
-    desk.snapshot(fills=[foreign_fill()])
-    next_run = desk.restarted().ready(fills=[foreign_fill()])
+    manager = DeskOnTime().ready(fills=[foreign_fill()])
+    manager.advance(1)
+    manager.snapshot(fills=[foreign_fill()])
+    next_run = manager.restarted().ready(fills=[foreign_fill()])
 
-    assert desk.journaled(ExternalFillSeen) + next_run.journaled(ExternalFillSeen) == []
+    assert manager.journaled(ExternalFillSeen) + next_run.journaled(ExternalFillSeen) == []
 
 
 @pytest.mark.parametrize("ahead_s", [30, 1_548_000_000])
 def test_the_books_are_not_opened_in_the_future_whatever_a_fill_is_stamped(ahead_s: int) -> None:
-    desk = DeskOnTime()
-    desk.quote(clock_offset_ns=0)
+    manager = DeskOnTime()
+    manager.quote(clock_offset_ns=0)
     absurd = foreign_fill(ts_event=UTC + ahead_s * SECOND_NS)
-    desk.ready(fills=[absurd])
+    manager.ready(fills=[absurd])
     for _ in range(17):
-        desk.advance(1)
-        desk.snapshot(fills=[absurd])
+        manager.advance(1)
+        manager.snapshot(fills=[absurd])
 
-    (opened,) = desk.journaled(BalancesOpened)
+    (opened,) = manager.journaled(BalancesOpened)
     assert opened.ts_event < UTC + 20 * SECOND_NS
 
 
 def test_the_books_do_not_open_on_balances_that_a_foreign_fill_may_have_missed() -> None:
-    desk = DeskOnTime().ready(fills=[foreign_fill()])  # the balances were read just before it
-    assert desk.journaled(BalancesOpened) == []
-    assert readiness(desk)[-1] == (False, "reconciliation")
+    manager = DeskOnTime().ready(fills=[foreign_fill()])  # the balances were read just before it
+    assert manager.journaled(BalancesOpened) == []
+    assert readiness(manager)[-1] == (False, "reconciliation")
 
     for _ in range(15):  # for so long the balances may be older than the fill
-        desk.advance(1)
-        assert desk.journaled(BalancesOpened) == []
-        desk.snapshot(usd="9000", btc="0.5", fills=[foreign_fill()])
+        manager.advance(1)
+        assert manager.journaled(BalancesOpened) == []
+        manager.snapshot(usd="9000", btc="0.5", fills=[foreign_fill()])
 
-    (opened,) = desk.journaled(BalancesOpened)
+    (opened,) = manager.journaled(BalancesOpened)
     assert {balance.currency: balance.total for balance in opened.balances} == {
         "USD": Decimal("9000"),
         "BTC": Decimal("0.5"),
     }
-    assert readiness(desk)[-1] == (True, "")
-    assert desk.journaled(BalanceCorrected, ExternalFillSeen) == []
+    assert readiness(manager)[-1] == (True, "")
+    assert manager.journaled(BalanceCorrected, ExternalFillSeen) == []
 
 
 @pytest.mark.parametrize(("age_s", "opens"), [(15, False), (15.1, True)])
 def test_a_fill_older_than_reads_may_lag_by_the_venues_clock_is_in_the_balances(age_s: float, opens: bool) -> None:
-    desk = DeskOnTime()
-    desk.set_clock(3600)  # what ours shows is no matter
-    desk.load()
-    desk.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
-    desk.quote(clock_offset_ns=3600 * SECOND_NS)
+    manager = DeskOnTime()
+    manager.set_clock(3600)  # what ours shows is no matter
+    manager.load()
+    manager.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
+    manager.quote(clock_offset_ns=3600 * SECOND_NS)
 
-    desk.snapshot(fills=[make_fill(venue_order_id="v-x", ts_event=UTC - round(age_s * SECOND_NS))])
+    manager.snapshot(fills=[make_fill(venue_order_id="v-x", ts_event=UTC - round(age_s * SECOND_NS))])
 
-    assert len(desk.journaled(BalancesOpened)) is int(opens)
+    assert len(manager.journaled(BalancesOpened)) is int(opens)
 
 
-def test_f18_foreign_open_orders_are_counted_and_left_alone(desk: DeskOnTime) -> None:
+def test_f18_foreign_open_orders_are_counted_and_left_alone(manager: DeskOnTime) -> None:
     theirs = make_report(S.OPEN, client_order_id="11111111-2222-4333-8444-555555555555")
-    before = len(desk.told)
-    desk.advance(5)
+    before = len(manager.told)
+    manager.advance(5)
 
-    desk.snapshot(open_orders=[theirs])
+    manager.snapshot(open_orders=[theirs])
 
-    assert desk.desk.report(desk.now).external_orders == 1
-    assert [type(message) for _, message in desk.told[before:]] == [RequestSnapshot, ExternalOrdersSeen]
+    assert manager.manager.report(manager.now).external_orders == 1
+    assert [type(message) for _, message in manager.told[before:]] == [RequestSnapshot, ExternalOrdersSeen]
 
 
-def test_a_listed_order_with_our_tag_from_nowhere_halts_the_venue(desk: DeskOnTime) -> None:
-    desk.advance(5)
+def test_a_listed_order_with_our_tag_from_nowhere_halts_the_venue(manager: DeskOnTime) -> None:
+    manager.advance(5)
 
-    desk.snapshot(open_orders=[make_report(S.OPEN, client_order_id=mint_client_order_id("?", 0, 1, "beef"))])
+    manager.snapshot(open_orders=[make_report(S.OPEN, client_order_id=mint_client_order_id("?", 0, 1, "beef"))])
 
-    assert desk.journaled(HaltRaised)[0].scope == "coinbase"
+    assert manager.journaled(HaltRaised)[0].scope == "coinbase"
 
 
 # ---- corrections -----------------------------------------------------------------------------------------
@@ -434,187 +434,187 @@ def test_a_listed_order_with_our_tag_from_nowhere_halts_the_venue(desk: DeskOnTi
 LASTING = 6  # answers 5 s apart: the fifth is asked for more than 15 s after the first, the sixth is equal to it
 
 
-def differ(desk: DeskOnTime, times: int, **balances) -> None:
+def differ(manager: DeskOnTime, times: int, **balances) -> None:
     for _ in range(times):
-        desk.advance(5)
-        desk.snapshot(**balances)
+        manager.advance(5)
+        manager.snapshot(**balances)
 
 
-def test_one_difference_is_only_noted_and_blocks_openings(desk: DeskOnTime) -> None:
-    differ(desk, 1, usd="9999")
+def test_one_difference_is_only_noted_and_blocks_openings(manager: DeskOnTime) -> None:
+    differ(manager, 1, usd="9999")
 
-    assert desk.journaled(BalanceCorrected) == []
-    assert desk.journaled(VenueReconciled)[-1].differences == ("USD -1",)
-    assert readiness(desk)[-1] == (False, "reconciliation")
+    assert manager.journaled(BalanceCorrected) == []
+    assert manager.journaled(VenueReconciled)[-1].differences == ("USD -1",)
+    assert readiness(manager)[-1] == (False, "reconciliation")
 
 
-def test_two_equal_differences_apart_become_a_correction_and_the_venue_is_ready(desk: DeskOnTime) -> None:
-    differ(desk, LASTING - 1, usd="9999")
-    assert desk.journaled(BalanceCorrected) == []
-    differ(desk, 1, usd="9999")
+def test_two_equal_differences_apart_become_a_correction_and_the_venue_is_ready(manager: DeskOnTime) -> None:
+    differ(manager, LASTING - 1, usd="9999")
+    assert manager.journaled(BalanceCorrected) == []
+    differ(manager, 1, usd="9999")
 
-    (correction,) = desk.journaled(BalanceCorrected)
+    (correction,) = manager.journaled(BalanceCorrected)
     assert (correction.currency, correction.difference) == ("USD", Decimal(-1))
-    assert readiness(desk)[-1] == (True, "")
-    assert desk.desk.report(desk.now).corrections == 1
-    assert desk.journaled(HaltRaised) == []
+    assert readiness(manager)[-1] == (True, "")
+    assert manager.manager.report(manager.now).corrections == 1
+    assert manager.journaled(HaltRaised) == []
 
 
-def test_f20_reconciling_again_finds_nothing(desk: DeskOnTime) -> None:
-    differ(desk, LASTING, usd="9999")
-    before = list(desk.journal)
+def test_f20_reconciling_again_finds_nothing(manager: DeskOnTime) -> None:
+    differ(manager, LASTING, usd="9999")
+    before = list(manager.journal)
 
-    differ(desk, 3, usd="9999")
-    next_run = desk.restarted().ready(usd="9999")
+    differ(manager, 3, usd="9999")
+    next_run = manager.restarted().ready(usd="9999")
 
-    assert desk.journal == before
-    assert next_run.story == []
-
-
-def test_a_difference_that_changes_starts_over(desk: DeskOnTime) -> None:
-    differ(desk, LASTING - 1, usd="9999")
-    differ(desk, LASTING - 1, usd="9998")
-    assert desk.journaled(BalanceCorrected) == []
-
-    differ(desk, 1, usd="9998")
-
-    assert [event.difference for event in desk.journaled(BalanceCorrected)] == [Decimal(-2)]
+    assert manager.journal == before
+    assert next_run.trace == []
 
 
-def test_two_answers_too_close_together_are_not_enough(desk: DeskOnTime) -> None:
-    differ(desk, LASTING - 1, usd="9999")
-    for is_live in (False, True):  # makes the desk look at once
-        desk.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=is_live))
-    desk.snapshot(usd="9999")
+def test_a_difference_that_changes_starts_over(manager: DeskOnTime) -> None:
+    differ(manager, LASTING - 1, usd="9999")
+    differ(manager, LASTING - 1, usd="9998")
+    assert manager.journaled(BalanceCorrected) == []
 
-    assert desk.journaled(BalanceCorrected) == []
+    differ(manager, 1, usd="9998")
+
+    assert [event.difference for event in manager.journaled(BalanceCorrected)] == [Decimal(-2)]
+
+
+def test_two_answers_too_close_together_are_not_enough(manager: DeskOnTime) -> None:
+    differ(manager, LASTING - 1, usd="9999")
+    for is_live in (False, True):  # makes the order manager look at once
+        manager.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=is_live))
+    manager.snapshot(usd="9999")
+
+    assert manager.journaled(BalanceCorrected) == []
 
 
 @pytest.mark.parametrize(("usd", "is_halted"), [("9990", False), ("9989.99", True), ("10010.01", True)])
-def test_a_correction_above_the_threshold_halts_the_venue(desk: DeskOnTime, usd, is_halted) -> None:
-    differ(desk, LASTING, usd=usd)
+def test_a_correction_above_the_threshold_halts_the_venue(manager: DeskOnTime, usd, is_halted) -> None:
+    differ(manager, LASTING, usd=usd)
 
-    assert len(desk.journaled(BalanceCorrected)) == 1
-    assert [halt.scope for halt in desk.journaled(HaltRaised)] == ["coinbase"] * is_halted
+    assert len(manager.journaled(BalanceCorrected)) == 1
+    assert [halt.scope for halt in manager.journaled(HaltRaised)] == ["coinbase"] * is_halted
 
 
-def test_coins_are_weighed_at_their_price(desk: DeskOnTime) -> None:
-    differ(desk, LASTING, btc="0.0002")
+def test_coins_are_weighed_at_their_price(manager: DeskOnTime) -> None:
+    differ(manager, LASTING, btc="0.0002")
 
-    assert "worth 12.8" in desk.journaled(HaltRaised)[0].reason
+    assert "worth 12.8" in manager.journaled(HaltRaised)[0].reason
 
 
 def test_what_cannot_be_priced_halts() -> None:
-    desk = DeskOnTime()
-    desk.snapshot()
-    differ(desk, LASTING, btc="0.00000001")
+    manager = DeskOnTime()
+    manager.snapshot()
+    differ(manager, LASTING, btc="0.00000001")
 
-    assert "unknown worth" in desk.journaled(HaltRaised)[0].reason
-
-
-def test_nothing_is_compared_while_an_order_is_in_flight(desk: DeskOnTime) -> None:
-    desk.hear(make_intent())
-
-    differ(desk, 4, usd="5000")
-
-    assert desk.journaled(BalanceCorrected) == []
-    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
+    assert "unknown worth" in manager.journaled(HaltRaised)[0].reason
 
 
-def test_nothing_is_compared_when_a_fill_came_between_question_and_answer(desk: DeskOnTime) -> None:
-    desk.advance(5)
-    desk.quote()
-    desk.hold()
+def test_nothing_is_compared_while_an_order_is_in_flight(manager: DeskOnTime) -> None:
+    manager.hear(make_intent())
 
-    desk.snapshot()  # read before the fill
+    differ(manager, 4, usd="5000")
 
-    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
-
-
-def test_nothing_is_compared_when_a_resting_order_filled_meanwhile(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
-    desk.advance(5)
-    desk.fills(make_fill(side=Side.SELL, price="70000"))
-
-    desk.snapshot(**AFTER_HOLD)  # read before the fill
-
-    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
+    assert manager.journaled(BalanceCorrected) == []
+    assert all(verdict.is_equal for verdict in manager.journaled(VenueReconciled))
 
 
-def test_nothing_is_compared_when_an_order_was_in_flight_as_the_question_left(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_accepted())
-    desk.advance(5)
-    desk.hear(make_report(S.CANCELED))
+def test_nothing_is_compared_when_a_fill_came_between_question_and_answer(manager: DeskOnTime) -> None:
+    manager.advance(5)
+    manager.quote()
+    manager.hold()
 
-    desk.snapshot(usd="9000")
+    manager.snapshot()  # read before the fill
 
-    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
-
-
-def test_nothing_is_compared_while_quantity_is_known_from_totals_only(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
-    desk.advance(5)
-    desk.snapshot("9359.01", "0.01")
-    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
-
-    desk.advance(1)
-    desk.snapshot("9358.99", "0.01", fills=[make_fill(fee=Decimal("1.01"))])
-
-    assert desk.desk.report(desk.now).is_reconciled
-    assert desk.desk.report(desk.now).reconciled_at == desk.now.utc_ns
+    assert all(verdict.is_equal for verdict in manager.journaled(VenueReconciled))
 
 
-def test_an_answer_to_an_older_question_is_used_for_its_fills_only(desk: DeskOnTime) -> None:
-    desk.hear(make_intent(), make_accepted())
-    before = desk.desk.report(desk.now).reconciled_at
-    desk.advance(5)
+def test_nothing_is_compared_when_a_resting_order_filled_meanwhile(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
+    manager.advance(5)
+    manager.fills(make_fill(side=Side.SELL, price="70000"))
 
-    desk.hear(
+    manager.snapshot(**AFTER_HOLD)  # read before the fill
+
+    assert all(verdict.is_equal for verdict in manager.journaled(VenueReconciled))
+
+
+def test_nothing_is_compared_when_an_order_was_in_flight_as_the_question_left(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_accepted())
+    manager.advance(5)
+    manager.hear(make_report(S.CANCELED))
+
+    manager.snapshot(usd="9000")
+
+    assert all(verdict.is_equal for verdict in manager.journaled(VenueReconciled))
+
+
+def test_nothing_is_compared_while_quantity_is_known_from_totals_only(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
+    manager.advance(5)
+    manager.snapshot("9359.01", "0.01")
+    assert all(verdict.is_equal for verdict in manager.journaled(VenueReconciled))
+
+    manager.advance(1)
+    manager.snapshot("9358.99", "0.01", fills=[make_fill(fee=Decimal("1.01"))])
+
+    assert manager.manager.report(manager.now).is_reconciled
+    assert manager.manager.report(manager.now).reconciled_at == manager.now.utc_ns
+
+
+def test_an_answer_to_an_older_question_is_used_for_its_fills_only(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_accepted())
+    before = manager.manager.report(manager.now).reconciled_at
+    manager.advance(5)
+
+    manager.hear(
         VenueSnapshot(
             ts_event=UTC, request_id=1, venue="coinbase", balances=(), open_orders=(), fills=(make_fill(),)
         )
     )
 
-    assert desk.order().status is S.FILLED
-    assert desk.desk.report(desk.now).reconciled_at == before
+    assert manager.order().status is S.FILLED
+    assert manager.manager.report(manager.now).reconciled_at == before
 
 
 # ---- a stop that is there no more ------------------------------------------------------------------------
 
 
 @pytest.fixture
-def guarded(desk: DeskOnTime) -> DeskOnTime:
+def guarded(manager: DeskOnTime) -> DeskOnTime:
     """A position whose stop the venue has had for a minute."""
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     for _ in range(12):
-        desk.advance(5)
-        desk.snapshot(**AFTER_HOLD, held="0.01", open_orders=[RESTS])
-    return desk
+        manager.advance(5)
+        manager.snapshot(**AFTER_HOLD, held="0.01", open_orders=[RESTS])
+    return manager
 
 
 RESTS = make_report(S.OPEN, side=Side.SELL)
 
 
-def look_in_vain(desk: DeskOnTime, seconds: float, held: str = "0") -> None:
+def look_in_vain(manager: DeskOnTime, seconds: float, held: str = "0") -> None:
     """Answer all questions as a venue does that neither lists nor finds the stop."""
-    answered = set(map(id, desk.told))
+    answered = set(map(id, manager.told))
     for _ in range(round(10 * seconds)):
-        desk.advance(0.1)
-        for _, message in list(desk.told):
+        manager.advance(0.1)
+        for _, message in list(manager.told):
             if id(message) in answered:
                 continue
             answered.add(id(message))
             if isinstance(message, RequestSnapshot):
-                desk.snapshot(**AFTER_HOLD, held=held)
+                manager.snapshot(**AFTER_HOLD, held=held)
             if isinstance(message, QueryOrder):
-                desk.hear(not_found(desk))
+                manager.hear(not_found(manager))
 
 
-def not_found(desk: DeskOnTime) -> OrderNotFound:
-    identity = {"client_order_id": desk.order().id, "venue": "coinbase"}
-    return OrderNotFound(ts_event=desk.now.utc_ns, listing_began_at=desk.now.utc_ns, **identity)
+def not_found(manager: DeskOnTime) -> OrderNotFound:
+    identity = {"client_order_id": manager.order().id, "venue": "coinbase"}
+    return OrderNotFound(ts_event=manager.now.utc_ns, listing_began_at=manager.now.utc_ns, **identity)
 
 
 def test_a_stop_that_is_neither_listed_nor_found_is_none_and_another_may_follow(guarded) -> None:
@@ -623,7 +623,7 @@ def test_a_stop_that_is_neither_listed_nor_found_is_none_and_another_may_follow(
     assert guarded.order().status is S.CANCELED
     assert guarded.order().evidence.startswith("absent:twice")
     assert "neither lists nor finds it" in guarded.sent(AlarmRaised)[-1].text
-    assert guarded.desk.books.covered_quantity("coinbase", "BTC-USD") == 0
+    assert guarded.manager.books.covered_quantity("coinbase", "BTC-USD") == 0
     guarded.quote()
     guarded.hear(make_intent(Purpose.PROTECT, "p-2", expires_at=UTC + 3600 * SECOND_NS))
     assert guarded.sent(SubmitOrder)[-1].intent_id == "p-2"
@@ -635,12 +635,12 @@ def test_a_stop_missed_once_is_no_cover_until_it_shows_again(guarded: DeskOnTime
     guarded.advance(0.25)
     guarded.hear(not_found(guarded))
     assert guarded.order().status is S.UNCONFIRMED
-    assert guarded.desk.books.covered_quantity("coinbase", "BTC-USD") == 0
+    assert guarded.manager.books.covered_quantity("coinbase", "BTC-USD") == 0
 
     guarded.hear(RESTS)
 
     assert guarded.order().status is S.OPEN
-    assert guarded.desk.books.covered_quantity("coinbase", "BTC-USD") == Decimal("0.01")
+    assert guarded.manager.books.covered_quantity("coinbase", "BTC-USD") == Decimal("0.01")
     assert guarded.journaled(HaltRaised) == []
 
 
@@ -658,7 +658,7 @@ def half_sold(guarded: DeskOnTime) -> DeskOnTime:
 
 
 def test_a_stop_that_has_sold_a_part_and_is_missed_is_no_cover_for_the_rest(half_sold: DeskOnTime) -> None:
-    books = half_sold.desk.books
+    books = half_sold.manager.books
     (live,) = books.orders_of("coinbase", "BTC-USD", Purpose.PROTECT)
 
     assert (half_sold.order().status, live.status) == (S.UNCONFIRMED, S.UNCONFIRMED)
@@ -671,22 +671,22 @@ def test_a_late_row_of_a_fill_is_no_proof_that_the_rest_of_a_missed_stop_is_ther
 
     assert half_sold.order().status is S.UNCONFIRMED
     assert half_sold.order().filled_quantity == Decimal("0.005")
-    assert half_sold.desk.books.covered_quantity("coinbase", "BTC-USD") == 0
+    assert half_sold.manager.books.covered_quantity("coinbase", "BTC-USD") == 0
 
     half_sold.hear(make_report(S.OPEN, "0.005", "70000", "2", side=Side.SELL))
 
     assert not half_sold.order().is_unproven
-    assert half_sold.desk.books.covered_quantity("coinbase", "BTC-USD") == Decimal("0.005")
+    assert half_sold.manager.books.covered_quantity("coinbase", "BTC-USD") == Decimal("0.005")
 
 
-def test_a_young_stop_that_lagging_reads_do_not_show_is_left_in_place(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.hear(make_intent(Purpose.PROTECT), make_accepted())
+def test_a_young_stop_that_lagging_reads_do_not_show_is_left_in_place(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
 
-    look_in_vain(desk, 14)
+    look_in_vain(manager, 14)
 
-    assert desk.order().status is S.OPEN
-    assert len(desk.sent(QueryOrder)) > 1
+    assert manager.order().status is S.OPEN
+    assert len(manager.sent(QueryOrder)) > 1
 
 
 def test_a_stop_whose_coins_are_still_held_is_not_proven_gone(guarded: DeskOnTime) -> None:
@@ -718,88 +718,88 @@ def test_a_stop_that_is_there_no_more_is_not_sent_a_second_time_under_its_id(gua
 
 
 @pytest.mark.parametrize("lag_s", [4, 9, 15])
-def test_balances_that_lag_behind_a_fill_are_corrected_by_nobody(desk: DeskOnTime, lag_s: int) -> None:
-    desk.advance(6)
-    desk.snapshot()
-    desk.quote()
-    desk.hold()
-    filled_ns = desk.now.monotonic_ns
+def test_balances_that_lag_behind_a_fill_are_corrected_by_nobody(manager: DeskOnTime, lag_s: int) -> None:
+    manager.advance(6)
+    manager.snapshot()
+    manager.quote()
+    manager.hold()
+    filled_ns = manager.now.monotonic_ns
     for _ in range(40):
-        desk.advance(1)
-        is_late = desk.now.monotonic_ns - filled_ns < lag_s * SECOND_NS
-        desk.snapshot(**({} if is_late else AFTER_HOLD))
+        manager.advance(1)
+        is_late = manager.now.monotonic_ns - filled_ns < lag_s * SECOND_NS
+        manager.snapshot(**({} if is_late else AFTER_HOLD))
 
-    assert desk.journaled(BalanceCorrected, HaltRaised) == []
-    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
-
-
-def test_a_difference_is_told_once_reads_no_more_lag_behind_our_last_fill(desk: DeskOnTime) -> None:
-    desk.hold()
-    differ(desk, 3, usd="9358", btc="0.01")  # begun 5, 10 and 15 s after the fill
-    assert desk.journaled(VenueReconciled)[-1].is_equal
-
-    differ(desk, 1, usd="9358", btc="0.01")
-    assert desk.journaled(VenueReconciled)[-1].differences == ("USD -1",)
-    assert desk.journaled(BalanceCorrected) == []
-
-    differ(desk, 2, usd="9358", btc="0.01")
-    assert [event.difference for event in desk.journaled(BalanceCorrected)] == [Decimal(-1)]
+    assert manager.journaled(BalanceCorrected, HaltRaised) == []
+    assert all(verdict.is_equal for verdict in manager.journaled(VenueReconciled))
 
 
-def bought_by_hand(desk: DeskOnTime) -> Fill:
-    return make_fill("0.002", "x-1", venue_order_id="v-x", fee=Decimal(0), ts_event=desk.now.utc_ns)
+def test_a_difference_is_told_once_reads_no_more_lag_behind_our_last_fill(manager: DeskOnTime) -> None:
+    manager.hold()
+    differ(manager, 3, usd="9358", btc="0.01")  # begun 5, 10 and 15 s after the fill
+    assert manager.journaled(VenueReconciled)[-1].is_equal
+
+    differ(manager, 1, usd="9358", btc="0.01")
+    assert manager.journaled(VenueReconciled)[-1].differences == ("USD -1",)
+    assert manager.journaled(BalanceCorrected) == []
+
+    differ(manager, 2, usd="9358", btc="0.01")
+    assert [event.difference for event in manager.journaled(BalanceCorrected)] == [Decimal(-1)]
+
+
+def bought_by_hand(manager: DeskOnTime) -> Fill:
+    return make_fill("0.002", "x-1", venue_order_id="v-x", fee=Decimal(0), ts_event=manager.now.utc_ns)
 
 
 @pytest.mark.parametrize("answers", [1, 2, 3])
-def test_a_trade_that_nobody_told_us_of_is_listed_as_late_as_reads_may_lag(desk: DeskOnTime, answers) -> None:
-    desk.advance(30)
-    theirs, after = bought_by_hand(desk), {"usd": CASH - 128, "btc": "0.002"}
-    differ(desk, answers, **after)
-    desk.advance(5)
-    desk.snapshot(**after, fills=[theirs])
-    desk.hear(make_report(S.FILLED, "0.002", client_order_id="by-hand", venue_order_id="v-x"))
+def test_a_trade_that_nobody_told_us_of_is_listed_as_late_as_reads_may_lag(manager: DeskOnTime, answers) -> None:
+    manager.advance(30)
+    theirs, after = bought_by_hand(manager), {"usd": CASH - 128, "btc": "0.002"}
+    differ(manager, answers, **after)
+    manager.advance(5)
+    manager.snapshot(**after, fills=[theirs])
+    manager.hear(make_report(S.FILLED, "0.002", client_order_id="by-hand", venue_order_id="v-x"))
 
-    differ(desk, LASTING, **after, fills=[theirs])
+    differ(manager, LASTING, **after, fills=[theirs])
 
-    assert desk.journaled(BalanceCorrected, HaltRaised) == []
-    assert desk.desk.books.balances["coinbase", "BTC"] == Decimal("0.002")
-    assert desk.desk.report(desk.now).is_reconciled
-
-
-def test_a_second_trade_that_leaves_the_difference_of_the_first_is_given_its_time_as_well(desk: DeskOnTime) -> None:
-    desk.advance(30)
-    differ(desk, LASTING - 2, btc="0.002")
-    first = bought_by_hand(desk)
-    desk.fills(first)  # its dollars come later than its coins: an odd venue
-    desk.hear(make_report(S.FILLED, "0.002", client_order_id="by-hand", venue_order_id="v-x"))
-
-    differ(desk, LASTING - 1, usd=CASH - 128, btc="0.004")
-
-    assert desk.journaled(BalanceCorrected, HaltRaised) == []
+    assert manager.journaled(BalanceCorrected, HaltRaised) == []
+    assert manager.manager.books.balances["coinbase", "BTC"] == Decimal("0.002")
+    assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_what_somebody_elses_order_has_filled_is_a_movement(desk: DeskOnTime) -> None:
-    desk.advance(30)
-    desk.hear(make_report(S.FILLED, "0.002", client_order_id="by-hand", venue_order_id="v-x"))
+def test_a_second_trade_that_leaves_the_difference_of_the_first_is_given_its_time_as_well(manager: DeskOnTime) -> None:
+    manager.advance(30)
+    differ(manager, LASTING - 2, btc="0.002")
+    first = bought_by_hand(manager)
+    manager.fills(first)  # its dollars come later than its coins: an odd venue
+    manager.hear(make_report(S.FILLED, "0.002", client_order_id="by-hand", venue_order_id="v-x"))
 
-    differ(desk, 2, usd=CASH - 128, btc="0.002")
+    differ(manager, LASTING - 1, usd=CASH - 128, btc="0.004")
 
-    assert all(verdict.is_equal for verdict in desk.journaled(VenueReconciled))
+    assert manager.journaled(BalanceCorrected, HaltRaised) == []
 
 
-def test_a_difference_that_outlasts_the_lag_is_told_though_other_things_move(desk: DeskOnTime) -> None:
+def test_what_somebody_elses_order_has_filled_is_a_movement(manager: DeskOnTime) -> None:
+    manager.advance(30)
+    manager.hear(make_report(S.FILLED, "0.002", client_order_id="by-hand", venue_order_id="v-x"))
+
+    differ(manager, 2, usd=CASH - 128, btc="0.002")
+
+    assert all(verdict.is_equal for verdict in manager.journaled(VenueReconciled))
+
+
+def test_a_difference_that_outlasts_the_lag_is_told_though_other_things_move(manager: DeskOnTime) -> None:
     for number in range(5):
-        desk.quote()
-        desk.hear(make_intent(intent_id=f"i-{number}", quantity=Decimal("0.001")))
-        order, name = desk.sent(SubmitOrder)[-1], f"v-{number}"
-        desk.hear(make_accepted(client_order_id=order.client_order_id, venue_order_id=name))
-        desk.fills(make_fill("0.001", name, venue_order_id=name, fee=Decimal(0)))
-        desk.advance(5)
-        desk.snapshot(usd=CASH - 64 * (number + 1) - 1, btc=f"0.00{number + 1}")
+        manager.quote()
+        manager.hear(make_intent(intent_id=f"i-{number}", quantity=Decimal("0.001")))
+        order, name = manager.sent(SubmitOrder)[-1], f"v-{number}"
+        manager.hear(make_accepted(client_order_id=order.client_order_id, venue_order_id=name))
+        manager.fills(make_fill("0.001", name, venue_order_id=name, fee=Decimal(0)))
+        manager.advance(5)
+        manager.snapshot(usd=CASH - 64 * (number + 1) - 1, btc=f"0.00{number + 1}")
 
-    assert desk.journaled(VenueReconciled)[-1].differences == ("USD -1",)
-    assert readiness(desk)[-1] == (False, "reconciliation")
-    assert desk.journaled(BalanceCorrected) == []
+    assert manager.journaled(VenueReconciled)[-1].differences == ("USD -1",)
+    assert readiness(manager)[-1] == (False, "reconciliation")
+    assert manager.journaled(BalanceCorrected) == []
 
 
 def test_what_a_resting_stop_of_ours_holds_is_there_whatever_the_total_says(guarded: DeskOnTime) -> None:
@@ -808,68 +808,68 @@ def test_what_a_resting_stop_of_ours_holds_is_there_whatever_the_total_says(guar
         guarded.snapshot(usd="9359", btc="0", held="0.01", open_orders=[RESTS])
 
     assert guarded.journaled(BalanceCorrected, PositionCorrected) == []
-    assert guarded.desk.report(guarded.now).is_reconciled
+    assert guarded.manager.report(guarded.now).is_reconciled
 
 
 # ---- positions that are not there ------------------------------------------------------------------------
 
 
-def sold_by_hand(desk: DeskOnTime, quantity: str = "0.01") -> dict:
+def sold_by_hand(manager: DeskOnTime, quantity: str = "0.01") -> dict:
     """Let a person sell coins of the wallet; return what the venue lists from then on."""
-    desk.advance(1)
+    manager.advance(1)
     theirs = make_fill(
-        quantity, "x-1", venue_order_id="v-x", side=Side.SELL, fee=Decimal(0), ts_event=desk.now.utc_ns
+        quantity, "x-1", venue_order_id="v-x", side=Side.SELL, fee=Decimal(0), ts_event=manager.now.utc_ns
     )
-    desk.fills(theirs)
-    desk.hear(make_report(S.FILLED, quantity, client_order_id="by-hand", venue_order_id="v-x"))
-    left = desk.desk.books.balances
+    manager.fills(theirs)
+    manager.hear(make_report(S.FILLED, quantity, client_order_id="by-hand", venue_order_id="v-x"))
+    left = manager.manager.books.balances
     return {"usd": left["coinbase", "USD"], "btc": left["coinbase", "BTC"], "fills": [theirs]}
 
 
-def test_coins_sold_by_hand_are_ours_no_more_once_two_answers_agree(desk: DeskOnTime) -> None:
-    desk.hold()
-    listed = sold_by_hand(desk)
+def test_coins_sold_by_hand_are_ours_no_more_once_two_answers_agree(manager: DeskOnTime) -> None:
+    manager.hold()
+    listed = sold_by_hand(manager)
 
-    differ(desk, 4, **listed)
-    assert desk.journaled(PositionCorrected) == []
-    assert desk.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
-    differ(desk, 2, **listed)
+    differ(manager, 4, **listed)
+    assert manager.journaled(PositionCorrected) == []
+    assert manager.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    differ(manager, 2, **listed)
 
-    (corrected,) = desk.journaled(PositionCorrected)
+    (corrected,) = manager.journaled(PositionCorrected)
     assert (corrected.instrument, corrected.quantity) == ("BTC-USD", Decimal("0.01"))
-    position = desk.desk.books.position("coinbase", "BTC-USD")
+    position = manager.manager.books.position("coinbase", "BTC-USD")
     assert (position.quantity, position.realized_pnl) == (0, 0)
-    assert "ours no more" in " ".join(alarm.text for alarm in desk.sent(AlarmRaised))
-    assert desk.journaled(BalanceCorrected) == []
-    assert desk.desk.report(desk.now).corrections == 1
+    assert "ours no more" in " ".join(alarm.text for alarm in manager.sent(AlarmRaised))
+    assert manager.journaled(BalanceCorrected) == []
+    assert manager.manager.report(manager.now).corrections == 1
 
 
-def test_coins_that_left_without_a_trade_leave_the_position_with_the_balance(desk: DeskOnTime) -> None:
-    desk.hold()
+def test_coins_that_left_without_a_trade_leave_the_position_with_the_balance(manager: DeskOnTime) -> None:
+    manager.hold()
 
-    differ(desk, 7, usd="9359", btc="0.004")
+    differ(manager, 7, usd="9359", btc="0.004")
 
-    assert [event.difference for event in desk.journaled(BalanceCorrected)] == [Decimal("-0.006")]
-    assert [event.quantity for event in desk.journaled(PositionCorrected)] == [Decimal("0.006")]
-    position = desk.desk.books.position("coinbase", "BTC-USD")
+    assert [event.difference for event in manager.journaled(BalanceCorrected)] == [Decimal("-0.006")]
+    assert [event.quantity for event in manager.journaled(PositionCorrected)] == [Decimal("0.006")]
+    position = manager.manager.books.position("coinbase", "BTC-USD")
     assert (position.quantity, position.average_price) == (Decimal("0.004"), Decimal(64000))
-    assert "worth 384" in desk.journaled(HaltRaised)[0].reason
-    next_run = desk.restarted()
+    assert "worth 384" in manager.journaled(HaltRaised)[0].reason
+    next_run = manager.restarted()
     next_run.load()
-    assert next_run.desk.books.position("coinbase", "BTC-USD") == position
+    assert next_run.manager.books.position("coinbase", "BTC-USD") == position
     differ(next_run, 3, usd="9359", btc="0.004")
     assert next_run.journaled(BalanceCorrected, PositionCorrected) == []
 
 
 def test_a_foreign_sale_of_what_was_there_before_us_leaves_our_position_alone() -> None:
-    desk = DeskOnTime().ready(btc="0.5")
-    desk.hold()
-    listed = sold_by_hand(desk, "0.5")
+    manager = DeskOnTime().ready(btc="0.5")
+    manager.hold()
+    listed = sold_by_hand(manager, "0.5")
 
-    differ(desk, 8, **listed)
+    differ(manager, 8, **listed)
 
-    assert desk.journaled(PositionCorrected) == []
-    assert desk.desk.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    assert manager.journaled(PositionCorrected) == []
+    assert manager.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
 
 
 def test_what_a_resting_stop_sells_is_no_phantom(guarded: DeskOnTime) -> None:
@@ -883,18 +883,18 @@ def test_what_a_resting_stop_sells_is_no_phantom(guarded: DeskOnTime) -> None:
 
 @pytest.mark.parametrize("name", ["BTC-PERP-INTX", "BIP-20DEC30-CDE", "nodash"])
 def test_a_fill_of_a_product_that_is_not_spot_is_somebody_elses_and_touches_nothing(name: str) -> None:
-    desk = DeskOnTime().ready()
-    balances, questions = dict(desk.desk.books.balances), len(desk.sent(QueryOrder))
-    desk.advance(6)
-    fill = make_fill("1", "f-perp", venue_order_id="v-perp", instrument=name, ts_event=desk.now.utc_ns)
+    manager = DeskOnTime().ready()
+    balances, questions = dict(manager.manager.books.balances), len(manager.sent(QueryOrder))
+    manager.advance(6)
+    fill = make_fill("1", "f-perp", venue_order_id="v-perp", instrument=name, ts_event=manager.now.utc_ns)
 
-    desk.quote()
-    desk.snapshot(fills=[fill])
-    desk.snapshot(fills=[fill])
+    manager.quote()
+    manager.snapshot(fills=[fill])
+    manager.snapshot(fills=[fill])
 
-    assert [event.fill for event in desk.journaled(ExternalFillSeen)] == [fill]
-    assert dict(desk.desk.books.balances) == balances
-    assert len(desk.sent(QueryOrder)) == questions
-    assert desk.journaled(VenueReconciled)[-1].is_equal
-    desk.hear(make_intent(expires_at=desk.now.utc_ns + 10**10))
-    assert desk.journaled(IntentDenied) == []
+    assert [event.fill for event in manager.journaled(ExternalFillSeen)] == [fill]
+    assert dict(manager.manager.books.balances) == balances
+    assert len(manager.sent(QueryOrder)) == questions
+    assert manager.journaled(VenueReconciled)[-1].is_equal
+    manager.hear(make_intent(expires_at=manager.now.utc_ns + 10**10))
+    assert manager.journaled(IntentDenied) == []

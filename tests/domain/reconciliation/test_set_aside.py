@@ -52,9 +52,9 @@ def test_a_wallet_that_cannot_be_read_now_ends_nothing() -> None:
 
 
 def test_the_desk_tells_of_it_with_the_account() -> None:
-    desk = DeskOnTime().ready()
+    manager = DeskOnTime().ready()
     about = {"balances": (), "open_orders": (), "fills": (), "set_aside": (vault("90000"),)}
 
-    desk.hear(VenueSnapshot(ts_event=UTC, request_id=99, venue="coinbase", **about))
+    manager.hear(VenueSnapshot(ts_event=UTC, request_id=99, venue="coinbase", **about))
 
-    assert [(it.subject, it.text) for it in desk.sent(AlarmRaised)] == [("coinbase:USD", TEXT)]
+    assert [(it.subject, it.text) for it in manager.sent(AlarmRaised)] == [("coinbase:USD", TEXT)]

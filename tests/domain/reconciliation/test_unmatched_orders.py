@@ -31,17 +31,17 @@ LOST = mint_client_order_id("i-9", 0, 1)
 
 
 def after_the_power_cut(held: bool = False, behind_s: float = 0, knows_time: bool = True, **changes) -> DeskOnTime:
-    """A desk whose journal ends before its last order left.
+    """A order manager whose journal ends before its last order left.
 
     Args:
         behind_s: by so much the wall clock has come back behind the venue's.
         knows_time: the venue has told its time.
     """
-    desk = DeskOnTime().ready()
+    manager = DeskOnTime().ready()
     if held:
-        desk.hold()
-    desk.set_clock(-behind_s)
-    next_run = desk.restarted(**changes)
+        manager.hold()
+    manager.set_clock(-behind_s)
+    next_run = manager.restarted(**changes)
     next_run.load()
     next_run.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
     if knows_time:
@@ -64,60 +64,60 @@ def bracket(**changes) -> OrderReported:
 
 
 def test_a_stop_that_the_journal_lost_protects_again() -> None:
-    desk = after_the_power_cut(held=True)
+    manager = after_the_power_cut(held=True)
 
-    desk.snapshot("9359", "0.01", held="0.01", open_orders=[bracket()])
+    manager.snapshot("9359", "0.01", held="0.01", open_orders=[bracket()])
 
-    order = desk.desk.ledger.orders[LOST]
+    order = manager.manager.ledger.orders[LOST]
     assert (order.status, order.order.purpose, order.venue_order_id) == (S.OPEN, Purpose.PROTECT, "v-9")
     assert (order.order.limit_price, order.order.stop_price) == (70000, 61000)
-    assert desk.desk.books.covered_quantity("coinbase", BTC) == Decimal("0.01")
-    assert desk.journaled(HaltRaised) == []
-    assert "taken back as our PROTECT order" in desk.sent(AlarmRaised)[-1].text
-    assert desk.desk.report(desk.now).external_orders == 0
+    assert manager.manager.books.covered_quantity("coinbase", BTC) == Decimal("0.01")
+    assert manager.journaled(HaltRaised) == []
+    assert "taken back as our PROTECT order" in manager.sent(AlarmRaised)[-1].text
+    assert manager.manager.report(manager.now).external_orders == 0
 
 
 def test_a_purchase_that_the_journal_lost_is_a_position_of_ours() -> None:
-    desk = after_the_power_cut()
-    desk.advance(2)
-    fill = make_fill("0.01", "f-9", venue_order_id="v-9", ts_event=desk.now.utc_ns)
-    desk.snapshot("9359", "0.01", fills=[fill])
-    desk.advance(0.25)
-    assert [query.venue_order_id for query in desk.sent(QueryOrder)] == ["v-9"]
+    manager = after_the_power_cut()
+    manager.advance(2)
+    fill = make_fill("0.01", "f-9", venue_order_id="v-9", ts_event=manager.now.utc_ns)
+    manager.snapshot("9359", "0.01", fills=[fill])
+    manager.advance(0.25)
+    assert [query.venue_order_id for query in manager.sent(QueryOrder)] == ["v-9"]
 
-    desk.hear(make_report(S.FILLED, "0.01", client_order_id=LOST, venue_order_id="v-9", fees="1"))
-    desk.advance(5)
-    desk.snapshot("9359", "0.01", fills=[fill])
+    manager.hear(make_report(S.FILLED, "0.01", client_order_id=LOST, venue_order_id="v-9", fees="1"))
+    manager.advance(5)
+    manager.snapshot("9359", "0.01", fills=[fill])
 
-    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.01")
-    assert desk.journaled(ExternalFillSeen, HaltRaised) == []
-    assert desk.desk.ledger.open_plans == {}
-    assert desk.desk.report(desk.now).is_reconciled
+    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.01")
+    assert manager.journaled(ExternalFillSeen, HaltRaised) == []
+    assert manager.manager.ledger.open_plans == {}
+    assert manager.manager.report(manager.now).is_reconciled
 
 
 def test_a_sale_that_the_journal_lost_reduces_the_position_and_sends_nothing_more() -> None:
-    desk = after_the_power_cut(held=True)
+    manager = after_the_power_cut(held=True)
 
     told = make_report(S.CANCELED, "0.004", client_order_id=LOST, venue_order_id="v-9", side=Side.SELL)
-    desk.hear(replace(told, quantity=Decimal("0.01")))
-    desk.advance(5)
+    manager.hear(replace(told, quantity=Decimal("0.01")))
+    manager.advance(5)
 
-    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.006")
-    assert desk.desk.ledger.orders[LOST].order.purpose is Purpose.CLOSE
-    assert desk.desk.ledger.open_plans == {}
-    assert desk.sent(SubmitOrder) == desk.sent(CancelOrder) == []
+    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.006")
+    assert manager.manager.ledger.orders[LOST].order.purpose is Purpose.CLOSE
+    assert manager.manager.ledger.open_plans == {}
+    assert manager.sent(SubmitOrder) == manager.sent(CancelOrder) == []
 
 
 def test_it_is_adopted_once_and_replay_equals_having_lived_it() -> None:
-    desk = after_the_power_cut(held=True)
+    manager = after_the_power_cut(held=True)
     for _ in range(3):
-        desk.hear(bracket())
+        manager.hear(bracket())
 
     reborn = OrderLedger()
-    reborn.replay(desk.journal)
+    reborn.replay(manager.journal)
 
-    assert len(desk.journaled(OrderAdopted)) == 1
-    assert reborn.orders == desk.desk.ledger.orders
+    assert len(manager.journaled(OrderAdopted)) == 1
+    assert reborn.orders == manager.manager.ledger.orders
     assert reborn.live.keys() == {LOST}
 
 
@@ -130,76 +130,76 @@ def test_it_is_adopted_once_and_replay_equals_having_lived_it() -> None:
     ],
 )
 def test_what_this_system_has_not_lost_is_a_second_bots(changes: dict) -> None:
-    desk = after_the_power_cut(held=True)
+    manager = after_the_power_cut(held=True)
 
-    desk.hear(bracket(**changes))
+    manager.hear(bracket(**changes))
 
-    (halt,) = desk.journaled(HaltRaised)
+    (halt,) = manager.journaled(HaltRaised)
     assert halt.scope == "coinbase" and "second bot" in halt.reason
-    assert desk.journaled(OrderAdopted) == []
+    assert manager.journaled(OrderAdopted) == []
 
 
 @pytest.mark.parametrize("behind_s", [70, 180, -3600])
 def test_when_this_run_began_is_told_by_the_venues_clock(behind_s: float) -> None:
-    desk = after_the_power_cut(held=True, behind_s=behind_s)
+    manager = after_the_power_cut(held=True, behind_s=behind_s)
 
-    desk.hear(bracket(created_at=UTC))
-    assert len(desk.journaled(OrderAdopted)) == 1
+    manager.hear(bracket(created_at=UTC))
+    assert len(manager.journaled(OrderAdopted)) == 1
 
     second = bracket(client_order_id=mint_client_order_id("i-8", 0, 1), venue_order_id="v-8")
-    desk.hear(replace(second, created_at=UTC + 62 * SECOND_NS))
-    assert "second bot" in desk.journaled(HaltRaised)[0].reason
+    manager.hear(replace(second, created_at=UTC + 62 * SECOND_NS))
+    assert "second bot" in manager.journaled(HaltRaised)[0].reason
 
 
 def test_nobody_is_judged_before_the_venue_has_told_its_time(behind_s: float = 180) -> None:
-    desk = after_the_power_cut(behind_s=behind_s, knows_time=False)
-    desk.advance(2)
+    manager = after_the_power_cut(behind_s=behind_s, knows_time=False)
+    manager.advance(2)
     fill = make_fill("0.01", "f-9", venue_order_id="v-9", ts_event=UTC + 2 * SECOND_NS)
     told = make_report(S.FILLED, "0.01", client_order_id=LOST, venue_order_id="v-9", fees="1", created_at=UTC)
-    desk.fills(fill)
+    manager.fills(fill)
 
-    desk.hear(told)
-    assert desk.journaled(HaltRaised, OrderAdopted, ExternalFillSeen) == []
-    desk.advance(3)
-    assert len(desk.sent(QueryOrder)) > 1  # it is asked about again
-    desk.quote(clock_offset_ns=round(-behind_s * SECOND_NS))
-    desk.hear(told)
+    manager.hear(told)
+    assert manager.journaled(HaltRaised, OrderAdopted, ExternalFillSeen) == []
+    manager.advance(3)
+    assert len(manager.sent(QueryOrder)) > 1  # it is asked about again
+    manager.quote(clock_offset_ns=round(-behind_s * SECOND_NS))
+    manager.hear(told)
 
-    assert len(desk.journaled(OrderAdopted)) == 1
-    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.01")
-    assert desk.journaled(HaltRaised) == []
+    assert len(manager.journaled(OrderAdopted)) == 1
+    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.01")
+    assert manager.journaled(HaltRaised) == []
 
 
 def test_an_order_of_ours_of_which_nothing_came_is_neither_adopted_nor_a_second_bots() -> None:
-    desk = after_the_power_cut()
+    manager = after_the_power_cut()
 
-    desk.hear(make_report(S.CANCELED, client_order_id=LOST, venue_order_id="v-9"))
+    manager.hear(make_report(S.CANCELED, client_order_id=LOST, venue_order_id="v-9"))
 
-    assert desk.journaled(HaltRaised, OrderAdopted) == []
+    assert manager.journaled(HaltRaised, OrderAdopted) == []
 
 
 def test_a_lost_order_of_which_too_little_is_told_waits_for_a_better_word() -> None:
-    desk = after_the_power_cut()
+    manager = after_the_power_cut()
     unsaid = replace(make_report(S.FILLED, client_order_id=LOST, venue_order_id="v-9"), cumulative_quantity=None)
 
-    desk.hear(unsaid)
-    assert desk.journaled(HaltRaised, OrderAdopted) == []
+    manager.hear(unsaid)
+    assert manager.journaled(HaltRaised, OrderAdopted) == []
 
-    desk.hear(replace(unsaid, quantity=Decimal("0.01")))
-    desk.advance(2.6)
-    assert len(desk.journaled(OrderAdopted)) == 1
-    assert desk.desk.books.position("coinbase", BTC).quantity == Decimal("0.01")
+    manager.hear(replace(unsaid, quantity=Decimal("0.01")))
+    manager.advance(2.6)
+    assert len(manager.journaled(OrderAdopted)) == 1
+    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.01")
 
 
 def test_an_adopted_order_ends_like_any_other() -> None:
-    desk = after_the_power_cut(held=True)
-    desk.hear(bracket())
+    manager = after_the_power_cut(held=True)
+    manager.hear(bracket())
 
-    desk.fills(make_fill("0.01", "f-9", venue_order_id="v-9", side=Side.SELL, price="70000"))
+    manager.fills(make_fill("0.01", "f-9", venue_order_id="v-9", side=Side.SELL, price="70000"))
 
-    assert desk.desk.ledger.orders[LOST].status is S.FILLED
-    assert desk.desk.books.position("coinbase", BTC).is_flat
-    assert CASH < desk.desk.books.balances["coinbase", "USD"]
+    assert manager.manager.ledger.orders[LOST].status is S.FILLED
+    assert manager.manager.books.position("coinbase", BTC).is_flat
+    assert CASH < manager.manager.books.balances["coinbase", "USD"]
 
 
 def test_the_instance_is_part_of_the_id_and_can_be_told_from_it() -> None:
@@ -212,26 +212,26 @@ def test_the_instance_is_part_of_the_id_and_can_be_told_from_it() -> None:
 
 
 def test_a_desk_mints_with_its_own_instance() -> None:
-    desk = DeskOnTime(instance="12ab").ready()
+    manager = DeskOnTime(instance="12ab").ready()
 
-    desk.hear(make_intent(), make_accepted())
+    manager.hear(make_intent(), make_accepted())
 
-    (order,) = desk.sent(SubmitOrder)
+    (order,) = manager.sent(SubmitOrder)
     assert instance_of(order.client_order_id) == "12ab"
 
 
 def test_what_a_journal_lost_before_it_moved_is_taken_back_and_what_came_there_since_is_a_second_bots() -> None:
-    desk = after_the_power_cut(held=True, instance="12ab", former_instances=(NO_INSTANCE,))
+    manager = after_the_power_cut(held=True, instance="12ab", former_instances=(NO_INSTANCE,))
 
-    desk.hear(bracket(created_at=UTC))
-    assert len(desk.journaled(OrderAdopted)) == 1
-    assert desk.journaled(HaltRaised) == []
+    manager.hear(bracket(created_at=UTC))
+    assert len(manager.journaled(OrderAdopted)) == 1
+    assert manager.journaled(HaltRaised) == []
 
     other = bracket(client_order_id=mint_client_order_id("i-8", 0, 1), venue_order_id="v-8")
-    desk.hear(replace(other, created_at=desk.now.utc_ns + 3 * SECOND_NS))
+    manager.hear(replace(other, created_at=manager.now.utc_ns + 3 * SECOND_NS))
 
-    assert "second bot" in desk.journaled(HaltRaised)[0].reason
-    assert len(desk.journaled(OrderAdopted)) == 1
+    assert "second bot" in manager.journaled(HaltRaised)[0].reason
+    assert len(manager.journaled(OrderAdopted)) == 1
 
 
 def test_the_first_order_of_a_copy_of_our_journal_is_a_second_bots_at_once() -> None:
@@ -244,10 +244,10 @@ def test_the_first_order_of_a_copy_of_our_journal_is_a_second_bots_at_once() -> 
 
 @pytest.mark.parametrize("side", list(Side))
 def test_a_lost_order_that_should_have_ended_by_itself_is_cancelled(side: Side) -> None:
-    desk = after_the_power_cut(held=True)
+    manager = after_the_power_cut(held=True)
     kept = bracket(order_type=OrderType.LIMIT, side=side, stop_price=None)
-    desk.snapshot("9359", "0.01", open_orders=[kept])
+    manager.snapshot("9359", "0.01", open_orders=[kept])
 
-    desk.advance(2.5)
+    manager.advance(2.5)
 
-    assert "v-9" in {order.venue_order_id for order in desk.sent(CancelOrder)}
+    assert "v-9" in {order.venue_order_id for order in manager.sent(CancelOrder)}

@@ -81,38 +81,38 @@ def test_a_board_that_heard_nothing_tells_every_key_of_the_contract(board: Statu
 
 
 def test_the_newest_report_of_an_incarnation_counts_not_the_sum(board: StatusBoard) -> None:
-    board.hear_actor(report(FEED, quotes=10))
-    board.hear_actor(report(FEED, quotes=25))
+    board.on_actor(report(FEED, quotes=10))
+    board.on_actor(report(FEED, quotes=25))
 
     assert board.status(NOW)["venues"]["coinbase"]["quotes"] == 25
 
 
 def test_counts_survive_the_restart_of_the_actor_that_counted(board: StatusBoard) -> None:
-    board.hear_actor(report(FEED, incarnation=1, quotes=10))
+    board.on_actor(report(FEED, incarnation=1, quotes=10))
 
-    assert board.hear_actor(report(FEED, incarnation=2, quotes=3)) is True
+    assert board.on_actor(report(FEED, incarnation=2, quotes=3)) is True
 
     assert board.status(NOW)["venues"]["coinbase"]["quotes"] == 13
 
 
 def test_counts_survive_the_restart_of_the_monitor(board: StatusBoard) -> None:
-    board.hear_actor(report(FEED, incarnation=1, quotes=10))
-    board.hear_actor(report(FEED, incarnation=2, quotes=3))
+    board.on_actor(report(FEED, incarnation=1, quotes=10))
+    board.on_actor(report(FEED, incarnation=2, quotes=3))
     successor = StatusBoard(("coinbase",), "DEMO", Instant(MONO, UTC))
 
     successor.adopt(board.keepsake(UTC))
-    successor.hear_actor(report(FEED, incarnation=2, quotes=4))
+    successor.on_actor(report(FEED, incarnation=2, quotes=4))
 
     assert successor.status(NOW)["venues"]["coinbase"]["quotes"] == 14
 
 
 def test_what_became_of_signals_is_counted_over_every_restart(board: StatusBoard) -> None:
-    board.hear_actor(report(Role.PORTFOLIO, incarnation=1, decision_opened=2, decision_no_position=15, busy=1))
-    board.hear_actor(report(Role.PORTFOLIO, incarnation=2, decision_opened=1))
+    board.on_actor(report(Role.PORTFOLIO, incarnation=1, decision_opened=2, decision_no_position=15, busy=1))
+    board.on_actor(report(Role.PORTFOLIO, incarnation=2, decision_opened=1))
     successor = StatusBoard(("coinbase",), "DEMO", Instant(MONO, UTC))
 
     successor.adopt(board.keepsake(UTC))
-    successor.hear_actor(report(Role.PORTFOLIO, incarnation=2, decision_opened=2))
+    successor.on_actor(report(Role.PORTFOLIO, incarnation=2, decision_opened=2))
 
     assert board.view(NOW)["decisions"] == {"opened": 3, "no_position": 15}
     assert successor.view(NOW)["decisions"] == {"opened": 4, "no_position": 15}
@@ -163,7 +163,7 @@ def test_restarts_add_up_over_the_roster(board: StatusBoard) -> None:
 
 
 def test_tick_to_order_comes_from_the_reported_latencies(board: StatusBoard) -> None:
-    board.hear_actor(report(Role.EXCHANGE_GATEWAY.at("coinbase"), latency_ns=2_000_000))
+    board.on_actor(report(Role.EXCHANGE_GATEWAY.at("coinbase"), latency_ns=2_000_000))
 
     road = board.status(NOW)["latency_us"]["tick_to_order"]
 
@@ -197,7 +197,7 @@ def test_a_halt_is_told_with_its_scope_reason_and_time(board: StatusBoard) -> No
 
 def test_alarms_are_told_with_their_times_and_survive_the_monitor(board: StatusBoard) -> None:
     for at_s in (0, 5):
-        board.hear_alarm(AlarmRaised(ts_event=UTC + at_s * SECOND_NS, subject="nz-7", text="unconfirmed"))
+        board.on_alarm(AlarmRaised(ts_event=UTC + at_s * SECOND_NS, subject="nz-7", text="unconfirmed"))
     successor = StatusBoard(("coinbase",), "DEMO", Instant(MONO, UTC))
 
     successor.adopt(board.keepsake(UTC))

@@ -1,4 +1,4 @@
-"""The signal desk: from batches to signals, on time, once, and never from data that cannot be believed."""
+"""The signal generator: from batches to signals, on time, once, and never from data that cannot be believed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from domain.instrument import Side
 from domain.messages.market import MarketBatch, Quote, Trade
 from domain.messages.signals import Signal
 from domain.settings import PROFILES, SignalSettings
-from domain.signals.signal_generator import SignalDesk
+from domain.signals.signal_generator import SignalGenerator
 from domain.signals.strategies import STRATEGIES
 from tests.builders import MONO, UTC, make_quote, make_stream_state, make_trade
 
@@ -43,7 +43,7 @@ def quote_at(ms: float, **changes) -> Quote:
 
 
 def batch_at(ms: float, *frames: Quote | Trade, venue: str = "coinbase", **state) -> MarketBatch:
-    """Return what reaches the desk at `ms`, from a stream that is whole and was just proven alive."""
+    """Return what reaches the order manager at `ms`, from a stream that is whole and was just proven alive."""
     fields = {
         "ts_event": UTC,
         "venue": venue,
@@ -68,7 +68,7 @@ def alarms(effects: list[Effect]) -> list[WakeAt]:
 
 
 def run_market(
-    desk: SignalDesk, seconds: range, first_price: int = 100, step: int = 1, **state
+    manager: SignalGenerator, seconds: range, first_price: int = 100, step: int = 1, **state
 ) -> list[Effect]:
     """Let one trade print in the middle of each second, and quotes arrive four times a second."""
     effects = []
@@ -79,21 +79,21 @@ def run_market(
             frames = [quote_at(ms)]
             if part_ms == 500:
                 frames.append(trade_at(ms, price))
-            effects += desk.apply(batch_at(ms + LATENCY_MS, *frames, **state), now_at(ms + LATENCY_MS))
+            effects += manager.apply(batch_at(ms + LATENCY_MS, *frames, **state), now_at(ms + LATENCY_MS))
     return effects
 
 
 @pytest.fixture
-def desk() -> SignalDesk:
-    return SignalDesk(DEMO)
+def manager() -> SignalGenerator:
+    return SignalGenerator(DEMO)
 
 
 # ---- speaking --------------------------------------------------------------------------------------------
 
 
-def test_closed_live_candle_with_a_winner_becomes_one_signal_to_the_portfolio(desk: SignalDesk) -> None:
-    before = run_market(desk, range(0, 10))
-    effects = run_market(desk, range(10, 11))
+def test_closed_live_candle_with_a_winner_becomes_one_signal_to_the_portfolio(manager: SignalGenerator) -> None:
+    before = run_market(manager, range(0, 10))
+    effects = run_market(manager, range(10, 11))
 
     assert signals(before) == []
     assert [effect for effect in effects if isinstance(effect, Tell)] == [
@@ -119,8 +119,8 @@ def test_closed_live_candle_with_a_winner_becomes_one_signal_to_the_portfolio(de
 def test_fast_scalping_alone_trades_in_the_demo_and_not_by_default() -> None:
     cautious = SignalSettings(candle_s=1.0)
 
-    in_demo = signals(run_market(SignalDesk(DEMO), range(0, 30)))
-    by_default = signals(run_market(SignalDesk(cautious), range(0, 30)))
+    in_demo = signals(run_market(SignalGenerator(DEMO), range(0, 30)))
+    by_default = signals(run_market(SignalGenerator(cautious), range(0, 30)))
 
     assert in_demo[-1].strategies == ("fast_scalping",)
     assert in_demo[-1].confidence == pytest.approx(0.32)
@@ -128,12 +128,12 @@ def test_fast_scalping_alone_trades_in_the_demo_and_not_by_default() -> None:
     assert len(by_default) < 4 < len(in_demo)  # by default only while momentum scalping warms up
 
 
-def test_falling_market_sells(desk: SignalDesk) -> None:
-    assert signals(run_market(desk, range(0, 20), step=-1))[-1].side is Side.SELL
+def test_falling_market_sells(manager: SignalGenerator) -> None:
+    assert signals(run_market(manager, range(0, 20), step=-1))[-1].side is Side.SELL
 
 
-def test_each_candle_speaks_at_most_once(desk: SignalDesk) -> None:
-    said = signals(run_market(desk, range(0, 40)))
+def test_each_candle_speaks_at_most_once(manager: SignalGenerator) -> None:
+    said = signals(run_market(manager, range(0, 40)))
 
     opened = [int(signal.signal_id.rsplit(":", 1)[1]) for signal in said]
     assert opened == sorted(set(opened))
@@ -141,28 +141,28 @@ def test_each_candle_speaks_at_most_once(desk: SignalDesk) -> None:
 
 
 def test_same_batches_give_identical_effects() -> None:
-    assert run_market(SignalDesk(DEMO), range(0, 25)) == run_market(SignalDesk(DEMO), range(0, 25))
+    assert run_market(SignalGenerator(DEMO), range(0, 25)) == run_market(SignalGenerator(DEMO), range(0, 25))
 
 
-def test_instruments_and_venues_have_series_of_their_own(desk: SignalDesk) -> None:
+def test_instruments_and_venues_have_series_of_their_own(manager: SignalGenerator) -> None:
     for second in range(0, 15):
         ms = 1000 * second + 500
         up, down = trade_at(ms, str(100 + second)), trade_at(ms, str(100 - second), instrument="ETH-USD")
         elsewhere = trade_at(ms, str(100 - second), venue="dydx")
-        desk.apply(batch_at(ms + LATENCY_MS, up, down), now_at(ms + LATENCY_MS))
-        desk.apply(batch_at(ms + LATENCY_MS, elsewhere, venue="dydx"), now_at(ms + LATENCY_MS))
+        manager.apply(batch_at(ms + LATENCY_MS, up, down), now_at(ms + LATENCY_MS))
+        manager.apply(batch_at(ms + LATENCY_MS, elsewhere, venue="dydx"), now_at(ms + LATENCY_MS))
 
-    assert {key: signal.side for key, signal in desk.latest.items()} == {
+    assert {key: signal.side for key, signal in manager.latest.items()} == {
         "coinbase:BTC-USD": Side.BUY,
         "coinbase:ETH-USD": Side.SELL,
         "dydx:BTC-USD": Side.SELL,
     }
 
 
-def test_frame_of_another_instrument_closes_the_candles_of_all(desk: SignalDesk) -> None:
-    run_market(desk, range(0, 10))
+def test_frame_of_another_instrument_closes_the_candles_of_all(manager: SignalGenerator) -> None:
+    run_market(manager, range(0, 10))
 
-    effects = desk.apply(
+    effects = manager.apply(
         batch_at(
             10_540,
             quote_at(10_400, instrument="BTC-USD"),
@@ -176,10 +176,10 @@ def test_frame_of_another_instrument_closes_the_candles_of_all(desk: SignalDesk)
     assert [signal.origin_read_ns for signal in signals(effects)] == [now_at(10_521).monotonic_ns]
 
 
-def test_signal_expires_counted_from_when_its_candle_was_due(desk: SignalDesk) -> None:
-    run_market(desk, range(0, 12))
+def test_signal_expires_counted_from_when_its_candle_was_due(manager: SignalGenerator) -> None:
+    run_market(manager, range(0, 12))
 
-    effects = desk.apply(batch_at(14_020, quote_at(14_000)), now_at(14_020))
+    effects = manager.apply(batch_at(14_020, quote_at(14_000)), now_at(14_020))
 
     assert [signal.expires_at for signal in signals(effects)] == [
         now_at(17_500).utc_ns,
@@ -187,77 +187,77 @@ def test_signal_expires_counted_from_when_its_candle_was_due(desk: SignalDesk) -
     ]
 
 
-def test_candle_that_closes_after_its_signal_would_have_expired_says_nothing(desk: SignalDesk) -> None:
-    run_market(desk, range(0, 12))
+def test_candle_that_closes_after_its_signal_would_have_expired_says_nothing(manager: SignalGenerator) -> None:
+    run_market(manager, range(0, 12))
 
-    effects = desk.apply(batch_at(17_520, quote_at(17_500)), now_at(17_520))
+    effects = manager.apply(batch_at(17_520, quote_at(17_500)), now_at(17_520))
 
     assert [signal.signal_id.rsplit(":", 1)[1] for signal in signals(effects)] == [
         str(venue_ts(ms)) for ms in (12_000, 13_000, 14_000, 15_000, 16_000)
     ]
-    assert desk.counters["expired_signals"] == 1
+    assert manager.counters["expired_signals"] == 1
 
 
 # ---- closing in quiet times --------------------------------------------------------------------------------
 
 
-def test_alarm_closes_the_candle_when_no_frame_does(desk: SignalDesk) -> None:
-    run_market(desk, range(0, 10))
-    alive = desk.apply(batch_at(10_100, alive_ns=now_at(10_100).monotonic_ns), now_at(10_100))
+def test_alarm_closes_the_candle_when_no_frame_does(manager: SignalGenerator) -> None:
+    run_market(manager, range(0, 10))
+    alive = manager.apply(batch_at(10_100, alive_ns=now_at(10_100).monotonic_ns), now_at(10_100))
 
-    effects = desk.tick("coinbase", now_at(10_750))
+    effects = manager.tick("coinbase", now_at(10_750))
 
     assert signals(alive) == []
     assert [signal.candle_close for signal in signals(effects)] == [Decimal("109")]
     assert signals(effects)[0].origin_read_ns == 0
 
 
-def test_alarm_gives_frames_a_head_start(desk: SignalDesk) -> None:
-    run_market(desk, range(0, 10))
-    candles_before = desk.counters["candles"]
+def test_alarm_gives_frames_a_head_start(manager: SignalGenerator) -> None:
+    run_market(manager, range(0, 10))
+    candles_before = manager.counters["candles"]
 
-    desk.tick("coinbase", now_at(10_749))
+    manager.tick("coinbase", now_at(10_749))
 
-    assert desk.counters["candles"] == candles_before
+    assert manager.counters["candles"] == candles_before
 
 
-def test_one_alarm_at_a_time_leads_to_the_next_candle(desk: SignalDesk) -> None:
-    first = desk.apply(batch_at(520, trade_at(500, "100")), now_at(520))
-    again = desk.apply(batch_at(600, quote_at(580)), now_at(600))
-    rung = desk.tick("coinbase", now_at(1750))
+def test_one_alarm_at_a_time_leads_to_the_next_candle(manager: SignalGenerator) -> None:
+    first = manager.apply(batch_at(520, trade_at(500, "100")), now_at(520))
+    again = manager.apply(batch_at(600, quote_at(580)), now_at(600))
+    rung = manager.tick("coinbase", now_at(1750))
 
     assert alarms(first) == [WakeAt(now_at(1750).monotonic_ns, "coinbase")]
     assert alarms(again) == []
     assert alarms(rung) == [WakeAt(now_at(2750).monotonic_ns, "coinbase")]
 
 
-def test_no_alarm_before_there_is_anything_to_close(desk: SignalDesk) -> None:
-    assert desk.apply(batch_at(520, quote_at(500)), now_at(520)) == []
+def test_no_alarm_before_there_is_anything_to_close(manager: SignalGenerator) -> None:
+    assert manager.apply(batch_at(520, quote_at(500)), now_at(520)) == []
 
 
-def test_silent_stream_closes_candles_but_says_nothing(desk: SignalDesk) -> None:
-    run_market(desk, range(0, 12))
-    said, candles = desk.counters["signals"], desk.counters["candles"]
+def test_silent_stream_closes_candles_but_says_nothing(manager: SignalGenerator) -> None:
+    run_market(manager, range(0, 12))
+    said, candles = manager.counters["signals"], manager.counters["candles"]
 
-    effects = [effect for ms in range(12_750, 20_750, 1000) for effect in desk.tick("coinbase", now_at(ms))]
+    effects = [effect for ms in range(12_750, 20_750, 1000) for effect in manager.tick("coinbase", now_at(ms))]
 
     assert signals(effects) == []
-    assert (desk.counters["signals"], desk.counters["candles"]) == (said, candles + 8)
+    assert (manager.counters["signals"], manager.counters["candles"]) == (said, candles + 8)
 
 
-def test_step_of_the_wall_clock_closes_nothing(desk: SignalDesk) -> None:
-    run_market(desk, range(0, 12))
-    candles = desk.counters["candles"]
+def test_step_of_the_wall_clock_closes_nothing(manager: SignalGenerator) -> None:
+    run_market(manager, range(0, 12))
+    candles = manager.counters["candles"]
 
     stepped = Instant(now_at(11_800).monotonic_ns, now_at(11_800 + 3_600_000).utc_ns)
-    desk.tick("coinbase", stepped)
+    manager.tick("coinbase", stepped)
 
-    assert desk.counters["candles"] == candles
+    assert manager.counters["candles"] == candles
 
 
-def test_unknown_clock_offset_falls_back_on_the_newest_frame(desk: SignalDesk) -> None:
+def test_unknown_clock_offset_falls_back_on_the_newest_frame(manager: SignalGenerator) -> None:
     unknown = {"clock_offset_ns": None, "clock_error_ns": OFFSET_NS}
-    effects = run_market(desk, range(0, 11), alive_ns=0, **unknown)
+    effects = run_market(manager, range(0, 11), alive_ns=0, **unknown)
 
     assert [signal.candle_close for signal in signals(effects)] == [Decimal("109")]
     assert alarms(effects)[0].due_ns == now_at(1750 + LATENCY_MS).monotonic_ns
@@ -265,29 +265,29 @@ def test_unknown_clock_offset_falls_back_on_the_newest_frame(desk: SignalDesk) -
 
 @pytest.mark.parametrize("ahead_ms", [5_000, 1_548_000_000_000])
 def test_no_frame_of_the_future_closes_a_candle_while_the_clock_of_the_venue_is_unknown(
-    desk: SignalDesk, ahead_ms: int
+    manager: SignalGenerator, ahead_ms: int
 ) -> None:
-    run_market(desk, range(0, 5))
-    candles = desk.counters["candles"]
+    run_market(manager, range(0, 5))
+    candles = manager.counters["candles"]
 
     unknown = {"clock_offset_ns": None, "clock_error_ns": OFFSET_NS}
-    desk.apply(batch_at(5000, quote_at(5000 + ahead_ms), **unknown), now_at(5000))
-    run_market(desk, range(5, 12))
+    manager.apply(batch_at(5000, quote_at(5000 + ahead_ms), **unknown), now_at(5000))
+    run_market(manager, range(5, 12))
 
-    assert (desk.counters["future_frames"], desk.counters["candles"]) == (1, candles + 7)
-    assert desk.counters["gapped_candles"] == 0
+    assert (manager.counters["future_frames"], manager.counters["candles"]) == (1, candles + 7)
+    assert manager.counters["gapped_candles"] == 0
 
 
 # ---- data that cannot be believed --------------------------------------------------------------------------
 
 
-def test_history_warms_up_but_never_speaks(desk: SignalDesk) -> None:
+def test_history_warms_up_but_never_speaks(manager: SignalGenerator) -> None:
     replay = [trade_at(1000 * second + 500, str(100 + second), is_history=True) for second in range(-30, 0)]
-    warm = desk.apply(batch_at(100, *reversed(replay), quote_at(80)), now_at(100))
-    live = run_market(desk, range(1, 4))
+    warm = manager.apply(batch_at(100, *reversed(replay), quote_at(80)), now_at(100))
+    live = run_market(manager, range(1, 4))
 
     assert signals(warm) == []
-    assert desk.counters["late_trades"] == 0
+    assert manager.counters["late_trades"] == 0
     # The candle from 0 to 1 s began before the stream was proven whole; the first to speak is the next.
     assert signals(live)[0].signal_id.endswith(f":{venue_ts(1000)}")
 
@@ -297,96 +297,96 @@ def test_history_warms_up_but_never_speaks(desk: SignalDesk) -> None:
     [{"is_whole": False}, {"is_connected": False}],
     ids=["not whole", "not connected"],
 )
-def test_candle_with_a_broken_stream_in_it_says_nothing(desk: SignalDesk, broken: dict) -> None:
-    run_market(desk, range(0, 15))
-    desk.apply(batch_at(15_100, **broken), now_at(15_100))
+def test_candle_with_a_broken_stream_in_it_says_nothing(manager: SignalGenerator, broken: dict) -> None:
+    run_market(manager, range(0, 15))
+    manager.apply(batch_at(15_100, **broken), now_at(15_100))
 
-    opened = [signal.signal_id.rsplit(":", 1)[1] for signal in signals(run_market(desk, range(16, 20)))]
+    opened = [signal.signal_id.rsplit(":", 1)[1] for signal in signals(run_market(manager, range(16, 20)))]
 
     assert opened == [str(venue_ts(ms)) for ms in (16_000, 17_000, 18_000)]
 
 
 @pytest.mark.parametrize("healed", [{"gaps": 1}, {"reconnects": 1}], ids=["gap", "reconnection"])
-def test_break_that_healed_between_two_batches_is_seen_by_its_counter(desk: SignalDesk, healed: dict) -> None:
-    run_market(desk, range(0, 15))
+def test_break_that_healed_between_two_batches_is_seen_by_its_counter(manager: SignalGenerator, healed: dict) -> None:
+    run_market(manager, range(0, 15))
 
-    effects = run_market(desk, range(15, 19), **healed)
+    effects = run_market(manager, range(15, 19), **healed)
 
     opened = [signal.signal_id.rsplit(":", 1)[1] for signal in signals(effects)]
     assert opened == [str(venue_ts(ms)) for ms in (15_000, 16_000, 17_000)]
 
 
-def test_new_subscription_of_a_restarted_feed_is_a_break(desk: SignalDesk) -> None:
-    run_market(desk, range(0, 15))
+def test_new_subscription_of_a_restarted_feed_is_a_break(manager: SignalGenerator) -> None:
+    run_market(manager, range(0, 15))
     replay = trade_at(14_500, "114", is_history=True)
 
-    desk.apply(batch_at(15_300, replay, quote_at(15_280)), now_at(15_300))
-    effects = run_market(desk, range(16, 19))
+    manager.apply(batch_at(15_300, replay, quote_at(15_280)), now_at(15_300))
+    effects = run_market(manager, range(16, 19))
 
     opened = [signal.signal_id.rsplit(":", 1)[1] for signal in signals(effects)]
     assert opened == [str(venue_ts(ms)) for ms in (16_000, 17_000)]
-    assert desk.counters["duplicate_trades"] == 1
+    assert manager.counters["duplicate_trades"] == 1
 
 
-def test_frame_from_the_future_is_counted_and_closes_nothing(desk: SignalDesk) -> None:
-    run_market(desk, range(0, 15))
-    candles = desk.counters["candles"]
+def test_frame_from_the_future_is_counted_and_closes_nothing(manager: SignalGenerator) -> None:
+    run_market(manager, range(0, 15))
+    candles = manager.counters["candles"]
 
-    desk.apply(batch_at(14_800, quote_at(86_400_000), trade_at(86_400_000, "1")), now_at(14_800))
-    run_market(desk, range(15, 17))
+    manager.apply(batch_at(14_800, quote_at(86_400_000), trade_at(86_400_000, "1")), now_at(14_800))
+    run_market(manager, range(15, 17))
 
-    assert desk.counters["future_frames"] == 2
-    assert desk.counters["candles"] == candles + 2
-    assert desk.counters["late_trades"] == 0
+    assert manager.counters["future_frames"] == 2
+    assert manager.counters["candles"] == candles + 2
+    assert manager.counters["late_trades"] == 0
 
 
-def test_late_trades_are_counted(desk: SignalDesk) -> None:
-    run_market(desk, range(0, 5))
+def test_late_trades_are_counted(manager: SignalGenerator) -> None:
+    run_market(manager, range(0, 5))
 
-    desk.apply(batch_at(5100, trade_at(2500, "1", trade_id="late")), now_at(5100))
+    manager.apply(batch_at(5100, trade_at(2500, "1", trade_id="late")), now_at(5100))
 
-    assert desk.counters["late_trades"] == 1
+    assert manager.counters["late_trades"] == 1
 
 
 def test_strategies_start_over_after_a_long_silence() -> None:
-    desk = SignalDesk(SignalSettings(candle_s=1.0, winner_above=0.3, history=3))
-    run_market(desk, range(0, 15))
-    said = desk.counters["signals"]
+    manager = SignalGenerator(SignalSettings(candle_s=1.0, winner_above=0.3, history=3))
+    run_market(manager, range(0, 15))
+    said = manager.counters["signals"]
 
-    run_market(desk, range(100, 109))
-    while_warming_up = desk.counters["signals"]
-    run_market(desk, range(109, 115))
+    run_market(manager, range(100, 109))
+    while_warming_up = manager.counters["signals"]
+    run_market(manager, range(109, 115))
 
     assert while_warming_up == said
-    assert desk.counters["signals"] > said
+    assert manager.counters["signals"] > said
 
 
 # ---- strategies that fail ----------------------------------------------------------------------------------
 
 
 def test_strategy_that_raises_is_benched_everywhere_and_the_others_are_heard(
-    desk: SignalDesk, monkeypatch: pytest.MonkeyPatch
+    manager: SignalGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(STRATEGIES["momentum_scalping"], "update", lambda self, candle: 1 / 0)
 
-    effects = run_market(desk, range(0, 15))
+    effects = run_market(manager, range(0, 15))
 
-    assert desk.counters["candles"] == 14
-    assert desk.counters["strategy_errors"] == 1
-    [fall] = desk.bench.take_falls()
+    assert manager.counters["candles"] == 14
+    assert manager.counters["strategy_errors"] == 1
+    [fall] = manager.bench.take_falls()
     assert (fall.name, fall.reason) == ("momentum_scalping", "it raised ZeroDivisionError: division by zero")
     assert signals(effects)[-1].strategies == ("fast_scalping",)
 
 
 def test_weight_for_an_unknown_strategy_fails_when_the_desk_opens() -> None:
     with pytest.raises(InvalidSetting, match="hodl"):
-        SignalDesk(SignalSettings(weights={"hodl": 1.0}))
+        SignalGenerator(SignalSettings(weights={"hodl": 1.0}))
 
 
-def test_counters_tell_what_happened(desk: SignalDesk) -> None:
-    run_market(desk, range(0, 15))
+def test_counters_tell_what_happened(manager: SignalGenerator) -> None:
+    run_market(manager, range(0, 15))
 
-    assert desk.counters == {
+    assert manager.counters == {
         "signals": 5,
         "expired_signals": 0,
         "candles": 14,

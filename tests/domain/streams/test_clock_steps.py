@@ -27,14 +27,14 @@ HOUR_S = 3600
 STEPS_S = [-HOUR_S, -1, 1, HOUR_S]
 
 
-def expiring(desk: DeskOnTime, seconds: float, purpose: Purpose = Purpose.OPEN) -> OrderIntent:
+def expiring(manager: DeskOnTime, seconds: float, purpose: Purpose = Purpose.OPEN) -> OrderIntent:
     left_ns = round(seconds * SECOND_NS)
-    end = {"expires_at": desk.now.utc_ns + left_ns, "expires_ns": desk.now.monotonic_ns + left_ns}
+    end = {"expires_at": manager.now.utc_ns + left_ns, "expires_ns": manager.now.monotonic_ns + left_ns}
     return make_intent(purpose, **end)
 
 
 @pytest.fixture
-def desk() -> DeskOnTime:
+def manager() -> DeskOnTime:
     return DeskOnTime().ready()
 
 
@@ -44,45 +44,45 @@ def account() -> Account:
 
 
 @pytest.mark.parametrize("step_s", STEPS_S)
-def test_an_opening_decided_before_the_step_is_not_sent_after_it(desk: DeskOnTime, step_s: float) -> None:
-    intent = expiring(desk, 5)
+def test_an_opening_decided_before_the_step_is_not_sent_after_it(manager: DeskOnTime, step_s: float) -> None:
+    intent = expiring(manager, 5)
 
-    desk.set_clock(step_s)
-    desk.quote()
-    desk.hear(intent)
+    manager.set_clock(step_s)
+    manager.quote()
+    manager.hear(intent)
 
-    assert [denied.reason for denied in desk.journaled(IntentDenied)] == ["expired"]
+    assert [denied.reason for denied in manager.journaled(IntentDenied)] == ["expired"]
 
 
 @pytest.mark.parametrize("step_s", STEPS_S)
-def test_a_close_decided_before_the_step_is_sent_after_it(desk: DeskOnTime, step_s: float) -> None:
-    desk.hold()
-    intent = expiring(desk, 60, Purpose.CLOSE)
+def test_a_close_decided_before_the_step_is_sent_after_it(manager: DeskOnTime, step_s: float) -> None:
+    manager.hold()
+    intent = expiring(manager, 60, Purpose.CLOSE)
 
-    desk.set_clock(step_s)
-    desk.hear(intent)
+    manager.set_clock(step_s)
+    manager.hear(intent)
 
-    assert desk.sent(SubmitOrder)[-1].purpose is Purpose.CLOSE
+    assert manager.sent(SubmitOrder)[-1].purpose is Purpose.CLOSE
 
 
 @pytest.mark.parametrize("step_s", STEPS_S)
 def test_an_order_may_leave_for_three_seconds_whatever_the_wall_clock_shows(
-    desk: DeskOnTime, step_s: float
+    manager: DeskOnTime, step_s: float
 ) -> None:
-    desk.set_clock(step_s)
-    desk.quote()
-    desk.hear(expiring(desk, 5))
+    manager.set_clock(step_s)
+    manager.quote()
+    manager.hear(expiring(manager, 5))
 
-    (order,) = desk.sent(SubmitOrder)
+    (order,) = manager.sent(SubmitOrder)
     assert order.leave_by_ns == MONO + 3 * SECOND_NS
 
 
 @pytest.mark.parametrize("step_s", STEPS_S)
-def test_no_opening_is_made_on_a_quote_told_before_the_step(desk: DeskOnTime, step_s: float) -> None:
-    desk.set_clock(step_s)
-    desk.hear(expiring(desk, 5))
+def test_no_opening_is_made_on_a_quote_told_before_the_step(manager: DeskOnTime, step_s: float) -> None:
+    manager.set_clock(step_s)
+    manager.hear(expiring(manager, 5))
 
-    assert [denied.reason for denied in desk.journaled(IntentDenied)] == ["stale_quote"]
+    assert [denied.reason for denied in manager.journaled(IntentDenied)] == ["stale_quote"]
 
 
 @pytest.mark.parametrize("step_s", STEPS_S)
@@ -92,7 +92,7 @@ def test_a_signal_to_buy_from_before_the_step_opens_nothing(account: Account, st
     account.now = account.now._replace(utc_ns=account.now.utc_ns + step_s * SECOND_NS)
     account.hear(signal)
 
-    assert account.allocator.decisions == {"expired": 1}
+    assert account.manager.decisions == {"expired": 1}
 
 
 @pytest.mark.parametrize("step_s", STEPS_S)
@@ -114,19 +114,19 @@ def test_a_request_is_told_again_until_its_own_time_is_over(account: Account, st
 
     account.now = account.now._replace(utc_ns=account.now.utc_ns + step_s * SECOND_NS)
     account.advance(4)
-    waiting = len(account.allocator.pending)
+    waiting = len(account.manager.pending)
     account.advance(3)
 
-    assert (waiting, account.allocator.decisions["unanswered"]) == (1, 1)
+    assert (waiting, account.manager.decisions["unanswered"]) == (1, 1)
 
 
 @pytest.mark.parametrize("step_s", [-HOUR_S, HOUR_S])
 def test_a_clock_set_during_a_restart_neither_hastens_nor_puts_off_the_proof_of_absence(step_s: float) -> None:
-    desk = DeskOnTime(resubmits_safely=False).ready()
-    desk.hear(make_intent())
-    desk.set_clock(step_s)
+    manager = DeskOnTime(resubmits_safely=False).ready()
+    manager.hear(make_intent())
+    manager.set_clock(step_s)
 
-    again = desk.restarted().ready()
+    again = manager.restarted().ready()
     took_s = 0
     while not again.order().is_final and took_s < 100:
         again.advance(1)
@@ -149,41 +149,41 @@ def test_a_clock_set_during_a_restart_neither_hastens_nor_puts_off_the_proof_of_
 
 @pytest.mark.parametrize(("error_s", "words"), [(-180, "180 s behind"), (2.1, "2 s ahead of")])
 def test_a_clock_that_is_not_the_venues_halts_openings_there_until_it_is_set(
-    desk: DeskOnTime, error_s: float, words: str
+    manager: DeskOnTime, error_s: float, words: str
 ) -> None:
-    desk.quote(clock_error_ns=round(error_s * SECOND_NS))
-    desk.hear(expiring(desk, 5))
-    halts = desk.desk.report(desk.now).halts
-    desk.quote(clock_error_ns=SECOND_NS)
-    healed = desk.desk.report(desk.now).halts
-    desk.hear(make_intent(intent_id="i-2"))
+    manager.quote(clock_error_ns=round(error_s * SECOND_NS))
+    manager.hear(expiring(manager, 5))
+    halts = manager.manager.report(manager.now).halts
+    manager.quote(clock_error_ns=SECOND_NS)
+    healed = manager.manager.report(manager.now).halts
+    manager.hear(make_intent(intent_id="i-2"))
 
-    assert [denied.reason for denied in desk.journaled(IntentDenied)] == ["venue_not_ready"]
+    assert [denied.reason for denied in manager.journaled(IntentDenied)] == ["venue_not_ready"]
     reason, ends_when = f"our clock is {words} coinbase's", "when it is set"
     assert [(halt.scope, halt.reason, halt.ends_when) for halt in halts] == [("coinbase", reason, ends_when)]
-    assert (healed, len(desk.sent(SubmitOrder))) == ((), 1)
+    assert (healed, len(manager.sent(SubmitOrder))) == ((), 1)
 
 
-def test_a_wrong_clock_holds_up_no_close(desk: DeskOnTime) -> None:
-    desk.hold()
-    desk.quote(clock_error_ns=HOUR_S * SECOND_NS)
+def test_a_wrong_clock_holds_up_no_close(manager: DeskOnTime) -> None:
+    manager.hold()
+    manager.quote(clock_error_ns=HOUR_S * SECOND_NS)
 
-    desk.hear(expiring(desk, 60, Purpose.CLOSE))
+    manager.hear(expiring(manager, 60, Purpose.CLOSE))
 
-    assert desk.sent(SubmitOrder)[-1].purpose is Purpose.CLOSE
+    assert manager.sent(SubmitOrder)[-1].purpose is Purpose.CLOSE
 
 
 @pytest.mark.parametrize("error_s", [-HOUR_S, HOUR_S])
 def test_what_became_of_an_order_is_asked_by_the_venues_time_whatever_ours_is_set_to(error_s: float) -> None:
-    desk = DeskOnTime(now=Instant(MONO, UTC + error_s * SECOND_NS)).ready()
-    desk.quote(clock_offset_ns=error_s * SECOND_NS)
-    desk.hear(expiring(desk, 5))
+    manager = DeskOnTime(now=Instant(MONO, UTC + error_s * SECOND_NS)).ready()
+    manager.quote(clock_offset_ns=error_s * SECOND_NS)
+    manager.hear(expiring(manager, 5))
 
-    desk.set_clock(-error_s)
-    desk.advance(7)
-    next_run = desk.restarted()
+    manager.set_clock(-error_s)
+    manager.advance(7)
+    next_run = manager.restarted()
 
-    assert {query.sent_at for query in desk.sent(QueryOrder) + next_run.sent(QueryOrder)} == {UTC}
+    assert {query.sent_at for query in manager.sent(QueryOrder) + next_run.sent(QueryOrder)} == {UTC}
 
 
 @pytest.mark.parametrize("error_s", [-HOUR_S, -180, 180, HOUR_S])
@@ -191,28 +191,28 @@ def test_fills_are_asked_for_by_the_venues_time_whatever_ours_shows_now_or_at_th
     error_s: float,
 ) -> None:
     wrong_ns = error_s * SECOND_NS
-    desk = DeskOnTime(now=Instant(MONO, UTC + wrong_ns))
-    desk.load()
-    desk.quote(clock_offset_ns=wrong_ns)
-    desk.snapshot()
-    desk.advance(6)
-    desk.snapshot()
-    desk.set_clock(-error_s)  # somebody sets it right
+    manager = DeskOnTime(now=Instant(MONO, UTC + wrong_ns))
+    manager.load()
+    manager.quote(clock_offset_ns=wrong_ns)
+    manager.snapshot()
+    manager.advance(6)
+    manager.snapshot()
+    manager.set_clock(-error_s)  # somebody sets it right
 
-    next_run = desk.restarted()
+    next_run = manager.restarted()
 
     true_ns = next_run.now.utc_ns
-    since = [desk.sent(RequestSnapshot)[-1].fills_since, next_run.sent(RequestSnapshot)[-1].fills_since]
+    since = [manager.sent(RequestSnapshot)[-1].fills_since, next_run.sent(RequestSnapshot)[-1].fills_since]
     assert all(true_ns - 67 * SECOND_NS < ns <= true_ns - 60 * SECOND_NS for ns in since)
 
 
 def test_the_venues_time_is_also_known_from_its_answers() -> None:
-    desk = DeskOnTime(now=Instant(MONO, UTC + HOUR_S * SECOND_NS))
-    desk.load()
-    asked = desk.sent(RequestSnapshot)[-1]
+    manager = DeskOnTime(now=Instant(MONO, UTC + HOUR_S * SECOND_NS))
+    manager.load()
+    asked = manager.sent(RequestSnapshot)[-1]
     balances = (Balance(currency="USD", total=Decimal(100), hold=Decimal(0)),)
 
-    desk.hear(
+    manager.hear(
         VenueSnapshot(
             ts_event=UTC,
             told_ns=MONO,
@@ -224,4 +224,4 @@ def test_the_venues_time_is_also_known_from_its_answers() -> None:
         )
     )
 
-    assert [opened.ts_event for opened in desk.journaled(BalancesOpened)] == [UTC]
+    assert [opened.ts_event for opened in manager.journaled(BalancesOpened)] == [UTC]

@@ -126,7 +126,7 @@ def test_every_counter_of_every_actor_is_told_over_all_its_incarnations() -> Non
             hops=empty,
             latency=empty,
         )
-        board.hear_actor(report)
+        board.on_actor(report)
 
     samples = read(exposition(told(board, 2500)))
 
@@ -147,7 +147,7 @@ def test_halts_alarms_and_incomplete_equity_wake_a_person() -> None:
     other = HaltLine(scope="all", reason="disk_full", since=UTC + 5_000_000_000)
     board.hear(orders_reported(halts=(halt, other)))
     for number in range(3):
-        board.hear_alarm(AlarmRaised(ts_event=UTC + number, subject="coinbase", text="answered with 401"))
+        board.on_alarm(AlarmRaised(ts_event=UTC + number, subject="coinbase", text="answered with 401"))
 
     samples = read(exposition(told(board, 0)))
 

@@ -44,12 +44,12 @@ PRINTS = """
 import os, sys
 from pathlib import Path
 from scripts.run.outputs import Outlet, claimed_output
-from scripts.run.toolbox import ProcessParts
+from scripts.run.toolbox import ProcessToolbox
 
 with claimed_output() as output:
     print("printed while it starts", flush=True)
     if os.fork() == 0:
-        ProcessParts(Path(sys.argv[1]), "normal", os.getppid(), "", "").settle("signal_engine")
+        ProcessToolbox(Path(sys.argv[1]), "normal", os.getppid(), "", "").settle("signal_engine")
         print("printed by a strategy")
         os._exit(0)
     os.wait()

@@ -50,7 +50,7 @@ class Victim(NamedTuple):
         return bool(select.select([self.exit_fd], [], [], timeout_s)[0])
 
 
-class Blow(NamedTuple):
+class Kill(NamedTuple):
     """What was done. It is over when everything is healthy and no victim plays its role any more."""
 
     kind: str
@@ -62,7 +62,7 @@ class Blow(NamedTuple):
     is_venues: bool = False  # quotes must come again, too
 
 
-class Striker:
+class Killer:
     """Deals one blow after the other to a trial."""
 
     def __init__(self, trial: Trial, random: Random, tell: Callable[[str], None]) -> None:
@@ -72,7 +72,7 @@ class Striker:
         self._trial = trial
         self._random = random
         self._tell = tell
-        self._kinds: dict[Callable[[], Blow], int] = {
+        self._kinds: dict[Callable[[], Kill], int] = {
             self.kill: 4,
             self.kill_two: 2,
             self.kill_again: 2,
@@ -87,19 +87,19 @@ class Striker:
             self.stop_simulator: 1,
         }
 
-    def strike(self) -> Blow:
+    def strike(self) -> Kill:
         kinds, weights = zip(*self._kinds.items())
         return self._random.choices(kinds, weights)[0]()
 
     # ---- crashes -------------------------------------------------------------------------------------------
 
-    def kill(self) -> Blow:
+    def kill(self) -> Kill:
         return self._killed("kill", self._choose(1))
 
-    def kill_two(self) -> Blow:
+    def kill_two(self) -> Kill:
         return self._killed("kill two", self._choose(2))
 
-    def kill_again(self) -> Blow:
+    def kill_again(self) -> Kill:
         """Kill an actor, and its successor as soon as that says who it is."""
         victims = self._choose(1)
         first = self._killed("kill again", victims)
@@ -116,19 +116,19 @@ class Striker:
                 victims.append(again)
                 again.signal(signal.SIGKILL)
         text = f"kill {first.killed[0].role} {len(victims)} times"
-        return Blow("kill again", text, time.monotonic(), tuple(victims), within_s=CRASH_WITHIN_S)
+        return Kill("kill again", text, time.monotonic(), tuple(victims), within_s=CRASH_WITHIN_S)
 
-    def kill_newborn(self) -> Blow:
+    def kill_newborn(self) -> Kill:
         """Kill an actor, and its successor's process before that has said much."""
         victims = self._kill_and_follow("kill newborn", signal.SIGKILL)
-        return Blow(
+        return Kill(
             "kill newborn", victims[0].role, time.monotonic(), tuple(victims), within_s=CRASH_WITHIN_S
         )
 
-    def stop_newborn(self) -> Blow:
+    def stop_newborn(self) -> Kill:
         """Kill an actor, and stop its successor for good before that has said much."""
         victims = self._kill_and_follow("stop newborn", signal.SIGSTOP)
-        return Blow(
+        return Kill(
             "stop newborn", victims[0].role, time.monotonic(), tuple(victims), within_s=HANG_WITHIN_S
         )
 
@@ -149,17 +149,17 @@ class Striker:
                     victims.append(newborn)
         return victims
 
-    def _killed(self, kind: str, victims: list[Victim]) -> Blow:
+    def _killed(self, kind: str, victims: list[Victim]) -> Kill:
         roles = " and ".join(victim.role for victim in victims)
         self._tell(f"{kind}: {roles}")
         at = time.monotonic()
         for victim in victims:
             victim.signal(signal.SIGKILL)
-        return Blow(kind, roles, at, tuple(victims), within_s=CRASH_WITHIN_S)
+        return Kill(kind, roles, at, tuple(victims), within_s=CRASH_WITHIN_S)
 
     # ---- hangs ---------------------------------------------------------------------------------------------
 
-    def stop(self) -> Blow:
+    def stop(self) -> Kill:
         """Stop one or two actors until they are replaced; resuming them then must do nothing."""
         victims = self._choose(self._random.choice((1, 1, 2)))
         at = self._stopped("stop", victims)
@@ -170,22 +170,22 @@ class Striker:
             if victim.signal(signal.SIGCONT) and state_of(victim.pid) not in ("", "Z", "X"):
                 raise AssertionError(f"{victim.role} (pid {victim.pid}) was ended and lives")
         roles = " and ".join(victim.role for victim in victims)
-        return Blow("stop", roles, at, tuple(victims), within_s=HANG_WITHIN_S)
+        return Kill("stop", roles, at, tuple(victims), within_s=HANG_WITHIN_S)
 
-    def stop_shortly(self) -> Blow:
+    def stop_shortly(self) -> Kill:
         return self._stopped_and_resumed("stop shortly", self._random.uniform(0.2, 2.0))
 
-    def stop_about_as_long_as_allowed(self) -> Blow:
+    def stop_about_as_long_as_allowed(self) -> Kill:
         """Resume at about the moment at which the supervisor loses patience."""
         return self._stopped_and_resumed("stop, at the limit", self._random.uniform(2.5, 4.5))
 
-    def _stopped_and_resumed(self, kind: str, for_s: float) -> Blow:
+    def _stopped_and_resumed(self, kind: str, for_s: float) -> Kill:
         (victim,) = victims = self._choose(1)
         self._stopped(f"{kind}, {for_s:.1f} s", victims)
         victim.is_gone_within(for_s)
         victim.signal(signal.SIGCONT)
         text = f"{victim.role} for {for_s:.1f} s"
-        return Blow(kind, text, time.monotonic(), spared=(victim,), within_s=CRASH_WITHIN_S)
+        return Kill(kind, text, time.monotonic(), spared=(victim,), within_s=CRASH_WITHIN_S)
 
     def _stopped(self, kind: str, victims: list[Victim]) -> float:
         self._tell(f"{kind}: " + " and ".join(victim.role for victim in victims))
@@ -196,16 +196,16 @@ class Striker:
 
     # ---- what people do ------------------------------------------------------------------------------------
 
-    def restart(self) -> Blow:
+    def restart(self) -> Kill:
         (victim,) = self._choose(1, but=("supervisor",))
         self._tell(f"restart: {victim.role}")
         at = time.monotonic()
         self._trial.ask("restart", victim.role)
-        return Blow("restart", victim.role, at, (victim,), within_s=CRASH_WITHIN_S)
+        return Kill("restart", victim.role, at, (victim,), within_s=CRASH_WITHIN_S)
 
     # ---- the venue -----------------------------------------------------------------------------------------
 
-    def fault(self) -> Blow:
+    def fault(self) -> Kill:
         status = self._trial.wait_for("an address", lambda now: "simulator" in now, _REPLACED_WITHIN_S)
         kinds = []
         for _ in range(self._random.choice((1, 1, 2, 4))):
@@ -213,23 +213,23 @@ class Striker:
             self._tell(f"fault: {fault}")
             self._trial.inject(status, **fault)
             kinds.append(f"{fault['kind']} at {fault['where']}")
-        return Blow("fault", ", ".join(kinds), time.monotonic())
+        return Kill("fault", ", ".join(kinds), time.monotonic())
 
-    def kill_simulator(self) -> Blow:
+    def kill_simulator(self) -> Kill:
         """Kill the simulator, now and then the one that is being revived, too."""
-        blow = self._killed("kill simulator", [self._simulator()])
+        kill = self._killed("kill simulator", [self._simulator()])
         for _ in range(self._random.choice((0, 0, 1))):
             time.sleep(self._random.uniform(0, 0.5))
-            blow = self._killed("kill simulator", [self._simulator()])
-        return blow._replace(within_s=None, is_venues=True)
+            kill = self._killed("kill simulator", [self._simulator()])
+        return kill._replace(within_s=None, is_venues=True)
 
-    def stop_simulator(self) -> Blow:
+    def stop_simulator(self) -> Kill:
         victim, for_s = self._simulator(), self._random.uniform(0.5, 8.0)
         self._stopped(f"stop simulator, {for_s:.1f} s", [victim])
         victim.is_gone_within(for_s)
         victim.signal(signal.SIGCONT)
         text = f"for {for_s:.1f} s"
-        return Blow("stop simulator", text, time.monotonic(), spared=(victim,), is_venues=True)
+        return Kill("stop simulator", text, time.monotonic(), spared=(victim,), is_venues=True)
 
     # ---- victims -------------------------------------------------------------------------------------------
 

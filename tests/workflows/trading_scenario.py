@@ -36,7 +36,7 @@ QUIET = {  # what a second of virtual time costs is mostly the market's own bust
 }
 
 
-class Theatre:
+class TradingScenario:
     """One stage with one simulated venue behind it."""
 
     def __init__(self, seed: int | None = None, **environment: str) -> None:
@@ -56,7 +56,7 @@ class Theatre:
         """Let a new system find the journal and the venue as the old one left them, at once."""
         old, self.stage = self.stage, Stage(self.settings, {"coinbase": self._kit()}, self.seed)
         self.stage.clock.follow(old.clock)
-        self.stage.parts.memory_journal = old.journal
+        self.stage.toolbox.memory_journal = old.journal
 
     def _kit(self) -> VenueKit:
         signer = Signer(self.world.key.name, self.world.key.private_key)
