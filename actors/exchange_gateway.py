@@ -8,6 +8,7 @@ from typing import Any
 
 from actors.components.account_reading import read_account, read_fills
 from actors.components.clock_check import ClockCheck
+from actors.components.fills_due import FillsDue
 from actors.components.listings import LOAD, Listings
 from actors.components.stream_driver import StreamDriver
 from actors.components.venue_calls import Urgency
@@ -29,7 +30,6 @@ from domain.messages.market import (
     VenueComplained,
 )
 from domain.messages.orders import (
-    FINAL,
     CancelOrder,
     CancelRejected,
     CancelUnconfirmed,
@@ -37,7 +37,6 @@ from domain.messages.orders import (
     FillsReported,
     OrderRejected,
     OrderReported,
-    OrderStatus,
     OrderUnconfirmed,
     PrivateStreamChanged,
     Purpose,
@@ -61,7 +60,6 @@ from domain.text import bounded
 _FILLS = "gateway:fills"
 _FILLS_AFTER_NS = 20_000_000  # totals come in bursts: one read of the fills for all of them
 _SNAPSHOT_READS, _SNAPSHOT_REQUESTS = 3, 4  # open orders, in two lists; balances; fills
-_TOTALS_KEPT = 1_000  # of the newest orders; forgetting one costs a read of fills already known
 
 
 class ExchangeGateway(BaseActor):
@@ -83,8 +81,7 @@ class ExchangeGateway(BaseActor):
         self.gate = Gate(Operation.SUBMIT)
         self.fills_backoff = Backoff(SECOND_NS // 10, 2.0, 4 * SECOND_NS, 0.1)
         self.is_live = False
-        self.totals: dict[str, Any] = {}  # venue_order_id -> cumulative quantity last heard, or that none was told
-        self.fills_wanted: dict[str, None] = {}  # venue_order_ids whose fills must be read
+        self.fills_due = FillsDue()
         load = partial(self.client.load_instruments, settings.instruments, self.timeout_s)
         call = partial(self.line.call, requests=2, proves="", within_s=self.timeout_s)
         self.listings = Listings(self, self.venue, load, call)
@@ -292,26 +289,15 @@ class ExchangeGateway(BaseActor):
     def _heard_totals(self, event: Event) -> None:
         """Totals grew, or an end came without: read the exact fills behind them."""
         self.listings.heed(event)
-        if not isinstance(event, OrderReported) or not event.venue_order_id:
-            return  # without the venue's name of the order, reconciliation will read them
-        is_unsaid = event.status in FINAL and event.cumulative_quantity is None
-        if not (event.cumulative_quantity or is_unsaid or event.status is OrderStatus.FILLED):
-            return
-        said = "ended" if is_unsaid else event.cumulative_quantity
-        if self.totals.get(event.venue_order_id) == said:
-            return
-        self.totals[event.venue_order_id] = said
-        if len(self.totals) > _TOTALS_KEPT:
-            del self.totals[next(iter(self.totals))]
-        self._want_fills((event.venue_order_id,), _FILLS_AFTER_NS)
+        if isinstance(event, OrderReported) and self.fills_due.is_due(event):
+            self._want_fills((event.venue_order_id,), _FILLS_AFTER_NS)
 
     def _want_fills(self, venue_order_ids: Iterable[str], delay_ns: int) -> None:
-        self.fills_wanted.update(dict.fromkeys(venue_order_ids))
+        self.fills_due.want(venue_order_ids)
         self.wake_at(self.clock.now().monotonic_ns + delay_ns, _FILLS)
 
     def _read_fills(self) -> None:
-        wanted, self.fills_wanted = tuple(self.fills_wanted), {}
-        if wanted:
+        if wanted := self.fills_due.take():
             run = partial(self.client.list_fills, 0, self.timeout_s, wanted)
             # What filled is known from totals only until then, and no comparison of balances can be made.
             answered, within_s = partial(self._fills_read, wanted), self.timeout_s

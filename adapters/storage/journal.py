@@ -50,9 +50,9 @@ from adapters.storage.journal_rows import (
     is_busy,
     make_row,
 )
-from adapters.storage.own_files import require_own, require_own_database
+from adapters.storage.own_files import is_gone, not_ours, require_own, require_own_database
 from adapters.storage_ports import Progress
-from domain.errors import Fatal, InvalidSetting
+from domain.errors import Fatal
 from domain.messages.base import Event
 from domain.messages.journal import HaltRaised, JournalEntry
 
@@ -101,7 +101,7 @@ class SqliteJournal:
             require_own(aside_path(self._path))
             self._lock = take_lock(self._path)
         except OSError as error:
-            raise _not_ours(self._path, error) from error
+            raise not_ours(self._path, error) from error
         try:
             self._open_or_use_reserve(code_version)
         except BaseException:
@@ -276,7 +276,7 @@ class SqliteJournal:
         except PermissionError:
             return  # as of the database itself, below
         ours = os.fstat(self._lock)
-        if found != (ours.st_dev, ours.st_ino) and not _is_gone(self._path.parent):
+        if found != (ours.st_dev, ours.st_ino) and not is_gone(self._path.parent):
             raise Fatal("the journal's lock was taken away: another process may write it now", code="locked")
 
     def _end_holdup(self) -> None:
@@ -313,7 +313,7 @@ class SqliteJournal:
                 return True
         except PermissionError:
             return False  # as of the database itself, below
-        if not _is_gone(self._path.parent):
+        if not is_gone(self._path.parent):
             self._rescue_aside()
         return False
 
@@ -341,7 +341,7 @@ class SqliteJournal:
             found, size = identity(self._path)
         except PermissionError:
             return  # the directory was shut; as below
-        if found is None and _is_gone(self._path.parent):
+        if found is None and is_gone(self._path.parent):
             return  # the launcher tells; what we have open lasts as long as we do, and orders end better with it
         log_file, _ = identity(self._path.with_name(self._path.name + "-wal"))
         self._log_file = self._log_file or log_file
@@ -392,15 +392,3 @@ class SqliteJournal:
         self._mark.sync()
         self._mark.close()
         os.close(self._lock)
-
-
-def _is_gone(directory: Path) -> bool:
-    try:
-        return not os.stat(directory).st_nlink  # reached by a descriptor, it is still there
-    except FileNotFoundError:
-        return True
-
-
-def _not_ours(path: Path, error: OSError) -> InvalidSetting:
-    name = error.filename or path
-    return InvalidSetting(f"system.data_directory: {name!s} {error.strerror}: it must be a file of ours")

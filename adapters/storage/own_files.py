@@ -7,6 +7,8 @@ import os
 import stat
 from pathlib import Path
 
+from domain.errors import InvalidSetting
+
 
 def open_own(path: Path, flags: int) -> int:
     """Return a descriptor of a plain file of ours, for this user alone where it is made.
@@ -113,3 +115,17 @@ def _require_own(path: Path, found: os.stat_result) -> None:
 
 def _link(path: Path) -> PermissionError:
     return PermissionError(0, "is a link, which is never followed", str(path))
+
+
+def is_gone(directory: Path) -> bool:
+    """Return whether a directory was removed, though we may still hold it open."""
+    try:
+        return not os.stat(directory).st_nlink  # reached by a descriptor, it is still there
+    except FileNotFoundError:
+        return True
+
+
+def not_ours(path: Path, error: OSError) -> InvalidSetting:
+    """Return what to tell a person whose file of ours could not be opened as such."""
+    name = error.filename or path
+    return InvalidSetting(f"system.data_directory: {name!s} {error.strerror}: it must be a file of ours")

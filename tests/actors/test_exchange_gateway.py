@@ -409,19 +409,6 @@ def test_a_failed_read_of_fills_is_repeated_with_growing_pauses(venue: FakeVenue
     assert len(venue.called("list_fills")) == 7
 
 
-def test_what_it_remembers_of_orders_is_bounded(venue: FakeVenue, stage: Stage) -> None:
-    reports = [
-        make_report(OrderStatus.FILLED, "0.01", venue_order_id=f"v-{number}", fees="1")
-        for number in range(1_500)
-    ]
-
-    venue.hear(venue.private, *reports)
-    stage.advance(seconds=0.1)
-
-    assert len(stage.actor(GATEWAY).totals) == 1_000
-    assert stage.actor(GATEWAY).fills_wanted == {}
-
-
 def test_a_snapshot_reads_fills_last_so_that_they_explain_the_balances(venue: FakeVenue, stage: Stage) -> None:
     stage.tell(GATEWAY, RequestSnapshot(request_id=7, venue="coinbase", fills_since=NOW))
     stage.advance(seconds=0.1)

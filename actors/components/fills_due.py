@@ -1,0 +1,43 @@
+"""Whose fills must be read: orders whose totals grew, or that ended and did not say what they filled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from domain.messages.base import Event
+from domain.messages.orders import FINAL, OrderReported, OrderStatus
+
+_TOTALS_KEPT = 1_000  # of the newest orders; forgetting one costs a read of fills already known
+_ENDED = None  # an end was heard that told no total
+
+
+class FillsDue:
+    """Remembers the newest totals, so that one told again costs no second read."""
+
+    def __init__(self) -> None:
+        self._totals: dict[str, Decimal | None] = {}  # venue_order_id -> cumulative quantity last heard
+        self._wanted: dict[str, None] = {}  # venue_order_ids, in the order in which they came
+
+    def is_due(self, event: Event) -> bool:
+        """Return whether this word tells of fills that nobody has read."""
+        if not isinstance(event, OrderReported) or not event.venue_order_id:
+            return False  # without the venue's name of the order, reconciliation will read them
+        is_unsaid = event.status in FINAL and event.cumulative_quantity is None
+        if not (event.cumulative_quantity or is_unsaid or event.status is OrderStatus.FILLED):
+            return False
+        said = _ENDED if is_unsaid else event.cumulative_quantity
+        if event.venue_order_id in self._totals and self._totals[event.venue_order_id] == said:
+            return False
+        self._totals[event.venue_order_id] = said
+        if len(self._totals) > _TOTALS_KEPT:
+            del self._totals[next(iter(self._totals))]
+        return True
+
+    def want(self, venue_order_ids: Iterable[str]) -> None:
+        self._wanted.update(dict.fromkeys(venue_order_ids))
+
+    def take(self) -> tuple[str, ...]:
+        """Return whose fills are to be read now; from then on they are wanted no more."""
+        wanted, self._wanted = tuple(self._wanted), {}
+        return wanted
