@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from pathlib import Path
 
@@ -31,6 +33,11 @@ class Door:
                 self._outlive_former()
         except DirectoryRefused as refusal:
             raise ActorSystemStartupFailure(str(refusal)) from None
+
+    def hold_again(self) -> None:
+        """Claim the directory after it was taken away and made anew; whoever was faster keeps it."""
+        with contextlib.suppress(DirectoryRefused, OSError):
+            socket_directory.lock_again(self._directory)
 
     def wait_until_all_left(self, post: Post) -> None:
         """After a shutdown: wait until the admin is gone, and the others have taken their sockets away."""
@@ -65,3 +72,11 @@ class Door:
         socket_directory.sweep(self._directory)
         socket_directory.occupy(self._directory)
         socket_directory.sweep_dead_systems(self._directory)
+
+
+def leave(process: int, path: str, door: Door | None) -> None:
+    """Take the socket of a door away, and its hold if it has one."""
+    if process == os.getpid():  # and not a child that somebody forked
+        Path(path).unlink(missing_ok=True)
+        if door:
+            door.close()

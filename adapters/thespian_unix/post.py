@@ -13,6 +13,7 @@ from thespian.system.transport import SendStatus, TransmitIntent
 
 from adapters.thespian_unix.connections import SendingEnd
 from adapters.thespian_unix.lanes import lane_of, overtakes
+from adapters.thespian_unix.listener import may_come_back
 from adapters.thespian_unix.outgoing import Limits
 from adapters.thespian_unix.poller import Poller
 
@@ -22,6 +23,7 @@ BATCH = 32  # messages
 # Why a connection fails that would succeed later: our descriptors or memory, or the receiver's backlog.
 # Anything else says that nobody is there.
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN}
+LOOK_AGAIN_S = 0.01  # for a receiver whose place in the directory was taken away
 STALLED_AFTER_S = 1.0  # without any progress, a receiver is no longer waited for
 
 
@@ -40,12 +42,17 @@ class Post:
         limits: Limits,
         on_refused: Callable[[TransmitIntent], None],
         on_lost: Callable[[TransmitIntent], None],
+        keep_place: Callable[[], None] = lambda: None,
     ) -> None:
+        """Args:
+        keep_place: looks whether our own place in the directory was taken away; if so, others lost theirs, too.
+        """
         self._own_path = own_path
         self._poller = poller
         self._limits = limits
         self._on_refused = on_refused
         self._on_lost = on_lost
+        self._keep_place = keep_place
         self._by_path: dict[str, SendingEnd] = {}
         self._by_descriptor: dict[int, SendingEnd] = {}
         self._is_batching = False
@@ -145,10 +152,20 @@ class Post:
         intent.tx_done(SendStatus.Failed)
 
     def _connect(self, path: str) -> SendingEnd:
-        end = SendingEnd(path, self._own_path, self._limits)
+        end = self._open(path)
         self._by_path[path] = self._by_descriptor[end.fileno] = end
         self._poller.add(end.fileno, 0)  # tells of the receiver's death by itself
         return end
+
+    def _open(self, path: str) -> SendingEnd:
+        while True:
+            try:
+                return SendingEnd(path, self._own_path, self._limits)
+            except FileNotFoundError:
+                self._keep_place()
+                if not may_come_back():
+                    raise
+                time.sleep(LOOK_AGAIN_S)
 
     def _write(self, end: SendingEnd) -> None:
         if self._by_path.get(end.path) is not end:

@@ -8,7 +8,8 @@ import pickle
 import select
 import socket
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from thespian.actors import ActorAddress
 from thespian.system.transport import ReceiveEnvelope
@@ -17,10 +18,11 @@ from thespian.system.utilis import thesplog
 from adapters.thespian_unix.address import UnixAddress
 from adapters.thespian_unix.connections import ReceivingEnd, peer_user
 from adapters.thespian_unix.framing import BrokenFrame
+from adapters.thespian_unix.listener import LOOK_EVERY_S, Listener
 from adapters.thespian_unix.mailbox import Entry, Mailbox
 from adapters.thespian_unix.poller import Poller
+from adapters.thespian_unix.socket_directory import DirectoryRefused
 
-BACKLOG = 4096  # connections not yet accepted
 ACCEPT_AGAIN_AFTER_S = 0.1  # when this process is out of descriptors; meanwhile senders write into the kernel
 
 
@@ -32,18 +34,35 @@ class Undecoded(Exception):
         self.sender, self.reason, self.size = sender, reason, size
 
 
+class Hold(Protocol):
+    """Of a launcher on the directory."""
+
+    def hold_again(self) -> None: ...
+
+
 class Reception:
-    def __init__(self, path: str, poller: Poller) -> None:
+    def __init__(
+        self, path: str, poller: Poller, may_renew: Callable[[], bool] = lambda: True, hold: Hold | None = None
+    ) -> None:
+        """Listen at `path`.
+
+        Args:
+            may_renew: whether to do so again when that was taken away: not while all ends.
+            hold: what was taken away with it.
+        """
         self.mailbox = Mailbox()
+        self._renewals = 0
+        self._trouble = ""
         self.accepts_again_s: float | None = None  # CLOCK_MONOTONIC, while we can't accept
         self._poller = poller
         self._by_descriptor: dict[int, ReceivingEnd] = {}
         self._owing: set[ReceivingEnd] = set()  # handled more than they have acknowledged
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(path)
-        self._listener.listen(BACKLOG)
-        self._listener.setblocking(False)
-        poller.add(self._listener.fileno(), select.EPOLLIN)
+        self._path = path
+        self._may_renew = may_renew
+        self._hold = hold
+        self._looks_again_s = time.monotonic() + LOOK_EVERY_S
+        self._listener = Listener(path)
+        poller.add(self._listener.socket.fileno(), select.EPOLLIN)
 
     def handle(self, descriptor: int, events: int) -> bool:
         """Do what an event asks for; return False if the descriptor isn't one of ours."""
@@ -53,8 +72,8 @@ class Reception:
                 self._acknowledge(end)
             if events & ~select.EPOLLOUT:
                 self._read(end)
-        elif descriptor == self._listener.fileno():
-            self._accept()
+        elif descriptor == self._listener.socket.fileno():
+            self._accept(self._listener.socket)
         else:
             return False
         return True
@@ -95,22 +114,64 @@ class Reception:
         self._by_descriptor.clear()
         self._owing.clear()
 
+    def place(self) -> tuple[int, str]:
+        """Return how often we had to listen anew, for our socket was removed, and why we can't now."""
+        return self._renewals, self._trouble
+
+    def next_look_s(self) -> float:
+        """Return when `look_after` has something to do (CLOCK_MONOTONIC)."""
+        if self.accepts_again_s is None:
+            return self._looks_again_s
+        return min(self._looks_again_s, self.accepts_again_s)
+
+    def look_after(self) -> None:
+        """Do what it is time for."""
+        self.accept_again()
+        if self._looks_again_s <= time.monotonic():
+            self.keep_place()
+
     def accept_again(self) -> None:
         """Look at the listening socket again, if it is time to."""
         if self.accepts_again_s is not None and self.accepts_again_s <= time.monotonic():
             self.accepts_again_s = None
-            self._poller.change(self._listener.fileno(), select.EPOLLIN)
+            self._poller.change(self._listener.socket.fileno(), select.EPOLLIN)
 
-    def _accept(self) -> None:
+    def keep_place(self) -> None:
+        """Listen anew at our path if our socket there was removed."""
+        self._looks_again_s = time.monotonic() + LOOK_EVERY_S
+        if not self._listener.is_lost():
+            self._trouble = ""
+            return
+        if not self._may_renew():
+            return
+        try:
+            former = self._listener.renew()
+        except (OSError, DirectoryRefused) as error:
+            if not self._trouble:
+                thesplog("can't listen anew at %s: %s", self._path, error, level=logging.ERROR)
+            self._trouble = str(error)
+            return
+        self._accept(former)  # who had found it before
+        self._poller.remove(former.fileno())
+        former.close()
+        self._poller.add(self._listener.socket.fileno(), select.EPOLLIN)
+        self.accepts_again_s = None
+        self._trouble = ""
+        self._renewals += 1
+        thesplog("listens anew at %s, where its socket was removed", self._path, level=logging.WARNING)
+        if self._hold is not None:
+            self._hold.hold_again()
+
+    def _accept(self, listening: socket.socket) -> None:
         while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, _ = listening.accept()
             except BlockingIOError:
                 return
             except OSError as error:
                 # It stays ready for as long as somebody waits there, and would keep us from waiting.
                 thesplog("can't accept connections for now: %s", error, level=logging.ERROR)
-                self._poller.change(self._listener.fileno(), 0)
+                self._poller.change(listening.fileno(), 0)
                 self.accepts_again_s = time.monotonic() + ACCEPT_AGAIN_AFTER_S
                 return
             if peer_user(connection) != os.geteuid():  # before a single byte of it is unpickled

@@ -1,7 +1,10 @@
 """Where the sockets of one actor system lie, and who may open it: the user alone, one launcher at a time.
 
-    $XDG_RUNTIME_DIR (or the temporary directory) / thespian-UID / ADMIN PORT / admin, and one socket per
+    the temporary directory (or $XDG_RUNTIME_DIR) / thespian-UID / ADMIN PORT / admin, and one socket per
     actor
+
+The runtime directory is the second choice: when its user logs out it is taken away with all that is in it, and the user
+can't make it anew. In a temporary directory each process makes its place anew (`listener`).
 
 A launcher holds a lock beside that directory for as long as it lives, so a second one is refused. The lock is
 the kernel's, per process: a crash releases it and a forked child doesn't inherit it.
@@ -34,19 +37,30 @@ def directory_of(port: object) -> Path:
         DirectoryRefused: no place is short enough.
     """
     name = f"thespian-{os.geteuid()}/{port}"
-    for base in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"):
+    for base in (tempfile.gettempdir(), "/tmp", os.environ.get("XDG_RUNTIME_DIR", "")):
         path = Path(base, name)
-        if base and os.path.isdir(base) and len(os.fsencode(path)) + 1 + LONGEST_NAME <= LONGEST_PATH:
+        is_short = len(os.fsencode(path)) + 1 + LONGEST_NAME <= LONGEST_PATH
+        if base and is_short and os.path.isdir(base) and not _is_taken(path.parent):
             return path
     raise DirectoryRefused(f"no directory for {name} with a path short enough for sockets")
 
 
+def _is_taken(directory: Path) -> bool:
+    """Tell whether another user has put something there, so that we can't."""
+    try:
+        return directory.lstat().st_uid != os.geteuid()
+    except FileNotFoundError:
+        return not os.access(directory.parent, os.W_OK | os.X_OK)
+
+
 def make_private(directory: Path) -> None:
-    """Make `directory` and its parent, both for this user only.
+    """Make `directory` and its parent, both for this user only, and what is above them if it was taken away.
 
     Raises:
         DirectoryRefused: one exists and is somebody else's, or open to somebody else.
+        OSError: it can't be made.
     """
+    directory.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in (directory.parent, directory):
         try:
             path.mkdir(mode=0o700)
@@ -80,6 +94,30 @@ def _lock_file(path: Path) -> int:
         if os.fstat(descriptor).st_nlink:
             return descriptor
         os.close(descriptor)  # its last holder took the file away between our two calls
+
+
+def lock_again(directory: Path) -> None:
+    """Claim `directory`, which is locked by us, in its new place: the lock file was taken away with it.
+
+    Raises:
+        DirectoryRefused: another launcher has it now, or it isn't ours alone.
+    """
+    path = directory.with_suffix(".lock")
+    former, process, holders = _locks.get(path, (-1, 0, 0))
+    if process != os.getpid():
+        return
+    if not _is_at(path, former):
+        make_private(directory)
+        _locks[path] = (_lock_file(path), process, holders)
+        os.close(former)
+    occupy(directory)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def unlock(directory: Path) -> None:

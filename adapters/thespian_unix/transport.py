@@ -51,7 +51,7 @@ from thespian.system.utilis import thesplog
 
 from adapters.thespian_unix import economy, forking, lifelines, naming, socket_directory
 from adapters.thespian_unix.address import UnixAddress, new_name
-from adapters.thespian_unix.door import Door
+from adapters.thespian_unix.door import Door, leave
 from adapters.thespian_unix.endpoints import ContextEndpoint, ProcessEndpoint
 from adapters.thespian_unix.lanes import NORMAL, URGENT, lane_of, overtakes
 from adapters.thespian_unix.mailbox import Entry
@@ -93,8 +93,10 @@ class UnixTransport(Obligations):
         self._turn = threading.RLock()
         self._from_threads: deque[tuple[TransmitIntent, bytes]] = deque()
         self._poller = Poller()
-        self._reception = Reception(self._own_path, self._poller)
-        self._post = Post(self._own_path, self._poller, Limits(), self._on_refused, self._on_lost)
+        self._reception = Reception(self._own_path, self._poller, self._may_stay, self._door)
+        self.place = self._reception.place  # for whoever has to tell a person
+        give_back = self._on_refused, self._on_lost
+        self._post = Post(self._own_path, self._poller, Limits(), *give_back, self._reception.keep_place)
         self._wakeups = Wakeups()
         self._is_process = isinstance(role, ProcessEndpoint)
         self._is_open = True
@@ -109,16 +111,16 @@ class UnixTransport(Obligations):
             Finalize(None, self._leave_process, exitpriority=-1)
         else:
             # Also for a system that was shut down by one of its actors, or not at all.
-            self._leave = weakref.finalize(self, _leave, os.getpid(), self._own_path, self._door)
+            self._leave = weakref.finalize(self, leave, os.getpid(), self._own_path, self._door)
 
     # ---- making processes --------------------------------------------------------------------------------
 
     def prepEndpoint(self, assigned: ActorAddress, capabilities: dict[str, Any]) -> ProcessEndpoint:
         """Return what the process about to be started needs."""
+        self._reception.keep_place()  # it has to find us
         forking.making_actor(True)
-        needed = self._lifelines
-        if self.myAddress == self._admin:
-            needed += (lifelines.this_process(ADMIN_GRACE_S),)
+        is_admin = self.myAddress == self._admin
+        needed = self._lifelines + ((lifelines.this_process(ADMIN_GRACE_S),) if is_admin else ())
         details = assigned.addressDetails
         if isinstance(details, ActorLocalAddress):
             return ProcessEndpoint(details.addressInstanceNum, None, self._admin, needed)
@@ -213,6 +215,7 @@ class UnixTransport(Obligations):
         until_s = None if maximum is None else time.monotonic() + max(0.0, timePeriodSeconds(maximum))
         with self._turn:
             try:
+                self._reception.look_after()
                 self._send_what_threads_left()
                 if handler is TransmitOnly:
                     return self._post.flush(until_s) or int(self._was_refused)  # makes `tell` look, and raise
@@ -241,16 +244,16 @@ class UnixTransport(Obligations):
         for descriptor, event in events:
             if not self._reception.handle(descriptor, event):
                 self._post.handle(descriptor, event)
-        self._reception.accept_again()
+        self._reception.look_after()
         if has_rung:
             self._send_what_threads_left()
             self._receive_signals()
         return ready
 
-    def _patience_s(self, until_s: float | None) -> float | None:
-        known = (until_s, self._wakeups.next_due_s(), self._reception.accepts_again_s)
+    def _patience_s(self, until_s: float | None) -> float:
+        known = (until_s, self._wakeups.next_due_s(), self._reception.next_look_s())
         moments = [moment for moment in known if moment is not None]
-        return max(0.0, min(moments) - time.monotonic()) if moments else None
+        return max(0.0, min(moments) - time.monotonic())
 
     def _receive_signals(self) -> None:
         if self._may_have_lost_child:
@@ -381,19 +384,16 @@ class UnixTransport(Obligations):
         self._reception.close()
         self._poller.close()
 
+    def _may_stay(self) -> bool:
+        return self._is_open and all(map(lifelines.is_alive, self._lifelines))
+
     def _leave_process(self) -> None:
         is_orphan = not all(map(lifelines.is_alive, self._lifelines))
         socket_directory.clear_up(Path(self._own_path), is_orphan and self.myAddress == self._admin)
 
     def _clear_up(self) -> None:
+        self._is_open = False
         socket_directory.clear_up(Path(self._own_path), self.myAddress == self._admin)
-
-
-def _leave(process: int, path: str, door: Door | None) -> None:
-    if process == os.getpid():  # and not a child that somebody forked
-        Path(path).unlink(missing_ok=True)
-        if door:
-            door.close()
 
 
 def _path(address: ActorAddress) -> str:

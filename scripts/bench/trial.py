@@ -58,7 +58,7 @@ class Trial:
                 **os.environ,
                 **{f"NZEZA__{name}": value for name, value in settings.items()},
                 "NZEZA__SYSTEM__DATA_DIRECTORY": str(self.data_directory),
-                "XDG_RUNTIME_DIR": str(self.runtime_directory),
+                "TMPDIR": str(self.runtime_directory),
             },
         )
 

@@ -68,6 +68,8 @@ class ActorSystem:
         )
         self._admin_pids = live_children(os.getpid()) - before  # it detaches itself, and so comes to us
         self._admin = AdminWatch(time.monotonic())
+        self._renewals = 0  # of our own socket
+        self._told: set[str] = set()  # about it, that isn't over
         self._supervisor: Any = None
         self._start: tuple[Any, Any] | None = None  # settings and parts, for every supervisor alike
         self.generation = 0  # of the supervisor
@@ -200,6 +202,21 @@ class ActorSystem:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         return "the actor system's admin was stopped, and is told to go on" if stopped else ""
+
+    def mind_sockets(self) -> None:
+        """Tell when the directory of the actors' sockets was taken away, and when that is over."""
+        place = getattr(self._system._systemBase.transport, "place", None)  # Thespian's own bases have none
+        renewals, trouble = place() if place is not None else (0, "")
+        found = set()
+        if trouble:
+            found.add(f"the actors' sockets were removed, and an actor that ends stays away until they are back: {trouble}")
+        elif renewals != self._renewals:
+            found.add("the directory of the actors' sockets was removed, and has been made anew")
+        for text in self._told - found:
+            self.ask("alarm_over", role=text)
+        for text in found - self._told:
+            self.ask("alarm", role=text)
+        self._renewals, self._told = renewals, found
 
     # ---- the supervisor's line -----------------------------------------------------------------------------
 

@@ -231,8 +231,7 @@ class _Run:
             self.problems.append(str(error))
 
     def _mind_supervisor(self) -> None:
-        problem = self.system.mind_supervisor()
-        if problem:
+        if problem := self.system.mind_supervisor():
             self.problems.append(problem)
 
     def _mind_admin(self) -> None:
@@ -244,6 +243,7 @@ class _Run:
 
     def _mind_directory(self) -> None:
         self.watch.look(self.system.ask, self.status.get("halts"))
+        self.system.mind_sockets()
 
     def _hear(self, timeout_s: float) -> None:
         message = self.system.listen(timeout_s)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,6 +92,36 @@ def test_directory_that_is_moved_away_is_told_and_the_stop_is_proven(tmp_path: P
     assert "was moved to" in stop.stderr and "not reconciled" not in stop.stderr
     assert process.wait(timeout=WITHIN_S) == 1  # a halt stands
     assert not (tmp_path / "data").exists()
+
+
+def test_cleaned_temporary_directory_is_told_and_an_actor_that_then_ends_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = Path(tempfile.mkdtemp(prefix="nzeza-", dir="/tmp"))  # short enough for sockets
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    process = start_without_readers(tmp_path / "data")
+    wait_until_it_trades(tmp_path / "data")
+    router = read_status(tmp_path / "data")["actors"]["order_router"]["pid"]
+    assert list(temporary.rglob("admin"))
+
+    shutil.rmtree(temporary)
+    os.kill(router, signal.SIGKILL)
+
+    give_up_at = time.monotonic() + WITHIN_S
+    while not {"restarts": 1, "reconciled": True}.items() <= (status := read_status(tmp_path / "data")).items():
+        assert time.monotonic() < give_up_at, status
+    assert [each["text"] for each in status["alarms"] if "sockets" in each["text"]] == [
+        "the directory of the actors' sockets was removed, and has been made anew"
+    ]
+    stop = ask("stop", tmp_path / "data")
+    assert (stop.returncode, stop.stdout) == (0, "stopped cleanly\n"), stop.stderr
+    assert process.wait(timeout=WITHIN_S) == 0
+    assert not list(temporary.iterdir())
+    temporary.rmdir()
+
+
+def read_status(directory: Path) -> dict[str, Any]:
+    return json.loads(ask("status", directory, "--json").stdout)
 
 
 def test_signal_to_every_process_at_once_is_a_clean_stop(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,8 @@ import pytest
 from thespian.actors import ActorSystemFailure, ActorSystemStartupFailure
 
 from adapters.thespian_unix import socket_directory
-from tests.adapters.thespian_unix.cast import Sleep, Worker
+from adapters.thespian_unix.reception import LOOK_EVERY_S
+from tests.adapters.thespian_unix.cast import Forward, Numbered, Sleep, Worker
 from tests.adapters.thespian_unix.running import Running, is_alive, new_port, processes_of, start, wait_until
 from tests.places import PROJECT
 
@@ -170,6 +172,23 @@ def test_late_child_holds_no_more_sockets_than_an_early_one(running: Running) ->
 
     for kind in ("socket:", "anon_inode:[eventpoll]", "anon_inode:[eventfd]"):
         assert sum(kind in name for name in late) == sum(kind in name for name in early)
+
+
+def test_actors_are_made_and_found_after_the_directory_was_taken_away(running: Running) -> None:
+    before = running.worker()
+    shutil.rmtree(running.directory.parent)
+    running.ask(before, "pid")  # who knows whom goes on
+    wait_until(lambda: socket_directory.answers(before.addressDetails.path), 2 * LOOK_EVERY_S)
+    wait_until(lambda: socket_directory.answers(running.directory / "admin"), 2 * LOOK_EVERY_S)
+
+    child = running.ask(before, "make child")
+    after = running.worker()
+    running.tell(after, Forward(child, [Numbered(1)]))
+    running.tell(child, Forward(before, [Numbered(2)]))
+
+    assert running.wait_for(child, "numbers", bool) == [1]
+    assert running.wait_for(before, "numbers", bool) == [2]
+    assert running.directory.with_suffix(".lock").exists(), "and the launcher has its hold again"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import resource
+import shutil
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ import pytest
 from thespian.actors import ActorAddress
 from thespian.system.transport import SendStatus, TransmitIntent
 
+from adapters.thespian_unix import listener
 from adapters.thespian_unix.address import UnixAddress
 from adapters.thespian_unix.connections import SendingEnd
 from adapters.thespian_unix.lanes import NORMAL
@@ -141,3 +144,135 @@ def test_message_to_nobody_finds_its_target_dead(poller: Poller, tmp_path: Path)
     post.send(intent, path, b"order")
 
     assert intent.result is SendStatus.DeadTarget
+
+
+# ---- its place is taken away -------------------------------------------------------------------------------
+
+
+def wait_for_the_next_look(reception: Reception, monkeypatch: pytest.MonkeyPatch) -> None:
+    later_s = reception.next_look_s()
+    monkeypatch.setattr(listener, "_all_back_s", 0.0)  # to be as it was after the test
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: later_s)
+        reception.look_after()
+
+
+def test_process_whose_socket_was_removed_is_found_at_its_path_again(
+    reception: Reception, poller: Poller, sender: SendingEnd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(sender, 1)  # waits to be let in
+    (tmp_path / "here").unlink()
+
+    wait_for_the_next_look(reception, monkeypatch)
+
+    newcomer = SendingEnd(str(tmp_path / "here"), "/newcomer", Limits())
+    send(newcomer, 2)
+    assert receive(reception, poller) == [1, 2]
+    send(sender, 3)
+    assert receive(reception, poller) == [3], "who knew it goes on"
+    assert reception.place() == (1, "")
+    newcomer.close()
+
+
+def test_removed_directory_is_made_anew_for_this_user_only(
+    poller: Poller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "temporary" / "thespian-0" / "1900"
+    reception = Reception(str(directory / "here"), poller)
+    shutil.rmtree(tmp_path / "temporary")
+
+    wait_for_the_next_look(reception, monkeypatch)
+
+    assert [path.stat().st_mode & 0o777 for path in (directory, directory.parent)] == [0o700, 0o700]
+    SendingEnd(str(directory / "here"), "/newcomer", Limits()).close()
+    reception.close()
+
+
+def test_receiver_that_lost_its_place_with_us_is_waited_for(
+    poller: Poller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "thespian-0" / "1900"
+    monkeypatch.setattr(listener, "_all_back_s", 0.0)
+    ours, theirs = (Reception(str(directory / name), poller) for name in ("ours", "theirs"))
+    shutil.rmtree(directory)
+    post = Post(str(directory / "ours"), poller, Limits(), pytest.fail, pytest.fail, ours.keep_place)
+    intent = TransmitIntent(ActorAddress(UnixAddress(str(directory / "theirs"))), "order")
+    monkeypatch.setattr(time, "sleep", lambda _: theirs.keep_place())  # it is their turn
+
+    post.send(intent, str(directory / "theirs"), b"order")
+
+    assert intent.result is SendStatus.Sent
+    assert [each.place()[0] for each in (ours, theirs)] == [1, 1]
+    for each in (ours, theirs):
+        each.close()
+    post.close()
+
+
+def test_newcomer_to_a_process_that_lost_its_place_waits_for_the_others(
+    poller: Poller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "_all_back_s", 0.0)
+    directory = tmp_path / "thespian-0" / "1900"
+    ours = Reception(str(directory / "ours"), poller)
+    shutil.rmtree(directory)
+    assert not listener.may_come_back()
+
+    newcomer = Reception(str(directory / "newcomer"), poller)
+
+    assert listener.may_come_back()
+    for each in (ours, newcomer):
+        each.close()
+
+
+def test_place_that_is_whole_is_left_alone(
+    reception: Reception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (tmp_path / "here").stat().st_ino
+
+    wait_for_the_next_look(reception, monkeypatch)
+
+    assert ((tmp_path / "here").stat().st_ino, reception.place()) == (before, (0, ""))
+
+
+def test_place_that_another_has_taken_is_left_to_it_until_it_goes(
+    reception: Reception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "here"
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        wait_for_the_next_look(reception, monkeypatch)
+        renewals, trouble = reception.place()
+        assert renewals == 0 and "in use" in trouble
+
+    wait_for_the_next_look(reception, monkeypatch)
+
+    assert reception.place() == (1, "")
+
+
+def test_directory_of_others_is_not_listened_in(
+    poller: Poller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "thespian-0" / "1900"
+    reception = Reception(str(directory / "here"), poller)
+    shutil.rmtree(directory)
+    directory.mkdir(mode=0o755)
+
+    wait_for_the_next_look(reception, monkeypatch)
+
+    assert "not a directory of this user alone" in reception.place()[1]
+    assert not list(directory.iterdir())
+    reception.close()
+
+
+def test_process_that_ends_does_not_take_its_place_again(
+    poller: Poller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reception = Reception(str(tmp_path / "here"), poller, may_renew=lambda: False)
+    (tmp_path / "here").unlink()
+
+    wait_for_the_next_look(reception, monkeypatch)
+
+    assert not (tmp_path / "here").exists()
+    reception.close()

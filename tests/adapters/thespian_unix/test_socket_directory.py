@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,9 +57,25 @@ def lock_elsewhere(directory: Path) -> str:
     return answer.stdout.strip()
 
 
-def test_directory_lies_where_the_user_keeps_such_things(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", "/")
-    assert socket_directory.directory_of(1900) == Path(f"/thespian-{os.geteuid()}/1900")
+def test_directory_lies_where_it_can_be_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runtime directory vanishes with the last login of its user, who can't make another."""
+    (tmp_path / "run").mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/tmp")
+
+    assert socket_directory.directory_of("a port") == Path(f"/tmp/thespian-{os.geteuid()}/a port")
+
+
+def test_directory_that_another_user_has_taken_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 123_456)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/tmp/nzeza-taken")
+    taken = Path("/tmp/nzeza-taken/thespian-123456")
+    taken.mkdir(parents=True)
+    try:
+        assert socket_directory.directory_of(1900) == Path("/tmp/thespian-123456/1900")
+    finally:
+        taken.rmdir()
+        taken.parent.rmdir()
 
 
 def test_directory_too_deep_for_a_socket_is_passed_over(
@@ -65,7 +83,7 @@ def test_directory_too_deep_for_a_socket_is_passed_over(
 ) -> None:
     deep = tmp_path / ("d" * 80)
     deep.mkdir()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(deep))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(deep))
 
     found = socket_directory.directory_of(1900)
 
@@ -97,6 +115,19 @@ def test_link_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DirectoryRefused, match="not a directory of this user alone"):
         socket_directory.make_private(tmp_path / "thespian" / "1900")
+
+
+def test_lock_that_was_taken_away_is_taken_again(directory: Path) -> None:
+    socket_directory.lock(directory)
+    shutil.rmtree(directory.parent)
+
+    socket_directory.lock_again(directory)
+
+    assert lock_elsewhere(directory) == "refused"
+    assert list(directory.iterdir()), "nor does anybody take the directory away as empty"
+    socket_directory.lock_again(directory)  # once more is fine
+    socket_directory.unlock(directory)
+    assert not directory.parent.exists()
 
 
 def test_second_launcher_is_refused_until_the_first_lets_go(directory: Path) -> None:
