@@ -203,9 +203,7 @@ class ExchangeGateway(BaseActor):
             case Retryable():
                 event = not_sent(command, result.code, self._stamp())
             case Rejected() if command.is_resubmission:
-                event = OrderUnconfirmed(
-                    **self._about(command), reason=result.code, is_void=True, is_refused=True
-                )
+                event = OrderUnconfirmed(**self._about(command), reason=result.code, is_void=True, is_refused=True)
             case Rejected():
                 event = OrderRejected(**self._about(command), code=result.code, reason=str(result))
             case Fatal() | Ambiguous():
@@ -315,9 +313,7 @@ class ExchangeGateway(BaseActor):
         if isinstance(result, VenueError):
             return
         if result:
-            self._tell_router(
-                FillsReported(ts_event=self._stamp(), venue=self.venue, fills=tuple(result))
-            )
+            self._tell_router(FillsReported(ts_event=self._stamp(), venue=self.venue, fills=tuple(result)))
         if result.unread:
             self._tell_router(RowsUnread(ts_event=self._stamp(), venue=self.venue, rows=result.unread))
 
@@ -381,9 +377,7 @@ class ExchangeGateway(BaseActor):
             self._announce_stream()
 
     def _announce_stream(self) -> None:
-        self._tell_router(
-            PrivateStreamChanged(ts_event=self._stamp(), venue=self.venue, is_live=self.is_live)
-        )
+        self._tell_router(PrivateStreamChanged(ts_event=self._stamp(), venue=self.venue, is_live=self.is_live))
 
 
 def _subject(query: QueryOrder) -> str:

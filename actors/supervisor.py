@@ -75,9 +75,7 @@ class Supervisor(BaseActor):
         self.peers[Role.SUPERVISOR] = Peer(self.myAddress, self.incarnation)
         self.adopted: set[str] = set()  # roles whose players are children of an earlier supervisor
         self.exit_fds: dict[str, int] = {}  # role -> descriptor that tells of its player's end
-        self.machine = Supervision(
-            self.settings.supervision, roles_of(self.settings), generation=self.incarnation
-        )
+        self.machine = Supervision(self.settings.supervision, roles_of(self.settings), generation=self.incarnation)
         for role, inherited in self.inherited.items():
             self.addresses[role] = inherited.address
         lines = {role: inherited.line for role, inherited in self.inherited.items()}
@@ -239,9 +237,7 @@ class Supervisor(BaseActor):
             self.send(self.launcher, LauncherTold(kind, message, request_id))
 
     def _tell_roster(self) -> None:
-        children = {
-            role: InheritedChild(self.addresses[role], line) for role, line in self.machine.lines().items()
-        }
+        children = {role: InheritedChild(self.addresses[role], line) for role, line in self.machine.lines().items()}
         self._tell_launcher("roster", Roster(self.toolbox.pid(), children))
 
     def receiveMsg_LauncherAsked(self, message: LauncherAsked, sender: Any) -> None:

@@ -84,9 +84,7 @@ class TradingVenue(Protocol):
 
     def list_open_orders(self, timeout_s: float) -> Listing[OrderReported]: ...
 
-    def list_fills(
-        self, since: int, timeout_s: float, venue_order_ids: Sequence[str] = ()
-    ) -> Listing[Fill]:
+    def list_fills(self, since: int, timeout_s: float, venue_order_ids: Sequence[str] = ()) -> Listing[Fill]:
         """Return our fills with ts_event >= `since` (UTC ns), oldest first, all pages.
 
         One that is told twice with other numbers is there twice, as first told first.

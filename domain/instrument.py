@@ -11,9 +11,7 @@ from msgspec import Struct
 from domain.numbers import PRECISION
 
 # Rounding is this module's job: Inexact must stay untrapped, also when this loads after use_exact_decimals().
-_ROUNDING = decimal.Context(
-    prec=PRECISION, traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow]
-)
+_ROUNDING = decimal.Context(prec=PRECISION, traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow])
 
 _ONE = Decimal(1)
 

@@ -94,12 +94,8 @@ def record(arguments: argparse.Namespace) -> int:
     """Run feeds alone, in a data directory of their own: other runs' orders and positions are not their business."""
     settings = _settings(arguments)
     _check_token_files(settings)
-    system = msgspec.structs.replace(
-        settings.system, data_directory=str(Path(settings.system.data_directory) / RECORD)
-    )
-    venues = {
-        name: msgspec.structs.replace(venue, takes_orders=False) for name, venue in settings.venues.items()
-    }
+    system = msgspec.structs.replace(settings.system, data_directory=str(Path(settings.system.data_directory) / RECORD))
+    venues = {name: msgspec.structs.replace(venue, takes_orders=False) for name, venue in settings.venues.items()}
     recording = msgspec.structs.replace(settings.recording, enabled=True)
     from scripts.report.recorded import recorded
     from scripts.run.launch import run as launch
@@ -128,9 +124,7 @@ def _check_token_files(settings: Settings) -> None:
 def _check_live(settings: Settings, is_wanted: bool) -> None:
     """Refuse real orders: they need both a setting and a flag, and a check of the account that is still to come."""
     if is_wanted and settings.system.profile == "demo":
-        raise InvalidSetting(
-            "system.profile = 'demo': --live must not be given with it; the other is \"standard\""
-        )
+        raise InvalidSetting("system.profile = 'demo': --live must not be given with it; the other is \"standard\"")
     if is_wanted:
         raise InvalidSetting(
             "--live: must not be given yet: real orders need a check of the account, which this version can't make"
@@ -283,9 +277,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="nzeza", description="Trade one portfolio across crypto venues.", allow_abbrev=False
-    )
+    parser = _Parser(prog="nzeza", description="Trade one portfolio across crypto venues.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"nzeza {code_version()}")
     verbs = parser.add_subparsers(required=True, metavar="VERB", parser_class=_Parser)
 
@@ -302,9 +294,7 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--live", action="store_true", help="allow real orders")
     recording = add(record, "Record the raw frames of all venues, and trade nothing.")
     for lasting in (running, recording):
-        lasting.add_argument(
-            "--duration", type=_seconds, metavar="SECONDS", help="end after so long (default: Ctrl-C)"
-        )
+        lasting.add_argument("--duration", type=_seconds, metavar="SECONDS", help="end after so long (default: Ctrl-C)")
         lasting.add_argument("--headless", action="store_true", help="no live view")
         lasting.add_argument("--json", action="store_true", help="print the report as JSON, on the last line")
 

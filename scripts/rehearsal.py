@@ -120,9 +120,7 @@ class ProcessStage(StageBase):
         """Let `actor_class` play `role` in a process of its own; returns when it is up."""
         self._incarnations[role] = max(self._incarnations[role], role in self._probes) + 1
         self._peers[role] = Peer(self._system.createActor(actor_class), self._incarnations[role])
-        part = StartActor(
-            role, self._incarnations[role], settings or self.settings, self._toolbox, self._all_peers()
-        )
+        part = StartActor(role, self._incarnations[role], settings or self.settings, self._toolbox, self._all_peers())
         self._system.tell(self._peers[role].address, part)
         self._rewire()
         self.wait_until(lambda: self._has_started(role), _UP_WITHIN_S, f"{role} is up")

@@ -13,9 +13,7 @@ UTC = 1_780_000_000 * SECOND_NS  # the tests' now on the wall clock
 MONO = 1_000 * SECOND_NS  # and on the monotonic one
 
 
-def make_quote(
-    bid: str = "64000.00", ask: str = "64000.10", instrument: str = "BTC-USD", **changes
-) -> Quote:
+def make_quote(bid: str = "64000.00", ask: str = "64000.10", instrument: str = "BTC-USD", **changes) -> Quote:
     fields = {
         "venue": "coinbase",
         "instrument": instrument,
@@ -31,9 +29,7 @@ def make_quote(
     return Quote(**{**fields, **changes})
 
 
-def make_trade(
-    price: str = "64000.05", trade_id: str = "1", instrument: str = "BTC-USD", **changes
-) -> Trade:
+def make_trade(price: str = "64000.05", trade_id: str = "1", instrument: str = "BTC-USD", **changes) -> Trade:
     fields = {
         "venue": "coinbase",
         "instrument": instrument,

@@ -85,9 +85,7 @@ class FlakyVenue:
                 return [self._find(command, luck % 3, now)]
             case RequestSnapshot() if luck % 4 == 3:
                 return [
-                    SnapshotFailed(
-                        ts_event=now.utc_ns, request_id=command.request_id, venue="coinbase", reason="503"
-                    )
+                    SnapshotFailed(ts_event=now.utc_ns, request_id=command.request_id, venue="coinbase", reason="503")
                 ]
             case RequestSnapshot():
                 return [self._snapshot(command, now)]

@@ -233,16 +233,12 @@ class DeskOnTime:
             )
         )
 
-    def quote(
-        self, bid: str = "64000.00", ask: str = "64000.10", venue: str = "coinbase", **state
-    ) -> None:
+    def quote(self, bid: str = "64000.00", ask: str = "64000.10", venue: str = "coinbase", **state) -> None:
         quote = make_quote(bid, ask, venue=venue, is_whole=state.pop("is_whole", True))
         told = {"ts_event": self.now.utc_ns, "told_ns": self.now.monotonic_ns}
         alive = {"alive_ns": self.now.monotonic_ns, "venue": venue, **told}
         self.hear(
-            MarketBatch(
-                venue=venue, quotes=(quote,), trades=(), bars=(), state=make_stream_state(**alive | state)
-            )
+            MarketBatch(venue=venue, quotes=(quote,), trades=(), bars=(), state=make_stream_state(**alive | state))
         )
 
     def snapshot(

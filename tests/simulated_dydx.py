@@ -37,9 +37,7 @@ class SimulatedDydx:
             pipe.send(text)
         return pipe
 
-    def listen(
-        self, codec: MarketStream, pipe: MemoryPipe, seconds: float, every_s: float = 0.02
-    ) -> list[Event]:
+    def listen(self, codec: MarketStream, pipe: MemoryPipe, seconds: float, every_s: float = 0.02) -> list[Event]:
         """Return what the codec hears, saying what is due after each look."""
         events: list[Event] = []
         for _ in range(round(seconds / every_s)):
@@ -58,4 +56,3 @@ class SimulatedDydx:
     @property
     def now_ns(self) -> int:
         return self.clock.now().utc_ns
-

@@ -131,9 +131,7 @@ def outward_imports(modules: list[Module]) -> list[str]:
             case _:
                 return top != "tests"
 
-    imports = {
-        (module.path, name) for module in modules for name in module.imports() if not may_import(module, name)
-    }
+    imports = {(module.path, name) for module in modules for name in module.imports() if not may_import(module, name)}
     return [f"{path} imports {name}" for path, name in sorted(imports)]
 
 
@@ -197,9 +195,7 @@ def full_packages(modules: list[Module]) -> list[str]:
 
 def long_files(modules: list[Module], excused: dict[str, str]) -> list[str]:
     lengths = {module.path: len(module.text.splitlines()) for module in modules}
-    return [
-        f"{path}: {length}" for path, length in lengths.items() if length > LONGEST and path not in excused
-    ]
+    return [f"{path}: {length}" for path, length in lengths.items() if length > LONGEST and path not in excused]
 
 
 def shared_message_names(modules: list[Module]) -> list[str]:
@@ -209,16 +205,11 @@ def shared_message_names(modules: list[Module]) -> list[str]:
     for module in modules:
         for node in statements(module.tree):
             if isinstance(node, ast.ClassDef):
-                classes[node.name].append(
-                    (module.path, {ast.unparse(base).split(".")[-1] for base in node.bases})
-                )
+                classes[node.name].append((module.path, {ast.unparse(base).split(".")[-1] for base in node.bases}))
             elif isinstance(node, ast.FunctionDef) and node.name.startswith("receiveMsg_"):
                 handled.add(node.name.removeprefix("receiveMsg_"))
     messages = handled
-    while (
-        grown := {name for name, found in classes.items() if any(bases & messages for _, bases in found)}
-        - messages
-    ):
+    while grown := {name for name, found in classes.items() if any(bases & messages for _, bases in found)} - messages:
         messages = messages | grown
     twice = sorted(name for name in messages if len(classes[name]) > 1)
     return [f"{name}: {', '.join(path for path, _ in classes[name])}" for name in twice]
@@ -336,9 +327,7 @@ def test_import_by_a_closed_road_is_found(path: str, text: str, tmp_path: Path) 
 def test_every_closed_road_has_an_example(tmp_path: Path) -> None:
     for number, (path, text) in enumerate(TRESPASSES):
         small_tree(tmp_path / str(number), path, text)
-    found = {
-        why for number in range(len(TRESPASSES)) for why in trespasses(read(tmp_path / str(number)))
-    }
+    found = {why for number in range(len(TRESPASSES)) for why in trespasses(read(tmp_path / str(number)))}
     assert {road.why for road in CLOSED_ROADS} == {line.partition(": ")[2] for line in found}
 
 

@@ -122,7 +122,7 @@ class Listings:
         self._quote_steps[event.instrument] = event.quote_step
         listed = {one.name: one.lot_size for one in self._loaded.instruments} if self._loaded else {}
         is_other_lot = event.lot_size not in (None, listed.get(event.instrument, event.lot_size))
-        if is_other_lot or None not in (before, event.quote_step) and before != event.quote_step:
+        if is_other_lot or (None not in (before, event.quote_step) and before != event.quote_step):
             self.doubt(f"{event.instrument}: {event.lot_size} {event.quote_step}")
 
     def announce(self, role: str) -> None:

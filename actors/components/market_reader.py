@@ -34,9 +34,7 @@ class MarketReader(BaseActor):
             credit = self.settings.market_data.credit
             self.tell(
                 role,
-                SubscribeMarketData(
-                    credit=credit, min_interval_ns=interval_ns, wants_history=self.wants_history
-                ),
+                SubscribeMarketData(credit=credit, min_interval_ns=interval_ns, wants_history=self.wants_history),
             )
 
     def receiveMsg_MarketBatch(self, batch: MarketBatch, sender: str) -> None:

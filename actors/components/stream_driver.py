@@ -298,9 +298,7 @@ class StreamDriver:
 
     def _tell_fault(self, fault: DecodeFailed, now: Instant) -> None:
         self.tell_fault_at_ns = now.monotonic_ns + _TOLD_EVERY_NS
-        log.warning(
-            "decode_failed role=%s category=%s reason=%s", self.session.name, fault.category, fault.reason
-        )
+        log.warning("decode_failed role=%s category=%s reason=%s", self.session.name, fault.category, fault.reason)
 
     def _say_what_is_due(self, now: Instant) -> None:
         if self.pipe is not None:

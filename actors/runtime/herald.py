@@ -48,9 +48,7 @@ class Herald:
             is_theirs: a venue's own words or rows have made it.
         """
         now = self._clock.now()
-        alarm = AlarmRaised(
-            ts_event=now.utc_ns, subject=bounded(subject), text=bounded(text), is_theirs=is_theirs
-        )
+        alarm = AlarmRaised(ts_event=now.utc_ns, subject=bounded(subject), text=bounded(text), is_theirs=is_theirs)
         if self._queue.hear(alarm, now.monotonic_ns):
             self._say(alarm)
         self._counters["alarms_held_back"] = self._queue.held_back

@@ -193,9 +193,7 @@ class ReliableDelivery:
             ),
         )
 
-    def _envelope(
-        self, role: str, peer: Peer, message: Message | None, now_ns: int, **rest: int
-    ) -> Envelope:
+    def _envelope(self, role: str, peer: Peer, message: Message | None, now_ns: int, **rest: int) -> Envelope:
         return Envelope(
             role,
             peer.incarnation,

@@ -201,7 +201,9 @@ class LauncherAsked(_Wiring):
     def __init__(self, request_id: int, verb: str, deadline_ns: int = 0, role: str = "", cause: str = "") -> None:
         self.request_id = request_id
         self.verb = verb
-        self.role = role  # for "restart"; for "resume" the scope of a halt, empty for all; the words of an alarm or a halt
+        self.role = (
+            role  # for "restart"; for "resume" the scope of a halt, empty for all; the words of an alarm or a halt
+        )
         self.cause = cause  # for "resume": why everything must be halted again at once
         self.deadline_ns = deadline_ns  # for "stop"; CLOCK_MONOTONIC
 

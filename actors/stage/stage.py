@@ -104,9 +104,7 @@ class Stage(StageBase):
         self._incarnations[role] = max(before, self._incarnations[role]) + 1
         cell = self.system.create(actor_class, None)
         self._peers[role] = Peer(cell.address, self._incarnations[role])
-        part = StartActor(
-            role, self._incarnations[role], settings or self.settings, self.toolbox, self._all_peers()
-        )
+        part = StartActor(role, self._incarnations[role], settings or self.settings, self.toolbox, self._all_peers())
         self.post(self._outside, cell.address, part)
         self._rewire()
         self.settle()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from decimal import InvalidOperation
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -93,7 +93,7 @@ def _refusals(value: Any, path: str) -> Iterator[tuple[str, BadField]]:
             yield from _refusals(inner, f"{path}[{index}]")
 
 
-@lru_cache(maxsize=None)  # there are a few dozen shapes
+@cache  # there are a few dozen shapes
 def _fields(shape: type[msgspec.Struct]) -> tuple[_Field, ...]:
     return tuple(
         _Field(

@@ -23,9 +23,7 @@ _UNDATED = (FrameHead, SubscriptionConfirmed)  # nothing is kept of when these w
 _BOOKS = (BookSnapshot, BookDelta)
 
 
-def quote(
-    top: Top, venue: str, instrument: str, ts_event: int, read_ns: int, ts_init: int, is_whole: bool
-) -> Quote:
+def quote(top: Top, venue: str, instrument: str, ts_event: int, read_ns: int, ts_init: int, is_whole: bool) -> Quote:
     return Quote(
         ts_event=ts_event,
         venue=venue,

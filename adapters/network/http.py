@@ -43,9 +43,7 @@ class Response(NamedTuple):
 class Transport(Protocol):
     """What a venue's client needs of HTTP; the simulator has one in memory."""
 
-    def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> Response:
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Response:
         """Send one request and return its whole answer.
 
         With ALONE among the headers it goes over a connection that has carried nothing before, and will carry nothing
@@ -72,9 +70,7 @@ class HttpTransport:
         self._given_up = 0  # how often all connections were
         self._lock = threading.Lock()
 
-    def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> Response:
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Response:
         give_up_at = time.monotonic() + timeout_s
         address = read_address(url)
         origin = address.scheme, address.netloc
@@ -136,9 +132,7 @@ class HttpTransport:
             connection.close()
             raise
 
-    def _give_back(
-        self, origin: tuple[str, str], connection: socket.socket, answer: Answer, given_up: int
-    ) -> None:
+    def _give_back(self, origin: tuple[str, str], connection: socket.socket, answer: Answer, given_up: int) -> None:
         """Args:
         given_up: how often all had been, when this one was taken.
         """

@@ -91,7 +91,7 @@ class Answer:
         """Find out from the head where the body ends."""
         length, coding = self.headers.get("content-length"), self.headers.get("transfer-encoding")
         if self.status in _BODILESS:
-            if coding is not None or length not in (None, "0") and self.status != 304:
+            if coding is not None or (length not in (None, "0") and self.status != 304):
                 raise NotOneAnswer("a body where none may be")
             # Some send the body that they announce: late, it would pass for the next question's answer.
             self.is_last = self.is_last or length not in (None, "0")

@@ -159,9 +159,7 @@ class WebSocketDialer:
         hurried = DeadlineSocket(time.monotonic() + timeout_s)
         try:
             hurried.connect(url)
-            websocket.create_connection(
-                url, header=headers, socket=hurried, redirect_limit=0, suppress_origin=True
-            )
+            websocket.create_connection(url, header=headers, socket=hurried, redirect_limit=0, suppress_origin=True)
         except (OSError, ValueError, websocket.WebSocketException) as error:
             hurried.close()
             raise _failure(error, hurried.is_connected) from None

@@ -47,9 +47,7 @@ class _Decoder:
         for key in table:
             if key not in fields:
                 raise InvalidSetting(self._unknown(key, fields, path))
-        return section(
-            **{key: self.value(fields[key], value, _join(path, key)) for key, value in table.items()}
-        )
+        return section(**{key: self.value(fields[key], value, _join(path, key)) for key, value in table.items()})
 
     def value(self, kind: Any, value: Any, path: str) -> Any:
         if path in self.origins:
@@ -59,10 +57,7 @@ class _Decoder:
         try:
             if origin is dict:
                 entry = typing.get_args(bare)[1]
-                return {
-                    key: self.value(entry, item, _join(path, key))
-                    for key, item in _checked(dict, value).items()
-                }
+                return {key: self.value(entry, item, _join(path, key)) for key, item in _checked(dict, value).items()}
             if origin is tuple:
                 entry = typing.get_args(bare)[0]
                 items = enumerate(_checked((list, tuple), value))
@@ -199,13 +194,7 @@ def _bounds(meta: Meta) -> str:
         return f" between {meta.ge} and {meta.le}"
     if meta.ge is not None:
         return f" of {meta.ge} or more"
-    below = (
-        f" and at most {meta.le}"
-        if meta.le is not None
-        else f" and below {meta.lt}"
-        if meta.lt is not None
-        else ""
-    )
+    below = f" and at most {meta.le}" if meta.le is not None else f" and below {meta.lt}" if meta.lt is not None else ""
     return f" above {meta.gt}{below}"
 
 

@@ -130,8 +130,6 @@ def _put(tree: Table, path: list[str], text: str, variable: str) -> None:
     for depth, name in enumerate(path[:-1], start=1):
         below = tree.setdefault(name, {})
         if not isinstance(below, dict):
-            raise InvalidSetting(
-                f"{variable}: {'.'.join(path[:depth])!r} is not a table and has no keys of its own"
-            )
+            raise InvalidSetting(f"{variable}: {'.'.join(path[:depth])!r} is not a table and has no keys of its own")
         tree = below
     tree[path[-1]] = text

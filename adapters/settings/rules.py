@@ -48,9 +48,7 @@ def check_rules(settings: Settings, known_venues: Collection[str]) -> None:
         )
     for name in ("taker_fee_ratio", "maker_fee_ratio"):
         if getattr(settings.simulator, name) > Decimal(1):
-            raise InvalidSetting(
-                f"simulator.{name} = {getattr(settings.simulator, name)}: must be between 0 and 1"
-            )
+            raise InvalidSetting(f"simulator.{name} = {getattr(settings.simulator, name)}: must be between 0 and 1")
     for asset in settings.simulator.balances:
         if not ASSET.fullmatch(asset):
             raise InvalidSetting(f"simulator.balances.{asset!r}: must be an asset in capitals, such as USD")
@@ -126,6 +124,4 @@ def _check_url(path: str, url: str, schemes: tuple[str, str], mode: str) -> None
             f'{path} = {bounded(url)!r}: must be on this machine (127.0.0.1) while mode is "simulated"'
         )
     if not address.is_secure:
-        raise InvalidSetting(
-            f"{path} = {bounded(url)!r}: must be {schemes[1]}:// for any but this machine (127.0.0.1)"
-        )
+        raise InvalidSetting(f"{path} = {bounded(url)!r}: must be {schemes[1]}:// for any but this machine (127.0.0.1)")

@@ -1,9 +1,9 @@
 """The simulator's control address: what really happened, what shall go wrong, and a person's own trades.
 
-    GET /health, GET /truth
-    POST /faults, DELETE /faults
-    POST /trades   {"venue": "coinbase", "instrument": "BTC-USD", "side": "SELL", "quantity": "0.01"}
-                   and a "limit_price" for an order that rests
+GET /health, GET /truth
+POST /faults, DELETE /faults
+POST /trades   {"venue": "coinbase", "instrument": "BTC-USD", "side": "SELL", "quantity": "0.01"}
+               and a "limit_price" for an order that rests
 """
 
 from __future__ import annotations

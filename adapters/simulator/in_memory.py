@@ -56,9 +56,7 @@ class MemoryTransport:
         self._clock = clock
         self._spend = spend
 
-    def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> Response:
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Response:
         is_down = self._world.is_down(self._venue, self._clock.now().utc_ns)
         if self.is_refusing or is_down:
             raise Retryable("request not sent: refused", code="refused")
@@ -89,9 +87,7 @@ class MemoryTransport:
 class MemoryPipe:
     """A websocket whose server is one `Connection`."""
 
-    def __init__(
-        self, connection: Connection, clock: Clock, register: Callable[[Callable[[], bool]], int]
-    ) -> None:
+    def __init__(self, connection: Connection, clock: Clock, register: Callable[[Callable[[], bool]], int]) -> None:
         self._connection = connection
         self._clock = clock
         self._arrived: list[bytes] = []

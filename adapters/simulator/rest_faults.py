@@ -11,9 +11,7 @@ from adapters.simulator.wire import Request, Response, dropped
 _TEXT = {"content-type": "application/json; charset=utf-8"}
 
 
-def instead(
-    fault: Fault, request: Request, unavailable: Response, too_many: Response
-) -> Response | None:
+def instead(fault: Fault, request: Request, unavailable: Response, too_many: Response) -> Response | None:
     """Return what is answered without the request being processed at all; None when it is processed."""
     match fault.kind:
         case "refuse":

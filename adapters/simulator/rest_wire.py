@@ -11,9 +11,7 @@ from adapters.simulator.wire import Request, Response
 from adapters.simulator.world import World
 
 
-async def answer_rest(
-    world: World, clock: VenueClock, venue: str, request: web.Request
-) -> web.StreamResponse:
+async def answer_rest(world: World, clock: VenueClock, venue: str, request: web.Request) -> web.StreamResponse:
     """Let the world answer a request, after its latency and as its faults have it."""
     latency_s = world.draw_latency_s()
     body = await request.read()

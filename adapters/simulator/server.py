@@ -174,9 +174,7 @@ def _venue_application(world: World, clock: VenueClock, venue: str) -> web.Appli
     return application
 
 
-async def _stream(
-    world: World, clock: VenueClock, venue: str, request: web.Request
-) -> web.StreamResponse:
+async def _stream(world: World, clock: VenueClock, venue: str, request: web.Request) -> web.StreamResponse:
     handshake = world.shake_hands(venue, request.path)
     await asyncio.sleep(handshake.delay_s)
     if not handshake.status:
@@ -185,9 +183,7 @@ async def _stream(
         return web.Response(status=handshake.status)
     connection = world.open_stream(venue, request.path, clock.now_ns())
     # Pings and closes are answered here: a connection that is dead answers nothing.
-    websocket = web.WebSocketResponse(
-        compress=False, timeout=CLOSE_WITHIN_S, autoping=False, autoclose=False
-    )
+    websocket = web.WebSocketResponse(compress=False, timeout=CLOSE_WITHIN_S, autoping=False, autoclose=False)
     await websocket.prepare(request)
     writer = asyncio.create_task(_write(world, clock, connection, request, websocket))
     try:
@@ -253,8 +249,6 @@ async def _send(frame: Frame, request: web.Request, websocket: web.WebSocketResp
                 request.transport.write(frame.data)
 
 
-
-
 # ---- the process -----------------------------------------------------------------------------------------
 
 
@@ -284,8 +278,7 @@ def _bind(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listening.close()
         raise InvalidSetting(
-            f"simulator.port_base: port {port} cannot be used ({error}); "
-            "choose another base, or 0 for any free ports"
+            f"simulator.port_base: port {port} cannot be used ({error}); choose another base, or 0 for any free ports"
         ) from None
     return listening
 

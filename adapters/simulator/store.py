@@ -61,7 +61,7 @@ _decode_print = msgspec.json.Decoder(Print).decode
 def has_account(directory: Path) -> bool:
     """Tell whether an account is kept there, or something of which only `SqliteStore` can tell why it is none."""
     path = directory / ACCOUNT_FILE
-    if not path.exists() or path.is_file() and not path.stat().st_size:
+    if not path.exists() or (path.is_file() and not path.stat().st_size):
         return False  # beside an empty file SQLite drops the log, too
     try:
         require_own_database(path)
@@ -183,13 +183,9 @@ class SqliteStore:
             self._replace("account", [(1, exchange.now_ns, _text(exchange.terms))])
             self._replace("orders", [(order.number, _text(order)) for order in orders])
             self._replace("fills", [_fill_row(fill) for fill in fills])
-            self._replace(
-                "products", [(name, one.latent, one.book.next_trade_id) for name, one in products.items()]
-            )
+            self._replace("products", [(name, one.latent, one.book.next_trade_id) for name, one in products.items()])
             self._replace("prints", prints)
-            self._database.execute(
-                "DELETE FROM prints WHERE time_ns < ?", (exchange.now_ns - self._keep_tape_ns,)
-            )
+            self._database.execute("DELETE FROM prints WHERE time_ns < ?", (exchange.now_ns - self._keep_tape_ns,))
         self._revisions_kept = len(exchange.revisions)
         self._fills_kept = len(exchange.fills)
         self._prints_kept = {name: one.tape.last_trade_id for name, one in products.items()}

@@ -80,8 +80,7 @@ class SqliteHistory:
     def _forget_oldest(self) -> bool:
         """Remove some of what is above the bound. Freed pages are used again, so the file stays as it is."""
         page, pages, free = (
-            self._db.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_size", "page_count", "freelist_count")
+            self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
         )
         if (pages - free) * page > self._keep_bytes:
             (oldest,) = self._db.execute("SELECT ifnull(min(rowid), 0) FROM history").fetchone()

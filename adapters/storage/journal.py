@@ -221,8 +221,7 @@ class SqliteJournal:
         self._last_seq, self._last_hash = self._last_seq + len(rows), last
         self._put_mark()
         return tuple(
-            JournalEntry(seq=seq, recorded_at=recorded_at, event=event)
-            for seq, event in enumerate(events, first_seq)
+            JournalEntry(seq=seq, recorded_at=recorded_at, event=event) for seq, event in enumerate(events, first_seq)
         )
 
     def _put_mark(self) -> None:
@@ -322,7 +321,9 @@ class SqliteJournal:
         utc_ns = self._clock.now().utc_ns
         kept = aside_path(aside_name(self._path, "damaged", utc_ns))
         trouble = "what waited beside it was changed or taken away"
-        where = f"the damaged file is kept as {kept.name}" if aside_path(self._path).exists() else "nothing of it is left"
+        where = (
+            f"the damaged file is kept as {kept.name}" if aside_path(self._path).exists() else "nothing of it is left"
+        )
         self.trouble = f"journal_damaged: {trouble}: no entry is missing; {where}"
         halt = make_row(self._last_seq + 1, utc_ns, self._halt(), self._last_hash)
         try:

@@ -136,9 +136,7 @@ def what_is_missing(findings: Findings) -> str:
 class _Check:
     """One pass over one journal."""
 
-    def __init__(
-        self, path: Path, database: sqlite3.Connection, mark: Mark, progress: Progress
-    ) -> None:
+    def __init__(self, path: Path, database: sqlite3.Connection, mark: Mark, progress: Progress) -> None:
         self._path = path
         self._database = database
         self._mark = mark

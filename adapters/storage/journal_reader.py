@@ -88,9 +88,7 @@ def export(path: str | Path) -> bytes:
     reader = JournalReader(path)
     try:
         return b"".join(
-            canonical_line(
-                {"seq": entry.seq, "recorded_at": entry.recorded_at, "event": builtins(entry.event)}
-            )
+            canonical_line({"seq": entry.seq, "recorded_at": entry.recorded_at, "event": builtins(entry.event)})
             for entry in reader.scan()
         )
     finally:

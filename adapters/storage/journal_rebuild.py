@@ -134,7 +134,7 @@ def _replaced_by(fresh: Path, path: Path) -> str | None:
         found = check(path)
         is_whole = found.version and not found.trouble and not found.doubt
         goes_as_far = not made.trouble and not made.doubt and made.last.seq >= found.last.seq
-        if not goes_as_far or is_whole and found.version == SCHEMA_VERSION:
+        if not goes_as_far or (is_whole and found.version == SCHEMA_VERSION):
             return None
     name = made.meta.get(_SET_ASIDE, "")
     return name if re.fullmatch(re.escape(path.name) + r"\.(damaged|version-1)[-\dTZ]*", name) else ""

@@ -102,7 +102,9 @@ def connect(path: Path, mode: str = "rwc", patience_s: float | None = None) -> s
         mode: "ro" never writes, not even when it is the last to close and a log is left to be moved.
     """
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=PATIENCE_S if patience_s is None else patience_s)
+    return sqlite3.connect(
+        uri, uri=True, isolation_level=None, timeout=PATIENCE_S if patience_s is None else patience_s
+    )
 
 
 def connect_to_prove(path: Path) -> sqlite3.Connection:
@@ -120,9 +122,7 @@ def tables(database: sqlite3.Connection) -> frozenset[str]:
 
 def stored_rows(database: sqlite3.Connection, after_seq: int = 0) -> Iterator[tuple[int, int, str]]:
     """Yield seq, recorded_at and body of what follows; seqs rise."""
-    return database.execute(
-        "SELECT seq, recorded_at, body FROM journal WHERE seq > ? ORDER BY seq", (after_seq,)
-    )
+    return database.execute("SELECT seq, recorded_at, body FROM journal WHERE seq > ? ORDER BY seq", (after_seq,))
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -140,9 +140,7 @@ class UnixTransport(Obligations):
 
     # ---- sending -----------------------------------------------------------------------------------------
 
-    def scheduleTransmit(
-        self, address_manager: Any, intent: TransmitIntent, has_exclusive_flag: bool = False
-    ) -> None:
+    def scheduleTransmit(self, address_manager: Any, intent: TransmitIntent, has_exclusive_flag: bool = False) -> None:
         """Send, from any thread.
 
         Raises:

@@ -45,9 +45,7 @@ class VenueClient:
     def close(self) -> None:
         self._transport.close()
 
-    def _send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> Response:
+    def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Response:
         tickets.count()
         try:
             return self._transport.send(method, url, headers, body, timeout_s)
@@ -122,9 +120,7 @@ class MarketClient(VenueClient):
         error = self._failed(fate, f"answered with {answer.status}", str(answer.status), answer.body)
         return self._throttled(error, answer)
 
-    def _bars(
-        self, start: int, end: int, span_ns: int, ask: Callable[[int], Iterable[Candle]]
-    ) -> tuple[Candle, ...]:
+    def _bars(self, start: int, end: int, span_ns: int, ask: Callable[[int], Iterable[Candle]]) -> tuple[Candle, ...]:
         """Return the bars that open from `start` to `end`, oldest first and each once.
 
         Args:

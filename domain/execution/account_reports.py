@@ -174,9 +174,7 @@ class AccountReports:
 
     # ---- what is not ours --------------------------------------------------------------------------------
 
-    def _note_external(
-        self, snapshot: VenueSnapshot, foreign: Iterable[OrderReported], now: Instant
-    ) -> None:
+    def _note_external(self, snapshot: VenueSnapshot, foreign: Iterable[OrderReported], now: Instant) -> None:
         venue = snapshot.venue
         self._unread_orders[venue] = sum(
             row.count for row in snapshot.unread if row.kind == "order" and self._ours(venue, row) is None

@@ -52,9 +52,7 @@ class Cancels:
         """Journal the wish, once, and ask the venue as soon as it has named the order."""
         if order.is_final or order.is_cancel_pending:
             return
-        self._outbox.record(
-            CancelRequested(ts_event=now.utc_ns, client_order_id=order.id, reason=reason)
-        )
+        self._outbox.record(CancelRequested(ts_event=now.utc_ns, client_order_id=order.id, reason=reason))
         self.pursue(order, now)
 
     def pursue(self, order: OrderLifecycle, now: Instant) -> None:
@@ -135,9 +133,7 @@ class Cancels:
 
 
 def _command(order: OrderLifecycle) -> CancelOrder:
-    return CancelOrder(
-        client_order_id=order.id, venue=order.order.venue, venue_order_id=order.venue_order_id
-    )
+    return CancelOrder(client_order_id=order.id, venue=order.order.venue, venue_order_id=order.venue_order_id)
 
 
 def _in_words(event: Answer) -> str:

@@ -138,6 +138,4 @@ class ClosingPrices:
         if asked_ns is None or now.monotonic_ns - asked_ns >= ASK_AGAIN_NS:
             self._asked_ns[key] = now.monotonic_ns
             venue, instrument = key
-            self._outbox.tell(
-                Role.EXCHANGE_GATEWAY.at(venue), RequestTouch(venue=venue, instrument=instrument)
-            )
+            self._outbox.tell(Role.EXCHANGE_GATEWAY.at(venue), RequestTouch(venue=venue, instrument=instrument))

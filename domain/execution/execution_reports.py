@@ -97,7 +97,9 @@ class ExecutionReports:
             proven = order.judge_refused(event)
             self._book(order, proven, now)
             if proven and isinstance(event, OrderRejected):
-                self._outbox.alarm(_scope(order), f"orders refused: {refusal_in_words(event)}", now.utc_ns, is_theirs=True)
+                self._outbox.alarm(
+                    _scope(order), f"orders refused: {refusal_in_words(event)}", now.utc_ns, is_theirs=True
+                )
 
     def on_unconfirmed(self, event: OrderUnconfirmed, now: Instant) -> None:
         if order := self._order(event):
@@ -197,8 +199,10 @@ class ExecutionReports:
     def look_at_holds(self, venue: str, now: Instant) -> None:
         """Close what only waited for the holds to be read."""
         for order in self._ledger.live_orders(venue):
-            if order.status is OrderStatus.UNCONFIRMED and not order.ended and (
-                evidence := self._status_queries.proof_of_absence(order)
+            if (
+                order.status is OrderStatus.UNCONFIRMED
+                and not order.ended
+                and (evidence := self._status_queries.proof_of_absence(order))
             ):
                 self._bury(order, evidence, now)
 

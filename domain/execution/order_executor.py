@@ -91,9 +91,7 @@ class OrderExecutor:
         if refusal:
             self._expiries.forget(intent)
             about = {"venue": intent.venue, "instrument": intent.instrument, "purpose": intent.purpose}
-            self._outbox.record(
-                IntentDenied(ts_event=now.utc_ns, intent_id=intent.intent_id, reason=refusal, **about)
-            )
+            self._outbox.record(IntentDenied(ts_event=now.utc_ns, intent_id=intent.intent_id, reason=refusal, **about))
             self._halt_where_nothing_is_taken(intent, now)
             return
         intent = msgspec.structs.replace(intent, expires_ns=0)  # another boot could not read it
@@ -240,9 +238,7 @@ class OrderExecutor:
 
     # ---- orders ------------------------------------------------------------------------------------------
 
-    def _submit(
-        self, plan: Plan, instrument: Instrument, quantity: Decimal, price: Decimal, now: Instant
-    ) -> None:
+    def _submit(self, plan: Plan, instrument: Instrument, quantity: Decimal, price: Decimal, now: Instant) -> None:
         intent, attempt = plan.intent, len(plan.attempts) + 1
         is_protective = intent.purpose is Purpose.PROTECT
         stop_price = instrument.round_price(intent.stop_price, intent.side) if is_protective else None
@@ -349,9 +345,7 @@ class OrderExecutor:
             # A venue needn't be reconciled for this: the very order in doubt keeps it from being compared.
             not self._gate.stop(body.venue, body.instrument)
             and not self._quotes.trouble(body.venue, body.instrument, now)
-            and is_inside_collar(
-                body.limit_price, quote, body.side, from_ratio(self._settings.orders.collar_ratio)
-            )
+            and is_inside_collar(body.limit_price, quote, body.side, from_ratio(self._settings.orders.collar_ratio))
         )
 
     # ---- ends ----------------------------------------------------------------------------------------------

@@ -226,9 +226,7 @@ class OrderManager:
     def halts(self) -> tuple[HaltLine, ...]:
         """Return the halts that stand: one that ends by itself first, then those of the journal, oldest first."""
         return self._readiness.halts + tuple(
-            HaltLine(
-                scope=halt.scope, reason=halt.reason, since=halt.since, ends_when=ends_when(halt.reason)
-            )
+            HaltLine(scope=halt.scope, reason=halt.reason, since=halt.since, ends_when=ends_when(halt.reason))
             for halt in self.ledger.halts
         )
 
@@ -351,9 +349,7 @@ class OrderManager:
     def _mark_equity(self, command: MarkEquity, now: Instant) -> None:
         if command.marked_at != self.ledger.equity_marked_at:
             self._outbox.record(
-                EquityMarked(
-                    ts_event=command.marked_at, peak=command.peak, day_start=command.day_start
-                )
+                EquityMarked(ts_event=command.marked_at, peak=command.peak, day_start=command.day_start)
             )
 
     def _wish_exit(self, command: WishExit, now: Instant) -> None:

@@ -47,9 +47,7 @@ class PreSendChecks:
         self._unread = unread
         self.is_winding_down = False
 
-    def refusal(
-        self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant
-    ) -> str:
+    def refusal(self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant) -> str:
         """Return the first gate that an opening at `instrument`'s venue fails, empty when it passes all."""
         venue, name = instrument.venue, instrument.name
         live = list(self._ledger.live_orders(venue, name))
@@ -77,9 +75,7 @@ class PreSendChecks:
             return "would_cross_own"
         return ""
 
-    def overdraft(
-        self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant
-    ) -> str:
+    def overdraft(self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant) -> str:
         """Return the limit that an opening breaks together with one that its decision did not know of.
 
         That one may have moved here meanwhile, or come from a portfolio that died.
@@ -127,8 +123,7 @@ class PreSendChecks:
                 continue
             quantity = other.round_quantity(intent.quantity)
             if not (
-                self.refusal(intent, other, quantity, now)
-                or self._substitution.refusal(intent, other, quantity, now)
+                self.refusal(intent, other, quantity, now) or self._substitution.refusal(intent, other, quantity, now)
             ):
                 price = touch(self._quotes.quote(venue, other.name), intent.side)
                 candidates.append(Candidate(other, price, self._quotes.taker_fee_ratio(venue)))

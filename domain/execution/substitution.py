@@ -70,9 +70,7 @@ SHARED_CHECKS: tuple[Check, ...] = (
 class Substitution:
     """The portfolio's limits, as the router can judge them."""
 
-    def __init__(
-        self, settings: Settings, ledger: OrderLedger, quotes: LatestQuotes, foreign: ForeignOrders
-    ) -> None:
+    def __init__(self, settings: Settings, ledger: OrderLedger, quotes: LatestQuotes, foreign: ForeignOrders) -> None:
         self._settings = settings
         self._ledger = ledger
         self._quotes = quotes
@@ -106,9 +104,7 @@ class Substitution:
             settings=self._settings,
             portfolio=books,
             quotes=self._quotes,
-            valuation=value(
-                books, self._quotes, (), self._settings.traded, now, self._foreign.exposure()
-            ),
+            valuation=value(books, self._quotes, (), self._settings.traded, now, self._foreign.exposure()),
             pending=(),
             openings=OpeningRate(),
             foreign=self._foreign,

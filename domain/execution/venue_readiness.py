@@ -115,9 +115,7 @@ class VenueReadiness:
     def news(self) -> list[tuple[str, str]]:
         """Return (venue, what is missing) of those that changed since the last call."""
         changed = [
-            (venue, missing)
-            for venue in self.venues
-            if (missing := self.missing(venue)) != self._announced.get(venue)
+            (venue, missing) for venue in self.venues if (missing := self.missing(venue)) != self._announced.get(venue)
         ]
         self._announced.update(changed)
         return changed

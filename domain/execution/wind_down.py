@@ -114,9 +114,7 @@ class WindingDown:
 
     def _unfinished(self) -> list[str]:
         """Return the plans that have yet to send something."""
-        return [
-            intent_id for intent_id, plan in self._ledger.open_plans.items() if plan.live_attempt is None
-        ]
+        return [intent_id for intent_id, plan in self._ledger.open_plans.items() if plan.live_attempt is None]
 
     def _bare(self, must_be_closed: bool) -> list[str]:
         """Return the positions that are not as they may be left: the portfolio's next intent will see to them."""
@@ -135,9 +133,7 @@ class WindingDown:
 
     def _unproven(self) -> list[str]:
         return [
-            venue
-            for venue in self._reconciliation.audits
-            if self._proven.get(venue) != self._ledger.movements[venue]
+            venue for venue in self._reconciliation.audits if self._proven.get(venue) != self._ledger.movements[venue]
         ]
 
     def _ask(self, venue: str, now: Instant) -> None:
@@ -159,7 +155,9 @@ class WindingDown:
         unfinished = tuple(map(self._unfinished_in_words, self._unfinished()))
         bare = tuple(self._bare_in_words())
         venues = self._reconciliation.audits
-        strange = tuple(f"an order that we can't account for: {line}" for venue in venues for line in self._foreign.tagged(venue))
+        strange = tuple(
+            f"an order that we can't account for: {line}" for venue in venues for line in self._foreign.tagged(venue)
+        )
         self._outbox.tell(
             Role.SUPERVISOR,
             WindDownCompleted(
@@ -196,12 +194,15 @@ class WindingDown:
         for (venue, name), position in books.positions.items():
             key = f"{venue}:{name}"
             is_unknown = self._quotes.instrument(venue, name) is None
-            if key in bare or is_unknown and books.covered_quantity(venue, name) < abs(position.quantity):
+            if key in bare or (is_unknown and books.covered_quantity(venue, name) < abs(position.quantity)):
                 yield f"position {key} is {state}"
 
     def _difference(self, venue: str) -> str:
         known = self._reconciliation.audits[venue].in_words
-        return ", ".join(known) or "its account could not be read and compared after trading had stopped; the next start does that"
+        return (
+            ", ".join(known)
+            or "its account could not be read and compared after trading had stopped; the next start does that"
+        )
 
     def _unfinished_in_words(self, intent_id: str) -> str:
         plan = self._ledger.open_plans[intent_id]

@@ -295,9 +295,7 @@ class Portfolio:
         elif has_stop:
             self.bare_closes.pop(key, None)
 
-    def _decide(
-        self, intent_id: str, venue: str, instrument: str, purpose: Purpose, is_accepted: bool
-    ) -> None:
+    def _decide(self, intent_id: str, venue: str, instrument: str, purpose: Purpose, is_accepted: bool) -> None:
         self.decided[venue, instrument, purpose] += 1
         self.intents[intent_id] = is_accepted
         if len(self.intents) > INTENTS_KEPT:

@@ -67,7 +67,6 @@ NEXT_STATUS: dict[OrderStatus, dict[type[Event], OrderStatus]] = {
 }  # the rest are final; OrderNotFound has no entry because it may be a stale read
 
 
-
 def next_status(status: OrderStatus, event: Event) -> OrderStatus:
     """Return where an event moves an order: the one answer for every projection of the journal."""
     if isinstance(event, OrderClosed):
@@ -235,7 +234,7 @@ class OrderLifecycle:
             return events
         filled = self.filled_quantity + (step.quantity if step else ZERO)
         is_full, is_end = filled >= self.order.quantity, report.status in FINAL
-        if is_full or is_end and self._proves_end(report, filled, may_oversell):
+        if is_full or (is_end and self._proves_end(report, filled, may_oversell)):
             evidence = f"reported:{report.reason}" if report.reason else "reported"
             status = report.status if is_end else FILLED
             events.append(self.closed(status, evidence, report.ts_event, filled))
@@ -291,9 +290,7 @@ class OrderLifecycle:
                 events.append(self.closed(FILLED, "filled", fill.ts_event, filled))
         return events
 
-    def closed(
-        self, status: OrderStatus, evidence: str, ts_event: int, filled: Decimal | None = None
-    ) -> OrderClosed:
+    def closed(self, status: OrderStatus, evidence: str, ts_event: int, filled: Decimal | None = None) -> OrderClosed:
         """Return the event that ends this order."""
         return OrderClosed(
             ts_event=ts_event,
@@ -317,7 +314,7 @@ class OrderLifecycle:
 
     def _is_news(self, venue_order_id: str) -> bool:
         """Tell whether it matters that the venue has it: at the least, its fills can be claimed."""
-        return self.is_unproven and not self.ended or (not self.venue_order_id and bool(venue_order_id))
+        return (self.is_unproven and not self.ended) or (not self.venue_order_id and bool(venue_order_id))
 
     def _ended(self, status: OrderStatus, ts_event: int) -> OrderUnconfirmed:
         return OrderUnconfirmed(

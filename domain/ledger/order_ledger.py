@@ -307,9 +307,7 @@ class OrderLedger:
         """Return how much of the position of ours orders of `side` reduce; negative where they add to it."""
         return -side.sign * self.books.position(venue, instrument).quantity
 
-    def reducible_quantity(
-        self, venue: str, instrument: str, side: Side, beside: Container[str] = ()
-    ) -> Decimal:
+    def reducible_quantity(self, venue: str, instrument: str, side: Side, beside: Container[str] = ()) -> Decimal:
         """Return how much an order of `side` may take off the position of ours, live orders counted.
 
         Args:
@@ -328,9 +326,7 @@ class OrderLedger:
         """Return how much of an instrument's base our live sales there may take, whatever the pair."""
         orders = self.live_orders(instrument.venue)
         sales = (it for it in orders if it.order.side is Side.SELL and it.id not in beside)
-        return sum(
-            (it.leaves_quantity for it in sales if currencies(it.order.instrument)[0] == instrument.base), ZERO
-        )
+        return sum((it.leaves_quantity for it in sales if currencies(it.order.instrument)[0] == instrument.base), ZERO)
 
 
 def _remember(known: dict, key: Hashable) -> None:

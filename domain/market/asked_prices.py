@@ -56,8 +56,7 @@ class AskedPrices:
         due = [key for key in sorted(wanted) if now.monotonic_ns - self._asked_ns.get(key, 0) >= ASK_EVERY_NS]
         self._asked_ns.update(dict.fromkeys(due, now.monotonic_ns))
         return [
-            Tell(Role.EXCHANGE_GATEWAY.at(venue), RequestTouch(venue=venue, instrument=name))
-            for venue, name in due
+            Tell(Role.EXCHANGE_GATEWAY.at(venue), RequestTouch(venue=venue, instrument=name)) for venue, name in due
         ]
 
     def hear(self, told: TouchReported, now: Instant) -> None:

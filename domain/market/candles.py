@@ -32,9 +32,7 @@ class CandleSeries:
     the series starts over at the next trade, so that one wild stamp cannot ask for a million empty candles.
     """
 
-    def __init__(
-        self, venue: str, instrument: str, interval_ns: int, watermark_ns: int, longest_carry: int
-    ) -> None:
+    def __init__(self, venue: str, instrument: str, interval_ns: int, watermark_ns: int, longest_carry: int) -> None:
         self.venue = venue
         self.instrument = instrument
         self.interval_ns = interval_ns

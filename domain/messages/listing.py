@@ -94,7 +94,9 @@ def summed_up(rows: Iterable[Unread]) -> tuple[Unread, ...]:
             reasons.setdefault(key, one.reason)
     # Two at least where they name nothing: one would be a row that says nothing of itself.
     many = (
-        Unread(kind=kind, instrument=instrument, reason=reasons[kind, instrument], count=max(count, 1 if instrument else 2))
+        Unread(
+            kind=kind, instrument=instrument, reason=reasons[kind, instrument], count=max(count, 1 if instrument else 2)
+        )
         for (kind, instrument), count in others.items()
     )
     return (*kept, *many)

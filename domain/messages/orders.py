@@ -29,9 +29,7 @@ class OrderStatus(StrEnum):
     REJECTED = "REJECTED"  # refused by the venue, or proven never to have reached it
 
 
-FINAL = frozenset(
-    {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
-)
+FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
 
 class OrderType(StrEnum):
@@ -347,5 +345,3 @@ class PrivateStreamChanged(Event, kw_only=True):
 
 
 # ---- signals -------------------------------------------------------------------------------------------
-
-

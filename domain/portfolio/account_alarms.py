@@ -67,9 +67,7 @@ class AccountAlarms:
         return [*(_over(key, text, now) for key in ended), *(_alarm(key, text, now) for key in news)]
 
     def _review_equity(self, valuation: Valuation, now: Instant) -> list[Effect]:
-        self._missing_since = {
-            what: self._missing_since.get(what, now.monotonic_ns) for what in valuation.missing
-        }
+        self._missing_since = {what: self._missing_since.get(what, now.monotonic_ns) for what in valuation.missing}
         long_missing = {
             what for what, since in self._missing_since.items() if now.monotonic_ns - since >= INCOMPLETE_NS
         }

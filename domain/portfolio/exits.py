@@ -51,9 +51,7 @@ class Exit:
 class Exits:
     """At most one per instrument. The journal shall show just these, so that a restart takes them up."""
 
-    def __init__(
-        self, settings: Settings, portfolio: Portfolio, quotes: LatestQuotes, foreign: ForeignOrders
-    ) -> None:
+    def __init__(self, settings: Settings, portfolio: Portfolio, quotes: LatestQuotes, foreign: ForeignOrders) -> None:
         self._wanted_ns = round(settings.orders.reducing_expire_after_s * SECOND_NS)
         self._portfolio = portfolio
         self._quotes = quotes
@@ -67,9 +65,7 @@ class Exits:
             spent_ns = 0 if self._is_opening(key, ()) else max(0, now.utc_ns - wish.since)
             self._exits[key] = Exit(wish.signal_id, now.monotonic_ns + self._wanted_ns - spent_ns)
 
-    def hear(
-        self, signal: Signal, pending: Sequence[OrderIntent], now: Instant
-    ) -> tuple[str, list[OrderIntent]]:
+    def hear(self, signal: Signal, pending: Sequence[OrderIntent], now: Instant) -> tuple[str, list[OrderIntent]]:
         """Take in an exit signal; return what became of it, in one word, and the closes that it calls for now."""
         own = signal.venue, signal.instrument
         places = (own, *self._portfolio.exits.moved_from(own))

@@ -67,13 +67,19 @@ class ForeignOrders:
     def coins(self, venue: str, base: str) -> Decimal:
         """Return how much of an asset the venue holds back for others' orders, or for nobody knows what."""
         held = self._held.get(venue, {}).get(base, ZERO)
-        return held + self.cash(venue, base) + sum(
-            (
-                self._leaves(venue, order)
-                for where, order in self._all()
-                if where == venue and order.side is Side.SELL and self._base(venue, order.instrument) == (base, True)
-            ),
-            ZERO,
+        return (
+            held
+            + self.cash(venue, base)
+            + sum(
+                (
+                    self._leaves(venue, order)
+                    for where, order in self._all()
+                    if where == venue
+                    and order.side is Side.SELL
+                    and self._base(venue, order.instrument) == (base, True)
+                ),
+                ZERO,
+            )
         )
 
     def free_coins(self, instrument: Instrument) -> Decimal:

@@ -87,13 +87,9 @@ class KillSwitch:
             return ()
         self._raise_levels(valuation.performance, now)
         since = self._breached_ns
-        self._breached_ns = {
-            reason: since.get(reason, now.monotonic_ns) for reason in self._breaches(valuation)
-        }
+        self._breached_ns = {reason: since.get(reason, now.monotonic_ns) for reason in self._breaches(valuation)}
         return tuple(
-            reason
-            for reason, since_ns in self._breached_ns.items()
-            if now.monotonic_ns - since_ns >= CONFIRM_NS
+            reason for reason, since_ns in self._breached_ns.items() if now.monotonic_ns - since_ns >= CONFIRM_NS
         )
 
     def _raise_levels(self, reading: Decimal, now: Instant) -> None:

@@ -194,9 +194,7 @@ class PortfolioManager:
     def _open(self, signal: Signal, now: Instant) -> list[Effect]:
         key = signal.venue, signal.instrument
         position = self.portfolio.position(*key)
-        is_held = position.quantity > 0 and not is_small(
-            self.quotes, key, position.quantity, position.average_price
-        )
+        is_held = position.quantity > 0 and not is_small(self.quotes, key, position.quantity, position.average_price)
         if self._is_under_way(key) or is_held:
             decision = "pending" if self._is_under_way(key) else "already_long"
             return self._count(decision) + self._withdraw_exit(signal, now)
@@ -249,8 +247,7 @@ class PortfolioManager:
         """Tell whether an entry or an exit of this instrument is decided and not proven over."""
         intents = [plan.intent for plan in self.portfolio.plans.values()] + list(self.pending)
         return any(
-            (intent.venue, intent.instrument) == key and intent.purpose is not Purpose.PROTECT
-            for intent in intents
+            (intent.venue, intent.instrument) == key and intent.purpose is not Purpose.PROTECT for intent in intents
         )
 
     def _case(self, signal: Signal, now: Instant) -> Opening:
@@ -377,7 +374,9 @@ class PortfolioManager:
         valuation = self._value(now)
         return PortfolioReported(
             ts_event=now.utc_ns,
-            positions=tuple(position_line(self.portfolio, self.quotes, key) for key in sorted(self.portfolio.positions)),
+            positions=tuple(
+                position_line(self.portfolio, self.quotes, key) for key in sorted(self.portfolio.positions)
+            ),
             net={base: plain(quantity) for base, quantity in sorted(valuation.net.items()) if quantity},
             equity=shown(valuation.equity, 2),
             cash=shown(valuation.cash, 2),

@@ -236,9 +236,7 @@ class Protection:
                 self._turns.give(key, now)
         return self._turns.is_on(key, now)
 
-    def _is_close_waiting(
-        self, key: tuple[str, str], portfolio: Portfolio, pending: tuple[OrderIntent, ...]
-    ) -> bool:
+    def _is_close_waiting(self, key: tuple[str, str], portfolio: Portfolio, pending: tuple[OrderIntent, ...]) -> bool:
         """Tell whether all of a close is a plan in the router that has nothing at the venue: it may be pausing."""
         is_told = any(intent.purpose is Purpose.CLOSE for intent in _of(key, pending))
         return not is_told and not portfolio.orders_of(*key, Purpose.CLOSE)
@@ -246,9 +244,7 @@ class Protection:
     def _is_under_way(
         self, key: tuple[str, str], portfolio: Portfolio, pending: tuple[OrderIntent, ...], purpose: Purpose
     ) -> bool:
-        return bool(portfolio.plans_of(*key, purpose)) or any(
-            intent.purpose is purpose for intent in _of(key, pending)
-        )
+        return bool(portfolio.plans_of(*key, purpose)) or any(intent.purpose is purpose for intent in _of(key, pending))
 
     def _forget(self, key: tuple[str, str]) -> None:
         self._uncovered_ns.pop(key, None)

@@ -93,9 +93,7 @@ class Opening(NamedTuple):
             (
                 intent.quantity * intent.reference_price
                 for intent in self.pending
-                if intent.side is Side.BUY
-                and intent.venue == venue
-                and currencies(intent.instrument)[1] == quote
+                if intent.side is Side.BUY and intent.venue == venue and currencies(intent.instrument)[1] == quote
             ),
             ZERO,
         )
@@ -235,9 +233,7 @@ def exposure_in_bounds(case: Opening) -> Refused | None:
     position = abs(case.portfolio.position(*case.key).quantity) * case.worst_price
     gross = case.valuation.gross.get(base, ZERO)
     return (
-        _above(
-            "position_limit", position + case.notional, case.share_of_equity(case.risk.max_position_ratio)
-        )
+        _above("position_limit", position + case.notional, case.share_of_equity(case.risk.max_position_ratio))
         or _above("asset_limit", gross + case.notional, case.share_of_equity(case.risk.max_asset_ratio))
         or _above(
             "exposure_limit",
@@ -295,9 +291,7 @@ def judge(case: Opening, checks: tuple[Check, ...]) -> Verdict:
     return Allowed()
 
 
-def held_keys(
-    portfolio: Portfolio, quotes: LatestQuotes, pending: tuple[OrderIntent, ...]
-) -> list[tuple[str, str]]:
+def held_keys(portfolio: Portfolio, quotes: LatestQuotes, pending: tuple[OrderIntent, ...]) -> list[tuple[str, str]]:
     """Return (venue, instrument) once for each position that is not dust and each opening under way."""
     held = [
         key
@@ -305,9 +299,7 @@ def held_keys(
         if not is_small(quotes, key, position.quantity, position.average_price)
     ]
     intents = [plan.intent for plan in portfolio.plans.values()] + list(pending)
-    return held + [
-        (intent.venue, intent.instrument) for intent in intents if intent.purpose is Purpose.OPEN
-    ]
+    return held + [(intent.venue, intent.instrument) for intent in intents if intent.purpose is Purpose.OPEN]
 
 
 def is_small(quotes: LatestQuotes, key: tuple[str, str], quantity: Decimal, fallback: Decimal) -> bool:

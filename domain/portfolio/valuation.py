@@ -90,6 +90,4 @@ def value(
     for base, notional in foreign.items():
         gross[base] += notional
 
-    return Valuation(
-        equity, cash, unrealized, fees, transfers, dict(net), dict(gross), not missing, tuple(missing)
-    )
+    return Valuation(equity, cash, unrealized, fees, transfers, dict(net), dict(gross), not missing, tuple(missing))

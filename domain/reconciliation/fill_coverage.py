@@ -75,9 +75,7 @@ class FillCoverage:
         if covered is None or abs(until - covered) < overlap_ns:
             return
         forget_before = min(until, covered) - overlap_ns - KEPT_NS
-        self._outbox.record(
-            FillsCovered(ts_event=now.utc_ns, venue=venue, until=until, forget_before=forget_before)
-        )
+        self._outbox.record(FillsCovered(ts_event=now.utc_ns, venue=venue, until=until, forget_before=forget_before))
 
     def _is_one_unread(self, venue: str) -> bool:
         names = self._settings.venues[venue].instruments

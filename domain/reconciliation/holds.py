@@ -100,7 +100,7 @@ class Holds:
         """Return the most that sales of ours may have held at once since then."""
         promised = ZERO
         for order in self._ledger.orders.values():
-            is_done = order.status is OrderStatus.REJECTED or order.is_final and order.closed_at < utc_ns
+            is_done = order.status is OrderStatus.REJECTED or (order.is_final and order.closed_at < utc_ns)
             body = order.order
             if body.venue == venue and body.side is Side.SELL and not is_done:
                 promised += self._share(base, body.instrument, body.side, venue, body.quantity, body.limit_price)
@@ -110,9 +110,7 @@ class Holds:
         """Return what orders that are not ours hold of a currency, as far as the venue tells."""
         return sum(
             (
-                self._share(
-                    currency, it.instrument, it.side, venue, it.leaves_quantity, it.limit_price or ZERO
-                )
+                self._share(currency, it.instrument, it.side, venue, it.leaves_quantity, it.limit_price or ZERO)
                 for it in reading.foreign
                 if it.leaves_quantity is not None
             ),

@@ -60,10 +60,7 @@ class OpeningBalances:
         doubt.listed = {
             fill.fill_id: listed.get(fill.fill_id, asked_ns) for fill in snapshot.fills if fill.ts_event >= settled_at
         }
-        return any(
-            fill_id not in listed or asked_ns - first_ns < lag_ns
-            for fill_id, first_ns in doubt.listed.items()
-        )
+        return any(fill_id not in listed or asked_ns - first_ns < lag_ns for fill_id, first_ns in doubt.listed.items())
 
     def open(self, snapshot: VenueSnapshot, asked: Instant, now: Instant) -> None:
         """Take a venue's balances for what there is.
@@ -100,8 +97,8 @@ class OpeningBalances:
                 if balance.currency not in unknown
                 and (
                     (venue, balance.currency) in books.unknown
-                    or is_one_unnamed
-                    and (venue, balance.currency) not in books.balances
+                    or (is_one_unnamed
+                    and (venue, balance.currency) not in books.balances)
                 )
             ),
         )

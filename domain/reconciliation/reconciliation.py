@@ -49,9 +49,7 @@ def balance_differences(ours: dict[str, Decimal], theirs: Iterable[Balance]) -> 
 
 def describe(differences: Differences) -> tuple[str, ...]:
     """Return the differences in words for a person."""
-    return tuple(
-        f"{currency} {'+' if amount > 0 else ''}{plain(amount)}" for currency, amount in differences.items()
-    )
+    return tuple(f"{currency} {'+' if amount > 0 else ''}{plain(amount)}" for currency, amount in differences.items())
 
 
 @dataclass
@@ -204,9 +202,7 @@ class Reconciliation:
         self._opening.open_late(snapshot, unknown)
         theirs = self._proven(snapshot)
         differences = balance_differences(self._balances(venue), theirs)
-        differences = {
-            currency: amount for currency, amount in differences.items() if currency not in unknown
-        }
+        differences = {currency: amount for currency, amount in differences.items() if currency not in unknown}
         phantoms = self._phantoms(venue, theirs, unknown)
         if (differences, phantoms) != (audit.differences, audit.phantoms):
             audit.differences, audit.phantoms = differences, phantoms
@@ -236,9 +232,7 @@ class Reconciliation:
             totals[balance.currency] = totals.get(balance.currency, ZERO) + balance.total
         phantoms = self._ownership.phantoms(venue, totals)
         return {
-            name: quantity
-            for name, quantity in phantoms.items()
-            if self._ownership.base_of(venue, name) not in unknown
+            name: quantity for name, quantity in phantoms.items() if self._ownership.base_of(venue, name) not in unknown
         }
 
     def _time(self, venue: str, audit: Audit, now: Instant) -> None:

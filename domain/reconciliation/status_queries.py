@@ -83,9 +83,7 @@ class StatusQueries:
     def doubt(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Journal that it may or may not be at the venue, and ask."""
         self._outbox.record(
-            OrderUnconfirmed(
-                ts_event=now.utc_ns, client_order_id=order.id, venue=order.order.venue, reason=reason
-            )
+            OrderUnconfirmed(ts_event=now.utc_ns, client_order_id=order.id, venue=order.order.venue, reason=reason)
         )
         self.begin(order, now)
 
@@ -170,7 +168,9 @@ class StatusQueries:
     def settle(self, order: OrderLifecycle, now: Instant) -> None:
         """Stop asking about an order that rests or is final."""
         if not order.is_in_flight:
-            if self._status_queries.pop(order.id, None) and now.utc_ns - order.sent_at >= _ns(self._orders.alarm_after_s):
+            if self._status_queries.pop(order.id, None) and now.utc_ns - order.sent_at >= _ns(
+                self._orders.alarm_after_s
+            ):
                 # An earlier desk may have raised it, so it is told whether or not this one did.
                 self._outbox.alarm_over(_key(order), doubt_in_words(order), now.utc_ns)
             self._held_before.pop(order.id, None)

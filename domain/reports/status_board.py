@@ -55,9 +55,7 @@ _ZERO = plain(Decimal(0))
 class StatusBoard:
     """The newest word of everybody, and the object made of it."""
 
-    def __init__(
-        self, venues: tuple[str, ...], mode: str, started: Instant, account: str = NO_ACCOUNT
-    ) -> None:
+    def __init__(self, venues: tuple[str, ...], mode: str, started: Instant, account: str = NO_ACCOUNT) -> None:
         """Args:
         mode: what every screen is labelled with.
         account: whose money it is: "simulated", "live" or "none".
@@ -151,17 +149,14 @@ class StatusBoard:
             "duration_s": round((now.monotonic_ns - self.started.monotonic_ns) / 1e9, 3),
             "venues": {venue: self._venue(venue) for venue in self.venues},
             "signals": self.totals(Role.SIGNAL_ENGINE)["signals"],
-            "orders": {
-                name: self.orders.counts.get(name, 0) if self.orders else 0 for name in _ORDER_COUNTS
-            },
+            "orders": {name: self.orders.counts.get(name, 0) if self.orders else 0 for name in _ORDER_COUNTS},
             "account": self.account,
             **self._money(),
             "corrections": self.orders.corrections if self.orders else 0,
             "dead_letters": self.totals(Role.DEAD_LETTERS)["dead_letters"],
             "restarts": sum(line.restarts for line in actors.values()),
             "actors": {
-                role: {"pid": line.pid, "restarts": line.restarts, "state": line.state}
-                for role, line in actors.items()
+                role: {"pid": line.pid, "restarts": line.restarts, "state": line.state} for role, line in actors.items()
             },
             "reconciled": bool(self.orders and self.orders.is_reconciled),
             **self._troubles(),
@@ -202,9 +197,7 @@ class StatusBoard:
     def _decisions(self) -> dict[str, int]:
         """Return why signals were traded or not, and how many."""
         counters = self.totals(Role.PORTFOLIO)
-        return {
-            name.removeprefix(DECISION): count for name, count in counters.items() if name.startswith(DECISION)
-        }
+        return {name.removeprefix(DECISION): count for name, count in counters.items() if name.startswith(DECISION)}
 
     def _prices(self, now: Instant) -> dict[str, Any]:
         """Return the newest prices of the streams, and those that were asked for, marked as such."""

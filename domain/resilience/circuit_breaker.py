@@ -71,9 +71,7 @@ class CircuitBreaker:
 
     def announce(self, now: Instant) -> list[Effect]:
         """Repeat the present state, for an audience that has just (re)started."""
-        change = BreakerChanged(
-            ts_event=now.utc_ns, venue=self.venue, operation=self.operation, state=self.state
-        )
+        change = BreakerChanged(ts_event=now.utc_ns, venue=self.venue, operation=self.operation, state=self.state)
         return [Tell(role, change) for role in self.audience]
 
     def metrics(self, now: Instant) -> BreakerReported:

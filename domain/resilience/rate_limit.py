@@ -141,9 +141,7 @@ class Ticket(Protocol):
 class RequestBudget(Protocol):
     """What a venue may be sent, in requests: a TokenBucket that threads share."""
 
-    def take(
-        self, now_ns: int, is_reducing: bool, longest_pause_ns: int | None, requests: int
-    ) -> int: ...
+    def take(self, now_ns: int, is_reducing: bool, longest_pause_ns: int | None, requests: int) -> int: ...
 
     def ticket(self, paid: int, is_reducing: bool, longest_pause_ns: int | None) -> Ticket: ...
 

@@ -85,9 +85,7 @@ class _Child:
 class Supervision:
     """The restart policy for all children of the supervisor."""
 
-    def __init__(
-        self, settings: SupervisionSettings, roles: Sequence[str], generation: int = 1
-    ) -> None:
+    def __init__(self, settings: SupervisionSettings, roles: Sequence[str], generation: int = 1) -> None:
         """Args:
         generation: of the supervisor itself; it keeps the incarnations of all generations apart.
         """
@@ -96,9 +94,7 @@ class Supervision:
         self.children = {role: _Child(role) for role in roles}  # in starting order
         self.is_ending = False
 
-    def begin(
-        self, now: Instant, inherited: Mapping[str, ActorLine] | None = None
-    ) -> list[SupervisionEffect]:
+    def begin(self, now: Instant, inherited: Mapping[str, ActorLine] | None = None) -> list[SupervisionEffect]:
         """Start everybody; children of an earlier supervisor are first asked whether they are there."""
         effects: list[SupervisionEffect] = [WakeAt(now.monotonic_ns + PULSE_NS, PULSE)]
         for role, child in self.children.items():
@@ -130,9 +126,7 @@ class Supervision:
 
     def rebuilding(self) -> list[tuple[str, int]]:
         """Return role and pid of each child that comes up: it cannot speak meanwhile."""
-        return [
-            (child.role, child.pid) for child in self.children.values() if child.is_rebuilding and child.pid
-        ]
+        return [(child.role, child.pid) for child in self.children.values() if child.is_rebuilding and child.pid]
 
     def used_cpu(self, role: str, cpu_ns: int, now: Instant) -> None:
         """Take processor time as a sign of life: a child that comes up uses some, however busy the machine."""
@@ -241,9 +235,7 @@ class Supervision:
 
     def lines(self) -> dict[str, ActorLine]:
         return {
-            role: ActorLine(
-                pid=child.pid, incarnation=child.incarnation, restarts=child.restarts, state=child.state
-            )
+            role: ActorLine(pid=child.pid, incarnation=child.incarnation, restarts=child.restarts, state=child.state)
             for role, child in self.children.items()
         }
 

@@ -38,9 +38,7 @@ class SignalCombiner:
         """Raises InvalidSetting when a weight names a strategy that does not exist."""
         unknown = [name for name in weights if name not in strategies]
         if unknown:
-            raise InvalidSetting(
-                f"signals.weights: no strategy {unknown[0]!r}; there are {', '.join(strategies)}"
-            )
+            raise InvalidSetting(f"signals.weights: no strategy {unknown[0]!r}; there are {', '.join(strategies)}")
         self._winner_above = winner_above
         self._bench = Bench() if bench is None else bench
         self._voters: list[tuple[str, Strategy, float]] = []

@@ -174,9 +174,7 @@ class SignalGenerator:
             )
         return market
 
-    def _close_until(
-        self, venue: _Venue, event_time: int, frames: Sequence[Frame], now: Instant
-    ) -> list[Effect]:
+    def _close_until(self, venue: _Venue, event_time: int, frames: Sequence[Frame], now: Instant) -> list[Effect]:
         effects: list[Effect] = []
         for market in venue.markets.values():
             for candle in market.series.close_until(event_time, venue.stream.whole):
@@ -191,9 +189,7 @@ class SignalGenerator:
         self._count()
         return effects
 
-    def _speak(
-        self, candle: Candle, opinion: Opinion, late_ns: int, read_ns: int, now: Instant
-    ) -> list[Effect]:
+    def _speak(self, candle: Candle, opinion: Opinion, late_ns: int, read_ns: int, now: Instant) -> list[Effect]:
         """Tell of a closed candle. Its time to expire runs from when it was due, however late it closed."""
         left_ns = round(self.settings.expire_after_s * SECOND_NS) - late_ns
         if left_ns <= 0:

@@ -29,9 +29,7 @@ class ChannelWatch:
 
     def __init__(self, channels: Sequence[Channel]) -> None:
         self.channels = tuple(channels)
-        self._silent_after_ns = {
-            channel.name: channel.silent_after_s * SECOND_NS for channel in self.channels
-        }
+        self._silent_after_ns = {channel.name: channel.silent_after_s * SECOND_NS for channel in self.channels}
         self._proofs = tuple(channel.name for channel in self.channels if channel.proves_life)
         self._of = {channel.name: channel.of for channel in self.channels}
         self._left_out: set[str] = set()  # nobody waits for these, on whichever connection

@@ -203,9 +203,7 @@ class Session:
         self._outbound.clear()
         return [*moved, *recovered, *said, self._watch_silence()]
 
-    def open_failed(
-        self, connection_id: str, code: str, is_fatal: bool, now: Instant
-    ) -> list[SessionEffect]:
+    def open_failed(self, connection_id: str, code: str, is_fatal: bool, now: Instant) -> list[SessionEffect]:
         if connection_id != self._opening_id:
             return []
         self.counters[f"failed_{code}"] += 1

@@ -113,13 +113,5 @@ class Disconnected(NamedTuple):
 
 
 SessionEffect = (
-    OpenPipe
-    | SendFrame
-    | SayGoodbye
-    | ClosePipe
-    | Moved
-    | Recovered
-    | MaxRetriesExceeded
-    | Disconnected
-    | WakeAt
+    OpenPipe | SendFrame | SayGoodbye | ClosePipe | Moved | Recovered | MaxRetriesExceeded | Disconnected | WakeAt
 )

@@ -160,9 +160,7 @@ class Chaos:
         trial.clear_faults(status)
         self.tell("calm")
         submitted = status["orders"]["submitted"]
-        trial.wait_for(
-            "it trades again", lambda now: now["orders"]["submitted"] > submitted, CALM_WITHIN_S
-        )
+        trial.wait_for("it trades again", lambda now: now["orders"]["submitted"] > submitted, CALM_WITHIN_S)
         self.tell("it trades again")
         trial.wait_for(
             "everything is proven",
@@ -224,7 +222,7 @@ class Chaos:
         while True:
             truth = trial.truth(status)
             wrongs = list(compare_with_truth(read_books(journal), truth))
-            if is_at_rest(truth, time.time_ns()) and not wrongs or time.monotonic() > give_up_at:
+            if (is_at_rest(truth, time.time_ns()) and not wrongs) or time.monotonic() > give_up_at:
                 self.tell(f"{len(truth['orders'])} orders and {len(truth['fills'])} fills compared")
                 return wrongs
             time.sleep(_LOOK_AGAIN_S)

@@ -143,8 +143,7 @@ def main() -> None:
         rounds = [[cost_us(way, message) for way in ways] for _ in range(arguments.rounds)]
         ours, bare, loads = (median(one[index] for one in rounds) for index in range(3))
         print(
-            f"{name:<34}{len(message):>8}{ours:>9.2f}{bare:>9.2f}{loads:>12.2f}"
-            f"{ours / bare:>10.2f}{ours / loads:>9.2f}"
+            f"{name:<34}{len(message):>8}{ours:>9.2f}{bare:>9.2f}{loads:>12.2f}{ours / bare:>10.2f}{ours / loads:>9.2f}"
         )
 
 

@@ -85,8 +85,7 @@ class FullDisk:
         os.kill(pid, signal.SIGKILL)
         self._trial.wait_for(
             "the router is back",
-            lambda now: now["actors"]["order_router"]["pid"] != pid
-            and now["actors"]["order_router"]["state"] == "up",
+            lambda now: now["actors"]["order_router"]["pid"] != pid and now["actors"]["order_router"]["state"] == "up",
             _BACK_WITHIN_S,
         )
         self._tell("  killed order_router meanwhile, and it is back")

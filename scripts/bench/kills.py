@@ -121,16 +121,12 @@ class Killer:
     def kill_newborn(self) -> Kill:
         """Kill an actor, and its successor's process before that has said much."""
         victims = self._kill_and_follow("kill newborn", signal.SIGKILL)
-        return Kill(
-            "kill newborn", victims[0].role, time.monotonic(), tuple(victims), within_s=CRASH_WITHIN_S
-        )
+        return Kill("kill newborn", victims[0].role, time.monotonic(), tuple(victims), within_s=CRASH_WITHIN_S)
 
     def stop_newborn(self) -> Kill:
         """Kill an actor, and stop its successor for good before that has said much."""
         victims = self._kill_and_follow("stop newborn", signal.SIGSTOP)
-        return Kill(
-            "stop newborn", victims[0].role, time.monotonic(), tuple(victims), within_s=HANG_WITHIN_S
-        )
+        return Kill("stop newborn", victims[0].role, time.monotonic(), tuple(victims), within_s=HANG_WITHIN_S)
 
     def _kill_and_follow(self, kind: str, number: int) -> list[Victim]:
         """Kill an actor, and send a signal to the process that takes its place."""

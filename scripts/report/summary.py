@@ -85,9 +85,7 @@ def _amount(text: Any) -> str:
 def _venue(venue: dict[str, Any]) -> str:
     # "2 gaps" only when there were any; the first three counts are the sign of life and always shown.
     troubles = [
-        f"{venue[kind]} {kind.replace('_', ' ')}"
-        for kind in ("reconnects", "gaps", "decode_errors")
-        if venue[kind]
+        f"{venue[kind]} {kind.replace('_', ' ')}" for kind in ("reconnects", "gaps", "decode_errors") if venue[kind]
     ]
     counts = [f"{venue[kind]} {kind}" for kind in ("quotes", "trades", "orders", "fills")]
     if venue["prices"] != "good":

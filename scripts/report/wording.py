@@ -46,9 +46,7 @@ def words(name: str) -> str:
 
 def counts(counts: Mapping[str, int], leaving_out: Collection[str] = ()) -> str:
     """Return every count that is not zero, each after a wide space."""
-    return "".join(
-        f"   {words(name)} {count}" for name, count in counts.items() if count and name not in leaving_out
-    )
+    return "".join(f"   {words(name)} {count}" for name, count in counts.items() if count and name not in leaving_out)
 
 
 def short_id(client_order_id: Any) -> str:

@@ -201,9 +201,7 @@ class Conversation:
             try:
                 chunk = self._connection.recv(65536)
             except TimeoutError:
-                raise NoAnswer(
-                    f"the system with pid {self.pid} did not answer within {timeout_s:g} s"
-                ) from None
+                raise NoAnswer(f"the system with pid {self.pid} did not answer within {timeout_s:g} s") from None
             except ConnectionError:
                 chunk = b""
             self._received += chunk

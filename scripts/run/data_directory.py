@@ -76,7 +76,7 @@ class DataDirectory:
         give_up_at = time.monotonic() + LEFTOVERS_END_WITHIN_S
         while not _is_locked_now(self._lock):
             launcher, found = _holder(self._lock), holders(self.path)
-            if launcher in [holder.pid for holder in found] or not found and _is_alive(launcher):
+            if launcher in [holder.pid for holder in found] or (not found and _is_alive(launcher)):
                 raise _invalid(path, f"already in use by the system with pid {launcher}")
             if time.monotonic() > give_up_at:
                 raise _invalid(path, f"still in use by {left_by(launcher, found)}; `nzeza stop --force` ends it")
@@ -155,8 +155,10 @@ def left_by(launcher: int, found: Sequence[Holder]) -> str:
     named = ", ".join(map(str, found[:_HOLDERS_NAMED]))
     if len(found) > _HOLDERS_NAMED:
         named += f" and {len(found) - _HOLDERS_NAMED} more"
-    return f"{named}, what the system with pid {launcher} left running" if named else (
-        f"what the system with pid {launcher} left running"
+    return (
+        f"{named}, what the system with pid {launcher} left running"
+        if named
+        else (f"what the system with pid {launcher} left running")
     )
 
 
@@ -204,7 +206,9 @@ def _not_ours(path: Path, error: OSError | ValueError) -> InvalidSetting:
 
 
 def _no_file(path: Path, name: str, error: OSError) -> InvalidSetting:
-    return _invalid(path, f"{name!r} in it must be a file that we can write to ({error.strerror}): look, and move it away")
+    return _invalid(
+        path, f"{name!r} in it must be a file that we can write to ({error.strerror}): look, and move it away"
+    )
 
 
 def _invalid(path: Path, reason: str) -> InvalidSetting:

@@ -44,7 +44,7 @@ class DirectoryWatch:
             is_news = text not in before
             if is_news:
                 ask("alarm", role=text)
-            if trouble.is_lost and (is_news or halts is not None and not _stands(text, halts)):
+            if trouble.is_lost and (is_news or (halts is not None and not _stands(text, halts))):
                 ask("halt", role=text)
 
     def _found(self) -> Iterator[Trouble]:

@@ -38,9 +38,7 @@ def cover_exposure(settings: Settings, journal_path: Path) -> Settings:
     ours = [*portfolio.positions, *((live.order.venue, live.order.instrument) for live in portfolio.orders.values())]
     for venue, what in left:
         if venue not in settings.traded:
-            raise InvalidSetting(
-                f"venues.{venue}.takes_orders: must be true while something of ours is there: {what}"
-            )
+            raise InvalidSetting(f"venues.{venue}.takes_orders: must be true while something of ours is there: {what}")
     venues = {
         name: _following(venue, [instrument for at, instrument in ours if at == name])
         for name, venue in settings.venues.items()
@@ -54,6 +52,4 @@ def _guarded(settings: Settings) -> set[tuple[str, str]]:
 
 def _following(venue: VenueSettings, held: list[str]) -> VenueSettings:
     added = tuple(dict.fromkeys(name for name in held if name not in venue.instruments))
-    return msgspec.structs.replace(
-        venue, instruments=venue.instruments + added, closes_only=venue.closes_only + added
-    )
+    return msgspec.structs.replace(venue, instruments=venue.instruments + added, closes_only=venue.closes_only + added)

@@ -16,9 +16,7 @@ from scripts.run.version import code_version
 _TELL_EVERY_S = 2.0
 
 
-def prepare_journal(
-    path: Path, account: Account, tell: Callable[[str], None], is_stopping: Callable[[], bool]
-) -> None:
+def prepare_journal(path: Path, account: Account, tell: Callable[[str], None], is_stopping: Callable[[], bool]) -> None:
     """Check every entry, and `tell` a person what is missing; nothing where there is no journal yet.
 
     Raises:

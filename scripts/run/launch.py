@@ -287,7 +287,7 @@ class _Run:
         waiting, self.waiting = self.waiting, []
         for asked_id, request in waiting:
             wants_metrics = request.verb == "metrics"
-            if asked_id > request_id or wants_metrics and metrics is None:
+            if asked_id > request_id or (wants_metrics and metrics is None):
                 self.waiting.append((asked_id, request))
             else:
                 more = {"metrics": metrics} if wants_metrics else {}

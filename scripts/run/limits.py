@@ -49,8 +49,10 @@ def _megabytes(kind: int) -> int:
 def _raised(kind: int, wanted: int) -> int:
     """Return the limit, after raising it as far as `wanted`, if we may."""
     soft, hard = resource.getrlimit(kind)
-    highest = wanted if hard == resource.RLIM_INFINITY else hard if wanted == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft == resource.RLIM_INFINITY or highest != resource.RLIM_INFINITY and soft >= highest:
+    highest = (
+        wanted if hard == resource.RLIM_INFINITY else hard if wanted == resource.RLIM_INFINITY else min(wanted, hard)
+    )
+    if soft == resource.RLIM_INFINITY or (highest != resource.RLIM_INFINITY and soft >= highest):
         return soft
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(kind, (highest, hard))

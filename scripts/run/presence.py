@@ -29,7 +29,9 @@ def instead(directory: Path) -> str:
         launcher = last_launcher(directory)
         if launcher in [holder.pid for holder in found]:
             clean = f"`kill -TERM {launcher}` ends it cleanly"
-            return f" that answers, but one with pid {launcher} runs: {clean}; only what is left after that needs --force"
+            return (
+                f" that answers, but one with pid {launcher} runs: {clean}; only what is left after that needs --force"
+            )
         left = left_by(launcher, found)
         return f", but it is held by {left}; `nzeza stop --force` ends it"
     if place := recording_in(directory):

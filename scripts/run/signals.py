@@ -73,4 +73,3 @@ class Signals:
     def take_repeats(self) -> int:
         taken, self.repeats = self.repeats, 0
         return taken
-

@@ -35,9 +35,7 @@ _LOOK_AGAIN_MS = 50
 STOP = signal.SIGINT  # the one that the child obeys: others are for the launcher, whom the venues must outlive
 
 
-def check_account(
-    settings: SimulatorSettings, directory: Path, journal: Path, tell: Callable[[str], None]
-) -> None:
+def check_account(settings: SimulatorSettings, directory: Path, journal: Path, tell: Callable[[str], None]) -> None:
     """Refuse to open a new simulated account beside a journal: the two would never agree.
 
     Of balances that were set for an account that there is already, `tell` a person that they change nothing.
@@ -152,7 +150,9 @@ class SimulatedVenues:
         from adapters.simulator.store import ACCOUNT_FILE, has_account
 
         if not has_account(self._directory):
-            raise NzezaError(f"the simulator has ended, and its account ({ACCOUNT_FILE}) was emptied or removed: start afresh")
+            raise NzezaError(
+                f"the simulator has ended, and its account ({ACCOUNT_FILE}) was emptied or removed: start afresh"
+            )
         self._spawn()
 
     def stop(self) -> None:

@@ -48,7 +48,7 @@ class ProcessToolbox:
         launcher_pid: int,
         configuration_hash: str,
         code_version: str,
-        account: Account = Account("", ""),  # noqa: B008
+        account: Account = Account("", ""),
     ) -> None:
         self.data_directory = data_directory
         self.journal_synchronous = journal_synchronous

@@ -421,9 +421,7 @@ def test_a_snapshot_reads_fills_last_so_that_they_explain_the_balances(venue: Fa
     ]
 
 
-def test_a_snapshot_that_fails_is_told_and_not_taken_for_an_empty_account(
-    venue: FakeVenue, stage: Stage
-) -> None:
+def test_a_snapshot_that_fails_is_told_and_not_taken_for_an_empty_account(venue: FakeVenue, stage: Stage) -> None:
     venue.answers["list_balances"].append(Retryable("?", code="timeout"))
 
     stage.tell(GATEWAY, RequestSnapshot(request_id=7, venue="coinbase", fills_since=NOW))
@@ -443,9 +441,7 @@ def test_an_answer_that_is_too_large_to_be_one_is_told_at_once(venue: FakeVenue,
     assert alarms(stage) == ["an answer is too large to be one: 501 rows where 500 may be"]
 
 
-def test_fills_are_told_even_where_the_rest_of_the_account_cannot_be_read(
-    venue: FakeVenue, stage: Stage
-) -> None:
+def test_fills_are_told_even_where_the_rest_of_the_account_cannot_be_read(venue: FakeVenue, stage: Stage) -> None:
     venue.answers["list_open_orders"].append(Retryable("?", code="timeout"))
     venue.answers["list_fills"].append((make_fill(),))
 
@@ -527,9 +523,7 @@ def test_a_refused_order_has_the_listing_read_at_once(venue: FakeVenue, stage: S
     assert heard(stage, InstrumentsLoaded) == [LOADED, COARSE]
 
 
-def test_an_order_that_fails_after_it_was_taken_has_the_listing_read_at_once(
-    venue: FakeVenue, stage: Stage
-) -> None:
+def test_an_order_that_fails_after_it_was_taken_has_the_listing_read_at_once(venue: FakeVenue, stage: Stage) -> None:
     venue.answers["load_instruments"].append(COARSE)
 
     venue.hear(venue.private, make_report(OrderStatus.REJECTED, "0"))
@@ -754,9 +748,7 @@ def test_a_snapshot_also_lists_the_fills_of_the_orders_it_names(venue: FakeVenue
     old, new = make_fill(fill_id="f-old"), make_fill(fill_id="f-new")
     venue.answers["list_fills"].extend([Listing.of([new]), Listing.of([old], [UNREAD])])
 
-    stage.tell(
-        GATEWAY, RequestSnapshot(request_id=7, venue="coinbase", fills_since=NOW, fills_of=("v-1",))
-    )
+    stage.tell(GATEWAY, RequestSnapshot(request_id=7, venue="coinbase", fills_since=NOW, fills_of=("v-1",)))
     stage.advance(seconds=0.1)
 
     (snapshot,) = heard(stage, VenueSnapshot)
@@ -778,9 +770,7 @@ def test_a_snapshot_also_lists_the_fills_of_the_orders_it_names(venue: FakeVenue
         ),
     ],
 )
-def test_what_is_never_opened_is_told_to_a_person_once(
-    venue: FakeVenue, instrument: Instrument, text: str
-) -> None:
+def test_what_is_never_opened_is_told_to_a_person_once(venue: FakeVenue, instrument: Instrument, text: str) -> None:
     loaded = msgspec.structs.replace(LOADED, instruments=(instrument,))
     venue.answers["load_instruments"].clear()
     venue.answers["load_instruments"].extend([loaded, msgspec.structs.replace(loaded, ts_event=1)])

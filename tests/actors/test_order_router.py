@@ -76,9 +76,7 @@ def make_ready(stage: Stage) -> None:
         taker_fee_ratio=Decimal("0.006"),
         maker_fee_ratio=Decimal("0.004"),
     )
-    batch = MarketBatch(
-        venue="coinbase", quotes=(make_quote(),), trades=(), bars=(), state=make_stream_state()
-    )
+    batch = MarketBatch(venue="coinbase", quotes=(make_quote(),), trades=(), bars=(), state=make_stream_state())
     live = PrivateStreamChanged(ts_event=NOW, venue="coinbase", is_live=True)
     for message in (loaded, live, batch):
         stage.tell(Role.ORDER_ROUTER, message, sender=GATEWAY)
@@ -135,11 +133,7 @@ def test_what_leaves_was_journaled_first(stage: Stage) -> None:
 def test_the_portfolio_hears_every_entry_once_in_order(stage: Stage) -> None:
     stage.tell(Role.ORDER_ROUTER, make_intent())
 
-    heard = [
-        entry.seq
-        for extended in told(stage, JournalExtended, Role.PORTFOLIO)
-        for entry in extended.entries
-    ]
+    heard = [entry.seq for extended in told(stage, JournalExtended, Role.PORTFOLIO) for entry in extended.entries]
     assert heard == list(range(1, len(stage.journal.read()) + 1))
 
 

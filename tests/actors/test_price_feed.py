@@ -176,9 +176,7 @@ def test_a_gap_makes_prices_unbelievable_and_the_connection_new(venue: FakeVenue
     assert stage.actor(FEED).counters["gaps"] == 1
 
 
-def test_an_open_but_silent_stream_is_given_up_even_before_its_first_message(
-    venue: FakeVenue, stage: Stage
-) -> None:
+def test_an_open_but_silent_stream_is_given_up_even_before_its_first_message(venue: FakeVenue, stage: Stage) -> None:
     stage.advance(seconds=5)
 
     assert venue.pipes[0].is_closed_by_us
@@ -211,9 +209,7 @@ def test_what_cannot_be_read_is_counted_and_the_stream_goes_on(venue: FakeVenue,
     assert len(batches(stage)[-1].quotes) == 1
 
 
-def test_its_report_says_whether_prices_are_refused_and_in_the_words_of_risk(
-    venue: FakeVenue, stage: Stage
-) -> None:
+def test_its_report_says_whether_prices_are_refused_and_in_the_words_of_risk(venue: FakeVenue, stage: Stage) -> None:
     def reported() -> tuple[str, str]:
         stage.advance(seconds=0.5)
         report = [m for m in stage.received[Role.MONITOR] if isinstance(m, VenueReported)][-1]
@@ -227,15 +223,11 @@ def test_its_report_says_whether_prices_are_refused_and_in_the_words_of_risk(
     assert reported() == ("reconnecting", "gapped_quote")
 
 
-def test_a_halt_reaches_readers_and_the_person_at_once_and_so_does_its_end(
-    venue: FakeVenue, stage: Stage
-) -> None:
+def test_a_halt_reaches_readers_and_the_person_at_once_and_so_does_its_end(venue: FakeVenue, stage: Stage) -> None:
     """TC-D60."""
 
     def told(status: TradingStatus) -> InstrumentStatus:
-        return InstrumentStatus(
-            ts_event=START.utc_ns, venue="coinbase", instrument="BTC-USD", status=status
-        )
+        return InstrumentStatus(ts_event=START.utc_ns, venue="coinbase", instrument="BTC-USD", status=status)
 
     venue.hear(venue.market, told(TradingStatus.HALTED))
     halted = batches(stage)[-1].state.halted
@@ -243,9 +235,7 @@ def test_a_halt_reaches_readers_and_the_person_at_once_and_so_does_its_end(
 
     assert (halted, batches(stage)[-1].state.halted) == (("BTC-USD",), ())
     alarms = [m for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
-    assert [(alarm.subject, alarm.text) for alarm in alarms] == [
-        ("coinbase BTC-USD", "trading there is halted")
-    ]
+    assert [(alarm.subject, alarm.text) for alarm in alarms] == [("coinbase BTC-USD", "trading there is halted")]
     overs = [m for m in stage.received[Role.MONITOR] if isinstance(m, AlarmOver)]
     assert [(over.subject, over.text) for over in overs] == [("coinbase BTC-USD", "trading there is halted")]
 
@@ -317,9 +307,7 @@ def test_each_dial_is_reported_to_the_breaker_and_an_open_one_stops_dialing(venu
     [ended] = [m for m in stage.received[breaker] if isinstance(m, OperationEnded)]
     assert (ended.operation, ended.succeeded, ended.reason) == (Operation.DATA, False, "refused")
 
-    opened = BreakerChanged(
-        ts_event=START.utc_ns, venue="coinbase", operation=Operation.DATA, state=BreakerState.OPEN
-    )
+    opened = BreakerChanged(ts_event=START.utc_ns, venue="coinbase", operation=Operation.DATA, state=BreakerState.OPEN)
     stage.tell(FEED, opened, sender=breaker)
     stage.advance(seconds=20)
 

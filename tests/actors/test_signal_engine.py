@@ -57,7 +57,9 @@ def test_when_the_last_strategy_is_benched_nobody_is_said_to_vote_on(
 
     stage.tell(Role.SIGNAL_ENGINE, *market(closes=range(100, 130)), sender=FEED)
 
-    assert [alarm.text.rpartition("; ")[2] for alarm in alarms(stage)][-1] == "no strategy is left: no signals until then"
+    assert [alarm.text.rpartition("; ")[2] for alarm in alarms(stage)][
+        -1
+    ] == "no strategy is left: no signals until then"
 
 
 def test_a_strategy_that_takes_too_long_is_benched_also_for_the_engines_successor(

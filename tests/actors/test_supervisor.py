@@ -157,8 +157,6 @@ def test_a_status_request_of_the_launcher_is_answered_by_the_monitor(stage: Stag
     assert b'"duration_s"' in status.status
 
 
-
-
 # ---- hangs, asked-for restarts, and a supervisor's own death -----------------------------------------------
 
 
@@ -186,9 +184,7 @@ def test_what_the_launcher_notices_is_an_alarm_and_may_halt_openings(stage: Stag
     stage.ask("halt", role="the data directory was moved")
     stage.advance(seconds=0.1)
 
-    assert [line.text for line in stage.actor(Role.MONITOR).board.alarms.lines()] == [
-        "the data directory was moved"
-    ]
+    assert [line.text for line in stage.actor(Role.MONITOR).board.alarms.lines()] == ["the data directory was moved"]
     assert stage.actor(Role.ORDER_ROUTER).halts == ["the data directory was moved"]
 
 

@@ -131,7 +131,7 @@ def filled(intent: OrderIntent, price: str, quantity: str = "", fee: str = "0") 
 class Account:
     """Time stands still but for `advance`; the wall clock walks with the monotonic one."""
 
-    def __init__(self, settings: Settings = Settings(risk=LOOSE), cash: str = "10000") -> None:  # noqa: B008
+    def __init__(self, settings: Settings = Settings(risk=LOOSE), cash: str = "10000") -> None:
         self.settings = settings
         self.manager = PortfolioManager(settings)
         self.now = Instant(MONO, UTC)
@@ -187,9 +187,7 @@ class Account:
         self.entries += added
         return self.hear(JournalExtended(ts_event=self.now.utc_ns, entries=added))
 
-    def price(
-        self, bid: str, ask: str, instrument: str = "BTC-USD", state: dict | None = None, **quote
-    ) -> None:
+    def price(self, bid: str, ask: str, instrument: str = "BTC-USD", state: dict | None = None, **quote) -> None:
         self.hear(
             MarketBatch(
                 venue="coinbase",

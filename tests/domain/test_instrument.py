@@ -49,9 +49,7 @@ def test_few_significant_digits_make_coarser_steps_of_higher_prices(price: str, 
 
 
 @given(price=prices, decimals=st.integers(0, 8), side=st.sampled_from(Side))
-def test_rounded_prices_are_legal_and_the_nearest_ones_that_are(
-    price: Decimal, decimals: int, side: Side
-) -> None:
+def test_rounded_prices_are_legal_and_the_nearest_ones_that_are(price: Decimal, decimals: int, side: Side) -> None:
     instrument = digit_limited(decimals)
 
     rounded = instrument.round_price(price, side)

@@ -62,9 +62,7 @@ class Machine:
             text=True,
         )
 
-    def start(
-        self, *arguments: str, script: Path | None = None, **environ: str
-    ) -> tuple[int, str, list[str]]:
+    def start(self, *arguments: str, script: Path | None = None, **environ: str) -> tuple[int, str, list[str]]:
         """Return exit status, standard output, lines of standard error."""
         process = self.begin(*arguments, script=script, **environ)
         output, errors = process.communicate(timeout=20)

@@ -25,9 +25,9 @@ REPORT: dict[str, Any] = {
     "duration_s": 20.0,
     "venues": {
         "coinbase": {
-            **{"stream": "reconnecting", "prices": "gapped_quote"},
-            **{"quotes": 1500, "trades": 300, "orders": 12, "fills": 11},
-            **{"reconnects": 0, "gaps": 2, "decode_errors": 0, "breaker": "closed"},
+            "stream": "reconnecting", "prices": "gapped_quote",
+            "quotes": 1500, "trades": 300, "orders": 12, "fills": 11,
+            "reconnects": 0, "gaps": 2, "decode_errors": 0, "breaker": "closed",
         }
     },
     "signals": 40,
@@ -141,9 +141,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("line", MISTAKES)
-def test_mistake_is_one_line_and_status_2(
-    line: str, launched: Launched, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mistake_is_one_line_and_status_2(line: str, launched: Launched, capsys: pytest.CaptureFixture[str]) -> None:
     Path("bad.toml").write_text("risk.position_ratio = 3")
     Path("token.toml").write_text('venues.dydx.stream_token_file = "gone"')
     Path("hodl.toml").write_text("signals.weights.hodl = 1")
@@ -235,9 +233,7 @@ def answers(tmp_path: Path) -> Iterator[dict[str, Answer]]:
 
 
 @pytest.mark.parametrize("verb", ["status", "status --json", "metrics", "stop", "resume"])
-def test_without_a_running_system_there_is_one_line_and_status_1(
-    verb: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_running_system_there_is_one_line_and_status_1(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(verb.split()) == 1
     assert capsys.readouterr() == ("", "nzeza: no system is running in 'nzeza-data'\n")
 
@@ -268,18 +264,14 @@ def test_metrics_are_printed_for_prometheus_or_as_json(
     assert json.loads(capsys.readouterr().out) == METRICS
 
 
-def test_the_breakers_counts_can_be_zeroed(
-    answers: dict[str, Answer], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_breakers_counts_can_be_zeroed(answers: dict[str, Answer], capsys: pytest.CaptureFixture[str]) -> None:
     answers["reset_metrics"] = lambda request: request.reply({"reset": True})
 
     assert main(["metrics", "--reset"]) == 0
     assert capsys.readouterr().out == "the breakers count from zero\n"
 
 
-def test_status_for_a_person_tells_what_matters(
-    answers: dict[str, Answer], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_status_for_a_person_tells_what_matters(answers: dict[str, Answer], capsys: pytest.CaptureFixture[str]) -> None:
     answers["status"] = lambda request: request.reply(REPORT)
 
     assert main(["status", "--data-directory", "nzeza-data"]) == 0

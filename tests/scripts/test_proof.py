@@ -38,9 +38,7 @@ def a_bought_coin() -> list[Event]:
         make_submitted(),
         make_accepted(),
         OrderFilled(**identity, purpose=Purpose.OPEN, fill=make_fill()),
-        OrderClosed(
-            **identity, status=OrderStatus.FILLED, filled_quantity=Decimal("0.01"), evidence="filled"
-        ),
+        OrderClosed(**identity, status=OrderStatus.FILLED, filled_quantity=Decimal("0.01"), evidence="filled"),
         IntentDone(ts_event=UTC, intent_id="i-1", filled_quantity=Decimal("0.01")),
     ]
 

@@ -17,9 +17,7 @@ def assert_replaced_when_stopped(system: Trial, role: str) -> None:
     pid = system.status()["actors"][role]["pid"]
     os.kill(pid, signal.SIGSTOP)
     stopped_at = time.monotonic()
-    system.wait_for(
-        f"{role} is replaced", lambda now: now["actors"][role]["pid"] not in (0, pid), within_s=6.0
-    )
+    system.wait_for(f"{role} is replaced", lambda now: now["actors"][role]["pid"] not in (0, pid), within_s=6.0)
     assert time.monotonic() - stopped_at < 5.0
 
 

@@ -73,9 +73,7 @@ def test_the_supervisor_replaces_our_own_actors_whether_they_crash_or_hang(stage
     ):
         before = stage.pid(role)
         kill(role)
-        stage.wait_until(
-            lambda: stage.is_played(role) and stage.pid(role) != before, within_s, f"{role} is back"
-        )
+        stage.wait_until(lambda: stage.is_played(role) and stage.pid(role) != before, within_s, f"{role} is back")
 
 
 @pytest.mark.system

@@ -98,9 +98,7 @@ def test_a_closed_port_is_a_refusal(connect) -> None:
 
 
 @pytest.mark.parametrize("kind", ["malformed", "binary", "empty"])
-def test_a_frame_that_is_no_message_is_counted_and_the_stream_goes_on(
-    connect, venue: Venue, kind: str
-) -> None:
+def test_a_frame_that_is_no_message_is_counted_and_the_stream_goes_on(connect, venue: Venue, kind: str) -> None:
     """T05, T13."""
     feed = connect()
     feed.run_until_whole()
@@ -125,9 +123,7 @@ def test_a_frame_that_is_no_message_is_counted_and_the_stream_goes_on(
         ("oversize", "1009"),
     ],
 )
-def test_a_broken_stream_voids_its_prices_and_is_replaced(
-    connect, venue: Venue, kind: str, reason: str
-) -> None:
+def test_a_broken_stream_voids_its_prices_and_is_replaced(connect, venue: Venue, kind: str, reason: str) -> None:
     """T14 to T16, T20, F27, F30: the reader is told at once, and a new connection makes it whole."""
     feed = connect()
     feed.run_until_whole()

@@ -21,9 +21,7 @@ def test_a_killed_simulator_is_revived_and_trading_goes_on_with_the_same_account
         assert pid
         os.kill(pid, signal.SIGKILL)
         filled = status["orders"]["filled"]
-        status = system.wait_for(
-            "it trades again", lambda now: now["orders"]["filled"] >= filled + 2, within_s=30
-        )
+        status = system.wait_for("it trades again", lambda now: now["orders"]["filled"] >= filled + 2, within_s=30)
         assert system.simulator_pid() != pid
         status = system.wait_for(
             "nothing is unproven",

@@ -91,9 +91,7 @@ class Listening:
 
 @pytest.mark.parametrize("ahead_s", [-30.0, 30.0])
 @pytest.mark.parametrize("venue", VENUES)
-def test_a_stream_late_from_its_first_message_on_is_refused_until_it_is_on_time(
-    venue: str, ahead_s: float
-) -> None:
+def test_a_stream_late_from_its_first_message_on_is_refused_until_it_is_on_time(venue: str, ahead_s: float) -> None:
     listening = Listening(venue, ahead_s)
     late = {"kind": "late", "where": "market_stream", "late_by": 4.5, "seconds": 15.0}
     listening.world.inject({"venue": venue, **late})

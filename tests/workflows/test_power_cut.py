@@ -30,9 +30,7 @@ def lose_tail(scenario: TradingScenario) -> None:
 
 
 def test_a_stop_of_ours_is_no_second_bots_though_the_whole_journal_is_gone() -> None:
-    scenario = TradingScenario(
-        SIMULATOR__SEED="3", PROTECTION__STOP_LOSS_RATIO="0.2", SUPERVISION__HUNG_AFTER_S="1000"
-    )
+    scenario = TradingScenario(SIMULATOR__SEED="3", PROTECTION__STOP_LOSS_RATIO="0.2", SUPERVISION__HUNG_AFTER_S="1000")
     scenario.stage.boot()
     scenario.run_until_filled(1)
     scenario.stage.hang(Role.SIGNAL_ENGINE)
@@ -53,9 +51,7 @@ def test_a_stop_of_ours_is_no_second_bots_though_the_whole_journal_is_gone() -> 
 
 
 def test_an_entry_and_its_stop_that_the_journal_lost_are_ours_again() -> None:
-    scenario = TradingScenario(
-        SIMULATOR__SEED="3", PROTECTION__STOP_LOSS_RATIO="0.2", SUPERVISION__HUNG_AFTER_S="1000"
-    )
+    scenario = TradingScenario(SIMULATOR__SEED="3", PROTECTION__STOP_LOSS_RATIO="0.2", SUPERVISION__HUNG_AFTER_S="1000")
     scenario.stage.boot()
     scenario.run_until_filled(1)
     scenario.stage.hang(Role.SIGNAL_ENGINE)

@@ -67,9 +67,7 @@ def test_a_crash_at_any_moment_loses_and_doubles_nothing(role: str) -> None:
     assert_truth_is_ours(scenario)
 
 
-@pytest.mark.parametrize(
-    "kind", ["timeout_after_accept", "timeout_before_accept", "5xx_after_accept", "429"]
-)
+@pytest.mark.parametrize("kind", ["timeout_after_accept", "timeout_before_accept", "5xx_after_accept", "429"])
 def test_a_faulty_submit_is_resolved_by_evidence_and_never_doubled(kind: str) -> None:
     scenario = TradingScenario(VENUES__COINBASE__REQUEST_TIMEOUT_S="1")
     scenario.stage.boot()
@@ -89,9 +87,7 @@ def test_a_silent_feed_stops_openings_until_it_is_back() -> None:
     scenario.stage.boot()
     scenario.run_until_filled(1)
 
-    scenario.world.inject(
-        {"venue": "coinbase", "kind": "silence", "where": "market_stream", "count": 1, "seconds": 60}
-    )
+    scenario.world.inject({"venue": "coinbase", "kind": "silence", "where": "market_stream", "count": 1, "seconds": 60})
     scenario.stage.advance(seconds=4.5)
     feed = scenario.stage.actor(FEED)
     assert feed.stream.session.reconnects == 0 or "silent" in feed.stream.session.last_failure

@@ -157,9 +157,7 @@ def list_fills(call: Call) -> dict[str, Any]:
         for fill in call.exchange.fills
         if start_ns <= fill.time_ns < end_ns and all(read(fill) in wanted for wanted, read in active)
     ]
-    given, cursor = page(
-        call, fills, lambda fill: fill.number, call.number("limit", default=100, most=MOST_ORDERS)
-    )
+    given, cursor = page(call, fills, lambda fill: fill.number, call.number("limit", default=100, most=MOST_ORDERS))
     return {"fills": [encode.fill(fill) for fill in given], "cursor": cursor}
 
 

@@ -55,9 +55,7 @@ class Call(NamedTuple):
             raise InvalidArgument(str(error)) from None
 
 
-def page(
-    call: Call, rows: Sequence[Any], number_of: Callable[[Any], int], limit: int
-) -> tuple[list[Any], str]:
+def page(call: Call, rows: Sequence[Any], number_of: Callable[[Any], int], limit: int) -> tuple[list[Any], str]:
     """Return one page of `rows`, newest first, and the cursor of the next; "" when this was the last.
 
     The cursor is the number of the last row given out, so rows that arrive between pages shift nothing.

@@ -198,9 +198,7 @@ class Level2(Channel):
             yield updates
 
     def _event(self, product_id: str, market: ProductMarket) -> dict[str, Any]:
-        book = {
-            (side, level.price): level.quantity for side in Side for level in market.book.levels(side)
-        }
+        book = {(side, level.price): level.quantity for side in Side for level in market.book.levels(side)}
         told = self._told.get(product_id)
         self._told[product_id] = book
         changed = book
@@ -310,8 +308,7 @@ class User(Channel):
 
 
 CHANNELS = {
-    channel.name: channel
-    for channel in (Heartbeats, Ticker, TickerBatch, Level2, MarketTrades, Candles, Status, User)
+    channel.name: channel for channel in (Heartbeats, Ticker, TickerBatch, Level2, MarketTrades, Candles, Status, User)
 }
 
 

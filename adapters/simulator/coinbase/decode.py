@@ -117,9 +117,7 @@ def decode_time(text: str) -> int:
     return whole * SECOND_NS + int((fraction or "0").ljust(9, "0"))
 
 
-def _stop(
-    order_type: VenueOrderType, side: Side, fields: Mapping[str, Any]
-) -> tuple[Decimal | None, bool]:
+def _stop(order_type: VenueOrderType, side: Side, fields: Mapping[str, Any]) -> tuple[Decimal | None, bool]:
     """Return the stop price and whether it waits for a rise."""
     if order_type is VenueOrderType.BRACKET:
         return _required(fields, "stop_trigger_price"), side is Side.BUY

@@ -87,12 +87,9 @@ class Markets(BlockChannel):
         if not self.has_new_block(now_ns):
             return
         block, tickers = self.indexer.blocks.height(now_ns), self.indexer.market.products
-        yield {
-            "oraclePrices": {ticker: encode.oracle_price(self.indexer, ticker, block) for ticker in tickers}
-        }
+        yield {"oraclePrices": {ticker: encode.oracle_price(self.indexer, ticker, block) for ticker in tickers}}
         if block % TRADING_EVERY_BLOCKS == 0:
             yield {"trading": {ticker: encode.trading(self.indexer, ticker, now_ns) for ticker in tickers}}
-
 
     def _now(self, now_ns: int) -> dict[str, str]:
         return {name: encode.status(self.indexer, name, now_ns) for name in self.indexer.market.products}
@@ -134,9 +131,7 @@ class Orderbook(Channel):
             yield {name: rows for name, rows in contents.items() if rows}
 
     def _levels(self) -> dict[tuple[Side, Decimal], Decimal]:
-        return {
-            (side, level.price): level.quantity for side in Side for level in self._book.levels(side)
-        }
+        return {(side, level.price): level.quantity for side in Side for level in self._book.levels(side)}
 
 
 class Trades(Channel):

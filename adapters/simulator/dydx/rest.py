@@ -119,8 +119,7 @@ def get_sparklines(call: Call) -> dict[str, Any]:
     resolution, count = SPARKLINES[period]
     return {
         ticker: [
-            encode.candle(ticker, resolution, bar)["close"]
-            for bar in call.indexer.bars(ticker, resolution)[:count]
+            encode.candle(ticker, resolution, bar)["close"] for bar in call.indexer.bars(ticker, resolution)[:count]
         ]
         for ticker in call.indexer.market.products
     }

@@ -44,9 +44,7 @@ class _Window:
 class _Subscription:
     """One channel under one id, from when it was asked for."""
 
-    def __init__(
-        self, key: tuple[str, str], channel: Channel, is_batched: bool, number: int, now_ns: int
-    ) -> None:
+    def __init__(self, key: tuple[str, str], channel: Channel, is_batched: bool, number: int, now_ns: int) -> None:
         self.key = key
         self.channel = channel
         self.is_batched = is_batched

@@ -79,9 +79,7 @@ class Exchange:
             asked = fill.order.asked
             instrument = self.market.products[asked.product_id].instrument
             notional = fill.price * fill.quantity
-            self.ledger.trade(
-                asked.side, instrument.base, instrument.quote, fill.quantity, notional, fill.fee
-            )
+            self.ledger.trade(asked.side, instrument.base, instrument.quote, fill.quantity, notional, fill.fee)
         self.fills.extend(records.fills)
         for order in records.orders:
             self.orders[order.order_id] = order

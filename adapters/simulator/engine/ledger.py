@@ -53,9 +53,7 @@ class Ledger:
         """
         before = self.held_by(order_id)
         if amount - before > self.available(currency):
-            raise InsufficientFunds(
-                f"{currency}: {amount - before} wanted, {self.available(currency)} available"
-            )
+            raise InsufficientFunds(f"{currency}: {amount - before} wanted, {self.available(currency)} available")
         self._holds[order_id] = Hold(currency, amount)
         self._held[currency] = self.held(currency) + amount - before
 
@@ -64,9 +62,7 @@ class Ledger:
         if hold is not None:
             self._held[hold.currency] -= hold.amount
 
-    def trade(
-        self, side: Side, base: str, quote: str, quantity: Decimal, notional: Decimal, fee: Decimal
-    ) -> None:
+    def trade(self, side: Side, base: str, quote: str, quantity: Decimal, notional: Decimal, fee: Decimal) -> None:
         """Book one fill: base against quote, and the fee in quote currency."""
         self.totals[base] = self.total(base) + side.sign * quantity
         self.totals[quote] = self.total(quote) - side.sign * notional - fee

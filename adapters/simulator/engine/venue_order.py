@@ -21,9 +21,7 @@ class VenueStatus(StrEnum):
     FAILED = "FAILED"  # refused after it was accepted
 
 
-FINAL = frozenset(
-    {VenueStatus.FILLED, VenueStatus.CANCELLED, VenueStatus.EXPIRED, VenueStatus.FAILED}
-)
+FINAL = frozenset({VenueStatus.FILLED, VenueStatus.CANCELLED, VenueStatus.EXPIRED, VenueStatus.FAILED})
 
 
 class VenueOrderType(StrEnum):

@@ -166,9 +166,7 @@ def _level(level: Level, count: int) -> dict[str, Any]:
     return {"px": text(level.price), "sz": text(level.quantity), "n": count}
 
 
-def _coarse(
-    rows: Iterable[tuple[Level, int]], side: Side, digits: int, mantissa: int
-) -> list[tuple[Level, int]]:
+def _coarse(rows: Iterable[tuple[Level, int]], side: Side, digits: int, mantissa: int) -> list[tuple[Level, int]]:
     """Put levels together whose prices are the same with fewer digits, best first as they come."""
     together: dict[Decimal, tuple[Decimal, int]] = {}  # price -> quantity, orders
     for level, count in rows:

@@ -16,7 +16,17 @@ class HyperliquidFront(Front):
     venue = "hyperliquid"
     channels = tuple(CHANNELS)
     # Nothing is numbered; nobody signs in, nobody orders.
-    unfit_faults = ("wrong_sequence", "401", "late_accept", "reject", "fail", "hold", "lag", "missing_rows", "no_snapshot")
+    unfit_faults = (
+        "wrong_sequence",
+        "401",
+        "late_accept",
+        "reject",
+        "fail",
+        "hold",
+        "lag",
+        "missing_rows",
+        "no_snapshot",
+    )
 
     def __init__(self, ground: Ground) -> None:
         self.knowledge = Venue(ground.market)

@@ -128,9 +128,7 @@ class Venue:
     def day(self, coin: str, now_ns: int) -> Day:
         bars = self.bars(coin, "1m", now_ns - DAY_NS)
         opening = bars[0].open if bars else self.market.products[coin].tape.opening_price
-        return Day(
-            opening, sum((bar.volume for bar in bars), ZERO), sum((bar.notional for bar in bars), ZERO)
-        )
+        return Day(opening, sum((bar.volume for bar in bars), ZERO), sum((bar.notional for bar in bars), ZERO))
 
     def _await_hour(self, after_ns: int) -> None:
         self.market.agenda.at(after_ns - after_ns % HOUR_NS + HOUR_NS, self._pay_funding)

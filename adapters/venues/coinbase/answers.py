@@ -369,12 +369,7 @@ def instruments(page: ProductsPage) -> Listing[Instrument]:
 
 def instrument(row: ProductRow) -> Instrument:
     is_barred = (
-        row.is_disabled
-        or row.trading_disabled
-        or row.cancel_only
-        or row.post_only
-        or row.auction_mode
-        or row.view_only
+        row.is_disabled or row.trading_disabled or row.cancel_only or row.post_only or row.auction_mode or row.view_only
     )
     kind = _KINDS.get(row.product_type or "SPOT")
     if kind is None:

@@ -71,9 +71,7 @@ class CoinbaseClient(SignedRequests):
 
     resubmits_safely = True  # a client_order_id is used once, for good
 
-    def __init__(
-        self, settings: VenueSettings, signer: Signer, transport: Transport, clock: Clock
-    ) -> None:
+    def __init__(self, settings: VenueSettings, signer: Signer, transport: Transport, clock: Clock) -> None:
         super().__init__(settings, signer, transport, clock)
         self._instruments: dict[str, Instrument] = {}  # symbol -> what load_instruments found
         self._fees = _WORST_FEES
@@ -194,18 +192,14 @@ class CoinbaseClient(SignedRequests):
                 unread += listed.unread
         return Listing.of(found.values(), unread)
 
-    def list_fills(
-        self, since: int, timeout_s: float, venue_order_ids: Sequence[str] = ()
-    ) -> Listing[Fill]:
+    def list_fills(self, since: int, timeout_s: float, venue_order_ids: Sequence[str] = ()) -> Listing[Fill]:
         query = [("start_sequence_timestamp", rfc3339(since))] if since else []
         query += [("order_ids", order_id) for order_id in venue_order_ids]
         # fill_id -> as told, once: pages may overlap while new fills arrive. Other numbers are the order manager's to judge.
         found: dict[str, list[Fill]] = {}
         unread: list[Unread] = []
         asked = self._clock.now()
-        for page in self._pages(
-            "/orders/historical/fills", query, answers.FillsPage, self._deadline_ns(timeout_s)
-        ):
+        for page in self._pages("/orders/historical/fills", query, answers.FillsPage, self._deadline_ns(timeout_s)):
             listed = self._rows(answers.fills, page, self._instruments)
             listed = Listing.of((self._dated(fill, asked) for fill in listed), listed.unread)
             if venue_order_ids and any(fill.venue_order_id not in venue_order_ids for fill in listed):

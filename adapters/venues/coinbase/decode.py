@@ -112,9 +112,7 @@ def _read(wire: frame_rows.Envelope, read_ns: int, ts_init: int) -> list[Event]:
     channel, read = _READERS[type(wire)]
     try:
         ts_event = tokens.utc_ns_if_any(wire.timestamp) or ts_init
-        events: list[Event] = [
-            FrameHead(ts_event=ts_event, venue=VENUE, channel=channel, number=wire.sequence_num)
-        ]
+        events: list[Event] = [FrameHead(ts_event=ts_event, venue=VENUE, channel=channel, number=wire.sequence_num)]
         read(wire.events, events, ts_event, read_ns, ts_init)
     except BadField as error:
         raise decode_faults.located(error, wire) from None
@@ -173,9 +171,7 @@ def _odd_tickers(
             events.append(quote(top, VENUE, row.product_id, ts_event, read_ns, ts_init, is_whole=False))
 
 
-def _books(
-    wires: list[frame_rows.BookEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int
-) -> None:
+def _books(wires: list[frame_rows.BookEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int) -> None:
     for wire in wires:
         levels, newest, told_at = [], 0, ""
         for row in wire.updates:
@@ -198,9 +194,7 @@ def _prints(
     for wire in wires:
         is_history = wire.type == "snapshot"
         told_at = None if is_history else ts_event
-        events += sorted(
-            (trade(row, is_history, read_ns, ts_init, told_at) for row in wire.trades), key=age
-        )
+        events += sorted((trade(row, is_history, read_ns, ts_init, told_at) for row in wire.trades), key=age)
 
 
 def _candles(
@@ -209,9 +203,7 @@ def _candles(
     for wire in wires:
         found = [candle(row, row.product_id, CANDLE_NS) for row in wire.candles]
         bars = sorted(found, key=lambda bar: bar.open_ts)
-        events += [
-            VenueCandle(ts_event=bar.open_ts, candle=bar, read_ns=read_ns) for bar in bars
-        ]
+        events += [VenueCandle(ts_event=bar.open_ts, candle=bar, read_ns=read_ns) for bar in bars]
 
 
 def _statuses(
@@ -243,9 +235,7 @@ def _orders(
         orders = rows(raws, lambda raw: _order(_decode_order(raw), ts_event), ORDER)
         unread += orders.unread
         is_snapshot = wire.type == "snapshot"
-        events.append(
-            OrderTotals(ts_event=ts_event, is_snapshot=is_snapshot, rows=len(raws), orders=list(orders))
-        )
+        events.append(OrderTotals(ts_event=ts_event, is_snapshot=is_snapshot, rows=len(raws), orders=list(orders)))
     if unread:
         events.insert(1, RowsUnread(ts_event=ts_event, venue=VENUE, rows=summed_up(unread)))
 
@@ -286,11 +276,7 @@ def _subscriptions(
     for wire in wires:
         for channel, products in wire.subscriptions.items():
             for product in products or ("",):
-                events.append(
-                    SubscriptionConfirmed(
-                        ts_event=ts_event, venue=VENUE, channel=channel, subject=product
-                    )
-                )
+                events.append(SubscriptionConfirmed(ts_event=ts_event, venue=VENUE, channel=channel, subject=product))
 
 
 _Reader = Callable[[Any, list[Event], int, int, int], None]

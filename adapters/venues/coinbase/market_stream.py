@@ -94,10 +94,7 @@ class MarketStream:
                 Channel("heartbeats", settings.heartbeat_timeout_s, proves_life=True),
                 Channel(BOOK),  # any of them
                 *(Channel(one.channel, settings.book_timeout_s) for one in self._products.values()),
-                *(
-                    Channel(name, _QUIETER * settings.book_timeout_s)
-                    for name in ("ticker", "market_trades")
-                ),
+                *(Channel(name, _QUIETER * settings.book_timeout_s) for name in ("ticker", "market_trades")),
             )
         )
         self._readers = {

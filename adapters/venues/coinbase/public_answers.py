@@ -82,11 +82,7 @@ def trades(body: bytes, now: Instant) -> tuple[Trade, ...]:
 
 def candles(body: bytes, instrument: str, interval_ns: int) -> tuple[Candle, ...]:
     """Return bars, oldest first; the venue sends the newest first."""
-    return whole(
-        lambda: tuple(
-            candle(row, instrument, interval_ns) for row in reversed(_decode_candles(body).candles)
-        )
-    )
+    return whole(lambda: tuple(candle(row, instrument, interval_ns) for row in reversed(_decode_candles(body).candles)))
 
 
 def _order_book(row: _Pricebook, product: str) -> OrderBook:

@@ -43,9 +43,7 @@ class SignedRequests(VenueClient):
 
     venue = "coinbase"
 
-    def __init__(
-        self, settings: VenueSettings, signer: Signer, transport: Transport, clock: Clock
-    ) -> None:
+    def __init__(self, settings: VenueSettings, signer: Signer, transport: Transport, clock: Clock) -> None:
         super().__init__(transport, clock)
         base = read_address(settings.rest_url or URL)
         self._origin, self._host = f"{base.scheme}://{base.netloc}", base.netloc

@@ -107,8 +107,7 @@ def trades(body: bytes, instrument: str, now: Instant) -> TradePage:
     def read() -> TradePage:
         newest_first = _decode_prints(body).trades
         found = [
-            rows.trade(row, instrument, now.monotonic_ns, now.utc_ns, is_history=True)
-            for row in reversed(newest_first)
+            rows.trade(row, instrument, now.monotonic_ns, now.utc_ns, is_history=True) for row in reversed(newest_first)
         ]
         return TradePage(tuple(found), rows.height(newest_first[-1].createdAtHeight) if found else 0)
 

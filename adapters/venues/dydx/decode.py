@@ -173,9 +173,7 @@ class _Frame(Struct, gc=False):
 # ---- one reader per channel: of a snapshot, or of one or more updates ------------------------------------
 
 
-def _book(
-    instrument: str, wires: list[BookRow | _BookChange], is_snapshot: bool, frame: _Frame
-) -> list[Event]:
+def _book(instrument: str, wires: list[BookRow | _BookChange], is_snapshot: bool, frame: _Frame) -> list[Event]:
     levels: list[Level] = []
     for wire in wires:
         levels += rows.levels(True, wire.bids)
@@ -209,17 +207,13 @@ def _markets(_: str, wires: list[_Markets], is_snapshot: bool, frame: _Frame) ->
     return events + trouble
 
 
-def _candles(
-    _: str, wires: list[CandleRows | CandleRow], is_snapshot: bool, frame: _Frame
-) -> list[VenueCandle]:
+def _candles(_: str, wires: list[CandleRows | CandleRow], is_snapshot: bool, frame: _Frame) -> list[VenueCandle]:
     bars = wires[0].candles[::-1] if is_snapshot else wires  # the venue lists the newest first
     candles = [rows.candle(bar) for bar in bars]
     return [VenueCandle(ts_event=one.open_ts, candle=one, read_ns=frame.read_ns) for one in candles]
 
 
-def _blocks(
-    _: str, wires: list[_BlockRow | _BlockUpdate], is_snapshot: bool, frame: _Frame
-) -> list[HeartbeatSeen]:
+def _blocks(_: str, wires: list[_BlockRow | _BlockUpdate], is_snapshot: bool, frame: _Frame) -> list[HeartbeatSeen]:
     return [
         HeartbeatSeen(
             ts_event=tokens.utc_ns(wire.time),
@@ -294,9 +288,7 @@ def _read_any(frame: bytes, read_ns: int, ts_init: int) -> list[Event]:
     if not 0 <= number <= rows.MOST:
         number = -1  # the next frame's will show a gap
     channel = envelope.channel
-    events: list[Event] = [
-        FrameHead(ts_event=ts_init, venue=VENUE, channel=channel, subject=of, number=number)
-    ]
+    events: list[Event] = [FrameHead(ts_event=ts_init, venue=VENUE, channel=channel, subject=of, number=number)]
     match envelope.type:
         case "connected":
             events.append(Opened(ts_event=ts_init))
@@ -305,9 +297,7 @@ def _read_any(frame: bytes, read_ns: int, ts_init: int) -> list[Event]:
         case "unsubscribed":
             events.append(SubscriptionEnded(ts_event=ts_init, venue=VENUE, channel=channel, subject=of))
         case "subscribed":
-            events.append(
-                SubscriptionConfirmed(ts_event=ts_init, venue=VENUE, channel=channel, subject=of)
-            )
+            events.append(SubscriptionConfirmed(ts_event=ts_init, venue=VENUE, channel=channel, subject=of))
     reader = _READERS.get((envelope.type, channel))
     if reader is not None:
         try:

@@ -115,9 +115,7 @@ class IndexerClient(MarketClient):
 
         return self._bars(start, end, span_ns, ask)
 
-    def list_funding_rates(
-        self, instrument: str, start: int, end: int, timeout_s: float
-    ) -> tuple[FundingRate, ...]:
+    def list_funding_rates(self, instrument: str, start: int, end: int, timeout_s: float) -> tuple[FundingRate, ...]:
         """Return what was paid from `start` to `end`, oldest first, however many pages that takes."""
         deadline_ns = self._deadline_ns(timeout_s)
         now = self._clock.now()

@@ -228,9 +228,7 @@ class MarketStream:
         if instrument is not None and instrument.replays.is_new(seen.trade_id):
             events.append(seen)
 
-    def _valuation(
-        self, seen: MarkPrice | IndexPrice | FundingRate, arrival: _Arrival, events: list[Event]
-    ) -> None:
+    def _valuation(self, seen: MarkPrice | IndexPrice | FundingRate, arrival: _Arrival, events: list[Event]) -> None:
         if seen.instrument in self._instruments:
             events.append(self._dated(seen, arrival))
 
@@ -379,9 +377,7 @@ class MarketStream:
         self._is_whole = False
         next_id = self._message_ids.newest + 1
         events.append(
-            StreamGap(
-                ts_event=arrival.now.utc_ns, venue=VENUE, expected=next_id, got=next_id, is_healing=True
-            )
+            StreamGap(ts_event=arrival.now.utc_ns, venue=VENUE, expected=next_id, got=next_id, is_healing=True)
         )
         instrument.book.invalidate()
         self._quote(instrument, arrival, events)

@@ -65,9 +65,7 @@ class InfoClient(MarketClient):
         """
         return self._chosen(self._ask(answers.instruments, timeout_s, "meta"), names, "unknown_coin")
 
-    def find_order_book(
-        self, instrument: str, timeout_s: float, significant_digits: int | None = None
-    ) -> OrderBook:
+    def find_order_book(self, instrument: str, timeout_s: float, significant_digits: int | None = None) -> OrderBook:
         """Return up to 20 levels a side; fewer `significant_digits` (2 to 5) make them coarser.
 
         Raises:
@@ -83,9 +81,7 @@ class InfoClient(MarketClient):
     def list_trades(self, instrument: str, timeout_s: float) -> tuple[Trade, ...]:
         """Return the newest prints, oldest first: the venue keeps no more for the public."""
         now = self._clock.now()
-        return self._ask(
-            lambda body: answers.trades(body, now), timeout_s, "recentTrades", coin=coin_of(instrument)
-        )
+        return self._ask(lambda body: answers.trades(body, now), timeout_s, "recentTrades", coin=coin_of(instrument))
 
     def list_candles(
         self, instrument: str, interval: str, start: int, end: int, timeout_s: float
@@ -109,9 +105,7 @@ class InfoClient(MarketClient):
 
         return self._bars(start, end, span_ns, ask)
 
-    def list_funding_rates(
-        self, instrument: str, start: int, end: int, timeout_s: float
-    ) -> tuple[FundingRate, ...]:
+    def list_funding_rates(self, instrument: str, start: int, end: int, timeout_s: float) -> tuple[FundingRate, ...]:
         """Return what was paid from `start` to `end`, oldest first, however many answers that takes."""
         deadline_ns = self._deadline_ns(timeout_s)
         found: dict[int, FundingRate] = {}  # ts_event -> rate

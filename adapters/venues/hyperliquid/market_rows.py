@@ -152,9 +152,7 @@ def context(row: ContextRow) -> Context:
     )
 
 
-def marks(
-    coin: str, row: ContextRow, read_ns: int, ts_init: int
-) -> list[MarkPrice | IndexPrice | FundingRate]:
+def marks(coin: str, row: ContextRow, read_ns: int, ts_init: int) -> list[MarkPrice | IndexPrice | FundingRate]:
     told = context(row)
     common = {
         "ts_event": ts_init,  # the venue doesn't say since when it holds

@@ -154,9 +154,7 @@ class MarketStream:
             coin.start_over()
         self._ping_due_ns = now.monotonic_ns  # the first pong shows that pings work
         doubtful = [one for one in self._coins.values() if one.left_out and one.ask_again_ns <= now.monotonic_ns]
-        wanted = sorted(
-            (coin for coin in self._coins.values() if not coin.left_out), key=lambda coin: coin.strikes
-        )
+        wanted = sorted((coin for coin in self._coins.values() if not coin.left_out), key=lambda coin: coin.strikes)
         self._asked = []
         if self._is_careful or doubtful:
             self._to_ask = deque([*wanted, *doubtful])  # who may cost the connection comes last
@@ -304,9 +302,7 @@ class MarketStream:
             coin.has_replayed = True
             self._heard(TRADES, coin, arrival)
 
-    def _context(
-        self, seen: MarkPrice | IndexPrice | FundingRate, arrival: _Arrival, events: list[Event]
-    ) -> None:
+    def _context(self, seen: MarkPrice | IndexPrice | FundingRate, arrival: _Arrival, events: list[Event]) -> None:
         coin = self._coins.get(seen.instrument)
         if coin is not None:
             self._take_back(CONTEXT, coin)
@@ -372,9 +368,7 @@ class MarketStream:
         coin.told = None
         self._withdraw(coin, events)
 
-    def _quote(
-        self, coin: _Coin, top: Top | None, ts_event: int, arrival: _Arrival, events: list[Event]
-    ) -> None:
+    def _quote(self, coin: _Coin, top: Top | None, ts_event: int, arrival: _Arrival, events: list[Event]) -> None:
         """Tell a touch that is news. When a side is gone, so is the price: say so with the last one."""
         if top is None and coin.told is None:
             return

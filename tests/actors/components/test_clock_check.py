@@ -21,9 +21,7 @@ WHOLE = StreamWhole(ts_event=UTC, venue="coinbase")
 class Play:
     """A feed and its venue, whose clock is 30 s ahead of ours, and which may be late in telling prices."""
 
-    def __init__(
-        self, clock_ahead_s: float | None = 30.0, takes_s: float = 0.0, stamped_ahead_s: float = 30.0
-    ) -> None:
+    def __init__(self, clock_ahead_s: float | None = 30.0, takes_s: float = 0.0, stamped_ahead_s: float = 30.0) -> None:
         self.venue, self.stamped_ahead_s = FakeVenue(), stamped_ahead_s
         self.venue.clock_ahead_s, self.venue.takes_s["read_time"] = clock_ahead_s, takes_s
         self.stage = self.venue.stage = Stage(kits={"coinbase": self.venue.kit()})
@@ -84,7 +82,10 @@ def test_readers_hear_that_prices_were_late_as_soon_as_the_venue_has_told_the_ti
     play.stage.advance(seconds=0.8)
 
     assert believed == ("", 0)  # and nobody waited for the answer
-    assert (play.trouble(), play.lag_s()) == ("late_quote", pytest.approx(5.4, abs=0.05))  # half the round trip too much: it looked last
+    assert (play.trouble(), play.lag_s()) == (
+        "late_quote",
+        pytest.approx(5.4, abs=0.05),
+    )  # half the round trip too much: it looked last
 
 
 def test_a_venue_that_does_not_tell_the_time_costs_nothing_but_is_counted_and_asked_again() -> None:

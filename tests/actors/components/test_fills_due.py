@@ -9,10 +9,7 @@ from tests.order_builders import make_report
 
 def test_what_it_remembers_of_orders_is_bounded() -> None:
     due = FillsDue()
-    told = [
-        make_report(OrderStatus.FILLED, "0.01", venue_order_id=f"v-{number}", fees="1")
-        for number in range(1_500)
-    ]
+    told = [make_report(OrderStatus.FILLED, "0.01", venue_order_id=f"v-{number}", fees="1") for number in range(1_500)]
 
     assert all(due.is_due(report) for report in told)
 

@@ -95,9 +95,7 @@ def padded(frame: bytes, size: int) -> bytes:
 def test_messages_are_told_in_order_of_arrival(wire: Wire) -> None:
     """T03: three prices 50 ms apart, exactly three out, in order, times never falling."""
     stage = raised(wire, ("BTC-USD", "ETH-USD", "SOL-USD"))
-    for number, (product, price) in enumerate(
-        [("BTC-USD", "45000.50"), ("ETH-USD", "3200.75"), ("SOL-USD", "95.25")]
-    ):
+    for number, (product, price) in enumerate([("BTC-USD", "45000.50"), ("ETH-USD", "3200.75"), ("SOL-USD", "95.25")]):
         wire.say(ticker(number, price, price + "1", timestamp=at(number), product_id=product))
 
     heard = [(quote.instrument, str(quote.bid_price)) for quote in quotes(stage)]
@@ -271,9 +269,7 @@ def test_a_slow_reader_gets_the_newest_and_is_told_what_it_missed(wire: Wire) ->
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 4000])
-def test_whatever_the_close_code_the_feed_subscribes_again_and_starts_from_a_snapshot(
-    wire: Wire, code: int
-) -> None:
+def test_whatever_the_close_code_the_feed_subscribes_again_and_starts_from_a_snapshot(wire: Wire, code: int) -> None:
     """F27, T20, RC-05, RC-07: same subscriptions, fresh snapshot before the first delta."""
     stage = raised(wire)
     wire.say(snapshot(0), update(1, ("bid", "99.5", "1")))
@@ -393,9 +389,7 @@ def test_a_refused_key_is_told_to_a_person_and_not_tried_again(wire: Wire) -> No
     stage.advance(20)
 
     alarms = [m.text for m in stage.received[Role.MONITOR] if isinstance(m, AlarmRaised)]
-    assert alarms == [
-        "the venue refused our key: not tried again before `nzeza restart price_feed:coinbase`"
-    ]
+    assert alarms == ["the venue refused our key: not tried again before `nzeza restart price_feed:coinbase`"]
     assert wire.dials == 1
 
 

@@ -235,9 +235,7 @@ def test_am_14_commands_that_find_no_room_come_back_to_whoever_sent_them() -> No
 
 
 @pytest.mark.parametrize(("message", "is_money"), [(make_order(), True), (Tick(price=1), False)])
-def test_am_15_a_message_to_a_dead_actor_is_recorded_and_money_rings_the_bell(
-    message: Message, is_money: bool
-) -> None:
+def test_am_15_a_message_to_a_dead_actor_is_recorded_and_money_rings_the_bell(message: Message, is_money: bool) -> None:
     stage = Stage()
     letters = stage.cast(DeadLetters, Role.DEAD_LETTERS)
     stage.cast(Player, Role.ORDER_ROUTER)

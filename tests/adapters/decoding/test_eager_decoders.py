@@ -38,9 +38,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
 def test_no_call_of_the_trading_client_builds_a_decoder(built: list[object]) -> None:
     venue = SimulatedCoinbase()
     client, sent = venue.client, order()
-    query = QueryOrder(
-        client_order_id=sent.client_order_id, venue="coinbase", instrument="BTC-USD", sent_at=UTC
-    )
+    query = QueryOrder(client_order_id=sent.client_order_id, venue="coinbase", instrument="BTC-USD", sent_at=UTC)
 
     client.load_instruments(("BTC-USD", "DOGE-USD"), 5)
     accepted = client.submit_order(sent, 5)

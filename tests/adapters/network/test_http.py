@@ -191,9 +191,7 @@ CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     ],
     ids=["status and header", "headers", "interim", "body", "chunks", "chunk size", "trailers"],
 )
-def test_whatever_drips_a_call_ends_at_its_deadline(
-    transport: HttpTransport, head: bytes, drops: bytes
-) -> None:
+def test_whatever_drips_a_call_ends_at_its_deadline(transport: HttpTransport, head: bytes, drops: bytes) -> None:
     server = Dripping(head, drops)
     began = time.monotonic()
 

@@ -103,9 +103,7 @@ def test_environment_changes_single_entries_of_a_table_of_names() -> None:
 
 
 def test_amounts_are_exact_and_ratios_are_floats(write: Write) -> None:
-    config = write(
-        "risk.max_order_notional = 0.100000000000000001\nrisk.position_ratio = 0\nsystem.stop_within_s = 4"
-    )
+    config = write("risk.max_order_notional = 0.100000000000000001\nrisk.position_ratio = 0\nsystem.stop_within_s = 4")
 
     settings = load(config, {}, VENUES)
 
@@ -162,7 +160,7 @@ MISTAKES_IN_A_FILE = {
     "system.admin_port = 65536": "system.admin_port = 65536: must be a whole number between 0 and 65535",
     "system.profile = 'live'": 'system.profile = \'live\': must be one of "demo", "standard"',
     "system.profile = ['demo']": "system.profile = ['demo']: must be one of",
-    "system.actor_base = 'x'": "system.actor_base = 'x': must be one of \"multiprocUnixBase\", \"multiprocTCPBase\"",
+    "system.actor_base = 'x'": 'system.actor_base = \'x\': must be one of "multiprocUnixBase", "multiprocTCPBase"',
     "system.data_directory = 3": "system.data_directory = 3: must be text in quotes",
     "system.data_directory = ''": "system.data_directory = '': must be the path of a directory",
     "risk.max_order_notional = -1": "risk.max_order_notional = -1: must be a number of 0 or more",
@@ -274,9 +272,7 @@ def test_long_wrong_value_is_cut(write: Write) -> None:
 def test_secret_in_the_place_of_a_variable_name_is_not_repeated(write: Write) -> None:
     text = complaint(write("venues.coinbase.api_secret_env = '-----BEGIN SECRET'"))
 
-    assert (
-        text == "venues.coinbase.api_secret_env: must be the name of an environment variable, not the secret"
-    )
+    assert text == "venues.coinbase.api_secret_env: must be the name of an environment variable, not the secret"
 
 
 def test_simulated_venue_cannot_be_pointed_at_a_real_one(write: Write) -> None:
@@ -398,7 +394,8 @@ def test_address_that_could_be_read_in_two_ways_is_none(url: str, mode: str) -> 
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1", "http://127.9.9.9:1/a/b", "http://localhost:8080/", "http://LOCALHOST", "http://[::1]:80"]
+    "url",
+    ["http://127.0.0.1", "http://127.9.9.9:1/a/b", "http://localhost:8080/", "http://LOCALHOST", "http://[::1]:80"],
 )
 def test_address_of_this_machine_needs_no_encryption(url: str) -> None:
     for mode in ("live", "simulated"):
@@ -416,17 +413,13 @@ def test_hash_is_that_of_the_meaning_and_not_of_the_spelling(write: Write) -> No
         return configuration_hash(load(write(text), {}, VENUES))
 
     one = hashed("risk = {max_order_notional = 10, position_ratio = 0}\nsimulator.balances = {A = 1, B = 2}")
-    two = hashed(
-        "simulator.balances = {B = 2.0, A = 1}\nrisk = {position_ratio = 0.0, max_order_notional = 1e1}"
-    )
+    two = hashed("simulator.balances = {B = 2.0, A = 1}\nrisk = {position_ratio = 0.0, max_order_notional = 1e1}")
 
     assert one == two != hashed("risk.max_order_notional = 11")
 
 
 SECTIONS = st.sampled_from(["RISK", "SYSTEM", "ORDERS", "VENUES__COINBASE", "NONE"])
-KEYS = st.sampled_from(
-    ["PROFILE", "POSITION_RATIO", "MODE", "WORKERS", "QUERY_DELAYS_S", "A\nB", "\udcff", ""]
-)
+KEYS = st.sampled_from(["PROFILE", "POSITION_RATIO", "MODE", "WORKERS", "QUERY_DELAYS_S", "A\nB", "\udcff", ""])
 VARIABLES = st.builds("NZEZA__{}__{}".format, SECTIONS, KEYS)
 
 

@@ -87,9 +87,7 @@ class SimulatorClient:
 
     def buy(self, name: str, usd: str) -> str:
         """Buy BTC for `usd` at the market and return the order's id."""
-        return self.submit(name, "BUY", {"market_market_ioc": {"quote_size": usd}})["success_response"][
-            "order_id"
-        ]
+        return self.submit(name, "BUY", {"market_market_ioc": {"quote_size": usd}})["success_response"]["order_id"]
 
     def cancel(self, *order_ids: str) -> list[dict]:
         return self.post("/orders/batch_cancel", {"order_ids": list(order_ids)})["results"]

@@ -123,9 +123,7 @@ def test_every_fault_of_a_frame_is_one_of_streams() -> None:
         (Fault(kind="slow_handshake", seconds=7.0, count=1), Handshake(delay_s=7.0)),
     ],
 )
-def test_the_next_handshake_goes_as_ordered_and_the_one_after_it_well(
-    fault: Fault, handshake: Handshake
-) -> None:
+def test_the_next_handshake_goes_as_ordered_and_the_one_after_it_well(fault: Fault, handshake: Handshake) -> None:
     faults = FaultPlan()
     faults.add(fault)
 
@@ -250,9 +248,7 @@ class Diary(Session):
         return [Frame(b"{}")]
 
 
-@pytest.mark.parametrize(
-    ("channel", "speaking"), [("market_trades", "heartbeats"), ("", "market_trades")]
-)
+@pytest.mark.parametrize(("channel", "speaking"), [("market_trades", "heartbeats"), ("", "market_trades")])
 def test_one_channel_stalls_while_the_others_speak_on_without_a_gap(
     client: SimulatorClient, channel: str, speaking: str
 ) -> None:
@@ -279,9 +275,7 @@ def test_one_channel_stalls_while_the_others_speak_on_without_a_gap(
 # ---- one frame ---------------------------------------------------------------------------------------------
 
 
-def test_a_gap_loses_one_frame_with_its_number(
-    client: SimulatorClient, live: tuple[SimulatorStream, str]
-) -> None:
+def test_a_gap_loses_one_frame_with_its_number(client: SimulatorClient, live: tuple[SimulatorStream, str]) -> None:
     stream, where = live
     client.inject(kind="gap", where=where)
 
@@ -299,9 +293,7 @@ def test_a_duplicate_repeats_one_frame_with_its_number(
     assert numbers(stream.read()) == [2, 2]
 
 
-def test_a_frame_is_overtaken_by_the_one_behind_it(
-    client: SimulatorClient, live: tuple[SimulatorStream, str]
-) -> None:
+def test_a_frame_is_overtaken_by_the_one_behind_it(client: SimulatorClient, live: tuple[SimulatorStream, str]) -> None:
     stream, where = live
     client.inject(kind="reorder", where=where)
 
@@ -348,9 +340,7 @@ def test_a_text_with_bad_utf_8_is_none(client: SimulatorClient, live: tuple[Simu
         frame.data.decode()
 
 
-def test_a_bad_frame_comes_before_a_good_one(
-    client: SimulatorClient, live: tuple[SimulatorStream, str]
-) -> None:
+def test_a_bad_frame_comes_before_a_good_one(client: SimulatorClient, live: tuple[SimulatorStream, str]) -> None:
     stream, where = live
     client.inject(kind="bad_frame", where=where)
 
@@ -360,9 +350,7 @@ def test_a_bad_frame_comes_before_a_good_one(
     assert numbers([msgspec.json.decode(good.data)]) == [2]
 
 
-def test_a_frame_is_binary_or_empty_or_far_too_long(
-    client: SimulatorClient, live: tuple[SimulatorStream, str]
-) -> None:
+def test_a_frame_is_binary_or_empty_or_far_too_long(client: SimulatorClient, live: tuple[SimulatorStream, str]) -> None:
     stream, where = live
     frames = []
     for kind in ("binary", "empty", "oversize"):
@@ -629,9 +617,7 @@ def test_what_a_person_places_below_the_market_rests_and_holds_its_money(client:
         ({"instrument": "BTC-USD", "side": "SELL", "quantity": 1}, "the venue refuses: INSUFFICIENT_FUND"),
     ],
 )
-def test_a_trade_that_cannot_be_made_is_refused_in_one_line(
-    client: SimulatorClient, order: dict, text: str
-) -> None:
+def test_a_trade_that_cannot_be_made_is_refused_in_one_line(client: SimulatorClient, order: dict, text: str) -> None:
     with pytest.raises(InvalidTrade, match=text) as raised:
         client.world.trade(order)
 

@@ -45,11 +45,7 @@ def test_what_is_held_lags_with_the_total(client: SimulatorClient) -> None:
     client.submit(ID + "2", "SELL", bracket(total, bid * 2, Decimal(30000)))
     client.wait(5)
 
-    (row,) = [
-        row
-        for row in lagged(client, "/accounts", "accounts", 7)["accounts"]
-        if row["currency"] == "BTC"
-    ]
+    (row,) = [row for row in lagged(client, "/accounts", "accounts", 7)["accounts"] if row["currency"] == "BTC"]
 
     assert client.balance("BTC")[1] == total
     assert row["hold"]["value"] == "0" and row["available_balance"]["value"] == total

@@ -341,9 +341,7 @@ def test_a_fresh_account_forgets_everything(tmp_path: Path) -> None:
     ("content", "complaint"),
     [(b"not a database", "must be an account no other"), (None, "was written by another version of nzeza")],
 )
-def test_a_file_that_is_none_of_ours_is_one_line(
-    content: bytes | None, complaint: str, tmp_path: Path
-) -> None:
+def test_a_file_that_is_none_of_ours_is_one_line(content: bytes | None, complaint: str, tmp_path: Path) -> None:
     path = tmp_path / "simulator.sqlite"
     if content is None:
         foreign = sqlite3.connect(path)
@@ -396,14 +394,9 @@ def test_the_markets_of_all_venues_go_on_from_the_prices_they_had() -> None:
             assert again.book.next_trade_id >= product.book.next_trade_id
 
 
-def open_markets(
-    settings: SimulatorSettings, start_ns: int, records: Records | None = None
-) -> dict[str, Market]:
+def open_markets(settings: SimulatorSettings, start_ns: int, records: Records | None = None) -> dict[str, Market]:
     agenda, latents = Agenda(start_ns), {}
-    return {
-        venue: Market(venue, settings, agenda, latents, start_ns - 10 * SECOND_NS, records)
-        for venue in VENUES
-    }
+    return {venue: Market(venue, settings, agenda, latents, start_ns - 10 * SECOND_NS, records) for venue in VENUES}
 
 
 def test_a_file_from_when_there_was_one_venue_is_adopted(tmp_path: Path) -> None:

@@ -317,9 +317,7 @@ def test_a_close_has_the_code_ordered_and_a_drop_has_none(lasting: Simulator, co
             assert opcode == websocket.ABNF.OPCODE_TEXT
 
 
-def test_pings_are_answered_in_silence_but_not_by_a_half_open_connection(
-    lasting: Simulator, connect: Connect
-) -> None:
+def test_pings_are_answered_in_silence_but_not_by_a_half_open_connection(lasting: Simulator, connect: Connect) -> None:
     silent = connect()
     order_fault(lasting, kind="silence", seconds=60)
     silent.settimeout(0.5)
@@ -383,9 +381,7 @@ def test_time_passes_there_though_nobody_asks(tmp_path: Path, monkeypatch: pytes
 
     ready: list[dict] = []
     monkeypatch.setattr("adapters.simulator.server.World", Watched)
-    serving = threading.Thread(
-        target=serve, args=(SimulatorSettings(warm_up_s=0.0), tmp_path, ready.append, stop)
-    )
+    serving = threading.Thread(target=serve, args=(SimulatorSettings(warm_up_s=0.0), tmp_path, ready.append, stop))
     serving.start()
 
     has_passed = passed.wait(PATIENCE_S)
@@ -409,9 +405,7 @@ def test_time_passes_there_though_our_clock_is_set_back(tmp_path: Path, monkeypa
         monkeypatch.setattr(time, "time_ns", lambda: ours() - 600 * SECOND_NS)
         times.clear()
 
-    serving = threading.Thread(
-        target=serve, args=(SimulatorSettings(warm_up_s=0.0), tmp_path, set_back, stop)
-    )
+    serving = threading.Thread(target=serve, args=(SimulatorSettings(warm_up_s=0.0), tmp_path, set_back, stop))
     started_ns = ours()
     serving.start()
     give_up_at = time.monotonic() + PATIENCE_S

@@ -204,9 +204,7 @@ def test_where_there_is_no_room_for_the_reserve_entries_are_written_all_the_same
     assert journal.append([halt(1)], recorded_at=1)
 
 
-def test_a_disk_too_full_even_to_open_the_journal_gets_the_reserve(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_too_full_even_to_open_the_journal_gets_the_reserve(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = open_journal(path)
     journal.append([halt(1)], recorded_at=1)
     journal.take_reserve()

@@ -194,7 +194,9 @@ def die_at_call(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("text", [b"garbage\n" * 20, os.urandom(3000) + b"\n", b"no line"])
-def test_something_strange_where_entries_would_wait_is_kept_and_halts(text: bytes, path: Path, journal: SqliteJournal) -> None:
+def test_something_strange_where_entries_would_wait_is_kept_and_halts(
+    text: bytes, path: Path, journal: SqliteJournal
+) -> None:
     journal.close()
     beside(path).write_bytes(text)
 

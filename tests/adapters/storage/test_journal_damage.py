@@ -188,14 +188,14 @@ def test_of_a_file_that_is_gone_nothing_is_claimed_to_be_kept(tmp_path: Path) ->
 
     journal = open_journal(path)
 
-    assert journal.trouble.endswith("the file is gone: entries 1 to 40 are missing; nothing of the file is left to be kept")
+    assert journal.trouble.endswith(
+        "the file is gone: entries 1 to 40 are missing; nothing of the file is left to be kept"
+    )
     assert not list(tmp_path.glob("*.damaged-*"))
 
 
 @pytest.mark.parametrize("damage", ["100 bytes in the middle of the log", "a torn page", "an empty file"])
-def test_a_recovered_journal_is_whole_for_writer_and_reader_and_told_of_once(
-    damage: str, tmp_path: Path
-) -> None:
+def test_a_recovered_journal_is_whole_for_writer_and_reader_and_told_of_once(damage: str, tmp_path: Path) -> None:
     in_log, spoil = DAMAGES[damage]
     path = crashed_journal(tmp_path, in_log)
     spoil(path)

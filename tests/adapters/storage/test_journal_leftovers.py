@@ -82,7 +82,9 @@ def test_nothing_keeps_a_damaged_journal_from_being_recovered(strange: str, name
     assert entries_of(journal)[:20] == WHOLE[:20]
 
 
-def test_where_the_journal_is_gone_an_earlier_one_is_better_than_none_and_what_is_missing_is_told(tmp_path: Path) -> None:
+def test_where_the_journal_is_gone_an_earlier_one_is_better_than_none_and_what_is_missing_is_told(
+    tmp_path: Path,
+) -> None:
     path = crashed_journal(tmp_path, 0)
     path.unlink()
     earlier_journal(tmp_path / "journal.sqlite.rebuilt", tmp_path / "earlier")

@@ -44,7 +44,9 @@ def everything(directory: Path) -> list[bytes]:
 
 
 @given(st.lists(st.binary(max_size=300), max_size=20), st.integers(1, 20))
-def test_any_bytes_come_back_in_order(tmp_path_factory: pytest.TempPathFactory, frames: list[bytes], every: int) -> None:
+def test_any_bytes_come_back_in_order(
+    tmp_path_factory: pytest.TempPathFactory, frames: list[bytes], every: int
+) -> None:
     directory = tmp_path_factory.mktemp("frames")
     recorder = recorder_in(directory)
     for number, frame in enumerate(frames):
@@ -144,9 +146,7 @@ def test_a_member_that_was_cut_off_is_told(tmp_path: Path) -> None:
     assert damage == [Damage(begin, size - 1 - begin, "ends in the middle")]
 
 
-def test_a_member_that_swells_without_end_costs_bounded_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_member_that_swells_without_end_costs_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.storage.recording.MOST_MEMBER_BYTES", 1 << 16)
     path, _ = three_members(tmp_path)
     bomb = gzip.compress(b"\0" * (8 << 20))

@@ -79,9 +79,7 @@ def no_descriptor_left() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_sender_learns_what_was_handled_when_told(
-    reception: Reception, poller: Poller, sender: SendingEnd
-) -> None:
+def test_sender_learns_what_was_handled_when_told(reception: Reception, poller: Poller, sender: SendingEnd) -> None:
     send(sender, 1, 2, 3)
     assert receive(reception, poller) == [1, 2, 3]
     sender.read()
@@ -93,9 +91,7 @@ def test_sender_learns_what_was_handled_when_told(
     assert sender.queue.unhandled == 0
 
 
-def test_mail_of_a_sender_that_is_gone_is_still_read(
-    reception: Reception, poller: Poller, sender: SendingEnd
-) -> None:
+def test_mail_of_a_sender_that_is_gone_is_still_read(reception: Reception, poller: Poller, sender: SendingEnd) -> None:
     send(sender, *range(100))
     sender.close()
 

@@ -78,9 +78,7 @@ def test_directory_that_another_user_has_taken_is_passed_over(monkeypatch: pytes
         taken.parent.rmdir()
 
 
-def test_directory_too_deep_for_a_socket_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_directory_too_deep_for_a_socket_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = tmp_path / ("d" * 80)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(deep))
@@ -200,9 +198,7 @@ def test_system_whose_launcher_lives_is_left_alone(directory: Path) -> None:
     socket_directory.make_private(ours)
     socket_directory.lock(ours)
     (ours / "mark").touch()
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD_LOCK, other], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    holder = subprocess.Popen([sys.executable, "-c", HOLD_LOCK, other], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     holder.stdout.readline()
 
     socket_directory.sweep_dead_systems(directory)

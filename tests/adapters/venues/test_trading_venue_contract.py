@@ -197,9 +197,7 @@ def test_a_second_401_is_fatal(venue: SimulatedCoinbase) -> None:
 
 
 def cancel(venue_order_id: str) -> CancelOrder:
-    return CancelOrder(
-        client_order_id=order().client_order_id, venue="coinbase", venue_order_id=venue_order_id
-    )
+    return CancelOrder(client_order_id=order().client_order_id, venue="coinbase", venue_order_id=venue_order_id)
 
 
 def test_a_resting_order_can_be_cancelled(venue: SimulatedCoinbase) -> None:

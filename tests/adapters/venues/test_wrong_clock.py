@@ -85,7 +85,9 @@ def test_credentials_that_are_bad_are_still_refused_twice_and_for_good() -> None
         play.client.list_balances(5)
 
 
-@pytest.mark.parametrize("text", [
+@pytest.mark.parametrize(
+    "text",
+    [
         "",
         "yesterday",
         "Mon, 99 Nov 2026 00:00:00 GMT",

@@ -55,9 +55,7 @@ def loses(manager: DeskOnTime, order: CancelOrder) -> CancelUnconfirmed:
 
 
 def accepts(manager: DeskOnTime, order: CancelOrder) -> CancelAccepted:
-    return CancelAccepted(
-        ts_event=manager.now.utc_ns, client_order_id=order.client_order_id, venue="coinbase"
-    )
+    return CancelAccepted(ts_event=manager.now.utc_ns, client_order_id=order.client_order_id, venue="coinbase")
 
 
 def says_it_lives(manager: DeskOnTime, query: QueryOrder) -> Event:

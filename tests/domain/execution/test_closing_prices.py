@@ -209,4 +209,3 @@ def test_a_close_in_doubt_is_sent_again_though_no_quote_can_be_believed(manager:
     manager.advance(1)  # nobody answers the question
 
     assert [again.is_resubmission for again in manager.sent(SubmitOrder)] == [False, True]
-

@@ -49,7 +49,9 @@ def closing(theirs: str, purpose: Purpose = Purpose.CLOSE) -> DeskOnTime:
 
 def word(status: OrderStatus, total: str | None, **changes) -> OrderReported:
     about = {"client_order_id": CLOSE, "venue_order_id": "v-close", "side": Side.SELL, **changes}
-    return replace(make_report(status, total or "0", **about), cumulative_quantity=None if total is None else Decimal(total))
+    return replace(
+        make_report(status, total or "0", **about), cumulative_quantity=None if total is None else Decimal(total)
+    )
 
 
 def asked_about(manager: DeskOnTime) -> bool:
@@ -112,7 +114,9 @@ def test_an_end_short_of_the_quantity_is_no_room_for_another_sale_before_a_read_
     manager.hear(word(status, "0.009", is_read=True))
     manager.advance(3)
     assert manager.order("close").filled_quantity == Decimal("0.009")
-    assert [order.quantity for order in manager.sent(SubmitOrder)] == ([] if status is S.REJECTED else [Decimal("0.001")])
+    assert [order.quantity for order in manager.sent(SubmitOrder)] == (
+        [] if status is S.REJECTED else [Decimal("0.001")]
+    )
 
 
 def test_a_read_that_knows_of_less_than_was_told_proves_no_end() -> None:
@@ -270,7 +274,18 @@ def take_orders(world: World) -> None:
         world.act(Act.LAND, 0)
 
 
-ACTS = (Act.DECIDE, Act.TRADE, Act.END_IOC, Act.DELIVER, Act.DELIVER, Act.ANSWER, Act.ANSWER, Act.WAIT, Act.REPEAT, Act.LOSE)
+ACTS = (
+    Act.DECIDE,
+    Act.TRADE,
+    Act.END_IOC,
+    Act.DELIVER,
+    Act.DELIVER,
+    Act.ANSWER,
+    Act.ANSWER,
+    Act.WAIT,
+    Act.REPEAT,
+    Act.LOSE,
+)
 
 
 @given(

@@ -84,7 +84,10 @@ def test_a_close_that_has_expired_wants_no_stop_gone_any_more(manager: DeskOnTim
     manager.advance(60)
 
     assert len(manager.sent(CancelOrder)) == asked
-    assert manager.manager.books.covered_quantity("coinbase", BTC) == manager.manager.books.position("coinbase", BTC).quantity
+    assert (
+        manager.manager.books.covered_quantity("coinbase", BTC)
+        == manager.manager.books.position("coinbase", BTC).quantity
+    )
 
 
 def test_a_close_after_one_that_expired_has_the_stop_make_way_again(manager: DeskOnTime) -> None:

@@ -47,9 +47,7 @@ def only_denial(manager: DeskOnTime) -> str:
 def sold(manager: DeskOnTime, status: OrderStatus, quantity: str = "0", attempt: int = 1) -> OrderReported:
     """What the venue reports of the close's attempt."""
     order = mint_client_order_id("close", 0, attempt)
-    return make_report(
-        status, quantity, client_order_id=order, venue_order_id=f"v-close-{attempt}", side=Side.SELL
-    )
+    return make_report(status, quantity, client_order_id=order, venue_order_id=f"v-close-{attempt}", side=Side.SELL)
 
 
 def bracket(status: OrderStatus, quantity: str = "0") -> OrderReported:
@@ -134,11 +132,7 @@ def deny_private_stream(manager: DeskOnTime) -> None:
 
 
 def deny_breaker(manager: DeskOnTime) -> None:
-    manager.hear(
-        BreakerChanged(
-            ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.OPEN
-        )
-    )
+    manager.hear(BreakerChanged(ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.OPEN))
 
 
 def deny_winding_down(manager: DeskOnTime) -> None:
@@ -208,9 +202,7 @@ def test_an_intent_that_cannot_be_sent_as_it_is_is_denied(manager: DeskOnTime, c
 
 def test_a_half_open_breaker_leaves_the_choice_of_the_probe_to_the_gateway(manager: DeskOnTime) -> None:
     manager.hear(
-        BreakerChanged(
-            ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.HALF_OPEN
-        )
+        BreakerChanged(ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.HALF_OPEN)
     )
 
     manager.hear(make_intent())
@@ -294,9 +286,7 @@ def test_ex03_an_opening_in_doubt_is_tried_nowhere_else(venues: DeskOnTime) -> N
     venues.hear(make_intent())
     order = venues.sent(SubmitOrder)[0]
     venues.hear(
-        OrderUnconfirmed(
-            ts_event=UTC, client_order_id=order.client_order_id, venue="coinbase", reason="timeout"
-        )
+        OrderUnconfirmed(ts_event=UTC, client_order_id=order.client_order_id, venue="coinbase", reason="timeout")
     )
     venues.advance(60)
 
@@ -334,9 +324,7 @@ def test_a_close_never_changes_venue(venues: DeskOnTime) -> None:
 def test_protection_is_one_resting_bracket_on_the_grid(manager: DeskOnTime) -> None:
     manager.hold()
 
-    manager.hear(
-        make_intent(Purpose.PROTECT, limit_price=Decimal("70000.001"), stop_price=Decimal("61000.001"))
-    )
+    manager.hear(make_intent(Purpose.PROTECT, limit_price=Decimal("70000.001"), stop_price=Decimal("61000.001")))
 
     order = manager.sent(SubmitOrder)[1]
     assert (order.order_type, order.time_in_force) == (OrderType.BRACKET, TimeInForce.GTC)
@@ -367,9 +355,7 @@ def test_refused_protection_is_tried_again_a_moment_later(manager: DeskOnTime) -
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT))
     manager.hear(
-        OrderNotSent(
-            ts_event=UTC, client_order_id=mint_client_order_id("i-1", 0, 1), venue="coinbase", reason="down"
-        )
+        OrderNotSent(ts_event=UTC, client_order_id=mint_client_order_id("i-1", 0, 1), venue="coinbase", reason="down")
     )
     assert len(manager.sent(SubmitOrder)) == 2
 
@@ -426,9 +412,7 @@ def test_a_close_ends_when_the_bracket_filled_first(holding: DeskOnTime) -> None
 
 
 def test_two_closes_never_sell_the_same_coins(holding: DeskOnTime) -> None:
-    holding.hear(
-        make_intent(Purpose.CLOSE, "close"), make_intent(Purpose.CLOSE, "other"), bracket(S.CANCELED)
-    )
+    holding.hear(make_intent(Purpose.CLOSE, "close"), make_intent(Purpose.CLOSE, "other"), bracket(S.CANCELED))
 
     assert [order.quantity for order in holding.sent(SubmitOrder)] == [Decimal("0.01")]
 
@@ -537,9 +521,7 @@ def test_an_opening_in_doubt_that_has_filled_in_part_keeps_no_close_waiting(mana
 
 
 def in_doubt(order: SubmitOrder) -> OrderUnconfirmed:
-    return OrderUnconfirmed(
-        ts_event=UTC, client_order_id=order.client_order_id, venue=order.venue, reason="timeout"
-    )
+    return OrderUnconfirmed(ts_event=UTC, client_order_id=order.client_order_id, venue=order.venue, reason="timeout")
 
 
 def test_a_spot_close_does_not_wait_for_a_bracket_in_doubt(manager: DeskOnTime) -> None:

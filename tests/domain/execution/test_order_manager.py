@@ -87,9 +87,7 @@ def careful() -> DeskOnTime:
 
 
 def unconfirmed(manager: DeskOnTime) -> OrderUnconfirmed:
-    return OrderUnconfirmed(
-        ts_event=manager.now.utc_ns, client_order_id=ID, venue="coinbase", reason="timeout"
-    )
+    return OrderUnconfirmed(ts_event=manager.now.utc_ns, client_order_id=ID, venue="coinbase", reason="timeout")
 
 
 def not_found(manager: DeskOnTime, is_proof: bool = False) -> OrderNotFound:
@@ -661,9 +659,7 @@ def test_a_resubmission_must_still_be_wanted_and_safe(obstacle: str) -> None:
 
 
 @pytest.mark.parametrize("silence", ["not_found", "failed", "unanswered"])
-def test_an_order_is_sent_again_whatever_keeps_the_venue_from_telling(
-    manager: DeskOnTime, silence: str
-) -> None:
+def test_an_order_is_sent_again_whatever_keeps_the_venue_from_telling(manager: DeskOnTime, silence: str) -> None:
     manager.hear(make_intent(), unconfirmed(manager))
     manager.advance(0.25)
     match silence:
@@ -1099,7 +1095,9 @@ def test_openings_wait_after_a_resume_for_a_look_at_the_accounts_that_began_afte
     assert [order.intent_id for order in manager.sent(SubmitOrder)] == ["i-2"]
 
 
-def test_while_an_order_with_our_tag_rests_that_we_do_not_know_nothing_is_called_reconciled(manager: DeskOnTime) -> None:
+def test_while_an_order_with_our_tag_rests_that_we_do_not_know_nothing_is_called_reconciled(
+    manager: DeskOnTime,
+) -> None:
     stranger = make_report(S.OPEN, client_order_id=mint_client_order_id("another's", 0, 1, "beef"))
     manager.advance(31)
 
@@ -1181,9 +1179,7 @@ def test_the_equity_mark_is_journaled_once_per_stamp(manager: DeskOnTime) -> Non
 
     manager.hear(mark, mark)
 
-    assert manager.journaled(EquityMarked) == [
-        EquityMarked(ts_event=UTC + 7, peak=Decimal(2), day_start=Decimal(1))
-    ]
+    assert manager.journaled(EquityMarked) == [EquityMarked(ts_event=UTC + 7, peak=Decimal(2), day_start=Decimal(1))]
 
 
 def test_an_exit_is_journaled_once_and_so_is_its_end(manager: DeskOnTime) -> None:

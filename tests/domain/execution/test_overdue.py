@@ -60,9 +60,7 @@ def closing() -> DeskOnTime:
 
 
 def reported(status: OrderStatus, quantity: str = "0"):
-    return make_report(
-        status, quantity, client_order_id=CLOSE, venue_order_id="v-close", side=Side.SELL, fees="1"
-    )
+    return make_report(status, quantity, client_order_id=CLOSE, venue_order_id="v-close", side=Side.SELL, fees="1")
 
 
 def sales(manager: DeskOnTime) -> list[SubmitOrder]:
@@ -273,7 +271,9 @@ def kept(purpose: Purpose, **changes) -> DeskOnTime:
     events = [
         IntentAccepted(ts_event=UTC, intent=bought),
         held,
-        OrderAccepted(ts_event=UTC, client_order_id=held.order.client_order_id, venue="coinbase", venue_order_id="v-held"),
+        OrderAccepted(
+            ts_event=UTC, client_order_id=held.order.client_order_id, venue="coinbase", venue_order_id="v-held"
+        ),
         OrderFilled(ts_event=UTC, fill=make_fill(fill_id="f-held", venue_order_id="v-held"), **about),
         IntentAccepted(ts_event=UTC, intent=intent),
         make_submitted(order),
@@ -290,7 +290,9 @@ def test_whatever_should_end_as_it_arrives_is_cancelled(purpose: Purpose, time_i
 
     manager.advance(WITHIN_S / 2)
 
-    assert "i-1" in [manager.manager.ledger.orders[it.client_order_id].order.intent_id for it in manager.journaled(CancelRequested)]
+    assert "i-1" in [
+        manager.manager.ledger.orders[it.client_order_id].order.intent_id for it in manager.journaled(CancelRequested)
+    ]
 
 
 def test_one_that_outlives_its_own_end_is_cancelled_after_it(manager: DeskOnTime) -> None:

@@ -31,9 +31,7 @@ def refuse_the_first(manager: DeskOnTime) -> None:
     order = manager.sent(SubmitOrder)[-1]
     assert order.venue == "coinbase"
     manager.hear(
-        OrderRejected(
-            ts_event=manager.now.utc_ns, client_order_id=order.client_order_id, venue="coinbase", code="NO"
-        )
+        OrderRejected(ts_event=manager.now.utc_ns, client_order_id=order.client_order_id, venue="coinbase", code="NO")
     )
 
 
@@ -48,9 +46,7 @@ def hold_at_other(manager: DeskOnTime, protect: bool = True) -> None:
         manager.hear(make_intent(Purpose.PROTECT, "guard", venue="other", quantity=Decimal("0.001")))
         guard = manager.sent(SubmitOrder)[-1].client_order_id
         manager.hear(
-            OrderAccepted(
-                ts_event=manager.now.utc_ns, client_order_id=guard, venue="other", venue_order_id="v-g"
-            )
+            OrderAccepted(ts_event=manager.now.utc_ns, client_order_id=guard, venue="other", venue_order_id="v-g")
         )
 
 

@@ -165,9 +165,7 @@ def test_a_venue_that_does_not_answer_is_named_at_the_deadline(manager: DeskOnTi
 def test_a_failed_snapshot_is_asked_for_again_within_the_deadline(manager: DeskOnTime) -> None:
     wind_down(manager)
     request = manager.sent(RequestSnapshot)[-1]
-    manager.hear(
-        SnapshotFailed(ts_event=UTC, request_id=request.request_id, venue="coinbase", reason="503")
-    )
+    manager.hear(SnapshotFailed(ts_event=UTC, request_id=request.request_id, venue="coinbase", reason="503"))
     manager.advance(0.2)
 
     manager.snapshot()
@@ -310,7 +308,9 @@ def test_a_close_that_pauses_near_the_deadline_leaves_it_to_the_stop() -> None:
     manager.hear(make_intent(Purpose.CLOSE, "late"))
     for _ in range(2):  # the first was asked for before
         manager.advance(0.2)
-        manager.snapshot(**AFTER_HOLD, fills=[make_fill(venue_order_id="v-held", fill_id="f-held")], open_orders=[guard])
+        manager.snapshot(
+            **AFTER_HOLD, fills=[make_fill(venue_order_id="v-held", fill_id="f-held")], open_orders=[guard]
+        )
 
     assert manager.sent(CancelOrder) == []
     assert manager.sent(SubmitOrder)[-1].purpose is Purpose.PROTECT
@@ -331,7 +331,10 @@ def test_what_was_refused_before_the_end_is_tried_again_while_there_is_time(
             manager.advance(0.25)
             for order in list(manager.manager.ledger.live):
                 manager.hear(OrderRejected(ts_event=UTC, client_order_id=order, venue="coinbase", code="NOT_NOW"))
-    sent, wanted = len(manager.sent(SubmitOrder)), make_intent(purpose, "wanted", expires_at=manager.now.utc_ns + 60 * SECOND_NS)
+    sent, wanted = (
+        len(manager.sent(SubmitOrder)),
+        make_intent(purpose, "wanted", expires_at=manager.now.utc_ns + 60 * SECOND_NS),
+    )
 
     if is_early:
         manager.hear(wanted)
@@ -404,7 +407,9 @@ def test_it_fits_into_its_time_with_slow_venues(manager: DeskOnTime) -> None:
     assert last_words(manager).is_reconciled
 
 
-def test_live_orders_that_are_not_ours_are_told_at_the_end_and_one_with_our_tag_is_not_reconciled(manager: DeskOnTime) -> None:
+def test_live_orders_that_are_not_ours_are_told_at_the_end_and_one_with_our_tag_is_not_reconciled(
+    manager: DeskOnTime,
+) -> None:
     tagged = make_report(S.OPEN, client_order_id=mint_client_order_id("another's", 0, 1, "beef"))
     plain_one = make_report(S.OPEN, client_order_id="by hand", venue_order_id="v-hand")
 

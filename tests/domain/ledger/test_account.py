@@ -121,9 +121,7 @@ def closed(order: str = "o1", status: OrderStatus = OrderStatus.CANCELED) -> Ord
 
 def portfolio_after(*events) -> Portfolio:
     portfolio = Portfolio()
-    portfolio.replay(
-        JournalEntry(seq=seq, recorded_at=UTC, event=event) for seq, event in enumerate(events, start=1)
-    )
+    portfolio.replay(JournalEntry(seq=seq, recorded_at=UTC, event=event) for seq, event in enumerate(events, start=1))
     return portfolio
 
 
@@ -173,9 +171,7 @@ def test_a_reversal_takes_a_fill_back_with_its_fee() -> None:
 
 
 def test_a_correction_adds_to_what_was_filled() -> None:
-    portfolio = portfolio_after(
-        OPENED, filled("0.01", "50000"), filled("0.002", "50000", kind=FillKind.CORRECTION)
-    )
+    portfolio = portfolio_after(OPENED, filled("0.01", "50000"), filled("0.002", "50000", kind=FillKind.CORRECTION))
 
     assert portfolio.position("coinbase", "BTC-USD").quantity == Decimal("0.012")
 
@@ -302,9 +298,7 @@ def test_an_order_lives_from_submission_to_evidence() -> None:
 def test_a_fill_after_the_end_is_still_booked() -> None:
     done = IntentDone(ts_event=UTC, intent_id="s1:open", filled_quantity=Decimal(0))
 
-    portfolio = portfolio_after(
-        OPENED, accepted(make_intent()), submitted(), closed(), done, filled("0.01", "50000")
-    )
+    portfolio = portfolio_after(OPENED, accepted(make_intent()), submitted(), closed(), done, filled("0.01", "50000"))
 
     assert portfolio.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
 

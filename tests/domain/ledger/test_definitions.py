@@ -71,9 +71,7 @@ def test_a_venue_that_never_lists_its_products_again_gets_stops_and_closes(manag
     manager.hold("0.012")
     next_run = manager.restarted()
 
-    next_run.hear(
-        make_intent(Purpose.PROTECT, quantity=Decimal("0.012"), limit_price=Decimal("70000.1"))
-    )
+    next_run.hear(make_intent(Purpose.PROTECT, quantity=Decimal("0.012"), limit_price=Decimal("70000.1")))
     (stop,) = next_run.sent(SubmitOrder)
     next_run.hear(make_intent(Purpose.CLOSE, "other", quantity=Decimal("0.0123")))
 

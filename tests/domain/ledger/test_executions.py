@@ -122,4 +122,3 @@ def test_rows_and_totals_in_any_order_with_repeats_agree_on_the_quantity(trades,
     assert executions.filled_quantity == traded
     assert executions.provisional_quantity == 0
     assert executions.exact.fees == len(trades)
-

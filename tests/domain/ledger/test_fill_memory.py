@@ -117,9 +117,7 @@ def test_a_late_fill_of_a_forgotten_order_is_ours_and_alarmed(manager: DeskOnTim
     manager.fills(fill_of(1, "late"))
     manager.advance(0.25)
     (asked,) = [query for query in manager.sent(QueryOrder) if not query.client_order_id]
-    report = make_report(
-        S.FILLED, "0.002", client_order_id=first.client_order_id, venue_order_id=asked.venue_order_id
-    )
+    report = make_report(S.FILLED, "0.002", client_order_id=first.client_order_id, venue_order_id=asked.venue_order_id)
     manager.hear(report, report)
 
     assert manager.journaled(HaltRaised, ExternalFillSeen) == []
@@ -310,8 +308,6 @@ def test_openings_resume_by_a_persons_word_and_stay_so_over_a_restart(manager: D
 def test_a_forgotten_order_that_is_told_of_again_is_no_second_bot(manager: DeskOnTime) -> None:
     orders = [traded(manager, number) for number in range(1, 8)]
 
-    manager.hear(
-        make_report(S.FILLED, "0.001", client_order_id=orders[0].client_order_id, venue_order_id="v-1")
-    )
+    manager.hear(make_report(S.FILLED, "0.001", client_order_id=orders[0].client_order_id, venue_order_id="v-1"))
 
     assert manager.journaled(HaltRaised) == []

@@ -80,7 +80,9 @@ def test_a_person_is_told_once_why_and_nothing_is_opened_there(manager: DeskOnTi
     assert [(halt.scope, halt.reason) for halt in manager.journaled(HaltRaised)] == [("coinbase:BTC-USD", text)]
 
 
-def test_a_refused_close_is_over_and_the_next_one_leaves_the_stop_in_place_for_a_growing_pause(manager: DeskOnTime) -> None:
+def test_a_refused_close_is_over_and_the_next_one_leaves_the_stop_in_place_for_a_growing_pause(
+    manager: DeskOnTime,
+) -> None:
     pauses = []
     for number in range(ROW + 3):
         manager.hear(make_intent(Purpose.PROTECT, f"stop-{number}"))
@@ -137,7 +139,9 @@ def test_a_row_of_refusals_that_is_long_past_keeps_no_close_waiting(manager: Des
     assert [it.purpose for it in manager.sent(SubmitOrder)[sent:]] == [Purpose.CLOSE]
 
 
-def test_a_close_that_pauses_beside_a_stop_pauses_no_longer_than_a_bare_one_once_that_has_gone(manager: DeskOnTime) -> None:
+def test_a_close_that_pauses_beside_a_stop_pauses_no_longer_than_a_bare_one_once_that_has_gone(
+    manager: DeskOnTime,
+) -> None:
     refuse_closes(manager, ROW + 2)
     stop = cover(manager)
     sent = want_close(manager)

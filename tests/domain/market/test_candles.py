@@ -259,9 +259,7 @@ def test_replay_of_what_came_folded_is_not_counted_again() -> None:
     assert (candle.count, series.duplicate_trades) == (5, 2)
 
 
-TRADES = st.lists(
-    st.tuples(st.integers(0, 9_999), st.integers(1, 500), st.integers(1, 99)), min_size=1, max_size=40
-)
+TRADES = st.lists(st.tuples(st.integers(0, 9_999), st.integers(1, 500), st.integers(1, 99)), min_size=1, max_size=40)
 
 
 @given(TRADES, st.lists(st.integers(0, 12_000), max_size=10))
@@ -273,9 +271,7 @@ def test_every_trade_is_in_exactly_one_candle_or_late_and_candles_have_no_holes(
     closings = sorted(closings)
 
     for index, (ms, price, lots) in enumerate(prints):
-        series.add(
-            make_trade(str(price), trade_id=str(index), quantity=Decimal(lots) / 100, ts_event=at(ms))
-        )
+        series.add(make_trade(str(price), trade_id=str(index), quantity=Decimal(lots) / 100, ts_event=at(ms)))
         if index < len(closings):
             candles += series.close_until(at(closings[index]), ALWAYS)
     candles += series.close_until(at(11_500), ALWAYS)

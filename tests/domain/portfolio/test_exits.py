@@ -49,9 +49,7 @@ def doubtful() -> Account:
     entry = account.last_intent
     account.journal(accepted(entry, account.now.utc_ns), submitted(entry))
     account.journal(
-        OrderUnconfirmed(
-            ts_event=UTC, client_order_id=f"order:{entry.intent_id}", venue="coinbase", reason="timeout"
-        )
+        OrderUnconfirmed(ts_event=UTC, client_order_id=f"order:{entry.intent_id}", venue="coinbase", reason="timeout")
     )
     return account
 
@@ -208,9 +206,7 @@ def test_an_exit_is_given_up_in_the_end_and_a_person_told(long: Account) -> None
 
     assert 3 < asked == len(closes(long)) < 20
     assert long.manager.decisions["exit_expired"] == 1
-    assert [alarm.text for alarm in long.alarms] == [
-        "an exit did not happen in time and is given up: the stop stays"
-    ]
+    assert [alarm.text for alarm in long.alarms] == ["an exit did not happen in time and is given up: the stop stays"]
 
 
 def test_a_newer_entry_signal_withdraws_the_exit(doubtful: Account) -> None:
@@ -318,9 +314,7 @@ def test_an_exit_survives_that_its_opening_fills_while_nobody_looks(doubtful: Ac
     journal_exits(doubtful)
     doubtful.advance(300, BID, ASK)
     _, done = ended(entry, Decimal("0.002"))
-    doubtful.journal(
-        filled(entry, "50000", "0.002"), msgspec.structs.replace(done, ts_event=doubtful.now.utc_ns)
-    )
+    doubtful.journal(filled(entry, "50000", "0.002"), msgspec.structs.replace(done, ts_event=doubtful.now.utc_ns))
 
     again = doubtful.restarted()
     again.advance(1, BID, ASK)

@@ -171,9 +171,7 @@ def test_nor_what_is_held_for_nothing_that_anybody_lists(holding: DeskOnTime, pu
 
 
 @pytest.mark.parametrize("purpose", REDUCING)
-def test_a_sale_of_coins_that_are_not_ours_takes_nothing_from_us(
-    holding: DeskOnTime, purpose: Purpose
-) -> None:
+def test_a_sale_of_coins_that_are_not_ours_takes_nothing_from_us(holding: DeskOnTime, purpose: Purpose) -> None:
     holding.hear(FillsReported(ts_event=holding.now.utc_ns, venue="coinbase", fills=(bought_by_hand(),)))
     holding.hear(sale("1", venue_order_id="v-hand", client_order_id="other", side=Side.BUY))
     assert holding.manager.books.balances["coinbase", "BTC"] == Decimal("1.01")
@@ -203,9 +201,7 @@ def test_the_hold_of_a_stop_of_ours_that_has_just_ended_takes_nothing_from_the_c
 
 def test_fills_of_a_sale_are_counted_though_its_listing_is_older(holding: DeskOnTime) -> None:
     reads(holding, "0.004", sale())
-    fill = make_fill(
-        "0.003", "f-x", venue_order_id="v-x", side=Side.SELL, ts_event=holding.now.utc_ns, price="80000"
-    )
+    fill = make_fill("0.003", "f-x", venue_order_id="v-x", side=Side.SELL, ts_event=holding.now.utc_ns, price="80000")
     holding.fills(fill)
     holding.hear(sale())  # names the owner
 
@@ -270,9 +266,7 @@ def test_when_the_sale_is_gone_the_whole_position_is_covered(long: Account) -> N
 
     long.hear(seen())
 
-    assert long.advance(1, BID, ASK) == 2 * [
-        CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resized")
-    ]
+    assert long.advance(1, BID, ASK) == 2 * [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resized")]
 
 
 def test_a_position_that_is_all_up_for_sale_is_neither_bare_nor_closed(long: Account) -> None:

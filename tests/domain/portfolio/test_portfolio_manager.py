@@ -278,9 +278,7 @@ def test_foreign_coins_are_equity_but_never_sold(account: Account) -> None:
         ({"bid": "50200", "ask": "50202"}, "price_drift"),
     ],
 )
-def test_nothing_is_opened_on_a_price_that_cannot_be_believed(
-    account: Account, batch: dict, reason: str
-) -> None:
+def test_nothing_is_opened_on_a_price_that_cannot_be_believed(account: Account, batch: dict, reason: str) -> None:
     account.price(**{"bid": "49999", "ask": "50001", **batch})
 
     assert account.hear(make_signal(BUY)) == []
@@ -308,9 +306,7 @@ def test_an_old_signal_is_void_on_both_sides(long: Account, side: Side) -> None:
 
 def test_closing_passes_halts_stale_prices_open_breakers_and_unready_venues(long: Account) -> None:
     long.journal(HaltRaised(ts_event=UTC, scope="all", reason="drawdown"))
-    long.hear(
-        BreakerChanged(ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.OPEN)
-    )
+    long.hear(BreakerChanged(ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.OPEN))
     long.hear(VenueReadyChanged(ts_event=UTC, venue="coinbase", is_ready=False))
     long.price("49999", "50001", is_whole=False)
 
@@ -324,9 +320,7 @@ def test_closing_passes_halts_stale_prices_open_breakers_and_unready_venues(long
     [
         (VenueReadyChanged(ts_event=UTC, venue="coinbase", is_ready=False), "venue_not_ready"),
         (
-            BreakerChanged(
-                ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.OPEN
-            ),
+            BreakerChanged(ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.OPEN),
             "breaker_open",
         ),
         (WindDown(deadline_ns=MONO + SECOND_NS), "winding_down"),
@@ -340,9 +334,7 @@ def test_a_venue_that_takes_no_openings_gets_none(account: Account, message, rea
 
 
 def test_a_breaker_of_the_price_feed_stops_no_order_by_itself(account: Account) -> None:
-    account.hear(
-        BreakerChanged(ts_event=UTC, venue="coinbase", operation=Operation.DATA, state=BreakerState.OPEN)
-    )
+    account.hear(BreakerChanged(ts_event=UTC, venue="coinbase", operation=Operation.DATA, state=BreakerState.OPEN))
 
     assert len(account.hear(make_signal(BUY))) == 1
 

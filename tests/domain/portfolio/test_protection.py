@@ -232,9 +232,7 @@ def test_an_order_on_its_way_or_in_doubt_is_no_cover(account: Account) -> None:
     order_id = f"order:{protect.intent_id}"
     account.journal(accepted(protect), submitted(protect))
     account.advance(2, BID, ASK)
-    account.journal(
-        OrderUnconfirmed(ts_event=UTC, client_order_id=order_id, venue="coinbase", reason="timeout")
-    )
+    account.journal(OrderUnconfirmed(ts_event=UTC, client_order_id=order_id, venue="coinbase", reason="timeout"))
 
     assert account.advance(3, BID, ASK) == []
     (close,) = account.advance(0.5, BID, ASK)

@@ -19,9 +19,7 @@ FEE = Decimal("0.006")
 
 
 def size(price="50000", equity="10000", available="10000", instrument=BTC, **risk) -> Size:
-    return size_position(
-        instrument, Decimal(price), Decimal(equity), Decimal(available), FEE, RiskSettings(**risk)
-    )
+    return size_position(instrument, Decimal(price), Decimal(equity), Decimal(available), FEE, RiskSettings(**risk))
 
 
 def test_two_percent_of_equity_goes_into_a_position() -> None:

@@ -15,7 +15,7 @@ from tests.domain.account_harness import LOOSE, Account, accepted, ended, make_s
 BID, ASK = "49999", "50001"
 
 
-def bare(settings: Settings = Settings(risk=LOOSE)) -> tuple[Account, OrderIntent]:  # noqa: B008
+def bare(settings: Settings = Settings(risk=LOOSE)) -> tuple[Account, OrderIntent]:
     """A position whose stop has made way for a close that is journaled and not sent yet."""
     account = Account(settings)
     account.hear(make_signal())

@@ -133,9 +133,7 @@ def test_each_venue_is_asked_every_few_seconds(manager: DeskOnTime) -> None:
 def test_a_failed_snapshot_is_asked_for_again_soon(manager: DeskOnTime) -> None:
     manager.advance(5)
     request = manager.sent(RequestSnapshot)[-1]
-    manager.hear(
-        SnapshotFailed(ts_event=UTC, request_id=request.request_id, venue="coinbase", reason="503")
-    )
+    manager.hear(SnapshotFailed(ts_event=UTC, request_id=request.request_id, venue="coinbase", reason="503"))
     manager.advance(1)
 
     assert manager.sent(RequestSnapshot)[-1].request_id != request.request_id
@@ -571,9 +569,7 @@ def test_an_answer_to_an_older_question_is_used_for_its_fills_only(manager: Desk
     manager.advance(5)
 
     manager.hear(
-        VenueSnapshot(
-            ts_event=UTC, request_id=1, venue="coinbase", balances=(), open_orders=(), fills=(make_fill(),)
-        )
+        VenueSnapshot(ts_event=UTC, request_id=1, venue="coinbase", balances=(), open_orders=(), fills=(make_fill(),))
     )
 
     assert manager.order().status is S.FILLED

@@ -126,9 +126,7 @@ def test_the_worst_breaker_of_a_venue_is_shown(board: StatusBoard) -> None:
 
 
 @pytest.mark.parametrize(("trouble", "prices"), [("", "good"), ("gapped_quote", "gapped_quote")])
-def test_a_venue_tells_whether_its_prices_are_traded_on(
-    board: StatusBoard, trouble: str, prices: str
-) -> None:
+def test_a_venue_tells_whether_its_prices_are_traded_on(board: StatusBoard, trouble: str, prices: str) -> None:
     unheard = board.status(NOW)["venues"]["coinbase"]
     board.hear(
         VenueReported(

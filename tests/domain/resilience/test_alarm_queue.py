@@ -54,9 +54,7 @@ def test_how_many_were_held_back_is_told_each_minute_while_there_are_more() -> N
 
     assert [alarm.text for alarm in totals][:2] == ["90 alarms held back", "690 alarms held back"]
     assert len(totals) == 5
-    assert {(alarm.subject, alarm.is_theirs) for alarm in totals} == {
-        ("order_router alarms of what venues say", True)
-    }
+    assert {(alarm.subject, alarm.is_theirs) for alarm in totals} == {("order_router alarms of what venues say", True)}
 
 
 def test_one_subject_that_a_venue_floods_keeps_no_other_from_being_told_later() -> None:

@@ -23,15 +23,11 @@ def at(ms: float) -> Instant:
 
 
 def ended(succeeded: bool) -> OperationEnded:
-    return OperationEnded(
-        ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, succeeded=succeeded
-    )
+    return OperationEnded(ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, succeeded=succeeded)
 
 
 def changed(state: BreakerState, ms: float = 0) -> BreakerChanged:
-    return BreakerChanged(
-        ts_event=at(ms).utc_ns, venue="coinbase", operation=Operation.SUBMIT, state=state
-    )
+    return BreakerChanged(ts_event=at(ms).utc_ns, venue="coinbase", operation=Operation.SUBMIT, state=state)
 
 
 def breaker(audience: tuple[str, ...] = (), **settings: float) -> CircuitBreaker:
@@ -171,9 +167,7 @@ def test_announcing_repeats_the_state_and_changes_nothing() -> None:
     assert machine.metrics(at(7)).transitions == 1
 
 
-STEPS = st.lists(
-    st.tuples(st.sampled_from(["success", "failure", "alarm"]), st.integers(0, 400)), max_size=60
-)
+STEPS = st.lists(st.tuples(st.sampled_from(["success", "failure", "alarm"]), st.integers(0, 400)), max_size=60)
 
 
 @given(STEPS)

@@ -48,9 +48,7 @@ def crash(supervision: Supervision, seconds: float) -> list:
 
 
 def backoff_ms(effects: list, seconds: float) -> list[int]:
-    return [
-        (e.due_ns - at(seconds).monotonic_ns) // 1_000_000 for e in effects if isinstance(e, WakeAt)
-    ]
+    return [(e.due_ns - at(seconds).monotonic_ns) // 1_000_000 for e in effects if isinstance(e, WakeAt)]
 
 
 def test_the_recorder_may_fail_for_ever_and_is_tried_now_and_then() -> None:

@@ -81,9 +81,7 @@ def test_score_is_the_weighted_confidence_over_the_weight_that_answered(
 def test_opinion_names_the_strategies_that_voted_for_the_winner() -> None:
     opinion = combiner(Vote(Side.SELL, 0.8), BUY_MOMENTUM, BUY_CONSERVATIVE).update(CANDLE)
 
-    assert opinion == Opinion(
-        Side.BUY, pytest.approx(0.50), ("momentum_scalping", "conservative_scalping")
-    )
+    assert opinion == Opinion(Side.BUY, pytest.approx(0.50), ("momentum_scalping", "conservative_scalping"))
 
 
 def test_winner_must_score_more_than_the_threshold_not_just_reach_it() -> None:
@@ -139,9 +137,7 @@ def test_broken_strategy_is_benched_while_the_others_vote_on(broken) -> None:
 
     opinions = [panel.update(CANDLE) for _ in range(3)]
 
-    assert [(opinion.side, opinion.confidence) for opinion in opinions] == [
-        (Side.BUY, pytest.approx(0.46 / 0.6))
-    ] * 3
+    assert [(opinion.side, opinion.confidence) for opinion in opinions] == [(Side.BUY, pytest.approx(0.46 / 0.6))] * 3
     assert "momentum_scalping" in bench
     [fall] = bench.take_falls()
     assert (fall.name, fall.error is not None) == ("momentum_scalping", True)

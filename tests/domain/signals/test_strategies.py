@@ -22,9 +22,7 @@ NOON = 1_780_056_000 * SECOND_NS  # of a UTC day
 HOUR_NS = 3_600 * SECOND_NS
 
 
-def votes(
-    strategy: Strategy, closes: list[float], open_ts: int = NOON, volume: str = "1"
-) -> list[Vote | None]:
+def votes(strategy: Strategy, closes: list[float], open_ts: int = NOON, volume: str = "1") -> list[Vote | None]:
     """Feed candles of one second, each as high and low as 0.1 around its close."""
     return [
         strategy.update(

@@ -125,20 +125,14 @@ def test_a_channel_is_silent_exactly_when_nothing_came_within_its_deadline(words
         watch.heard(name, at(now))
         last[name] = now
 
-        expected = {
-            name
-            for name, limit in limits.items()
-            if now >= (last[name] + limit if name in last else 105)
-        }
+        expected = {name for name, limit in limits.items() if now >= (last[name] + limit if name in last else 105)}
         assert set(watch.silent(at(now))) == expected
         look_ns = watch.look_again_ns(at(now))
         assert (look_ns <= at(now)) == bool(expected)
 
 
 def test_channels_stray_while_those_of_another_instrument_speak() -> None:
-    watch = ChannelWatch(
-        (Channel("book:A", 5.0, of="A"), Channel("book:B", 5.0, of="B"), Channel("all", 50.0))
-    )
+    watch = ChannelWatch((Channel("book:A", 5.0, of="A"), Channel("book:B", 5.0, of="B"), Channel("all", 50.0)))
     watch.restart(0, 5.0)
     assert watch.stray(5 * SECOND_NS) == ()  # all are silent: the connection is to blame
 

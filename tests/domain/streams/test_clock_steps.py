@@ -66,9 +66,7 @@ def test_a_close_decided_before_the_step_is_sent_after_it(manager: DeskOnTime, s
 
 
 @pytest.mark.parametrize("step_s", STEPS_S)
-def test_an_order_may_leave_for_three_seconds_whatever_the_wall_clock_shows(
-    manager: DeskOnTime, step_s: float
-) -> None:
+def test_an_order_may_leave_for_three_seconds_whatever_the_wall_clock_shows(manager: DeskOnTime, step_s: float) -> None:
     manager.set_clock(step_s)
     manager.quote()
     manager.hear(expiring(manager, 5))

@@ -218,9 +218,7 @@ def test_what_the_venue_has_halted_is_told_until_it_trades_again() -> None:
     health = StreamHealth("coinbase")
 
     def told(instrument: str, status: TradingStatus) -> tuple[str, ...]:
-        health.on_status(
-            InstrumentStatus(ts_event=UTC, venue="coinbase", instrument=instrument, status=status)
-        )
+        health.on_status(InstrumentStatus(ts_event=UTC, venue="coinbase", instrument=instrument, status=status))
         return health.state(at(0)).halted
 
     assert told("BTC-USD", TradingStatus.TRADING) == ()

@@ -67,9 +67,7 @@ def retry_at(effects: list) -> float:
     return due_ns / 1e9
 
 
-def fail_dials(
-    session: Session, effects: list, times: int, now: float = 0.0, code: str = "refused"
-) -> list[float]:
+def fail_dials(session: Session, effects: list, times: int, now: float = 0.0, code: str = "refused") -> list[float]:
     """Let the next dials fail the moment they are made; return how long each was waited for."""
     delays = []
     for _ in range(times):
@@ -233,9 +231,7 @@ def test_it_never_hangs_whenever_the_network_parts(phase: str) -> None:
     assert session.state is DISCONNECTED if phase == "goodbye" else dials >= 2
 
 
-@pytest.mark.parametrize(
-    "code", ["refused", "reset", "dns", "unreachable", "tls", "rejected", "handshake", "timeout"]
-)
+@pytest.mark.parametrize("code", ["refused", "reset", "dns", "unreachable", "tls", "rejected", "handshake", "timeout"])
 def test_each_kind_of_failure_has_its_own_counter(code: str) -> None:
     """T11, WS-09."""
     session = new_session()
@@ -678,9 +674,7 @@ def test_nothing_interrupts_a_goodbye() -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(
-            "connect opened failed fatal put_off lost alive disconnect goodbye reconnect tick".split()
-        ),
+        st.sampled_from("connect opened failed fatal put_off lost alive disconnect goodbye reconnect tick".split()),
         st.integers(0, 6),
     ),
     max_size=40,

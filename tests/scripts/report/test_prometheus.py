@@ -62,9 +62,7 @@ def new_board() -> StatusBoard:
     return StatusBoard(("coinbase",), "DEMO", at(0))
 
 
-STEPS = st.lists(
-    st.tuples(st.sampled_from(["success", "failure", "alarm", "reset"]), st.integers(0, 400)), max_size=30
-)
+STEPS = st.lists(st.tuples(st.sampled_from(["success", "failure", "alarm", "reset"]), st.integers(0, 400)), max_size=30)
 
 
 @given(STEPS)

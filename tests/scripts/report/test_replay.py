@@ -43,9 +43,7 @@ def test_it_counts_what_the_decoders_say_and_tells_what_they_could_not_read(
     }
 
 
-def test_a_connection_outlives_the_rotation_of_files(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_connection_outlives_the_rotation_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recorder = FrameRecorder(tmp_path, "coinbase", 1, 1 << 30)  # a file for each flush
     recorder.opened("ws://venue/", Instant(1, UTC))
     for number, frame in enumerate((snapshot(0), update(1, ("bid", "99.5", "1")))):

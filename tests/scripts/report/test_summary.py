@@ -67,7 +67,9 @@ def test_a_halt_is_told_once_and_its_end_is_told() -> None:
     alarm = {**ALARM, "subject": "all", "text": "halted: recorder gave up", "over": ""}
     over = {**alarm, "over": "2026-11-30T18:30:00Z"}
 
-    assert [line.split(":")[0] for line in telling.troubles({"halts": [HALT], "alarms": [alarm]}).values()] == ["halted"]
+    assert [line.split(":")[0] for line in telling.troubles({"halts": [HALT], "alarms": [alarm]}).values()] == [
+        "halted"
+    ]
     (line,) = telling.troubles({"halts": [], "alarms": [over]}).values()
     assert line == "over since 2026-11-30T18:30:00Z: all: halted: recorder gave up"
     assert "over since 2026-11-30T18:30:00Z: halted" in told(alarms=[over])["ALARM"]

@@ -15,9 +15,7 @@ def as_before() -> Iterator[None]:
     stand_in("nzeza-data")
 
 
-@pytest.mark.parametrize(
-    ("directory", "about"), [("nzeza-data", ""), ("my data", " --data-directory 'my data'")]
-)
+@pytest.mark.parametrize(("directory", "about"), [("nzeza-data", ""), ("my data", " --data-directory 'my data'")])
 def test_a_command_has_the_path_and_the_directory_of_this_system(
     directory: str, about: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

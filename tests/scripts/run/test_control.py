@@ -64,9 +64,7 @@ def answering(server: ControlServer, answer: Callable[[Request], None], client: 
     return outcome[0]
 
 
-def test_question_reaches_the_server_and_its_answer_comes_back(
-    directory: DataDirectory, server: ControlServer
-) -> None:
+def test_question_reaches_the_server_and_its_answer_comes_back(directory: DataDirectory, server: ControlServer) -> None:
     asked: list[str] = []
 
     def answer(request: Request) -> None:
@@ -93,9 +91,7 @@ def test_what_is_no_text_is_spelled_out_both_ways(directory: DataDirectory, serv
     assert got == {"simulator": {asked[0]: [asked[0], [asked[0], 1]]}, "left": None}
 
 
-def test_answer_may_come_much_later_than_the_question(
-    directory: DataDirectory, server: ControlServer
-) -> None:
+def test_answer_may_come_much_later_than_the_question(directory: DataDirectory, server: ControlServer) -> None:
     client = connect(directory)
     client.sendall(b'{"verb": "stop"}\n')
     (request,) = next_requests(server)
@@ -110,9 +106,7 @@ def test_poll_returns_at_once_when_nobody_asks(server: ControlServer) -> None:
     assert server.poll() == []
 
 
-def test_question_may_arrive_in_pieces_and_two_in_one(
-    directory: DataDirectory, server: ControlServer
-) -> None:
+def test_question_may_arrive_in_pieces_and_two_in_one(directory: DataDirectory, server: ControlServer) -> None:
     client = connect(directory)
     client.sendall(b'{"verb": "sta')
     server.poll(), server.poll()
@@ -142,9 +136,7 @@ def test_endless_line_is_hung_up_on(directory: DataDirectory, server: ControlSer
         client.sendall(b"more"), client.recv(1)
 
 
-def test_client_that_leaves_before_the_answer_hurts_nobody(
-    directory: DataDirectory, server: ControlServer
-) -> None:
+def test_client_that_leaves_before_the_answer_hurts_nobody(directory: DataDirectory, server: ControlServer) -> None:
     client = connect(directory)
     client.sendall(b'{"verb": "status"}\n')
     (request,) = next_requests(server)
@@ -170,9 +162,7 @@ def test_answer_that_nobody_reads_drops_the_client_instead_of_blocking(
     assert len(server.filenos()) == 1
 
 
-def test_crowd_of_silent_clients_leaves_room_for_one_who_asks(
-    directory: DataDirectory, server: ControlServer
-) -> None:
+def test_crowd_of_silent_clients_leaves_room_for_one_who_asks(directory: DataDirectory, server: ControlServer) -> None:
     crowd = []
     for _ in range(MOST_CLIENTS + 5):
         crowd.append(connect(directory))
@@ -206,9 +196,7 @@ def test_directory_deeper_than_a_socket_address_is_long_works(tmp_path: Path) ->
 
     with DataDirectory(deep) as directory:
         server = ControlServer(directory)
-        answer = answering(
-            server, lambda request: request.reply({"ok": True}), lambda: ask(deep, "resume", 2)
-        )
+        answer = answering(server, lambda request: request.reply({"ok": True}), lambda: ask(deep, "resume", 2))
         server.close()
 
     assert answer == {"ok": True}
@@ -223,9 +211,7 @@ def test_socket_file_of_a_dead_launcher_is_replaced(directory: DataDirectory) ->
 
     server = ControlServer(directory)
 
-    assert (
-        answering(server, lambda request: request.reply({}), lambda: ask(directory.path, "status", 2)) == {}
-    )
+    assert answering(server, lambda request: request.reply({}), lambda: ask(directory.path, "status", 2)) == {}
     server.close()
 
 
@@ -284,9 +270,7 @@ def test_error_in_the_answer_is_raised(directory: DataDirectory, server: Control
     assert str(got).endswith("refused: unknown verb 'dance'")
 
 
-def test_who_asks_for_a_stop_hears_at_once_and_at_the_end(
-    directory: DataDirectory, server: ControlServer
-) -> None:
+def test_who_asks_for_a_stop_hears_at_once_and_at_the_end(directory: DataDirectory, server: ControlServer) -> None:
     def answer_twice(request: Request) -> None:
         request.reply({"within_s": 3.0})
         request.reply({"problems": []})

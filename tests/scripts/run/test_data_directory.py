@@ -93,9 +93,7 @@ def test_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     assert "must be a directory" in complaint(tmp_path / "file")
-    assert "must be a directory that we can write to (Not a directory)" in complaint(
-        tmp_path / "file" / "below"
-    )
+    assert "must be a directory that we can write to (Not a directory)" in complaint(tmp_path / "file" / "below")
 
 
 def test_directory_that_the_system_cannot_make_is_refused() -> None:
@@ -135,9 +133,7 @@ def test_directory_that_others_may_replace_is_refused_and_not_made(tmp_path: Pat
     assert list((tmp_path / "open").iterdir()) == []
 
 
-def test_directory_below_that_of_another_user_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_directory_below_that_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scripts.run.ownership._is_trusted", lambda uid: False)
 
     assert "lies below a directory that belongs to user" in complaint(tmp_path / "data")

@@ -44,17 +44,13 @@ def journal(directory: Path, *events: Event) -> Path:
         ((SUBMITTED, FILLED), "a position of 0.01 BTC-USD"),
     ],
 )
-def test_what_is_open_there_is_named(
-    events: tuple[Event, ...], what: str, settings: Settings, tmp_path: Path
-) -> None:
+def test_what_is_open_there_is_named(events: tuple[Event, ...], what: str, settings: Settings, tmp_path: Path) -> None:
     path = journal(tmp_path, *events)
 
     with pytest.raises(InvalidSetting) as caught:
         cover_exposure(settings, path)
 
-    assert str(caught.value) == (
-        f"venues.coinbase.takes_orders: must be true while something of ours is there: {what}"
-    )
+    assert str(caught.value) == (f"venues.coinbase.takes_orders: must be true while something of ours is there: {what}")
 
 
 def test_where_orders_can_be_sent_anything_may_be_open(tmp_path: Path) -> None:

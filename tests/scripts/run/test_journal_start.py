@@ -75,7 +75,9 @@ def test_a_directory_is_bound_to_the_account_of_its_first_run(tmp_path: Path, bo
         SqliteJournal(path, code_version="1", **account._asdict()).close()
 
     assert prepared(path, account=bound) == []
-    with pytest.raises(InvalidSetting, match=f"belongs to .* and this is {re.escape(other.in_words)}.*--data-directory"):
+    with pytest.raises(
+        InvalidSetting, match=f"belongs to .* and this is {re.escape(other.in_words)}.*--data-directory"
+    ):
         prepared(path, account=other)
 
 

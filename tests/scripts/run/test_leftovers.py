@@ -63,7 +63,10 @@ def test_stop_names_what_is_left_and_by_force_ends_it(
 
     assert main(["stop", *where]) == 1
     errors = capsys.readouterr().err
-    assert f"but it is held by process {orphan} (" in errors and f"`nzeza stop --force --data-directory {tmp_path / 'data'}` ends it" in errors
+    assert (
+        f"but it is held by process {orphan} (" in errors
+        and f"`nzeza stop --force --data-directory {tmp_path / 'data'}` ends it" in errors
+    )
     assert errors.count("\n") == 1
 
     assert main(["stop", "--force", *where]) == 0
@@ -74,9 +77,7 @@ def test_stop_names_what_is_left_and_by_force_ends_it(
     assert capsys.readouterr() == ("", f"nzeza: no system is running in {str(tmp_path / 'data')!r}\n")
 
 
-def test_recording_beside_is_told_to_who_asks_for_a_system(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_recording_beside_is_told_to_who_asks_for_a_system(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with DataDirectory(tmp_path / "data" / RECORD) as directory:
         server = ControlServer(directory)
         assert main(["status", "--data-directory", str(tmp_path / "data")]) == 1

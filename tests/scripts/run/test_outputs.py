@@ -184,9 +184,7 @@ def test_verb_whose_output_is_lost_ends_without_traceback(
     assert capsys.readouterr().err == errors
 
 
-def test_output_that_cannot_spell_a_letter_shows_it_otherwise(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_output_that_cannot_spell_a_letter_shows_it_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open(tmp_path / "out", "w", encoding="ascii") as output:
         monkeypatch.setattr("sys.stdout", output)
         monkeypatch.setattr("scripts.main.ask", lambda *_: {"metrics": {}})
@@ -201,6 +199,8 @@ def test_what_the_launcher_logs_is_for_the_log(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(logging, "lastResort", logging.lastResort)
     Voice(tmp_path / "nzeza.log")
 
-    logging.lastResort.handle(logging.makeLogRecord({"name": "adapters.storage.journal", "msg": "damaged", "levelno": 40}))
+    logging.lastResort.handle(
+        logging.makeLogRecord({"name": "adapters.storage.journal", "msg": "damaged", "levelno": 40})
+    )
 
     assert (tmp_path / "nzeza.log").read_text().endswith("launcher adapters.storage.journal damaged\n")

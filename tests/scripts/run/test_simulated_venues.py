@@ -157,7 +157,9 @@ def test_one_that_is_revived_goes_on_by_its_clock_though_ours_was_set_back(
 
 def date_of(simulator: SimulatedVenues) -> float:
     """Return the time at Coinbase, as its answers are stamped (UTC seconds)."""
-    with urllib.request.urlopen(simulator.endpoints["venues"]["coinbase"]["rest_url"] + "/api/v3/brokerage/time") as answer:
+    with urllib.request.urlopen(
+        simulator.endpoints["venues"]["coinbase"]["rest_url"] + "/api/v3/brokerage/time"
+    ) as answer:
         return parsedate_to_datetime(answer.headers["Date"]).timestamp()
 
 

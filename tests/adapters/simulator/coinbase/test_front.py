@@ -149,9 +149,7 @@ def test_market_data_has_the_shapes_of_the_venue() -> None:
 
     assert (product["price_increment"], product["base_increment"]) == ("0.01", "0.00000001")
     assert len(book["pricebook"]["bids"]) == len(book["pricebook"]["asks"]) == 3
-    assert [int(one["trade_id"]) for one in trades] == sorted(
-        (int(one["trade_id"]) for one in trades), reverse=True
-    )
+    assert [int(one["trade_id"]) for one in trades] == sorted((int(one["trade_id"]) for one in trades), reverse=True)
     assert product["price"] == trades[0]["price"] == candles[0]["close"]
     assert client.request("GET", "/products/NOPE").status == 404
 
@@ -200,9 +198,7 @@ def test_a_client_that_applies_snapshot_and_absolute_sizes_holds_the_book(client
         client.wait(0.05)
         for event in stream.events("l2_data"):
             kinds.append(event["type"])
-            held |= {
-                (row["side"], row["price_level"]): Decimal(row["new_quantity"]) for row in event["updates"]
-            }
+            held |= {(row["side"], row["price_level"]): Decimal(row["new_quantity"]) for row in event["updates"]}
 
     book = client.get("/product_book", ("product_id", "SOL-USD"))["pricebook"]
     expected = {("bid", row["price"]): Decimal(row["size"]) for row in book["bids"]}
@@ -340,9 +336,7 @@ def test_a_connection_without_a_subscription_is_closed_after_five_seconds(client
 
 
 @pytest.mark.parametrize(("channels", "code"), [(["user"], 1008), (["user", "heartbeats"], None)])
-def test_a_connection_that_says_nothing_is_closed_unless_its_heart_beats(
-    channels: list[str], code: int | None
-) -> None:
+def test_a_connection_that_says_nothing_is_closed_unless_its_heart_beats(channels: list[str], code: int | None) -> None:
     client = SimulatorClient(quotes_per_s=0.1, trades_per_s=0.1)
     stream = client.open("/user")
     for channel in channels:

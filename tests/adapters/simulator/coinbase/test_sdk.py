@@ -193,9 +193,7 @@ def test_a_book_kept_from_the_stream_is_never_empty_nor_crossed(simulator: dict[
 
 
 @pytest.mark.parametrize("fault", [{"kind": "drop"}, {"kind": "close", "code": 1011}])
-def test_after_an_abnormal_end_the_client_connects_again(
-    simulator: dict[str, Any], fault: dict[str, Any]
-) -> None:
+def test_after_an_abnormal_end_the_client_connects_again(simulator: dict[str, Any], fault: dict[str, Any]) -> None:
     listener = Listener(simulator)
     listener.client.open()
     listener.client.ticker(PRODUCTS)
@@ -220,9 +218,7 @@ def test_the_user_channel_tells_of_an_order(simulator: dict[str, Any], key: dict
 
     def is_filled() -> bool:
         orders = [order for event in listener.events("user") for order in event["orders"]]
-        return any(
-            order["client_order_id"] == "sdk-2" and order["status"] == "FILLED" for order in orders
-        )
+        return any(order["client_order_id"] == "sdk-2" and order["status"] == "FILLED" for order in orders)
 
     listener.wait(is_filled)
     listener.client.close()

@@ -295,9 +295,7 @@ def test_each_channel_answers_first_and_then_updates(socket: Socket, channel: st
     expected_id = None if channel == "v4_markets" else what or channel
     assert {message.get("id") for message in (answer, *updates)} == {expected_id}
     assert {message["type"] for message in updates} == {"channel_data"}
-    assert {message["version"] for message in updates} == {
-        "2.1.0" if channel == "v4_trades" else "1.0.0"
-    }
+    assert {message["version"] for message in updates} == {"2.1.0" if channel == "v4_trades" else "1.0.0"}
     assert [message["message_id"] for message in updates] == list(range(2, 2 + len(updates)))
     assert len(updates) >= 2
 
@@ -319,9 +317,7 @@ def test_snapshots_have_objects_and_updates_have_pairs(socket: Socket) -> None:
 def test_the_updates_of_a_book_lead_to_the_book(socket: Socket) -> None:
     socket.subscribe("v4_orderbook", "BTC-USD")
     answer, *updates = socket.hear(3)
-    told = {
-        side: {row["price"]: row["size"] for row in answer["contents"][side]} for side in ("bids", "asks")
-    }
+    told = {side: {row["price"]: row["size"] for row in answer["contents"][side]} for side in ("bids", "asks")}
 
     for message in updates:
         for side, rows in message["contents"].items():

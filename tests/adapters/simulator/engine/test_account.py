@@ -194,9 +194,7 @@ def test_a_bracket_sells_at_the_touch_once_its_stop_is_reached() -> None:
 def test_a_triggered_bracket_leaves_no_target_behind_while_it_sells() -> None:
     client = SimulatorClient(volatility=0.004, quotes_per_s=10.0, seed=2, balances={"BTC": Decimal(50)})
     stop = Decimal(client.touch()[0]) - 20
-    order_id = client.submit("protect", "SELL", bracket("50", Decimal(90000), stop))["success_response"][
-        "order_id"
-    ]
+    order_id = client.submit("protect", "SELL", bracket("50", Decimal(90000), stop))["success_response"]["order_id"]
 
     client.wait(3)
 
@@ -375,9 +373,7 @@ def test_money_is_conserved_to_the_last_digit(steps: list[tuple[str, int]]) -> N
         usd -= sign_of * Decimal(fill["size"]) * Decimal(fill["price"]) + Decimal(fill["fee"])
     assert Decimal(truth["balances"]["USD"]["total"]) == usd
     assert Decimal(truth["balances"].get("BTC", {"total": "0"})["total"]) == btc
-    assert Decimal(truth["fees"].get("USD", "0")) == sum(
-        (Decimal(fill["fee"]) for fill in truth["fills"]), ZERO
-    )
+    assert Decimal(truth["fees"].get("USD", "0")) == sum((Decimal(fill["fee"]) for fill in truth["fills"]), ZERO)
     client.wait(1)
     client.cancel(*truth["open_orders"])
     assert all(balance["hold"] == "0" for balance in client.truth()["balances"].values())

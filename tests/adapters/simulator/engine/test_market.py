@@ -22,9 +22,7 @@ WARM_NS = START_NS - 5 * SECOND_NS
 def open_markets(*venues: str, start_ns: int = START_NS, **settings) -> dict[str, Market]:
     """Return markets of one world that opens at `start_ns`, by venue."""
     agenda, latents = Agenda(start_ns), {}
-    return {
-        venue: Market(venue, quick_settings(**settings), agenda, latents, start_ns) for venue in venues
-    }
+    return {venue: Market(venue, quick_settings(**settings), agenda, latents, start_ns) for venue in venues}
 
 
 def open_market(**settings) -> Market:

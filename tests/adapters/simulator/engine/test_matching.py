@@ -18,9 +18,7 @@ INSTRUMENT = LISTINGS["coinbase"][0].instrument
 
 
 def order(name: str, side: Side, quantity: str, price: str | None, owner: str = "") -> BookOrder:
-    return BookOrder(
-        name, owner or name, side, Decimal(quantity), None if price is None else Decimal(price)
-    )
+    return BookOrder(name, owner or name, side, Decimal(quantity), None if price is None else Decimal(price))
 
 
 @pytest.fixture

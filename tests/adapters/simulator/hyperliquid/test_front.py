@@ -217,9 +217,7 @@ def test_candles_are_the_trades_that_were_printed() -> None:
 
     assert len(bars) == 3
     for bar in bars:
-        prints = [
-            one for one in venue.product().tape.prints if bar["t"] <= one.time_ns // 1_000_000 <= bar["T"]
-        ]
+        prints = [one for one in venue.product().tape.prints if bar["t"] <= one.time_ns // 1_000_000 <= bar["T"]]
         assert (D(bar["o"]), D(bar["c"])) == (prints[0].price, prints[-1].price)
         assert (D(bar["h"]), D(bar["l"])) == (max(p.price for p in prints), min(p.price for p in prints))
         assert (D(bar["v"]), bar["n"]) == (sum(p.quantity for p in prints), len(prints))

@@ -34,9 +34,7 @@ class Script:
         self.closed = 0
         self._answers = list(answers)
 
-    def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> Response:
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Response:
         address = urlsplit(url)
         token = headers["Authorization"].removeprefix("Bearer ")
         self.asked.append((method, address.path, dict(parse_qsl(address.query)), token))
@@ -149,9 +147,7 @@ def test_the_token_of_a_create_dies_early_and_names_the_request() -> None:
     assert tokens[0]["nbf"] == UTC // SECOND_NS
 
 
-@pytest.mark.parametrize(
-    ("purpose", "lives_s"), [(Purpose.OPEN, 30), (Purpose.CLOSE, 5), (Purpose.PROTECT, 5)]
-)
+@pytest.mark.parametrize(("purpose", "lives_s"), [(Purpose.OPEN, 30), (Purpose.CLOSE, 5), (Purpose.PROTECT, 5)])
 def test_what_reduces_risk_is_sooner_proven_dead(purpose: Purpose, lives_s: int) -> None:
     script = Script((200, success()))
 
@@ -349,7 +345,9 @@ def test_an_order_that_may_be_among_rows_that_are_not_kept_is_not_called_absent(
 
 def test_a_balance_is_unknown_also_where_its_row_is_not_kept() -> None:
     strange = [{"currency": f"C{number}", "available_balance": {"value": "x"}} for number in range(400)]
-    dollars = [{"currency": "USD", "available_balance": {"value": value}, "hold": {"value": "0"}} for value in ("5", "x")]
+    dollars = [
+        {"currency": "USD", "available_balance": {"value": value}, "hold": {"value": "0"}} for value in ("5", "x")
+    ]
     pages = [
         (200, {"accounts": [dollars[0], *strange], "has_next": True, "cursor": "1"}),
         (200, {"accounts": strange, "has_next": True, "cursor": "2"}),
@@ -481,9 +479,7 @@ def test_an_open_order_that_cannot_be_read_hides_no_other_and_is_named(change: d
     listed = client_of(script).list_open_orders(5)
 
     assert [report.client_order_id for report in listed] == ["b"]
-    assert [(one.kind, one.client_order_id, one.instrument) for one in listed.unread] == [
-        ("order", "odd", "BTC-USD")
-    ]
+    assert [(one.kind, one.client_order_id, one.instrument) for one in listed.unread] == [("order", "odd", "BTC-USD")]
 
 
 @pytest.mark.parametrize(
@@ -518,15 +514,18 @@ def account(currency: object, value: object, hold: object = "0") -> dict:
     return {"currency": currency, "available_balance": {"value": value}, "hold": {"value": hold}}
 
 
-@pytest.mark.parametrize("odd", [
-    account("DOGE", None),
-    account("DOGE", ""),  # not said, which is not nothing
-    account("DOGE", "x"),
-    account("DOGE", "1", ""),
-    account("DOGE", "1", None),
-    {"currency": "DOGE"},
-    {"currency": "DOGE", "available_balance": {"value": "1"}},
-])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        account("DOGE", None),
+        account("DOGE", ""),  # not said, which is not nothing
+        account("DOGE", "x"),
+        account("DOGE", "1", ""),
+        account("DOGE", "1", None),
+        {"currency": "DOGE"},
+        {"currency": "DOGE", "available_balance": {"value": "1"}},
+    ],
+)
 def test_a_balance_that_cannot_be_read_makes_its_currency_unknown_and_no_other(odd: dict) -> None:
     page = {"accounts": [account("USD", "5"), odd, account("DOGE", "7"), account("BTC", "1")]}
 

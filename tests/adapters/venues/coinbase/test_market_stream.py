@@ -164,9 +164,7 @@ def test_the_status_of_a_product_is_told_when_it_changes() -> None:
 
     events = hear(codec, frame("status", 0, status), frame("status", 1, status))
 
-    halted = InstrumentStatus(
-        ts_event=TIME_NS, venue="coinbase", instrument="BTC-USD", status=TradingStatus.HALTED
-    )
+    halted = InstrumentStatus(ts_event=TIME_NS, venue="coinbase", instrument="BTC-USD", status=TradingStatus.HALTED)
     assert events == [halted]
 
 
@@ -208,9 +206,7 @@ def test_a_repeated_or_late_message_is_dropped() -> None:
 
     dropped = hear(codec, update(6, ("bid", "100", "1"), time=at(2)), update(2, ("bid", "100", "1")))
 
-    assert dropped == [
-        LateFrame(ts_event=NOW.utc_ns, venue="coinbase", number=number) for number in (6, 2)
-    ]
+    assert dropped == [LateFrame(ts_event=NOW.utc_ns, venue="coinbase", number=number) for number in (6, 2)]
 
 
 def test_a_book_change_that_cannot_be_read_makes_that_book_void_and_no_other() -> None:

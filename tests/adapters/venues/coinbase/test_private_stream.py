@@ -191,9 +191,7 @@ def test_the_simulated_venue_tells_the_life_of_an_order() -> None:
     venue.client.submit_order(order(), 5)
     resting = venue.listen(codec, pipe, 0.1)
     price = venue.touch(Side.BUY) + 100
-    venue.client.submit_order(
-        order("taker", limit_price=price, time_in_force=TimeInForce.IOC), 5
-    )
+    venue.client.submit_order(order("taker", limit_price=price, time_in_force=TimeInForce.IOC), 5)
     filled = venue.listen(codec, pipe, 0.1)
 
     assert [event.status for event in resting if isinstance(event, OrderReported)] == [OrderStatus.OPEN]

@@ -43,9 +43,7 @@ class Script:
     def __init__(self, body: bytes | VenueError, status: int = 200) -> None:
         self._body, self._status = body, status
 
-    def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> Response:
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Response:
         if isinstance(self._body, VenueError):
             raise self._body
         return Response(self._status, {}, self._body, 1)

@@ -57,9 +57,7 @@ ASKS = (("101", "1"), ("102", "2"))
 
 def snapshot(number: int, what: str = "BTC-USD", bids=BIDS, asks=ASKS) -> bytes:
     sides = {"bids": bids, "asks": asks}
-    contents = {
-        side: [{"price": price, "size": size} for price, size in rows] for side, rows in sides.items()
-    }
+    contents = {side: [{"price": price, "size": size} for price, size in rows] for side, rows in sides.items()}
     return subscribed(number, "v4_orderbook", what, contents)
 
 

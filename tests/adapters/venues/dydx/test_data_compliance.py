@@ -208,9 +208,7 @@ def test_d41_the_history_of_bars_rises_without_a_gap() -> None:
     found = venue.client.list_candles("ETH-USD", "1MIN", venue.now_ns - 600 * SECOND_NS, venue.now_ns, 5)
 
     assert len(found) >= 10
-    assert [later.open_ts - bar.open_ts for bar, later in pairwise(found)] == [
-        MINUTE_NS
-    ] * (len(found) - 1)
+    assert [later.open_ts - bar.open_ts for bar, later in pairwise(found)] == [MINUTE_NS] * (len(found) - 1)
 
 
 # ---- marks, funding, status ------------------------------------------------------------------------------

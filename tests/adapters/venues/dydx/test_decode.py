@@ -612,7 +612,5 @@ def test_captured_orders_books_trades_candles_and_markets_are_read_as_their_snap
         ("ETH-USD", "3103.01"),
         ("SOL-USD", "135.3"),
     ]
-    assert next(one for one in markets_seen if isinstance(one, FundingRate)).rate == Decimal(
-        "0.00000254545454545455"
-    )
+    assert next(one for one in markets_seen if isinstance(one, FundingRate)).rate == Decimal("0.00000254545454545455")
     assert height_seen.counter == 66_624_132

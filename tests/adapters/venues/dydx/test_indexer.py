@@ -28,9 +28,7 @@ class Script:
         self.asked: list[tuple[str, dict[str, str]]] = []  # path and query
         self._answers = list(answers)
 
-    def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> Response:
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Response:
         assert (method, body) == ("GET", b"")
         address = urlsplit(url)
         self.asked.append((address.path, dict(parse_qsl(address.query))))

@@ -88,9 +88,7 @@ def whole(*instruments: str) -> Listener:
     answers += [past_trades(20 + nth, what=name) for nth, name in enumerate(names)]
     answers += [markets(50, BTC_USD=market())]
     empty: dict = {"candles": []}
-    answers += [
-        subscribed(60 + nth, "v4_candles", f"{name}/1MIN", empty) for nth, name in enumerate(names)
-    ]
+    answers += [subscribed(60 + nth, "v4_candles", f"{name}/1MIN", empty) for nth, name in enumerate(names)]
     numbered = []
     for number, raw in enumerate(answers, start=1):
         numbered.append(json.dumps({**json.loads(raw), "message_id": number}).encode())
@@ -273,9 +271,7 @@ def test_a_level_that_never_leaves_was_a_lost_message_and_costs_only_a_new_snaps
         snapshot(number + 3, bids=[("101", "5")], asks=[("103", "1")]),
     )
 
-    gap = StreamGap(
-        ts_event=listener.now.utc_ns, venue="dydx", expected=number + 2, got=number + 2, is_healing=True
-    )
+    gap = StreamGap(ts_event=listener.now.utc_ns, venue="dydx", expected=number + 2, got=number + 2, is_healing=True)
     assert gap in events
     assert [(message["type"], message["id"]) for message in asked] == [
         ("unsubscribe", "BTC-USD"),
@@ -306,17 +302,13 @@ def test_a_lost_message_costs_the_connection() -> None:
 
     events = listener.hear(trades(number + 1, trade("1")))
 
-    assert events[0] == StreamGap(
-        ts_event=listener.now.utc_ns, venue="dydx", expected=number, got=number + 1
-    )
+    assert events[0] == StreamGap(ts_event=listener.now.utc_ns, venue="dydx", expected=number, got=number + 1)
 
 
 def test_snapshots_may_be_overtaken_by_what_was_numbered_after_them() -> None:
     listener = Listener()
 
-    events = listener.hear(
-        snapshot(2), first_block(1), change(6, bids=[("99", "2")]), past_trades(3), markets(4)
-    )
+    events = listener.hear(snapshot(2), first_block(1), change(6, bids=[("99", "2")]), past_trades(3), markets(4))
 
     assert StreamGap not in kinds(events)
 
@@ -446,9 +438,7 @@ def test_a_status_is_told_when_it_changes() -> None:
     number = listener.next_number
     paused = {"trading": {"BTC-USD": {"status": "PAUSED"}}}
 
-    first, second = (
-        listener.hear(data(number + nth, "v4_markets", contents=paused)) for nth in range(2)
-    )
+    first, second = (listener.hear(data(number + nth, "v4_markets", contents=paused)) for nth in range(2))
 
     assert [event.status for event in first] == [TradingStatus.HALTED]
     assert isinstance(first[0], InstrumentStatus)

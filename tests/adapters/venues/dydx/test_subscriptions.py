@@ -125,7 +125,5 @@ def test_messages_and_errors_find_their_subscription() -> None:
     assert subscriptions.find("v4_markets", "") == Subscription("v4_markets")
     assert subscriptions.find("v4_block_height", "v4_block_height") == Subscription("v4_block_height")
     assert subscriptions.find("v4_orderbook", "DOGE-USD") is None
-    assert (
-        subscriptions.named_in("Invalid subscription id for channel: (v4_orderbook-BTC-USD)") == BOOK
-    )
+    assert subscriptions.named_in("Invalid subscription id for channel: (v4_orderbook-BTC-USD)") == BOOK
     assert subscriptions.named_in("Internal error") is None

@@ -33,9 +33,7 @@ def book(
     return frame("l2Book", {"coin": coin, "time": time, "levels": levels, **changes})
 
 
-def touch(
-    bid: str | None = "99.0", ask: str | None = "101.0", coin: str = "BTC", time: int = TIME_MS
-) -> bytes:
+def touch(bid: str | None = "99.0", ask: str | None = "101.0", coin: str = "BTC", time: int = TIME_MS) -> bytes:
     sides = [None if price is None else level(price) for price in (bid, ask)]
     return frame("bbo", {"coin": coin, "time": time, "bbo": sides})
 

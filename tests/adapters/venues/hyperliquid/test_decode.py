@@ -251,9 +251,7 @@ def test_coins_of_all_markets_are_told_apart(said_of: Callable[[str], str]) -> N
 # ---- exactness ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "text", ["0.000000000000000001", "999999999.123456789012345678", "1.23456789e-8", "64000"]
-)
+@pytest.mark.parametrize("text", ["0.000000000000000001", "999999999.123456789012345678", "1.23456789e-8", "64000"])
 def test_prices_are_exact_to_the_eighteenth_decimal(text: str) -> None:
     (seen,) = decode(book(bids=(text, "1.0"), asks=()))
     (as_number,) = decode(book(bids=("@", "1.0"), asks=()).replace(b'"@"', text.encode()))

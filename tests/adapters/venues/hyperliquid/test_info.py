@@ -26,9 +26,7 @@ class Script:
         self.urls: set[str] = set()
         self._answers = list(answers)
 
-    def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> Response:
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Response:
         self.urls.add(f"{method} {url}")
         self.asked.append(json.loads(body))
         answer = self._answers.pop(0)

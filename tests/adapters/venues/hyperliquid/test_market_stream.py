@@ -514,9 +514,7 @@ def test_a_coin_for_which_the_venue_hangs_up_is_found_and_left_out() -> None:
     assert order[4] == ["BTC", "ETH"]
     assert codec.left_out == ("DOGE-USD",)
     events += hear(codec, book(), book(coin="ETH"))
-    assert told(events) == [
-        "DOGE-USD: left out, everything else goes on: the venue hangs up when it is asked for"
-    ]
+    assert told(events) == ["DOGE-USD: left out, everything else goes on: the venue hangs up when it is asked for"]
     assert StreamWhole in map(type, events)
     assert codec.watch.proven_ns() == READ_NS
 
