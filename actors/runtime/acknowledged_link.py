@@ -10,8 +10,8 @@ It holds for every message outside the bulk lane between two roles that trade de
   and less often: a hung receiver is not buried. The next incarnation of a receiver gets what the last one left.
 - What is kept for one receiver is bounded. Beyond that a message is refused, in the sender's own hands.
 
-A receiver that died may have handled what it had not acknowledged. So its inherited child may hear it again, and whoever takes
-money messages knows them by their ids: intents, orders, fills and journal entries all have one.
+A receiver that died may have handled what it had not acknowledged. So its successor may hear it again, and whoever
+takes money messages knows them by their ids: intents, orders, fills and journal entries all have one.
 """
 
 from __future__ import annotations

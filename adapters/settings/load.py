@@ -2,7 +2,8 @@
 
 Four layers, the later one wins: defaults, what the profile changes, the TOML file, `NZEZA__SECTION__KEY` in
 the environment. A table of names (venues, weights, balances) in the file is the whole list, though each venue in
-it has its own defaults; the environment changes single entries of it. Every mistake is one line that names the key and what it may hold.
+it has its own defaults; the environment changes single entries of it. Every mistake is one line that names the key
+and what it may hold.
 """
 
 from __future__ import annotations

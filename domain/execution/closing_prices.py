@@ -1,6 +1,6 @@
-"""What a close may cost: a limit at the newest price that can be believed, wider with each try that found too little there, told to
-a person.
+"""What a close may cost: a limit at the newest price that can be believed, wider with each try that found too little.
 
+A person is told when it widens.
 Only a whole, fresh quote of the stream steers it; else the venue's own touch or last trade, asked over REST;
 else the price that the close was decided at. It refuses to wait for any of them: a bound is better than no order.
 """

@@ -4,8 +4,9 @@ Two halves. `apply` folds an event of the journal; nothing else changes state, s
 the same order. The `judge_*` methods look at what a gateway reports and return the events to journal; they
 change nothing. A venue's surprise is data: it returns an empty list, or what it does prove.
 
-Only OrderClosed ends an order, with its evidence; only OrderReopened takes that back, with better evidence. A refusal proves nothing once the order was sent a second
-time: it is about the second send. Fills are booked in every status, final ones included.
+Only OrderClosed ends an order, with its evidence; only OrderReopened takes that back, with better evidence. A refusal
+proves nothing once the order was sent a second time: it is about the second send. Fills are booked in every status,
+final ones included.
 
 An end that a venue tells proves no quantity by itself: until that is proven, too, the rest may have filled.
 """

@@ -97,8 +97,7 @@ class OpeningBalances:
                 if balance.currency not in unknown
                 and (
                     (venue, balance.currency) in books.unknown
-                    or (is_one_unnamed
-                    and (venue, balance.currency) not in books.balances)
+                    or (is_one_unnamed and (venue, balance.currency) not in books.balances)
                 )
             ),
         )

@@ -48,7 +48,7 @@ class Oversold:
 
     def _may_be_explained(self, key: Key) -> bool:
         """Tell whether fills are to come that may turn out to be the purchase behind the sale."""
-        venue, name = key
+        venue, _name = key
         waiting = self._ledger.unexplained.values()
         return self._unmatched.has_any(venue) or any(
             (it.order.venue, it.order.instrument) == key and it.id not in self._ledger.standing for it in waiting

@@ -74,7 +74,8 @@ class AlarmBook:
 
     def lines(self) -> list[AlarmLine]:
         """Return the alarms, newest first: what venues' words have made after all others, and last what is over."""
-        return sorted(reversed(self._lines.values()), key=lambda line: (line.over > 0, line.is_theirs))
+        newest_first = reversed(self._lines.values())
+        return sorted(newest_first, key=lambda line: (line.over > 0, line.is_theirs))
 
     def _keep(self, line: AlarmLine) -> None:
         self._lines[_key(line)] = line

@@ -107,7 +107,7 @@ class Killer:
             before = victims[-1]
             status = self._trial.wait_for(
                 f"a new {before.role}",
-                lambda now: now["actors"][before.role]["pid"] not in (0, before.pid),
+                lambda now, before=before: now["actors"][before.role]["pid"] not in (0, before.pid),
                 _REPLACED_WITHIN_S,
             )
             time.sleep(self._random.uniform(0, 0.1))

@@ -151,6 +151,17 @@ def _base(answer: Mapping[str, Any]) -> str:
     return f"{Decimal(answer['equity']):,.2f} or what the next reading is"
 
 
+def unproven(wound_down: Any) -> list[str]:
+    """Return what the end of a run could not prove, a line each; none when all is well."""
+    told = []
+    if wound_down.unconfirmed:
+        told.append("unconfirmed at exit: " + "; ".join(wound_down.unproven))
+    if not wound_down.is_reconciled:
+        reasons = "; ".join(wound_down.differences) or "not proven in time"
+        told.append(f"not reconciled: {reasons}")
+    return told
+
+
 def left(wound_down: Any) -> dict[str, list[str]]:
     """Return what a run left behind at the venues: stops in place, orders without proof, positions without
     cover, and live orders there that are not ours."""

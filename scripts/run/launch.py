@@ -7,6 +7,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,7 @@ class _Run:
         self._hear(_LOOP_S)
         self._heed_signals()
         for request in self.control.poll(0):
-            self._answer(request, lambda: self._serve(request))
+            self._answer(request, partial(self._serve, request))
         now = time.monotonic()
         if now - self.asked_at >= _STATUS_EVERY_S:
             self.asked_at = now
@@ -291,7 +292,10 @@ class _Run:
                 self.waiting.append((asked_id, request))
             else:
                 more = {"metrics": metrics} if wants_metrics else {}
-                self._answer(request, lambda: request.reply({**self._public_status(), **more}))
+                self._answer(request, partial(self._reply_status, request, more))
+
+    def _reply_status(self, request: Request, more: dict[str, Any]) -> None:
+        request.reply({**self._public_status(), **more})
 
     def _serve(self, request: Request) -> None:
         if request.verb in ("status", "metrics"):
@@ -372,7 +376,7 @@ class _Run:
         if self.wound_down is None:
             self.problems.append("the order router did not say that it is done")
             return
-        self._judge(self.wound_down)
+        self.problems += telling.unproven(self.wound_down)
         # The report must tell of everything that was journaled, the last fill included.
         asked_id = self.system.ask("status")
         while self._is_report_old(asked_id) and time.monotonic() < deadline + 0.2:
@@ -391,10 +395,3 @@ class _Run:
         if self.status:
             self.problems += [*telling.halted(self.status), *telling.priceless(self.status)]
             self.status["left"] = telling.left(self.wound_down) if self.wound_down is not None else None
-
-    def _judge(self, wound_down: Any) -> None:
-        if wound_down.unconfirmed:
-            self.problems.append("unconfirmed at exit: " + "; ".join(wound_down.unproven))
-        if not wound_down.is_reconciled:
-            reasons = "; ".join(wound_down.differences) or "not proven in time"
-            self.problems.append(f"not reconciled: {reasons}")

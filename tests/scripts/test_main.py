@@ -25,9 +25,16 @@ REPORT: dict[str, Any] = {
     "duration_s": 20.0,
     "venues": {
         "coinbase": {
-            "stream": "reconnecting", "prices": "gapped_quote",
-            "quotes": 1500, "trades": 300, "orders": 12, "fills": 11,
-            "reconnects": 0, "gaps": 2, "decode_errors": 0, "breaker": "closed",
+            "stream": "reconnecting",
+            "prices": "gapped_quote",
+            "quotes": 1500,
+            "trades": 300,
+            "orders": 12,
+            "fills": 11,
+            "reconnects": 0,
+            "gaps": 2,
+            "decode_errors": 0,
+            "breaker": "closed",
         }
     },
     "signals": 40,

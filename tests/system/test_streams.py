@@ -1,7 +1,7 @@
 """The feed's websocket against the simulated venue, on loopback.
 
-The same numbers (T, F) are proven in virtual time by tests/domain/streams/test_session.py and tests/actors/components/test_stream_driver.py;
-here they meet real sockets.
+The same numbers (T, F) are proven in virtual time by tests/domain/streams/test_session.py and
+tests/actors/components/test_stream_driver.py; here they meet real sockets.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ A working day: an hour costs most of a minute. More are a matter of patience.
 from __future__ import annotations
 
 import gc
+import itertools
 import types
 from collections import defaultdict
 from decimal import Decimal
@@ -94,7 +95,7 @@ def test_a_day_of_the_demo_leaves_nothing_behind() -> None:
                 samples[role].append(objects)
         print(f"hour {hour + 1}: {orders[-1]} orders, {weights(scenario)}", flush=True)
 
-    assert all(later > earlier for earlier, later in zip(orders, orders[1:])), "an hour without an order"
+    assert all(later > earlier for earlier, later in itertools.pairwise(orders)), "an hour without an order"
     assert {role: f"{grown(kept):+.1%}" for role, kept in samples.items() if grown(kept) > 0.05} == {}
     assert scenario.stage.failures == []
     assert_nothing_halted_or_guessed(scenario)

@@ -112,7 +112,7 @@ class CoinbaseClient(SignedRequests):
                     )
                 reason = verdict.failure_reason
                 raise self._failed(sent.refusal, f"cancel refused: {reason}", reason, answer.body)
-        self._about_something_else(Ambiguous, "no verdict on the cancel", answer.body)
+        raise self._about_something_else(Ambiguous, "no verdict on the cancel", answer.body)
 
     def find_order(self, query: QueryOrder, timeout_s: float) -> OrderReported | OrderNotFound:
         deadline_ns = self._deadline_ns(timeout_s)
@@ -155,7 +155,7 @@ class CoinbaseClient(SignedRequests):
             return is_named
         is_ours = report.client_order_id == query.client_order_id
         if is_named and not is_ours:
-            self._about_something_else(Retryable, "told of an order under another's name")
+            raise self._about_something_else(Retryable, "told of an order under another's name")
         return is_ours
 
     def _get_order(self, query: QueryOrder, deadline_ns: int) -> OrderReported | None:
@@ -169,7 +169,7 @@ class CoinbaseClient(SignedRequests):
             told = (row.order_id or "", row.client_order_id or "")
             asked = (query.venue_order_id, query.client_order_id)
             if not _agree(told, asked):
-                self._about_something_else(Retryable, "told of another order", answer.body)
+                raise self._about_something_else(Retryable, "told of another order", answer.body)
             if not any(one == other for one, other in zip(told, asked) if one):
                 return None  # it doesn't say which order it tells of
         except Retryable as error:
@@ -187,7 +187,7 @@ class CoinbaseClient(SignedRequests):
             for page in self._pages("/orders/historical/batch", query, answers.OrdersPage, deadline_ns):
                 listed = self._rows(answers.orders, page, self._utc_ns())
                 if any(report.status in FINAL for report in listed):
-                    self._about_something_else(Retryable, "a list of other orders than live ones")
+                    raise self._about_something_else(Retryable, "a list of other orders than live ones")
                 found |= {(one.venue_order_id, one.client_order_id): one for one in listed}
                 unread += listed.unread
         return Listing.of(found.values(), unread)
@@ -203,7 +203,7 @@ class CoinbaseClient(SignedRequests):
             listed = self._rows(answers.fills, page, self._instruments)
             listed = Listing.of((self._dated(fill, asked) for fill in listed), listed.unread)
             if venue_order_ids and any(fill.venue_order_id not in venue_order_ids for fill in listed):
-                self._about_something_else(Retryable, "fills of other orders")
+                raise self._about_something_else(Retryable, "fills of other orders")
             for fill in listed:
                 if fill not in found.setdefault(fill.fill_id, []):
                     found[fill.fill_id].append(fill)
@@ -261,7 +261,7 @@ class CoinbaseClient(SignedRequests):
         with self._reading(Retryable, answer.body):
             told = touch(answer.body)
         if told.product and not share_a_book(told.product, instrument):
-            self._about_something_else(Retryable, "told of another product", answer.body)
+            raise self._about_something_else(Retryable, "told of another product", answer.body)
         return TouchReported(
             ts_event=self._utc_ns(),
             venue=self.venue,
@@ -278,7 +278,7 @@ class CoinbaseClient(SignedRequests):
         if answer.status == 200:
             listed = self._rows(answers.instruments, self._read(answer, answers.ProductsPage, Retryable))
             if any(one.name not in names for one in listed):
-                self._about_something_else(Retryable, "a list of other products")
+                raise self._about_something_else(Retryable, "a list of other products")
             return listed
         if len(names) == 1:
             return Listing()
@@ -322,7 +322,7 @@ class CoinbaseClient(SignedRequests):
         if not order.client_order_id and (order.product_id, order.side) != (command.symbol, command.side):
             raise self._failed(Ambiguous, "accepted who knows what", "unreadable", answer.body)
         if order.client_order_id and order.client_order_id != command.client_order_id:
-            self._about_something_else(Ambiguous, "accepted another order", answer.body)
+            raise self._about_something_else(Ambiguous, "accepted another order", answer.body)
         return OrderAccepted(
             ts_event=self._utc_ns(),
             client_order_id=command.client_order_id,

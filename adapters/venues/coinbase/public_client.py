@@ -16,6 +16,7 @@ from adapters.venues.coinbase import public_answers as answers
 from adapters.venues.coinbase.market_rows import age
 from adapters.venues.coinbase.signed_requests import PREFIX, URL, Query
 from adapters.venues.venue_client import MarketClient
+from domain.errors import Retryable
 from domain.instant import SECOND_NS
 from domain.instrument import Instrument
 from domain.market.order_book import OrderBook

@@ -6,7 +6,7 @@ A 401 proves nothing, so what follows it is a second send, and no refusal of tha
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from adapters.clock import Clock
@@ -147,10 +147,10 @@ class SignedRequests(VenueClient):
 
     # ---- fates ---------------------------------------------------------------------------------------
 
-    def _about_something_else(self, fate: type[VenueError], text: str, raw: bytes = b"") -> NoReturn:
-        """Refuse an answer to another question, and every connection that may be as far out of step."""
+    def _about_something_else(self, fate: type[VenueError], text: str, raw: bytes = b"") -> VenueError:
+        """Return the error of an answer to another question; every connection may be as far out of step, so none stays."""
         self._transport.close()
-        raise self._failed(fate, text, "unreadable", raw)
+        return self._failed(fate, text, "unreadable", raw)
 
     def _read(self, answer: Response, shape: type, fate: type):
         with self._reading(fate, answer.body):

@@ -1,4 +1,4 @@
-"""The dYdX indexer's answers about its markets, read whole or not at all, but for listings, whose every row stands for itself. Pure."""
+"""The dYdX indexer's answers about its markets, read whole or not at all; of a listing each row stands for itself. Pure."""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+import itertools
 import tracemalloc
 
 import pytest
@@ -71,7 +72,7 @@ def test_messages_come_out_complete_and_in_order(payloads: list[str], cuts: list
     stream = b"".join(server_frame(TEXT, payload.encode()) for payload in payloads)
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
 
-    split = fed([stream[start:stop] for start, stop in zip(edges, edges[1:])])
+    split = fed([stream[start:stop] for start, stop in itertools.pairwise(edges)])
 
     assert split.messages == [payload.encode() for payload in payloads if payload]
     assert split.faults == [Fault("empty", b"")] * payloads.count("")

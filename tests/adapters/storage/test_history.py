@@ -1,3 +1,4 @@
+import itertools
 import json
 import sqlite3
 import time
@@ -140,7 +141,7 @@ def test_a_file_from_before_there_was_a_bound_shrinks_step_by_step(
         history.flush()
         left.append(len(rows(path)))
 
-    assert max(before - after for before, after in zip(left, left[1:])) < 40
+    assert max(before - after for before, after in itertools.pairwise(left)) < 40
     assert left[-1] < 400
     history.close()
     assert path.stat().st_size < 150_000

@@ -206,6 +206,6 @@ def test_something_strange_where_entries_would_wait_is_kept_and_halts(
     [kept] = path.parent.glob("*.damaged-*-aside")
     assert kept.read_bytes() == text
     assert kept.name in journal.trouble
-    assert [entry.event for entry in journal.read()][0] == halt(1)
+    assert next(entry.event for entry in journal.read()) == halt(1)
     journal.close()
     assert open_journal(path).trouble == ""

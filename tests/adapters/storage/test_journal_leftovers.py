@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -110,10 +111,8 @@ def test_a_recovery_killed_at_any_moment_is_done_by_the_next_start_and_keeps_the
 
     with monkeypatch.context() as patched:
         die_at_call(calls, patched)
-        try:
+        with suppress(Killed):
             crash(open_journal(path))
-        except Killed:
-            pass
     journal = SqliteJournal(path, code_version="1.0")  # by its clock it is another time: the name was chosen before
 
     told = [one for one in entries_of(journal) if one not in WHOLE]

@@ -1,3 +1,4 @@
+import itertools
 from decimal import Decimal
 
 import pytest
@@ -453,7 +454,7 @@ def test_the_attempts_of_a_close_come_at_growing_intervals_but_never_rarely(mana
             manager.advance(0.25)
         sent_at.append(manager.now.utc_ns)
 
-    gaps_s = [(later - earlier) / SECOND_NS for earlier, later in zip(sent_at, sent_at[1:])]
+    gaps_s = [(later - earlier) / SECOND_NS for earlier, later in itertools.pairwise(sent_at)]
     assert gaps_s == [0.25, 0.5, 1, 2, 2.5]
 
 

@@ -1,5 +1,6 @@
 """The failure scenarios of one venue's orders against the whole desk, by their numbers F01 and so on."""
 
+import itertools
 from decimal import Decimal
 
 import msgspec
@@ -204,7 +205,7 @@ def test_f03_an_unknown_outcome_is_asked_about_at_growing_intervals_without_end(
         careful.advance(0.25)
         asked_at += [careful.now.monotonic_ns] * (len(careful.sent(QueryOrder)) - len(asked_at))
 
-    gaps_s = [(later - earlier) / SECOND_NS for earlier, later in zip(asked_at, asked_at[1:])]
+    gaps_s = [(later - earlier) / SECOND_NS for earlier, later in itertools.pairwise(asked_at)]
     assert gaps_s == [0.5, 1, 2, 4, 8, 14.25, 15, 15]  # one when absence begins to be proof, after 30 s
     assert careful.order().status is S.UNCONFIRMED
 

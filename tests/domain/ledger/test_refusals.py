@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -65,7 +66,7 @@ def texts(manager: DeskOnTime) -> list[str]:
 def test_tries_become_rare_and_never_end(manager: DeskOnTime, purpose: Purpose) -> None:
     left = persist(manager, purpose, 200)
 
-    pauses = [after - before for before, after in zip(left, left[1:])]
+    pauses = [after - before for before, after in itertools.pairwise(left)]
     assert max(pauses[: ROW - 1]) <= 3  # a real chance is taken while there may be one
     assert pauses[: ROW - 1] == sorted(pauses[: ROW - 1])
     assert set(pauses[ROW - 1 :]) == {2.5}  # half the time that a position may be without a stop

@@ -33,7 +33,7 @@ def closed(intent: OrderIntent, account: Account, evidence: str, status: OrderSt
 def tries(account: Account, seconds: int, answer: str, status: OrderStatus = OrderStatus.REJECTED) -> list[int]:
     """Signal each second, answer each opening so; return when one was told, in seconds from now."""
     began, told = account.now.utc_ns, []
-    for second in range(seconds):
+    for _second in range(seconds):
         account.price(BID, ASK)
         utc_ns = account.now.utc_ns
         name = f"{utc_ns}"

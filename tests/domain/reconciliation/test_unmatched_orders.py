@@ -151,8 +151,8 @@ def test_when_this_run_began_is_told_by_the_venues_clock(behind_s: float) -> Non
     assert "second bot" in manager.journaled(HaltRaised)[0].reason
 
 
-def test_nobody_is_judged_before_the_venue_has_told_its_time(behind_s: float = 180) -> None:
-    manager = after_the_power_cut(behind_s=behind_s, knows_time=False)
+def test_nobody_is_judged_before_the_venue_has_told_its_time() -> None:
+    manager = after_the_power_cut(behind_s=180, knows_time=False)
     manager.advance(2)
     fill = make_fill("0.01", "f-9", venue_order_id="v-9", ts_event=UTC + 2 * SECOND_NS)
     told = make_report(S.FILLED, "0.01", client_order_id=LOST, venue_order_id="v-9", fees="1", created_at=UTC)
@@ -162,7 +162,7 @@ def test_nobody_is_judged_before_the_venue_has_told_its_time(behind_s: float = 1
     assert manager.journaled(HaltRaised, OrderAdopted, ExternalFillSeen) == []
     manager.advance(3)
     assert len(manager.sent(QueryOrder)) > 1  # it is asked about again
-    manager.quote(clock_offset_ns=round(-behind_s * SECOND_NS))
+    manager.quote(clock_offset_ns=round(-180 * SECOND_NS))
     manager.hear(told)
 
     assert len(manager.journaled(OrderAdopted)) == 1

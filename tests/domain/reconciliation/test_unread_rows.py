@@ -165,7 +165,7 @@ def test_a_currency_that_could_not_be_read_at_the_opening_is_opened_late_and_is_
     again.ready(btc="2")
 
     [late] = again.journaled(BalancesOpened)
-    [first] = [event for event in manager.journaled(BalancesOpened)]
+    [first] = list(manager.journaled(BalancesOpened))
     assert (late.ts_event, [balance.currency for balance in late.balances]) == (first.ts_event, ["BTC"])
     assert again.manager.books.balances["coinbase", "BTC"] == 2
     assert again.manager.books.transfers["coinbase", "BTC"] == Decimal(2)

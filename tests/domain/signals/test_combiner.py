@@ -183,5 +183,5 @@ def test_strategy_of_weight_zero_is_not_asked() -> None:
 
 
 def test_weight_for_an_unknown_strategy_is_an_error_that_names_it() -> None:
-    with pytest.raises(InvalidSetting, match="hodl.*fast_scalping"):
+    with pytest.raises(InvalidSetting, match=r"hodl.*fast_scalping"):
         SignalCombiner({"hodl": 1.0}, 0.5)

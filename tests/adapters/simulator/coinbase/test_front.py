@@ -70,7 +70,7 @@ def test_a_token_with_a_wrong_claim_proves_nothing(claims: dict, why: str) -> No
 
 def test_a_token_of_an_unknown_key_or_with_a_tampered_body_proves_nothing() -> None:
     keys = KeyRing()
-    header, body, signature = sign(keys.issue(), START_NS, URI).split(".")
+    header, _body, signature = sign(keys.issue(), START_NS, URI).split(".")
     other_body = sign(keys.issue(), START_NS, URI).split(".")[1]
 
     for token in (sign(KeyRing().issue(), START_NS, URI), f"{header}.{other_body}.{signature}", "", "a.b.c"):

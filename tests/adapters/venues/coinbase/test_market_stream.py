@@ -1,3 +1,4 @@
+import itertools
 from decimal import Decimal
 
 import msgspec
@@ -470,7 +471,7 @@ def test_what_is_left_out_is_asked_for_again_ever_more_rarely() -> None:
     asked = [second for second in range(1, 400) if asked_for(codec, later(second))]
 
     assert asked[:3] == [5, 10, 15]
-    assert [late - early for early, late in zip(asked, asked[1:])][-3:] == [60, 60, 60]
+    assert [late - early for early, late in itertools.pairwise(asked)][-3:] == [60, 60, 60]
 
 
 def test_a_product_without_a_book_does_not_cost_the_connection_but_no_book_at_all_does() -> None:
