@@ -209,7 +209,9 @@ class ActorSystem:
         renewals, trouble = place() if place is not None else (0, "")
         found = set()
         if trouble:
-            found.add(f"the actors' sockets were removed, and an actor that ends stays away until they are back: {trouble}")
+            found.add(
+                f"the actors' sockets were removed, and an actor that ends stays away until they are back: {trouble}"
+            )
         elif renewals != self._renewals:
             found.add("the directory of the actors' sockets was removed, and has been made anew")
         for text in self._told - found:
