@@ -14,7 +14,6 @@ import weakref
 from pathlib import Path
 
 from adapters.thespian_unix import socket_directory
-from adapters.thespian_unix.socket_directory import DirectoryRefused
 
 BACKLOG = 4096  # connections not yet accepted
 _TRIES = 5  # at a directory that others are just taking away as empty
@@ -96,10 +95,12 @@ def _bind(listening: socket.socket, path: str) -> None:
     for left in reversed(range(_TRIES)):
         try:
             socket_directory.make_private(Path(path).parent)
-            return listening.bind(path)
+            listening.bind(path)
         except FileNotFoundError:
             if not left:
                 raise
+        else:
+            return
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -1,6 +1,6 @@
 """What stands between a reducing order and the position: cancelled, and waited for as long as it could do harm.
 
-No order may trade with one of ours, and nothing may be sold twice (MONEY.md 1 to 3).
+No order may trade with one of ours, and nothing may be sold twice (docs/money.md 1 to 3).
 """
 
 from __future__ import annotations

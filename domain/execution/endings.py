@@ -1,6 +1,6 @@
 """Ends that a venue has told without proof of how much had filled: how long the rest may have, and what ends that.
 
-The order is asked about meanwhile, as any in doubt, and nothing else is sold in its place (MONEY.md 1 and 2).
+The order is asked about meanwhile, as any in doubt, and nothing else is sold in its place (docs/money.md 1 and 2).
 """
 
 from __future__ import annotations

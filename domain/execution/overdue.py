@@ -2,7 +2,7 @@
 
 An IOC or FOK order ends as it arrives, a GTD order at its own end, and no opening shall outlive its intent. A venue
 that keeps one anyway may fill it minutes later; a close that it keeps leaves a position without its stop meanwhile
-(MONEY.md 1 and 3). Nothing of it is journaled but the wish to cancel: a restart counts from the order's stamps.
+(docs/money.md 1 and 3). Nothing of it is journaled but the wish to cancel: a restart counts from the order's stamps.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Pauses:
 
     def _length_ns(self, plan: Plan) -> int:
         """Return a growing pause. Where nothing covers the position it leaves half the time that it may be bare: a
-        venue that takes orders again has the rest to take one (MONEY.md 3)."""
+        venue that takes orders again has the rest to take one (docs/money.md 3)."""
         delays_s, row = self._settings.orders.query_delays_s, self._ledger.refusals.of(plan.intent)
         length_ns = round(delays_s[min(max(len(plan.attempts), row.count), len(delays_s)) - 1] * SECOND_NS)
         is_bare = not self._ledger.books.covered_quantity(plan.intent.venue, plan.intent.instrument)

@@ -1,4 +1,4 @@
-"""What an opening must pass, in the order of `MONEY.md` section 3, and which other venues would take it.
+"""What an opening must pass, in the order of `docs/money.md` section 3, and which other venues would take it.
 
 Refuses to know about reducing orders: they pass none of this.
 """

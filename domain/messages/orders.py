@@ -33,7 +33,7 @@ FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED
 
 
 class OrderType(StrEnum):
-    LIMIT = "LIMIT"  # a market order is an IOC limit at the fresh touch plus a collar (MONEY.md 1)
+    LIMIT = "LIMIT"  # a market order is an IOC limit at the fresh touch plus a collar (docs/money.md 1)
     BRACKET = "BRACKET"  # take profit at `limit_price`, stop at `stop_price`, one order
 
 
@@ -234,7 +234,7 @@ class OrderNotFound(Event, kw_only=True):
     venue: str
     listing_began_at: int  # UTC ns
     listing_began_ns: int = 0  # CLOCK_MONOTONIC: no step of the wall clock moves it; 0 = not told
-    is_proof: bool = False  # the adapter knows that nothing can arrive any more (venue's rule in MONEY.md 1)
+    is_proof: bool = False  # the adapter knows that nothing can arrive any more (venue's rule in docs/money.md 1)
     # What it showed in that instrument without our name of it, so that one of them may be the order.
     unnamed: tuple[OrderReported, ...] = ()
 

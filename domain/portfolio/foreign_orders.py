@@ -1,6 +1,6 @@
 """Live orders at the venues that are not ours: what they may add to the account's exposure, and take of its cash.
 
-They are seen, counted and left alone (MONEY.md 2). A resting sale on a spot market adds nothing: its coins are
+They are seen, counted and left alone (docs/money.md 2). A resting sale on a spot market adds nothing: its coins are
 counted as a balance. But nobody else can sell them meanwhile.
 """
 

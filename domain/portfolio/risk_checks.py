@@ -1,6 +1,6 @@
 """The gate before every opening: an ordered list of named checks; the first that refuses is the verdict.
 
-Reducing orders never come here (MONEY.md section 3): they pass only the lot and the clamp, which
+Reducing orders never come here (docs/money.md section 3): they pass only the lot and the clamp, which
 `close_quantity` applies. It refuses to correct an order: what breaks a limit is not sent.
 """
 

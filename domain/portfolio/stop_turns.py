@@ -1,6 +1,6 @@
 """Whose turn it is at a position that has no stop: the stop's again, after a close that left it there.
 
-Closes and stops are each the other's fallback: a venue that refuses the one may take the other (MONEY.md 3).
+Closes and stops are each the other's fallback: a venue that refuses the one may take the other (docs/money.md 3).
 """
 
 from __future__ import annotations

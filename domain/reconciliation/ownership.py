@@ -1,4 +1,4 @@
-"""How much of what a wallet holds can be ours: a position is at most that (MONEY.md 2). Pure.
+"""How much of what a wallet holds can be ours: a position is at most that (docs/money.md 2). Pure.
 
 Coins found at the start, or bought by others, are inventory. What others sell comes out of it first; only
 what is sold beyond it was ours.

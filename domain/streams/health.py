@@ -2,7 +2,7 @@
 
 Raw clocks are never compared. The venue's offset is the smallest (receive - event) seen over a window, network
 latency included; lag is what a frame took beyond that. A stream that has been late from its first frame on would
-pass for one that is on time, so its stamps are held against the venue's own clock too (MONEY.md section 5).
+pass for one that is on time, so its stamps are held against the venue's own clock too (docs/money.md section 5).
 """
 
 from __future__ import annotations

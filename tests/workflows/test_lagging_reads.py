@@ -1,4 +1,4 @@
-"""Reads that lag as far as the law allows move nothing and strip nothing (MONEY.md 2 and 6)."""
+"""Reads that lag as far as the law allows move nothing and strip nothing (docs/money.md 2 and 6)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Coinbase's trading API: requests, their fates, and all pages of every list.
 
-The fates follow MONEY.md section 1. A create is definitely not accepted after 400, 403, 429 or
+The fates follow docs/money.md section 1. A create is definitely not accepted after 400, 403, 429 or
 `success: false`, and only on its first send; after anything else that is not a readable success, it may rest.
 
 Every answer is held against its question. One that is about something else comes over a connection that is out

@@ -1,4 +1,4 @@
-"""What proves what at Coinbase (MONEY.md 1 and 2). Pure.
+"""What proves what at Coinbase (docs/money.md 1 and 2). Pure.
 
 Its reads show what was so up to fifteen seconds ago. A create is accepted as long as its token lives, also
 after we gave up on it. A resting sale holds the coins that it would sell.

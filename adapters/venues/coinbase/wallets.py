@@ -1,7 +1,7 @@
 """Coinbase's wallets as `/accounts` lists them, and which of them a spot order can spend from. Pure.
 
 Vaults, staked coins, and what stands on another platform (futures) are the same currency under the same key, and no
-order in a spot book can touch them: they are no buying power (MONEY.md 4).
+order in a spot book can touch them: they are no buying power (docs/money.md 4).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads that lag: the simulated Coinbase answers them as of some seconds ago (MONEY.md 6)."""
+"""Reads that lag: the simulated Coinbase answers them as of some seconds ago (docs/money.md 6)."""
 
 from __future__ import annotations
 

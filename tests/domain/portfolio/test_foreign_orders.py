@@ -1,4 +1,4 @@
-"""Live orders that are not ours count in exposure and in cash, and are left alone (MONEY.md 2)."""
+"""Live orders that are not ours count in exposure and in cash, and are left alone (docs/money.md 2)."""
 
 from __future__ import annotations
 

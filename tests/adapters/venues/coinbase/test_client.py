@@ -599,7 +599,7 @@ SECOND_ANSWERS = [
 
 @pytest.mark.parametrize("second", SECOND_ANSWERS, ids=str)
 def test_a_create_after_a_401_is_disproven_by_nothing(second) -> None:
-    """The first send may have landed: a throttled Coinbase answers 401 to good credentials (MONEY.md 1)."""
+    """The first send may have landed: a throttled Coinbase answers 401 to good credentials (docs/money.md 1)."""
     assert type(fate((401, b"Unauthorized"), second)) is Ambiguous
 
 

@@ -1,4 +1,4 @@
-"""Coinbase's rules of proof, as MONEY.md 1 and 2 have them."""
+"""Coinbase's rules of proof, as docs/money.md 1 and 2 have them."""
 
 from __future__ import annotations
 
