@@ -7,7 +7,7 @@ holds what a profile changes.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, dataclass_transform
 
 from msgspec import Meta, Struct, field
 
@@ -20,6 +20,7 @@ Count = Annotated[int, Meta(ge=1)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the configuration file: unknown keys are errors."""
 
@@ -198,7 +199,7 @@ class HistorySettings(Section):
 
 
 # What a venue's table holds where the file says nothing. What proves a venue alive comes at the venue's own pace
-# (MONEY.md section 5): Coinbase's heartbeats each second, dYdX's blocks, Hyperliquid's books.
+# (docs/money.md section 5): Coinbase's heartbeats each second, dYdX's blocks, Hyperliquid's books.
 VENUES: dict[str, VenueSettings] = {
     "coinbase": VenueSettings(),
     "dydx": VenueSettings(takes_orders=False, heartbeat_timeout_s=5.0),
@@ -248,7 +249,7 @@ PROFILES: dict[str, dict] = {
     "demo": {
         "signals": {"candle_s": 1.0, "winner_above": 0.3},
         "risk": {
-            "min_confidence": 0.3,  # reachable by one strategy alone (0.32): see MONEY.md 6
+            "min_confidence": 0.3,  # reachable by one strategy alone (0.32): see docs/money.md 6
             "orders_per_hour": 2000,
             "orders_per_day": 20000,
             "min_edge_cost_ratio": 0.0,  # the demo pays its costs; it must not be "right", only alive

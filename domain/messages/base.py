@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
 import msgspec
 from msgspec import Struct
@@ -53,6 +53,7 @@ class Lane(IntEnum):
     BULK = 2  # market data and reports: late is bad, lost is worse for nobody
 
 
+@dataclass_transform(frozen_default=True)
 class Message(Struct, frozen=True, tag=True):
     """Never changes once made, so it can be journaled, replayed and shared."""
 
