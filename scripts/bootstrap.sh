@@ -26,7 +26,7 @@ fingerprint() {
     "$venv/bin/python" -I -S - "$project" <<'PYTHON' 2>/dev/null
 import hashlib, pathlib, sys
 project = sys.argv[1]
-files = [pathlib.Path(project, name).read_bytes() for name in ("setup.cfg", "pyproject.toml")]
+files = [pathlib.Path(project, name).read_bytes() for name in ("setup.cfg", "pyproject.toml", "constraints.txt")]
 parts = [sys.version.encode(), project.encode("utf-8", "surrogateescape"), *files]
 print(hashlib.sha256(b"\0".join(parts)).hexdigest())
 PYTHON
@@ -72,8 +72,9 @@ install() {
             quietly "$python" -m venv --clear "$venv" ||
                 fail "$python cannot make a virtual environment in $venv (Debian and Ubuntu: apt install python3-venv)"
         fi
-        (cd -- "$project" && quietly "$venv/bin/python" -m pip install --disable-pip-version-check --editable ".$1") ||
-            fail "pip could not install the dependencies of setup.cfg; its own words are above"
+        (cd -- "$project" && quietly "$venv/bin/python" -m pip install --disable-pip-version-check \
+            --constraint constraints.txt --editable ".$1") ||
+            fail "pip could not install the dependencies of setup.cfg in the versions of constraints.txt; its own words are above"
         fingerprint >"$venv/installed$1"
     fi
     exec 9<&-

@@ -44,7 +44,7 @@ class Machine:
             directory.mkdir(parents=True)
         for name in ("start", "bootstrap.sh"):
             shutil.copy(SCRIPTS / name, self.project / "scripts")
-        for name in ("setup.cfg", "pyproject.toml"):
+        for name in ("setup.cfg", "pyproject.toml", "constraints.txt"):
             (self.project / name).write_text(name)
         for name in ("bash", "cat", "chmod", "cp", "dirname", "env", "mkdir", "readlink", "rm"):
             (self.path / name).symlink_to(shutil.which(name) or name)
@@ -84,13 +84,16 @@ def test_first_start_installs_and_the_second_only_runs(machine: Machine) -> None
     assert first[0] == second[0] == 0
     assert first[1] == f"{machine.home}: run --duration 5\n"
     assert second[1:] == (f"{machine.home}: run --json\n", [])
-    assert machine.installed() == ["-m pip install --disable-pip-version-check --editable ."]
+    assert machine.installed() == [
+        "-m pip install --disable-pip-version-check --constraint constraints.txt --editable ."
+    ]
 
 
-def test_change_of_the_dependencies_installs_again(machine: Machine) -> None:
+@pytest.mark.parametrize("file", ["setup.cfg", "constraints.txt"])
+def test_change_of_the_dependencies_installs_again(machine: Machine, file: str) -> None:
     machine.start()
 
-    (machine.project / "setup.cfg").write_text("other")
+    (machine.project / file).write_text("other")
     machine.start()
 
     assert len(machine.installed()) == 2
