@@ -16,7 +16,7 @@ import pytest
 
 from tests.places import PROJECT
 
-FLOORS = ("domain", "adapters", "actors", "scripts")
+FLOORS = ("domain", "adapters", "actors", "scripts", "nzeza")
 LONGEST = 400  # lines
 
 # Modules of the standard library that act on the world, or wait for it.
@@ -63,6 +63,10 @@ CLOSED_ROADS = (
     Road("actors", "actors.stage", "the stage plays the actors; they don't know of it", ("actors.stage",)),
     Road("actors.runtime", "actors.components", "what all actors are built on"),
     Road("scripts", "actors.stage", "real runs have no stage", ("scripts.rehearsal", "scripts.backtest")),
+    *(
+        Road(floor, "nzeza", "it is for people's own code, and the command")
+        for floor in ("domain", "adapters", "actors", "scripts")
+    ),
     Road("scripts.report", "scripts.run", "what is shown and said, whoever runs"),
 )
 # Longer than LONGEST, and why that reads better than two files. Tests may be as long as what they specify.
@@ -311,6 +315,7 @@ TRESPASSES = [
     ("actors/order_router.py", "def late():\n    from actors.stage.stage import Stage"),
     ("actors/runtime/base_actor.py", "import actors.components.venue_line"),
     ("scripts/run/launch.py", "from actors.stage.stage import Stage"),
+    ("scripts/main.py", "from nzeza.strategies import Vote"),
     ("scripts/report/view.py", "from scripts.run import control"),
 ]
 
