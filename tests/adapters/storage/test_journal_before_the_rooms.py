@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,8 +15,9 @@ import pytest
 from adapters.storage.journal import SqliteJournal
 from domain.messages.journal import JournalEvent
 
-WRITTEN = Path(__file__).parent / "before_the_rooms"  # by SqliteJournal of version 0.1.0, and what was given to it
-EVENTS = [json.loads(line) for line in (WRITTEN / "events.jsonl").read_text().splitlines()]  # (kind, fields)
+WRITTEN = Path(__file__).parent / "before_the_rooms"  # by SqliteJournal of version 0.1.0
+with closing(sqlite3.connect(f"file:{WRITTEN / 'journal.sqlite'}?immutable=1", uri=True)) as _database:
+    EVENTS = [(kind, json.loads(body)) for kind, body in _database.execute("SELECT kind, body FROM journal")]
 
 
 @pytest.fixture
