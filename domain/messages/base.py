@@ -6,18 +6,18 @@ message and a pickled Struct costs three times as much.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
-from typing import Any, ClassVar, dataclass_transform
+from typing import ClassVar, dataclass_transform
 
 import msgspec
 from msgspec import Struct
 
 _encode = msgspec.msgpack.Encoder().encode
-_decoders: dict[type, msgspec.msgpack.Decoder] = {}  # message class -> its decoder
+_decoders: dict[type[Message], msgspec.msgpack.Decoder[Message]] = {}  # message class -> its decoder
 
 
-def _unpack(cls: type, blob: bytes) -> Any:
+def _unpack(cls: type[Message], blob: bytes) -> Message:
     decoder = _decoders.get(cls)
     if decoder is None:
         decoder = _decoders[cls] = msgspec.msgpack.Decoder(cls)
@@ -35,7 +35,7 @@ def build_decoders() -> None:
             _decoders[cls] = msgspec.msgpack.Decoder(cls)
 
 
-def _kinds(base: type) -> Iterator[type]:
+def _kinds(base: type[Message]) -> Iterator[type[Message]]:
     for cls in base.__subclasses__():
         yield cls
         yield from _kinds(cls)
@@ -57,9 +57,14 @@ class Lane(IntEnum):
 class Message(Struct, frozen=True, tag=True):
     """Never changes once made, so it can be journaled, replayed and shared."""
 
-    lane: ClassVar[Lane] = Lane.NORMAL
+    usual_lane: ClassVar[Lane] = Lane.NORMAL
 
-    def __reduce__(self) -> tuple:
+    @property
+    def lane(self) -> Lane:
+        """Return which mail it is; most kinds always use the same lane."""
+        return self.usual_lane
+
+    def __reduce__(self) -> tuple[Callable[[type[Message], bytes], Message], tuple[type[Message], bytes]]:
         return _unpack, (type(self), _encode(self))
 
     def __str__(self) -> str:

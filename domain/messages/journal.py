@@ -15,6 +15,7 @@ from domain.messages.orders import (
     CancelUnconfirmed,
     Fill,
     OrderAccepted,
+    OrderEvent,
     OrderIntent,
     OrderNotSent,
     OrderRejected,
@@ -84,36 +85,29 @@ class InstrumentDefined(Event, kw_only=True):
     contract_size: Decimal = Decimal(1)  # base units per unit of quantity
 
 
-class OrderResubmitted(Event, kw_only=True):
+class OrderResubmitted(OrderEvent, kw_only=True):
     """The same id and body is sent again, at a venue where that cannot make a second order."""
 
-    client_order_id: str
 
-
-class CancelRequested(Event, kw_only=True):
-    client_order_id: str
+class CancelRequested(OrderEvent, kw_only=True):
     reason: str
 
 
-class CancelWithdrawn(Event, kw_only=True):
+class CancelWithdrawn(OrderEvent, kw_only=True):
     """Nobody wants the end of that order any more: a stop whose close is over guards its position again."""
 
-    client_order_id: str
 
-
-class OrderFilled(Event, kw_only=True):
+class OrderFilled(OrderEvent, kw_only=True):
     """An exact execution, once per fill_id. It replaces provisional quantity of the same order first."""
 
-    client_order_id: str
     intent_id: str
     purpose: Purpose
     fill: Fill
 
 
-class OrderFilledProvisionally(Event, kw_only=True):
+class OrderFilledProvisionally(OrderEvent, kw_only=True):
     """Derived from totals of the private stream; exact fills will replace it (quantity counts once)."""
 
-    client_order_id: str
     intent_id: str
     purpose: Purpose
     venue: str
@@ -124,20 +118,18 @@ class OrderFilledProvisionally(Event, kw_only=True):
     fee: Decimal  # quote currency
 
 
-class OrderClosed(Event, kw_only=True):
+class OrderClosed(OrderEvent, kw_only=True):
     """A final status, with the evidence for it."""
 
-    client_order_id: str
     intent_id: str
     status: OrderStatus
     filled_quantity: Decimal
     evidence: str  # "reported:stream", "not_found:proof", "rejected:INSUFFICIENT_FUND", ...
 
 
-class OrderAdopted(Event, kw_only=True):
+class OrderAdopted(OrderEvent, kw_only=True):
     """An order of ours that the journal had lost: what stands before this was written after the venue's word."""
 
-    client_order_id: str
     venue: str
     evidence: str
 
@@ -189,10 +181,9 @@ class FillContradicted(Event, kw_only=True):
     other: Fill
 
 
-class TotalsStand(Event, kw_only=True):
+class TotalsStand(OrderEvent, kw_only=True):
     """The venue never listed the fills behind these totals: what was booked from them stands."""
 
-    client_order_id: str
     venue: str
     instrument: str
     quantity: Decimal  # base units that no fill explains

@@ -95,7 +95,7 @@ class MarketBatch(Message, kw_only=True):
     oldest are folded into `bars`. `conflated` counts quotes replaced since the last batch.
     """
 
-    lane: ClassVar[Lane] = Lane.BULK
+    usual_lane: ClassVar[Lane] = Lane.BULK
 
     venue: str
     quotes: tuple[Quote, ...]

@@ -110,7 +110,7 @@ class SubmitOrder(Command, kw_only=True):
 
 
 class CancelOrder(Command, kw_only=True):
-    lane: ClassVar[Lane] = Lane.URGENT
+    usual_lane: ClassVar[Lane] = Lane.URGENT
 
     client_order_id: str
     venue: str
@@ -146,33 +146,35 @@ class RequestTouch(Command, kw_only=True):
 # ---- events, ExchangeGateway to OrderRouter ------------------------------------------------------------
 
 
-class OrderAccepted(Event, kw_only=True):
-    client_order_id: str
+class OrderEvent(Event, kw_only=True):
+    """Something that happened to one order: what all of them name it by."""
+
+    client_order_id: str  # of a report, also of one that is not ours; empty: the venue knows it by its own id only
+
+
+class OrderAccepted(OrderEvent, kw_only=True):
     venue: str
     venue_order_id: str
 
 
-class OrderRejected(Event, kw_only=True):
+class OrderRejected(OrderEvent, kw_only=True):
     """The venue understood and refused: proof that nothing rests there."""
 
-    client_order_id: str
     venue: str
     code: str
     reason: str = ""
 
 
-class OrderNotSent(Event, kw_only=True):
+class OrderNotSent(OrderEvent, kw_only=True):
     """No request byte was written (or we refused locally): proof that nothing rests there."""
 
-    client_order_id: str
     venue: str
     reason: str
 
 
-class OrderUnconfirmed(Event, kw_only=True):
+class OrderUnconfirmed(OrderEvent, kw_only=True):
     """It may have happened: timeout, 5xx, dropped socket, unreadable answer."""
 
-    client_order_id: str
     venue: str
     reason: str
     raw: str = ""  # first 256 bytes of what came back
@@ -183,31 +185,27 @@ class OrderUnconfirmed(Event, kw_only=True):
     ended: OrderStatus | None = None
 
 
-class CancelAccepted(Event, kw_only=True):
+class CancelAccepted(OrderEvent, kw_only=True):
     """The venue took the cancel request; a fill may still win the race."""
 
-    client_order_id: str
     venue: str
 
 
-class CancelRejected(Event, kw_only=True):
+class CancelRejected(OrderEvent, kw_only=True):
     """The venue refused to cancel (already done, unknown): ask for the status."""
 
-    client_order_id: str
     venue: str
     code: str
 
 
-class CancelUnconfirmed(Event, kw_only=True):
-    client_order_id: str
+class CancelUnconfirmed(OrderEvent, kw_only=True):
     venue: str
     reason: str
 
 
-class OrderReported(Event, kw_only=True):
+class OrderReported(OrderEvent, kw_only=True):
     """What the venue holds under an order now: totals, no single fills. From the private stream or a query."""
 
-    client_order_id: str
     venue: str
     venue_order_id: str
     instrument: str
@@ -227,10 +225,9 @@ class OrderReported(Event, kw_only=True):
     stop_price: Decimal | None = None
 
 
-class OrderNotFound(Event, kw_only=True):
+class OrderNotFound(OrderEvent, kw_only=True):
     """A complete look at the venue's orders did not show it. Alone it proves nothing: reads lag."""
 
-    client_order_id: str
     venue: str
     listing_began_at: int  # UTC ns
     listing_began_ns: int = 0  # CLOCK_MONOTONIC: no step of the wall clock moves it; 0 = not told
@@ -239,10 +236,9 @@ class OrderNotFound(Event, kw_only=True):
     unnamed: tuple[OrderReported, ...] = ()
 
 
-class QueryFailed(Event, kw_only=True):
+class QueryFailed(OrderEvent, kw_only=True):
     """The venue did not answer; the order's fate is still unknown."""
 
-    client_order_id: str
     venue: str
     reason: str
 
@@ -339,9 +335,3 @@ class PrivateStreamChanged(Event, kw_only=True):
 
     venue: str
     is_live: bool
-
-
-# ---- events that exist only in the journal -------------------------------------------------------------
-
-
-# ---- signals -------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ class BreakerChanged(Event, kw_only=True):
 class BreakerReported(Event, kw_only=True):
     """CircuitBreaker to Monitor: what one breaker has seen since it was made or its metrics were last reset."""
 
-    lane: ClassVar[Lane] = Lane.BULK
+    usual_lane: ClassVar[Lane] = Lane.BULK
 
     venue: str
     operation: Operation
@@ -100,7 +100,7 @@ class VenueReadyChanged(Event, kw_only=True):
 class WindDown(Command, kw_only=True):
     """Supervisor to Portfolio and OrderRouter: no new entries, cancel resting entries, keep protection, prove the rest."""
 
-    lane: ClassVar[Lane] = Lane.URGENT
+    usual_lane: ClassVar[Lane] = Lane.URGENT
 
     deadline_ns: int  # CLOCK_MONOTONIC
 
@@ -181,7 +181,7 @@ class TradingResumed(Event, kw_only=True):
 class RaiseHalt(Command, kw_only=True):
     """Portfolio or Supervisor to OrderRouter: journal HaltRaised. Told again until seen; one already raised is a duplicate."""
 
-    lane: ClassVar[Lane] = Lane.URGENT
+    usual_lane: ClassVar[Lane] = Lane.URGENT
 
     scope: str  # "all", "coinbase" or "coinbase:BTC-USD"
     reason: str
@@ -190,7 +190,7 @@ class RaiseHalt(Command, kw_only=True):
 class ProveJournal(Command):
     """Portfolio to OrderRouter: the journal cannot be read as it should; only its writer may say what is provable."""
 
-    lane: ClassVar[Lane] = Lane.URGENT
+    usual_lane: ClassVar[Lane] = Lane.URGENT
 
 
 class MarkEquity(Command, kw_only=True):
@@ -234,7 +234,7 @@ class OpenOrderLine(Message, kw_only=True):
 class OrdersReported(Event, kw_only=True):
     """OrderRouter to Monitor: counts since the start of this run, from the journal."""
 
-    lane: ClassVar[Lane] = Lane.BULK
+    usual_lane: ClassVar[Lane] = Lane.BULK
 
     counts: dict[str, int]  # submitted, accepted, filled, canceled, rejected, denied, expired, unconfirmed, open
     by_venue: dict[str, dict[str, int]]  # venue -> {"orders": n, "fills": n}
@@ -262,7 +262,7 @@ class PositionLine(Message, kw_only=True):
 class PortfolioReported(Event, kw_only=True):
     """Portfolio to Monitor: the account as the journal tells it, marked at the newest whole quotes."""
 
-    lane: ClassVar[Lane] = Lane.BULK
+    usual_lane: ClassVar[Lane] = Lane.BULK
 
     positions: tuple[PositionLine, ...]
     net: dict[str, str]  # base asset -> signed quantity over venues
@@ -281,7 +281,7 @@ class PortfolioReported(Event, kw_only=True):
 class VenueReported(Event, kw_only=True):
     """PriceFeed to Monitor: what the screen shows of one venue."""
 
-    lane: ClassVar[Lane] = Lane.BULK
+    usual_lane: ClassVar[Lane] = Lane.BULK
 
     venue: str
     state: str  # of the session
@@ -302,7 +302,7 @@ class VenueReported(Event, kw_only=True):
 class ActorReported(Event, kw_only=True):
     """Any actor to Monitor: totals since this incarnation began."""
 
-    lane: ClassVar[Lane] = Lane.BULK
+    usual_lane: ClassVar[Lane] = Lane.BULK
 
     role: str
     incarnation: int
@@ -336,7 +336,7 @@ class ActorLine(Message, kw_only=True):
 class RosterReported(Event, kw_only=True):
     """Supervisor to Monitor."""
 
-    lane: ClassVar[Lane] = Lane.BULK
+    usual_lane: ClassVar[Lane] = Lane.BULK
 
     actors: dict[str, ActorLine]  # role -> line
 
