@@ -9,7 +9,7 @@ import msgspec
 
 from adapters.simulator.coinbase.decode import InvalidArgument, decode_time
 from adapters.simulator.engine.exchange import Exchange
-from adapters.simulator.engine.past import PastExchange
+from adapters.simulator.engine.past_exchange import PastExchange
 from adapters.simulator.faults import Fault
 from domain.errors import NzezaError
 

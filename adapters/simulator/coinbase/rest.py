@@ -16,6 +16,7 @@ from adapters.simulator.coinbase.auth import PRODUCTION_HOST, KeyRing, KnownKey,
 from adapters.simulator.coinbase.calls import Call, NotFound
 from adapters.simulator.coinbase.decode import InvalidArgument, order_type
 from adapters.simulator.engine.exchange import Exchange, Refused
+from adapters.simulator.engine.past_exchange import PastExchange
 from adapters.simulator.faults import Fault, FaultPlan
 from adapters.simulator.wire import Request, Response, dropped
 from domain.instant import SECOND_NS
@@ -124,7 +125,7 @@ class CoinbaseRest:
             return _error(403, "PERMISSION_DENIED", "Missing required scopes", limits)
         exchange = self._exchange
         if fault is not None and fault.kind == "lag":
-            exchange = exchange.as_of(now_ns - int(fault.seconds * SECOND_NS))
+            exchange = PastExchange(exchange, now_ns - int(fault.seconds * SECOND_NS))
         call = Call(exchange, now_ns, name, request.query, request.body, can_trade, own_fault, asked_ns)
         try:
             if fault is not None and fault.kind == "late_accept":

@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 from adapters.simulator.engine.ledger import Ledger
 from adapters.simulator.engine.market import Market, ProductMarket
 from adapters.simulator.engine.matching import BookOrder, Execution
-from adapters.simulator.engine.past import Past, PastExchange
+from adapters.simulator.engine.past import Past
 from adapters.simulator.engine.records import Records, Terms
 from adapters.simulator.engine.venue_order import Fill, NewOrder, VenueOrder, VenueOrderType, VenueStatus
 from domain.errors import NzezaError
@@ -70,8 +70,8 @@ class Exchange:
         self._read_lags = Random(f"{settings.seed}:read lags")
         if records:
             self._recall(records)
-        self._past = Past()
-        self._past.note(self.now_ns, self.ledger)
+        self.past = Past()
+        self.past.note(self.now_ns, self.ledger)
 
     def _recall(self, records: Records) -> None:
         """Be again the venue that kept these records."""
@@ -181,10 +181,6 @@ class Exchange:
         """Return what listings show, oldest first."""
         self.advance(now_ns)
         return [order for order in self.orders.values() if order.visible_ns <= self.now_ns]
-
-    def as_of(self, then_ns: int) -> PastExchange:
-        """Return the account as reads show it that lag."""
-        return PastExchange(self, self._past, then_ns)
 
     def live_orders(self) -> Iterable[VenueOrder]:
         return self._live.values()
@@ -347,7 +343,7 @@ class Exchange:
 
     def _revised(self, order: VenueOrder) -> None:
         self.revisions.append(order.order_id)
-        self._past.note(self.now_ns, self.ledger, order)
+        self.past.note(self.now_ns, self.ledger, order)
 
     # ---- arithmetic ------------------------------------------------------------------------------------
 
