@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from domain.instant import Instant
-from domain.messages.base import Event
-from domain.messages.journal import JournalEntry
+from domain.messages.journal import JournalEntry, JournalEvent
 
 
 class FrameRecorder(Protocol):
@@ -45,7 +44,7 @@ class OrderJournal(Protocol):
         """Return the number of the newest entry; 0 when there is none."""
         ...
 
-    def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
+    def append(self, events: Sequence[JournalEvent], recorded_at: int) -> tuple[JournalEntry, ...]:
         """Write all or nothing, durably, and return the entries with their sequence numbers.
 
         Raises:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from domain.messages.base import Event, Message
+from domain.messages.base import Message
+from domain.messages.journal import JournalEvent
 
 
 class Role(StrEnum):
@@ -44,7 +45,7 @@ class WakeAt(NamedTuple):
 class Record(NamedTuple):
     """Append `event` to the order journal before any later effect of the same list is performed."""
 
-    event: Event
+    event: JournalEvent
 
 
 Effect = Tell | WakeAt | Record

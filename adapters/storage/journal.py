@@ -53,8 +53,7 @@ from adapters.storage.journal_rows import (
 from adapters.storage.own_files import is_gone, not_ours, require_own, require_own_database
 from adapters.storage_ports import Progress
 from domain.errors import Fatal
-from domain.messages.base import Event
-from domain.messages.journal import HaltRaised, JournalEntry
+from domain.messages.journal import HaltRaised, JournalEntry, JournalEvent
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +185,7 @@ class SqliteJournal:
         utc_ns = self._clock.now().utc_ns
         word = "damaged" if findings.trouble else "version-1"
         aside = aside_name(self._path, word, utc_ns)
-        halts: list[Event] = []
+        halts: list[JournalEvent] = []
         if findings.trouble:
             log.error("journal_damaged trouble=%s aside=%s", findings.trouble, aside)
             self.trouble = f"{what_is_missing(findings)}; {what_is_kept(self._path, aside)}"
@@ -210,7 +209,7 @@ class SqliteJournal:
     def former_instances(self) -> tuple[str, ...]:
         return former_instances(self.meta)
 
-    def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
+    def append(self, events: Sequence[JournalEvent], recorded_at: int) -> tuple[JournalEntry, ...]:
         rows, last = [], self._last_hash
         for seq, event in enumerate(events, self._last_seq + 1):
             row = make_row(seq, recorded_at, event, last)

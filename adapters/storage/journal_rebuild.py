@@ -24,7 +24,7 @@ from adapters.storage.journal_rows import INSERT, SCHEMA, SCHEMA_VERSION, Row, c
 from adapters.storage.own_files import is_own, put_away, require_own_database, sync
 from adapters.storage_ports import Progress
 from domain.instant import SECOND_NS
-from domain.messages.base import Event
+from domain.messages.journal import JournalEvent
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def aside_name(path: Path, word: str, utc_ns: int) -> Path:
 def rebuild(
     path: Path,
     provable: Provable,
-    events: Iterable[Event],
+    events: Iterable[JournalEvent],
     utc_ns: int,
     aside: Path,
     progress: Progress,

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.errors import Fatal
-from domain.messages.base import Event
 from domain.messages.journal import JournalEvent
 from domain.numbers import plain
 
@@ -60,7 +59,7 @@ class Row(NamedTuple):
 BEFORE_ALL = Row(0, 0, b"", b"", GENESIS)  # what the first row follows
 
 
-def make_row(seq: int, recorded_at: int, event: Event, previous: bytes) -> Row:
+def make_row(seq: int, recorded_at: int, event: JournalEvent, previous: bytes) -> Row:
     return Row(seq, recorded_at, type(event).__name__.encode(), canonical(event)).after(previous)
 
 
@@ -70,7 +69,7 @@ def chained(previous: bytes, seq: int, recorded_at: int, kind: bytes, body: byte
     return blake2b(text, digest_size=HASH_BYTES).digest()
 
 
-def canonical(event: Event) -> bytes:
+def canonical(event: JournalEvent) -> bytes:
     """Return `event` as JSON with sorted keys and canonical decimals."""
     return _encode(builtins(event))
 
@@ -79,7 +78,7 @@ def canonical_line(fields: dict[str, Any]) -> bytes:
     return _encode(fields) + b"\n"
 
 
-def builtins(event: Event) -> Any:
+def builtins(event: JournalEvent) -> Any:
     return _plain(msgspec.to_builtins(event, builtin_types=(Decimal,)))
 
 

@@ -20,7 +20,7 @@ LAST_PAUSE_NS = SECOND_NS // 2  # at the end of a run, which has no time for lon
 
 
 class _Refused(NamedTuple):
-    count: int  # of refusals in a row
+    length: int  # refusals in a row
     since_ns: int  # when the newest was heard of; monotonic
 
 
@@ -38,11 +38,11 @@ class Pauses:
 
     def on_refusals(self, intent: OrderIntent, now: Instant) -> None:
         """Take note of when the newest refusal came: the pause begins there, not with the wish to try again."""
-        key, count = (intent.venue, intent.instrument, intent.purpose), self._ledger.refusals.of(intent).count
-        if not count:
+        key, length = (intent.venue, intent.instrument, intent.purpose), self._ledger.refusals.of(intent).length
+        if not length:
             self._refused.pop(key, None)
-        elif key not in self._refused or self._refused[key].count != count:
-            self._refused[key] = _Refused(count, now.monotonic_ns)
+        elif key not in self._refused or self._refused[key].length != length:
+            self._refused[key] = _Refused(length, now.monotonic_ns)
 
     def are_over(self, plan: Plan, now: Instant) -> bool:
         """Tell whether the market and the venue had a moment since the last try.
@@ -53,7 +53,7 @@ class Pauses:
         is_close = intent.purpose is Purpose.CLOSE  # each has one try: the pause is before it
         if plan.attempts:
             since_ns = self._since_ns.setdefault(intent.intent_id, now.monotonic_ns)
-        elif row.count if is_close else row.is_long:
+        elif row.length if is_close else row.is_long:
             self.on_refusals(intent, now)
             since_ns = self._refused[intent.venue, intent.instrument, intent.purpose].since_ns
         else:
@@ -81,7 +81,7 @@ class Pauses:
         """Return a growing pause. Where nothing covers the position it leaves half the time that it may be bare: a
         venue that takes orders again has the rest to take one (docs/money.md 3)."""
         delays_s, row = self._settings.orders.query_delays_s, self._ledger.refusals.of(plan.intent)
-        length_ns = round(delays_s[min(max(len(plan.attempts), row.count), len(delays_s)) - 1] * SECOND_NS)
+        length_ns = round(delays_s[min(max(len(plan.attempts), row.length), len(delays_s)) - 1] * SECOND_NS)
         is_bare = not self._ledger.books.covered_quantity(plan.intent.venue, plan.intent.instrument)
         if is_bare or not row.is_long:
             length_ns = min(length_ns, round(self._settings.protection.within_s * SECOND_NS / 2))

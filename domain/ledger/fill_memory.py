@@ -57,7 +57,7 @@ def same_numbers(one: Fill, other: Fill) -> bool:
     return _numbers(one) == _numbers(other)
 
 
-def _numbers(fill: Fill) -> tuple:
+def _numbers(fill: Fill) -> tuple[object, ...]:
     about = fill.venue_order_id, fill.instrument, fill.side, fill.kind
     return *about, fill.quantity, fill.price, fill.fee, fill.fee_currency
 
@@ -70,8 +70,8 @@ class RetiredOrders:
     two of a million are alike is less likely than one in ten million.
     """
 
-    _young: array = field(default_factory=lambda: array("Q"))  # sorted
-    _old: array = field(default_factory=lambda: array("Q"))
+    _young: array[int] = field(default_factory=lambda: array("Q"))  # sorted
+    _old: array[int] = field(default_factory=lambda: array("Q"))
 
     def add(self, client_order_id: str) -> None:
         if len(self._young) >= RETIRED_KEPT:
@@ -83,7 +83,7 @@ class RetiredOrders:
         return any(_has(ids, short) for ids in (self._young, self._old))
 
 
-def _has(ids: array, short: int) -> bool:
+def _has(ids: array[int], short: int) -> bool:
     at = bisect_left(ids, short)
     return at < len(ids) and ids[at] == short
 

@@ -28,6 +28,7 @@ from domain.messages.journal import (
     OrderReopened,
     OrderResubmitted,
     OrderSubmitted,
+    OrderUpdate,
 )
 from domain.messages.orders import (
     FINAL,
@@ -68,7 +69,7 @@ NEXT_STATUS: dict[OrderStatus, dict[type[Event], OrderStatus]] = {
 }  # the rest are final; OrderNotFound has no entry because it may be a stale read
 
 
-def next_status(status: OrderStatus, event: Event) -> OrderStatus:
+def next_status(status: OrderStatus, event: OrderUpdate) -> OrderStatus:
     """Return where an event moves an order: the one answer for every projection of the journal."""
     if isinstance(event, OrderClosed):
         return status if status in FINAL else event.status
@@ -177,7 +178,7 @@ class OrderLifecycle:
 
     # ---- the journal ------------------------------------------------------------------------------------
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: OrderUpdate) -> None:
         """Fold one event of the journal that is about this order."""
         match event:
             case OrderClosed() if not self.is_final:
@@ -204,22 +205,21 @@ class OrderLifecycle:
 
     # ---- what a venue's word proves ----------------------------------------------------------------------
 
-    def judge_accepted(self, event: OrderAccepted) -> list[Event]:
+    def judge_accepted(self, event: OrderAccepted) -> list[OrderUpdate]:
         if not self._is_news(event.venue_order_id):
             return []
         return [event, self._ended(self.ended, event.ts_event)] if self.ended else [event]
 
-    def judge_refused(self, event: OrderRejected | OrderNotSent) -> list[Event]:
+    def judge_refused(self, event: OrderRejected | OrderNotSent) -> list[OrderUpdate]:
         if not self.is_unproven or self.venue_order_id or self.sends > 1:
             return []
-        is_rejected = isinstance(event, OrderRejected)
-        evidence = f"rejected:{event.code}" if is_rejected else f"not_sent:{event.reason}"
+        evidence = f"rejected:{event.code}" if isinstance(event, OrderRejected) else f"not_sent:{event.reason}"
         return [event, self.closed(OrderStatus.REJECTED, evidence, event.ts_event)]
 
-    def judge_unconfirmed(self, event: OrderUnconfirmed) -> list[Event]:
+    def judge_unconfirmed(self, event: OrderUnconfirmed) -> list[OrderUpdate]:
         return [event] if self.status is SUBMITTED else []
 
-    def judge_report(self, report: OrderReported, may_oversell: bool = False) -> list[Event]:
+    def judge_report(self, report: OrderReported, may_oversell: bool = False) -> list[OrderUpdate]:
         """Return what a venue's totals prove: acceptance, quantity filled so far, an end.
 
         Args:
@@ -260,15 +260,17 @@ class OrderLifecycle:
             return True
         return is_second and self.order.side is Side.SELL  # whatever it sold can't be sold twice
 
-    def judge_end(self, evidence: str, ts_event: int) -> list[Event]:
+    def judge_end(self, evidence: str, ts_event: int) -> list[OrderUpdate]:
         """Return the end that the venue told without a total, once no better word is to come: FILLED is full."""
-        events: list[Event] = []
+        if self.ended is None:
+            return []
+        events: list[OrderUpdate] = []
         left = self.leaves_quantity if self.ended is FILLED else ZERO
         if left:
             events.append(self._provisional(Step(left, self.worst_price, ZERO), ts_event))
         return [*events, self.closed(self.ended, evidence, ts_event, self.filled_quantity + left)]
 
-    def judge_fill(self, fill: Fill) -> list[Event]:
+    def judge_fill(self, fill: Fill) -> list[OrderUpdate]:
         """Return the booking of an exact fill, once per fill id, whatever the status."""
         if self.executions.knows(fill):
             return []
@@ -326,7 +328,7 @@ class OrderLifecycle:
             ended=status,
         )
 
-    def _accepted_by(self, venue_order_id: str, ts_event: int) -> list[Event]:
+    def _accepted_by(self, venue_order_id: str, ts_event: int) -> list[OrderUpdate]:
         if not self._is_news(venue_order_id):
             return []
         return [self.accepted(venue_order_id, ts_event)]
@@ -360,13 +362,10 @@ def not_sent(order: SubmitOrder, reason: str, ts_event: int) -> OrderNotSent | O
 
     The first send of a resubmission may still have arrived, so that order stays unconfirmed.
     """
-    about = {
-        "ts_event": ts_event,
-        "client_order_id": order.client_order_id,
-        "venue": order.venue,
-        "reason": reason,
-    }
-    return OrderUnconfirmed(**about, is_void=True) if order.is_resubmission else OrderNotSent(**about)
+    name, venue = order.client_order_id, order.venue
+    if order.is_resubmission:
+        return OrderUnconfirmed(ts_event=ts_event, client_order_id=name, venue=venue, reason=reason, is_void=True)
+    return OrderNotSent(ts_event=ts_event, client_order_id=name, venue=venue, reason=reason)
 
 
 def doubt_in_words(order: OrderLifecycle) -> str:

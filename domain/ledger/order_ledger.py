@@ -7,7 +7,7 @@ not journaled (alarms, quotes, requests under way) lives in the machines around 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Container, Hashable, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -41,6 +41,7 @@ from domain.messages.journal import (
     OrderFilled,
     OrderReopened,
     OrderSubmitted,
+    OrderUpdate,
     PositionCorrected,
     TotalsStand,
     VenueReconciled,
@@ -186,12 +187,12 @@ class OrderLedger:
         self.movements[venue] += 1
         self.balance_moves[venue] += 1
 
-    def _apply_to_order(self, event: JournalEvent) -> None:
+    def _apply_to_order(self, event: OrderUpdate) -> None:
         if isinstance(event, OrderFilled):
             self.fills.book(event.fill)
-        if event.client_order_id in self.retired and event.client_order_id not in self.orders:
-            self._moved(event.fill.venue)  # a late fill; there is nothing else about it to be kept
-            return
+            if event.client_order_id not in self.orders and event.client_order_id in self.retired:
+                self._moved(event.fill.venue)  # there is nothing else about it to be kept
+                return
         order = self.orders[event.client_order_id]
         filled = order.filled_quantity
         order.apply(event)
@@ -329,7 +330,7 @@ class OrderLedger:
         return sum((it.leaves_quantity for it in sales if currencies(it.order.instrument)[0] == instrument.base), ZERO)
 
 
-def _remember(known: dict, key: Hashable) -> None:
+def _remember(known: dict[str, None], key: str) -> None:
     """Add to an ordered set of bounded size."""
     known[key] = None
     if len(known) > IDS_KEPT:

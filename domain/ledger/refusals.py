@@ -22,16 +22,16 @@ WINDING_DOWN = "winding_down"  # a denial that says nothing about the position
 class Row(NamedTuple):
     """Refusals since the last one that was not."""
 
-    count: int = 0
+    length: int = 0
     reason: str = ""  # of the newest, in the venue's words where it gave any
 
     @property
     def is_long(self) -> bool:
-        return self.count >= ROW
+        return self.length >= ROW
 
     def in_words(self, purpose: Purpose) -> str:
         """Return the reason of the halt that a long row of closes or stops raises."""
-        return f"{self.count} {_ROW_OF[purpose]}{_REFUSED}{self.reason}"
+        return f"{self.length} {_ROW_OF[purpose]}{_REFUSED}{self.reason}"
 
 
 _NONE = Row()
@@ -82,4 +82,4 @@ class Refusals:
     def _add(self, venue: str, instrument: str, purpose: Purpose, reason: str) -> None:
         if purpose is not Purpose.OPEN:
             key = venue, instrument, purpose
-            self._rows[key] = Row(self._rows.get(key, _NONE).count + 1, reason)
+            self._rows[key] = Row(self._rows.get(key, _NONE).length + 1, reason)

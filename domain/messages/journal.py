@@ -251,12 +251,8 @@ class EquityMarked(Event, kw_only=True):
     day_start: Decimal  # USD, first complete reading of the UTC day of `ts_event`
 
 
-JournalEvent = (
-    IntentAccepted
-    | IntentDenied
-    | IntentDone
-    | OrderSubmitted
-    | OrderResubmitted
+OrderUpdate = (  # what happens to one order after its submission
+    OrderResubmitted
     | OrderAccepted
     | OrderRejected
     | OrderNotSent
@@ -271,6 +267,14 @@ JournalEvent = (
     | OrderClosed
     | OrderReopened
     | OrderAdopted
+)
+
+JournalEvent = (
+    IntentAccepted
+    | IntentDenied
+    | IntentDone
+    | OrderSubmitted
+    | OrderUpdate
     | BalancesOpened
     | ExternalFillSeen
     | FillsCovered

@@ -15,7 +15,8 @@ from msgspec import Struct
 from domain.clocks import deadline, is_void
 from domain.instant import DAY_NS, HOUR_NS, SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentKind, Side
-from domain.ledger.account import Portfolio, currencies
+from domain.ledger.account import Portfolio
+from domain.ledger.cash_flows import currencies
 from domain.ledger.position import is_dust
 from domain.market.latest_quotes import LatestQuotes, is_in_dollars
 from domain.messages.orders import OrderIntent, Purpose

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from domain.instant import Instant
-from domain.ledger.account import Portfolio, currencies
+from domain.ledger.account import Portfolio
+from domain.ledger.cash_flows import currencies
 from domain.market.latest_quotes import DOLLARS, LatestQuotes
 from domain.messages.orders import OrderIntent, Purpose
 from domain.numbers import ZERO

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from domain.instant import Instant
 from domain.instrument import Side
-from domain.ledger.account import currencies
+from domain.ledger.cash_flows import currencies
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ledger import OrderLedger
 from domain.market.latest_quotes import LatestQuotes

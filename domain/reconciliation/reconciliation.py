@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from domain.effects import Role
 from domain.instant import SECOND_NS, Instant
-from domain.ledger.account import currencies
+from domain.ledger.cash_flows import currencies
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes

@@ -94,7 +94,11 @@ class Adoption:
         return Origin.LOST if quantity > 0 else Origin.SECOND_BOT
 
     def adopt(self, report: OrderReported, now: Instant) -> None:
-        """Journal the order as ours; what has become of it is judged next, as for any other."""
+        """Journal the order as ours; what has become of it is judged next, as for any other.
+
+        Raises:
+            ValueError: the report says too little of it: its `origin` is not LOST.
+        """
         order, purpose = self._order(report), _purpose(report)
         intent = OrderIntent(
             intent_id=order.intent_id,
@@ -132,6 +136,9 @@ class Adoption:
         self._outbox.alarm(f"client_order_id={order.client_order_id}", text, now.utc_ns)
 
     def _order(self, report: OrderReported) -> SubmitOrder:
+        quantity, price = _quantity(report), _price(report)
+        if quantity is None or price is None:
+            raise ValueError(f"{report.client_order_id} has no quantity or no price")
         is_bracket = report.order_type is OrderType.BRACKET
         return SubmitOrder(
             client_order_id=report.client_order_id,
@@ -143,8 +150,8 @@ class Adoption:
             purpose=_purpose(report),
             order_type=OrderType.BRACKET if is_bracket else OrderType.LIMIT,
             time_in_force=TimeInForce.GTC if is_bracket else TimeInForce.IOC,
-            quantity=_quantity(report),
-            limit_price=_price(report),
+            quantity=quantity,
+            limit_price=price,
             stop_price=report.stop_price,
         )
 

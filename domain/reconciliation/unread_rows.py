@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from domain.instant import Instant
-from domain.ledger.account import currencies
+from domain.ledger.cash_flows import currencies
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
