@@ -13,8 +13,8 @@ from domain.errors import Fatal
 from domain.execution.order_manager import OrderManager
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import not_sent
-from domain.messages.base import Event, Message
-from domain.messages.journal import JournalEntry, JournalExtended
+from domain.messages.base import Message
+from domain.messages.journal import JournalEntry, JournalEvent, JournalExtended
 from domain.messages.market import MarketBatch
 from domain.messages.orders import SubmitOrder
 from domain.messages.system import ProveJournal, ResumeTrading, TradingResumed
@@ -41,7 +41,7 @@ class OrderRouter(MarketReader):
         self.holdup = ""  # why the journal cannot be written as it should, as far as the order manager knows
         self.manager = OrderManager(
             self.settings,
-            **self.toolbox.desk_facts(),
+            self.toolbox.manager_facts(),
             instance=self.journal.instance,
             former_instances=self.journal.former_instances,
         )
@@ -138,7 +138,7 @@ class OrderRouter(MarketReader):
 
     def perform(self, effects: Iterable[Effect]) -> None:
         """Journal what is recorded before what follows it leaves; tell the projectors last, off the road."""
-        records: list[Event] = []
+        records: list[JournalEvent] = []
         for effect in effects:
             if isinstance(effect, Record):
                 records.append(effect.event)
@@ -166,12 +166,12 @@ class OrderRouter(MarketReader):
         if isinstance(message, SubmitOrder):
             self._apply(not_sent(message, "gateway_busy", self.clock.now().utc_ns))
 
-    def _append(self, records: list[Event]) -> None:
+    def _append(self, records: list[JournalEvent]) -> None:
         if records:
             self.published.extend(self._journaled(records))
             records.clear()
 
-    def _journaled(self, records: list[Event]) -> Sequence[JournalEntry]:
+    def _journaled(self, records: list[JournalEvent]) -> Sequence[JournalEntry]:
         """Append; on a full disk give up the reserve, which is for reducing risk. Openings are halted next.
 
         A damaged journal ends this router: the next one recovers what is provable, as at any start.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from adapters.clock import Clock
 from adapters.storage_ports import FrameRecorder, History, JournalReader, OrderJournal, Progress
 from adapters.tickets import SharedBudget
+from domain.execution.manager_facts import ManagerFacts
 from domain.instant import Instant
 from domain.market.order_book import Level
 from domain.messages.base import Event
@@ -257,7 +258,7 @@ class Toolbox(Protocol):
 
     def venue_kit(self, venue: str) -> VenueKit: ...
 
-    def desk_facts(self) -> dict[str, Any]:
+    def manager_facts(self) -> ManagerFacts:
         """Return what the order manager must know besides settings: each venue's rules, and what runs."""
         ...
 

@@ -10,6 +10,7 @@ import msgspec
 
 from adapters.venues.coinbase.evidence import CoinbaseEvidence
 from domain.effects import Effect, Record, Tell, WakeAt
+from domain.execution.manager_facts import ManagerFacts
 from domain.execution.order_manager import OrderManager
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, Side
@@ -156,7 +157,8 @@ class DeskOnTime:
         self.alarms: list[tuple[int, str]] = []
         safely = dict.fromkeys(settings.venues, resubmits_safely)
         rules = dict.fromkeys(settings.venues, CoinbaseEvidence)
-        self.manager = OrderManager(settings, safely, "hash", "1.0", counts_since, rules, instance, former_instances)
+        facts = ManagerFacts(safely, "hash", "1.0", counts_since, rules)
+        self.manager = OrderManager(settings, facts, instance, former_instances)
         self.manager.replay(self.journal)
         self._perform(self.manager.recover(now))
 

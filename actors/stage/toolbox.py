@@ -14,10 +14,10 @@ import msgspec
 
 from adapters.ports import VenueKit
 from adapters.storage_ports import Progress
+from domain.execution.manager_facts import ManagerFacts
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order_ids import NO_INSTANCE
-from domain.messages.base import Event
-from domain.messages.journal import JournalEntry
+from domain.messages.journal import JournalEntry, JournalEvent
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from domain.signals.bench import StrategyOverdue
 
@@ -167,7 +167,7 @@ class MemoryJournal:
         self.lines: list[bytes] = []
         self._decoder = msgspec.json.Decoder(JournalEntry)
 
-    def append(self, events: Sequence[Event], recorded_at: int) -> tuple[JournalEntry, ...]:
+    def append(self, events: Sequence[JournalEvent], recorded_at: int) -> tuple[JournalEntry, ...]:
         first = len(self.lines) + 1
         entries = tuple(
             JournalEntry(seq=first + offset, recorded_at=recorded_at, event=event)
@@ -326,14 +326,13 @@ class StageToolbox:
     def venue_kit(self, venue: str) -> VenueKit:
         return self.kits[venue]
 
-    def desk_facts(self) -> dict[str, Any]:
-        safely = {venue: kit.resubmits_safely for venue, kit in self.kits.items()}
-        return {
-            "resubmits_safely": safely,
-            "evidence": {venue: kit.evidence for venue, kit in self.kits.items()},
-            "configuration_hash": "stage",
-            "code_version": "stage",
-        }
+    def manager_facts(self) -> ManagerFacts:
+        return ManagerFacts(
+            resubmits_safely={venue: kit.resubmits_safely for venue, kit in self.kits.items()},
+            evidence={venue: kit.evidence for venue, kit in self.kits.items()},
+            configuration_hash="stage",
+            code_version="stage",
+        )
 
     def journal(self, progress: Progress) -> MemoryJournal:
         return self.memory_journal

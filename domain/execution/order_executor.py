@@ -15,6 +15,7 @@ import msgspec
 from domain.effects import Role
 from domain.execution.blocking_orders import BlockingOrders
 from domain.execution.closing_prices import ClosingPrices
+from domain.execution.manager_facts import ManagerFacts
 from domain.execution.pauses import Pauses
 from domain.execution.pre_send_checks import PreSendChecks
 from domain.execution.price_collar import is_inside_collar
@@ -60,8 +61,7 @@ class OrderExecutor:
         blocking: BlockingOrders,
         prices: ClosingPrices,
         expiries: Expiries,
-        resubmits_safely: dict[str, bool],
-        provenance: tuple[str, str],
+        facts: ManagerFacts,
         instance: str,
     ) -> None:
         self._settings = settings
@@ -72,8 +72,7 @@ class OrderExecutor:
         self._status_queries = status_queries
         self._blocking = blocking
         self._prices = prices
-        self._resubmits_safely = resubmits_safely
-        self._configuration_hash, self._code_version = provenance
+        self._facts = facts
         self._instance = instance
         self._expiries = expiries
         self._pauses = Pauses(settings, outbox, gate)
@@ -268,8 +267,8 @@ class OrderExecutor:
                 quote_bid=quote.bid_price if quote else None,
                 quote_ask=quote.ask_price if quote else None,
                 quote_ts_event=quote.ts_event if quote else 0,
-                configuration_hash=self._configuration_hash,
-                code_version=self._code_version,
+                configuration_hash=self._facts.configuration_hash,
+                code_version=self._facts.code_version,
                 venue_time=self._quotes.venue_now(order.venue, now).utc_ns,
             )
         )
@@ -303,7 +302,7 @@ class OrderExecutor:
         body, intent = order.order, self._ledger.plans[order.order.intent_id].intent
         if (
             order.status is not OrderStatus.UNCONFIRMED
-            or not self._resubmits_safely.get(body.venue)
+            or not self._facts.resubmits_safely.get(body.venue)
             or self.is_stopped
             or order.venue_order_id  # it was there: an answer to the same id would prove nothing about now
             or order.ended

@@ -1,14 +1,13 @@
 """The order router's machine: every word about our orders comes in here, every decision leaves as an effect.
 
-It routes. What venues say goes to `order_news.py`, what to send next is decided in `order_executor.py`, when
-to ask in `status queries.py`, whether the books are right in `reconciliation.py`. What must survive is recorded
-into the ledger through the outbox, so a order manager that replays the journal stands where this one stood.
+It routes. What venues say goes to `execution_reports.py`, what to send next is decided in `order_executor.py`, when
+to ask in `status_queries.py`, whether the books are right in `reconciliation.py`. What must survive is recorded
+into the ledger through the outbox, so an order manager that replays the journal stands where this one stood.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 
 from domain.effects import Effect, Role
 from domain.execution.account_reports import AccountReports
@@ -17,6 +16,7 @@ from domain.execution.cancels import CANCEL, Cancels
 from domain.execution.closing_prices import ClosingPrices
 from domain.execution.endings import ENDING, Endings
 from domain.execution.execution_reports import ExecutionReports
+from domain.execution.manager_facts import ManagerFacts
 from domain.execution.order_executor import OrderExecutor
 from domain.execution.order_manager_report import OrderManagerReport
 from domain.execution.overdue import OVERDUE, Overdue
@@ -70,7 +70,7 @@ from domain.messages.system import (
     WishExit,
 )
 from domain.portfolio.foreign_orders import ForeignOrders
-from domain.reconciliation.evidence import EvidenceFactory, Rules
+from domain.reconciliation.evidence import Rules
 from domain.reconciliation.holds import Holds
 from domain.reconciliation.opening_balances import OpeningBalances
 from domain.reconciliation.oversold import Oversold
@@ -87,9 +87,6 @@ class OrderManager:
     """The life of every order of this account.
 
     Args:
-        resubmits_safely: venue -> whether the same id and body again can never make a second order there.
-        counts_since: UTC ns when the run began, whose earlier desks' work `report` counts too.
-        evidence: venue -> what proves what there; a venue without rules proves nothing.
         instance: which of all systems this is, in the ids of its orders.
         former_instances: which it was before, where its journal lived then.
     """
@@ -97,16 +94,12 @@ class OrderManager:
     def __init__(
         self,
         settings: Settings,
-        resubmits_safely: Mapping[str, bool],
-        configuration_hash: str,
-        code_version: str,
-        counts_since: int = sys.maxsize,
-        evidence: Mapping[str, EvidenceFactory] | None = None,
+        facts: ManagerFacts,
         instance: str = NO_INSTANCE,
         former_instances: Collection[str] = (),
     ) -> None:
-        self._rules = Rules(settings, evidence or {})
-        self._outbox = outbox = Outbox(counts_since)
+        self._rules = Rules(settings, facts.evidence)
+        self._outbox = outbox = Outbox(facts.counts_since)
         self.ledger = outbox.ledger
         self._quotes = LatestQuotes(settings, self.books.definitions)
         self._readiness = VenueReadiness(settings.traded, settings.risk.max_clock_error_s)
@@ -138,8 +131,7 @@ class OrderManager:
             self._blocking,
             self._prices,
             expiries,
-            dict(resubmits_safely),
-            (configuration_hash, code_version),
+            facts,
             instance,
         )
         opening = OpeningBalances(outbox, self._quotes, self._rules)
@@ -147,7 +139,7 @@ class OrderManager:
             settings, outbox, self._quotes, self._unmatched, self._unread, self._rules, opening
         )
         self._oversold = Oversold(outbox, self._quotes, self._unmatched)
-        self._adoption = Adoption(outbox, self._quotes, (configuration_hash, code_version), instance, former_instances)
+        self._adoption = Adoption(outbox, self._quotes, facts.provenance, instance, former_instances)
         self._news = ExecutionReports(
             outbox,
             self._execution,

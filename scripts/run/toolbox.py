@@ -8,7 +8,6 @@ import random
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 from adapters.clock import SystemClock
 from adapters.executor import ThreadExecutor
@@ -23,6 +22,7 @@ from adapters.strategy_watch import StrategyWatch
 from adapters.venues.catalogue import VENUES
 from domain.account_binding import Account
 from domain.effects import Role
+from domain.execution.manager_facts import ManagerFacts
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from scripts.run.actor_system import LOG_FILE
 from scripts.run.outputs import print_into
@@ -74,14 +74,14 @@ class ProcessToolbox:
     def venue_kit(self, venue: str) -> VenueKit:
         return VENUES[venue]
 
-    def desk_facts(self) -> dict[str, Any]:
-        return {
-            "resubmits_safely": {venue: kit.resubmits_safely for venue, kit in VENUES.items()},
-            "evidence": {venue: kit.evidence for venue, kit in VENUES.items()},
-            "configuration_hash": self.configuration_hash,
-            "code_version": self.code_version,
-            "counts_since": self.run_began_at,
-        }
+    def manager_facts(self) -> ManagerFacts:
+        return ManagerFacts(
+            resubmits_safely={venue: kit.resubmits_safely for venue, kit in VENUES.items()},
+            evidence={venue: kit.evidence for venue, kit in VENUES.items()},
+            configuration_hash=self.configuration_hash,
+            code_version=self.code_version,
+            counts_since=self.run_began_at,
+        )
 
     def journal(self, progress: Progress) -> SqliteJournal:
         return SqliteJournal(
