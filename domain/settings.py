@@ -244,7 +244,7 @@ class Settings(Section):
 
 
 # What a profile changes; the file and the environment are laid over it. Strategies are the same in all.
-PROFILES: dict[str, dict] = {
+PROFILES: dict[str, dict[str, dict[str, float]]] = {
     "standard": {},
     "demo": {
         "signals": {"candle_s": 1.0, "winner_above": 0.3},

@@ -75,24 +75,26 @@ class CandleSeries:
         closed: list[Candle] = []
         while self._next_open_ts < end:
             bar = self._building.pop(self._next_open_ts, None)
-            if bar is None:
+            if bar is not None:
+                last_close = bar.close
+            else:
                 next_ts = min(end, min(self._building, default=end))  # nothing traded before it
                 silence = (next_ts - self._next_open_ts) // self.interval_ns
                 if self._last_close is None or silence > self.longest_carry:
                     self._last_close = None
                     self._next_open_ts = next_ts
                     continue
-            closed.append(self._close(bar, whole))
+                last_close = self._last_close
+            closed.append(self._close(bar, last_close, whole))
         return closed
 
-    def _close(self, bar: TradeBar | None, whole: WholeSpan | None) -> Candle:
+    def _close(self, bar: TradeBar | None, last_close: Decimal, whole: WholeSpan | None) -> Candle:
         open_ts = self._next_open_ts
         self._next_open_ts = close_ts = open_ts + self.interval_ns
         # Only a bar across a boundary begins before the candle that it is booked in.
         is_blurred = (bar is not None and bar.first_ts_event < open_ts) or any(
             later.first_ts_event < close_ts for later in self._building.values()
         )
-        last_close = bar.close if bar else self._last_close
         self._last_close = last_close
         return Candle(
             venue=self.venue,

@@ -80,11 +80,11 @@ class StatusBoard:
     def on_actor(self, report: ActorReported) -> bool:
         """Keep a report; returns True when it is the first of a new incarnation."""
         before = self.reports.get(report.role)
-        is_new = before is not None and before.incarnation != report.incarnation
-        if is_new:
-            self.earlier.setdefault(report.role, Counter()).update(before.counters)
         self.reports[report.role] = report
-        return is_new
+        if before is None or before.incarnation == report.incarnation:
+            return False
+        self.earlier.setdefault(report.role, Counter()).update(before.counters)
+        return True
 
     def on_alarm(self, alarm: AlarmRaised) -> bool:
         """Note an alarm; returns True when it is not a repetition."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import TypeVar
 
 from domain.instant import SECOND_NS
 from domain.resilience.rate_limit import TokenBucket
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 _AGAIN_NS = 10 * SECOND_NS  # the same words, which then count as having happened again
 _SUBJECT_BURST, _SUBJECT_PER_S = 10, 0.1  # of different words about one subject
@@ -54,7 +58,7 @@ class AlarmGate:
         self._told_ns.pop((subject, text), None)
 
 
-def _keep(kept: dict, key: object, value: object) -> None:
+def _keep(kept: dict[K, V], key: K, value: V) -> None:
     """Set the newest entry, and forget the oldest of too many."""
     kept.pop(key, None)
     kept[key] = value

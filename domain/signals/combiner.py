@@ -7,8 +7,9 @@ Weights are settings and stay as they are: nothing here sees what a strategy's t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from domain.errors import InvalidSetting
 from domain.instrument import Side
@@ -53,7 +54,7 @@ class SignalCombiner:
         scores = {Side.BUY: 0.0, Side.SELL: 0.0}
         names: dict[Side, list[str]] = {Side.BUY: [], Side.SELL: []}
         for name, strategy, weight in self._voters:
-            vote = self._bench.ask(name, lambda strategy=strategy: _checked(strategy.update(candle)))
+            vote = self._bench.ask(name, partial(_ask, strategy, candle))
             if vote is None:
                 continue
             answered += weight
@@ -67,7 +68,11 @@ class SignalCombiner:
         return Opinion(winner, score, tuple(names[winner]))
 
 
-def _checked(vote: Any) -> Vote | None:
+def _ask(strategy: Strategy, candle: Candle) -> Vote | None:
+    return _checked(strategy.update(candle))
+
+
+def _checked(vote: object) -> Vote | None:
     """Return a vote made of nothing but our own types. Raises Nonsense for what is none."""
     if vote is None:
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
 
 from domain.effects import Effect, Role, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
@@ -21,6 +22,7 @@ from domain.signals.combiner import Opinion, SignalCombiner
 from domain.streams.health import FUTURE_NS, venue_time
 
 Frame = Quote | Trade
+F = TypeVar("F", Quote, Trade)
 
 _HEAD_START_NS = SECOND_NS // 4  # frames have this long to close a candle before the alarm does
 _COUNTERS = (
@@ -47,8 +49,9 @@ class _Stream:
     def hear(self, state: StreamState, frames: Sequence[Frame], now: Instant) -> None:
         """Take what a batch says about the stream itself."""
         newest_ts = max((frame.ts_event for frame in frames), default=0)
-        if state.clock_offset_ns is not None:
-            self._time = venue_time(state, now), now.monotonic_ns
+        shown_ts = venue_time(state, now)
+        if shown_ts is not None:
+            self._time = shown_ts, now.monotonic_ns
         elif newest_ts > self.newest_ts:
             self._time = newest_ts, now.monotonic_ns
         self.newest_ts = max(self.newest_ts, newest_ts)
@@ -138,7 +141,7 @@ class SignalGenerator:
         """Book a batch, and close every candle that its newest frame shows to be over."""
         venue = self._venues.setdefault(batch.venue, _Venue())
         trades = self._believable(batch.trades, batch.state, now)
-        frames = [*self._believable(batch.quotes, batch.state, now), *trades]
+        frames: list[Frame] = [*self._believable(batch.quotes, batch.state, now), *trades]
         for bar in batch.bars:
             self._market(venue, bar).series.add_bar(bar)
         for trade in trades:
@@ -155,7 +158,7 @@ class SignalGenerator:
             return []
         return self._close_until(venue, venue_time - _HEAD_START_NS, (), now) + self._alarm(key, now)
 
-    def _believable(self, frames: Sequence[Frame], state: StreamState, now: Instant) -> Sequence[Frame]:
+    def _believable(self, frames: Sequence[F], state: StreamState, now: Instant) -> Sequence[F]:
         """Leave out frames from the venue's future: believing one would close every candle before it."""
         shown_ts = venue_time(state, now)
         if shown_ts is None:  # no stamp has told yet: what was read of its clock decides, or else ours

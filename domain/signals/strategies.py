@@ -98,12 +98,13 @@ class ConservativeScalping:
             self._vwap.restart()
         vwap = self._vwap.update((high + low + close) / 3.0, float(candle.volume))
         stochastic = self._stochastic.update(high, low, close)
-        bands = self._bands
-        if bands.update(close) is None or stochastic is None or vwap is None:
+        self._bands.update(close)
+        lower, upper = self._bands.lower, self._bands.upper
+        if lower is None or upper is None or stochastic is None or vwap is None:
             return None
-        if close < bands.lower and stochastic < 20.0 and close < vwap:
+        if close < lower and stochastic < 20.0 and close < vwap:
             return Vote(Side.BUY, 0.7)
-        if close > bands.upper and stochastic > 80.0 and close > vwap:
+        if close > upper and stochastic > 80.0 and close > vwap:
             return Vote(Side.SELL, 0.7)
         return Vote(None, 0.6)
 

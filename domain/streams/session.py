@@ -157,7 +157,7 @@ class Session:
                 return []
             return self._move(SessionState.DISCONNECTED, "asked", now)
         if not within_s:
-            return self._disconnected(now, is_graceful=False)
+            return self._disconnected(self._connection_id, now, is_graceful=False)
         if self._closing_since_ns is not None:
             return []
         self._closing_since_ns = now.monotonic_ns
@@ -224,7 +224,7 @@ class Session:
         if connection_id != self._connection_id:
             return []
         if self._closing_since_ns is not None:
-            return self._disconnected(now, is_graceful=reason == "1000")
+            return self._disconnected(connection_id, now, is_graceful=reason == "1000")
         self._connection_id = None
         self.last_failure = reason
         self._lost_ns = now.monotonic_ns
@@ -250,14 +250,15 @@ class Session:
     def tick(self, key: str, now: Instant) -> list[SessionEffect]:
         if key == self._retry_key:
             return self._retry(now)
-        if key == self._closing_key and self._closing_since_ns is not None:
-            is_due = now.monotonic_ns >= self._closing_by_ns
-            return self._disconnected(now, is_graceful=False) if is_due else []
         if self._opening_id is not None and key == self._dial_key:
             is_due = now.monotonic_ns >= self._dial_by_ns
             return self.open_failed(self._opening_id, "timeout", False, now) if is_due else []
-        if self._connection_id is not None and key == self._silence_key:
-            return self._check_silence(now)
+        connection_id = self._connection_id
+        if connection_id is not None and key == self._closing_key and self._closing_since_ns is not None:
+            is_due = now.monotonic_ns >= self._closing_by_ns
+            return self._disconnected(connection_id, now, is_graceful=False) if is_due else []
+        if connection_id is not None and key == self._silence_key:
+            return self._check_silence(connection_id, now)
         return []  # an alarm of an older connection
 
     # ---- how it goes on ----------------------------------------------------------------------------------
@@ -300,14 +301,14 @@ class Session:
             moved = self._move(SessionState.CONNECTING, "retry", now)
         return [*moved, *self._dial(now)]
 
-    def _check_silence(self, now: Instant) -> list[SessionEffect]:
+    def _check_silence(self, connection_id: str, now: Instant) -> list[SessionEffect]:
         if now.monotonic_ns < self._silent_at_ns:
             return [self._watch_silence()]
-        return self.lost(self._connection_id, "silent", now)
+        return self.lost(connection_id, "silent", now)
 
-    def _disconnected(self, now: Instant, is_graceful: bool) -> list[SessionEffect]:
+    def _disconnected(self, connection_id: str, now: Instant, is_graceful: bool) -> list[SessionEffect]:
         since_ns = self._closing_since_ns
-        connection_id, self._connection_id, self._closing_since_ns = self._connection_id, None, None
+        self._connection_id = self._closing_since_ns = None
         self.counters["closed_gracefully" if is_graceful else "closed_forcibly"] += 1
         took_ns = 0 if since_ns is None else now.monotonic_ns - since_ns
         return [
