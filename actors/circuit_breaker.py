@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.runtime.base_actor import BaseActor
-from domain.effects import Effect, Role
+from domain.effects import Effect, Role, venue_of
 from domain.instant import Instant
 from domain.messages.system import Operation, OperationEnded, ResetBreakerMetrics
 from domain.resilience import circuit_breaker as machine
@@ -13,7 +13,7 @@ class CircuitBreaker(BaseActor):
     """Counts how a venue's calls end and publishes what may be tried."""
 
     def started(self) -> None:
-        venue = self.role.split(":", 1)[1]
+        venue = venue_of(self.role)
         callers = {
             Operation.DATA: Role.PRICE_FEED.at(venue),
             Operation.SUBMIT: Role.EXCHANGE_GATEWAY.at(venue),

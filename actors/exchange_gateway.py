@@ -15,7 +15,7 @@ from actors.components.venue_calls import Urgency
 from actors.components.venue_line import ACCESS, SEND, VenueLine
 from actors.runtime.base_actor import BaseActor
 from domain.clocks import deadline
-from domain.effects import Role
+from domain.effects import Role, venue_of
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import not_sent
@@ -66,7 +66,7 @@ class ExchangeGateway(BaseActor):
     """Turns commands into calls on worker threads, and answers and stream frames into events for the router."""
 
     def started(self) -> None:
-        self.venue = self.role.split(":", 1)[1]
+        self.venue = venue_of(self.role)
         self.venue_settings = settings = self.settings.venues[self.venue]
         self.timeout_s = settings.request_timeout_s
         self.reducing_timeout_s = self.settings.create_timeout_s(self.venue, is_reducing=True)

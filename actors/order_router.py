@@ -8,7 +8,7 @@ from functools import partial
 
 from actors.components.market_reader import MarketReader
 from actors.runtime.wiring_messages import ActorRebuilding
-from domain.effects import Effect, Record, Role, Tell
+from domain.effects import Effect, Record, Role, Tell, venue_of
 from domain.errors import Fatal
 from domain.execution.order_manager import OrderManager
 from domain.instant import SECOND_NS, Instant
@@ -73,7 +73,7 @@ class OrderRouter(MarketReader):
             self.perform(self.manager.announce(now))
         elif role.startswith(_GATEWAYS):
             # What was on its way to the old gateway may or may not have reached the venue.
-            self.perform(self.manager.gateway_restarted(role.split(":", 1)[1], now))
+            self.perform(self.manager.gateway_restarted(venue_of(role), now))
 
     def survives_restart(self, role: str, message: Message) -> bool:
         """Nothing for a gateway is: an order may have left already, and the order manager asks anew about all of them."""

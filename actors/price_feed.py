@@ -13,7 +13,7 @@ from actors.components.credit_publisher import CreditPublisher
 from actors.components.stream_driver import StreamDriver
 from actors.runtime.base_actor import BaseActor
 from domain.clocks import describe_error
-from domain.effects import Role
+from domain.effects import Role, venue_of
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event, Message
 from domain.messages.market import (
@@ -60,7 +60,7 @@ class PriceFeed(BaseActor):
     """Quotes and trades of one venue, to whoever granted credit."""
 
     def started(self) -> None:
-        self.venue = self.role.split(":", 1)[1]
+        self.venue = venue_of(self.role)
         settings = self.settings.venues[self.venue]
         recording = self.settings.recording
         kit = self.toolbox.venue_kit(self.venue)

@@ -12,7 +12,7 @@ from actors.price_feed import PriceFeed
 from actors.recorder import Recorder
 from actors.runtime.base_actor import BaseActor
 from actors.signal_engine import SignalEngine
-from domain.effects import Role
+from domain.effects import Role, role_of
 from domain.settings import Settings
 
 _ONE_EACH: dict[Role, type[BaseActor]] = {
@@ -41,5 +41,5 @@ def roles_of(settings: Settings) -> list[str]:
 
 
 def actor_class(role: str) -> type[BaseActor]:
-    kind = Role(role.split(":", 1)[0])
+    kind = role_of(role)
     return _ONE_EACH[kind] if kind in _ONE_EACH else _PER_VENUE[kind]

@@ -28,6 +28,17 @@ class Role(StrEnum):
         return f"{self.value}:{venue}"
 
 
+def role_of(address: str) -> Role:
+    """Return who plays at an address, a price feed at "price_feed:coinbase". Raises ValueError where nobody does."""
+    return Role(address.partition(":")[0])
+
+
+def venue_of(address: str) -> str:
+    """Return the venue in the address of a per-venue role. Raises ValueError where there is none."""
+    _, venue = address.split(":", 1)
+    return venue
+
+
 class Tell(NamedTuple):
     """Send `message` to whoever plays `to` now."""
 

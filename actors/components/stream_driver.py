@@ -14,6 +14,7 @@ from actors.runtime.base_actor import BaseActor
 from adapters.ports import Dialer, Fault, Pipe, StreamCodec
 from adapters.storage_ports import FrameRecorder
 from domain.clocks import describe_parting, have_parted
+from domain.effects import venue_of
 from domain.errors import Fatal, VenueError
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
@@ -287,7 +288,7 @@ class StreamDriver:
         return True
 
     def _failed(self, fault: Fault, now: Instant) -> DecodeFailed:
-        venue = self.shell.role.split(":", 1)[1]
+        venue = venue_of(self.shell.role)
         return DecodeFailed(
             ts_event=now.utc_ns,
             venue=venue,

@@ -15,6 +15,7 @@ from random import Random
 from typing import NamedTuple
 
 from adapters.simulator.drawn_faults import draw_fault
+from domain.effects import role_of
 from scripts.bench.trial import Trial, state_of
 from scripts.run.processes import children_of
 
@@ -232,7 +233,7 @@ class Killer:
     def _choose(self, count: int, but: tuple[str, ...] = ()) -> list[Victim]:
         status = self._trial.wait_for("who plays", lambda now: bool(now["actors"]), _REPLACED_WITHIN_S)
         roles = sorted(role for role in status["actors"] if role not in but)
-        weights = [2 if role.split(":")[0] in _IMPORTANT else 1 for role in roles]
+        weights = [2 if role_of(role) in _IMPORTANT else 1 for role in roles]
         chosen: list[str] = []
         while len(chosen) < count:
             (role,) = self._random.choices(roles, weights)
