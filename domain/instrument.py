@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 from enum import StrEnum
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -34,6 +35,30 @@ class InstrumentKind(StrEnum):
     PERPETUAL = "perpetual"
 
 
+class OfAnInstrument(Protocol):
+    """What names one product of one venue in two fields, as messages do."""
+
+    @property
+    def venue(self) -> str: ...
+
+    @property
+    def instrument(self) -> str: ...
+
+
+class InstrumentId(NamedTuple):
+    """One product of one venue. Its text, "coinbase:BTC-USD", is what positions, halts and alarms go by."""
+
+    venue: str
+    name: str  # our spelling, "BTC-USD"
+
+    @classmethod
+    def of(cls, told: OfAnInstrument) -> InstrumentId:
+        return cls(told.venue, told.instrument)
+
+    def __str__(self) -> str:
+        return f"{self.venue}:{self.name}"
+
+
 class Instrument(Struct, frozen=True, kw_only=True):
     """One product of one venue, with its grid and limits."""
 
@@ -50,6 +75,10 @@ class Instrument(Struct, frozen=True, kw_only=True):
     max_significant_digits: int | None = None  # of prices that are no whole number; None: the tick is all
     kind: InstrumentKind = InstrumentKind.SPOT
     is_tradable: bool = True
+
+    @property
+    def id(self) -> InstrumentId:
+        return InstrumentId(self.venue, self.name)
 
     @property
     def key(self) -> str:

@@ -288,7 +288,7 @@ class OrderExecutor:
                 self._define(instrument, now)
 
     def _define(self, instrument: Instrument, now: Instant) -> None:
-        known = self._ledger.books.definitions.get((instrument.venue, instrument.name))
+        known = self._ledger.books.definitions.get(instrument.id)
         if is_as_defined(instrument, known):
             return
         self._outbox.record(definition(instrument, now.utc_ns))

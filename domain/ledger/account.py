@@ -15,7 +15,7 @@ from functools import singledispatchmethod
 
 import msgspec
 
-from domain.instrument import Instrument, Side
+from domain.instrument import Instrument, InstrumentId, Side
 from domain.ledger.cash_flows import as_fill, currencies, flows
 from domain.ledger.definitions import defined
 from domain.ledger.exit_wishes import ExitWishes
@@ -110,7 +110,7 @@ class Portfolio:
         self.halts = Halts()
         self.equity_mark: EquityMarked | None = None  # None: losses are measured from the next reading on
         self.exits = ExitWishes()
-        self.definitions: dict[Key, Instrument] = {}  # (venue, instrument) -> newest
+        self.definitions: dict[InstrumentId, Instrument] = {}  # newest
         self.rebased = 0  # how often a halt for a loss was cleared
         self.bare_closes: Counter[Key] = Counter()  # (venue, instrument) -> in a row for want of a stop
         self._bare: set[Key] = set()  # whose position has been counted there
@@ -274,7 +274,7 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: InstrumentDefined) -> None:
-        self.definitions[event.venue, event.instrument] = defined(event)
+        self.definitions[InstrumentId.of(event)] = defined(event)
 
     def _count_bare(self, intent: OrderIntent) -> None:
         """Count the positions in a row that had to go for want of a stop, each once however often it is tried.

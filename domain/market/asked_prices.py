@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 
 from domain.effects import Effect, Role, Tell
 from domain.instant import SECOND_NS, Instant
+from domain.instrument import InstrumentId
 from domain.messages.orders import RequestTouch, TouchReported
 from domain.numbers import plain
 from domain.settings import Settings
 
 ASK_EVERY_NS = 10 * SECOND_NS
 FRESH_NS = 30 * SECOND_NS
-
-Key = tuple[str, str]  # (venue, instrument)
 
 
 class AskedPrice(NamedTuple):
@@ -41,13 +40,13 @@ class AskedPrices:
         """
         self._settings = settings
         self._dollars = dollars
-        self._asked_ns: dict[Key, int] = {}
-        self.prices: dict[Key, AskedPrice] = {}
+        self._asked_ns: dict[InstrumentId, int] = {}
+        self.prices: dict[InstrumentId, AskedPrice] = {}
 
     def review(self, balances: Mapping[tuple[str, str], Decimal], now: Instant) -> list[Effect]:
         """Ask for what is due: of each (venue, currency) that is held and that no configured instrument prices."""
         wanted = {
-            (venue, f"{currency}-{self._dollars[0]}")
+            InstrumentId(venue, f"{currency}-{self._dollars[0]}")
             for (venue, currency), total in balances.items()
             if total and self._is_unfollowed(venue, currency)
         }
@@ -63,13 +62,13 @@ class AskedPrices:
         """Keep an answer; a book with one side is no price."""
         if told.bid_price is not None and told.ask_price is not None:
             mid_price = (told.bid_price + told.ask_price) / 2
-            self.prices[told.venue, told.instrument] = AskedPrice(mid_price, now.monotonic_ns)
+            self.prices[InstrumentId.of(told)] = AskedPrice(mid_price, now.monotonic_ns)
 
     def fields(self) -> dict[str, dict[str, Any]]:
         """Return what a report tells of them."""
         return {
-            "asked_prices": {":".join(key): plain(price.mid_price) for key, price in self.prices.items()},
-            "asked_ns": {":".join(key): price.heard_ns for key, price in self.prices.items()},
+            "asked_prices": {str(key): plain(price.mid_price) for key, price in self.prices.items()},
+            "asked_ns": {str(key): price.heard_ns for key, price in self.prices.items()},
         }
 
     def _is_unfollowed(self, venue: str, currency: str) -> bool:

@@ -134,7 +134,6 @@ class SignalGenerator:
         SignalCombiner(settings.weights, settings.winner_above, bench=self.bench)  # complain now, not at a trade
         self.settings = settings
         self.counters: Counter[str] = Counter(dict.fromkeys(_COUNTERS, 0))  # totals
-        self.latest: dict[str, Signal] = {}  # "coinbase:BTC-USD" -> its last signal
         self._venues: dict[str, _Venue] = {}
 
     def apply(self, batch: MarketBatch, now: Instant) -> list[Effect]:
@@ -214,7 +213,6 @@ class SignalGenerator:
             expires_ns=now.monotonic_ns + left_ns,
         )
         self.counters["signals"] += 1
-        self.latest[f"{candle.venue}:{candle.instrument}"] = signal
         return [Tell(Role.PORTFOLIO, signal)]
 
     def _alarm(self, key: str, now: Instant) -> list[Effect]:

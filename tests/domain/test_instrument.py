@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.instrument import Instrument, Side
-from tests.builders import make_instrument
+from domain.instrument import Instrument, InstrumentId, Side
+from tests.builders import make_instrument, make_quote
 
 CENTS = make_instrument(tick_size=Decimal("0.01"))
 FIVE_DIGITS = make_instrument(tick_size=Decimal("0.0001"), max_significant_digits=5)
@@ -68,3 +68,10 @@ def test_a_price_is_on_the_grid_when_the_venue_would_take_it(price: Decimal, dec
 
 def test_quantities_are_rounded_down() -> None:
     assert make_instrument(lot_size=Decimal("0.001")).round_quantity(Decimal("1.2345")) == Decimal("1.234")
+
+
+def test_an_instrument_is_known_by_its_venue_and_its_name() -> None:
+    bitcoin = make_instrument("BTC-USD")
+
+    assert bitcoin.id == InstrumentId("coinbase", "BTC-USD") == InstrumentId.of(make_quote(instrument="BTC-USD"))
+    assert str(bitcoin.id) == bitcoin.key == "coinbase:BTC-USD"

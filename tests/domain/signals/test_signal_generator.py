@@ -145,17 +145,18 @@ def test_same_batches_give_identical_effects() -> None:
 
 
 def test_instruments_and_venues_have_series_of_their_own(manager: SignalGenerator) -> None:
+    effects: list[Effect] = []
     for second in range(0, 15):
         ms = 1000 * second + 500
         up, down = trade_at(ms, str(100 + second)), trade_at(ms, str(100 - second), instrument="ETH-USD")
         elsewhere = trade_at(ms, str(100 - second), venue="dydx")
-        manager.apply(batch_at(ms + LATENCY_MS, up, down), now_at(ms + LATENCY_MS))
-        manager.apply(batch_at(ms + LATENCY_MS, elsewhere, venue="dydx"), now_at(ms + LATENCY_MS))
+        effects += manager.apply(batch_at(ms + LATENCY_MS, up, down), now_at(ms + LATENCY_MS))
+        effects += manager.apply(batch_at(ms + LATENCY_MS, elsewhere, venue="dydx"), now_at(ms + LATENCY_MS))
 
-    assert {key: signal.side for key, signal in manager.latest.items()} == {
-        "coinbase:BTC-USD": Side.BUY,
-        "coinbase:ETH-USD": Side.SELL,
-        "dydx:BTC-USD": Side.SELL,
+    assert {(signal.venue, signal.instrument): signal.side for signal in signals(effects)} == {
+        ("coinbase", "BTC-USD"): Side.BUY,
+        ("coinbase", "ETH-USD"): Side.SELL,
+        ("dydx", "BTC-USD"): Side.SELL,
     }
 
 
