@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from domain.execution.price_collar import collared_price, drifted, touch
 from domain.execution.routing import Candidate, is_substitute, rank
-from domain.execution.substitution import SHARED_CHECKS, Substitution
+from domain.execution.substitution import SHARED, Substitution
 from domain.execution.venue_readiness import JOURNAL_LOCKED, VenueReadiness
 from domain.instant import Instant
 from domain.instrument import Instrument, InstrumentKind, Side
@@ -82,7 +82,7 @@ class PreSendChecks:
         """
         if not self._ledger.is_unaware(intent):
             return ""
-        return self._substitution.refusal(intent, instrument, quantity, now, SHARED_CHECKS)
+        return self._substitution.refusal(intent, instrument, quantity, now, SHARED)
 
     def troubles(self) -> Iterator[tuple[str, str, str]]:
         """Yield venue, instrument, and why what is known of the account there is not enough for openings."""

@@ -36,7 +36,7 @@ def is_inside_collar(price: Decimal, quote: Quote, side: Side, ratio: Decimal) -
 
 def closing_ratio(settings: OrderSettings, attempt: int) -> Decimal:
     """Return the collar of a close: doubled with each attempt, up to its cap."""
-    widened = from_ratio(settings.collar_ratio) * 2 ** (attempt - 1)
+    widened = from_ratio(settings.collar_ratio) * (1 << (attempt - 1))
     return min(widened, from_ratio(settings.close_collar_cap_ratio))
 
 

@@ -10,6 +10,7 @@ there were, of which this is one.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from domain.instant import Instant
 from domain.instrument import Instrument
@@ -24,13 +25,14 @@ from domain.portfolio.risk_checks import (
     Check,
     Opening,
     Refused,
+    SizedCheck,
     balances_known,
     cash_suffices,
     close_quantity,
     exposure_in_bounds,
     instrument_tradable,
     is_small,
-    judge,
+    judge_sized,
     no_fat_finger,
     on_grid,
     positions_in_bounds,
@@ -43,27 +45,28 @@ from domain.portfolio.risk_checks import (
 from domain.portfolio.valuation import value
 from domain.settings import Settings
 
-CHECKS: tuple[Check, ...] = (
-    venue_ready,
-    quote_believable,
-    instrument_tradable,
-    price_not_drifted,
-    target_pays_costs,
-    balances_known,
-    on_grid,
-    no_fat_finger,
-    positions_in_bounds,
-    exposure_in_bounds,
-    cash_suffices,
-    reserve_kept,
+
+class Checks(NamedTuple):
+    """In gate order: those that need no size, then those that do."""
+
+    before: tuple[Check, ...]
+    after: tuple[SizedCheck, ...]
+
+
+SHARED = Checks(  # what one opening takes from another
+    before=(balances_known,),
+    after=(positions_in_bounds, exposure_in_bounds, cash_suffices, reserve_kept),
 )
-# What one opening takes from another.
-SHARED_CHECKS: tuple[Check, ...] = (
-    balances_known,
-    positions_in_bounds,
-    exposure_in_bounds,
-    cash_suffices,
-    reserve_kept,
+ALL = Checks(
+    before=(
+        venue_ready,
+        quote_believable,
+        instrument_tradable,
+        price_not_drifted,
+        target_pays_costs,
+        *SHARED.before,
+    ),
+    after=(on_grid, no_fat_finger, *SHARED.after),
 )
 
 
@@ -82,7 +85,7 @@ class Substitution:
         instrument: Instrument,
         quantity: Decimal,
         now: Instant,
-        checks: tuple[Check, ...] = CHECKS,
+        checks: Checks = ALL,
     ) -> str:
         """Return the first check that the opening fails at `instrument`'s venue, empty when it passes all."""
         books = self._ledger.books.without(intent.intent_id)  # what it has reserved elsewhere moves along
@@ -100,6 +103,7 @@ class Substitution:
                 origin_read_ns=0,
             ),
             instrument=instrument,
+            quote=self._quotes.quote(instrument.venue, instrument.name),
             now=now,
             settings=self._settings,
             portfolio=books,
@@ -110,9 +114,8 @@ class Substitution:
             foreign=self._foreign,
             unready=self._unready(books, instrument.venue),
             breach="",  # a loss halts, and halts are looked at before
-            quantity=quantity,
         )
-        verdict = judge(case, checks)
+        verdict = judge_sized(case, quantity, checks.before, checks.after)
         return verdict.reason if isinstance(verdict, Refused) else ""
 
     def _unready(self, books: Portfolio, venue: str) -> str:

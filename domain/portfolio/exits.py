@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import Side
+from domain.instrument import Instrument, Side
 from domain.ledger.account import Key, Portfolio
 from domain.ledger.exit_wishes import close_id
 from domain.market.latest_quotes import LatestQuotes
@@ -85,9 +85,10 @@ class Exits:
         self._exits[key] = wanted
         if self._is_closing(key, pending):
             return "pending", None
-        if self._quotes.instrument(*key) is None:
+        instrument = self._quotes.instrument(*key)
+        if instrument is None:
             return "unknown_instrument", None
-        return "closed", self._close(key, wanted, now)
+        return "closed", self._close(instrument, wanted, now)
 
     def is_wanted(self, key: Key) -> bool:
         return key in self._exits or key in self._portfolio.exits.wanted
@@ -110,13 +111,14 @@ class Exits:
         """Yield the closes that are due now."""
         self._follow(pending)
         for key, wanted in list(self._exits.items()):
+            instrument = self._quotes.instrument(*key)
             if self._is_opening(key, pending):
                 wanted.until_ns = now.monotonic_ns + self._wanted_ns  # what it may add is to go as well
             if self._is_closing(key, pending):
                 # Counted from its end: what it leaves gets its stop back before the next try takes it away.
                 wanted.pause(now)
-            elif self._quotes.instrument(*key) and self._is_there(key) and wanted.is_due(now):
-                yield self._close(key, wanted, now)
+            elif instrument and self._is_there(key) and wanted.is_due(now):
+                yield self._close(instrument, wanted, now)
 
     def expired(self, pending: Sequence[OrderIntent], now: Instant) -> list[str]:
         """Forget what is done or too old; return the instruments whose exits did not happen."""
@@ -138,9 +140,9 @@ class Exits:
                 if place not in self._exits and (self._is_opening(place, pending) or self._is_there(place)):
                     self._exits[place] = Exit(wanted.signal_id, wanted.until_ns)
 
-    def _close(self, key: Key, wanted: Exit, now: Instant) -> OrderIntent:
-        venue, name = key
-        instrument, position = self._quotes.instrument(*key), self._portfolio.position(*key)
+    def _close(self, instrument: Instrument, wanted: Exit, now: Instant) -> OrderIntent:
+        key = venue, name = instrument.venue, instrument.name
+        position = self._portfolio.position(*key)
         first_id = close_id(wanted.signal_id)
         if self._portfolio.exits.is_moved(key):
             first_id += f":{venue}"  # the position where the opening was decided may have a close of its own

@@ -57,7 +57,7 @@ from domain.portfolio.risk_checks import (
     judge,
     opening_id,
 )
-from domain.portfolio.sizing import Size, size_position
+from domain.portfolio.sizing import sized_for_account
 from domain.portfolio.valuation import Valuation, value
 from domain.settings import Settings
 
@@ -202,14 +202,13 @@ class PortfolioManager:
         verdict = judge(case, BEFORE_SIZING)
         if isinstance(verdict, Refused):
             return self._count(verdict.reason)
-        size = self._size(case)
-        if size.quantity is None:
-            return self._count(size.reason)
-        case = case._replace(quantity=size.quantity)
-        verdict = judge(case, AFTER_SIZING)
+        whole = sized_for_account(case)
+        if isinstance(whole, Refused):
+            return self._count(whole.reason)
+        verdict = judge(whole, AFTER_SIZING)
         if isinstance(verdict, Refused):
             return self._count(verdict.reason)
-        return self._count("opened") + self._withdraw_exit(signal, now) + self._tell(case.intent, now)
+        return self._count("opened") + self._withdraw_exit(signal, now) + self._tell(whole.intent, now)
 
     def _withdraw_exit(self, signal: Signal, now: Instant) -> list[Effect]:
         """Let an exit go for a newer signal that wants the position; one that would be refused does not count."""
@@ -255,6 +254,7 @@ class PortfolioManager:
         return Opening(
             signal=signal,
             instrument=self.quotes.instrument(signal.venue, signal.instrument),
+            quote=self.quotes.quote(signal.venue, signal.instrument),
             now=now,
             settings=self._settings,
             portfolio=self.portfolio,
@@ -277,16 +277,6 @@ class PortfolioManager:
         if self._protection.overdue(venue, now):
             return "unprotected"
         return self._refused.stop(venue, instrument, self.quotes.venue_now(venue, now).utc_ns)
-
-    def _size(self, case: Opening) -> Size:
-        return size_position(
-            case.instrument,
-            case.worst_price,
-            case.valuation.equity,
-            case.available_cash,
-            case.fee_ratio,
-            self._settings.risk,
-        )
 
     # ---- the beat ---------------------------------------------------------------------------------------
 

@@ -148,8 +148,7 @@ class Protection:
             Purpose.PROTECT,
             "protect",
             now,
-            limit_price=levels.target,
-            stop_price=levels.stop,
+            levels,
         )
 
     def overdue(self, venue: str, now: Instant) -> list[str]:
@@ -168,7 +167,7 @@ class Protection:
         purpose: Purpose,
         reason: str,
         now: Instant,
-        **prices: Decimal,
+        levels: Levels | None = None,
     ) -> OrderIntent | None:
         instrument = holding.instrument
         if not self._may_ask(instrument, now):
@@ -187,7 +186,8 @@ class Protection:
             reference_price=holding.mark,
             expires_at=now.utc_ns + left_ns,
             expires_ns=now.monotonic_ns + left_ns,
-            **prices,
+            limit_price=levels.target if levels else None,
+            stop_price=levels.stop if levels else None,
         )
 
     def _withdraw(self, instrument: Instrument, reason: str, now: Instant) -> CancelProtection | None:
@@ -217,9 +217,9 @@ class Protection:
         Where nothing rests at the venue there is nothing to wait for: it would refuse a stop already passed.
         """
         key = holding.instrument.venue, holding.instrument.name
-        if quotes.trouble(*key, now):
-            return False  # keeps the start: silence is no recovery
         quote, stop = quotes.quote(*key), self.levels(holding).stop
+        if quote is None or quotes.trouble(*key, now):
+            return False  # keeps the start: silence is no recovery
         margin = stop * from_ratio(self._settings.orders.collar_ratio) if has_stop else ZERO
         is_long = holding.exit_side is Side.SELL
         if not (quote.bid_price < stop - margin if is_long else quote.ask_price > stop + margin):

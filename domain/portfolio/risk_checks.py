@@ -6,9 +6,9 @@ Reducing orders never come here (docs/money.md section 3): they pass only the lo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -19,6 +19,7 @@ from domain.ledger.account import Portfolio
 from domain.ledger.cash_flows import currencies
 from domain.ledger.position import is_dust
 from domain.market.latest_quotes import LatestQuotes, is_in_dollars
+from domain.messages.market import Quote
 from domain.messages.orders import OrderIntent, Purpose
 from domain.messages.signals import Signal
 from domain.numbers import ZERO, divide, from_ratio, plain
@@ -42,11 +43,12 @@ class Refused(Struct, frozen=True):
 Verdict = Allowed | Refused
 
 
-class Opening(NamedTuple):
-    """One purchase under judgement, with all that the checks look at."""
+class Opening(Struct, frozen=True, kw_only=True):
+    """One purchase under judgement that has no size yet, with all that the checks look at."""
 
     signal: Signal
     instrument: Instrument | None  # None: the venue has not told us its products
+    quote: Quote | None  # None: nor what they cost
     now: Instant
     settings: Settings
     portfolio: Portfolio
@@ -57,7 +59,6 @@ class Opening(NamedTuple):
     foreign: ForeignOrders  # live at the venues, not ours
     unready: str  # why the venue takes no openings, e.g. "breaker_open"; empty when it does
     breach: str  # the loss limit that is broken, empty when none
-    quantity: Decimal = ZERO  # known once sized
 
     @property
     def key(self) -> tuple[str, str]:
@@ -66,19 +67,6 @@ class Opening(NamedTuple):
     @property
     def risk(self) -> RiskSettings:
         return self.settings.risk
-
-    @property
-    def mid_price(self) -> Decimal:
-        return self.quotes.quote(*self.key).mid_price
-
-    @property
-    def worst_price(self) -> Decimal:
-        """Return the dearest price that the router may pay: the touch plus its collar."""
-        return self.quotes.quote(*self.key).ask_price * (1 + from_ratio(self.settings.orders.collar_ratio))
-
-    @property
-    def notional(self) -> Decimal:
-        return self.quantity * self.worst_price
 
     @property
     def fee_ratio(self) -> Decimal:
@@ -103,6 +91,29 @@ class Opening(NamedTuple):
         foreign = self.foreign.cash(venue, quote)
         return balance - reserved - (pending + foreign) * (1 + cost_ratio)
 
+    def share_of_equity(self, ratio: float) -> Decimal:
+        return self.valuation.equity * from_ratio(ratio)
+
+
+class SizedOpening(Opening, frozen=True, kw_only=True):
+    """The same with a quantity; only what has a grid and a price can have one."""
+
+    instrument: Instrument
+    quote: Quote
+    quantity: Decimal  # base units
+
+    @property
+    def mid_price(self) -> Decimal:
+        return self.quote.mid_price
+
+    @property
+    def worst_price(self) -> Decimal:
+        return dearest_price(self.quote, self.settings)
+
+    @property
+    def notional(self) -> Decimal:
+        return self.quantity * self.worst_price
+
     @property
     def intent(self) -> OrderIntent:
         """Return the decision to buy; it is worth as little as its signal once that is old."""
@@ -125,11 +136,39 @@ class Opening(NamedTuple):
             known_seq=self.portfolio.last_seq,
         )
 
-    def share_of_equity(self, ratio: float) -> Decimal:
-        return self.valuation.equity * from_ratio(ratio)
 
-
+Case = TypeVar("Case", bound=Opening)
 Check = Callable[[Opening], Refused | None]
+SizedCheck = Callable[[SizedOpening], Refused | None]
+
+
+def sized(case: Opening, quantity: Decimal) -> SizedOpening | Refused:
+    """Return the opening with a quantity, or why it can have none."""
+    if case.instrument is None:
+        return Refused("unknown_instrument")
+    if case.quote is None:
+        return Refused("no_quote")
+    return SizedOpening(
+        signal=case.signal,
+        instrument=case.instrument,
+        quote=case.quote,
+        now=case.now,
+        settings=case.settings,
+        portfolio=case.portfolio,
+        quotes=case.quotes,
+        valuation=case.valuation,
+        pending=case.pending,
+        openings=case.openings,
+        foreign=case.foreign,
+        unready=case.unready,
+        breach=case.breach,
+        quantity=quantity,
+    )
+
+
+def dearest_price(quote: Quote, settings: Settings) -> Decimal:
+    """Return the most that the router may pay: the touch plus its collar."""
+    return quote.ask_price * (1 + from_ratio(settings.orders.collar_ratio))
 
 
 def not_halted(case: Opening) -> Refused | None:
@@ -173,19 +212,23 @@ def signal_confident(case: Opening) -> Refused | None:
 
 
 def price_not_drifted(case: Opening) -> Refused | None:
-    drift = divide(abs(case.mid_price - case.signal.candle_close), case.signal.candle_close)
+    if case.quote is None:
+        return Refused("no_quote")
+    drift = divide(abs(case.quote.mid_price - case.signal.candle_close), case.signal.candle_close)
     return _above("price_drift", drift, from_ratio(case.risk.max_price_drift_ratio))
 
 
 def target_pays_costs(case: Opening) -> Refused | None:
     """A signal brings no forecast, so the move we hope for is the distance to the target."""
-    quote = case.quotes.quote(*case.key)
-    spread = divide(quote.ask_price - quote.bid_price, case.mid_price)
+    quote = case.quote
+    if quote is None:
+        return Refused("no_quote")
+    spread = divide(quote.ask_price - quote.bid_price, quote.mid_price)
     needed = from_ratio(case.risk.min_edge_cost_ratio) * (2 * case.fee_ratio + spread)
     return _above("edge_below_cost", needed, from_ratio(case.settings.protection.take_profit_ratio))
 
 
-def on_grid(case: Opening) -> Refused | None:
+def on_grid(case: SizedOpening) -> Refused | None:
     """Refuse, too, what could not be closed again."""
     if is_dust(case.instrument, case.quantity, case.quotes.closing_price(*case.key, case.mid_price)):
         return Refused("below_minimum", plain(case.quantity))
@@ -194,7 +237,7 @@ def on_grid(case: Opening) -> Refused | None:
     return _above("above_maximum", case.quantity, case.instrument.max_quantity)
 
 
-def no_fat_finger(case: Opening) -> Refused | None:
+def no_fat_finger(case: SizedOpening) -> Refused | None:
     deviation = divide(abs(case.worst_price - case.mid_price), case.mid_price)
     return _above("fat_finger", case.notional, case.risk.max_order_notional) or _above(
         "price_deviation", deviation, from_ratio(case.risk.max_deviation_ratio)
@@ -229,7 +272,7 @@ def positions_in_bounds(case: Opening) -> Refused | None:
     return None
 
 
-def exposure_in_bounds(case: Opening) -> Refused | None:
+def exposure_in_bounds(case: SizedOpening) -> Refused | None:
     base = currencies(case.signal.instrument)[0]
     position = abs(case.portfolio.position(*case.key).quantity) * case.worst_price
     gross = case.valuation.gross.get(base, ZERO)
@@ -248,11 +291,11 @@ def loss_in_bounds(case: Opening) -> Refused | None:
     return Refused(case.breach) if case.breach else None
 
 
-def cash_suffices(case: Opening) -> Refused | None:
+def cash_suffices(case: SizedOpening) -> Refused | None:
     return _above("insufficient_balance", case.notional * (1 + case.fee_ratio), case.available_cash)
 
 
-def reserve_kept(case: Opening) -> Refused | None:
+def reserve_kept(case: SizedOpening) -> Refused | None:
     left = case.available_cash - case.notional * (1 + case.fee_ratio)
     if left < case.share_of_equity(case.risk.reserve_ratio):
         return Refused("reserve", plain(left))
@@ -271,7 +314,7 @@ BEFORE_SIZING: tuple[Check, ...] = (
     target_pays_costs,
     balances_known,
 )
-AFTER_SIZING: tuple[Check, ...] = (
+AFTER_SIZING: tuple[SizedCheck, ...] = (
     on_grid,
     no_fat_finger,
     rate_in_bounds,
@@ -281,15 +324,28 @@ AFTER_SIZING: tuple[Check, ...] = (
     cash_suffices,
     reserve_kept,
 )
-BESIDES_SIZE = (*BEFORE_SIZING, rate_in_bounds, loss_in_bounds)  # whether more of it would be wanted at all
+BESIDES_SIZE: tuple[Check, ...] = (
+    *BEFORE_SIZING,
+    rate_in_bounds,
+    loss_in_bounds,
+)  # whether more of it would be wanted at all
 
 
-def judge(case: Opening, checks: tuple[Check, ...]) -> Verdict:
+def judge(case: Case, checks: Iterable[Callable[[Case], Refused | None]]) -> Verdict:
     """Return the first refusal, or Allowed."""
     for check in checks:
         if refused := check(case):
             return refused
     return Allowed()
+
+
+def judge_sized(case: Opening, quantity: Decimal, before: Iterable[Check], after: Iterable[SizedCheck]) -> Verdict:
+    """Return the verdict on an opening whose quantity is known beforehand: the first refusal of all, or Allowed."""
+    verdict = judge(case, before)
+    if isinstance(verdict, Refused):
+        return verdict
+    whole = sized(case, quantity)
+    return whole if isinstance(whole, Refused) else judge(whole, after)
 
 
 def held_keys(portfolio: Portfolio, quotes: LatestQuotes, pending: tuple[OrderIntent, ...]) -> list[tuple[str, str]]:

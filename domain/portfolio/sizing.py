@@ -5,8 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from domain.instrument import Instrument
-from domain.numbers import divide, from_ratio
+from domain.numbers import ZERO, divide, from_ratio
+from domain.portfolio.risk_checks import Opening, Refused, SizedOpening, sized
 from domain.settings import RiskSettings
 
 
@@ -15,6 +18,22 @@ class Size(NamedTuple):
 
     quantity: Decimal | None
     reason: str = ""
+
+
+def sized_for_account(case: Opening) -> SizedOpening | Refused:
+    """Return an opening with as much as its account may buy of it."""
+    smallest = sized(case, ZERO)
+    if isinstance(smallest, Refused):
+        return smallest
+    size = size_position(
+        smallest.instrument,
+        smallest.worst_price,
+        case.valuation.equity,
+        case.available_cash,
+        case.fee_ratio,
+        case.risk,
+    )
+    return Refused(size.reason) if size.quantity is None else replace(smallest, quantity=size.quantity)
 
 
 def spendable_cash(available: Decimal, equity: Decimal, fee_ratio: Decimal, risk: RiskSettings) -> Decimal:

@@ -19,6 +19,7 @@ from domain.portfolio.risk_checks import (
     Refused,
     close_quantity,
     judge,
+    judge_sized,
 )
 from domain.portfolio.valuation import value
 from domain.settings import RiskSettings, Settings, VenueSettings
@@ -28,7 +29,7 @@ from tests.domain.account_harness import BTC, Account, accepted, filled, make_in
 use_exact_decimals()
 
 
-def opening(account: Account, quantity: str = "0.0039", risk: dict | None = None, **changes) -> Opening:
+def opening(account: Account, risk: dict | None = None, **changes) -> Opening:
     """Return a purchase of BTC at 50,001 from an account of 10,000 dollars, under the live defaults."""
     settings = Settings(risk=RiskSettings(**{"min_edge_cost_ratio": 0.0, **(risk or {})}))
     pending = changes.get("pending", ())
@@ -36,6 +37,7 @@ def opening(account: Account, quantity: str = "0.0039", risk: dict | None = None
     fields = {
         "signal": make_signal(),
         "instrument": BTC,
+        "quote": quotes.quote("coinbase", "BTC-USD"),
         "now": account.now,
         "settings": settings,
         "portfolio": portfolio,
@@ -46,13 +48,12 @@ def opening(account: Account, quantity: str = "0.0039", risk: dict | None = None
         "foreign": account.manager._foreign,
         "unready": "",
         "breach": "",
-        "quantity": Decimal(quantity),
     }
     return Opening(**{**fields, **changes})
 
 
-def reason(case: Opening) -> str:
-    verdict = judge(case, BEFORE_SIZING + AFTER_SIZING)
+def reason(case: Opening, quantity: str = "0.0039") -> str:
+    verdict = judge_sized(case, Decimal(quantity), BEFORE_SIZING, AFTER_SIZING)
     return verdict.reason if isinstance(verdict, Refused) else "allowed"
 
 
@@ -62,7 +63,7 @@ def account() -> Account:
 
 
 def test_a_sound_opening_passes_every_check(account: Account) -> None:
-    assert judge(opening(account), BEFORE_SIZING + AFTER_SIZING) == Allowed()
+    assert judge_sized(opening(account), Decimal("0.0039"), BEFORE_SIZING, AFTER_SIZING) == Allowed()
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,8 @@ def test_a_sound_opening_passes_every_check(account: Account) -> None:
     ],
 )
 def test_one_thing_wrong_refuses_and_is_named(account: Account, changes: dict, expected: str) -> None:
-    assert reason(opening(account, **changes)) == expected
+    others = {name: change for name, change in changes.items() if name != "quantity"}
+    assert reason(opening(account, **others), changes.get("quantity", "0.0039")) == expected
 
 
 def test_what_the_venue_has_just_halted_is_not_opened_whatever_its_listing_said(account: Account) -> None:
@@ -114,9 +116,7 @@ def test_a_target_of_ten_percent_pays_its_costs_twice(account: Account) -> None:
 
 def test_the_first_check_in_gate_order_speaks(account: Account) -> None:
     account.journal(HaltRaised(ts_event=UTC, scope="coinbase", reason="balance corrected"))
-    everything_wrong = opening(
-        account, quantity="9", unready="venue_not_ready", instrument=None, signal=make_signal(expires_at=0)
-    )
+    everything_wrong = opening(account, unready="venue_not_ready", instrument=None, signal=make_signal(expires_at=0))
 
     assert judge(everything_wrong, BEFORE_SIZING) == Refused("halted", "coinbase: balance corrected")
 
