@@ -108,13 +108,14 @@ class ClosingPrices:
     def basis(self, intent: OrderIntent, now: Instant) -> Basis:
         """Return what to measure from now; where the stream can't tell, the venue is asked for the next time."""
         key = intent.venue, intent.instrument
-        if not self._quotes.trouble(*key, now):
-            return Basis(touch(self._quotes.quote(*key), intent.side), "touch")
+        quote = self._quotes.quote(*key)
+        if quote and not self._quotes.trouble(*key, now):
+            return Basis(touch(quote, intent.side), "touch")
         self._ask(key, now)
         reported, heard_ns = self._touches.get(key, (None, 0))
-        if reported and now.monotonic_ns - heard_ns <= BELIEVED_NS:
-            return self._told(reported, intent.side)
-        return Basis(intent.reference_price, "price when it was decided")
+        is_believed = reported and now.monotonic_ns - heard_ns <= BELIEVED_NS
+        told = self._told(reported, intent.side) if reported and is_believed else None
+        return told or Basis(intent.reference_price, "price when it was decided")
 
     def _number(self, intent: OrderIntent, tries: int, now: Instant) -> int:
         """Return how many tries in a row found nobody, those of a plan just before included."""
@@ -123,11 +124,11 @@ class ClosingPrices:
         width = self._widths.get((intent.venue, intent.instrument))
         return tries + (width.tries if width and now.monotonic_ns < width.until_ns else 0)
 
-    def _told(self, reported: TouchReported, side: Side) -> Basis:
+    def _told(self, reported: TouchReported, side: Side) -> Basis | None:
         """Return the venue's touch; its last trade where one side is empty, or far from what is traded."""
         price, last = reported.ask_price if side is Side.BUY else reported.bid_price, reported.last_price
         if price is None:
-            return Basis(last, "last trade")
+            return None if last is None else Basis(last, "last trade")
         cap = from_ratio(self._settings.orders.close_collar_cap_ratio)
         if last is not None and abs(price - last) > last * cap:
             return Basis(last, "last trade")

@@ -122,6 +122,17 @@ def test_the_last_trade_steers_where_the_book_does_not(manager: DeskOnTime, touc
     assert limits(manager)[1] == limit
 
 
+def test_a_venue_that_names_no_price_leaves_the_one_the_close_was_decided_at(manager: DeskOnTime) -> None:
+    manager.advance(10)
+    close(manager)
+    tells(manager, None, "58001", None)
+
+    finds_nobody(manager)
+    manager.advance(0.25)
+
+    assert limits(manager)[1] == "63744.00"
+
+
 def test_what_the_venue_told_is_soon_too_old_and_asked_for_again(manager: DeskOnTime) -> None:
     manager.advance(10)
     close(manager)
