@@ -117,7 +117,7 @@ class BlockingOrders:
             return ZERO
         beside = {order.id for order in self._ledger.live_orders(*key) if is_beside(order)}
         reducible = self._ledger.reducible_quantity(*key, intent.side, beside)
-        if not is_spot:
+        if instrument is None or not is_spot:
             return reducible
         # Another market may sell the same coins.
         promised = self._ledger.promised_coins(instrument, beside)

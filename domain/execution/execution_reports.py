@@ -19,8 +19,13 @@ from domain.ledger.cash_flows import spot_currencies
 from domain.ledger.fill_memory import same_numbers
 from domain.ledger.order import ABSENT, OrderLifecycle
 from domain.ledger.outbox import Outbox, refusal_in_words
-from domain.messages.base import Event
-from domain.messages.journal import ExternalFillSeen, FillContradicted, OrderFilled, OrderFilledProvisionally
+from domain.messages.journal import (
+    ExternalFillSeen,
+    FillContradicted,
+    OrderFilled,
+    OrderFilledProvisionally,
+    OrderUpdate,
+)
 from domain.messages.orders import (
     FINAL,
     CancelAccepted,
@@ -28,6 +33,7 @@ from domain.messages.orders import (
     CancelUnconfirmed,
     Fill,
     OrderAccepted,
+    OrderEvent,
     OrderNotFound,
     OrderNotSent,
     OrderRejected,
@@ -82,8 +88,10 @@ class ExecutionReports:
         named = self._ledger.order_of(event.venue, event.venue_order_id)
         if order is not None and named not in (None, order):
             # An answer out of step: that is the name of another order of ours.
-            about = {"client_order_id": order.id, "venue": event.venue, "reason": "named_as_another"}
-            self.on_unconfirmed(OrderUnconfirmed(ts_event=event.ts_event, **about), now)
+            doubt = OrderUnconfirmed(
+                ts_event=event.ts_event, client_order_id=order.id, venue=event.venue, reason="named_as_another"
+            )
+            self.on_unconfirmed(doubt, now)
         elif order is not None:
             was_buried = order.is_final and not order.venue_order_id
             self._status_queries.send_answered(order, now)
@@ -279,7 +287,7 @@ class ExecutionReports:
 
     # ---- what follows ------------------------------------------------------------------------------------
 
-    def _book(self, order: OrderLifecycle, events: Sequence[Event], now: Instant) -> None:
+    def _book(self, order: OrderLifecycle, events: Sequence[OrderUpdate], now: Instant) -> None:
         """Journal what a venue's word proved, and do what follows from it."""
         was_final, was_named = order.is_final, bool(order.venue_order_id)
         for event in events:
@@ -338,7 +346,7 @@ class ExecutionReports:
         self._outbox.record(order.reopened(intent, evidence, now.utc_ns))
         self._cancels.wish(order, "it was proven dead", now)
 
-    def _order(self, event: Event) -> OrderLifecycle | None:
+    def _order(self, event: OrderEvent) -> OrderLifecycle | None:
         return self._ledger.orders.get(event.client_order_id)
 
 

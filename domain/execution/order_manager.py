@@ -8,6 +8,7 @@ into the ledger through the outbox, so an order manager that replays the journal
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from typing import Any, TypeVar
 
 from domain.effects import Effect, Role
 from domain.execution.account_reports import AccountReports
@@ -81,6 +82,14 @@ from domain.reconciliation.unmatched_fills import OWNER, UnmatchedFills
 from domain.reconciliation.unmatched_orders import Adoption
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
+
+Heard = TypeVar("Heard", bound=Message)
+Handler = Callable[[Any, Instant], None]  # takes the kind of message that it stands beside, see `_on`
+
+
+def _on(kind: type[Heard], handler: Callable[[Heard, Instant], None]) -> tuple[type[Message], Handler]:
+    """Return an entry for the table of handlers: of one that takes what it is there for."""
+    return kind, handler
 
 
 class OrderManager:
@@ -179,36 +188,38 @@ class OrderManager:
         self._report = OrderManagerReport(
             outbox, gate, self._readiness, self._reconciliation.audits, self._account, foreign, self._quotes
         )
-        self._handlers: dict[type[Message], Callable] = {
-            OrderIntent: self._execution.take,
-            MarketBatch: self._on_market,
-            InstrumentsLoaded: self._on_instruments,
-            TouchReported: self._prices.hear,
-            BreakerChanged: self._readiness.on_breaker,
-            VenueAccessChanged: self._readiness.on_access,
-            PrivateStreamChanged: self._on_private_stream,
-            OrderAccepted: self._news.on_accepted,
-            OrderRejected: self._account.on_rejected,
-            OrderNotSent: self._news.on_refused,
-            OrderUnconfirmed: self._news.on_unconfirmed,
-            OrderReported: self._account.on_report,
-            OrderNotFound: self._news.on_not_found,
-            QueryFailed: self._news.on_query_failed,
-            CancelAccepted: self._news.on_cancel,
-            CancelRejected: self._news.on_cancel,
-            CancelUnconfirmed: self._news.on_cancel,
-            FillsReported: self._account.on_fills,
-            RowsUnread: self._account.on_unread,
-            VenueSnapshot: self._account.on_snapshot,
-            SnapshotFailed: self._account.on_snapshot_failed,
-            CancelProtection: self._cancel_protection,
-            RaiseHalt: self._raise_halt,
-            MarkEquity: self._mark_equity,
-            WishExit: self._wish_exit,
-            EndExit: self._end_exit,
-            ResumeTrading: self._resume,
-            WindDown: self._winding_down.begin,
-        }
+        self._handlers = dict(
+            (
+                _on(OrderIntent, self._execution.take),
+                _on(MarketBatch, self._on_market),
+                _on(InstrumentsLoaded, self._on_instruments),
+                _on(TouchReported, self._prices.hear),
+                _on(BreakerChanged, self._readiness.on_breaker),
+                _on(VenueAccessChanged, self._readiness.on_access),
+                _on(PrivateStreamChanged, self._on_private_stream),
+                _on(OrderAccepted, self._news.on_accepted),
+                _on(OrderRejected, self._account.on_rejected),
+                _on(OrderNotSent, self._news.on_refused),
+                _on(OrderUnconfirmed, self._news.on_unconfirmed),
+                _on(OrderReported, self._account.on_report),
+                _on(OrderNotFound, self._news.on_not_found),
+                _on(QueryFailed, self._news.on_query_failed),
+                _on(CancelAccepted, self._news.on_cancel),
+                _on(CancelRejected, self._news.on_cancel),
+                _on(CancelUnconfirmed, self._news.on_cancel),
+                _on(FillsReported, self._account.on_fills),
+                _on(RowsUnread, self._account.on_unread),
+                _on(VenueSnapshot, self._account.on_snapshot),
+                _on(SnapshotFailed, self._account.on_snapshot_failed),
+                _on(CancelProtection, self._cancel_protection),
+                _on(RaiseHalt, self._raise_halt),
+                _on(MarkEquity, self._mark_equity),
+                _on(WishExit, self._wish_exit),
+                _on(EndExit, self._end_exit),
+                _on(ResumeTrading, self._resume),
+                _on(WindDown, self._winding_down.begin),
+            )
+        )
 
     @property
     def books(self) -> Portfolio:

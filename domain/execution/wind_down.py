@@ -192,10 +192,10 @@ class WindingDown:
             for key, held in self._foreign.held_back().items():
                 yield f"position {':'.join(key)} is not closed: {plain(held)} of it are held for an order that is not ours"
         for (venue, name), position in books.positions.items():
-            key = f"{venue}:{name}"
+            scope = f"{venue}:{name}"
             is_unknown = self._quotes.instrument(venue, name) is None
-            if key in bare or (is_unknown and books.covered_quantity(venue, name) < abs(position.quantity)):
-                yield f"position {key} is {state}"
+            if scope in bare or (is_unknown and books.covered_quantity(venue, name) < abs(position.quantity)):
+                yield f"position {scope} is {state}"
 
     def _difference(self, venue: str) -> str:
         known = self._reconciliation.audits[venue].in_words
