@@ -20,6 +20,7 @@ from domain.ledger.cash_flows import as_fill, currencies, flows
 from domain.ledger.definitions import defined
 from domain.ledger.exit_wishes import ExitWishes
 from domain.ledger.external_fills import ExternalFills
+from domain.ledger.guessed_prices import GuessedPrices
 from domain.ledger.halts import Halts
 from domain.ledger.order import next_status
 from domain.ledger.position import Execution, Position, PositionLedger
@@ -45,6 +46,7 @@ from domain.messages.journal import (
     OrderReopened,
     OrderSubmitted,
     PositionCorrected,
+    TotalsStand,
 )
 from domain.messages.orders import (
     Fill,
@@ -104,6 +106,7 @@ class Portfolio:
         self.transfers: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> unexplained by fills
         self.ledgers: dict[Key, PositionLedger] = {}  # (venue, instrument) ->
         self.external_fills = ExternalFills()
+        self.guessed_prices = GuessedPrices()
         self.orders: dict[str, LiveOrder] = {}  # client_order_id ->
         self.plans: dict[str, Plan] = {}  # intent_id -> accepted and not over
         self.intents: dict[str, bool] = {}  # newest intent_ids -> whether the router accepted
@@ -160,8 +163,7 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: PositionCorrected) -> None:
-        lost = Execution("", Side.SELL, event.quantity, ZERO, is_loss=True)
-        self._ledger(event.venue, event.instrument).book(lost)
+        self._ledger(event.venue, event.instrument).book(Execution("", Side.SELL, event.quantity, ZERO, is_loss=True))
 
     @_apply.register
     def _(self, event: ExternalFillSeen) -> None:
@@ -218,11 +220,11 @@ class Portfolio:
     @_apply.register
     def _(self, event: OrderFilledProvisionally) -> None:
         execution = Execution(
-            event.client_order_id, event.side, event.quantity, event.price, event.fee, is_provisional=True
+            event.client_order_id, event.side, event.quantity, event.price, event.fee, True, event.is_price_guessed
         )
+        self.guessed_prices.filled(event)
         self._ledger(event.venue, event.instrument).book(execution)
-        fill = as_fill(execution, event.venue, event.instrument)
-        self._move(fill)
+        self._move(as_fill(execution, event.venue, event.instrument))
         self._move_on(event)
         self._count(event, event.quantity)
 
@@ -241,6 +243,7 @@ class Portfolio:
         )
         replaced = self._ledger(fill.venue, fill.instrument).book(execution)
         self._move(fill)
+        self.guessed_prices.replaced(replaced)
         for piece in replaced:
             self._move(as_fill(piece, fill.venue, fill.instrument), sign=-1)
         self._move_on(event)
@@ -249,15 +252,19 @@ class Portfolio:
             self._count(event, fill.quantity - known)
 
     @_apply.register
+    def _(self, event: TotalsStand) -> None:
+        self.guessed_prices.stand(event)
+
+    @_apply.register
     def _(self, event: HaltRaised) -> None:
         self.halts.raise_(event)
 
     @_apply.register
     def _(self, event: HaltCleared) -> None:
-        cleared = self.halts.clear(event)
-        if any(halt.reason in LOSS_REASONS for halt in cleared):  # a person has seen the loss: measured from now on
+        if any(halt.reason in LOSS_REASONS for halt in self.halts.clear(event)):  # a person has seen it: measured anew
             self.equity_mark = None
             self.rebased += 1
+        self.guessed_prices.resumed(event)
         if event.reason:
             return  # that was no person
         for venue, instrument in list(self.bare_closes):

@@ -31,6 +31,7 @@ class Step(NamedTuple):
     quantity: Decimal
     price: Decimal
     fee: Decimal
+    is_price_guessed: bool = False  # the venue told none
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Executions:
         added = quantity - known.quantity
         fee = ZERO if fees is None else fees - known.fees
         if not average_price:  # nothing trades at zero: it was not said, either
-            return Step(added, price_unsaid, fee)
+            return Step(added, price_unsaid, fee, is_price_guessed=True)
         price = divide(quantity * average_price - known.value, added)
         if price <= 0:  # the average was rounded too coarsely to take apart
             price = average_price
@@ -87,7 +88,7 @@ class Executions:
                 self.adjustment += fill.quantity
 
     def book_provisional(self, step: Step) -> None:
-        self.reported = self._known.plus(*step)
+        self.reported = self._known.plus(step.quantity, step.price, step.fee)
 
     @property
     def _known(self) -> Totals:

@@ -267,7 +267,7 @@ class OrderLifecycle:
         events: list[OrderUpdate] = []
         left = self.leaves_quantity if self.ended is FILLED else ZERO
         if left:
-            events.append(self._provisional(Step(left, self.worst_price, ZERO), ts_event))
+            events.append(self._provisional(Step(left, self.worst_price, ZERO, is_price_guessed=True), ts_event))
         return [*events, self.closed(self.ended, evidence, ts_event, self.filled_quantity + left)]
 
     def judge_fill(self, fill: Fill) -> list[OrderUpdate]:
@@ -354,6 +354,7 @@ class OrderLifecycle:
             quantity=step.quantity,
             price=step.price,
             fee=step.fee,
+            is_price_guessed=step.is_price_guessed,
         )
 
 

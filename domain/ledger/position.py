@@ -87,6 +87,7 @@ class Execution(NamedTuple):
     price: Decimal
     fee: Decimal = ZERO
     is_provisional: bool = False
+    is_price_guessed: bool = False  # the venue told none
     is_loss: bool = False  # quantity that is ours no more, though no order of ours has traded it: leaves at cost
 
 

@@ -116,6 +116,7 @@ class OrderFilledProvisionally(OrderEvent, kw_only=True):
     quantity: Decimal  # of this step
     price: Decimal
     fee: Decimal  # quote currency
+    is_price_guessed: bool = False  # the venue told none: it is the worst that the order allowed
 
 
 class OrderClosed(OrderEvent, kw_only=True):

@@ -271,9 +271,9 @@ class PortfolioReported(Event, kw_only=True):
     realized_pnl: str
     unrealized_pnl: str
     fees: str
-    is_complete: bool  # False: an asset is unpriced or a balance unknown
+    is_complete: bool  # False: an asset is unpriced, a balance unknown or a fill's price a guess
     journal_seq: int
-    missing: tuple[str, ...] = ()  # why it is incomplete: "SOL-USD", "dydx balances"
+    missing: tuple[str, ...] = ()  # why it is incomplete: "SOL-USD", "dydx balances", "BTC-USD fill price"
     asked_prices: dict[str, str] = {}  # "coinbase:DOGE-USD" -> mid, of what is held and no stream tells
     asked_ns: dict[str, int] = {}  # the same keys -> CLOCK_MONOTONIC of the answer
 

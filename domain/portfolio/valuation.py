@@ -26,8 +26,8 @@ class Valuation(NamedTuple):
     transfers: Decimal  # what came or went without a trade; performance leaves it out
     net: dict[str, Decimal]  # base asset -> signed quantity of our positions
     gross: dict[str, Decimal]  # base asset -> notional held, ours or not, plus what open decisions may add
-    is_complete: bool  # every asset priced freshly, every balance known
-    missing: tuple[str, ...] = ()  # what makes it incomplete: "SOL-USD", "coinbase balances"
+    is_complete: bool  # every asset priced freshly, every balance known, every fill at a price that was told
+    missing: tuple[str, ...] = ()  # what makes it incomplete: "SOL-USD", "coinbase balances", "BTC-USD fill price"
 
     @property
     def exposure(self) -> Decimal:
@@ -58,6 +58,7 @@ def value(
     net: dict[str, Decimal] = defaultdict(Decimal)
     gross: dict[str, Decimal] = defaultdict(Decimal)
     missing = {f"{venue} balances": None for venue in venues if venue not in portfolio.venues}
+    missing |= {f"{instrument} fill price": None for _, instrument in portfolio.guessed_prices}
 
     for (venue, currency), total in portfolio.balances.items():
         if not total:

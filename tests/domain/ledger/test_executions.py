@@ -57,7 +57,7 @@ def test_the_step_between_two_totals_has_its_own_price_and_fee() -> None:
 def test_a_total_without_a_price_is_booked_at_another_until_the_rows_tell(unsaid: Decimal | None) -> None:
     executions = booked(total=("1", "100", "2"))
 
-    assert executions.step_to(D("3"), unsaid, None, D("120")) == Step(D("2"), D("120"), D("0"))
+    assert executions.step_to(D("3"), unsaid, None, D("120")) == Step(D("2"), D("120"), D("0"), True)
 
 
 def test_a_total_that_is_not_said_adds_nothing() -> None:

@@ -4,8 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from domain.messages.journal import BalanceCorrected
+from domain.instrument import Side
+from domain.messages.journal import BalanceCorrected, OrderFilledProvisionally
 from domain.messages.orders import Purpose
+from domain.messages.system import RaiseHalt
 from domain.numbers import use_exact_decimals
 from domain.portfolio.valuation import Valuation, value
 from tests.builders import UTC
@@ -95,3 +97,44 @@ def test_what_no_fill_explains_is_kept_out_of_performance(account: Account) -> N
 
     assert valued(account).equity == Decimal("10500")
     assert valued(account).performance == Decimal("10000")
+
+
+def guessed_sale(quantity: str, price: str) -> OrderFilledProvisionally:
+    return OrderFilledProvisionally(
+        ts_event=UTC,
+        client_order_id="order:s",
+        intent_id="s",
+        purpose=Purpose.PROTECT,
+        venue="coinbase",
+        instrument="BTC-USD",
+        side=Side.SELL,
+        quantity=Decimal(quantity),
+        price=Decimal(price),
+        fee=Decimal(0),
+        is_price_guessed=True,
+    )
+
+
+def test_a_fill_at_a_price_of_our_guess_makes_the_sum_incomplete_until_its_row_comes(account: Account) -> None:
+    account.journal(filled(make_intent("b"), "50000"), guessed_sale("0.01", "5000"))
+    assert valued(account).missing == ("BTC-USD fill price",)
+    assert not valued(account).is_complete
+
+    account.journal(filled(make_intent("s", side=Side.SELL), "51000"))
+
+    assert valued(account).is_complete
+    assert valued(account).equity == Decimal("10010")
+
+
+def test_a_guessed_loss_halts_nothing_and_is_named_and_a_true_one_halts(account: Account) -> None:
+    account.advance(9, "49999", "50001")
+    half = Decimal("0.5")
+    account.journal(filled(make_intent("b", quantity=half), "50000"), guessed_sale("0.5", "30000"))
+
+    account.advance(12, "49999", "50001")
+    assert not any(isinstance(message, RaiseHalt) for message in account.told)
+    assert any("BTC-USD fill price" in alarm.text for alarm in account.alarms)
+
+    account.journal(filled(make_intent("s", quantity=half, side=Side.SELL), "30000"))
+    account.advance(9, "49999", "50001")
+    assert any(isinstance(message, RaiseHalt) for message in account.told)
