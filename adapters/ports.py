@@ -39,8 +39,13 @@ class TradingVenue(Protocol):
     Errors are the four fates of `domain.errors`. There is no retry and no redirect below this port.
     """
 
-    venue: str
-    resubmits_safely: bool  # the same id and body again can never make a second order
+    @property
+    def venue(self) -> str: ...
+
+    @property
+    def resubmits_safely(self) -> bool:
+        """Whether the same id and body again can never make a second order."""
+        ...
 
     def follow(self, time: VenueTime) -> None:
         """Sign, stamp and look back by this reckoning of the venue's time from now on."""
@@ -183,7 +188,10 @@ class StreamCodec(Protocol):
 class MarketCodec(StreamCodec, Protocol):
     """The codec of a public stream, which keeps the books that it tells of. No instrument holds up another."""
 
-    left_out: tuple[str, ...]  # instruments of which no price is to be expected, e.g. not listed there
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Instruments of which no price is to be expected, e.g. not listed there."""
+        ...
 
     def levels(self, instrument: str, most: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
         """Return up to `most` bids and asks, best first; none of a book that is unknown or not whole."""
@@ -193,7 +201,10 @@ class MarketCodec(StreamCodec, Protocol):
 class VenueClock(Protocol):
     """What tells the time by which a venue stamps its market stream. Calls block: they are for an Executor."""
 
-    lags_ns: int  # by which what it tells may be behind the newest stamps
+    @property
+    def lags_ns(self) -> int:
+        """By so much what it tells may be behind the newest stamps."""
+        ...
 
     def read_time(self, timeout_s: float) -> int:
         """Return a time (UTC ns) that the stamps of a stream on time have reached; never one ahead of them.

@@ -100,7 +100,7 @@ def unread_row(raw: Raw, kind: RowKind, reason: str) -> Unread:
     except _UNREADABLE:
         fields = {}
     about = {ours: _text(fields.get(theirs)) for ours, theirs in kind.fields.items()}
-    return Unread(kind=kind.name, reason=bounded(reason), **about)
+    return msgspec.structs.replace(Unread(kind=kind.name, reason=bounded(reason)), **about)
 
 
 def text(value: Any) -> str:

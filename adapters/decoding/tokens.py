@@ -27,7 +27,7 @@ _MILLISECOND_NS = 1_000_000
 _MINUTE_NS = 60 * SECOND_NS
 _OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3]):([0-5][0-9])\Z")  # of a clock that is not UTC
 _UNSET_DAYS = ("0001-01-01", "1970-01-01")
-_FRACTION_NS = tuple(10 ** (9 - digits) for digits in range(10))  # digits of a fraction -> worth of the last
+_FRACTION_NS: tuple[int, ...] = tuple(10 ** (9 - digits) for digits in range(10))  # digits of a fraction -> worth of the last
 
 Token = Any  # a JSON string or number, for `number` and its kin
 Name = Annotated[str, Meta(min_length=1, max_length=MOST_CHARACTERS)]
@@ -89,7 +89,7 @@ def _amount(text: str) -> Decimal:
     if len(text) <= MAX_DECIMALS + 1 and text.isascii() and text.replace(".", "", 1).isdigit():
         return Decimal(text)
     found = _parsed(text)
-    if found.as_tuple().exponent < -MAX_DECIMALS:
+    if int(found.as_tuple().exponent) < -MAX_DECIMALS:  # text that is a number at all has one
         raise BadField("validation", f"more than {MAX_DECIMALS} decimals")
     return found
 
@@ -101,8 +101,9 @@ def _parsed(text: str) -> Decimal:
     if not _UNUSUAL.fullmatch(text):
         raise BadField("validation", "not a number that we take")
     found = Decimal(text)
-    _, digits, exponent = found.as_tuple()
-    if len(digits) > MAX_DIGITS or exponent < -MAX_DIGITS or max(found.adjusted(), exponent) >= MAX_DIGITS:
+    written = found.as_tuple()
+    exponent = int(written.exponent)
+    if len(written.digits) > MAX_DIGITS or exponent < -MAX_DIGITS or max(found.adjusted(), exponent) >= MAX_DIGITS:
         raise BadField("validation", "not a number that we take")
     return found
 
@@ -123,7 +124,8 @@ def utc_ns(text: str) -> int:
     if not text.isascii():  # digits of other scripts are digits, too, for int() and strptime()
         raise BadField("validation", "not a UTC time")
     if fraction.isdecimal() and text[-1] == "Z" and len(fraction) <= 9:
-        return _whole_seconds_ns(text[:20]) + int(fraction) * _FRACTION_NS[len(fraction)]
+        whole: int = _whole_seconds_ns(text[:20])
+        return whole + int(fraction) * _FRACTION_NS[len(fraction)]
     if text[19:] == "Z":
         return _whole_seconds_ns(text[:19] + ".")
     if offset := _OFFSET.search(text, 19):

@@ -177,7 +177,7 @@ class TransactionSummary(Struct):
 # ---- bytes into wire structs into domain objects ---------------------------------------------------------
 
 # Wire struct -> its decoder. All are made here, before threads share them.
-_DECODERS: dict[type, msgspec.json.Decoder] = {
+_DECODERS: dict[type, msgspec.json.Decoder[Any]] = {
     shape: msgspec.json.Decoder(shape, float_hook=Decimal)
     for shape in (
         ErrorBody,
@@ -215,9 +215,10 @@ def read(body: bytes | Raw, shape: type[T]) -> T:
     if isinstance(body, bytes):
         check_size(body)
     try:
-        return _DECODERS[shape].decode(body)
+        answer: T = _DECODERS[shape].decode(body)
     except (ValueError, RecursionError, InvalidOperation) as error:
         raise UnreadableAnswer(f"{shape.__name__}: {error}") from None
+    return answer
 
 
 def converted(convert: Callable[..., T], *arguments: Any) -> T:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TypeVar
 from urllib.parse import quote
@@ -249,8 +249,8 @@ class CoinbaseClient(SignedRequests):
         try:
             answer = self._ask("/transaction_summary", deadline_ns)
             tier = self._read(answer, answers.TransactionSummary, Retryable).fee_tier
-            rates = (tier.taker_fee_rate, tier.maker_fee_rate)
-            self._fees = tuple(self._converted(tokens.number, rate) for rate in rates)
+            taker = self._converted(tokens.number, tier.taker_fee_rate)
+            self._fees = taker, self._converted(tokens.number, tier.maker_fee_rate)
         except VenueError:
             return False
         return True
@@ -336,7 +336,7 @@ class CoinbaseClient(SignedRequests):
             if len(self._sent) > _KEPT_SENT_STAMPS:
                 del self._sent[next(iter(self._sent))]
 
-    def _pages(self, path: str, query: Query, shape: type[P], deadline_ns: int):
+    def _pages(self, path: str, query: Query, shape: type[P], deadline_ns: int) -> Iterator[P]:
         """Yield every page of a list. Each cursor is used once: a venue that repeats one would never end.
 
         A list names no question, and what it lacks is a proof: each page has a connection of its own.

@@ -30,6 +30,7 @@ from domain.messages.market import (
     HeartbeatSeen,
     InstrumentStatus,
     Quote,
+    Trade,
     TradingStatus,
     VenueCandle,
     VenueComplained,
@@ -62,7 +63,7 @@ _STATUSES = {
     "delisted": TradingStatus.CLOSED,
 }
 
-_decode_frame = msgspec.json.Decoder(
+_Known = (
     frame_rows.TickerFrame
     | frame_rows.TickerBatchFrame
     | frame_rows.BookFrame
@@ -71,12 +72,11 @@ _decode_frame = msgspec.json.Decoder(
     | frame_rows.StatusFrame
     | frame_rows.OrdersFrame
     | frame_rows.HeartbeatsFrame
-    | frame_rows.SubscriptionsFrame,
-    float_hook=Decimal,
-).decode
-_decode_odd_ticker = msgspec.json.Decoder(
-    frame_rows.OddTickerFrame | frame_rows.OddTickerBatchFrame, float_hook=Decimal
-).decode
+    | frame_rows.SubscriptionsFrame
+)
+_Odd = frame_rows.OddTickerFrame | frame_rows.OddTickerBatchFrame
+_decode_frame = msgspec.json.Decoder(_Known, float_hook=Decimal).decode
+_decode_odd_ticker = msgspec.json.Decoder(_Odd, float_hook=Decimal).decode
 _decode_order = msgspec.json.Decoder(frame_rows.OrderRow, float_hook=Decimal).decode
 _decode_any = msgspec.json.Decoder(frame_rows.AnyFrame).decode
 _decimal = lru_cache(maxsize=4_096)(Decimal)  # prices come again and again
@@ -108,7 +108,7 @@ def lost_orders(frame: bytes, error: OversizeAnswer, ts_init: int) -> list[Event
     ]
 
 
-def _read(wire: frame_rows.Envelope, read_ns: int, ts_init: int) -> list[Event]:
+def _read(wire: _Known | _Odd, read_ns: int, ts_init: int) -> list[Event]:
     channel, read = _READERS[type(wire)]
     try:
         ts_event = tokens.utc_ns_if_any(wire.timestamp) or ts_init
@@ -173,7 +173,8 @@ def _odd_tickers(
 
 def _books(wires: list[frame_rows.BookEvent], events: list[Event], ts_event: int, read_ns: int, ts_init: int) -> None:
     for wire in wires:
-        levels, newest, told_at = [], 0, ""
+        levels: list[Level] = []
+        newest, told_at = 0, None
         for row in wire.updates:
             is_bid = _IS_BID.get(row.side)
             if is_bid is None:
@@ -194,7 +195,9 @@ def _prints(
     for wire in wires:
         is_history = wire.type == "snapshot"
         told_at = None if is_history else ts_event
-        events += sorted((trade(row, is_history, read_ns, ts_init, told_at) for row in wire.trades), key=age)
+        trades = [trade(row, is_history, read_ns, ts_init, told_at) for row in wire.trades]
+        trades.sort(key=age)
+        events += trades
 
 
 def _candles(
@@ -362,7 +365,9 @@ def _read_apart(frame: bytes, channel: str, events: list[Event], read_ns: int, t
                 read([decode_event(one_row)], found, *stamps)
             except Exception:  # whatever a venue or an attacker sends is data; the frame tells what was wrong
                 continue
-        events += sorted(found, key=age) if channel == "market_trades" else found
+        trades = [event for event in found if type(event) is Trade]
+        trades.sort(key=age)
+        events += trades or found  # no event brings both
 
 
 def _rows_of(raw: Raw, rows_are: str) -> list[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypedDict
 
 from adapters.decoding.tokens import BadField, Token, not_negative, number, utc_ns_if_set
 from domain.instant import SECOND_NS
@@ -32,7 +33,12 @@ def share_a_book(told: str, asked: str) -> bool:
     return told == asked or {told, asked} == {f"{told.partition('-')[0]}-{each}" for each in ("USD", "USDC")}
 
 
-def names(client_order_id: str | None, order_id: str | None) -> dict[str, str]:
+class Names(TypedDict):
+    client_order_id: str
+    venue_order_id: str
+
+
+def names(client_order_id: str | None, order_id: str | None) -> Names:
     """Return both names of an order. One that is null or empty was not said; without any it may be any order.
 
     Raises:

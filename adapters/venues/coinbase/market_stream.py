@@ -9,8 +9,8 @@ be it not listed at all, makes that one's quotes void, and it is asked for alone
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -97,7 +97,8 @@ class MarketStream:
                 *(Channel(name, _QUIETER * settings.book_timeout_s) for name in ("ticker", "market_trades")),
             )
         )
-        self._readers = {
+        # kind of event -> what reads it
+        self._readers: dict[type, Callable[[Any, _Arrival, list[Event]], None]] = {
             BookSnapshot: self._snapshot,
             BookDelta: self._delta,
             BookUnread: self._unread,
@@ -132,8 +133,7 @@ class MarketStream:
         return self._subscriptions.restart(now.monotonic_ns)
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
-        told = decode(frame, read_ns, now.utc_ns)
-        told = believable(told, self._time, VENUE, frame, now, numbered=True)
+        told = believable(decode(frame, read_ns, now.utc_ns), self._time, VENUE, frame, now, numbered=True)
         events: list[Event] = []
         if self._news:
             events, self._news = self._news, []
@@ -144,7 +144,7 @@ class MarketStream:
                 verdict = self._sequence.arrive(head.number)
                 if verdict is _LATE:
                     return [*events, LateFrame(ts_event=now.utc_ns, venue=VENUE, number=head.number)]
-                if verdict is _AFTER_GAP:
+                if verdict is _AFTER_GAP and expected is not None:
                     events.append(self._gap(expected, head.number, now))
             if len(told) > 1 and type(told[1]) is not DecodeFailed:
                 self.watch.heard(head.channel, read_ns)

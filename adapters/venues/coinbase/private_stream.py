@@ -82,7 +82,7 @@ class PrivateStream:
             verdict = self._sequence.arrive(head.number)
             if verdict is Verdict.LATE:
                 return [LateFrame(ts_event=now.utc_ns, venue=VENUE, number=head.number)]
-            if verdict is Verdict.AFTER_GAP:
+            if verdict is Verdict.AFTER_GAP and expected is not None:
                 self._has_snapshot = self._is_whole = False
                 gap = StreamGap(ts_event=now.utc_ns, venue=VENUE, expected=expected, got=head.number)
                 events.append(gap)

@@ -6,7 +6,7 @@ A 401 proves nothing, so what follows it is a second send, and no refusal of tha
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 from adapters.clock import Clock
@@ -24,6 +24,9 @@ URL = "https://api.coinbase.com"
 PREFIX = "/api/v3/brokerage"
 
 Query = list[tuple[str, str]]
+
+
+T = TypeVar("T")
 
 
 class Sent(NamedTuple):
@@ -152,21 +155,21 @@ class SignedRequests(VenueClient):
         self._transport.close()
         return self._failed(fate, text, "unreadable", raw)
 
-    def _read(self, answer: Response, shape: type, fate: type):
+    def _read(self, answer: Response, shape: type[T], fate: type[VenueError]) -> T:
         with self._reading(fate, answer.body):
             return answers.read(answer.body, shape)
 
-    def _rows(self, read: Callable, *arguments):
+    def _rows(self, read: Callable[..., T], *arguments: Any) -> T:
         """Read the rows of a page; one of too many is none."""
         with self._reading(Retryable):
             return read(*arguments)
 
-    def _converted(self, convert: Callable, *arguments):
+    def _converted(self, convert: Callable[..., T], *arguments: Any) -> T:
         """Convert what a read returned; an unknown word in it (a new status) leaves the question open."""
         with self._reading(Retryable):
             return answers.converted(convert, *arguments)
 
-    def _status_error(self, fate: type, answer: Response):
+    def _status_error(self, fate: type[VenueError], answer: Response) -> VenueError:
         code = answers.error_code(answer.body) or str(answer.status)
         error = self._failed(fate, f"answered with {answer.status}", code, answer.body)
         error.denied_with = str(answer.status) if answer.status in (401, 403) else ""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
+from types import GenericAlias
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -208,7 +209,9 @@ def _markets(_: str, wires: list[_Markets], is_snapshot: bool, frame: _Frame) ->
 
 
 def _candles(_: str, wires: list[CandleRows | CandleRow], is_snapshot: bool, frame: _Frame) -> list[VenueCandle]:
-    bars = wires[0].candles[::-1] if is_snapshot else wires  # the venue lists the newest first
+    bars: list[CandleRow] = []
+    for wire in wires:
+        bars += wire.candles[::-1] if isinstance(wire, CandleRows) else [wire]  # the venue lists the newest first
     candles = [rows.candle(bar) for bar in bars]
     return [VenueCandle(ts_event=one.open_ts, candle=one, read_ns=frame.read_ns) for one in candles]
 
@@ -225,7 +228,8 @@ def _blocks(_: str, wires: list[_BlockRow | _BlockUpdate], is_snapshot: bool, fr
     ]
 
 
-_CHANNELS = {  # channel -> its reader, what a snapshot looks like, and an update
+_Reader = Callable[[str, list[Any], bool, "_Frame"], Sequence[Event]]
+_CHANNELS: dict[str, tuple[_Reader, type, type]] = {  # channel -> its reader, what a snapshot looks like, and an update
     ORDERBOOK: (_book, BookRow, _BookChange),
     TRADES: (_trades, PrintRows, PrintRows),
     MARKETS: (_markets, _Markets, _Markets),
@@ -243,7 +247,8 @@ class _Contents:
         self._is_batch = message_type == "channel_batch_data"
         self._needs_id = channel in OF_INSTRUMENTS
         shape = snapshot if self._is_snapshot else update
-        decoder = msgspec.json.Decoder(list[shape] if self._is_batch else shape, float_hook=Decimal)
+        wanted: Any = GenericAlias(list, (shape,)) if self._is_batch else shape  # a type that is made as we run
+        decoder = msgspec.json.Decoder(wanted, float_hook=Decimal)
         self._decode: Callable[[Raw], Any] = decoder.decode
 
     def read(self, envelope: _Envelope, frame: _Frame) -> Sequence[Event]:

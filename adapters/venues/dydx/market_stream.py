@@ -9,8 +9,8 @@ as late.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -120,7 +120,8 @@ class MarketStream:
         self._unlisted: set[str] = set()  # instruments of which the venue says that it knows no book
         self._strays: dict[Subscription, int] = {}  # for which nobody waits -> when to ask for it again
         self._news: list[Event] = []  # what there is to tell with the next frame
-        self._readers = {
+        # kind of event -> what reads it
+        self._readers: dict[type, Callable[[Any, _Arrival, list[Event]], None]] = {
             Opened: self._opened,
             SubscriptionEnded: self._ended,
             BookSnapshot: self._book,
@@ -163,9 +164,9 @@ class MarketStream:
         events: list[Event] = []
         if self._news:
             events, self._news = self._news, []
-        if isinstance(head, DecodeFailed):
-            return [*events, head]
-        kinds = {type(seen) for seen in told}
+        if not isinstance(head, FrameHead):
+            return [*events, head]  # it could not be decoded
+        kinds: set[type] = {type(event) for event in told}
         if head.number >= 0:
             expected = self._message_ids.newest + 1
             is_error = VenueComplained in kinds
@@ -177,9 +178,9 @@ class MarketStream:
                 events.append(self._lost(expected, head.number, now))
         arrival = _Arrival(head, read_ns, now)
         self._note_channel(arrival, kinds)
-        for seen in told:
-            if type(seen) is not SubscriptionConfirmed:  # which is noted by now
-                self._readers[type(seen)](seen, arrival, events)
+        for event in told:
+            if type(event) is not SubscriptionConfirmed:  # which is noted by now
+                self._readers[type(event)](event, arrival, events)
         if not self._is_whole and self.left_out:
             self._judge_whole(arrival, events)
         return events
@@ -268,13 +269,13 @@ class MarketStream:
             self._quote(instrument, arrival, events)
 
     def _complaint(self, seen: VenueComplained, arrival: _Arrival, events: list[Event]) -> None:
-        one = self._subscriptions.named_in(seen.text)
-        is_refused = one is not None and seen.text.startswith("Invalid subscription id")
-        if is_refused and one.channel == ORDERBOOK:
+        named = self._subscriptions.named_in(seen.text)
+        one = named if seen.text.startswith("Invalid subscription id") else None
+        if one is not None and one.channel == ORDERBOOK:
             text = bounded(f"{one.id}: left out, everything else goes on: {seen.text}")
             seen = replace(seen, text=text)
         events.append(self._dated(seen, arrival))
-        if is_refused:
+        if one is not None:
             self._subscriptions.refused(one)
             self.watch.expect(one.name, arrival.now.monotonic_ns, math.inf)
             if one.channel == ORDERBOOK:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import TypedDict
 
 from msgspec import Struct
 
@@ -140,17 +141,28 @@ def trade(
     )
 
 
+class _Whose(TypedDict):
+    ts_event: int
+    venue: str
+    instrument: str
+
+
+class _Stamps(TypedDict):
+    ts_init: int
+    read_ns: int
+
+
 def market(row: MarketRow, instrument: str, read_ns: int, ts_init: int) -> list[Event]:
     """Return what a row says: all of it since the time at which its price took effect, where that is told."""
     price = None if row.oraclePrice is None else tokens.positive(row.oraclePrice)
     rate = None if row.nextFundingRate is None else tokens.number(row.nextFundingRate)
     ts_event = tokens.utc_ns_if_any(row.effectiveAt) or ts_init
-    whose = {"ts_event": ts_event, "venue": VENUE, "instrument": instrument}
-    stamps = {"ts_init": ts_init, "read_ns": read_ns}
+    whose = _Whose(ts_event=ts_event, venue=VENUE, instrument=instrument)
+    stamps = _Stamps(ts_init=ts_init, read_ns=read_ns)
     events: list[Event] = []
     if price is not None:
         # The one price of both: positions are valued, and liquidated, at the oracle's.
-        events += [kind(price=price, **whose, **stamps) for kind in (MarkPrice, IndexPrice)]
+        events += (MarkPrice(price=price, **whose, **stamps), IndexPrice(price=price, **whose, **stamps))
     if rate is not None:
         events.append(FundingRate(rate=rate, interval_ns=FUNDING_INTERVAL_NS, **whose, **stamps))
     if row.status is not None:

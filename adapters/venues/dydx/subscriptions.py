@@ -110,7 +110,7 @@ class Subscriptions:
 
 
 def _message(message_type: str, one: Subscription) -> str:
-    message = {"type": message_type, "channel": one.channel}
+    message: dict[str, str | bool] = {"type": message_type, "channel": one.channel}
     if one.id:  # v4_markets with an instrument as its id would be answered, and never updated
         message["id"] = one.id
     if message_type == "subscribe":

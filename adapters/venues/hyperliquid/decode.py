@@ -145,7 +145,7 @@ def _touch(row: TouchRow, arrival: _Arrival) -> list[Event]:
 
 
 def _trades(rows: list[PrintRow], arrival: _Arrival) -> list[Event]:
-    return market_rows.trades(rows, arrival.read_ns, arrival.ts_init, is_history=False)
+    return [*market_rows.trades(rows, arrival.read_ns, arrival.ts_init, is_history=False)]
 
 
 def _mids(row: _MidsRow, arrival: _Arrival) -> list[Event]:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from adapters.clock import Clock
 from adapters.network.http import Transport
 from adapters.venues.hyperliquid import answers
 from adapters.venues.hyperliquid.coins import coin_of
 from adapters.venues.hyperliquid.encode import encode_question
-from adapters.venues.hyperliquid.market_rows import INTERVALS
+from adapters.venues.hyperliquid.market_rows import INTERVALS, VENUE
 from adapters.venues.venue_client import MarketClient
 from domain.errors import Rejected
 from domain.instant import SECOND_NS
@@ -35,7 +36,7 @@ T = TypeVar("T")
 class InfoClient(MarketClient):
     """Times are UTC ns; ranges include both ends."""
 
-    venue = answers.VENUE
+    venue = VENUE
     lags_ns = SECOND_NS  # blocks are closer to each other than that
     refusals = (400, 422)  # 422: a question that can't be understood
 
@@ -112,7 +113,7 @@ class InfoClient(MarketClient):
         while start <= end:
             now = self._clock.now()
             rates = self._ask(
-                lambda body, now=now: answers.funding_rates(body, now),
+                partial(answers.funding_rates, now=now),
                 self._left_s(deadline_ns),
                 "fundingHistory",
                 coin=coin_of(instrument),
@@ -128,7 +129,7 @@ class InfoClient(MarketClient):
 
     # ---- requests ----------------------------------------------------------------------------------------
 
-    def _ask(self, read: Callable[[bytes], T], timeout_s: float, kind: str, **parameters) -> T:
+    def _ask(self, read: Callable[[bytes], T], timeout_s: float, kind: str, **parameters: Any) -> T:
         body = encode_question(kind, **parameters)
         headers = {"Content-Type": "application/json"}
         return self._answer(read, timeout_s, "POST", self._url, headers, body)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from msgspec import Struct
 
@@ -20,6 +20,7 @@ from adapters.venues.hyperliquid.coins import name_of
 from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.market.order_book import Level, Top
+from domain.messages.base import Event
 from domain.messages.market import Candle, FundingRate, IndexPrice, MarkPrice, Quote, Trade
 from domain.streams.frame_events import BookSnapshot, QuoteWithdrawn
 
@@ -152,16 +153,24 @@ def context(row: ContextRow) -> Context:
     )
 
 
-def marks(coin: str, row: ContextRow, read_ns: int, ts_init: int) -> list[MarkPrice | IndexPrice | FundingRate]:
+class _Common(TypedDict):
+    ts_event: int
+    venue: str
+    instrument: str
+    ts_init: int
+    read_ns: int
+
+
+def marks(coin: str, row: ContextRow, read_ns: int, ts_init: int) -> list[Event]:
     told = context(row)
-    common = {
-        "ts_event": ts_init,  # the venue doesn't say since when it holds
-        "venue": VENUE,
-        "instrument": instrument(coin),
-        "ts_init": ts_init,
-        "read_ns": read_ns,
-    }
-    events = [MarkPrice(price=told.mark_price, **common)]
+    common = _Common(
+        ts_event=ts_init,  # the venue doesn't say since when it holds
+        venue=VENUE,
+        instrument=instrument(coin),
+        ts_init=ts_init,
+        read_ns=read_ns,
+    )
+    events: list[Event] = [MarkPrice(price=told.mark_price, **common)]
     if told.index_price is not None:
         events.append(IndexPrice(price=told.index_price, **common))
     if told.funding_rate is not None:

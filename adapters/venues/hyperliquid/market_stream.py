@@ -9,7 +9,7 @@ while it tells of others is left out, alone.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -125,7 +125,8 @@ class MarketStream:
                 Channel("pong", _PONG_WITHIN_S),
             )
         )
-        self._readers = {
+        # kind of event -> what reads it
+        self._readers: dict[type, Callable[[Any, _Arrival, list[Event]], None]] = {
             BookSnapshot: self._book,
             Quote: self._touch,
             QuoteWithdrawn: self._touch,
@@ -167,8 +168,7 @@ class MarketStream:
         if self._news:
             events, self._news = self._news, []
         arrival = _Arrival(read_ns, now)
-        told = decode(frame, read_ns, now.utc_ns)
-        told = believable(told, self._time, VENUE, frame, now, numbered=False)
+        told = believable(decode(frame, read_ns, now.utc_ns), self._time, VENUE, frame, now, numbered=False)
         if told and type(told[0]) is Trade:
             self._trades([one for one in told if type(one) is Trade], arrival, events)
             return events + [one for one in told if type(one) is not Trade]
@@ -209,8 +209,8 @@ class MarketStream:
         return encode_unsubscribe(channel, **parameters), encode_subscribe(channel, **parameters)
 
     def _parameters(self, channel: str, coin: _Coin) -> dict[str, Any]:
-        more = {BOOK: self._book_mode, CANDLE: {"interval": "1m"}}.get(channel, {})
-        return {"coin": coin.name, **more}
+        more: dict[str, dict[str, Any]] = {BOOK: self._book_mode, CANDLE: {"interval": "1m"}}
+        return {"coin": coin.name, **more.get(channel, {})}
 
     def _learn_from_the_last(self, now: Instant) -> None:
         """Find out for whom the venue hangs up: it says no word when it is asked for a coin that isn't there."""
@@ -252,7 +252,7 @@ class MarketStream:
 
     def _take_back(self, channel: str, coin: _Coin) -> None:
         name = _channel(channel, coin.name)
-        if self._strays and self._strays.pop(name, None):
+        if self._strays.pop(name, None) is not None:
             self.watch.take_back([name])
             if channel == BOOK:
                 coin.left_out = ""
@@ -370,10 +370,11 @@ class MarketStream:
 
     def _quote(self, coin: _Coin, top: Top | None, ts_event: int, arrival: _Arrival, events: list[Event]) -> None:
         """Tell a touch that is news. When a side is gone, so is the price: say so with the last one."""
-        if top is None and coin.told is None:
+        shown = top or (coin.told[0] if coin.told is not None else None)
+        if shown is None:
             return
         is_whole = top is not None and coin.book.is_whole
-        told = (top or coin.told[0], is_whole)
+        told = (shown, is_whole)
         if told == coin.told:
             return
         coin.told, coin.told_at = told, ts_event
