@@ -15,6 +15,7 @@ import msgspec
 from domain.effects import Role
 from domain.execution.blocking_orders import BlockingOrders
 from domain.execution.closing_prices import ClosingPrices
+from domain.execution.intent_gates import IntentGates
 from domain.execution.manager_facts import ManagerFacts
 from domain.execution.pauses import Pauses
 from domain.execution.pre_send_checks import PreSendChecks
@@ -28,8 +29,9 @@ from domain.ledger.order_ids import mint_client_order_id
 from domain.ledger.order_ledger import Plan
 from domain.ledger.outbox import Outbox
 from domain.ledger.position import is_dust
-from domain.ledger.refusals import WINDING_DOWN, is_of_a_row
+from domain.ledger.refusals import is_of_a_row
 from domain.market.latest_quotes import LatestQuotes
+from domain.messages.denials import DenialReason
 from domain.messages.journal import (
     HaltCleared,
     IntentAccepted,
@@ -44,7 +46,6 @@ from domain.numbers import from_ratio
 from domain.reconciliation.status_queries import StatusQueries
 from domain.settings import Settings
 
-EXPIRED = "expired"
 MAX_REDUCING_ATTEMPTS = 6  # by then the collar of a close has reached its cap; the portfolio decides anew
 
 
@@ -76,8 +77,8 @@ class OrderExecutor:
         self._instance = instance
         self._expiries = expiries
         self._pauses = Pauses(settings, outbox, gate)
+        self._gates = IntentGates(outbox.ledger, expiries, gate)
         self.keeps_stops = False  # near the end of a run no close makes a stop go
-        self.is_stopped = False  # after winding down nothing is sent any more
 
     # ---- intents -----------------------------------------------------------------------------------------
 
@@ -86,21 +87,32 @@ class OrderExecutor:
         if self._ledger.knows_intent(intent.intent_id):
             return
         self._expiries.hear(intent, now)
-        refusal = self._refusal(intent, now)
-        if refusal:
-            self._expiries.forget(intent)
-            about = {"venue": intent.venue, "instrument": intent.instrument, "purpose": intent.purpose}
-            self._outbox.record(IntentDenied(ts_event=now.utc_ns, intent_id=intent.intent_id, reason=refusal, **about))
-            self._halt_where_nothing_is_taken(intent, now)
+        instrument = self._instrument(intent)
+        if denial := self._gates.refusal(intent, instrument, now):
+            self._deny(intent, denial, now)
             return
         intent = msgspec.structs.replace(intent, expires_ns=0)  # another boot could not read it
         self._outbox.record(IntentAccepted(ts_event=now.utc_ns, intent=intent))
         self._halt_where_no_stop_holds(intent, now)
         plan = self._ledger.plans[intent.intent_id]
-        if intent.purpose is Purpose.OPEN:
-            self._open(plan, self._instrument(intent), now)
+        if intent.purpose is Purpose.OPEN and instrument:
+            self._open(plan, instrument, now)
         else:
             self.advance(plan, now)
+
+    def _deny(self, intent: OrderIntent, denial: DenialReason, now: Instant) -> None:
+        self._expiries.forget(intent)
+        self._outbox.record(
+            IntentDenied(
+                ts_event=now.utc_ns,
+                intent_id=intent.intent_id,
+                venue=intent.venue,
+                instrument=intent.instrument,
+                purpose=intent.purpose,
+                reason=denial.value,
+            )
+        )
+        self._halt_where_nothing_is_taken(intent, now)
 
     def _halt_where_no_stop_holds(self, intent: OrderIntent, now: Instant) -> None:
         """Open no more where position after position had to go for want of a stop: each costs its fees."""
@@ -119,7 +131,7 @@ class OrderExecutor:
     def advance(self, plan: Plan, now: Instant) -> None:
         """Do the next thing for a plan: another attempt, a wait, or its end."""
         self._halt_where_nothing_is_taken(plan.intent, now)
-        if plan.is_done or plan.live_attempt or self.is_stopped:
+        if plan.is_done or plan.live_attempt or self._gates.is_stopped:
             return
         if plan.was_done:
             self._finish(plan, now)
@@ -138,22 +150,6 @@ class OrderExecutor:
         plan = self._ledger.open_plans.get(intent_id)
         if plan and self._pauses.is_due(intent_id, now):
             self.advance(plan, now)
-
-    def _refusal(self, intent: OrderIntent, now: Instant) -> str:
-        instrument = self._instrument(intent)
-        if self.is_stopped:
-            return WINDING_DOWN
-        if self._expiries.is_over(intent, now):
-            return EXPIRED
-        if instrument is None and (intent.purpose is Purpose.OPEN or self._gate.knows_products(intent.venue)):
-            return "no_instrument"  # else what reduces risk waits for the products to be told
-        if intent.purpose is Purpose.OPEN:
-            if self._ledger.is_outdated(intent):
-                return "outdated"
-            about = intent, instrument, intent.quantity, now
-            return self._gate.refusal(*about) or self._gate.overdraft(*about)
-        is_protective = intent.purpose is Purpose.PROTECT
-        return "no_price" if is_protective and None in (intent.limit_price, intent.stop_price) else ""
 
     # ---- openings ----------------------------------------------------------------------------------------
 
@@ -188,17 +184,17 @@ class OrderExecutor:
             self._finish(plan, now)
             return
         if is_close and self._expiries.is_over(intent, now):
-            self._finish(plan, now, EXPIRED)
+            self._finish(plan, now, DenialReason.EXPIRED.value)
             return
         if is_close and self.keeps_stops and self._blocking.has_stop(intent):
-            self._finish(plan, now, WINDING_DOWN)
+            self._finish(plan, now, DenialReason.WINDING_DOWN.value)
             return
         instrument = self._instrument(intent)
         if instrument is None or self._blocking.waits_for_trading(intent) or not self._pauses.are_over(plan, now):
             self._pauses.look_again(intent, now)
             return
         cleared = self._size(plan, instrument, self._blocking.cleared_quantity(intent))
-        if is_close:
+        if is_close or intent.limit_price is None:
             price = self._prices.limit(intent, instrument, cleared, plan.unfilled_tries, now)
         else:
             price = instrument.round_price(intent.limit_price, intent.side)
@@ -240,7 +236,7 @@ class OrderExecutor:
     def _submit(self, plan: Plan, instrument: Instrument, quantity: Decimal, price: Decimal, now: Instant) -> None:
         intent, attempt = plan.intent, len(plan.attempts) + 1
         is_protective = intent.purpose is Purpose.PROTECT
-        stop_price = instrument.round_price(intent.stop_price, intent.side) if is_protective else None
+        stop_price = intent.stop_price if is_protective else None
         order = SubmitOrder(
             client_order_id=mint_client_order_id(intent.intent_id, 0, attempt, self._instance),
             intent_id=intent.intent_id,
@@ -253,7 +249,7 @@ class OrderExecutor:
             time_in_force=TimeInForce.GTC if is_protective else TimeInForce.IOC,
             quantity=quantity,
             limit_price=price,
-            stop_price=stop_price,
+            stop_price=stop_price and instrument.round_price(stop_price, intent.side),
             leave_by=now.utc_ns + self._send_within_ns,
             origin_read_ns=intent.origin_read_ns,
         )
@@ -303,7 +299,7 @@ class OrderExecutor:
         if (
             order.status is not OrderStatus.UNCONFIRMED
             or not self._facts.resubmits_safely.get(body.venue)
-            or self.is_stopped
+            or self._gates.is_stopped
             or order.venue_order_id  # it was there: an answer to the same id would prove nothing about now
             or order.ended
             or self._expiries.is_over(intent, now)
@@ -344,8 +340,13 @@ class OrderExecutor:
             # A venue needn't be reconciled for this: the very order in doubt keeps it from being compared.
             not self._gate.stop(body.venue, body.instrument)
             and not self._quotes.trouble(body.venue, body.instrument, now)
+            and quote is not None
             and is_inside_collar(body.limit_price, quote, body.side, from_ratio(self._settings.orders.collar_ratio))
         )
+
+    def stop(self) -> None:
+        """Send nothing any more, whatever comes: the run is over."""
+        self._gates.is_stopped = True
 
     # ---- ends ----------------------------------------------------------------------------------------------
 
@@ -354,7 +355,7 @@ class OrderExecutor:
         self.keeps_stops = True
         for plan in list(self._ledger.open_plans.values()):
             if plan.intent.purpose is Purpose.CLOSE and not plan.live_attempt:
-                self._finish(plan, now, WINDING_DOWN)
+                self._finish(plan, now, DenialReason.WINDING_DOWN.value)
 
     def _finish(self, plan: Plan, now: Instant, reason: str = "") -> None:
         filled = plan.filled_quantity
@@ -362,12 +363,13 @@ class OrderExecutor:
         self._expiries.forget(plan.intent)
         if plan.intent.purpose is Purpose.CLOSE:
             self._prices.ended(plan.intent, plan.unfilled_tries, filled > 0, now)
-            if reason == WINDING_DOWN:
+            if reason == DenialReason.WINDING_DOWN:
                 self._blocking.keep_stops(plan.intent, now)
             elif not self._ledger.books.position(plan.intent.venue, plan.intent.instrument).is_flat:
                 self._blocking.restore_stops(plan.intent, now)
-        about = {"intent_id": plan.intent.intent_id, "filled_quantity": filled, "reason": reason}
-        self._outbox.record(IntentDone(ts_event=now.utc_ns, **about))
+        self._outbox.record(
+            IntentDone(ts_event=now.utc_ns, intent_id=plan.intent.intent_id, filled_quantity=filled, reason=reason)
+        )
         if not plan.attempts and not reason:
             self._halt_where_nothing_is_taken(plan.intent, now)
 

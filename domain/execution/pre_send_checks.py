@@ -5,24 +5,48 @@ Refuses to know about reducing orders: they pass none of this.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from decimal import Decimal
+from typing import NamedTuple, TypeVar
 
-from domain.execution.price_collar import collared_price, drifted, touch
+from domain.execution.price_collar import collared_price, touch
 from domain.execution.routing import Candidate, is_substitute, rank
 from domain.execution.substitution import SHARED, Substitution
-from domain.execution.venue_readiness import JOURNAL_LOCKED, VenueReadiness
+from domain.execution.venue_readiness import VenueReadiness
 from domain.instant import Instant
-from domain.instrument import Instrument, InstrumentKind, Side
+from domain.instrument import Instrument, Side
 from domain.ledger.order_ledger import OrderLedger
-from domain.ledger.position import is_dust
-from domain.market.latest_quotes import LatestQuotes, is_in_dollars
+from domain.market.latest_quotes import LatestQuotes
+from domain.messages.denials import Denial, DenialReason
+from domain.messages.market import Quote
 from domain.messages.orders import OrderIntent, OrderStatus
 from domain.numbers import from_ratio
+from domain.portfolio import shared_checks
 from domain.portfolio.foreign_orders import ForeignOrders
+from domain.portfolio.shared_checks import Refused
 from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
+
+
+class Sending(NamedTuple):
+    """One opening on its way to one venue."""
+
+    intent: OrderIntent
+    instrument: Instrument
+    quantity: Decimal  # base units
+    now: Instant
+
+
+class Priced(NamedTuple):
+    """The same once the price there can be believed."""
+
+    sending: Sending
+    quote: Quote
+    limit_price: Decimal
+
+
+Case = TypeVar("Case")
 
 
 class PreSendChecks:
@@ -46,36 +70,34 @@ class PreSendChecks:
         self._substitution = Substitution(settings, ledger, quotes, foreign)
         self._unread = unread
         self.is_winding_down = False
+        self._gates = (
+            self._risk_wanted,
+            self._opens_wanted,
+            self._venue_ready,
+            self._no_order_in_doubt,
+            self._no_fill_unclaimed,
+            self._rows_read,
+            self._quote_believable,
+            self._product_suits,
+        )
+        self._price_gates = (
+            self._on_grid,
+            self._closable,
+            self._below_maximum,
+            self._not_drifted,
+            self._price_not_deviant,
+            self._crosses_none_of_ours,
+        )
 
-    def refusal(self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant) -> str:
+    def refusal(self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant) -> Denial:
         """Return the first gate that an opening at `instrument`'s venue fails, empty when it passes all."""
-        venue, name = instrument.venue, instrument.name
-        live = list(self._ledger.live_orders(venue, name))
-        if reason := self.stop(venue, name):
-            return reason
-        if name in self._settings.venues[venue].closes_only:
-            return "closes_only"
-        if self._readiness.missing(venue):
-            return "venue_not_ready"
-        if any(order.status is OrderStatus.UNCONFIRMED for order in live):
-            return "unconfirmed_order"
-        if self._unmatched.has_any(venue, name):
-            return "unclaimed_fill"  # it may be of an order of ours that we gave up
-        if trouble := self._unread.trouble(venue, name) or self._quotes.trouble(venue, name, now):
-            return trouble
-        price, reference = self.price(instrument, intent.side), intent.reference_price
-        if reason := self._misfit(instrument, quantity, price):
-            return reason
-        mid, risk = self._quotes.quote(venue, name).mid_price, self._settings.risk
-        if drifted(reference, mid, risk.max_price_drift_ratio):
-            return "price_drift"
-        if drifted(mid, price, risk.max_deviation_ratio):
-            return "price_deviation"
-        if any(order.crosses(intent.side, price) for order in live):
-            return "would_cross_own"
-        return ""
+        sending = Sending(intent, instrument, quantity, now)
+        quote = self._quotes.quote(instrument.venue, instrument.name)
+        if (denial := _first(self._gates, sending)) or quote is None:
+            return denial or DenialReason.NO_QUOTE
+        return _first(self._price_gates, Priced(sending, quote, self._limit(instrument, quote, intent.side)))
 
-    def overdraft(self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant) -> str:
+    def overdraft(self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant) -> Denial:
         """Return the limit that an opening breaks together with one that its decision did not know of.
 
         That one may have moved here meanwhile, or come from a portfolio that died.
@@ -84,34 +106,38 @@ class PreSendChecks:
             return ""
         return self._substitution.refusal(intent, instrument, quantity, now, SHARED)
 
-    def troubles(self) -> Iterator[tuple[str, str, str]]:
+    def troubles(self) -> Iterator[tuple[str, str, DenialReason]]:
         """Yield venue, instrument, and why what is known of the account there is not enough for openings."""
         for venue in self._readiness.venues:
             for name in self._settings.venues[venue].instruments:
-                is_unclaimed = self._unmatched.has_any(venue, name)
-                if trouble := "unclaimed_fill" if is_unclaimed else self._unread.trouble(venue, name):
+                if trouble := self._fill_unclaimed(venue, name) or self._unread.trouble(venue, name):
                     yield venue, name, trouble
 
     def knows_products(self, venue: str) -> bool:
         """Tell whether the venue has told in this run what it trades."""
         return self._readiness.is_loaded.get(venue, True)
 
-    def stop(self, venue: str, instrument: str) -> str:
+    def stop(self, venue: str, instrument: str) -> Denial:
         """Return why no more risk may be taken there, be it decided already; empty when it may."""
-        if self.is_winding_down:
-            return "winding_down"
-        if self._ledger.halt_over(venue, instrument):
-            return "halted"
-        if self._ledger.books.exits.any_at((venue,), instrument):
-            return "exit_wanted"
-        if self._readiness.journal_holdup:
-            return JOURNAL_LOCKED
-        return "breaker_open" if self._readiness.is_breaker_open(venue) else ""
+        reasons = (
+            (self.is_winding_down, DenialReason.WINDING_DOWN),
+            (self._ledger.halt_over(venue, instrument), DenialReason.HALTED),
+            (self._ledger.books.exits.any_at((venue,), instrument), DenialReason.EXIT_WANTED),
+            (self._readiness.journal_holdup, DenialReason.JOURNAL_LOCKED),
+            (self._readiness.is_breaker_open(venue), DenialReason.BREAKER_OPEN),
+        )
+        return next((reason for stands, reason in reasons if stands), "")
 
     def price(self, instrument: Instrument, side: Side) -> Decimal:
-        """Return the limit of an opening at the newest touch."""
+        """Return the limit of an opening at the newest touch.
+
+        Raises:
+            LookupError: nobody has told a price: the gates were not asked.
+        """
         quote = self._quotes.quote(instrument.venue, instrument.name)
-        return collared_price(instrument, quote, side, from_ratio(self._settings.orders.collar_ratio))
+        if quote is None:
+            raise LookupError(f"no quote of {instrument.key}")
+        return self._limit(instrument, quote, side)
 
     def substitutes(self, intent: OrderIntent, tried: Collection[str], now: Instant) -> list[Instrument]:
         """Return the same product at venues not yet tried that would take it now, the cheapest first."""
@@ -121,23 +147,76 @@ class PreSendChecks:
             other = self._quotes.instrument(venue, intent.instrument)
             if venue in tried or not first or not other or not is_substitute(first, other):
                 continue
-            quantity = other.round_quantity(intent.quantity)
-            if not (
+            quantity, quote = other.round_quantity(intent.quantity), self._quotes.quote(venue, other.name)
+            if quote and not (
                 self.refusal(intent, other, quantity, now) or self._substitution.refusal(intent, other, quantity, now)
             ):
-                price = touch(self._quotes.quote(venue, other.name), intent.side)
+                price = touch(quote, intent.side)
                 candidates.append(Candidate(other, price, self._quotes.taker_fee_ratio(venue)))
         return [candidate.instrument for candidate in rank(candidates, intent.side)]
 
-    def _misfit(self, instrument: Instrument, quantity: Decimal, price: Decimal) -> str:
-        if instrument.kind is not InstrumentKind.SPOT:
-            return "not_spot"  # its margin, funding and liquidation are not reckoned with yet
-        if not is_in_dollars(instrument):
-            return "not_in_dollars"  # limits, cash and fees are
-        if not self._quotes.is_tradable(instrument):
-            return "not_tradable"
-        if not instrument.is_on_grid(price, quantity):
-            return "off_grid"
-        if is_dust(instrument, quantity, self._quotes.closing_price(instrument.venue, instrument.name, price)):
-            return "below_minimum"
-        return "above_maximum" if quantity > instrument.max_quantity else ""
+    # ---- the gates, in the order of `_gates` and `_price_gates` --------------------------------------------
+
+    def _risk_wanted(self, case: Sending) -> Denial:
+        return self.stop(case.instrument.venue, case.instrument.name)
+
+    def _opens_wanted(self, case: Sending) -> Denial:
+        return _reason(shared_checks.opens_wanted(self._settings, case.instrument.venue, case.instrument.name))
+
+    def _venue_ready(self, case: Sending) -> Denial:
+        return DenialReason.VENUE_NOT_READY if self._readiness.missing(case.instrument.venue) else ""
+
+    def _no_order_in_doubt(self, case: Sending) -> Denial:
+        live = self._ledger.live_orders(case.instrument.venue, case.instrument.name)
+        in_doubt = any(order.status is OrderStatus.UNCONFIRMED for order in live)
+        return DenialReason.UNCONFIRMED_ORDER if in_doubt else ""
+
+    def _no_fill_unclaimed(self, case: Sending) -> Denial:
+        return self._fill_unclaimed(case.instrument.venue, case.instrument.name)
+
+    def _rows_read(self, case: Sending) -> Denial:
+        return self._unread.trouble(case.instrument.venue, case.instrument.name)
+
+    def _quote_believable(self, case: Sending) -> Denial:
+        return self._quotes.trouble(case.instrument.venue, case.instrument.name, case.now)
+
+    def _product_suits(self, case: Sending) -> Denial:
+        return _reason(shared_checks.product_suits(self._quotes, case.instrument))
+
+    def _on_grid(self, case: Priced) -> Denial:
+        instrument, quantity = case.sending.instrument, case.sending.quantity
+        return "" if instrument.is_on_grid(case.limit_price, quantity) else DenialReason.OFF_GRID
+
+    def _closable(self, case: Priced) -> Denial:
+        sending = case.sending
+        return _reason(shared_checks.closable(self._quotes, sending.instrument, sending.quantity, case.quote))
+
+    def _below_maximum(self, case: Priced) -> Denial:
+        return _reason(shared_checks.below_maximum(case.sending.instrument, case.sending.quantity))
+
+    def _not_drifted(self, case: Priced) -> Denial:
+        return _reason(shared_checks.not_drifted(self._settings, case.sending.intent.reference_price, case.quote))
+
+    def _price_not_deviant(self, case: Priced) -> Denial:
+        return _reason(shared_checks.price_not_deviant(self._settings, case.quote, case.limit_price))
+
+    def _crosses_none_of_ours(self, case: Priced) -> Denial:
+        intent, instrument = case.sending.intent, case.sending.instrument
+        live = self._ledger.live_orders(instrument.venue, instrument.name)
+        crosses = any(order.crosses(intent.side, case.limit_price) for order in live)
+        return DenialReason.WOULD_CROSS_OWN if crosses else ""
+
+    def _fill_unclaimed(self, venue: str, name: str) -> Denial:
+        return DenialReason.UNCLAIMED_FILL if self._unmatched.has_any(venue, name) else ""
+
+    def _limit(self, instrument: Instrument, quote: Quote, side: Side) -> Decimal:
+        return collared_price(instrument, quote, side, from_ratio(self._settings.orders.collar_ratio))
+
+
+def _first(gates: Iterable[Callable[[Case], Denial]], case: Case) -> Denial:
+    """Return the first verdict: later gates rely on what earlier ones have seen to."""
+    return next((denial for gate in gates if (denial := gate(case))), "")
+
+
+def _reason(refused: Refused | None) -> Denial:
+    return refused.reason if refused else ""

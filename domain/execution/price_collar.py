@@ -38,8 +38,3 @@ def closing_ratio(settings: OrderSettings, attempt: int) -> Decimal:
     """Return the collar of a close: doubled with each attempt, up to its cap."""
     widened = from_ratio(settings.collar_ratio) * (1 << (attempt - 1))
     return min(widened, from_ratio(settings.close_collar_cap_ratio))
-
-
-def drifted(reference_price: Decimal, price: Decimal, ratio: float) -> bool:
-    """Tell whether `price` is further than `ratio` from `reference_price`."""
-    return abs(price - reference_price) > reference_price * from_ratio(ratio)

@@ -17,6 +17,7 @@ from domain.instrument import Instrument
 from domain.ledger.account import Portfolio
 from domain.ledger.order_ledger import OrderLedger
 from domain.market.latest_quotes import LatestQuotes
+from domain.messages.denials import Denial, DenialReason
 from domain.messages.orders import OrderIntent
 from domain.messages.signals import Signal
 from domain.portfolio.foreign_orders import ForeignOrders
@@ -24,7 +25,6 @@ from domain.portfolio.opening_rate import OpeningRate
 from domain.portfolio.risk_checks import (
     Check,
     Opening,
-    Refused,
     SizedCheck,
     balances_known,
     cash_suffices,
@@ -42,6 +42,7 @@ from domain.portfolio.risk_checks import (
     target_pays_costs,
     venue_ready,
 )
+from domain.portfolio.shared_checks import Refused
 from domain.portfolio.valuation import value
 from domain.settings import Settings
 
@@ -86,7 +87,7 @@ class Substitution:
         quantity: Decimal,
         now: Instant,
         checks: Checks = ALL,
-    ) -> str:
+    ) -> Denial:
         """Return the first check that the opening fails at `instrument`'s venue, empty when it passes all."""
         books = self._ledger.books.without(intent.intent_id)  # what it has reserved elsewhere moves along
         case = Opening(
@@ -118,7 +119,7 @@ class Substitution:
         verdict = judge_sized(case, quantity, checks.before, checks.after)
         return verdict.reason if isinstance(verdict, Refused) else ""
 
-    def _unready(self, books: Portfolio, venue: str) -> str:
+    def _unready(self, books: Portfolio, venue: str) -> Denial:
         """Return "unprotected" while a position there is not covered: nothing is added to that."""
         for (where, name), position in books.positions.items():
             instrument = self._quotes.instrument(where, name)
@@ -127,5 +128,5 @@ class Substitution:
             quantity = close_quantity(books, instrument, self._foreign)
             is_dust = is_small(self._quotes, (where, name), quantity, position.average_price)
             if not is_dust and books.covered_quantity(where, name) < quantity:
-                return "unprotected"
+                return DenialReason.UNPROTECTED
         return ""

@@ -9,9 +9,8 @@ from collections.abc import Iterable
 
 from domain.clocks import describe_error
 from domain.instant import SECOND_NS, Instant
+from domain.messages.denials import DenialReason
 from domain.messages.system import BreakerChanged, BreakerState, HaltLine, Operation, VenueAccessChanged
-
-JOURNAL_LOCKED = "journal_locked"
 
 
 class VenueReadiness:
@@ -51,7 +50,7 @@ class VenueReadiness:
         venues = (*self._clock_errors.values(), *self._denials.values(), *self._unread.values())
         if not self.journal_holdup:
             return venues
-        reason, since = f"{JOURNAL_LOCKED}: {self.journal_holdup}", self._held_up_at
+        reason, since = f"{DenialReason.JOURNAL_LOCKED}: {self.journal_holdup}", self._held_up_at
         return (HaltLine(scope="all", reason=reason, since=since, ends_when="when that does"), *venues)
 
     def on_clock(self, venue: str, error_ns: int, utc_ns: int) -> None:
@@ -126,4 +125,4 @@ class VenueReadiness:
 
 
 def _locked(why: str) -> str:
-    return f"{JOURNAL_LOCKED}: {why}: no openings until that ends" if why else ""
+    return f"{DenialReason.JOURNAL_LOCKED}: {why}: no openings until that ends" if why else ""

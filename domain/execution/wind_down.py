@@ -147,7 +147,7 @@ class WindingDown:
 
     def _tell(self, now: Instant) -> None:
         self._is_told = True
-        self._execution.is_stopped = True
+        self._execution.stop()
         live = list(self._ledger.live_orders())
         self._keep_stops(live, now)
         in_flight = [order for order in live if order.is_in_flight]

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from domain.ledger.order import OrderLifecycle
+from domain.messages.denials import DenialReason
 from domain.messages.journal import IntentDenied
 from domain.messages.orders import OrderIntent, OrderStatus, Purpose
 
 ROW = 6  # so many in a row are no chance: people are told, openings stop, and tries become rare
 _ROW_OF = {Purpose.CLOSE: "closes", Purpose.PROTECT: "stops"}
 _REFUSED = " in a row refused: the last one "  # in the reason of a halt
-WINDING_DOWN = "winding_down"  # a denial that says nothing about the position
 
 
 class Row(NamedTuple):
@@ -60,7 +60,7 @@ class Refusals:
             self._rows.pop((body.venue, body.instrument, body.purpose), None)
 
     def denied(self, event: IntentDenied) -> None:
-        if event.reason != WINDING_DOWN:
+        if event.reason != DenialReason.WINDING_DOWN:  # that says nothing about the position
             self._add(event.venue, event.instrument, event.purpose, event.reason)
 
     def unsent(self, intent: OrderIntent) -> None:

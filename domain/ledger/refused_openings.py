@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from domain.instant import SECOND_NS
 from domain.ledger.account import Portfolio
+from domain.messages.denials import Denial, DenialReason
 from domain.messages.journal import InstrumentDefined, JournalEvent, OrderClosed, OrderFilled
 from domain.messages.orders import OrderStatus, Purpose
 
-REFUSED_LATELY = "refused_lately"
 FIRST_PAUSE_NS = 2 * SECOND_NS  # doubled with each refusal
 LONGEST_PAUSE_NS = 5 * 60 * SECOND_NS
 _AHEAD_NS = 10 * SECOND_NS  # a refusal from later than this was stamped by a clock that was wrong
@@ -60,14 +60,14 @@ class RefusedOpenings:
             case InstrumentDefined():
                 self._end(event.venue, event.instrument)
 
-    def stop(self, venue: str, instrument: str, venue_now: int) -> str:
+    def stop(self, venue: str, instrument: str, venue_now: int) -> Denial:
         """Return why no opening is to be sent there now, in one word; empty when one may.
 
         Args:
             venue_now: UTC ns by the venue's clock.
         """
         rows = (row for (where, _), row in self._rows.items() if where == venue and row.has(instrument))
-        return REFUSED_LATELY if any(row.is_pausing(venue_now) for row in rows) else ""
+        return DenialReason.REFUSED_LATELY if any(row.is_pausing(venue_now) for row in rows) else ""
 
     def pauses(self, venue: str, venue_now: int) -> Iterator[tuple[str, str]]:
         """Yield the scope of each pause at a venue, and what was refused, for people."""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from domain.instant import Instant
 from domain.instrument import Instrument, InstrumentId
 from domain.market.asked_prices import AskedPrices
+from domain.messages.denials import Denial, DenialReason
 from domain.messages.market import MarketBatch, Quote, StreamState, stream_trouble
 from domain.messages.orders import InstrumentsLoaded
 from domain.numbers import ZERO, from_ratio
@@ -118,15 +119,15 @@ class LatestQuotes:
         price = self.price(venue, instrument) or fallback
         return price * (1 - from_ratio(self._settings.orders.collar_ratio))
 
-    def trouble(self, venue: str, instrument: str, now: Instant) -> str:
+    def trouble(self, venue: str, instrument: str, now: Instant) -> Denial:
         """Return why the quote must not be traded on, in one word; empty when it may."""
         quote = self._quotes.get((venue, instrument))
         if quote is None:
-            return "no_quote"
+            return DenialReason.NO_QUOTE
         if not quote.is_whole:
-            return "gapped_quote"
+            return DenialReason.GAPPED_QUOTE
         if quote.is_crossed:
-            return "crossed_quote"
+            return DenialReason.CROSSED_QUOTE
         silent_after_s = self._settings.venues[venue].heartbeat_timeout_s
         return stream_trouble(self._states[venue], now, silent_after_s, self._settings.risk.late_after_s)
 

@@ -14,6 +14,7 @@ from domain.clocks import have_parted
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
 from domain.messages.base import Command, Event, Lane, Message
+from domain.messages.denials import Denial, DenialReason
 from domain.numbers import divide
 
 
@@ -255,19 +256,19 @@ class DecodeFailed(Event, kw_only=True):
     raw: bytes  # first 256 bytes
 
 
-def stream_trouble(state: StreamState, now: Instant, silent_after_s: float, late_after_s: float) -> str:
+def stream_trouble(state: StreamState, now: Instant, silent_after_s: float, late_after_s: float) -> Denial:
     """Return why no price of a stream may be traded on, in one word; empty when they may.
 
     What was told before the machine slept looks fresh to a clock that stood meanwhile.
     """
     if state.told_ns and have_parted(Instant(state.told_ns, state.ts_event), now):
-        return "stale_quote"
+        return DenialReason.STALE_QUOTE
     if not state.is_whole:
-        return "gapped_quote"
+        return DenialReason.GAPPED_QUOTE
     if not state.is_connected or now.monotonic_ns - state.alive_ns > silent_after_s * SECOND_NS:
-        return "stale_quote"
+        return DenialReason.STALE_QUOTE
     if state.clock_offset_ns is None:
-        return "unknown_clock_offset"
+        return DenialReason.UNKNOWN_CLOCK_OFFSET
     if state.lag_ns > late_after_s * SECOND_NS:
-        return "late_quote"
+        return DenialReason.LATE_QUOTE
     return ""

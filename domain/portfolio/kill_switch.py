@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from domain.clocks import passed_ns
 from domain.instant import DAY_NS, SECOND_NS, Instant
+from domain.messages.denials import Denial, DenialReason
 from domain.messages.journal import EquityMarked
 from domain.numbers import ZERO, from_ratio
 from domain.portfolio.valuation import Valuation
@@ -69,17 +70,17 @@ class KillSwitch:
         self.peak = self.day_start = ZERO
         self._day = None
 
-    def breach(self, valuation: Valuation) -> str:
+    def breach(self, valuation: Valuation) -> Denial:
         """Return which limit is broken now, empty when none."""
         return next(self._breaches(valuation), "")
 
-    def _breaches(self, valuation: Valuation) -> Iterator[str]:
+    def _breaches(self, valuation: Valuation) -> Iterator[DenialReason]:
         if self._day is None:
             return
         if valuation.equity < (self.day_start + valuation.transfers) * self._keep_of_day:
-            yield "daily_loss"
+            yield DenialReason.DAILY_LOSS
         if valuation.equity < (self.peak + valuation.transfers) * self._keep_of_peak:
-            yield "drawdown"
+            yield DenialReason.DRAWDOWN
 
     def observe(self, valuation: Valuation, now: Instant) -> tuple[str, ...]:
         """Take a reading; return the broken limits that a second fresh reading confirms."""

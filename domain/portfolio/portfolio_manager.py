@@ -22,6 +22,7 @@ from domain.ledger.exit_wishes import close_id
 from domain.ledger.refused_openings import RefusedOpenings
 from domain.market.latest_quotes import DOLLARS, LatestQuotes
 from domain.messages.base import Message
+from domain.messages.denials import Denial, DenialReason
 from domain.messages.journal import JournalEntry, JournalExtended
 from domain.messages.market import MarketBatch
 from domain.messages.orders import InstrumentsLoaded, OrderIntent, Purpose, TouchReported
@@ -52,11 +53,11 @@ from domain.portfolio.risk_checks import (
     BEFORE_SIZING,
     BESIDES_SIZE,
     Opening,
-    Refused,
     is_small,
     judge,
     opening_id,
 )
+from domain.portfolio.shared_checks import Refused
 from domain.portfolio.sizing import sized_for_account
 from domain.portfolio.valuation import Valuation, value
 from domain.settings import Settings
@@ -172,10 +173,10 @@ class PortfolioManager:
         expiry = deadline(signal.expires_at, signal.expires_ns, now)
         self._signals[signal.signal_id] = expiry.monotonic_ns
         if signal.venue not in self._settings.traded:
-            return self._count("prices_only")
+            return self._count(DenialReason.PRICES_ONLY)
         # An exit of before a step is still one; an entry is as old as nobody knows.
         if is_past(expiry, now) or (signal.side is Side.BUY and is_void(expiry, now)):
-            return self._count("expired")
+            return self._count(DenialReason.EXPIRED)
         if signal.side is Side.SELL:
             return self._close(signal, now)
         return self._open(signal, now)
@@ -267,15 +268,15 @@ class PortfolioManager:
             breach=self._kill_switch.breach(valuation),
         )
 
-    def _unready(self, venue: str, instrument: str, now: Instant) -> str:
+    def _unready(self, venue: str, instrument: str, now: Instant) -> Denial:
         if self._is_winding_down:
-            return "winding_down"
+            return DenialReason.WINDING_DOWN
         if venue not in self._ready or not self._ready[venue].is_ready:
-            return "venue_not_ready"
+            return DenialReason.VENUE_NOT_READY
         if self._submit_breakers.get(venue) is BreakerState.OPEN:
-            return "breaker_open"
+            return DenialReason.BREAKER_OPEN
         if self._protection.overdue(venue, now):
-            return "unprotected"
+            return DenialReason.UNPROTECTED
         return self._refused.stop(venue, instrument, self.quotes.venue_now(venue, now).utc_ns)
 
     # ---- the beat ---------------------------------------------------------------------------------------

@@ -18,26 +18,22 @@ from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.account import Portfolio
 from domain.ledger.cash_flows import currencies
 from domain.ledger.position import is_dust
-from domain.market.latest_quotes import LatestQuotes, is_in_dollars
+from domain.market.latest_quotes import LatestQuotes
+from domain.messages.denials import Denial, DenialReason
 from domain.messages.market import Quote
 from domain.messages.orders import OrderIntent, Purpose
 from domain.messages.signals import Signal
 from domain.numbers import ZERO, divide, from_ratio, plain
+from domain.portfolio import shared_checks
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.opening_rate import OpeningRate
+from domain.portfolio.shared_checks import Refused, above
 from domain.portfolio.valuation import Valuation
 from domain.settings import RiskSettings, Settings
 
 
 class Allowed(Struct, frozen=True):
     """Every check passed."""
-
-
-class Refused(Struct, frozen=True):
-    """One check did not pass."""
-
-    reason: str  # in one word, to be counted
-    detail: str = ""  # the numbers, for a person
 
 
 Verdict = Allowed | Refused
@@ -57,8 +53,8 @@ class Opening(Struct, frozen=True, kw_only=True):
     pending: tuple[OrderIntent, ...]  # decided, not journaled yet
     openings: OpeningRate
     foreign: ForeignOrders  # live at the venues, not ours
-    unready: str  # why the venue takes no openings, e.g. "breaker_open"; empty when it does
-    breach: str  # the loss limit that is broken, empty when none
+    unready: Denial  # why the venue takes no openings, e.g. "breaker_open"; empty when it does
+    breach: Denial  # the loss limit that is broken, empty when none
 
     @property
     def key(self) -> tuple[str, str]:
@@ -145,9 +141,9 @@ SizedCheck = Callable[[SizedOpening], Refused | None]
 def sized(case: Opening, quantity: Decimal) -> SizedOpening | Refused:
     """Return the opening with a quantity, or why it can have none."""
     if case.instrument is None:
-        return Refused("unknown_instrument")
+        return Refused(DenialReason.UNKNOWN_INSTRUMENT)
     if case.quote is None:
-        return Refused("no_quote")
+        return Refused(DenialReason.NO_QUOTE)
     return SizedOpening(
         signal=case.signal,
         instrument=case.instrument,
@@ -173,12 +169,11 @@ def dearest_price(quote: Quote, settings: Settings) -> Decimal:
 
 def not_halted(case: Opening) -> Refused | None:
     halt = case.portfolio.halts.over(*case.key)
-    return Refused("halted", f"{halt.scope}: {halt.reason}") if halt else None
+    return Refused(DenialReason.HALTED, f"{halt.scope}: {halt.reason}") if halt else None
 
 
 def opens_wanted(case: Opening) -> Refused | None:
-    venue, instrument = case.key
-    return Refused("closes_only") if instrument in case.settings.venues[venue].closes_only else None
+    return shared_checks.opens_wanted(case.settings, *case.key)
 
 
 def venue_ready(case: Opening) -> Refused | None:
@@ -186,62 +181,55 @@ def venue_ready(case: Opening) -> Refused | None:
 
 
 def quote_believable(case: Opening) -> Refused | None:
-    trouble = case.quotes.trouble(*case.key, case.now)
-    return Refused(trouble) if trouble else None
+    return shared_checks.quote_believable(case.quotes, *case.key, case.now)
 
 
 def instrument_tradable(case: Opening) -> Refused | None:
     if case.instrument is None:
-        return Refused("unknown_instrument")
-    if case.instrument.kind is not InstrumentKind.SPOT:
-        return Refused("not_spot", f"{case.instrument.key} is a {case.instrument.kind}")
-    if not is_in_dollars(case.instrument):
-        return Refused("not_in_dollars", f"{case.instrument.key} is priced in {case.instrument.quote}")
-    return None if case.quotes.is_tradable(case.instrument) else Refused("not_tradable")
+        return Refused(DenialReason.UNKNOWN_INSTRUMENT)
+    return shared_checks.product_suits(case.quotes, case.instrument)
 
 
 def signal_current(case: Opening) -> Refused | None:
     expiry = deadline(case.signal.expires_at, case.signal.expires_ns, case.now)
-    return Refused("expired") if is_void(expiry, case.now) else None
+    return Refused(DenialReason.EXPIRED) if is_void(expiry, case.now) else None
 
 
 def signal_confident(case: Opening) -> Refused | None:
     if case.signal.confidence < case.risk.min_confidence:
-        return Refused("low_confidence", f"{case.signal.confidence:.3f} < {case.risk.min_confidence}")
+        return Refused(DenialReason.LOW_CONFIDENCE, f"{case.signal.confidence:.3f} < {case.risk.min_confidence}")
     return None
 
 
 def price_not_drifted(case: Opening) -> Refused | None:
     if case.quote is None:
-        return Refused("no_quote")
-    drift = divide(abs(case.quote.mid_price - case.signal.candle_close), case.signal.candle_close)
-    return _above("price_drift", drift, from_ratio(case.risk.max_price_drift_ratio))
+        return Refused(DenialReason.NO_QUOTE)
+    return shared_checks.not_drifted(case.settings, case.signal.candle_close, case.quote)
 
 
 def target_pays_costs(case: Opening) -> Refused | None:
     """A signal brings no forecast, so the move we hope for is the distance to the target."""
     quote = case.quote
     if quote is None:
-        return Refused("no_quote")
+        return Refused(DenialReason.NO_QUOTE)
     spread = divide(quote.ask_price - quote.bid_price, quote.mid_price)
     needed = from_ratio(case.risk.min_edge_cost_ratio) * (2 * case.fee_ratio + spread)
-    return _above("edge_below_cost", needed, from_ratio(case.settings.protection.take_profit_ratio))
+    return above(DenialReason.EDGE_BELOW_COST, needed, from_ratio(case.settings.protection.take_profit_ratio))
 
 
 def on_grid(case: SizedOpening) -> Refused | None:
     """Refuse, too, what could not be closed again."""
-    if is_dust(case.instrument, case.quantity, case.quotes.closing_price(*case.key, case.mid_price)):
-        return Refused("below_minimum", plain(case.quantity))
-    if case.instrument.round_quantity(case.quantity) != case.quantity:
-        return Refused("off_grid", plain(case.quantity))
-    return _above("above_maximum", case.quantity, case.instrument.max_quantity)
+    return (
+        shared_checks.closable(case.quotes, case.instrument, case.quantity, case.quote)
+        or shared_checks.on_lot(case.instrument, case.quantity)
+        or shared_checks.below_maximum(case.instrument, case.quantity)
+    )
 
 
 def no_fat_finger(case: SizedOpening) -> Refused | None:
-    deviation = divide(abs(case.worst_price - case.mid_price), case.mid_price)
-    return _above("fat_finger", case.notional, case.risk.max_order_notional) or _above(
-        "price_deviation", deviation, from_ratio(case.risk.max_deviation_ratio)
-    )
+    return above(
+        DenialReason.FAT_FINGER, case.notional, case.risk.max_order_notional
+    ) or shared_checks.price_not_deviant(case.settings, case.quote, case.worst_price)
 
 
 def rate_in_bounds(case: Opening) -> Refused | None:
@@ -249,26 +237,26 @@ def rate_in_bounds(case: Opening) -> Refused | None:
     last_hour = case.openings.within(HOUR_NS, case.now) + pending
     last_day = case.openings.within(DAY_NS, case.now) + pending
     if last_hour >= case.risk.orders_per_hour:
-        return Refused("orders_per_hour", f"{last_hour}")
+        return Refused(DenialReason.ORDERS_PER_HOUR, f"{last_hour}")
     if last_day >= case.risk.orders_per_day:
-        return Refused("orders_per_day", f"{last_day}")
+        return Refused(DenialReason.ORDERS_PER_DAY, f"{last_day}")
     return None
 
 
 def balances_known(case: Opening) -> Refused | None:
     if case.signal.venue not in case.portfolio.venues:
-        return Refused("unknown_balance", case.signal.venue)
+        return Refused(DenialReason.UNKNOWN_BALANCE, case.signal.venue)
     if case.valuation.is_complete:
         return None
-    return Refused("unknown_equity", f"incomplete: {', '.join(case.valuation.missing)}")
+    return Refused(DenialReason.UNKNOWN_EQUITY, f"incomplete: {', '.join(case.valuation.missing)}")
 
 
 def positions_in_bounds(case: Opening) -> Refused | None:
     held = held_keys(case.portfolio, case.quotes, case.pending)
     if held.count(case.key) >= case.risk.max_positions_per_instrument:
-        return Refused("positions_per_instrument", f"{held.count(case.key)}")
+        return Refused(DenialReason.POSITIONS_PER_INSTRUMENT, f"{held.count(case.key)}")
     if case.key not in held and len(set(held)) >= case.risk.max_positions:
-        return Refused("max_positions", f"{len(set(held))}")
+        return Refused(DenialReason.MAX_POSITIONS, f"{len(set(held))}")
     return None
 
 
@@ -277,10 +265,10 @@ def exposure_in_bounds(case: SizedOpening) -> Refused | None:
     position = abs(case.portfolio.position(*case.key).quantity) * case.worst_price
     gross = case.valuation.gross.get(base, ZERO)
     return (
-        _above("position_limit", position + case.notional, case.share_of_equity(case.risk.max_position_ratio))
-        or _above("asset_limit", gross + case.notional, case.share_of_equity(case.risk.max_asset_ratio))
-        or _above(
-            "exposure_limit",
+        above(DenialReason.POSITION_LIMIT, position + case.notional, case.share_of_equity(case.risk.max_position_ratio))
+        or above(DenialReason.ASSET_LIMIT, gross + case.notional, case.share_of_equity(case.risk.max_asset_ratio))
+        or above(
+            DenialReason.EXPOSURE_LIMIT,
             case.valuation.exposure + case.notional,
             case.share_of_equity(case.risk.max_exposure_ratio),
         )
@@ -292,13 +280,13 @@ def loss_in_bounds(case: Opening) -> Refused | None:
 
 
 def cash_suffices(case: SizedOpening) -> Refused | None:
-    return _above("insufficient_balance", case.notional * (1 + case.fee_ratio), case.available_cash)
+    return above(DenialReason.INSUFFICIENT_BALANCE, case.notional * (1 + case.fee_ratio), case.available_cash)
 
 
 def reserve_kept(case: SizedOpening) -> Refused | None:
     left = case.available_cash - case.notional * (1 + case.fee_ratio)
     if left < case.share_of_equity(case.risk.reserve_ratio):
-        return Refused("reserve", plain(left))
+        return Refused(DenialReason.RESERVE, plain(left))
     return None
 
 
@@ -380,9 +368,3 @@ def close_quantity(portfolio: Portfolio, instrument: Instrument, foreign: Foreig
     if instrument.kind is InstrumentKind.SPOT:
         position = max(ZERO, min(position, foreign.free_coins(instrument)))
     return instrument.round_quantity(abs(position))
-
-
-def _above(reason: str, number: Decimal, limit: Decimal) -> Refused | None:
-    if number <= limit:
-        return None
-    return Refused(reason, f"{number:.8g} > {limit:.8g}")

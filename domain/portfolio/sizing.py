@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from domain.instrument import Instrument
+from domain.ledger.position import is_dust
+from domain.messages.denials import DenialReason
 from domain.numbers import ZERO, divide, from_ratio
-from domain.portfolio.risk_checks import Opening, Refused, SizedOpening, sized
+from domain.portfolio.risk_checks import Opening, SizedOpening, sized
+from domain.portfolio.shared_checks import Refused
 from domain.settings import RiskSettings
-
-
-class Size(NamedTuple):
-    """A quantity on the lot grid, or None with the reason."""
-
-    quantity: Decimal | None
-    reason: str = ""
 
 
 def sized_for_account(case: Opening) -> SizedOpening | Refused:
@@ -33,7 +28,7 @@ def sized_for_account(case: Opening) -> SizedOpening | Refused:
         case.fee_ratio,
         case.risk,
     )
-    return Refused(size.reason) if size.quantity is None else replace(smallest, quantity=size.quantity)
+    return replace(smallest, quantity=size) if isinstance(size, Decimal) else Refused(size)
 
 
 def spendable_cash(available: Decimal, equity: Decimal, fee_ratio: Decimal, risk: RiskSettings) -> Decimal:
@@ -48,8 +43,8 @@ def size_position(
     available: Decimal,
     fee_ratio: Decimal,
     risk: RiskSettings,
-) -> Size:
-    """Return how much one position should hold.
+) -> Decimal | DenialReason:
+    """Return how much one position should hold, on the lot, or why none.
 
     Args:
         price: the dearest one that the order may pay, quote currency.
@@ -58,10 +53,8 @@ def size_position(
     """
     cash = spendable_cash(available, equity, fee_ratio, risk)
     if cash <= 0:
-        return Size(None, "insufficient_balance")
+        return DenialReason.INSUFFICIENT_BALANCE
     wanted = equity * from_ratio(risk.position_ratio)
     notional = min(wanted, risk.max_order_notional, cash)
     quantity = instrument.round_quantity(min(divide(notional, price), instrument.max_quantity))
-    if not quantity or quantity < instrument.min_quantity or quantity * price < instrument.min_notional:
-        return Size(None, "below_minimum")
-    return Size(quantity)
+    return DenialReason.BELOW_MINIMUM if is_dust(instrument, quantity, price) else quantity

@@ -19,6 +19,7 @@ from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
+from domain.messages.denials import Denial, DenialReason
 from domain.messages.listing import UNREAD_KEPT, Unread
 from domain.messages.orders import Balance, Fill, RowsUnread, VenueSnapshot
 from domain.settings import Settings
@@ -27,6 +28,12 @@ FILLS_KEPT = 2 * UNREAD_KEPT  # that wait to be readable; far more than one pers
 
 _HARMLESS = "nothing of ours is touched"
 
+_UNREAD = {  # kind of a row -> what an opening is refused for
+    "order": DenialReason.UNREAD_ORDER,
+    "fill": DenialReason.UNREAD_FILL,
+    "balance": DenialReason.UNREAD_BALANCE,
+    "instrument": DenialReason.UNREAD_INSTRUMENT,
+}
 _Row = tuple[str, str, str, str, str, bool]
 
 
@@ -81,15 +88,15 @@ class UnreadRows:
 
     # ---- what it tells -----------------------------------------------------------------------------------
 
-    def trouble(self, venue: str, instrument: str) -> str:
+    def trouble(self, venue: str, instrument: str) -> Denial:
         """Return why an opening there would rest on something unread, in one word; empty when it wouldn't."""
         for one in self._of(venue):
             if one.kind == "balance":
                 needed = self._currencies(venue, instrument)
                 if one.currency in needed if one.count == 1 else not self._held[venue].issuperset(needed):
-                    return "unread_balance"
+                    return DenialReason.UNREAD_BALANCE
             elif self._may_be_about(venue, one, instrument):
-                return f"unread_{one.kind}"
+                return _UNREAD[one.kind]
         return ""
 
     def unknown_currencies(self, venue: str, balances: Sequence[Balance]) -> frozenset[str]:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.execution.price_collar import closing_ratio, collared_price, drifted, is_inside_collar
+from domain.execution.price_collar import closing_ratio, collared_price, is_inside_collar
 from domain.instrument import Side
+from domain.portfolio.shared_checks import drifted
 from domain.settings import OrderSettings
 from tests.builders import make_instrument, make_quote
 

@@ -16,11 +16,11 @@ from domain.portfolio.risk_checks import (
     BEFORE_SIZING,
     Allowed,
     Opening,
-    Refused,
     close_quantity,
     judge,
     judge_sized,
 )
+from domain.portfolio.shared_checks import Refused
 from domain.portfolio.valuation import value
 from domain.settings import RiskSettings, Settings, VenueSettings
 from tests.builders import UTC, make_instrument
