@@ -22,7 +22,7 @@ class ThreadExecutor:
     """A number of daemon threads at work, and those that hang."""
 
     def __init__(self, workers: int) -> None:
-        self._work: SimpleQueue = SimpleQueue()  # (key, call), or None: one worker leaves
+        self._work: SimpleQueue[tuple[str, Callable[[], Any]] | None] = SimpleQueue()  # (key, call); None: one leaves
         self._done: deque[tuple[str, Any]] = deque()
         self._lock = threading.Lock()  # the eventfd's number must not be written after close: it gets reused
         self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)

@@ -51,8 +51,8 @@ class StrategyWatch:
         self._fd: int | None = None
         self._known = _Known(run)
         with contextlib.suppress(OSError):
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            self._learn(run, hung_after_s)
+            fd = self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            self._learn(fd, run, hung_after_s)
         self._note("")
         self._keep()
         signal.signal(signal.SIGALRM, self._tick)
@@ -88,10 +88,10 @@ class StrategyWatch:
 
     # ---- the file ----------------------------------------------------------------------------------------
 
-    def _learn(self, run: int, hung_after_s: float) -> None:
-        note = os.pread(self._fd, _NOTE_BYTES, 0)
+    def _learn(self, fd: int, run: int, hung_after_s: float) -> None:
+        note = os.pread(fd, _NOTE_BYTES, 0)
         try:
-            known = msgspec.json.decode(os.pread(self._fd, 1 << 20, _NOTE_BYTES), type=_Known)
+            known = msgspec.json.decode(os.pread(fd, 1 << 20, _NOTE_BYTES), type=_Known)
             name, since = note.decode().rstrip().rsplit("\t", 1)
             since_ns = int(since)
         except (msgspec.DecodeError, ValueError):

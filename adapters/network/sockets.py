@@ -8,7 +8,9 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 
 def left_s(give_up_at: float) -> float:
@@ -17,6 +19,10 @@ def left_s(give_up_at: float) -> float:
     if left <= 0:
         raise TimeoutError
     return left
+
+
+# As `socket.getaddrinfo` returns it: family, kind, protocol, canonical name, address.
+AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
 
 def connect(host: str, port: int, give_up_at: float) -> socket.socket:
@@ -64,11 +70,11 @@ class _Lookup:
     def __init__(self, host: str, port: int) -> None:
         self._key = host, port
         self._is_over = threading.Event()
-        self._found: list[tuple] = []
+        self._found: Sequence[AddressInfo] = ()
         self._error: OSError | None = None
 
     @classmethod
-    def of(cls, host: str, port: int, give_up_at: float) -> list[tuple]:
+    def of(cls, host: str, port: int, give_up_at: float) -> Sequence[AddressInfo]:
         with contextlib.suppress(ValueError):
             ipaddress.ip_address(host)
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)

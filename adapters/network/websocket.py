@@ -121,7 +121,7 @@ class SocketPipe:
             self._closed = str(split.close_code)
 
     def _decrypted(self) -> int:
-        return self._socket.pending() if self._is_tls else 0
+        return self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
 
     def _queue(self, opcode: int, payload: bytes) -> None:
         if len(self._outgoing) + len(payload) > _MOST_OUTGOING:
@@ -195,17 +195,23 @@ class DeadlineSocket:
         """Return at most `size` bytes. The library asks for as many as a header promises, and for headers without end."""
         if self._room <= 0:
             raise websocket.WebSocketException("an endless upgrade")
-        self._socket.settimeout(sockets.left_s(self._give_up_at))
-        data = self._socket.recv(min(size, self._room))
+        data = self._in_time().recv(min(size, self._room))
         self._room -= len(data)
         return data
 
     def send(self, data: bytes) -> int:
-        self._socket.settimeout(sockets.left_s(self._give_up_at))
-        return self._socket.send(data)
+        return self._in_time().send(data)
+
+    def _in_time(self) -> socket.socket:
+        """Return the socket, which from now on takes what is left of the time."""
+        connected = self.release()
+        connected.settimeout(sockets.left_s(self._give_up_at))
+        return connected
 
     def release(self) -> socket.socket:
         """Return the socket itself, in a hurry no more."""
+        if self._socket is None:
+            raise OSError("not connected")
         return self._socket
 
     def close(self) -> None:

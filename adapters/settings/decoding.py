@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -25,6 +25,8 @@ from domain.settings import Section, Settings
 MOST_DIGITS = 18  # of an amount, on either side of the point
 LONGEST_SHOWN = 60  # characters of a wrong value in an error text
 
+T = TypeVar("T")
+
 
 def decode_settings(tree: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
     """Return the settings that `tree` holds.
@@ -35,7 +37,8 @@ def decode_settings(tree: Mapping[str, Any], origins: Mapping[str, str]) -> Sett
     Raises:
         InvalidSetting: the first unknown key, wrong type or broken bound.
     """
-    return _Decoder(origins).section(Settings, tree, "")
+    settings: Settings = _Decoder(origins).section(Settings, tree, "")
+    return settings
 
 
 class _Decoder:
@@ -60,7 +63,7 @@ class _Decoder:
                 return {key: self.value(entry, item, _join(path, key)) for key, item in _checked(dict, value).items()}
             if origin is tuple:
                 entry = typing.get_args(bare)[0]
-                items = enumerate(_checked((list, tuple), value))
+                items = enumerate(_checked_list(value))
                 return tuple(self.value(entry, item, f"{path}[{index}]") for index, item in items)
             if origin is Literal:
                 return msgspec.convert(value, kind)
@@ -93,8 +96,14 @@ def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _checked(kind: type | tuple[type, ...], value: Any) -> Any:
+def _checked(kind: type[T], value: Any) -> T:
     if not isinstance(value, kind):
+        raise ValueError
+    return value
+
+
+def _checked_list(value: Any) -> list[Any] | tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
         raise ValueError
     return value
 

@@ -66,7 +66,8 @@ def has_account(directory: Path) -> bool:
     try:
         require_own_database(path)
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            return database.execute("SELECT count(*) FROM account").fetchone() != (0,)
+            (accounts,) = database.execute("SELECT count(*) FROM account").fetchone()
+            return bool(accounts)
     except OSError:
         return True
     except sqlite3.Error as error:

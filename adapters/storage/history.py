@@ -67,24 +67,22 @@ class SqliteHistory:
         return len(rows) if self.failure else 0
 
     def _write(self, rows: list[tuple[int, str, str]]) -> None:
-        if self._db is None:
-            self._db = _open(self._path)
-        with self._db:  # rolls back what failed
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT INTO history VALUES (?, ?, ?)", rows)
-            is_shrinking = self._forget_oldest()
+        db = self._db = self._db or _open(self._path)
+        with db:  # rolls back what failed
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany("INSERT INTO history VALUES (?, ?, ?)", rows)
+            is_shrinking = self._forget_oldest(db)
         if is_shrinking:
             # A script, because it gives back one page with each step, and `execute` takes one.
-            self._db.executescript(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
+            db.executescript(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
 
-    def _forget_oldest(self) -> bool:
+    def _forget_oldest(self, db: sqlite3.Connection) -> bool:
         """Remove some of what is above the bound. Freed pages are used again, so the file stays as it is."""
-        page, pages, free = (
-            self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
-        )
+        names = ("page_size", "page_count", "freelist_count")
+        page, pages, free = (int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in names)
         if (pages - free) * page > self._keep_bytes:
-            (oldest,) = self._db.execute("SELECT ifnull(min(rowid), 0) FROM history").fetchone()
-            self._db.execute("DELETE FROM history WHERE rowid < ?", (oldest + REMOVED_AT_ONCE,))
+            (oldest,) = db.execute("SELECT ifnull(min(rowid), 0) FROM history").fetchone()
+            db.execute("DELETE FROM history WHERE rowid < ?", (oldest + REMOVED_AT_ONCE,))
         return pages * page > self._keep_bytes and free > 0
 
     def _begin_anew_if_damaged(self, error: Exception) -> None:

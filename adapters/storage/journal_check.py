@@ -203,7 +203,7 @@ class _Check:
 
     def _highest_seq(self) -> int:
         try:
-            return self._database.execute("SELECT ifnull(max(seq), 0) FROM journal").fetchone()[0]
+            return int(self._database.execute("SELECT ifnull(max(seq), 0) FROM journal").fetchone()[0])
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise

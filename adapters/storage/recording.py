@@ -83,10 +83,9 @@ class FrameRecorder:
             return
         entries, self._entries, self._entries_bytes = self._entries, [], 0
         try:
-            if self._file is None:
-                self._begin()
+            file = self._file or self._begin()
             member = gzip.compress(b"".join(entries), _LEVEL, mtime=0)
-            self._write(member)
+            self._write(file, member)
             self._written += len(member)
             if self._written >= self._rotate_bytes:
                 self._end()
@@ -116,20 +115,21 @@ class FrameRecorder:
         if self._entries_bytes >= MEMBER_BYTES:
             self.flush()
 
-    def _begin(self) -> None:
+    def _begin(self) -> BinaryIO:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         seconds, nanoseconds = divmod(self._since_ns, SECOND_NS)
         stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%S")
         path = self._directory / f"{self._venue}-{stamp}.{nanoseconds:09d}Z{SUFFIX}"
         require_own_directory(self._directory)
         # Unbuffered: what a full disk did not take must not be tried again by a close, much later and in our way.
-        self._file = os.fdopen(open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab", buffering=0)
+        file = self._file = os.fdopen(open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab", buffering=0)
         self._written = 0
+        return file
 
-    def _write(self, member: bytes) -> None:
+    def _write(self, file: BinaryIO, member: bytes) -> None:
         rest = memoryview(member)
         while rest:
-            rest = rest[self._file.write(rest) :]
+            rest = rest[file.write(rest) :]
 
     def _end(self) -> None:
         """Close the file; it is not ours any more, whatever that says."""

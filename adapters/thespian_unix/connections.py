@@ -37,7 +37,8 @@ _CREDENTIALS = struct.Struct("3i")  # process, user, group
 def peer_user(connection: socket.socket) -> int:
     """Return the user id of the process that called connect(), or of the one that called listen()."""
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return _CREDENTIALS.unpack(raw)[1]
+    _, user, _ = _CREDENTIALS.unpack(raw)
+    return int(user)
 
 
 class SendingEnd:

@@ -11,7 +11,7 @@ from adapters.thespian_unix.lifelines import Lifeline
 
 
 @dataclass(frozen=True)
-class ProcessEndpoint(TransportInit__Base):
+class ProcessEndpoint(TransportInit__Base):  # type: ignore[misc]  # Thespian has no types
     """A process of the system: its admin, its logger or an actor."""
 
     addrInst: Any  # the instance number by which the maker will recognise it; Thespian reads it
@@ -21,7 +21,7 @@ class ProcessEndpoint(TransportInit__Base):
 
 
 @dataclass(frozen=True)
-class ContextEndpoint(TransportInit__Base):
+class ContextEndpoint(TransportInit__Base):  # type: ignore[misc]  # Thespian has no types
     """One more door into the system for a process outside of it."""
 
     admin: Any  # ActorAddress

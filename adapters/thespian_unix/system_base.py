@@ -11,7 +11,7 @@ from adapters.thespian_unix.transport import UnixTransport
 NAME = "multiprocUnixBase"
 
 
-class ActorSystemBase(multiprocessCommon):
+class ActorSystemBase(multiprocessCommon):  # type: ignore[misc]  # Thespian has no types
     """For one host and one user. The system ends with the process that created it."""
 
     transportType = UnixTransport

@@ -54,6 +54,7 @@ from adapters.thespian_unix.address import UnixAddress, new_name
 from adapters.thespian_unix.door import Door, leave
 from adapters.thespian_unix.endpoints import ContextEndpoint, ProcessEndpoint
 from adapters.thespian_unix.lanes import NORMAL, URGENT, lane_of, overtakes
+from adapters.thespian_unix.lifelines import Lifeline
 from adapters.thespian_unix.mailbox import Entry
 from adapters.thespian_unix.messages import Busy, Undecodable
 from adapters.thespian_unix.obligations import Obligations
@@ -79,7 +80,7 @@ class UnixTransport(Obligations):
         self._door: Door | None = None
         if isinstance(role, ExternalInterfaceTransportInit):
             self._admin = naming.admin_by_capabilities(arguments[0])
-            self._lifelines = (lifelines.this_process(grace_s=0),)
+            self._lifelines: tuple[Lifeline, ...] = (lifelines.this_process(grace_s=0),)
             self._door = Door(_path(self._admin))
         elif isinstance(role, ProcessEndpoint | ContextEndpoint):
             self._admin, self._lifelines = role.admin, role.lifelines
@@ -395,4 +396,4 @@ class UnixTransport(Obligations):
 
 
 def _path(address: ActorAddress) -> str:
-    return address.addressDetails.path
+    return str(address.addressDetails.path)
