@@ -166,4 +166,4 @@ class BlockingOrders:
         plan = self._ledger.plans.get(intent.intent_id)
         sold = plan.filled_quantity if plan else ZERO
         there = max(books.balances[venue, base], self._holds.total(venue, base) - sold)
-        return max(ZERO, instrument.round_quantity(there) - books.position(venue, instrument.name).quantity)
+        return max(ZERO, instrument.round_quantity(there) - books.position(instrument.id).quantity)

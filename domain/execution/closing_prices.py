@@ -14,7 +14,7 @@ from typing import NamedTuple
 from domain.effects import Role
 from domain.execution.price_collar import closing_ratio, touch
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import Instrument, Side
+from domain.instrument import Instrument, InstrumentId, Side
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderIntent, RequestTouch, TouchReported
@@ -24,8 +24,6 @@ from domain.settings import Settings
 ASK_AGAIN_NS = SECOND_NS  # between two questions about one instrument
 BELIEVED_NS = 3 * SECOND_NS  # a touch heard over REST steers for so long
 GOES_ON_NS = 60 * SECOND_NS  # a close this soon after one that found nobody begins where that one ended
-
-Key = tuple[str, str]  # (venue, instrument)
 
 
 class Basis(NamedTuple):
@@ -55,13 +53,13 @@ class ClosingPrices:
         self._settings = settings
         self._outbox = outbox
         self._quotes = quotes
-        self._touches: dict[Key, tuple[TouchReported, int]] = {}  # -> and when it was heard
-        self._asked_ns: dict[Key, int] = {}
-        self._widths: dict[Key, Width] = {}
+        self._touches: dict[InstrumentId, tuple[TouchReported, int]] = {}  # -> and when it was heard
+        self._asked_ns: dict[InstrumentId, int] = {}
+        self._widths: dict[InstrumentId, Width] = {}
         self._plans: dict[str, _Tries] = {}  # intent_id -> of those under way
 
     def hear(self, event: TouchReported, now: Instant) -> None:
-        self._touches[event.venue, event.instrument] = event, now.monotonic_ns
+        self._touches[InstrumentId.of(event)] = event, now.monotonic_ns
 
     def limit(
         self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, tries: int, now: Instant
@@ -92,7 +90,7 @@ class ClosingPrices:
 
     def ended(self, intent: OrderIntent, tries: int, has_filled: bool, now: Instant) -> None:
         """Let the next plan begin where this one ended; near the price if somebody took some of it."""
-        key, number = (intent.venue, intent.instrument), self._number(intent, tries, now)
+        key, number = InstrumentId.of(intent), self._number(intent, tries, now)
         self._plans.pop(intent.intent_id, None)
         if has_filled:
             self._widths.pop(key, None)
@@ -107,7 +105,7 @@ class ClosingPrices:
 
     def basis(self, intent: OrderIntent, now: Instant) -> Basis:
         """Return what to measure from now; where the stream can't tell, the venue is asked for the next time."""
-        key = intent.venue, intent.instrument
+        key = InstrumentId.of(intent)
         quote = self._quotes.quote(*key)
         if quote and not self._quotes.trouble(*key, now):
             return Basis(touch(quote, intent.side), "touch")
@@ -121,7 +119,7 @@ class ClosingPrices:
         """Return how many tries in a row found nobody, those of a plan just before included."""
         if plan := self._plans.get(intent.intent_id):
             return plan.before + tries
-        width = self._widths.get((intent.venue, intent.instrument))
+        width = self._widths.get(InstrumentId.of(intent))
         return tries + (width.tries if width and now.monotonic_ns < width.until_ns else 0)
 
     def _told(self, reported: TouchReported, side: Side) -> Basis | None:
@@ -134,7 +132,7 @@ class ClosingPrices:
             return Basis(last, "last trade")
         return Basis(price, "touch that the venue told")
 
-    def _ask(self, key: Key, now: Instant) -> None:
+    def _ask(self, key: InstrumentId, now: Instant) -> None:
         asked_ns = self._asked_ns.get(key)
         if asked_ns is None or now.monotonic_ns - asked_ns >= ASK_AGAIN_NS:
             self._asked_ns[key] = now.monotonic_ns

@@ -21,7 +21,7 @@ from domain.execution.pauses import Pauses
 from domain.execution.pre_send_checks import PreSendChecks
 from domain.execution.price_collar import is_inside_collar
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import Instrument
+from domain.instrument import Instrument, InstrumentId
 from domain.ledger.definitions import definition, is_as_defined
 from domain.ledger.expiries import Expiries
 from domain.ledger.order import OrderLifecycle
@@ -116,7 +116,7 @@ class OrderExecutor:
 
     def _halt_where_no_stop_holds(self, intent: OrderIntent, now: Instant) -> None:
         """Open no more where position after position had to go for want of a stop: each costs its fees."""
-        count = self._ledger.books.bare_closes[intent.venue, intent.instrument]
+        count = self._ledger.books.bare_closes[InstrumentId.of(intent)]
         if count >= self._settings.protection.bare_closes:
             reason = f"{count} positions in a row closed for want of a stop"
             self._outbox.halt(f"{intent.venue}:{intent.instrument}", reason, now.utc_ns)
@@ -277,8 +277,8 @@ class OrderExecutor:
     def define_held(self, listed: Iterable[Instrument], now: Instant) -> None:
         """Journal what those instruments are now in which something of ours is: a journal may not know them yet."""
         for instrument in listed:
-            key = instrument.venue, instrument.name
-            is_flat = self._ledger.books.position(*key).is_flat
+            key = instrument.id
+            is_flat = self._ledger.books.position(key).is_flat
             is_halted = bool(self._ledger.halt_over(*key))
             if is_halted or not is_flat or any(True for _ in self._ledger.live_orders(*key)):
                 self._define(instrument, now)
@@ -365,7 +365,7 @@ class OrderExecutor:
             self._prices.ended(plan.intent, plan.unfilled_tries, filled > 0, now)
             if reason == DenialReason.WINDING_DOWN:
                 self._blocking.keep_stops(plan.intent, now)
-            elif not self._ledger.books.position(plan.intent.venue, plan.intent.instrument).is_flat:
+            elif not self._ledger.books.position(InstrumentId.of(plan.intent)).is_flat:
                 self._blocking.restore_stops(plan.intent, now)
         self._outbox.record(
             IntentDone(ts_event=now.utc_ns, intent_id=plan.intent.intent_id, filled_quantity=filled, reason=reason)

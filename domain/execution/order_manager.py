@@ -26,6 +26,7 @@ from domain.execution.pre_send_checks import PreSendChecks
 from domain.execution.venue_readiness import VenueReadiness
 from domain.execution.wind_down import WindingDown
 from domain.instant import Instant
+from domain.instrument import InstrumentId
 from domain.ledger.account import Portfolio
 from domain.ledger.expiries import Expiries
 from domain.ledger.halts import scopes
@@ -356,7 +357,7 @@ class OrderManager:
             )
 
     def _wish_exit(self, command: WishExit, now: Instant) -> None:
-        known = self.books.exits.wanted.get((command.venue, command.instrument))
+        known = self.books.exits.wanted.get(InstrumentId.of(command))
         if known is None or known.signal_id != command.signal_id:
             about = {"venue": command.venue, "instrument": command.instrument}
             self._outbox.record(ExitWished(ts_event=now.utc_ns, signal_id=command.signal_id, **about))
@@ -365,7 +366,7 @@ class OrderManager:
                 self._cancels.wish(order, "an exit is wanted", now)
 
     def _end_exit(self, command: EndExit, now: Instant) -> None:
-        if (command.venue, command.instrument) in self.books.exits.wanted:
+        if InstrumentId.of(command) in self.books.exits.wanted:
             about = {"venue": command.venue, "instrument": command.instrument}
             self._outbox.record(ExitEnded(ts_event=now.utc_ns, **about))
 

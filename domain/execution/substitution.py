@@ -121,12 +121,12 @@ class Substitution:
 
     def _unready(self, books: Portfolio, venue: str) -> Denial:
         """Return "unprotected" while a position there is not covered: nothing is added to that."""
-        for (where, name), position in books.positions.items():
-            instrument = self._quotes.instrument(where, name)
-            if where != venue or instrument is None:
+        for key, position in books.positions.items():
+            instrument = self._quotes.instrument(*key)
+            if key.venue != venue or instrument is None:
                 continue
             quantity = close_quantity(books, instrument, self._foreign)
-            is_dust = is_small(self._quotes, (where, name), quantity, position.average_price)
-            if not is_dust and books.covered_quantity(where, name) < quantity:
+            is_dust = is_small(self._quotes, key, quantity, position.average_price)
+            if not is_dust and books.covered_quantity(*key) < quantity:
                 return DenialReason.UNPROTECTED
         return ""

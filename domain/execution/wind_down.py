@@ -10,6 +10,7 @@ from domain.execution.cancels import Cancels
 from domain.execution.order_executor import OrderExecutor
 from domain.execution.pre_send_checks import PreSendChecks
 from domain.instant import SECOND_NS, Instant
+from domain.instrument import InstrumentId
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
@@ -116,19 +117,19 @@ class WindingDown:
         """Return the plans that have yet to send something."""
         return [intent_id for intent_id, plan in self._ledger.open_plans.items() if plan.live_attempt is None]
 
-    def _bare(self, must_be_closed: bool) -> list[str]:
+    def _bare(self, must_be_closed: bool) -> list[InstrumentId]:
         """Return the positions that are not as they may be left: the portfolio's next intent will see to them."""
         books = self._ledger.books
         bare = []
-        for (venue, name), position in books.positions.items():
-            instrument = self._quotes.instrument(venue, name)
+        for key, position in books.positions.items():
+            instrument = self._quotes.instrument(*key)
             if instrument is None:
                 continue  # without its grid nothing can be asked for
             quantity = close_quantity(books, instrument, self._foreign)
-            if is_small(self._quotes, (venue, name), quantity, position.average_price):
+            if is_small(self._quotes, key, quantity, position.average_price):
                 continue
-            if must_be_closed or books.covered_quantity(venue, name) < quantity:
-                bare.append(f"{venue}:{name}")
+            if must_be_closed or books.covered_quantity(*key) < quantity:
+                bare.append(key)
         return bare
 
     def _unproven(self) -> list[str]:
@@ -181,7 +182,7 @@ class WindingDown:
         """Let no stop go any more that guards a position: nothing would take its place."""
         for order in live:
             body = order.order
-            if body.purpose is Purpose.PROTECT and not self._ledger.books.position(body.venue, body.instrument).is_flat:
+            if body.purpose is Purpose.PROTECT and not self._ledger.books.position(InstrumentId.of(body)).is_flat:
                 self._cancels.drop(order, now)
 
     def _bare_in_words(self) -> Iterator[str]:
@@ -190,12 +191,11 @@ class WindingDown:
         state = "not closed" if self._is_flattening else "not protected"
         if self._is_flattening:
             for key, held in self._foreign.held_back().items():
-                yield f"position {':'.join(key)} is not closed: {plain(held)} of it are held for an order that is not ours"
-        for (venue, name), position in books.positions.items():
-            scope = f"{venue}:{name}"
-            is_unknown = self._quotes.instrument(venue, name) is None
-            if scope in bare or (is_unknown and books.covered_quantity(venue, name) < abs(position.quantity)):
-                yield f"position {scope} is {state}"
+                yield f"position {key} is not closed: {plain(held)} of it are held for an order that is not ours"
+        for key, position in books.positions.items():
+            is_unknown = self._quotes.instrument(*key) is None
+            if key in bare or (is_unknown and books.covered_quantity(*key) < abs(position.quantity)):
+                yield f"position {key} is {state}"
 
     def _difference(self, venue: str) -> str:
         known = self._reconciliation.audits[venue].in_words

@@ -67,7 +67,7 @@ LOSS_REASONS = ("daily_loss", "drawdown")  # halts for losses: clearing one begi
 UNCOVERED = "uncovered"  # no stop at the venue covers it
 STOP_JUMPED = "stop_jumped"  # the price is beyond the stop, and the venue has done nothing
 
-Key = tuple[str, str]  # (venue, instrument) or (venue, currency)
+Key = tuple[str, str]  # (venue, currency)
 _FLAT = Position()
 
 
@@ -100,11 +100,11 @@ class Portfolio:
     def __init__(self) -> None:
         self.last_seq = 0
         self.venues: set[str] = set()  # whose balances are known
-        self.unknown: set[Key] = set()  # (venue, currency) that could not be read when the balances were opened
-        self.balances: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> total
-        self.fees: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> paid by our orders
-        self.transfers: dict[Key, Decimal] = defaultdict(Decimal)  # (venue, currency) -> unexplained by fills
-        self.ledgers: dict[Key, PositionLedger] = {}  # (venue, instrument) ->
+        self.unknown: set[Key] = set()  # that could not be read when the balances were opened
+        self.balances: dict[Key, Decimal] = defaultdict(Decimal)  # total
+        self.fees: dict[Key, Decimal] = defaultdict(Decimal)  # paid by our orders
+        self.transfers: dict[Key, Decimal] = defaultdict(Decimal)  # unexplained by fills
+        self.ledgers: dict[InstrumentId, PositionLedger] = {}
         self.external_fills = ExternalFills()
         self.guessed_prices = GuessedPrices()
         self.orders: dict[str, LiveOrder] = {}  # client_order_id ->
@@ -115,8 +115,8 @@ class Portfolio:
         self.exits = ExitWishes()
         self.definitions: dict[InstrumentId, Instrument] = {}  # newest
         self.rebased = 0  # how often a halt for a loss was cleared
-        self.bare_closes: Counter[Key] = Counter()  # (venue, instrument) -> in a row for want of a stop
-        self._bare: set[Key] = set()  # whose position has been counted there
+        self.bare_closes: Counter[InstrumentId] = Counter()  # in a row for want of a stop
+        self._bare: set[InstrumentId] = set()  # whose position has been counted there
         self.decided: Counter[tuple[str, str, Purpose]] = Counter()  # intents accepted or denied so far
 
     # ---- the journal ------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: PositionCorrected) -> None:
-        self._ledger(event.venue, event.instrument).book(Execution("", Side.SELL, event.quantity, ZERO, is_loss=True))
+        self._ledger(InstrumentId.of(event)).book(Execution("", Side.SELL, event.quantity, ZERO, is_loss=True))
 
     @_apply.register
     def _(self, event: ExternalFillSeen) -> None:
@@ -173,11 +173,11 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: IntentAccepted) -> None:
-        intent = event.intent
+        intent, key = event.intent, InstrumentId.of(event.intent)
         self.plans[intent.intent_id] = Plan(intent, intent.quantity, intent.limit_price or intent.reference_price)
         self._decide(intent.intent_id, intent.venue, intent.instrument, intent.purpose, is_accepted=True)
-        self._count_bare(intent)
-        self.exits.accepted(intent, event.ts_event)
+        self._count_bare(intent, key)
+        self.exits.accepted(intent, key, event.ts_event)
 
     @_apply.register
     def _(self, event: IntentDenied) -> None:
@@ -196,9 +196,9 @@ class Portfolio:
         if plan:
             plan.worst_price = max(plan.worst_price, order.limit_price)
         if plan and plan.intent.venue != order.venue:  # an opening that moves: cash and limits are taken there
-            self.exits.moved((plan.intent.venue, order.instrument), (order.venue, order.instrument))
+            self.exits.moved(InstrumentId(plan.intent.venue, order.instrument), InstrumentId.of(order))
             plan.intent = msgspec.structs.replace(plan.intent, venue=order.venue)
-            self._bare.discard((order.venue, order.instrument))
+            self._bare.discard(InstrumentId.of(order))
 
     @_apply.register
     def _(self, event: OrderAccepted | OrderUnconfirmed) -> None:
@@ -223,7 +223,7 @@ class Portfolio:
             event.client_order_id, event.side, event.quantity, event.price, event.fee, True, event.is_price_guessed
         )
         self.guessed_prices.filled(event)
-        self._ledger(event.venue, event.instrument).book(execution)
+        self._ledger(InstrumentId.of(event)).book(execution)
         self._move(as_fill(execution, event.venue, event.instrument))
         self._move_on(event)
         self._count(event, event.quantity)
@@ -232,7 +232,7 @@ class Portfolio:
     def _(self, event: OrderFilled) -> None:
         fill = event.fill
         if event.purpose is Purpose.PROTECT:
-            self.bare_closes.pop((fill.venue, fill.instrument), None)
+            self.bare_closes.pop(InstrumentId.of(fill), None)
         is_reversal = fill.kind is FillKind.REVERSAL
         execution = Execution(
             # Adjustments stand for themselves: running totals never announced them.
@@ -241,7 +241,7 @@ class Portfolio:
             quantity=fill.quantity,
             price=fill.price,
         )
-        replaced = self._ledger(fill.venue, fill.instrument).book(execution)
+        replaced = self._ledger(InstrumentId.of(fill)).book(execution)
         self._move(fill)
         self.guessed_prices.replaced(replaced)
         for piece in replaced:
@@ -267,9 +267,9 @@ class Portfolio:
         self.guessed_prices.resumed(event)
         if event.reason:
             return  # that was no person
-        for venue, instrument in list(self.bare_closes):
-            if event.scope in ("all", venue, f"{venue}:{instrument}"):
-                del self.bare_closes[venue, instrument]
+        for key in list(self.bare_closes):
+            if event.scope in ("all", key.venue, str(key)):
+                del self.bare_closes[key]
 
     @_apply.register
     def _(self, event: EquityMarked) -> None:
@@ -283,13 +283,12 @@ class Portfolio:
     def _(self, event: InstrumentDefined) -> None:
         self.definitions[InstrumentId.of(event)] = defined(event)
 
-    def _count_bare(self, intent: OrderIntent) -> None:
+    def _count_bare(self, intent: OrderIntent, key: InstrumentId) -> None:
         """Count the positions in a row that had to go for want of a stop, each once however often it is tried.
 
         Only a stop that did its work, or stood when the position was given up, ends the row: a venue may take
         each bracket and drop it at once.
         """
-        key = intent.venue, intent.instrument
         if intent.purpose is Purpose.OPEN:
             self._bare.discard(key)
         if intent.purpose is not Purpose.CLOSE:
@@ -308,8 +307,8 @@ class Portfolio:
         if len(self.intents) > INTENTS_KEPT:
             del self.intents[next(iter(self.intents))]
 
-    def _ledger(self, venue: str, instrument: str) -> PositionLedger:
-        return self.ledgers.setdefault((venue, instrument), PositionLedger())
+    def _ledger(self, key: InstrumentId) -> PositionLedger:
+        return self.ledgers.setdefault(key, PositionLedger())
 
     def _move(self, fill: Fill, sign: int = 1) -> None:
         for key, amount in flows(fill):
@@ -336,14 +335,14 @@ class Portfolio:
         other.plans = {key: plan for key, plan in self.plans.items() if key != intent_id}
         return other
 
-    def position(self, venue: str, instrument: str) -> Position:
+    def position(self, key: InstrumentId) -> Position:
         """Return the position of ours, flat when there is none."""
-        ledger = self.ledgers.get((venue, instrument))
+        ledger = self.ledgers.get(key)
         return ledger.position if ledger else _FLAT
 
     @property
-    def positions(self) -> dict[Key, Position]:
-        """Return the positions that are not flat, by (venue, instrument)."""
+    def positions(self) -> dict[InstrumentId, Position]:
+        """Return the positions that are not flat."""
         return {key: ledger.position for key, ledger in self.ledgers.items() if not ledger.position.is_flat}
 
     def realized_pnl(self, quote: str) -> Decimal:

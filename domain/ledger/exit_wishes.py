@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from domain.instrument import InstrumentId
 from domain.messages.journal import ExitEnded, ExitWished
 from domain.messages.orders import OrderIntent, Purpose
-
-Key = tuple[str, str]  # (venue, instrument)
 
 
 @dataclass
@@ -23,47 +22,45 @@ class Wish:
 class ExitWishes:
     """A part of the projection of the journal. A close that an exit signal caused is a wish as well."""
 
-    wanted: dict[Key, Wish] = field(default_factory=dict)
-    _origins: dict[Key, Key] = field(default_factory=dict)  # where an opening moved to -> where it was decided
+    wanted: dict[InstrumentId, Wish] = field(default_factory=dict)
+    _origins: dict[InstrumentId, InstrumentId] = field(default_factory=dict)  # where an opening is -> was decided
 
     def any_at(self, venues: Iterable[str], instrument: str) -> bool:
-        return any((venue, instrument) in self.wanted for venue in venues)
+        return any(InstrumentId(venue, instrument) in self.wanted for venue in venues)
 
-    def moved_from(self, key: Key) -> list[Key]:
+    def moved_from(self, key: InstrumentId) -> list[InstrumentId]:
         """Return where openings went that were decided at `key`; there may be nothing left of them."""
         return [place for place, origin in self._origins.items() if origin == key]
 
-    def is_moved(self, key: Key) -> bool:
+    def is_moved(self, key: InstrumentId) -> bool:
         """Tell whether what there is at `key` was decided elsewhere."""
         return key in self._origins
 
     def hear(self, event: ExitWished | ExitEnded) -> None:
-        key = event.venue, event.instrument
+        key = InstrumentId.of(event)
         if isinstance(event, ExitEnded):
             self.wanted.pop(key, None)
         else:
             self._want(key, event.signal_id, event.ts_event)
 
-    def accepted(self, intent: OrderIntent, ts_event: int) -> None:
+    def accepted(self, intent: OrderIntent, key: InstrumentId, ts_event: int) -> None:
         """Take note of a decision: a newer opening wants the position that its exit signal wants gone."""
-        key = intent.venue, intent.instrument
         if intent.purpose is Purpose.OPEN:
             self.wanted.pop(key, None)
             self._origins.pop(key, None)
         elif intent.purpose is Purpose.CLOSE and intent.intent_id.startswith(close_id(intent.signal_id)):
             self._want(key, intent.signal_id, ts_event)
 
-    def moved(self, origin: Key, place: Key) -> None:
+    def moved(self, origin: InstrumentId, place: InstrumentId) -> None:
         """Take note that an opening refused at `origin` went on to `place`."""
         self._origins[place] = self._origins.pop(origin, origin)
 
     def ended(self, intent: OrderIntent, ts_event: int) -> None:
         """Take note that nothing of a plan can trade any more."""
-        wish = self.wanted.get((intent.venue, intent.instrument))
-        if wish and intent.purpose is Purpose.OPEN:
+        if intent.purpose is Purpose.OPEN and (wish := self.wanted.get(InstrumentId.of(intent))):
             wish.since = max(wish.since, ts_event)
 
-    def _want(self, key: Key, signal_id: str, since: int) -> None:
+    def _want(self, key: InstrumentId, signal_id: str, since: int) -> None:
         if key not in self.wanted or self.wanted[key].signal_id != signal_id:
             self.wanted[key] = Wish(signal_id, since)
 

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.instrument import Instrument, Side
+from domain.instrument import Instrument, InstrumentId, Side
 from domain.ledger.account import Portfolio
 from domain.ledger.cash_flows import currencies, flows
 from domain.ledger.fill_memory import FillMemory, RetiredOrders
@@ -87,7 +87,7 @@ class OrderLedger:
         self.plans: dict[str, Plan] = {}  # intent_id ->
         self.open_plans: dict[str, Plan] = {}  # those that are not done
         self.denied: dict[str, None] = {}  # intent_ids, oldest first
-        self.opening_seqs: dict[tuple[str, str], int] = {}  # (venue, instrument) -> of its newest OPEN intent
+        self.opening_seqs: dict[InstrumentId, int] = {}  # of its newest OPEN intent
         self.newest_opening_seq = 0  # of them all
         self.orders: dict[str, OrderLifecycle] = {}  # client_order_id ->
         self.live: dict[str, OrderLifecycle] = {}  # those that are not final
@@ -129,10 +129,10 @@ class OrderLedger:
                 plan = Plan(event.intent)
                 self.plans[plan.intent.intent_id] = self.open_plans[plan.intent.intent_id] = plan
                 if plan.intent.purpose is Purpose.OPEN:
-                    self._note_opening(plan.intent.venue, plan.intent.instrument)
+                    self._note_opening(InstrumentId.of(plan.intent))
             case IntentDenied():
                 _remember(self.denied, event.intent_id)
-                if not self.books.position(event.venue, event.instrument).is_flat:
+                if not self.books.position(InstrumentId.of(event)).is_flat:
                     self.refusals.denied(event)
             case IntentDone():
                 self._finish(event.intent_id, event.reason)
@@ -143,7 +143,7 @@ class OrderLedger:
                 plan = self.plans[order.order.intent_id]
                 plan.attempts.append(order)
                 if order.order.venue != plan.intent.venue:  # an opening that has moved
-                    self._note_opening(order.order.venue, order.order.instrument)
+                    self._note_opening(InstrumentId.of(order.order))
             case ExternalFillSeen():
                 self.fills.book(event.fill)
                 if flows(event.fill):
@@ -180,8 +180,8 @@ class OrderLedger:
             case _:
                 self._apply_to_order(event)
 
-    def _note_opening(self, venue: str, instrument: str) -> None:
-        self.opening_seqs[venue, instrument] = self.newest_opening_seq = self.last_seq
+    def _note_opening(self, key: InstrumentId) -> None:
+        self.opening_seqs[key] = self.newest_opening_seq = self.last_seq
 
     def _moved(self, venue: str) -> None:
         self.movements[venue] += 1
@@ -235,7 +235,7 @@ class OrderLedger:
     def _finish(self, intent_id: str, reason: str) -> None:
         plan = self.plans[intent_id]
         plan.is_done = True
-        is_flat = self.books.position(plan.intent.venue, plan.intent.instrument).is_flat
+        is_flat = self.books.position(InstrumentId.of(plan.intent)).is_flat
         if not plan.attempts and not is_flat and not reason:
             self.refusals.unsent(plan.intent)
         if self.open_plans.pop(intent_id, None):
@@ -270,7 +270,7 @@ class OrderLedger:
 
     def is_outdated(self, intent: OrderIntent) -> bool:
         """Tell whether an opening was decided unaware of another one there: by a portfolio that died since."""
-        newest_seq = self.opening_seqs.get((intent.venue, intent.instrument), 0)
+        newest_seq = self.opening_seqs.get(InstrumentId.of(intent), 0)
         return intent.known_seq is not None and intent.known_seq < newest_seq
 
     def is_unaware(self, intent: OrderIntent) -> bool:
@@ -306,7 +306,7 @@ class OrderLedger:
 
     def held_quantity(self, venue: str, instrument: str, side: Side) -> Decimal:
         """Return how much of the position of ours orders of `side` reduce; negative where they add to it."""
-        return -side.sign * self.books.position(venue, instrument).quantity
+        return -side.sign * self.books.position(InstrumentId(venue, instrument)).quantity
 
     def reducible_quantity(self, venue: str, instrument: str, side: Side, beside: Container[str] = ()) -> Decimal:
         """Return how much an order of `side` may take off the position of ours, live orders counted.

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from domain.effects import Effect, Role, Tell
 from domain.instant import SECOND_NS, Instant
+from domain.instrument import InstrumentId
 from domain.messages.system import AlarmOver, AlarmRaised
 from domain.numbers import plain
 from domain.portfolio.valuation import Valuation
@@ -34,20 +35,20 @@ class AccountAlarms:
 
     def review(
         self,
-        bare: Iterable[tuple[str, str]],
-        held_back: Mapping[tuple[str, str], Decimal],
+        bare: Iterable[InstrumentId],
+        held_back: Mapping[InstrumentId, Decimal],
         valuation: Valuation,
         now: Instant,
     ) -> list[Effect]:
         """Return the alarms that are news.
 
         Args:
-            bare: (venue, instrument) of the positions that have lacked cover for too long.
+            bare: the positions that have lacked cover for too long.
             held_back: the same of those that others' orders hold -> how much of them.
         """
         return [
-            *self._review_cover({":".join(key) for key in bare}, now),
-            *self._review_held_back({":".join(key): held for key, held in held_back.items()}, now),
+            *self._review_cover({str(key) for key in bare}, now),
+            *self._review_held_back({str(key): held for key, held in held_back.items()}, now),
             *self._review_equity(valuation, now),
         ]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import Instrument, Side
-from domain.ledger.account import Key, Portfolio
+from domain.instrument import Instrument, InstrumentId, Side
+from domain.ledger.account import Portfolio
 from domain.ledger.exit_wishes import close_id
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderIntent, Purpose
@@ -56,7 +56,7 @@ class Exits:
         self._portfolio = portfolio
         self._quotes = quotes
         self._foreign = foreign
-        self._exits: dict[Key, Exit] = {}  # (venue, instrument) ->
+        self._exits: dict[InstrumentId, Exit] = {}
 
     def restore(self, now: Instant) -> None:
         """Take up what the journal shows, with as much of its time as is left."""
@@ -67,14 +67,14 @@ class Exits:
 
     def hear(self, signal: Signal, pending: Sequence[OrderIntent], now: Instant) -> tuple[str, list[OrderIntent]]:
         """Take in an exit signal; return what became of it, in one word, and the closes that it calls for now."""
-        own = signal.venue, signal.instrument
+        own = InstrumentId.of(signal)
         places = (own, *self._portfolio.exits.moved_from(own))
         outcomes = [self._want(key, signal, pending, now) for key in places]
         decision = min((word for word, _ in outcomes), key=DECISIONS.index)
         return decision, [intent for _, intent in outcomes if intent]
 
     def _want(
-        self, key: Key, signal: Signal, pending: Sequence[OrderIntent], now: Instant
+        self, key: InstrumentId, signal: Signal, pending: Sequence[OrderIntent], now: Instant
     ) -> tuple[str, OrderIntent | None]:
         wanted = Exit(signal.signal_id, now.monotonic_ns + self._wanted_ns, signal.origin_read_ns)
         if not self._is_there(key):
@@ -90,10 +90,10 @@ class Exits:
             return "unknown_instrument", None
         return "closed", self._close(instrument, wanted, now)
 
-    def is_wanted(self, key: Key) -> bool:
+    def is_wanted(self, key: InstrumentId) -> bool:
         return key in self._exits or key in self._portfolio.exits.wanted
 
-    def withdraw(self, key: Key) -> EndExit:
+    def withdraw(self, key: InstrumentId) -> EndExit:
         """Let go of an exit: a newer signal wants the position."""
         self._exits.pop(key, None)
         return _end(key)
@@ -130,7 +130,7 @@ class Exits:
                 del self._exits[key]
             elif now.monotonic_ns >= wanted.until_ns:
                 del self._exits[key]
-                given_up.append(":".join(key))
+                given_up.append(str(key))
         return given_up
 
     def _follow(self, pending: Sequence[OrderIntent]) -> None:
@@ -141,8 +141,8 @@ class Exits:
                     self._exits[place] = Exit(wanted.signal_id, wanted.until_ns)
 
     def _close(self, instrument: Instrument, wanted: Exit, now: Instant) -> OrderIntent:
-        key = venue, name = instrument.venue, instrument.name
-        position = self._portfolio.position(*key)
+        key = venue, name = instrument.id
+        position = self._portfolio.position(key)
         first_id = close_id(wanted.signal_id)
         if self._portfolio.exits.is_moved(key):
             first_id += f":{venue}"  # the position where the opening was decided may have a close of its own
@@ -166,37 +166,37 @@ class Exits:
             known_seq=self._portfolio.last_seq,
         )
 
-    def _is_there(self, key: Key) -> bool:
+    def _is_there(self, key: InstrumentId) -> bool:
         """Tell whether there is something to close; without a grid, whether there is a position."""
-        position, instrument = self._portfolio.position(*key), self._quotes.instrument(*key)
+        position, instrument = self._portfolio.position(key), self._quotes.instrument(*key)
         if position.quantity <= 0 or instrument is None:
             return position.quantity > 0
         quantity: Decimal = close_quantity(self._portfolio, instrument, self._foreign)
         return bool(quantity) and not is_small(self._quotes, key, quantity, position.average_price)
 
-    def _why_not(self, key: Key) -> str:
-        position = self._portfolio.position(*key)
+    def _why_not(self, key: InstrumentId) -> str:
+        position = self._portfolio.position(key)
         if position.quantity <= 0:
             return "no_position"
         return "dust" if is_small(self._quotes, key, position.quantity, position.average_price) else "not_free"
 
-    def _is_closing(self, key: Key, pending: Sequence[OrderIntent]) -> bool:
+    def _is_closing(self, key: InstrumentId, pending: Sequence[OrderIntent]) -> bool:
         return self._is_under_way(key, Purpose.CLOSE, pending)
 
-    def _is_opening(self, key: Key, pending: Sequence[OrderIntent]) -> bool:
+    def _is_opening(self, key: InstrumentId, pending: Sequence[OrderIntent]) -> bool:
         return self._is_under_way(key, Purpose.OPEN, pending)
 
-    def _is_under_way(self, key: Key, purpose: Purpose, pending: Sequence[OrderIntent]) -> bool:
+    def _is_under_way(self, key: InstrumentId, purpose: Purpose, pending: Sequence[OrderIntent]) -> bool:
         return bool(self._portfolio.plans_of(*key, purpose)) or any(
             (intent.venue, intent.instrument, intent.purpose) == (*key, purpose) for intent in pending
         )
 
 
-def _end(key: Key) -> EndExit:
+def _end(key: InstrumentId) -> EndExit:
     venue, instrument = key
     return EndExit(venue=venue, instrument=instrument)
 
 
-def _wish(key: Key, wanted: Exit) -> WishExit:
+def _wish(key: InstrumentId, wanted: Exit) -> WishExit:
     venue, instrument = key
     return WishExit(venue=venue, instrument=instrument, signal_id=wanted.signal_id)

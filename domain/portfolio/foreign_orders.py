@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 
-from domain.instrument import Instrument, InstrumentKind, Side
-from domain.ledger.account import Key, Portfolio
+from domain.instrument import Instrument, InstrumentId, InstrumentKind, Side
+from domain.ledger.account import Portfolio
 from domain.ledger.cash_flows import spot_currencies
 from domain.ledger.position import is_dust
 from domain.market.latest_quotes import LatestQuotes
@@ -87,8 +87,8 @@ class ForeignOrders:
         total = self._books.balances.get((instrument.venue, instrument.base), ZERO)
         return max(ZERO, total - self.coins(instrument.venue, instrument.base))
 
-    def held_back(self) -> dict[Key, Decimal]:
-        """Return by (venue, instrument) how much of our spot positions is held so, where a close would miss it."""
+    def held_back(self) -> dict[InstrumentId, Decimal]:
+        """Return how much of our spot positions is held so, where a close would miss it."""
         held = {}
         for key, position in self._books.positions.items():
             instrument = self._quotes.instrument(*key)

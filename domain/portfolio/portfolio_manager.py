@@ -16,7 +16,7 @@ from functools import singledispatchmethod
 from domain.clocks import deadline, is_past, is_void
 from domain.effects import Effect, Role, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.account import Portfolio
 from domain.ledger.exit_wishes import close_id
 from domain.ledger.refused_openings import RefusedOpenings
@@ -193,8 +193,8 @@ class PortfolioManager:
     # ---- decisions --------------------------------------------------------------------------------------
 
     def _open(self, signal: Signal, now: Instant) -> list[Effect]:
-        key = signal.venue, signal.instrument
-        position = self.portfolio.position(*key)
+        key = InstrumentId.of(signal)
+        position = self.portfolio.position(key)
         is_held = position.quantity > 0 and not is_small(self.quotes, key, position.quantity, position.average_price)
         if self._is_under_way(key) or is_held:
             decision = "pending" if self._is_under_way(key) else "already_long"
@@ -213,7 +213,7 @@ class PortfolioManager:
 
     def _withdraw_exit(self, signal: Signal, now: Instant) -> list[Effect]:
         """Let an exit go for a newer signal that wants the position; one that would be refused does not count."""
-        key = signal.venue, signal.instrument
+        key = InstrumentId.of(signal)
         if not self._exits.is_wanted(key) or isinstance(judge(self._case(signal, now), BESIDES_SIZE), Refused):
             return []
         return [Tell(Role.ORDER_ROUTER, self._exits.withdraw(key))]
@@ -243,7 +243,7 @@ class PortfolioManager:
         intent_id = opening_id if signal.side is Side.BUY else close_id
         return intent_id(signal.signal_id) in self.portfolio.intents
 
-    def _is_under_way(self, key: tuple[str, str]) -> bool:
+    def _is_under_way(self, key: InstrumentId) -> bool:
         """Tell whether an entry or an exit of this instrument is decided and not proven over."""
         intents = [plan.intent for plan in self.portfolio.plans.values()] + list(self.pending)
         return any(
@@ -329,7 +329,7 @@ class PortfolioManager:
 
     def _alarm(self, now: Instant) -> list[Effect]:
         bare = [
-            (venue, instrument)
+            InstrumentId(venue, instrument)
             for venue in self._settings.traded
             for instrument in self._protection.overdue(venue, now)
         ]

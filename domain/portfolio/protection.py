@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import Instrument, InstrumentKind, Side
+from domain.instrument import Instrument, InstrumentId, InstrumentKind, Side
 from domain.ledger.account import STOP_JUMPED, UNCOVERED, Portfolio
 from domain.ledger.position import Position
 from domain.market.latest_quotes import LatestQuotes
@@ -51,12 +51,12 @@ class Protection:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._uncovered_ns: dict[tuple[str, str], int] = {}  # (venue, instrument) -> since when
-        self._beyond_ns: dict[tuple[str, str], int] = {}
-        self._asked_ns: dict[tuple[str, str], int] = {}
+        self._uncovered_ns: dict[InstrumentId, int] = {}  # since when
+        self._beyond_ns: dict[InstrumentId, int] = {}
+        self._asked_ns: dict[InstrumentId, int] = {}
         self._turns = StopTurns(round(settings.protection.within_s * SECOND_NS))
         self._last_call_ns: int | None = None
-        self._called: set[tuple[str, str]] = set()  # whose stop has had its turn since then
+        self._called: set[InstrumentId] = set()  # whose stop has had its turn since then
 
     def hear(self, event: Event, portfolio: Portfolio, now: Instant) -> None:
         """Take in what the journal says, before it is booked."""
@@ -94,8 +94,8 @@ class Protection:
             pending: intents told and not journaled yet.
             exit_reason: why the position must be closed whatever its cover, e.g. "flatten".
         """
-        key = instrument.venue, instrument.name
-        position = portfolio.position(*key)
+        key = instrument.id
+        position = portfolio.position(key)
         mark = quotes.price(*key) or position.average_price
         holding = Holding(instrument, position, close_quantity(portfolio, instrument, foreign), mark)
         plans = portfolio.plans_of(*key, Purpose.PROTECT)
@@ -196,14 +196,14 @@ class Protection:
         return CancelProtection(venue=instrument.venue, instrument=instrument.name, reason=reason)
 
     def _may_ask(self, instrument: Instrument, now: Instant) -> bool:
-        key = instrument.venue, instrument.name
+        key = instrument.id
         asked_ns = self._asked_ns.get(key)
         if asked_ns is not None and now.monotonic_ns - asked_ns < AGAIN_AFTER_NS:
             return False
         self._asked_ns[key] = now.monotonic_ns
         return True
 
-    def _track_cover(self, key: tuple[str, str], is_covered: bool, now: Instant) -> int:
+    def _track_cover(self, key: InstrumentId, is_covered: bool, now: Instant) -> int:
         """Return for how long the position has lacked exact cover, in nanoseconds."""
         if is_covered:
             self._uncovered_ns.pop(key, None)
@@ -216,7 +216,7 @@ class Protection:
 
         Where nothing rests at the venue there is nothing to wait for: it would refuse a stop already passed.
         """
-        key = holding.instrument.venue, holding.instrument.name
+        key = holding.instrument.id
         quote, stop = quotes.quote(*key), self.levels(holding).stop
         if quote is None or quotes.trouble(*key, now):
             return False  # keeps the start: silence is no recovery
@@ -228,7 +228,7 @@ class Protection:
         since_ns = self._beyond_ns.setdefault(key, now.monotonic_ns)
         return not has_stop or now.monotonic_ns - since_ns >= JUMPED_NS
 
-    def _is_stops_turn(self, key: tuple[str, str], has_stop: bool, now: Instant) -> bool:
+    def _is_stops_turn(self, key: InstrumentId, has_stop: bool, now: Instant) -> bool:
         """Tell whether a stop comes before a close, whatever calls for one; at the last call it does once more."""
         if self.is_last_call(now) and key not in self._called:
             self._called.add(key)
@@ -236,17 +236,17 @@ class Protection:
                 self._turns.give(key, now)
         return self._turns.is_on(key, now)
 
-    def _is_close_waiting(self, key: tuple[str, str], portfolio: Portfolio, pending: tuple[OrderIntent, ...]) -> bool:
+    def _is_close_waiting(self, key: InstrumentId, portfolio: Portfolio, pending: tuple[OrderIntent, ...]) -> bool:
         """Tell whether all of a close is a plan in the router that has nothing at the venue: it may be pausing."""
         is_told = any(intent.purpose is Purpose.CLOSE for intent in _of(key, pending))
         return not is_told and not portfolio.orders_of(*key, Purpose.CLOSE)
 
     def _is_under_way(
-        self, key: tuple[str, str], portfolio: Portfolio, pending: tuple[OrderIntent, ...], purpose: Purpose
+        self, key: InstrumentId, portfolio: Portfolio, pending: tuple[OrderIntent, ...], purpose: Purpose
     ) -> bool:
         return bool(portfolio.plans_of(*key, purpose)) or any(intent.purpose is purpose for intent in _of(key, pending))
 
-    def _forget(self, key: tuple[str, str]) -> None:
+    def _forget(self, key: InstrumentId) -> None:
         self._uncovered_ns.pop(key, None)
         self._beyond_ns.pop(key, None)
         self._turns.end(key)
@@ -264,12 +264,12 @@ def _covers(quantity: Decimal, holding: Holding, owned: Decimal) -> bool:
     return is_held and holding.instrument.round_quantity(quantity) == owned
 
 
-def _planned(portfolio: Portfolio, key: tuple[str, str]) -> Decimal:
+def _planned(portfolio: Portfolio, key: InstrumentId) -> Decimal:
     """Return how much the stops that are sent would cover, and those that are not sent yet shall."""
     sent = {live.order.intent_id: live.leaves_quantity for live in portfolio.orders_of(*key, Purpose.PROTECT)}
     plans = portfolio.plans_of(*key, Purpose.PROTECT)
     return sum((sent.get(plan.intent.intent_id, plan.leaves_quantity) for plan in plans), ZERO)
 
 
-def _of(key: tuple[str, str], intents: tuple[OrderIntent, ...]) -> list[OrderIntent]:
+def _of(key: InstrumentId, intents: tuple[OrderIntent, ...]) -> list[OrderIntent]:
     return [intent for intent in intents if (intent.venue, intent.instrument) == key]

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from domain.clocks import deadline, is_void
 from domain.instant import DAY_NS, HOUR_NS, SECOND_NS, Instant
-from domain.instrument import Instrument, InstrumentKind, Side
+from domain.instrument import Instrument, InstrumentId, InstrumentKind, Side
 from domain.ledger.account import Portfolio
 from domain.ledger.cash_flows import currencies
 from domain.ledger.position import is_dust
@@ -57,8 +57,8 @@ class Opening(Struct, frozen=True, kw_only=True):
     breach: Denial  # the loss limit that is broken, empty when none
 
     @property
-    def key(self) -> tuple[str, str]:
-        return self.signal.venue, self.signal.instrument
+    def key(self) -> InstrumentId:
+        return InstrumentId.of(self.signal)
 
     @property
     def risk(self) -> RiskSettings:
@@ -262,7 +262,7 @@ def positions_in_bounds(case: Opening) -> Refused | None:
 
 def exposure_in_bounds(case: SizedOpening) -> Refused | None:
     base = currencies(case.signal.instrument)[0]
-    position = abs(case.portfolio.position(*case.key).quantity) * case.worst_price
+    position = abs(case.portfolio.position(case.key).quantity) * case.worst_price
     gross = case.valuation.gross.get(base, ZERO)
     return (
         above(DenialReason.POSITION_LIMIT, position + case.notional, case.share_of_equity(case.risk.max_position_ratio))
@@ -336,18 +336,18 @@ def judge_sized(case: Opening, quantity: Decimal, before: Iterable[Check], after
     return whole if isinstance(whole, Refused) else judge(whole, after)
 
 
-def held_keys(portfolio: Portfolio, quotes: LatestQuotes, pending: tuple[OrderIntent, ...]) -> list[tuple[str, str]]:
-    """Return (venue, instrument) once for each position that is not dust and each opening under way."""
+def held_keys(portfolio: Portfolio, quotes: LatestQuotes, pending: tuple[OrderIntent, ...]) -> list[InstrumentId]:
+    """Return the instrument once for each position that is not dust and each opening under way."""
     held = [
         key
         for key, position in portfolio.positions.items()
         if not is_small(quotes, key, position.quantity, position.average_price)
     ]
     intents = [plan.intent for plan in portfolio.plans.values()] + list(pending)
-    return held + [(intent.venue, intent.instrument) for intent in intents if intent.purpose is Purpose.OPEN]
+    return held + [InstrumentId.of(intent) for intent in intents if intent.purpose is Purpose.OPEN]
 
 
-def is_small(quotes: LatestQuotes, key: tuple[str, str], quantity: Decimal, fallback: Decimal) -> bool:
+def is_small(quotes: LatestQuotes, key: InstrumentId, quantity: Decimal, fallback: Decimal) -> bool:
     """Tell whether a position is dust at what a close would be sent with; one of an unknown instrument never is."""
     instrument = quotes.instrument(*key)
     return instrument is not None and is_dust(instrument, quantity, quotes.closing_price(*key, fallback))
@@ -364,7 +364,7 @@ def close_quantity(portfolio: Portfolio, instrument: Instrument, foreign: Foreig
     What others' orders hold, nobody can. Spot below zero is no short: what was sold beyond ours is not bought back.
     Of a derivative no wallet holds coins.
     """
-    position = portfolio.position(instrument.venue, instrument.name).quantity
+    position = portfolio.position(instrument.id).quantity
     if instrument.kind is InstrumentKind.SPOT:
         position = max(ZERO, min(position, foreign.free_coins(instrument)))
     return instrument.round_quantity(abs(position))

@@ -10,7 +10,7 @@ from collections import Counter
 from decimal import Decimal
 
 from domain.instant import Instant
-from domain.ledger.account import Key
+from domain.instrument import InstrumentId
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
 from domain.numbers import ZERO, plain
@@ -27,8 +27,8 @@ class Oversold:
         self._ownership = Ownership(outbox.ledger, quotes)
         self._unmatched = unmatched
         self._moves: Counter[str] = Counter()  # venue -> movements that have been looked at
-        self._suspects: set[Key] = set()
-        self._told: dict[Key, Decimal] = {}  # the position that was told of
+        self._suspects: set[InstrumentId] = set()
+        self._told: dict[InstrumentId, Decimal] = {}  # the position that was told of
 
     def review(self, now: Instant) -> None:
         """Halt where too much was sold, once it is certain; once for each time that it becomes more."""
@@ -39,14 +39,14 @@ class Oversold:
                 key for key, one in positions.items() if one.quantity < 0 and self._ownership.base_of(*key)
             }
         for key in sorted(self._suspects):
-            quantity = self._ledger.books.position(*key).quantity
+            quantity = self._ledger.books.position(key).quantity
             if quantity >= self._told.get(key, ZERO) or self._may_be_explained(key):
                 continue
             self._told[key] = quantity
             reason = f"sold {plain(-quantity)} more than our books had: the coins were not of this position"
-            self._outbox.halt(":".join(key), reason, now.utc_ns)
+            self._outbox.halt(str(key), reason, now.utc_ns)
 
-    def _may_be_explained(self, key: Key) -> bool:
+    def _may_be_explained(self, key: InstrumentId) -> bool:
         """Tell whether fills are to come that may turn out to be the purchase behind the sale."""
         venue, _name = key
         waiting = self._ledger.unexplained.values()

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from domain.effects import Effect, Role, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import Instrument, Side
+from domain.instrument import Instrument, InstrumentId, Side
 from domain.messages.base import Event, Message
 from domain.messages.journal import (
     BalancesOpened,
@@ -172,7 +172,7 @@ class Account:
 
     @property
     def quantity(self) -> Decimal:
-        return self.manager.portfolio.position("coinbase", "BTC-USD").quantity
+        return self.manager.portfolio.position(InstrumentId("coinbase", "BTC-USD")).quantity
 
     def hear(self, message: Message) -> list[Message]:
         """Give the portfolio manager a message; return what it told the router."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from domain.effects import Role
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ledger import OrderLedger
 from domain.ledger.position import Position
 from domain.messages.journal import (
@@ -93,7 +93,7 @@ def assert_truth_is_ours(scenario: TradingScenario, ledger: OrderLedger) -> None
     books = ledger.books
     assert books.fees["coinbase", "USD"] == fees
     for instrument, position in positions.items():
-        ours = books.position("coinbase", instrument)
+        ours = books.position(InstrumentId("coinbase", instrument))
         assert (ours.quantity, ours.spent) == (position.quantity, position.spent)
     for currency, balance in truth["balances"].items():
         assert books.balances["coinbase", currency] == Decimal(balance["total"])

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instant import SECOND_NS
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.journal import HaltRaised
 from domain.messages.orders import OrderRejected, OrderStatus, Purpose, SubmitOrder
@@ -13,7 +13,7 @@ from domain.messages.system import AlarmRaised, ResumeTrading
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
-KEY = "coinbase", BTC
+KEY = InstrumentId("coinbase", BTC)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_the_third_uncovered_close_in_a_row_halts_the_instrument_with_an_alarm(m
     assert halt.scope == "coinbase:BTC-USD"
     assert halt.reason == "3 positions in a row closed for want of a stop"
     assert manager.sent(AlarmRaised)[-1].text == f"halted: {halt.reason}"
-    assert manager.manager.books.position(*KEY).quantity == 0  # the close itself goes on
+    assert manager.manager.books.position(KEY).quantity == 0  # the close itself goes on
 
 
 def test_the_count_survives_a_restart(manager: DeskOnTime) -> None:
@@ -144,4 +144,4 @@ def test_a_resumed_instrument_starts_anew(manager: DeskOnTime) -> None:
     close(manager, 3)
 
     assert len(manager.journaled(HaltRaised)) == 1
-    assert manager.manager.books.position(*KEY).quantity == Decimal(0)
+    assert manager.manager.books.position(KEY).quantity == Decimal(0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.base import Event
 from domain.messages.journal import IntentDone, OrderClosed, OrderFilledProvisionally
@@ -84,7 +84,7 @@ def test_filled_that_nobody_quantifies_is_booked_in_full_at_a_price_to_reckon_wi
     [step] = manager.journaled(OrderFilledProvisionally)
     assert (step.quantity, step.price) == (Decimal("0.01"), manager.order("close").order.limit_price)
     assert manager.order("close").status is S.FILLED
-    assert manager.manager.books.position("coinbase", "BTC-USD").is_flat
+    assert manager.manager.books.position(InstrumentId("coinbase", "BTC-USD")).is_flat
     assert any("booked in full" in alarm.text for alarm in manager.sent(AlarmRaised))
     assert manager.sent(SubmitOrder) == []
 
@@ -99,7 +99,7 @@ def test_an_opening_filled_without_a_total_is_guarded_as_soon_as_one_that_has_on
 
     manager.advance(2.6)
 
-    assert manager.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    assert manager.manager.books.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.01")
 
 
 @pytest.mark.parametrize("status", [S.CANCELED, S.EXPIRED, S.REJECTED])
@@ -305,4 +305,4 @@ def test_whatever_totals_come_with_final_words_nobody_elses_coins_are_sold(acts,
     world.calm()
 
     assert venue.spared >= THEIRS
-    assert world.manager.manager.books.position("coinbase", "BTC-USD").quantity == venue.coins - THEIRS
+    assert world.manager.manager.books.position(InstrumentId("coinbase", "BTC-USD")).quantity == venue.coins - THEIRS

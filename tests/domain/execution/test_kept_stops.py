@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instant import SECOND_NS
+from domain.instrument import InstrumentId
 from domain.messages.journal import CancelWithdrawn, IntentDone
 from domain.messages.orders import (
     CancelOrder,
@@ -86,7 +87,7 @@ def test_a_close_that_has_expired_wants_no_stop_gone_any_more(manager: DeskOnTim
     assert len(manager.sent(CancelOrder)) == asked
     assert (
         manager.manager.books.covered_quantity("coinbase", BTC)
-        == manager.manager.books.position("coinbase", BTC).quantity
+        == manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain.effects import Record, Role, Tell
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.journal import (
     BalanceCorrected,
@@ -249,7 +249,7 @@ def test_f08_a_fill_replayed_after_a_reconnect_counts_once(manager: DeskOnTime) 
     manager.fills(make_fill("0.004"))
 
     assert manager.order().filled_quantity == Decimal("0.004")
-    assert manager.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.004")
+    assert manager.manager.books.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.004")
     assert len(manager.journaled(OrderFilled)) == 1
 
 
@@ -306,7 +306,7 @@ def test_a_fill_is_somebody_elses_only_when_the_venue_says_so(manager: DeskOnTim
     manager.hear(their_report())
 
     assert manager.journaled(ExternalFillSeen)[0].fill.venue_order_id == "v-x"
-    assert manager.manager.books.position("coinbase", "BTC-USD").is_flat
+    assert manager.manager.books.position(InstrumentId("coinbase", "BTC-USD")).is_flat
 
 
 def proven_absent(manager: DeskOnTime) -> DeskOnTime:
@@ -326,7 +326,7 @@ def test_a_late_fill_of_an_order_proven_absent_is_booked_and_alarmed(careful: De
     careful.advance(0.25)
     careful.hear(make_report(S.FILLED, "0.01", venue_order_id="v-x"))
 
-    assert careful.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    assert careful.manager.books.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.01")
     assert len(careful.journaled(OrderFilled)) == 1
     assert careful.journaled(ExternalFillSeen) == []
     assert careful.order().executions.provisional_quantity == 0
@@ -611,7 +611,7 @@ def test_an_order_that_rises_after_proof_of_death_halts_and_is_taken_back(carefu
     assert careful.journaled(HaltRaised)[0].scope == "coinbase:BTC-USD"
     (cancel,) = careful.sent(CancelOrder)
     assert (cancel.client_order_id, cancel.venue_order_id) == (ID, "v-1")
-    assert careful.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.002")
+    assert careful.manager.books.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.002")
 
 
 # ---- resubmission ----------------------------------------------------------------------------------------
@@ -841,7 +841,7 @@ def test_f11_a_fill_after_our_cancel_is_booked_and_alarmed(manager: DeskOnTime) 
     manager.fills(make_fill("0.004", side=Side.SELL))
 
     assert manager.order().status is S.CANCELED
-    assert manager.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.006")
+    assert manager.manager.books.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.006")
     assert "after it was CANCELED" in manager.sent(AlarmRaised)[0].text
 
 
@@ -897,7 +897,7 @@ def test_fills_above_the_quantity_are_booked_in_full_and_halt_the_instrument(man
 
     manager.fills(make_fill("0.01", "a"), make_fill("0.005", "b"))
 
-    assert manager.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.015")
+    assert manager.manager.books.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.015")
     assert [halt.scope for halt in manager.journaled(HaltRaised)] == ["coinbase:BTC-USD"]
 
 
@@ -975,7 +975,7 @@ def test_f17_an_order_sent_before_the_crash_is_found_by_its_id_and_not_sent_agai
 
     assert next_run.sent(SubmitOrder) == []
     assert next_run.order().status is S.FILLED
-    assert next_run.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    assert next_run.manager.books.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.01")
 
 
 def test_f21_a_position_that_crossed_zero_while_we_were_down_is_flipped_with_the_right_pnl(
@@ -988,7 +988,7 @@ def test_f21_a_position_that_crossed_zero_while_we_were_down_is_flipped_with_the
     sold = {"price": "65000", "side": Side.SELL}
     next_run.snapshot(fills=[make_fill("0.01", "f-1", **sold), make_fill("0.02", "f-2", **sold)])
 
-    position = next_run.manager.books.position("coinbase", "BTC-USD")
+    position = next_run.manager.books.position(InstrumentId("coinbase", "BTC-USD"))
     assert (position.quantity, position.average_price) == (Decimal("-0.02"), Decimal("65000"))
     assert position.realized_pnl == Decimal("10")  # 0.01 bought at 64,000
     assert "above its quantity" in next_run.manager.ledger.halts.over("coinbase", "BTC-USD").reason

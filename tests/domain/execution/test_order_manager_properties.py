@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.instant import SECOND_NS, Instant
+from domain.instrument import InstrumentId
 from domain.ledger.order_ledger import OrderLedger
 from domain.messages.base import Event
 from domain.messages.journal import (
@@ -154,7 +155,7 @@ class World:
             assert order.executions.exact.fees == sum((fill.fee for fill in true.fills), ZERO)
             assert order.is_final is not true.is_live
         assert not any(order.is_in_flight for order in ledger.live_orders())
-        assert ledger.books.position("coinbase", BTC).quantity == self.venue.coins
+        assert ledger.books.position(InstrumentId("coinbase", BTC)).quantity == self.venue.coins
         assert ledger.books.balances["coinbase", "USD"] == self.venue.cash
         assert ledger.books.balances["coinbase", "BTC"] == self.venue.coins
         assert self.manager.manager.report(self.now).is_reconciled
@@ -198,7 +199,7 @@ def test_what_a_power_cut_took_from_the_journal_comes_back(acts, lost: int, resu
     world.calm()
 
     ledger = world.manager.manager.ledger
-    assert ledger.books.position("coinbase", BTC).quantity == world.venue.coins
+    assert ledger.books.position(InstrumentId("coinbase", BTC)).quantity == world.venue.coins
     assert ledger.books.balances["coinbase", "USD"] == world.venue.cash
     assert {order.id for order in ledger.live_orders()} == {
         client_order_id for client_order_id, true in world.venue.orders.items() if true.is_live

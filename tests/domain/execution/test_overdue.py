@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.journal import CancelRequested, IntentAccepted, IntentDone, JournalEntry, OrderFilled
 from domain.messages.orders import (
@@ -148,7 +148,7 @@ def test_a_fill_that_wins_against_the_cancel_is_the_end_of_it(closing: DeskOnTim
     closing.advance(60)
 
     assert closing.sent(CancelOrder) == sales(closing) == []
-    assert closing.manager.books.position("coinbase", "BTC-USD").is_flat
+    assert closing.manager.books.position(InstrumentId("coinbase", "BTC-USD")).is_flat
 
 
 def test_a_close_whose_acknowledgement_was_lost_is_cancelled_once_a_query_has_named_it(manager: DeskOnTime) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.account import Portfolio
 from domain.ledger.order_ids import mint_client_order_id
 from domain.ledger.order_ledger import OrderLedger
@@ -86,7 +86,7 @@ def test_its_fills_are_booked_as_ours(buried: DeskOnTime) -> None:
     buried.fills(make_fill("0.01", "f-stop", price="61000", side=Side.SELL))
 
     assert buried.order().status is S.FILLED
-    assert buried.manager.books.position("coinbase", BTC).quantity == 0
+    assert buried.manager.books.position(InstrumentId("coinbase", BTC)).quantity == 0
 
 
 def test_a_restarted_desk_and_portfolio_know_it_too(buried: DeskOnTime) -> None:
@@ -150,5 +150,5 @@ def test_one_that_was_refused_and_lives_all_the_same_can_rise_twice() -> None:
     manager.hear(again)
 
     assert manager.order().status is S.PARTIALLY_FILLED
-    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.004")
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.004")
     assert [event.was for event in manager.journaled(OrderReopened)] == [S.REJECTED, S.CANCELED]

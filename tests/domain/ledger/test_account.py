@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.account import Portfolio
 from domain.messages.journal import (
     BalanceCorrected,
@@ -173,7 +173,7 @@ def test_a_reversal_takes_a_fill_back_with_its_fee() -> None:
 def test_a_correction_adds_to_what_was_filled() -> None:
     portfolio = portfolio_after(OPENED, filled("0.01", "50000"), filled("0.002", "50000", kind=FillKind.CORRECTION))
 
-    assert portfolio.position("coinbase", "BTC-USD").quantity == Decimal("0.012")
+    assert portfolio.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.012")
 
 
 def test_a_correction_is_not_what_totals_announced() -> None:
@@ -187,7 +187,7 @@ def test_a_correction_is_not_what_totals_announced() -> None:
     before, after = portfolio_after(*trace[:3]), portfolio_after(*trace)
 
     for portfolio in before, after:
-        assert portfolio.position("coinbase", "BTC-USD").quantity == Decimal("0.012")
+        assert portfolio.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.012")
         assert portfolio.balances["coinbase", "USD"] == Decimal("9400")
 
 
@@ -244,7 +244,7 @@ def test_wallet_and_positions_agree_and_provisional_reports_leave_no_trace(trade
     portfolio = portfolio_after(*live, *late)
 
     assert money(portfolio) == money(portfolio_after(OPENED, *exact))
-    position = portfolio.position("coinbase", "BTC-USD")
+    position = portfolio.position(InstrumentId("coinbase", "BTC-USD"))
     assert portfolio.balances["coinbase", "BTC"] == position.quantity
     assert portfolio.balances["coinbase", "USD"] == (
         Decimal("10000") + position.realized_pnl - position.cost - portfolio.fees["coinbase", "USD"]
@@ -300,7 +300,7 @@ def test_a_fill_after_the_end_is_still_booked() -> None:
 
     portfolio = portfolio_after(OPENED, accepted(make_intent()), submitted(), closed(), done, filled("0.01", "50000"))
 
-    assert portfolio.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    assert portfolio.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.01")
 
 
 def test_cover_is_what_protective_orders_that_the_venue_has_would_close() -> None:
@@ -362,6 +362,6 @@ def test_entries_already_applied_are_skipped_and_a_hole_is_our_bug() -> None:
     portfolio.replay(entries)
 
     assert portfolio.last_seq == 2
-    assert portfolio.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    assert portfolio.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.01")
     with pytest.raises(ValueError, match="entry 4 follows 2"):
         portfolio.replay([JournalEntry(seq=4, recorded_at=UTC, event=OPENED)])

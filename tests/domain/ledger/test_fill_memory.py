@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instant import SECOND_NS
+from domain.instrument import InstrumentId
 from domain.ledger import order_ledger
 from domain.ledger.fill_memory import KEPT_NS, FillMemory, RetiredOrders
 from domain.ledger.order_ids import mint_client_order_id
@@ -121,9 +122,9 @@ def test_a_late_fill_of_a_forgotten_order_is_ours_and_alarmed(manager: DeskOnTim
     manager.hear(report, report)
 
     assert manager.journaled(HaltRaised, ExternalFillSeen) == []
-    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.008")
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.008")
     assert "long after it ended" in manager.sent(AlarmRaised)[-1].text
-    assert manager.restarted().manager.books.position("coinbase", BTC).quantity == Decimal("0.008")
+    assert manager.restarted().manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.008")
 
 
 def test_an_order_whose_fills_are_still_to_come_is_not_forgotten(manager: DeskOnTime) -> None:
@@ -134,7 +135,7 @@ def test_an_order_whose_fills_are_still_to_come_is_not_forgotten(manager: DeskOn
     manager.fills(make_fill())
 
     assert manager.order().executions.provisional_quantity == 0
-    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.017")
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.017")
 
 
 def test_a_fill_older_than_all_that_is_remembered_was_booked_once(manager: DeskOnTime) -> None:
@@ -150,7 +151,7 @@ def test_a_fill_older_than_all_that_is_remembered_was_booked_once(manager: DeskO
     manager.advance(30)
 
     assert [query for query in manager.sent(QueryOrder) if not query.client_order_id] == []
-    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.005")
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.005")
 
 
 # ---- the same fill with other numbers --------------------------------------------------------------------
@@ -162,7 +163,7 @@ OTHER = make_fill("0.02", price="1")
 def assert_the_first_stands(manager: DeskOnTime) -> None:
     (told,) = manager.journaled(FillContradicted)
     assert (told.first, told.other) == (make_fill(), OTHER)
-    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.01")
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.01")
     alarms = [alarm.text for alarm in manager.sent(AlarmRaised) if "the first stands" in alarm.text]
     assert len(alarms) == 1
 
@@ -231,7 +232,7 @@ def test_totals_stand_after_a_while_and_the_venue_is_compared_again(manager: Des
     (halt,) = manager.journaled(HaltRaised)
     assert halt.scope == f"coinbase:{BTC}" and "lists no fills" in halt.reason
     assert manager.manager.report(manager.now).reconciled_at == manager.now.utc_ns
-    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.01")
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.01")
 
 
 def test_reads_that_are_slow_or_fail_do_not_let_totals_stand(manager: DeskOnTime) -> None:

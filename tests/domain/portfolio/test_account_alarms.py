@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.instant import Instant
+from domain.instrument import InstrumentId
 from domain.messages.system import AlarmOver
 from domain.portfolio.account_alarms import INCOMPLETE_NS, AccountAlarms
 
@@ -16,7 +17,7 @@ class Lacking:
 
 
 def test_what_is_over_is_told_in_the_words_of_its_alarm() -> None:
-    alarms, key = AccountAlarms(cover_within_s=5), ("coinbase", "BTC-USD")
+    alarms, key = AccountAlarms(cover_within_s=5), InstrumentId("coinbase", "BTC-USD")
 
     def told(bare: list, missing: tuple[str, ...], at_ns: int) -> list[tuple[bool, str, str]]:
         effects = alarms.review(bare, {}, Lacking(missing), Instant(at_ns, at_ns))
@@ -34,7 +35,7 @@ def test_what_is_over_is_told_in_the_words_of_its_alarm() -> None:
 
 
 def test_coins_that_others_hold_are_told_anew_as_they_change_and_the_alarm_before_is_over() -> None:
-    alarms, key = AccountAlarms(cover_within_s=5), ("coinbase", "BTC-USD")
+    alarms, key = AccountAlarms(cover_within_s=5), InstrumentId("coinbase", "BTC-USD")
 
     def told(held: dict) -> list[tuple[bool, str]]:
         effects = alarms.review([], held, Lacking(), Instant(0, 0))

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.instant import SECOND_NS
-from domain.instrument import InstrumentKind, Side
+from domain.instrument import InstrumentId, InstrumentKind, Side
 from domain.ledger.position import Position
 from domain.messages.journal import HaltRaised
 from domain.messages.orders import Purpose
@@ -190,7 +190,9 @@ def test_a_close_takes_what_is_ours_and_there(
     account: Account, side: Side, quantity: str, held: str, expected: str
 ) -> None:
     portfolio = account.manager.portfolio
-    portfolio._ledger("coinbase", "BTC-USD").position = Position().after(side, Decimal(quantity), Decimal(1))
+    portfolio._ledger(InstrumentId("coinbase", "BTC-USD")).position = Position().after(
+        side, Decimal(quantity), Decimal(1)
+    )
     portfolio.balances["coinbase", "BTC"] = Decimal(held)
 
     foreign = account.manager._foreign
@@ -200,7 +202,9 @@ def test_a_close_takes_what_is_ours_and_there(
 
 def test_a_short_of_a_perpetual_needs_no_coins_to_be_bought_back(account: Account) -> None:
     portfolio = account.manager.portfolio
-    portfolio._ledger("coinbase", "BTC-USD").position = Position().after(Side.SELL, Decimal("0.01"), Decimal(1))
+    portfolio._ledger(InstrumentId("coinbase", "BTC-USD")).position = Position().after(
+        Side.SELL, Decimal("0.01"), Decimal(1)
+    )
 
     perpetual = replace(BTC, kind=InstrumentKind.PERPETUAL)
     assert close_quantity(portfolio, perpetual, account.manager._foreign) == Decimal("0.01")

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.journal import HaltRaised, OrderAdopted
 from domain.messages.orders import OrderReported, OrderStatus, OrderUnconfirmed, Purpose, SubmitOrder
@@ -99,7 +99,7 @@ def oversold() -> DeskOnTime:
 
 
 def test_a_position_below_zero_halts_its_instrument_and_tells_a_person(oversold: DeskOnTime) -> None:
-    assert oversold.manager.books.position("coinbase", BTC).quantity == Decimal("-0.01")
+    assert oversold.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("-0.01")
     assert [(halt.scope, halt.reason) for halt in oversold.manager.halts] == [("coinbase:BTC-USD", HALT)]
     assert f"halted: {HALT}" in [alarm.text for alarm in oversold.sent(AlarmRaised)]
 
@@ -133,10 +133,10 @@ def test_a_lost_sale_that_comes_back_before_the_purchase_is_no_such_thing() -> N
     manager.fills(bought, sold)
 
     manager.hear(sale(S.FILLED, "lost-9", "0.01"))
-    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("-0.01")
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("-0.01")
     purchase = mint_client_order_id("lost-8", 0, 1)
     manager.hear(make_report(S.FILLED, "0.01", client_order_id=purchase, venue_order_id="v-lost-8"))
 
     assert len(manager.journaled(OrderAdopted)) == 2
-    assert manager.manager.books.position("coinbase", BTC).is_flat
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).is_flat
     assert manager.journaled(HaltRaised) == []

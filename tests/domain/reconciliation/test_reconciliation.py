@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from domain.instant import SECOND_NS
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.journal import (
     BalanceCorrected,
@@ -347,7 +347,7 @@ def test_a_foreign_fill_moves_balances_once_and_never_our_position(manager: Desk
         manager.hear(theirs)
 
     assert len(manager.journaled(ExternalFillSeen)) == 1
-    assert manager.manager.books.position("coinbase", "BTC-USD").is_flat
+    assert manager.manager.books.position(InstrumentId("coinbase", "BTC-USD")).is_flat
     assert manager.journaled(BalanceCorrected) == []
     assert manager.manager.report(manager.now).is_reconciled
 
@@ -659,7 +659,7 @@ def test_a_stop_that_has_sold_a_part_and_is_missed_is_no_cover_for_the_rest(half
 
     assert (half_sold.order().status, live.status) == (S.UNCONFIRMED, S.UNCONFIRMED)
     assert books.covered_quantity("coinbase", "BTC-USD") == 0
-    assert books.position("coinbase", "BTC-USD").quantity == Decimal("0.006")
+    assert books.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.006")
 
 
 def test_a_late_row_of_a_fill_is_no_proof_that_the_rest_of_a_missed_stop_is_there(half_sold) -> None:
@@ -828,12 +828,12 @@ def test_coins_sold_by_hand_are_ours_no_more_once_two_answers_agree(manager: Des
 
     differ(manager, 4, **listed)
     assert manager.journaled(PositionCorrected) == []
-    assert manager.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    assert manager.manager.books.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.01")
     differ(manager, 2, **listed)
 
     (corrected,) = manager.journaled(PositionCorrected)
     assert (corrected.instrument, corrected.quantity) == ("BTC-USD", Decimal("0.01"))
-    position = manager.manager.books.position("coinbase", "BTC-USD")
+    position = manager.manager.books.position(InstrumentId("coinbase", "BTC-USD"))
     assert (position.quantity, position.realized_pnl) == (0, 0)
     assert "ours no more" in " ".join(alarm.text for alarm in manager.sent(AlarmRaised))
     assert manager.journaled(BalanceCorrected) == []
@@ -847,12 +847,12 @@ def test_coins_that_left_without_a_trade_leave_the_position_with_the_balance(man
 
     assert [event.difference for event in manager.journaled(BalanceCorrected)] == [Decimal("-0.006")]
     assert [event.quantity for event in manager.journaled(PositionCorrected)] == [Decimal("0.006")]
-    position = manager.manager.books.position("coinbase", "BTC-USD")
+    position = manager.manager.books.position(InstrumentId("coinbase", "BTC-USD"))
     assert (position.quantity, position.average_price) == (Decimal("0.004"), Decimal(64000))
     assert "worth 384" in manager.journaled(HaltRaised)[0].reason
     next_run = manager.restarted()
     next_run.load()
-    assert next_run.manager.books.position("coinbase", "BTC-USD") == position
+    assert next_run.manager.books.position(InstrumentId("coinbase", "BTC-USD")) == position
     differ(next_run, 3, usd="9359", btc="0.004")
     assert next_run.journaled(BalanceCorrected, PositionCorrected) == []
 
@@ -865,7 +865,7 @@ def test_a_foreign_sale_of_what_was_there_before_us_leaves_our_position_alone() 
     differ(manager, 8, **listed)
 
     assert manager.journaled(PositionCorrected) == []
-    assert manager.manager.books.position("coinbase", "BTC-USD").quantity == Decimal("0.01")
+    assert manager.manager.books.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.01")
 
 
 def test_what_a_resting_stop_sells_is_no_phantom(guarded: DeskOnTime) -> None:

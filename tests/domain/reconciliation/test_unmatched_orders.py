@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.instant import SECOND_NS
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import NO_INSTANCE, instance_of, mint_client_order_id
 from domain.ledger.order_ledger import OrderLedger
 from domain.messages.journal import ExternalFillSeen, HaltRaised, OrderAdopted
@@ -89,7 +89,7 @@ def test_a_purchase_that_the_journal_lost_is_a_position_of_ours() -> None:
     manager.advance(5)
     manager.snapshot("9359", "0.01", fills=[fill])
 
-    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.01")
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.01")
     assert manager.journaled(ExternalFillSeen, HaltRaised) == []
     assert manager.manager.ledger.open_plans == {}
     assert manager.manager.report(manager.now).is_reconciled
@@ -102,7 +102,7 @@ def test_a_sale_that_the_journal_lost_reduces_the_position_and_sends_nothing_mor
     manager.hear(replace(told, quantity=Decimal("0.01")))
     manager.advance(5)
 
-    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.006")
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.006")
     assert manager.manager.ledger.orders[LOST].order.purpose is Purpose.CLOSE
     assert manager.manager.ledger.open_plans == {}
     assert manager.sent(SubmitOrder) == manager.sent(CancelOrder) == []
@@ -166,7 +166,7 @@ def test_nobody_is_judged_before_the_venue_has_told_its_time() -> None:
     manager.hear(told)
 
     assert len(manager.journaled(OrderAdopted)) == 1
-    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.01")
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.01")
     assert manager.journaled(HaltRaised) == []
 
 
@@ -188,7 +188,7 @@ def test_a_lost_order_of_which_too_little_is_told_waits_for_a_better_word() -> N
     manager.hear(replace(unsaid, quantity=Decimal("0.01")))
     manager.advance(2.6)
     assert len(manager.journaled(OrderAdopted)) == 1
-    assert manager.manager.books.position("coinbase", BTC).quantity == Decimal("0.01")
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.01")
 
 
 def test_an_adopted_order_ends_like_any_other() -> None:
@@ -198,7 +198,7 @@ def test_an_adopted_order_ends_like_any_other() -> None:
     manager.fills(make_fill("0.01", "f-9", venue_order_id="v-9", side=Side.SELL, price="70000"))
 
     assert manager.manager.ledger.orders[LOST].status is S.FILLED
-    assert manager.manager.books.position("coinbase", BTC).is_flat
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).is_flat
     assert manager.manager.books.balances["coinbase", "USD"] > CASH
 
 
