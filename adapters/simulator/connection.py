@@ -22,7 +22,9 @@ UNKNOWN_OPCODE = b"\x83\x00"  # final, opcode 3, no data
 def draw_handshake(faults: FaultPlan, place: str) -> Handshake:
     """Return how the next upgrade of a stream goes."""
     fault = faults.draw(place, is_opening=True)
-    match fault.kind if fault else "":
+    if fault is None:
+        return Handshake()
+    match fault.kind:
         case "refuse":
             return Handshake(status=0)
         case "refuse_upgrade":
@@ -137,20 +139,23 @@ class Connection:
         self.close_code = code
 
     def _has_victim(self, fault: Fault) -> bool:
-        return fault.kind not in FRAME_FAULTS or self._find_victim(fault) is not None
+        return fault.kind not in FRAME_FAULTS or self._victim(fault) is not None
 
-    def _find_victim(self, fault: Fault) -> int | None:
-        """Return which of the frames that are due the fault can strike."""
+    def _victim(self, fault: Fault) -> tuple[int, list[Frame]] | None:
+        """Return which of the frames that are due the fault can strike, and what becomes of it."""
         for index, frame in enumerate(self._due):
             is_meant = frame.kind is FrameKind.TEXT and fault.channel in ("", frame.channel)
-            if is_meant and self._spoiled(frame, fault) is not None:
-                return index
+            if is_meant and (spoiled := self._spoiled(frame, fault)) is not None:
+                return index, spoiled
         return None
 
     def _spoil(self, fault: Fault) -> None:
-        index = self._find_victim(fault)
+        victim = self._victim(fault)
+        if victim is None:
+            return
+        index, spoiled = victim
         frame = self._due[index]
-        self._due[index : index + 1] = self._spoiled(frame, fault)
+        self._due[index : index + 1] = spoiled
         if fault.kind == "reorder":
             if index < len(self._due):
                 self._due.insert(index + 1, frame)

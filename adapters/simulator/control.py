@@ -36,7 +36,8 @@ def guarded(application: web.Application, netloc: str, token: str) -> web.Applic
             return web.Response(status=403, text="not for pages of other sites\n")
         if request.method not in ("GET", "HEAD", "DELETE") and request.content_type != "application/json":
             return web.Response(status=415, text="send application/json\n")
-        return await handler(request)
+        answer: web.StreamResponse = await handler(request)
+        return answer
 
     outer = web.Application(middlewares=[guard])
     outer.add_subapp(f"/{token}", application)

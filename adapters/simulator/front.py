@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from adapters.simulator.api_key import ApiKey
 from adapters.simulator.engine.agenda import Agenda
+from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.engine.market import Market
 from adapters.simulator.engine.records import Records
 from adapters.simulator.faults import MARKET_STREAM, FaultPlan
@@ -81,11 +82,15 @@ class Front(ABC):
     Attributes:
         channels: what can be subscribed to, for faults that strike one channel.
         unfit_faults: kinds that this venue's protocol has no place for.
+        exchange: the account of a venue that takes orders.
+        key: what its clients sign with.
     """
 
     venue: str
     channels: Collection[str]
     unfit_faults: Collection[str] = ()
+    exchange: Exchange | None = None
+    key: ApiKey | None = None
 
     @abstractmethod
     def rest(self, request: Request, now_ns: int) -> Response:

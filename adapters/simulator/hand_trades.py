@@ -79,7 +79,7 @@ def make_trade(exchange: Exchange, trade: HandTrade) -> dict[str, str]:
 def _order(trade: HandTrade, number: str) -> NewOrder:
     is_market = trade.limit_price is None
     fields = {"base_size": plain(trade.quantity)}
-    if not is_market:
+    if trade.limit_price is not None:
         fields["limit_price"] = plain(trade.limit_price)
     return NewOrder(
         client_order_id=str(uuid5(_NAMESPACE, number)),

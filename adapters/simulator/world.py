@@ -88,12 +88,18 @@ class World:
     @property
     def exchange(self) -> Exchange:
         """Return the core of Coinbase."""
-        return self.fronts["coinbase"].exchange
+        exchange = self.fronts["coinbase"].exchange
+        if exchange is None:
+            raise LookupError("no orders are taken here")
+        return exchange
 
     @property
     def key(self) -> ApiKey:
         """Return what Coinbase's clients sign with."""
-        return self.fronts["coinbase"].key
+        key = self.fronts["coinbase"].key
+        if key is None:
+            raise LookupError("no orders are taken here")
+        return key
 
     @property
     def next_due_ns(self) -> int:

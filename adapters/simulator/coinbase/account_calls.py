@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import uuid5
@@ -15,7 +16,7 @@ from adapters.simulator.coinbase.decode import (
     decode_order,
 )
 from adapters.simulator.engine.exchange import Refused
-from adapters.simulator.engine.venue_order import NewOrder, VenueOrder, VenueStatus
+from adapters.simulator.engine.venue_order import Fill, NewOrder, VenueOrder, VenueStatus
 from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.numbers import ZERO, divide, plain
@@ -29,7 +30,7 @@ def list_accounts(call: Call) -> dict[str, Any]:
     currencies = _currencies(call)
     start = call.number("cursor", default=0, most=len(currencies))
     end = start + call.number("limit", default=49, most=250)
-    accounts = [encode.account(call.exchange, currency) for currency in currencies[start:end]]
+    accounts = [encode.account(call.shown, currency) for currency in currencies[start:end]]
     has_next = end < len(currencies)
     return {
         "accounts": accounts,
@@ -42,7 +43,7 @@ def list_accounts(call: Call) -> dict[str, Any]:
 def get_account(call: Call) -> dict[str, Any]:
     for currency in _currencies(call):
         if encode.account_uuid(currency) == call.name:
-            return {"account": encode.account(call.exchange, currency)}
+            return {"account": encode.account(call.shown, currency)}
     raise NotFound(f"account {call.name!r} not found")
 
 
@@ -111,15 +112,15 @@ def cancel_orders(call: Call) -> dict[str, Any]:
 
 
 def get_order(call: Call) -> dict[str, Any]:
-    order = call.exchange.visible_order(call.name, call.now_ns)
+    order = call.shown.visible_order(call.name, call.now_ns)
     if order is None:
         raise NotFound(f"order with this orderID was not found: {call.name!r}")
-    return {"order": encode.rest_order(call.exchange, order)}
+    return {"order": encode.rest_order(call.shown, order)}
 
 
 def list_orders(call: Call) -> dict[str, Any]:
     start_ns, end_ns = call.time("start_date", 0), call.time("end_date", NO_TIME_NS)
-    filters = {
+    filters: dict[str, Callable[[VenueOrder], str]] = {
         "order_ids": lambda order: order.order_id,
         "product_ids": lambda order: order.asked.product_id,
         "order_status": lambda order: order.status.value,
@@ -130,13 +131,13 @@ def list_orders(call: Call) -> dict[str, Any]:
     active = [(wanted, read) for key, read in filters.items() if (wanted := call.values(key))]
     orders = [
         order
-        for order in call.exchange.visible_orders(call.now_ns)
+        for order in call.shown.visible_orders(call.now_ns)
         if start_ns <= order.created_ns < end_ns and all(read(order) in wanted for wanted, read in active)
     ]
     limit = call.number("limit", default=100, most=MOST_ORDERS)
     given, cursor = page(call, orders, lambda order: order.number, limit)
     return {
-        "orders": [encode.rest_order(call.exchange, order) for order in given],
+        "orders": [encode.rest_order(call.shown, order) for order in given],
         "sequence": "0",
         "has_next": bool(cursor),
         "cursor": cursor,
@@ -146,7 +147,7 @@ def list_orders(call: Call) -> dict[str, Any]:
 def list_fills(call: Call) -> dict[str, Any]:
     start_ns = call.time("start_sequence_timestamp", 0)
     end_ns = call.time("end_sequence_timestamp", NO_TIME_NS)
-    filters = {
+    filters: dict[str, Callable[[Fill], str]] = {
         "order_ids": lambda fill: fill.order.order_id,
         "trade_ids": lambda fill: fill.trade_id,
         "product_ids": lambda fill: fill.order.asked.product_id,
@@ -154,7 +155,7 @@ def list_fills(call: Call) -> dict[str, Any]:
     active = [(wanted, read) for key, read in filters.items() if (wanted := call.values(key))]
     fills = [
         fill
-        for fill in call.exchange.fills
+        for fill in call.shown.fills
         if start_ns <= fill.time_ns < end_ns and all(read(fill) in wanted for wanted, read in active)
     ]
     given, cursor = page(call, fills, lambda fill: fill.number, call.number("limit", default=100, most=MOST_ORDERS))
@@ -231,9 +232,10 @@ def _cancel(call: Call, order_id: str) -> dict[str, Any]:
 def _estimate(call: Call, asked: NewOrder) -> tuple[Decimal, Decimal]:
     """Return the base size and notional an order would have at its limit, or at the touch."""
     market = call.exchange.market.products[asked.product_id]
-    price = asked.limit_price or market.book.best_price(asked.side.opposite)
-    base_size = asked.base_size
-    if base_size is None:
+    price = asked.limit_price or market.book.best_price(asked.side.opposite) or market.tape.last_price
+    if asked.quote_size is None:
+        base_size = asked.size
+    else:
         spendable = divide(asked.quote_size, 1 + call.exchange.taker_fee_ratio)
         base_size = market.instrument.round_quantity(divide(spendable, price))
     return base_size, base_size * price

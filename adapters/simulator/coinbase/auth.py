@@ -10,6 +10,7 @@ from uuid import uuid4
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from jwt.types import Options
 
 from adapters.simulator.api_key import ApiKey
 from domain.errors import NzezaError
@@ -18,7 +19,7 @@ ISSUERS = ("cdp", "coinbase-cloud")
 LIFETIME_S = 120
 SKEW_S = 5
 PRODUCTION_HOST = "api.coinbase.com"
-_OUR_CLOCK = {  # time is an argument here: PyJWT must not read the clock itself
+_OUR_CLOCK: Options = {  # time is an argument here: PyJWT must not read the clock itself
     "verify_exp": False,
     "verify_nbf": False,
     "verify_iat": False,
@@ -51,6 +52,7 @@ class KeyRing:
 
     def issue(self, algorithm: str = "ES256", can_trade: bool = True) -> ApiKey:
         """Make a fresh key, `ES256` on P-256 or `EdDSA` on Ed25519."""
+        private: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
         if algorithm == "ES256":
             private = ec.generate_private_key(ec.SECP256R1())
             form = serialization.PrivateFormat.TraditionalOpenSSL

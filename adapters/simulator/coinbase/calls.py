@@ -19,7 +19,8 @@ class NotFound(NzezaError):
 
 
 class Call(NamedTuple):
-    exchange: Exchange | PastExchange  # the past is for reads
+    exchange: Exchange
+    shown: Exchange | PastExchange  # to reads, which may lag
     now_ns: int
     name: str  # what the path names: an order id, a product id, an account
     query: tuple[tuple[str, str], ...]

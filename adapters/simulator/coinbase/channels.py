@@ -302,7 +302,7 @@ class User(Channel):
         return order.asked.product_id in self.products
 
     def _event(self, kind: str, orders: list[VenueOrder]) -> dict[str, Any]:
-        positions = {"perpetual_futures_positions": [], "expiring_futures_positions": []}
+        positions: dict[str, list[Any]] = {"perpetual_futures_positions": [], "expiring_futures_positions": []}
         rows = [encode.stream_order(self.exchange, order) for order in orders]
         return {"type": kind, "orders": rows, "positions": positions}
 

@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.engine.market import ProductMarket
 from adapters.simulator.engine.matching import Level
+from adapters.simulator.engine.past_exchange import PastExchange
 from adapters.simulator.engine.tape import Bar, Print
 from adapters.simulator.engine.venue_order import Fill, VenueOrder, VenueOrderType, VenueStatus
 from domain.instant import SECOND_NS
@@ -168,7 +169,7 @@ def account_uuid(currency: str) -> str:
     return str(uuid5(ACCOUNT_NAMESPACE, currency))
 
 
-def account(exchange: Exchange, currency: str) -> dict[str, Any]:
+def account(exchange: Exchange | PastExchange, currency: str) -> dict[str, Any]:
     ledger = exchange.ledger
     return {
         "uuid": account_uuid(currency),
@@ -195,10 +196,10 @@ def _average(order: VenueOrder) -> str:
 
 def _percent_done(order: VenueOrder) -> str:
     asked = order.asked
-    if asked.base_size is not None:
-        done = divide(order.filled_size, asked.base_size)
-    else:
+    if asked.quote_size is not None:
         done = divide(order.filled_value + order.total_fees, asked.quote_size)
+    else:
+        done = divide(order.filled_size, asked.size)
     return plain(Decimal(f"{done * 100:.2f}"))
 
 
@@ -212,7 +213,7 @@ def _value_after_fees(order: VenueOrder) -> str:
     return plain(order.filled_value + order.asked.side.sign * order.total_fees)
 
 
-def rest_order(exchange: Exchange, order: VenueOrder) -> dict[str, Any]:
+def rest_order(exchange: Exchange | PastExchange, order: VenueOrder) -> dict[str, Any]:
     asked = order.asked
     return {
         "order_id": order.order_id,

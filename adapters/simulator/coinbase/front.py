@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapters.simulator.api_key import ApiKey
 from adapters.simulator.coinbase.auth import KeyRing
 from adapters.simulator.coinbase.channels import CHANNELS
 from adapters.simulator.coinbase.rest import CoinbaseRest
@@ -15,6 +16,8 @@ PRIVATE_PATH = "/user"  # of the stream with our orders; any other path is the m
 
 
 class CoinbaseFront(Front):
+    exchange: Exchange
+    key: ApiKey
     venue = "coinbase"
     channels = tuple(CHANNELS)
 

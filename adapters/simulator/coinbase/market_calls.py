@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from adapters.simulator.coinbase import encode
@@ -63,7 +64,7 @@ def get_product_book(call: Call) -> dict[str, Any]:
         "last": str(market.tape.last_price),
     }
     if bid and ask:
-        mid = divide(bid.price + ask.price, 2)
+        mid = divide(bid.price + ask.price, Decimal(2))
         spread = ask.price - bid.price
         reply["mid_market"] = f"{mid:f}"
         reply["spread_bps"] = f"{divide(spread, mid) * 10_000:.12f}"

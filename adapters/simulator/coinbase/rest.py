@@ -123,10 +123,10 @@ class CoinbaseRest:
         can_trade = key is not None and key.can_trade
         if route.needs_trade and not can_trade:
             return _error(403, "PERMISSION_DENIED", "Missing required scopes", limits)
-        exchange = self._exchange
+        shown: Exchange | PastExchange = self._exchange
         if fault is not None and fault.kind == "lag":
-            exchange = PastExchange(exchange, now_ns - int(fault.seconds * SECOND_NS))
-        call = Call(exchange, now_ns, name, request.query, request.body, can_trade, own_fault, asked_ns)
+            shown = PastExchange(self._exchange, now_ns - int(fault.seconds * SECOND_NS))
+        call = Call(self._exchange, shown, now_ns, name, request.query, request.body, can_trade, own_fault, asked_ns)
         try:
             if fault is not None and fault.kind == "late_accept":
                 account.submit_late(call, now_ns + int(fault.seconds * SECOND_NS))
@@ -137,7 +137,7 @@ class CoinbaseRest:
         except InvalidArgument as invalid:
             return _error(400, "INVALID_ARGUMENT", str(invalid), limits)
         except Refused:  # only a late order: its refusal reaches nobody
-            return dropped(fault.seconds)
+            return dropped(fault.seconds if fault is not None else 0.0)
 
     def _authorize(self, request: Request, headers: dict[str, str], now_ns: int) -> KnownKey:
         scheme, _, token = headers.get("authorization", "").partition(" ")

@@ -194,9 +194,9 @@ class DydxSession(Session):
             return
         one.batch += one.channel.updates(now_ns)
         if one.batch and now_ns >= one.batch_due_ns:
-            contents, one.batch = one.batch, []
+            batch, one.batch = one.batch, []
             one.batch_due_ns = now_ns + BATCH_NS
-            self._tell("channel_batch_data", self._next_id(), name, what, version=version, contents=contents)
+            self._tell("channel_batch_data", self._next_id(), name, what, version=version, contents=batch)
 
     def _tell(self, kind: str, number: int, channel: str, what: str, **fields: Any) -> None:
         """Say something of a channel; v4_markets never names its id."""

@@ -199,7 +199,7 @@ class Exchange:
         if product.is_halted(self.now_ns):
             raise Refused("PRODUCT_TRADING_HALTED")
         self._check_sizes(asked, product)
-        if asked.time_in_force is TimeInForce.GTD and asked.end_ns <= self.now_ns:
+        if asked.time_in_force is TimeInForce.GTD and (asked.end_ns or 0) <= self.now_ns:
             raise Refused("END_TIME_IS_IN_THE_PAST")
         self._check_stops(asked, product)
         order = self._book_order("", asked)
@@ -219,14 +219,14 @@ class Exchange:
             if asked.quote_size < instrument.min_notional:
                 raise Refused("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_QUOTE_SIZE_TOO_SMALL")
             return
-        size = asked.base_size
+        size = asked.size
         if size % instrument.lot_size:
             raise Refused("INVALID_SIZE_PRECISION")
         for price in (asked.limit_price, asked.stop_price):
             if price is not None and (price <= 0 or price % instrument.tick_size):
                 raise Refused("INVALID_PRICE_PRECISION")
-        price = asked.limit_price or product.tape.last_price
-        if size < instrument.min_quantity or size * price < instrument.min_notional:
+        worth = asked.limit_price or product.tape.last_price
+        if size < instrument.min_quantity or size * worth < instrument.min_notional:
             raise Refused("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_BASE_SIZE_TOO_SMALL")
         if size > instrument.max_quantity:
             raise Refused("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_BASE_SIZE_TOO_LARGE")
@@ -235,7 +235,7 @@ class Exchange:
         if asked.stop_price is None:
             return
         if asked.order_type is VenueOrderType.BRACKET:
-            beyond = asked.limit_price - asked.stop_price
+            beyond = asked.limit - asked.stop
             if beyond * asked.side.sign >= 0:  # a selling bracket has its target above its stop
                 raise Refused("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_BRACKET_PRICES")
         if self._is_reached(asked, product):
@@ -349,7 +349,7 @@ class Exchange:
 
     def _book_order(self, order_id: str, asked: NewOrder) -> BookOrder:
         if asked.quote_size is None:
-            return BookOrder(order_id, ACCOUNT, asked.side, asked.base_size, asked.limit_price)
+            return BookOrder(order_id, ACCOUNT, asked.side, asked.size, asked.limit_price)
         instrument = self.market.products[asked.product_id].instrument
         # The fee comes out of the money too. Rounded down to the lot's decimals, so it never overspends.
         budget = instrument.round_quantity(divide(asked.quote_size, 1 + self.taker_fee_ratio))
@@ -360,14 +360,14 @@ class Exchange:
         product = self.market.products[asked.product_id]
         instrument = product.instrument
         if asked.side is Side.SELL:
-            return instrument.base, asked.base_size - filled
+            return instrument.base, asked.size - filled
         if asked.quote_size is not None:
             return instrument.quote, asked.quote_size
-        leaves = asked.base_size - filled
+        leaves = asked.size - filled
         if asked.limit_price is None:
             notional = product.book.cost(Side.BUY, leaves)
         elif asked.order_type is VenueOrderType.BRACKET:
-            notional = leaves * max(asked.limit_price, self._stop_limit(asked))
+            notional = leaves * max(asked.limit, self._stop_limit(asked))
         else:
             notional = leaves * asked.limit_price
         return instrument.quote, notional * (1 + self.taker_fee_ratio)
@@ -375,13 +375,13 @@ class Exchange:
     def _stop_limit(self, asked: NewOrder) -> Decimal:
         """Return how far a triggered bracket may go."""
         instrument = self.market.products[asked.product_id].instrument
-        return instrument.round_price(asked.stop_price * (1 + asked.side.sign * STOP_BAND), asked.side)
+        return instrument.round_price(asked.stop * (1 + asked.side.sign * STOP_BAND), asked.side)
 
     def _is_reached(self, asked: NewOrder, product: ProductMarket) -> bool:
         """Tell whether the last trade or the touch is at or through the stop."""
         last = product.tape.last_price
         if asked.stops_upwards:
             ask = product.book.best_price(Side.SELL)
-            return last >= asked.stop_price or (ask is not None and ask >= asked.stop_price)
+            return last >= asked.stop or (ask is not None and ask >= asked.stop)
         bid = product.book.best_price(Side.BUY)
-        return last <= asked.stop_price or (bid is not None and bid <= asked.stop_price)
+        return last <= asked.stop or (bid is not None and bid <= asked.stop)

@@ -167,7 +167,7 @@ class ProductMarket:
         is_bid = side is Side.BUY
         while ids:
             order = self.book.find(ids[-1])  # None: it has traded, as the best one does first
-            if order is not None and (order.limit_price < touch if is_bid else order.limit_price > touch):
+            if order is not None and (order.resting_price < touch if is_bid else order.resting_price > touch):
                 break
             self.book.cancel(ids.pop())
         while len(ids) >= DEPTH:
@@ -185,7 +185,10 @@ class ProductMarket:
         ids = self._maker_ids[side]
         if not ids or len(ids) >= DEPTH:
             return
-        deepest = float(self.book.find(ids[0]).limit_price)
+        order_there = self.book.find(ids[0])
+        if order_there is None:
+            return  # it has traded; the next withdrawal forgets it
+        deepest = float(order_there.resting_price)
         price = self.listing.on_grid(deepest * (1 - side.sign * LEVEL_SPACING), side)
         order = BookOrder(self._next_id("m"), MAKERS, side, self._quantity(usd), price)
         if self.submit(order, TimeInForce.GTC, now_ns).rests:

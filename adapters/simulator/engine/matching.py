@@ -27,6 +27,13 @@ class BookOrder:
     limit_price: Decimal | None = None  # None: any price
     budget: Decimal | None = None  # quote currency left to spend, instead of a quantity
 
+    @property
+    def resting_price(self) -> Decimal:
+        """Return where it rests; what takes any price never does."""
+        if self.limit_price is None:
+            raise ValueError(f"{self.order_id} has no price to rest at")
+        return self.limit_price
+
 
 class Execution(NamedTuple):
     """One trade between a resting order and the order that arrived."""
@@ -139,7 +146,7 @@ class OrderBook:
         return notional
 
     def _trade(self, order: BookOrder) -> tuple[tuple[Execution, ...], bool]:
-        executions = []
+        executions: list[Execution] = []
         while order.leaves:
             best = self.best_price(order.side.opposite)
             if best is None or not _reaches(order, best):
@@ -171,7 +178,7 @@ class OrderBook:
                 yield level.price, resting
 
     def _rest(self, order: BookOrder) -> None:
-        price = order.limit_price
+        price = order.resting_price
         levels = self._levels[order.side]
         if price not in levels:
             levels[price] = {}
@@ -181,11 +188,12 @@ class OrderBook:
         self.version += 1
 
     def _remove(self, order: BookOrder) -> None:
-        level = self._levels[order.side][order.limit_price]
+        price = order.resting_price
+        level = self._levels[order.side][price]
         del level[order.order_id]
         if not level:
-            del self._levels[order.side][order.limit_price]
-            self._prices[order.side].remove(order.limit_price)
+            del self._levels[order.side][price]
+            self._prices[order.side].remove(price)
         self.version += 1
 
     def _quantity_at(self, side: Side, price: Decimal) -> Decimal:

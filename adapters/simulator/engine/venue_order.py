@@ -48,6 +48,25 @@ class NewOrder(NamedTuple):
     end_ns: int | None = None  # GTD
     post_only: bool = False
 
+    # Of an order that has one, as its kind says.
+    @property
+    def size(self) -> Decimal:
+        return _given(self.base_size)
+
+    @property
+    def limit(self) -> Decimal:
+        return _given(self.limit_price)
+
+    @property
+    def stop(self) -> Decimal:
+        return _given(self.stop_price)
+
+
+def _given(value: Decimal | None) -> Decimal:
+    if value is None:
+        raise ValueError("an order of this kind has none")
+    return value
+
 
 class Fill(NamedTuple):
     number: int  # rises by one per fill of the account

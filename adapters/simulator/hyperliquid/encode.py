@@ -36,7 +36,7 @@ def meta(venue: Venue) -> dict[str, Any]:
     """Encode all listings: a coin's place is its asset id."""
     rows = [
         {
-            "szDecimals": -product.instrument.lot_size.as_tuple().exponent,
+            "szDecimals": -int(product.instrument.lot_size.as_tuple().exponent),
             "name": coin,
             "maxLeverage": LISTED[coin].max_leverage,
             "marginTableId": LISTED[coin].margin_table_id,
@@ -84,7 +84,7 @@ def context(venue: Venue, coin: str, now_ns: int) -> dict[str, Any]:
         "oraclePx": text(venue.oracle_price(coin)),
         "markPx": text(venue.mark_price(coin)),
         "midPx": text(mid) if mid is not None else None,
-        "impactPxs": [text(price) for price in impacts] if None not in impacts else None,
+        "impactPxs": [text(price) for price in impacts if price is not None] if None not in impacts else None,
         "dayBaseVlm": text(day.volume),
     }
 

@@ -125,8 +125,10 @@ def _funding_history(asked: Asked) -> list[dict[str, Any]]:
 
 
 def _range_ns(start_ms: int, end_ms: int | None) -> tuple[int, int]:
-    end_ms = MOST_MS if end_ms is None else end_ms
-    return tuple(max(0, min(each, MOST_MS)) * 1_000_000 for each in (start_ms, end_ms))
+    start_ns, end_ns = (
+        max(0, min(each, MOST_MS)) * 1_000_000 for each in (start_ms, MOST_MS if end_ms is None else end_ms)
+    )
+    return start_ns, end_ns
 
 
 ANSWERS: dict[str, Callable[[Asked], Any]] = {  # type -> what answers it
