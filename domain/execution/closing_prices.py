@@ -85,7 +85,7 @@ class ClosingPrices:
         if number > plan.told and ratio > closing_ratio(self._settings.orders, number):
             source = self.basis(intent, now).source
             text = f"a close widens to {plain(ratio * 100)} % beyond the {source}: limit {plain(price)}"
-            self._outbox.alarm(f"{intent.venue}:{intent.instrument}", text, now.utc_ns)
+            self._outbox.alarm(str(InstrumentId.of(intent)), text, now.utc_ns)
         plan.told = number
 
     def ended(self, intent: OrderIntent, tries: int, has_filled: bool, now: Instant) -> None:

@@ -14,7 +14,7 @@ from domain.execution.endings import Endings
 from domain.execution.order_executor import OrderExecutor
 from domain.execution.overdue import Overdue
 from domain.instant import Instant
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.cash_flows import spot_currencies
 from domain.ledger.fill_memory import same_numbers
 from domain.ledger.order import ABSENT, OrderLifecycle
@@ -106,7 +106,7 @@ class ExecutionReports:
             self._book(order, proven, now)
             if proven and isinstance(event, OrderRejected):
                 self._outbox.alarm(
-                    _scope(order), f"orders refused: {refusal_in_words(event)}", now.utc_ns, is_theirs=True
+                    order.scope, f"orders refused: {refusal_in_words(event)}", now.utc_ns, is_theirs=True
                 )
 
     def on_unconfirmed(self, event: OrderUnconfirmed, now: Instant) -> None:
@@ -168,7 +168,7 @@ class ExecutionReports:
         """Book late fills of an order of ours that ended long ago; nothing else is kept of it."""
         if report.status not in FINAL:
             reason = f"order {report.client_order_id} is {report.status} though it ended long ago"
-            self._outbox.halt(f"{report.venue}:{report.instrument}", reason, now.utc_ns)
+            self._outbox.halt(str(InstrumentId.of(report)), reason, now.utc_ns)
         purpose = Purpose.OPEN if report.side is Side.BUY else Purpose.CLOSE
         for fill in self._unmatched.take(report.venue, report.venue_order_id, now):
             self._outbox.record(
@@ -298,7 +298,7 @@ class ExecutionReports:
                 text = f"filled {plain(order.filled_quantity)} after it was {order.status}"
                 self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
         if order.is_overfilled:
-            self._outbox.halt(_scope(order), f"order {order.id} filled above its quantity", now.utc_ns)
+            self._outbox.halt(order.scope, f"order {order.id} filled above its quantity", now.utc_ns)
         if order.venue_order_id and not was_named:
             self._named(order, now)
         self._follow_up(order, now)
@@ -340,8 +340,8 @@ class ExecutionReports:
     def _rise(self, order: OrderLifecycle, evidence: str, now: Instant) -> None:
         """An order that was called dead is at the venue: halt there, count it as live, and take it back."""
         text = f"order {order.id} lives although {order.evidence}"
-        if not self._outbox.halt(_scope(order), text, now.utc_ns):
-            self._outbox.alarm(_scope(order), text, now.utc_ns)
+        if not self._outbox.halt(order.scope, text, now.utc_ns):
+            self._outbox.alarm(order.scope, text, now.utc_ns)
         intent = self._ledger.plans[order.order.intent_id].intent
         self._outbox.record(order.reopened(intent, evidence, now.utc_ns))
         self._cancels.wish(order, "it was proven dead", now)
@@ -358,7 +358,3 @@ def _may_own(order: OrderLifecycle, fill: Fill) -> bool:
     """Tell whether `fill` could be of an order whose name at the venue we don't know yet."""
     is_same_market = (order.order.instrument, order.order.side) == (fill.instrument, fill.side)
     return not order.venue_order_id and is_same_market
-
-
-def _scope(order: OrderLifecycle) -> str:
-    return f"{order.order.venue}:{order.order.instrument}"

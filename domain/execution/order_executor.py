@@ -119,14 +119,14 @@ class OrderExecutor:
         count = self._ledger.books.bare_closes[InstrumentId.of(intent)]
         if count >= self._settings.protection.bare_closes:
             reason = f"{count} positions in a row closed for want of a stop"
-            self._outbox.halt(f"{intent.venue}:{intent.instrument}", reason, now.utc_ns)
+            self._outbox.halt(str(InstrumentId.of(intent)), reason, now.utc_ns)
 
     def _halt_where_nothing_is_taken(self, intent: OrderIntent, now: Instant) -> None:
         """Open no more where a position can't be reduced, and tell a person why, once for each row of refusals."""
         self._pauses.on_refusals(intent, now)
         row = self._ledger.refusals.of(intent)
         if row.is_long:
-            self._outbox.halt(f"{intent.venue}:{intent.instrument}", row.in_words(intent.purpose), now.utc_ns)
+            self._outbox.halt(str(InstrumentId.of(intent)), row.in_words(intent.purpose), now.utc_ns)
 
     def advance(self, plan: Plan, now: Instant) -> None:
         """Do the next thing for a plan: another attempt, a wait, or its end."""

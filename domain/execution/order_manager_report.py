@@ -92,7 +92,7 @@ class OrderManagerReport:
                 yield WaitLine(scope=scope, reason=reason)
         for order in self._ledger.live_orders():
             if order.status is OrderStatus.UNCONFIRMED:
-                yield WaitLine(scope=f"{order.order.venue}:{order.order.instrument}", reason=doubt_in_words(order))
+                yield WaitLine(scope=order.scope, reason=doubt_in_words(order))
         for venue, instrument, trouble in self._gate.troubles():
             yield WaitLine(scope=f"{venue}:{instrument}", reason=_TROUBLES.get(trouble, trouble))
 

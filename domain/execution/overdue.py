@@ -70,7 +70,7 @@ class Overdue:
             return
         if now.monotonic_ns >= ends.telling_ns and order.id not in self._told:
             self._told.add(order.id)
-            self._outbox.alarm(_scope(order), _in_words(order), now.utc_ns)
+            self._outbox.alarm(order.scope, _in_words(order), now.utc_ns)
         if now.monotonic_ns >= ends.by_itself_ns:
             self._cancels.wish(order, KEPT, now)
         elif ends.intent_ns is not None and now.monotonic_ns >= ends.intent_ns:
@@ -85,7 +85,7 @@ class Overdue:
         # An earlier desk may have told a person.
         if was_watched and (order.id in self._told or order.cancel_reason == KEPT):
             self._told.discard(order.id)
-            self._outbox.alarm_over(_scope(order), _in_words(order), now.utc_ns)
+            self._outbox.alarm_over(order.scope, _in_words(order), now.utc_ns)
 
     def _by_itself_ns(self, order: OrderLifecycle, now: Instant) -> int | None:
         """Return by when word of the order's own end must be here; None: it rests until somebody cancels it."""
@@ -97,10 +97,6 @@ class Overdue:
         else:
             return None
         return now.monotonic_ns + max(0, left_ns + self._grace_ns)
-
-
-def _scope(order: OrderLifecycle) -> str:
-    return f"{order.order.venue}:{order.order.instrument}"
 
 
 def _in_words(order: OrderLifecycle) -> str:

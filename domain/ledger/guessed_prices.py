@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from domain.instrument import InstrumentId
 from domain.ledger.position import Execution
 from domain.messages.journal import HaltCleared, OrderFilledProvisionally, TotalsStand
 from domain.numbers import ZERO
@@ -18,8 +19,7 @@ from domain.numbers import ZERO
 class Guess:
     """What one order has filled at such a price."""
 
-    venue: str
-    instrument: str
+    key: InstrumentId
     quantity: Decimal = ZERO
     stands: bool = False  # the venue has not listed its fills for so long that a person was told
 
@@ -30,13 +30,12 @@ class GuessedPrices:
 
     _guesses: dict[str, Guess] = field(default_factory=dict)  # client_order_id ->
 
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        """Yield (venue, instrument) of each."""
-        return ((guess.venue, guess.instrument) for guess in self._guesses.values())
+    def __iter__(self) -> Iterator[InstrumentId]:
+        return (guess.key for guess in self._guesses.values())
 
     def filled(self, event: OrderFilledProvisionally) -> None:
         if event.is_price_guessed:
-            guess = self._guesses.setdefault(event.client_order_id, Guess(event.venue, event.instrument))
+            guess = self._guesses.setdefault(event.client_order_id, Guess(InstrumentId.of(event)))
             guess.quantity += event.quantity
 
     def replaced(self, pieces: Iterable[Execution]) -> None:
@@ -58,5 +57,5 @@ class GuessedPrices:
             self._guesses = {
                 name: guess
                 for name, guess in self._guesses.items()
-                if not (guess.stands and event.scope == f"{guess.venue}:{guess.instrument}")
+                if not (guess.stands and event.scope == str(guess.key))
             }

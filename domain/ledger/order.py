@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.executions import Executions, Step
 from domain.messages.base import Event
 from domain.messages.journal import (
@@ -113,6 +113,11 @@ class OrderLifecycle:
     @property
     def id(self) -> str:
         return self.order.client_order_id
+
+    @property
+    def scope(self) -> str:
+        """Return what halts and alarms about it are told of: its instrument, "coinbase:BTC-USD"."""
+        return str(InstrumentId.of(self.order))
 
     @property
     def is_final(self) -> bool:

@@ -217,8 +217,7 @@ class OrderLedger:
     def _settle(self, event: HaltCleared) -> None:
         """Take a person's word for all totals that stand in a scope; a halt that ended by itself is none."""
         for client_order_id in self.standing:
-            body = self.orders[client_order_id].order
-            if not event.reason and event.scope == f"{body.venue}:{body.instrument}":
+            if not event.reason and event.scope == self.orders[client_order_id].scope:
                 self.standing[client_order_id] = True
 
     def _reopen(self, order: OrderLifecycle) -> None:

@@ -58,7 +58,7 @@ def value(
     net: dict[str, Decimal] = defaultdict(Decimal)
     gross: dict[str, Decimal] = defaultdict(Decimal)
     missing = {f"{venue} balances": None for venue in venues if venue not in portfolio.venues}
-    missing |= {f"{instrument} fill price": None for _, instrument in portfolio.guessed_prices}
+    missing |= {f"{key.name} fill price": None for key in portfolio.guessed_prices}
 
     for (venue, currency), total in portfolio.balances.items():
         if not total:

@@ -58,12 +58,12 @@ class StandingTotals:
                 quantity=order.executions.provisional_quantity,
             )
         )
-        self._outbox.halt(_scope(order), _reason(order), now.utc_ns)
+        self._outbox.halt(order.scope, _reason(order), now.utc_ns)
 
     def _lift(self, venue: str, now: Instant) -> None:
         """Take back the halts of instruments where the rows of all orders came after all; no halt for anything else."""
         standing = self._ledger.standing.items()
-        waiting = {_scope(self._ledger.orders[it]) for it, is_settled in standing if not is_settled}
+        waiting = {self._ledger.orders[it].scope for it, is_settled in standing if not is_settled}
         for halt in self._ledger.halts:
             if halt.scope.startswith(f"{venue}:") and ends_when(halt.reason) and halt.scope not in waiting:
                 cleared = HaltCleared(ts_event=now.utc_ns, scope=halt.scope, reason=halt.reason)
@@ -80,7 +80,3 @@ def ends_when(reason: str) -> str:
 
 def _reason(order: OrderLifecycle) -> str:
     return _REASON + order.id
-
-
-def _scope(order: OrderLifecycle) -> str:
-    return f"{order.order.venue}:{order.order.instrument}"

@@ -172,7 +172,7 @@ class StatusQueries:
                 self._orders.alarm_after_s
             ):
                 # An earlier desk may have raised it, so it is told whether or not this one did.
-                self._outbox.alarm_over(_key(order), doubt_in_words(order), now.utc_ns)
+                self._outbox.alarm_over(order.scope, doubt_in_words(order), now.utc_ns)
             self._held_before.pop(order.id, None)
         if order.is_final:
             self._named_ns.pop(order.id, None)
@@ -185,7 +185,7 @@ class StatusQueries:
             return False
         if not status_query.has_alarmed and self._has_lasted(order, status_query, now):
             status_query.has_alarmed = True
-            self._outbox.alarm(_key(order), doubt_in_words(order), now.utc_ns)
+            self._outbox.alarm(order.scope, doubt_in_words(order), now.utc_ns)
         was_in_vain = not status_query.is_answered
         self._ask(order, status_query, now)
         return was_in_vain
@@ -298,10 +298,6 @@ class StatusQueries:
 def _began_ns(event: OrderNotFound, now: Instant) -> int:
     """Return when a look began, on the monotonic clock: a step of the wall clock can't hasten a proof."""
     return event.listing_began_ns or now.monotonic_ns - max(0, now.utc_ns - event.listing_began_at)
-
-
-def _key(order: OrderLifecycle) -> str:
-    return f"{order.order.venue}:{order.order.instrument}"
 
 
 def _ns(seconds: float) -> int:
