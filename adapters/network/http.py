@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 from adapters.network import sockets
 from adapters.network.addresses import Address, read_address
+from adapters.network.failures import failure_of
 from adapters.network.http_answer import Answer, NotOneAnswer
 from domain.errors import Ambiguous, Retryable, VenueError
 
@@ -79,7 +80,7 @@ class HttpTransport:
         try:
             connection = (None if is_alone else self._take(origin)) or self._open(origin, give_up_at)
         except OSError as error:
-            code = _code(error)
+            code = failure_of(error).code
             raise Retryable(f"request not sent: {code}", code=code) from None
         sent_ns = time.monotonic_ns()
         answer = Answer()
@@ -87,9 +88,12 @@ class HttpTransport:
             _write(connection, request, give_up_at)
             _read(connection, answer, give_up_at)
             answer.is_last = answer.is_last or is_alone
-        except (OSError, NotOneAnswer) as error:
+        except NotOneAnswer:
             connection.close()
-            raise _without_answer(error, answer) from None
+            raise _without_answer("unreadable") from None
+        except OSError as error:
+            connection.close()
+            raise _without_answer(failure_of(error).code) from None
         except BaseException:
             connection.close()
             raise
@@ -169,10 +173,7 @@ def _read(connection: socket.socket, answer: Answer, give_up_at: float) -> None:
     """Read until the answer is complete. Each wait gets what is left of the whole call's time, so nothing can drip on."""
     while not answer.is_complete:
         connection.settimeout(sockets.left_s(give_up_at))
-        data = connection.recv(_CHUNK_BYTES)
-        if not data:
-            raise NotOneAnswer("cut off") if answer.has_begun else ConnectionResetError
-        answer.feed(data)
+        answer.feed(_next(connection, answer))
     connection.setblocking(False)
     try:
         more = connection.recv(1)
@@ -185,6 +186,21 @@ def _read(connection: socket.socket, answer: Answer, give_up_at: float) -> None:
     answer.is_last = True  # a peer may hang up behind a whole answer, but not go on
 
 
+def _next(connection: socket.socket, answer: Answer) -> bytes:
+    """Return the next bytes of an answer. A connection that ends within it has given none that can be read."""
+    try:
+        data = connection.recv(_CHUNK_BYTES)
+    except TimeoutError:
+        raise
+    except OSError:
+        data = b""
+        if not answer.has_begun:
+            raise
+    if not data:
+        raise NotOneAnswer("cut off") if answer.has_begun else ConnectionResetError
+    return data
+
+
 def _has_unread(connection: socket.socket) -> bool:
     if isinstance(connection, ssl.SSLSocket) and connection.pending():
         return True
@@ -193,22 +209,6 @@ def _has_unread(connection: socket.socket) -> bool:
     return bool(ready.poll(0))
 
 
-def _without_answer(error: Exception, answer: Answer) -> VenueError:
-    """Say what became of a request that was sent. The text names neither address nor header."""
-    code = "unreadable" if answer.has_begun and not isinstance(error, TimeoutError) else _code(error)
+def _without_answer(code: str) -> VenueError:
+    """Say what became of a request that was sent."""
     return Ambiguous(f"request sent, no usable answer: {code}", code=code)
-
-
-def _code(error: Exception) -> str:
-    """Return one transport word for the cause."""
-    if isinstance(error, TimeoutError):
-        return "timeout"
-    if isinstance(error, socket.gaierror):
-        return "dns"
-    if isinstance(error, ssl.SSLError):
-        return "tls"
-    if isinstance(error, ConnectionRefusedError):
-        return "refused"
-    if isinstance(error, ConnectionError):
-        return "reset"
-    return "unreadable" if isinstance(error, NotOneAnswer) else "unreachable"

@@ -21,6 +21,7 @@ import websocket
 from adapters.network import sockets
 from adapters.network import websocket_frames as frames
 from adapters.network.addresses import read_address
+from adapters.network.failures import failure_of
 from adapters.ports import Fault, Frames
 from domain.errors import Fatal, Retryable, VenueError
 
@@ -228,19 +229,11 @@ def _failure(error: Exception, is_connected: bool) -> VenueError:
         if error.status_code in (401, 403):
             return Fatal("the venue refused our key", code=str(error.status_code))
         return Retryable(f"upgrade answered with {error.status_code}", code="rejected")
-    if isinstance(error, socket.gaierror):
-        return Retryable("host not found", code="dns")
-    if isinstance(error, (websocket.WebSocketTimeoutException, TimeoutError)):
-        return Retryable("no answer in time", code="timeout")
-    if isinstance(error, ssl.SSLError):
-        return Retryable(f"TLS failed: {error.reason}", code="tls")
-    if isinstance(error, ConnectionRefusedError):
-        return Retryable("connection refused", code="refused")
-    if isinstance(error, ConnectionError):
-        return Retryable("connection reset", code="reset")
+    if isinstance(error, websocket.WebSocketTimeoutException):
+        error = TimeoutError()
     if isinstance(error, OSError):
-        reason = errno.errorcode.get(error.errno or 0, "?")
-        return Retryable(f"host unreachable: {reason}", code="unreachable")
+        failure = failure_of(error)
+        return Retryable(failure.text, code=failure.code)
     if isinstance(error, ValueError) and not is_connected:
         return Fatal("not a websocket address", code="scheme")
     return Retryable(f"upgrade failed: {type(error).__name__}", code="handshake")

@@ -53,6 +53,14 @@ class VenueClient:
             raise self._failed(type(error), str(error), error.code) from None
 
     @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Raise Retryable where a question may have been taken: it changed nothing, and may be asked again."""
+        try:
+            yield
+        except Ambiguous as error:
+            raise self._failed(Retryable, str(error), error.code) from None
+
+    @contextmanager
     def _reading(self, fate: type[VenueError], raw: bytes = b"") -> Iterator[None]:
         """Raise `fate` where an answer proves unreadable."""
         try:
@@ -106,10 +114,8 @@ class MarketClient(VenueClient):
         headers: Mapping[str, str],
         body: bytes,
     ) -> T:
-        try:
+        with self._asking():
             answer = self._send(method, url, headers, body, timeout_s)
-        except Ambiguous as error:
-            raise self._failed(Retryable, str(error), error.code) from None
         if answer.status != 200:
             raise self._status_error(answer)
         with self._reading(Retryable, answer.body):

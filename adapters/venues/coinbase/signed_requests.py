@@ -67,10 +67,8 @@ class SignedRequests(VenueClient):
         Args:
             is_alone: the answer doesn't say what was asked, so it must come over a connection of its own.
         """
-        try:
+        with self._asking():
             answer = self._exchange("GET", path, deadline_ns, query, is_alone=is_alone).answer
-        except Ambiguous as error:
-            raise self._failed(Retryable, str(error), error.code) from None
         if answer.status == 200 or answer.status in known:
             return answer
         fate = Fatal if answer.status == 403 else Retryable

@@ -1,9 +1,11 @@
 import itertools
 import select
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -122,6 +124,26 @@ def test_a_request_without_a_usable_answer_may_have_happened(
     transport: HttpTransport, answer: bytes, code: str
 ) -> None:
     error = failure(transport, Server(answer).url)
+
+    assert (type(error), error.code) == (Ambiguous, code)
+
+
+@pytest.mark.parametrize(("begun", "code"), [(b"", "reset"), (b"HTTP/1.1 200 OK\r\n", "unreadable")])
+def test_a_reset_within_an_answer_leaves_none_that_can_be_read(
+    transport: HttpTransport, begun: bytes, code: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+
+        def hang_up() -> None:
+            peer, _ = listener.accept()
+            _whole_request(peer)
+            peer.sendall(begun)  # Linux lets it be read even when the reset is there already
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.close()
+
+        over = threads.submit(hang_up)
+        error = failure(transport, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        over.result()
 
     assert (type(error), error.code) == (Ambiguous, code)
 
