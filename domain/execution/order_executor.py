@@ -26,8 +26,8 @@ from domain.ledger.definitions import definition, is_as_defined
 from domain.ledger.expiries import Expiries
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import mint_client_order_id
-from domain.ledger.order_ledger import Plan
 from domain.ledger.outbox import Outbox
+from domain.ledger.plans import Plan
 from domain.ledger.position import is_dust
 from domain.ledger.refusals import is_of_a_row
 from domain.market.latest_quotes import LatestQuotes

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from domain.execution.pre_send_checks import PreSendChecks
 from domain.instant import SECOND_NS, Instant
-from domain.ledger.order_ledger import Plan
 from domain.ledger.outbox import Outbox
+from domain.ledger.plans import Plan
 from domain.messages.orders import OrderIntent, Purpose
 from domain.settings import Settings
 

@@ -7,13 +7,10 @@ to price anything (the portfolio manager has the marks) and to guess: what the j
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import singledispatchmethod
-
-import msgspec
 
 from domain.instrument import Instrument, InstrumentId, Side
 from domain.ledger.cash_flows import as_fill, currencies, flows
@@ -22,12 +19,15 @@ from domain.ledger.exit_wishes import ExitWishes
 from domain.ledger.external_fills import ExternalFills
 from domain.ledger.guessed_prices import GuessedPrices
 from domain.ledger.halts import Halts
-from domain.ledger.order import next_status
+from domain.ledger.live_orders import LiveOrders, StandingOrder, StandingOrders
+from domain.ledger.plans import Plan, plan_of
 from domain.ledger.position import Execution, Position, PositionLedger
 from domain.messages.base import Event
 from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
+    CancelRequested,
+    CancelWithdrawn,
     EquityMarked,
     ExitEnded,
     ExitWished,
@@ -40,23 +40,28 @@ from domain.messages.journal import (
     IntentDone,
     JournalEntry,
     JournalEvent,
+    OrderAdopted,
     OrderClosed,
     OrderFilled,
     OrderFilledProvisionally,
     OrderReopened,
+    OrderResubmitted,
     OrderSubmitted,
     PositionCorrected,
     TotalsStand,
 )
 from domain.messages.orders import (
+    CancelAccepted,
+    CancelRejected,
+    CancelUnconfirmed,
     Fill,
     FillKind,
     OrderAccepted,
     OrderIntent,
-    OrderStatus,
+    OrderNotSent,
+    OrderRejected,
     OrderUnconfirmed,
     Purpose,
-    SubmitOrder,
 )
 from domain.numbers import ZERO
 
@@ -71,33 +76,14 @@ Key = tuple[str, str]  # (venue, currency)
 _FLAT = Position()
 
 
-@dataclass
-class LiveOrder:
-    """One attempt at a venue that is not proven dead."""
-
-    order: SubmitOrder
-    leaves_quantity: Decimal
-    status: OrderStatus = OrderStatus.SUBMITTED
-
-    @property
-    def is_at_venue(self) -> bool:
-        """Tell whether the venue has said so; sent is not there yet."""
-        return self.status not in (OrderStatus.SUBMITTED, OrderStatus.UNCONFIRMED)
-
-
-@dataclass
-class Plan:
-    """One journaled intent of which something may still trade."""
-
-    intent: OrderIntent
-    leaves_quantity: Decimal
-    worst_price: Decimal  # the dearest price of a purchase so far
-
-
 class Portfolio:
-    """The projection of the journal up to `last_seq`."""
+    """The projection of the journal up to `last_seq`.
 
-    def __init__(self) -> None:
+    Args:
+        orders: who follows the orders, where somebody does so anyway; else what an account needs of them is folded here.
+    """
+
+    def __init__(self, orders: StandingOrders | None = None) -> None:
         self.last_seq = 0
         self.venues: set[str] = set()  # whose balances are known
         self.unknown: set[Key] = set()  # that could not be read when the balances were opened
@@ -107,7 +93,7 @@ class Portfolio:
         self.ledgers: dict[InstrumentId, PositionLedger] = {}
         self.external_fills = ExternalFills()
         self.guessed_prices = GuessedPrices()
-        self.orders: dict[str, LiveOrder] = {}  # client_order_id ->
+        self._live = LiveOrders() if orders is None else orders
         self.plans: dict[str, Plan] = {}  # intent_id -> accepted and not over
         self.intents: dict[str, bool] = {}  # newest intent_ids -> whether the router accepted
         self.halts = Halts()
@@ -174,7 +160,7 @@ class Portfolio:
     @_apply.register
     def _(self, event: IntentAccepted) -> None:
         intent, key = event.intent, InstrumentId.of(event.intent)
-        self.plans[intent.intent_id] = Plan(intent, intent.quantity, intent.limit_price or intent.reference_price)
+        self.plans[intent.intent_id] = plan_of(intent)
         self._decide(intent.intent_id, intent.venue, intent.instrument, intent.purpose, is_accepted=True)
         self._count_bare(intent, key)
         self.exits.accepted(intent, key, event.ts_event)
@@ -186,36 +172,47 @@ class Portfolio:
     @_apply.register
     def _(self, event: IntentDone) -> None:
         if plan := self.plans.pop(event.intent_id, None):
-            self.exits.ended(plan.intent, event.ts_event)
+            self.exits.ended(plan.key, plan.intent.purpose, event.ts_event)
 
     @_apply.register
     def _(self, event: OrderSubmitted) -> None:
         order = event.order
-        self.orders[order.client_order_id] = LiveOrder(order, order.quantity)
+        self._live.begin(event)
         plan = self.plans.get(order.intent_id)
         if plan:
             plan.worst_price = max(plan.worst_price, order.limit_price)
-        if plan and plan.intent.venue != order.venue:  # an opening that moves: cash and limits are taken there
-            self.exits.moved(InstrumentId(plan.intent.venue, order.instrument), InstrumentId.of(order))
-            plan.intent = msgspec.structs.replace(plan.intent, venue=order.venue)
+        if plan and plan.venue != order.venue:  # an opening that moves: cash and limits are taken there
+            self.exits.moved(plan.key, InstrumentId.of(order))
+            plan.venue = order.venue
             self._bare.discard(InstrumentId.of(order))
 
     @_apply.register
-    def _(self, event: OrderAccepted | OrderUnconfirmed) -> None:
-        self._move_on(event)
-
-    @_apply.register
-    def _(self, event: OrderClosed) -> None:
-        self.orders.pop(event.client_order_id, None)
+    def _(
+        self,
+        event: OrderAccepted
+        | OrderRejected
+        | OrderNotSent
+        | OrderUnconfirmed
+        | OrderResubmitted
+        | OrderAdopted
+        | OrderClosed
+        | CancelRequested
+        | CancelWithdrawn
+        | CancelAccepted
+        | CancelRejected
+        | CancelUnconfirmed,
+    ) -> None:
+        self._live.apply(event)
 
     @_apply.register
     def _(self, event: OrderReopened) -> None:
         order = event.order
-        leaves = max(ZERO, order.quantity - event.filled_quantity)
-        self.orders[order.client_order_id] = LiveOrder(order, leaves, next_status(event.was, event))
+        self._live.apply(event)
         if order.intent_id not in self.plans:
-            intent = msgspec.structs.replace(event.intent, venue=order.venue)  # where it is, if it had moved
-            self.plans[order.intent_id] = Plan(intent, leaves, order.limit_price)
+            plan = self._live.finished_plan(order.intent_id) or plan_of(event.intent)
+            plan.leaves_quantity = max(ZERO, order.quantity - event.filled_quantity)
+            plan.worst_price, plan.venue = order.limit_price, order.venue  # where it is, if it had moved
+            self.plans[order.intent_id] = plan
 
     @_apply.register
     def _(self, event: OrderFilledProvisionally) -> None:
@@ -225,7 +222,6 @@ class Portfolio:
         self.guessed_prices.filled(event)
         self._ledger(InstrumentId.of(event)).book(execution)
         self._move(as_fill(execution, event.venue, event.instrument))
-        self._move_on(event)
         self._count(event, event.quantity)
 
     @_apply.register
@@ -246,10 +242,8 @@ class Portfolio:
         self.guessed_prices.replaced(replaced)
         for piece in replaced:
             self._move(as_fill(piece, fill.venue, fill.instrument), sign=-1)
-        self._move_on(event)
-        if not is_reversal:
-            known = sum((piece.quantity for piece in replaced), ZERO)
-            self._count(event, fill.quantity - known)
+        known = sum((piece.quantity for piece in replaced), ZERO)
+        self._count(event, -fill.quantity if is_reversal else fill.quantity - known)
 
     @_apply.register
     def _(self, event: TotalsStand) -> None:
@@ -317,17 +311,17 @@ class Portfolio:
         self.fees[fill.venue, fill.fee_currency] += sign * paid
 
     def _count(self, event: OrderFilled | OrderFilledProvisionally, quantity: Decimal) -> None:
-        """Take newly filled quantity off what may still trade."""
-        if order := self.orders.get(event.client_order_id):
-            order.leaves_quantity = max(ZERO, order.leaves_quantity - quantity)
+        """Take newly filled quantity off what may still trade; of what is taken back a plan buys no more."""
+        self._live.apply(event, quantity)
         if plan := self.plans.get(event.intent_id):
-            plan.leaves_quantity = max(ZERO, plan.leaves_quantity - quantity)
-
-    def _move_on(self, event: OrderAccepted | OrderUnconfirmed | OrderFilled | OrderFilledProvisionally) -> None:
-        if order := self.orders.get(event.client_order_id):
-            order.status = next_status(order.status, event)
+            plan.leaves_quantity = max(ZERO, plan.leaves_quantity - max(ZERO, quantity))
 
     # ---- what it tells ----------------------------------------------------------------------------------
+
+    @property
+    def orders(self) -> Mapping[str, StandingOrder]:
+        """Return the attempts that are not proven dead, by client_order_id."""
+        return self._live.by_id
 
     def without(self, intent_id: str) -> Portfolio:
         """Return the same account, as if that plan were over. It shares its parts with this one: for reading only."""
@@ -358,14 +352,10 @@ class Portfolio:
 
     def plans_of(self, venue: str, instrument: str, purpose: Purpose) -> list[Plan]:
         """Return what is decided, journaled and not proven over."""
-        wanted = venue, instrument, purpose
-        return [
-            plan
-            for plan in self.plans.values()
-            if (plan.intent.venue, plan.intent.instrument, plan.intent.purpose) == wanted
-        ]
+        key = venue, instrument
+        return [plan for plan in self.plans.values() if plan.intent.purpose is purpose and plan.key == key]
 
-    def orders_of(self, venue: str, instrument: str, purpose: Purpose) -> list[LiveOrder]:
+    def orders_of(self, venue: str, instrument: str, purpose: Purpose) -> list[StandingOrder]:
         """Return the attempts that are not proven dead."""
         return [
             live
@@ -383,7 +373,7 @@ class Portfolio:
                 plan.leaves_quantity * plan.worst_price * (1 + cost_ratio)
                 for plan in self.plans.values()
                 if plan.intent.side is Side.BUY
-                and plan.intent.venue == venue
+                and plan.venue == venue
                 and currencies(plan.intent.instrument)[1] == currency
             ),
             ZERO,
@@ -392,7 +382,7 @@ class Portfolio:
     def covered_quantity(self, venue: str, instrument: str) -> Decimal:
         """Return how much of the position protective orders would close that the venue says it has."""
         orders = self.orders_of(venue, instrument, Purpose.PROTECT)
-        return sum((live.leaves_quantity for live in orders if live.is_at_venue), ZERO)
+        return sum((live.leaves_quantity for live in orders if not live.is_unproven), ZERO)
 
 
 # What `self._apply(event)` looks up, without binding it anew for each entry: that costs as much as booking.

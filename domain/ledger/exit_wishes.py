@@ -55,9 +55,9 @@ class ExitWishes:
         """Take note that an opening refused at `origin` went on to `place`."""
         self._origins[place] = self._origins.pop(origin, origin)
 
-    def ended(self, intent: OrderIntent, ts_event: int) -> None:
+    def ended(self, key: InstrumentId, purpose: Purpose, ts_event: int) -> None:
         """Take note that nothing of a plan can trade any more."""
-        if intent.purpose is Purpose.OPEN and (wish := self.wanted.get(InstrumentId.of(intent))):
+        if purpose is Purpose.OPEN and (wish := self.wanted.get(key)):
             wish.since = max(wish.since, ts_event)
 
     def _want(self, key: InstrumentId, signal_id: str, since: int) -> None:

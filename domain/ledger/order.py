@@ -78,6 +78,7 @@ def next_status(status: OrderStatus, event: OrderUpdate) -> OrderStatus:
     return NEXT_STATUS.get(status, {}).get(type(event), status)
 
 
+UNPROVEN = (SUBMITTED, UNCONFIRMED)  # the venue has not yet said that it has it, or shows it no more
 ABSENT = "absent"  # how evidence begins when nobody refused: the venue just doesn't show the order
 
 
@@ -126,7 +127,7 @@ class OrderLifecycle:
     @property
     def is_unproven(self) -> bool:
         """Tell whether the venue has not yet said that it has this order, or shows it no more."""
-        return self.status in (SUBMITTED, UNCONFIRMED)
+        return self.status in UNPROVEN
 
     @property
     def never_rests(self) -> bool:

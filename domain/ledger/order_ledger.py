@@ -1,6 +1,7 @@
 """Everything the order journal says about our orders: the one state that survives a restart.
 
-A projection: `apply` folds events of the journal and nothing else changes it, so replay equals live. What is
+One projection in two nouns: the books know what an account needs, this what orders need besides, and neither
+keeps what the other does. `apply` folds events of the journal and nothing else changes it, so replay equals live. What is
 not journaled (alarms, quotes, requests under way) lives in the machines around it and may be lost.
 """
 
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.instrument import Instrument, InstrumentId, Side
@@ -17,6 +17,7 @@ from domain.ledger.cash_flows import currencies, flows
 from domain.ledger.fill_memory import FillMemory, RetiredOrders
 from domain.ledger.halts import Halts
 from domain.ledger.order import OrderLifecycle
+from domain.ledger.order_lives import OrderLives
 from domain.ledger.refusals import Refusals
 from domain.ledger.refused_openings import RefusedOpenings
 from domain.messages.journal import (
@@ -46,7 +47,7 @@ from domain.messages.journal import (
     TotalsStand,
     VenueReconciled,
 )
-from domain.messages.orders import OrderAccepted, OrderIntent, OrderReported, OrderStatus, Purpose
+from domain.messages.orders import OrderAccepted, OrderIntent, OrderReported, Purpose
 from domain.numbers import ZERO
 
 # A redelivery or a late fill of something older than this many is no longer recognised: minutes of the fastest
@@ -55,42 +56,19 @@ FINISHED_KEPT = 1_000
 IDS_KEPT = 5_000
 
 
-@dataclass
-class Plan:
-    """One journaled intent and the attempts made for it."""
-
-    intent: OrderIntent
-    attempts: list[OrderLifecycle] = field(default_factory=list)
-    is_done: bool = False
-    was_done: bool = False  # an order of it rose from the dead: nothing more is sent, only that one's end awaited
-
-    @property
-    def filled_quantity(self) -> Decimal:
-        return sum((order.filled_quantity for order in self.attempts), ZERO)
-
-    @property
-    def unfilled_tries(self) -> int:
-        """Return how many attempts reached the market and found too little: one that was refused never did."""
-        return sum(order.is_final and order.status is not OrderStatus.REJECTED for order in self.attempts)
-
-    @property
-    def live_attempt(self) -> OrderLifecycle | None:
-        """Return the attempt that is not proven dead; there is never a second one."""
-        return next((order for order in self.attempts if not order.is_final), None)
-
-
 class OrderLedger:
     """The projection of the journal up to `last_seq`."""
 
     def __init__(self) -> None:
-        self.last_seq = 0
-        self.plans: dict[str, Plan] = {}  # intent_id ->
-        self.open_plans: dict[str, Plan] = {}  # those that are not done
+        lives = self._lives = OrderLives()
+        self.books = Portfolio(lives)
+        self.plans = lives.plans  # intent_id ->
+        self.open_plans = self.books.plans  # those that are not done
         self.denied: dict[str, None] = {}  # intent_ids, oldest first
         self.opening_seqs: dict[InstrumentId, int] = {}  # of its newest OPEN intent
         self.newest_opening_seq = 0  # of them all
-        self.orders: dict[str, OrderLifecycle] = {}  # client_order_id ->
-        self.live: dict[str, OrderLifecycle] = {}  # those that are not final
+        self.orders = lives.orders  # client_order_id ->
+        self.live = lives.by_id  # those that are not final
         self.unexplained: dict[str, OrderLifecycle] = {}  # filled quantity known from totals only
         self.claims: dict[tuple[str, str], str] = {}  # (venue, venue_order_id) -> client_order_id
         # client_order_id of those whose fills the venue never listed -> whether a person has resumed since
@@ -104,7 +82,6 @@ class OrderLedger:
         self.equity_marked_at = 0
         self.movements: Counter[str] = Counter()  # venue -> how often its balances were about to change
         self.balance_moves: Counter[str] = Counter()  # venue -> how often they did
-        self.books = Portfolio()
         self.refusals = Refusals()  # of what would reduce positions
         self.refused_openings = RefusedOpenings()
         self._finished: deque[str] = deque()  # intent_ids
@@ -121,15 +98,16 @@ class OrderLedger:
             self.apply(entry.event)
 
     def apply(self, event: JournalEvent) -> None:
-        self.last_seq += 1
+        self.books.last_seq += 1
         self.refused_openings.hear(event, self.books)
+        fills = self._lives.fills
         self.books.apply(event)
         match event:
             case IntentAccepted():
-                plan = Plan(event.intent)
-                self.plans[plan.intent.intent_id] = self.open_plans[plan.intent.intent_id] = plan
-                if plan.intent.purpose is Purpose.OPEN:
-                    self._note_opening(InstrumentId.of(plan.intent))
+                intent = event.intent
+                self.plans[intent.intent_id] = self.open_plans[intent.intent_id]
+                if intent.purpose is Purpose.OPEN:
+                    self._note_opening(InstrumentId.of(intent))
             case IntentDenied():
                 _remember(self.denied, event.intent_id)
                 if not self.books.position(InstrumentId.of(event)).is_flat:
@@ -137,13 +115,10 @@ class OrderLedger:
             case IntentDone():
                 self._finish(event.intent_id, event.reason)
             case OrderSubmitted():
-                order = OrderLifecycle(event)
-                self.orders[order.id] = self.live[order.id] = order
-                self.movements[order.order.venue] += 1
-                plan = self.plans[order.order.intent_id]
-                plan.attempts.append(order)
-                if order.order.venue != plan.intent.venue:  # an opening that has moved
-                    self._note_opening(InstrumentId.of(order.order))
+                order = event.order
+                self.movements[order.venue] += 1
+                if order.venue != self.plans[order.intent_id].intent.venue:  # an opening that has moved
+                    self._note_opening(InstrumentId.of(order))
             case ExternalFillSeen():
                 self.fills.book(event.fill)
                 if flows(event.fill):
@@ -178,7 +153,7 @@ class OrderLedger:
             case ExitWished() | ExitEnded():
                 pass  # the books know them
             case _:
-                self._apply_to_order(event)
+                self._follow(event, has_moved=self._lives.fills != fills)
 
     def _note_opening(self, key: InstrumentId) -> None:
         self.opening_seqs[key] = self.newest_opening_seq = self.last_seq
@@ -187,22 +162,20 @@ class OrderLedger:
         self.movements[venue] += 1
         self.balance_moves[venue] += 1
 
-    def _apply_to_order(self, event: OrderUpdate) -> None:
+    def _follow(self, event: OrderUpdate, has_moved: bool) -> None:
+        """Note what follows from an event of an order's life; `has_moved` where it has changed what has filled."""
         if isinstance(event, OrderFilled):
             self.fills.book(event.fill)
             if event.client_order_id not in self.orders and event.client_order_id in self.retired:
                 self._moved(event.fill.venue)  # there is nothing else about it to be kept
                 return
         order = self.orders[event.client_order_id]
-        filled = order.filled_quantity
-        order.apply(event)
-        if order.filled_quantity != filled:
+        if has_moved:
             self._moved(order.order.venue)
             self.refusals.forget(order.order.venue, order.order.instrument)
         if isinstance(event, OrderAccepted) and event.venue_order_id:
             self.claims[event.venue, event.venue_order_id] = order.id
         if isinstance(event, OrderClosed):
-            self.live.pop(order.id, None)
             self.refusals.ended(order)
         elif isinstance(event, OrderReopened):
             self._reopen(order)
@@ -222,22 +195,20 @@ class OrderLedger:
 
     def _reopen(self, order: OrderLifecycle) -> None:
         plan, venue = self.plans[order.order.intent_id], order.order.venue
-        self.live[order.id] = order
         self.movements[venue] += 1
         if order.venue_order_id:
             self.claims[venue, order.venue_order_id] = order.id
         if plan.is_done:
             plan.is_done, plan.was_done = False, True
-            self.open_plans[plan.intent.intent_id] = plan
             self._finished.remove(plan.intent.intent_id)
 
     def _finish(self, intent_id: str, reason: str) -> None:
         plan = self.plans[intent_id]
-        plan.is_done = True
+        was_open, plan.is_done = not plan.is_done, True
         is_flat = self.books.position(InstrumentId.of(plan.intent)).is_flat
         if not plan.attempts and not is_flat and not reason:
             self.refusals.unsent(plan.intent)
-        if self.open_plans.pop(intent_id, None):
+        if was_open:
             self._finished.append(intent_id)
         if len(self._finished) > FINISHED_KEPT:
             self._retire()
@@ -259,6 +230,10 @@ class OrderLedger:
             del self.orders[order.id]
 
     # ---- what it tells ----------------------------------------------------------------------------------
+
+    @property
+    def last_seq(self) -> int:
+        return self.books.last_seq
 
     @property
     def halts(self) -> Halts:

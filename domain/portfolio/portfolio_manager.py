@@ -245,10 +245,9 @@ class PortfolioManager:
 
     def _is_under_way(self, key: InstrumentId) -> bool:
         """Tell whether an entry or an exit of this instrument is decided and not proven over."""
-        intents = [plan.intent for plan in self.portfolio.plans.values()] + list(self.pending)
-        return any(
-            (intent.venue, intent.instrument) == key and intent.purpose is not Purpose.PROTECT for intent in intents
-        )
+        plans = [(plan.key, plan.intent.purpose) for plan in self.portfolio.plans.values()]
+        told = [(InstrumentId.of(intent), intent.purpose) for intent in self.pending]
+        return any(where == key and purpose is not Purpose.PROTECT for where, purpose in [*plans, *told])
 
     def _case(self, signal: Signal, now: Instant) -> Opening:
         valuation = self._value(now)

@@ -343,8 +343,8 @@ def held_keys(portfolio: Portfolio, quotes: LatestQuotes, pending: tuple[OrderIn
         for key, position in portfolio.positions.items()
         if not is_small(quotes, key, position.quantity, position.average_price)
     ]
-    intents = [plan.intent for plan in portfolio.plans.values()] + list(pending)
-    return held + [InstrumentId.of(intent) for intent in intents if intent.purpose is Purpose.OPEN]
+    opening = [plan.key for plan in portfolio.plans.values() if plan.intent.purpose is Purpose.OPEN]
+    return held + opening + [InstrumentId.of(intent) for intent in pending if intent.purpose is Purpose.OPEN]
 
 
 def is_small(quotes: LatestQuotes, key: InstrumentId, quantity: Decimal, fallback: Decimal) -> bool:

@@ -25,8 +25,7 @@ class StopTurns:
         match event:
             case IntentDone():
                 if plan := portfolio.plans.get(event.intent_id):
-                    key = InstrumentId.of(plan.intent)
-                    self._ended(key, plan.intent.purpose, portfolio, now)
+                    self._ended(plan.key, plan.intent.purpose, portfolio, now)
             case IntentDenied():
                 self._ended(InstrumentId.of(event), event.purpose, portfolio, now)
             case OrderClosed(status=OrderStatus.REJECTED):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId
+from domain.ledger.account import Portfolio
 from domain.ledger.order_ledger import OrderLedger
 from domain.messages.base import Event
 from domain.messages.journal import (
@@ -218,6 +219,27 @@ def test_replaying_the_journal_equals_having_lived_it(acts, resubmits_safely: bo
     reborn.replay(world.manager.journal)
 
     assert state(reborn) == state(world.manager.manager.ledger)
+
+
+def account(books: Portfolio) -> dict:
+    """Return what an account knows, whoever follows its orders."""
+    own = {"_live", "ledgers", "plans"}
+    known = {name: value for name, value in vars(books).items() if name not in own}
+    plans = {name: (plan.key, plan.leaves_quantity, plan.worst_price) for name, plan in books.plans.items()}
+    orders = {name: (it.order, it.status, it.leaves_quantity) for name, it in books.orders.items()}
+    return {**known, "plans": plans, "orders": orders, "positions": books.positions}
+
+
+@given(acts=ACTS, resubmits_safely=st.booleans())
+def test_an_account_that_follows_no_orders_itself_is_the_same(acts, resubmits_safely: bool) -> None:
+    world = World(resubmits_safely)
+    alone = Portfolio()  # as the portfolio's process keeps it, while the router follows each order's life
+
+    for act, luck in acts:
+        world.act(act, luck)
+        alone.replay(world.manager.journal)
+
+        assert account(alone) == account(world.manager.manager.ledger.books)
 
 
 @given(acts=ACTS)

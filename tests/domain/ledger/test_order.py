@@ -88,6 +88,20 @@ def test_the_order_and_the_books_agree_where_each_story_leads() -> None:
             assert books.orders[it.id].status is it.status
 
 
+@pytest.mark.parametrize("kind", [FillKind.REVERSAL, FillKind.CORRECTION])
+def test_the_order_and_the_books_agree_what_may_still_fill_after_a_fill_was_mended(kind: FillKind) -> None:
+    it, books = lifecycle(), Portfolio()
+    books.apply(it.submitted)
+
+    for fill in (make_fill("0.004", "first"), make_fill("0.001", "second", kind=kind)):
+        for event in it.judge_fill(fill):
+            it.apply(event)
+            books.apply(event)
+
+    left = {FillKind.REVERSAL: "0.007", FillKind.CORRECTION: "0.005"}[kind]
+    assert books.orders[it.id].leaves_quantity == it.leaves_quantity == Decimal(left)
+
+
 def test_final_statuses_have_no_way_out() -> None:
     assert set(NEXT_STATUS) == set(OrderStatus) - FINAL
 

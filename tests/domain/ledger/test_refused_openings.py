@@ -8,7 +8,8 @@ import pytest
 
 from domain.instant import SECOND_NS
 from domain.instrument import Side
-from domain.ledger.account import LiveOrder, Portfolio
+from domain.ledger.account import Portfolio
+from domain.ledger.live_orders import LiveOrder
 from domain.ledger.refused_openings import RefusedOpenings
 from domain.messages.journal import OrderClosed
 from domain.messages.orders import OrderIntent, OrderRejected, OrderStatus, SubmitOrder
@@ -94,7 +95,7 @@ def test_one_reason_in_two_instruments_pauses_the_whole_venue() -> None:
 
     def refuse(name: str) -> None:
         order = make_order(client_order_id=name, instrument=name)
-        books.orders[name] = LiveOrder(order, order.quantity, OrderStatus.SUBMITTED)
+        books.orders[name] = LiveOrder(order)
         about = {"client_order_id": name, "intent_id": "i", "filled_quantity": Decimal(0)}
         evidence = "rejected:INSUFFICIENT_FUND"
         refused.hear(OrderClosed(ts_event=UTC, status=OrderStatus.REJECTED, evidence=evidence, **about), books)

@@ -1,0 +1,101 @@
+"""The attempts at venues that are not proven dead, as far as an account needs them: folded once in each process.
+
+Where whole lives are followed, as the router does, those are the account's orders, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from domain.ledger.order import UNPROVEN, next_status
+from domain.ledger.plans import Plan
+from domain.messages.journal import (
+    OrderClosed,
+    OrderReopened,
+    OrderSubmitted,
+    OrderUpdate,
+)
+from domain.messages.orders import OrderStatus, SubmitOrder
+from domain.numbers import ZERO
+
+
+class StandingOrder(Protocol):
+    """One order that may still trade."""
+
+    @property
+    def order(self) -> SubmitOrder: ...
+
+    @property
+    def status(self) -> OrderStatus: ...
+
+    @property
+    def leaves_quantity(self) -> Decimal:
+        """Return what may still fill, in base units."""
+        ...
+
+    @property
+    def is_unproven(self) -> bool:
+        """Tell whether the venue has not yet said that it has it; sent is not there yet."""
+        ...
+
+
+class StandingOrders(Protocol):
+    """Whoever follows the orders."""
+
+    @property
+    def by_id(self) -> Mapping[str, StandingOrder]:
+        """Return the live ones: client_order_id ->."""
+        ...
+
+    def begin(self, event: OrderSubmitted) -> None: ...
+
+    def apply(self, event: OrderUpdate, filled: Decimal = ZERO) -> None:
+        """Fold one event about an order; `filled` is what it says anew, negative where it takes a fill back."""
+        ...
+
+    def finished_plan(self, intent_id: str) -> Plan | None:
+        """Return a plan that is over, if it is still known."""
+        ...
+
+
+@dataclass
+class LiveOrder:
+    """One attempt, as an account without the router's knowledge folds it."""
+
+    order: SubmitOrder
+    filled_quantity: Decimal = ZERO
+    status: OrderStatus = OrderStatus.SUBMITTED
+
+    @property
+    def leaves_quantity(self) -> Decimal:
+        return max(ZERO, self.order.quantity - self.filled_quantity)
+
+    @property
+    def is_unproven(self) -> bool:
+        return self.status in UNPROVEN
+
+
+@dataclass
+class LiveOrders:
+    """All of them. What has ended is forgotten."""
+
+    by_id: dict[str, LiveOrder] = field(default_factory=dict)
+
+    def begin(self, event: OrderSubmitted) -> None:
+        self.by_id[event.order.client_order_id] = LiveOrder(event.order)
+
+    def apply(self, event: OrderUpdate, filled: Decimal = ZERO) -> None:
+        if isinstance(event, OrderClosed):
+            self.by_id.pop(event.client_order_id, None)
+        elif isinstance(event, OrderReopened):
+            order = LiveOrder(event.order, event.filled_quantity, next_status(event.was, event))
+            self.by_id[event.client_order_id] = order
+        elif order_known := self.by_id.get(event.client_order_id):
+            order_known.filled_quantity += filled
+            order_known.status = next_status(order_known.status, event)
+
+    def finished_plan(self, intent_id: str) -> Plan | None:
+        return None
