@@ -185,6 +185,27 @@ def test_each_gate_denies_an_opening_and_sends_nothing(manager: DeskOnTime, obst
     assert manager.sent(SubmitOrder) == []
 
 
+GATES_IN_ORDER = (
+    (deny_winding_down, "winding_down"),
+    (deny_halted, "halted"),
+    (deny_breaker, "breaker_open"),
+    (deny_private_stream, "venue_not_ready"),
+    (deny_gapped, "gapped_quote"),
+    (deny_not_spot, "not_spot"),
+)
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.combinations(GATES_IN_ORDER, 2)))
+def test_of_two_gates_the_first_gives_the_reason(manager: DeskOnTime, first, second) -> None:
+    (earlier, reason), (later, _) = first, second
+    later(manager)
+    earlier(manager)
+
+    manager.hear(make_intent(quantity=Decimal("1001")))  # which the last gates would refuse
+
+    assert only_denial(manager) == reason
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
