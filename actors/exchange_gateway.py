@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,12 +11,12 @@ from actors.components.clock_check import ClockCheck
 from actors.components.fills_due import FillsDue
 from actors.components.listings import LOAD, Listings
 from actors.components.stream_driver import StreamDriver
-from actors.components.venue_calls import Urgency
+from actors.components.venue_calls import Call, Urgency
 from actors.components.venue_line import ACCESS, SEND, VenueLine
 from actors.runtime.base_actor import BaseActor
 from domain.clocks import deadline
-from domain.effects import Role, venue_of
-from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.effects import Effect, Role, venue_of
+from domain.errors import Rejected, Retryable, VenueError
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import not_sent
 from domain.messages.base import Event
@@ -35,6 +35,7 @@ from domain.messages.orders import (
     CancelUnconfirmed,
     Fill,
     FillsReported,
+    InstrumentsLoaded,
     OrderRejected,
     OrderReported,
     OrderUnconfirmed,
@@ -71,6 +72,8 @@ class ExchangeGateway(BaseActor):
         self.timeout_s = settings.request_timeout_s
         self.reducing_timeout_s = self.settings.create_timeout_s(self.venue, is_reducing=True)
         kit = self.toolbox.venue_kit(self.venue)
+        if kit.trading is None or kit.private_stream is None:
+            raise ValueError(f"nothing is traded at {self.venue}")
         self.client = kit.trading(settings)
         self.venue_time = VenueTime()
         self.client.follow(self.venue_time)
@@ -82,23 +85,19 @@ class ExchangeGateway(BaseActor):
         self.fills_backoff = Backoff(SECOND_NS // 10, 2.0, 4 * SECOND_NS, 0.1)
         self.is_live = False
         self.fills_due = FillsDue()
-        load = partial(self.client.load_instruments, settings.instruments, self.timeout_s)
-        call = partial(self.line.call, requests=2, proves="", within_s=self.timeout_s)
-        self.listings = Listings(self, self.venue, load, call)
+        self.listings = Listings(self, self.venue, self._load_instruments)
         self.stream = StreamDriver(
             self,
-            Session(
+            session=Session(
                 self.role,
                 self.incarnation,
                 self.settings.session,
                 settings.heartbeat_timeout_s,
                 self.toolbox.uniform,
             ),
-            kit.private_stream(settings),
-            kit.dialer(settings),
-            settings.connect_timeout_s,
-            self._hear,
-            self._stream_changed,
+            codec=kit.private_stream(settings),
+            dialer=kit.dialer(settings),
+            connect_timeout_s=settings.connect_timeout_s,
             venue_time=self.venue_time,
         )
         self.clock_check = ClockCheck(self, kit.venue_clock(settings), self.venue_time)
@@ -118,7 +117,7 @@ class ExchangeGateway(BaseActor):
             self._announce_stream()
             self.line.announce_access()
 
-    def tick(self, key: str, now: Instant) -> list:
+    def tick(self, key: str, now: Instant) -> list[Effect]:
         if self.stream.owns(key):
             self.stream.tick(key, now)
         elif self.clock_check.owns(key):
@@ -139,15 +138,21 @@ class ExchangeGateway(BaseActor):
     def _stamp(self) -> int:
         return self.venue_time.utc_ns(self.clock.now())  # as all that the venue stamps
 
-    def _ended(self, operation: Operation, succeeded: bool, reason: str = "") -> None:
+    def _load_instruments(self, answered: Callable[[InstrumentsLoaded | VenueError], None], urgency: Urgency) -> None:
+        load = partial(self.client.load_instruments, self.venue_settings.instruments, self.timeout_s)
+        self.line.make(Call(load, answered, urgency, requests=2, proves="", within_s=self.timeout_s))
+
+    def _ended(self, operation: Operation, result: Event | VenueError) -> None:
+        """Tell the breaker how a call ended: a venue that says no has answered."""
+        has_failed = isinstance(result, VenueError) and not isinstance(result, Rejected)
         self.tell(
             Role.CIRCUIT_BREAKER.at(self.venue),
             OperationEnded(
                 ts_event=self._stamp(),
                 venue=self.venue,
                 operation=operation,
-                succeeded=succeeded,
-                reason=reason,
+                succeeded=not has_failed,
+                reason=result.code if isinstance(result, VenueError) and has_failed else "",
             ),
         )
 
@@ -172,14 +177,16 @@ class ExchangeGateway(BaseActor):
         leave_by = deadline(command.leave_by, command.leave_by_ns, self.clock.now())
         timeout_s = self.timeout_s if is_opening else self.reducing_timeout_s
         run = partial(self.client.submit_order, command, timeout_s)
-        self.line.call(
-            run,
-            partial(self._submitted, command, may_retry),
-            urgency=Urgency.OPENING if is_opening else Urgency.REDUCING,
-            leave_by=leave_by if command.leave_by else None,
-            within_s=timeout_s,
-            proves=TRADING,
-            given_up=partial(self._gave_up, command),
+        self.line.make(
+            Call(
+                run,
+                partial(self._submitted, command, may_retry),
+                Urgency.OPENING if is_opening else Urgency.REDUCING,
+                leave_by=leave_by if command.leave_by else None,
+                within_s=timeout_s,
+                proves=TRADING,
+                given_up=partial(self._gave_up, command),
+            )
         )
 
     def _gave_up(self, command: SubmitOrder) -> None:
@@ -192,26 +199,26 @@ class ExchangeGateway(BaseActor):
         if sent_ns and command.origin_read_ns and not command.is_resubmission:
             self.latency.record(sent_ns - command.origin_read_ns)
         if isinstance(result, Retryable) and may_retry:
-            self._ended(Operation.SUBMIT, False, result.code)
+            self._ended(Operation.SUBMIT, result)
             self._submit(command, may_retry=False)  # it never got there: once more under the same id
             return
         self.gate.ended(command.client_order_id)
         self.listings.heed(result)
-        answered = isinstance(result, (Event, Rejected))
-        self._ended(Operation.SUBMIT, answered, "" if answered else result.code)
+        self._ended(Operation.SUBMIT, result)
+        event: Event
         match result:
+            case Event():
+                event = result
             case Retryable():
                 event = not_sent(command, result.code, self._stamp())
             case Rejected() if command.is_resubmission:
                 event = OrderUnconfirmed(**self._about(command), reason=result.code, is_void=True, is_refused=True)
             case Rejected():
                 event = OrderRejected(**self._about(command), code=result.code, reason=str(result))
-            case Fatal() | Ambiguous():
-                # A fatal answer proves nothing about an earlier try of the same id: ask.
+            case _:
+                # Fatal or Ambiguous. A fatal answer proves nothing about an earlier try of the same id: ask.
                 raw = bounded(result.raw.decode("utf-8", "replace"))
                 event = OrderUnconfirmed(**self._about(command), reason=result.code, raw=raw)
-            case _:
-                event = result
         self._tell_router(event)
 
     def _about(self, command: SubmitOrder | CancelOrder | QueryOrder) -> dict[str, Any]:
@@ -229,37 +236,35 @@ class ExchangeGateway(BaseActor):
         run = partial(self.client.cancel_order, command, self.reducing_timeout_s)
         answered = partial(self._canceled, command)
         within_s = self.reducing_timeout_s
-        self.line.call(run, answered, urgency=Urgency.REDUCING, proves=TRADING, within_s=within_s)
+        self.line.make(Call(run, answered, Urgency.REDUCING, proves=TRADING, within_s=within_s))
 
     def _canceled(self, command: CancelOrder, result: Event | VenueError) -> None:
         self.canceling.discard(command.client_order_id)
-        answered = isinstance(result, (Event, Rejected))
-        self._ended(Operation.CANCEL, answered, "" if answered else result.code)
-        if isinstance(result, Rejected):
-            result = CancelRejected(**self._about(command), code=result.code)
-        elif isinstance(result, VenueError):
-            result = CancelUnconfirmed(**self._about(command), reason=result.code)
-        self._tell_router(result)
+        self._ended(Operation.CANCEL, result)
+        match result:
+            case Event():
+                self._tell_router(result)
+            case Rejected():
+                self._tell_router(CancelRejected(**self._about(command), code=result.code))
+            case _:
+                self._tell_router(CancelUnconfirmed(**self._about(command), reason=result.code))
 
     def receiveMsg_QueryOrder(self, query: QueryOrder, sender: str) -> None:
         if _subject(query) in self.queried:
             return  # the router asks faster than a slow venue answers
         self.queried.add(_subject(query))
         run = partial(self.client.find_order, query, self.timeout_s)
-        self.line.call(
-            run,
-            partial(self._found, query),
-            urgency=Urgency.ASKING,
-            requests=2 if query.venue_order_id else 1,
-            within_s=self.timeout_s,
-        )
+        requests = 2 if query.venue_order_id else 1
+        answered = partial(self._found, query)
+        self.line.make(Call(run, answered, Urgency.ASKING, requests=requests, within_s=self.timeout_s))
 
     def _found(self, query: QueryOrder, result: Event | VenueError) -> None:
         self.queried.discard(_subject(query))
         if isinstance(result, VenueError):
-            result = QueryFailed(**self._about(query), reason=result.code)
-        self._heard_totals(result)
-        self._tell_router(result)
+            self._tell_router(QueryFailed(**self._about(query), reason=result.code))
+        else:
+            self._heard_totals(result)
+            self._tell_router(result)
 
     def receiveMsg_RequestTouch(self, command: RequestTouch, sender: str) -> None:
         is_valuing = sender == Role.PORTFOLIO  # else the router has something to close
@@ -270,7 +275,7 @@ class ExchangeGateway(BaseActor):
         run = partial(self.client.read_touch, command.instrument, self.reducing_timeout_s)
         urgency = Urgency.READING if is_valuing else Urgency.REDUCING
         answered = partial(self._touch_read, asked)
-        self.line.call(run, answered, urgency=urgency, proves="", within_s=self.timeout_s)
+        self.line.make(Call(run, answered, urgency, proves="", within_s=self.timeout_s))
 
     def _touch_read(self, asked: tuple[str, str], result: Event | VenueError) -> None:
         self.touched.discard(asked)
@@ -298,8 +303,8 @@ class ExchangeGateway(BaseActor):
         if wanted := self.fills_due.take():
             run = partial(self.client.list_fills, 0, self.timeout_s, wanted)
             # What filled is known from totals only until then, and no comparison of balances can be made.
-            answered, within_s = partial(self._fills_read, wanted), self.timeout_s
-            self.line.call(run, answered, urgency=Urgency.ASKING, requests=1, within_s=within_s)
+            answered = partial(self._fills_read, wanted)
+            self.line.make(Call(run, answered, Urgency.ASKING, requests=1, within_s=self.timeout_s))
 
     def _fills_read(self, wanted: tuple[str, ...], result: Any) -> None:
         if isinstance(result, VenueError):
@@ -319,31 +324,36 @@ class ExchangeGateway(BaseActor):
 
     def receiveMsg_RequestSnapshot(self, command: RequestSnapshot, sender: str) -> None:
         more = bool(command.fills_of)
-        self.line.call(
-            partial(read_account, self.client, command, self.timeout_s, self._stamps),
-            partial(self._snapshot_read, command),
-            requests=_SNAPSHOT_REQUESTS + more,
-            replaces="snapshot",
-            within_s=(_SNAPSHOT_READS + more) * self.timeout_s,
+        self.line.make(
+            Call(
+                partial(read_account, self.client, command, self.timeout_s, self._stamps),
+                partial(self._snapshot_read, command),
+                requests=_SNAPSHOT_REQUESTS + more,
+                replaces="snapshot",
+                within_s=(_SNAPSHOT_READS + more) * self.timeout_s,
+            )
         )
 
     def _snapshot_read(self, command: RequestSnapshot, result: VenueSnapshot | VenueError) -> None:
-        if isinstance(result, VenueError):
-            self.counters["snapshot_failures"] += 1
-            # What has filled must be known even where the rest can't be read: a position may need its stop.
-            run, more = partial(read_fills, self.client, command, self.timeout_s), bool(command.fills_of)
-            self.line.call(run, self._tell_fills, requests=1 + more, within_s=(1 + more) * self.timeout_s)
-            result = SnapshotFailed(
+        if not isinstance(result, VenueError):
+            self._tell_router(result)
+            return
+        self.counters["snapshot_failures"] += 1
+        # What has filled must be known even where the rest can't be read: a position may need its stop.
+        run, more = partial(read_fills, self.client, command, self.timeout_s), bool(command.fills_of)
+        self.line.make(Call(run, self._tell_fills, requests=1 + more, within_s=(1 + more) * self.timeout_s))
+        self._tell_router(
+            SnapshotFailed(
                 ts_event=self._stamp(),
                 request_id=command.request_id,
                 venue=self.venue,
                 reason=result.code,
             )
-        self._tell_router(result)
+        )
 
     # ---- the private stream ------------------------------------------------------------------------------
 
-    def _hear(self, events: Iterable[Event], read_ns: int) -> None:
+    def on_stream_events(self, events: Sequence[Event], read_ns: int) -> None:
         for event in events:
             match event:
                 case OrderReported():
@@ -367,9 +377,12 @@ class ExchangeGateway(BaseActor):
                 case _:
                     self.counters[type(event).__name__] += 1
 
-    def _stream_changed(self, is_open: bool) -> None:
+    def on_stream_changed(self, is_open: bool) -> None:
         if not is_open:
             self._set_live(False)
+
+    def on_dialed(self, succeeded: bool, reason: str) -> None:
+        """No breaker guards this stream: trading goes on without it, by questions."""
 
     def _set_live(self, is_live: bool) -> None:
         if is_live != self.is_live:

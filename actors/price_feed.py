@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import TypeGuard, TypeVar
 
 import msgspec
 
@@ -13,7 +14,7 @@ from actors.components.credit_publisher import CreditPublisher
 from actors.components.stream_driver import StreamDriver
 from actors.runtime.base_actor import BaseActor
 from domain.clocks import describe_error
-from domain.effects import Role, venue_of
+from domain.effects import Effect, Role, venue_of
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event, Message
 from domain.messages.market import (
@@ -54,6 +55,11 @@ _FAULTS_KEPT = 100  # between two reports
 _PRICES = (Quote, Trade)
 _ONLY_QUOTES = {Quote}
 _when = attrgetter("ts_event")
+_Price = TypeVar("_Price", Quote, Trade)
+
+
+def _are_quotes(events: Sequence[Event]) -> TypeGuard[Sequence[Quote]]:
+    return set(map(type, events)) == _ONLY_QUOTES
 
 
 class PriceFeed(BaseActor):
@@ -79,7 +85,7 @@ class PriceFeed(BaseActor):
         self.codec = kit.market_stream(settings)
         self.stream = StreamDriver(
             self,
-            Session(
+            session=Session(
                 self.role,
                 self.incarnation,
                 self.settings.session,
@@ -87,15 +93,12 @@ class PriceFeed(BaseActor):
                 self.toolbox.uniform,
                 settings.connect_timeout_s,
             ),
-            self.codec,
-            kit.dialer(settings),
-            settings.connect_timeout_s,
-            self._hear,
-            self._stream_changed,
-            self.gate,
-            self._call_ended,
-            self.toolbox.frame_recorder(self.venue, recording) if recording.enabled else None,
-            self.venue_time,
+            codec=self.codec,
+            dialer=kit.dialer(settings),
+            connect_timeout_s=settings.connect_timeout_s,
+            venue_time=self.venue_time,
+            gate=self.gate,
+            recorder=self.toolbox.frame_recorder(self.venue, recording) if recording.enabled else None,
         )
         self.clock_check = ClockCheck(
             self, kit.venue_clock(settings), self.health, self.venue_time, checked=self._publish_state
@@ -107,7 +110,7 @@ class PriceFeed(BaseActor):
         self.stream.stop()
         self.clock_check.stop()
 
-    def tick(self, key: str, now: Instant) -> list:
+    def tick(self, key: str, now: Instant) -> list[Effect]:
         if self.stream.owns(key):
             self.stream.tick(key, now)
         elif self.clock_check.owns(key):
@@ -118,11 +121,14 @@ class PriceFeed(BaseActor):
 
     # ---- from the venue ----------------------------------------------------------------------------------
 
-    def _hear(self, events: Sequence[Event], read_ns: int) -> None:
+    def on_stream_events(self, events: Sequence[Event], read_ns: int) -> None:
         now = self.clock.now()
         self.read_ns = read_ns
-        quotes, trades = events, ()
-        if set(map(type, events)) != _ONLY_QUOTES:
+        quotes: Sequence[Quote]
+        trades: Sequence[Trade] = ()
+        if _are_quotes(events):
+            quotes = events
+        else:
             quotes = [event for event in events if type(event) is Quote]
             trades = [event for event in events if type(event) is Trade]
             for event in events:
@@ -164,7 +170,7 @@ class PriceFeed(BaseActor):
             for quote, is_wrong in zip(quotes, is_future)
         ]
 
-    def _possible(self, prices: Sequence[Quote | Trade], now: Instant) -> Sequence[Quote | Trade]:
+    def _possible(self, prices: Sequence[_Price], now: Instant) -> Sequence[_Price]:
         """Leave out what the venue's clock cannot have stamped: it is wrong, or that was set. A reading will tell."""
         latest_ns = self.venue_time.latest_ns(now)
         if max(map(_when, prices), default=0) <= latest_ns:
@@ -183,7 +189,7 @@ class PriceFeed(BaseActor):
             case HeartbeatSeen():
                 self.health.proven_alive(event.read_ns)
                 if self.gate.state is BreakerState.HALF_OPEN:
-                    self._call_ended(True)  # a dial that went well is not repeated: what comes over it counts
+                    self.on_dialed(True, "")  # a dial that went well is not repeated: what comes over it counts
             case StreamWhole():
                 self.health.is_whole = True
             case StreamGap():
@@ -226,8 +232,7 @@ class PriceFeed(BaseActor):
 
     def _remember(self, trade: Trade) -> None:
         if trade.instrument not in self.remembered:
-            newest = deque(maxlen=self.settings.market_data.trades_remembered)
-            self.remembered[trade.instrument] = newest
+            self.remembered[trade.instrument] = deque(maxlen=self.settings.market_data.trades_remembered)
         self.remembered[trade.instrument].append(trade)
 
     def _history(self) -> list[Trade]:
@@ -236,7 +241,7 @@ class PriceFeed(BaseActor):
         trades.sort(key=lambda trade: trade.ts_event)
         return [msgspec.structs.replace(trade, is_history=True) for trade in trades]
 
-    def _stream_changed(self, is_open: bool) -> None:
+    def on_stream_changed(self, is_open: bool) -> None:
         if is_open:
             self.health.connected()
         else:
@@ -258,7 +263,7 @@ class PriceFeed(BaseActor):
             self.counters["silences"] += 1
             self.alarm(f"{self.venue} market stream", f"{reason}: connecting anew", is_theirs=True)
 
-    def _call_ended(self, succeeded: bool, reason: str = "") -> None:
+    def on_dialed(self, succeeded: bool, reason: str) -> None:
         self.tell(
             Role.CIRCUIT_BREAKER.at(self.venue),
             OperationEnded(

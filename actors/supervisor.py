@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from thespian.actors import ActorExitRequest, ChildActorExited
+from thespian.actors import ActorAddress, ActorExitRequest, ChildActorExited
 
 from actors.roster import actor_class, roles_of
 from actors.runtime.base_actor import BaseActor
@@ -25,7 +26,7 @@ from actors.runtime.wiring_messages import (
     Roster,
     StartActor,
 )
-from domain.effects import Role
+from domain.effects import Effect, Role, WakeAt
 from domain.instant import Instant
 from domain.messages.base import Message
 from domain.messages.system import (
@@ -51,6 +52,7 @@ from domain.resilience.supervision import (
     RewireAll,
     StartChild,
     Supervision,
+    SupervisionEffect,
 )
 
 log = logging.getLogger(__name__)
@@ -65,8 +67,8 @@ class Supervisor(BaseActor):
     """The parent of all actors, and the launcher's only contact."""
 
     def started(self) -> None:
-        self.launcher: Any = None  # ActorAddress of the process outside
-        self.addresses: dict[str, Any] = {}  # role -> address of its current incarnation
+        self.launcher: ActorAddress | None = None  # of the process outside
+        self.addresses: dict[str, ActorAddress] = {}  # role -> address of its current incarnation
         self.up: set[str] = set()  # roles whose current incarnation takes messages
         self.winding_down: WindDown | None = None
         self.kept: TotalsKept | None = None  # the monitor's memory across its restarts
@@ -79,12 +81,13 @@ class Supervisor(BaseActor):
         for role, inherited in self.inherited.items():
             self.addresses[role] = inherited.address
         lines = {role: inherited.line for role, inherited in self.inherited.items()}
-        self.perform(self.machine.begin(self.clock.now(), lines))
+        self._carry_out(self.machine.begin(self.clock.now(), lines))
 
     def orphaned(self) -> None:
         """The launcher is gone: end the whole system, the admin included."""
         self.machine.is_ending = True
-        self.unwatch(self.toolbox.orphaned_fd())
+        if (fd := self.toolbox.orphaned_fd()) is not None:
+            self.unwatch(fd)
         self.actorSystemShutdown()
 
     def stopping(self) -> None:
@@ -104,7 +107,11 @@ class Supervisor(BaseActor):
 
     # ---- children ----------------------------------------------------------------------------------------
 
-    def perform_one(self, effect: Any) -> None:
+    def _carry_out(self, effects: Iterable[SupervisionEffect]) -> None:
+        for effect in effects:
+            self._carry_out_one(effect)
+
+    def _carry_out_one(self, effect: SupervisionEffect) -> None:
         match effect:
             case StartChild(role, incarnation):
                 self.up.discard(role)
@@ -131,8 +138,8 @@ class Supervisor(BaseActor):
                 log.error("faltered role=%s", role)
                 reason = self.errors.get(role, "its process was killed")
                 self.alarm(role, f"keeps failing ({reason}); trading goes on, it is tried every {again_s:g} s")
-            case _:
-                super().perform_one(effect)
+            case WakeAt(due_ns, key):
+                self.wake_at(due_ns, key)
 
     def _escalate(self, role: str) -> None:
         """Halt openings, also for the next run; tell the person; and the launcher, who winds everything down."""
@@ -142,13 +149,14 @@ class Supervisor(BaseActor):
         self.alarm(role, f"was restarted too often and given up: {reason}")
         self._tell_launcher("gave_up", f"{role} was restarted too often and given up: {reason}")
 
-    def tick(self, key: str, now: Instant) -> list:
+    def tick(self, key: str, now: Instant) -> list[Effect]:
         if key == _WIRE:
             self._publish_wiring()
             return []
         for role, pid in self.machine.rebuilding():
             self.machine.used_cpu(role, self.toolbox.cpu_ns(pid), now)
-        return self.machine.tick(key, now)
+        self._carry_out(self.machine.tick(key, now))
+        return []
 
     def _wired(self) -> dict[str, Peer]:
         lines = self.machine.lines()
@@ -201,7 +209,7 @@ class Supervisor(BaseActor):
     def _ended(self, role: str, incarnation: int) -> None:
         self._forget_exit(role)
         self.up.discard(role)
-        self.perform(self.machine.exited(role, incarnation, self.clock.now()))
+        self._carry_out(self.machine.exited(role, incarnation, self.clock.now()))
 
     def receiveMsg_ActorAlive(self, message: ActorAlive, sender: Any) -> None:
         self.machine.heard(message.role, message.incarnation, self.clock.now())
@@ -216,13 +224,13 @@ class Supervisor(BaseActor):
             # The local address of createActor is replaced by the one the child speaks from.
             self.addresses[message.role] = sender
             self.up.add(message.role)
-        self.perform(effects)
+        self._carry_out(effects)
 
     def receiveMsg_ActorFailed(self, message: ActorFailed, sender: Any) -> None:
         log.error("child_failed role=%s incarnation=%s", message.role, message.incarnation)
         self.counters["actor_failures"] += 1
         self.errors[message.role] = message.error.strip().rpartition("\n")[2]
-        self.perform(self.machine.failed(message.role, message.incarnation))
+        self._carry_out(self.machine.failed(message.role, message.incarnation))
 
     def receiveMsg_ChildActorExited(self, message: ChildActorExited, sender: Any) -> None:
         lines = self.machine.lines()
@@ -242,38 +250,39 @@ class Supervisor(BaseActor):
 
     def receiveMsg_LauncherAsked(self, message: LauncherAsked, sender: Any) -> None:
         self.launcher = sender
-        if message.verb == "hello":
-            self._tell_roster()
-        elif message.verb in ("status", "metrics"):
-            self._tell_launcher("alive", None)
-            answered = partial(self._status_answered, message.request_id)
-            request = RequestStatus(with_metrics=message.verb == "metrics")
-            self.ask(Role.MONITOR, request, answered, _STATUS_WITHIN_S)
-        elif message.verb == "resume":
-            resumed = partial(self._resumed, message.request_id)
-            command = ResumeTrading(scope=message.role, still=message.cause)
-            self.ask(Role.ORDER_ROUTER, command, resumed, _RESUME_WITHIN_S)
-        elif message.verb == "reset_metrics":
-            for role in self.up:
-                if role.startswith(Role.CIRCUIT_BREAKER):
-                    self.tell(role, ResetBreakerMetrics())
-        elif message.verb == "alarm":
-            self.alarm("launcher", message.role)
-        elif message.verb == "alarm_over":
-            self.alarm_over("launcher", message.role)
-        elif message.verb == "halt":
-            self.tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=message.role))
-        elif message.verb == "restart":
-            self._restart(message)
-        elif message.verb == "stop":
-            self.winding_down = WindDown(deadline_ns=message.deadline_ns)
-            self.tell(Role.PORTFOLIO, self.winding_down)
-            self.tell(Role.ORDER_ROUTER, self.winding_down)
+        match message.verb:
+            case "hello":
+                self._tell_roster()
+            case "status" | "metrics":
+                self._tell_launcher("alive", None)
+                answered = partial(self._status_answered, message.request_id)
+                request = RequestStatus(with_metrics=message.verb == "metrics")
+                self.ask(Role.MONITOR, request, answered, _STATUS_WITHIN_S)
+            case "resume":
+                resumed = partial(self._resumed, message.request_id)
+                command = ResumeTrading(scope=message.role, still=message.cause)
+                self.ask(Role.ORDER_ROUTER, command, resumed, _RESUME_WITHIN_S)
+            case "reset_metrics":
+                for role in self.up:
+                    if role.startswith(Role.CIRCUIT_BREAKER):
+                        self.tell(role, ResetBreakerMetrics())
+            case "alarm":
+                self.alarm("launcher", message.role)
+            case "alarm_over":
+                self.alarm_over("launcher", message.role)
+            case "halt":
+                self.tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=message.role))
+            case "restart":
+                self._restart(message)
+            case "stop":
+                self.winding_down = WindDown(deadline_ns=message.deadline_ns)
+                self.tell(Role.PORTFOLIO, self.winding_down)
+                self.tell(Role.ORDER_ROUTER, self.winding_down)
 
     def _restart(self, message: LauncherAsked) -> None:
         effects = self.machine.replace(message.role) if message.role in self.machine.children else []
         if effects:
-            self.perform(effects)
+            self._carry_out(effects)
             self._tell_launcher("restarting", message.role, message.request_id)
         else:
             self._tell_launcher("refused", f"no actor plays {message.role!r} now", message.request_id)

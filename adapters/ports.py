@@ -24,6 +24,7 @@ from domain.messages.orders import (
     OrderReported,
     QueryOrder,
     SubmitOrder,
+    TouchReported,
 )
 from domain.reconciliation.evidence import EvidenceFactory, NoEvidence
 from domain.resilience.rate_limit import RequestBudget
@@ -70,6 +71,10 @@ class TradingVenue(Protocol):
         """
         ...
 
+    def sent_ns(self, client_order_id: str) -> int | None:
+        """Return when an order's answered request was handed to the socket (CLOCK_MONOTONIC); None: not known."""
+        ...
+
     def cancel_order(self, command: CancelOrder, timeout_s: float) -> CancelAccepted:
         """Ask to cancel. Raises Rejected when the venue says it cannot, Ambiguous when unanswered."""
         ...
@@ -84,6 +89,10 @@ class TradingVenue(Protocol):
             Retryable: the venue did not answer, or not yet, or not so that it can be read; the order's fate is
                 still unknown.
         """
+        ...
+
+    def read_touch(self, instrument: str, timeout_s: float) -> TouchReported:
+        """Return the best bid and ask of this moment, where there are any."""
         ...
 
     def list_balances(self, timeout_s: float) -> Listing[Balance]: ...

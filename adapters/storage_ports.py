@@ -31,13 +31,20 @@ Progress = Callable[[int, int], None]  # how many entries of the journal are don
 class OrderJournal(Protocol):
     """Append-only, one writer; the only source of truth about our orders."""
 
-    instance: str  # four hex digits, drawn once per place where the journal lives: whose orders these are
-    former_instances: tuple[str, ...]  # those of places where it lived before
-
     trouble: str  # what was found missing when it was opened, in one line; a halt of openings is journaled for it
     # Why entries go beside the store for now (another program holds its lock): durable all the same, and moved there
     # by `tend` as soon as that is over. Empty while all is well.
     holdup: str
+
+    @property
+    def instance(self) -> str:
+        """Return four hex digits, drawn once per place where the journal lives: whose orders these are."""
+        ...
+
+    @property
+    def former_instances(self) -> tuple[str, ...]:
+        """Return those of places where it lived before."""
+        ...
 
     @property
     def last_seq(self) -> int:

@@ -22,7 +22,7 @@ class ClockCheck:
 
     def __init__(
         self,
-        shell: BaseActor,
+        actor: BaseActor,
         clock: VenueClock,
         *learners: StreamHealth | VenueTime,
         checked: Callable[[], None] = lambda: None,
@@ -31,17 +31,17 @@ class ClockCheck:
         learners: take the readings, and say when one is due.
         checked: is called when a reading may have changed what the stream is worth.
         """
-        self.shell = shell
+        self.actor = actor
         self.clock = clock
         self.learners = learners
         self.checked = checked
-        self.executor = shell.toolbox.executor(1)
+        self.executor = actor.toolbox.executor(1)
         self.is_asking = False
         self.outage = Outage()
 
     def start(self) -> None:
-        self.shell.watch(self.executor.fileno(), self._collect)
-        self.tick(self.shell.clock.now())
+        self.actor.watch(self.executor.fileno(), self._collect)
+        self.tick(self.actor.clock.now())
 
     def stop(self) -> None:
         self.clock.close()
@@ -52,7 +52,7 @@ class ClockCheck:
 
     def tick(self, now: Instant) -> None:
         self.look(now)
-        self.shell.wake_at(now.monotonic_ns + _LOOK_EVERY_NS, _KEY)
+        self.actor.wake_at(now.monotonic_ns + _LOOK_EVERY_NS, _KEY)
 
     def look(self, now: Instant) -> None:
         """Read the clock if that is due."""
@@ -61,23 +61,24 @@ class ClockCheck:
             self.executor.submit(_KEY, self._read)
 
     def _read(self) -> ClockReading:
-        asked = self.shell.clock.now()
+        asked = self.actor.clock.now()
         venue_ns = self.clock.read_time(_TIMEOUT_S)
-        return ClockReading(venue_ns, asked, self.shell.clock.now(), self.clock.lags_ns)
+        return ClockReading(venue_ns, asked, self.actor.clock.now(), self.clock.lags_ns)
 
     def _collect(self) -> None:
         for _, result in self.executor.collect():
             self.is_asking = False
-            subject, words = f"{self.shell.role} clock", self.outage.ended(result)
-            self.shell.alarm_over(subject, self.outage.take_over())
+            subject, words = f"{self.actor.role} clock", self.outage.ended(result)
+            self.actor.alarm_over(subject, self.outage.take_over())
             if words:
-                self.shell.alarm(subject, words)
-            if isinstance(result, VenueError):
-                self.shell.counters["clock_failures"] += 1
-            elif isinstance(result, BaseException):
-                raise result
-            elif all([learner.clock_read(result) for learner in self.learners]):
-                self.shell.counters["clock_readings"] += 1
-                self.checked()
-            else:
-                self.shell.counters["clock_readings_unusable"] += 1
+                self.actor.alarm(subject, words)
+            match result:
+                case VenueError():
+                    self.actor.counters["clock_failures"] += 1
+                case BaseException():
+                    raise result
+                case _ if all([learner.clock_read(result) for learner in self.learners]):
+                    self.actor.counters["clock_readings"] += 1
+                    self.checked()
+                case _:
+                    self.actor.counters["clock_readings_unusable"] += 1

@@ -90,11 +90,12 @@ class CreditPublisher:
         """Return the batches that may leave now for reachable roles, and charge them to the readers' credit."""
         due = []
         for role, reader in self._readers.items():
-            if reader.state is None or not reader.credit or role not in reachable:
+            state = reader.state
+            if state is None or not reader.credit or role not in reachable:
                 continue
             if now_ns - reader.sent_ns < reader.min_interval_ns:
                 continue
-            due.append((role, self._batch(reader)))
+            due.append((role, self._batch(reader, state)))
             reader.credit -= 1
             reader.sent_ns = now_ns
         return due
@@ -108,13 +109,13 @@ class CreditPublisher:
         )
         return min((reader.sent_ns + reader.min_interval_ns for reader in waiting), default=None)
 
-    def _batch(self, reader: _Reader) -> MarketBatch:
+    def _batch(self, reader: _Reader, state: StreamState) -> MarketBatch:
         batch = MarketBatch(
             venue=self.venue,
             quotes=tuple(reader.quotes.values()),
             trades=(*reader.history, *reader.trades),
             bars=tuple(reader.bars.values()),
-            state=reader.state,
+            state=state,
             conflated=reader.conflated,
         )
         reader.quotes.clear()

@@ -46,19 +46,16 @@ class Listings:
 
     def __init__(
         self,
-        shell: BaseActor,
+        actor: BaseActor,
         venue: str,
-        load: Callable[[], InstrumentsLoaded],
-        call: Callable[..., None],
+        ask: Callable[[Callable[[InstrumentsLoaded | VenueError], None], Urgency], None],
     ) -> None:
         """Args:
-        load: asks the venue; it blocks.
-        call: runs it on a worker and hands what came of it on.
+        ask: asks the venue, on a worker when it is its turn, and hands what came of it on.
         """
-        self._shell = shell
+        self._actor = actor
         self._venue = venue
-        self._load = load
-        self._call = call
+        self._ask = ask
         self._backoff = Backoff(SECOND_NS // 4, 2.0, 8 * SECOND_NS, 0.1)
         self._loaded: InstrumentsLoaded | None = None
         self._is_loading = False
@@ -79,13 +76,13 @@ class Listings:
         if self._is_loading:
             return
         self._is_loading = True
-        now_ns = self._shell.clock.now().monotonic_ns
+        now_ns = self._actor.clock.now().monotonic_ns
         is_doubted = False
         for doubt in self._doubts.values():
             if doubt.is_waiting and doubt.due_ns <= now_ns:
                 doubt.is_waiting, is_doubted = False, True
         # A position may be bare until its stop fits the venue's steps.
-        self._call(self._load, self._answered, urgency=Urgency.ASKING if is_doubted else Urgency.READING)
+        self._ask(self._answered, Urgency.ASKING if is_doubted else Urgency.READING)
 
     def doubt(self, why: str) -> None:
         """Ask anew at once; for a reason that brings no news again and again, ever more rarely.
@@ -93,7 +90,7 @@ class Listings:
         Args:
             why: a refusal in the venue's word, or a step as its stream tells it.
         """
-        now_ns = self._shell.clock.now().monotonic_ns
+        now_ns = self._actor.clock.now().monotonic_ns
         if why not in self._doubts and len(self._doubts) >= _DOUBTS_KEPT:
             return
         doubt = self._doubts.setdefault(why, _Doubt())
@@ -102,7 +99,7 @@ class Listings:
         if now_ns > doubt.free_ns + _AGAIN_NS:
             doubt.backoff.reset()
         doubt.is_waiting, doubt.due_ns = True, max(now_ns, doubt.free_ns)
-        doubt.free_ns = doubt.due_ns + doubt.backoff.next_delay_ns(self._shell.toolbox.uniform())
+        doubt.free_ns = doubt.due_ns + doubt.backoff.next_delay_ns(self._actor.toolbox.uniform())
         if doubt.due_ns <= now_ns:
             self.load()
         else:
@@ -128,15 +125,15 @@ class Listings:
     def announce(self, role: str) -> None:
         """Tell somebody new what is known."""
         if role in _CAPITAL and self._loaded is not None:
-            self._shell.tell(role, self._loaded)
+            self._actor.tell(role, self._loaded)
 
     def _answered(self, result: InstrumentsLoaded | VenueError) -> None:
         self._is_loading = False
         if isinstance(result, VenueError):
-            self._shell.counters["load_failures"] += 1
+            self._actor.counters["load_failures"] += 1
             if isinstance(result, Fatal) and not result.denied_with:  # refused credentials have been told
-                self._shell.alarm(self._venue, str(result), is_theirs=True)
-            self._again_in(self._backoff.next_delay_ns(self._shell.toolbox.uniform()))
+                self._actor.alarm(self._venue, str(result), is_theirs=True)
+            self._again_in(self._backoff.next_delay_ns(self._actor.toolbox.uniform()))
             return
         # One row that can't be read may be of the moment, and a position there can't be closed without it.
         is_one_unread = any(one.reason != NOT_LISTED for one in result.left_out)
@@ -147,20 +144,20 @@ class Listings:
         if is_news:
             self._doubts = {why: doubt for why, doubt in self._doubts.items() if doubt.is_waiting}
             for role in _CAPITAL:
-                self._shell.tell(role, result)
+                self._actor.tell(role, result)
             self._tell_of_unopenable(result)
             self._tell_of_left_out(result)
         if result.is_fee_known:
-            self._shell.alarm_over(self._venue, self._fee_alarm)
+            self._actor.alarm_over(self._venue, self._fee_alarm)
             self._fee_alarm = ""
         else:
             if not self._fee_alarm:
                 taker_percent = plain(100 * result.taker_fee_ratio)
                 self._fee_alarm = f"fees unknown: reckoning with {taker_percent} % for takers"
-                self._shell.alarm(self._venue, self._fee_alarm)
-            self._shell.counters["fee_failures"] += 1
+                self._actor.alarm(self._venue, self._fee_alarm)
+            self._actor.counters["fee_failures"] += 1
         if not result.is_fee_known or is_one_unread:
-            self._again_in(self._backoff.next_delay_ns(self._shell.toolbox.uniform()))
+            self._again_in(self._backoff.next_delay_ns(self._actor.toolbox.uniform()))
             return
         is_halted = not all(instrument.is_tradable for instrument in result.instruments)
         self._again_in(_AGAIN_WHILE_HALTED_NS if is_halted else _AGAIN_NS)
@@ -175,19 +172,19 @@ class Listings:
                 why = f"priced in {one.quote}, and limits are in dollars"
             if why and one.key not in self._told:
                 self._told.add(one.key)
-                self._shell.alarm(one.key, f"{why}: shown, and no position is opened in it", is_theirs=True)
+                self._actor.alarm(one.key, f"{why}: shown, and no position is opened in it", is_theirs=True)
 
     def _tell_of_left_out(self, loaded: InstrumentsLoaded) -> None:
         left_out = {one.instrument: f"left out, everything else goes on: {one.reason}" for one in loaded.left_out}
         for instrument, text in self._left_out.items():
             if left_out.get(instrument) != text:
-                self._shell.alarm_over(f"{self._venue}:{instrument}", text)
+                self._actor.alarm_over(f"{self._venue}:{instrument}", text)
         for instrument, text in left_out.items():
-            self._shell.alarm(f"{self._venue}:{instrument}", text, is_theirs=True)
+            self._actor.alarm(f"{self._venue}:{instrument}", text, is_theirs=True)
         self._left_out = left_out
 
     def _again_in(self, delay_ns: int) -> None:
-        self._due_ns = self._shell.clock.now().monotonic_ns + delay_ns
+        self._due_ns = self._actor.clock.now().monotonic_ns + delay_ns
         self._wake()
 
     def _next_ns(self) -> int:
@@ -196,7 +193,7 @@ class Listings:
 
     def _wake(self) -> None:
         if not self._is_loading:
-            self._shell.wake_at(self._next_ns(), LOAD)
+            self._actor.wake_at(self._next_ns(), LOAD)
 
 
 def _says_the_same(one: InstrumentsLoaded, other: InstrumentsLoaded) -> bool:

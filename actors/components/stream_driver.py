@@ -7,20 +7,23 @@ messages between them, the pipe and the actor.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Protocol
 
-from actors.runtime.base_actor import BaseActor
-from adapters.ports import Dialer, Fault, Pipe, StreamCodec
+from adapters.clock import Clock
+from adapters.ports import Dialer, Fault, Pipe, StreamCodec, Toolbox
 from adapters.storage_ports import FrameRecorder
 from domain.clocks import describe_parting, have_parted
-from domain.effects import venue_of
+from domain.effects import WakeAt, venue_of
 from domain.errors import Fatal, VenueError
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, HeartbeatSeen, StreamGap
 from domain.resilience.circuit_breaker import Gate
 from domain.resilience.outage import Outage
+from domain.settings import Settings
 from domain.streams.session import Session
 from domain.streams.session_states import (
     ClosePipe,
@@ -49,80 +52,93 @@ _FAULTS = {  # category of what is no text message -> what is wrong
 }
 
 
+class StreamOwner(Protocol):
+    """The actor whose stream it is: what the driver uses of it, and what it is told."""
+
+    role: str
+    settings: Settings
+    toolbox: Toolbox
+    clock: Clock
+    counters: Counter[str]
+
+    def on_stream_events(self, events: Sequence[Event], read_ns: int) -> None:
+        """Take the events of one read, in order; `read_ns` is CLOCK_MONOTONIC right after it."""
+        ...
+
+    def on_stream_changed(self, is_open: bool) -> None:
+        """A connection is open, or the one that was is not any more."""
+        ...
+
+    def on_dialed(self, succeeded: bool, reason: str) -> None:
+        """An attempt to connect has ended; `reason` is why it failed."""
+        ...
+
+    def watch(self, fd: int, ready: Callable[[], None]) -> None: ...
+
+    def discard(self, fd: int, close: Callable[[], None]) -> None: ...
+
+    def wake_at(self, due_ns: int, key: str) -> None: ...
+
+    def alarm(self, subject: str, text: str, is_theirs: bool = False) -> None: ...
+
+    def alarm_over(self, subject: str, text: str) -> None: ...
+
+
 class StreamDriver:
     """One venue's stream as its actor sees it."""
 
     def __init__(
         self,
-        shell: BaseActor,
+        owner: StreamOwner,
+        *,
         session: Session,
         codec: StreamCodec,
         dialer: Dialer,
         connect_timeout_s: float,
-        hear: Callable[[Sequence[Event], int], None],
-        changed: Callable[[bool], None],
+        venue_time: VenueTime,
         gate: Gate | None = None,
-        dialed: Callable[[bool, str], None] | None = None,
         recorder: FrameRecorder | None = None,
-        venue_time: VenueTime | None = None,
     ) -> None:
         """Args:
-        hear: gets the events of one read and its read_ns.
-        changed: gets True when the pipe is open and False when it is not any more.
-        gate: the breaker's word on whether connecting may be tried.
-        dialed: gets the outcome of each attempt to connect, and why it failed.
-        recorder: gets every frame as it came.
         venue_time: what the hello is signed by, where it is signed, and what stamps are held against.
+        gate: the breaker's word on whether connecting may be tried; None: nothing forbids it.
+        recorder: gets every frame as it came.
         """
-        self.shell = shell
+        self.owner = owner
         self.session = session
         self.codec = codec
         self.dialer = dialer
         self.connect_timeout_s = connect_timeout_s
-        self.hear = hear
-        self.changed = changed
         self.gate = gate
-        self.dialed = dialed
         self.recorder = recorder
         self.is_failure_told = False  # the recorder's
-        self.venue_time = venue_time or VenueTime()
+        self.venue_time = venue_time
         codec.follow(self.venue_time)
         self.pipe: Pipe | None = None
         self.outage = Outage()
         self.failed_dials = 0  # that the outage knows of
-        self.looked = shell.clock.now()  # at the clocks
+        self.looked = owner.clock.now()  # at the clocks
         self.tell_fault_at_ns = 0
-        self.executor = shell.toolbox.executor(1)
+        self.executor = owner.toolbox.executor(1)
         self.codec_key = f"codec:{session.name}"
         self.watch_key = f"channels:{session.name}"
         self.session_key = f"session:{session.name}"
-        self.performers: dict[type, Callable] = {
-            OpenPipe: self._dial,
-            SendFrame: self._send,
-            SayGoodbye: self._say_goodbye,
-            ClosePipe: self._drop_pipe,
-            Moved: self._moved,
-            Recovered: self._tell,
-            Disconnected: self._tell,
-            MaxRetriesExceeded: self._gave_up,
-        }
 
     def connect(self) -> None:
-        self.shell.watch(self.executor.fileno(), self._collect)
-        now = self.shell.clock.now()
+        self.owner.watch(self.executor.fileno(), self._collect)
+        now = self.owner.clock.now()
         self._perform(self.session.connect(now))
-        self.shell.wake_at(now.monotonic_ns + _CODEC_EVERY_NS, self.codec_key)
+        self.owner.wake_at(now.monotonic_ns + _CODEC_EVERY_NS, self.codec_key)
 
     def disconnect(self, within_s: float) -> None:
         """Say goodbye, and hang up when the peer has answered or `within_s` is over."""
-        self._perform(self.session.disconnect(self.shell.clock.now(), within_s))
+        self._perform(self.session.disconnect(self.owner.clock.now(), within_s))
 
     def stop(self) -> None:
         """Say goodbye at the end of the actor: the one moment when waiting for a peer holds up nobody."""
         self.disconnect(_GOODBYE_S)
         if self.pipe is not None:
-            closed = self.pipe.await_close(_GOODBYE_S) or "unanswered"
-            self._perform(self.session.lost(self.session.connection_id, closed, self.shell.clock.now()))
+            self._lost(self.pipe.await_close(_GOODBYE_S) or "unanswered", self.owner.clock.now())
         if self.recorder is not None:
             self.recorder.close()
 
@@ -137,7 +153,7 @@ class StreamDriver:
             if not self._has_lost_time(now):
                 self._say_what_is_due(now)
             self._flush_recording()
-            self.shell.wake_at(now.monotonic_ns + _CODEC_EVERY_NS, self.codec_key)
+            self.owner.wake_at(now.monotonic_ns + _CODEC_EVERY_NS, self.codec_key)
         else:
             self._perform(self.session.tick(key, now))
             self._tell_of_outage()
@@ -146,32 +162,44 @@ class StreamDriver:
 
     def _perform(self, effects: Iterable[SessionEffect]) -> None:
         for effect in effects:
-            self.performers.get(type(effect), self.shell.perform_one)(effect)
+            match effect:
+                case OpenPipe(connection_id):
+                    self._dial(connection_id)
+                case SendFrame(_, text):
+                    if self.pipe is not None:
+                        self.pipe.send(text)
+                case SayGoodbye():
+                    if self.pipe is not None:
+                        self.pipe.goodbye()
+                case ClosePipe(_, reason):
+                    self._drop_pipe(reason)
+                case Moved():
+                    self._log_move(effect)
+                case Recovered() | Disconnected():
+                    log.info("stream role=%s %s", self.session.name, effect)
+                case MaxRetriesExceeded(attempts):
+                    why = self.session.last_failure
+                    self.owner.alarm(self.session.name, f"gave up after {attempts} attempts: {why}")
+                case WakeAt(due_ns, key):
+                    self.owner.wake_at(due_ns, key)
 
-    def _dial(self, asked: OpenPipe) -> None:
-        connection_id = asked.connection_id
+    def _dial(self, connection_id: str) -> None:
         if self.gate is not None and not self.gate.enter(connection_id):
-            self._perform(self.session.put_off(connection_id, "breaker_open", self.shell.clock.now()))
+            self._perform(self.session.put_off(connection_id, "breaker_open", self.owner.clock.now()))
             return
         call = partial(self.dialer.open, self.codec.url, self.connect_timeout_s)
         self.executor.submit(connection_id, call)
 
-    def _send(self, said: SendFrame) -> None:
-        self.pipe.send(said.text)
-
-    def _say_goodbye(self, asked: SayGoodbye) -> None:
-        self.pipe.goodbye()
-
-    def _drop_pipe(self, asked: ClosePipe) -> None:
+    def _drop_pipe(self, reason: str) -> None:
         if self.pipe is None:
             return
-        self.shell.discard(self.pipe.fileno(), self.pipe.close)
+        self.owner.discard(self.pipe.fileno(), self.pipe.close)
         self.pipe = None
         if self.recorder is not None:
-            self.recorder.closed(asked.reason, self.shell.clock.now())
-        self.changed(False)
+            self.recorder.closed(reason, self.owner.clock.now())
+        self.owner.on_stream_changed(False)
 
-    def _moved(self, moved: Moved) -> None:
+    def _log_move(self, moved: Moved) -> None:
         log.info(
             "stream_moved role=%s origin=%s target=%s reason=%s after_ms=%d",
             self.session.name,
@@ -181,46 +209,46 @@ class StreamDriver:
             moved.lasted_ns // 1_000_000,
         )
 
-    def _tell(self, told: Recovered | Disconnected) -> None:
-        log.info("stream role=%s %s", self.session.name, told)
-
-    def _gave_up(self, told: MaxRetriesExceeded) -> None:
-        why = self.session.last_failure
-        self.shell.alarm(self.session.name, f"gave up after {told.attempts} attempts: {why}")
+    def _lost(self, why: str, now: Instant) -> None:
+        if (connection_id := self.session.connection_id) is not None:
+            self._perform(self.session.lost(connection_id, why, now))
 
     # ---- dialing -----------------------------------------------------------------------------------------
 
     def _collect(self) -> None:
         for connection_id, result in self.executor.collect():
-            now = self.shell.clock.now()
-            if isinstance(result, VenueError):
-                self._ended(connection_id, False, result.code)
-                is_fatal = isinstance(result, Fatal)
-                if is_fatal:
-                    advice = f"not tried again before `nzeza restart {self.shell.role}`"
-                    self.shell.alarm(self.session.name, f"{result}: {advice}")
-                self._perform(self.session.open_failed(connection_id, result.code, is_fatal, now))
-                self._tell_of_outage()
-            elif isinstance(result, BaseException):
-                raise result
-            else:
-                self._ended(connection_id, True, "")
-                self._opened(connection_id, result, now)
+            now = self.owner.clock.now()
+            match result:
+                case VenueError():
+                    self._dial_failed(connection_id, result, now)
+                case BaseException():
+                    raise result
+                case _:
+                    self._ended(connection_id, True, "")
+                    self._opened(connection_id, result, now)
+
+    def _dial_failed(self, connection_id: str, error: VenueError, now: Instant) -> None:
+        self._ended(connection_id, False, error.code)
+        is_fatal = isinstance(error, Fatal)
+        if is_fatal:
+            advice = f"not tried again before `nzeza restart {self.owner.role}`"
+            self.owner.alarm(self.session.name, f"{error}: {advice}")
+        self._perform(self.session.open_failed(connection_id, error.code, is_fatal, now))
+        self._tell_of_outage()
 
     def _ended(self, connection_id: str, succeeded: bool, reason: str) -> None:
         if self.gate is not None:
             self.gate.ended(connection_id)
-        if self.dialed is not None:
-            self.dialed(succeeded, reason)
+        self.owner.on_dialed(succeeded, reason)
 
     def _tell_of_outage(self) -> None:
         """Tell the person when dials keep failing, be it that the session has not waited for their end."""
         while self.failed_dials < self.session.failed_dials:
             self.failed_dials += 1
             words = self.outage.failed(self.session.last_failure)
-            self.shell.alarm_over(self.session.name, self.outage.take_over())
+            self.owner.alarm_over(self.session.name, self.outage.take_over())
             if words:
-                self.shell.alarm(self.session.name, words)
+                self.owner.alarm(self.session.name, words)
 
     def _opened(self, connection_id: str, pipe: Pipe, now: Instant) -> None:
         if not self.session.awaits(connection_id):
@@ -228,15 +256,15 @@ class StreamDriver:
             return
         self.pipe = pipe
         self.outage.reached()
-        self.shell.alarm_over(self.session.name, self.outage.take_over())
-        self.shell.watch(pipe.fileno(), self._read)
+        self.owner.alarm_over(self.session.name, self.outage.take_over())
+        self.owner.watch(pipe.fileno(), self._read)
         if self.recorder is not None:
             self.recorder.opened(self.codec.url, now)
-        self.codec.watch.restart(now.monotonic_ns, self.shell.settings.session.first_message_within_s)
+        self.codec.watch.restart(now.monotonic_ns, self.owner.settings.session.first_message_within_s)
         hello = self.codec.hello(now._replace(utc_ns=self.venue_time.utc_ns(now)))
         self._perform(self.session.opened(connection_id, now, hello))
         self._watch_channels(now)
-        self.changed(True)
+        self.owner.on_stream_changed(True)
 
     # ---- reading -----------------------------------------------------------------------------------------
 
@@ -245,9 +273,9 @@ class StreamDriver:
         if pipe is None:
             return
         arrived = pipe.read()
-        now = self.shell.clock.now()
+        now = self.owner.clock.now()
         decode, read_ns = self.codec.decode, arrived.read_ns
-        self.shell.counters["frames"] += len(arrived.frames) + len(arrived.faults)
+        self.owner.counters["frames"] += len(arrived.frames) + len(arrived.faults)
         if self.recorder is not None:
             for frame in arrived.frames:
                 self.recorder.frame(frame, read_ns, now.utc_ns)
@@ -266,9 +294,9 @@ class StreamDriver:
         if self._has_lost_time(now):
             return
         if events:
-            self.hear(events, read_ns)
+            self.owner.on_stream_events(events, read_ns)
         if arrived.closed:
-            self._perform(self.session.lost(self.session.connection_id, arrived.closed, now))
+            self._lost(arrived.closed, now)
         elif StreamGap in kinds and any(type(e) is StreamGap and not e.is_healing for e in events):
             # A new connection is the one rebuild that every venue has.
             self._perform(self.session.reconnect(now, "gap"))
@@ -281,14 +309,14 @@ class StreamDriver:
         if not have_parted(before, now):
             return False
         why = describe_parting(before, now)
-        self.shell.counters["clock_partings"] += 1
-        self.shell.alarm(self.session.name, f"{why}: connecting anew")
+        self.owner.counters["clock_partings"] += 1
+        self.owner.alarm(self.session.name, f"{why}: connecting anew")
         if self.pipe is not None:
             self._perform(self.session.reconnect(now, "clocks_parted"))
         return True
 
     def _failed(self, fault: Fault, now: Instant) -> DecodeFailed:
-        venue = venue_of(self.shell.role)
+        venue = venue_of(self.owner.role)
         return DecodeFailed(
             ts_event=now.utc_ns,
             venue=venue,
@@ -311,7 +339,7 @@ class StreamDriver:
             self.recorder.flush()
             if self.recorder.failure and not self.is_failure_told:
                 self.is_failure_told = True
-                self.shell.alarm(f"{self.session.name} recording", f"stopped: {self.recorder.failure}")
+                self.owner.alarm(f"{self.session.name} recording", f"stopped: {self.recorder.failure}")
 
     # ---- silence -----------------------------------------------------------------------------------------
 
@@ -328,4 +356,4 @@ class StreamDriver:
     def _watch_channels(self, now: Instant) -> None:
         due_ns = self.codec.watch.look_again_ns(now.monotonic_ns)
         if due_ns is not None:
-            self.shell.wake_at(due_ns, self.watch_key)
+            self.owner.wake_at(due_ns, self.watch_key)

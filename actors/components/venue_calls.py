@@ -104,7 +104,7 @@ class VenueCalls:
             for key, running in self._running.items()
             if running.hangs_ns is not None and now.monotonic_ns >= running.hangs_ns
         ]
-        ended = []
+        ended: list[tuple[Call, VenueError]] = []
         for key in hung:
             running = self._running.pop(key)
             running.ticket.settle()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from actors.components.answer_watch import AnswerWatch
@@ -23,42 +22,38 @@ ACCESS = "line:access"
 class VenueLine:
     """Puts blocking calls on workers when it is their turn."""
 
-    def __init__(self, shell: BaseActor, venue: str, settings: VenueSettings, kit: VenueKit) -> None:
+    def __init__(self, actor: BaseActor, venue: str, settings: VenueSettings, kit: VenueKit) -> None:
         workers = max(settings.workers, LEAST_WORKERS)
         burst = max(2, int(settings.requests_per_second))
-        now_ns = shell.clock.now().monotonic_ns
+        now_ns = actor.clock.now().monotonic_ns
         bucket = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns, most_in_a_second=burst)
-        budget = kit.request_budget(bucket, shell.clock, shell.toolbox.pause)
-        self._shell = shell
-        self._executor = shell.toolbox.executor(workers)
+        budget = kit.request_budget(bucket, actor.clock, actor.toolbox.pause)
+        self._actor = actor
+        self._executor = actor.toolbox.executor(workers)
         self._calls = VenueCalls(self._executor, budget, workers)
-        self._watch = AnswerWatch(shell, venue)
+        self._watch = AnswerWatch(actor, venue)
         self._venue = venue
         self._access = Access()
         self._refusal = ""  # as told
         self._alarmed = ""  # of a refusal that has not been disproven
-        shell.watch(self._executor.fileno(), self._collect)
+        actor.watch(self._executor.fileno(), self._collect)
 
-    def call(self, run: Callable, answered: Callable, **how: Any) -> None:
-        """Run a blocking call on a worker when it is its turn, and hand what came of it to `answered`.
-
-        Args:
-            how: of a `Call`.
-        """
-        self._calls.add(Call(run, answered, **how))
+    def make(self, call: Call) -> None:
+        """Run a blocking call on a worker when it is its turn, and hand what came of it to its `answered`."""
+        self._calls.add(call)
         self.send()
 
     def send(self) -> None:
         """Give up what hangs, send what may leave; called at each SEND, too."""
-        for call, error in self._calls.give_up_hung(self._shell.clock.now()):
+        for call, error in self._calls.give_up_hung(self._actor.clock.now()):
             self._watch.hung(error)
             call.answered(error)
-        due_ns = self._calls.send(self._shell.clock.now())
+        due_ns = self._calls.send(self._actor.clock.now())
         if due_ns is not None:
-            self._shell.wake_at(due_ns, SEND)
+            self._actor.wake_at(due_ns, SEND)
 
     def _collect(self) -> None:
-        for call, result in self._calls.collect(self._shell.clock.now()):
+        for call, result in self._calls.collect(self._actor.clock.now()):
             self._watch.ended(result)
             self._heed_access(call, result)
             call.answered(result)
@@ -71,24 +66,24 @@ class VenueLine:
 
     def announce_access(self) -> None:
         """Tell the router whether the venue takes our credentials."""
-        now = self._shell.clock.now()
+        now = self._actor.clock.now()
         self._refusal = self._access.refusal(now.monotonic_ns)
-        self._shell.tell(
+        self._actor.tell(
             Role.ORDER_ROUTER,
             VenueAccessChanged(ts_event=now.utc_ns, venue=self._venue, refusal=self._refusal),
         )
 
     def look_at_access(self) -> None:
         """Look whether a refusal is due to be tested; called at each ACCESS, too."""
-        now_ns = self._shell.clock.now().monotonic_ns
+        now_ns = self._actor.clock.now().monotonic_ns
         if self._access.refusal(now_ns) != self._refusal:
             self.announce_access()
         next_try_ns = self._access.next_try_ns()
         if next_try_ns is not None and next_try_ns > now_ns:
-            self._shell.wake_at(next_try_ns, ACCESS)
+            self._actor.wake_at(next_try_ns, ACCESS)
 
     def _heed_access(self, call: Call, result: Any) -> None:
-        now = self._shell.clock.now()
+        now = self._actor.clock.now()
         before_ns = self._access.next_try_ns()
         # What anybody may ask proves no key when it is answered; refused to ours, it tells all the same.
         if call.proves or (isinstance(result, VenueError) and result.denied_with):
@@ -97,11 +92,11 @@ class VenueLine:
         if after_ns == before_ns:
             return
         if after_ns is None:
-            self._shell.alarm_over(self._venue, self._alarmed)
+            self._actor.alarm_over(self._venue, self._alarmed)
             self._alarmed = ""
         elif pause_ns := self._access.pause_ns(now.monotonic_ns):
             self._calls.hold(now, pause_ns)
         self.look_at_access()
         if self._refusal and not self._alarmed:
             self._alarmed = f"{self._refusal}: no openings until it takes them; is the key right, and the clock?"
-            self._shell.alarm(self._venue, self._alarmed)
+            self._actor.alarm(self._venue, self._alarmed)

@@ -99,8 +99,8 @@ class SendingLink:
         left = [kept for kept in self._in_order() if kept.message is not None and is_wanted(kept.message)]
         self.incarnation = incarnation
         self._sent = [0, 0]
-        for kept in self._kept:
-            kept.clear()
+        for lane in self._kept:
+            lane.clear()
         for kept in left:
             self._number(kept)
         self._patience_ns = AGAIN_AFTER_NS

@@ -3,17 +3,18 @@
 What Thespian does and what the base actor makes of it:
 
 - A handler that raises is run again with the same message. The guard catches everything, reports ActorFailed,
-  goes deaf and asks for its process to be ended, so no message is ever handled twice.
+  ignores further messages and ends its process, so no message is ever handled twice.
 - Wakeups cannot be cancelled, and those that came due while the actor was busy arrive newest first. The base actor
   keeps its own heap of alarms behind one wakeup; a wakeup of an older generation is ignored.
 - The watch list is dropped after every message. The base actor returns it on every path, and closes nothing that is on it.
 - A restarted peer has a new address. Peers are kept by role; what is not for this incarnation is dropped and counted.
 - What cannot be pickled comes back as poison; whoever waits for it would wait for ever, so the actor fails.
-- A message to a dying actor may vanish. What trade depends on is kept until it is acknowledged (`delivery.py`).
+- A message to a dying actor may vanish. What trade depends on is kept until it is acknowledged (`reliable_delivery.py`).
 - Its ask() takes any message for the answer. Ours are numbered, have a deadline, and late answers are dropped.
 
 Subclasses write `receiveMsg_<Class>(message, sender)` where `sender` is the role that spoke, `started()`, and
-`tick(key, now)` for their machine's alarms.
+`tick(key, now)` for their machine's alarms. What comes within a message (effects, events of a stream, verbs) is
+told apart by `match`.
 """
 
 from __future__ import annotations
@@ -25,43 +26,61 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from thespian.actors import Actor, ActorExitRequest, PoisonMessage, ThespianWatch, WakeupMessage, WatchMessage
+from thespian.actors import (
+    Actor,
+    ActorAddress,
+    ActorExitRequest,
+    PoisonMessage,
+    ThespianWatch,
+    WakeupMessage,
+    WatchMessage,
+)
 
 from actors.runtime.alarms import Alarms
+from actors.runtime.handlers import Handlers
 from actors.runtime.herald import AGAIN, Herald
 from actors.runtime.reliable_delivery import ReliableDelivery
 from actors.runtime.request_reply import Requests, Then
+from actors.runtime.root_logger import follow_root_logger
 from actors.runtime.wiring_messages import (
     ActorAlive,
     ActorFailed,
     ActorIdentified,
     ActorStarted,
     Envelope,
+    InheritedChild,
     Peer,
     Rewired,
     RollCalled,
     StartActor,
 )
+from adapters.clock import Clock
+from adapters.ports import Toolbox
 from domain.effects import Effect, Role, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Message, build_decoders
 from domain.messages.system import ActorReported, Unanswered
 from domain.numbers import use_exact_decimals
 from domain.reports.histogram import Histogram
+from domain.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_ROOT_AT_IMPORT = logging.getLogger()
-
-_REPORT = "shell:report"
-_DEADLINE = "shell:deadline:"
+_REPORT = "actor:report"
+_DEADLINE = "actor:deadline:"
 _ANSWER_WITHIN_S = 5.0
-_DIE = "shell:die"
+_DIE = "actor:die"
 _DIE_AFTER_NS = SECOND_NS // 5  # time for ActorFailed to leave
 
 
 class BaseActor(Actor):
     """An actor around a machine: decode, ask the machine, perform its effects in order."""
+
+    # From the first message on.
+    settings: Settings
+    toolbox: Toolbox
+    clock: Clock
+    inherited: dict[str, InheritedChild]  # role -> child of a dead supervisor; only a later supervisor gets any
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +100,7 @@ class BaseActor(Actor):
         self._is_ringing = False
         self._watches: dict[int, Callable[[], None]] = {}  # fd -> what to do when it is readable
         self._to_close: list[Callable[[], None]] = []  # what is watched no more
-        self._handlers: dict[type, Callable | None] = {}  # message class -> bound handler
+        self._handlers = Handlers(self)
         self._failed = False
 
     # ---- for subclasses ----------------------------------------------------------------------------------
@@ -156,12 +175,13 @@ class BaseActor(Actor):
     def perform_one(self, effect: Effect) -> None:
         if self._herald.takes(effect):
             return
-        if isinstance(effect, Tell):
-            self.tell(effect.to, effect.message)
-        elif isinstance(effect, WakeAt):
-            self.wake_at(effect.due_ns, effect.key)
-        else:
-            raise TypeError(f"{self.role} cannot perform {effect!r}")
+        match effect:
+            case Tell():
+                self.tell(effect.to, effect.message)
+            case WakeAt():
+                self.wake_at(effect.due_ns, effect.key)
+            case _:
+                raise TypeError(f"{self.role} cannot perform {effect!r}")
 
     def wake_at(self, due_ns: int, key: str) -> None:
         """Call `tick(key, now)` at `due_ns`; the same pair is armed once."""
@@ -187,7 +207,7 @@ class BaseActor(Actor):
 
     # ---- hearing -----------------------------------------------------------------------------------------
 
-    def receiveMessage(self, message: Any, sender: Any) -> ThespianWatch | None:
+    def receiveMessage(self, message: Any, sender: ActorAddress) -> ThespianWatch | None:
         while self._to_close:
             self._guarded(self._to_close.pop())
         if isinstance(message, ActorExitRequest):
@@ -199,7 +219,7 @@ class BaseActor(Actor):
             self.toolbox.die()
         return ThespianWatch(list(self._watches)) if self._watches else None
 
-    def _guarded(self, step: Callable, *args: Any) -> None:
+    def _guarded(self, step: Callable[..., None], *args: Any) -> None:
         try:
             step(*args)
             while self._refusals:
@@ -208,36 +228,38 @@ class BaseActor(Actor):
             self._fail(traceback.format_exc())
 
     def _fail(self, error: str) -> None:
-        """Say so, go deaf, and end: Thespian would otherwise run the same message again on half-done state."""
+        """Report the failure, ignore further messages, exit: Thespian would run this one again on half-done state."""
         self._failed = True
         self._watches.clear()
         log.error("actor_failed role=%s incarnation=%s\n%s", self.role, self.incarnation, error)
         self._tell_supervisor(ActorFailed(self.role, self.incarnation, error))
         if self._asked is not None:
-            self.answer(self._unanswered(self._asked, error))
+            reason, now = error.strip().rpartition("\n")[2], self.clock.now()
+            self.answer(Unanswered(ts_event=now.utc_ns, role=self.role, request=self._asked.request, reason=reason))
         self.wakeupAfter(timedelta(microseconds=_DIE_AFTER_NS // 1000), _DIE)
 
-    def _dispatch(self, message: Any, sender: Any) -> None:
-        if isinstance(message, Envelope):
-            self._open(message)
-        elif isinstance(message, PoisonMessage):
-            raise ValueError(f"unsendable: {message.poisonMessage}: {message.details}")
-        elif isinstance(message, WakeupMessage):
-            self._ring(message.payload)
-        elif isinstance(message, WatchMessage):
-            for fd in message.ready:
-                ready = self._watches.get(fd)
-                if ready is not None:
-                    ready()
-        elif isinstance(message, StartActor):
-            self._start(message)
-        elif isinstance(message, Rewired):
-            self._rewire(message.peers)
-        elif isinstance(message, RollCalled):
-            self._rewire({**self.peers, Role.SUPERVISOR: message.supervisor})
-            self._tell_supervisor(ActorStarted(self.role, self.incarnation))
-        else:
-            self._handle(message, sender)
+    def _dispatch(self, message: Any, sender: ActorAddress) -> None:
+        match message:
+            case Envelope():
+                self._open(message)
+            case PoisonMessage():
+                raise ValueError(f"unsendable: {message.poisonMessage}: {message.details}")
+            case WakeupMessage():
+                self._ring(message.payload)
+            case WatchMessage():
+                for fd in message.ready:
+                    ready = self._watches.get(fd)
+                    if ready is not None:
+                        ready()
+            case StartActor():
+                self._start(message)
+            case Rewired():
+                self._rewire(message.peers)
+            case RollCalled():
+                self._rewire({**self.peers, Role.SUPERVISOR: message.supervisor})
+                self._tell_supervisor(ActorStarted(self.role, self.incarnation))
+            case _:
+                self._handle(message, sender)
 
     def _open(self, envelope: Envelope) -> None:
         if envelope.to != self.role or envelope.to_incarnation != self.incarnation:
@@ -246,52 +268,35 @@ class BaseActor(Actor):
         now_ns = self.clock.now().monotonic_ns
         if envelope.message is not None:
             self.hops.record(now_ns - envelope.sent_ns)
-        for due in self._delivery.hear(envelope, now_ns):
+        for due, message in self._delivery.hear(envelope, now_ns):
             if due.reply_to:
-                self._questions.answered(due.reply_to, due.message)
+                self._questions.answered(due.reply_to, message)
                 continue
             self._asked = due if due.request else None
-            self._handle(due.message, due.sender)
+            self._handle(message, due.sender)
             self._asked = None
-
-    def _unanswered(self, question: Envelope, error: str) -> Unanswered:
-        return Unanswered(
-            ts_event=self.clock.now().utc_ns,
-            role=self.role,
-            request=question.request,
-            reason=error.strip().rpartition("\n")[2],
-        )
 
     def _handle(self, message: Any, sender: Any) -> None:
         kind = type(message)
-        if kind not in self._handlers:
-            names = (f"receiveMsg_{base.__name__}" for base in kind.__mro__)
-            self._handlers[kind] = next((getattr(self, name) for name in names if hasattr(self, name)), None)
         if (handler := self._handlers[kind]) is None:
             self.counters["unhandled"] += 1
             log.warning("unhandled role=%s message=%s sender=%s", self.role, kind.__name__, sender)
             return
         handler(message, sender)
 
-    def _start(self, part: StartActor) -> None:
+    def _start(self, start: StartActor) -> None:
         use_exact_decimals()
         build_decoders()
-        _follow_root_logger()
-        self.role, self.incarnation = part.role, part.incarnation
-        self.settings, self.toolbox = part.settings, part.toolbox
+        follow_root_logger()
+        self.role, self.incarnation = start.role, start.incarnation
+        self.settings, self.toolbox = start.settings, start.toolbox
         self.toolbox.settle(self.role)
-        self.inherited = part.inherited
+        self.inherited = start.inherited
         self.clock = self.toolbox.clock()
         self._herald = Herald(self.role, self.clock, self.counters, self.tell, self.wake_at)
-        self.peers = dict(part.peers)
+        self.peers = dict(start.peers)
         self._delivery = ReliableDelivery(
-            self.role,
-            self.incarnation,
-            self._post,
-            self.wake_at,
-            self.survives_restart,
-            self._refuse,
-            self.counters,
+            self.role, self.incarnation, self._post, self.wake_at, self.survives_restart, self._refuse, self.counters
         )
         if (orphaned := self.toolbox.orphaned_fd()) is not None:
             self.watch(orphaned, self.orphaned)
@@ -388,13 +393,3 @@ class BaseActor(Actor):
 
     def receiveMsg_ReportNow(self, command: Any, sender: str) -> None:
         self.report_now()
-
-
-def _follow_root_logger() -> None:
-    """Lead loggers that were made before the fork to the actor system's log.
-
-    Thespian replaces the root logger in each process; a module's logger made earlier still hangs under the old one.
-    """
-    if logging.root is not _ROOT_AT_IMPORT:
-        _ROOT_AT_IMPORT.handlers[:] = logging.root.handlers
-        _ROOT_AT_IMPORT.setLevel(logging.root.level)

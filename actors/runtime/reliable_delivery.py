@@ -1,6 +1,6 @@
 """All links of one actor: which messages are acknowledged, what must be sent again, what is owed to whom.
 
-It decides about envelopes; the base actor carries them. `delivery.py` has the rules of one link.
+It decides about envelopes; the base actor carries them. `acknowledged_link.py` has the rules of one link.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from domain.effects import Role
 from domain.instant import SECOND_NS
 from domain.messages.base import Lane, Message
 
-ACKNOWLEDGE = "shell:acknowledge"  # alarm keys
-AGAIN = "shell:again:"
+ACKNOWLEDGE = "actor:acknowledge"  # alarm keys
+AGAIN = "actor:again:"
 
 ACKNOWLEDGE_AFTER_NS = SECOND_NS // 50  # for something to be sent that way anyhow
 
@@ -39,14 +39,14 @@ class ReliableDelivery:
         """Args:
         post: carries an envelope to a peer.
         wake_at: sets an alarm, whose key comes back to `tick`.
-        is_for_heir: tells whether a message that one incarnation of a role may not have handled is for the next.
+        survives_restart: tells whether a message that one incarnation of a role may not have handled is for the next.
         refuse: hears of each message to a role for which there is no room.
         """
         self._role = role
         self._incarnation = incarnation
         self._post = post
         self._wake_at = wake_at
-        self._is_for_heir = survives_restart
+        self._survives_restart = survives_restart
         self._refuse = refuse
         self._counters = counters
         self._sending: dict[str, SendingLink] = {}  # role -> link
@@ -72,7 +72,7 @@ class ReliableDelivery:
                 return False
             self._post(peer, self._envelope(role, peer, message, now_ns, request=request, reply_to=reply_to))
             return True
-        if peer is None and not self._is_for_heir(role, message):
+        if peer is None and not self._survives_restart(role, message):
             self._counters["unwired"] += 1
             return False
         link = self._link(role, peer, now_ns)
@@ -94,7 +94,7 @@ class ReliableDelivery:
         link = self._sending.get(role)
         if link is None or link.incarnation == peer.incarnation:
             return
-        for kept in link.begin(peer.incarnation, now_ns, lambda message: self._is_for_heir(role, message)):
+        for kept in link.begin(peer.incarnation, now_ns, lambda message: self._survives_restart(role, message)):
             self._counters["handed_on"] += 1
             self._send(role, peer, kept, now_ns)
         self._watch(role, link)
@@ -107,26 +107,26 @@ class ReliableDelivery:
 
     # ---- in ----------------------------------------------------------------------------------------------
 
-    def hear(self, envelope: Envelope, now_ns: int) -> Iterator[Envelope]:
-        """Yield what is to be handled now. Going on after one says that it has been handled."""
+    def hear(self, envelope: Envelope, now_ns: int) -> Iterator[tuple[Envelope, Message]]:
+        """Yield what is to be handled now, and how it came. Going on after one says that it has been handled."""
         sending = self._sending.get(envelope.sender)
         if sending is not None and sending.incarnation == envelope.sender_incarnation:
             sending.acknowledged(envelope.handled, now_ns)
         if not envelope.number:
             if envelope.message is not None:
-                yield envelope
+                yield envelope, envelope.message
             return
         link = self._receiving.get(envelope.sender)
         if link is None or link.incarnation < envelope.sender_incarnation:
             link = self._receiving[envelope.sender] = ReceivingLink(envelope.sender_incarnation)
         elif link.incarnation > envelope.sender_incarnation:
-            self._counters["outdated"] += 1  # its inherited child has spoken already
+            self._counters["outdated"] += 1  # the next incarnation has spoken already
             return
         if not link.put(envelope):
             self._counters["duplicates"] += 1
         while (next_one := link.next()) is not None:
             if next_one.message is not None:
-                yield next_one
+                yield next_one, next_one.message
             link.done(next_one)
         self._owe(now_ns)
 
@@ -138,15 +138,15 @@ class ReliableDelivery:
     def tick(self, key: str, peers: Mapping[str, Peer], now_ns: int) -> None:
         if key == ACKNOWLEDGE:
             self._is_owing = False
-            for role, link in self._receiving.items():
-                if link.owes and role in peers:
+            for role, heard in self._receiving.items():
+                if heard.owes and role in peers:
                     self._acknowledge(role, peers[role], now_ns)
             return
         role = key.removeprefix(AGAIN)
         self._watched.discard(role)
         link, peer = self._sending[role], peers.get(role)
         if peer is None or peer.incarnation != link.incarnation:
-            return  # its inherited child gets everything
+            return  # the next incarnation gets everything
         for kept in link.take_due(now_ns):
             self._counters["resent"] += 1
             self._send(role, peer, kept, now_ns)

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from thespian.actors import ActorAddress
+
+from adapters.ports import Toolbox
 from domain.messages.base import Lane, Message
 from domain.messages.system import ActorLine
 from domain.settings import Settings
@@ -74,7 +77,7 @@ class Envelope:
         """Tell a transport with lanes that a mere acknowledgement need not wait for anything."""
         return self.message is None and not self.number
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[type[Envelope], tuple[object, ...]]:
         return Envelope, (
             self.to,
             self.to_incarnation,
@@ -97,7 +100,7 @@ class Envelope:
 class Peer(NamedTuple):
     """Who plays a role now."""
 
-    address: Any  # ActorAddress
+    address: ActorAddress
     incarnation: int
 
 
@@ -111,28 +114,28 @@ class _Wiring:
 class InheritedChild(NamedTuple):
     """One child as a dead supervisor left it to the next."""
 
-    address: Any  # ActorAddress
+    address: ActorAddress
     line: ActorLine
 
 
 class StartActor(_Wiring):
-    """Supervisor to a new child: your part in the play. Answered by ActorStarted once state is rebuilt."""
+    """Supervisor to a new child: your role, and what you need for it. Answered by ActorStarted once state is rebuilt."""
 
     def __init__(
         self,
         role: str,
         incarnation: int,
         settings: Settings,
-        toolbox: Any,
+        toolbox: Toolbox,
         peers: dict[str, Peer],
         inherited: dict[str, InheritedChild] | None = None,
     ) -> None:
         self.role = role
         self.incarnation = incarnation
         self.settings = settings
-        self.toolbox = toolbox  # adapters.ports.Parts
+        self.toolbox = toolbox
         self.peers = peers
-        self.inherited = inherited or {}  # role -> Heir; only a later supervisor gets any
+        self.inherited = inherited or {}  # role -> child; only a later supervisor gets any
 
 
 class ActorIdentified(_Wiring):
@@ -222,4 +225,4 @@ class Roster(NamedTuple):
     """What the launcher keeps in case the supervisor dies."""
 
     supervisor_pid: int
-    children: dict[str, InheritedChild]  # role -> Heir
+    children: dict[str, InheritedChild]  # role -> child

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Protocol
 
-from thespian.actors import ActorAddress
+from thespian.actors import ActorAddress, ThespianWatch
 
 from actors.runtime.base_actor import BaseActor
 from actors.stage.probe import Probe
@@ -28,18 +28,27 @@ class System(Protocol):
 class Cell:
     """One actor or probe on the stage, or what is left of it."""
 
+    actor: BaseActor  # while one lives here
+
     def __init__(self, system: System, name: str, parent: ActorAddress | None, pid: int) -> None:
         self.system = system
         self.name = name
         self.address = ActorAddress(name)
         self.parent = parent
         self.pid = pid
-        self.actor: BaseActor | Probe | None = None
+        self.probe: Probe | None = None  # who lives here, where that is no actor
         self.role = ""  # of the last one who lived here
         self.watched: list[int] = []
         self.missed: list[Any] = []  # timers that came due while it hung
         self.is_alive = True
         self.is_hung = False
+
+    def receive(self, message: Any, sender: ActorAddress) -> ThespianWatch | None:
+        """Let whoever lives here handle a message; returns what an actor wants to be watched."""
+        if self.probe is None:
+            return self.actor.receiveMessage(message, sender)
+        self.probe.receiveMessage(message, sender)
+        return None
 
     # ---- the part of Thespian that an actor sees -----------------------------------------------------------
 

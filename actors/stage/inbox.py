@@ -1,6 +1,6 @@
 """What one role was told, and what a test may claim about it.
 
-A claim that does not hold raises AssertionError with the whole story: what was wanted, what was missing, and
+A claim that does not hold raises AssertionError and tells all of it: what was wanted, what was missing, and
 everything that did arrive, with sender and time. A pattern is a message (compared as a whole), a class of
 messages, or a function of a message.
 """
@@ -8,7 +8,7 @@ messages, or a function of a message.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from actors.stage.trace import shown
 from domain.messages.base import Message
@@ -119,7 +119,7 @@ class Inbox:
         early = f", though earlier, at {_seconds(times)}" if times else ""
         return f"  MISSING after that{early}: {_named(pattern)}"
 
-    def _fail(self, problem: str) -> None:
+    def _fail(self, problem: str) -> NoReturn:
         told = f"told {len(self.heard)} messages:\n{listed(self.heard)}" if self.heard else "told nothing"
         raise AssertionError(f"{self.role}: {problem}\n{self.role} was {told}")
 

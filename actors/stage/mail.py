@@ -47,7 +47,8 @@ class _Pair:
 
     def acknowledge(self) -> None:
         self.owed = 0
-        self.outgoing.acknowledge(tuple(self.handled))
+        urgent, normal, bulk = self.handled
+        self.outgoing.acknowledge((urgent, normal, bulk))
 
 
 class Mail:
@@ -79,7 +80,7 @@ class Mail:
 
     def take(self) -> Entry | None:
         """Return what is to be handled next, whoever by, or None when all is handled or held."""
-        return self._take_drawn() if self._chooser is not None else self._take_in_turn()
+        return self._take_in_turn() if self._chooser is None else self._take_drawn(self._chooser)
 
     def settle(self, entry: Entry) -> None:
         """Count a letter as handled; its pair's window has room again, if not at once."""
@@ -170,20 +171,22 @@ class Mail:
                     return entry
         return None
 
-    def _take_drawn(self) -> Entry | None:
+    def _take_drawn(self, chooser: Random) -> Entry | None:
         while self._arriving or self._waiting:
-            choices = [*self._arriving, *self._waiting]
-            drawn = choices[int(self._chooser.random() * len(choices))]
+            choices: list[_Pair | str] = [*self._arriving, *self._waiting]
+            drawn = choices[int(chooser.random() * len(choices))]
             if isinstance(drawn, _Pair):
                 self._arrive(drawn, *drawn.arriving.popleft())
                 if not drawn.arriving:
                     del self._arriving[drawn]
-                drawn = drawn.target_name
-                if drawn in self._held or self._chooser.random() < 0.5:  # it may wait for others, or not
+                name = drawn.target_name
+                if name in self._held or chooser.random() < 0.5:  # it may wait for others, or not
                     continue
-            box = self._boxes[drawn]
+            else:
+                name = drawn
+            box = self._boxes[name]
             entry = box.take()
             if not len(box):
-                del self._waiting[drawn]
+                del self._waiting[name]
             return entry
         return None

@@ -1,4 +1,4 @@
-"""Bad weather on the way between actors: letters are lost, doubled, late, or overtaken, as a seed says."""
+"""What may happen to letters between actors: they are lost, doubled, late or overtaken, as a seed says."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class MessageFaults:
     ) -> None:
         """Args:
         send: lets a letter go its ordinary way.
-        note: tells the story what became of a letter.
+        note: adds to the trace what became of a letter.
         """
         self.is_bad = False  # something may be disturbed
         self._clock = clock

@@ -51,7 +51,7 @@ class Probe:
             return
         self.has_heard = True
         now_ns = self._clock.now().monotonic_ns
-        for due in self._delivery.hear(message, now_ns):
-            self._hear(self._role, due.sender, due.message)
+        for due, content in self._delivery.hear(message, now_ns):
+            self._hear(self._role, due.sender, content)
         peer = Peer(sender, message.sender_incarnation)
         self._delivery.tick(ACKNOWLEDGE, {message.sender: peer}, now_ns)

@@ -37,7 +37,7 @@ from actors.stage.cell import Cell
 from actors.stage.message_faults import Disturbance
 from actors.stage.probe import INCARNATION, Probe
 from actors.stage.system import VirtualSystem
-from actors.stage.toolbox import StageToolbox, VirtualClock
+from actors.stage.toolbox import MemoryJournal, StageToolbox, VirtualClock
 from actors.stage.trace import Trace
 from adapters.ports import VenueKit
 from adapters.thespian_unix.outgoing import Limits
@@ -83,7 +83,7 @@ class Stage(StageBase):
         return self.system.clock
 
     @property
-    def journal(self):
+    def journal(self) -> MemoryJournal:
         """Return the order journal, which outlives the router."""
         return self.toolbox.memory_journal
 
@@ -99,13 +99,14 @@ class Stage(StageBase):
 
     def cast(self, actor_class: type[BaseActor], role: str, settings: Settings | None = None) -> BaseActor:
         """Let `actor_class` play `role`, and return the actor; roles that nobody plays are probes."""
-        probe = self.system.probes.get(f"probe:{role}")
-        before = INCARNATION if probe is not None and probe.actor.has_heard else 0
+        place = self.system.probes.get(f"probe:{role}")
+        probe = place.probe if place is not None else None
+        before = INCARNATION if probe is not None and probe.has_heard else 0
         self._incarnations[role] = max(before, self._incarnations[role]) + 1
         cell = self.system.create(actor_class, None)
         self._peers[role] = Peer(cell.address, self._incarnations[role])
-        part = StartActor(role, self._incarnations[role], settings or self.settings, self.toolbox, self._all_peers())
-        self.post(self._outside, cell.address, part)
+        start = StartActor(role, self._incarnations[role], settings or self.settings, self.toolbox, self._all_peers())
+        self.post(self._outside, cell.address, start)
         self._rewire()
         self.settle()
         return cell.actor
@@ -131,8 +132,8 @@ class Stage(StageBase):
         self._incarnations[role] += 1
         cell = self.system.create(Supervisor, None)
         self._peers[role] = Peer(cell.address, self._incarnations[role])
-        part = StartActor(role, self._incarnations[role], self.settings, self.toolbox, {}, inherited)
-        self.post(self._outside, cell.address, part)
+        start = StartActor(role, self._incarnations[role], self.settings, self.toolbox, {}, inherited)
+        self.post(self._outside, cell.address, start)
         self.ask("hello")
 
     def _all_peers(self) -> dict[str, Peer]:

@@ -19,7 +19,6 @@ from thespian.actors import (
     ActorSystemMessage,
     ChildActorExited,
     DeadEnvelope,
-    ThespianWatch,
     WakeupMessage,
     WatchMessage,
 )
@@ -63,7 +62,7 @@ class VirtualSystem:
         self.cells: dict[str, Cell] = {}  # every actor that ever lived, by name
         self.living: dict[str, Cell] = {}
         self.probes: dict[str, Cell] = {}  # by name, too
-        self.message_faults = MessageFaults(self.clock, self._send, self._tell_story)
+        self.message_faults = MessageFaults(self.clock, self._send, self._trace)
         self._mail = Mail(limits, Random(seed) if seed is not None else None)
         self._by_pid: dict[int, Cell] = {}
         self._current_pid = 0  # whose handler is running
@@ -116,7 +115,7 @@ class VirtualSystem:
     def seat(self, role: str, probe: Probe) -> Cell:
         """Give a probe its place."""
         cell = Cell(self, f"probe:{role}", None, 0)
-        cell.role, cell.actor = role, probe
+        cell.role, cell.probe = role, probe
         self.probes[cell.name] = cell
         return cell
 
@@ -127,7 +126,7 @@ class VirtualSystem:
             self._note(cell, "crashes")
             del self.living[cell.name]
             cell.is_alive = False
-            cell.actor = None
+            del cell.actor
             cell.watched = []
             for letter in self._mail.close(cell.name):
                 self._bury(cell, letter)
@@ -186,7 +185,7 @@ class VirtualSystem:
             self._bury(cell, letter)
         elif not self._mail.send(letter):
             message = pickle.loads(letter.payload)
-            self._tell_story(letter, message, "refused")
+            self._trace(letter, message, "refused")
             busy = Busy(cell.address, message)
             self._mail.put_own(Letter(cell.address, cell.name, letter.sender_name, pickle.dumps(busy)))
 
@@ -194,19 +193,19 @@ class VirtualSystem:
         message = pickle.loads(letter.payload)
         cell = self.cells.get(letter.target_name) or self._elsewhere(letter.target_name)
         if type(message) is not ActorAlive:  # so many that nothing else would be left to read
-            self._tell_story(letter, message)
+            self._trace(letter, message)
         self._hand_over(cell, letter.sender, message)
 
     def _hand_over(self, cell: Cell, sender: ActorAddress, message: Any) -> None:
         before, self._current_pid = self._current_pid, cell.pid
         try:
-            answer = cell.actor.receiveMessage(message, sender)
+            answer = cell.receive(message, sender)
         except Killed:
             self.crash_pid(cell.pid)
         finally:
             self._current_pid = before
         if cell.is_alive:
-            cell.watched = answer.filenos if isinstance(answer, ThespianWatch) else []
+            cell.watched = answer.filenos if answer is not None else []
             if isinstance(message, ActorExitRequest):
                 self.crash_pid(cell.pid)
 
@@ -214,7 +213,7 @@ class VirtualSystem:
         message = pickle.loads(letter.payload)
         if isinstance(message, (DeadEnvelope, ChildActorExited, WakeupMessage, Rewired)):
             return
-        self._tell_story(letter, message, "died")
+        self._trace(letter, message, "died")
         handler = self._dead_letter_handler
         if handler is not None and handler.is_alive:
             self.post(ActorAddress(OUTSIDE), handler.address, DeadEnvelope(cell.address, message))
@@ -257,7 +256,7 @@ class VirtualSystem:
 
     # ---- telling -----------------------------------------------------------------------------------------
 
-    def _tell_story(self, letter: Letter, message: Any, note: str = "") -> None:
+    def _trace(self, letter: Letter, message: Any, note: str = "") -> None:
         self.trace.add(self.clock.elapsed_ns, letter.sender_name, letter.target_name, message, note)
 
     def _note(self, cell: Cell, what: str) -> None:

@@ -249,7 +249,7 @@ class VirtualWatch:
 
     def __init__(self, clock: VirtualClock, within_s: float, benched: dict[str, str]) -> None:
         self._clock = clock
-        self._within_ns = within_s * SECOND_NS
+        self._within_ns = int(within_s * SECOND_NS)
         self._benched = benched  # the stage's: it outlives a crash
         self._until_ns = 0
 
@@ -271,7 +271,7 @@ _stages: weakref.WeakValueDictionary[int, StageToolbox] = weakref.WeakValueDicti
 _stage_ids = count(1)
 
 
-def _same_parts(stage_id: int) -> StageToolbox:
+def _same_toolbox(stage_id: int) -> StageToolbox:
     return _stages[stage_id]
 
 
@@ -308,8 +308,8 @@ class StageToolbox:
         self._id = next(_stage_ids)
         _stages[self._id] = self
 
-    def __reduce__(self) -> tuple:
-        return _same_parts, (self._id,)
+    def __reduce__(self) -> tuple[Callable[[int], StageToolbox], tuple[int]]:
+        return _same_toolbox, (self._id,)
 
     def settle(self, role: str) -> None:
         """There is one process for all roles, and no key."""

@@ -69,7 +69,7 @@ class CircuitBreaker:
             return []
         return self._enter(HALF_OPEN, now)
 
-    def announce(self, now: Instant) -> list[Effect]:
+    def announce(self, now: Instant) -> list[Tell]:
         """Repeat the present state, for an audience that has just (re)started."""
         change = BreakerChanged(ts_event=now.utc_ns, venue=self.venue, operation=self.operation, state=self.state)
         return [Tell(role, change) for role in self.audience]
@@ -109,7 +109,7 @@ class CircuitBreaker:
         self.state = state
         self._transitions += 1
         self._failures_in_row = self._successes_in_row = 0
-        return self.announce(now)
+        return [*self.announce(now)]
 
 
 class Gate:
