@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from domain.errors import NzezaError
+
+
+class InvalidKey(NzezaError):
+    """A key that its venue cannot have issued."""
+
 
 @dataclass(frozen=True)
 class ApiKey:

@@ -15,6 +15,7 @@ from adapters.simulator.engine.agenda import Agenda
 from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.engine.market import Market
 from adapters.simulator.engine.records import Records
+from adapters.simulator.engine.refusals import Refusal
 from adapters.simulator.faults import MARKET_STREAM, FaultPlan
 from adapters.simulator.wire import Frame, Request, Response
 from domain.settings import SimulatorSettings
@@ -103,6 +104,10 @@ class Front(ABC):
     def place(self, path: str) -> str:
         """Return what a fault calls the stream at this path."""
         return MARKET_STREAM
+
+    def word(self, refusal: Refusal) -> str:
+        """Return the venue's own word for why it doesn't take an order."""
+        return refusal.name
 
     @abstractmethod
     def addresses(self, netloc: str) -> dict[str, str]:

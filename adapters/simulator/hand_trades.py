@@ -5,7 +5,7 @@ Their orders carry no tag of ours, as those of a venue's web page don't.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
@@ -13,7 +13,8 @@ from uuid import UUID, uuid5
 import msgspec
 from msgspec import Struct
 
-from adapters.simulator.engine.exchange import Exchange, Refused
+from adapters.simulator.engine.exchange import Exchange
+from adapters.simulator.engine.refusals import Refusal, Refused
 from adapters.simulator.engine.venue_order import NewOrder, VenueOrder, VenueOrderType
 from domain.errors import NzezaError
 from domain.instrument import Side
@@ -62,8 +63,11 @@ def read_trade(order: Mapping[str, Any], products: Mapping[str, Collection[str]]
     return trade
 
 
-def make_trade(exchange: Exchange, trade: HandTrade) -> dict[str, str]:
+def make_trade(exchange: Exchange, trade: HandTrade, word: Callable[[Refusal], str]) -> dict[str, str]:
     """Place it; return the order and what has filled of it.
+
+    Args:
+        word: returns the venue's own for a refusal.
 
     Raises:
         InvalidTrade: the venue refuses it.
@@ -72,7 +76,7 @@ def make_trade(exchange: Exchange, trade: HandTrade) -> dict[str, str]:
     try:
         order = exchange.submit(asked, exchange.now_ns)
     except Refused as refusal:
-        raise InvalidTrade(f"the venue refuses: {refusal.reason}") from None
+        raise InvalidTrade(f"the venue refuses: {word(refusal.why)}") from None
     return _told(order)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from adapters.simulator.api_key import ApiKey
+from adapters.simulator.api_key import ApiKey, InvalidKey
 from adapters.simulator.connection import DROPPED, Connection
 from adapters.simulator.control import control_application, guarded
 from adapters.simulator.engine.listings import VENUES
@@ -82,7 +82,10 @@ def serve(
     with closing(SqliteStore(directory / ACCOUNT_FILE, settings.warm_up_s, settings.fresh_account)) as store:
         key = _read_key(key_file)
         clock = clock or VenueClock()
-        world = World(settings, clock.now_ns(), store, key)
+        try:
+            world = World(settings, clock.now_ns(), store, key)
+        except InvalidKey:
+            raise _no_key(key_file) from None
         if key is None:
             _write_key(world.key, key_file)
         world.save()  # whoever finds a journal from now on finds its account, too
@@ -291,9 +294,11 @@ def _read_key(path: Path) -> ApiKey | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError):
-        raise InvalidSetting(
-            f"system.data_directory: {str(path)!r} must be the simulator's key; remove it for a new one"
-        ) from None
+        raise _no_key(path) from None
+
+
+def _no_key(path: Path) -> InvalidSetting:
+    return InvalidSetting(f"system.data_directory: {str(path)!r} must be the simulator's key; remove it for a new one")
 
 
 def _write_key(key: ApiKey, path: Path) -> None:

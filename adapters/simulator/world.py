@@ -173,7 +173,7 @@ class World:
         """
         products = {"coinbase": self.markets["coinbase"].products} if "coinbase" in self.markets else {}
         trade = read_trade(order, products)
-        made = make_trade(self.exchange, trade)
+        made = make_trade(self.exchange, trade, self.fronts[trade.venue].word)
         self._keep()
         return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from uuid import uuid5
@@ -15,7 +16,8 @@ from adapters.simulator.coinbase.decode import (
     decode_create,
     decode_order,
 )
-from adapters.simulator.engine.exchange import Refused
+from adapters.simulator.coinbase.refusals import NotTaken, in_words
+from adapters.simulator.engine.refusals import Refused
 from adapters.simulator.engine.venue_order import Fill, NewOrder, VenueOrder, VenueStatus
 from domain.instant import SECOND_NS
 from domain.instrument import Side
@@ -54,8 +56,8 @@ def create_order(call: Call) -> dict[str, Any]:
         raise InvalidArgument("client_order_id is required")
     try:
         order = _submit(call, decode_order(create))
-    except Refused as refusal:
-        return _refused(create, refusal)
+    except (Refused, NotTaken) as refusal:
+        return _refused(create, in_words(refusal))
     return {
         "success": True,
         "success_response": {
@@ -70,7 +72,9 @@ def create_order(call: Call) -> dict[str, Any]:
 
 def submit_late(call: Call, due_ns: int) -> None:
     """Let the order arrive at `due_ns`; whether it is accepted, nobody hears."""
-    call.exchange.submit_later(decode_order(decode_create(call.body)), due_ns)
+    create = decode_create(call.body)
+    with suppress(NotTaken):
+        call.exchange.submit_later(decode_order(create), due_ns)
 
 
 def preview_order(call: Call) -> dict[str, Any]:
@@ -81,8 +85,8 @@ def preview_order(call: Call) -> dict[str, Any]:
     try:
         asked = decode_order(create)
         call.exchange.check(asked)
-    except Refused as refusal:
-        errors.append(refusal.preview_reason)
+    except (Refused, NotTaken) as refusal:
+        errors.append(in_words(refusal).preview_reason)
     else:
         base_size, notional = _estimate(call, asked)
     commission = notional * call.exchange.taker_fee_ratio
@@ -199,10 +203,10 @@ def _submit(call: Call, asked: NewOrder) -> VenueOrder:
         return call.exchange.submit_and_fail(asked, call.now_ns)
     if call.fault.kind == "hold":
         return call.exchange.submit(asked, call.now_ns, int(call.fault.seconds * SECOND_NS))
-    raise Refused("ORDER_ENTRY_DISABLED", message="injected")
+    raise NotTaken("ORDER_ENTRY_DISABLED", message="injected")
 
 
-def _refused(create: CreateOrder, refusal: Refused) -> dict[str, Any]:
+def _refused(create: CreateOrder, refusal: NotTaken) -> dict[str, Any]:
     return {
         "success": False,
         "error_response": {

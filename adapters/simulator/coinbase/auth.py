@@ -8,11 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from jwt.types import Options
 
-from adapters.simulator.api_key import ApiKey
+from adapters.simulator.api_key import ApiKey, InvalidKey
 from domain.errors import NzezaError
 
 ISSUERS = ("cdp", "coinbase-cloud")
@@ -40,7 +41,7 @@ class KnownKey:
 
     name: str
     algorithm: str
-    public_key: Any
+    public_key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
     can_trade: bool
 
 
@@ -68,11 +69,18 @@ class KeyRing:
         """Know a key that was issued before.
 
         Raises:
-            ValueError: its private key is none of ours.
+            InvalidKey: its private key is none of ours.
         """
-        private = serialization.load_pem_private_key(key.private_key.encode(), password=None)
-        algorithm = "ES256" if isinstance(private, ec.EllipticCurvePrivateKey) else "EdDSA"
-        self._keys[key.name] = KnownKey(key.name, algorithm, private.public_key(), can_trade)
+        try:
+            private = serialization.load_pem_private_key(key.private_key.encode(), password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise InvalidKey("no private key without a password") from None
+        if isinstance(private, ec.EllipticCurvePrivateKey) and isinstance(private.curve, ec.SECP256R1):
+            self._keys[key.name] = KnownKey(key.name, "ES256", private.public_key(), can_trade)
+        elif isinstance(private, ed25519.Ed25519PrivateKey):
+            self._keys[key.name] = KnownKey(key.name, "EdDSA", private.public_key(), can_trade)
+        else:
+            raise InvalidKey("neither P-256 nor Ed25519")
 
     def verify(self, token: str, now_s: float, uris: Collection[str] = ()) -> KnownKey:
         """Return the key that signed `token`.

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from adapters.simulator.engine.exchange import Refused
+from adapters.simulator.coinbase.refusals import NotTaken
 from adapters.simulator.engine.venue_order import NewOrder, VenueOrderType
 from domain.errors import NzezaError
 from domain.instant import SECOND_NS
@@ -70,21 +70,21 @@ def decode_order(create: CreateOrder) -> NewOrder:
     """Return the order asked for.
 
     Raises:
-        Refused: readable, but of a kind the venue does not trade.
+        NotTaken: readable, but of a kind the venue does not trade.
         InvalidArgument: a field is missing or malformed.
     """
     if len(create.order_configuration) != 1:
         raise InvalidArgument("order_configuration must have exactly one key")
     ((name, fields),) = create.order_configuration.items()
     if name not in CONFIGURATIONS:
-        raise Refused("UNSUPPORTED_ORDER_CONFIGURATION", "PREVIEW_INVALID_ORDER_CONFIG")
+        raise NotTaken("UNSUPPORTED_ORDER_CONFIGURATION", "PREVIEW_INVALID_ORDER_CONFIG")
     if create.side not in Side.__members__:
-        raise Refused("INVALID_SIDE")
+        raise NotTaken("INVALID_SIDE")
     order_type, time_in_force = CONFIGURATIONS[name]
     side = Side(create.side)
     quote_size = _optional(fields, "quote_size")
     if quote_size is not None and (order_type is not VenueOrderType.MARKET or side is Side.SELL):
-        raise Refused("UNSUPPORTED_ORDER_CONFIGURATION", "PREVIEW_INVALID_ORDER_CONFIG")
+        raise NotTaken("UNSUPPORTED_ORDER_CONFIGURATION", "PREVIEW_INVALID_ORDER_CONFIG")
     stop_price, stops_upwards = _stop(order_type, side, fields)
     return NewOrder(
         client_order_id=create.client_order_id,
@@ -132,7 +132,7 @@ def _stop(order_type: VenueOrderType, side: Side, fields: Mapping[str, Any]) -> 
 def _end(fields: Mapping[str, Any]) -> int:
     text = fields.get("end_time")
     if not text:
-        raise Refused("GTD_ORDERS_MUST_HAVE_END_TIME")
+        raise NotTaken("GTD_ORDERS_MUST_HAVE_END_TIME")
     return decode_time(str(text))
 
 

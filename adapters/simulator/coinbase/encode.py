@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
+from adapters.simulator.coinbase.refusals import UNKNOWN
 from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.engine.market import ProductMarket
 from adapters.simulator.engine.matching import Level
@@ -209,6 +210,10 @@ def _trigger_status(order: VenueOrder) -> str:
     return "STOP_TRIGGERED" if order.is_triggered else "STOP_PENDING"
 
 
+def _reject_reason(order: VenueOrder) -> str:
+    return UNKNOWN if order.status is VenueStatus.FAILED else ""
+
+
 def _value_after_fees(order: VenueOrder) -> str:
     return plain(order.filled_value + order.asked.side.sign * order.total_fees)
 
@@ -238,7 +243,7 @@ def rest_order(exchange: Exchange | PastExchange, order: VenueOrder) -> dict[str
         "total_value_after_fees": _value_after_fees(order),
         "trigger_status": _trigger_status(order),
         "order_type": asked.order_type.value,
-        "reject_reason": order.reject_reason or "REJECT_REASON_UNSPECIFIED",
+        "reject_reason": _reject_reason(order) or "REJECT_REASON_UNSPECIFIED",
         "settled": order.status is VenueStatus.FILLED,
         "product_type": "SPOT",
         "reject_message": "",
@@ -272,7 +277,7 @@ def stream_order(exchange: Exchange, order: VenueOrder) -> dict[str, Any]:
         "order_side": asked.side.value,
         "order_type": STREAM_ORDER_TYPES[asked.order_type],
         "cancel_reason": order.cancel_message if order.status is VenueStatus.CANCELLED else "",
-        "reject_reason": order.reject_reason,
+        "reject_reason": _reject_reason(order),
         "total_value_after_fees": _value_after_fees(order),
         "contract_expiry_type": "UNKNOWN_CONTRACT_EXPIRY_TYPE",
         "product_type": "SPOT",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from adapters.simulator.api_key import ApiKey
 from adapters.simulator.coinbase.auth import KeyRing
 from adapters.simulator.coinbase.channels import CHANNELS
+from adapters.simulator.coinbase.refusals import in_words
 from adapters.simulator.coinbase.rest import CoinbaseRest
 from adapters.simulator.coinbase.stream import StreamSession
 from adapters.simulator.engine.exchange import Exchange
+from adapters.simulator.engine.refusals import Refusal, Refused
 from adapters.simulator.faults import MARKET_STREAM, PRIVATE_STREAM
 from adapters.simulator.front import Front, Ground
 from adapters.simulator.wire import Request, Response
@@ -36,6 +38,9 @@ class CoinbaseFront(Front):
 
     def place(self, path: str) -> str:
         return PRIVATE_STREAM if path.rstrip("/") == PRIVATE_PATH else MARKET_STREAM
+
+    def word(self, refusal: Refusal) -> str:
+        return in_words(Refused(refusal)).reason
 
     def addresses(self, netloc: str) -> dict[str, str]:
         return {

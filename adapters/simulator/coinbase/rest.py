@@ -15,7 +15,7 @@ from adapters.simulator.coinbase import market_calls as market
 from adapters.simulator.coinbase.auth import PRODUCTION_HOST, KeyRing, KnownKey, Unauthorized
 from adapters.simulator.coinbase.calls import Call, NotFound
 from adapters.simulator.coinbase.decode import InvalidArgument, order_type
-from adapters.simulator.engine.exchange import Exchange, Refused
+from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.engine.past_exchange import PastExchange
 from adapters.simulator.faults import Fault, FaultPlan
 from adapters.simulator.wire import Request, Response, dropped
@@ -136,8 +136,6 @@ class CoinbaseRest:
             return _error(404, "NOT_FOUND", str(missing), limits)
         except InvalidArgument as invalid:
             return _error(400, "INVALID_ARGUMENT", str(invalid), limits)
-        except Refused:  # only a late order: its refusal reaches nobody
-            return dropped(fault.seconds if fault is not None else 0.0)
 
     def _authorize(self, request: Request, headers: dict[str, str], now_ns: int) -> KnownKey:
         scheme, _, token = headers.get("authorization", "").partition(" ")

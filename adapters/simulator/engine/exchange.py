@@ -17,8 +17,8 @@ from adapters.simulator.engine.market import Market, ProductMarket
 from adapters.simulator.engine.matching import BookOrder, Execution
 from adapters.simulator.engine.past import Past
 from adapters.simulator.engine.records import Records, Terms
+from adapters.simulator.engine.refusals import Refusal, Refused
 from adapters.simulator.engine.venue_order import Fill, NewOrder, VenueOrder, VenueOrderType, VenueStatus
-from domain.errors import NzezaError
 from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.orders import TimeInForce
@@ -28,15 +28,6 @@ from domain.settings import SimulatorSettings
 ACCOUNT = "account"
 STOP_BAND = Decimal("0.05")  # a triggered bracket may trade this far beyond its stop
 FILL_NAMESPACE = UUID("5f5c6a1e-6d0f-4b57-9e0c-2f1d3c0f7a11")
-
-
-class Refused(NzezaError):
-    """The venue says no. `reason` is its word on creation, `preview_reason` the one previews use."""
-
-    def __init__(self, reason: str, preview_reason: str = "", message: str = "") -> None:
-        super().__init__(message or reason)
-        self.reason = reason
-        self.preview_reason = preview_reason or f"PREVIEW_{reason}"
 
 
 class Exchange:
@@ -142,11 +133,15 @@ class Exchange:
         return self._by_client_order_id[asked.client_order_id]
 
     def submit_and_fail(self, asked: NewOrder, now_ns: int) -> VenueOrder:
-        """Accept an order and refuse it afterwards: the client hears success first, FAILED later."""
+        """Accept an order and refuse it afterwards: the client hears success first, FAILED later.
+
+        Raises:
+            Refused: it would not have been accepted at all.
+        """
         self.advance(now_ns)
         if asked.client_order_id not in self._by_client_order_id:
+            self.check(asked)
             order = self._accept(asked)
-            order.reject_reason = "UNKNOWN_FAILURE_REASON"
             self._finish(order, VenueStatus.FAILED)
         return self._by_client_order_id[asked.client_order_id]
 
@@ -188,48 +183,48 @@ class Exchange:
     # ---- checks ----------------------------------------------------------------------------------------
 
     def check(self, asked: NewOrder) -> None:
-        """Say no to what the venue would not take, in its own words.
+        """Say no to what the venue would not take.
 
         Raises:
             Refused: always with the first reason found.
         """
         product = self.market.products.get(asked.product_id)
         if product is None:
-            raise Refused("INVALID_PRODUCT_ID")
+            raise Refused(Refusal.UNKNOWN_PRODUCT)
         if product.is_halted(self.now_ns):
-            raise Refused("PRODUCT_TRADING_HALTED")
+            raise Refused(Refusal.HALTED)
         self._check_sizes(asked, product)
         if asked.time_in_force is TimeInForce.GTD and (asked.end_ns or 0) <= self.now_ns:
-            raise Refused("END_TIME_IS_IN_THE_PAST")
+            raise Refused(Refusal.ALREADY_EXPIRED)
         self._check_stops(asked, product)
         order = self._book_order("", asked)
         if asked.post_only and product.book.would_trade(order):
-            raise Refused("INVALID_LIMIT_PRICE_POST_ONLY")
+            raise Refused(Refusal.POST_ONLY_WOULD_TRADE)
         if asked.order_type is VenueOrderType.MARKET and not product.book.would_trade(order):
-            raise Refused("INVALID_NO_LIQUIDITY")
+            raise Refused(Refusal.NO_LIQUIDITY)
         currency, amount = self._needed(asked)
         if amount > self.ledger.available(currency):
-            raise Refused("INSUFFICIENT_FUND", message="Insufficient balance in source account")
+            raise Refused(Refusal.INSUFFICIENT_FUNDS)
 
     def _check_sizes(self, asked: NewOrder, product: ProductMarket) -> None:
         instrument = product.instrument
         if asked.quote_size is not None:
             if asked.quote_size % instrument.tick_size:
-                raise Refused("INVALID_SIZE_PRECISION")
+                raise Refused(Refusal.SIZE_OFF_GRID)
             if asked.quote_size < instrument.min_notional:
-                raise Refused("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_QUOTE_SIZE_TOO_SMALL")
+                raise Refused(Refusal.TOO_LITTLE_MONEY)
             return
         size = asked.size
         if size % instrument.lot_size:
-            raise Refused("INVALID_SIZE_PRECISION")
+            raise Refused(Refusal.SIZE_OFF_GRID)
         for price in (asked.limit_price, asked.stop_price):
             if price is not None and (price <= 0 or price % instrument.tick_size):
-                raise Refused("INVALID_PRICE_PRECISION")
+                raise Refused(Refusal.PRICE_OFF_GRID)
         worth = asked.limit_price or product.tape.last_price
         if size < instrument.min_quantity or size * worth < instrument.min_notional:
-            raise Refused("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_BASE_SIZE_TOO_SMALL")
+            raise Refused(Refusal.TOO_SMALL)
         if size > instrument.max_quantity:
-            raise Refused("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_BASE_SIZE_TOO_LARGE")
+            raise Refused(Refusal.TOO_LARGE)
 
     def _check_stops(self, asked: NewOrder, product: ProductMarket) -> None:
         if asked.stop_price is None:
@@ -237,10 +232,10 @@ class Exchange:
         if asked.order_type is VenueOrderType.BRACKET:
             beyond = asked.limit - asked.stop
             if beyond * asked.side.sign >= 0:  # a selling bracket has its target above its stop
-                raise Refused("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_BRACKET_PRICES")
+                raise Refused(Refusal.BRACKET_REVERSED)
         if self._is_reached(asked, product):
-            where = "BELOW" if asked.stops_upwards else "ABOVE"
-            raise Refused(f"STOP_PRICE_{where}_LAST_TRADE_PRICE")
+            rises = asked.stops_upwards
+            raise Refused(Refusal.STOP_BELOW_LAST_PRICE if rises else Refusal.STOP_ABOVE_LAST_PRICE)
 
     # ---- the life of an order --------------------------------------------------------------------------
 

@@ -95,7 +95,6 @@ class VenueOrder:
     last_fill_ns: int | None = None
     is_armed: bool = False  # waits for its stop
     is_triggered: bool = False
-    reject_reason: str = ""
     cancel_message: str = ""
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -320,6 +321,21 @@ def test_a_file_serves_one_simulator_at_a_time(tmp_path: Path, monkeypatch: pyte
 
     first.close()
     SqliteStore(path, 60.0).close()
+
+
+def test_an_account_that_kept_coinbases_word_for_a_failure_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "simulator.sqlite"
+    kept = SqliteStore(path, 60.0)
+    client = SimulatorClient(store=kept)
+    client.inject(kind="fail", where="submit")
+    failed = submit(client, "failed", "BUY", FAR_BELOW)
+    kept.close()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE orders SET body = json_set(body, '$.reject_reason', 'UNKNOWN_FAILURE_REASON')")
+
+    order = SimulatorClient(store=SqliteStore(path, 60.0)).order(failed)
+
+    assert (order["status"], order["reject_reason"]) == ("FAILED", "UNKNOWN_FAILURE_REASON")
 
 
 def test_a_fresh_account_forgets_everything(tmp_path: Path) -> None:

@@ -6,7 +6,11 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from adapters.simulator.api_key import ApiKey, InvalidKey
 from adapters.simulator.coinbase.auth import KeyRing, Unauthorized
 from adapters.simulator.coinbase.encode import rfc3339
 from adapters.simulator.faults import REQUESTS
@@ -66,6 +70,15 @@ def test_a_token_with_a_wrong_claim_proves_nothing(claims: dict, why: str) -> No
 
     with pytest.raises(Unauthorized, match=f"^{why}$"):
         keys.verify(token, NOW_S, [URI])
+
+
+@pytest.mark.parametrize("private", [ed448.Ed448PrivateKey.generate(), ec.generate_private_key(ec.SECP384R1())])
+def test_a_key_that_signs_in_another_way_is_none_of_ours(private: PrivateKeyTypes) -> None:
+    form = serialization.PrivateFormat.PKCS8
+    pem = private.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+
+    with pytest.raises(InvalidKey, match="neither P-256 nor Ed25519"):
+        KeyRing().admit(ApiKey("someone's", pem.decode()))
 
 
 def test_a_token_of_an_unknown_key_or_with_a_tampered_body_proves_nothing() -> None:
@@ -440,6 +453,21 @@ def test_an_order_that_fails_later_was_first_a_success(client: SimulatorClient) 
 
     assert reply["success"] is True
     assert client.order(reply["success_response"]["order_id"])["status"] == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("product_id", "size", "word"),
+    [("NONE-USD", "0.01", "INVALID_PRODUCT_ID"), ("BTC-USD", "0", "UNKNOWN_FAILURE_REASON")],
+)
+def test_what_is_no_order_is_refused_at_once_and_cannot_fail_later(
+    client: SimulatorClient, product_id: str, size: str, word: str
+) -> None:
+    client.inject(kind="fail", where="submit")
+    configuration = {"limit_limit_gtc": {"base_size": size, "limit_price": "50000"}}
+
+    reply = client.request("POST", "/orders", body=order_body("a", "BUY", configuration, product_id))
+
+    assert (reply.status, msgspec.json.decode(reply.body)["error_response"]["error"]) == (200, word)
 
 
 IOC = {"sor_limit_ioc": {"base_size": "0.01", "limit_price": "100000"}}
