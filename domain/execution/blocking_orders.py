@@ -13,8 +13,9 @@ from domain.instant import Instant
 from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ledger import OrderLedger
+from domain.ledger.position import is_dust
 from domain.market.latest_quotes import LatestQuotes
-from domain.messages.orders import OrderIntent, OrderStatus, Purpose
+from domain.messages.orders import OrderIntent, OrderReported, OrderStatus, Purpose
 from domain.numbers import ZERO
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation.evidence import Rules
@@ -47,7 +48,8 @@ class BlockingOrders:
 
         The stop goes last: while something else is in the way, it guards the position.
         """
-        live = list(self._ledger.live_orders(intent.venue, intent.instrument))
+        there = self._ledger.live_orders(intent.venue, intent.instrument)
+        live = [order for order in there if not order.is_set_aside]
         in_the_way = [order for order in live if order.crosses(intent.side, price)]
         if all(order.order.purpose is Purpose.PROTECT for order in in_the_way):
             in_the_way = [order for order in live if order.order.purpose is Purpose.PROTECT]
@@ -87,7 +89,7 @@ class BlockingOrders:
 
     def _stops(self, intent: OrderIntent) -> Iterator[OrderLifecycle]:
         live = self._ledger.live_orders(intent.venue, intent.instrument)
-        return (order for order in live if order.order.purpose is Purpose.PROTECT)
+        return (order for order in live if order.order.purpose is Purpose.PROTECT and not order.is_set_aside)
 
     def is_crossed(self, intent: OrderIntent, price: Decimal) -> bool:
         """Tell whether something else than a stop is in the way: it may still change the position."""
@@ -133,6 +135,32 @@ class BlockingOrders:
         spare = self._spare(instrument, self._ledger.plans[order.order.intent_id].intent)
         return spare is None or spare > 0
 
+    def resalable(self, order: OrderLifecycle) -> Decimal:
+        """Return how much of what this order may have sold could be sold once more: no more than others' coins are."""
+        instrument = self._quotes.instrument(order.order.venue, order.order.instrument)
+        left = order.leaves_quantity
+        if instrument is None or instrument.kind is not InstrumentKind.SPOT:
+            return left
+        spare = self._spare(instrument, self._ledger.plans[order.order.intent_id].intent)
+        # What others have left alone already needn't be left alone twice.
+        alone = self._ledger.books.in_doubt(instrument.id)
+        return left if spare is None else min(left, max(ZERO, spare - alone))
+
+    def is_out_of_reach(self, order: OrderLifecycle, report: OrderReported, now: Instant) -> bool:
+        """Tell whether a resting sale can't have traded in the moments before its end, of which a total may lag.
+
+        Nothing of it has filled, the venue tells, and the market is at none of its prices.
+        """
+        body = order.order
+        is_untouched = report.cumulative_quantity == ZERO == order.filled_quantity
+        quote = self._quotes.quote(body.venue, body.instrument)
+        if order.never_rests or not is_untouched or quote is None:
+            return False
+        if self._quotes.trouble(body.venue, body.instrument, now):
+            return False
+        is_above_stop = body.stop_price is None or quote.bid_price > body.stop_price
+        return is_above_stop and quote.bid_price < body.limit_price
+
     def has_close_beside(self, order: OrderLifecycle) -> bool:
         """Tell whether a close that needn't wait for this order is on its way, and hasn't been refused.
 
@@ -157,8 +185,8 @@ class BlockingOrders:
     def _spare(self, instrument: Instrument, intent: OrderIntent) -> Decimal | None:
         """Return how much can be sold there that is not of this position; None where that is not known.
 
-        The newest reading counts as well: what somebody has just bought is not in our books yet. It may be older
-        than what this very close has sold already.
+        What is too little for an order is nothing. The newest reading counts as well: what somebody has just bought
+        is not in our books yet. It may be older than what this very close has sold already.
         """
         venue, base, books = instrument.venue, instrument.base, self._ledger.books
         if (venue, base) not in books.balances or (venue, base) in books.unknown:
@@ -166,4 +194,7 @@ class BlockingOrders:
         plan = self._ledger.plans.get(intent.intent_id)
         sold = plan.filled_quantity if plan else ZERO
         there = max(books.balances[venue, base], self._holds.total(venue, base) - sold)
-        return max(ZERO, instrument.round_quantity(there) - books.position(instrument.id).quantity)
+        position = books.position(instrument.id)
+        spare = max(ZERO, instrument.round_quantity(there) - position.quantity)
+        price = self._quotes.closing_price(venue, instrument.name, position.average_price or intent.reference_price)
+        return ZERO if is_dust(instrument, spare, price) else spare

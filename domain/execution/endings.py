@@ -6,10 +6,14 @@ The order is asked about meanwhile, as any in doubt, and nothing else is sold in
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from domain.instant import SECOND_NS, Instant
+from domain.instrument import Side
 from domain.ledger.order import FILLED, OrderLifecycle
 from domain.ledger.outbox import Outbox
+from domain.messages.orders import FINAL, OrderReported
+from domain.numbers import ZERO
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unread_rows import UnreadRows
@@ -24,7 +28,7 @@ class Endings:
     def __init__(
         self, settings: Settings, outbox: Outbox, rules: Rules, unmatched: UnmatchedFills, unread: UnreadRows
     ) -> None:
-        # FILLED alone proves the quantity, so a better word is awaited only as long as a position may be bare.
+        # A better word is awaited only as long as a position may be bare.
         self._within_ns = round(settings.protection.within_s * SECOND_NS / 2)
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -32,20 +36,41 @@ class Endings:
         self._unmatched = unmatched
         self._unread = unread
         self._since_ns: dict[str, int] = {}  # client_order_id ->
+        self._totals: dict[str, Decimal] = {}  # client_order_id -> the most that came with a word of its end
+
+    def hear(self, order: OrderLifecycle, report: OrderReported) -> None:
+        """Take in with what total an end is told."""
+        if report.status in FINAL and report.cumulative_quantity is not None:
+            self._totals[order.id] = max(report.cumulative_quantity, self._totals.get(order.id, ZERO))
 
     def note(self, order: OrderLifecycle, now: Instant) -> None:
         """Take note of how an order stands."""
         if order.ended is None:
             self._since_ns.pop(order.id, None)
+            self._totals.pop(order.id, None)
             return
         since_ns = self._since_ns.setdefault(order.id, now.monotonic_ns)
-        if order.ended is FILLED and now.monotonic_ns < since_ns + self._within_ns:
+        if self._is_bounded(order) and now.monotonic_ns < since_ns + self._within_ns:
             self._outbox.wake_at(since_ns + self._within_ns, f"{ENDING}:{order.id}")
 
     def is_due(self, order: OrderLifecycle, now: Instant) -> bool:
-        """Tell whether FILLED has waited long enough for its total."""
+        """Tell whether an end has waited long enough for proof of its total."""
         since_ns = self._since_ns.get(order.id)
-        return order.ended is FILLED and since_ns is not None and now.monotonic_ns >= since_ns + self._within_ns
+        is_late = since_ns is not None and now.monotonic_ns >= since_ns + self._within_ns
+        return is_late and self._is_bounded(order)
+
+    def is_settled(self, order: OrderLifecycle) -> bool:
+        """Tell whether the total that came with an end stands without proof, once that has waited long enough.
+
+        A resting order ends when we or the venue cancel it, and trades seldom just then: had it, the next word would
+        be here. One that never rests trades in the very moment of its end.
+        """
+        total = self._totals.get(order.id)
+        return not order.never_rests and total is not None and total >= order.filled_quantity
+
+    def _is_bounded(self, order: OrderLifecycle) -> bool:
+        """Tell whether a position may be bare until the end is proven."""
+        return order.ended is not None and (order.ended is FILLED or order.order.side is Side.SELL)
 
     def shown(self, venue: str, asked_ns: int) -> Iterator[OrderLifecycle]:
         """Yield the orders of which a list of fills that was asked for then shows all: no read lags so far behind."""

@@ -142,18 +142,43 @@ class ExecutionReports:
     def _judge(self, order: OrderLifecycle, report: OrderReported, now: Instant) -> None:
         has_risen, had_ended = self._has_risen(order, report), order.ended is not None
         if had_ended and self._outlives(report, order.ended_at) and report.status not in FINAL:
+            was_set_aside = order.is_set_aside
             self._book(order, [order.accepted(report.venue_order_id, report.ts_event)], now)
             self._overdue.tick(order, now)
-        self._book(order, order.judge_report(report, self._blocking.may_oversell(order)), now)
+            if was_set_aside:
+                self._cancels.wish(order, "it was counted as ended", now)
+        self._endings.hear(order, report)
+        in_doubt = self._blocking.may_oversell(order) and not self._blocking.is_out_of_reach(order, report, now)
+        self._book(order, order.judge_report(report, in_doubt), now)
         if has_risen:
             self._rise(order, f"reported {report.status}", now)
         if order.ended and not had_ended:
             self._status_queries.ask_now(order, now)
 
     def end_when_due(self, order: OrderLifecycle, now: Instant) -> None:
-        """Book in full what is FILLED, as the venue says, and of which it tells no total."""
-        if self._endings.is_due(order, now):
+        """Wait no more for proof of a total: a position may be bare meanwhile.
+
+        What is FILLED, as the venue says, is booked in full. Of another end its total stands, or at least what could
+        be sold a second time is known.
+        """
+        if not self._endings.is_due(order, now):
+            return
+        if order.ended is OrderStatus.FILLED:
             self._end(order, "the venue doesn't say how much: booked in full until its fills are listed", now)
+        elif self._endings.is_settled(order):
+            self._end(order, "no read confirms how much had filled: what was told stands", now)
+        elif not order.is_set_aside:
+            self._set_aside(order, now)
+
+    def _set_aside(self, order: OrderLifecycle, now: Instant) -> None:
+        """Let go on with what is certainly ours: of the rest, no more is left alone than could be sold again."""
+        resalable = self._blocking.resalable(order)
+        if self._ledger.books.position(InstrumentId.of(order.order)).quantity <= resalable:
+            return
+        self._outbox.record(order.set_aside(resalable, now.utc_ns))
+        text = f"{order.ended}, and nothing proves how much had filled: {plain(resalable)} are left alone until then"
+        self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
+        self._go_on(order, now)
 
     def fills_listed(self, venue: str, asked_ns: int, now: Instant) -> None:
         """End what only waited for a list of all fills, which has been taken in; it was asked for then."""
@@ -322,8 +347,12 @@ class ExecutionReports:
         if order.is_final:
             self._overdue.settle(order, now)
             self._cancels.settle(order, now)
-            self._execution.advance(self._ledger.plans[order.order.intent_id], now)
-            self._execution.advance_all(order.order.venue, order.order.instrument, now)
+            self._go_on(order, now)
+
+    def _go_on(self, order: OrderLifecycle, now: Instant) -> None:
+        """Do what waited for the end of an order."""
+        self._execution.advance(self._ledger.plans[order.order.intent_id], now)
+        self._execution.advance_all(order.order.venue, order.order.instrument, now)
 
     def _has_risen(self, order: OrderLifecycle, report: OrderReported) -> bool:
         """Tell whether a report of life is about an order that we called dead, and no old read of its better days."""

@@ -356,12 +356,18 @@ class Portfolio:
         return [plan for plan in self.plans.values() if plan.intent.purpose is purpose and plan.key == key]
 
     def orders_of(self, venue: str, instrument: str, purpose: Purpose) -> list[StandingOrder]:
-        """Return the attempts that are not proven dead."""
+        """Return the attempts that may still trade."""
         return [
             live
             for live in self.orders.values()
             if (live.order.venue, live.order.instrument, live.order.purpose) == (venue, instrument, purpose)
+            and not live.is_set_aside
         ]
+
+    def in_doubt(self, key: InstrumentId) -> Decimal:
+        """Return how much of a position counts as sold until that is proven, by orders that trade no more."""
+        aside = (live for live in self.orders.values() if live.is_set_aside and InstrumentId.of(live.order) == key)
+        return sum((live.leaves_quantity for live in aside), ZERO)
 
     def reserved_cash(self, venue: str, currency: str, cost_ratio: Decimal) -> Decimal:
         """Return the most that journaled purchases may still take, `cost_ratio` (fee, collar) included.

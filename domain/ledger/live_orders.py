@@ -18,7 +18,7 @@ from domain.messages.journal import (
     OrderSubmitted,
     OrderUpdate,
 )
-from domain.messages.orders import OrderStatus, SubmitOrder
+from domain.messages.orders import OrderAccepted, OrderStatus, OrderUnconfirmed, SubmitOrder
 from domain.numbers import ZERO
 
 
@@ -33,7 +33,12 @@ class StandingOrder(Protocol):
 
     @property
     def leaves_quantity(self) -> Decimal:
-        """Return what may still fill, in base units."""
+        """Return what may still fill, in base units; what may have filled, of one that is set aside."""
+        ...
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Tell whether it trades no more, and only how much of it had filled is not proven."""
         ...
 
     @property
@@ -68,10 +73,16 @@ class LiveOrder:
     order: SubmitOrder
     filled_quantity: Decimal = ZERO
     status: OrderStatus = OrderStatus.SUBMITTED
+    may_reach: Decimal | None = None  # what it counts as filled until that is proven, where it is set aside
 
     @property
     def leaves_quantity(self) -> Decimal:
-        return max(ZERO, self.order.quantity - self.filled_quantity)
+        most = self.order.quantity if self.may_reach is None else self.may_reach
+        return max(ZERO, most - self.filled_quantity)
+
+    @property
+    def is_set_aside(self) -> bool:
+        return self.may_reach is not None
 
     @property
     def is_unproven(self) -> bool:
@@ -96,6 +107,10 @@ class LiveOrders:
         elif order_known := self.by_id.get(event.client_order_id):
             order_known.filled_quantity += filled
             order_known.status = next_status(order_known.status, event)
+            if isinstance(event, OrderAccepted):
+                order_known.may_reach = None
+            elif isinstance(event, OrderUnconfirmed) and event.may_have_filled is not None:
+                order_known.may_reach = order_known.filled_quantity + event.may_have_filled
 
     def finished_plan(self, intent_id: str) -> Plan | None:
         return None

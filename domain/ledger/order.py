@@ -95,6 +95,7 @@ class OrderLifecycle:
     cancel_reason: str = ""  # of the newest wish
     ended: OrderStatus | None = None  # how it ended, the venue says, while what had filled is not proven
     ended_at: int = 0  # UTC ns of the newest word of that
+    may_reach: Decimal | None = None  # what it counts as filled until that is proven, where that is waited for no more
     executions: Executions = field(default_factory=Executions)
     evidence: str = ""  # why it is final
     closed_at: int = 0  # UTC ns when it was proven so
@@ -151,8 +152,14 @@ class OrderLifecycle:
 
     @property
     def leaves_quantity(self) -> Decimal:
-        """Return what may still fill: all of the rest while not proven dead."""
-        return ZERO if self.is_final else max(ZERO, self.order.quantity - self.filled_quantity)
+        """Return what may still fill, all of the rest while not proven dead; what may have, of one that is set aside."""
+        most = self.order.quantity if self.may_reach is None else self.may_reach
+        return ZERO if self.is_final else max(ZERO, most - self.filled_quantity)
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Tell whether the others go on as if it were dead: it trades no more, only how much it had is not proven."""
+        return self.may_reach is not None and not self.is_final
 
     @property
     def worst_price(self) -> Decimal:
@@ -176,7 +183,7 @@ class OrderLifecycle:
         One that never rests has had its one moment once any of it has filled; unless it must be canceled, for then
         the venue may have kept the rest.
         """
-        if self.is_final or side is self.order.side:
+        if self.is_final or self.is_set_aside or side is self.order.side:
             return False
         if self.never_rests and self.filled_quantity and not self.is_cancel_pending:
             return False
@@ -190,12 +197,14 @@ class OrderLifecycle:
             case OrderClosed() if not self.is_final:
                 self.evidence, self.closed_at, self.ended = event.evidence, event.ts_event, None
             case OrderReopened():
-                self.evidence, self.is_cancel_pending = "", False
+                self.evidence, self.is_cancel_pending, self.may_reach = "", False, None
             case OrderAccepted():
                 self.venue_order_id = self.venue_order_id or event.venue_order_id
-                self.ended = None
+                self.ended = self.may_reach = None
             case OrderUnconfirmed() if event.ended:
                 self.ended, self.ended_at = event.ended, event.ts_event
+                if event.may_have_filled is not None:
+                    self.may_reach = self.filled_quantity + event.may_have_filled
             case OrderResubmitted():
                 self.sends += 1
                 self.last_sent_at = event.ts_event
@@ -276,6 +285,10 @@ class OrderLifecycle:
             events.append(self._provisional(Step(left, self.worst_price, ZERO, is_price_guessed=True), ts_event))
         return [*events, self.closed(self.ended, evidence, ts_event, self.filled_quantity + left)]
 
+    def set_aside(self, may_have_filled: Decimal, ts_event: int) -> OrderUnconfirmed:
+        """Return the event that lets the others go on: so much more counts as filled until its total is proven."""
+        return self._ended(self.ended, ts_event, may_have_filled)
+
     def judge_fill(self, fill: Fill) -> list[OrderUpdate]:
         """Return the booking of an exact fill, once per fill id, whatever the status."""
         if self.executions.knows(fill):
@@ -325,19 +338,18 @@ class OrderLifecycle:
         """Tell whether it matters that the venue has it: at the least, its fills can be claimed."""
         return (self.is_unproven and not self.ended) or (not self.venue_order_id and bool(venue_order_id))
 
-    def _ended(self, status: OrderStatus, ts_event: int) -> OrderUnconfirmed:
+    def _ended(self, status: OrderStatus | None, ts_event: int, more: Decimal | None = None) -> OrderUnconfirmed:
         return OrderUnconfirmed(
             ts_event=ts_event,
             client_order_id=self.id,
             venue=self.order.venue,
             reason="ended_without_total",
             ended=status,
+            may_have_filled=self.leaves_quantity if self.is_set_aside else more,
         )
 
     def _accepted_by(self, venue_order_id: str, ts_event: int) -> list[OrderUpdate]:
-        if not self._is_news(venue_order_id):
-            return []
-        return [self.accepted(venue_order_id, ts_event)]
+        return [self.accepted(venue_order_id, ts_event)] if self._is_news(venue_order_id) else []
 
     def accepted(self, venue_order_id: str, ts_event: int) -> OrderAccepted:
         """Return the event that the venue has this order."""

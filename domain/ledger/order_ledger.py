@@ -214,11 +214,11 @@ class OrderLedger:
             self._retire()
 
     def _retire(self) -> None:
-        """Forget the oldest finished plan, unless its orders still wait for the fills behind their totals."""
+        """Forget the oldest finished plan, unless its orders still wait for proof of their fills."""
         for _ in range(len(self._finished)):
             intent_id = self._finished.popleft()
             orders = self.plans[intent_id].attempts
-            if not any(order.id in self.unexplained for order in orders):
+            if not any(order.id in self.unexplained or order.id in self.live for order in orders):
                 break
             self._finished.append(intent_id)
         else:

@@ -37,12 +37,13 @@ class Plan:
     @property
     def unfilled_tries(self) -> int:
         """Return how many attempts reached the market and found too little: one that was refused never did."""
-        return sum(order.is_final and order.status is not OrderStatus.REJECTED for order in self.attempts)
+        over = (order for order in self.attempts if order.is_final or order.is_set_aside)
+        return sum(order.status is not OrderStatus.REJECTED for order in over)
 
     @property
     def live_attempt(self) -> OrderLifecycle | None:
-        """Return the attempt that is not proven dead; there is never a second one."""
-        return next((order for order in self.attempts if not order.is_final), None)
+        """Return the attempt that may still trade; there is never a second one."""
+        return next((order for order in self.attempts if not (order.is_final or order.is_set_aside)), None)
 
 
 def plan_of(intent: OrderIntent) -> Plan:

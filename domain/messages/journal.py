@@ -43,7 +43,7 @@ class IntentDenied(Event, kw_only=True):
 
 
 class IntentDone(Event, kw_only=True):
-    """Journaled: every order of the plan is final and nothing more will be sent for it."""
+    """Journaled: no order of the plan may still trade, and nothing more will be sent for it."""
 
     intent_id: str
     filled_quantity: Decimal

@@ -183,6 +183,8 @@ class OrderUnconfirmed(OrderEvent, kw_only=True):
     is_refused: bool = False  # it is void because the venue understood it and said no
     # It has ended so, the venue says, and not for certain how much of it had filled.
     ended: OrderStatus | None = None
+    # It is waited for no more: so much of the rest counts as filled until that is proven, and the others go on.
+    may_have_filled: Decimal | None = None
 
 
 class CancelAccepted(OrderEvent, kw_only=True):

@@ -105,8 +105,8 @@ class Protection:
             self._forget(key)
             return self._withdraw(instrument, "flat", now) if plans else None
         if is_small(quotes, key, holding.quantity, mark):
-            if foreign.coins(instrument.venue, instrument.base):
-                self._forget(key)  # others' orders hold it: nobody can guard it, or need
+            if foreign.coins(instrument.venue, instrument.base) or portfolio.in_doubt(key):
+                self._forget(key)  # others' orders hold it, or it may be sold: nobody can guard it, or need
             return None  # or a balance says that nothing is there: it may lag, so what guards the position stays
 
         # Neither a plan nor an order on its way is cover: the clock runs until the venue has it.

@@ -361,10 +361,11 @@ def opening_id(signal_id: str) -> str:
 def close_quantity(portfolio: Portfolio, instrument: Instrument, foreign: ForeignOrders) -> Decimal:
     """Return what closes the position of ours: on the lot, and of a spot long never more than can be sold.
 
-    What others' orders hold, nobody can. Spot below zero is no short: what was sold beyond ours is not bought back.
-    Of a derivative no wallet holds coins.
+    What others' orders hold, nobody can; nor what an order of ours may have sold, until that is proven. Spot below
+    zero is no short: what was sold beyond ours is not bought back. Of a derivative no wallet holds coins.
     """
     position = portfolio.position(instrument.id).quantity
     if instrument.kind is InstrumentKind.SPOT:
-        position = max(ZERO, min(position, foreign.free_coins(instrument)))
+        sellable = min(position, foreign.free_coins(instrument))
+        position = max(ZERO, sellable - portfolio.in_doubt(instrument.id))
     return instrument.round_quantity(abs(position))

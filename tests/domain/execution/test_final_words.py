@@ -166,7 +166,7 @@ def test_without_any_total_a_list_of_fills_that_no_read_lags_behind_ends_the_wai
 
 def test_an_older_read_of_life_takes_no_end_back_and_a_late_one_does() -> None:
     manager = closing("1", Purpose.PROTECT)
-    manager.hear(word(S.CANCELED, "0"), word(S.OPEN, "0", is_read=True, ts_event=manager.now.utc_ns))
+    manager.hear(word(S.CANCELED, None), word(S.OPEN, "0", is_read=True, ts_event=manager.now.utc_ns))
     assert manager.order("close").ended is S.CANCELED
 
     manager.advance(31)
@@ -225,7 +225,10 @@ LAG_NS = 15 * SECOND_NS
 
 
 class LyingVenue(FlakyVenue):
-    """Somebody's coins lie in the wallet. The stream's final words have any total, reads none or the true one."""
+    """Somebody's coins lie in the wallet. The stream's final words have any total, reads none or the true one.
+
+    Only of a resting order that it cancels the stream tells the true total, or none: that one is believed.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -241,8 +244,10 @@ class LyingVenue(FlakyVenue):
         truth = super().report(order, now)
         if truth.status not in FINAL:
             return truth
-        totals = (None, ZERO, truth.cumulative_quantity / 2, truth.cumulative_quantity)
-        return replace(truth, cumulative_quantity=totals[self._luck() % 4])
+        totals = [None, ZERO, truth.cumulative_quantity / 2, truth.cumulative_quantity]
+        if truth.status is S.CANCELED and order.order.purpose is Purpose.PROTECT:
+            totals = [None, truth.cumulative_quantity]
+        return replace(truth, cumulative_quantity=totals[self._luck() % len(totals)])
 
     def _find(self, query: QueryOrder, luck: int, now: Instant) -> Event:
         found = super()._find(query, luck, now)

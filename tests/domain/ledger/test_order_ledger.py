@@ -1,9 +1,11 @@
+from decimal import Decimal
+
 import pytest
 
 from domain.ledger import order_ledger
 from domain.ledger.order_ledger import OrderLedger
-from domain.messages.journal import HaltRaised, IntentDenied, JournalEntry
-from domain.messages.orders import OrderRejected, Purpose
+from domain.messages.journal import HaltRaised, IntentAccepted, IntentDenied, IntentDone, JournalEntry
+from domain.messages.orders import OrderRejected, OrderStatus, OrderUnconfirmed, Purpose
 from tests.builders import UTC
 from tests.order_builders import DeskOnTime, make_intent
 
@@ -53,3 +55,29 @@ def test_finished_plans_and_denials_are_kept_up_to_a_bound(monkeypatch: pytest.M
     assert len(ledger.orders) == 3
     assert list(ledger.denied) == ["d-7", "d-8", "d-9"]
     assert not ledger.live and not ledger.open_plans
+
+
+def test_a_plan_is_kept_while_one_of_its_orders_may_yet_turn_out_to_have_filled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(order_ledger, "FINISHED_KEPT", 1)
+    manager = DeskOnTime().ready(btc="0.001").hold()
+    ledger = manager.manager.ledger
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
+    order = ledger.plans["close"].attempts[0]
+    ledger.apply(
+        OrderUnconfirmed(
+            ts_event=UTC,
+            client_order_id=order.id,
+            venue="coinbase",
+            reason="",
+            ended=OrderStatus.CANCELED,
+            may_have_filled=Decimal("0.001"),
+        )
+    )
+    for intent_id in ("close", *(f"i-{number}" for number in range(5))):
+        if intent_id not in ledger.plans:
+            ledger.apply(IntentAccepted(ts_event=UTC, intent=make_intent(intent_id=intent_id)))
+        ledger.apply(IntentDone(ts_event=UTC, intent_id=intent_id, filled_quantity=Decimal(0)))
+
+    assert order.id in ledger.orders and "close" in ledger.plans

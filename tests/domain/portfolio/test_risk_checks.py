@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentId, InstrumentKind, Side
 from domain.ledger.position import Position
-from domain.messages.journal import HaltRaised
-from domain.messages.orders import Purpose
+from domain.messages.journal import HaltRaised, OrderClosed
+from domain.messages.orders import OrderStatus, OrderUnconfirmed, Purpose
 from domain.numbers import use_exact_decimals
 from domain.portfolio.risk_checks import (
     AFTER_SIZING,
@@ -24,7 +24,7 @@ from domain.portfolio.shared_checks import Refused
 from domain.portfolio.valuation import value
 from domain.settings import RiskSettings, Settings, VenueSettings
 from tests.builders import UTC, make_instrument
-from tests.domain.account_harness import BTC, Account, accepted, filled, make_intent, make_signal
+from tests.domain.account_harness import BTC, Account, accepted, filled, make_intent, make_signal, submitted
 
 use_exact_decimals()
 
@@ -198,6 +198,26 @@ def test_a_close_takes_what_is_ours_and_there(
     foreign = account.manager._foreign
     assert close_quantity(portfolio, BTC, foreign) == Decimal(expected)
     assert close_quantity(portfolio, make_instrument("ETH-USD"), foreign) == 0
+
+
+def test_what_an_order_may_have_sold_before_its_end_is_not_there_to_be_closed_until_that_is_proven(
+    account: Account,
+) -> None:
+    portfolio, foreign = account.manager.portfolio, account.manager._foreign
+    close = make_intent("c", side=Side.SELL, purpose=Purpose.CLOSE)
+    about = {"ts_event": UTC, "client_order_id": "order:c"}
+    ended = OrderUnconfirmed(
+        **about, venue="coinbase", reason="", ended=OrderStatus.CANCELED, may_have_filled=Decimal("0.001")
+    )
+    account.journal(filled(make_intent("b"), "50000"), accepted(close), submitted(close), ended)
+
+    assert close_quantity(portfolio, BTC, foreign) == Decimal("0.009")
+    assert portfolio.orders_of("coinbase", "BTC-USD", Purpose.CLOSE) == []
+    account.journal(filled(close, "50000", "0.0004"))
+    assert close_quantity(portfolio, BTC, foreign) == Decimal("0.009")
+
+    account.journal(OrderClosed(**about, intent_id="c", status=OrderStatus.CANCELED, filled_quantity=0, evidence=""))
+    assert close_quantity(portfolio, BTC, foreign) == Decimal("0.0096")
 
 
 def test_a_short_of_a_perpetual_needs_no_coins_to_be_bought_back(account: Account) -> None:

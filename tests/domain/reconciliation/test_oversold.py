@@ -39,7 +39,7 @@ def closes(manager: DeskOnTime) -> list[SubmitOrder]:
     return [order for order in manager.sent(SubmitOrder) if order.intent_id == "close"]
 
 
-@pytest.mark.parametrize("theirs", ["0.00000001", "0.004", "1"])
+@pytest.mark.parametrize("theirs", ["0.0001", "0.004", "1"])
 def test_a_close_waits_for_a_stop_in_doubt_where_somebodys_coins_could_feed_both(theirs: str) -> None:
     manager = with_a_stop_in_doubt(DeskOnTime().ready(btc=theirs))
 
@@ -54,8 +54,9 @@ def test_a_close_waits_for_a_stop_in_doubt_where_somebodys_coins_could_feed_both
     assert [order.quantity for order in closes(manager)] == [Decimal("0.01")]
 
 
-def test_coins_below_the_lot_feed_nothing() -> None:
-    manager = with_a_stop_in_doubt(DeskOnTime().ready(btc="0.000000009"))
+@pytest.mark.parametrize("theirs", ["0.000000009", "0.00000001", "0.00001"])
+def test_coins_too_few_for_an_order_feed_nothing(theirs: str) -> None:
+    manager = with_a_stop_in_doubt(DeskOnTime().ready(btc=theirs))
 
     manager.hear(make_intent(Purpose.CLOSE, "close"))
 
