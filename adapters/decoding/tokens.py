@@ -27,9 +27,8 @@ _MILLISECOND_NS = 1_000_000
 _MINUTE_NS = 60 * SECOND_NS
 _OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3]):([0-5][0-9])\Z")  # of a clock that is not UTC
 _UNSET_DAYS = ("0001-01-01", "1970-01-01")
-_FRACTION_NS: tuple[int, ...] = tuple(
-    10 ** (9 - digits) for digits in range(10)
-)  # digits of a fraction -> worth of the last
+# Digits of a fraction -> worth of the last.
+_FRACTION_NS: tuple[int, ...] = tuple(10 ** (9 - digits) for digits in range(10))
 
 Token = Any  # a JSON string or number, for `number` and its kin
 Name = Annotated[str, Meta(min_length=1, max_length=MOST_CHARACTERS)]

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 
 def left_s(give_up_at: float) -> float:
@@ -21,8 +20,9 @@ def left_s(give_up_at: float) -> float:
     return left
 
 
+Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]  # of version 4; of 6; of 6 without it
 # As `socket.getaddrinfo` returns it: family, kind, protocol, canonical name, address.
-AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Address]
 
 
 def connect(host: str, port: int, give_up_at: float) -> socket.socket:

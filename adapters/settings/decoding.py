@@ -25,6 +25,7 @@ from domain.settings import Section, Settings
 MOST_DIGITS = 18  # of an amount, on either side of the point
 LONGEST_SHOWN = 60  # characters of a wrong value in an error text
 
+S = TypeVar("S", bound=Section)
 T = TypeVar("T")
 
 
@@ -37,15 +38,14 @@ def decode_settings(tree: Mapping[str, Any], origins: Mapping[str, str]) -> Sett
     Raises:
         InvalidSetting: the first unknown key, wrong type or broken bound.
     """
-    settings: Settings = _Decoder(origins).section(Settings, tree, "")
-    return settings
+    return _Decoder(origins).section(Settings, tree, "")
 
 
 class _Decoder:
     def __init__(self, origins: Mapping[str, str]) -> None:
         self.origins = origins
 
-    def section(self, section: type[Section], table: Mapping[str, Any], path: str) -> Any:
+    def section(self, section: type[S], table: Mapping[str, Any], path: str) -> S:
         fields = _fields(section)
         for key in table:
             if key not in fields:

@@ -115,8 +115,8 @@ def connect_to_prove(path: Path) -> sqlite3.Connection:
     return database
 
 
-def tables(database: sqlite3.Connection) -> frozenset[str | bytes]:
-    """Return the names of its tables, of the type in which this connection reads text."""
+def tables(database: sqlite3.Connection) -> frozenset[bytes]:
+    """Return the names of what is there, by a connection that reads texts as bytes."""
     return frozenset(name for (name,) in database.execute("SELECT name FROM sqlite_master"))
 
 
