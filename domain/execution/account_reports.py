@@ -13,7 +13,7 @@ from domain.effects import Role
 from domain.execution.execution_reports import ExecutionReports
 from domain.execution.venue_readiness import VenueReadiness
 from domain.execution.wind_down import WindingDown
-from domain.instant import Instant
+from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
@@ -32,7 +32,7 @@ from domain.messages.orders import (
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation.holds import Holds
-from domain.reconciliation.reconciliation import AGAIN_NS, TRIES, Reconciliation
+from domain.reconciliation.reconciliation import AGAIN_NS, TRIES, Reconciliation, describe
 from domain.reconciliation.set_aside import SetAside
 from domain.reconciliation.status_queries import StatusQueries
 from domain.reconciliation.unread_rows import UnreadRows
@@ -126,6 +126,7 @@ class AccountReports:
         is_equal = self._reconciliation.compare(snapshot, now)
         if is_equal is not None:
             self._readiness.is_reconciled[venue] = is_equal and not any(self._foreign.tagged(venue))
+        self._judge_agreement(venue, now)
         if is_equal:
             self._winding_down.compared(venue)
 
@@ -151,6 +152,20 @@ class AccountReports:
         reason = f"the account there can't be read: {self._failed_with.get(venue, CAUSES['timeout'])}"
         if self._readiness.account_unread(venue, reason, now.utc_ns):
             self._outbox.alarm(venue, reason, now.utc_ns)
+
+    def _judge_agreement(self, venue: str, now: Instant) -> None:
+        """Open nothing where reads have been no state of our books for too long; it gets quiet, and can be compared.
+
+        What was told of it stays as it is until it is over: how far apart they are may be another at each read.
+        """
+        agreements, told = self._reconciliation.agreements, self._readiness.apart
+        apart = agreements.apart(venue, self._reconciliation.audits[venue].asked)
+        if apart and venue not in told:
+            seconds = agreements.patience_ns(venue) / SECOND_NS
+            told[venue] = f"in no read of {seconds:g} s; in the last by {', '.join(describe(apart))}"
+            self._outbox.alarm(venue, _apart(told[venue]), now.utc_ns)
+        elif not apart and venue in told:
+            self._outbox.alarm_over(venue, _apart(told.pop(venue)), now.utc_ns)
 
     def _take_fills(self, fills: Iterable[Fill], now: Instant) -> None:
         for fill in fills:
@@ -193,6 +208,10 @@ class AccountReports:
         seen = replace(seen, ts_event=now.utc_ns)
         self._foreign.hear(seen)
         self._outbox.tell(Role.PORTFOLIO, seen)
+
+
+def _apart(how: str) -> str:
+    return f"the account is not what the books say: {how}"
 
 
 def _external(report: OrderReported) -> ExternalOrder:

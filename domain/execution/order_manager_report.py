@@ -70,7 +70,7 @@ class OrderManagerReport:
             },
             open_orders=tuple(_line(order) for order in live),
             corrections=self._outbox.counts["corrections"],
-            is_reconciled=all(self._readiness.is_reconciled.values()),
+            is_reconciled=self._readiness.are_reconciled,
             reconciled_at=min((audit.compared_at for audit in self._audits.values()), default=0),
             halts=halts,
             journal_seq=self._ledger.last_seq,
@@ -83,7 +83,10 @@ class OrderManagerReport:
         """Yield what keeps openings from being made, is no halt, and ends by itself."""
         for venue in self._readiness.venues:
             if reason := _MISSING.get(self._readiness.missing(venue)):
-                differences = ", ".join([*self._audits[venue].in_words, *self._foreign.tagged(venue)])
+                apart = (
+                    [self._readiness.apart[venue]] if venue in self._readiness.apart else self._audits[venue].in_words
+                )
+                differences = ", ".join([*apart, *self._foreign.tagged(venue)])
                 yield WaitLine(scope=venue, reason=f"{reason}: {differences}" if differences else reason)
             if self._readiness.is_breaker_open(venue):
                 yield WaitLine(scope=venue, reason="orders to it keep failing, so its circuit breaker is open")

@@ -27,6 +27,7 @@ class VenueReadiness:
         self._held_up_at = 0  # UTC ns
         self._denials: dict[str, HaltLine] = {}  # venue -> that it refuses our credentials, and since when
         self._unread: dict[str, HaltLine] = {}  # venue -> that its account can't be read, and since when
+        self.apart: dict[str, str] = {}  # venue -> how long and how far its reads have been apart from our books
         self._submit_breakers: dict[str, BreakerState] = {}  # venue -> the last state heard
         self._announced: dict[str, str] = {}  # venue -> what was missing when last told
 
@@ -84,6 +85,10 @@ class VenueReadiness:
         known = self._unread.pop(venue, None)
         return known.reason if known else ""
 
+    @property
+    def are_reconciled(self) -> bool:
+        return all(self.is_reconciled.values()) and not self.apart
+
     def on_breaker(self, event: BreakerChanged, now: Instant) -> None:
         if event.operation is Operation.SUBMIT:
             self._submit_breakers[event.venue] = event.state
@@ -109,7 +114,7 @@ class VenueReadiness:
         ):
             if not known.get(venue):
                 return what
-        return ""
+        return "reconciliation" if venue in self.apart else ""
 
     def news(self) -> list[tuple[str, str]]:
         """Return (venue, what is missing) of those that changed since the last call."""

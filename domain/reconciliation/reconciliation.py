@@ -1,7 +1,8 @@
 """Our books against a venue's word, until nothing is left unexplained.
 
 Fills explain first; a balance is compared only where nothing was moving between question and answer; what is
-left twice, equally, some time apart, becomes a correction with a deterministic id. A second pass finds none.
+left twice, some time apart, becomes a correction with a deterministic id. A second pass finds none. Of a difference
+that changes, what was there throughout is certain.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from domain.market.latest_quotes import LatestQuotes
 from domain.messages.journal import BalanceCorrected, PositionCorrected, VenueReconciled
 from domain.messages.orders import Balance, RequestSnapshot, VenueSnapshot
 from domain.numbers import ZERO, plain
+from domain.reconciliation.agreement import Agreements
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.fill_coverage import FillCoverage
 from domain.reconciliation.opening_balances import OpeningBalances
@@ -52,6 +54,13 @@ def describe(differences: Differences) -> tuple[str, ...]:
     return tuple(f"{currency} {'+' if amount > 0 else ''}{plain(amount)}" for currency, amount in differences.items())
 
 
+def lasting(before: Differences, after: Differences) -> Differences | None:
+    """Return what was different throughout: the smaller amounts; None if not the same is, or not the same way."""
+    if before.keys() != after.keys() or any((before[name] > 0) != (after[name] > 0) for name in after):
+        return None
+    return {name: min(before[name], amount, key=abs) for name, amount in after.items()}
+
+
 @dataclass
 class Audit:
     """The comparison of one venue: the question under way and what the last answers left open."""
@@ -65,6 +74,8 @@ class Audit:
     failures: int = 0  # questions without an answer since the last one that had one
     differences: Differences = field(default_factory=dict)
     phantoms: Differences = field(default_factory=dict)  # instrument -> of our position, what is not there
+    least: Differences = field(default_factory=dict)  # the part of the differences that was there since `seen_ns`
+    least_phantoms: Differences = field(default_factory=dict)
     differs_since_ns: int = 0  # when the first answer with these differences was asked for
     seen_ns: int | None = None  # when the first one came since anything moved: what made them came before that
     settled_since_ns: int | None = None  # when the first one was asked for that no read can lag behind
@@ -106,6 +117,7 @@ class Reconciliation:
         self._unmatched = unmatched
         self._unread = unread
         self._opening = opening
+        self.agreements = Agreements(settings, outbox.ledger, rules)
         self.audits = {venue: Audit() for venue in settings.traded}
 
     # ---- asking ------------------------------------------------------------------------------------------
@@ -148,6 +160,7 @@ class Reconciliation:
             moved = self._ledger.balance_moves[venue]
             if moved != audit.seen_movements:
                 audit.seen_movements = moved
+                self.agreements.moved(venue, now)
                 self.moved(venue, now)
 
     def moved(self, venue: str, now: Instant) -> None:
@@ -187,6 +200,9 @@ class Reconciliation:
         self._coverage.answered(venue, self._quotes.venue_now(venue, audit.asked), now)
         self._totals.missed(venue, audit.fills_of, audit.asked, now)
         self._totals.review(venue, now)
+        unknown = self._unread.unknown_currencies(venue, snapshot.balances)
+        if venue in self._ledger.opened_at:
+            self.agreements.read(venue, self._proven(snapshot), unknown, audit.asked)
         if not self._is_comparable(venue, audit):
             self.ask_in(venue, AGAIN_NS, now)
             return None
@@ -194,20 +210,14 @@ class Reconciliation:
             if self._opening.is_still_trading(snapshot, audit.asked):
                 self.ask_in(venue, AGAIN_NS, now)
                 return None
-            if self._unread.unknown_currencies(venue, snapshot.balances) & self._quote_currencies(venue):
+            if unknown & self._quote_currencies(venue):
                 self.ask_in(venue, AGAIN_NS, now)  # without its cash an account is not known at all
                 return None
             self._opening.open(snapshot, audit.asked, now)
-        unknown = self._unread.unknown_currencies(venue, snapshot.balances)
         self._opening.open_late(snapshot, unknown)
         theirs = self._proven(snapshot)
-        differences = balance_differences(self._balances(venue), theirs)
-        differences = {currency: amount for currency, amount in differences.items() if currency not in unknown}
-        phantoms = self._phantoms(venue, theirs, unknown)
-        if (differences, phantoms) != (audit.differences, audit.phantoms):
-            audit.differences, audit.phantoms = differences, phantoms
-            audit.differs_since_ns = audit.asked.monotonic_ns
-            audit.seen_ns = audit.settled_since_ns = None
+        differences, phantoms = self._differences(venue, theirs, unknown), self._phantoms(venue, theirs, unknown)
+        self._follow(audit, differences, phantoms)
         if not audit.is_equal:
             self._time(venue, audit, now)
             if not self._may_tell(venue, audit):
@@ -217,9 +227,26 @@ class Reconciliation:
                 return None
             if self._has_lasted(venue, audit):
                 self._correct(venue, audit, now)
-                audit.differences, audit.phantoms = {}, {}
+                left = self._differences(venue, theirs, unknown), self._phantoms(venue, theirs, unknown)
+                self._follow(audit, *left)
+                audit.seen_ns = audit.settled_since_ns = None  # what is left may have come just now
         self._pronounce(venue, audit, now)
         return audit.is_equal
+
+    def _follow(self, audit: Audit, differences: Differences, phantoms: Differences) -> None:
+        """Take in what is different now, and how much of that has been there all the time."""
+        least, least_phantoms = lasting(audit.least, differences), lasting(audit.least_phantoms, phantoms)
+        if least is None or least_phantoms is None:
+            least, least_phantoms = differences, phantoms
+            audit.seen_ns = audit.settled_since_ns = None
+        if (differences, phantoms) != (audit.differences, audit.phantoms):
+            audit.differs_since_ns = audit.asked.monotonic_ns
+        audit.differences, audit.phantoms = differences, phantoms
+        audit.least, audit.least_phantoms = least, least_phantoms
+
+    def _differences(self, venue: str, theirs: Iterable[Balance], unknown: Collection[str]) -> Differences:
+        differences = balance_differences(self.agreements.totals(venue), theirs)
+        return {currency: amount for currency, amount in differences.items() if currency not in unknown}
 
     def _proven(self, snapshot: VenueSnapshot) -> Sequence[Balance]:
         if self._rules.at(snapshot.venue).facts.holds_prove_coins:
@@ -242,6 +269,7 @@ class Reconciliation:
         """
         if audit.seen_ns is None:
             audit.seen_ns = now.monotonic_ns
+            audit.least, audit.least_phantoms = audit.differences, audit.phantoms
         lag_ns = self._rules.at(venue).facts.read_lag_ns
         if audit.settled_since_ns is None and audit.asked.monotonic_ns > audit.seen_ns + lag_ns:
             audit.settled_since_ns = audit.asked.monotonic_ns
@@ -278,14 +306,10 @@ class Reconciliation:
     def _quote_currencies(self, venue: str) -> set[str]:
         return {currencies(name)[1] for name in self._settings.venues[venue].instruments}
 
-    def _balances(self, venue: str) -> dict[str, Decimal]:
-        balances = self._ledger.books.balances
-        return {currency: total for (where, currency), total in balances.items() if where == venue}
-
     def _correct(self, venue: str, audit: Audit, now: Instant) -> None:
-        audit.differences = self._opening.complete(venue, audit.differences)
+        audit.least = self._opening.complete(venue, audit.least)
         id_prefix = f"{venue}:{self._ledger.last_seq}"
-        for currency, difference in audit.differences.items():
+        for currency, difference in audit.least.items():
             self._outbox.record(
                 BalanceCorrected(
                     ts_event=now.utc_ns,
@@ -296,7 +320,7 @@ class Reconciliation:
                     reason="no fill explains it",
                 )
             )
-        for name, quantity in audit.phantoms.items():
+        for name, quantity in audit.least_phantoms.items():
             self._outbox.record(
                 PositionCorrected(
                     ts_event=now.utc_ns,
@@ -317,9 +341,9 @@ class Reconciliation:
 
     def _worst(self, venue: str, audit: Audit) -> Differences:
         """Return what was corrected by currency; coins that left a balance and a position left once."""
-        worst = dict(audit.differences)
+        worst = dict(audit.least)
         lost: Differences = {}
-        for name, quantity in audit.phantoms.items():
+        for name, quantity in audit.least_phantoms.items():
             base = self._ownership.base_of(venue, name)
             lost[base] = lost.get(base, ZERO) + quantity
         for base, quantity in lost.items():
@@ -344,6 +368,7 @@ class Reconciliation:
         if audit.is_equal:
             audit.compared_at = now.utc_ns
             self._opening.compared_equal(venue, audit.asked)
+            self.agreements.agree(venue, audit.asked)
         verdict = VenueReconciled(
             ts_event=self._quotes.venue_now(venue, now).utc_ns,  # all fills up to then are known
             venue=venue,

@@ -469,14 +469,25 @@ def test_f20_reconciling_again_finds_nothing(manager: DeskOnTime) -> None:
     assert next_run.trace == []
 
 
-def test_a_difference_that_changes_starts_over(manager: DeskOnTime) -> None:
+def test_of_a_difference_that_changes_what_was_there_throughout_is_corrected_and_the_rest_starts_over(
+    manager: DeskOnTime,
+) -> None:
+    for usd in (9999, 9990, 9980, 9970, 9960, 9950):
+        assert manager.journaled(BalanceCorrected) == []
+        differ(manager, 1, usd=str(usd))
+
+    assert [event.difference for event in manager.journaled(BalanceCorrected)] == [Decimal(-1)]
+    assert manager.journaled(VenueReconciled)[-1].differences == ("USD -49",)
+    assert readiness(manager)[-1] == (False, "reconciliation")
+
+
+@pytest.mark.parametrize("changed", [{"usd": "10001"}, {"usd": "9999", "btc": "0.001"}, {}])
+def test_a_difference_that_turns_or_is_in_something_else_starts_over(manager: DeskOnTime, changed) -> None:
     differ(manager, LASTING - 1, usd="9999")
-    differ(manager, LASTING - 1, usd="9998")
+    differ(manager, 1, **changed)
+    differ(manager, LASTING - 2, usd="9999")
+
     assert manager.journaled(BalanceCorrected) == []
-
-    differ(manager, 1, usd="9998")
-
-    assert [event.difference for event in manager.journaled(BalanceCorrected)] == [Decimal(-2)]
 
 
 def test_two_answers_too_close_together_are_not_enough(manager: DeskOnTime) -> None:

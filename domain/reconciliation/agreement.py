@@ -1,0 +1,93 @@
+"""When a venue's reads were last what our books say, or said not longer ago than reads may lag.
+
+While trading goes on, reads and books seldom stand still together. But what a read shows is what our books said at
+some moment, or there is something that they don't know of, be it another each time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from domain.instant import SECOND_NS, Instant
+from domain.ledger.order_ledger import OrderLedger
+from domain.messages.orders import Balance
+from domain.numbers import ZERO
+from domain.reconciliation.evidence import Rules
+from domain.settings import Settings
+
+READS = 3  # that may fail, or come at a bad moment, beyond what lags explain
+
+Totals = dict[str, Decimal]  # currency ->
+
+
+@dataclass
+class Agreement:
+    """What is known of one venue. Monotonic nanoseconds."""
+
+    totals: Totals = field(default_factory=dict)  # of our books, when they were last looked at
+    former: deque[tuple[int, Totals]] = field(default_factory=deque)  # until when they stood, the oldest first
+    agreed_ns: int | None = None  # when the newest read was asked for that they explain; None: none in this run
+    apart: Totals = field(
+        default_factory=dict
+    )  # the venue's totals less ours in the newest read, where no lag explains it
+
+
+class Agreements:
+    """The agreement of each venue."""
+
+    def __init__(self, settings: Settings, ledger: OrderLedger, rules: Rules) -> None:
+        self._every_ns = round(settings.orders.reconcile_every_s * SECOND_NS)
+        self._ledger = ledger
+        self._rules = rules
+        self._venues: dict[str, Agreement] = {}
+
+    def moved(self, venue: str, now: Instant) -> None:
+        """Remember what our books said until now."""
+        known = self._of(venue)
+        if known.totals:
+            known.former.append((now.monotonic_ns, known.totals))
+        known.totals = self.totals(venue)
+
+    def read(self, venue: str, theirs: Iterable[Balance], unknown: Collection[str], asked: Instant) -> None:
+        """Look whether our books explain a read that was asked for then, each currency by itself."""
+        known, lag_ns = self._of(venue), self._rules.at(venue).facts.read_lag_ns
+        while known.former and known.former[0][0] < asked.monotonic_ns - lag_ns:
+            known.former.popleft()
+        there: Totals = {}
+        for balance in theirs:
+            there[balance.currency] = there.get(balance.currency, ZERO) + balance.total
+        ours = [self.totals(venue), known.totals, *(totals for _, totals in known.former)]
+        names = there.keys() | {name for totals in ours for name in totals}
+        differences = {
+            name: [there.get(name, ZERO) - totals.get(name, ZERO) for totals in ours]
+            for name in sorted(names - set(unknown))
+        }
+        known.apart = {name: each[0] for name, each in differences.items() if all(each)}
+        if not known.apart:
+            self.agree(venue, asked)
+
+    def agree(self, venue: str, asked: Instant) -> None:
+        """Note that our books are what a read shows that was asked for then."""
+        known = self._of(venue)
+        known.agreed_ns, known.apart = asked.monotonic_ns, {}
+
+    def apart(self, venue: str, asked: Instant) -> Totals:
+        """Return how far reads and books are apart, where they have been for too long; else empty."""
+        known = self._of(venue)
+        if known.agreed_ns is None or asked.monotonic_ns - known.agreed_ns <= self.patience_ns(venue):
+            return {}
+        return known.apart
+
+    def patience_ns(self, venue: str) -> int:
+        return 2 * self._rules.at(venue).facts.read_lag_ns + READS * self._every_ns
+
+    def totals(self, venue: str) -> Totals:
+        """Return what our books say now."""
+        balances = self._ledger.books.balances
+        return {currency: total for (where, currency), total in balances.items() if where == venue}
+
+    def _of(self, venue: str) -> Agreement:
+        return self._venues.setdefault(venue, Agreement())
