@@ -90,3 +90,37 @@ def test_a_journal_that_begins_afresh_after_damage_has_not_moved(path: Path) -> 
     assert (again.instance, again.moved) == (instance, "")
     assert mark_path(path).exists()
     again.close()
+
+
+def made(monkeypatch: pytest.MonkeyPatch, utc_ns: int) -> None:
+    """Let files have been made then; 0: the file system doesn't say."""
+    monkeypatch.setattr(journal_home, "made_at", lambda path: utc_ns)
+
+
+def test_a_copy_that_got_the_number_of_its_original_was_made_at_another_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(monkeypatch, 1_000)
+    path.unlink()
+    opened(path).close()
+
+    made(monkeypatch, 1_001)
+    journal = opened(path)
+
+    assert journal.moved and len(journal.former_instances) == 1
+    journal.close()
+
+
+@pytest.mark.parametrize(("before", "now"), [(0, 1_000), (1_000, 0), (0, 0), (1_000, 1_000)])
+def test_where_nobody_says_when_it_was_made_or_an_old_version_did_not_ask_it_is_at_home(
+    path: Path, monkeypatch: pytest.MonkeyPatch, before: int, now: int
+) -> None:
+    made(monkeypatch, before)
+    path.unlink()
+    opened(path).close()
+
+    made(monkeypatch, now)
+    journal = opened(path)
+
+    assert not journal.moved
+    journal.close()
