@@ -68,6 +68,8 @@ def open_stage(on: str = "thread", settings: Settings | None = None) -> StageBas
 class Usher(Actor):
     """The test's contact inside: says by which address actors know it, and brings it the dead letters."""
 
+    test: ActorAddress
+
     def receiveMessage(self, message: Any, sender: ActorAddress) -> None:
         if isinstance(message, DeadEnvelope):
             self.send(self.test, Buried(message.deadMessage))
@@ -120,8 +122,8 @@ class ProcessStage(StageBase):
         """Let `actor_class` play `role` in a process of its own; returns when it is up."""
         self._incarnations[role] = max(self._incarnations[role], role in self._probes) + 1
         self._peers[role] = Peer(self._system.createActor(actor_class), self._incarnations[role])
-        part = StartActor(role, self._incarnations[role], settings or self.settings, self._toolbox, self._all_peers())
-        self._system.tell(self._peers[role].address, part)
+        start = StartActor(role, self._incarnations[role], settings or self.settings, self._toolbox, self._all_peers())
+        self._system.tell(self._peers[role].address, start)
         self._rewire()
         self.wait_until(lambda: self._has_started(role), _UP_WITHIN_S, f"{role} is up")
 
@@ -218,8 +220,8 @@ class ProcessStage(StageBase):
     def _listen(self, within_s: float) -> None:
         message = self._system.listen(within_s)
         if isinstance(message, Envelope):
-            sender = self._peers.get(message.sender, Peer(None, 0))
-            self._probe(message.to).receiveMessage(message, sender.address)
+            sender = self._peers.get(message.sender)
+            self._probe(message.to).receiveMessage(message, sender.address if sender is not None else self._outside)
         elif isinstance(message, Buried):
             self.dead.append(message.message)
         elif message is not None:

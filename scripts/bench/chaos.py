@@ -122,22 +122,24 @@ class Chaos:
     def _strike(self, trial: Trial, duration_s: float, kills: int) -> None:
         striker = Killer(trial, self.random, self.tell)
         began_at = time.monotonic()
-        disk_at = began_at + self.random.uniform(0, duration_s / 2) if self.disk is not None else math.inf
+        disk, disk_at = self.disk, math.inf
+        if disk is not None:
+            disk_at = began_at + self.random.uniform(0, duration_s / 2)
         for _ in range(kills):
             if time.monotonic() >= began_at + duration_s:
                 return
-            if time.monotonic() >= disk_at:
+            if disk is not None and time.monotonic() >= disk_at:
                 disk_at = math.inf
                 filled_at = time.monotonic()
-                self._fill_disk(trial)
+                self._fill(disk, trial)
                 began_at += time.monotonic() - filled_at
             kill = striker.strike()
             self._wait_until_over(trial, kill)
             time.sleep(self.random.uniform(0, 1.5))
 
-    def _fill_disk(self, trial: Trial) -> None:
+    def _fill(self, disk: SmallDisk, trial: Trial) -> None:
         journal = self.directory / "data" / JOURNAL_FILE
-        for wrong in FullDisk(trial, self.disk, journal, self.random, self.tell).strike():
+        for wrong in FullDisk(trial, disk, journal, self.random, self.tell).strike():
             self.complain(wrong)
 
     def _wait_until_over(self, trial: Trial, kill: Kill) -> None:
@@ -280,7 +282,7 @@ class _Health:
 
 
 def _has_traded(status: Status) -> bool:
-    return status["orders"]["filled"] >= 2
+    return bool(status["orders"]["filled"] >= 2)
 
 
 # ---- the script ------------------------------------------------------------------------------------------

@@ -156,7 +156,7 @@ def _compact(payload: bytes) -> bytes:
 
 
 def _typed(shape: type, message: bytes) -> Decode:
-    decode = msgspec.json.Decoder(shape).decode
+    decode: Decode = msgspec.json.Decoder(shape).decode
     decode(message)
     return decode
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -85,7 +86,7 @@ def main() -> None:
     found: dict[str, list[Figures]] = {name: [] for name in NAMES}
     count = arguments.frames
     with serving(count) as address:
-        loops = {
+        loops: dict[str, Callable[[], Figures | None]] = {
             OURS: lambda: by_feed(address, count),
             WEBSOCKETS: lambda: by_loop(arguments.websockets, "websockets", address, count),
             UNBOUNDED: lambda: by_loop(arguments.websockets, "websockets-unbounded", address, count),

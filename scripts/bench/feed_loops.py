@@ -11,6 +11,7 @@ import asyncio
 import sys
 import time
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -45,7 +46,7 @@ class Touch(msgspec.Struct):
 decode = msgspec.json.Decoder(Frame).decode
 
 
-def quotes(message) -> list[Touch]:
+def quotes(message: bytes | str) -> list[Touch]:
     frame = decode(message)
     return [
         Touch(
@@ -72,17 +73,18 @@ class Meter:
         return f"{count / wall} {cpu / count * 1e6}"
 
 
-async def by_websockets(address: str, count: int, **options) -> str:
+async def by_websockets(address: str, count: int, **options: Any) -> str:
     import websockets
 
-    meter, seen = None, 0
+    seen = 0
+    meter: Meter | None = None
     async with websockets.connect(address, **options) as stream:
         async for message in stream:
             seen += len(quotes(message))
             meter = meter or Meter()
             if seen == count:
-                break
-        return meter.read(count - 1)
+                return meter.read(count - 1)
+    raise EOFError(f"the server ended after {seen} of {count} quotes")
 
 
 def by_websocket_client(address: str, count: int) -> str:
@@ -94,7 +96,7 @@ def by_websocket_client(address: str, count: int) -> str:
     for _ in range(count - 1):
         quotes(stream.recv())
     figures = meter.read(count - 1)
-    stream.shutdown()
+    stream.shutdown()  # type: ignore[no-untyped-call]  # websocket-client has no types here
     return figures
 
 

@@ -21,11 +21,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import IO
 
 from domain.messages.market import MarketBatch, Quote
 from domain.messages.system import GrantCredit
@@ -78,7 +79,7 @@ def _template(number: int, mid: int) -> bytes:
     return frame(sample.encode())[: -len(sample)] + message.encode()
 
 
-def _holes(number: int, clock: str, micros: int) -> tuple:
+def _holes(number: int, clock: str | bytes, micros: int) -> tuple[object, ...]:
     return (clock, micros, number, number) if is_trade(number) else (clock, micros, number)
 
 
@@ -112,12 +113,14 @@ def offer(rate: int, seconds: float) -> None:
 
 
 @contextmanager
-def venue(rate: int, seconds: float) -> Iterator[subprocess.Popen]:
+def venue(rate: int, seconds: float) -> Iterator[IO[str]]:
+    """Run the venue as a process of its own; yield what it says."""
     command = [sys.executable, "-m", "scripts.bench.feed_overload", "--serve"]
     command += ["--rate", str(rate), "--seconds", str(seconds)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None  # it is a pipe
         try:
-            yield process
+            yield process.stdout
         finally:
             process.terminate()
 
@@ -131,7 +134,7 @@ class Ledger:
     def __init__(self) -> None:
         self.batches = self.quotes = self.conflated = self.single = self.folded = 0
         self.counts: Counter[str] = Counter()
-        self.volumes: Counter[str] = Counter()
+        self.volumes: dict[str, Decimal] = defaultdict(Decimal)
         self.are_newest = self.are_rising = True
         self._last_trade: dict[str, int] = {}
 
@@ -155,10 +158,10 @@ class Ledger:
         self.volumes[instrument] += volume
 
 
-def truth(frames: int) -> tuple[Counter[str], Counter[str]]:
+def truth(frames: int) -> tuple[Counter[str], dict[str, Decimal]]:
     """Return count and volume per instrument of the trades among the venue's first `frames`."""
     counts: Counter[str] = Counter()
-    volumes: Counter[str] = Counter()
+    volumes: dict[str, Decimal] = defaultdict(Decimal)
     for number in filter(is_trade, range(FIRST, FIRST + frames)):
         counts[product_of(number)] += 1
         volumes[product_of(number)] += size_of(number)
@@ -173,8 +176,8 @@ def resident_mib() -> float:
 def measure(rate: int, seconds: float, reader_s: float) -> bool:
     ledger = Ledger()
     sizes: list[float] = []
-    with venue(rate, seconds) as process:
-        address = f"ws://127.0.0.1:{int(process.stdout.readline())}"
+    with venue(rate, seconds) as said:
+        address = f"ws://127.0.0.1:{int(said.readline())}"
         solo = Solo(patient(address), lambda batch: ledger.take(batch, solo.feed.quotes))
         solo.start()
         began = grant_at = time.monotonic()
@@ -189,7 +192,7 @@ def measure(rate: int, seconds: float, reader_s: float) -> bool:
         took_s = time.monotonic() - began
         for _ in range(3):
             solo.tell(GrantCredit(batches=1))
-        venue_said = json.loads(process.stdout.readline())
+        venue_said = json.loads(said.readline())
     counters = solo.feed.counters
     frames, (counts, volumes) = venue_said["frames"], truth(venue_said["frames"])
     settled = sizes[len(sizes) // 3 :]

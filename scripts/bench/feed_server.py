@@ -81,6 +81,7 @@ def serving(frames: int) -> Iterator[str]:
     """Run the server as a process of its own; yield its address."""
     command = [sys.executable, "-m", "scripts.bench.feed_server", str(frames)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None  # it is a pipe
         try:
             yield f"ws://127.0.0.1:{int(server.stdout.readline())}"
         finally:

@@ -35,7 +35,9 @@ _LOOK_AGAIN_S = 0.1
 class FullDisk:
     """One such misfortune."""
 
-    def __init__(self, trial: Trial, disk: SmallDisk, journal: Path, random: Random, tell: Callable) -> None:
+    def __init__(
+        self, trial: Trial, disk: SmallDisk, journal: Path, random: Random, tell: Callable[[str], None]
+    ) -> None:
         self._trial = trial
         self._disk = disk
         self._journal = journal

@@ -89,8 +89,8 @@ class Killer:
         }
 
     def strike(self) -> Kill:
-        kinds, weights = zip(*self._kinds.items())
-        return self._random.choices(kinds, weights)[0]()
+        [kind] = self._random.choices(list(self._kinds), list(self._kinds.values()))
+        return kind()
 
     # ---- crashes -------------------------------------------------------------------------------------------
 

@@ -152,12 +152,12 @@ def compare_with_truth(books: Books, truth: dict[str, Any]) -> Iterator[str]:
     yield from _difference_of_maps("position", _not_zero(theirs), _not_zero(mine))
 
 
-def _facts_of_row(fill: dict[str, Any]) -> tuple:
+def _facts_of_row(fill: dict[str, Any]) -> tuple[object, ...]:
     money = Decimal(fill["size"]), Decimal(fill["price"]), Decimal(fill["fee"])
     return fill["product_id"], fill["side"], *money
 
 
-def _facts(fill: Fill) -> tuple:
+def _facts(fill: Fill) -> tuple[object, ...]:
     return fill.instrument, fill.side.value, fill.quantity, fill.price, fill.fee
 
 

@@ -29,7 +29,7 @@ class SoloParts(ProcessToolbox):
     """The tools of a process that no launcher looks after. A feed writes no file."""
 
     def __init__(self) -> None:
-        super().__init__(Path(), "", 0, "", "")
+        super().__init__(Path(), "normal", 0, "", "")
 
     def orphaned_fd(self) -> None:
         return None

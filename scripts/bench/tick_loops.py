@@ -19,9 +19,13 @@ import asyncio
 import socket
 import sys
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from scripts.bench.tick_sockets import RawPost, RawStream
 from scripts.bench.tick_work import ORDERS_PATH, STREAM_PATH, SUBSCRIPTIONS, Desk, Pen, Wish, read_tick
+
+if TYPE_CHECKING:
+    import aiohttp
 
 
 def by_sockets(port: int, pen: Pen) -> None:
@@ -65,7 +69,7 @@ async def by_websockets(port: int, pen: Pen) -> None:
         await _trade(session, frames(), port, pen)
 
 
-async def _trade(session, frames: AsyncIterator[bytes | str], port: int, pen: Pen) -> None:
+async def _trade(session: aiohttp.ClientSession, frames: AsyncIterator[bytes | str], port: int, pen: Pen) -> None:
     desk, url = Desk(), f"http://127.0.0.1:{port}{ORDERS_PATH}"
     async for frame in frames:
         wish = _decide(desk, frame)

@@ -213,7 +213,8 @@ def running(base: str) -> Iterator[Any]:
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def measure_round() -> dict[str, Figures]:

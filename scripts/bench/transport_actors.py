@@ -29,18 +29,18 @@ class Load:
 
 class Hops(NamedTuple):
     peer: Any
-    count: int
+    round_trips: int
 
 
 class Flow(NamedTuple):
     consumer: Any
-    count: int
+    messages: int
     window: int
 
 
 class Burst(NamedTuple):
     consumer: Any
-    count: int
+    messages: int
 
 
 class Timers(NamedTuple):
@@ -48,7 +48,7 @@ class Timers(NamedTuple):
 
 
 class Expect(NamedTuple):
-    count: int
+    messages: int
     credit_every: int  # messages; 0 for none
 
 
@@ -86,12 +86,14 @@ class Echo(Actor):
 class Pinger(Actor):
     """Measures round trips to an Echo, and reports half of each in seconds."""
 
+    _sent_s: float
+
     def receiveMessage(self, message: Any, sender: Any) -> None:
         if isinstance(message, Hops):
             self._asker, self._hops, self._halves = sender, message, []
         elif isinstance(message, Load):
             self._halves.append((time.perf_counter() - self._sent_s) / 2)
-            if len(self._halves) == self._hops.count:
+            if len(self._halves) == self._hops.round_trips:
                 self.send(self._asker, self._halves)
                 return
         else:
@@ -110,11 +112,11 @@ class Producer(Actor):
         elif isinstance(message, Credit):
             self._send(message.messages)
         elif isinstance(message, Burst):
-            for number in range(message.count):
+            for number in range(message.messages):
                 self.send(message.consumer, Load(number))
 
     def _send(self, credit: int) -> None:
-        for number in range(self._sent, min(self._sent + credit, self._flow.count)):
+        for number in range(self._sent, min(self._sent + credit, self._flow.messages)):
             self.send(self._flow.consumer, Load(number))
             self._sent += 1
 
@@ -131,12 +133,14 @@ class Consumer(Actor):
             every = self._expected.credit_every
             if every and self._handled % every == 0:
                 self.send(sender, Credit(every))
-            if self._handled == self._expected.count:
+            if self._handled == self._expected.messages:
                 self.send(self._asker, "done")
 
 
 class Sleeper(Actor):
     """Measures how late its alarms are, in seconds, one after the other."""
+
+    _due_s: float
 
     def receiveMessage(self, message: Any, sender: Any) -> None:
         if isinstance(message, Timers):

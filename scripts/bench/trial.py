@@ -123,7 +123,8 @@ class Trial:
 
     def truth(self, status: Status) -> Status:
         """Return what really happened at the venue."""
-        return json.loads(_call(status, "/truth"))["coinbase"]
+        truth: Status = json.loads(_call(status, "/truth"))["coinbase"]
+        return truth
 
     def inject(self, status: Status, **fault: Any) -> None:
         _call(status, "/faults", "POST", json.dumps({"venue": "coinbase", **fault}).encode())
@@ -151,7 +152,8 @@ def _call(status: Status, path: str, method: str = "GET", body: bytes | None = N
     while True:
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:
-                return answer.read()
+                said: bytes = answer.read()
+                return said
         except (ConnectionError, TimeoutError, urllib.error.URLError) as error:
             if time.monotonic() > give_up_at:
                 raise TimeoutError(f"the simulator does not answer: {error}") from None

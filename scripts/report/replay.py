@@ -45,11 +45,11 @@ def describe(paths: Sequence[Path], settings: Settings) -> Iterator[dict[str, An
 
 def damage(described: Mapping[str, Any]) -> str:
     """Return one line for what could not be read of a file; empty when all of it could."""
-    toolbox = described["damage"]
-    if not toolbox:
+    parts = described["damage"]
+    if not parts:
         return ""
-    line = "; ".join(f"from byte {part['from']} on {part['bytes']} bytes: {part['reason']}" for part in toolbox)
-    more = "; and more" if sum(part["bytes"] for part in toolbox) < described["unread_bytes"] else ""
+    line = "; ".join(f"from byte {part['from']} on {part['bytes']} bytes: {part['reason']}" for part in parts)
+    more = "; and more" if sum(part["bytes"] for part in parts) < described["unread_bytes"] else ""
     return f"{described['file']!r} is damaged, {described['unread_bytes']} bytes of it were not read: {line}{more}"
 
 

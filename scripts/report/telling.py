@@ -52,7 +52,7 @@ def refused(report: Mapping[str, Any]) -> list[str]:
 
 def troubles(status: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
     """Return what a person is to be told as it happens, halts and alarms, each under a key of its own."""
-    lines = {
+    lines: dict[tuple[str, ...], str] = {
         (halt["scope"], cause_of(halt["reason"]), halt["since"]): line
         for halt, line in zip(status["halts"], halted(status))
     }

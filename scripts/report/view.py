@@ -19,6 +19,8 @@ from scripts.report import telling, wording
 from scripts.report.tables import GAP, Column, Section, beside
 from scripts.report.wording import BAD, QUIET, WARN
 
+Fields = Mapping[str, Any]  # of the status, or of one part of it
+
 _WIDE = 96  # columns of a screen from which everything is shown
 _POSITIONS_KEPT = 4  # shown before anything of the other tables
 _ALARMS_SHOWN = 2
@@ -28,7 +30,7 @@ _LIVING = ("unconfirmed", "open")  # orders counted as they stand; the other cou
 _NONE = [[Text("none", style=QUIET)]]
 
 
-def render(status: Mapping[str, Any]) -> RenderableType:
+def render(status: Fields) -> RenderableType:
     """Return the screen for a status with its "view"; keys that are missing cost a dash, never an error."""
     return _Screen(status)
 
@@ -36,7 +38,7 @@ def render(status: Mapping[str, Any]) -> RenderableType:
 class _Screen:
     """Lays the sections out for whatever console it is printed on."""
 
-    def __init__(self, status: Mapping[str, Any]) -> None:
+    def __init__(self, status: Fields) -> None:
         self.status = status
         self.view = _mapping(status, "view")
 
@@ -58,7 +60,7 @@ class _Screen:
             if len(urgent + account + activity + alarms + bottom) + least <= height:
                 break
             part.clear()
-        top = [*urgent, *account, *activity, *alarms]
+        top: list[RenderableType] = [*urgent, *account, *activity, *alarms]
         bands = [band for band in (venues, prices, positions, orders, actors) if band]
         limits = _fit(bands, height - len(top) - len(bottom))
         used = len(top) + len(bottom) + sum(limits) + len(bands)
@@ -86,7 +88,7 @@ def _fit(bands: Sequence[Sequence[Section]], height: int) -> list[int]:
 # ---- the parts -------------------------------------------------------------------------------------------
 
 
-def _headline(status: Mapping, view: Mapping) -> tuple[Text, Text]:
+def _headline(status: Fields, view: Fields) -> tuple[Text, Text]:
     left = wording.badge(view.get("mode")).append("  nzeza", style="bold")
     left.append(f"  up {wording.duration(status.get('duration_s', view.get('uptime_s')))}", style=QUIET)
     right = Text()
@@ -101,7 +103,7 @@ def _headline(status: Mapping, view: Mapping) -> tuple[Text, Text]:
     return left, right
 
 
-def _money(status: Mapping) -> tuple[Text, Text]:
+def _money(status: Fields) -> tuple[Text, Text]:
     """Return the account: what it is worth, and what its trades have earned over all its runs."""
     if not telling.has_account(status):
         return Text("no account: prices only", style=QUIET), Text()
@@ -119,7 +121,7 @@ def _money(status: Mapping) -> tuple[Text, Text]:
     return left, right
 
 
-def _activity(status: Mapping, view: Mapping) -> list[Text]:
+def _activity(status: Fields, view: Fields) -> list[Text]:
     signals = Text(f"signals {status.get('signals', 0)}", no_wrap=True, overflow="ellipsis")
     signals.append(wording.counts(_mapping(view, "decisions")), style=QUIET)
     orders = Text("this run", no_wrap=True, overflow="ellipsis")
@@ -132,7 +134,7 @@ def _activity(status: Mapping, view: Mapping) -> list[Text]:
     return [signals, orders]
 
 
-def _halts(status: Mapping) -> list[Text]:
+def _halts(status: Fields) -> list[Text]:
     """Return what comes before everything else: no opening passes it, whatever the rest of the screen says."""
     halts = status.get("halts") or ()
     ends = [f"ends by itself {when}" if (when := halt.get("ends_when")) else "nzeza resume" for halt in halts]
@@ -143,7 +145,7 @@ def _halts(status: Mapping) -> list[Text]:
     return [Text(line, style=BAD, no_wrap=True, overflow="ellipsis") for line in lines]
 
 
-def _waiting(status: Mapping) -> list[Text]:
+def _waiting(status: Fields) -> list[Text]:
     """Return what openings wait for, shown in the first rows as halts are: nobody else says why nothing is opened."""
     lines = telling.waiting(status)
     if len(lines) > _HALTS_SHOWN:
@@ -151,7 +153,7 @@ def _waiting(status: Mapping) -> list[Text]:
     return [Text(f"WAITING {line}", style=WARN, no_wrap=True, overflow="ellipsis") for line in lines]
 
 
-def _alarms(status: Mapping, width: int) -> list[Text]:
+def _alarms(status: Fields, width: int) -> list[Text]:
     """Return the newest alarms, over two lines where one would cut off what to do, and how many are not shown."""
     alarms = [alarm for alarm in telling.alarms(status) if not alarm.get("over")]
     lines = [
@@ -170,7 +172,7 @@ def _rows(line: str, width: int) -> list[str]:
     return [first, "      " + line[len(first) :].strip()] if others else [first]
 
 
-def _latency(status: Mapping) -> tuple[Text, Text]:
+def _latency(status: Fields) -> tuple[Text, Text]:
     latency = _mapping(status, "latency_us")
     road, hop = _mapping(latency, "tick_to_order"), _mapping(latency, "hop")
     left = Text("tick to order ", style=QUIET)
@@ -181,11 +183,11 @@ def _latency(status: Mapping) -> tuple[Text, Text]:
     return left, Text("hop ", style=QUIET).append(_percentiles(hop), style="default")
 
 
-def _percentiles(latency: Mapping) -> str:
+def _percentiles(latency: Fields) -> str:
     return f"p50 {wording.micros(latency.get('p50'))}  p99 {wording.micros(latency.get('p99'))}"
 
 
-def _venues(status: Mapping, view: Mapping) -> Section:
+def _venues(status: Fields, view: Fields) -> Section:
     connections = _mapping(view, "connections")
     traffic, troubles = ("quotes", "trades", "orders", "fills"), ("gaps", "reconnects", "decode_errors")
     headers = [_SHORT.get(name, name) for name in troubles]
@@ -217,7 +219,7 @@ def _stream(state: Any, prices: Any) -> Text:
     return wording.state(state)
 
 
-def _prices(view: Mapping) -> Section:
+def _prices(view: Fields) -> Section:
     return Section(
         [Column("PRICE"), Column("mid", 12, is_number=True), Column("age", 7, is_number=True)],
         [
@@ -227,7 +229,7 @@ def _prices(view: Mapping) -> Section:
     )
 
 
-def _signals(view: Mapping) -> Section:
+def _signals(view: Fields) -> Section:
     return Section(
         [
             Column("SIGNAL"),
@@ -250,7 +252,7 @@ def _signals(view: Mapping) -> Section:
     )
 
 
-def _positions(view: Mapping) -> Section:
+def _positions(view: Fields) -> Section:
     return Section(
         [
             Column("POSITION"),
@@ -273,7 +275,7 @@ def _positions(view: Mapping) -> Section:
     )
 
 
-def _open_orders(view: Mapping) -> Section:
+def _open_orders(view: Fields) -> Section:
     return Section(
         [
             Column("OPEN ORDER"),
@@ -304,7 +306,7 @@ def _open_orders(view: Mapping) -> Section:
     )
 
 
-def _actors(status: Mapping, view: Mapping) -> list[Section]:
+def _actors(status: Fields, view: Fields) -> list[Section]:
     """Return two columns of actors, those in trouble first: what a low screen cuts off is well."""
     known = {**_mapping(status, "actors"), **_mapping(view, "actors")}
     actors = sorted(_entries(known), key=lambda actor: _is_well(actor[1]))
@@ -326,22 +328,22 @@ def _actors(status: Mapping, view: Mapping) -> list[Section]:
     return [Section(columns, rows[::2]), Section(columns, rows[1::2])]
 
 
-def _is_well(actor: Mapping) -> bool:
-    return actor.get("state", "up") == "up"
+def _is_well(actor: Fields) -> bool:
+    return bool(actor.get("state", "up") == "up")
 
 
 # ---- small helpers ---------------------------------------------------------------------------------------
 
 
-def _mapping(holder: Mapping, key: str) -> Mapping[str, Any]:
+def _mapping(holder: Fields, key: str) -> Fields:
     return holder.get(key) or {}
 
 
-def _entries(holder: Mapping) -> list[tuple[str, Mapping[str, Any]]]:
+def _entries(holder: Fields) -> list[tuple[str, Fields]]:
     return [(name, _mapping(holder, name)) for name in holder]
 
 
-def _items(holder: Mapping, key: str) -> Sequence[Any]:
+def _items(holder: Fields, key: str) -> Sequence[Any]:
     return holder.get(key) or ()
 
 

@@ -12,13 +12,17 @@ import time
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.errors import InvalidSetting
-from domain.settings import SystemSettings
+from domain.settings import Settings, SystemSettings
 from scripts.run.admin_watch import AdminVerdict, AdminWatch
 from scripts.run.logs import log_definitions
 from scripts.run.processes import is_stopped, live_children
+
+if TYPE_CHECKING:  # they import Thespian, which must not be imported before `prepare_environment`
+    from actors.runtime.wiring_messages import InheritedChild, Roster
+    from adapters.ports import Toolbox
 
 LOG_FILE = "nzeza.log"
 
@@ -48,11 +52,14 @@ def free_admin_port(settings: SystemSettings) -> int:
             raise InvalidSetting(
                 f"system.admin_port = {settings.admin_port}: must be a free port or 0 for any ({error.strerror})"
             ) from None
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+    return port
 
 
 class ActorSystem:
     """A running system. Everything the launcher hears comes through `listen`."""
+
+    _start: tuple[Settings, Toolbox]  # what `start` was given: for every supervisor alike
 
     def __init__(self, settings: SystemSettings, admin_port: int, data_directory: Path) -> None:
         from thespian.actors import ActorSystem as ThespianSystem
@@ -71,9 +78,8 @@ class ActorSystem:
         self._renewals = 0  # of our own socket
         self._told: set[str] = set()  # about it, that isn't over
         self._supervisor: Any = None
-        self._start: tuple[Any, Any] | None = None  # settings and parts, for every supervisor alike
         self.generation = 0  # of the supervisor
-        self._heirs: Mapping[str, Any] = {}  # role -> Heir, as the supervisor last told
+        self._children: Mapping[str, InheritedChild] = {}  # by role, as the supervisor last told
         self._supervisor_pid = 0
         self._exit_fd: int | None = None  # readable when the supervisor's process has ended
         self._heard_at = time.monotonic()
@@ -82,13 +88,13 @@ class ActorSystem:
         self._successions: list[float] = []  # when supervisors were replaced, within the budget's window
         self._request_ids = count(1)
 
-    def start(self, settings: Any, toolbox: Any) -> None:
+    def start(self, settings: Settings, toolbox: Toolbox) -> None:
         """Create the supervisor; it starts everybody else and says "running"."""
         self._start = settings, toolbox
         self.start_supervisor({})
         threading.Thread(target=self._end_hung_supervisors, daemon=True).start()
 
-    def start_supervisor(self, inherited: Mapping[str, Any]) -> None:
+    def start_supervisor(self, inherited: Mapping[str, InheritedChild]) -> None:
         """Create a supervisor, the first or one that inherits the children of a dead one."""
         from actors.runtime.wiring_messages import StartActor
         from actors.supervisor import Supervisor
@@ -97,8 +103,8 @@ class ActorSystem:
         self.generation += 1
         settings, toolbox = self._start
         self._supervisor = self._system.createActor(Supervisor)
-        part = StartActor(str(Role.SUPERVISOR), self.generation, settings, toolbox, {}, dict(inherited))
-        self._tell(part)
+        start = StartActor(str(Role.SUPERVISOR), self.generation, settings, toolbox, {}, dict(inherited))
+        self._tell(start)
         self.ask("hello")
 
     def ask(self, verb: str, deadline_ns: int = 0, role: str = "", cause: str = "") -> int:
@@ -151,7 +157,7 @@ class ActorSystem:
         from thespian.actors import ActorSystemFailure
 
         try:
-            self.start_supervisor(self._heirs)
+            self.start_supervisor(self._children)
         except ActorSystemFailure as error:
             return f"the actor system's admin has ended, and with it every actor ({error})"
         return ""
@@ -222,8 +228,8 @@ class ActorSystem:
 
     # ---- the supervisor's line -----------------------------------------------------------------------------
 
-    def _keep(self, roster: Any) -> None:
-        self._heirs = roster.children
+    def _keep(self, roster: Roster) -> None:
+        self._children = roster.children
         if roster.supervisor_pid != self._supervisor_pid:
             self._forget_exit()
             self._supervisor_pid = roster.supervisor_pid

@@ -93,7 +93,7 @@ class _Run:
         self.signals = signals
         self.announcer = Announcer(place, options, output)
         self.simulator: SimulatedVenues | None = None
-        self.system: ActorSystem | None = None
+        self.started_system: ActorSystem | None = None
         self.status: dict[str, Any] = {}  # the newest, with its "view"
         self.status_seq = 0  # up to which journal entry it tells
         self.status_id = 0  # which request it answers
@@ -136,6 +136,12 @@ class _Run:
         return 1 if self.problems else 0
 
     @property
+    def system(self) -> ActorSystem:
+        """Return the running actors; not to be asked for before `_start` has made them."""
+        assert self.started_system is not None
+        return self.started_system
+
+    @property
     def is_stopping(self) -> bool:
         return self.is_asked_to_stop or self.signals.stop is not None
 
@@ -154,15 +160,12 @@ class _Run:
         if any(venue.mode == "simulated" for venue in settings.venues.values()):
             check_account(settings.simulator, self.directory, self.directory / JOURNAL_FILE, self.announcer.tell)
             self.simulator = SimulatedVenues(
-                settings.simulator,
-                self.directory,
-                self.directory / SIMULATOR_LOG_FILE,
-                lambda: self.is_stopping,
+                settings.simulator, self.directory, self.directory / SIMULATOR_LOG_FILE, lambda: self.is_stopping
             )
             settings = self.simulator.lead(settings)
         import actors.supervisor  # noqa: F401  forked actors then share the modules
 
-        self.system = ActorSystem(settings.system, admin_port, self.place.handle)
+        self.started_system = ActorSystem(settings.system, admin_port, self.place.handle)
         toolbox = ProcessToolbox(
             self.place.handle,
             "full" if self.options.live else settings.journal_synchronous,
@@ -209,7 +212,7 @@ class _Run:
             self.looked_at = now
             self._mind_directory()
         if self.simulator is not None and not self.simulator.is_alive():
-            self._revive_simulator()
+            self._revive(self.simulator)
 
     def _heed_signals(self) -> None:
         if self.signals.take_suspensions():
@@ -217,7 +220,7 @@ class _Run:
         if self.signals.take_repeats():
             self.announcer.tell(f"stopping already, within {self.settings.system.stop_within_s:g} s")
 
-    def _revive_simulator(self) -> None:
+    def _revive(self, simulator: SimulatedVenues) -> None:
         self.revivals += 1
         if self.revivals > _MOST_REVIVALS:
             self.problems.append("the simulator keeps ending")
@@ -227,7 +230,7 @@ class _Run:
             self.problems.append(f"the simulator has ended, and {self.watch.lost}")
             return
         try:
-            self.simulator.revive()
+            simulator.revive()
         except (NzezaError, OSError) as error:
             self.problems.append(str(error))
 
@@ -351,7 +354,7 @@ class _Run:
         if self.signals.stop is not None:
             self.announcer.tell(f"stopping, for it was told to by {self.signals.stop.name}", is_shown=False)
         self.announcer.leave_screen()
-        if self.system is not None:
+        if self.started_system is not None:
             if self.is_running:
                 self._wind_down(deadline - _EXIT_SHARE_S)
                 self._judge_report()

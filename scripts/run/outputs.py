@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import logging
 import os
 import select
@@ -50,9 +51,9 @@ def secure_outputs() -> None:
         if getattr(sys, name) is None:
             stream = open(descriptor, "r" if descriptor == 0 else "w", closefd=False)  # noqa: SIM115  for good
             setattr(sys, name, stream)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):  # put there by somebody else
-            stream.reconfigure(errors="backslashreplace")
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):  # else it was put there by somebody else
+            output.reconfigure(errors="backslashreplace")
 
 
 @contextlib.contextmanager
@@ -77,7 +78,7 @@ def print_into(log: Path) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     os.dup2(descriptor, 1)
     os.close(descriptor)
-    with contextlib.suppress(AttributeError):  # put there by somebody else
+    if isinstance(sys.stdout, io.TextIOWrapper):  # else it was put there by somebody else
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
 
 

@@ -106,6 +106,8 @@ class SimulatedVenues:
                 stderr=log,
                 start_new_session=True,
             )
+        assert self._process.stdin is not None and self._process.stdout is not None  # they are pipes
+        self._said = self._process.stdout
         with contextlib.suppress(BrokenPipeError):  # it has ended already, which is seen later
             self._process.stdin.write(msgspec.json.encode(self._settings))
             self._process.stdin.close()
@@ -114,13 +116,13 @@ class SimulatedVenues:
         """Return where it serves, or why it doesn't; waits until it does either."""
         give_up_at = time.monotonic() + _READY_WITHIN_S
         ready = select.poll()
-        ready.register(self._process.stdout, select.POLLIN)
+        ready.register(self._said, select.POLLIN)
         while not ready.poll(_LOOK_AGAIN_MS):
             if is_unwanted():
                 return {"error": "it was not waited for, since we were told to stop"}
             if time.monotonic() > give_up_at:
                 return {"error": f"it did not serve within {_READY_WITHIN_S:g} s"}
-        line = self._process.stdout.readline()
+        line = self._said.readline()
         return json.loads(line) if line else {"error": "it ended at once"}
 
     def _refusal(self, answer: dict[str, Any]) -> NzezaError:
@@ -141,8 +143,8 @@ class SimulatedVenues:
         Raises:
             NzezaError: it did not die, but refused to start when it was revived before; or its account is gone.
         """
-        said = self._process.stdout.read()  # of the first one, `_answer` has read all there was
-        self._process.stdout.close()
+        said = self._said.read()  # of the first one, `_answer` has read all there was
+        self._said.close()
         if said:
             answer = json.loads(said)
             if "error" in answer:
@@ -164,7 +166,7 @@ class SimulatedVenues:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()
+        self._said.close()
 
     def lead(self, settings: Settings) -> Settings:
         """Return `settings` with every simulated venue's addresses and key file filled in."""

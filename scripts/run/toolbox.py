@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from pathlib import Path
+from typing import Literal
 
 from adapters.clock import SystemClock
 from adapters.executor import ThreadExecutor
@@ -44,7 +45,7 @@ class ProcessToolbox:
     def __init__(
         self,
         data_directory: Path,
-        journal_synchronous: str,
+        journal_synchronous: Literal["normal", "full"],
         launcher_pid: int,
         configuration_hash: str,
         code_version: str,
