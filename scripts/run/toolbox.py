@@ -22,7 +22,7 @@ from adapters.storage_ports import Progress
 from adapters.strategy_watch import StrategyWatch
 from adapters.venues.catalogue import VENUES
 from domain.account_binding import Account
-from domain.effects import Role, role_of
+from domain.effects import Role
 from domain.execution.manager_facts import ManagerFacts
 from domain.settings import HistorySettings, RecordingSettings, Settings
 from scripts.run.actor_system import LOG_FILE
@@ -63,7 +63,7 @@ class ProcessToolbox:
         leave_stopping_to_the_launcher()
         with contextlib.suppress(OSError):  # the directory is gone; standard error takes it, as the launcher left it
             print_into(self.data_directory / LOG_FILE)
-        if role_of(role) not in (Role.EXCHANGE_GATEWAY, Role.SUPERVISOR):
+        if role.partition(":")[0] not in (Role.EXCHANGE_GATEWAY, Role.SUPERVISOR):  # on the stage it may be anybody's
             VAULT.give_up()
 
     def clock(self) -> SystemClock:
