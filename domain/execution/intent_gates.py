@@ -46,7 +46,10 @@ class IntentGates:
     def refusal(self, intent: OrderIntent, instrument: Instrument | None, now: Instant) -> Denial:
         """Return the verdict of the first gate that has one, empty when it passes all."""
         arrival = Arrival(intent, instrument, now)
-        return next((denial for gate in self._in_order if (denial := gate(arrival))), "")
+        for gate in self._in_order:
+            if denial := gate(arrival):
+                return denial
+        return ""
 
     def _not_stopped(self, at: Arrival) -> Denial:
         return DenialReason.WINDING_DOWN if self.is_stopped else ""
@@ -74,5 +77,5 @@ class IntentGates:
         return self._checks.overdraft(at.intent, at.instrument, at.intent.quantity, at.now)
 
     def _stop_has_prices(self, at: Arrival) -> Denial:
-        lacks_prices = None in (at.intent.limit_price, at.intent.stop_price)
-        return DenialReason.NO_PRICE if at.intent.purpose is Purpose.PROTECT and lacks_prices else ""
+        is_bare = at.intent.purpose is Purpose.PROTECT and None in (at.intent.limit_price, at.intent.stop_price)
+        return DenialReason.NO_PRICE if is_bare else ""

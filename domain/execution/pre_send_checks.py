@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from decimal import Decimal
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
+
+from msgspec import Struct
 
 from domain.execution.price_collar import collared_price, touch
 from domain.execution.routing import Candidate, is_substitute, rank
@@ -15,6 +17,7 @@ from domain.execution.substitution import SHARED, Substitution
 from domain.execution.venue_readiness import VenueReadiness
 from domain.instant import Instant
 from domain.instrument import Instrument, Side
+from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ledger import OrderLedger
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.denials import Denial, DenialReason
@@ -29,24 +32,28 @@ from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
 
 
-class Sending(NamedTuple):
+class Sending(Struct, frozen=True):
     """One opening on its way to one venue."""
 
     intent: OrderIntent
     instrument: Instrument
+    venue: str
+    name: str  # of the instrument
     quantity: Decimal  # base units
     now: Instant
+    live: tuple[OrderLifecycle, ...]  # our orders there
 
 
-class Priced(NamedTuple):
+class Priced(Struct, frozen=True):
     """The same once the price there can be believed."""
 
     sending: Sending
-    quote: Quote
+    mid_price: Decimal
     limit_price: Decimal
 
 
 Case = TypeVar("Case")
+Verdict = Refused | Denial | None
 
 
 class PreSendChecks:
@@ -91,11 +98,13 @@ class PreSendChecks:
 
     def refusal(self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant) -> Denial:
         """Return the first gate that an opening at `instrument`'s venue fails, empty when it passes all."""
-        sending = Sending(intent, instrument, quantity, now)
-        quote = self._quotes.quote(instrument.venue, instrument.name)
+        venue, name = instrument.venue, instrument.name
+        live = tuple(self._ledger.live_orders(venue, name))
+        sending = Sending(intent, instrument, venue, name, quantity, now, live)
+        quote = self._quotes.quote(venue, name)
         if (denial := _first(self._gates, sending)) or quote is None:
             return denial or DenialReason.NO_QUOTE
-        return _first(self._price_gates, Priced(sending, quote, self._limit(instrument, quote, intent.side)))
+        return _first(self._price_gates, Priced(sending, quote.mid_price, self._limit(instrument, quote, intent.side)))
 
     def overdraft(self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant) -> Denial:
         """Return the limit that an opening breaks together with one that its decision did not know of.
@@ -119,14 +128,15 @@ class PreSendChecks:
 
     def stop(self, venue: str, instrument: str) -> Denial:
         """Return why no more risk may be taken there, be it decided already; empty when it may."""
-        reasons = (
-            (self.is_winding_down, DenialReason.WINDING_DOWN),
-            (self._ledger.halt_over(venue, instrument), DenialReason.HALTED),
-            (self._ledger.books.exits.any_at((venue,), instrument), DenialReason.EXIT_WANTED),
-            (self._readiness.journal_holdup, DenialReason.JOURNAL_LOCKED),
-            (self._readiness.is_breaker_open(venue), DenialReason.BREAKER_OPEN),
-        )
-        return next((reason for stands, reason in reasons if stands), "")
+        if self.is_winding_down:
+            return DenialReason.WINDING_DOWN
+        if self._ledger.halt_over(venue, instrument):
+            return DenialReason.HALTED
+        if self._ledger.books.exits.any_at((venue,), instrument):
+            return DenialReason.EXIT_WANTED
+        if self._readiness.journal_holdup:
+            return DenialReason.JOURNAL_LOCKED
+        return DenialReason.BREAKER_OPEN if self._readiness.is_breaker_open(venue) else ""
 
     def price(self, instrument: Instrument, side: Side) -> Decimal:
         """Return the limit of an opening at the newest touch.
@@ -158,52 +168,50 @@ class PreSendChecks:
     # ---- the gates, in the order of `_gates` and `_price_gates` --------------------------------------------
 
     def _risk_wanted(self, case: Sending) -> Denial:
-        return self.stop(case.instrument.venue, case.instrument.name)
+        return self.stop(case.venue, case.name)
 
-    def _opens_wanted(self, case: Sending) -> Denial:
-        return _reason(shared_checks.opens_wanted(self._settings, case.instrument.venue, case.instrument.name))
+    def _opens_wanted(self, case: Sending) -> Refused | None:
+        return shared_checks.opens_wanted(self._settings, case.venue, case.name)
 
     def _venue_ready(self, case: Sending) -> Denial:
-        return DenialReason.VENUE_NOT_READY if self._readiness.missing(case.instrument.venue) else ""
+        return DenialReason.VENUE_NOT_READY if self._readiness.missing(case.venue) else ""
 
     def _no_order_in_doubt(self, case: Sending) -> Denial:
-        live = self._ledger.live_orders(case.instrument.venue, case.instrument.name)
-        in_doubt = any(order.status is OrderStatus.UNCONFIRMED for order in live)
+        in_doubt = any(order.status is OrderStatus.UNCONFIRMED for order in case.live)
         return DenialReason.UNCONFIRMED_ORDER if in_doubt else ""
 
     def _no_fill_unclaimed(self, case: Sending) -> Denial:
-        return self._fill_unclaimed(case.instrument.venue, case.instrument.name)
+        return self._fill_unclaimed(case.venue, case.name)
 
     def _rows_read(self, case: Sending) -> Denial:
-        return self._unread.trouble(case.instrument.venue, case.instrument.name)
+        return self._unread.trouble(case.venue, case.name)
 
     def _quote_believable(self, case: Sending) -> Denial:
-        return self._quotes.trouble(case.instrument.venue, case.instrument.name, case.now)
+        return self._quotes.trouble(case.venue, case.name, case.now)
 
-    def _product_suits(self, case: Sending) -> Denial:
-        return _reason(shared_checks.product_suits(self._quotes, case.instrument))
+    def _product_suits(self, case: Sending) -> Refused | None:
+        return shared_checks.product_suits(self._quotes, case.instrument)
 
     def _on_grid(self, case: Priced) -> Denial:
-        instrument, quantity = case.sending.instrument, case.sending.quantity
-        return "" if instrument.is_on_grid(case.limit_price, quantity) else DenialReason.OFF_GRID
-
-    def _closable(self, case: Priced) -> Denial:
         sending = case.sending
-        return _reason(shared_checks.closable(self._quotes, sending.instrument, sending.quantity, case.quote))
+        return "" if sending.instrument.is_on_grid(case.limit_price, sending.quantity) else DenialReason.OFF_GRID
 
-    def _below_maximum(self, case: Priced) -> Denial:
-        return _reason(shared_checks.below_maximum(case.sending.instrument, case.sending.quantity))
+    def _closable(self, case: Priced) -> Refused | None:
+        sending = case.sending
+        return shared_checks.closable(self._quotes, sending.instrument, sending.quantity, case.mid_price)
 
-    def _not_drifted(self, case: Priced) -> Denial:
-        return _reason(shared_checks.not_drifted(self._settings, case.sending.intent.reference_price, case.quote))
+    def _below_maximum(self, case: Priced) -> Refused | None:
+        return shared_checks.below_maximum(case.sending.instrument, case.sending.quantity)
 
-    def _price_not_deviant(self, case: Priced) -> Denial:
-        return _reason(shared_checks.price_not_deviant(self._settings, case.quote, case.limit_price))
+    def _not_drifted(self, case: Priced) -> Refused | None:
+        return shared_checks.not_drifted(self._settings, case.sending.intent.reference_price, case.mid_price)
+
+    def _price_not_deviant(self, case: Priced) -> Refused | None:
+        return shared_checks.price_not_deviant(self._settings, case.mid_price, case.limit_price)
 
     def _crosses_none_of_ours(self, case: Priced) -> Denial:
-        intent, instrument = case.sending.intent, case.sending.instrument
-        live = self._ledger.live_orders(instrument.venue, instrument.name)
-        crosses = any(order.crosses(intent.side, case.limit_price) for order in live)
+        side = case.sending.intent.side
+        crosses = any(order.crosses(side, case.limit_price) for order in case.sending.live)
         return DenialReason.WOULD_CROSS_OWN if crosses else ""
 
     def _fill_unclaimed(self, venue: str, name: str) -> Denial:
@@ -213,10 +221,9 @@ class PreSendChecks:
         return collared_price(instrument, quote, side, from_ratio(self._settings.orders.collar_ratio))
 
 
-def _first(gates: Iterable[Callable[[Case], Denial]], case: Case) -> Denial:
+def _first(gates: Iterable[Callable[[Case], Verdict]], case: Case) -> Denial:
     """Return the first verdict: later gates rely on what earlier ones have seen to."""
-    return next((denial for gate in gates if (denial := gate(case))), "")
-
-
-def _reason(refused: Refused | None) -> Denial:
-    return refused.reason if refused else ""
+    for gate in gates:
+        if verdict := gate(case):
+            return verdict.reason if isinstance(verdict, Refused) else verdict
+    return ""

@@ -204,7 +204,7 @@ def signal_confident(case: Opening) -> Refused | None:
 def price_not_drifted(case: Opening) -> Refused | None:
     if case.quote is None:
         return Refused(DenialReason.NO_QUOTE)
-    return shared_checks.not_drifted(case.settings, case.signal.candle_close, case.quote)
+    return shared_checks.not_drifted(case.settings, case.signal.candle_close, case.quote.mid_price)
 
 
 def target_pays_costs(case: Opening) -> Refused | None:
@@ -220,7 +220,7 @@ def target_pays_costs(case: Opening) -> Refused | None:
 def on_grid(case: SizedOpening) -> Refused | None:
     """Refuse, too, what could not be closed again."""
     return (
-        shared_checks.closable(case.quotes, case.instrument, case.quantity, case.quote)
+        shared_checks.closable(case.quotes, case.instrument, case.quantity, case.mid_price)
         or shared_checks.on_lot(case.instrument, case.quantity)
         or shared_checks.below_maximum(case.instrument, case.quantity)
     )
@@ -229,7 +229,7 @@ def on_grid(case: SizedOpening) -> Refused | None:
 def no_fat_finger(case: SizedOpening) -> Refused | None:
     return above(
         DenialReason.FAT_FINGER, case.notional, case.risk.max_order_notional
-    ) or shared_checks.price_not_deviant(case.settings, case.quote, case.worst_price)
+    ) or shared_checks.price_not_deviant(case.settings, case.mid_price, case.worst_price)
 
 
 def rate_in_bounds(case: Opening) -> Refused | None:

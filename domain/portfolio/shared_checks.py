@@ -14,7 +14,6 @@ from domain.instrument import Instrument, InstrumentKind
 from domain.ledger.position import is_dust
 from domain.market.latest_quotes import LatestQuotes, is_in_dollars
 from domain.messages.denials import DenialReason
-from domain.messages.market import Quote
 from domain.numbers import divide, from_ratio, plain
 from domain.settings import Settings
 
@@ -47,9 +46,9 @@ def on_lot(instrument: Instrument, quantity: Decimal) -> Refused | None:
     return Refused(DenialReason.OFF_GRID, plain(quantity)) if instrument.round_quantity(quantity) != quantity else None
 
 
-def closable(quotes: LatestQuotes, instrument: Instrument, quantity: Decimal, quote: Quote) -> Refused | None:
+def closable(quotes: LatestQuotes, instrument: Instrument, quantity: Decimal, mid_price: Decimal) -> Refused | None:
     """Refuse what could not be closed again: nothing is opened that would be dust at once."""
-    price = quotes.closing_price(instrument.venue, instrument.name, quote.mid_price)
+    price = quotes.closing_price(instrument.venue, instrument.name, mid_price)
     return Refused(DenialReason.BELOW_MINIMUM, plain(quantity)) if is_dust(instrument, quantity, price) else None
 
 
@@ -57,16 +56,18 @@ def below_maximum(instrument: Instrument, quantity: Decimal) -> Refused | None:
     return above(DenialReason.ABOVE_MAXIMUM, quantity, instrument.max_quantity)
 
 
-def not_drifted(settings: Settings, reference_price: Decimal, quote: Quote) -> Refused | None:
+def not_drifted(settings: Settings, reference_price: Decimal, mid_price: Decimal) -> Refused | None:
     """Refuse a decision whose price is too far from today's."""
     ratio = settings.risk.max_price_drift_ratio
-    return _apart(DenialReason.PRICE_DRIFT, reference_price, quote.mid_price, ratio)
+    is_near = not drifted(reference_price, mid_price, ratio)
+    return None if is_near else _apart(DenialReason.PRICE_DRIFT, reference_price, mid_price, ratio)
 
 
-def price_not_deviant(settings: Settings, quote: Quote, limit_price: Decimal) -> Refused | None:
+def price_not_deviant(settings: Settings, mid_price: Decimal, limit_price: Decimal) -> Refused | None:
     """Refuse a limit too far from the middle of the market."""
     ratio = settings.risk.max_deviation_ratio
-    return _apart(DenialReason.PRICE_DEVIATION, quote.mid_price, limit_price, ratio)
+    is_near = not drifted(mid_price, limit_price, ratio)
+    return None if is_near else _apart(DenialReason.PRICE_DEVIATION, mid_price, limit_price, ratio)
 
 
 def above(reason: DenialReason, number: Decimal, limit: Decimal) -> Refused | None:
@@ -80,8 +81,6 @@ def drifted(reference_price: Decimal, price: Decimal, ratio: float) -> bool:
     return abs(price - reference_price) > reference_price * from_ratio(ratio)
 
 
-def _apart(reason: DenialReason, reference_price: Decimal, price: Decimal, ratio: float) -> Refused | None:
-    if not drifted(reference_price, price, ratio):
-        return None
+def _apart(reason: DenialReason, reference_price: Decimal, price: Decimal, ratio: float) -> Refused:
     share = divide(abs(price - reference_price), reference_price)
     return Refused(reason, f"{share:.8g} > {from_ratio(ratio):.8g}")
