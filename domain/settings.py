@@ -1,7 +1,7 @@
 """Every setting, as frozen structs: default, unit, bounds. Reading files and environment: `adapters/settings/load.py`.
 
-The defaults here are those of the `demo` profile's opposite: careful values for real markets. `PROFILES`
-holds what a profile changes.
+The defaults are those of the `standard` profile: careful values for real markets. `PROFILES` holds what the other
+profiles change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Orders, fills and a order manager with its own time and a venue that answers when told to."""
+"""Orders, fills and an order manager with its own time and a venue that answers when told to."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class _Tries:
 
 
 class ClosingPrices:
-    """Limits of closes. Nothing of it is journaled: a restarted desk begins near the price again."""
+    """Limits of closes. Nothing of it is journaled: after a restart closes begin near the price again."""
 
     def __init__(self, settings: Settings, outbox: Outbox, quotes: LatestQuotes) -> None:
         self._settings = settings

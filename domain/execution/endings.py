@@ -28,7 +28,7 @@ class Endings:
     def __init__(
         self, settings: Settings, outbox: Outbox, rules: Rules, unmatched: UnmatchedFills, unread: UnreadRows
     ) -> None:
-        # A better word is awaited only as long as a position may be bare.
+        # A better word is awaited only as long as a position may be unprotected.
         self._within_ns = round(settings.protection.within_s * SECOND_NS / 2)
         self._outbox = outbox
         self._ledger = outbox.ledger

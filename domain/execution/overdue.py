@@ -39,7 +39,7 @@ class Overdue:
     def __init__(
         self, settings: Settings, outbox: Outbox, quotes: LatestQuotes, expiries: Expiries, cancels: Cancels
     ) -> None:
-        # A position may be bare until the end: the other half is for the cancel, and for what comes after it.
+        # A position may be unprotected until the end: the other half is for the cancel, and for what comes after it.
         self._grace_ns = round(settings.protection.within_s * SECOND_NS / 2)
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -82,7 +82,7 @@ class Overdue:
     def settle(self, order: OrderLifecycle, now: Instant) -> None:
         """Forget an order that has ended."""
         was_watched = self._ends.pop(order.id, None) is not None
-        # An earlier desk may have told a person.
+        # An earlier run may have told a person.
         if was_watched and (order.id in self._told or order.cancel_reason == KEPT):
             self._told.discard(order.id)
             self._outbox.alarm_over(order.scope, _in_words(order), now.utc_ns)

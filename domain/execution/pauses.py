@@ -1,6 +1,6 @@
 """How long a plan that reduces a position waits: before it tries again, and between looks at what is in its way.
 
-Nothing of it is journaled: a restarted desk pauses once more before it goes on.
+Nothing of it is journaled: after a restart each plan pauses once more before it goes on.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Pauses:
         self._looks_at_ns.pop(intent.intent_id, None)
 
     def _length_ns(self, plan: Plan) -> int:
-        """Return a growing pause. Where nothing covers the position it leaves half the time that it may be bare: a
+        """Return a growing pause. Where nothing covers the position it leaves half the time that it may be unprotected: a
         venue that takes orders again has the rest to take one (docs/money.md 3)."""
         delays_s, row = self._settings.orders.query_delays_s, self._ledger.refusals.of(plan.intent)
         length_ns = round(delays_s[min(max(len(plan.attempts), row.length), len(delays_s)) - 1] * SECOND_NS)

@@ -1,7 +1,7 @@
 """The account as the order journal tells it: balances, positions of ours, live orders, halts.
 
 A projection and nothing else: the same entries give the same state, so it is rebuilt by reading. It refuses
-to price anything (the portfolio manager has the marks) and to guess: what the journal doesn't say is not so.
+to price anything (the portfolio manager has the quotes) and to guess: what the journal doesn't say is not so.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Portfolio:
 
     @singledispatchmethod
     def _apply(self, event: Event) -> None:
-        """Most of an order's story changes nothing here."""
+        """Ignore the rest: most events of an order change nothing here."""
 
     @_apply.register
     def _(self, event: BalancesOpened) -> None:

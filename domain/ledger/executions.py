@@ -1,6 +1,6 @@
 """What one order has filled: exact fills counted once, and what running totals claim beyond them.
 
-Two stories of the same trades reach us. Exact rows carry the venue's fill id and come late; totals come at once
+Two reports of the same trades reach us. Exact rows carry the venue's fill id and come late; totals come at once
 and name no trade. The one that knows of more quantity is believed, so their order of arrival doesn't matter.
 """
 

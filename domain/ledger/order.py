@@ -1,4 +1,4 @@
-"""One attempt at a venue, from submission to rest: which word moves it where, and what a venue's word proves.
+"""One order at one venue: its status transitions, and what each report of the venue proves.
 
 Two halves. `apply` folds an event of the journal; nothing else changes state, so replaying the journal gives
 the same order. The `judge_*` methods look at what a gateway reports and return the events to journal; they

@@ -1,4 +1,4 @@
-"""One position at average cost, and the executions that can still change their minds.
+"""One position at average cost, and provisional executions that exact fills will replace.
 
 Owns signed quantity, average entry and gross realized profit, exactly. Refuses to know about fees, balances
 and marks: those are linear sums that the portfolio keeps.

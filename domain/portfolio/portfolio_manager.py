@@ -62,8 +62,8 @@ from domain.portfolio.sizing import sized_for_account
 from domain.portfolio.valuation import Valuation, value
 from domain.settings import Settings
 
-BEAT = "allocator:beat"
-LAST_CALL = "allocator:last_call"
+BEAT = "portfolio:beat"
+LAST_CALL = "portfolio:last_call"
 BEAT_NS = SECOND_NS // 2  # how often the untold is told again, and positions and losses are looked at
 GRACE_NS = SECOND_NS  # after an intent's expiry, for an answer under way
 
@@ -118,7 +118,7 @@ class PortfolioManager:
     @singledispatchmethod
     def apply(self, message: Message, now: Instant) -> list[Effect]:
         """Return what one message calls for. Raises TypeError for one that is not ours to hear."""
-        raise TypeError(f"the allocator takes no {type(message).__name__}")
+        raise TypeError(f"the portfolio manager takes no {type(message).__name__}")
 
     @apply.register
     def _(self, message: MarketBatch | InstrumentsLoaded, now: Instant) -> list[Effect]:

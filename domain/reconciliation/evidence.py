@@ -1,7 +1,7 @@
 """What proves what at a venue: an order or a stop absent, a close beside a stop harmless, a balance true.
 
 The order manager and the portfolio gather the facts and ask; the venue's adapter knows the rule (docs/money.md 1 and 2),
-because it knows how the venue's reads lag and what its holds mean. A venue adds rules, not a second desk.
+because it knows how the venue's reads lag and what its holds mean. A venue adds rules, not a second order manager.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class StatusQueries:
     def may_still_leave(self, order: OrderLifecycle, now: Instant) -> None:
         """Count an order as sent only when it can't leave any more: nobody knows how far it got."""
         if status_query := self._status_queries.get(order.id):
-            # Of what an earlier desk sent, the journal's stamps tell the age only to a clock that was never set.
+            # Of what an earlier run sent, the journal's stamps tell the age only to a clock that was never set.
             send = self._sends.get(order.id) or Send(self._ends_ns(order, now))
             if send.ends_ns > status_query.sent_ns:
                 status_query.sent_ns, status_query.first_look_ns = send.ends_ns, None
@@ -171,7 +171,7 @@ class StatusQueries:
             if self._status_queries.pop(order.id, None) and now.utc_ns - order.sent_at >= _ns(
                 self._orders.alarm_after_s
             ):
-                # An earlier desk may have raised it, so it is told whether or not this one did.
+                # An earlier run may have raised it, so it is told whether or not this one did.
                 self._outbox.alarm_over(order.scope, doubt_in_words(order), now.utc_ns)
             self._held_before.pop(order.id, None)
         if order.is_final:
@@ -193,15 +193,15 @@ class StatusQueries:
     def may_resend(self, order: OrderLifecycle, now: Instant) -> bool:
         """Tell whether no send of `order` is still under way, and another may do more good than harm.
 
-        A refusal may be of the moment. But an order that was refused before shall not, for a last try, put off
-        the proof of its absence once that has begun to ripen.
+        A refusal may be of the moment. But an order that was refused before is not sent again once the waiting time
+        for proof of its absence has started: a last try would put that off.
         """
         status_query = self._status_queries.get(order.id)
         if status_query is None or now.monotonic_ns < status_query.answer_due_ns:
             return False
         telling_ns = self._telling_ns(order, status_query)
-        is_ripening = telling_ns is not None and now.monotonic_ns >= telling_ns
-        return not (status_query.is_refused and (is_ripening or status_query.first_look_ns is not None))
+        has_begun_to_wait = telling_ns is not None and now.monotonic_ns >= telling_ns
+        return not (status_query.is_refused and (has_begun_to_wait or status_query.first_look_ns is not None))
 
     # ---- what a look without the order proves ------------------------------------------------------------
 
@@ -249,7 +249,7 @@ class StatusQueries:
         # A venue may have left the configuration; its orders have not left the journal.
         venue = self._settings.venues.get(body.venue, VenueSettings())
         apart_s = self._orders.absent_twice_apart_s
-        if is_named:  # nothing can arrive any more, and a position may be bare
+        if is_named:  # nothing can arrive any more, and a position may be unprotected
             apart_s = min(apart_s, self._settings.protection.within_s / 2)
         return Absence(
             accept_until_ns=status_query.sent_ns + _ns(venue.create_ttl_s(body.purpose is not Purpose.OPEN)),
@@ -285,7 +285,7 @@ class StatusQueries:
         """Ask next after a growing delay, and not later than an answer would be proof: both wait for it."""
         delays_s = self._orders.query_delays_s
         delay_s = delays_s[min(status_query.asked, len(delays_s) - 1)]
-        if order.order.purpose is not Purpose.OPEN:  # a position may be bare until the answer
+        if order.order.purpose is not Purpose.OPEN:  # a position may be unprotected until the answer
             delay_s = min(delay_s, self._settings.protection.within_s / 2)
         due_ns = now.monotonic_ns + _ns(delay_s)
         telling_ns = self._telling_ns(order, status_query)

@@ -38,7 +38,7 @@ class UnmatchedFills:
         self._orders = settings.orders
         self._protection = settings.protection
         self._outbox = outbox
-        self._foundlings: dict[tuple[str, str], UnmatchedOrder] = {}  # (venue, venue_order_id) ->
+        self._unmatched: dict[tuple[str, str], UnmatchedOrder] = {}  # (venue, venue_order_id) ->
 
     def keep(self, fill: Fill, now: Instant) -> Fill:
         """Keep one fill until its order is known; most orders are named a moment later.
@@ -47,17 +47,17 @@ class UnmatchedFills:
             The fill as it was first told.
         """
         key = fill.venue, fill.venue_order_id
-        if key not in self._foundlings:
-            self._foundlings[key] = UnmatchedOrder(now.monotonic_ns)
+        if key not in self._unmatched:
+            self._unmatched[key] = UnmatchedOrder(now.monotonic_ns)
             self._schedule(key, now)
-        return self._foundlings[key].fills.setdefault(fill.fill_id, fill)
+        return self._unmatched[key].fills.setdefault(fill.fill_id, fill)
 
     def oldest(self, venue: str) -> int | None:
         """Return when the oldest fill there was traded (UTC ns); None where there is none."""
         return min(
             (
                 fill.ts_event
-                for (where, _), unmatched_order in self._foundlings.items()
+                for (where, _), unmatched_order in self._unmatched.items()
                 for fill in unmatched_order.fills.values()
                 if where == venue
             ),
@@ -66,7 +66,7 @@ class UnmatchedFills:
 
     def take(self, venue: str, venue_order_id: str, now: Instant) -> Iterable[Fill]:
         """Give away the fills of an order that is known now."""
-        unmatched_order = self._foundlings.pop((venue, venue_order_id), None)
+        unmatched_order = self._unmatched.pop((venue, venue_order_id), None)
         if unmatched_order is None:
             return ()
         if unmatched_order.told:
@@ -77,7 +77,7 @@ class UnmatchedFills:
         """Tell whether anything there is unclaimed; an empty instrument matches all, no side both."""
         return any(
             fill.venue == venue and instrument in ("", fill.instrument) and side in (None, fill.side)
-            for unmatched_order in self._foundlings.values()
+            for unmatched_order in self._unmatched.values()
             for fill in unmatched_order.fills.values()
         )
 
@@ -85,7 +85,7 @@ class UnmatchedFills:
         """Ask whose order it is, if that is still unknown and due."""
         venue, _, venue_order_id = name.partition(":")
         key = venue, venue_order_id
-        unmatched_order = self._foundlings.get(key)
+        unmatched_order = self._unmatched.get(key)
         if unmatched_order is None or now.monotonic_ns < unmatched_order.due_ns:
             return
         waited_s = (now.monotonic_ns - unmatched_order.since_ns) / SECOND_NS
@@ -107,9 +107,9 @@ class UnmatchedFills:
         self._schedule(key, now)
 
     def _schedule(self, key: tuple[str, str], now: Instant) -> None:
-        unmatched_order, delays_s = self._foundlings[key], self._orders.query_delays_s
+        unmatched_order, delays_s = self._unmatched[key], self._orders.query_delays_s
         delay_s = delays_s[min(unmatched_order.asked, len(delays_s) - 1)]
-        delay_s = min(delay_s, self._protection.within_s / 2)  # it may be a position of ours, and bare
+        delay_s = min(delay_s, self._protection.within_s / 2)  # it may be a position of ours, and unprotected
         unmatched_order.due_ns = now.monotonic_ns + round(delay_s * SECOND_NS)
         self._outbox.wake_at(unmatched_order.due_ns, f"{OWNER}:{key[0]}:{key[1]}")
 

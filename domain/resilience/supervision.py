@@ -158,7 +158,7 @@ class Supervision:
         return [KillChild(role, child.incarnation, child.pid)]
 
     def failed(self, role: str, incarnation: int) -> list[SupervisionEffect]:
-        """A child reported that a handler raised: it has gone deaf and waits to be replaced."""
+        """A child reported that a handler raised: it ignores further messages and waits to be replaced."""
         child = self.children[role]
         if child.incarnation != incarnation:
             return []

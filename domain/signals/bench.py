@@ -1,7 +1,7 @@
 """Which strategies are left out, and why: what people write may raise, talk nonsense, or never come back.
 
 One mistake benches a strategy, on every instrument, until the system is started again: who was wrong once is not
-asked about money again. The others vote on. Refuses to judge votes: that is `signals.py`.
+asked about money again. The others vote on. Refuses to judge votes: that is `combiner.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The scalping strategies: one candle in, one vote out.
 
 To add one, write its class and name it in STRATEGIES. A strategy knows one instrument of one venue and
-nothing of money, positions or time; how votes are weighed is `signals.py`. Here prices become floats: no
+nothing of money, positions or time; how votes are weighed is `combiner.py`. Here prices become floats: no
 number of this module ever reaches an order.
 """
 

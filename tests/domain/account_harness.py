@@ -1,4 +1,4 @@
-"""An allocator with a journal and a clock: what it tells is kept, what a test journals comes back."""
+"""A portfolio manager with a journal and a clock: what it tells is kept, what a test journals comes back."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ class Account:
         )
 
     def restarted(self, is_open: bool = True) -> Account:
-        """Return an account whose allocator has read the same journal, and heard the market open if it `is_open`."""
+        """Return an account whose portfolio manager has read the same journal, and heard the market open if it `is_open`."""
         other = Account.__new__(Account)
         other.settings, other.now, other.entries = self.settings, self.now, list(self.entries)
         other.told, other.alarms, other.asked, other._alarms = [], [], [], []

@@ -272,7 +272,7 @@ class LyingVenue(FlakyVenue):
 
 
 def take_orders(world: World) -> None:
-    """Let the venue take what is sent, and say so at once: an order without a name is another story."""
+    """Let the venue take what is sent, and say so at once: an order without a name is another case."""
     for order in [it for it in world.commands if isinstance(it, SubmitOrder)]:
         world.commands.remove(order)
         world.manager.hear(*world.venue.answer(order, 0, world.now))

@@ -1,4 +1,4 @@
-"""The failure scenarios of one venue's orders against the whole desk, by their numbers F01 and so on."""
+"""The failure scenarios of one venue's orders against the whole order manager, by their numbers F01 and so on."""
 
 import itertools
 from decimal import Decimal
@@ -83,7 +83,7 @@ def manager() -> DeskOnTime:
 
 @pytest.fixture
 def careful() -> DeskOnTime:
-    """A order manager at a venue where the same id twice might make two orders."""
+    """An order manager at a venue where the same id twice might make two orders."""
     return DeskOnTime(resubmits_safely=False).ready()
 
 

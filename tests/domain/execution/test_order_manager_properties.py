@@ -50,7 +50,7 @@ class Act(IntEnum):
 
 
 class World:
-    """A order manager and a venue with unreliable wires between them."""
+    """An order manager and a venue with unreliable wires between them."""
 
     def __init__(self, resubmits_safely: bool, venue: FlakyVenue | None = None) -> None:
         self.venue = venue or FlakyVenue()

@@ -262,7 +262,7 @@ def test_a_close_waits_for_the_end_of_an_opening_whose_rest_the_venue_keeps(mana
 
 
 def kept(purpose: Purpose, **changes) -> DeskOnTime:
-    """Return a order manager that finds such an order in its journal, taken by the venue a moment ago."""
+    """Return an order manager that finds such an order in its journal, taken by the venue a moment ago."""
     intent = make_intent(purpose)
     order = make_order(purpose=purpose, side=intent.side, **changes)
     bought = make_intent(intent_id="held")

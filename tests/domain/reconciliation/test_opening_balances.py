@@ -32,7 +32,7 @@ def left(*fills: Fill) -> dict[str, Decimal]:
 
 
 def opened(after_s: float = 0.2, fills: Sequence[Fill] = (), **balances) -> DeskOnTime:
-    """Return a order manager whose first question left at UTC, and was heard a little later."""
+    """Return an order manager whose first question left at UTC, and was heard a little later."""
     manager = DeskOnTime()
     manager.load()
     manager.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))

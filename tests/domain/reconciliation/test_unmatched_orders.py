@@ -31,7 +31,7 @@ LOST = mint_client_order_id("i-9", 0, 1)
 
 
 def after_the_power_cut(held: bool = False, behind_s: float = 0, knows_time: bool = True, **changes) -> DeskOnTime:
-    """A order manager whose journal ends before its last order left.
+    """An order manager whose journal ends before its last order left.
 
     Args:
         behind_s: by so much the wall clock has come back behind the venue's.
