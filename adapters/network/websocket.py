@@ -2,7 +2,7 @@
 
 `websocket-client` does the upgrade. Before it, connect and TLS are done here, because the library would obey
 proxies of the environment, and because all of a dial together must end in time; after it, the socket is ours
-again: large reads, frames split by `frames.py`, pings answered, sends queued when the kernel is full.
+again: large reads, frames split by `websocket_frames.py`, pings answered, sends queued when the kernel is full.
 """
 
 from __future__ import annotations
@@ -157,17 +157,17 @@ class WebSocketDialer:
 
     def open(self, url: str, timeout_s: float) -> SocketPipe:
         headers = {} if self._bearer is None else {"Authorization": f"Bearer {self._bearer()}"}
-        hurried = DeadlineSocket(time.monotonic() + timeout_s)
+        sock = DeadlineSocket(time.monotonic() + timeout_s)
         try:
-            hurried.connect(url)
-            websocket.create_connection(url, header=headers, socket=hurried, redirect_limit=0, suppress_origin=True)
+            sock.connect(url)
+            websocket.create_connection(url, header=headers, socket=sock, redirect_limit=0, suppress_origin=True)
         except (OSError, ValueError, websocket.WebSocketException) as error:
-            hurried.close()
-            raise _failure(error, hurried.is_connected) from None
+            sock.close()
+            raise _failure(error, sock.is_connected) from None
         except BaseException:
-            hurried.close()
+            sock.close()
             raise
-        return SocketPipe(hurried.release())
+        return SocketPipe(sock.release())
 
 
 class DeadlineSocket:
