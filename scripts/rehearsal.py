@@ -5,7 +5,7 @@
         stage.tell("my_actor", Hello())
         stage.wait_for("portfolio", Greeting, within_s=2)
 
-Weather, seeds and limits are for the stage of one thread: they need mail and time that a test can hold up. At
+Disturbances, seeds and limits are for the stage of one thread: they need mail and time that a test can hold up. At
 the end of the `with` everything is shut down; a process that is left over fails the test.
 """
 

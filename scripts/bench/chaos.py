@@ -1,11 +1,11 @@
 """Let a running system suffer, and prove that nothing came of it.
 
-    python -m scripts.bench.chaos [--seed N] [--duration S] [--blows N]
+    python -m scripts.bench.chaos [--seed N] [--duration S] [--kills N]
 
 One run under load: actors are killed and stopped, the supervisor and the simulator too, the venue
-misbehaves, and once the disk is full. After each blow it measures how long it took until everything was
+misbehaves, and once the disk is full. After each kill it measures how long it took until everything was
 healthy. In the end venue, journal and portfolio must agree, nobody may be left behind, and a second run
-must find everything as it was left. Exit status 1 when anything was wrong; the story is told then, for the
+must find everything as it was left. Exit status 1 when anything was wrong; the trace is printed then, for the
 same seed to be tried again.
 """
 
@@ -64,7 +64,7 @@ QUIET = {"SIGNALS__WINNER_ABOVE": "1"}  # what such a run finds, it only keeps
 DISK_MB = 64
 POWER_CUTS = 0.25  # how often the launcher is killed in the end, instead of interrupted
 UP_WITHIN_S = 60.0  # on a machine that is busy
-OVER_WITHIN_S = 30.0  # then a blow was too much
+OVER_WITHIN_S = 30.0  # then a kill was too much
 CALM_WITHIN_S = 60.0
 _LOOK_AGAIN_S = 0.2
 
@@ -73,9 +73,9 @@ class Chaos:
     """One run and what befalls it.
 
     Attributes:
-        times: kind of blow -> seconds until everything was healthy again.
+        times: kind of kill -> seconds until everything was healthy again.
         wrongs: all that was not as it must be.
-        story: what happened when.
+        trace: what happened when.
     """
 
     def __init__(self, seed: int, directory: Path, disk: SmallDisk | None, patience: float) -> None:
@@ -89,7 +89,7 @@ class Chaos:
         self.directory = directory
         self.disk = disk
         self.times: dict[str, list[float]] = defaultdict(list)
-        self.bounds: dict[str, float | None] = {}  # kind of blow -> what is allowed
+        self.bounds: dict[str, float | None] = {}  # kind of kill -> what is allowed
         self.wrongs: list[str] = []
         self.trace: list[str] = []
         self.began_at = time.monotonic()
@@ -104,7 +104,7 @@ class Chaos:
         self.wrongs.append(text)
 
     def play(self, duration_s: float, kills: int) -> None:
-        """Strike until the time or the blows are used up, end the run, and look at what it left."""
+        """Strike until the time or the kills are used up, end the run, and look at what it left."""
         with self._ending_everything():
             with Trial(self.directory, **self.settings) as trial:
                 trial.wait_for("the first trades", _has_traded, UP_WITHIN_S)
@@ -117,7 +117,7 @@ class Chaos:
                     self._end(trial)
             self._prove()
 
-    # ---- blows -------------------------------------------------------------------------------------------
+    # ---- kills -------------------------------------------------------------------------------------------
 
     def _strike(self, trial: Trial, duration_s: float, kills: int) -> None:
         striker = Killer(trial, self.random, self.tell)
@@ -245,11 +245,11 @@ class Chaos:
 
 
 class _Health:
-    """Whether everything is as it should be after a blow: a condition on a status."""
+    """Whether everything is as it should be after a kill: a condition on a status."""
 
     def __init__(self, trial: Trial, kill: Kill, tell: Callable[[str], None]) -> None:
         self._trial = trial
-        self._blow = kill
+        self._kill = kill
         self._tell = tell
         self._told = ""
         self._quotes: int | None = None  # heard of when the simulator was found running
@@ -262,7 +262,7 @@ class _Health:
         return not troubles
 
     def _troubles(self, actors: dict[str, Any]) -> Iterator[str]:
-        replaced = {victim.role: victim.pid for victim in self._blow.killed}
+        replaced = {victim.role: victim.pid for victim in self._kill.killed}
         for role, actor in actors.items():
             if actor["state"] != "up":
                 yield f"{role} ({actor['state']})"
@@ -270,7 +270,7 @@ class _Health:
                 yield f"{role} (gone, and not noticed yet)"
 
     def _troubles_of_venue(self, status: Status) -> Iterator[str]:
-        if not self._blow.is_venues:
+        if not self._kill.is_venues:
             return
         quotes = status["venues"]["coinbase"]["quotes"]
         if self._quotes is None and state_of(self._trial.simulator_pid()) not in ("", "T"):
@@ -311,7 +311,7 @@ def keep(directory: Path, seed: int) -> None:
 
 
 def print_table(chaos: Chaos) -> None:
-    print(f"{'blow':22} {'count':>5} {'p50':>7} {'p99':>7} {'max':>7} {'bound':>7}   s until healthy")
+    print(f"{'kill':22} {'count':>5} {'p50':>7} {'p99':>7} {'max':>7} {'bound':>7}   s until healthy")
     for kind, times in sorted(chaos.times.items()):
         bound = chaos.bounds[kind]
         ordered = sorted(times)
@@ -323,11 +323,11 @@ def print_table(chaos: Chaos) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="let a running system suffer, and prove nothing came of it")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--duration", type=float, default=60.0, metavar="S", help="of the blows, in seconds")
-    parser.add_argument("--blows", type=int, default=1000, metavar="N", help="at most so many")
+    parser.add_argument("--duration", type=float, default=60.0, metavar="S", help="of the kills, in seconds")
+    parser.add_argument("--kills", type=int, default=1000, metavar="N", help="at most so many")
     parser.add_argument("--patience", type=float, default=1.0, metavar="N", help="allow N times the bounds")
     parser.add_argument("--no-disk", action="store_true", help="never fill the disk")
-    parser.add_argument("--verbose", action="store_true", help="tell the story in any case")
+    parser.add_argument("--verbose", action="store_true", help="print the trace in any case")
     arguments = parser.parse_args()
     use_exact_decimals()
     adopt_orphans()

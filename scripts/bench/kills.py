@@ -64,11 +64,11 @@ class Kill(NamedTuple):
 
 
 class Killer:
-    """Deals one blow after the other to a trial."""
+    """Strikes a trial, one kill after the other."""
 
     def __init__(self, trial: Trial, random: Random, tell: Callable[[str], None]) -> None:
         """Args:
-        tell: keeps a line of the story.
+        tell: adds a line to the trace.
         """
         self._trial = trial
         self._random = random
@@ -242,7 +242,7 @@ class Killer:
         return self._victims(chosen)
 
     def _victims(self, roles: list[str]) -> list[Victim]:
-        """Return the processes that play these roles now; they are healthy between blows."""
+        """Return the processes that play these roles now; they are healthy between kills."""
         status = self._trial.wait_for(
             "all processes", lambda now: all(now["actors"][role]["pid"] for role in roles), _REPLACED_WITHIN_S
         )

@@ -22,18 +22,18 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from scripts.bench.tick_sockets import RawPost, RawStream
-from scripts.bench.tick_work import ORDERS_PATH, STREAM_PATH, SUBSCRIPTIONS, Desk, Pen, Wish, read_tick
+from scripts.bench.tick_work import ORDERS_PATH, STREAM_PATH, SUBSCRIPTIONS, Pen, Trader, Wish, read_tick
 
 if TYPE_CHECKING:
     import aiohttp
 
 
 def by_sockets(port: int, pen: Pen) -> None:
-    desk, post = Desk(), RawPost(port, ORDERS_PATH)
+    trader, post = Trader(), RawPost(port, ORDERS_PATH)
     stream = RawStream(port, STREAM_PATH, SUBSCRIPTIONS)
     print("ready", flush=True)
     for frame in stream.frames():
-        wish = _decide(desk, frame)
+        wish = _decide(trader, frame)
         if wish is not None:
             post.send(*pen.write(wish))
 
@@ -70,9 +70,9 @@ async def by_websockets(port: int, pen: Pen) -> None:
 
 
 async def _trade(session: aiohttp.ClientSession, frames: AsyncIterator[bytes | str], port: int, pen: Pen) -> None:
-    desk, url = Desk(), f"http://127.0.0.1:{port}{ORDERS_PATH}"
+    trader, url = Trader(), f"http://127.0.0.1:{port}{ORDERS_PATH}"
     async for frame in frames:
-        wish = _decide(desk, frame)
+        wish = _decide(trader, frame)
         if wish is not None:
             headers, body = pen.write(wish)
             async with session.post(url, data=body, headers=headers) as answer:
@@ -83,7 +83,7 @@ def by_libraries(port: int, pen: Pen) -> None:
     import requests
     import websocket
 
-    desk, session, url = Desk(), requests.Session(), f"http://127.0.0.1:{port}{ORDERS_PATH}"
+    trader, session, url = Trader(), requests.Session(), f"http://127.0.0.1:{port}{ORDERS_PATH}"
     stream = websocket.create_connection(
         f"ws://127.0.0.1:{port}{STREAM_PATH}", sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
     )
@@ -91,15 +91,15 @@ def by_libraries(port: int, pen: Pen) -> None:
         stream.send(asked.decode())
     print("ready", flush=True)
     while frame := stream.recv():
-        wish = _decide(desk, frame)
+        wish = _decide(trader, frame)
         if wish is not None:
             headers, body = pen.write(wish)
             session.post(url, data=body, headers=headers, timeout=5)
 
 
-def _decide(desk: Desk, frame: bytes | str) -> Wish | None:
+def _decide(trader: Trader, frame: bytes | str) -> Wish | None:
     tick = read_tick(frame)
-    return None if tick is None else desk.hear(tick)
+    return None if tick is None else trader.hear(tick)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from scripts.bench.tick_sockets import RawPost, RawStream
-from scripts.bench.tick_work import ORDERS_PATH, STREAM_PATH, SUBSCRIPTIONS, Desk, Pen, Tick, Wish, read_tick
+from scripts.bench.tick_work import ORDERS_PATH, STREAM_PATH, SUBSCRIPTIONS, Pen, Tick, Trader, Wish, read_tick
 
 _LONGEST = 65_536  # bytes of a message
 _SCHEMA = """
@@ -42,9 +42,9 @@ def feed(stream: RawStream, out: socket.socket) -> None:
 
 
 def signals(heard: Iterator[bytes], out: socket.socket) -> None:
-    desk = Desk()
+    trader = Trader()
     for blob in heard:
-        wish = desk.hear(_decode_tick(blob))
+        wish = trader.hear(_decode_tick(blob))
         if wish is not None:
             out.send(_encode(wish))
 

@@ -114,7 +114,7 @@ class Wish(NamedTuple):
     limit_price: Decimal
 
 
-class Desk:
+class Trader:
     """One strategy on one instrument: each candle that a quote closes may call for an order."""
 
     def __init__(self) -> None:

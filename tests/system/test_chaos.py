@@ -10,7 +10,7 @@ import pytest
 
 
 def play(*arguments: str) -> None:
-    """Run the script that does it all; it tells its story when anything was wrong."""
+    """Run the script that does it all; it prints its trace when anything was wrong."""
     # Twice the time, for other tests and people may be at work on the same machine.
     command = [sys.executable, "-m", "scripts.bench.chaos", "--patience", "2", *arguments]
     played = subprocess.run(command, capture_output=True, text=True, timeout=400)
@@ -20,11 +20,11 @@ def play(*arguments: str) -> None:
 
 
 @pytest.mark.system
-def test_a_few_blows_cost_nothing() -> None:
+def test_a_few_kills_cost_nothing() -> None:
     play("--seed", "1", "--duration", "5", "--no-disk")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [3, 15, 18])
-def test_many_blows_and_a_full_disk_cost_nothing(seed: int) -> None:
+def test_many_kills_and_a_full_disk_cost_nothing(seed: int) -> None:
     play("--seed", str(seed), "--duration", "60")

@@ -86,10 +86,10 @@ class FragileJournal(MemoryJournal):
 
 
 class Adversary:
-    """One theatre and all that goes wrong in it.
+    """One trading scenario and all that goes wrong in it.
 
     Attributes:
-        story: what was done when, for whoever must find out why it was too much.
+        trace: what was done when, for whoever must find out why it was too much.
         failures: handlers that raised, over all runs.
         asked_to_pause: a venue may have said that it wants no requests for a minute.
     """

@@ -23,7 +23,7 @@ from scripts.bench.tick_processes import append, open_journal
 from scripts.bench.tick_server import Connection, Market, Venue
 from scripts.bench.tick_system import BenchVenues, settings_of
 from scripts.bench.tick_to_order import is_signed, make_key
-from scripts.bench.tick_work import CANDLE_NS, Desk, Pen, Wish, order_id_of, read_tick, without_instance
+from scripts.bench.tick_work import CANDLE_NS, Pen, Trader, Wish, order_id_of, read_tick, without_instance
 from tests.builders import MONO, UTC
 
 EVERY_NS = 5_000_000
@@ -58,10 +58,10 @@ def frames() -> list[bytes]:
 
 def by_loop(messages: list[bytes]) -> dict[int, str]:
     """Return what a loop orders: number of the frame -> id."""
-    desk, found = Desk(), {}
+    trader, found = Trader(), {}
     for number, message in enumerate(messages):
         tick = read_tick(message)
-        wish = None if tick is None else desk.hear(tick)
+        wish = None if tick is None else trader.hear(tick)
         if wish is not None:
             found[number] = wish.client_order_id
     return found
