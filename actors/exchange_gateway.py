@@ -263,7 +263,7 @@ class ExchangeGateway(BaseActor):
         if isinstance(result, VenueError):
             self._tell_router(QueryFailed(**self._about(query), reason=result.code))
         else:
-            self._heard_totals(result)
+            self._on_totals(result)
             self._tell_router(result)
 
     def receiveMsg_RequestTouch(self, command: RequestTouch, sender: str) -> None:
@@ -289,7 +289,7 @@ class ExchangeGateway(BaseActor):
 
     # ---- fills and snapshots -----------------------------------------------------------------------------
 
-    def _heard_totals(self, event: Event) -> None:
+    def _on_totals(self, event: Event) -> None:
         """Totals grew, or an end came without: read the exact fills behind them."""
         self.listings.heed(event)
         if isinstance(event, OrderReported) and self.fills_due.is_due(event):
@@ -357,7 +357,7 @@ class ExchangeGateway(BaseActor):
         for event in events:
             match event:
                 case OrderReported():
-                    self._heard_totals(event)
+                    self._on_totals(event)
                     self._tell_router(event)
                 case RowsUnread():
                     self._tell_router(event)

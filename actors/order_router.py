@@ -21,7 +21,7 @@ from domain.messages.system import ProveJournal, ResumeTrading, TradingResumed
 
 log = logging.getLogger(__name__)
 
-_PROJECTORS = (Role.PORTFOLIO, Role.RECORDER)  # who follows the journal live
+_FOLLOWERS = (Role.PORTFOLIO, Role.RECORDER)  # who follows the journal live
 _TOLD_EVERY = 20_000  # entries: several times a second
 _TEND = "router:tend"  # alarm key
 _TEND_EVERY_NS = SECOND_NS // 2
@@ -35,7 +35,7 @@ class OrderRouter(MarketReader):
 
     def started(self) -> None:
         self.journal = self.toolbox.journal(partial(self._tell_progress, "checking"))
-        self.published: list[JournalEntry] = []  # appended, not yet told to the projectors
+        self.published: list[JournalEntry] = []  # appended, not yet told to those who follow the journal
         self.unsent: list[SubmitOrder] = []  # nobody plays the gateway they were for
         self.has_lived_on_reserve = False  # the journal could not be written, and the order manager doesn't know yet
         self.holdup = ""  # why the journal cannot be written as it should, as far as the order manager knows
@@ -45,7 +45,7 @@ class OrderRouter(MarketReader):
             instance=self.journal.instance,
             former_instances=self.journal.former_instances,
         )
-        self.manager.replay(self._telling_how_far())
+        self.manager.replay(self._scan_with_progress())
         self.perform(self.manager.recover(self.clock.now()))
         self.perform(self._halt_without_reserve())
         if self.journal.trouble:
@@ -54,7 +54,7 @@ class OrderRouter(MarketReader):
         self.subscribe()
         self.report()  # of halts from earlier runs, first of all
 
-    def _telling_how_far(self) -> Iterator[JournalEntry]:
+    def _scan_with_progress(self) -> Iterator[JournalEntry]:
         for entry in self.journal.scan():
             yield entry
             if entry.seq % _TOLD_EVERY == 0:
@@ -137,7 +137,10 @@ class OrderRouter(MarketReader):
     # ---- journal before send -----------------------------------------------------------------------------
 
     def perform(self, effects: Iterable[Effect]) -> None:
-        """Journal what is recorded before what follows it leaves; tell the projectors last, off the road."""
+        """Journal what is recorded before what follows it leaves.
+
+        Whoever follows the journal hears of it last, so that orders don't wait for that.
+        """
         records: list[JournalEvent] = []
         for effect in effects:
             if isinstance(effect, Record):
@@ -157,7 +160,8 @@ class OrderRouter(MarketReader):
 
     def perform_one(self, effect: Effect) -> None:
         if isinstance(effect, Tell) and isinstance(effect.message, SubmitOrder) and effect.to not in self.peers:
-            self.unsent.append(effect.message)  # heard of after this list: the journal keeps the order manager's order
+            # The order manager hears of it after this list: so the journal keeps the order of its decisions.
+            self.unsent.append(effect.message)
             return
         super().perform_one(effect)
 
@@ -192,5 +196,5 @@ class OrderRouter(MarketReader):
             return
         entries, self.published = tuple(self.published), []
         extended = JournalExtended(ts_event=entries[-1].recorded_at, entries=entries)
-        for role in _PROJECTORS:
+        for role in _FOLLOWERS:
             self.tell(role, extended)

@@ -22,7 +22,7 @@ _RECORD_EVERY_NS = 10 * SECOND_NS
 class Portfolio(MarketReader):
     """Carries signals, prices and journal entries to the portfolio manager."""
 
-    min_interval_s = 0.05  # sizing and marks need fresh, not every, price
+    min_interval_s = 0.05  # sizing and valuation need fresh, not every, price
 
     def started(self) -> None:
         self.record_at_ns = 0

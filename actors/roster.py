@@ -1,4 +1,4 @@
-"""Who is in the play: the roles that a configuration asks for, in starting order, and the class of each."""
+"""The roles that a configuration asks for, in starting order, and the actor class of each."""
 
 from __future__ import annotations
 

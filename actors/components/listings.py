@@ -81,7 +81,7 @@ class Listings:
         for doubt in self._doubts.values():
             if doubt.is_waiting and doubt.due_ns <= now_ns:
                 doubt.is_waiting, is_doubted = False, True
-        # A position may be bare until its stop fits the venue's steps.
+        # A position may be unprotected until its stop fits the venue's steps.
         self._ask(self._answered, Urgency.ASKING if is_doubted else Urgency.READING)
 
     def doubt(self, why: str) -> None:

@@ -27,7 +27,7 @@ class StageBase(ABC):
         self.told: list[LauncherTold] = []  # what the supervisor told the launcher
         self.overheard: list[Any] = []  # wiring messages to probes, such as ActorFailed
         self.dead: list[Any] = []  # dead letters while nobody handles them
-        self._probed = {TEST}  # roles that nobody in the product's cast has
+        self._probed = {TEST}  # roles that the product does not have
         self._heard: list[Heard] = []  # by all probes, in receive order
         self._inboxes: dict[str, Inbox] = {}
 

@@ -246,7 +246,7 @@ class VirtualSystem:
             times.append(late_ns)
         watched = {fd for cell in self.living.values() if not cell.is_hung for fd in cell.watched}
         for executor in self.toolbox.executors:
-            # What nobody waits for (its owner is dead or has gone deaf) never happens.
+            # What nobody waits for (its owner is dead or ignores its messages) never happens.
             due_ns = executor.next_due_ns() if executor.fileno() in watched else None
             if due_ns is not None:
                 times.append(due_ns)

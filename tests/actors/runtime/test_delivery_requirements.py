@@ -1,6 +1,6 @@
 """What actors may rely on when they speak to each other, requirement by requirement (AM-01 to AM-15).
 
-Acknowledgements, questions and deadlines (AM-04, AM-05, AM-07) are in `test_correspondence.py`; recovery from
+Acknowledgements, questions and deadlines (AM-04, AM-05, AM-07) are in `test_reliable_delivery.py`; recovery from
 the journal and the whole road (AM-06, AM-09, AM-12) are in `tests/workflows` and `tests/system`.
 """
 
@@ -168,7 +168,7 @@ class Gossip(BaseActor):
         ]
 
 
-def test_am_13_twenty_actors_under_load_and_in_bad_weather_neither_lock_up_nor_lose_anything() -> None:
+def test_am_13_twenty_actors_under_load_and_with_message_faults_neither_lock_up_nor_lose_anything() -> None:
     stage = Stage(seed=13)
     gossips = [stage.cast(Gossip, f"gossip:{number}") for number in range(20)]
     stage.disturb(lose=0.05, double=0.05, late=0.1, reorder=0.05)

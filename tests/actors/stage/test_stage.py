@@ -205,7 +205,7 @@ def test_a_seed_mixes_senders_and_keeps_the_order_of_each(seed: int) -> None:
     assert [one.sender for one in inbox.heard] != sorted(one.sender for one in inbox.heard)
 
 
-# ---- weather ---------------------------------------------------------------------------------------------
+# ---- message faults --------------------------------------------------------------------------------------
 
 
 def ticks_of(stage: Stage) -> list[int]:
@@ -248,7 +248,7 @@ def test_letters_overtake_each_other_and_the_last_one_comes_too(stage: Stage) ->
     assert ticks_of(stage) != sorted(ticks_of(stage)) == list(range(20))
 
 
-def test_weather_is_chosen_by_pair_by_class_and_by_content(stage: Stage) -> None:
+def test_disturbances_are_chosen_by_pair_by_class_and_by_content(stage: Stage) -> None:
     pair = "player", str(Role.PORTFOLIO)
     stage.disturb(lose=1.0, between=pair, kinds=(Tick,), when=lambda tick: tick.price > 0)
 
@@ -258,7 +258,7 @@ def test_weather_is_chosen_by_pair_by_class_and_by_content(stage: Stage) -> None
     assert len(stage.inbox(Role.MONITOR).of(Tick)) == 2
 
 
-def test_weather_may_lie_on_one_way_only(stage: Stage) -> None:
+def test_disturbances_may_lie_on_one_way_only(stage: Stage) -> None:
     stage.disturb(lose=1.0, to=Role.MONITOR)
 
     stage.tell("player", Send(to=Role.PORTFOLIO, ticks=1), Send(to=Role.MONITOR, ticks=1))
@@ -287,7 +287,7 @@ def test_when_it_is_calm_everything_arrives_again(stage: Stage) -> None:
     assert ticks_of(stage) == [0, 0]
 
 
-def test_the_same_seed_is_the_same_weather() -> None:
+def test_the_same_seed_disturbs_the_same_letters() -> None:
     def heard(seed: int) -> list[int]:
         stage = Stage(seed=seed)
         stage.cast(Player, "player")
