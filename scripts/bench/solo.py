@@ -25,7 +25,7 @@ NOBODY = "http://127.0.0.1:1"  # tells no time, and costs none
 FEED, READER = Role.PRICE_FEED.at("coinbase"), str(Role.PORTFOLIO)
 
 
-class SoloParts(ProcessToolbox):
+class SoloToolbox(ProcessToolbox):
     """The tools of a process that no launcher looks after. A feed writes no file."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Solo:
 
     def start(self) -> None:
         peers = {READER: Peer(ActorAddress("reader"), 1)}
-        self.give(StartActor(FEED, 1, self.settings, SoloParts(), peers))
+        self.give(StartActor(FEED, 1, self.settings, SoloToolbox(), peers))
         self.tell(SubscribeMarketData(credit=2))
 
     # ---- what the feed sees of an actor system -----------------------------------------------------------

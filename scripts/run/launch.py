@@ -198,7 +198,7 @@ class _Run:
 
     def _turn(self) -> None:
         """One round of the launcher's loop: hear the actors, serve the control socket, look after the rest."""
-        self._hear(_LOOP_S)
+        self._listen(_LOOP_S)
         self._heed_signals()
         for request in self.control.poll(0):
             self._answer(request, partial(self._serve, request))
@@ -249,7 +249,7 @@ class _Run:
         self.watch.look(self.system.ask, self.status.get("halts"))
         self.system.mind_sockets()
 
-    def _hear(self, timeout_s: float) -> None:
+    def _listen(self, timeout_s: float) -> None:
         message = self.system.listen(timeout_s)
         if message is None:
             return
@@ -373,7 +373,7 @@ class _Run:
             if asked_generation != self.system.generation:  # a supervisor that succeeds another must be told
                 asked_generation = self.system.generation
                 self.system.ask("stop", deadline_ns=int(deadline * SECOND_NS))
-            self._hear(_LOOP_S)
+            self._listen(_LOOP_S)
             self._heed_signals()
             self._mind_supervisor()
         if self.wound_down is None:
@@ -383,7 +383,7 @@ class _Run:
         # The report must tell of everything that was journaled, the last fill included.
         asked_id = self.system.ask("status")
         while self._is_report_old(asked_id) and time.monotonic() < deadline + 0.2:
-            self._hear(_LOOP_S)
+            self._listen(_LOOP_S)
             if self.status_id >= asked_id and self._is_report_old(asked_id):
                 asked_id = self.system.ask("status")
         if self.status_seq < self.wound_down.journal_seq:
