@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from domain.execution.blocking_orders import BlockingOrders
 from domain.execution.cancels import Cancels
 from domain.execution.endings import Endings
@@ -145,15 +147,19 @@ class ExecutionReports:
             was_set_aside = order.is_set_aside
             self._book(order, [order.accepted(report.venue_order_id, report.ts_event)], now)
             self._overdue.tick(order, now)
-            if was_set_aside:
+            if order.is_cancel_pending:
+                self._cancels.pursue(order, now)
+            elif was_set_aside:
                 self._cancels.wish(order, "it was counted as ended", now)
         self._endings.hear(order, report)
         in_doubt = self._blocking.may_oversell(order) and not self._blocking.is_out_of_reach(order, report, now)
-        self._book(order, order.judge_report(report, in_doubt), now)
+        word = report if self._endings.are_reads_believed(order, now) else replace(report, is_read=False)
+        self._book(order, order.judge_report(word, in_doubt or order.order.purpose is Purpose.OPEN), now)
         if has_risen:
             self._rise(order, f"reported {report.status}", now)
         if order.ended and not had_ended:
             self._status_queries.ask_now(order, now)
+            self._execution.advance_all(order.order.venue, order.order.instrument, now)  # in whose way it is no more
 
     def end_when_due(self, order: OrderLifecycle, now: Instant) -> None:
         """Wait no more for proof of a total: a position may be bare meanwhile.
@@ -183,7 +189,10 @@ class ExecutionReports:
     def fills_listed(self, venue: str, asked_ns: int, now: Instant) -> None:
         """End what only waited for a list of all fills, which has been taken in; it was asked for then."""
         for order in list(self._endings.shown(venue, asked_ns)):
-            self._end(order, "the venue doesn't say how much had filled: the fills that it lists stand", now)
+            if self._endings.is_as_told(order):
+                self._book(order, order.judge_end("reported, and listed so", now.utc_ns), now)
+            else:
+                self._end(order, "the venue doesn't say how much had filled: the fills that it lists stand", now)
 
     def _end(self, order: OrderLifecycle, text: str, now: Instant) -> None:
         self._outbox.alarm(f"client_order_id={order.id}", f"{order.ended}, but {text}", now.utc_ns)
@@ -322,6 +331,7 @@ class ExecutionReports:
             if is_fill and was_final and order.filled_quantity > filled:
                 text = f"filled {plain(order.filled_quantity)} after it was {order.status}"
                 self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
+                self._endings.belied(order)
         if order.is_overfilled:
             self._outbox.halt(order.scope, f"order {order.id} filled above its quantity", now.utc_ns)
         if order.venue_order_id and not was_named:
@@ -333,7 +343,7 @@ class ExecutionReports:
         self._status_queries.named(order, now)
         for fill in self._unmatched.take(order.order.venue, order.venue_order_id, now):
             self._book(order, order.judge_fill(fill), now)
-        if order.is_cancel_pending and not order.is_final:
+        if order.is_cancel_pending and not order.is_final and not order.ended:
             self._cancels.pursue(order, now)
 
     def _follow_up(self, order: OrderLifecycle, now: Instant) -> None:
@@ -345,6 +355,7 @@ class ExecutionReports:
         self._overdue.watch(order, now)
         self._endings.note(order, now)
         if order.is_final:
+            self._endings.ended(order, now)
             self._overdue.settle(order, now)
             self._cancels.settle(order, now)
             self._go_on(order, now)

@@ -180,12 +180,12 @@ class OrderLifecycle:
     def crosses(self, side: Side, price: Decimal) -> bool:
         """Tell whether a new order of ours at `price` could trade against this one.
 
-        One that never rests has had its one moment once any of it has filled; unless it must be canceled, for then
-        the venue may have kept the rest.
+        One that never rests has had its one moment once it has ended; or once any of it has filled, unless it must be
+        canceled, for then the venue may have kept the rest.
         """
         if self.is_final or self.is_set_aside or side is self.order.side:
             return False
-        if self.never_rests and self.filled_quantity and not self.is_cancel_pending:
+        if self.never_rests and (self.ended or (self.filled_quantity and not self.is_cancel_pending)):
             return False
         return price >= self.order.limit_price if side is Side.BUY else price <= self.order.limit_price
 
@@ -234,11 +234,11 @@ class OrderLifecycle:
     def judge_unconfirmed(self, event: OrderUnconfirmed) -> list[OrderUpdate]:
         return [event] if self.status is SUBMITTED else []
 
-    def judge_report(self, report: OrderReported, may_oversell: bool = False) -> list[OrderUpdate]:
+    def judge_report(self, report: OrderReported, may_repeat: bool = False) -> list[OrderUpdate]:
         """Return what a venue's totals prove: acceptance, quantity filled so far, an end.
 
         Args:
-            may_oversell: what this order is believed not to have sold may be sold again, and it would be others'.
+            may_repeat: it may be tried again, and what is sold would be others', or what is bought beyond the limits.
         """
         events = self._accepted_by(report.venue_order_id, report.ts_event)
         step = self.executions.step_to(
@@ -250,7 +250,7 @@ class OrderLifecycle:
             return events
         filled = self.filled_quantity + (step.quantity if step else ZERO)
         is_full, is_end = filled >= self.order.quantity, report.status in FINAL
-        if is_full or (is_end and self._proves_end(report, filled, may_oversell)):
+        if is_full or (is_end and self._proves_end(report, filled, may_repeat)):
             evidence = f"reported:{report.reason}" if report.reason else "reported"
             status = report.status if is_end else FILLED
             events.append(self.closed(status, evidence, report.ts_event, filled))
@@ -260,16 +260,16 @@ class OrderLifecycle:
             events.append(self._ended(self.ended, report.ts_event))
         return events
 
-    def _proves_end(self, report: OrderReported, filled: Decimal, may_oversell: bool) -> bool:
+    def _proves_end(self, report: OrderReported, filled: Decimal, may_repeat: bool) -> bool:
         """Tell whether the final word about an order that is not known to be full proves how much of it filled.
 
         FILLED contradicts the total that comes with it, which is behind. Any other end is believed with its total;
-        of a sale that could be repeated with others' coins, once a read has said so after an earlier word.
+        of one that may be repeated, once a read has said so after an earlier word.
         """
         total, is_second = report.cumulative_quantity, report.is_read and self.ended is not None
         if report.status is FILLED:
             return False
-        if may_oversell:
+        if may_repeat:
             return is_second and total is not None and total >= filled
         if total is not None:
             return True

@@ -398,7 +398,9 @@ def test_it_fits_into_its_time_with_slow_venues(manager: DeskOnTime) -> None:
     manager.advance(0.15)
     manager.hear(make_report(S.CANCELED, "0.005", fees="0.5"))
     guard = protect(manager, "0.005")
-    manager.advance(0.6)
+    manager.advance(0.15)
+    manager.hear(make_report(S.CANCELED, "0.005", fees="0.5", is_read=True))
+    manager.advance(0.45)
     manager.snapshot("9679.5", "0.005", open_orders=[guard])
     manager.advance(0.7)
     fills = [make_fill("0.005", fee=Decimal("0.5"))]
