@@ -164,8 +164,11 @@ def status(arguments: argparse.Namespace) -> int:
 def metrics(arguments: argparse.Namespace) -> int:
     directory = _data_directory(arguments)
     if arguments.reset:
-        ask(directory, "reset_metrics", ANSWER_WITHIN_S)
-        say("the breakers count from zero")
+        answer = ask(directory, "reset_metrics", ANSWER_WITHIN_S)
+        if arguments.json:
+            _print_json(answer)
+        else:
+            say("the breakers count from zero")
         return 0
     report = ask(directory, "metrics", ANSWER_WITHIN_S)
     if arguments.json:

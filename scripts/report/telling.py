@@ -111,7 +111,7 @@ def resume_answer(resumed: TradingResumed, scope: str, status: Mapping[str, Any]
         status: the newest, for the equity that losses are measured from.
     """
     standing = [halt_fields(halt) for halt in resumed.standing]
-    if scope and standing and not resumed.cleared:
+    if scope and not resumed.cleared:
         return {"error": _nothing_cleared(scope, standing)}
     return {
         "resumed": True,
@@ -142,7 +142,8 @@ def _nothing_cleared(scope: str, standing: Sequence[Mapping[str, Any]]) -> str:
     here = [halt for halt in standing if halt["scope"] == scope]
     if here:
         return "; ".join(f"{line}: {how_it_ends(halt)}" for halt, line in zip(here, halts({"halts": here})))
-    return f"nothing is halted in {scope!r}; halted are: {'; '.join(halts({'halts': standing}))}"
+    elsewhere = f"; halted are: {'; '.join(halts({'halts': standing}))}" if standing else ", nor anywhere else"
+    return f"nothing is halted in {scope!r}{elsewhere}"
 
 
 def _base(answer: Mapping[str, Any]) -> str:

@@ -277,6 +277,9 @@ def test_the_breakers_counts_can_be_zeroed(answers: dict[str, Answer], capsys: p
     assert main(["metrics", "--reset"]) == 0
     assert capsys.readouterr().out == "the breakers count from zero\n"
 
+    assert main(["metrics", "--reset", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"reset": True}
+
 
 def test_status_for_a_person_tells_what_matters(answers: dict[str, Answer], capsys: pytest.CaptureFixture[str]) -> None:
     answers["status"] = lambda request: request.reply(REPORT)

@@ -88,6 +88,13 @@ def test_who_resumes_what_ends_by_itself_is_told_so() -> None:
     assert "ends by itself when it takes them" in telling.resume_answer(resumed, "coinbase", {})["error"]
 
 
+def test_who_resumes_a_scope_without_a_halt_is_told_so_and_who_names_none_is_not_refused() -> None:
+    nothing = TradingResumed(ts_event=UTC, cleared=(), standing=(), is_rebased=False)
+
+    assert telling.resume_answer(nothing, "nix", {})["error"] == "nothing is halted in 'nix', nor anywhere else"
+    assert "error" not in telling.resume_answer(nothing, "", {})
+
+
 def test_alarms_tell_when_and_how_often_and_how_many_are_not_shown() -> None:
     assert told(alarms=[ALARM])["ALARM"] == (
         "2026-11-30T18:20:00Z coinbase: answered with 401, 2 times since 2026-11-30T18:14:05Z"
