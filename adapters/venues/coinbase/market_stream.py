@@ -124,11 +124,12 @@ class MarketStream:
         )
 
     def hello(self, now: Instant) -> tuple[str, ...]:
-        # Trade ids stay: the snapshot of a new connection replays trades of the old one. Times go.
+        # Trade ids stay: the snapshot of a new connection replays trades of the old one. Times go, and what was told
+        # of a status: whoever heard of the old connection may have missed its last words.
         self._sequence.restart()
         self._forget_books()
         for product in self._products.values():
-            product.book, product.quoted_at = OrderBook(), 0
+            product.book, product.quoted_at, product.status = OrderBook(), 0, ()
             self.watch.expect(product.channel, now.monotonic_ns, math.inf)
         return self._subscriptions.restart(now.monotonic_ns)
 

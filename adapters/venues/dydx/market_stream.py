@@ -155,6 +155,7 @@ class MarketStream:
             instrument.book.invalidate()
             instrument.quoted, instrument.was_whole, instrument.quoted_at = None, False, 0
             instrument.book_read_ns = now.monotonic_ns
+            instrument.status = None  # told anew: its last change may have been lost with the connection
         self._subscriptions.restart()
         return ()  # the venue speaks first
 

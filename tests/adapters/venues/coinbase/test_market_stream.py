@@ -169,6 +169,17 @@ def test_the_status_of_a_product_is_told_when_it_changes() -> None:
     assert events == [halted]
 
 
+def test_a_new_connection_tells_every_status_again() -> None:
+    codec = stream()
+    told = {"type": "snapshot", "products": [{"id": "BTC-USD", "status": "online"}]}
+    hear(codec, frame("status", 0, told))
+
+    codec.hello(NOW)
+
+    (event,) = hear(codec, frame("status", 0, told))
+    assert (event.instrument, event.status) == ("BTC-USD", TradingStatus.TRADING)
+
+
 def test_other_steps_of_a_product_are_told_when_they_come() -> None:
     codec = stream()
 

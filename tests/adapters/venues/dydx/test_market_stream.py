@@ -433,6 +433,15 @@ def test_funding_is_hourly() -> None:
     )
 
 
+def test_a_new_connection_tells_every_status_again() -> None:
+    listener = whole()
+    listener.connect()
+
+    told = listener.hear(markets(1, BTC_USD=market()))
+
+    assert [event.status for event in told if isinstance(event, InstrumentStatus)] == [TradingStatus.TRADING]
+
+
 def test_a_status_is_told_when_it_changes() -> None:
     listener = whole()
     number = listener.next_number
