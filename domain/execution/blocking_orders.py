@@ -135,17 +135,6 @@ class BlockingOrders:
         spare = self._spare(instrument, self._ledger.plans[order.order.intent_id].intent)
         return spare is None or spare > 0
 
-    def resalable(self, order: OrderLifecycle) -> Decimal:
-        """Return how much of what this order may have sold could be sold once more: no more than others' coins are."""
-        instrument = self._quotes.instrument(order.order.venue, order.order.instrument)
-        left = order.leaves_quantity
-        if instrument is None or instrument.kind is not InstrumentKind.SPOT:
-            return left
-        spare = self._spare(instrument, self._ledger.plans[order.order.intent_id].intent)
-        # What others have left alone already needn't be left alone twice.
-        alone = self._ledger.books.in_doubt(instrument.id)
-        return left if spare is None else min(left, max(ZERO, spare - alone))
-
     def is_out_of_reach(self, order: OrderLifecycle, report: OrderReported, now: Instant) -> bool:
         """Tell whether a resting sale can't have traded in the moments before its end, of which a total may lag.
 

@@ -164,8 +164,8 @@ class ExecutionReports:
     def end_when_due(self, order: OrderLifecycle, now: Instant) -> None:
         """Wait no more for proof of a total: a position may be bare meanwhile.
 
-        What is FILLED, as the venue says, is booked in full. Of another end its total stands, or at least what could
-        be sold a second time is known.
+        What is FILLED, as the venue says, is booked in full. Of another end its total stands, or what it may have sold
+        is left alone.
         """
         if not self._endings.is_due(order, now):
             return
@@ -177,12 +177,12 @@ class ExecutionReports:
             self._set_aside(order, now)
 
     def _set_aside(self, order: OrderLifecycle, now: Instant) -> None:
-        """Let go on with what is certainly ours: of the rest, no more is left alone than could be sold again."""
-        resalable = self._blocking.resalable(order)
-        if self._ledger.books.position(InstrumentId.of(order.order)).quantity <= resalable:
+        """Go on with what is certainly ours; had it sold all, selling more than that would take of others' coins."""
+        doubtful = order.leaves_quantity
+        if self._ledger.books.position(InstrumentId.of(order.order)).quantity <= doubtful:
             return
-        self._outbox.record(order.set_aside(resalable, now.utc_ns))
-        text = f"{order.ended}, and nothing proves how much had filled: {plain(resalable)} are left alone until then"
+        self._outbox.record(order.set_aside(doubtful, now.utc_ns))
+        text = f"{order.ended}, and nothing proves how much had filled: {plain(doubtful)} are left alone until then"
         self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
         self._go_on(order, now)
 

@@ -42,7 +42,9 @@ class GuessedPrices:
         """Take off what exact fills have replaced."""
         for piece in pieces:
             if piece.is_price_guessed:
-                guess = self._guesses[piece.client_order_id]
+                guess = self._guesses.get(piece.client_order_id)
+                if guess is None:
+                    continue  # a person has taken the guess for good before its row came
                 guess.quantity -= piece.quantity
                 if guess.quantity <= 0:
                     del self._guesses[piece.client_order_id]

@@ -40,6 +40,7 @@ from domain.messages.journal import (
     OrderAdopted,
     OrderClosed,
     OrderFilled,
+    OrderFilledProvisionally,
     OrderReopened,
     OrderSubmitted,
     OrderUpdate,
@@ -134,6 +135,8 @@ class OrderLedger:
                 self.fills.contradict(event)
             case TotalsStand():
                 self.standing[event.client_order_id] = False
+            case OrderFilledProvisionally() if self.standing.get(event.client_order_id):
+                del self.standing[event.client_order_id]  # a person's word was about the totals of before
             case BalanceCorrected() | PositionCorrected():
                 self.corrections.add(event.correction_id)
             case VenueReconciled():

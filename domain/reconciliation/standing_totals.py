@@ -38,8 +38,10 @@ class StandingTotals:
         """
         for order in self._ledger.unexplained.values():
             if order.order.venue == venue and (order.venue_order_id in asked_of or not order.venue_order_id):
+                if self.stand(order):
+                    continue
                 since_ns = self._since_ns.setdefault(order.id, asked.monotonic_ns)
-                if not self.stand(order) and asked.monotonic_ns - since_ns >= self._within_ns:
+                if asked.monotonic_ns - since_ns >= self._within_ns:
                     self._let_stand(order, now)
 
     def review(self, venue: str, now: Instant) -> None:
@@ -49,6 +51,7 @@ class StandingTotals:
 
     def _let_stand(self, order: OrderLifecycle, now: Instant) -> None:
         body = order.order
+        del self._since_ns[order.id]  # what fills after a person's word is waited for anew
         self._outbox.record(
             TotalsStand(
                 ts_event=now.utc_ns,

@@ -292,6 +292,19 @@ def test_a_halt_for_totals_stands_until_the_rows_of_the_last_order_came(manager:
     assert list(manager.manager.halts) == []
 
 
+def test_what_fills_after_a_persons_word_is_waited_for_anew(manager: DeskOnTime) -> None:
+    manager.hear(make_intent(), make_accepted(), make_report(S.PARTIALLY_FILLED, "0.004", fees="1"))
+    wait(manager, 70)
+    manager.hear(ResumeTrading())
+
+    manager.hear(make_report(S.FILLED, "0.01", fees="2"))
+    wait(manager, 55)
+    assert len(manager.journaled(TotalsStand)) == 1
+    wait(manager, 25)
+
+    assert [stands.quantity for stands in manager.journaled(TotalsStand)] == [Decimal("0.004"), Decimal("0.01")]
+
+
 def test_openings_resume_by_a_persons_word_and_stay_so_over_a_restart(manager: DeskOnTime) -> None:
     manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
     wait(manager, 70)

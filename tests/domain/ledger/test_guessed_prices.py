@@ -72,3 +72,9 @@ def test_a_price_that_was_told_is_no_guess() -> None:
 )
 def test_where_the_venue_never_lists_it_a_persons_word_lets_it_stand(events: tuple, count: int) -> None:
     assert len(list(books(guessed(), *events).guessed_prices)) == count
+
+
+def test_a_row_that_comes_after_a_persons_word_is_booked_like_any() -> None:
+    portfolio = books(guessed(), STANDS, RESUMED, row("0.004", "f-1"), row("0.006", "f-2"))
+
+    assert list(portfolio.guessed_prices) == []
