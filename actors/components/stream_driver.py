@@ -265,6 +265,8 @@ class StreamDriver:
         self._perform(self.session.opened(connection_id, now, hello))
         self._watch_channels(now)
         self.owner.on_stream_changed(True)
+        # What came right behind the upgrade, in one piece with it, TLS has decrypted: it will wake nobody.
+        self._read()
 
     # ---- reading -----------------------------------------------------------------------------------------
 

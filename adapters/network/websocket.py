@@ -17,6 +17,8 @@ from collections.abc import Callable
 from typing import Any
 
 import websocket
+from websocket import _handshake
+from websocket._cookiejar import SimpleCookieJar
 
 from adapters.network import sockets
 from adapters.network import websocket_frames as frames
@@ -144,6 +146,19 @@ class SocketPipe:
                 self._closed = str(frames.ABNORMAL_CLOSE)
                 return
             del self._outgoing[:sent]
+
+
+class _NoCookies(SimpleCookieJar):
+    """In the place of the library's jar, which keeps every cookie for the life of the process, and sends it back.
+
+    The request would grow with each new name, until the venue takes no upgrade of ours any more.
+    """
+
+    def add(self, set_cookie: str | None) -> None:
+        return
+
+
+_handshake.CookieJar = _NoCookies()
 
 
 class WebSocketDialer:

@@ -92,6 +92,14 @@ def padded(frame: bytes, size: int) -> bytes:
 # ---- messages --------------------------------------------------------------------------------------------
 
 
+def test_what_came_in_one_piece_with_the_upgrade_is_read_at_once(wire: Wire) -> None:
+    wire.greeting = server_frame(TEXT, heartbeat(0))
+
+    stage = raised(wire)
+
+    assert stage.actor(FEED).counters["frames"] == 1
+
+
 def test_messages_are_told_in_order_of_arrival(wire: Wire) -> None:
     """T03: three prices 50 ms apart, exactly three out, in order, times never falling."""
     stage = raised(wire, ("BTC-USD", "ETH-USD", "SOL-USD"))

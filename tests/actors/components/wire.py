@@ -37,6 +37,7 @@ class Wire:
         self.servers: list[socket.socket] = []  # our end of each connection, oldest first
         self.refusals: deque[VenueError] = deque()  # what the next dials fail with
         self.dials = 0
+        self.greeting = b""  # what arrives in one piece with the upgrade: no socket wakes anybody for it
 
     def kit(self) -> VenueKit:
         return FakeVenue().kit()._replace(market_stream=MarketStream, dialer=lambda settings: self)
@@ -48,9 +49,11 @@ class Wire:
         ours, theirs = socket.socketpair()
         theirs.settimeout(5)
         self.servers.append(theirs)
+        theirs.sendall(self.greeting)
         waiting = select.poll()
         waiting.register(ours.fileno(), select.POLLIN)
-        self.stage.readables[ours.fileno()] = lambda: bool(waiting.poll(0))
+        is_silent = bool(self.greeting)
+        self.stage.readables[ours.fileno()] = lambda: bool(waiting.poll(0)) and not is_silent
         return _StagedPipe(ours, self.stage)
 
     def close(self) -> None:

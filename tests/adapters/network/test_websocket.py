@@ -281,6 +281,20 @@ def test_a_dialed_pipe_delivers_what_came_right_behind_the_upgrade() -> None:
     pipe.close()
 
 
+def test_no_cookie_is_kept_for_another_dial() -> None:
+    requests: list[bytes] = []
+
+    def bake(request: bytes) -> bytes:
+        requests.append(request)
+        cookie = b"Set-Cookie: session-%d=x; Domain=127.0.0.1\r\n" % len(requests)
+        return upgraded(request).replace(b"Upgrade: websocket\r\n", b"Upgrade: websocket\r\n" + cookie, 1)
+
+    for _ in range(2):
+        WebSocketDialer().open(answering(bake), timeout_s=5).close()
+
+    assert [b"Cookie" in request for request in requests] == [False, False]
+
+
 def test_a_refused_key_is_fatal_and_a_sick_server_is_not() -> None:
     with pytest.raises(Fatal, match="refused our key"):
         WebSocketDialer().open(answering(lambda _: b"HTTP/1.1 401 Unauthorized\r\n\r\n"), timeout_s=5)
