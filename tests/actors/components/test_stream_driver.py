@@ -15,6 +15,7 @@ import pytest
 from actors.circuit_breaker import CircuitBreaker
 from actors.price_feed import PriceFeed
 from actors.stage.stage import Stage
+from adapters.network.websocket_frames import TEXT
 from domain.effects import Role
 from domain.errors import Fatal, Retryable
 from domain.messages.market import DecodeFailed, MarketBatch, Quote, Trade
@@ -29,6 +30,7 @@ from domain.messages.system import (
 from domain.settings import BreakerSettings, SessionSettings, Settings, VenueSettings
 from domain.streams.session_states import SessionState
 from tests.actors.components.wire import Wire
+from tests.adapters.network.test_websocket_frames import server_frame
 from tests.adapters.venues.coinbase.frames import at, heartbeat, snapshot, ticker, trade, trades, update
 
 FEED = Role.PRICE_FEED.at("coinbase")
