@@ -277,6 +277,7 @@ class PriceFeed(BaseActor):
 
     def receiveMsg_BreakerChanged(self, event: BreakerChanged, sender: str) -> None:
         self.gate.heard(event)
+        self.stream.tell_if_held_back()
 
     # ---- to the readers ----------------------------------------------------------------------------------
 

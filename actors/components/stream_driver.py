@@ -21,6 +21,7 @@ from domain.errors import Fatal, VenueError
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, HeartbeatSeen, StreamGap
+from domain.messages.system import BreakerState
 from domain.resilience.circuit_breaker import Gate
 from domain.resilience.outage import Outage
 from domain.settings import Settings
@@ -186,6 +187,7 @@ class StreamDriver:
     def _dial(self, connection_id: str) -> None:
         if self.gate is not None and not self.gate.enter(connection_id):
             self._perform(self.session.put_off(connection_id, "breaker_open", self.owner.clock.now()))
+            self.tell_if_held_back()
             return
         call = partial(self.dialer.open, self.codec.url, self.connect_timeout_s)
         self.executor.submit(connection_id, call)
@@ -248,6 +250,12 @@ class StreamDriver:
             words = self.outage.failed(self.session.last_failure)
             self.owner.alarm_over(self.session.name, self.outage.take_over())
             if words:
+                self.owner.alarm(self.session.name, words)
+
+    def tell_if_held_back(self) -> None:
+        """Tell the person when the breaker forbids to connect, after however few failures of this outage."""
+        if self.gate is not None and self.gate.state is BreakerState.OPEN and self.pipe is None:
+            if words := self.outage.held_back():
                 self.owner.alarm(self.session.name, words)
 
     def _opened(self, connection_id: str, pipe: Pipe, now: Instant) -> None:

@@ -41,6 +41,7 @@ class CircuitBreaker:
         self._failures_in_row = 0
         self._successes_in_row = 0
         self._open_s = settings.open_s  # how long the next open period lasts
+        self._former_open_s = settings.open_s  # how long the last one did
         self._half_open_at_ns = 0
         self.reset_metrics(now)
 
@@ -56,6 +57,8 @@ class CircuitBreaker:
                 return self._open(now)
         elif self.state is HALF_OPEN:
             if not event.succeeded:
+                if self._successes_in_row:
+                    self._open_s = self._former_open_s  # it worked meanwhile: a new outage, not the former going on
                 return self._open(now)
             self._successes_in_row += 1
             if self._successes_in_row >= self.settings.successes:
@@ -99,7 +102,7 @@ class CircuitBreaker:
 
     def _open(self, now: Instant) -> list[Effect]:
         period_s = min(self._open_s, self.settings.open_cap_s)
-        self._open_s = period_s * self.settings.open_factor
+        self._former_open_s, self._open_s = period_s, period_s * self.settings.open_factor
         self._half_open_at_ns = now.monotonic_ns + round(period_s * SECOND_NS)
         return [*self._enter(OPEN, now), WakeAt(self._half_open_at_ns, self.operation.value)]
 

@@ -20,17 +20,20 @@ CAUSES = {  # transport word -> in words
     "handshake": "it speaks no websocket",
 }
 
+_HELD_BACK = "it failed too often, and is not tried before its breaker allows it"  # of failures before our time
+
 
 class Outage:
     """The attempts at one venue, by one road, since the last that reached it."""
 
     def __init__(self) -> None:
         self._failures = 0
+        self._code = ""  # why the last of them failed
         self._told = ""  # the cause that a person knows of, and that has not ended
         self._over = ""  # the one that has ended, until that is told
 
     def reached(self) -> None:
-        self._failures = 0
+        self._failures, self._code = 0, ""
         self._ends()
 
     def take_over(self) -> str:
@@ -41,13 +44,21 @@ class Outage:
     def failed(self, code: str) -> str:
         """Note an attempt that reached nobody. Returns what to tell a person; empty while it may be nothing."""
         self._failures += 1
+        self._code = code
         if self._failures < _TRIES:
             return ""
-        words = f"cannot be reached: {CAUSES.get(code, code)}"
+        words = _words(code)
         if words != self._told:
             self._ends()
             self._told = words
         return words
+
+    def held_back(self) -> str:
+        """Note that nobody may try now, since tries failed. Returns what to tell a person who doesn't know yet."""
+        if self._told:
+            return ""
+        self._told = _words(self._code or _HELD_BACK)
+        return self._told
 
     def ended(self, result: Any) -> str:
         """Note how a call ended; whatever the venue said itself, a refusal too, has reached it."""
@@ -58,3 +69,7 @@ class Outage:
 
     def _ends(self) -> None:
         self._over, self._told = self._told or self._over, ""
+
+
+def _words(code: str) -> str:
+    return f"cannot be reached: {CAUSES.get(code, code)}"

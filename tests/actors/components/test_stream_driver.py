@@ -360,6 +360,42 @@ def test_a_stream_that_stays_up_after_an_outage_closes_the_breaker(wire: Wire) -
     assert breaker.metrics(stage.clock.now()).successes == 2 + 2  # the dials, and the first two beats
 
 
+def test_while_the_breaker_holds_the_feed_back_the_alarm_of_the_outage_stands(wire: Wire) -> None:
+    """CB-05: a second outage soon after the first, with one failed dial."""
+    stage = raised(wire, with_breaker=True)
+    wire.refusals.extend([Retryable("refused", code="refused")] * 5)
+    breaker = stage.actor(Role.CIRCUIT_BREAKER.at("coinbase")).breakers[Operation.DATA]
+    wire.hang_up()
+    while len(wire.servers) < 2:
+        stage.advance(1)
+    words = "cannot be reached: the connection was refused"
+    assert standing(stage) == {}
+
+    wire.refusals.append(Retryable("refused", code="refused"))
+    wire.hang_up()
+    while breaker.state is not BreakerState.OPEN:
+        stage.advance(0.5)
+    stage.advance(0.05)
+    assert (standing(stage), wire.dials) == ({words: 1}, 1 + 5 + 1 + 1)
+
+    began_ns = stage.clock.now().monotonic_ns
+    while len(wire.servers) < 3:
+        stage.advance(1)
+    assert standing(stage) == {}
+    assert (stage.clock.now().monotonic_ns - began_ns) / 1e9 < 45, "it is open for 30 s again, not for 60"
+
+
+def standing(stage: Stage) -> dict[str, int]:
+    """Return how often each alarm was told since it was last over."""
+    told: dict[str, int] = {}
+    for message in stage.received[Role.MONITOR]:
+        if isinstance(message, AlarmRaised) and "reached" in message.text:
+            told[message.text] = told.get(message.text, 0) + 1
+        elif isinstance(message, AlarmOver):
+            told.pop(message.text, None)
+    return told
+
+
 def test_after_the_last_retry_a_person_is_told(wire: Wire) -> None:
     """T17, RC-02."""
     stage = raised(wire, max_retries=3)

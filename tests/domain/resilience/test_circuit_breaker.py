@@ -157,6 +157,18 @@ def test_closing_resets_the_period() -> None:
     assert open_periods_ms(machine, times=1, ms=700) == pytest.approx([100])
 
 
+def test_failure_after_a_success_in_between_opens_it_for_no_longer_than_before() -> None:
+    """CB-05: it worked meanwhile, so this is another outage."""
+    machine = breaker(failures=1, open_s=0.1, open_factor=2.0, open_cap_s=5.0, successes=3)
+    assert open_periods_ms(machine, times=2) == pytest.approx([100, 200])  # half-open from 300 ms on
+
+    succeed(machine, times=1, ms=310)
+    lived = open_periods_ms(machine, times=1, ms=320)
+    without = open_periods_ms(machine, times=1, ms=520)
+
+    assert (lived, without) == (pytest.approx([200]), pytest.approx([400]))
+
+
 def test_announcing_repeats_the_state_and_changes_nothing() -> None:
     machine = breaker(audience=(GATEWAY,), failures=1)
     fail(machine, times=1)

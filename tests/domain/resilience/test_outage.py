@@ -43,3 +43,20 @@ def test_whatever_the_venue_says_itself_begins_anew(answer: object) -> None:
     told = [outage.ended(result) for result in (lost, lost, answer, lost, lost, lost)]
 
     assert told == [""] * 5 + ["cannot be reached: no answer in time"]
+
+
+def test_outage_in_which_nobody_may_try_is_told_at_once_and_stands_until_it_is_reached() -> None:
+    outage = Outage()
+    outage.failed("refused")
+    words = "cannot be reached: the connection was refused"
+
+    assert [outage.held_back() for _ in range(2)] == [words, ""]
+    assert (outage.failed("refused"), outage.failed("refused")) == ("", words)
+    assert outage.take_over() == ""
+
+    outage.reached()
+    assert outage.take_over() == words
+
+
+def test_breaker_that_was_open_before_our_time_is_told_without_a_cause() -> None:
+    assert "failed too often" in Outage().held_back()
