@@ -39,6 +39,10 @@ class Door:
         with contextlib.suppress(DirectoryRefused, OSError):
             socket_directory.lock_again(self._directory)
 
+    def opened_modes(self) -> list[str]:
+        """Return the modes that the directory was given since we last asked, and has not any more."""
+        return socket_directory.opened_modes(self._directory)
+
     def wait_until_all_left(self, post: Post) -> None:
         """After a shutdown: wait until the admin is gone, and the others have taken their sockets away."""
         until_s = time.monotonic() + ALL_LEAVE_WITHIN_S

@@ -46,7 +46,7 @@ class Listener:
 
         Raises:
             OSError: that can't be.
-            DirectoryRefused: it isn't ours alone.
+            DirectoryRefused: it isn't ours.
         """
         self._path = path
         if any(one.is_lost() for one in list(_listeners)):
@@ -64,7 +64,7 @@ class Listener:
 
         Raises:
             OSError: that can't be, for one because somebody else listens there.
-            DirectoryRefused: the directory isn't ours alone.
+            DirectoryRefused: the directory isn't ours.
         """
         if not socket_directory.answers(self._path):
             with contextlib.suppress(FileNotFoundError):
@@ -94,6 +94,8 @@ def _listen(path: str) -> tuple[socket.socket, tuple[int, int] | None]:
 def _bind(listening: socket.socket, path: str) -> None:
     for left in reversed(range(_TRIES)):
         try:
+            # The launcher was let in, so the place was ours alone: who opens it now mustn't keep its actors away.
+            socket_directory.take_back(Path(path).parent)
             socket_directory.make_private(Path(path).parent)
             listening.bind(path)
         except FileNotFoundError:

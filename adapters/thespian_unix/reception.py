@@ -9,12 +9,14 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from thespian.actors import ActorAddress
 from thespian.system.transport import ReceiveEnvelope
 from thespian.system.utilis import thesplog
 
+from adapters.thespian_unix import socket_directory
 from adapters.thespian_unix.address import UnixAddress
 from adapters.thespian_unix.connections import ReceivingEnd, peer_user
 from adapters.thespian_unix.framing import BrokenFrame
@@ -38,6 +40,8 @@ class Hold(Protocol):
     """Of a launcher on the directory."""
 
     def hold_again(self) -> None: ...
+
+    def opened_modes(self) -> list[str]: ...
 
 
 class Reception:
@@ -115,8 +119,12 @@ class Reception:
         self._owing.clear()
 
     def place(self) -> tuple[int, str]:
-        """Return how often we had to listen anew, for our socket was removed, and why we can't now."""
+        """Return how often we had to listen anew, for our socket was removed, and why we can't now, or others."""
         return self._renewals, self._trouble
+
+    def opened_modes(self) -> list[str]:
+        """Return what modes our directory was given since we last asked, and has not any more; the launcher's knows."""
+        return self._hold.opened_modes() if self._hold is not None else []
 
     def next_look_s(self) -> float:
         """Return when `look_after` has something to do (CLOCK_MONOTONIC)."""
@@ -137,26 +145,29 @@ class Reception:
             self._poller.change(self._listener.socket.fileno(), select.EPOLLIN)
 
     def keep_place(self) -> None:
-        """Listen anew at our path if our socket there was removed."""
+        """Keep our directory closed to others, and listen anew at our path if our socket there was removed."""
         self._looks_again_s = time.monotonic() + LOOK_EVERY_S
-        if not self._listener.is_lost():
-            self._trouble = ""
-            return
-        if not self._may_renew():
-            return
         try:
-            former = self._listener.renew()
+            socket_directory.take_back(Path(self._path).parent)
+            is_lost = self._listener.is_lost()
+            if is_lost and not self._may_renew():
+                return
+            former = self._listener.renew() if is_lost else None
         except (OSError, DirectoryRefused) as error:
             if not self._trouble:
-                thesplog("can't listen anew at %s: %s", self._path, error, level=logging.ERROR)
+                thesplog("can't keep the place %s: %s", self._path, error, level=logging.ERROR)
             self._trouble = str(error)
             return
+        self._trouble = ""
+        if former is not None:
+            self._replace(former)
+
+    def _replace(self, former: socket.socket) -> None:
         self._accept(former)  # who had found it before
         self._poller.remove(former.fileno())
         former.close()
         self._poller.add(self._listener.socket.fileno(), select.EPOLLIN)
         self.accepts_again_s = None
-        self._trouble = ""
         self._renewals += 1
         thesplog("listens anew at %s, where its socket was removed", self._path, level=logging.WARNING)
         if self._hold is not None:

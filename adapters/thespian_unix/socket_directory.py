@@ -22,6 +22,7 @@ from pathlib import Path
 
 LONGEST_PATH = 107  # bytes of a socket's path, without the final zero
 LONGEST_NAME = 40  # what `address.new_name` may need, with a digit or two to spare
+_NOTE = ".opened"  # that a directory was given another mode, which is the note's name
 
 _locks: dict[Path, tuple[int, int, int]] = {}  # lock file -> (descriptor, process, holders in it)
 
@@ -65,9 +66,48 @@ def make_private(directory: Path) -> None:
         try:
             path.mkdir(mode=0o700)
         except FileExistsError:
-            found = path.lstat()
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-                raise DirectoryRefused(f"{path} is not a directory of this user alone") from None
+            if _mode_of_ours(path) & 0o077:
+                raise _not_ours_alone(path) from None
+
+
+def take_back(directory: Path) -> None:
+    """Make `directory` and its parent, in use by us, this user's alone again if they were given another mode.
+
+    A note of it is left in `directory`, whoever noticed it: `opened_modes` finds it. What is missing stays so.
+
+    Raises:
+        DirectoryRefused: one is not ours any more.
+        OSError: a mode can't be changed.
+    """
+    found: list[int] = []
+    with contextlib.suppress(FileNotFoundError):
+        for path in (directory.parent, directory):
+            mode = _mode_of_ours(path)
+            if mode != 0o700:
+                path.chmod(0o700)
+                found.append(mode)
+    with contextlib.suppress(FileNotFoundError):  # taken away since
+        for mode in found:
+            (directory / f"{mode:03o}{_NOTE}").touch(mode=0o600)
+
+
+def opened_modes(directory: Path) -> list[str]:
+    """Return the modes that `take_back` has ended since we last asked, as they are written; in order."""
+    notes = [path for path in _sockets(directory) if path.suffix == _NOTE]
+    for note in notes:
+        note.unlink(missing_ok=True)
+    return sorted(note.stem for note in notes)
+
+
+def _mode_of_ours(path: Path) -> int:
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise _not_ours_alone(path)
+    return found.st_mode & 0o777
+
+
+def _not_ours_alone(path: Path) -> DirectoryRefused:
+    return DirectoryRefused(f"{path} is not a directory of this user alone")
 
 
 def lock(directory: Path) -> bool:

@@ -96,6 +96,7 @@ class UnixTransport(Obligations):
         self._poller = Poller()
         self._reception = Reception(self._own_path, self._poller, self._may_stay, self._door)
         self.place = self._reception.place  # for whoever has to tell a person
+        self.opened_modes = self._reception.opened_modes  # likewise
         give_back = self._on_refused, self._on_lost
         self._post = Post(self._own_path, self._poller, Limits(), *give_back, self._reception.keep_place)
         self._wakeups = Wakeups()

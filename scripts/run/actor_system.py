@@ -210,13 +210,20 @@ class ActorSystem:
         return "the actor system's admin was stopped, and is told to go on" if stopped else ""
 
     def mind_sockets(self) -> None:
-        """Tell when the directory of the actors' sockets was taken away, and when that is over."""
-        place = getattr(self._system._systemBase.transport, "place", None)  # Thespian's own bases have none
+        """Tell when the directory of the actors' sockets was taken away or opened, and when that is over."""
+        transport = self._system._systemBase.transport
+        place = getattr(transport, "place", None)  # Thespian's own bases have none
         renewals, trouble = place() if place is not None else (0, "")
-        found = set()
+        modes = transport.opened_modes() if place is not None else []
+        found = {
+            f"the directory of the actors' sockets was given mode {mode}: it has 700 again; see who did that, and what "
+            "was put there"
+            for mode in modes
+        }
         if trouble:
             found.add(
-                f"the actors' sockets were removed, and an actor that ends stays away until they are back: {trouble}"
+                "the directory of the actors' sockets was removed or given away, and an actor that ends stays away "
+                f"until it is back: {trouble}"
             )
         elif renewals != self._renewals:
             found.add("the directory of the actors' sockets was removed, and has been made anew")

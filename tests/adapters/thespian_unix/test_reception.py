@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import resource
@@ -17,7 +18,7 @@ import pytest
 from thespian.actors import ActorAddress
 from thespian.system.transport import SendStatus, TransmitIntent
 
-from adapters.thespian_unix import listener
+from adapters.thespian_unix import listener, socket_directory
 from adapters.thespian_unix.address import UnixAddress
 from adapters.thespian_unix.connections import SendingEnd
 from adapters.thespian_unix.lanes import NORMAL
@@ -253,13 +254,79 @@ def test_directory_of_others_is_not_listened_in(
     directory = tmp_path / "thespian-0" / "1900"
     reception = Reception(str(directory / "here"), poller)
     shutil.rmtree(directory)
-    directory.mkdir(mode=0o755)
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    directory.symlink_to(tmp_path / "elsewhere")
 
     wait_for_the_next_look(reception, monkeypatch)
 
     assert "not a directory of this user alone" in reception.place()[1]
     assert not list(directory.iterdir())
     reception.close()
+
+
+class Holder:
+    """Of a launcher whose directory is `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def hold_again(self) -> None: ...
+
+    def opened_modes(self) -> list[str]:
+        return socket_directory.opened_modes(self.path)
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o777, 0o711, 0o500])
+@pytest.mark.parametrize("which", ["itself", "parent"])
+def test_directory_given_another_mode_is_ours_alone_again_and_the_launcher_knows(
+    poller: Poller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str, mode: int
+) -> None:
+    directory = tmp_path / "thespian-0" / "1900"
+    reception = Reception(str(directory / "here"), poller, hold=Holder(directory))
+    (directory if which == "itself" else directory.parent).chmod(mode)
+
+    wait_for_the_next_look(reception, monkeypatch)
+
+    assert [path.stat().st_mode & 0o777 for path in (directory, directory.parent)] == [0o700, 0o700]
+    assert [reception.opened_modes() for _ in range(2)] == [[f"{mode:03o}"], []]
+    assert reception.place() == (0, "")
+    assert [path.name for path in directory.iterdir()] == ["here"]
+    reception.close()
+
+
+def test_newcomer_comes_in_though_the_directory_was_given_another_mode_and_the_launcher_knows(
+    poller: Poller, tmp_path: Path
+) -> None:
+    """It is faster than the next look: an actor that took the place of one that died."""
+    directory = tmp_path / "thespian-0" / "1900"
+    launchers = Reception(str(directory / "launcher"), poller, hold=Holder(directory))
+    directory.chmod(0o755)
+
+    newcomer = Reception(str(directory / "newcomer"), poller)
+
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert (newcomer.opened_modes(), launchers.opened_modes()) == ([], ["755"])
+    for each in (launchers, newcomer):
+        each.close()
+
+
+def test_directory_whose_mode_cannot_be_taken_back_is_told_until_it_can(
+    reception: Reception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "chmod", refuse)
+        patched.setattr(Path, "chmod", refuse)
+        wait_for_the_next_look(reception, monkeypatch)
+        assert "Operation not permitted" in reception.place()[1]
+
+    wait_for_the_next_look(reception, monkeypatch)
+
+    assert (reception.place(), tmp_path.stat().st_mode & 0o777) == ((0, ""), 0o700)
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 
 def test_process_that_ends_does_not_take_its_place_again(
