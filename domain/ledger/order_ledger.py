@@ -29,6 +29,7 @@ from domain.messages.journal import (
     ExternalFillSeen,
     FillContradicted,
     FillsCovered,
+    FundingPaid,
     HaltCleared,
     HaltRaised,
     InstrumentDefined,
@@ -45,6 +46,7 @@ from domain.messages.journal import (
     OrderSubmitted,
     OrderUpdate,
     PositionCorrected,
+    PositionForced,
     TotalsStand,
     VenueReconciled,
 )
@@ -124,6 +126,11 @@ class OrderLedger:
                 self.fills.book(event.fill)
                 if flows(event.fill):
                     self._moved(event.fill.venue)
+            case PositionForced():
+                self.fills.book(event.fill)
+                self._moved(event.fill.venue)
+            case FundingPaid():
+                self._moved(event.venue)
             case BalancesOpened():
                 self.opened_at[event.venue] = event.ts_event
                 if event.surely_with is not None:

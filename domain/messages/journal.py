@@ -167,6 +167,25 @@ class ExternalFillSeen(Event, kw_only=True):
     fill: Fill
 
 
+class PositionForced(Event, kw_only=True):
+    """A fill that nobody ordered: a liquidation or deleveraging. It moves our position and our cash."""
+
+    fill: Fill
+
+
+class FundingPaid(Event, kw_only=True):
+    """Funding of one position at one time, booked once: its key is (venue, instrument, paid_at)."""
+
+    venue: str
+    instrument: str
+    paid_at: int  # UTC ns by the venue's clock
+    amount: Decimal  # positive when received
+    currency: str
+    wallet: str = ""
+    rate: Decimal | None = None
+    quantity: Decimal | None = None  # signed position that it was reckoned on
+
+
 class FillsCovered(Event, kw_only=True):
     """Every fill of a venue up to here is known: a restart need look no further back, but for reads that lag."""
 
@@ -198,16 +217,22 @@ class BalanceCorrected(Event, kw_only=True):
     currency: str
     difference: Decimal  # venue minus ours
     reason: str
+    wallet: str = ""
 
 
 class PositionCorrected(Event, kw_only=True):
-    """Coins of ours that are not there: sold or moved by somebody else. A healthy run has none."""
+    """A position that is not what our books say: sold or moved by somebody else. A healthy run has none.
+
+    It moves no cash: what that differs by is a BalanceCorrected of its own.
+    """
 
     correction_id: str  # deterministic: a second reconciliation finds nothing
     venue: str
     instrument: str
-    quantity: Decimal  # base units, positive: what is ours no more
+    quantity: Decimal  # base units, never negative: what is ours no more
     reason: str
+    difference: Decimal = Decimal(0)  # signed, of a derivative: what the venue keeps minus what our books say
+    price: Decimal | None = None  # of the difference: the venue's entry or mark; None: what is gone leaves at cost
 
 
 class VenueReconciled(Event, kw_only=True):
@@ -278,6 +303,8 @@ JournalEvent = (
     | OrderUpdate
     | BalancesOpened
     | ExternalFillSeen
+    | PositionForced
+    | FundingPaid
     | FillsCovered
     | FillContradicted
     | TotalsStand

@@ -16,6 +16,7 @@ from msgspec import Struct
 from domain.instrument import Instrument, Side
 from domain.messages.base import Command, Event, Lane
 from domain.messages.listing import Aside, Unread
+from domain.messages.positions import FundingPayment, VenuePosition
 
 
 class OrderStatus(StrEnum):
@@ -251,6 +252,14 @@ class FillKind(StrEnum):
     CORRECTION = "CORRECTION"
 
 
+class FillCause(StrEnum):
+    """Who wanted a fill. Only a TRADE has an order behind it that somebody sent."""
+
+    TRADE = "TRADE"
+    LIQUIDATION = "LIQUIDATION"  # the venue closed a position for want of margin
+    DELEVERAGING = "DELEVERAGING"  # or gave it to the other side of somebody else's liquidation (ADL)
+
+
 class Fill(Struct, frozen=True, kw_only=True):
     """One execution of ours as the venue books it, keyed by the venue's own id."""
 
@@ -266,6 +275,7 @@ class Fill(Struct, frozen=True, kw_only=True):
     ts_event: int
     kind: FillKind = FillKind.FILL
     is_maker: bool = False
+    cause: FillCause = FillCause.TRADE
 
 
 class FillsReported(Event, kw_only=True):
@@ -279,6 +289,7 @@ class Balance(Struct, frozen=True, kw_only=True):
     currency: str
     total: Decimal  # available + hold
     hold: Decimal
+    wallet: str = ""  # empty: the venue's only one; collateral of perpetuals is in "perpetual"
 
 
 class VenueSnapshot(Event, kw_only=True):
@@ -296,6 +307,8 @@ class VenueSnapshot(Event, kw_only=True):
     unread: tuple[Unread, ...] = ()  # rows of any of the three that nobody could read
     told_ns: int = 0  # CLOCK_MONOTONIC at `ts_event`; 0 = the venue has not told its time
     set_aside: tuple[Aside, ...] = ()  # what is in none of the balances: no order can spend it
+    positions: tuple[VenuePosition, ...] | None = None  # of derivatives, those that are not flat; None: it keeps none
+    funding: tuple[FundingPayment, ...] = ()  # since `fills_since`, as the fills are
 
 
 class RowsUnread(Event, kw_only=True):

@@ -337,14 +337,14 @@ def test_each_journal_has_one_instance_for_life(spoil: Callable[[Path], object],
 def test_an_entry_that_only_newer_code_knows_is_refused_in_one_line_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
 
-    class FundingPaid(HaltRaised, kw_only=True):
+    class OptionExercised(HaltRaised, kw_only=True):
         """Of a version to come."""
 
     journal = open_journal(path)
-    journal.append([FundingPaid(ts_event=1, scope="all", reason="")], recorded_at=AT)
+    journal.append([OptionExercised(ts_event=1, scope="all", reason="")], recorded_at=AT)
     journal.close()
 
-    with pytest.raises(InvalidSetting, match="whose entries of kind 'FundingPaid' this version doesn't know"):
+    with pytest.raises(InvalidSetting, match="whose entries of kind 'OptionExercised' this version doesn't know"):
         open_journal(path)
 
     assert [beside.name for beside in tmp_path.glob("*damaged*")] == []
