@@ -20,10 +20,14 @@ from domain.messages.base import Event, Message
 from domain.messages.market import (
     DecodeFailed,
     DepthReported,
+    Figure,
+    FundingRate,
     HeartbeatSeen,
+    IndexPrice,
     InstrumentStatus,
     LateFrame,
     MarketBatch,
+    MarkPrice,
     Quote,
     RequestDepth,
     StreamGap,
@@ -53,9 +57,10 @@ _MOST_FRUITLESS = 3
 _FAULTS_KEPT = 100  # between two reports
 
 _PRICES = (Quote, Trade)
+_FIGURES = (MarkPrice, IndexPrice, FundingRate)
 _ONLY_QUOTES = {Quote}
 _when = attrgetter("ts_event")
-_Price = TypeVar("_Price", Quote, Trade)
+_Price = TypeVar("_Price", Quote, Trade, Figure)
 
 
 def _are_quotes(events: Sequence[Event]) -> TypeGuard[Sequence[Quote]]:
@@ -126,11 +131,13 @@ class PriceFeed(BaseActor):
         self.read_ns = read_ns
         quotes: Sequence[Quote]
         trades: Sequence[Trade] = ()
+        figures: Sequence[Figure] = ()
         if _are_quotes(events):
             quotes = events
         else:
             quotes = [event for event in events if type(event) is Quote]
             trades = [event for event in events if type(event) is Trade]
+            figures = self._possible([event for event in events if isinstance(event, _FIGURES)], now)
             for event in events:
                 if type(event) not in _PRICES:
                     self._on_other(event)
@@ -145,7 +152,7 @@ class PriceFeed(BaseActor):
             self._remember(trade)
         self.counters["quotes"] += len(quotes)
         self.counters["trades"] += len(live)
-        self.publisher.publish(quotes, trades, self.health.state(now))
+        self.publisher.publish(quotes, trades, self.health.state(now), figures)
         self._flush(now)
 
     def _learn_clock(self, trades: Sequence[Trade], now: Instant) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from domain.instant import SECOND_NS
 from domain.instrument import Instrument, Side
-from domain.messages.market import Quote, StreamState, Trade
+from domain.messages.market import MarkPrice, Quote, StreamState, Trade
 from domain.messages.system import OrdersReported
 
 UTC = 1_780_000_000 * SECOND_NS  # the tests' now on the wall clock
@@ -42,6 +42,18 @@ def make_trade(price: str = "64000.05", trade_id: str = "1", instrument: str = "
         "read_ns": MONO,
     }
     return Trade(**{**fields, **changes})
+
+
+def make_mark(price: str = "64000.05", instrument: str = "BTC-USD", **changes) -> MarkPrice:
+    fields = {
+        "venue": "coinbase",
+        "instrument": instrument,
+        "price": Decimal(price),
+        "ts_event": UTC,
+        "ts_init": UTC,
+        "read_ns": MONO,
+    }
+    return MarkPrice(**{**fields, **changes})
 
 
 def make_stream_state(**changes) -> StreamState:

@@ -1,7 +1,7 @@
 """Market data by credit: a reader grants batches, a feed never has more than that in flight to it.
 
-What arrives while a reader has no credit left is conflated for it: quotes are replaced by the newer one, trades
-queue up to a bound and then fold, oldest first, into exact bars. So every queue is bounded, a slow reader sees
+What arrives while a reader has no credit left is conflated for it: quotes, marks and rates are replaced by the newer
+one, trades queue up to a bound and then fold, oldest first, into exact bars. So every queue is bounded, a slow reader sees
 fewer but fresher quotes, and a burst becomes a bigger batch instead of more messages.
 """
 
@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
-from domain.messages.market import MarketBatch, Quote, StreamState, Trade, TradeBar
+from domain.messages.market import Figure, MarketBatch, Quote, StreamState, Trade, TradeBar
+
+_FigureKey = tuple[type[Figure], str]  # kind, instrument
 
 
 @dataclass
@@ -23,6 +25,7 @@ class _Reader:
     min_interval_ns: int
     sent_ns: int = 0  # of the last batch; CLOCK_MONOTONIC
     quotes: dict[str, Quote] = field(default_factory=dict)  # instrument -> newest
+    figures: dict[_FigureKey, Figure] = field(default_factory=dict)  # newest
     trades: deque[Trade] = field(default_factory=deque)
     bars: dict[str, TradeBar] = field(default_factory=dict)  # instrument -> trades that did not fit
     conflated: int = 0
@@ -38,6 +41,7 @@ class CreditPublisher:
         self.conflated = 0  # quotes replaced before they were read, over all readers
         self.folded = 0  # trades folded into bars
         self._trades_per_batch = trades_per_batch
+        self._figures: dict[_FigureKey, Figure] = {}  # newest
         self._readers: dict[str, _Reader] = {}  # role -> reader
 
     def subscribe(
@@ -59,6 +63,7 @@ class CreditPublisher:
             credit,
             min_interval_ns,
             quotes={quote.instrument: quote for quote in quotes},
+            figures=dict(self._figures),
             history=tuple(history),
         )
 
@@ -73,8 +78,12 @@ class CreditPublisher:
         if reader is not None:
             reader.credit += batches
 
-    def publish(self, quotes: Sequence[Quote], trades: Sequence[Trade], state: StreamState) -> None:
-        """Add to what every reader has coming."""
+    def publish(
+        self, quotes: Sequence[Quote], trades: Sequence[Trade], state: StreamState, figures: Sequence[Figure] = ()
+    ) -> None:
+        """Add to what every reader has coming. Figures are remembered for whoever subscribes later."""
+        told: dict[_FigureKey, Figure] = {(type(figure), figure.instrument): figure for figure in figures}
+        self._figures |= told
         newest = {quote.instrument: quote for quote in quotes}  # once for all readers: a read may bring hundreds
         for reader in self._readers.values():
             reader.state = state
@@ -82,6 +91,7 @@ class CreditPublisher:
             reader.conflated += replaced
             self.conflated += replaced
             reader.quotes.update(newest)
+            reader.figures.update(told)
             reader.trades.extend(trades)
             while len(reader.trades) > self._trades_per_batch:
                 self._fold(reader, reader.trades.popleft())
@@ -117,8 +127,10 @@ class CreditPublisher:
             bars=tuple(reader.bars.values()),
             state=state,
             conflated=reader.conflated,
+            figures=tuple(reader.figures.values()),
         )
         reader.quotes.clear()
+        reader.figures.clear()
         reader.history = ()
         reader.trades.clear()
         reader.bars.clear()

@@ -1,4 +1,4 @@
-"""What the portfolio knows of the market: newest quotes, whether they may be traded on, grids and fees.
+"""What the portfolio knows of the market: newest quotes and marks, whether they may be traded on, grids and fees.
 
 Refuses to call a price good that nobody proved alive: age counts from the venue's own proof of life.
 """
@@ -7,14 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from domain.instant import Instant
-from domain.instrument import Instrument, InstrumentId
+from domain.instrument import Instrument, InstrumentId, InstrumentKind
 from domain.market.asked_prices import AskedPrices
 from domain.messages.denials import Denial, DenialReason
-from domain.messages.market import MarketBatch, Quote, StreamState, stream_trouble
+from domain.messages.market import (
+    Figure,
+    FundingRate,
+    IndexPrice,
+    MarketBatch,
+    MarkPrice,
+    Quote,
+    StreamState,
+    stream_trouble,
+)
 from domain.messages.orders import InstrumentsLoaded
 from domain.numbers import ZERO, from_ratio
 from domain.settings import Settings
@@ -24,6 +34,7 @@ DOLLARS = ("USD", "USDC")  # priced at 1: an assumption for USDC
 # An InstrumentId, or a plain pair that equals it: these are looked up several times per tick, a pair in a tenth of
 # the time that it takes to make an id.
 _Id = tuple[str, str]
+_Figure = TypeVar("_Figure", MarkPrice, IndexPrice, FundingRate)
 
 
 def is_in_dollars(instrument: Instrument) -> bool:
@@ -45,6 +56,7 @@ class LatestQuotes:
         self._clocks: dict[str, tuple[int, int]] = {}  # venue -> what its clock showed, CLOCK_MONOTONIC then
         self._quotes: dict[_Id, Quote] = {}
         self._prices: dict[_Id, Decimal] = {}  # last believable mid
+        self._figures: dict[tuple[type[Figure], _Id], Figure] = {}  # newest
         self._instruments: dict[_Id, Instrument] = {}
         self._taker_fees: dict[str, Decimal] = {}  # venue -> ratio
 
@@ -67,6 +79,8 @@ class LatestQuotes:
             self._quotes[key] = quote
             if quote.is_whole and message.state.is_whole and not quote.is_crossed:
                 self._prices[key] = quote.mid_price
+        for figure in message.figures:
+            self._figures[type(figure), (figure.venue, figure.instrument)] = figure
 
     def venue_now(self, venue: str, now: Instant) -> Instant:
         """Return `now` with what the venue's clock shows, as far as it was told; with ours before that.
@@ -110,6 +124,24 @@ class LatestQuotes:
         """Return the last believable mid, however old; ask `trouble` whether it is fresh."""
         return self._prices.get((venue, instrument))
 
+    def figure(self, kind: type[_Figure], venue: str, instrument: str) -> _Figure | None:
+        """Return the newest mark, index price or funding rate, if the venue has told one."""
+        found = self._figures.get((kind, (venue, instrument)))
+        return found if isinstance(found, kind) else None
+
+    def mark(self, venue: str, instrument: str, now: Instant) -> tuple[Decimal | None, bool]:
+        """Return what a position there is valued at, quote currency, and whether that is fresh (docs/money.md 4).
+
+        Spot: the last believable mid. A perpetual: the price that the venue itself marks it at, and no other, for by
+        that one it is margined and liquidated; it is as fresh as its stream.
+        """
+        listed = self.instrument(venue, instrument)
+        if listed is None or listed.kind is InstrumentKind.SPOT:
+            price = self.price(venue, instrument)
+            return price, price is not None and not self.trouble(venue, instrument, now)
+        told = self.figure(MarkPrice, venue, instrument)
+        return (None, False) if told is None else (told.price, not self._stream_trouble(venue, now))
+
     def closing_price(self, venue: str, instrument: str, fallback: Decimal) -> Decimal:
         """Return about the limit that a close of a long position begins with: what is dust there can't be closed.
 
@@ -128,6 +160,9 @@ class LatestQuotes:
             return DenialReason.GAPPED_QUOTE
         if quote.is_crossed:
             return DenialReason.CROSSED_QUOTE
+        return self._stream_trouble(venue, now)
+
+    def _stream_trouble(self, venue: str, now: Instant) -> Denial:
         silent_after_s = self._settings.venues[venue].heartbeat_timeout_s
         return stream_trouble(self._states[venue], now, silent_after_s, self._settings.risk.late_after_s)
 

@@ -89,11 +89,46 @@ class StreamState(Event, kw_only=True):
     told_ns: int = 0  # CLOCK_MONOTONIC at `ts_event`: what was told before our clocks parted is old; 0 = unknown
 
 
+class MarkPrice(Event, kw_only=True):
+    """What the venue values positions at, and triggers stops by."""
+
+    venue: str
+    instrument: str
+    price: Decimal
+    ts_init: int
+    read_ns: int
+
+
+class IndexPrice(Event, kw_only=True):
+    """What the venue's oracle says the underlying costs elsewhere."""
+
+    venue: str
+    instrument: str
+    price: Decimal
+    ts_init: int
+    read_ns: int
+
+
+class FundingRate(Event, kw_only=True):
+    """What longs pay shorts at the end of each interval: a share of the notional, of either sign."""
+
+    venue: str
+    instrument: str
+    rate: Decimal
+    interval_ns: int
+    ts_init: int
+    read_ns: int
+
+
+Figure = MarkPrice | IndexPrice | FundingRate  # what venues of derivatives tell beside quotes and trades
+
+
 class MarketBatch(Message, kw_only=True):
     """One grant's worth of market data from one feed to one subscriber.
 
-    `quotes` holds the newest per instrument; `trades` all of them in order, up to the bound, after which the
-    oldest are folded into `bars`. `conflated` counts quotes replaced since the last batch.
+    `quotes` holds the newest per instrument, `figures` the newest per kind and instrument; `trades` all of them in
+    order, up to the bound, after which the oldest are folded into `bars`. `conflated` counts quotes replaced since
+    the last batch.
     """
 
     usual_lane: ClassVar[Lane] = Lane.BULK
@@ -104,6 +139,7 @@ class MarketBatch(Message, kw_only=True):
     bars: tuple[TradeBar, ...]
     state: StreamState
     conflated: int = 0
+    figures: tuple[Figure, ...] = ()
 
 
 class RequestDepth(Command, kw_only=True):
@@ -145,38 +181,7 @@ class Candle(Message, kw_only=True):
         return self.open_ts + self.interval_ns
 
 
-# ---- what venues of derivatives tell besides ---------------------------------------------------------------
-
-
-class MarkPrice(Event, kw_only=True):
-    """What the venue values positions at, and triggers stops by."""
-
-    venue: str
-    instrument: str
-    price: Decimal
-    ts_init: int
-    read_ns: int
-
-
-class IndexPrice(Event, kw_only=True):
-    """What the venue's oracle says the underlying costs elsewhere."""
-
-    venue: str
-    instrument: str
-    price: Decimal
-    ts_init: int
-    read_ns: int
-
-
-class FundingRate(Event, kw_only=True):
-    """What longs pay shorts at the end of each interval: a share of the notional, of either sign."""
-
-    venue: str
-    instrument: str
-    rate: Decimal
-    interval_ns: int
-    ts_init: int
-    read_ns: int
+# ---- what can be traded there ------------------------------------------------------------------------------
 
 
 class TradingStatus(StrEnum):

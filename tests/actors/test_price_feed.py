@@ -39,7 +39,7 @@ from domain.messages.system import (
 )
 from domain.settings import RecordingSettings, Settings
 from tests.actors.fakes import FakeVenue
-from tests.builders import make_quote, make_trade
+from tests.builders import make_mark, make_quote, make_trade
 
 FEED = Role.PRICE_FEED.at("coinbase")
 READER = str(Role.PORTFOLIO)
@@ -149,6 +149,22 @@ def test_a_quote_reaches_the_reader_with_the_state_of_its_stream(venue: FakeVenu
     assert batch.state.is_connected and batch.state.is_whole
     assert batch.state.alive_ns == START.monotonic_ns + SECOND_NS // 20
     assert batch.state.clock_offset_ns is not None
+
+
+def test_marks_reach_the_reader_and_are_still_counted(venue: FakeVenue, stage: Stage) -> None:
+    venue.hear(venue.market, make_mark("64000"), make_quote(), make_mark("64001"))
+
+    assert [batch.figures for batch in batches(stage)] == [(make_mark("64001"),)]
+    assert stage.actor(FEED).counters["MarkPrice"] == 2
+
+
+def test_a_mark_that_the_clock_of_the_venue_cannot_have_stamped_yet_values_nothing(
+    venue: FakeVenue, stage: Stage
+) -> None:
+    venue.hear(venue.market, make_mark("64000", ts_event=START.utc_ns + 10**15))
+
+    assert not any(batch.figures for batch in batches(stage))
+    assert stage.actor(FEED).counters["future_prices"] == 1
 
 
 def test_a_reader_gets_no_more_than_it_granted_and_then_the_newest(venue: FakeVenue, stage: Stage) -> None:

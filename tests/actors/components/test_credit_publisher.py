@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.components.credit_publisher import CreditPublisher
-from tests.builders import MONO, make_quote, make_stream_state, make_trade
+from domain.messages.market import IndexPrice
+from tests.builders import MONO, UTC, make_mark, make_quote, make_stream_state, make_trade
 
 ALL = {"reader"}
 
@@ -36,6 +37,32 @@ def test_a_slow_reader_sees_only_the_newest_quote_and_how_many_it_missed() -> No
     [(_, batch)] = link.take_due(MONO, ALL)
     assert [quote.bid_price for quote in batch.quotes] == [Decimal("3")]
     assert batch.conflated == 2
+
+
+def test_of_each_kind_of_figure_the_newest_arrives_and_is_told_once() -> None:
+    link = publisher(credit=2)
+    index = IndexPrice(
+        venue="coinbase", instrument="BTC-USD", price=Decimal(9), ts_event=UTC, ts_init=UTC, read_ns=MONO
+    )
+
+    for price in ("1", "2"):
+        link.publish([], [], make_stream_state(), [make_mark(price), make_mark("5", "ETH-USD"), index])
+
+    [(_, batch)] = link.take_due(MONO, ALL)
+    assert batch.figures == (make_mark("2"), make_mark("5", "ETH-USD"), index)
+    link.publish([], [], make_stream_state())
+    [(_, batch)] = link.take_due(MONO, ALL)
+    assert batch.figures == ()
+
+
+def test_who_subscribes_later_gets_the_figures_that_stand() -> None:
+    link = publisher()
+    link.publish([], [], make_stream_state(), [make_mark("2")])
+    link.subscribe("late", 1, 0, ())
+
+    link.publish([], [], make_stream_state())
+
+    assert dict(link.take_due(MONO, {"late"}))["late"].figures == (make_mark("2"),)
 
 
 def test_an_empty_hand_is_not_sent_but_a_sign_of_life_is() -> None:
