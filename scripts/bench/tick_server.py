@@ -23,13 +23,14 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
-
-import msgspec
+from urllib.parse import parse_qs, urlsplit
 
 from adapters.simulator.coinbase.encode import rfc3339
 from domain.instant import SECOND_NS
 from scripts.bench.feed_server import frame
+from scripts.bench.tick_account import Account, Answer, Order
 from scripts.bench.tick_work import CANDLE_NS, INSTRUMENT, ORDERS_PATH, order_id_of
 
 FRAMES_PER_S = 200
@@ -46,14 +47,6 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _LENGTH = re.compile(rb"(?i)content-length:\s*(\d+)")
 _KEY = re.compile(rb"(?i)sec-websocket-key:\s*(\S+)")
 _TOKEN = re.compile(rb"(?i)authorization:\s*bearer\s+(\S+)")
-
-
-class _Order(msgspec.Struct):
-    client_order_id: str
-    product_id: str
-
-
-_decode_order = msgspec.json.Decoder(_Order).decode
 
 
 def price(cents: int) -> str:
@@ -112,7 +105,8 @@ class Venue:
     def __init__(self) -> None:
         self.market = Market()
         self.listener: Connection | None = None  # who gets the frames
-        self.account: Connection | None = None  # who hears what becomes of orders
+        self.owner: Connection | None = None  # who hears what becomes of orders
+        self.account = Account()
         self.sent: dict[str, int] = {}  # id of the order that must follow -> CLOCK_MONOTONIC of the write
         self.arrivals: list[tuple[str, int, str]] = []  # id, CLOCK_MONOTONIC of the read, token
         self.late_ns: list[int] = []  # by how much each frame was behind its grid
@@ -155,31 +149,18 @@ class Venue:
         self.listener.write(told)
         self.late_ns.append(now_ns - due_ns)
 
-    def take(self, body: bytes, token: str, read_ns: int) -> bytes:
+    def take(self, body: bytes, token: str, read_ns: int) -> Answer:
         """Accept an order; it will find nothing to trade with, and end."""
-        order = _decode_order(body)
-        self.arrivals.append((order.client_order_id, read_ns, token))
-        names = {"order_id": f"v-{order.client_order_id}", "client_order_id": order.client_order_id}
-        if self.account is not None:
-            asyncio.get_running_loop().call_later(_ENDS_AFTER_S, self._end, {**names, "product_id": order.product_id})
-        accepted = {**names, "product_id": order.product_id, "side": "BUY"}
-        return compact({"success": True, "success_response": accepted})
+        order, answer = self.account.create(body)
+        self.arrivals.append((order.asked.client_order_id, read_ns, token))
+        if self.owner is not None:
+            asyncio.get_running_loop().call_later(_ENDS_AFTER_S, self.end, order)
+        return answer
 
-    def _end(self, names: dict[str, str]) -> None:
-        row = {
-            **names,
-            "cumulative_quantity": "0",
-            "leaves_quantity": "0",
-            "avg_price": "0",
-            "total_fees": "0",
-            "status": "CANCELLED",
-            "order_side": "BUY",
-            "order_type": "Limit",
-            "cancel_reason": "IOC",
-            "reject_reason": "",
-        }
-        if self.account is not None:
-            self.account.say("user", {"type": "update", "orders": [row]})
+    def end(self, order: Order) -> None:
+        order.is_open = False
+        if self.owner is not None:
+            self.owner.say("user", {"type": "update", "orders": [order.streamed()]})
 
 
 class Connection(asyncio.Protocol):
@@ -199,8 +180,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if self._venue.listener is self:
             self._venue.listener = None
-        if self._venue.account is self:
-            self._venue.account = None
+        if self._venue.owner is self:
+            self._venue.owner = None
 
     def data_received(self, data: bytes) -> None:
         read_ns = time.monotonic_ns()
@@ -234,10 +215,10 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             return False
         if kind == 1:
-            self._subscribe(json.loads(bytes(byte ^ mask[index & 3] for index, byte in enumerate(body))))
+            self.subscribe(json.loads(bytes(byte ^ mask[index & 3] for index, byte in enumerate(body))))
         return True
 
-    def _subscribe(self, asked: dict[str, Any]) -> None:
+    def subscribe(self, asked: dict[str, Any]) -> None:
         channel, at = asked["channel"], rfc3339(time.time_ns())
         self._channels.append(channel)
         self.say("subscriptions", {"subscriptions": {name: [INSTRUMENT] for name in self._channels}})
@@ -254,8 +235,9 @@ class Connection(asyncio.Protocol):
             case "status":
                 self.say(channel, {"type": "snapshot", "products": [{"id": INSTRUMENT, "status": "online"}]})
             case "user":
-                self._venue.account = self
-                self.say(channel, {"type": "snapshot", "orders": []})
+                self._venue.owner = self
+                orders = [order.streamed() for order in self._venue.account.open_orders]
+                self.say(channel, {"type": "snapshot", "orders": orders})
 
     def _beat(self) -> None:
         if not self._transport.is_closing():
@@ -280,47 +262,19 @@ class Connection(asyncio.Protocol):
             )
             self._is_stream = True
             return True
-        method, path = head.split(b" ", 2)[:2]
-        path = path.partition(b"?")[0]
-        if (method, path) == (b"POST", ORDERS_PATH.encode()):
+        method, target = head.decode("latin-1").split(" ", 2)[:2]
+        asked = urlsplit(target)
+        if (method, asked.path) == ("POST", ORDERS_PATH):
             token = _TOKEN.search(head)
-            self._answer(self._venue.take(rest[:length], token[1].decode() if token else "", read_ns))
+            self._answer(*self._venue.take(rest[:length], token[1].decode() if token else "", read_ns))
         else:
-            self._answer(compact(read_answer(path.decode().rpartition("/brokerage")[2])))
+            self._answer(*self._venue.account.answer(method, asked.path, parse_qs(asked.query), rest[:length]))
         return True
 
-    def _answer(self, body: bytes) -> None:
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-        self.write(head + body)
-
-
-def read_answer(path: str) -> dict[str, Any]:
-    """Return what the venue says when it is asked something: an account with dollars and nothing else."""
-    now_ns, end = time.time_ns(), {"has_next": False, "cursor": ""}
-    dollars = {"value": "10000000", "currency": "USD"}
-    account = {"currency": "USD", "available_balance": dollars, "hold": {**dollars, "value": "0"}}
-    product = {
-        "product_id": INSTRUMENT,
-        "base_currency_id": "BTC",
-        "quote_currency_id": "USD",
-        "base_increment": "0.00000001",
-        "quote_increment": "0.01",
-        "price_increment": "0.01",
-        "quote_min_size": "1",
-        "base_min_size": "0.00000001",
-        "base_max_size": "3400",
-        "product_type": "SPOT",
-        "status": "online",
-    }
-    answers: dict[str, dict[str, Any]] = {
-        "/time": {"iso": rfc3339(now_ns), "epochSeconds": "", "epochMillis": str(now_ns // 1_000_000)},
-        "/products": {"products": [product], "num_products": 1},
-        "/transaction_summary": {"fee_tier": {"taker_fee_rate": "0.006", "maker_fee_rate": "0.004"}},
-        "/accounts": {"accounts": [account], **end},
-        "/orders/historical/batch": {"orders": [], **end},
-        "/orders/historical/fills": {"fills": [], **end},
-    }
-    return answers.get(path, {"error": "not_found"})
+    def _answer(self, status: int, answer: dict[str, Any]) -> None:
+        body = compact(answer)
+        line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+        self.write(f"{line}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
 
 
 async def serve() -> None:

@@ -34,7 +34,11 @@ class FakeTransport:
     """What a connection writes, and the socket below it."""
 
     def __init__(self) -> None:
-        self.written = b""
+        self.writes: list[bytes] = []
+
+    @property
+    def written(self) -> bytes:
+        return b"".join(self.writes)
 
     def get_extra_info(self, name: str) -> FakeTransport:
         return self
@@ -43,7 +47,7 @@ class FakeTransport:
         pass
 
     def write(self, data: bytes) -> None:
-        self.written += data
+        self.writes.append(data)
 
 
 def frames() -> list[bytes]:
