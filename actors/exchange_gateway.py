@@ -55,7 +55,7 @@ from domain.resilience.access import TRADING
 from domain.resilience.backoff import Backoff
 from domain.resilience.circuit_breaker import Gate
 from domain.streams.session import Session
-from domain.streams.venue_time import VenueTime
+from domain.streams.venue_time import Stamps, VenueTime
 from domain.text import bounded
 
 _FILLS = "gateway:fills"
@@ -132,7 +132,7 @@ class ExchangeGateway(BaseActor):
             self._read_fills()
         return []
 
-    def _stamps(self) -> dict[str, int]:
+    def _stamps(self) -> Stamps:
         return self.venue_time.stamps(self.clock.now())
 
     def _stamp(self) -> int:

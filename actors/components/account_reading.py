@@ -7,10 +7,11 @@ from collections.abc import Callable
 from adapters.ports import TradingVenue
 from domain.messages.listing import Listing
 from domain.messages.orders import Fill, RequestSnapshot, VenueSnapshot
+from domain.streams.venue_time import Stamps
 
 
 def read_account(
-    client: TradingVenue, command: RequestSnapshot, timeout_s: float, stamps: Callable[[], dict[str, int]]
+    client: TradingVenue, command: RequestSnapshot, timeout_s: float, stamps: Callable[[], Stamps]
 ) -> VenueSnapshot:
     """Read it all. Fills come last, so that they explain what the balances show.
 

@@ -6,6 +6,8 @@ fill. It also says which stamps of the venue cannot be. Without any reading our 
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from domain.clocks import have_parted, passed_ns
 from domain.instant import SECOND_NS, Instant
 from domain.stamps import is_sane
@@ -14,6 +16,13 @@ from domain.streams.health import FUTURE_NS, LONGEST_ROUND_TRIP_NS, READ_CLOCK_E
 DOUBTED_EVERY_NS = 2 * SECOND_NS  # stamps that seem wrong have the clock read so often, at most
 OUTVOTED_AFTER_NS = 5 * SECOND_NS  # our clock, where the venue's can't be read, by stamps that all say the same
 VAGUE_NS = 2 * SECOND_NS  # a stamp to the second, from somewhere in a round trip, tells of no smaller error
+
+
+class Stamps(TypedDict):
+    """When something is told."""
+
+    ts_event: int  # UTC ns, by the venue's clock
+    told_ns: int  # CLOCK_MONOTONIC; 0: the venue has not told its time
 
 
 class VenueTime:
@@ -79,6 +88,6 @@ class VenueTime:
             return now.utc_ns
         return reading.venue_ns + reading.round_trip_ns // 2 + passed_ns(reading.answered, now)
 
-    def stamps(self, now: Instant) -> dict[str, int]:
-        """Return `ts_event` and `told_ns` of what is told at `now`; 0 says that the venue has not told its time."""
+    def stamps(self, now: Instant) -> Stamps:
+        """Return the stamps of what is told at `now`."""
         return {"ts_event": self.utc_ns(now), "told_ns": now.monotonic_ns if self._reading else 0}
