@@ -5,6 +5,7 @@ Reads only, and changes nothing on the disk: what is damaged must be set aside e
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,13 +30,17 @@ from adapters.storage.journal_rows import (
     is_damage,
     tables,
 )
+from adapters.storage.journal_salvage import salvage
 from adapters.storage_ports import Progress
 from domain.errors import InvalidSetting
 from domain.instant import SECOND_NS
 from domain.messages.journal import JournalEvent
 
+log = logging.getLogger(__name__)
+
 PROGRESS_EVERY = 5_000  # entries
 
+_NO_MARK = "the mark that tells how far it went is missing"
 _KINDS = frozenset(kind.__name__.encode() for kind in JournalEvent.__args__)
 _ROWS = {
     1: "SELECT seq, recorded_at, kind, body, NULL FROM journal ORDER BY seq",
@@ -52,6 +57,7 @@ class Findings(NamedTuple):
     last_seen_seq: int = 0  # the highest that the file or the mark tells of
     trouble: str = ""  # why the file is not what was written
     doubt: str = ""  # why, although the file is whole as far as it goes, it may not be all
+    salvaged: tuple[Row, ...] = ()  # the last of the provable ones, which SQLite doesn't find in the file any more
 
 
 def no_progress(done: int, total: int) -> None:
@@ -70,6 +76,12 @@ def check(path: Path, progress: Progress = no_progress, marked_at: Path | None =
         OSError: the same.
     """
     mark, doubt = _marked(marked_at or path)
+    found = _found(path, mark, doubt, progress)
+    # With neither mark nor entries there may be a log all the same, which SQLite doesn't read.
+    return _with_salvage(path, found, mark) if found.trouble or found.doubt or not found.last.seq else found
+
+
+def _found(path: Path, mark: Mark, doubt: str, progress: Progress) -> Findings:
     if not path.exists() or not path.stat().st_size:
         # SQLite would take an empty file for a new database, and drop the log beside it.
         is_lost = mark.seq > 0
@@ -81,18 +93,23 @@ def check(path: Path, progress: Progress = no_progress, marked_at: Path | None =
 
 def provable_rows(path: Path, findings: Findings) -> Iterator[Row]:
     """Yield the rows that `check` has found to be right, with their hashes."""
-    if not findings.last.seq:
-        return
+    stored_seq = findings.last.seq - len(findings.salvaged)
+    if stored_seq:
+        yield from _stored_rows(path, findings.version, stored_seq)
+    yield from findings.salvaged
+
+
+def _stored_rows(path: Path, version: int, last_seq: int) -> Iterator[Row]:
     with closing(connect_to_prove(path)) as database:
         seq, digest = 0, GENESIS
-        stored = (Row(*values) for values in database.execute(_ROWS[findings.version]))
+        stored = (Row(*values) for values in database.execute(_ROWS[version]))
         for source in (stored, read_aside(path)):
             for row in source:
                 if row.seq <= seq:
                     continue  # it is in the database already
                 yield (row := row.after(digest))
                 seq, digest = row.seq, row.hash
-                if seq == findings.last.seq:
+                if seq == last_seq:
                     return
 
 
@@ -120,17 +137,49 @@ def proven_rows(database: sqlite3.Connection, waiting: Sequence[Row], last: Row)
 
 
 def what_is_missing(findings: Findings) -> str:
-    """Return words for a person: which entries, since when."""
+    """Return words for a person: which entries were salvaged, which are missing, since when."""
     first, last = findings.last.seq + 1, findings.last_seen_seq
-    if last > first:
-        which = f"entries {first} to {last} are missing"
+    if last >= first:
+        which = f"entries {first} to {last} are missing" if last > first else f"entry {first} is missing"
+    elif findings.salvaged and not findings.doubt:
+        return f"journal_damaged: {findings.trouble}: {_salvaged(findings)}no entry is missing"
     else:
-        which = f"entry {first} is missing" if last == first else f"entries after {first - 1} may be missing"
+        which = f"entries after {first - 1} may be missing"
     since = ""
     if findings.last.seq:
         at = datetime.fromtimestamp(findings.last.recorded_at // SECOND_NS, UTC)
         since = f", since {at.isoformat(timespec='seconds').replace('+00:00', 'Z')}"
-    return f"journal_damaged: {findings.trouble}: {which}{since}"
+    return f"journal_damaged: {findings.trouble}: {_salvaged(findings)}{which}{since}"
+
+
+def _salvaged(findings: Findings) -> str:
+    if not findings.salvaged:
+        return ""
+    first, last = findings.salvaged[0].seq, findings.salvaged[-1].seq
+    return f"entries {first} to {last} were salvaged, " if last > first else f"entry {first} was salvaged, "
+
+
+def _with_salvage(path: Path, found: Findings, mark: Mark) -> Findings:
+    """Add what can be proven of all that SQLite doesn't read. Version 1 has no hashes that could prove it."""
+    if found.version == 1:
+        return found
+    try:
+        rows, meta = salvage(path, found.last, mark)
+    except OSError as error:
+        log.error("journal_not_salvaged error=%s", error)  # nothing is worse for it
+        return found
+    if not rows:
+        return found
+    last = rows[-1]._replace(kind=b"", body=b"")
+    return found._replace(
+        version=SCHEMA_VERSION,
+        meta=_known({**found.meta, **meta}, mark),
+        last=last,
+        last_seen_seq=max(found.last_seen_seq, last.seq),
+        trouble=found.trouble or "its end cannot be read",
+        doubt=found.doubt or ("" if mark.instance else _NO_MARK),
+        salvaged=rows,
+    )
 
 
 class _Check:
@@ -160,7 +209,7 @@ class _Check:
             trouble = "its end is missing"
         if not trouble and not doubt and self._version > 1 and last.seq:
             if not self._mark.instance:  # it is written before the first entry
-                doubt = "the mark that tells how far it went is missing"
+                doubt = _NO_MARK
             elif not self._has_marked_row:
                 doubt = f"entry {self._mark.seq} is not the one that was marked"
         return Findings(

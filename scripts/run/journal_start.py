@@ -19,6 +19,10 @@ _TELL_EVERY_S = 2.0
 def prepare_journal(path: Path, account: Account, tell: Callable[[str], None], is_stopping: Callable[[], bool]) -> None:
     """Check every entry, and `tell` a person what is missing; nothing where there is no journal yet.
 
+    The router checks them again when it opens the journal, on purpose: it also starts in the middle of a run, after a
+    crash, with nobody before it, and may rely on nothing that another process saw earlier. Here it is done so that a
+    refusal is one line and a long check can be stopped, before any process or venue is there.
+
     Raises:
         InvalidSetting: a newer version wrote it, it is not a file of ours, or of another account than `account`.
         NzezaError: it cannot be opened, or `is_stopping` said so meanwhile.
