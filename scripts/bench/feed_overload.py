@@ -54,7 +54,7 @@ def size_of(number: int) -> Decimal:
     return Decimal(1 + number % CYCLE * 13 % 997).scaleb(-8)
 
 
-def _template(number: int, mid: int) -> bytes:
+def template(number: int, mid: int) -> bytes:
     """Return frame `number` with a hole for its time and one or two for its number."""
     product = product_of(number)
     if is_trade(number):
@@ -72,15 +72,16 @@ def _template(number: int, mid: int) -> bytes:
             f'"best_ask":"{(mid + 1) / 100:.2f}","best_ask_quantity":"{size_of(number):f}"}}]}}'
         )
     message = (
-        f'{{"channel":"{channel}","client_id":"","timestamp":"2026-04-07T%s.%06dZ","sequence_num":%d,'
+        f'{{"channel":"{channel}","client_id":"","timestamp":"2026-04-07T%s.%06dZ","sequence_num":%8d,'
         f'"events":[{event}]}}'
     )
-    sample = message % _holes(number, "14:30:00", 0)
+    sample = message % holes(number, "14:30:00", 0)
     return frame(sample.encode())[: -len(sample)] + message.encode()
 
 
-def _holes(number: int, clock: str | bytes, micros: int) -> tuple[object, ...]:
-    return (clock, micros, number, number) if is_trade(number) else (clock, micros, number)
+def holes(number: int, clock: str | bytes, micros: int) -> tuple[object, ...]:
+    sequence_num = number - FIRST  # a connection counts from 0
+    return (clock, micros, sequence_num, number) if is_trade(number) else (clock, micros, sequence_num)
 
 
 def offer(rate: int, seconds: float) -> None:
@@ -91,7 +92,7 @@ def offer(rate: int, seconds: float) -> None:
     dice, mids, templates = random.Random(1), dict(PRODUCTS), []
     for number in range(FIRST, FIRST + CYCLE):
         mids[product_of(number)] += dice.randint(-2, 2)
-        templates.append(_template(number, mids[product_of(number)]))
+        templates.append(template(number, mids[product_of(number)]))
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
     client, _ = listener.accept()
@@ -102,7 +103,7 @@ def offer(rate: int, seconds: float) -> None:
         whole, fraction = divmod(passed, 1)
         clock, micros = f"14:{30 + int(whole) // 60}:{int(whole) % 60:02}".encode(), int(fraction * 1e6)
         numbers = range(FIRST + sent, FIRST + sent + count)
-        client.sendall(b"".join(templates[(n - FIRST) % CYCLE] % _holes(n, clock, micros) for n in numbers))
+        client.sendall(b"".join(templates[(n - FIRST) % CYCLE] % holes(n, clock, micros) for n in numbers))
         sent += count
         if count < BURST:
             time.sleep(_TICK_S)

@@ -31,6 +31,9 @@ class SoloToolbox(ProcessToolbox):
     def __init__(self) -> None:
         super().__init__(Path(), "normal", 0, "", "")
 
+    def settle(self, role: str) -> None:
+        """Leave outputs, signals and keys alone: they are those of the script."""
+
     def orphaned_fd(self) -> None:
         return None
 
