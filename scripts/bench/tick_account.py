@@ -1,14 +1,13 @@
 """The account at the venue of `tick_to_order`: what it was told to do, and what it says when it is asked. No socket.
 
-It speaks Coinbase's REST, as far as the system asks: an order can be found by its id and in the list of all, its cost
-is on hold until it has ended, and what is not there is a 404. Reads lag behind nothing. Orders find nothing to trade
-with, so there are no fills, and the balance never changes.
+It speaks Coinbase's REST, as far as the system asks: orders and fills can be found by id and in lists, what an order
+may cost or sell is on hold until it has ended, and what is not there is a 404. Reads lag behind nothing.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +22,6 @@ PREFIX = ORDERS_PATH.removesuffix("/orders")
 _USD = Decimal(10_000_000)
 _TAKER_FEE = Decimal("0.006")
 _LONGEST_PAGE = 250
-_ONE_PAGE = {"has_next": False, "cursor": ""}
 _NOT_FOUND = 404, {"error": "NOT_FOUND", "message": "not found"}
 _PRODUCT = {
     "product_id": INSTRUMENT,
@@ -61,23 +59,42 @@ _decode_cancel = msgspec.json.Decoder(CancelOrders).decode
 
 
 class Order:
-    """One order: open, until it is canceled with nothing filled."""
+    """One order: open, until it fills whole or is canceled with nothing filled."""
 
     def __init__(self, asked: CreateOrder, created_ns: int) -> None:
         self.asked = asked
         self.order_id = f"v-{asked.client_order_id}"
-        self.is_open = True
-        self._created = rfc3339(created_ns)
+        self.status = "OPEN"
+        self.price = ZERO  # at which it filled
+        self.filled_at = ""
+        self.created_at = rfc3339(created_ns)
+        ((kind, limits),) = asked.order_configuration.items()
+        self._is_bracket = kind.startswith("trigger_bracket")
+        self.quantity = Decimal(limits["base_size"])
+        self._limit_price = Decimal(limits["limit_price"])
 
     @property
-    def hold(self) -> Decimal:
-        """Return the dollars that it may cost, fee included."""
-        limit = next(iter(self.asked.order_configuration.values()))
-        return Decimal(limit["base_size"]) * Decimal(limit["limit_price"]) * (1 + _TAKER_FEE) if self.is_open else ZERO
+    def is_open(self) -> bool:
+        return self.status == "OPEN"
 
     @property
-    def status(self) -> str:
-        return "OPEN" if self.is_open else "CANCELLED"
+    def is_filled(self) -> bool:
+        return self.status == "FILLED"
+
+    @property
+    def filled(self) -> Decimal:
+        return self.quantity if self.is_filled else ZERO
+
+    @property
+    def fee(self) -> Decimal:
+        return self.filled * self.price * _TAKER_FEE
+
+    @property
+    def hold(self) -> tuple[str, Decimal]:
+        """Return the currency and how much of it this may take, fee included."""
+        if self.asked.side == "SELL":
+            return "BTC", self.quantity if self.is_open else ZERO
+        return "USD", self.quantity * self._limit_price * (1 + _TAKER_FEE) if self.is_open else ZERO
 
     @property
     def names(self) -> dict[str, str]:
@@ -89,48 +106,73 @@ class Order:
             "side": asked.side,
         }
 
+    def fill(self, ask: Decimal, now_ns: int) -> None:
+        """Fill it whole: a purchase at the ask, a sale at its limit, as if the market had come there."""
+        price = ask if self.asked.side == "BUY" else self._limit_price
+        self.status, self.price, self.filled_at = "FILLED", price, rfc3339(now_ns)
+
     def listed(self) -> dict[str, Any]:
         """Return it as REST shows it."""
         return {
             **self.names,
             "order_configuration": self.asked.order_configuration,
-            "order_type": "LIMIT",
-            "time_in_force": "IMMEDIATE_OR_CANCEL",
+            "order_type": "BRACKET" if self._is_bracket else "LIMIT",
             "status": self.status,
-            "created_time": self._created,
-            "filled_size": "0",
-            "average_filled_price": "0",
-            "number_of_fills": "0",
-            "filled_value": "0",
-            "total_fees": "0",
-            "outstanding_hold_amount": plain(self.hold),
+            "created_time": self.created_at,
+            "filled_size": plain(self.filled),
+            "average_filled_price": plain(self.price),
+            "number_of_fills": str(int(self.is_filled)),
+            "total_fees": plain(self.fee),
+            "outstanding_hold_amount": plain(self.hold[1]),
             "reject_reason": "REJECT_REASON_UNSPECIFIED",
-            "cancel_message": "" if self.is_open else "IOC",
+            "cancel_message": "User requested cancel" if self.status == "CANCELLED" else "",
         }
 
     def streamed(self) -> dict[str, Any]:
         """Return it as the user channel tells its totals; what has ended has no leaves."""
-        asked = next(iter(self.asked.order_configuration.values()))
         return {
             "order_id": self.order_id,
             "client_order_id": self.asked.client_order_id,
             "product_id": self.asked.product_id,
             "order_side": self.asked.side,
-            "order_type": "Limit",
+            "order_type": "Bracket" if self._is_bracket else "Limit",
             "status": self.status,
-            "cumulative_quantity": "0",
-            "leaves_quantity": asked["base_size"] if self.is_open else "0",
-            "avg_price": "0",
-            "total_fees": "0",
-            "cancel_reason": "" if self.is_open else "IOC",
+            "cumulative_quantity": plain(self.filled),
+            "leaves_quantity": plain(self.quantity if self.is_open else ZERO),
+            "avg_price": plain(self.price),
+            "total_fees": plain(self.fee),
+            "number_of_fills": str(int(self.is_filled)),
+            "cancel_reason": "User requested cancel" if self.status == "CANCELLED" else "",
             "reject_reason": "",
+        }
+
+    def listed_fill(self) -> dict[str, Any]:
+        """Return the one fill that it has."""
+        return {
+            "entry_id": f"e-{self.order_id}",
+            "trade_id": f"t-{self.order_id}",
+            "order_id": self.order_id,
+            "product_id": self.asked.product_id,
+            "side": self.asked.side,
+            "trade_type": "FILL",
+            "trade_time": self.filled_at,
+            "sequence_timestamp": self.filled_at,
+            "price": plain(self.price),
+            "size": plain(self.filled),
+            "commission": plain(self.fee),
+            "size_in_quote": False,
+            "liquidity_indicator": "TAKER",
         }
 
 
 class Account:
     """All that is asked of the venue but prices."""
 
-    def __init__(self) -> None:
+    def __init__(self, changed: Callable[[Order], None]) -> None:
+        """Args:
+        changed: hears of each order that was canceled.
+        """
+        self._changed = changed
         self._orders: dict[str, Order] = {}  # order_id ->
 
     @property
@@ -157,36 +199,59 @@ class Account:
             case "GET", "transaction_summary":
                 return 200, {"fee_tier": {"taker_fee_rate": plain(_TAKER_FEE), "maker_fee_rate": "0.004"}}
             case "GET", "accounts":
-                return 200, {"accounts": [self._dollars()], **_ONE_PAGE}
+                return 200, {"accounts": self._accounts(), "has_next": False, "cursor": ""}
             case "GET", "orders", "historical", "batch":
-                return 200, self._page(query)
+                return 200, self._listed_orders(query)
             case "GET", "orders", "historical", "fills":
-                return 200, {"fills": [], "cursor": ""}
+                return 200, self._listed_fills(query)
             case "GET", "orders", "historical", order_id if order_id in self._orders:
                 return 200, {"order": self._orders[order_id].listed()}
             case "POST", "orders", "batch_cancel":
                 return 200, {"results": [self._cancel(order_id) for order_id in _decode_cancel(body).order_ids]}
         return _NOT_FOUND
 
-    def _dollars(self) -> dict[str, Any]:
-        held = sum((order.hold for order in self._orders.values()), ZERO)
-        available = {"value": plain(_USD - held), "currency": "USD"}
-        return {"currency": "USD", "available_balance": available, "hold": {**available, "value": plain(held)}}
+    def _accounts(self) -> list[dict[str, Any]]:
+        totals, held = {"USD": _USD, "BTC": ZERO}, {"USD": ZERO, "BTC": ZERO}
+        for order in self._orders.values():
+            sign = 1 if order.asked.side == "BUY" else -1
+            totals["BTC"] += sign * order.filled
+            totals["USD"] -= sign * order.filled * order.price + order.fee
+            currency, hold = order.hold
+            held[currency] += hold
+        return [
+            {
+                "currency": currency,
+                "available_balance": {"value": plain(total - held[currency]), "currency": currency},
+                "hold": {"value": plain(held[currency]), "currency": currency},
+            }
+            for currency, total in totals.items()
+        ]
 
-    def _page(self, query: Query) -> dict[str, Any]:
-        """Return the newest orders that are asked for; the cursor of the next page is how many were shown."""
-        wanted = query.get("order_status", ())
-        since = query.get("start_date", ("",))[0]
-        rows = [order.listed() for order in reversed(self._orders.values()) if not wanted or order.status in wanted]
-        rows = [row for row in rows if row["created_time"] >= since]  # of the same form, so they sort as text
-        start = int(query.get("cursor", ("0",))[0])
-        end = start + min(int(query.get("limit", (str(_LONGEST_PAGE),))[0]), _LONGEST_PAGE)
-        has_next = end < len(rows)
-        return {"orders": rows[start:end], "has_next": has_next, "cursor": str(end) if has_next else ""}
+    def _listed_orders(self, query: Query) -> dict[str, Any]:
+        wanted, since = query.get("order_status", ()), query.get("start_date", ("",))[0]
+        orders = [order for order in reversed(self._orders.values()) if not wanted or order.status in wanted]
+        # Times of one form sort as text.
+        return _page("orders", [order.listed() for order in orders if order.created_at >= since], query)
+
+    def _listed_fills(self, query: Query) -> dict[str, Any]:
+        wanted, since = query.get("order_ids", ()), query.get("start_sequence_timestamp", ("",))[0]
+        known = self._orders
+        orders = [known[one] for one in wanted if one in known] if wanted else list(reversed(known.values()))
+        rows = [order.listed_fill() for order in orders if order.is_filled and order.filled_at >= since]
+        return _page("fills", rows, query)
 
     def _cancel(self, order_id: str) -> dict[str, Any]:
         order = self._orders.get(order_id)
         if order is None or not order.is_open:
             return {"success": False, "failure_reason": "UNKNOWN_CANCEL_ORDER", "order_id": order_id}
-        order.is_open = False
+        order.status = "CANCELLED"
+        self._changed(order)
         return {"success": True, "failure_reason": "UNKNOWN_CANCEL_FAILURE_REASON", "order_id": order_id}
+
+
+def _page(name: str, rows: Sequence[dict[str, Any]], query: Query) -> dict[str, Any]:
+    """Return a page of `rows`; the cursor of the next is how many were shown."""
+    start = int(query.get("cursor", ("0",))[0])
+    end = start + min(int(query.get("limit", (str(_LONGEST_PAGE),))[0]), _LONGEST_PAGE)
+    has_next = end < len(rows)
+    return {name: rows[start:end], "has_next": has_next, "cursor": str(end) if has_next else ""}

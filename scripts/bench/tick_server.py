@@ -5,9 +5,11 @@
 prints its port. Told "go SECONDS" on standard input, it sends 200 frames a second and then prints one JSON object: when
 the frame that closes a candle was written, by the id of the order that it must lead to, and when each order was there.
 
-Prices rise, so that the strategy buys on every candle; orders never fill, so that each is an opening. Book changes and
-prints are stamped on a grid that is true to within the server's own lateness, which it tells. A stamp of ours is taken
-before the write and after the read, in this process; tokens are kept, and looked at when the round is over.
+Prices fall, but for one dear print in every twelfth candle, on which the strategy buys. That often, and no more, for each
+purchase fills whole, and so does the bracket that protects it, at its target: who holds something opens nothing, and a
+position is asked to be protected no more than twice a second. Book changes and prints are stamped on a grid that is
+true to within the server's own lateness, which it tells. A stamp of ours is taken before the write and after the read,
+in this process; tokens are kept, and looked at when the round is over.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -38,11 +41,13 @@ FRAMES_PER_S = 200
 _EVERY_NS = SECOND_NS // FRAMES_PER_S
 _PER_CANDLE = CANDLE_NS // _EVERY_NS
 _PRINT_AT = _PER_CANDLE // 2  # of the frames of a candle, this one is a print
+_CANDLES_PER_ORDER = 12
+_DEARER = 1_20  # the print that is bought on, than the ask: more than averages fall behind, and soon forgotten by them
 _FIRST_ASK = 68_900_00  # cents
 _SPREAD = 1_00
 _FAR = 500_00  # from the touch to the levels that never change
 _HEARTBEAT_S = 1.0
-_ENDS_AFTER_S = 0.003  # from the answer to the end of an IOC order that finds nothing
+_FILLS_AFTER_S = 0.003  # from the answer to a create
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _LENGTH = re.compile(rb"(?i)content-length:\s*(\d+)")
 _KEY = re.compile(rb"(?i)sec-websocket-key:\s*(\S+)")
@@ -57,17 +62,22 @@ def compact(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
+def calls_for_order(candle: int) -> bool:
+    """Tell whether the strategy buys on the candle with this number, counted from the first."""
+    return candle > 0 and candle % _CANDLES_PER_ORDER == 0
+
+
 class Market:
-    """One product whose touch rises by a cent with each change, and the frames that say so."""
+    """One product whose touch falls by a cent with each change, and the frames that say so."""
 
     def __init__(self) -> None:
         self.ask = _FIRST_ASK
         self._trade_id = 0
 
     def tell(self, number: int, at: str) -> tuple[str, dict[str, Any]]:
-        """Return channel and event of the frame with this number: changes of the book, and a print in each candle."""
+        """Return channel and event of the frame with this number: a change of the book, or the one print of a candle."""
         if number % _PER_CANDLE == _PRINT_AT:
-            return "market_trades", self._print(at)
+            return "market_trades", self._print(at, _DEARER * calls_for_order(number // _PER_CANDLE))
         return "l2_data", self._change(at)
 
     def snapshot(self, at: str) -> dict[str, Any]:
@@ -81,16 +91,16 @@ class Market:
         return {"type": "snapshot", "tickers": [{**row, "best_ask": price(self.ask), "best_ask_quantity": "0.5"}]}
 
     def _change(self, at: str) -> dict[str, Any]:
-        """Move both sides of the touch up."""
-        old, self.ask = self.ask, self.ask + 1
+        """Move both sides of the touch down."""
+        old, self.ask = self.ask, self.ask - 1
         rows = [("offer", old, "0"), ("offer", self.ask, "0.50000000")]
         rows += [("bid", old - _SPREAD, "0"), ("bid", self.ask - _SPREAD, "1.50000000")]
         return self._book("update", rows, at)
 
-    def _print(self, at: str) -> dict[str, Any]:
-        """Tell of a purchase at the ask."""
+    def _print(self, at: str, dearer: int) -> dict[str, Any]:
+        """Tell of a purchase at the ask, or cents above it."""
         self._trade_id += 1
-        trade = {"trade_id": str(self._trade_id), "product_id": INSTRUMENT, "price": price(self.ask)}
+        trade = {"trade_id": str(self._trade_id), "product_id": INSTRUMENT, "price": price(self.ask + dearer)}
         return {"type": "update", "trades": [{**trade, "size": "0.01", "side": "BUY", "time": at}]}
 
     def _book(self, kind: str, rows: Sequence[tuple[str, int, str]], at: str) -> dict[str, Any]:
@@ -106,7 +116,7 @@ class Venue:
         self.market = Market()
         self.listener: Connection | None = None  # who gets the frames
         self.owner: Connection | None = None  # who hears what becomes of orders
-        self.account = Account()
+        self.account = Account(self.told)
         self.sent: dict[str, int] = {}  # id of the order that must follow -> CLOCK_MONOTONIC of the write
         self.arrivals: list[tuple[str, int, str]] = []  # id, CLOCK_MONOTONIC of the read, token
         self.late_ns: list[int] = []  # by how much each frame was behind its grid
@@ -144,21 +154,29 @@ class Venue:
             return
         told = self.listener.framed(*self.market.tell(number, rfc3339(ts_event)), ts_event)
         now_ns = time.monotonic_ns()
-        if number and number % _PER_CANDLE == 0:  # the first quote of a candle closes the one before
+        if number % _PER_CANDLE == 0 and calls_for_order(
+            number // _PER_CANDLE - 1
+        ):  # its first quote closes the one before
             self.sent[order_id_of(ts_event - CANDLE_NS)] = now_ns
         self.listener.write(told)
         self.late_ns.append(now_ns - due_ns)
 
     def take(self, body: bytes, token: str, read_ns: int) -> Answer:
-        """Accept an order; it will find nothing to trade with, and end."""
+        """Accept an order; it fills a moment later."""
         order, answer = self.account.create(body)
-        self.arrivals.append((order.asked.client_order_id, read_ns, token))
+        if order.asked.side == "BUY":  # what protects it answers no frame
+            self.arrivals.append((order.asked.client_order_id, read_ns, token))
         if self.owner is not None:
-            asyncio.get_running_loop().call_later(_ENDS_AFTER_S, self.end, order)
+            asyncio.get_running_loop().call_later(_FILLS_AFTER_S, self.fill, order)
         return answer
 
-    def end(self, order: Order) -> None:
-        order.is_open = False
+    def fill(self, order: Order) -> None:
+        if order.is_open:
+            order.fill(Decimal(price(self.market.ask)), time.time_ns())
+            self.told(order)
+
+    def told(self, order: Order) -> None:
+        """Tell how an order stands."""
         if self.owner is not None:
             self.owner.say("user", {"type": "update", "orders": [order.streamed()]})
 

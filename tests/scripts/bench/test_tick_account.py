@@ -17,12 +17,14 @@ from adapters.venues.coinbase.client import CoinbaseClient
 from adapters.venues.coinbase.private_stream import PrivateStream
 from adapters.venues.coinbase.sign import load_signer
 from domain.errors import Rejected
+from domain.instrument import Side
 from domain.messages.orders import (
-    Balance,
     CancelOrder,
     OrderNotFound,
     OrderReported,
     OrderStatus,
+    OrderType,
+    Purpose,
     QueryOrder,
     SubmitOrder,
     TimeInForce,
@@ -35,7 +37,17 @@ from tests.simulated_coinbase import order
 
 BUY = order(quantity=Decimal("0.01"), limit_price=Decimal("69000"), time_in_force=TimeInForce.IOC)
 ALL = Decimal(10_000_000)
-COST = Decimal("690") * Decimal("1.006")
+ASK = Decimal("68900")  # as long as nothing has changed
+BRACKET = replace(
+    BUY,
+    client_order_id="a-bracket",
+    side=Side.SELL,
+    purpose=Purpose.PROTECT,
+    order_type=OrderType.BRACKET,
+    time_in_force=TimeInForce.GTC,
+    limit_price=Decimal("70000"),
+    stop_price=Decimal("68000"),
+)
 
 
 class Wire:
@@ -80,28 +92,46 @@ def find(client: CoinbaseClient, command: SubmitOrder, venue_order_id: str = "")
     return client.find_order(query, 5)
 
 
-def balance(client: CoinbaseClient) -> Balance:
-    (dollars,) = client.list_balances(5)
-    return dollars
+def balances(client: CoinbaseClient) -> dict[str, tuple[Decimal, Decimal]]:
+    return {one.currency: (one.total, one.hold) for one in client.list_balances(5)}
 
 
-def test_order_is_open_with_its_cost_on_hold_until_it_ends_with_nothing_filled(
-    venue: Venue, client: CoinbaseClient
-) -> None:
+def fill(venue: Venue) -> None:
+    """Let the one open order fill."""
+    (order,) = venue.account.open_orders
+    venue.fill(order)
+
+
+def test_what_an_order_may_cost_is_on_hold_until_it_has_filled(venue: Venue, client: CoinbaseClient) -> None:
     accepted = client.submit_order(BUY, 5)
-    live, held = find(client, BUY, accepted.venue_order_id), balance(client)
-    listed = client.list_open_orders(5)
-    venue.end(venue.account.open_orders[0])
-    ended = find(client, BUY, accepted.venue_order_id)
+    live, before, listed = find(client, BUY, accepted.venue_order_id), balances(client), client.list_open_orders(5)
+    fill(venue)
+    ended, (row,) = find(client, BUY, accepted.venue_order_id), client.list_fills(0, 5, (accepted.venue_order_id,))
 
     assert isinstance(live, OrderReported) and isinstance(ended, OrderReported)
     assert (live.status, live.quantity, live.limit_price) == (OrderStatus.OPEN, BUY.quantity, BUY.limit_price)
     assert [one.client_order_id for one in listed] == [BUY.client_order_id]
-    assert held == Balance(currency="USD", total=ALL, hold=COST)
-    assert (ended.status, ended.cumulative_quantity) == (OrderStatus.CANCELED, 0)
+    assert before == {"USD": (ALL, Decimal("694.14")), "BTC": (0, 0)}
+    assert (ended.status, ended.cumulative_quantity) == (OrderStatus.FILLED, BUY.quantity)
+    assert (row.venue_order_id, row.quantity, row.price) == (accepted.venue_order_id, BUY.quantity, ASK)
+    assert (ended.average_price, ended.total_fees) == (row.price, row.fee)
+    assert balances(client) == {"USD": (ALL - row.quantity * row.price - row.fee, 0), "BTC": (BUY.quantity, 0)}
     assert not client.list_open_orders(5)
-    assert not client.list_fills(0, 5)
-    assert balance(client) == Balance(currency="USD", total=ALL, hold=Decimal(0))
+
+
+def test_bracket_holds_the_coins_and_sells_them_at_its_target(venue: Venue, client: CoinbaseClient) -> None:
+    client.submit_order(BUY, 5)
+    fill(venue)
+
+    client.submit_order(BRACKET, 5)
+    before = balances(client)["BTC"]
+    fill(venue)
+    sale = next(one for one in client.list_fills(0, 5) if one.side is Side.SELL)
+
+    assert before == (BUY.quantity, BUY.quantity)
+    assert (sale.quantity, sale.price) == (BRACKET.quantity, BRACKET.limit_price)
+    assert balances(client)["BTC"] == (0, 0)
+    assert len(venue.arrivals) == 1, "what protects answers no frame"
 
 
 def test_order_is_found_by_our_name_of_it_on_whatever_page_it_is(client: CoinbaseClient) -> None:
@@ -135,10 +165,10 @@ def test_user_channel_tells_the_end(venue: Venue, client: CoinbaseClient) -> Non
 
     client.submit_order(BUY, 5)
     connection.subscribe({"channel": "user"})
-    venue.end(venue.account.open_orders[0])
+    fill(venue)
 
     frames = [data[data.index(b"{") :] for data in transport.writes]
     told = [event for frame in frames for event in stream.decode(frame, now.monotonic_ns, now)]
     reports = [event for event in told if isinstance(event, OrderReported)]
-    assert [one.status for one in reports] == [OrderStatus.OPEN, OrderStatus.CANCELED]
-    assert [one.cumulative_quantity for one in reports] == [0, 0]
+    assert [one.status for one in reports] == [OrderStatus.OPEN, OrderStatus.FILLED]
+    assert [one.cumulative_quantity for one in reports] == [0, BUY.quantity]

@@ -13,6 +13,7 @@ import pytest
 from adapters.simulator.coinbase.encode import rfc3339
 from adapters.venues.coinbase.market_stream import MarketStream
 from domain.instant import Instant
+from domain.instrument import Side
 from domain.ledger.order_ids import NO_INSTANCE, mint_client_order_id
 from domain.messages.market import MarketBatch, Quote, Trade
 from domain.messages.signals import Signal
@@ -20,14 +21,14 @@ from domain.portfolio.risk_checks import opening_id
 from domain.signals.signal_generator import SignalGenerator
 from domain.streams.health import StreamHealth
 from scripts.bench.tick_processes import append, open_journal
-from scripts.bench.tick_server import Connection, Market, Venue
+from scripts.bench.tick_server import Connection, Market, Venue, calls_for_order
 from scripts.bench.tick_system import BenchVenues, settings_of
 from scripts.bench.tick_to_order import is_signed, make_key
 from scripts.bench.tick_work import CANDLE_NS, Pen, Trader, Wish, order_id_of, read_tick, without_instance
 from tests.builders import MONO, UTC
 
 EVERY_NS = 5_000_000
-FRAMES = 150  # fifteen candles, of which ten warm the strategy up
+FRAMES = 400  # forty candles: of each twelve, the last is bought on
 
 
 class FakeTransport:
@@ -91,7 +92,7 @@ def by_system(messages: list[bytes], directory: Path) -> dict[int, str]:
         batch = MarketBatch(venue="coinbase", quotes=quotes, trades=trades, bars=(), state=health.state(now))
         for effect in generator.apply(batch, now):
             signal = getattr(effect, "message", None)
-            if isinstance(signal, Signal):
+            if isinstance(signal, Signal) and signal.side is Side.BUY:
                 found[number] = mint_client_order_id(opening_id(signal.signal_id), 0, 1)
     return found
 
@@ -102,21 +103,23 @@ def test_loops_order_on_the_same_frames_under_the_same_ids_as_the_system(tmp_pat
 
     assert ordered == by_system(messages, tmp_path)
     first, last = min(ordered), max(ordered)
-    assert list(ordered) == list(range(first, last + 1, 10)), "one order for each candle"
+    assert list(ordered) == list(range(first, last + 1, 120)) and len(ordered) == 3, "one order in twelve candles"
 
 
 def test_venue_knows_the_id_of_the_order_before_it_sends_the_frame() -> None:
-    number, client_order_id = next(iter(by_loop(frames()).items()))
-
-    closes_at = UTC + (number - 1) * EVERY_NS  # the first message was the snapshot
-    assert closes_at % CANDLE_NS == 0
-    assert client_order_id == order_id_of(closes_at - CANDLE_NS)
+    for number, client_order_id in by_loop(frames()).items():
+        closing, closes_at = number - 1, UTC + (number - 1) * EVERY_NS  # the first message was the snapshot
+        assert closes_at % CANDLE_NS == 0
+        assert client_order_id == order_id_of(closes_at - CANDLE_NS)
+        assert calls_for_order(closing * EVERY_NS // CANDLE_NS - 1)
 
 
 def test_candle_that_was_not_heard_from_its_beginning_is_none() -> None:
-    messages = frames()
+    third, bought_on = 1 + 3 * 10, 1 + 13 * 10  # the third candle is needed to be warm by the twelfth
+    messages = frames()[: bought_on + 1]
 
-    assert max(by_loop(messages[95:]), default=0) == 0
+    assert len(by_loop(messages[third:])) == 1
+    assert not by_loop(messages[third + 6 :])  # all that it lacks is its print
 
 
 def test_instance_is_taken_out_of_an_id() -> None:
