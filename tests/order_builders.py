@@ -272,6 +272,13 @@ class DeskOnTime:
             )
         )
 
+    def read_on(self, seconds: int = 25, **answers) -> None:
+        """Let every question about the account be answered, for longer than reads may lag; by default as booked."""
+        for _ in range(seconds // 5):
+            self.advance(5)
+            books = {currency.lower(): total for (_, currency), total in self.manager.books.balances.items()}
+            self.snapshot(**{**books, **answers})
+
     def ready(self, venue: str = "coinbase", taker_fee: str = "0.006", **balances) -> DeskOnTime:
         """Make the venue ready for openings: instruments, stream, prices and an equal comparison."""
         self.load(make_instrument(BTC, venue=venue), taker_fee)

@@ -120,10 +120,10 @@ class AccountReports:
             known = [it for it in foreign if not self._ledger.may_be_ours(it)]
             self._holds.read(venue, snapshot.balances, known, asked_ns)
         self._note_external(snapshot, foreign, now)
-        self._news.fills_listed(venue, asked_ns, now)
         self._news.look_at_holds(venue, now)
         self._ask_for_missing(snapshot, now)
         is_equal = self._reconciliation.compare(snapshot, now)
+        self._news.fills_listed(venue, asked_ns, self._reconciliation.agreements.newest_apart(venue), now)
         if is_equal is not None:
             self._readiness.is_reconciled[venue] = is_equal and not any(self._foreign.tagged(venue))
         self._judge_agreement(venue, now)

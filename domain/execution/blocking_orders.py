@@ -136,14 +136,14 @@ class BlockingOrders:
         return spare is None or spare > 0
 
     def is_out_of_reach(self, order: OrderLifecycle, report: OrderReported, now: Instant) -> bool:
-        """Tell whether a resting sale can't have traded in the moments before its end, of which a total may lag.
+        """Tell whether a sale that rested can't have traded in the moments before its end, of which a total may lag.
 
         Nothing of it has filled, the venue tells, and the market is at none of its prices.
         """
         body = order.order
         is_untouched = report.cumulative_quantity == ZERO == order.filled_quantity
         quote = self._quotes.quote(body.venue, body.instrument)
-        if order.never_rests or not is_untouched or quote is None:
+        if not is_untouched or quote is None:
             return False
         if self._quotes.trouble(body.venue, body.instrument, now):
             return False

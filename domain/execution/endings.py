@@ -5,16 +5,17 @@ The order is asked about meanwhile, as any in doubt, and nothing else is sold in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import InstrumentId, Side
+from domain.instrument import Side
+from domain.ledger.cash_flows import currencies
 from domain.ledger.order import FILLED, OrderLifecycle
 from domain.ledger.outbox import Outbox
-from domain.messages.orders import FINAL, OrderReported, OrderStatus, Purpose
+from domain.messages.orders import FINAL, OrderReported
 from domain.numbers import ZERO
-from domain.reconciliation.evidence import Rules
+from domain.reconciliation.evidence import Ending, Rules
 from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
@@ -37,13 +38,17 @@ class Endings:
         self._unread = unread
         self._since_ns: dict[str, int] = {}  # client_order_id ->
         self._totals: dict[str, Decimal] = {}  # client_order_id -> the most that came with a word of its end
-        self._short_ns: dict[
-            InstrumentId, int
-        ] = {}  # when an opening ended short there, and no list has shown it since
-        self._belied: set[str] = set()  # venues where one filled after all, though a read had said that it had not
+        self._taken_back: set[str] = set()  # client_order_ids of those that rested until we did that
 
     def hear(self, order: OrderLifecycle, report: OrderReported) -> None:
-        """Take in with what total an end is told."""
+        """Take in with what total an end is told, and whether we had asked for it.
+
+        One that ended unasked may have filled at a price of which we hear later, or which was there for a moment only.
+        """
+        if order.ended is None:
+            self._taken_back.discard(order.id)
+            if report.status in FINAL and order.is_cancel_pending and not order.never_rests:
+                self._taken_back.add(order.id)
         if report.status in FINAL and report.cumulative_quantity is not None:
             self._totals[order.id] = max(report.cumulative_quantity, self._totals.get(order.id, ZERO))
 
@@ -63,58 +68,59 @@ class Endings:
         is_late = since_ns is not None and now.monotonic_ns >= since_ns + self._within_ns
         return is_late and self._is_bounded(order)
 
+    def is_taken_back(self, order: OrderLifecycle) -> bool:
+        """Tell whether an order rested until we took it back; of the end that an earlier run heard of, nobody knows."""
+        return order.id in self._taken_back
+
     def is_settled(self, order: OrderLifecycle) -> bool:
         """Tell whether the total that came with an end stands without proof, once that has waited long enough.
 
-        A resting order ends when we or the venue cancel it, and trades seldom just then: had it, the next word would
-        be here. One that never rests trades in the very moment of its end.
+        What rested until we took it back seldom traded just then: had it, the next word would be here.
         """
         total = self._totals.get(order.id)
-        return not order.never_rests and total is not None and total >= order.filled_quantity
+        return self.is_taken_back(order) and total is not None and total >= order.filled_quantity
 
     def _is_bounded(self, order: OrderLifecycle) -> bool:
         """Tell whether a position may be bare until the end is proven."""
         return order.ended is not None and (order.ended is FILLED or order.order.side is Side.SELL)
 
-    # ---- openings -------------------------------------------------------------------------------------------
+    # ---- what proves how much had filled ---------------------------------------------------------------------
 
-    def ended(self, order: OrderLifecycle, now: Instant) -> None:
-        """Take note of an opening that ended with less than it was for: it may be tried again."""
-        is_short = order.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED) and order.venue_order_id
-        if order.order.purpose is Purpose.OPEN and is_short and order.filled_quantity < order.order.quantity:
-            self._short_ns.setdefault(InstrumentId.of(order.order), now.monotonic_ns)
-
-    def belied(self, order: OrderLifecycle) -> None:
-        """Take note that an order filled after all."""
-        self._belied.add(order.order.venue)
-
-    def are_reads_believed(self, order: OrderLifecycle, now: Instant) -> bool:
-        """Tell whether a read proves with what an order ended; else a list of fills does that no read lags behind.
-
-        A venue whose reads have been wrong about that is believed no more; nor is a second opening in a row that, it
-        says, has ended short: so the limits can be exceeded by one order, and not by one a second.
-        """
-        if order.order.purpose is not Purpose.OPEN:
-            return True
-        return order.order.venue not in self._belied and InstrumentId.of(order.order) not in self._short_ns
+    def is_read_proof(self, order: OrderLifecycle, may_be_repeated: bool, now: Instant) -> bool:
+        """Tell whether a read that says the same as an earlier word proves with what an order ended."""
+        since_ns = self._since_ns.get(order.id, now.monotonic_ns)
+        ending = Ending(
+            ended_ns=since_ns,
+            is_read_alike=True,
+            has_rested=self.is_taken_back(order),
+            may_be_repeated=may_be_repeated,
+        )
+        return self._rules.at(order.order.venue).ended(ending).is_proven
 
     def is_as_told(self, order: OrderLifecycle) -> bool:
-        """Tell whether what has filled is what came with the word of an opening's end."""
-        return order.order.purpose is Purpose.OPEN and self._totals.get(order.id) == order.filled_quantity
+        """Tell whether what has filled is what came with the word of the end."""
+        return self._totals.get(order.id) == order.filled_quantity
 
-    # ---- what lists of fills prove --------------------------------------------------------------------------
+    def shown(self, venue: str, asked_ns: int, apart: Mapping[str, Decimal]) -> Iterator[OrderLifecycle]:
+        """Yield the orders of which a list of fills that was asked for then proves how much had filled.
 
-    def shown(self, venue: str, asked_ns: int) -> Iterator[OrderLifecycle]:
-        """Yield the orders of which a list of fills that was asked for then shows all: no read lags so far behind."""
-        lag_ns = self._rules.at(venue).facts.read_lag_ns
-        for key in [
-            key for key, since_ns in self._short_ns.items() if key.venue == venue and asked_ns > since_ns + lag_ns
-        ]:
-            del self._short_ns[key]
+        Args:
+            apart: what the venue, read with that list, holds more than our books have, or less: currency ->
+        """
         for order in self._ledger.live_orders(venue):
             since_ns, body = self._since_ns.get(order.id), order.order
-            if since_ns is None or asked_ns <= since_ns + lag_ns:
+            if since_ns is None:
                 continue
             is_one_unread = self._unread.trouble(venue, body.instrument) == "unread_fill"
-            if not is_one_unread and not self._unmatched.has_any(venue, body.instrument, body.side):
+            surplus = apart.get(currencies(body.instrument)[0], ZERO)
+            ending = Ending(
+                ended_ns=since_ns,
+                is_read_alike=False,
+                has_rested=self.is_taken_back(order),
+                may_be_repeated=True,
+                listed_ns=asked_ns,
+                has_unclaimed_fill=is_one_unread or self._unmatched.has_any(venue, body.instrument, body.side),
+                is_balance_apart=body.side.sign * surplus > 0,
+            )
+            if self._rules.at(venue).ended(ending).is_proven:
                 yield order

@@ -6,24 +6,24 @@ goes on: a cancel that needed the venue's name of the order, a fill that came be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from msgspec.structs import replace
 
 from domain.execution.blocking_orders import BlockingOrders
 from domain.execution.cancels import Cancels
+from domain.execution.contradictions import Contradictions
 from domain.execution.endings import Endings
 from domain.execution.order_executor import OrderExecutor
 from domain.execution.overdue import Overdue
 from domain.instant import Instant
 from domain.instrument import InstrumentId, Side
 from domain.ledger.cash_flows import spot_currencies
-from domain.ledger.fill_memory import same_numbers
 from domain.ledger.order import ABSENT, OrderLifecycle
 from domain.ledger.outbox import Outbox, refusal_in_words
 from domain.messages.journal import (
     ExternalFillSeen,
-    FillContradicted,
     OrderFilled,
     OrderFilledProvisionally,
     OrderUpdate,
@@ -84,6 +84,7 @@ class ExecutionReports:
         self._opening = opening
         self._blocking = blocking
         self._endings = endings
+        self._contradictions = Contradictions(outbox)
 
     def on_accepted(self, event: OrderAccepted, now: Instant) -> None:
         order = self._order(event)
@@ -152,9 +153,12 @@ class ExecutionReports:
             elif was_set_aside:
                 self._cancels.wish(order, "it was counted as ended", now)
         self._endings.hear(order, report)
-        in_doubt = self._blocking.may_oversell(order) and not self._blocking.is_out_of_reach(order, report, now)
-        word = report if self._endings.are_reads_believed(order, now) else replace(report, is_read=False)
-        self._book(order, order.judge_report(word, in_doubt or order.order.purpose is Purpose.OPEN), now)
+        is_harmless = self._endings.is_taken_back(order) and self._blocking.is_out_of_reach(order, report, now)
+        may_oversell = not is_harmless and self._blocking.may_oversell(order)
+        may_repeat = self._execution.may_open if order.order.purpose is Purpose.OPEN else may_oversell
+        is_proof = self._endings.is_read_proof(order, may_repeat, now)
+        word = report if is_proof else replace(report, is_read=False)
+        self._book(order, order.judge_report(word, may_oversell or order.order.purpose is Purpose.OPEN), now)
         if has_risen:
             self._rise(order, f"reported {report.status}", now)
         if order.ended and not had_ended:
@@ -186,9 +190,13 @@ class ExecutionReports:
         self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
         self._go_on(order, now)
 
-    def fills_listed(self, venue: str, asked_ns: int, now: Instant) -> None:
-        """End what only waited for a list of all fills, which has been taken in; it was asked for then."""
-        for order in list(self._endings.shown(venue, asked_ns)):
+    def fills_listed(self, venue: str, asked_ns: int, apart: Mapping[str, Decimal], now: Instant) -> None:
+        """End what only waited for a list of all fills, which has been taken in; it was asked for then.
+
+        Args:
+            apart: what the venue, read with that list, holds more than our books have, or less: currency ->
+        """
+        for order in list(self._endings.shown(venue, asked_ns, apart)):
             if self._endings.is_as_told(order):
                 self._book(order, order.judge_end("reported, and listed so", now.utc_ns), now)
             else:
@@ -276,7 +284,7 @@ class ExecutionReports:
         if first is None and order is not None:
             first = order.executions.fills.get(fill.fill_id)
         if first is not None:
-            self._compare(first, fill, now)
+            self._contradictions.compare(first, fill, now)
             return
         if order is not None:
             self._book(order, order.judge_fill(fill), now)
@@ -292,18 +300,9 @@ class ExecutionReports:
         for order in candidates:
             self._status_queries.begin(order, now)
         if candidates or self._opening.is_after(fill):
-            self._compare(self._unmatched.keep(fill, now), fill, now)
+            self._contradictions.compare(self._unmatched.keep(fill, now), fill, now)
         else:
             self._opening.keep(fill)
-
-    def _compare(self, first: Fill, fill: Fill, now: Instant) -> None:
-        """Tell, once, of a fill that comes back with other numbers; the first telling stands."""
-        key = fill.venue, fill.fill_id
-        if same_numbers(first, fill) or key in self._ledger.fills.contradicted:
-            return
-        self._outbox.record(FillContradicted(ts_event=now.utc_ns, first=first, other=fill))
-        text = f"told again as {_in_words(fill)}, first as {_in_words(first)}: the first stands"
-        self._outbox.alarm(f"{fill.venue} fill {fill.fill_id}", text, now.utc_ns, is_theirs=True)
 
     def doubt(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Ask about an order whose answers may have been lost with whoever carried them."""
@@ -331,7 +330,6 @@ class ExecutionReports:
             if is_fill and was_final and order.filled_quantity > filled:
                 text = f"filled {plain(order.filled_quantity)} after it was {order.status}"
                 self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
-                self._endings.belied(order)
         if order.is_overfilled:
             self._outbox.halt(order.scope, f"order {order.id} filled above its quantity", now.utc_ns)
         if order.venue_order_id and not was_named:
@@ -355,7 +353,6 @@ class ExecutionReports:
         self._overdue.watch(order, now)
         self._endings.note(order, now)
         if order.is_final:
-            self._endings.ended(order, now)
             self._overdue.settle(order, now)
             self._cancels.settle(order, now)
             self._go_on(order, now)
@@ -388,10 +385,6 @@ class ExecutionReports:
 
     def _order(self, event: OrderEvent) -> OrderLifecycle | None:
         return self._ledger.orders.get(event.client_order_id)
-
-
-def _in_words(fill: Fill) -> str:
-    return f"{fill.side} {plain(fill.quantity)} {fill.instrument} at {plain(fill.price)} fee {plain(fill.fee)}"
 
 
 def _may_own(order: OrderLifecycle, fill: Fill) -> bool:

@@ -344,6 +344,11 @@ class OrderExecutor:
             and is_inside_collar(body.limit_price, quote, body.side, from_ratio(self._settings.orders.collar_ratio))
         )
 
+    @property
+    def may_open(self) -> bool:
+        """Tell whether this run may still open positions."""
+        return not self._gate.is_winding_down
+
     def stop(self) -> None:
         """Send nothing any more, whatever comes: the run is over."""
         self._gates.is_stopped = True

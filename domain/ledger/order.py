@@ -143,8 +143,9 @@ class OrderLifecycle:
 
     @property
     def is_settling(self) -> bool:
-        """Tell whether it may be moving balances just now. A resting order is not, be it unwanted."""
-        return not self.is_final and (self.is_unproven or self.never_rests)
+        """Tell whether it may be moving balances just now. A resting order is not, be it unwanted, nor one that is gone."""
+        has_ended_short = self.ended not in (None, FILLED)
+        return not (self.is_final or has_ended_short) and (self.is_unproven or self.never_rests)
 
     @property
     def filled_quantity(self) -> Decimal:

@@ -81,6 +81,10 @@ class Agreements:
             return {}
         return known.apart
 
+    def newest_apart(self, venue: str) -> Totals:
+        """Return the venue's totals less ours in the newest read, where no lag explains that."""
+        return self._of(venue).apart
+
     def patience_ns(self, venue: str) -> int:
         return 2 * self._rules.at(venue).facts.read_lag_ns + READS * self._every_ns
 

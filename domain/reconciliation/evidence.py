@@ -1,4 +1,4 @@
-"""What proves what at a venue: an order or a stop absent, a close beside a stop harmless, a balance true.
+"""What proves what at a venue: an order or a stop absent, how much one had filled as it ended, a close beside a stop harmless.
 
 The order manager and the portfolio gather the facts and ask; the venue's adapter knows the rule (docs/money.md 1 and 2),
 because it knows how the venue's reads lag and what its holds mean. A venue adds rules, not a second order manager.
@@ -43,6 +43,18 @@ class Absence(Struct, frozen=True, kw_only=True):
     has_unclaimed_fill: bool = False  # a fill that nobody claims could be its
 
 
+class Ending(Struct, frozen=True, kw_only=True):
+    """What is known of an order that ended, the venue says, with less than it was for. Monotonic nanoseconds."""
+
+    ended_ns: int  # when that was heard first
+    is_read_alike: bool  # a read has said so after an earlier word
+    has_rested: bool  # it rested until we took it back; else it may have traded in the very moment of its end
+    may_be_repeated: bool  # what it was for may be tried again
+    listed_ns: int | None = None  # when the newest list of fills was asked for that has been taken in
+    has_unclaimed_fill: bool = False  # a fill that nobody claims, or that nobody can read, could be its
+    is_balance_apart: bool = False  # the venue holds so much as if it had filled more
+
+
 class Evidence(Protocol):
     """The rules of one venue. Pure: the same facts give the same answer."""
 
@@ -56,6 +68,10 @@ class Evidence(Protocol):
         """Tell whether the order never was there and can't arrive any more, or is there no more."""
         ...
 
+    def ended(self, ending: Ending) -> Verdict:
+        """Tell whether the order had filled no more than is known of, where more of it would be traded once more."""
+        ...
+
     def close_beside(self, kind: InstrumentKind, is_in_place: bool, spare: Decimal | None) -> Verdict:
         """Tell whether a close may be sent while a protective order for the same position is not proven dead.
 
@@ -64,6 +80,17 @@ class Evidence(Protocol):
             spare: how much can be sold there that is not of this position, in base units; None: unknown.
         """
         ...
+
+
+def listed(ending: Ending, read_lag_ns: int) -> Verdict:
+    """Tell whether a list of fills that no read lags behind shows all that an order had filled, and the coins agree."""
+    if ending.listed_ns is None or ending.listed_ns <= ending.ended_ns + read_lag_ns:
+        return Verdict(False, "no late enough list of fills")
+    if ending.has_unclaimed_fill:
+        return Verdict(False, "a fill that nobody claims could be its")
+    if ending.is_balance_apart:
+        return Verdict(False, "the balance says that it had filled more")
+    return Verdict(True, "listed so")
 
 
 class NoEvidence:
@@ -77,6 +104,9 @@ class NoEvidence:
 
     def absent(self, absence: Absence) -> Verdict:
         return Verdict(False, "no rule of this venue proves absence")
+
+    def ended(self, ending: Ending) -> Verdict:
+        return listed(ending, self.facts.read_lag_ns)
 
     def close_beside(self, kind: InstrumentKind, is_in_place: bool, spare: Decimal | None) -> Verdict:
         return Verdict(False, "the stop may fill beside the close")

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind
-from domain.reconciliation.evidence import Absence, VenueFacts, Verdict
+from domain.reconciliation.evidence import Absence, Ending, VenueFacts, Verdict, listed
 from domain.settings import VenueSettings
 
 
@@ -40,6 +40,16 @@ class CoinbaseEvidence:
             return Verdict(False, "something holds as much as it would")
         apart_s = (absence.last_look_ns - absence.first_look_ns) / SECOND_NS
         return Verdict(True, f"twice {apart_s:.1f} s apart")
+
+    def ended(self, ending: Ending) -> Verdict:
+        """A list of fills: the stream and a read have both called cancelled with nothing what had filled.
+
+        A read is enough of what rested until we took it back, and seldom traded just then; and where nothing is tried
+        again.
+        """
+        if ending.is_read_alike and (ending.has_rested or not ending.may_be_repeated):
+            return Verdict(True, "read alike")
+        return listed(ending, self.facts.read_lag_ns)
 
     def close_beside(self, kind: InstrumentKind, is_in_place: bool, spare: Decimal | None) -> Verdict:
         if kind is not InstrumentKind.SPOT:

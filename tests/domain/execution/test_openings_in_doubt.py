@@ -6,11 +6,12 @@ from decimal import Decimal
 
 import pytest
 
+from domain.instant import SECOND_NS
 from domain.instrument import InstrumentId
 from domain.ledger.order_ids import mint_client_order_id
-from domain.messages.journal import IntentDenied, IntentDone, OrderClosed
+from domain.messages.journal import BalanceCorrected, HaltRaised, IntentDenied, IntentDone
 from domain.messages.orders import Fill, OrderReported, OrderStatus, Purpose, QueryOrder, SubmitOrder
-from domain.messages.system import AlarmRaised
+from domain.messages.system import AlarmRaised, WindDown
 from domain.numbers import ZERO
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 
@@ -52,7 +53,7 @@ def manager() -> DeskOnTime:
 
 @pytest.mark.parametrize("status", [S.CANCELED, S.EXPIRED])
 @pytest.mark.parametrize("total", ["0", "0.004"])
-def test_one_that_ends_short_is_asked_about_at_once_and_counts_in_full_until_a_read_says_the_same(
+def test_one_that_ends_short_is_asked_about_at_once_and_counts_in_full_until_fills_are_listed_so(
     manager: DeskOnTime, total: str, status: OrderStatus
 ) -> None:
     manager.hear(canceled(total, status=status))
@@ -65,7 +66,13 @@ def test_one_that_ends_short_is_asked_about_at_once_and_counts_in_full_until_a_r
     opening(manager, "again")
     assert denied(manager) == ["unconfirmed_order"]
 
-    manager.hear(canceled(total, is_read=True, status=status))
+    manager.hear(*[canceled(total, is_read=True, status=status)] * 3)
+    manager.read_on(15)
+    opening(manager, "after reads")
+    assert denied(manager) == ["unconfirmed_order"] * 2
+
+    rows = [make_fill(total, "f-i-1", venue_order_id="v-i-1", fee=ZERO)] if Decimal(total) else []
+    manager.read_on(10, fills=rows)
 
     assert manager.order().status is status
     assert manager.manager.books.reserved_cash("coinbase", "USD", ZERO) == 0
@@ -82,7 +89,7 @@ def test_what_a_read_says_has_filled_after_all_is_booked_once(manager: DeskOnTim
     assert [done.filled_quantity for done in manager.journaled(IntentDone)] == [Decimal("0.01")]
 
 
-def test_where_no_read_comes_a_list_of_fills_that_no_read_lags_behind_ends_the_wait(manager: DeskOnTime) -> None:
+def test_a_list_of_fills_that_no_read_lags_behind_ends_the_wait_though_no_other_read_comes(manager: DeskOnTime) -> None:
     manager.hear(canceled("0"))
     manager.advance(14)
     manager.snapshot()
@@ -96,42 +103,27 @@ def test_where_no_read_comes_a_list_of_fills_that_no_read_lags_behind_ends_the_w
     assert not any("doesn't say" in alarm.text for alarm in manager.sent(AlarmRaised))
 
 
-def test_of_a_second_in_a_row_no_read_is_believed(manager: DeskOnTime) -> None:
+def test_while_the_coins_are_there_that_it_was_for_no_list_is_proof_and_a_person_hears_of_them(
+    manager: DeskOnTime,
+) -> None:
     manager.hear(canceled("0"), canceled("0", is_read=True))
-    opening(manager, "second")
 
-    for _ in range(3):
-        manager.hear(canceled("0", "second"), canceled("0", "second", is_read=True))
-        manager.advance(1)
+    manager.read_on(20, usd=CASH - 641, btc="0.01")
+    assert not manager.order().is_final
 
-    assert not manager.order("second").is_final
-    opening(manager, "third")
-    assert denied(manager) == ["unconfirmed_order"]
-
-
-def test_where_fills_have_belied_a_read_none_is_believed_any_more(manager: DeskOnTime) -> None:
-    manager.hear(canceled("0"), canceled("0", is_read=True))
-    manager.fills(filled())
-    for _ in range(5):
-        manager.advance(5)
-        manager.snapshot(usd=CASH - 641, btc="0.01", fills=[filled()])
-
-    opening(manager, "later")
-    manager.hear(canceled("0", "later"), canceled("0", "later", is_read=True))
-
-    assert not manager.order("later").is_final
+    manager.read_on(40, usd=CASH - 641, btc="0.01")
+    assert manager.order().is_final
+    assert {event.currency for event in manager.journaled(BalanceCorrected)} == {"BTC", "USD"}
+    assert len(manager.journaled(HaltRaised)) == 1
 
 
-def test_once_a_list_has_shown_the_first_a_read_is_enough_for_the_next(manager: DeskOnTime) -> None:
-    manager.hear(canceled("0"), canceled("0", is_read=True))
-    for _ in range(5):
-        manager.advance(5)
-        manager.snapshot()
+def test_at_the_end_of_a_run_a_read_is_enough_for_nothing_is_bought_again(manager: DeskOnTime) -> None:
+    manager.hear(canceled("0"))
+    manager.hear(WindDown(deadline_ns=manager.now.monotonic_ns + 5 * SECOND_NS))
 
-    opening(manager, "later")
-    manager.hear(canceled("0", "later"), canceled("0", "later", is_read=True))
+    manager.hear(canceled("0", is_read=True))
 
-    assert len(manager.journaled(OrderClosed)) == 2
+    assert manager.order().is_final
 
 
 @pytest.mark.parametrize("purpose", [Purpose.PROTECT, Purpose.CLOSE])

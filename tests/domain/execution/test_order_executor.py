@@ -264,8 +264,7 @@ def test_an_opening_never_crosses_an_order_of_ours(manager: DeskOnTime) -> None:
 
 def test_an_opening_that_filled_in_part_is_over(manager: DeskOnTime) -> None:
     manager.hear(make_intent(), make_accepted(), make_report(S.CANCELED, "0.004"))
-    manager.hear(make_report(S.CANCELED, "0.004", is_read=True))
-    manager.advance(10)
+    manager.read_on()
 
     assert manager.journaled(IntentDone)[0].filled_quantity == Decimal("0.004")
     assert len(manager.sent(SubmitOrder)) == 1

@@ -229,7 +229,8 @@ def test_how_long_an_order_is_in_doubt_is_counted_from_its_send_over_restarts_an
 
     next_run.advance(5)
     (alarm,) = [one for one in next_run.sent(AlarmRaised) if "not confirmed" in one.text]
-    next_run.hear(make_report(S.CANCELED), make_report(S.CANCELED, is_read=True))
+    next_run.hear(make_report(S.CANCELED))
+    next_run.read_on()
 
     (over,) = next_run.sent(AlarmOver)
     assert (over.subject, over.text) == (alarm.subject, alarm.text)

@@ -142,7 +142,8 @@ def test_one_that_was_refused_and_lives_all_the_same_can_rise_twice() -> None:
     manager = DeskOnTime().ready()
     manager.hear(make_intent())
     manager.hear(OrderRejected(ts_event=manager.now.utc_ns, client_order_id=ID, venue="coinbase", code="NO"))
-    manager.hear(make_report(S.OPEN), make_report(S.CANCELED), make_report(S.CANCELED, is_read=True))
+    manager.hear(make_report(S.OPEN), make_report(S.CANCELED))
+    manager.read_on()
     manager.hear(ResumeTrading())
 
     manager.advance(60)

@@ -53,7 +53,8 @@ def canceled(intent_id: str, total: str | None, **changes) -> OrderReported:
 
 
 def closes(manager: DeskOnTime) -> list[Decimal]:
-    return [order.quantity for order in manager.sent(SubmitOrder) if order.purpose is Purpose.CLOSE]
+    sent = [order for order in manager.sent(SubmitOrder) if order.purpose is Purpose.CLOSE]
+    return [order.quantity for order in sent if not order.is_resubmission]
 
 
 # ---- a stop -------------------------------------------------------------------------------------------------
@@ -123,6 +124,21 @@ def test_a_total_that_is_behind_what_is_known_does_not_stand() -> None:
     assert closes(manager) == []
 
 
+def test_a_stop_that_ended_unasked_may_have_sold_at_a_price_of_which_we_hear_later() -> None:
+    manager = desk("1")
+    sell(manager, Purpose.PROTECT, "stop")
+    manager.quote()
+
+    manager.hear(canceled("stop", "0"), canceled("stop", "0", is_read=True))
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
+    manager.read_on(15, btc="1")
+    assert closes(manager) == []
+
+    sold = make_fill(fill_id="f-2", venue_order_id="v-stop", side=Side.SELL)
+    manager.read_on(10, btc="1", fills=[sold])
+    assert closes(manager) == [] and manager.manager.books.position(KEY).is_flat
+
+
 # ---- a close that found too little --------------------------------------------------------------------------
 
 
@@ -150,6 +166,31 @@ def test_beside_others_coins_nothing_is_sold_again_before_it_is_proven(theirs: s
     manager.advance(SOON_S + 30)
 
     assert closes(manager) == [Decimal("0.01")]
+
+
+@pytest.mark.parametrize("reads", [1, 5])
+def test_what_stream_and_reads_call_cancelled_is_not_sold_again_before_fills_are_listed_so(reads: int) -> None:
+    manager = closing("1")
+
+    manager.hear(canceled("close", "0"), *[canceled("close", "0", is_read=True)] * reads)
+    manager.read_on(15)
+    assert closes(manager) == [Decimal("0.01")]
+
+    manager.read_on(10)
+    manager.quote()
+    manager.advance(5)
+    assert closes(manager) == [Decimal("0.01")] * 2
+
+
+def test_no_list_of_fills_is_proof_while_coins_are_gone() -> None:
+    manager = closing("1")
+
+    manager.hear(canceled("close", "0"), canceled("close", "0", is_read=True))
+    manager.read_on(25, btc="1")
+    assert not manager.order("close").is_final
+
+    manager.read_on(10, btc="1", fills=[make_fill(fill_id="f-2", venue_order_id="v-close", side=Side.SELL)])
+    assert closes(manager) == [Decimal("0.01")] and manager.manager.books.position(KEY).is_flat
 
 
 def closing_a_part(theirs: str) -> DeskOnTime:

@@ -10,7 +10,7 @@ import pytest
 from adapters.venues.coinbase.evidence import CoinbaseEvidence
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind
-from domain.reconciliation.evidence import Absence, NoEvidence, Rules
+from domain.reconciliation.evidence import Absence, Ending, NoEvidence, Rules
 from domain.settings import Settings, VenueSettings
 
 S = SECOND_NS
@@ -74,9 +74,33 @@ def test_a_close_may_go_beside_an_unproven_stop_on_spot_only_and_where_coins_are
     assert not may(InstrumentKind.SPOT, spare=None)
 
 
+LISTED = Ending(ended_ns=SENT, is_read_alike=True, has_rested=False, may_be_repeated=True, listed_ns=SENT + 15 * S + 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_proven"),
+    [
+        ({}, True),
+        ({"is_read_alike": False}, True),
+        ({"listed_ns": None}, False),
+        ({"listed_ns": SENT + 15 * S}, False),
+        ({"has_unclaimed_fill": True}, False),
+        ({"is_balance_apart": True}, False),
+        ({"listed_ns": None, "has_rested": True}, True),
+        ({"listed_ns": None, "has_rested": True, "is_read_alike": False}, False),
+        ({"listed_ns": None, "may_be_repeated": False}, True),
+        ({"listed_ns": None, "may_be_repeated": False, "is_read_alike": False}, False),
+    ],
+)
+def test_how_much_had_filled_at_an_end_a_late_list_proves_or_a_read_where_that_does_no_harm(changes, is_proven) -> None:
+    assert RULES.ended(msgspec.structs.replace(LISTED, **changes)).is_proven is is_proven
+
+
 def test_a_venue_without_rules_proves_nothing_and_lets_nothing_be_sold_twice() -> None:
     rules = Rules(Settings(), {}).at("elsewhere")
 
     assert isinstance(rules, NoEvidence)
     assert not rules.absent(GONE).is_proven and rules.look_from_ns(GONE) is None
     assert not rules.close_beside(InstrumentKind.SPOT, False, Decimal(0)).is_proven
+    assert rules.ended(LISTED).is_proven
+    assert not rules.ended(msgspec.structs.replace(LISTED, listed_ns=None, has_rested=True)).is_proven
