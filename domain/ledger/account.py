@@ -216,10 +216,8 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: OrderFilledProvisionally) -> None:
-        execution = Execution(
-            event.client_order_id, event.side, event.quantity, event.price, event.fee, True, event.is_price_guessed
-        )
-        self.guessed_prices.filled(event)
+        guess = self.guessed_prices.filled(event)
+        execution = Execution(event.client_order_id, event.side, event.quantity, event.price, event.fee, True, guess)
         self._ledger(InstrumentId.of(event)).book(execution)
         self._move(as_fill(execution, event.venue, event.instrument))
         self._count(event, event.quantity)

@@ -78,6 +78,9 @@ def is_dust(instrument: Instrument, quantity: Decimal, price: Decimal) -> bool:
     return sellable < instrument.min_quantity or sellable * price < instrument.min_notional or not sellable
 
 
+TOLD = 0  # for the number of a guess: the venue told the price
+
+
 class Execution(NamedTuple):
     """Quantity that traded. A provisional one comes from totals and waits for the exact fills."""
 
@@ -87,7 +90,7 @@ class Execution(NamedTuple):
     price: Decimal
     fee: Decimal = ZERO
     is_provisional: bool = False
-    is_price_guessed: bool = False  # the venue told none
+    guess: int = TOLD  # the number of the guess that its price is
     is_loss: bool = False  # quantity that is ours no more, though no order of ours has traded it: leaves at cost
 
 
