@@ -79,6 +79,8 @@ class Instrument(Struct, frozen=True, kw_only=True, dict=True):
     max_significant_digits: int | None = None  # of prices that are no whole number; None: the tick is all
     kind: InstrumentKind = InstrumentKind.SPOT
     is_tradable: bool = True
+    settlement: str = ""  # currency that profit is paid in; empty: the quote
+    contract_size: Decimal = Decimal(1)  # base units per unit of quantity
 
     @cached_property  # it is asked for at each tick
     def id(self) -> InstrumentId:
@@ -88,6 +90,10 @@ class Instrument(Struct, frozen=True, kw_only=True, dict=True):
     def key(self) -> str:
         """Return the name that positions go by, "coinbase:BTC-USD"."""
         return f"{self.venue}:{self.name}"
+
+    @property
+    def settles_in(self) -> str:
+        return self.settlement or self.quote
 
     def round_quantity(self, quantity: Decimal) -> Decimal:
         """Return `quantity` rounded down to the lot: never more than was asked for."""

@@ -276,7 +276,7 @@ class DeskOnTime:
         """Let every question about the account be answered, for longer than reads may lag; by default as booked."""
         for _ in range(seconds // 5):
             self.advance(5)
-            books = {currency.lower(): total for (_, currency), total in self.manager.books.balances.items()}
+            books = {currency.lower(): total for (_, _, currency), total in self.manager.books.balances.items()}
             self.snapshot(**{**books, **answers})
 
     def ready(self, venue: str = "coinbase", taker_fee: str = "0.006", **balances) -> DeskOnTime:

@@ -21,8 +21,10 @@ def read_account(
     open_orders = client.list_open_orders(timeout_s)
     balances = client.list_balances(timeout_s)
     fills = read_fills(client, command, timeout_s)
+    told = stamps()
     return VenueSnapshot(
-        **stamps(),
+        ts_event=told["ts_event"],
+        told_ns=told["told_ns"],
         request_id=command.request_id,
         venue=command.venue,
         balances=tuple(balances),

@@ -14,6 +14,7 @@ from domain.instrument import Instrument, InstrumentKind, Side
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ledger import OrderLedger
 from domain.ledger.position import is_dust
+from domain.ledger.wallet import Wallet
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderIntent, OrderReported, OrderStatus, Purpose
 from domain.numbers import ZERO
@@ -178,11 +179,12 @@ class BlockingOrders:
         is not in our books yet. It may be older than what this very close has sold already.
         """
         venue, base, books = instrument.venue, instrument.base, self._ledger.books
-        if (venue, base) not in books.balances or (venue, base) in books.unknown:
+        wallet = Wallet(venue, "", base)
+        if wallet not in books.balances or (venue, base) in books.unknown:
             return None
         plan = self._ledger.plans.get(intent.intent_id)
         sold = plan.filled_quantity if plan else ZERO
-        there = max(books.balances[venue, base], self._holds.total(venue, base) - sold)
+        there = max(books.balances[wallet], self._holds.total(venue, base) - sold)
         position = books.position(instrument.id)
         spare = max(ZERO, instrument.round_quantity(there) - position.quantity)
         price = self._quotes.closing_price(venue, instrument.name, position.average_price or intent.reference_price)

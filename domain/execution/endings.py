@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import Side
-from domain.ledger.cash_flows import currencies
+from domain.instrument import InstrumentId, Side
 from domain.ledger.order import FILLED, OrderLifecycle
 from domain.ledger.outbox import Outbox
+from domain.ledger.wallet import Wallet
 from domain.messages.orders import FINAL, OrderReported
 from domain.numbers import ZERO
 from domain.reconciliation.evidence import Ending, Rules
@@ -101,18 +101,19 @@ class Endings:
         """Tell whether what has filled is what came with the word of the end."""
         return self._totals.get(order.id) == order.filled_quantity
 
-    def shown(self, venue: str, asked_ns: int, apart: Mapping[str, Decimal]) -> Iterator[OrderLifecycle]:
+    def shown(self, venue: str, asked_ns: int, apart: Mapping[Wallet, Decimal]) -> Iterator[OrderLifecycle]:
         """Yield the orders of which a list of fills that was asked for then proves how much had filled.
 
         Args:
-            apart: what the venue, read with that list, holds more than our books have, or less: currency ->
+            apart: what the venue, read with that list, holds more than our books have, or less
         """
         for order in self._ledger.live_orders(venue):
             since_ns, body = self._since_ns.get(order.id), order.order
             if since_ns is None:
                 continue
             is_one_unread = self._unread.trouble(venue, body.instrument) == "unread_fill"
-            surplus = apart.get(currencies(body.instrument)[0], ZERO)
+            base = self._ledger.books.terms(InstrumentId.of(body)).base
+            surplus = apart.get(Wallet(venue, "", base), ZERO)
             ending = Ending(
                 ended_ns=since_ns,
                 is_read_alike=False,

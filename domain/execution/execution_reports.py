@@ -6,8 +6,7 @@ goes on: a cancel that needed the venue's name of the order, a fill that came be
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
@@ -19,7 +18,6 @@ from domain.execution.order_executor import OrderExecutor
 from domain.execution.overdue import Overdue
 from domain.instant import Instant
 from domain.instrument import InstrumentId, Side
-from domain.ledger.cash_flows import spot_currencies
 from domain.ledger.order import ABSENT, OrderLifecycle
 from domain.ledger.outbox import Outbox, refusal_in_words
 from domain.messages.journal import (
@@ -46,6 +44,7 @@ from domain.messages.orders import (
     QueryFailed,
 )
 from domain.numbers import plain
+from domain.reconciliation.agreement import Totals
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.opening_balances import OpeningBalances
 from domain.reconciliation.status_queries import StatusQueries
@@ -190,11 +189,11 @@ class ExecutionReports:
         self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
         self._go_on(order, now)
 
-    def fills_listed(self, venue: str, asked_ns: int, apart: Mapping[str, Decimal], now: Instant) -> None:
+    def fills_listed(self, venue: str, asked_ns: int, apart: Totals, now: Instant) -> None:
         """End what only waited for a list of all fills, which has been taken in; it was asked for then.
 
         Args:
-            apart: what the venue, read with that list, holds more than our books have, or less: currency ->
+            apart: what the venue, read with that list, holds more than our books have, or less
         """
         for order in list(self._endings.shown(venue, asked_ns, apart)):
             if self._endings.is_as_told(order):
@@ -291,7 +290,7 @@ class ExecutionReports:
             return
         if self._ledger.fills.is_forgotten(fill):
             return
-        if spot_currencies(fill.instrument) is None:
+        if self._ledger.books.terms(InstrumentId.of(fill)).kind is None:
             # We have no orders in such products, so nobody needs to be asked whose it is.
             if self._opening.is_after(fill):
                 self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))

@@ -6,14 +6,14 @@ to price anything (the portfolio manager has the quotes) and to guess: what the 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from copy import copy
 from decimal import Decimal
 from functools import singledispatchmethod
 
 from domain.instrument import Instrument, InstrumentId, Side
-from domain.ledger.cash_flows import as_fill, currencies, flows
+from domain.ledger.cash_flows import as_fill, traded_fee
 from domain.ledger.definitions import defined
 from domain.ledger.exit_wishes import ExitWishes
 from domain.ledger.external_fills import ExternalFills
@@ -22,6 +22,9 @@ from domain.ledger.halts import Halts
 from domain.ledger.live_orders import LiveOrders, StandingOrder, StandingOrders
 from domain.ledger.plans import Plan, plan_of
 from domain.ledger.position import Execution, Position, PositionLedger
+from domain.ledger.terms import Terms, terms_by_name, terms_of
+from domain.ledger.wallet import Wallet
+from domain.ledger.wallets import Wallets
 from domain.messages.base import Event
 from domain.messages.journal import (
     BalanceCorrected,
@@ -54,7 +57,6 @@ from domain.messages.orders import (
     CancelAccepted,
     CancelRejected,
     CancelUnconfirmed,
-    Fill,
     FillKind,
     OrderAccepted,
     OrderIntent,
@@ -72,7 +74,6 @@ LOSS_REASONS = ("daily_loss", "drawdown")  # halts for losses: clearing one begi
 UNCOVERED = "uncovered"  # no stop at the venue covers it
 STOP_JUMPED = "stop_jumped"  # the price is beyond the stop, and the venue has done nothing
 
-Key = tuple[str, str]  # (venue, currency)
 _FLAT = Position()
 
 
@@ -85,11 +86,10 @@ class Portfolio:
 
     def __init__(self, orders: StandingOrders | None = None) -> None:
         self.last_seq = 0
-        self.venues: set[str] = set()  # whose balances are known
-        self.unknown: set[Key] = set()  # that could not be read when the balances were opened
-        self.balances: dict[Key, Decimal] = defaultdict(Decimal)  # total
-        self.fees: dict[Key, Decimal] = defaultdict(Decimal)  # paid by our orders
-        self.transfers: dict[Key, Decimal] = defaultdict(Decimal)  # unexplained by fills
+        wallets = self.wallets = Wallets()
+        self.venues, self.unknown, self.balances = wallets.venues, wallets.unknown, wallets.balances
+        self.fees, self.transfers, self.funding = wallets.fees, wallets.transfers, wallets.funding
+        self.derivatives = wallets.derivatives
         self.ledgers: dict[InstrumentId, PositionLedger] = {}
         self.external_fills = ExternalFills()
         self.guessed_prices = GuessedPrices()
@@ -100,6 +100,7 @@ class Portfolio:
         self.equity_mark: EquityMarked | None = None  # None: losses are measured from the next reading on
         self.exits = ExitWishes()
         self.definitions: dict[InstrumentId, Instrument] = {}  # newest
+        self._terms: dict[InstrumentId, Terms] = {}  # of the same
         self.rebased = 0  # how often a halt for a loss was cleared
         self.bare_closes: Counter[InstrumentId] = Counter()  # in a row for want of a stop
         self._bare: set[InstrumentId] = set()  # whose position has been counted there
@@ -131,30 +132,21 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: BalancesOpened) -> None:
-        is_late = event.venue in self.venues
-        self.venues.add(event.venue)
-        self.unknown.update((event.venue, currency) for currency in event.unknown)
-        for balance in event.balances:
-            key = event.venue, balance.currency
-            if is_late:  # it was there all the time, so it is no profit
-                self.transfers[key] += balance.total - self.balances[key]
-            self.balances[key] = balance.total
-            self.unknown -= {key, (event.venue, "")} if is_late else {key}
+        self.wallets.open(event)
 
     @_apply.register
     def _(self, event: BalanceCorrected) -> None:
-        key = event.venue, event.currency
-        self.balances[key] += event.difference
-        self.transfers[key] += event.difference
+        self.wallets.correct(event)
 
     @_apply.register
     def _(self, event: PositionCorrected) -> None:
-        self._ledger(InstrumentId.of(event)).book(Execution("", Side.SELL, event.quantity, ZERO, is_loss=True))
+        key = InstrumentId.of(event)
+        self.wallets.correct_position(event, self.terms(key))
+        self._lose(key, event.quantity, event.price)
 
     @_apply.register
     def _(self, event: ExternalFillSeen) -> None:
-        for key, amount in flows(event.fill):
-            self.balances[key] += amount
+        self.wallets.move(event.fill, self.terms(InstrumentId.of(event.fill)))
         self.external_fills.hear(event.fill)
 
     @_apply.register
@@ -216,10 +208,11 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: OrderFilledProvisionally) -> None:
-        guess = self.guessed_prices.filled(event)
+        key, guess = InstrumentId.of(event), self.guessed_prices.filled(event)
+        terms = self.terms(key)
         execution = Execution(event.client_order_id, event.side, event.quantity, event.price, event.fee, True, guess)
-        self._ledger(InstrumentId.of(event)).book(execution)
-        self._move(as_fill(execution, event.venue, event.instrument))
+        self._ledger(key).book(execution)
+        self.wallets.move_ours(as_fill(execution, *key, terms), terms)
         self._count(event, event.quantity)
 
     @_apply.register
@@ -227,19 +220,21 @@ class Portfolio:
         fill = event.fill
         if event.purpose is Purpose.PROTECT:
             self.bare_closes.pop(InstrumentId.of(fill), None)
-        is_reversal = fill.kind is FillKind.REVERSAL
+        key, is_reversal = InstrumentId.of(fill), fill.kind is FillKind.REVERSAL
+        terms = self.terms(key)
         execution = Execution(
             # Adjustments stand for themselves: running totals never announced them.
             client_order_id=event.client_order_id if fill.kind is FillKind.FILL else "",
             side=fill.side.opposite if is_reversal else fill.side,
             quantity=fill.quantity,
             price=fill.price,
+            kept_fee=traded_fee(fill, terms),
         )
-        replaced = self._ledger(InstrumentId.of(fill)).book(execution)
-        self._move(fill)
+        replaced = self._ledger(key).book(execution)
+        self.wallets.move_ours(fill, terms)
         self.guessed_prices.replaced(replaced)
         for piece in replaced:
-            self._move(as_fill(piece, fill.venue, fill.instrument), sign=-1)
+            self.wallets.move_ours(as_fill(piece, *key, terms), terms, sign=-1)
         known = sum((piece.quantity for piece in replaced), ZERO)
         self._count(event, -fill.quantity if is_reversal else fill.quantity - known)
 
@@ -273,7 +268,9 @@ class Portfolio:
 
     @_apply.register
     def _(self, event: InstrumentDefined) -> None:
-        self.definitions[InstrumentId.of(event)] = defined(event)
+        key = InstrumentId.of(event)
+        instrument = self.definitions[key] = defined(event)
+        self._terms[key] = terms_of(instrument)
 
     def _count_bare(self, intent: OrderIntent, key: InstrumentId) -> None:
         """Count the positions in a row that had to go for want of a stop, each once however often it is tried.
@@ -302,11 +299,13 @@ class Portfolio:
     def _ledger(self, key: InstrumentId) -> PositionLedger:
         return self.ledgers.setdefault(key, PositionLedger())
 
-    def _move(self, fill: Fill, sign: int = 1) -> None:
-        for key, amount in flows(fill):
-            self.balances[key] += sign * amount
-        paid = -fill.fee if fill.kind is FillKind.REVERSAL else fill.fee
-        self.fees[fill.venue, fill.fee_currency] += sign * paid
+    def _lose(self, key: InstrumentId, quantity: Decimal, price: Decimal | None) -> None:
+        """Take off a position what is ours no more: at that price, or at cost where none was told."""
+        side = Side.BUY if self.position(key).quantity < 0 else Side.SELL
+        if price is None:
+            self._ledger(key).book(Execution("", side, quantity, ZERO, is_loss=True))
+        elif quantity:
+            self._ledger(key).book(Execution("", side, quantity, price))
 
     def _count(self, event: OrderFilled | OrderFilledProvisionally, quantity: Decimal) -> None:
         """Take newly filled quantity off what may still trade; of what is taken back a plan buys no more."""
@@ -327,6 +326,10 @@ class Portfolio:
         other.plans = {key: plan for key, plan in self.plans.items() if key != intent_id}
         return other
 
+    def terms(self, key: InstrumentId) -> Terms:
+        """Return what an instrument is: by its definition so far, else as its name says."""
+        return self._terms.get(key) or terms_by_name(key.name)
+
     def position(self, key: InstrumentId) -> Position:
         """Return the position of ours, flat when there is none."""
         ledger = self.ledgers.get(key)
@@ -337,16 +340,14 @@ class Portfolio:
         """Return the positions that are not flat."""
         return {key: ledger.position for key, ledger in self.ledgers.items() if not ledger.position.is_flat}
 
-    def realized_pnl(self, quote: str) -> Decimal:
-        """Return what closed quantity has earned in one quote currency over all venues, before fees."""
-        return sum(
-            (
-                ledger.position.realized_pnl
-                for (_, instrument), ledger in self.ledgers.items()
-                if currencies(instrument)[1] == quote
-            ),
-            ZERO,
-        )
+    def realized_pnl(self, currency: str) -> Decimal:
+        """Return what closed quantity has earned in one settlement currency over all venues, before fees and funding."""
+        realized = ZERO
+        for key, ledger in self.ledgers.items():
+            terms = self.terms(key)
+            if terms.settlement == currency:
+                realized += ledger.position.realized_pnl * terms.contract_size
+        return realized
 
     def plans_of(self, venue: str, instrument: str, purpose: Purpose) -> list[Plan]:
         """Return what is decided, journaled and not proven over."""
@@ -367,7 +368,7 @@ class Portfolio:
         aside = (live for live in self.orders.values() if live.is_set_aside and InstrumentId.of(live.order) == key)
         return sum((live.leaves_quantity for live in aside), ZERO)
 
-    def reserved_cash(self, venue: str, currency: str, cost_ratio: Decimal) -> Decimal:
+    def reserved_cash(self, wallet: Wallet, cost_ratio: Decimal) -> Decimal:
         """Return the most that journaled purchases may still take, `cost_ratio` (fee, collar) included.
 
         Only quantity that filled or whose plan is proven over is released.
@@ -376,9 +377,7 @@ class Portfolio:
             (
                 plan.leaves_quantity * plan.worst_price * (1 + cost_ratio)
                 for plan in self.plans.values()
-                if plan.intent.side is Side.BUY
-                and plan.venue == venue
-                and currencies(plan.intent.instrument)[1] == currency
+                if plan.intent.side is Side.BUY and self.terms(plan.key).cash(plan.venue) == wallet
             ),
             ZERO,
         )

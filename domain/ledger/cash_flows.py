@@ -1,29 +1,19 @@
-"""What a fill does to a wallet, and what the name of a pair says about that. Pure."""
+"""What a fill does to the wallets of an account. Pure."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
+from domain.instrument import InstrumentKind
 from domain.ledger.position import Execution
+from domain.ledger.terms import Terms
+from domain.ledger.wallet import Wallet
 from domain.messages.orders import Fill, FillKind
-
-Key = tuple[str, str]  # (venue, currency)
-
-
-def currencies(instrument: str) -> tuple[str, str]:
-    """Return base and quote of a name such as "BTC-USD"; what a name doesn't say is empty."""
-    base, _, rest = instrument.partition("-")
-    return base, rest.partition("-")[0]
+from domain.numbers import ZERO
 
 
-def spot_currencies(instrument: str) -> tuple[str, str] | None:
-    """Return base and quote of what is a spot pair by its name; None of perpetuals, futures and the unknown."""
-    parts = instrument.split("-")
-    return (parts[0], parts[1]) if len(parts) == 2 and all(parts) else None
-
-
-def as_fill(execution: Execution, venue: str, instrument: str) -> Fill:
-    """Return provisional quantity in the form that moves money: its fee is in quote currency."""
+def as_fill(execution: Execution, venue: str, instrument: str, terms: Terms) -> Fill:
+    """Return provisional quantity in the form that moves money: its fee is in the currency that it settles in."""
     return Fill(
         venue=venue,
         fill_id="",
@@ -33,24 +23,46 @@ def as_fill(execution: Execution, venue: str, instrument: str) -> Fill:
         quantity=execution.quantity,
         price=execution.price,
         fee=execution.fee,
-        fee_currency=currencies(instrument)[1],
+        fee_currency=terms.settlement,
         ts_event=0,
     )
 
 
-def flows(fill: Fill) -> list[tuple[Key, Decimal]]:
-    """Return what a fill does to the spot wallet: (venue, currency) and amount.
-
-    Perpetuals and futures settle elsewhere, and of a product whose name says nothing we know nothing.
-    """
-    pair = spot_currencies(fill.instrument)
-    if pair is None:
-        return []
-    base, quote = pair
+def traded(fill: Fill) -> Decimal:
+    """Return the signed quantity by which a fill changes what is held."""
     sign = -1 if fill.kind is FillKind.REVERSAL else 1
-    traded = sign * fill.side.sign * fill.quantity
-    return [
-        ((fill.venue, base), traded),
-        ((fill.venue, quote), -traded * fill.price),
-        ((fill.venue, fill.fee_currency), -sign * fill.fee),
-    ]
+    return sign * fill.side.sign * fill.quantity
+
+
+def flows(fill: Fill, terms: Terms) -> list[tuple[Wallet, Decimal]]:
+    """Return what a fill does to the wallets.
+
+    Spot moves coins and their price. A perpetual moves its price alone, as raw cash: what is owed for it is in the
+    mark of the position. Of a product whose name says nothing we know nothing.
+    """
+    change, venue, sign = traded(fill), fill.venue, -1 if fill.kind is FillKind.REVERSAL else 1
+    fee = Wallet(venue, terms.wallet, fill.fee_currency), -sign * fill.fee
+    match terms.kind:
+        case InstrumentKind.SPOT:
+            return [(Wallet(venue, "", terms.base), change), (terms.cash(venue), -change * fill.price), fee]
+        case InstrumentKind.PERPETUAL:
+            return [(terms.cash(venue), -change * fill.price * terms.contract_size), fee]
+    return []
+
+
+def fee_paid(fill: Fill, terms: Terms) -> tuple[Wallet, Decimal]:
+    """Return a fee as a cost: one paid in the very coins that traded is worth their price.
+
+    A position is that much smaller, at that price.
+    """
+    if fee := traded_fee(fill, terms):
+        return terms.cash(fill.venue), fee * fill.price
+    fee = -fill.fee if fill.kind is FillKind.REVERSAL else fill.fee
+    return Wallet(fill.venue, terms.wallet, fill.fee_currency), fee
+
+
+def traded_fee(fill: Fill, terms: Terms) -> Decimal:
+    """Return how much of a fee is taken out of the coins that traded; negative of a fill that is taken back."""
+    if terms.kind is not InstrumentKind.SPOT or fill.fee_currency != terms.base:
+        return ZERO
+    return -fill.fee if fill.kind is FillKind.REVERSAL else fill.fee

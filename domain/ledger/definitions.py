@@ -18,13 +18,14 @@ def definition(instrument: Instrument, ts_event: int) -> InstrumentDefined:
         kind=instrument.kind,
         base=instrument.base,
         quote=instrument.quote,
-        settlement=instrument.quote,
+        settlement=instrument.settles_in,
         tick_size=instrument.tick_size,
         lot_size=instrument.lot_size,
         min_quantity=instrument.min_quantity,
         max_quantity=instrument.max_quantity,
         min_notional=instrument.min_notional,
         max_significant_digits=instrument.max_significant_digits,
+        contract_size=instrument.contract_size,
     )
 
 
@@ -44,9 +45,12 @@ def defined(event: InstrumentDefined) -> Instrument:
         max_significant_digits=event.max_significant_digits,
         kind=event.kind,
         is_tradable=False,
+        settlement="" if event.settlement == event.quote else event.settlement,
+        contract_size=event.contract_size,
     )
 
 
 def is_as_defined(instrument: Instrument, known: Instrument | None) -> bool:
     """Tell whether a listed instrument still is what its definition says."""
-    return known == replace(instrument, is_tradable=False)
+    settlement = "" if instrument.settlement == instrument.quote else instrument.settlement
+    return known == replace(instrument, is_tradable=False, settlement=settlement)

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from domain.instrument import Instrument, InstrumentId, Side
 from domain.ledger.account import Portfolio
-from domain.ledger.cash_flows import currencies, flows
+from domain.ledger.cash_flows import flows
 from domain.ledger.fill_memory import FillMemory, RetiredOrders
 from domain.ledger.halts import Halts
 from domain.ledger.order import OrderLifecycle
@@ -124,7 +124,7 @@ class OrderLedger:
                     self._note_opening(InstrumentId.of(order))
             case ExternalFillSeen():
                 self.fills.book(event.fill)
-                if flows(event.fill):
+                if flows(event.fill, self.books.terms(InstrumentId.of(event.fill))):
                     self._moved(event.fill.venue)
             case PositionForced():
                 self.fills.book(event.fill)
@@ -311,7 +311,10 @@ class OrderLedger:
         """Return how much of an instrument's base our live sales there may take, whatever the pair."""
         orders = self.live_orders(instrument.venue)
         sales = (it for it in orders if it.order.side is Side.SELL and it.id not in beside)
-        return sum((it.leaves_quantity for it in sales if currencies(it.order.instrument)[0] == instrument.base), ZERO)
+        terms = self.books.terms
+        return sum(
+            (it.leaves_quantity for it in sales if terms(InstrumentId.of(it.order)).base == instrument.base), ZERO
+        )
 
 
 def _remember(known: dict[str, None], key: str) -> None:

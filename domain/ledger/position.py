@@ -91,6 +91,7 @@ class Execution(NamedTuple):
     fee: Decimal = ZERO
     is_provisional: bool = False
     guess: int = TOLD  # the number of the guess that its price is
+    kept_fee: Decimal = ZERO  # base units that were kept back of a purchase, or taken besides a sale, as its fee
     is_loss: bool = False  # quantity that is ours no more, though no order of ours has traded it: leaves at cost
 
 
@@ -137,18 +138,18 @@ class PositionLedger:
         self.position = _booked(self.position, execution)
 
     def _put_in_place(self, exact: Execution) -> list[Execution]:
-        replaced, left = [], exact.quantity
+        replaced, left = [], exact
         for item in self._take_from_first_of(exact.client_order_id):
-            if left and item.is_provisional and item.client_order_id == exact.client_order_id:
-                piece, item = _split(item, min(left, item.quantity))
+            if left.quantity and item.is_provisional and item.client_order_id == exact.client_order_id:
+                piece, item = _split(item, min(left.quantity, item.quantity))
                 self._wait(piece.client_order_id, -piece.quantity)
-                self._add(exact._replace(quantity=piece.quantity))
+                part, left = _split(left, piece.quantity)
+                self._add(part)
                 replaced.append(piece)
-                left -= piece.quantity
             if item.quantity:
                 self._add(item)
-        if left:
-            self._add(exact._replace(quantity=left))
+        if left.quantity:
+            self._add(left)
         self._fold_exact()
         return replaced
 
@@ -186,19 +187,19 @@ class PositionLedger:
 
     def _replace_settled(self, exact: Execution) -> list[Execution]:
         """Take back as much of what was taken for true; only then book the exact fill, as any other."""
-        items, replaced, left = self._settled.pop(exact.client_order_id), [], exact.quantity
-        while items and left:
+        items, replaced, left = self._settled.pop(exact.client_order_id), [], exact
+        while items and left.quantity:
             first = items.pop(0)
-            piece, rest = _split(first, min(left, first.quantity))
+            piece, rest = _split(first, min(left.quantity, first.quantity))
             if rest.quantity:
                 items.insert(0, rest)
             self._add(piece._replace(client_order_id="", side=piece.side.opposite, is_provisional=False))
-            self._add(exact._replace(quantity=piece.quantity))
+            part, left = _split(left, piece.quantity)
+            self._add(part)
             replaced.append(piece)
-            left -= piece.quantity
         if items:
             self._settled[exact.client_order_id] = items
-        return replaced + (self._put_in_place(exact._replace(quantity=left)) if left else [])
+        return replaced + (self._put_in_place(left) if left.quantity else [])
 
     def _wait(self, client_order_id: str, quantity: Decimal) -> None:
         total = self._waiting.get(client_order_id, ZERO) + quantity
@@ -209,13 +210,14 @@ class PositionLedger:
 
 
 def _split(item: Execution, quantity: Decimal) -> tuple[Execution, Execution]:
-    """Return as much of a provisional execution, and the rest of it."""
-    fee = proportion(item.fee, quantity, item.quantity)
-    rest = item._replace(quantity=item.quantity - quantity, fee=item.fee - fee)
-    return item._replace(quantity=quantity, fee=fee), rest
+    """Return as much of an execution, and the rest of it."""
+    fee, kept = (proportion(amount, quantity, item.quantity) for amount in (item.fee, item.kept_fee))
+    rest = item._replace(quantity=item.quantity - quantity, fee=item.fee - fee, kept_fee=item.kept_fee - kept)
+    return item._replace(quantity=quantity, fee=fee, kept_fee=kept), rest
 
 
 def _booked(position: Position, execution: Execution) -> Position:
     if execution.is_loss:
         return position.without(execution.quantity)
-    return position.after(execution.side, execution.quantity, execution.price)
+    moved = execution.quantity - execution.side.sign * execution.kept_fee
+    return position.after(execution.side, moved, execution.price)

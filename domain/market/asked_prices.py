@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from domain.effects import Effect, Role, Tell
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId
+from domain.ledger.wallet import Wallet
 from domain.messages.orders import RequestTouch, TouchReported
 from domain.numbers import plain
 from domain.settings import Settings
@@ -43,11 +44,11 @@ class AskedPrices:
         self._asked_ns: dict[InstrumentId, int] = {}
         self.prices: dict[InstrumentId, AskedPrice] = {}
 
-    def review(self, balances: Mapping[tuple[str, str], Decimal], now: Instant) -> list[Effect]:
-        """Ask for what is due: of each (venue, currency) that is held and that no configured instrument prices."""
+    def review(self, balances: Mapping[Wallet, Decimal], now: Instant) -> list[Effect]:
+        """Ask for what is due: of each currency that is held and that no configured instrument prices."""
         wanted = {
             InstrumentId(venue, f"{currency}-{self._dollars[0]}")
-            for (venue, currency), total in balances.items()
+            for (venue, _, currency), total in balances.items()
             if total and self._is_unfollowed(venue, currency)
         }
         self._asked_ns = {key: asked_ns for key, asked_ns in self._asked_ns.items() if key in wanted}

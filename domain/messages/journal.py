@@ -24,6 +24,7 @@ from domain.messages.orders import (
     Purpose,
     SubmitOrder,
 )
+from domain.messages.positions import VenuePosition
 
 
 class IntentAccepted(Event, kw_only=True):
@@ -159,6 +160,7 @@ class BalancesOpened(Event, kw_only=True):
     balances: tuple[Balance, ...]
     unknown: tuple[str, ...] = ()  # currencies that could not be read; "" = one that nobody could name
     surely_with: int | None = None  # UTC ns: later fills, up to `ts_event`, may be missing; None: nobody noted it
+    positions: tuple[VenuePosition, ...] = ()  # of derivatives: what was there before us is not ours
 
 
 class ExternalFillSeen(Event, kw_only=True):

@@ -12,8 +12,8 @@ from decimal import Decimal
 
 from domain.instrument import Instrument, InstrumentId, InstrumentKind, Side
 from domain.ledger.account import Portfolio
-from domain.ledger.cash_flows import spot_currencies
 from domain.ledger.position import is_dust
+from domain.ledger.wallet import Wallet
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
 from domain.numbers import ZERO, plain
@@ -57,9 +57,7 @@ class ForeignOrders:
             (
                 self._notional(venue, order)
                 for where, order in self._all()
-                if where == venue
-                and order.side is Side.BUY
-                and (spot_currencies(order.instrument) or ("", ""))[1] == currency
+                if where == venue and order.side is Side.BUY and self._paid_in(venue, order.instrument) == currency
             ),
             ZERO,
         )
@@ -84,7 +82,7 @@ class ForeignOrders:
 
     def free_coins(self, instrument: Instrument) -> Decimal:
         """Return how much of a spot instrument's base could be sold there, our own orders left out."""
-        total = self._books.balances.get((instrument.venue, instrument.base), ZERO)
+        total = self._books.balances.get(Wallet(instrument.venue, "", instrument.base), ZERO)
         return max(ZERO, total - self.coins(instrument.venue, instrument.base))
 
     def held_back(self) -> dict[InstrumentId, Decimal]:
@@ -119,7 +117,13 @@ class ForeignOrders:
         instrument = self._quotes.instrument(venue, name)
         if instrument is not None:
             return instrument.base, instrument.kind is InstrumentKind.SPOT
-        return name.partition("-")[0], spot_currencies(name) is not None
+        terms = self._books.terms(InstrumentId(venue, name))
+        return terms.base, terms.kind is InstrumentKind.SPOT
+
+    def _paid_in(self, venue: str, name: str) -> str:
+        """Return the currency of what a purchase of spot takes; empty of anything else."""
+        terms = self._books.terms(InstrumentId(venue, name))
+        return terms.quote if terms.kind is InstrumentKind.SPOT else ""
 
     def _notional(self, venue: str, order: ExternalOrder) -> Decimal:
         price = order.limit_price or self._quotes.price(venue, order.instrument) or ZERO

@@ -16,7 +16,6 @@ from domain.clocks import deadline, is_void
 from domain.instant import DAY_NS, HOUR_NS, SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentId, InstrumentKind, Side
 from domain.ledger.account import Portfolio
-from domain.ledger.cash_flows import currencies
 from domain.ledger.position import is_dust
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.denials import Denial, DenialReason
@@ -71,20 +70,21 @@ class Opening(Struct, frozen=True, kw_only=True):
     @property
     def available_cash(self) -> Decimal:
         """Return the venue's cash in the quote currency that no other decision may still take."""
-        venue, quote = self.signal.venue, currencies(self.signal.instrument)[1]
+        venue, terms = self.signal.venue, self.portfolio.terms
+        wallet = terms(self.key).cash(venue)
         # A limit may lie as far from the mid as the fat-finger check lets it.
         cost_ratio = self.fee_ratio + from_ratio(self.risk.max_deviation_ratio)
         pending = sum(
             (
                 intent.quantity * intent.reference_price
                 for intent in self.pending
-                if intent.side is Side.BUY and intent.venue == venue and currencies(intent.instrument)[1] == quote
+                if intent.side is Side.BUY and terms(InstrumentId.of(intent)).cash(intent.venue) == wallet
             ),
             ZERO,
         )
-        balance = self.portfolio.balances.get((venue, quote), ZERO)
-        reserved = self.portfolio.reserved_cash(venue, quote, cost_ratio)
-        foreign = self.foreign.cash(venue, quote)
+        balance = self.portfolio.balances.get(wallet, ZERO)
+        reserved = self.portfolio.reserved_cash(wallet, cost_ratio)
+        foreign = self.foreign.cash(venue, wallet.currency)
         return balance - reserved - (pending + foreign) * (1 + cost_ratio)
 
     def share_of_equity(self, ratio: float) -> Decimal:
@@ -261,7 +261,7 @@ def positions_in_bounds(case: Opening) -> Refused | None:
 
 
 def exposure_in_bounds(case: SizedOpening) -> Refused | None:
-    base = currencies(case.signal.instrument)[0]
+    base = case.portfolio.terms(case.key).base
     position = abs(case.portfolio.position(case.key).quantity) * case.worst_price
     gross = case.valuation.gross.get(base, ZERO)
     return (

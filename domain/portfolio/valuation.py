@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from domain.instant import Instant
+from domain.instrument import InstrumentId
 from domain.ledger.account import Portfolio
-from domain.ledger.cash_flows import currencies
 from domain.market.latest_quotes import DOLLARS, LatestQuotes
 from domain.messages.orders import OrderIntent, Purpose
 from domain.numbers import ZERO
@@ -60,7 +60,7 @@ def value(
     missing = {f"{venue} balances": None for venue in venues if venue not in portfolio.venues}
     missing |= {f"{key.name} fill price": None for key in portfolio.guessed_prices}
 
-    for (venue, currency), total in portfolio.balances.items():
+    for (venue, _, currency), total in portfolio.balances.items():
         if not total:
             continue
         price, is_fresh = quotes.price_of(venue, currency, now)
@@ -73,21 +73,21 @@ def value(
             cash += total
         else:
             gross[currency] += abs(total) * price
-    for (venue, currency), amount in portfolio.fees.items():
+    for (venue, _, currency), amount in portfolio.fees.items():
         fees += amount * (quotes.price_of(venue, currency, now)[0] or ZERO)
-    for (venue, currency), amount in portfolio.transfers.items():
+    for (venue, _, currency), amount in portfolio.transfers.items():
         transfers += amount * (quotes.price_of(venue, currency, now)[0] or ZERO)
-    for (venue, instrument), position in portfolio.positions.items():
-        net[currencies(instrument)[0]] += position.quantity
-        mark = quotes.price(venue, instrument)
+    for key, position in portfolio.positions.items():
+        net[portfolio.terms(key).base] += position.quantity
+        mark = quotes.price(*key)
         if mark is not None:
             unrealized += position.unrealized_pnl(mark)
     for plan in portfolio.plans.values():
         if plan.intent.purpose is Purpose.OPEN:
-            gross[currencies(plan.intent.instrument)[0]] += plan.leaves_quantity * plan.worst_price
+            gross[portfolio.terms(plan.key).base] += plan.leaves_quantity * plan.worst_price
     for intent in pending:
         if intent.purpose is Purpose.OPEN:
-            gross[currencies(intent.instrument)[0]] += intent.quantity * intent.reference_price
+            gross[portfolio.terms(InstrumentId.of(intent)).base] += intent.quantity * intent.reference_price
 
     for base, notional in foreign.items():
         gross[base] += notional

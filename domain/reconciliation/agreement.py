@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order_ledger import OrderLedger
+from domain.ledger.wallet import Wallet
 from domain.messages.orders import Balance
 from domain.numbers import ZERO
 from domain.reconciliation.evidence import Rules
@@ -20,7 +21,16 @@ from domain.settings import Settings
 
 READS = 3  # that may fail, or come at a bad moment, beyond what lags explain
 
-Totals = dict[str, Decimal]  # currency ->
+Totals = dict[Wallet, Decimal]
+
+
+def told_totals(venue: str, balances: Iterable[Balance]) -> Totals:
+    """Return what a venue's word sums up to."""
+    totals: Totals = {}
+    for balance in balances:
+        wallet = Wallet(venue, balance.wallet, balance.currency)
+        totals[wallet] = totals.get(wallet, ZERO) + balance.total
+    return totals
 
 
 @dataclass
@@ -56,16 +66,15 @@ class Agreements:
         known, lag_ns = self._of(venue), self._rules.at(venue).facts.read_lag_ns
         while known.former and known.former[0][0] < asked.monotonic_ns - lag_ns:
             known.former.popleft()
-        there: Totals = {}
-        for balance in theirs:
-            there[balance.currency] = there.get(balance.currency, ZERO) + balance.total
+        there = told_totals(venue, theirs)
         ours = [self.totals(venue), known.totals, *(totals for _, totals in known.former)]
-        names = there.keys() | {name for totals in ours for name in totals}
+        wallets = there.keys() | {wallet for totals in ours for wallet in totals}
         differences = {
-            name: [there.get(name, ZERO) - totals.get(name, ZERO) for totals in ours]
-            for name in sorted(names - set(unknown))
+            wallet: [there.get(wallet, ZERO) - totals.get(wallet, ZERO) for totals in ours]
+            for wallet in sorted(wallets)
+            if wallet.currency not in unknown
         }
-        known.apart = {name: each[0] for name, each in differences.items() if all(each)}
+        known.apart = {wallet: each[0] for wallet, each in differences.items() if all(each)}
         if not known.apart:
             self.agree(venue, asked)
 
@@ -91,7 +100,7 @@ class Agreements:
     def totals(self, venue: str) -> Totals:
         """Return what our books say now."""
         balances = self._ledger.books.balances
-        return {currency: total for (where, currency), total in balances.items() if where == venue}
+        return {wallet: total for wallet, total in balances.items() if wallet.venue == venue}
 
     def _of(self, venue: str) -> Agreement:
         return self._venues.setdefault(venue, Agreement())

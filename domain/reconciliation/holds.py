@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.instant import Instant
-from domain.instrument import Side
-from domain.ledger.cash_flows import currencies
+from domain.instrument import InstrumentId, Side
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ledger import OrderLedger
 from domain.market.latest_quotes import LatestQuotes
@@ -135,6 +134,5 @@ class Holds:
         return leaves if side is Side.SELL else leaves * price
 
     def _currency(self, venue: str, name: str, side: Side) -> str:
-        instrument = self._quotes.instrument(venue, name)
-        base, quote = (instrument.base, instrument.quote) if instrument else currencies(name)
-        return base if side is Side.SELL else quote
+        instrument = self._quotes.instrument(venue, name) or self._ledger.books.terms(InstrumentId(venue, name))
+        return instrument.base if side is Side.SELL else instrument.quote

@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.instant import SECOND_NS, Instant
+from domain.instrument import InstrumentId
 from domain.ledger.cash_flows import flows
 from domain.ledger.outbox import Outbox
+from domain.ledger.wallet import Wallet
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.journal import BalancesOpened, ExternalFillSeen
 from domain.messages.orders import Balance, Fill, VenueSnapshot
 from domain.numbers import ZERO
+from domain.reconciliation.agreement import Totals
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.fill_coverage import listed_until
 
@@ -78,6 +81,7 @@ class OpeningBalances:
                 ts_event=opened_at,
                 venue=venue,
                 balances=snapshot.balances,
+                positions=snapshot.positions or (),
                 unknown=tuple(sorted(unknown)),
                 surely_with=min(began_at, opened_at) - 2 * self._lag_ns(venue) - STAMPS_NS,
             )
@@ -97,7 +101,7 @@ class OpeningBalances:
                 if balance.currency not in unknown
                 and (
                     (venue, balance.currency) in books.unknown
-                    or (is_one_unnamed and (venue, balance.currency) not in books.balances)
+                    or (is_one_unnamed and Wallet(venue, balance.wallet, balance.currency) not in books.balances)
                 )
             ),
         )
@@ -120,42 +124,47 @@ class OpeningBalances:
         surely_with = self._ledger.surely_with.get(fill.venue)
         if surely_with is None or doubt.is_over or self.is_after(fill) or fill.ts_event <= surely_with:
             return
-        if len(doubt.fills) < KEPT and flows(fill):
+        if len(doubt.fills) < KEPT and self._flows(fill):
             doubt.fills.setdefault(fill.fill_id, fill)
 
-    def explain(self, venue: str, differences: dict[str, Decimal], unknown: Collection[str]) -> bool:
+    def explain(self, venue: str, differences: Totals, unknown: Collection[str]) -> bool:
         """Book the fills that the opening balances lack, where they are just what differs.
 
         Balances show all fills up to some moment: what they lack are the newest ones.
         """
         lacking: list[Fill] = []
-        lacks: dict[str, Decimal] = {}
+        lacks: Totals = {}
         for fill in self._newest_first(venue):
             lacking.append(fill)
-            for (_, currency), amount in flows(fill):
-                if currency not in unknown:
-                    lacks[currency] = lacks.get(currency, ZERO) + amount
-            if differences == {currency: amount for currency, amount in lacks.items() if amount}:
+            for wallet, amount in self._flows(fill):
+                if wallet.currency not in unknown:
+                    lacks[wallet] = lacks.get(wallet, ZERO) + amount
+            if differences == {wallet: amount for wallet, amount in lacks.items() if amount}:
                 for one in reversed(lacking):
                     self._outbox.record(ExternalFillSeen(ts_event=one.ts_event, fill=one))
                 return True
         return False
 
-    def complete(self, venue: str, differences: dict[str, Decimal]) -> dict[str, Decimal]:
+    def complete(self, venue: str, differences: Totals) -> Totals:
         """Put right the balances that were read apart from the other leg of a fill; return what is left.
 
         That fill itself is half in the opening balances: it can't be booked, and its other leg needs nothing.
         """
-        lacked = {currency for currency, amount in differences.items() if self._lacks(venue, currency, amount)}
+        lacked = {wallet for wallet, amount in differences.items() if self._lacks(wallet, amount)}
         ours = self._ledger.books.balances
         self._reopen(
             venue,
             tuple(
-                Balance(currency=currency, total=ours[venue, currency] + differences[currency], hold=ZERO)
-                for currency in sorted(lacked)
+                Balance(
+                    currency=wallet.currency,
+                    total=ours[wallet] + differences[wallet],
+                    hold=ZERO,
+                    wallet=wallet.wallet,
+                )
+                for wallet in sorted(lacked)
             ),
         )
-        return {currency: amount for currency, amount in differences.items() if currency not in lacked}
+        return {wallet: amount for wallet, amount in differences.items() if wallet not in lacked}
 
     def compared_equal(self, venue: str, asked: Instant) -> None:
         """End the doubt once balances that show every such fill were just what we have."""
@@ -163,10 +172,10 @@ class OpeningBalances:
         if self._quotes.venue_now(venue, asked).utc_ns > opened_at + self._lag_ns(venue) + STAMPS_NS:
             self._doubts[venue] = Doubt(is_over=True)
 
-    def _lacks(self, venue: str, currency: str, difference: Decimal) -> bool:
+    def _lacks(self, wallet: Wallet, difference: Decimal) -> bool:
         lacks = ZERO
-        for fill in self._newest_first(venue):
-            amount = sum((amount for (_, name), amount in flows(fill) if name == currency), ZERO)
+        for fill in self._newest_first(wallet.venue):
+            amount = sum((amount for moved, amount in self._flows(fill) if moved == wallet), ZERO)
             lacks += amount
             if amount and lacks == difference:
                 return True
@@ -176,6 +185,9 @@ class OpeningBalances:
         fills = self._doubt(venue).fills.values()
         unbooked = (fill for fill in fills if self._ledger.fills.find(venue, fill.fill_id) is None)
         return sorted(unbooked, key=lambda fill: (fill.ts_event, fill.fill_id), reverse=True)
+
+    def _flows(self, fill: Fill) -> list[tuple[Wallet, Decimal]]:
+        return flows(fill, self._ledger.books.terms(InstrumentId.of(fill)))
 
     def _doubt(self, venue: str) -> Doubt:
         return self._doubts.setdefault(venue, Doubt())

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from domain.instrument import InstrumentKind, Side
-from domain.ledger.cash_flows import spot_currencies
+from msgspec.structs import replace
+
+from domain.instrument import InstrumentId, InstrumentKind, Side
 from domain.ledger.order_ledger import OrderLedger
+from domain.ledger.wallet import Wallet
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import Balance
 from domain.numbers import ZERO
@@ -31,15 +33,11 @@ class Ownership:
         """
         promised = self._promised(venue)
         return tuple(
-            Balance(
-                currency=one.currency,
-                total=max(one.total, min(one.hold, promised.get(one.currency, ZERO))),
-                hold=one.hold,
-            )
+            one if one.wallet else replace(one, total=max(one.total, min(one.hold, promised.get(one.currency, ZERO))))
             for one in balances
         )
 
-    def phantoms(self, venue: str, totals: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    def phantoms(self, venue: str, totals: Mapping[Wallet, Decimal]) -> dict[str, Decimal]:
         """Return by instrument how much of our positions is not there.
 
         What a resting sale of ours would sell is there: the venue would not have taken the order otherwise.
@@ -51,7 +49,7 @@ class Ownership:
             base = self.base_of(venue, name) if where == venue else ""
             if not base or position.quantity <= 0:
                 continue
-            left.setdefault(base, max(ZERO, totals.get(base, ZERO), promised.get(base, ZERO)))
+            left.setdefault(base, max(ZERO, totals.get(Wallet(venue, "", base), ZERO), promised.get(base, ZERO)))
             missing = max(ZERO, position.quantity - left[base])
             left[base] -= position.quantity - missing
             if missing:
@@ -72,5 +70,5 @@ class Ownership:
         instrument = self._quotes.instrument(venue, name)
         if instrument is not None:
             return instrument.base if instrument.kind is InstrumentKind.SPOT else ""
-        pair = spot_currencies(name)
-        return pair[0] if pair else ""
+        terms = self._ledger.books.terms(InstrumentId(venue, name))
+        return terms.base if terms.kind is InstrumentKind.SPOT else ""

@@ -7,20 +7,22 @@ that changes, what was there throughout is certain.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TypeVar
 
 from domain.effects import Role
 from domain.instant import SECOND_NS, Instant
-from domain.ledger.cash_flows import currencies
+from domain.instrument import InstrumentId
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
+from domain.ledger.wallet import Wallet
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.journal import BalanceCorrected, PositionCorrected, VenueReconciled
 from domain.messages.orders import Balance, RequestSnapshot, VenueSnapshot
 from domain.numbers import ZERO, plain
-from domain.reconciliation.agreement import Agreements
+from domain.reconciliation.agreement import Agreements, Totals, told_totals
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.fill_coverage import FillCoverage
 from domain.reconciliation.opening_balances import OpeningBalances
@@ -34,27 +36,27 @@ RECONCILE = "reconcile"  # alarm key: "reconcile:" and the venue
 AGAIN_NS = SECOND_NS  # pause before asking again when something moved meanwhile
 TRIES = 3  # questions in a row without an answer that nobody need hear of
 
-Differences = dict[str, Decimal]  # currency -> the venue's total minus ours, never zero
+Differences = dict[Wallet, Decimal]  # the venue's total minus ours, never zero
+Phantoms = dict[str, Decimal]  # instrument -> how much of our position is not there
+Name = TypeVar("Name", bound=Hashable)
 
 
-def balance_differences(ours: dict[str, Decimal], theirs: Iterable[Balance]) -> Differences:
+def balance_differences(venue: str, ours: Totals, theirs: Iterable[Balance]) -> Differences:
     """Return where the venue's totals are not ours. A currency that one side doesn't name is zero there."""
-    totals: dict[str, Decimal] = {}
-    for balance in theirs:
-        totals[balance.currency] = totals.get(balance.currency, ZERO) + balance.total
+    totals = told_totals(venue, theirs)
     return {
-        currency: difference
-        for currency in sorted(ours.keys() | totals.keys())
-        if (difference := totals.get(currency, ZERO) - ours.get(currency, ZERO))
+        wallet: difference
+        for wallet in sorted(ours.keys() | totals.keys())
+        if (difference := totals.get(wallet, ZERO) - ours.get(wallet, ZERO))
     }
 
 
 def describe(differences: Differences) -> tuple[str, ...]:
     """Return the differences in words for a person."""
-    return tuple(f"{currency} {'+' if amount > 0 else ''}{plain(amount)}" for currency, amount in differences.items())
+    return tuple(f"{wallet} {'+' if amount > 0 else ''}{plain(amount)}" for wallet, amount in differences.items())
 
 
-def lasting(before: Differences, after: Differences) -> Differences | None:
+def lasting(before: Mapping[Name, Decimal], after: Mapping[Name, Decimal]) -> dict[Name, Decimal] | None:
     """Return what was different throughout: the smaller amounts; None if not the same is, or not the same way."""
     if before.keys() != after.keys() or any((before[name] > 0) != (after[name] > 0) for name in after):
         return None
@@ -73,9 +75,9 @@ class Audit:
     due_ns: int = 0  # of the next question
     failures: int = 0  # questions without an answer since the last one that had one
     differences: Differences = field(default_factory=dict)
-    phantoms: Differences = field(default_factory=dict)  # instrument -> of our position, what is not there
+    phantoms: Phantoms = field(default_factory=dict)
     least: Differences = field(default_factory=dict)  # the part of the differences that was there since `seen_ns`
-    least_phantoms: Differences = field(default_factory=dict)
+    least_phantoms: Phantoms = field(default_factory=dict)
     differs_since_ns: int = 0  # when the first answer with these differences was asked for
     seen_ns: int | None = None  # when the first one came since anything moved: what made them came before that
     settled_since_ns: int | None = None  # when the first one was asked for that no read can lag behind
@@ -233,7 +235,7 @@ class Reconciliation:
         self._pronounce(venue, audit, now)
         return audit.is_equal
 
-    def _follow(self, audit: Audit, differences: Differences, phantoms: Differences) -> None:
+    def _follow(self, audit: Audit, differences: Differences, phantoms: Phantoms) -> None:
         """Take in what is different now, and how much of that has been there all the time."""
         least, least_phantoms = lasting(audit.least, differences), lasting(audit.least_phantoms, phantoms)
         if least is None or least_phantoms is None:
@@ -245,19 +247,16 @@ class Reconciliation:
         audit.least, audit.least_phantoms = least, least_phantoms
 
     def _differences(self, venue: str, theirs: Iterable[Balance], unknown: Collection[str]) -> Differences:
-        differences = balance_differences(self.agreements.totals(venue), theirs)
-        return {currency: amount for currency, amount in differences.items() if currency not in unknown}
+        differences = balance_differences(venue, self.agreements.totals(venue), theirs)
+        return {wallet: amount for wallet, amount in differences.items() if wallet.currency not in unknown}
 
     def _proven(self, snapshot: VenueSnapshot) -> Sequence[Balance]:
         if self._rules.at(snapshot.venue).facts.holds_prove_coins:
             return self._ownership.proven(snapshot.venue, snapshot.balances)
         return snapshot.balances
 
-    def _phantoms(self, venue: str, theirs: Iterable[Balance], unknown: Collection[str]) -> Differences:
-        totals: dict[str, Decimal] = {}
-        for balance in theirs:
-            totals[balance.currency] = totals.get(balance.currency, ZERO) + balance.total
-        phantoms = self._ownership.phantoms(venue, totals)
+    def _phantoms(self, venue: str, theirs: Iterable[Balance], unknown: Collection[str]) -> Phantoms:
+        phantoms = self._ownership.phantoms(venue, told_totals(venue, theirs))
         return {
             name: quantity for name, quantity in phantoms.items() if self._ownership.base_of(venue, name) not in unknown
         }
@@ -304,20 +303,24 @@ class Reconciliation:
         return lasted_ns >= self._settings.orders.correct_after_s * SECOND_NS
 
     def _quote_currencies(self, venue: str) -> set[str]:
-        return {currencies(name)[1] for name in self._settings.venues[venue].instruments}
+        names = self._settings.venues[venue].instruments
+        keys = (InstrumentId(venue, name) for name in names)
+        terms = (self._quotes.instrument(*key) or self._ledger.books.terms(key) for key in keys)
+        return {it.settlement or it.quote for it in terms}
 
     def _correct(self, venue: str, audit: Audit, now: Instant) -> None:
         audit.least = self._opening.complete(venue, audit.least)
         id_prefix = f"{venue}:{self._ledger.last_seq}"
-        for currency, difference in audit.least.items():
+        for wallet, difference in audit.least.items():
             self._outbox.record(
                 BalanceCorrected(
                     ts_event=now.utc_ns,
-                    correction_id=f"{id_prefix}:{currency}",
+                    correction_id=f"{id_prefix}:{wallet}",
                     venue=venue,
-                    currency=currency,
+                    currency=wallet.currency,
                     difference=difference,
                     reason="no fill explains it",
+                    wallet=wallet.wallet,
                 )
             )
         for name, quantity in audit.least_phantoms.items():
@@ -344,7 +347,7 @@ class Reconciliation:
         worst = dict(audit.least)
         lost: Differences = {}
         for name, quantity in audit.least_phantoms.items():
-            base = self._ownership.base_of(venue, name)
+            base = Wallet(venue, "", self._ownership.base_of(venue, name))
             lost[base] = lost.get(base, ZERO) + quantity
         for base, quantity in lost.items():
             worst[base] = -max(abs(worst.get(base, ZERO)), quantity)
@@ -356,8 +359,8 @@ class Reconciliation:
         What came and what went may be the two legs of one trade: the larger of the two sums, not both, was at stake.
         """
         came = went = ZERO
-        for currency, difference in differences.items():
-            price, _ = self._quotes.price_of(venue, currency, now)
+        for wallet, difference in differences.items():
+            price, _ = self._quotes.price_of(venue, wallet.currency, now)
             if price is None:
                 return None
             came += max(ZERO, difference) * price

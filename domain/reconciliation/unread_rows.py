@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from domain.instant import Instant
-from domain.ledger.cash_flows import currencies
+from domain.instrument import InstrumentId
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
@@ -163,11 +163,12 @@ class UnreadRows:
         return order.order.instrument if order is not None else ""
 
     def _currencies(self, venue: str, instrument: str) -> tuple[str, ...]:
-        listed = self._quotes.instrument(venue, instrument)
-        return (listed.base, listed.quote) if listed is not None else currencies(instrument)
+        key = InstrumentId(venue, instrument)
+        terms = self._quotes.instrument(*key) or self._ledger.books.terms(key)
+        return terms.base, terms.quote
 
     def _booked(self, venue: str) -> set[str]:
-        return {currency for where, currency in self._ledger.books.balances if where == venue}
+        return {wallet.currency for wallet in self._ledger.books.balances if wallet.venue == venue}
 
     # ---- people ------------------------------------------------------------------------------------------
 

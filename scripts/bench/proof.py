@@ -4,7 +4,7 @@ returns what is wrong, in words; nothing means that all is well."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,9 +14,10 @@ from typing import Any
 from adapters.storage.journal_reader import JournalReader
 from domain.instant import SECOND_NS
 from domain.instrument import Side
-from domain.ledger.account import Key, Portfolio
+from domain.ledger.account import Portfolio
 from domain.ledger.order_ledger import OrderLedger
 from domain.ledger.position import Position
+from domain.ledger.wallet import Wallet
 from domain.messages.journal import (
     BalanceCorrected,
     ExternalFillSeen,
@@ -115,8 +116,8 @@ def _differences(portfolio: Portfolio, report: Status) -> Iterator[str]:
     yield from _difference("reconciled", report["reconciled"], True)
 
 
-def _dollars(amounts: dict[Key, Decimal]) -> Decimal:
-    return sum((amount for (_, currency), amount in amounts.items() if currency == "USD"), ZERO)
+def _dollars(amounts: Mapping[Wallet, Decimal]) -> Decimal:
+    return sum((amount for wallet, amount in amounts.items() if wallet.currency == "USD"), ZERO)
 
 
 # ---- the venue ---------------------------------------------------------------------------------------------
@@ -141,7 +142,7 @@ def compare_with_truth(books: Books, truth: dict[str, Any]) -> Iterator[str]:
     fills = {fill["entry_id"]: _facts_of_row(fill) for fill in truth["fills"]}
     yield from _difference_of_maps("fill", fills, {key: _facts(fill) for key, fill in books.fills.items()})
     balances = {currency: Decimal(one["total"]) for currency, one in truth["balances"].items()}
-    ours = {currency: total for (_, currency), total in ledger.books.balances.items()}
+    ours = {wallet.currency: total for wallet, total in ledger.books.balances.items()}
     yield from _difference_of_maps("balance", _not_zero(balances), _not_zero(ours))
     positions: dict[str, Position] = defaultdict(Position)
     for fill in truth["fills"]:

@@ -91,12 +91,12 @@ def assert_truth_is_ours(scenario: TradingScenario, ledger: OrderLedger) -> None
         positions[fill["product_id"]] = positions[fill["product_id"]].after(*traded)
         fees += Decimal(fill["fee"])
     books = ledger.books
-    assert books.fees["coinbase", "USD"] == fees
+    assert books.fees["coinbase", "", "USD"] == fees
     for instrument, position in positions.items():
         ours = books.position(InstrumentId("coinbase", instrument))
         assert (ours.quantity, ours.spent) == (position.quantity, position.spent)
     for currency, balance in truth["balances"].items():
-        assert books.balances["coinbase", currency] == Decimal(balance["total"])
+        assert books.balances["coinbase", "", currency] == Decimal(balance["total"])
 
 
 def assert_everybody_agrees(scenario: TradingScenario, ledger: OrderLedger) -> None:

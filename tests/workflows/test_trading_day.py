@@ -20,8 +20,8 @@ def assert_truth_is_ours(scenario: TradingScenario) -> None:
     assert truth["duplicate_client_order_ids"] == []
     assert {order["client_order_id"] for order in truth["orders"]} <= scenario.submitted_ids()
     for currency, balance in truth["balances"].items():
-        assert str(portfolio.balances["coinbase", currency].normalize()) == str(
-            type(portfolio.balances["coinbase", currency])(balance["total"]).normalize()
+        assert str(portfolio.balances["coinbase", "", currency].normalize()) == str(
+            type(portfolio.balances["coinbase", "", currency])(balance["total"]).normalize()
         )
 
 

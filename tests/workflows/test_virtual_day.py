@@ -117,4 +117,4 @@ def assert_a_restart_changes_nothing(scenario: TradingScenario) -> None:
     truth, books = scenario.truth(), scenario.ledger().books
     assert truth["duplicate_client_order_ids"] == []
     for currency, balance in truth["balances"].items():
-        assert books.balances["coinbase", currency] == Decimal(balance["total"])
+        assert books.balances["coinbase", "", currency] == Decimal(balance["total"])

@@ -30,7 +30,7 @@ from adapters.venues.coinbase.asked import asked
 from adapters.venues.coinbase.fields import VENUE
 from adapters.venues.coinbase.wallets import AccountRow, wallet
 from domain.instrument import Instrument, InstrumentKind
-from domain.ledger.cash_flows import spot_currencies
+from domain.ledger.terms import spot_currencies
 from domain.messages.listing import Aside, Listing
 from domain.messages.orders import Balance, Fill, FillKind, OrderReported
 from domain.numbers import ZERO, divide

@@ -66,7 +66,7 @@ def test_the_count_survives_a_restart(manager: DeskOnTime) -> None:
         open_position(manager, number)
         close(manager, number)
 
-    next_run = manager.restarted().ready(usd=manager.manager.books.balances["coinbase", "USD"])
+    next_run = manager.restarted().ready(usd=manager.manager.books.balances["coinbase", "", "USD"])
     open_position(next_run, 2)
     close(next_run, 2)
 

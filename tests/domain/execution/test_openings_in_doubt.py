@@ -9,6 +9,7 @@ import pytest
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentId
 from domain.ledger.order_ids import mint_client_order_id
+from domain.ledger.wallet import Wallet
 from domain.messages.journal import BalanceCorrected, HaltRaised, IntentDenied, IntentDone
 from domain.messages.orders import Fill, OrderReported, OrderStatus, Purpose, QueryOrder, SubmitOrder
 from domain.messages.system import AlarmRaised, WindDown
@@ -60,7 +61,7 @@ def test_one_that_ends_short_is_asked_about_at_once_and_counts_in_full_until_fil
 
     assert [query.client_order_id for query in manager.sent(QueryOrder)] == [name("i-1")]
     assert manager.order().leaves_quantity == Decimal("0.01") - Decimal(total)
-    assert manager.manager.books.reserved_cash("coinbase", "USD", ZERO) > 0
+    assert manager.manager.books.reserved_cash(Wallet("coinbase", "", "USD"), ZERO) > 0
     [waiting] = manager.manager.report(manager.now).waiting
     assert waiting.scope == str(KEY)
     opening(manager, "again")
@@ -75,7 +76,7 @@ def test_one_that_ends_short_is_asked_about_at_once_and_counts_in_full_until_fil
     manager.read_on(10, fills=rows)
 
     assert manager.order().status is status
-    assert manager.manager.books.reserved_cash("coinbase", "USD", ZERO) == 0
+    assert manager.manager.books.reserved_cash(Wallet("coinbase", "", "USD"), ZERO) == 0
     assert manager.manager.report(manager.now).waiting == ()
     opening(manager, "more")
     assert len(manager.sent(SubmitOrder)) == 2

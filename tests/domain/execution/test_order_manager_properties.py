@@ -157,8 +157,8 @@ class World:
             assert order.is_final is not true.is_live
         assert not any(order.is_in_flight for order in ledger.live_orders())
         assert ledger.books.position(InstrumentId("coinbase", BTC)).quantity == self.venue.coins
-        assert ledger.books.balances["coinbase", "USD"] == self.venue.cash
-        assert ledger.books.balances["coinbase", "BTC"] == self.venue.coins
+        assert ledger.books.balances["coinbase", "", "USD"] == self.venue.cash
+        assert ledger.books.balances["coinbase", "", "BTC"] == self.venue.coins
         assert self.manager.manager.report(self.now).is_reconciled
         kinds = [type(entry.event) for entry in self.manager.journal]
         assert kinds.count(BalancesOpened) == 1
@@ -201,7 +201,7 @@ def test_what_a_power_cut_took_from_the_journal_comes_back(acts, lost: int, resu
 
     ledger = world.manager.manager.ledger
     assert ledger.books.position(InstrumentId("coinbase", BTC)).quantity == world.venue.coins
-    assert ledger.books.balances["coinbase", "USD"] == world.venue.cash
+    assert ledger.books.balances["coinbase", "", "USD"] == world.venue.cash
     assert {order.id for order in ledger.live_orders()} == {
         client_order_id for client_order_id, true in world.venue.orders.items() if true.is_live
     }

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from domain.ledger.account import Portfolio
+from domain.ledger.wallet import Wallet
 from domain.messages.journal import IntentDenied, IntentDone
 from domain.messages.market import MarketBatch
 from domain.messages.orders import OrderAccepted, OrderRejected, OrderStatus, Purpose, SubmitOrder
@@ -124,8 +125,8 @@ def test_cash_and_limits_are_reserved_where_the_order_is() -> None:
     refuse_the_first(manager)
 
     for books in (manager.manager.books, replayed(manager)):
-        assert books.reserved_cash("coinbase", "USD", Decimal(0)) == 0
-        assert books.reserved_cash("other", "USD", Decimal(0)) == Decimal("641.281")
+        assert books.reserved_cash(Wallet("coinbase", "", "USD"), Decimal(0)) == 0
+        assert books.reserved_cash(Wallet("other", "", "USD"), Decimal(0)) == Decimal("641.281")
         assert [plan.intent.intent_id for plan in books.plans_of("other", BTC, Purpose.OPEN)] == ["i-1"]
         assert books.plans_of("coinbase", BTC, Purpose.OPEN) == []
 

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.instrument import InstrumentId, Side
+from domain.instrument import InstrumentId, InstrumentKind, Side
 from domain.ledger.account import Portfolio
+from domain.ledger.definitions import defined, definition, is_as_defined
+from domain.ledger.wallet import Wallet
 from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
@@ -36,7 +38,7 @@ from domain.messages.orders import (
     TimeInForce,
 )
 from domain.numbers import use_exact_decimals
-from tests.builders import UTC
+from tests.builders import UTC, make_instrument
 from tests.domain.account_harness import accepted, make_intent
 
 use_exact_decimals()
@@ -137,18 +139,36 @@ def test_a_round_trip_leaves_exactly_profit_minus_fees() -> None:
         OPENED, filled("0.01", "50000", "3"), filled("0.01", "51000", "3.06", order="o2", side=Side.SELL)
     )
 
-    assert portfolio.balances["coinbase", "USD"] == Decimal("10003.94")
-    assert portfolio.balances["coinbase", "BTC"] == 0
+    assert portfolio.balances["coinbase", "", "USD"] == Decimal("10003.94")
+    assert portfolio.balances["coinbase", "", "BTC"] == 0
     assert portfolio.realized_pnl("USD") == Decimal("10")
-    assert portfolio.fees["coinbase", "USD"] == Decimal("6.06")
+    assert portfolio.fees["coinbase", "", "USD"] == Decimal("6.06")
     assert portfolio.positions == {}
 
 
 def test_a_fee_is_taken_from_the_wallet_of_its_own_currency() -> None:
     portfolio = portfolio_after(OPENED, filled("0.01", "50000", "0.00001", fee_currency="BTC"))
 
-    assert portfolio.balances["coinbase", "BTC"] == Decimal("0.00999")
-    assert portfolio.balances["coinbase", "USD"] == Decimal("9500")
+    assert portfolio.balances["coinbase", "", "BTC"] == Decimal("0.00999")
+    assert portfolio.balances["coinbase", "", "USD"] == Decimal("9500")
+
+
+def test_a_fee_in_the_coins_themselves_leaves_fewer_of_them_at_their_price() -> None:
+    portfolio = portfolio_after(OPENED, filled("0.01", "50000", "0.00001", fee_currency="BTC"))
+
+    position = portfolio.position(InstrumentId("coinbase", "BTC-USD"))
+    assert (position.quantity, position.average_price) == (Decimal("0.00999"), Decimal("50000"))
+    assert dict(portfolio.fees) == {("coinbase", "", "USD"): Decimal("0.5")}  # what equity is less by, at that price
+
+
+def test_a_fill_taken_back_gives_back_the_coins_of_its_fee() -> None:
+    fill = filled("0.01", "50000", "0.00001", fee_currency="BTC")
+    back = filled("0.01", "50000", "0.00001", fee_currency="BTC", kind=FillKind.REVERSAL)
+
+    portfolio = portfolio_after(OPENED, fill, back)
+
+    assert portfolio.positions == {}
+    assert not any(portfolio.fees.values()) and portfolio.balances["coinbase", "", "BTC"] == 0
 
 
 def test_two_fills_reported_as_one_total_and_then_as_rows_count_once_with_exact_fees() -> None:
@@ -164,8 +184,8 @@ def test_a_reversal_takes_a_fill_back_with_its_fee() -> None:
         OPENED, filled("0.01", "50000", "3"), filled("0.01", "50000", "3", kind=FillKind.REVERSAL)
     )
 
-    assert portfolio.balances["coinbase", "USD"] == Decimal("10000")
-    assert portfolio.fees["coinbase", "USD"] == 0
+    assert portfolio.balances["coinbase", "", "USD"] == Decimal("10000")
+    assert portfolio.fees["coinbase", "", "USD"] == 0
     assert portfolio.positions == {}
     assert portfolio.realized_pnl("USD") == 0
 
@@ -188,7 +208,7 @@ def test_a_correction_is_not_what_totals_announced() -> None:
 
     for portfolio in before, after:
         assert portfolio.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.012")
-        assert portfolio.balances["coinbase", "USD"] == Decimal("9400")
+        assert portfolio.balances["coinbase", "", "USD"] == Decimal("9400")
 
 
 def test_a_foreign_fill_moves_the_wallet_and_no_position_of_ours() -> None:
@@ -196,10 +216,10 @@ def test_a_foreign_fill_moves_the_wallet_and_no_position_of_ours() -> None:
 
     portfolio = portfolio_after(OPENED, foreign)
 
-    assert portfolio.balances["coinbase", "BTC"] == Decimal("0.01")
-    assert portfolio.balances["coinbase", "USD"] == Decimal("9497")
+    assert portfolio.balances["coinbase", "", "BTC"] == Decimal("0.01")
+    assert portfolio.balances["coinbase", "", "USD"] == Decimal("9497")
     assert portfolio.positions == {}
-    assert portfolio.fees["coinbase", "USD"] == 0
+    assert portfolio.fees["coinbase", "", "USD"] == 0
 
 
 def test_a_correction_of_a_balance_is_a_transfer_not_a_profit() -> None:
@@ -209,8 +229,8 @@ def test_a_correction_of_a_balance_is_a_transfer_not_a_profit() -> None:
 
     portfolio = portfolio_after(OPENED, corrected)
 
-    assert portfolio.balances["coinbase", "USD"] == Decimal("9993")
-    assert portfolio.transfers["coinbase", "USD"] == Decimal("-7")
+    assert portfolio.balances["coinbase", "", "USD"] == Decimal("9993")
+    assert portfolio.transfers["coinbase", "", "USD"] == Decimal("-7")
     assert portfolio.realized_pnl("USD") == 0
 
 
@@ -245,10 +265,57 @@ def test_wallet_and_positions_agree_and_provisional_reports_leave_no_trace(trade
 
     assert money(portfolio) == money(portfolio_after(OPENED, *exact))
     position = portfolio.position(InstrumentId("coinbase", "BTC-USD"))
-    assert portfolio.balances["coinbase", "BTC"] == position.quantity
-    assert portfolio.balances["coinbase", "USD"] == (
-        Decimal("10000") + position.realized_pnl - position.cost - portfolio.fees["coinbase", "USD"]
+    assert portfolio.balances["coinbase", "", "BTC"] == position.quantity
+    assert portfolio.balances["coinbase", "", "USD"] == (
+        Decimal("10000") + position.realized_pnl - position.cost - portfolio.fees["coinbase", "", "USD"]
     )
+
+
+# ---- perpetuals ------------------------------------------------------------------------------------------
+
+BTC_PERPETUAL = InstrumentId("toy", "BTC-USD")
+COLLATERAL = "toy", "perpetual", "USDC"
+DEFINED = definition(
+    make_instrument(venue="toy", kind=InstrumentKind.PERPETUAL, settlement="USDC", contract_size=Decimal("0.1")),
+    UTC,
+)
+
+
+def on_margin(quantity: str, price: str, side: Side = Side.BUY, fee: str = "0", **changes) -> OrderFilled:
+    fields = {"venue": "toy", "fee_currency": "USDC", "order": f"{side}{quantity}@{price}", **changes}
+    return filled(quantity, price, fee, side=side, **fields)
+
+
+def test_a_perpetual_moves_raw_cash_of_its_own_wallet_and_no_coins() -> None:
+    portfolio = portfolio_after(DEFINED, on_margin("2", "50000", fee="3"))
+
+    assert dict(portfolio.balances) == {COLLATERAL: Decimal("-10003")}  # 2 contracts of a tenth
+    assert portfolio.derivatives == {BTC_PERPETUAL: Decimal(2)}
+    assert dict(portfolio.fees) == {COLLATERAL: Decimal(3)}
+
+
+def test_a_perpetual_that_is_sold_through_zero_is_short_at_the_price_of_that_sale() -> None:
+    portfolio = portfolio_after(DEFINED, on_margin("2", "50000"), on_margin("3", "51000", Side.SELL))
+
+    position = portfolio.position(BTC_PERPETUAL)
+    assert (position.quantity, position.average_price) == (Decimal(-1), Decimal(51000))
+    assert portfolio.realized_pnl("USDC") == 200
+    assert portfolio.realized_pnl("USD") == 0
+
+
+def test_a_fill_of_others_moves_what_there_is_of_a_perpetual_and_no_position_of_ours() -> None:
+    foreign = ExternalFillSeen(ts_event=UTC, fill=on_margin("2", "50000", Side.SELL, "3").fill)
+
+    portfolio = portfolio_after(DEFINED, foreign)
+
+    assert (portfolio.balances[COLLATERAL], portfolio.derivatives[BTC_PERPETUAL]) == (Decimal("9997"), Decimal(-2))
+    assert portfolio.positions == {} and not portfolio.fees
+
+
+def test_a_definition_without_a_settlement_of_its_own_stays_as_it_was_read() -> None:
+    instrument = make_instrument(venue="toy", kind=InstrumentKind.PERPETUAL, settlement="USD")
+
+    assert is_as_defined(instrument, defined(definition(instrument, UTC)))
 
 
 # ---- what may still trade ------------------------------------------------------------------------------
@@ -267,7 +334,7 @@ def test_cash_stays_reserved_until_filled_or_proven_over() -> None:
     ]
 
     reserved = [
-        portfolio_after(*trace[:length]).reserved_cash("coinbase", "USD", cost_ratio)
+        portfolio_after(*trace[:length]).reserved_cash(Wallet("coinbase", "", "USD"), cost_ratio)
         for length in range(1, len(trace) + 1)
     ]
 

@@ -109,7 +109,7 @@ def test_old_fills_of_forgotten_orders_that_are_listed_again_are_known(manager: 
 
     assert [query for query in manager.sent(QueryOrder) if not query.client_order_id] == []
     assert manager.journaled(ExternalFillSeen, HaltRaised) == []
-    assert manager.manager.books.balances["coinbase", "BTC"] == Decimal("0.007")
+    assert manager.manager.books.balances["coinbase", "", "BTC"] == Decimal("0.007")
 
 
 def test_a_late_fill_of_a_forgotten_order_is_ours_and_alarmed(manager: DeskOnTime) -> None:

@@ -164,7 +164,7 @@ def test_plans_that_find_nothing_to_send_are_a_row_too(manager: DeskOnTime) -> N
 def test_the_row_goes_on_after_a_restart(manager: DeskOnTime) -> None:
     persist(manager, Purpose.CLOSE, 2)
     assert manager.journaled(HaltRaised) == []
-    usd = manager.manager.books.balances["coinbase", "USD"]
+    usd = manager.manager.books.balances["coinbase", "", "USD"]
 
     reborn = manager.restarted()
     reborn.ready(usd=usd, btc="0.01")

@@ -174,7 +174,7 @@ def test_nor_what_is_held_for_nothing_that_anybody_lists(holding: DeskOnTime, pu
 def test_a_sale_of_coins_that_are_not_ours_takes_nothing_from_us(holding: DeskOnTime, purpose: Purpose) -> None:
     holding.hear(FillsReported(ts_event=holding.now.utc_ns, venue="coinbase", fills=(bought_by_hand(),)))
     holding.hear(sale("1", venue_order_id="v-hand", client_order_id="other", side=Side.BUY))
-    assert holding.manager.books.balances["coinbase", "BTC"] == Decimal("1.01")
+    assert holding.manager.books.balances["coinbase", "", "BTC"] == Decimal("1.01")
     reads(holding, "1", sale("1"), btc="1.01")
 
     assert sent_for(holding, purpose) == ["0.01"]
@@ -205,7 +205,7 @@ def test_fills_of_a_sale_are_counted_though_its_listing_is_older(holding: DeskOn
     holding.fills(fill)
     holding.hear(sale())  # names the owner
 
-    assert holding.manager.books.balances["coinbase", "BTC"] == Decimal("0.007")
+    assert holding.manager.books.balances["coinbase", "", "BTC"] == Decimal("0.007")
     assert sent_for(holding, Purpose.CLOSE) == ["0.006"]
 
 

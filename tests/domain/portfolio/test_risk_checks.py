@@ -172,7 +172,7 @@ def test_unknown_balances_mean_no_new_risk(account: Account) -> None:
 
 
 def test_an_asset_without_a_price_means_no_new_risk(account: Account) -> None:
-    account.manager.portfolio.balances["coinbase", "DOGE"] = Decimal(5)
+    account.manager.portfolio.balances["coinbase", "", "DOGE"] = Decimal(5)
 
     assert reason(opening(account)) == "unknown_equity"
 
@@ -193,7 +193,7 @@ def test_a_close_takes_what_is_ours_and_there(
     portfolio._ledger(InstrumentId("coinbase", "BTC-USD")).position = Position().after(
         side, Decimal(quantity), Decimal(1)
     )
-    portfolio.balances["coinbase", "BTC"] = Decimal(held)
+    portfolio.balances["coinbase", "", "BTC"] = Decimal(held)
 
     foreign = account.manager._foreign
     assert close_quantity(portfolio, BTC, foreign) == Decimal(expected)

@@ -27,7 +27,7 @@ def valued(account: Account, pending=()) -> Valuation:
 
 
 def test_coins_and_dollars_are_never_added_as_numbers(account: Account) -> None:
-    account.manager.portfolio.balances["coinbase", "BTC"] = Decimal("1.5")
+    account.manager.portfolio.balances["coinbase", "", "BTC"] = Decimal("1.5")
 
     assert valued(account).equity == Decimal("85000")
     assert valued(account).cash == Decimal("10000")
@@ -47,21 +47,21 @@ def test_buying_changes_no_equity_but_by_the_fee_and_moves_cash(account: Account
 
 
 def test_a_dollar_coin_is_worth_a_dollar(account: Account) -> None:
-    account.manager.portfolio.balances["coinbase", "USDC"] = Decimal("5")
+    account.manager.portfolio.balances["coinbase", "", "USDC"] = Decimal("5")
 
     assert valued(account).equity == Decimal("10005")
     assert valued(account).is_complete
 
 
 def test_an_unpriced_asset_is_flagged_and_left_out(account: Account) -> None:
-    account.manager.portfolio.balances["coinbase", "DOGE"] = Decimal("1000")
+    account.manager.portfolio.balances["coinbase", "", "DOGE"] = Decimal("1000")
 
     assert valued(account).equity == Decimal("10000")
     assert not valued(account).is_complete
 
 
 def test_an_asset_of_which_nothing_is_left_needs_no_price(account: Account) -> None:
-    account.manager.portfolio.balances["coinbase", "DOGE"] = Decimal("0")
+    account.manager.portfolio.balances["coinbase", "", "DOGE"] = Decimal("0")
 
     assert valued(account).is_complete
 

@@ -54,7 +54,7 @@ class Trading:
             desk.hear(make_accepted(client_order_id=sent[0].client_order_id, venue_order_id=name))
             desk.hear(FillsReported(ts_event=UTC, venue="coinbase", fills=(fill,)))
         balances = desk.manager.books.balances
-        self.states.append((balances["coinbase", "USD"], balances["coinbase", "BTC"]))
+        self.states.append((balances["coinbase", "", "USD"], balances["coinbase", "", "BTC"]))
 
     @property
     def is_ready(self) -> bool:

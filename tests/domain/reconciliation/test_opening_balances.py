@@ -52,7 +52,7 @@ def look(manager: DeskOnTime, times: int, fills: Sequence[Fill] = (), **balances
 
 def assert_right(manager: DeskOnTime, *fills: Fill) -> None:
     books = manager.manager.books.balances
-    assert {"usd": books["coinbase", "USD"], "btc": books["coinbase", "BTC"]} == left(*fills)
+    assert {"usd": books["coinbase", "", "USD"], "btc": books["coinbase", "", "BTC"]} == left(*fills)
     assert manager.journaled(BalanceCorrected, HaltRaised) == []
     assert manager.manager.report(manager.now).is_reconciled
 
@@ -107,7 +107,7 @@ def test_one_leg_that_was_read_before_a_sale_is_put_right_without_a_correction()
 
     assert manager.journaled(ExternalFillSeen) == []
     assert_right(manager, theirs)
-    assert manager.manager.books.transfers["coinbase", "USD"] == Decimal("6399")  # no profit
+    assert manager.manager.books.transfers["coinbase", "", "USD"] == Decimal("6399")  # no profit
 
 
 def test_a_restart_books_what_the_opening_reads_missed() -> None:

@@ -5,6 +5,7 @@ import pytest
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
+from domain.ledger.wallet import Wallet
 from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
@@ -56,25 +57,37 @@ def readiness(manager: DeskOnTime) -> list[tuple[bool, str]]:
 # ---- the comparison itself -------------------------------------------------------------------------------
 
 
-def balance(currency: str, total: str) -> Balance:
-    return Balance(currency=currency, total=Decimal(total), hold=Decimal(0))
+def balance(currency: str, total: str, wallet: str = "") -> Balance:
+    return Balance(currency=currency, total=Decimal(total), hold=Decimal(0), wallet=wallet)
+
+
+def at(currency: str, wallet: str = "") -> Wallet:
+    return Wallet("coinbase", wallet, currency)
 
 
 def test_a_currency_that_one_side_does_not_name_is_zero_there() -> None:
-    ours = {"USD": Decimal(5), "BTC": Decimal(0), "ETH": Decimal(1)}
+    ours = {at("USD"): Decimal(5), at("BTC"): Decimal(0), at("ETH"): Decimal(1)}
     theirs = [balance("USD", "5.00"), balance("SOL", "0"), balance("DOGE", "2")]
 
-    assert balance_differences(ours, theirs) == {"DOGE": Decimal(2), "ETH": Decimal(-1)}
+    assert balance_differences("coinbase", ours, theirs) == {at("DOGE"): Decimal(2), at("ETH"): Decimal(-1)}
 
 
 def test_wallets_of_one_currency_are_added_up() -> None:
     theirs = [balance("USD", "5"), balance("USD", "7")]
 
-    assert balance_differences({"USD": Decimal(12)}, theirs) == {}
+    assert balance_differences("coinbase", {at("USD"): Decimal(12)}, theirs) == {}
+
+
+def test_the_collateral_of_perpetuals_is_no_cash_of_spot() -> None:
+    theirs = [balance("USD", "5"), balance("USD", "7", "perpetual")]
+
+    differences = balance_differences("coinbase", {at("USD"): Decimal(12)}, theirs)
+
+    assert describe(differences) == ("USD -7", "USD (perpetual) +7")
 
 
 def test_differences_are_told_with_their_sign() -> None:
-    assert describe({"BTC": Decimal("-0.10"), "USD": Decimal("2")}) == ("BTC -0.1", "USD +2")
+    assert describe({at("BTC"): Decimal("-0.10"), at("USD"): Decimal("2")}) == ("BTC -0.1", "USD +2")
 
 
 # ---- becoming ready --------------------------------------------------------------------------------------
@@ -769,7 +782,7 @@ def test_a_trade_that_nobody_told_us_of_is_listed_as_late_as_reads_may_lag(manag
     differ(manager, LASTING, **after, fills=[theirs])
 
     assert manager.journaled(BalanceCorrected, HaltRaised) == []
-    assert manager.manager.books.balances["coinbase", "BTC"] == Decimal("0.002")
+    assert manager.manager.books.balances["coinbase", "", "BTC"] == Decimal("0.002")
     assert manager.manager.report(manager.now).is_reconciled
 
 
@@ -830,7 +843,7 @@ def sold_by_hand(manager: DeskOnTime, quantity: str = "0.01") -> dict:
     manager.fills(theirs)
     manager.hear(make_report(S.FILLED, quantity, client_order_id="by-hand", venue_order_id="v-x"))
     left = manager.manager.books.balances
-    return {"usd": left["coinbase", "USD"], "btc": left["coinbase", "BTC"], "fills": [theirs]}
+    return {"usd": left["coinbase", "", "USD"], "btc": left["coinbase", "", "BTC"], "fills": [theirs]}
 
 
 def test_coins_sold_by_hand_are_ours_no_more_once_two_answers_agree(manager: DeskOnTime) -> None:

@@ -199,7 +199,7 @@ def test_an_adopted_order_ends_like_any_other() -> None:
 
     assert manager.manager.ledger.orders[LOST].status is S.FILLED
     assert manager.manager.books.position(InstrumentId("coinbase", BTC)).is_flat
-    assert manager.manager.books.balances["coinbase", "USD"] > CASH
+    assert manager.manager.books.balances["coinbase", "", "USD"] > CASH
 
 
 def test_the_instance_is_part_of_the_id_and_can_be_told_from_it() -> None:

@@ -135,7 +135,7 @@ def test_an_unknown_balance_is_neither_zero_nor_corrected() -> None:
         look_again(manager, unread=[BAD_USD])
 
     assert manager.journaled(BalanceCorrected) == []
-    assert manager.manager.books.balances["coinbase", "USD"] == CASH
+    assert manager.manager.books.balances["coinbase", "", "USD"] == CASH
     look_again(manager)
     assert refusal(manager) == ""
 
@@ -159,7 +159,7 @@ def test_a_fill_that_cannot_be_read_is_not_explained_away_by_a_correction() -> N
 def test_a_currency_that_could_not_be_read_at_the_opening_is_opened_late_and_is_no_profit() -> None:
     manager = DeskOnTime()
     manager.ready(btc="2", unread=[BAD_BTC])
-    assert ("coinbase", "BTC") not in manager.manager.books.balances
+    assert ("coinbase", "", "BTC") not in manager.manager.books.balances
 
     again = manager.restarted()
     again.ready(btc="2")
@@ -167,8 +167,8 @@ def test_a_currency_that_could_not_be_read_at_the_opening_is_opened_late_and_is_
     [late] = again.journaled(BalancesOpened)
     [first] = list(manager.journaled(BalancesOpened))
     assert (late.ts_event, [balance.currency for balance in late.balances]) == (first.ts_event, ["BTC"])
-    assert again.manager.books.balances["coinbase", "BTC"] == 2
-    assert again.manager.books.transfers["coinbase", "BTC"] == Decimal(2)
+    assert again.manager.books.balances["coinbase", "", "BTC"] == 2
+    assert again.manager.books.transfers["coinbase", "", "BTC"] == Decimal(2)
     assert again.journaled(BalanceCorrected) == []
 
 
