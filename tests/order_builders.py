@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Self
 
 import msgspec
 
@@ -185,11 +186,11 @@ class DeskOnTime:
         """Set the wall clock forward, or back; to the order manager a sleep of the machine looks like a step forward."""
         self.now = self.now._replace(utc_ns=self.now.utc_ns + round(seconds * SECOND_NS))
 
-    def restarted(self, after_s: float = 0.1, **changes) -> DeskOnTime:
+    def restarted(self, after_s: float = 0.1, **changes) -> Self:
         """Return the order manager of the next incarnation: only the journal is left."""
         passed_ns = round(after_s * SECOND_NS)
         now = Instant(self.now.monotonic_ns + passed_ns, self.now.utc_ns + passed_ns)
-        return DeskOnTime(self.settings, self.resubmits_safely, self.journal, now, **changes)
+        return type(self)(self.settings, self.resubmits_safely, self.journal, now, **changes)
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from domain.effects import Role
 from domain.execution.execution_reports import ExecutionReports
+from domain.execution.forced_fills import ForcedFills
 from domain.execution.venue_readiness import VenueReadiness
 from domain.execution.wind_down import WindingDown
 from domain.instant import SECOND_NS, Instant
@@ -31,6 +32,7 @@ from domain.messages.orders import (
 )
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
 from domain.portfolio.foreign_orders import ForeignOrders
+from domain.reconciliation.funding import Funding
 from domain.reconciliation.holds import Holds
 from domain.reconciliation.reconciliation import AGAIN_NS, TRIES, Reconciliation, describe
 from domain.reconciliation.set_aside import SetAside
@@ -54,6 +56,7 @@ class AccountReports:
         readiness: VenueReadiness,
         winding_down: WindingDown,
         foreign: ForeignOrders,
+        forced: ForcedFills,
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -66,7 +69,9 @@ class AccountReports:
         self._readiness = readiness
         self._winding_down = winding_down
         self._foreign = foreign
+        self._forced = forced
         self._set_aside = SetAside(outbox)
+        self._funding = Funding(outbox)
         self._external: dict[str, ExternalOrdersSeen] = {}  # venue -> what is there, and not ours
         self._unread_orders: dict[str, int] = {}  # venue -> how many more may be
         self._failed_with: dict[str, str] = {}  # venue -> why its account was not read last
@@ -104,6 +109,7 @@ class AccountReports:
         self._unread.on_snapshot(snapshot, now)
         self._set_aside.hear(snapshot, now)
         self._take_fills(snapshot.fills, now)
+        self._funding.take(snapshot.venue, snapshot.funding, now)
         for report in snapshot.open_orders:
             self._news.on_report(report, now)
         venue = snapshot.venue
@@ -170,7 +176,8 @@ class AccountReports:
     def _take_fills(self, fills: Iterable[Fill], now: Instant) -> None:
         for fill in fills:
             self._unread.on_fill(fill)
-            self._news.on_fill(fill, now)
+            if not self._forced.take(fill, now):
+                self._news.on_fill(fill, now)
 
     def _ask_about_unread(self, venue: str, rows: Iterable[Unread], now: Instant) -> None:
         for order in self._unread.orders(venue, rows):

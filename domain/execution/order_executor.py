@@ -21,7 +21,7 @@ from domain.execution.pauses import Pauses
 from domain.execution.pre_send_checks import PreSendChecks
 from domain.execution.price_collar import is_inside_collar
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import Instrument, InstrumentId
+from domain.instrument import Instrument, InstrumentId, InstrumentKind
 from domain.ledger.definitions import definition, is_as_defined
 from domain.ledger.expiries import Expiries
 from domain.ledger.order import OrderLifecycle
@@ -275,12 +275,16 @@ class OrderExecutor:
         self._status_queries.watch(plan.attempts[-1], now)
 
     def define_held(self, listed: Iterable[Instrument], now: Instant) -> None:
-        """Journal what those instruments are now in which something of ours is: a journal may not know them yet."""
+        """Journal what those instruments are now in which something of ours is: a journal may not know them yet.
+
+        And every derivative: the fills of others there move cash, too, and no name tells how.
+        """
         for instrument in listed:
             key = instrument.id
             is_flat = self._ledger.books.position(key).is_flat
             is_halted = bool(self._ledger.halt_over(*key))
-            if is_halted or not is_flat or any(True for _ in self._ledger.live_orders(*key)):
+            is_spot = instrument.kind is InstrumentKind.SPOT  # as names without a definition are taken for
+            if not is_spot or is_halted or not is_flat or any(True for _ in self._ledger.live_orders(*key)):
                 self._define(instrument, now)
 
     def _define(self, instrument: Instrument, now: Instant) -> None:

@@ -17,6 +17,7 @@ from domain.execution.cancels import CANCEL, Cancels
 from domain.execution.closing_prices import ClosingPrices
 from domain.execution.endings import ENDING, Endings
 from domain.execution.execution_reports import ExecutionReports
+from domain.execution.forced_fills import ForcedFills
 from domain.execution.manager_facts import ManagerFacts
 from domain.execution.order_executor import OrderExecutor
 from domain.execution.order_manager_report import OrderManagerReport
@@ -185,6 +186,7 @@ class OrderManager:
             self._readiness,
             self._winding_down,
             foreign,
+            ForcedFills(outbox, opening),
         )
         self._report = OrderManagerReport(
             outbox, gate, self._readiness, self._reconciliation.audits, self._account, foreign, self._quotes

@@ -13,7 +13,8 @@ from decimal import Decimal
 from functools import singledispatchmethod
 
 from domain.instrument import Instrument, InstrumentId, Side
-from domain.ledger.cash_flows import as_fill, traded_fee
+from domain.ledger.bare_closes import BareCloses
+from domain.ledger.cash_flows import as_fill, traded, traded_fee
 from domain.ledger.definitions import defined
 from domain.ledger.exit_wishes import ExitWishes
 from domain.ledger.external_fills import ExternalFills
@@ -35,6 +36,7 @@ from domain.messages.journal import (
     ExitEnded,
     ExitWished,
     ExternalFillSeen,
+    FundingPaid,
     HaltCleared,
     HaltRaised,
     InstrumentDefined,
@@ -51,6 +53,7 @@ from domain.messages.journal import (
     OrderResubmitted,
     OrderSubmitted,
     PositionCorrected,
+    PositionForced,
     TotalsStand,
 )
 from domain.messages.orders import (
@@ -59,20 +62,16 @@ from domain.messages.orders import (
     CancelUnconfirmed,
     FillKind,
     OrderAccepted,
-    OrderIntent,
     OrderNotSent,
     OrderRejected,
     OrderUnconfirmed,
     Purpose,
 )
-from domain.numbers import ZERO
+from domain.numbers import ZERO, proportion
 
 INTENTS_KEPT = 1_000  # far more than can be decided before a signal expires
 
 LOSS_REASONS = ("daily_loss", "drawdown")  # halts for losses: clearing one begins a new measure
-# Why the guard of positions closes one; its `signal_id` begins with it.
-UNCOVERED = "uncovered"  # no stop at the venue covers it
-STOP_JUMPED = "stop_jumped"  # the price is beyond the stop, and the venue has done nothing
 
 _FLAT = Position()
 
@@ -102,8 +101,8 @@ class Portfolio:
         self.definitions: dict[InstrumentId, Instrument] = {}  # newest
         self._terms: dict[InstrumentId, Terms] = {}  # of the same
         self.rebased = 0  # how often a halt for a loss was cleared
-        self.bare_closes: Counter[InstrumentId] = Counter()  # in a row for want of a stop
-        self._bare: set[InstrumentId] = set()  # whose position has been counted there
+        self._bare = BareCloses()
+        self.bare_closes = self._bare.counts
         self.decided: Counter[tuple[str, str, Purpose]] = Counter()  # intents accepted or denied so far
 
     # ---- the journal ------------------------------------------------------------------------------------
@@ -150,11 +149,26 @@ class Portfolio:
         self.external_fills.hear(event.fill)
 
     @_apply.register
+    def _(self, event: PositionForced) -> None:
+        """Take off our position what the venue has: first of it, and only then of what others hold there."""
+        fill, key = event.fill, InstrumentId.of(event.fill)
+        terms, change, held = self.terms(key), traded(event.fill), self.position(key).quantity
+        ours = min(abs(change), abs(held)) if held * change < 0 else ZERO
+        self.wallets.move(fill, terms)
+        if ours:
+            self._ledger(key).book(Execution("", Side.BUY if change > 0 else Side.SELL, ours, fill.price))
+            self.wallets.pay_fee(fill, terms, proportion(fill.fee, ours, fill.quantity))
+
+    @_apply.register
+    def _(self, event: FundingPaid) -> None:
+        self.wallets.pay_funding(event)
+
+    @_apply.register
     def _(self, event: IntentAccepted) -> None:
         intent, key = event.intent, InstrumentId.of(event.intent)
         self.plans[intent.intent_id] = plan_of(intent)
         self._decide(intent.intent_id, intent.venue, intent.instrument, intent.purpose, is_accepted=True)
-        self._count_bare(intent, key)
+        self._bare.accepted(intent, key, has_stop=self.covered_quantity(*key) > 0)
         self.exits.accepted(intent, key, event.ts_event)
 
     @_apply.register
@@ -176,7 +190,7 @@ class Portfolio:
         if plan and plan.venue != order.venue:  # an opening that moves: cash and limits are taken there
             self.exits.moved(plan.key, InstrumentId.of(order))
             plan.venue = order.venue
-            self._bare.discard(InstrumentId.of(order))
+            self._bare.moved(InstrumentId.of(order))
 
     @_apply.register
     def _(
@@ -219,7 +233,7 @@ class Portfolio:
     def _(self, event: OrderFilled) -> None:
         fill = event.fill
         if event.purpose is Purpose.PROTECT:
-            self.bare_closes.pop(InstrumentId.of(fill), None)
+            self._bare.stopped(InstrumentId.of(fill))
         key, is_reversal = InstrumentId.of(fill), fill.kind is FillKind.REVERSAL
         terms = self.terms(key)
         execution = Execution(
@@ -252,11 +266,7 @@ class Portfolio:
             self.equity_mark = None
             self.rebased += 1
         self.guessed_prices.resumed(event)
-        if event.reason:
-            return  # that was no person
-        for key in list(self.bare_closes):
-            if event.scope in ("all", key.venue, str(key)):
-                del self.bare_closes[key]
+        self._bare.resumed(event)
 
     @_apply.register
     def _(self, event: EquityMarked) -> None:
@@ -271,24 +281,6 @@ class Portfolio:
         key = InstrumentId.of(event)
         instrument = self.definitions[key] = defined(event)
         self._terms[key] = terms_of(instrument)
-
-    def _count_bare(self, intent: OrderIntent, key: InstrumentId) -> None:
-        """Count the positions in a row that had to go for want of a stop, each once however often it is tried.
-
-        Only a stop that did its work, or stood when the position was given up, ends the row: a venue may take
-        each bracket and drop it at once.
-        """
-        if intent.purpose is Purpose.OPEN:
-            self._bare.discard(key)
-        if intent.purpose is not Purpose.CLOSE:
-            return
-        has_stop = self.covered_quantity(*key) > 0
-        reason = intent.signal_id.partition(":")[0]
-        if reason == UNCOVERED or (reason == STOP_JUMPED and not has_stop):
-            self.bare_closes[key] += key not in self._bare
-            self._bare.add(key)
-        elif has_stop:
-            self.bare_closes.pop(key, None)
 
     def _decide(self, intent_id: str, venue: str, instrument: str, purpose: Purpose, is_accepted: bool) -> None:
         self.decided[venue, instrument, purpose] += 1

@@ -50,19 +50,23 @@ def flows(fill: Fill, terms: Terms) -> list[tuple[Wallet, Decimal]]:
     return []
 
 
-def fee_paid(fill: Fill, terms: Terms) -> tuple[Wallet, Decimal]:
-    """Return a fee as a cost: one paid in the very coins that traded is worth their price.
+def fee_cost(fill: Fill, terms: Terms, fee: Decimal) -> tuple[Wallet, Decimal]:
+    """Return so much of a fill's fee as a cost: one paid in the very coins that traded is worth their price.
 
     A position is that much smaller, at that price.
     """
-    if fee := traded_fee(fill, terms):
-        return terms.cash(fill.venue), fee * fill.price
-    fee = -fill.fee if fill.kind is FillKind.REVERSAL else fill.fee
-    return Wallet(fill.venue, terms.wallet, fill.fee_currency), fee
+    cost = -fee if fill.kind is FillKind.REVERSAL else fee
+    if is_in_base(fill, terms):
+        return terms.cash(fill.venue), cost * fill.price
+    return Wallet(fill.venue, terms.wallet, fill.fee_currency), cost
+
+
+def is_in_base(fill: Fill, terms: Terms) -> bool:
+    return terms.kind is InstrumentKind.SPOT and fill.fee_currency == terms.base
 
 
 def traded_fee(fill: Fill, terms: Terms) -> Decimal:
     """Return how much of a fee is taken out of the coins that traded; negative of a fill that is taken back."""
-    if terms.kind is not InstrumentKind.SPOT or fill.fee_currency != terms.base:
+    if not is_in_base(fill, terms):
         return ZERO
     return -fill.fee if fill.kind is FillKind.REVERSAL else fill.fee

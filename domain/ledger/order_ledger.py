@@ -15,6 +15,7 @@ from domain.instrument import Instrument, InstrumentId, Side
 from domain.ledger.account import Portfolio
 from domain.ledger.cash_flows import flows
 from domain.ledger.fill_memory import FillMemory, RetiredOrders
+from domain.ledger.funding_memory import FundingMemory
 from domain.ledger.halts import Halts
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_lives import OrderLives
@@ -77,6 +78,7 @@ class OrderLedger:
         # client_order_id of those whose fills the venue never listed -> whether a person has resumed since
         self.standing: dict[str, bool] = {}
         self.fills = FillMemory()
+        self.funding = FundingMemory()
         self.retired = RetiredOrders()  # what is kept of orders that are kept no more
         self.opened_at: dict[str, int] = {}  # venue -> UTC ns of its opening balances
         self.surely_with: dict[str, int] = {}  # venue -> UTC ns up to which those show every fill
@@ -129,7 +131,9 @@ class OrderLedger:
             case PositionForced():
                 self.fills.book(event.fill)
                 self._moved(event.fill.venue)
+                self.refusals.forget(*InstrumentId.of(event.fill))
             case FundingPaid():
+                self.funding.book(event)
                 self._moved(event.venue)
             case BalancesOpened():
                 self.opened_at[event.venue] = event.ts_event
@@ -138,6 +142,7 @@ class OrderLedger:
                 self.fills.covered.setdefault(event.venue, event.ts_event)
             case FillsCovered():
                 self.fills.cover(event)
+                self.funding.cover(event)
             case FillContradicted():
                 self.fills.contradict(event)
             case TotalsStand():

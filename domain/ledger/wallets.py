@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.instrument import InstrumentId
-from domain.ledger.cash_flows import fee_paid, flows, traded
+from domain.ledger.cash_flows import fee_cost, flows, traded
 from domain.ledger.terms import Terms
 from domain.ledger.wallet import Wallet
 from domain.messages.journal import BalanceCorrected, BalancesOpened, FundingPaid, PositionCorrected
@@ -75,5 +75,9 @@ class Wallets:
     def move_ours(self, fill: Fill, terms: Terms, sign: int = 1) -> None:
         """The same of a fill of ours, whose fee is a cost of ours."""
         self.move(fill, terms, sign)
-        wallet, paid = fee_paid(fill, terms)
-        self.fees[wallet] += sign * paid
+        self.pay_fee(fill, terms, sign * fill.fee)
+
+    def pay_fee(self, fill: Fill, terms: Terms, fee: Decimal) -> None:
+        """Count as a cost of ours what a fill has taken for a fee already."""
+        wallet, cost = fee_cost(fill, terms, fee)
+        self.fees[wallet] += cost

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentId, InstrumentKind, Side
-from domain.ledger.account import STOP_JUMPED, UNCOVERED, Portfolio
+from domain.ledger.account import Portfolio
+from domain.ledger.bare_closes import STOP_JUMPED, UNCOVERED
 from domain.ledger.position import Position
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.base import Event

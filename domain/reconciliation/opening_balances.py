@@ -50,7 +50,7 @@ class OpeningBalances:
     # ---- opening -----------------------------------------------------------------------------------------
 
     def is_still_trading(self, snapshot: VenueSnapshot, asked: Instant) -> bool:
-        """Tell whether balances may have been read that lack somebody else's fill of the same snapshot.
+        """Tell whether balances may have been read that lack somebody else's fill, or funding, of the same snapshot.
 
         One that was listed longer ago than reads may lag is in the balances, whatever anybody's clock says; and one
         that is so old by the venue's own clock.
@@ -60,9 +60,9 @@ class OpeningBalances:
         settled_at = venue_ns - lag_ns if self._quotes.knows_time(snapshot.venue) else 0
         doubt = self._doubt(snapshot.venue)
         listed = doubt.listed
-        doubt.listed = {
-            fill.fill_id: listed.get(fill.fill_id, asked_ns) for fill in snapshot.fills if fill.ts_event >= settled_at
-        }
+        rows = [(fill.fill_id, fill.ts_event) for fill in snapshot.fills]
+        rows += [(f"funding:{paid.instrument}:{paid.paid_at}", paid.paid_at) for paid in snapshot.funding]
+        doubt.listed = {row_id: listed.get(row_id, asked_ns) for row_id, ts_event in rows if ts_event >= settled_at}
         return any(fill_id not in listed or asked_ns - first_ns < lag_ns for fill_id, first_ns in doubt.listed.items())
 
     def open(self, snapshot: VenueSnapshot, asked: Instant, now: Instant) -> None:
