@@ -26,6 +26,7 @@ from domain.messages.orders import (
     SubmitOrder,
     TouchReported,
 )
+from domain.messages.positions import FundingPayment, VenuePosition
 from domain.reconciliation.evidence import EvidenceFactory, NoEvidence
 from domain.resilience.rate_limit import RequestBudget
 from domain.settings import HistorySettings, RecordingSettings, Settings
@@ -96,6 +97,14 @@ class TradingVenue(Protocol):
         ...
 
     def list_balances(self, timeout_s: float) -> Listing[Balance]: ...
+
+    def list_positions(self, timeout_s: float) -> Listing[VenuePosition] | None:
+        """Return the derivatives that the venue keeps for us; None where it keeps none."""
+        ...
+
+    def list_funding(self, since: int, timeout_s: float) -> Listing[FundingPayment]:
+        """Return what was paid or charged at `since` (UTC ns) or later, oldest first, all pages."""
+        ...
 
     def list_open_orders(self, timeout_s: float) -> Listing[OrderReported]: ...
 

@@ -13,25 +13,33 @@ from domain.streams.venue_time import Stamps
 def read_account(
     client: TradingVenue, command: RequestSnapshot, timeout_s: float, stamps: Callable[[], Stamps]
 ) -> VenueSnapshot:
-    """Read it all. Fills come last, so that they explain what the balances show.
+    """Read it all. Fills and funding come last, so that they explain what balances and positions show.
 
     Args:
         stamps: tells `ts_event` and `told_ns` of what is told now.
     """
     open_orders = client.list_open_orders(timeout_s)
     balances = client.list_balances(timeout_s)
+    positions = client.list_positions(timeout_s)
     fills = read_fills(client, command, timeout_s)
-    told = stamps()
+    funding = client.list_funding(command.fills_since, timeout_s)
     return VenueSnapshot(
-        ts_event=told["ts_event"],
-        told_ns=told["told_ns"],
+        **stamps(),
         request_id=command.request_id,
         venue=command.venue,
         balances=tuple(balances),
         open_orders=tuple(open_orders),
         fills=tuple(fills),
         set_aside=balances.set_aside,
-        unread=(*balances.unread, *open_orders.unread, *fills.unread),
+        positions=None if positions is None else tuple(positions),
+        funding=tuple(funding),
+        unread=(
+            *balances.unread,
+            *open_orders.unread,
+            *(() if positions is None else positions.unread),
+            *fills.unread,
+            *funding.unread,
+        ),
     )
 
 

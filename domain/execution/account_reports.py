@@ -32,9 +32,10 @@ from domain.messages.orders import (
 )
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
 from domain.portfolio.foreign_orders import ForeignOrders
+from domain.reconciliation.differences import describe
 from domain.reconciliation.funding import Funding
 from domain.reconciliation.holds import Holds
-from domain.reconciliation.reconciliation import AGAIN_NS, TRIES, Reconciliation, describe
+from domain.reconciliation.reconciliation import AGAIN_NS, TRIES, Reconciliation
 from domain.reconciliation.set_aside import SetAside
 from domain.reconciliation.status_queries import StatusQueries
 from domain.reconciliation.unread_rows import UnreadRows

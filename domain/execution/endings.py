@@ -5,7 +5,7 @@ The order is asked about meanwhile, as any in doubt, and nothing else is sold in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from decimal import Decimal
 
 from domain.instant import SECOND_NS, Instant
@@ -15,6 +15,7 @@ from domain.ledger.outbox import Outbox
 from domain.ledger.wallet import Wallet
 from domain.messages.orders import FINAL, OrderReported
 from domain.numbers import ZERO
+from domain.reconciliation.agreement import Totals
 from domain.reconciliation.evidence import Ending, Rules
 from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unread_rows import UnreadRows
@@ -101,7 +102,7 @@ class Endings:
         """Tell whether what has filled is what came with the word of the end."""
         return self._totals.get(order.id) == order.filled_quantity
 
-    def shown(self, venue: str, asked_ns: int, apart: Mapping[Wallet, Decimal]) -> Iterator[OrderLifecycle]:
+    def shown(self, venue: str, asked_ns: int, apart: Totals) -> Iterator[OrderLifecycle]:
         """Yield the orders of which a list of fills that was asked for then proves how much had filled.
 
         Args:
@@ -112,8 +113,9 @@ class Endings:
             if since_ns is None:
                 continue
             is_one_unread = self._unread.trouble(venue, body.instrument) == "unread_fill"
-            base = self._ledger.books.terms(InstrumentId.of(body)).base
-            surplus = apart.get(Wallet(venue, "", base), ZERO)
+            terms = self._ledger.books.terms(InstrumentId.of(body))
+            held = InstrumentId.of(body) if terms.is_perpetual else Wallet(venue, "", terms.base)
+            surplus = apart.get(held, ZERO)
             ending = Ending(
                 ended_ns=since_ns,
                 is_read_alike=False,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from domain.instrument import InstrumentKind
+from domain.instrument import InstrumentId, InstrumentKind
 from domain.ledger.position import Execution
 from domain.ledger.terms import Terms
-from domain.ledger.wallet import Wallet
+from domain.ledger.wallet import Holding, Wallet
 from domain.messages.orders import Fill, FillKind
 from domain.numbers import ZERO
 
@@ -48,6 +48,14 @@ def flows(fill: Fill, terms: Terms) -> list[tuple[Wallet, Decimal]]:
         case InstrumentKind.PERPETUAL:
             return [(terms.cash(venue), -change * fill.price * terms.contract_size), fee]
     return []
+
+
+def moves(fill: Fill, terms: Terms) -> list[tuple[Holding, Decimal]]:
+    """Return what a fill does to all that the account has."""
+    changes: list[tuple[Holding, Decimal]] = [*flows(fill, terms)]
+    if terms.is_perpetual:
+        changes.append((InstrumentId.of(fill), traded(fill)))
+    return changes
 
 
 def fee_cost(fill: Fill, terms: Terms, fee: Decimal) -> tuple[Wallet, Decimal]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from domain.instrument import InstrumentId
 from domain.ledger.cash_flows import fee_cost, flows, traded
 from domain.ledger.terms import Terms
-from domain.ledger.wallet import Wallet
+from domain.ledger.wallet import Holding, Wallet
 from domain.messages.journal import BalanceCorrected, BalancesOpened, FundingPaid, PositionCorrected
 from domain.messages.orders import Fill
 
@@ -64,6 +64,12 @@ class Wallets:
         wallet = Wallet(event.venue, event.wallet, event.currency)
         self.balances[wallet] += event.amount
         self.funding[wallet] += event.amount
+
+    @property
+    def holdings(self) -> dict[Holding, Decimal]:
+        """Return all that the account has, as venues tell it."""
+        numbers: tuple[tuple[Holding, Decimal], ...] = (*self.balances.items(), *self.derivatives.items())
+        return dict(numbers)
 
     def move(self, fill: Fill, terms: Terms, sign: int = 1) -> None:
         """Take in a fill, whoever's it is; with a `sign` of -1 take it back."""

@@ -12,25 +12,34 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.instant import SECOND_NS, Instant
+from domain.instrument import InstrumentId
 from domain.ledger.order_ledger import OrderLedger
-from domain.ledger.wallet import Wallet
+from domain.ledger.wallet import Holding, Wallet
 from domain.messages.orders import Balance
+from domain.messages.positions import VenuePosition
 from domain.numbers import ZERO
 from domain.reconciliation.evidence import Rules
 from domain.settings import Settings
 
 READS = 3  # that may fail, or come at a bad moment, beyond what lags explain
 
-Totals = dict[Wallet, Decimal]
+Totals = dict[Holding, Decimal]
 
 
-def told_totals(venue: str, balances: Iterable[Balance]) -> Totals:
+def told_totals(venue: str, balances: Iterable[Balance], positions: Iterable[VenuePosition] = ()) -> Totals:
     """Return what a venue's word sums up to."""
     totals: Totals = {}
     for balance in balances:
         wallet = Wallet(venue, balance.wallet, balance.currency)
         totals[wallet] = totals.get(wallet, ZERO) + balance.total
+    for position in positions:
+        key = InstrumentId(venue, position.instrument)
+        totals[key] = totals.get(key, ZERO) + position.quantity
     return totals
+
+
+def is_of(holding: Holding, currencies: Collection[str]) -> bool:
+    return isinstance(holding, Wallet) and holding.currency in currencies
 
 
 @dataclass
@@ -61,20 +70,19 @@ class Agreements:
             known.former.append((now.monotonic_ns, known.totals))
         known.totals = self.totals(venue)
 
-    def read(self, venue: str, theirs: Iterable[Balance], unknown: Collection[str], asked: Instant) -> None:
-        """Look whether our books explain a read that was asked for then, each currency by itself."""
+    def read(self, venue: str, there: Totals, unknown: Collection[str], asked: Instant) -> None:
+        """Look whether our books explain a read that was asked for then, each number by itself."""
         known, lag_ns = self._of(venue), self._rules.at(venue).facts.read_lag_ns
         while known.former and known.former[0][0] < asked.monotonic_ns - lag_ns:
             known.former.popleft()
-        there = told_totals(venue, theirs)
         ours = [self.totals(venue), known.totals, *(totals for _, totals in known.former)]
-        wallets = there.keys() | {wallet for totals in ours for wallet in totals}
+        holdings = there.keys() | {holding for totals in ours for holding in totals}
         differences = {
-            wallet: [there.get(wallet, ZERO) - totals.get(wallet, ZERO) for totals in ours]
-            for wallet in sorted(wallets)
-            if wallet.currency not in unknown
+            holding: [there.get(holding, ZERO) - totals.get(holding, ZERO) for totals in ours]
+            for holding in sorted(holdings)
+            if not is_of(holding, unknown)
         }
-        known.apart = {wallet: each[0] for wallet, each in differences.items() if all(each)}
+        known.apart = {holding: each[0] for holding, each in differences.items() if all(each)}
         if not known.apart:
             self.agree(venue, asked)
 
@@ -99,8 +107,8 @@ class Agreements:
 
     def totals(self, venue: str) -> Totals:
         """Return what our books say now."""
-        balances = self._ledger.books.balances
-        return {wallet: total for wallet, total in balances.items() if wallet.venue == venue}
+        holdings = self._ledger.books.wallets.holdings
+        return {holding: total for holding, total in holdings.items() if holding.venue == venue}
 
     def _of(self, venue: str) -> Agreement:
         return self._venues.setdefault(venue, Agreement())

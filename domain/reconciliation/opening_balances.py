@@ -13,14 +13,14 @@ from decimal import Decimal
 
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId
-from domain.ledger.cash_flows import flows
+from domain.ledger.cash_flows import moves
 from domain.ledger.outbox import Outbox
-from domain.ledger.wallet import Wallet
+from domain.ledger.wallet import Holding, Wallet
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.journal import BalancesOpened, ExternalFillSeen
 from domain.messages.orders import Balance, Fill, VenueSnapshot
 from domain.numbers import ZERO
-from domain.reconciliation.agreement import Totals
+from domain.reconciliation.agreement import Totals, is_of
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.fill_coverage import listed_until
 
@@ -124,7 +124,7 @@ class OpeningBalances:
         surely_with = self._ledger.surely_with.get(fill.venue)
         if surely_with is None or doubt.is_over or self.is_after(fill) or fill.ts_event <= surely_with:
             return
-        if len(doubt.fills) < KEPT and self._flows(fill):
+        if len(doubt.fills) < KEPT and self._moves(fill):
             doubt.fills.setdefault(fill.fill_id, fill)
 
     def explain(self, venue: str, differences: Totals, unknown: Collection[str]) -> bool:
@@ -136,10 +136,10 @@ class OpeningBalances:
         lacks: Totals = {}
         for fill in self._newest_first(venue):
             lacking.append(fill)
-            for wallet, amount in self._flows(fill):
-                if wallet.currency not in unknown:
-                    lacks[wallet] = lacks.get(wallet, ZERO) + amount
-            if differences == {wallet: amount for wallet, amount in lacks.items() if amount}:
+            for holding, amount in self._moves(fill):
+                if not is_of(holding, unknown):
+                    lacks[holding] = lacks.get(holding, ZERO) + amount
+            if differences == {holding: amount for holding, amount in lacks.items() if amount}:
                 for one in reversed(lacking):
                     self._outbox.record(ExternalFillSeen(ts_event=one.ts_event, fill=one))
                 return True
@@ -150,7 +150,11 @@ class OpeningBalances:
 
         That fill itself is half in the opening balances: it can't be booked, and its other leg needs nothing.
         """
-        lacked = {wallet for wallet, amount in differences.items() if self._lacks(wallet, amount)}
+        lacked = {
+            holding
+            for holding, amount in differences.items()
+            if isinstance(holding, Wallet) and self._lacks(holding, amount)
+        }
         ours = self._ledger.books.balances
         self._reopen(
             venue,
@@ -164,7 +168,7 @@ class OpeningBalances:
                 for wallet in sorted(lacked)
             ),
         )
-        return {wallet: amount for wallet, amount in differences.items() if wallet not in lacked}
+        return {holding: amount for holding, amount in differences.items() if holding not in lacked}
 
     def compared_equal(self, venue: str, asked: Instant) -> None:
         """End the doubt once balances that show every such fill were just what we have."""
@@ -175,7 +179,7 @@ class OpeningBalances:
     def _lacks(self, wallet: Wallet, difference: Decimal) -> bool:
         lacks = ZERO
         for fill in self._newest_first(wallet.venue):
-            amount = sum((amount for moved, amount in self._flows(fill) if moved == wallet), ZERO)
+            amount = sum((amount for moved, amount in self._moves(fill) if moved == wallet), ZERO)
             lacks += amount
             if amount and lacks == difference:
                 return True
@@ -186,8 +190,8 @@ class OpeningBalances:
         unbooked = (fill for fill in fills if self._ledger.fills.find(venue, fill.fill_id) is None)
         return sorted(unbooked, key=lambda fill: (fill.ts_event, fill.fill_id), reverse=True)
 
-    def _flows(self, fill: Fill) -> list[tuple[Wallet, Decimal]]:
-        return flows(fill, self._ledger.books.terms(InstrumentId.of(fill)))
+    def _moves(self, fill: Fill) -> list[tuple[Holding, Decimal]]:
+        return moves(fill, self._ledger.books.terms(InstrumentId.of(fill)))
 
     def _doubt(self, venue: str) -> Doubt:
         return self._doubts.setdefault(venue, Doubt())

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from domain.instrument import InstrumentId, InstrumentKind, Side
 from domain.ledger.order_ledger import OrderLedger
-from domain.ledger.wallet import Wallet
+from domain.ledger.wallet import Holding, Wallet
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import Balance
 from domain.numbers import ZERO
@@ -37,15 +37,21 @@ class Ownership:
             for one in balances
         )
 
-    def phantoms(self, venue: str, totals: Mapping[Wallet, Decimal]) -> dict[str, Decimal]:
-        """Return by instrument how much of our positions is not there.
+    def phantoms(self, venue: str, totals: Mapping[Holding, Decimal]) -> dict[str, Decimal]:
+        """Return by instrument how much of our positions is not there; positive.
 
-        What a resting sale of ours would sell is there: the venue would not have taken the order otherwise.
+        What a resting sale of ours would sell is there: the venue would not have taken the order otherwise. Of a
+        derivative a venue keeps one position whoever traded it: ours is at most that, and on the same side.
         """
         promised = self._promised(venue)
         excess: dict[str, Decimal] = {}
         left: dict[str, Decimal] = {}  # base asset -> not yet counted for a position
-        for (where, name), position in sorted(self._ledger.books.positions.items()):
+        for key, position in sorted(self._ledger.books.positions.items()):
+            where, name = key
+            if where == venue and self._ledger.books.terms(key).is_perpetual:
+                if missing := _beyond(position.quantity, totals.get(key, ZERO)):
+                    excess[name] = missing
+                continue
             base = self.base_of(venue, name) if where == venue else ""
             if not base or position.quantity <= 0:
                 continue
@@ -72,3 +78,9 @@ class Ownership:
             return instrument.base if instrument.kind is InstrumentKind.SPOT else ""
         terms = self._ledger.books.terms(InstrumentId(venue, name))
         return terms.base if terms.kind is InstrumentKind.SPOT else ""
+
+
+def _beyond(ours: Decimal, there: Decimal) -> Decimal:
+    """Return how much of a signed position is more than the signed quantity that there is."""
+    on_our_side = max(ZERO, there * (1 if ours > 0 else -1))
+    return max(ZERO, abs(ours) - on_our_side)

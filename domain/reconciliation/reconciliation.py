@@ -7,22 +7,22 @@ that changes, what was there throughout is certain.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import TypeVar
 
 from domain.effects import Role
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
-from domain.ledger.wallet import Wallet
 from domain.market.latest_quotes import LatestQuotes
-from domain.messages.journal import BalanceCorrected, PositionCorrected, VenueReconciled
-from domain.messages.orders import Balance, RequestSnapshot, VenueSnapshot
-from domain.numbers import ZERO, plain
-from domain.reconciliation.agreement import Agreements, Totals, told_totals
+from domain.messages.journal import VenueReconciled
+from domain.messages.orders import RequestSnapshot, VenueSnapshot
+from domain.messages.positions import VenuePosition
+from domain.numbers import plain
+from domain.reconciliation.agreement import Agreements, Totals, is_of, told_totals
+from domain.reconciliation.corrections import Corrections
+from domain.reconciliation.differences import Differences, Phantoms, describe, differences_between, lasting
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.fill_coverage import FillCoverage
 from domain.reconciliation.opening_balances import OpeningBalances
@@ -35,32 +35,6 @@ from domain.settings import Settings
 RECONCILE = "reconcile"  # alarm key: "reconcile:" and the venue
 AGAIN_NS = SECOND_NS  # pause before asking again when something moved meanwhile
 TRIES = 3  # questions in a row without an answer that nobody need hear of
-
-Differences = dict[Wallet, Decimal]  # the venue's total minus ours, never zero
-Phantoms = dict[str, Decimal]  # instrument -> how much of our position is not there
-Name = TypeVar("Name", bound=Hashable)
-
-
-def balance_differences(venue: str, ours: Totals, theirs: Iterable[Balance]) -> Differences:
-    """Return where the venue's totals are not ours. A currency that one side doesn't name is zero there."""
-    totals = told_totals(venue, theirs)
-    return {
-        wallet: difference
-        for wallet in sorted(ours.keys() | totals.keys())
-        if (difference := totals.get(wallet, ZERO) - ours.get(wallet, ZERO))
-    }
-
-
-def describe(differences: Differences) -> tuple[str, ...]:
-    """Return the differences in words for a person."""
-    return tuple(f"{wallet} {'+' if amount > 0 else ''}{plain(amount)}" for wallet, amount in differences.items())
-
-
-def lasting(before: Mapping[Name, Decimal], after: Mapping[Name, Decimal]) -> dict[Name, Decimal] | None:
-    """Return what was different throughout: the smaller amounts; None if not the same is, or not the same way."""
-    if before.keys() != after.keys() or any((before[name] > 0) != (after[name] > 0) for name in after):
-        return None
-    return {name: min(before[name], amount, key=abs) for name, amount in after.items()}
 
 
 @dataclass
@@ -76,6 +50,7 @@ class Audit:
     failures: int = 0  # questions without an answer since the last one that had one
     differences: Differences = field(default_factory=dict)
     phantoms: Phantoms = field(default_factory=dict)
+    positions: tuple[VenuePosition, ...] = ()  # as the newest answer told them
     least: Differences = field(default_factory=dict)  # the part of the differences that was there since `seen_ns`
     least_phantoms: Phantoms = field(default_factory=dict)
     differs_since_ns: int = 0  # when the first answer with these differences was asked for
@@ -111,6 +86,7 @@ class Reconciliation:
         self._settings = settings
         self._rules = rules
         self._ownership = Ownership(outbox.ledger, quotes)
+        self._corrections = Corrections(settings, outbox, quotes, self._ownership)
         self._totals = StandingTotals(settings, outbox)
         self._coverage = FillCoverage(settings, outbox, unmatched, unread, rules)
         self._outbox = outbox
@@ -204,7 +180,7 @@ class Reconciliation:
         self._totals.review(venue, now)
         unknown = self._unread.unknown_currencies(venue, snapshot.balances)
         if venue in self._ledger.opened_at:
-            self.agreements.read(venue, self._proven(snapshot), unknown, audit.asked)
+            self.agreements.read(venue, self._told(snapshot), unknown, audit.asked)
         if not self._is_comparable(venue, audit):
             self.ask_in(venue, AGAIN_NS, now)
             return None
@@ -217,7 +193,7 @@ class Reconciliation:
                 return None
             self._opening.open(snapshot, audit.asked, now)
         self._opening.open_late(snapshot, unknown)
-        theirs = self._proven(snapshot)
+        theirs, audit.positions = self._told(snapshot), snapshot.positions or ()
         differences, phantoms = self._differences(venue, theirs, unknown), self._phantoms(venue, theirs, unknown)
         self._follow(audit, differences, phantoms)
         if not audit.is_equal:
@@ -228,7 +204,8 @@ class Reconciliation:
                 self.ask_in(venue, AGAIN_NS, now)
                 return None
             if self._has_lasted(venue, audit):
-                self._correct(venue, audit, now)
+                audit.least = self._opening.complete(venue, audit.least)
+                self._corrections.make(venue, audit.least, audit.least_phantoms, audit.positions, now)
                 left = self._differences(venue, theirs, unknown), self._phantoms(venue, theirs, unknown)
                 self._follow(audit, *left)
                 audit.seen_ns = audit.settled_since_ns = None  # what is left may have come just now
@@ -246,17 +223,23 @@ class Reconciliation:
         audit.differences, audit.phantoms = differences, phantoms
         audit.least, audit.least_phantoms = least, least_phantoms
 
-    def _differences(self, venue: str, theirs: Iterable[Balance], unknown: Collection[str]) -> Differences:
-        differences = balance_differences(venue, self.agreements.totals(venue), theirs)
-        return {wallet: amount for wallet, amount in differences.items() if wallet.currency not in unknown}
+    def _differences(self, venue: str, theirs: Totals, unknown: Collection[str]) -> Differences:
+        differences = differences_between(self.agreements.totals(venue), theirs)
+        return {holding: amount for holding, amount in differences.items() if not is_of(holding, unknown)}
 
-    def _proven(self, snapshot: VenueSnapshot) -> Sequence[Balance]:
-        if self._rules.at(snapshot.venue).facts.holds_prove_coins:
-            return self._ownership.proven(snapshot.venue, snapshot.balances)
-        return snapshot.balances
+    def _told(self, snapshot: VenueSnapshot) -> Totals:
+        """Return what a venue says that there is; of derivatives, where it keeps none, what we have."""
+        venue, balances = snapshot.venue, snapshot.balances
+        if self._rules.at(venue).facts.holds_prove_coins:
+            balances = self._ownership.proven(venue, balances)
+        theirs = told_totals(venue, balances, snapshot.positions or ())
+        if snapshot.positions is None:
+            ours = self.agreements.totals(venue)
+            theirs |= {holding: amount for holding, amount in ours.items() if isinstance(holding, InstrumentId)}
+        return theirs
 
-    def _phantoms(self, venue: str, theirs: Iterable[Balance], unknown: Collection[str]) -> Phantoms:
-        phantoms = self._ownership.phantoms(venue, told_totals(venue, theirs))
+    def _phantoms(self, venue: str, theirs: Totals, unknown: Collection[str]) -> Phantoms:
+        phantoms = self._ownership.phantoms(venue, theirs)
         return {
             name: quantity for name, quantity in phantoms.items() if self._ownership.base_of(venue, name) not in unknown
         }
@@ -307,65 +290,6 @@ class Reconciliation:
         keys = (InstrumentId(venue, name) for name in names)
         terms = (self._quotes.instrument(*key) or self._ledger.books.terms(key) for key in keys)
         return {it.settlement or it.quote for it in terms}
-
-    def _correct(self, venue: str, audit: Audit, now: Instant) -> None:
-        audit.least = self._opening.complete(venue, audit.least)
-        id_prefix = f"{venue}:{self._ledger.last_seq}"
-        for wallet, difference in audit.least.items():
-            self._outbox.record(
-                BalanceCorrected(
-                    ts_event=now.utc_ns,
-                    correction_id=f"{id_prefix}:{wallet}",
-                    venue=venue,
-                    currency=wallet.currency,
-                    difference=difference,
-                    reason="no fill explains it",
-                    wallet=wallet.wallet,
-                )
-            )
-        for name, quantity in audit.least_phantoms.items():
-            self._outbox.record(
-                PositionCorrected(
-                    ts_event=now.utc_ns,
-                    correction_id=f"{id_prefix}:{name}",
-                    venue=venue,
-                    instrument=name,
-                    quantity=quantity,
-                    reason="not held any more",
-                )
-            )
-            text = f"{plain(quantity)} of our position is not held there any more: it is ours no more"
-            self._outbox.alarm(f"{venue}:{name}", text, now.utc_ns)
-        worth = self._worth(venue, self._worst(venue, audit), now)
-        limit = self._settings.orders.correction_halts_above
-        if worth is None or worth > limit:
-            amount = "of unknown worth" if worth is None else f"worth {plain(worth)} USD"
-            self._outbox.halt(venue, f"balance corrected by something {amount}", now.utc_ns)
-
-    def _worst(self, venue: str, audit: Audit) -> Differences:
-        """Return what was corrected by currency; coins that left a balance and a position left once."""
-        worst = dict(audit.least)
-        lost: Differences = {}
-        for name, quantity in audit.least_phantoms.items():
-            base = Wallet(venue, "", self._ownership.base_of(venue, name))
-            lost[base] = lost.get(base, ZERO) + quantity
-        for base, quantity in lost.items():
-            worst[base] = -max(abs(worst.get(base, ZERO)), quantity)
-        return worst
-
-    def _worth(self, venue: str, differences: Differences, now: Instant) -> Decimal | None:
-        """Return what differences are worth in USD; None when one cannot be priced.
-
-        What came and what went may be the two legs of one trade: the larger of the two sums, not both, was at stake.
-        """
-        came = went = ZERO
-        for wallet, difference in differences.items():
-            price, _ = self._quotes.price_of(venue, wallet.currency, now)
-            if price is None:
-                return None
-            came += max(ZERO, difference) * price
-            went += max(ZERO, -difference) * price
-        return max(came, went)
 
     def _pronounce(self, venue: str, audit: Audit, now: Instant) -> None:
         if audit.is_equal:

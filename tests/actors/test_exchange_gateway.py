@@ -417,7 +417,9 @@ def test_a_snapshot_reads_fills_last_so_that_they_explain_the_balances(venue: Fa
     assert [name for name, _ in venue.calls if name.startswith("list_")] == [
         "list_open_orders",
         "list_balances",
+        "list_positions",
         "list_fills",
+        "list_funding",
     ]
 
 

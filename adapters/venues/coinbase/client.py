@@ -47,6 +47,7 @@ from domain.messages.orders import (
     SubmitOrder,
     TouchReported,
 )
+from domain.messages.positions import FundingPayment
 from domain.settings import VenueSettings
 from domain.text import bounded_id
 
@@ -290,6 +291,12 @@ class CoinbaseClient(SignedRequests):
     def list_balances(self, timeout_s: float) -> Listing[Balance]:
         pages = self._pages("/accounts", [], answers.AccountsPage, self._deadline_ns(timeout_s))
         return answers.balances([raw for page in pages for raw in self._rows(answers.accounts, page)])
+
+    def list_positions(self, timeout_s: float) -> None:
+        """Return None: its spot products are coins, and no position is kept of them."""
+
+    def list_funding(self, since: int, timeout_s: float) -> Listing[FundingPayment]:
+        return Listing()
 
     # ---- creates -------------------------------------------------------------------------------------
 

@@ -30,7 +30,8 @@ from domain.messages.orders import (
     VenueSnapshot,
 )
 from domain.messages.system import AlarmOver, AlarmRaised, ExternalOrdersSeen, MarkEquity, VenueReadyChanged
-from domain.reconciliation.reconciliation import balance_differences, describe
+from domain.reconciliation.agreement import told_totals
+from domain.reconciliation.differences import describe, differences_between
 from tests.builders import UTC
 from tests.order_builders import (
     CASH,
@@ -69,19 +70,22 @@ def test_a_currency_that_one_side_does_not_name_is_zero_there() -> None:
     ours = {at("USD"): Decimal(5), at("BTC"): Decimal(0), at("ETH"): Decimal(1)}
     theirs = [balance("USD", "5.00"), balance("SOL", "0"), balance("DOGE", "2")]
 
-    assert balance_differences("coinbase", ours, theirs) == {at("DOGE"): Decimal(2), at("ETH"): Decimal(-1)}
+    assert differences_between(ours, told_totals("coinbase", theirs)) == {
+        at("DOGE"): Decimal(2),
+        at("ETH"): Decimal(-1),
+    }
 
 
 def test_wallets_of_one_currency_are_added_up() -> None:
     theirs = [balance("USD", "5"), balance("USD", "7")]
 
-    assert balance_differences("coinbase", {at("USD"): Decimal(12)}, theirs) == {}
+    assert differences_between({at("USD"): Decimal(12)}, told_totals("coinbase", theirs)) == {}
 
 
 def test_the_collateral_of_perpetuals_is_no_cash_of_spot() -> None:
     theirs = [balance("USD", "5"), balance("USD", "7", "perpetual")]
 
-    differences = balance_differences("coinbase", {at("USD"): Decimal(12)}, theirs)
+    differences = differences_between({at("USD"): Decimal(12)}, told_totals("coinbase", theirs))
 
     assert describe(differences) == ("USD -7", "USD (perpetual) +7")
 

@@ -1,0 +1,118 @@
+"""What becomes of differences that nothing explains: corrections with deterministic ids, and a halt for large ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from domain.instant import Instant
+from domain.instrument import InstrumentId
+from domain.ledger.outbox import Outbox
+from domain.ledger.wallet import Wallet
+from domain.market.latest_quotes import LatestQuotes
+from domain.messages.journal import BalanceCorrected, PositionCorrected
+from domain.messages.positions import VenuePosition
+from domain.numbers import ZERO, plain
+from domain.reconciliation.differences import Differences, Phantoms
+from domain.reconciliation.ownership import Ownership
+from domain.settings import Settings
+
+
+class Corrections:
+    """Puts our books right, and tells a person."""
+
+    def __init__(self, settings: Settings, outbox: Outbox, quotes: LatestQuotes, ownership: Ownership) -> None:
+        self._halts_above = settings.orders.correction_halts_above
+        self._outbox = outbox
+        self._ledger = outbox.ledger
+        self._quotes = quotes
+        self._ownership = ownership
+
+    def make(
+        self,
+        venue: str,
+        differences: Differences,
+        phantoms: Phantoms,
+        positions: Iterable[VenuePosition],
+        now: Instant,
+    ) -> None:
+        """Correct all of it.
+
+        Args:
+            positions: as the venue keeps them.
+        """
+        worth = self._worth(self._worst(venue, differences, phantoms), now)  # at the prices of before
+        prices = {position.instrument: position.mark_price or position.entry_price for position in positions}
+        id_prefix = f"{venue}:{self._ledger.last_seq}"
+        for holding, difference in differences.items():
+            if isinstance(holding, Wallet):
+                self._outbox.record(
+                    BalanceCorrected(
+                        ts_event=now.utc_ns,
+                        correction_id=f"{id_prefix}:{holding}",
+                        venue=venue,
+                        currency=holding.currency,
+                        difference=difference,
+                        reason="no fill explains it",
+                        wallet=holding.wallet,
+                    )
+                )
+        changed = {holding.name for holding in differences if isinstance(holding, InstrumentId)}
+        for name in sorted(phantoms.keys() | changed):
+            key, quantity = InstrumentId(venue, name), phantoms.get(name, ZERO)
+            difference = differences.get(key, ZERO)
+            is_derivative = self._ledger.books.terms(key).is_perpetual
+            self._outbox.record(
+                PositionCorrected(
+                    ts_event=now.utc_ns,
+                    correction_id=f"{id_prefix}:{name}",
+                    venue=venue,
+                    instrument=name,
+                    quantity=quantity,
+                    reason="not held any more" if quantity else "no fill explains it",
+                    difference=difference,
+                    price=self._price(key, prices.get(name)) if is_derivative else None,
+                )
+            )
+            if quantity:
+                text = f"{plain(quantity)} of our position is not held there any more: it is ours no more"
+            else:
+                text = f"the venue keeps {plain(difference)} more than our books have: it is not ours"
+            self._outbox.alarm(f"{venue}:{name}", text, now.utc_ns)
+        if worth is None or worth > self._halts_above:
+            amount = "of unknown worth" if worth is None else f"worth {plain(worth)} USD"
+            self._outbox.halt(venue, f"balance corrected by something {amount}", now.utc_ns)
+
+    def _price(self, key: InstrumentId, told: Decimal | None = None) -> Decimal | None:
+        """Return what a derivative is worth; its entry where nobody tells another."""
+        return told or self._quotes.price(*key) or self._ledger.books.position(key).average_price or None
+
+    def _worst(self, venue: str, differences: Differences, phantoms: Phantoms) -> Differences:
+        """Return what was corrected; what left a balance and a position left once."""
+        worst, lost = dict(differences), dict[Wallet, Decimal]()
+        for name, quantity in phantoms.items():
+            if base := self._ownership.base_of(venue, name):
+                wallet = Wallet(venue, "", base)
+                lost[wallet] = lost.get(wallet, ZERO) + quantity
+            else:
+                worst.setdefault(InstrumentId(venue, name), -quantity)
+        for wallet, quantity in lost.items():
+            worst[wallet] = -max(abs(worst.get(wallet, ZERO)), quantity)
+        return worst
+
+    def _worth(self, differences: Differences, now: Instant) -> Decimal | None:
+        """Return what differences are worth in USD; None when one cannot be priced.
+
+        What came and what went may be the two legs of one trade: the larger of the two sums, not both, was at stake.
+        """
+        came = went = ZERO
+        for holding, difference in differences.items():
+            if isinstance(holding, Wallet):
+                price, _ = self._quotes.price_of(holding.venue, holding.currency, now)
+            elif price := self._price(holding):
+                price *= self._ledger.books.terms(holding).contract_size
+            if price is None:
+                return None
+            came += max(ZERO, difference) * price
+            went += max(ZERO, -difference) * price
+        return max(came, went)
