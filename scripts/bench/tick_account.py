@@ -19,7 +19,6 @@ from scripts.bench.tick_work import INSTRUMENT, ORDERS_PATH
 
 PREFIX = ORDERS_PATH.removesuffix("/orders")
 
-_USD = Decimal(10_000_000)
 _TAKER_FEE = Decimal("0.006")
 _LONGEST_PAGE = 250
 _NOT_FOUND = 404, {"error": "NOT_FOUND", "message": "not found"}
@@ -107,7 +106,6 @@ class Order:
         }
 
     def fill(self, ask: Decimal, now_ns: int) -> None:
-        """Fill it whole: a purchase at the ask, a sale at its limit, as if the market had come there."""
         price = ask if self.asked.side == "BUY" else self._limit_price
         self.status, self.price, self.filled_at = "FILLED", price, rfc3339(now_ns)
 
@@ -170,19 +168,38 @@ class Account:
 
     def __init__(self, changed: Callable[[Order], None]) -> None:
         """Args:
-        changed: hears of each order that was canceled.
+        changed: hears of each order that has ended.
         """
         self._changed = changed
         self._orders: dict[str, Order] = {}  # order_id ->
+        self._open: dict[str, Order] = {}  # the same, of those that are
+        self._totals = {"USD": Decimal(10_000_000), "BTC": ZERO}
 
     @property
     def open_orders(self) -> list[Order]:
-        return [order for order in self._orders.values() if order.is_open]
+        return list(self._open.values())
+
+    def fill(self, order: Order, ask: Decimal) -> None:
+        """Fill what is still open of it: a purchase at the ask, a sale at its limit, as if the market had come there."""
+        if self._open.pop(order.order_id, None) is None:
+            return
+        order.fill(ask, time.time_ns())
+        sign = 1 if order.asked.side == "BUY" else -1
+        self._totals["BTC"] += sign * order.quantity
+        self._totals["USD"] -= sign * order.quantity * order.price + order.fee
+        self._changed(order)
 
     def create(self, body: bytes) -> tuple[Order, Answer]:
-        """Accept an order; one under an id that was used before is the order of then."""
+        """Accept an order that the account can pay for; one under an id that was used before is the order of then."""
         order = Order(_decode_create(body), time.time_ns())
-        order = self._orders.setdefault(order.order_id, order)
+        currency, cost = order.hold
+        if order.order_id in self._orders:
+            order = self._orders[order.order_id]
+        elif cost > self._totals[currency] - self._held(currency):
+            order.status = "FAILED"
+            return order, (200, {"success": False, "error_response": {"error": "INSUFFICIENT_FUND"}})
+        else:
+            self._orders[order.order_id] = self._open[order.order_id] = order
         return order, (200, {"success": True, "success_response": order.names})
 
     def answer(self, method: str, path: str, query: Query, body: bytes) -> Answer:
@@ -199,7 +216,11 @@ class Account:
             case "GET", "transaction_summary":
                 return 200, {"fee_tier": {"taker_fee_rate": plain(_TAKER_FEE), "maker_fee_rate": "0.004"}}
             case "GET", "accounts":
-                return 200, {"accounts": self._accounts(), "has_next": False, "cursor": ""}
+                return 200, {
+                    "accounts": [self._account(currency) for currency in self._totals],
+                    "has_next": False,
+                    "cursor": "",
+                }
             case "GET", "orders", "historical", "batch":
                 return 200, self._listed_orders(query)
             case "GET", "orders", "historical", "fills":
@@ -210,22 +231,17 @@ class Account:
                 return 200, {"results": [self._cancel(order_id) for order_id in _decode_cancel(body).order_ids]}
         return _NOT_FOUND
 
-    def _accounts(self) -> list[dict[str, Any]]:
-        totals, held = {"USD": _USD, "BTC": ZERO}, {"USD": ZERO, "BTC": ZERO}
-        for order in self._orders.values():
-            sign = 1 if order.asked.side == "BUY" else -1
-            totals["BTC"] += sign * order.filled
-            totals["USD"] -= sign * order.filled * order.price + order.fee
-            currency, hold = order.hold
-            held[currency] += hold
-        return [
-            {
-                "currency": currency,
-                "available_balance": {"value": plain(total - held[currency]), "currency": currency},
-                "hold": {"value": plain(held[currency]), "currency": currency},
-            }
-            for currency, total in totals.items()
-        ]
+    def _held(self, currency: str) -> Decimal:
+        holds = (order.hold for order in self._open.values())
+        return sum((amount for holds, amount in holds if holds == currency), ZERO)
+
+    def _account(self, currency: str) -> dict[str, Any]:
+        held = self._held(currency)
+        return {
+            "currency": currency,
+            "available_balance": {"value": plain(self._totals[currency] - held), "currency": currency},
+            "hold": {"value": plain(held), "currency": currency},
+        }
 
     def _listed_orders(self, query: Query) -> dict[str, Any]:
         wanted, since = query.get("order_status", ()), query.get("start_date", ("",))[0]
@@ -241,8 +257,8 @@ class Account:
         return _page("fills", rows, query)
 
     def _cancel(self, order_id: str) -> dict[str, Any]:
-        order = self._orders.get(order_id)
-        if order is None or not order.is_open:
+        order = self._open.pop(order_id, None)
+        if order is None:
             return {"success": False, "failure_reason": "UNKNOWN_CANCEL_ORDER", "order_id": order_id}
         order.status = "CANCELLED"
         self._changed(order)

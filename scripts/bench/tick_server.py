@@ -5,9 +5,11 @@
 prints its port. Told "go SECONDS" on standard input, it sends 200 frames a second and then prints one JSON object: when
 the frame that closes a candle was written, by the id of the order that it must lead to, and when each order was there.
 
-Prices fall, but for one dear print in every twelfth candle, on which the strategy buys. That often, and no more, for each
-purchase fills whole, and so does the bracket that protects it, at its target: who holds something opens nothing, and a
-position is asked to be protected no more than twice a second. Book changes and prints are stamped on a grid that is
+On one candle in twelve the strategy buys; on the others it has no opinion, for its averages are equal. That often, and
+no more, for each purchase fills whole, and so does the bracket that protects it, at its target: who holds something
+opens nothing, and a position is asked to be protected no more than twice a second.
+
+Book changes and prints are stamped on a grid that is
 true to within the server's own lateness, which it tells. A stamp of ours is taken before the write and after the read,
 in this process; tokens are kept, and looked at when the round is over.
 """
@@ -23,7 +25,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from http import HTTPStatus
@@ -42,7 +44,9 @@ _EVERY_NS = SECOND_NS // FRAMES_PER_S
 _PER_CANDLE = CANDLE_NS // _EVERY_NS
 _PRINT_AT = _PER_CANDLE // 2  # of the frames of a candle, this one is a print
 _CANDLES_PER_ORDER = 12
-_DEARER = 1_20  # the print that is bought on, than the ask: more than averages fall behind, and soon forgotten by them
+_LEAP = 6_00  # in the one print of that candle. From rest, averages of 3 and 5 then rise by a half and a third of it;
+_FALL = -1_00  # a sixth below where they were, they meet a sixth above,
+_STEP = 1_00  # and rest there: about where the touch has come to by itself
 _FIRST_ASK = 68_900_00  # cents
 _SPREAD = 1_00
 _FAR = 500_00  # from the touch to the levels that never change
@@ -67,8 +71,16 @@ def calls_for_order(candle: int) -> bool:
     return candle > 0 and candle % _CANDLES_PER_ORDER == 0
 
 
+def print_price(candle: int) -> int:
+    """Return at how many cents the one print of a candle is."""
+    cycle, place = divmod(candle, _CANDLES_PER_ORDER)
+    if not cycle or place > 1:
+        return _FIRST_ASK + cycle * _STEP
+    return _FIRST_ASK + (cycle - 1) * _STEP + (_FALL if place else _LEAP)
+
+
 class Market:
-    """One product whose touch falls by a cent with each change, and the frames that say so."""
+    """One product whose touch rises by a cent with each change, and the frames that say so."""
 
     def __init__(self) -> None:
         self.ask = _FIRST_ASK
@@ -77,7 +89,7 @@ class Market:
     def tell(self, number: int, at: str) -> tuple[str, dict[str, Any]]:
         """Return channel and event of the frame with this number: a change of the book, or the one print of a candle."""
         if number % _PER_CANDLE == _PRINT_AT:
-            return "market_trades", self._print(at, _DEARER * calls_for_order(number // _PER_CANDLE))
+            return "market_trades", self._print(at, print_price(number // _PER_CANDLE))
         return "l2_data", self._change(at)
 
     def snapshot(self, at: str) -> dict[str, Any]:
@@ -91,16 +103,16 @@ class Market:
         return {"type": "snapshot", "tickers": [{**row, "best_ask": price(self.ask), "best_ask_quantity": "0.5"}]}
 
     def _change(self, at: str) -> dict[str, Any]:
-        """Move both sides of the touch down."""
-        old, self.ask = self.ask, self.ask - 1
+        """Move both sides of the touch up."""
+        old, self.ask = self.ask, self.ask + 1
         rows = [("offer", old, "0"), ("offer", self.ask, "0.50000000")]
         rows += [("bid", old - _SPREAD, "0"), ("bid", self.ask - _SPREAD, "1.50000000")]
         return self._book("update", rows, at)
 
-    def _print(self, at: str, dearer: int) -> dict[str, Any]:
-        """Tell of a purchase at the ask, or cents above it."""
+    def _print(self, at: str, cents: int) -> dict[str, Any]:
+        """Tell of a purchase."""
         self._trade_id += 1
-        trade = {"trade_id": str(self._trade_id), "product_id": INSTRUMENT, "price": price(self.ask + dearer)}
+        trade = {"trade_id": str(self._trade_id), "product_id": INSTRUMENT, "price": price(cents)}
         return {"type": "update", "trades": [{**trade, "size": "0.01", "side": "BUY", "time": at}]}
 
     def _book(self, kind: str, rows: Sequence[tuple[str, int, str]], at: str) -> dict[str, Any]:
@@ -112,7 +124,11 @@ class Market:
 class Venue:
     """What all connections share: the market, who listens, and what was stamped."""
 
-    def __init__(self) -> None:
+    def __init__(self, later: Callable[[float, Callable[[Order], None], Order], object] = lambda *_: None) -> None:
+        """Args:
+        later: calls after so many seconds; without it, orders fill when they are told to.
+        """
+        self._later = later
         self.market = Market()
         self.listener: Connection | None = None  # who gets the frames
         self.owner: Connection | None = None  # who hears what becomes of orders
@@ -166,14 +182,12 @@ class Venue:
         order, answer = self.account.create(body)
         if order.asked.side == "BUY":  # what protects it answers no frame
             self.arrivals.append((order.asked.client_order_id, read_ns, token))
-        if self.owner is not None:
-            asyncio.get_running_loop().call_later(_FILLS_AFTER_S, self.fill, order)
+        if order.is_open:
+            self._later(_FILLS_AFTER_S, self.fill, order)
         return answer
 
     def fill(self, order: Order) -> None:
-        if order.is_open:
-            order.fill(Decimal(price(self.market.ask)), time.time_ns())
-            self.told(order)
+        self.account.fill(order, Decimal(price(self.market.ask)))
 
     def told(self, order: Order) -> None:
         """Tell how an order stands."""
@@ -296,7 +310,8 @@ class Connection(asyncio.Protocol):
 
 
 async def serve() -> None:
-    venue, loop = Venue(), asyncio.get_running_loop()
+    loop = asyncio.get_running_loop()
+    venue = Venue(loop.call_later)
     server = await loop.create_server(lambda: Connection(venue), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     while order := await loop.run_in_executor(None, sys.stdin.readline):

@@ -134,6 +134,22 @@ def test_bracket_holds_the_coins_and_sells_them_at_its_target(venue: Venue, clie
     assert len(venue.arrivals) == 1, "what protects answers no frame"
 
 
+def test_coins_that_are_held_or_sold_are_not_sold_again(venue: Venue, client: CoinbaseClient) -> None:
+    client.submit_order(BUY, 5)
+    fill(venue)
+    client.submit_order(BRACKET, 5)
+    close = replace(BUY, client_order_id="a-close", side=Side.SELL, purpose=Purpose.CLOSE)
+
+    with pytest.raises(Rejected, match="INSUFFICIENT_FUND"):
+        client.submit_order(close, 5)
+    fill(venue)
+    with pytest.raises(Rejected, match="INSUFFICIENT_FUND"):
+        client.submit_order(close, 5)
+
+    assert balances(client)["BTC"] == (0, 0)
+    assert isinstance(find(client, close), OrderNotFound)
+
+
 def test_order_is_found_by_our_name_of_it_on_whatever_page_it_is(client: CoinbaseClient) -> None:
     client.submit_order(BUY, 5)
     for number in range(300):

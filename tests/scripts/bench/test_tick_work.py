@@ -92,7 +92,8 @@ def by_system(messages: list[bytes], directory: Path) -> dict[int, str]:
         batch = MarketBatch(venue="coinbase", quotes=quotes, trades=trades, bars=(), state=health.state(now))
         for effect in generator.apply(batch, now):
             signal = getattr(effect, "message", None)
-            if isinstance(signal, Signal) and signal.side is Side.BUY:
+            if isinstance(signal, Signal):
+                assert signal.side is Side.BUY, "nothing is sold on"
                 found[number] = mint_client_order_id(opening_id(signal.signal_id), 0, 1)
     return found
 
