@@ -9,10 +9,13 @@ from adapters.simulator.coinbase.refusals import in_words
 from adapters.simulator.coinbase.rest import CoinbaseRest
 from adapters.simulator.coinbase.stream import StreamSession
 from adapters.simulator.engine.exchange import Exchange
+from adapters.simulator.engine.records import Terms
 from adapters.simulator.engine.refusals import Refusal, Refused
+from adapters.simulator.engine.spot_account import SpotAccount
 from adapters.simulator.faults import MARKET_STREAM, PRIVATE_STREAM
 from adapters.simulator.front import Front, Ground
 from adapters.simulator.wire import Request, Response
+from domain.settings import SimulatorSettings
 
 PRIVATE_PATH = "/user"  # of the stream with our orders; any other path is the market's
 
@@ -24,7 +27,9 @@ class CoinbaseFront(Front):
     channels = tuple(CHANNELS)
 
     def __init__(self, ground: Ground) -> None:
-        self.exchange = Exchange(ground.settings, ground.market, ground.start_ns, ground.records)
+        terms = ground.records.terms if ground.records else terms_of(ground.settings)
+        account = SpotAccount(terms, ground.market.products)
+        self.exchange = Exchange(ground.settings, ground.market, terms, account, ground.start_ns, ground.records)
         self.keys = KeyRing()
         self.key = ground.key or self.keys.issue()  # may trade
         self.keys.admit(self.key)
@@ -48,3 +53,8 @@ class CoinbaseFront(Front):
             "market_stream_url": f"ws://{netloc}/",
             "private_stream_url": f"ws://{netloc}{PRIVATE_PATH}",
         }
+
+
+def terms_of(settings: SimulatorSettings) -> Terms:
+    """Return what a new account here is opened with."""
+    return Terms(settings.balances, settings.taker_fee_ratio, settings.maker_fee_ratio)

@@ -1,32 +1,31 @@
-"""The core of one simulated spot venue: one account on one market.
+"""The core of one simulated venue: one account on one market.
 
-Owns orders, their statuses, triggers, expiry, funds and fills; knows no wire format. Time is an argument:
-every call first lets the market and the agenda catch up with it.
+Owns orders, their statuses, triggers, expiry and fills; what they cost is the account's, and no wire format is
+known. Time is an argument: every call first lets the market and the agenda catch up with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from decimal import Decimal
 from random import Random
 from uuid import UUID, uuid5
 
+from adapters.simulator.engine.accounts import Account
 from adapters.simulator.engine.ledger import Ledger
 from adapters.simulator.engine.market import Market, ProductMarket
 from adapters.simulator.engine.matching import BookOrder, Execution
 from adapters.simulator.engine.past import Past
 from adapters.simulator.engine.records import Records, Terms
 from adapters.simulator.engine.refusals import Refusal, Refused
+from adapters.simulator.engine.stops import is_reached, stop_limit
 from adapters.simulator.engine.venue_order import Fill, NewOrder, VenueOrder, VenueOrderType, VenueStatus
 from domain.instant import SECOND_NS
-from domain.instrument import Side
 from domain.messages.orders import TimeInForce
-from domain.numbers import ZERO, divide
+from domain.numbers import divide
 from domain.settings import SimulatorSettings
 
 ACCOUNT = "account"
-STOP_BAND = Decimal("0.05")  # a triggered bracket may trade this far beyond its stop
 FILL_NAMESPACE = UUID("5f5c6a1e-6d0f-4b57-9e0c-2f1d3c0f7a11")
 
 
@@ -37,17 +36,27 @@ class Exchange:
     """
 
     def __init__(
-        self, settings: SimulatorSettings, market: Market, start_ns: int, records: Records | None = None
+        self,
+        settings: SimulatorSettings,
+        market: Market,
+        terms: Terms,
+        account: Account,
+        start_ns: int,
+        records: Records | None = None,
     ) -> None:
-        """Open a new account, or the one in `records`, before the market does."""
+        """Open before the market does.
+
+        Args:
+            terms: by which the account was opened.
+            records: of it, if it is not new.
+        """
         self.market = market
         market.on_trades = self._after_trades
         self._agenda = market.agenda
-        new_terms = Terms(settings.balances, settings.taker_fee_ratio, settings.maker_fee_ratio)
-        self.terms = records.terms if records else new_terms
-        self.ledger = Ledger(self.terms.balances)
-        self.taker_fee_ratio = self.terms.taker_fee_ratio
-        self.maker_fee_ratio = self.terms.maker_fee_ratio
+        self.terms = terms
+        self.account = account
+        self.taker_fee_ratio = terms.taker_fee_ratio
+        self.maker_fee_ratio = terms.maker_fee_ratio
         self.orders: dict[str, VenueOrder] = {}  # order id -> order, in order of creation
         self.fills: list[Fill] = []  # in order of time
         self.revisions: list[str] = []  # order ids
@@ -67,10 +76,7 @@ class Exchange:
     def _recall(self, records: Records) -> None:
         """Be again the venue that kept these records."""
         for fill in records.fills:
-            asked = fill.order.asked
-            instrument = self.market.products[asked.product_id].instrument
-            notional = fill.price * fill.quantity
-            self.ledger.trade(asked.side, instrument.base, instrument.quote, fill.quantity, notional, fill.fee)
+            self.account.book(fill)
         self.fills.extend(records.fills)
         for order in records.orders:
             self.orders[order.order_id] = order
@@ -82,7 +88,7 @@ class Exchange:
         """Hold again what a live order holds, and put it back where it waited."""
         asked = order.asked
         self._live[order.order_id] = order
-        self.ledger.hold(order.order_id, *self._needed(asked, order.filled_size))
+        self.account.hold(order)
         if order.status is VenueStatus.PENDING:
             self._agenda.at(self.now_ns, lambda due_ns: None if order.is_final else self._process(order))
             return
@@ -92,12 +98,16 @@ class Exchange:
         if asked.order_type is VenueOrderType.STOP_LIMIT and order.is_armed:
             return
         if asked.order_type is VenueOrderType.BRACKET and order.is_triggered:
-            price = self._stop_limit(asked)
+            price = stop_limit(self.market.products[asked.product_id].instrument, asked)
         # The book is still empty: the makers that return to it at once trade with what they find resting.
         resting = BookOrder(order.order_id, ACCOUNT, asked.side, order.leaves, price)
         self.market.products[asked.product_id].submit(resting, TimeInForce.GTC, self.now_ns)
 
     # ---- time ------------------------------------------------------------------------------------------
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.account.ledger
 
     @property
     def now_ns(self) -> int:
@@ -202,9 +212,7 @@ class Exchange:
             raise Refused(Refusal.POST_ONLY_WOULD_TRADE)
         if asked.order_type is VenueOrderType.MARKET and not product.book.would_trade(order):
             raise Refused(Refusal.NO_LIQUIDITY)
-        currency, amount = self._needed(asked)
-        if amount > self.ledger.available(currency):
-            raise Refused(Refusal.INSUFFICIENT_FUNDS)
+        self.account.check(asked)
 
     def _check_sizes(self, asked: NewOrder, product: ProductMarket) -> None:
         instrument = product.instrument
@@ -233,7 +241,7 @@ class Exchange:
             beyond = asked.limit - asked.stop
             if beyond * asked.side.sign >= 0:  # a selling bracket has its target above its stop
                 raise Refused(Refusal.BRACKET_REVERSED)
-        if self._is_reached(asked, product):
+        if is_reached(asked, product):
             rises = asked.stops_upwards
             raise Refused(Refusal.STOP_BELOW_LAST_PRICE if rises else Refusal.STOP_ABOVE_LAST_PRICE)
 
@@ -253,13 +261,13 @@ class Exchange:
         return order
 
     def _keep(self, order: VenueOrder, held_ns: int) -> None:
-        self.ledger.hold(order.order_id, *self._needed(order.asked))
+        self.account.hold(order)
         self._revised(order)
         self._agenda.at(self.now_ns + held_ns, lambda due_ns: None if order.is_final else self._process(order))
 
     def _process(self, order: VenueOrder) -> None:
         asked = order.asked
-        self.ledger.hold(order.order_id, *self._needed(asked))
+        self.account.hold(order)
         order.status = VenueStatus.OPEN
         self._revised(order)
         order.is_armed = asked.stop_price is not None
@@ -290,27 +298,26 @@ class Exchange:
 
     def _book_fill(self, order: VenueOrder, execution: Execution, is_maker: bool, time_ns: int) -> None:
         asked = order.asked
-        instrument = self.market.products[asked.product_id].instrument
         notional = execution.price * execution.quantity
         fee = notional * (self.maker_fee_ratio if is_maker else self.taker_fee_ratio)
-        self.ledger.trade(asked.side, instrument.base, instrument.quote, execution.quantity, notional, fee)
         order.add_fill(execution.price, execution.quantity, fee, time_ns)
         trade_id = str(uuid5(FILL_NAMESPACE, f"{asked.product_id}:{execution.trade_id}"))
         entry_id = str(uuid5(FILL_NAMESPACE, f"{order.order_id}:{execution.trade_id}"))
         number, traded = len(self.fills) + 1, (execution.price, execution.quantity)
         self.fills.append(Fill(number, entry_id, trade_id, order, *traded, fee, is_maker, time_ns))
+        self.account.book(self.fills[-1])
         if asked.base_size is not None and not order.leaves:
             self._finish(order, VenueStatus.FILLED)
             return
         if asked.limit_price is not None:
-            self.ledger.hold(order.order_id, *self._needed(asked, order.filled_size))
+            self.account.hold(order)
         self._revised(order)
 
     def _pull_triggers(self, product_id: str) -> None:
         product = self.market.products[product_id]
         for order in list(self._live.values()):
             is_waiting = order.is_armed and order.asked.product_id == product_id
-            if is_waiting and self._is_reached(order.asked, product):
+            if is_waiting and is_reached(order.asked, product):
                 self._trigger(order, product)
 
     def _trigger(self, order: VenueOrder, product: ProductMarket) -> None:
@@ -321,7 +328,7 @@ class Exchange:
         price = asked.limit_price
         if asked.order_type is VenueOrderType.BRACKET:
             product.cancel(order.order_id, self.now_ns)
-            price = self._stop_limit(asked)
+            price = stop_limit(product.instrument, asked)
         self._send_to_book(order, BookOrder(order.order_id, ACCOUNT, asked.side, order.leaves, price))
 
     def _expire(self, order: VenueOrder) -> None:
@@ -333,7 +340,7 @@ class Exchange:
         order.is_armed = False
         del self._live[order.order_id]
         self.market.products[order.asked.product_id].cancel(order.order_id, self.now_ns)
-        self.ledger.release(order.order_id)
+        self.account.release(order)
         self._revised(order)
 
     def _revised(self, order: VenueOrder) -> None:
@@ -349,34 +356,3 @@ class Exchange:
         # The fee comes out of the money too. Rounded down to the lot's decimals, so it never overspends.
         budget = instrument.round_quantity(divide(asked.quote_size, 1 + self.taker_fee_ratio))
         return BookOrder(order_id, ACCOUNT, asked.side, instrument.max_quantity, budget=budget)
-
-    def _needed(self, asked: NewOrder, filled: Decimal = ZERO) -> tuple[str, Decimal]:
-        """Return the currency and amount an order holds when `filled` of it has traded."""
-        product = self.market.products[asked.product_id]
-        instrument = product.instrument
-        if asked.side is Side.SELL:
-            return instrument.base, asked.size - filled
-        if asked.quote_size is not None:
-            return instrument.quote, asked.quote_size
-        leaves = asked.size - filled
-        if asked.limit_price is None:
-            notional = product.book.cost(Side.BUY, leaves)
-        elif asked.order_type is VenueOrderType.BRACKET:
-            notional = leaves * max(asked.limit, self._stop_limit(asked))
-        else:
-            notional = leaves * asked.limit_price
-        return instrument.quote, notional * (1 + self.taker_fee_ratio)
-
-    def _stop_limit(self, asked: NewOrder) -> Decimal:
-        """Return how far a triggered bracket may go."""
-        instrument = self.market.products[asked.product_id].instrument
-        return instrument.round_price(asked.stop * (1 + asked.side.sign * STOP_BAND), asked.side)
-
-    def _is_reached(self, asked: NewOrder, product: ProductMarket) -> bool:
-        """Tell whether the last trade or the touch is at or through the stop."""
-        last = product.tape.last_price
-        if asked.stops_upwards:
-            ask = product.book.best_price(Side.SELL)
-            return last >= asked.stop or (ask is not None and ask >= asked.stop)
-        bid = product.book.best_price(Side.BUY)
-        return last <= asked.stop or (bid is not None and bid <= asked.stop)

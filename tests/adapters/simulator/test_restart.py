@@ -14,7 +14,8 @@ from adapters.simulator.engine.agenda import Agenda
 from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.engine.listings import VENUES
 from adapters.simulator.engine.market import Market
-from adapters.simulator.engine.records import Records
+from adapters.simulator.engine.records import Records, Terms
+from adapters.simulator.engine.spot_account import SpotAccount
 from adapters.simulator.store import SqliteStore
 from domain.errors import InvalidSetting
 from domain.instant import SECOND_NS
@@ -396,7 +397,9 @@ def test_old_prints_leave_the_file() -> None:
 def test_the_markets_of_all_venues_go_on_from_the_prices_they_had() -> None:
     settings = quick_settings(**LIVELY)
     first, store = open_markets(settings, START_NS), memory_store()
-    exchange = Exchange(settings, first["coinbase"], START_NS)
+    terms = Terms({"USD": Decimal(1)}, Decimal(0), Decimal(0))
+    coinbase = first["coinbase"]
+    exchange = Exchange(settings, coinbase, terms, SpotAccount(terms, coinbase.products), START_NS)
     exchange.advance(START_NS + 3 * SECOND_NS)
     store.save(exchange, first.values())
 
