@@ -83,6 +83,13 @@ class VenueSettings(Section):
         return round(self.read_lag_s * SECOND_NS)
 
 
+class SimulatedAccounts(Section):
+    """What a new account holds at each simulated venue of perpetuals, by currency."""
+
+    dydx: dict[str, Decimal] = field(default_factory=lambda: {"USDC": Decimal("10000")})
+    hyperliquid: dict[str, Decimal] = field(default_factory=lambda: {"USDC": Decimal("10000")})
+
+
 class SimulatorSettings(Section):
     seed: int = 1
     port_base: Port = 0  # control at port_base, venues after it; 0 = any free ports
@@ -97,7 +104,8 @@ class SimulatorSettings(Section):
     maker_fee_ratio: Decimal = Decimal("0.004")
     # The account outlives the process. Its fees, above, and its balances are those it was opened with: changed
     # here, they count for the next new account.
-    balances: dict[str, Decimal] = field(default_factory=lambda: {"USD": Decimal("10000")})
+    balances: dict[str, Decimal] = field(default_factory=lambda: {"USD": Decimal("10000")})  # at Coinbase
+    accounts: SimulatedAccounts = SimulatedAccounts()  # at the others
     fresh_account: bool = False  # forget the account at the start; refused beside a journal that tells of it
 
 

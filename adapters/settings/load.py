@@ -25,7 +25,8 @@ from adapters.settings.spelling import PREFIX, check_spelling
 from domain.errors import InvalidSetting
 from domain.settings import PROFILES, VENUES, Settings
 
-LISTS_OF_NAMES = frozenset({"venues", "signals.weights", "simulator.balances"})
+ASSETS = frozenset({"simulator.balances", "simulator.accounts.dydx", "simulator.accounts.hyperliquid"})
+LISTS_OF_NAMES = frozenset({"venues", "signals.weights"}) | ASSETS
 
 Table = dict[str, Any]
 
@@ -124,7 +125,7 @@ def _path_of(variable: str) -> list[str]:
     *tables, key = variable.removeprefix(PREFIX).split("__")
     tables = [name.lower() for name in tables]
     # Assets are spelled in capitals, as the environment is.
-    return [*tables, key if tables == ["simulator", "balances"] else key.lower()]
+    return [*tables, key if ".".join(tables) in ASSETS else key.lower()]
 
 
 def _put(tree: Table, path: list[str], text: str, variable: str) -> None:

@@ -49,9 +49,15 @@ def check_rules(settings: Settings, known_venues: Collection[str]) -> None:
     for name in ("taker_fee_ratio", "maker_fee_ratio"):
         if getattr(settings.simulator, name) > Decimal(1):
             raise InvalidSetting(f"simulator.{name} = {getattr(settings.simulator, name)}: must be between 0 and 1")
-    for asset in settings.simulator.balances:
-        if not ASSET.fullmatch(asset):
-            raise InvalidSetting(f"simulator.balances.{asset!r}: must be an asset in capitals, such as USD")
+    simulated = {
+        "balances": settings.simulator.balances,
+        "accounts.dydx": settings.simulator.accounts.dydx,
+        "accounts.hyperliquid": settings.simulator.accounts.hyperliquid,
+    }
+    for name, balances in simulated.items():
+        for asset in balances:
+            if not ASSET.fullmatch(asset):
+                raise InvalidSetting(f"simulator.{name}.{asset!r}: must be an asset in capitals, such as USD")
     for name in settings.signals.weights:
         if name not in STRATEGIES:
             raise InvalidSetting(

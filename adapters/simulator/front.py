@@ -7,14 +7,17 @@ streams and their clients: that is `connection.py`'s. Faults of requests are its
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from decimal import Decimal
 from typing import NamedTuple
 
 from adapters.simulator.api_key import ApiKey
 from adapters.simulator.engine.agenda import Agenda
 from adapters.simulator.engine.exchange import Exchange
+from adapters.simulator.engine.margin_account import MarginAccount, Ratios
 from adapters.simulator.engine.market import Market
-from adapters.simulator.engine.records import Records
+from adapters.simulator.engine.perpetual_exchange import PerpetualExchange
+from adapters.simulator.engine.records import AccountRecord, Records, Terms
 from adapters.simulator.engine.refusals import Refusal
 from adapters.simulator.faults import MARKET_STREAM, FaultPlan
 from adapters.simulator.wire import Frame, Request, Response
@@ -30,6 +33,11 @@ class Ground(NamedTuple):
     start_ns: int  # UTC; the market still has to be brought up to it
     records: Records | None  # of an earlier life
     key: ApiKey | None  # the one clients have from then
+
+    @property
+    def record(self) -> AccountRecord | None:
+        """Return what was kept of the account here."""
+        return self.records.accounts.get(self.market.venue) if self.records else None
 
     @property
     def agenda(self) -> Agenda:
@@ -83,14 +91,14 @@ class Front(ABC):
     Attributes:
         channels: what can be subscribed to, for faults that strike one channel.
         unfit_faults: kinds that this venue's protocol has no place for.
-        exchange: the account of a venue that takes orders.
+        exchange: its core, with the account there.
         key: what its clients sign with.
     """
 
     venue: str
     channels: Collection[str]
     unfit_faults: Collection[str] = ()
-    exchange: Exchange | None = None
+    exchange: Exchange
     key: ApiKey | None = None
 
     @abstractmethod
@@ -112,3 +120,21 @@ class Front(ABC):
     @abstractmethod
     def addresses(self, netloc: str) -> dict[str, str]:
         """Return the URLs at "host:port", by the names they have in a venue's settings."""
+
+
+def open_margin_account(
+    ground: Ground,
+    terms: Terms,
+    collateral: str,
+    mark: Callable[[str], Decimal],
+    ratios: Callable[[str], Ratios],
+) -> PerpetualExchange:
+    """Return the core of a venue of perpetuals with its account: the one that was kept, or a new one.
+
+    Args:
+        terms: of a new one.
+    """
+    record = ground.record
+    terms = record.terms if record else terms
+    account = MarginAccount(terms, ground.market.products, collateral, mark, ratios)
+    return PerpetualExchange(ground.settings, ground.market, terms, account, mark, ground.start_ns, record)

@@ -1,23 +1,23 @@
-"""The simulated venues' memory on disk (SQLite, WAL): one account, and the markets as they were left.
+"""The simulated venues' memory on disk (SQLite, WAL): an account of each, and the markets as they were left.
 
 Each save is one transaction with what changed since the one before: whatever moment a process dies at, the
-next one finds account and market as of one moment. One process at a time.
+next one finds accounts and markets as of one moment. One process at a time.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.engine.market import Market
-from adapters.simulator.engine.records import ProductRecord, Records, Terms
+from adapters.simulator.engine.records import AccountRecord, FundingPayment, ProductRecord, Records, Terms
 from adapters.simulator.engine.tape import Print
 from adapters.simulator.engine.venue_order import Fill, VenueOrder
 from adapters.storage.own_files import require_own_database
@@ -26,18 +26,24 @@ from domain.instant import SECOND_NS
 from domain.numbers import plain
 
 ACCOUNT_FILE = "simulator.sqlite"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MARKET_EVERY_NS = SECOND_NS // 2  # a kill loses so much of the public tape, and nothing of the account
-TABLES = ("account", "orders", "fills", "products", "prints")
+TABLES = ("account", "orders", "fills", "funding", "products", "prints")
 
-_SCHEMA = """
-CREATE TABLE account (id INTEGER PRIMARY KEY CHECK (id = 1), saved_ns INTEGER NOT NULL, terms TEXT NOT NULL);
-CREATE TABLE orders (number INTEGER PRIMARY KEY, body TEXT NOT NULL);
+_ACCOUNTS = """
+CREATE TABLE account (venue TEXT PRIMARY KEY, saved_ns INTEGER NOT NULL, terms TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE orders (venue TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (venue, number))
+    WITHOUT ROWID;
 CREATE TABLE fills (
-    number INTEGER PRIMARY KEY, entry_id TEXT NOT NULL, trade_id TEXT NOT NULL, order_id TEXT NOT NULL,
-    price TEXT NOT NULL, quantity TEXT NOT NULL, fee TEXT NOT NULL, is_maker INTEGER NOT NULL,
-    time_ns INTEGER NOT NULL
-);
+    venue TEXT NOT NULL, number INTEGER NOT NULL, entry_id TEXT NOT NULL, trade_id TEXT NOT NULL,
+    order_id TEXT NOT NULL, price TEXT NOT NULL, quantity TEXT NOT NULL, fee TEXT NOT NULL,
+    is_maker INTEGER NOT NULL, time_ns INTEGER NOT NULL, PRIMARY KEY (venue, number)
+) WITHOUT ROWID;
+CREATE TABLE funding (venue TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (venue, number))
+    WITHOUT ROWID;
+"""
+
+_MARKETS = """
 CREATE TABLE products (product_id TEXT PRIMARY KEY, latent REAL NOT NULL, next_trade_id INTEGER NOT NULL)
     WITHOUT ROWID;
 CREATE TABLE prints (
@@ -52,9 +58,26 @@ UPDATE products SET product_id = 'coinbase:' || product_id;
 UPDATE prints SET product_id = 'coinbase:' || product_id;
 """
 
+# Until version 2 Coinbase alone had an account.
+_FROM_VERSION_2 = f"""
+ALTER TABLE account RENAME TO former_account;
+ALTER TABLE orders RENAME TO former_orders;
+ALTER TABLE fills RENAME TO former_fills;
+{_ACCOUNTS}
+INSERT INTO account SELECT 'coinbase', saved_ns, terms FROM former_account;
+INSERT INTO orders SELECT 'coinbase', number, body FROM former_orders;
+INSERT INTO fills SELECT 'coinbase', number, entry_id, trade_id, order_id, price, quantity, fee, is_maker, time_ns
+    FROM former_fills;
+DROP TABLE former_account;
+DROP TABLE former_orders;
+DROP TABLE former_fills;
+"""
+_STEPS = {0: _ACCOUNTS + _MARKETS, 1: _FROM_VERSION_1 + _FROM_VERSION_2, 2: _FROM_VERSION_2}  # from a version to ours
+
 _encode = msgspec.json.Encoder().encode
 _decode_terms = msgspec.json.Decoder(Terms).decode
 _decode_order = msgspec.json.Decoder(VenueOrder).decode
+_decode_funding = msgspec.json.Decoder(FundingPayment).decode
 _decode_print = msgspec.json.Decoder(Print).decode
 
 
@@ -74,6 +97,18 @@ def has_account(directory: Path) -> bool:
         return not str(error).startswith("no such table")
 
 
+class _Kept(NamedTuple):
+    """How much of an account is on disk."""
+
+    revisions: int = 0  # of this life of the exchange; every fill revises its order
+    fills: int = 0  # of all its lives
+    funding: int = 0  # likewise
+
+    @staticmethod
+    def of(exchange: Exchange) -> _Kept:
+        return _Kept(len(exchange.revisions), len(exchange.fills), len(exchange.funding))
+
+
 class SqliteStore:
     """Follows one world at a time: the one that began with what `load` returned."""
 
@@ -88,8 +123,7 @@ class SqliteStore:
             InvalidSetting: it cannot be used, or another simulator is using it.
         """
         self._keep_tape_ns = int(keep_tape_s * SECOND_NS)
-        self._revisions_kept = 0  # of this life of the exchange
-        self._fills_kept = 0  # of all its lives
+        self._kept: dict[str, _Kept] = {}  # venue -> of its account
         self._prints_kept: dict[str, int] = {}  # "coinbase:BTC-USD" -> newest trade id
         self._market_due_ns = 0
         try:
@@ -112,7 +146,7 @@ class SqliteStore:
     def _adopt_schema(self, path: Path, is_fresh: bool) -> None:
         self._database.execute("BEGIN EXCLUSIVE")
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        if version not in (0, 1, SCHEMA_VERSION) and not is_fresh:
+        if version not in (*_STEPS, SCHEMA_VERSION) and not is_fresh:
             raise InvalidSetting(
                 f"system.data_directory: {str(path)!r} was written by another version of nzeza ({version}, "
                 f"this one reads {SCHEMA_VERSION}); move or remove the directory to start afresh"
@@ -120,9 +154,7 @@ class SqliteStore:
         if version and is_fresh:
             for table in TABLES:
                 self._database.execute(f"DROP TABLE IF EXISTS {table}")
-        script = _FROM_VERSION_1 if version == 1 else ""
-        if is_fresh or not version:
-            script = _SCHEMA
+        script = _STEPS.get(0 if is_fresh else version, "")
         for statement in script.split(";")[:-1]:
             self._database.execute(statement)
         self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -132,23 +164,29 @@ class SqliteStore:
 
     def load(self) -> Records | None:
         """Return what was kept, for a new life of the world; None when there is no account yet."""
-        account = self._database.execute("SELECT saved_ns, terms FROM account").fetchone()
-        if account is None:
+        rows = self._database.execute("SELECT venue, saved_ns, terms FROM account ORDER BY venue").fetchall()
+        if not rows:
             return None
-        saved_ns, terms = account
-        rows = self._database.execute("SELECT body FROM orders ORDER BY number")
-        orders = tuple(_decode_order(body) for (body,) in rows)
-        fills = tuple(self._load_fills(orders))
+        accounts = {venue: self._load_account(venue, terms) for venue, _, terms in rows}
+        self._kept = {venue: _Kept(0, len(one.fills), len(one.funding)) for venue, one in accounts.items()}
         products = dict(self._load_products())
-        self._revisions_kept, self._fills_kept = 0, len(fills)
         self._prints_kept = {name: one.prints[-1].trade_id for name, one in products.items() if one.prints}
         self._market_due_ns = 0
-        return Records(saved_ns, _decode_terms(terms), orders, fills, products)
+        return Records(max(saved_ns for _, saved_ns, _ in rows), accounts, products)
 
-    def _load_fills(self, orders: Iterable[VenueOrder]) -> Iterator[Fill]:
+    def _load_account(self, venue: str, terms: str) -> AccountRecord:
+        orders = tuple(_decode_order(body) for body in self._bodies("orders", venue))
+        funding = tuple(_decode_funding(body) for body in self._bodies("funding", venue))
+        return AccountRecord(_decode_terms(terms), orders, tuple(self._load_fills(venue, orders)), funding)
+
+    def _bodies(self, table: str, venue: str) -> Iterator[str]:
+        rows = self._database.execute(f"SELECT body FROM {table} WHERE venue = ? ORDER BY number", (venue,))
+        return (body for (body,) in rows)
+
+    def _load_fills(self, venue: str, orders: Iterable[VenueOrder]) -> Iterator[Fill]:
         by_id = {order.order_id: order for order in orders}
-        for row in self._database.execute("SELECT * FROM fills ORDER BY number"):
-            number, entry_id, trade_id, order_id, price, quantity, fee, is_maker, time_ns = row
+        for row in self._database.execute("SELECT * FROM fills WHERE venue = ? ORDER BY number", (venue,)):
+            _, number, entry_id, trade_id, order_id, price, quantity, fee, is_maker, time_ns = row
             money = Decimal(price), Decimal(quantity), Decimal(fee)
             yield Fill(number, entry_id, trade_id, by_id[order_id], *money, bool(is_maker), time_ns)
 
@@ -162,18 +200,20 @@ class SqliteStore:
 
     # ---- writing -----------------------------------------------------------------------------------------
 
-    def follow(self, exchange: Exchange, markets: Iterable[Market]) -> None:
-        """Save if the account changed since the last save, or if that was long ago."""
-        has_changed = len(exchange.revisions) > self._revisions_kept  # every fill revises its order
-        if has_changed or exchange.now_ns >= self._market_due_ns:
-            self.save(exchange, markets)
+    def follow(self, exchanges: Mapping[str, Exchange], markets: Iterable[Market]) -> None:
+        """Save if an account changed since the last save, or if that was long ago."""
+        has_changed = any(_Kept.of(one) != self._kept.get(venue) for venue, one in exchanges.items())
+        if has_changed or any(one.now_ns >= self._market_due_ns for one in exchanges.values()):
+            self.save(exchanges, markets)
 
-    def save(self, exchange: Exchange, markets: Iterable[Market]) -> None:
-        """Write what changed since the last save: all of it, or on an error nothing."""
+    def save(self, exchanges: Mapping[str, Exchange], markets: Iterable[Market]) -> None:
+        """Write what changed since the last save: all of it, or on an error nothing.
+
+        Args:
+            exchanges: venue -> what keeps its account. All are on one agenda.
+        """
         products = {one.instrument.key: one for market in markets for one in market.products.values()}
-        revised = dict.fromkeys(exchange.revisions[self._revisions_kept :])
-        orders = [exchange.orders[order_id] for order_id in revised]
-        fills = exchange.fills[self._fills_kept :]
+        now_ns = max(exchange.now_ns for exchange in exchanges.values())
         prints = [
             (one.time_ns, product_id, one.trade_id, _text(one))
             for product_id, product in products.items()
@@ -181,16 +221,24 @@ class SqliteStore:
         ]
         with self._database:
             self._database.execute("BEGIN")
-            self._replace("account", [(1, exchange.now_ns, _text(exchange.terms))])
-            self._replace("orders", [(order.number, _text(order)) for order in orders])
-            self._replace("fills", [_fill_row(fill) for fill in fills])
+            for venue, exchange in exchanges.items():
+                self._save_account(venue, exchange)
             self._replace("products", [(name, one.latent, one.book.next_trade_id) for name, one in products.items()])
             self._replace("prints", prints)
-            self._database.execute("DELETE FROM prints WHERE time_ns < ?", (exchange.now_ns - self._keep_tape_ns,))
-        self._revisions_kept = len(exchange.revisions)
-        self._fills_kept = len(exchange.fills)
+            self._database.execute("DELETE FROM prints WHERE time_ns < ?", (now_ns - self._keep_tape_ns,))
+        self._kept = {venue: _Kept.of(exchange) for venue, exchange in exchanges.items()}
         self._prints_kept = {name: one.tape.last_trade_id for name, one in products.items()}
-        self._market_due_ns = exchange.now_ns + MARKET_EVERY_NS
+        self._market_due_ns = now_ns + MARKET_EVERY_NS
+
+    def _save_account(self, venue: str, exchange: Exchange) -> None:
+        kept = self._kept.get(venue, _Kept())
+        revised = dict.fromkeys(exchange.revisions[kept.revisions :])
+        orders = [exchange.orders[order_id] for order_id in revised]
+        funding = enumerate(exchange.funding[kept.funding :], kept.funding + 1)
+        self._replace("account", [(venue, exchange.now_ns, _text(exchange.terms))])
+        self._replace("orders", [(venue, order.number, _text(order)) for order in orders])
+        self._replace("fills", [(venue, *_fill_row(fill)) for fill in exchange.fills[kept.fills :]])
+        self._replace("funding", [(venue, number, _text(paid)) for number, paid in funding])
 
     def _replace(self, table: str, rows: list[tuple[Any, ...]]) -> None:
         if rows:

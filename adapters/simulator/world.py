@@ -33,11 +33,11 @@ class Store(Protocol):
 
     def load(self) -> Records | None: ...
 
-    def follow(self, exchange: Exchange, markets: Iterable[Market]) -> None:
-        """Keep what changed since the last call; the account at once, the markets now and then."""
+    def follow(self, exchanges: Mapping[str, Exchange], markets: Iterable[Market]) -> None:
+        """Keep what changed since the last call; the accounts at once, the markets now and then."""
         ...
 
-    def save(self, exchange: Exchange, markets: Iterable[Market]) -> None:
+    def save(self, exchanges: Mapping[str, Exchange], markets: Iterable[Market]) -> None:
         """Keep all of it now."""
         ...
 
@@ -47,6 +47,7 @@ class World:
 
     Attributes:
         fronts: venue -> front.
+        exchanges: venue -> core with the account there.
         markets: venue -> what is traded there.
     """
 
@@ -61,7 +62,7 @@ class World:
         """Open `warm_up_s` before `start_ns`, or at the time of the store's records if that is later.
 
         Args:
-            store: what to remember from, and to keep; None forgets everything. Only with Coinbase.
+            store: what to remember from, and to keep; None forgets everything.
             key: the one that Coinbase's clients have, from an earlier life of this world.
             venues: which of them open. Coinbase is the same, whichever others there are.
         """
@@ -83,15 +84,13 @@ class World:
                 market = Market(venue, settings, self._agenda, latents, warm_ns, records)
                 self.markets[venue] = market
                 self.fronts[venue] = build(Ground(settings, market, faults, start_ns, records, key))
+        self.exchanges = {venue: front.exchange for venue, front in self.fronts.items()}
         self._agenda.advance(start_ns, is_full=True)
 
     @property
     def exchange(self) -> Exchange:
         """Return the core of Coinbase."""
-        exchange = self.fronts["coinbase"].exchange
-        if exchange is None:
-            raise LookupError("no orders are taken here")
-        return exchange
+        return self.exchanges["coinbase"]
 
     @property
     def key(self) -> ApiKey:
@@ -171,9 +170,8 @@ class World:
         Raises:
             InvalidTrade: with the allowed values, or the venue's reason, in its text.
         """
-        products = {"coinbase": self.markets["coinbase"].products} if "coinbase" in self.markets else {}
-        trade = read_trade(order, products)
-        made = make_trade(self.exchange, trade, self.fronts[trade.venue].word)
+        trade = read_trade(order, {venue: market.products for venue, market in self.markets.items()})
+        made = make_trade(self.exchanges[trade.venue], trade, self.fronts[trade.venue].word)
         self._keep()
         return made
 
@@ -188,17 +186,18 @@ class World:
     def truth(self, now_ns: int) -> dict[str, Any]:
         """Return what really happened, per venue."""
         self.advance(now_ns)
-        happened = {venue: {"products": market_truth(market)} for venue, market in self.markets.items()}
-        if "coinbase" in happened:
-            happened["coinbase"] |= account_truth(self.exchange)
+        happened = {
+            venue: {"products": market_truth(market), **account_truth(self.exchanges[venue])}
+            for venue, market in self.markets.items()
+        }
         self._keep()
         return happened
 
     def save(self) -> None:
         """Keep the markets too as they are now; the account is kept already."""
         if self._store is not None:
-            self._store.save(self.exchange, self.markets.values())
+            self._store.save(self.exchanges, self.markets.values())
 
     def _keep(self) -> None:
         if self._store is not None:
-            self._store.follow(self.exchange, self.markets.values())
+            self._store.follow(self.exchanges, self.markets.values())

@@ -45,9 +45,11 @@ def check_account(settings: SimulatorSettings, directory: Path, journal: Path, t
     """
     from adapters.simulator.store import ACCOUNT_FILE, has_account
 
-    is_there, is_set = has_account(directory), settings.balances != SimulatorSettings().balances
-    if is_there and is_set and not settings.fresh_account:
-        tell("simulator.balances is for a new account only: the one that there is goes on with what it holds")
+    is_there, default = has_account(directory), SimulatorSettings()
+    for name in ("balances", "accounts"):
+        is_set = getattr(settings, name) != getattr(default, name)
+        if is_there and is_set and not settings.fresh_account:
+            tell(f"simulator.{name} is for a new account only: the one that there is goes on with what it holds")
     if not journal.exists():
         return  # an account without a journal is fine: what is in it counts as inventory
     advice = f"move or remove {str(directory)!r} to start afresh"

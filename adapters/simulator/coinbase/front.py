@@ -27,9 +27,10 @@ class CoinbaseFront(Front):
     channels = tuple(CHANNELS)
 
     def __init__(self, ground: Ground) -> None:
-        terms = ground.records.terms if ground.records else terms_of(ground.settings)
-        account = SpotAccount(terms, ground.market.products)
-        self.exchange = Exchange(ground.settings, ground.market, terms, account, ground.start_ns, ground.records)
+        settings, market, record = ground.settings, ground.market, ground.record
+        terms = record.terms if record else terms_of(settings)
+        account = SpotAccount(terms, market.products)
+        self.exchange = Exchange(settings, market, terms, account, ground.start_ns, record)
         self.keys = KeyRing()
         self.key = ground.key or self.keys.issue()  # may trade
         self.keys.admit(self.key)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from adapters.simulator.dydx.blocks import BlockClock
 from adapters.simulator.engine.market import Market, ProductMarket
+from adapters.simulator.engine.perpetual_exchange import OnFunding, unpaid
 from adapters.simulator.engine.tape import Bar, Print
 from domain.instant import SECOND_NS
 
@@ -71,6 +72,7 @@ class Indexer:
         self.market = market
         self.blocks = BlockClock(seed)
         self.funding: dict[str, list[Funding]] = {ticker: [] for ticker in market.products}  # oldest first
+        self.on_funding: OnFunding = unpaid
         self._await_hour(market.opened_ns)
 
     def product(self, ticker: str) -> ProductMarket | None:
@@ -115,5 +117,7 @@ class Indexer:
 
     def _pay_funding(self, due_ns: int) -> None:
         for ticker, paid in self.funding.items():
-            paid.append(Funding(self.funding_rate(ticker), self.oracle_price(ticker), due_ns))
+            rate, price = self.funding_rate(ticker), self.oracle_price(ticker)
+            paid.append(Funding(rate, price, due_ns))
+            self.on_funding(ticker, rate, price)
         self._await_hour(due_ns)

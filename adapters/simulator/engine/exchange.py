@@ -16,7 +16,7 @@ from adapters.simulator.engine.ledger import Ledger
 from adapters.simulator.engine.market import Market, ProductMarket
 from adapters.simulator.engine.matching import BookOrder, Execution
 from adapters.simulator.engine.past import Past
-from adapters.simulator.engine.records import Records, Terms
+from adapters.simulator.engine.records import AccountRecord, FundingPayment, Terms
 from adapters.simulator.engine.refusals import Refusal, Refused
 from adapters.simulator.engine.stops import is_reached, stop_limit
 from adapters.simulator.engine.venue_order import Fill, NewOrder, VenueOrder, VenueOrderType, VenueStatus
@@ -42,16 +42,15 @@ class Exchange:
         terms: Terms,
         account: Account,
         start_ns: int,
-        records: Records | None = None,
+        record: AccountRecord | None = None,
     ) -> None:
         """Open before the market does.
 
         Args:
             terms: by which the account was opened.
-            records: of it, if it is not new.
+            record: of it, if it is not new.
         """
         self.market = market
-        market.on_trades = self._after_trades
         self._agenda = market.agenda
         self.terms = terms
         self.account = account
@@ -59,26 +58,28 @@ class Exchange:
         self.maker_fee_ratio = terms.maker_fee_ratio
         self.orders: dict[str, VenueOrder] = {}  # order id -> order, in order of creation
         self.fills: list[Fill] = []  # in order of time
+        self.funding: list[FundingPayment] = []  # in order of time; where nothing is held on margin, none
         self.revisions: list[str] = []  # order ids
         self._by_client_order_id: dict[str, VenueOrder] = {}
         self._live: dict[str, VenueOrder] = {}  # order id -> order that is not final
         self._read_lag_max_ns = int(settings.read_lag_max_s * SECOND_NS)
-        known_orders = len(records.orders) if records else 0
+        known_orders = len(record.orders) if record else 0
         # The start is in it: a journal that outlives one account must not meet its ids in the next. So is the
         # number of orders: no two lives of one account that both accept orders draw the same ids.
         self._ids = Random(f"{settings.seed}:{start_ns}:{known_orders}:order ids")
         self._read_lags = Random(f"{settings.seed}:read lags")
-        if records:
-            self._recall(records)
+        if record:
+            self._recall(record)
         self.past = Past()
         self.past.note(self.now_ns, self.ledger)
+        market.on_trades = self._after_trades
 
-    def _recall(self, records: Records) -> None:
-        """Be again the venue that kept these records."""
-        for fill in records.fills:
+    def _recall(self, record: AccountRecord) -> None:
+        """Be again the venue that kept this record."""
+        for fill in record.fills:
             self.account.book(fill)
-        self.fills.extend(records.fills)
-        for order in records.orders:
+        self.fills.extend(record.fills)
+        for order in record.orders:
             self.orders[order.order_id] = order
             self._by_client_order_id[order.asked.client_order_id] = order
             if not order.is_final:
@@ -226,7 +227,7 @@ class Exchange:
         if size % instrument.lot_size:
             raise Refused(Refusal.SIZE_OFF_GRID)
         for price in (asked.limit_price, asked.stop_price):
-            if price is not None and (price <= 0 or price % instrument.tick_size):
+            if price is not None and (price <= 0 or price % instrument.price_step(price)):
                 raise Refused(Refusal.PRICE_OFF_GRID)
         worth = asked.limit_price or product.tape.last_price
         if size < instrument.min_quantity or size * worth < instrument.min_notional:
@@ -241,7 +242,7 @@ class Exchange:
             beyond = asked.limit - asked.stop
             if beyond * asked.side.sign >= 0:  # a selling bracket has its target above its stop
                 raise Refused(Refusal.BRACKET_REVERSED)
-        if is_reached(asked, product):
+        if self._is_due(asked, product):
             rises = asked.stops_upwards
             raise Refused(Refusal.STOP_BELOW_LAST_PRICE if rises else Refusal.STOP_ABOVE_LAST_PRICE)
 
@@ -317,8 +318,12 @@ class Exchange:
         product = self.market.products[product_id]
         for order in list(self._live.values()):
             is_waiting = order.is_armed and order.asked.product_id == product_id
-            if is_waiting and is_reached(order.asked, product):
+            if is_waiting and self._is_due(order.asked, product):
                 self._trigger(order, product)
+
+    def _is_due(self, asked: NewOrder, product: ProductMarket) -> bool:
+        """Tell whether what an order waits for has come: by its trades and its touch."""
+        return is_reached(asked, product)
 
     def _trigger(self, order: VenueOrder, product: ProductMarket) -> None:
         asked = order.asked
@@ -330,6 +335,12 @@ class Exchange:
             product.cancel(order.order_id, self.now_ns)
             price = stop_limit(product.instrument, asked)
         self._send_to_book(order, BookOrder(order.order_id, ACCOUNT, asked.side, order.leaves, price))
+
+    def _end_all(self, why: str) -> None:
+        """Cancel every live order: the venue has decided so."""
+        for order in list(self._live.values()):
+            order.cancel_message = why
+            self._finish(order, VenueStatus.CANCELLED)
 
     def _expire(self, order: VenueOrder) -> None:
         if not order.is_final:

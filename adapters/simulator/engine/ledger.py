@@ -54,6 +54,11 @@ class Ledger:
         before = self.held_by(order_id)
         if amount - before > self.available(currency):
             raise InsufficientFunds(f"{currency}: {amount - before} wanted, {self.available(currency)} available")
+        self.set_aside(order_id, currency, amount)
+
+    def set_aside(self, order_id: str, currency: str, amount: Decimal) -> None:
+        """Do the same unasked: where what is available is no matter of cash alone."""
+        before = self.held_by(order_id)
         self._holds[order_id] = Hold(currency, amount)
         self._held[currency] = self.held(currency) + amount - before
 
@@ -65,5 +70,9 @@ class Ledger:
     def trade(self, side: Side, base: str, quote: str, quantity: Decimal, notional: Decimal, fee: Decimal) -> None:
         """Book one fill: base against quote, and the fee in quote currency."""
         self.totals[base] = self.total(base) + side.sign * quantity
-        self.totals[quote] = self.total(quote) - side.sign * notional - fee
-        self.fees_paid[quote] = self.fees_paid.get(quote, ZERO) + fee
+        self.pay(quote, -side.sign * notional, fee)
+
+    def pay(self, currency: str, amount: Decimal, fee: Decimal = ZERO) -> None:
+        """Add `amount` (signed) to a currency, and take a fee off it."""
+        self.totals[currency] = self.total(currency) + amount - fee
+        self.fees_paid[currency] = self.fees_paid.get(currency, ZERO) + fee

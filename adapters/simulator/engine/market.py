@@ -116,6 +116,12 @@ class ProductMarket:
         self.changed_ns = now_ns
         return outcome
 
+    def cross(self, order_id: str, side: Side, quantity: Decimal, price: Decimal, now_ns: int) -> Execution:
+        """Let the public take the other side of a trade beside the book, and print it."""
+        execution = self.book.cross(order_id, self._next_id("p"), side, quantity, price)
+        self.tape.add(execution, now_ns, self.book.best(Side.BUY), self.book.best(Side.SELL))
+        return execution
+
     def cancel(self, order_id: str, now_ns: int) -> None:
         if self.book.cancel(order_id) is not None:
             self.changed_ns = now_ns

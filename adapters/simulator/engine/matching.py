@@ -92,12 +92,26 @@ class OrderBook:
             self._rest(order)
         return Outcome(executions, rests, met_own)
 
+    def cross(self, taker_id: str, maker_id: str, side: Side, quantity: Decimal, price: Decimal) -> Execution:
+        """Return a trade that was agreed on beside the book; its number is the book's next."""
+        execution = Execution(self.next_trade_id, price, quantity, side, maker_id, taker_id)
+        self.next_trade_id += 1
+        return execution
+
     def cancel(self, order_id: str) -> BookOrder | None:
         """Take a resting order out; None when it isn't there."""
         order = self._resting.pop(order_id, None)
         if order is not None:
             self._remove(order)
         return order
+
+    def trim(self, order_id: str, most: Decimal) -> bool:
+        """Let a resting order offer no more than `most`; False when it doesn't rest."""
+        order = self._resting.get(order_id)
+        if order is not None and order.leaves > most:
+            order.leaves = most
+            self.version += 1
+        return order is not None
 
     def find(self, order_id: str) -> BookOrder | None:
         """Return a resting order, or None when it doesn't rest (any more)."""

@@ -23,9 +23,26 @@ class ProductRecord(NamedTuple):
     prints: tuple[Print, ...]  # the newest, oldest first
 
 
-class Records(NamedTuple):
-    saved_ns: int  # UTC; all of it is as of this moment
+class FundingPayment(NamedTuple):
+    """What one position was paid (positive) or charged at a funding time."""
+
+    product_id: str
+    time_ns: int  # UTC
+    amount: Decimal  # collateral
+    rate: Decimal
+    quantity: Decimal  # signed, base units
+
+
+class AccountRecord(NamedTuple):
+    """One account's whole life."""
+
     terms: Terms
     orders: tuple[VenueOrder, ...]  # in order of creation
     fills: tuple[Fill, ...]  # in order of time
+    funding: tuple[FundingPayment, ...] = ()  # in order of time
+
+
+class Records(NamedTuple):
+    saved_ns: int  # UTC; all of it is as of this moment
+    accounts: dict[str, AccountRecord]  # venue ->
     products: dict[str, ProductRecord]  # "coinbase:BTC-USD" -> its market

@@ -22,6 +22,7 @@ class Refusal(Enum):
     POST_ONLY_WOULD_TRADE = auto()
     NO_LIQUIDITY = auto()
     INSUFFICIENT_FUNDS = auto()
+    NOTHING_TO_REDUCE = auto()  # an order that may only reduce a position, and there is none on its other side
 
 
 class Refused(NzezaError):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from domain.instrument import Side
-from domain.messages.orders import TimeInForce
+from domain.messages.orders import FillCause, TimeInForce
 from domain.numbers import ZERO, divide
 
 
@@ -47,6 +47,8 @@ class NewOrder(NamedTuple):
     stops_upwards: bool = False  # the stop waits for a rise
     end_ns: int | None = None  # GTD
     post_only: bool = False
+    reduce_only: bool = False
+    cause: FillCause = FillCause.TRADE  # why it trades: the venue itself may end a position
 
     # Of an order that has one, as its kind says.
     @property

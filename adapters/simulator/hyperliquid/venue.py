@@ -10,6 +10,7 @@ from statistics import median
 from typing import NamedTuple
 
 from adapters.simulator.engine.market import Market, ProductMarket
+from adapters.simulator.engine.perpetual_exchange import OnFunding, unpaid
 from adapters.simulator.engine.tape import MINUTE_NS, Bar
 from domain.instant import SECOND_NS
 from domain.instrument import Side
@@ -68,11 +69,13 @@ class Venue:
 
     Attributes:
         funding: coin -> what was paid, oldest first.
+        on_funding: is told of each payment, for the account here.
     """
 
     def __init__(self, market: Market) -> None:
         self.market = market
         self.funding: dict[str, list[Funding]] = {coin: [] for coin in market.products}
+        self.on_funding: OnFunding = unpaid
         self._await_hour(market.opened_ns)
 
     def product(self, coin: str) -> ProductMarket | None:
@@ -135,7 +138,9 @@ class Venue:
 
     def _pay_funding(self, due_ns: int) -> None:
         for coin, paid in self.funding.items():
-            paid.append(Funding(self.funding_rate(coin), self.premium(coin), due_ns))
+            rate = self.funding_rate(coin)
+            paid.append(Funding(rate, self.premium(coin), due_ns))
+            self.on_funding(coin, rate, self.oracle_price(coin))
         self._await_hour(due_ns)
 
 

@@ -401,7 +401,7 @@ def test_the_markets_of_all_venues_go_on_from_the_prices_they_had() -> None:
     coinbase = first["coinbase"]
     exchange = Exchange(settings, coinbase, terms, SpotAccount(terms, coinbase.products), START_NS)
     exchange.advance(START_NS + 3 * SECOND_NS)
-    store.save(exchange, first.values())
+    store.save({"coinbase": exchange}, first.values())
 
     second = open_markets(settings, START_NS + 3 * SECOND_NS, store.load())
 
@@ -418,26 +418,52 @@ def open_markets(settings: SimulatorSettings, start_ns: int, records: Records | 
     return {venue: Market(venue, settings, agenda, latents, start_ns - 10 * SECOND_NS, records) for venue in VENUES}
 
 
-def test_a_file_from_when_there_was_one_venue_is_adopted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_from_when_only_coinbase_had_an_account_is_adopted(version: int, tmp_path: Path) -> None:
     path = tmp_path / "simulator.sqlite"
     store = SqliteStore(path, 60.0)
     client = SimulatorClient(store=store)
     order_id = client.buy("a", "500")
     client.world.save()
-    prices = store.load().products
+    before = store.load()
     store.close()
-    with sqlite3.connect(path) as database:  # as version 1 wrote it
-        for table in ("products", "prints"):
-            database.execute(f"UPDATE {table} SET product_id = replace(product_id, 'coinbase:', '')")
-        database.execute("PRAGMA user_version = 1")
-    database.close()
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(AS_VERSION_2 + (AS_VERSION_1 if version == 1 else ""))
 
     client.store = SqliteStore(path, 60.0)
 
-    assert client.store.load().products == prices
+    kept = client.store.load()
+    assert (kept.products, kept.accounts["coinbase"].terms) == (before.products, before.accounts["coinbase"].terms)
     client.restart()
     assert client.order(order_id)["status"] == "FILLED"
     client.store.close()
+
+
+AS_VERSION_2 = """
+ALTER TABLE account RENAME TO newer;
+CREATE TABLE account (id INTEGER PRIMARY KEY CHECK (id = 1), saved_ns INTEGER NOT NULL, terms TEXT NOT NULL);
+INSERT INTO account SELECT 1, saved_ns, terms FROM newer;
+DROP TABLE newer;
+ALTER TABLE orders RENAME TO newer;
+CREATE TABLE orders (number INTEGER PRIMARY KEY, body TEXT NOT NULL);
+INSERT INTO orders SELECT number, body FROM newer;
+DROP TABLE newer;
+ALTER TABLE fills RENAME TO newer;
+CREATE TABLE fills (
+    number INTEGER PRIMARY KEY, entry_id TEXT NOT NULL, trade_id TEXT NOT NULL, order_id TEXT NOT NULL,
+    price TEXT NOT NULL, quantity TEXT NOT NULL, fee TEXT NOT NULL, is_maker INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL
+);
+INSERT INTO fills SELECT number, entry_id, trade_id, order_id, price, quantity, fee, is_maker, time_ns FROM newer;
+DROP TABLE newer;
+DROP TABLE funding;
+PRAGMA user_version = 2;
+"""
+AS_VERSION_1 = """
+UPDATE products SET product_id = replace(product_id, 'coinbase:', '');
+UPDATE prints SET product_id = replace(product_id, 'coinbase:', '');
+PRAGMA user_version = 1;
+"""
 
 
 def test_an_order_that_was_held_ends_once_the_venue_is_back() -> None:

@@ -153,7 +153,7 @@ def test_a_clean_stop_keeps_the_market_and_a_fresh_account_is_on_demand(tmp_path
         serve(settings, tmp_path, lambda ready: None, stopped)
         with closing(SqliteStore(tmp_path / ACCOUNT_FILE, 60.0)) as store:
             records = store.load()
-        lives.append(records.terms.balances["USD"])
+        lives.append(records.accounts["coinbase"].terms.balances["USD"])
         assert records.saved_ns >= started_ns
 
     assert lives == [0, 0, 2]
