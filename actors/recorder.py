@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from actors.runtime.base_actor import BaseActor
+from adapters.storage_ports import FILE_LOST
 from domain.effects import Effect
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
@@ -37,6 +38,9 @@ class Recorder(BaseActor):
         if lost:
             self.counters["rows_lost"] += lost
             self.alarm("history", f"not written: {self.history.failure}")
+        if self.history.files_lost > self.counters["files_lost"]:
+            self.counters["files_lost"] = self.history.files_lost
+            self.alarm("history", FILE_LOST)
         self._schedule()
         return []
 

@@ -13,6 +13,7 @@ class FrameRecorder(Protocol):
     """Keeps what one stream brought, byte by byte. It may fail, and says so; it never raises for that."""
 
     failure: str  # why nothing is kept any more; empty while all is well
+    files_lost: int  # removed, moved or replaced while they were written; each time a new one was begun
 
     def opened(self, url: str, now: Instant) -> None: ...
 
@@ -24,6 +25,9 @@ class FrameRecorder(Protocol):
 
     def close(self) -> None: ...
 
+
+# What a person is told of each of those.
+FILE_LOST = "its file was removed, moved or replaced while it was written, with what was in it; a new one begins"
 
 Progress = Callable[[int, int], None]  # how many entries of the journal are done, of how many
 
@@ -104,6 +108,7 @@ class History(Protocol):
     """Rows for people (signals, equity, breaker moves, dead letters); losing them loses no money."""
 
     failure: str  # why the last flush lost rows; empty when it didn't
+    files_lost: int  # removed, moved or replaced while they were written; each time a new one was begun
 
     def add(self, recorded_at: int, kind: str, fields: dict[str, Any]) -> None: ...
 

@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_token_files(settings)
     from scripts.run.launch import run as launch  # everything that trades; the other verbs start without it
 
-    options = RunOptions(arguments.duration, arguments.headless, arguments.json, arguments.live)
+    options = RunOptions(arguments.duration, arguments.headless, arguments.json, live=arguments.live)
     return launch(settings, options)
 
 
@@ -101,13 +101,14 @@ def record(arguments: argparse.Namespace) -> int:
     from scripts.run.launch import run as launch
     from scripts.run.toolbox import RECORDINGS
 
-    options = RunOptions(arguments.duration, arguments.headless, arguments.json, live=False)
+    options = RunOptions(arguments.duration, arguments.headless, arguments.json, records=True)
     stand_in(system.data_directory)
     directory, began_at = Path(system.data_directory) / RECORDINGS, time.time()
     status = launch(msgspec.structs.replace(settings, system=system, venues=venues, recording=recording), options)
-    for line in recorded(directory, began_at) or [f"nothing was recorded in {directory}"]:
+    lines = recorded(directory, began_at)
+    for line in lines or [f"nothing was recorded in {directory}"]:
         complain(line)
-    return status
+    return status if lines else status or 1
 
 
 def _check_token_files(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from adapters.clock import Clock
 from adapters.ports import Dialer, Fault, Pipe, StreamCodec, Toolbox
-from adapters.storage_ports import FrameRecorder
+from adapters.storage_ports import FILE_LOST, FrameRecorder
 from domain.clocks import describe_parting, have_parted
 from domain.effects import WakeAt, venue_of
 from domain.errors import Fatal, VenueError
@@ -347,8 +347,12 @@ class StreamDriver:
     def _flush_recording(self) -> None:
         if self.recorder is not None:
             self.recorder.flush()
+            if self.recorder.files_lost > self.owner.counters["recordings_lost"]:
+                self.owner.counters["recordings_lost"] = self.recorder.files_lost
+                self.owner.alarm(f"{self.session.name} recording", FILE_LOST)
             if self.recorder.failure and not self.is_failure_told:
                 self.is_failure_told = True
+                self.owner.counters["recordings_stopped"] += 1
                 self.owner.alarm(f"{self.session.name} recording", f"stopped: {self.recorder.failure}")
 
     # ---- silence -----------------------------------------------------------------------------------------

@@ -209,6 +209,7 @@ class MemoryJournal:
 class MemoryHistory:
     def __init__(self) -> None:
         self.failure = ""
+        self.files_lost = 0
         self.rows: list[tuple[int, str, dict[str, Any]]] = []
 
     def add(self, recorded_at: int, kind: str, fields: dict[str, Any]) -> None:
@@ -226,6 +227,7 @@ class MemoryRecorder:
 
     def __init__(self) -> None:
         self.failure = ""
+        self.files_lost = 0
         self.entries: list[tuple[str, bytes]] = []
 
     def opened(self, url: str, now: Instant) -> None:

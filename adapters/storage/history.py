@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.storage.own_files import require_own_database
+from adapters.storage.own_files import HeldFiles, is_gone, require_own_database
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +41,11 @@ class SqliteHistory:
         keep_bytes: above it the oldest rows go, a few with each flush.
         """
         self.failure = ""  # why the last flush lost rows; empty when it didn't
+        self.files_lost = 0  # removed, moved or replaced while they were written; each time a new one was begun
         self._path = path
         self._keep_bytes = keep_bytes
         self._db: sqlite3.Connection | None = None  # None until a flush finds room for it
+        self._held: HeldFiles | None = None
         self._rows: list[tuple[int, str, str]] = []
 
     def add(self, recorded_at: int, kind: str, fields: dict[str, Any]) -> None:
@@ -55,6 +57,7 @@ class SqliteHistory:
         if not rows:
             return 0
         try:
+            self._leave_lost_file()
             if free_bytes(self._path.parent) < LEAVES_FREE_BYTES:
                 self.failure = "the disk is full"
             else:
@@ -75,6 +78,17 @@ class SqliteHistory:
         if is_shrinking:
             # A script, because it gives back one page with each step, and `execute` takes one.
             db.executescript(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
+        if self._held is None:  # only now there is a log
+            self._held = HeldFiles(self._path, self._path.with_name(self._path.name + "-wal"))
+
+    def _leave_lost_file(self) -> None:
+        """Write no more into what nobody can find: SQLite would, for as long as it is open."""
+        if self._held is None or not self._held.is_lost():
+            return
+        if not is_gone(self._path.parent):  # of which the launcher tells
+            self._close()
+            self.files_lost += 1
+            log.warning("history_file_lost name=%s", self._path.name)
 
     def _forget_oldest(self, db: sqlite3.Connection) -> bool:
         """Remove some of what is above the bound. Freed pages are used again, so the file stays as it is."""
@@ -105,7 +119,7 @@ class SqliteHistory:
     def _close(self) -> None:
         if self._db is not None:
             self._db.close()
-            self._db = None
+            self._db = self._held = None
 
 
 def free_bytes(directory: Path) -> int:

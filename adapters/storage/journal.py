@@ -28,7 +28,7 @@ from adapters.storage.journal_check import (
 from adapters.storage.journal_home import HOME, MOVED, former_instances, home_of, is_elsewhere, moved_in
 from adapters.storage.journal_lock import lock_path, take_lock
 from adapters.storage.journal_mark import Mark, MarkFile, mark_path
-from adapters.storage.journal_reader import identity, scan_entries
+from adapters.storage.journal_reader import scan_entries
 from adapters.storage.journal_rebuild import (
     Provable,
     aside_name,
@@ -50,7 +50,7 @@ from adapters.storage.journal_rows import (
     is_busy,
     make_row,
 )
-from adapters.storage.own_files import is_gone, not_ours, require_own, require_own_database
+from adapters.storage.own_files import identity, is_gone, not_ours, require_own, require_own_database
 from adapters.storage_ports import Progress
 from domain.errors import Fatal
 from domain.messages.journal import HaltRaised, JournalEntry, JournalEvent

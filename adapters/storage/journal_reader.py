@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import msgspec
 
 from adapters.storage.journal_aside import read_aside
 from adapters.storage.journal_rows import builtins, canonical_line, connect, decode_event, fatal, stored_rows
-from adapters.storage.own_files import require_own_database
+from adapters.storage.own_files import identity, require_own_database
 from domain.errors import Fatal
 from domain.messages.journal import JournalEntry
 
@@ -113,12 +112,3 @@ def _entry(seq: int, recorded_at: int, body: str | bytes) -> JournalEntry:
         return JournalEntry(seq=seq, recorded_at=recorded_at, event=decode_event(body))
     except msgspec.MsgspecError as error:
         raise Fatal(f"entry {seq} of the journal cannot be read: {error}", code="damaged") from error
-
-
-def identity(path: Path) -> tuple[tuple[int, int] | None, int]:
-    """Return which file that is, if any, and its size."""
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        return None, 0
-    return (found.st_dev, found.st_ino), found.st_size

@@ -117,6 +117,31 @@ def _link(path: Path) -> PermissionError:
     return PermissionError(0, "is a link, which is never followed", str(path))
 
 
+def identity(path: Path) -> tuple[tuple[int, int] | None, int]:
+    """Return which file that is, if any, and its size. What another has at the name of one that we hold open, or
+    nothing, means that what we write goes where nobody finds it.
+    """
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None, 0
+    return (found.st_dev, found.st_ino), found.st_size
+
+
+class HeldFiles:
+    """The files that we hold open and write, by the names that they had then."""
+
+    def __init__(self, *paths: Path) -> None:
+        self._held = [(path, identity(path)[0]) for path in paths]
+
+    def is_lost(self) -> bool:
+        """Tell whether one was removed, moved or replaced; not where nobody can look."""
+        try:
+            return any(identity(path)[0] != held for path, held in self._held)
+        except PermissionError:
+            return False
+
+
 def is_gone(directory: Path) -> bool:
     """Return whether a directory was removed, though we may still hold it open."""
     try:

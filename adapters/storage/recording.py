@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import logging
 import math
 import os
 import struct
@@ -26,9 +27,11 @@ from typing import BinaryIO, NamedTuple
 
 from adapters.network.websocket_frames import MAX_MESSAGE_BYTES
 from adapters.ports import StreamCodec
-from adapters.storage.own_files import open_own, require_own_directory
+from adapters.storage.own_files import HeldFiles, open_own, require_own_directory
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
+
+log = logging.getLogger(__name__)
 
 OPENED, FRAME, CLOSED = b"o", b"f", b"c"
 SUFFIX = ".frames.gz"
@@ -57,11 +60,13 @@ class FrameRecorder:
         directory: is made if it isn't there, for its owner only.
         """
         self.failure = ""  # why nothing is recorded any more
+        self.files_lost = 0  # removed, moved or replaced while they were written; each time a new one is begun
         self._directory = directory
         self._venue = venue
         self._rotate_bytes = rotate_bytes
         self._keep_bytes = keep_bytes
         self._file: BinaryIO | None = None
+        self._held = HeldFiles()
         self._written = 0  # bytes in the file
         self._entries: list[bytes] = []
         self._entries_bytes = 0
@@ -79,6 +84,7 @@ class FrameRecorder:
 
     def flush(self) -> None:
         """Write what has been added; called once a second."""
+        self._leave_lost_file()
         if not self._entries:
             return
         entries, self._entries, self._entries_bytes = self._entries, [], 0
@@ -91,6 +97,17 @@ class FrameRecorder:
                 self._end()
                 self._remove_oldest()
         except _FAILURES as error:
+            self._fail(error)
+
+    def _leave_lost_file(self) -> None:
+        """Write no more into what nobody can find; the next entry begins another file."""
+        try:
+            if self._file is None or not self._held.is_lost():
+                return
+            self.files_lost += 1
+            log.warning("recording_file_lost venue=%s", self._venue)
+            self._end()
+        except OSError as error:
             self._fail(error)
 
     def close(self) -> None:
@@ -123,6 +140,7 @@ class FrameRecorder:
         require_own_directory(self._directory)
         # Unbuffered: what a full disk did not take must not be tried again by a close, much later and in our way.
         file = self._file = os.fdopen(open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab", buffering=0)
+        self._held = HeldFiles(path)
         self._written = 0
         return file
 

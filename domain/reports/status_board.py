@@ -154,6 +154,7 @@ class StatusBoard:
             **self._money(),
             "corrections": self.orders.corrections if self.orders else 0,
             "dead_letters": self.totals(Role.DEAD_LETTERS)["dead_letters"],
+            "recordings": {word: self._recordings(word) for word in ("lost", "stopped")},
             "restarts": sum(line.restarts for line in actors.values()),
             "actors": {
                 role: {"pid": line.pid, "restarts": line.restarts, "state": line.state} for role, line in actors.items()
@@ -211,6 +212,9 @@ class StatusBoard:
                 age_ms = (now.monotonic_ns - self.portfolio.asked_ns[key]) // 1_000_000
                 prices[f"{key} (asked)"] = {"mid": mid, "age_ms": age_ms}
         return prices
+
+    def _recordings(self, word: str) -> int:
+        return sum(self.totals(Role.PRICE_FEED.at(venue))[f"recordings_{word}"] for venue in self.venues)
 
     def _venue(self, venue: str) -> dict[str, Any]:
         feed = self.totals(Role.PRICE_FEED.at(venue))

@@ -180,9 +180,31 @@ def last_words(status: Mapping[str, Any]) -> list[str]:
     lines += [f"not ours, and left alone: {line}" for line in (status.get("left") or {}).get("external", ())]
     if lacking := incomplete(status):
         lines.append(lacking)
+    lines += lost_recordings(status)
     if told := alarms(status):
         lines.append(f"alarms of this run: {status.get('alarms_raised', len(told))}, the newest: {alarm(told[0])}")
     return lines
+
+
+def problems(status: Mapping[str, Any], records: bool) -> list[str]:
+    """Return what makes a run end with status 1, a line each.
+
+    Args:
+        records: it was for its recording.
+    """
+    return [*halted(status), *priceless(status), *(stopped_recordings(status) if records else ())]
+
+
+def lost_recordings(status: Mapping[str, Any]) -> list[str]:
+    """Return how many files of a recording nobody finds any more, in a line; none when none is missing."""
+    lost = (status.get("recordings") or {}).get("lost")
+    return [f"files of the recording removed, moved or replaced while they were written: {lost}"] if lost else []
+
+
+def stopped_recordings(status: Mapping[str, Any]) -> list[str]:
+    """Return how many streams are recorded no more, in a line; none when all are."""
+    stopped = (status.get("recordings") or {}).get("stopped")
+    return [f"recordings that stopped before the end: {stopped}; their alarms say why"] if stopped else []
 
 
 def stops(behind: Mapping[str, Sequence[str]] | None) -> list[str]:

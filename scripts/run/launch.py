@@ -396,5 +396,5 @@ class _Run:
     def _judge_report(self) -> None:
         """Say what is a problem whoever asks, and what the run has left behind."""
         if self.status:
-            self.problems += [*telling.halted(self.status), *telling.priceless(self.status)]
+            self.problems += telling.problems(self.status, self.options.records)
             self.status["left"] = telling.left(self.wound_down) if self.wound_down is not None else None

@@ -10,6 +10,7 @@ from actors.price_feed import PriceFeed
 from actors.runtime.base_actor import BaseActor
 from actors.stage.stage import Stage
 from actors.stage.toolbox import START
+from adapters.storage_ports import FILE_LOST
 from domain.effects import Role
 from domain.errors import Fatal, Retryable
 from domain.instant import SECOND_NS
@@ -100,6 +101,19 @@ def test_a_recording_that_fails_is_told_and_the_feed_goes_on(venue: FakeVenue) -
     alarms = [message for message in stage.received[Role.MONITOR] if isinstance(message, AlarmRaised)]
     assert [alarm.text for alarm in alarms if "recording" in alarm.subject] == ["stopped: No space left on device"]
     assert stage.is_played(FEED)
+
+
+def test_a_recording_whose_file_was_taken_away_is_told_once_and_counted(venue: FakeVenue) -> None:
+    recording = Settings(recording=RecordingSettings(enabled=True))
+    stage = venue.stage = Stage(recording, kits={"coinbase": venue.kit()})
+    stage.cast(PriceFeed, FEED)
+    stage.toolbox.memory_recorders["coinbase"].files_lost = 1
+
+    stage.advance(seconds=130)
+
+    alarms = [message for message in stage.received[Role.MONITOR] if isinstance(message, AlarmRaised)]
+    assert [alarm.text for alarm in alarms if "recording" in alarm.subject] == [FILE_LOST]
+    assert stage.actor(FEED).counters["recordings_lost"] == 1
 
 
 class Router(BaseActor):

@@ -110,7 +110,15 @@ def test_recording_trades_nothing_and_keeps_to_itself(launched: Launched) -> Non
     assert settings.venues and settings.traded == {}
     assert settings.recording.enabled
     assert settings.system.data_directory == "nzeza-data/record"
-    assert options == RunOptions(duration_s=5.0, headless=True, json=False, live=False)
+    assert options == RunOptions(duration_s=5.0, headless=True, json=False, records=True)
+
+
+def test_a_recording_that_brings_nothing_is_no_success(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr("scripts.run.launch.run", lambda settings, options: 0)
+
+    assert main(["record"]) == 1
+
+    assert capsys.readouterr().err == "nzeza: nothing was recorded in nzeza-data/record/recordings\n"
 
 
 def test_real_prices_need_no_leave_as_long_as_no_order_follows_them(launched: Launched) -> None:

@@ -1,7 +1,9 @@
 import itertools
 import json
+import shutil
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -173,3 +175,49 @@ def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
 
     assert history.flush() == 1
     assert not victim.exists()
+
+
+def take_away(path: Path) -> None:
+    for each in path.parent.glob("history.sqlite*"):
+        each.unlink()
+
+
+def write_a_copy_in_its_place(path: Path) -> None:
+    shutil.copy(path, path.with_name("copy"))
+    path.with_name("copy").replace(path)
+
+
+def take_its_log_away(path: Path) -> None:
+    path.with_name("history.sqlite-wal").unlink()
+
+
+@pytest.mark.parametrize("lose", [take_away, write_a_copy_in_its_place, take_its_log_away])
+def test_a_file_that_is_taken_away_is_counted_and_the_rows_go_on_in_another(
+    lose: Callable[[Path], object], tmp_path: Path
+) -> None:
+    path = tmp_path / "history.sqlite"
+    history = SqliteHistory(path, KEEP)
+    history.add(1, "Signal", {})
+    history.flush()
+
+    lose(path)
+    for recorded_at in (2, 3):
+        history.add(recorded_at, "Signal", {})
+        assert history.flush() == 0
+
+    assert (history.files_lost, history.failure) == (1, "")
+    assert [row[0] for row in rows(path)][-2:] == [2, 3]
+
+
+def test_rows_go_on_into_what_is_open_while_the_whole_directory_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "history.sqlite"
+    path.parent.mkdir()
+    history = SqliteHistory(path, KEEP)
+    history.add(1, "Signal", {})
+    history.flush()
+
+    path.parent.rename(tmp_path / "moved")
+    history.add(2, "Signal", {})
+    history.flush()
+
+    assert history.files_lost == 0

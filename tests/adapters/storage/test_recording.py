@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import struct
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -320,3 +322,49 @@ def test_a_recording_goes_through_the_same_decoder_as_a_stream_would(tmp_path: P
         (b"frame", 20, UTC + 2, 0, (10, 15)),
         (b"later", 25, UTC + 2, 20, (10, 15, 20)),
     ]
+
+
+def remove_file(directory: Path) -> None:
+    for path in recordings(directory, "coinbase"):
+        path.unlink()
+
+
+def replace_file(directory: Path) -> None:
+    for path in recordings(directory, "coinbase"):
+        shutil.copy(path, path.with_name("copy"))
+        path.with_name("copy").replace(path)
+
+
+@pytest.mark.parametrize("lose", [remove_file, replace_file, shutil.rmtree])
+def test_a_file_that_is_taken_away_is_counted_once_and_another_begins(
+    lose: Callable[[Path], object], tmp_path: Path
+) -> None:
+    directory = tmp_path / "recordings"
+    recorder = recorder_in(directory)
+    record(recorder, [b"before"])
+    recorder.flush()
+
+    lose(directory)
+    recorder.flush()
+    recorder.flush()
+    assert recorder.files_lost == 1
+    record(recorder, [b"after"], begin=1)
+    recorder.close()
+
+    assert (recorder.files_lost, recorder.failure) == (1, "")
+    assert everything(directory)[-1:] == [b"after"]
+
+
+def test_a_directory_that_cannot_be_made_anew_ends_the_recording_and_says_why(tmp_path: Path) -> None:
+    directory = tmp_path / "recordings"
+    recorder = recorder_in(directory)
+    record(recorder, [b"before"])
+    recorder.flush()
+
+    shutil.rmtree(directory)
+    directory.write_text("in the way")
+    record(recorder, [b"after"], begin=1)
+    recorder.flush()
+
+    assert recorder.files_lost == 1
+    assert recorder.failure == "File exists"

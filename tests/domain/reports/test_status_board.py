@@ -36,6 +36,7 @@ KEYS = {
     "net",
     "corrections",
     "dead_letters",
+    "recordings",
     "restarts",
     "actors",
     "reconciled",

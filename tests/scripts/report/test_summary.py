@@ -139,3 +139,12 @@ def test_a_venue_without_any_price_is_a_problem_in_a_run_that_should_have_seen_o
     assert telling.priceless({**report, "duration_s": 1.0}) == []
     assert telling.priceless({**report, "duration_s": 1.0, "alarms": [unreachable]}) == [line]
     assert telling.priceless(REPORT) == []
+
+
+def test_what_a_recording_has_lost_is_told_at_the_end_and_what_stopped_is_a_problem() -> None:
+    report = {**REPORT, "recordings": {"lost": 2, "stopped": 1}}
+
+    assert "files of the recording removed, moved or replaced while they were written: 2" in telling.last_words(report)
+    stopped = "recordings that stopped before the end: 1; their alarms say why"
+    assert stopped in telling.problems(report, records=True)
+    assert stopped not in telling.problems(report, records=False)
