@@ -51,8 +51,8 @@ class Transport(Protocol):
         after it: what a peer sends twice is the answer to nothing else.
 
         Raises:
-            Retryable: no request byte was written; `code` is dns, refused, timeout, tls, unreachable or reset.
-            Ambiguous: it may have been received; `code` is timeout, reset or unreadable.
+            Retryable: no request byte was written; `code` is dns, refused, timeout, tls, unreachable, reset or exhausted.
+            Ambiguous: it may have been received; `code` is timeout, reset, exhausted or unreadable.
         """
         ...
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
+import os
 import socket
 import ssl
 import threading
@@ -30,7 +32,7 @@ def connect(host: str, port: int, give_up_at: float) -> socket.socket:
 
     Raises:
         socket.gaierror: there is no such host.
-        OSError: nobody answers, in time or at all.
+        OSError: nobody answers, in time or at all; or this machine has no room for a connection.
     """
     addresses = _Lookup.of(host, port, give_up_at)
     for number, (family, kind, protocol, _, place) in enumerate(addresses):
@@ -55,7 +57,10 @@ def secured(plain: socket.socket, host: str, give_up_at: float) -> ssl.SSLSocket
 
 @lru_cache(maxsize=1)
 def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()  # reads all certificates of the system: once is enough
+    context = ssl.create_default_context()  # reads all certificates of the system: once is enough
+    if not context.get_ca_certs():
+        os.close(os.open(os.devnull, os.O_RDONLY))  # without a descriptor none was read, in silence: not kept so
+    return context
 
 
 class _Lookup:
@@ -82,7 +87,11 @@ class _Lookup:
             lookup = cls._running.get((host, port))
             if lookup is None:
                 lookup = cls._running[host, port] = cls(host, port)
-                threading.Thread(target=lookup._ask, name=f"lookup-{host}", daemon=True).start()
+                try:
+                    threading.Thread(target=lookup._ask, name=f"lookup-{host}", daemon=True).start()
+                except RuntimeError:
+                    del cls._running[host, port]  # nobody is asked: whoever wants it next must not wait for that
+                    raise OSError(errno.EAGAIN, "no room for a thread") from None
         if not lookup._is_over.wait(left_s(give_up_at)):
             raise TimeoutError
         if lookup._error is not None:

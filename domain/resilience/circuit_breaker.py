@@ -17,6 +17,7 @@ from domain.messages.system import (
     Operation,
     OperationEnded,
 )
+from domain.resilience.outage import EXHAUSTED
 from domain.settings import BreakerSettings
 
 CLOSED, HALF_OPEN, OPEN = BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN
@@ -46,7 +47,13 @@ class CircuitBreaker:
         self.reset_metrics(now)
 
     def apply(self, event: OperationEnded, now: Instant) -> list[Effect]:
-        """Count one ended call. One that ends while open was already in flight and decides nothing."""
+        """Count one ended call. One that ends while open was already in flight and decides nothing.
+
+        One that this machine had no room for has not met the venue, and says nothing of it. Nor is there a venue to spare:
+        an open breaker would only keep us away after there is room again.
+        """
+        if event.reason == EXHAUSTED:
+            return []
         if event.succeeded:
             self._successes += 1
         else:

@@ -6,12 +6,14 @@ from typing import Any
 
 from domain.errors import Ambiguous, Retryable
 
+EXHAUSTED = "exhausted"  # this machine has no room for a connection: nothing of the venue's
 _TRIES = 3  # one or two happen to everybody
 
 CAUSES = {  # transport word -> in words
     "dns": "its name is not found; is there a network?",
     "refused": "the connection was refused",
     "unreachable": "there is no way to it; is there a network?",
+    EXHAUSTED: "this machine has no room for a connection; are its open files, ports or memory used up?",
     "timeout": "no answer in time",
     "tls": "no safe connection (TLS)",
     "reset": "the connection was reset",

@@ -57,6 +57,22 @@ def test_fifth_failure_in_a_row_opens_tells_the_audience_and_sets_the_alarm() ->
     ]
 
 
+@pytest.mark.parametrize("state", [CLOSED, HALF_OPEN])
+def test_call_that_this_machine_had_no_room_for_says_nothing_of_the_venue(state: BreakerState) -> None:
+    machine = breaker(failures=2)
+    if state is HALF_OPEN:
+        fail(machine, times=2)
+        machine.tick("submit", at(30_000))
+    no_room = OperationEnded(
+        ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, succeeded=False, reason="exhausted"
+    )
+
+    effects = [effect for _ in range(5) for effect in machine.apply(no_room, at(30_001))]
+
+    assert effects == [] and machine.state is state
+    assert machine.metrics(at(30_001)).failures == (2 if state is HALF_OPEN else 0)
+
+
 def test_success_between_failures_keeps_it_closed() -> None:
     """CB-07: 4 failures, 1 success, 4 failures."""
     machine = breaker()

@@ -10,6 +10,10 @@ from domain.resilience.outage import Outage
     ("code", "words"),
     [
         ("dns", "cannot be reached: its name is not found; is there a network?"),
+        (
+            "exhausted",
+            "cannot be reached: this machine has no room for a connection; are its open files, ports or memory used up?",
+        ),
         ("refused", "cannot be reached: the connection was refused"),
     ],
 )
