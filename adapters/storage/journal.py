@@ -262,6 +262,7 @@ class SqliteJournal:
         """
         self._require_lock()
         self._require_whole_file()
+        self._mark.tend()
         if self._is_full:
             self._mark.sync()
         if self.holdup:

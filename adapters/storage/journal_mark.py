@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.storage.journal_rows import HASH_BYTES
-from adapters.storage.own_files import open_own
+from adapters.storage.own_files import HeldFiles, is_gone, open_own
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +33,32 @@ class MarkFile:
     """The writing end."""
 
     def __init__(self, path: Path) -> None:
-        self._fd = open_own(path, os.O_RDWR | os.O_CREAT)
+        self._path = path
+        self._newest: Mark | None = None
+        self._open()
+
+    def _open(self) -> None:
+        self._fd = open_own(self._path, os.O_RDWR | os.O_CREAT)
+        self._held = HeldFiles(self._path)
         self._is_synced = False
+
+    def tend(self) -> None:
+        """Write it anew where its file was taken away: without one, the next start could not tell what is missing."""
+        if self._newest is None or not self._held.is_lost() or is_gone(self._path.parent):
+            return
+        old = self._fd
+        try:
+            self._open()
+        except OSError as error:
+            log.warning("mark_not_written seq=%s error=%s", self._newest.seq, error)  # the next start tells
+            return
+        log.warning("mark_written_anew seq=%s", self._newest.seq)
+        os.close(old)
+        self.put(self._newest)
 
     def put(self, mark: Mark) -> None:
         """Remember `mark`; a failing disk leaves an older one, which promises less."""
+        self._newest = mark
         try:
             os.pwrite(self._fd, _encoded(mark), 0)
         except OSError as error:

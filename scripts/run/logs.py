@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from adapters.storage.own_files import HeldFiles, is_gone
 from domain.text import bounded
 
 LOG_BYTES = 10_000_000  # of one file; then it becomes .1, .1 becomes .2, and so on
@@ -33,6 +35,32 @@ class LineFormatter(logging.Formatter):
         return "\n".join(bounded(line, _MOST_CHARACTERS) for line in lines)
 
 
+class LogFile(logging.handlers.RotatingFileHandler):
+    """A log of bounded size, begun anew, and so told, where its file was removed, moved or replaced."""
+
+    def _open(self) -> TextIOWrapper:
+        stream = super()._open()
+        self._held = HeldFiles(Path(self.baseFilename))
+        return stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.stream is not None and self._held.is_lost():
+            self._begin_anew(self.stream)
+        super().emit(record)
+
+    def _begin_anew(self, lost: TextIOWrapper) -> None:
+        """Write no more into what nobody can find; while the whole directory is gone, there is nowhere else."""
+        if is_gone(Path(self.baseFilename).parent):
+            return
+        try:
+            self.stream = self._open()
+        except OSError:
+            return  # what is open takes the lines; the next one tries again
+        lost.close()
+        words = "log_file_lost: it was removed, moved or replaced while it was written, with what was in it"
+        super().emit(logging.LogRecord(__name__, logging.WARNING, __file__, 0, words, (), None))
+
+
 def log_definitions(path: Path, level: str) -> dict[str, Any]:
     """Return how the actor system's logger is set up, for `logging.config.dictConfig`."""
     return {
@@ -41,7 +69,7 @@ def log_definitions(path: Path, level: str) -> dict[str, Any]:
         "formatters": {"line": {"()": f"{__name__}.{LineFormatter.__name__}"}},
         "handlers": {
             "file": {
-                "class": "logging.handlers.RotatingFileHandler",
+                "class": f"{__name__}.{LogFile.__name__}",
                 "filename": str(path),
                 "maxBytes": LOG_BYTES,
                 "backupCount": LOGS_KEPT,
@@ -54,7 +82,7 @@ def log_definitions(path: Path, level: str) -> dict[str, Any]:
 
 def log_here(path: Path) -> None:
     """Send what this process logs to `path`, from warnings up."""
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT)
+    handler = LogFile(path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT)
     handler.setFormatter(LineFormatter())
     root = logging.getLogger()
     root.setLevel(logging.WARNING)

@@ -381,3 +381,16 @@ def test_a_reader_notices_that_a_recovery_has_begun_a_fresh_journal(tmp_path: Pa
     open_journal(path)
 
     assert reader.was_replaced()
+
+
+def test_a_mark_that_is_taken_away_in_a_run_is_written_anew(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    journal = open_journal(path)
+    journal.append([event(1)], recorded_at=AT)
+
+    mark_path(path).unlink()
+    journal.tend()
+    journal.append([event(2)], recorded_at=AT)
+    journal.close()
+
+    assert open_journal(path).trouble == ""

@@ -70,3 +70,30 @@ def test_a_log_that_others_fill_is_set_aside_before_they_go_on(tmp_path: Path, m
 
     assert not log.exists()
     assert (tmp_path / "simulator.log.1").read_text() == "a" * 11
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, lambda log: log.rename(log.with_name("old"))])
+def test_a_log_that_is_taken_away_is_begun_anew_and_says_so_once(lose, tmp_path: Path, root) -> None:
+    log = tmp_path / "nzeza.log"
+    logging.config.dictConfig(log_definitions(log, "warning"))
+    root.warning("before")
+
+    lose(log)
+    root.warning("after")
+    root.warning("later")
+
+    lost, after, later = log.read_text().splitlines()
+    assert "log_file_lost" in lost
+    assert (after.split()[-1], later.split()[-1]) == ("after", "later")
+
+
+def test_a_log_without_a_directory_stops_nobody(tmp_path: Path, root, capsys) -> None:
+    log = tmp_path / "data" / "nzeza.log"
+    log.parent.mkdir()
+    logging.config.dictConfig(log_definitions(log, "warning"))
+
+    log.parent.rename(tmp_path / "moved")
+    root.warning("after")
+
+    assert "after" in (tmp_path / "moved" / "nzeza.log").read_text()
+    assert capsys.readouterr().err == ""
