@@ -22,7 +22,8 @@ from scripts.run.processes import children_of
 pytestmark = pytest.mark.system
 
 NZEZA = [sys.executable, "-m", "scripts.main"]
-WITHIN_S = 20.0
+WITHIN_S = 60.0  # others may be at work on the same machine
+REMADE = "the directory of the actors' sockets was removed, and has been made anew"
 KEYS = {
     "NZEZA__VENUES__COINBASE__API_KEY_ENV": "CB_KEY",
     "NZEZA__VENUES__COINBASE__API_SECRET_ENV": "CB_SECRET",
@@ -104,20 +105,25 @@ def test_cleaned_temporary_directory_is_told_and_an_actor_that_then_ends_is_back
     router = read_status(tmp_path / "data")["actors"]["order_router"]["pid"]
     assert list(temporary.rglob("admin"))
 
-    shutil.rmtree(temporary)
+    # In one step: who makes it anew while it is still being emptied would be in the way of that, or lose it again.
+    shutil.rmtree(temporary.rename(temporary.with_name(f"{temporary.name}.cleaned")))
     os.kill(router, signal.SIGKILL)
 
     give_up_at = time.monotonic() + WITHIN_S
-    while not {"restarts": 1, "reconciled": True}.items() <= (status := read_status(tmp_path / "data")).items():
+    is_back = {"restarts": 1, "reconciled": True}.items()
+    # The launcher tells of it when it looks next, and the actor may be back before.
+    while not (is_back <= (status := read_status(tmp_path / "data")).items() and of_sockets(status)):
         assert time.monotonic() < give_up_at, status
-    assert [each["text"] for each in status["alarms"] if "sockets" in each["text"]] == [
-        "the directory of the actors' sockets was removed, and has been made anew"
-    ]
+    assert of_sockets(status) == [REMADE]
     stop = ask("stop", tmp_path / "data")
     assert (stop.returncode, stop.stdout) == (0, "stopped cleanly\n"), stop.stderr
     assert process.wait(timeout=WITHIN_S) == 0
     assert not list(temporary.iterdir())
     temporary.rmdir()
+
+
+def of_sockets(status: dict[str, Any]) -> list[str]:
+    return [each["text"] for each in status["alarms"] if "sockets" in each["text"]]
 
 
 def read_status(directory: Path) -> dict[str, Any]:

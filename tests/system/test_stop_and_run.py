@@ -18,6 +18,9 @@ pytestmark = pytest.mark.system
 
 HALTED_AT = 1_780_000_000 * SECOND_NS
 NO_SIGNALS = {"SIGNALS__WINNER_ABOVE": "1"}  # what such a run finds, it only keeps
+OUT_OF_REACH = {"PROTECTION__STOP_LOSS_RATIO": "0.5", "PROTECTION__TAKE_PROFIT_RATIO": "1"}  # of the market, meanwhile
+UNHURRIED = {"SYSTEM__STOP_WITHIN_S": "10"}  # others may be at work on the same machine
+PATIENCE_S = 60.0  # for the same reason
 
 
 def test_a_journal_without_its_account_is_refused_in_one_line_that_says_what_to_do(tmp_path: Path) -> None:
@@ -35,9 +38,9 @@ def test_a_journal_without_its_account_is_refused_in_one_line_that_says_what_to_
 def test_a_protected_position_is_carried_over_and_nothing_is_sent_again(tmp_path: Path) -> None:
     before = stop_with_a_position(tmp_path)
 
-    with Trial(tmp_path, **NO_SIGNALS) as system:
-        truth = system.truth(system.wait_for("the books agree", lambda now: now["reconciled"]))
-        code, report, errors, _ = system.end()
+    with Trial(tmp_path, **NO_SIGNALS, **OUT_OF_REACH, **UNHURRIED) as system:
+        truth = system.truth(system.wait_for("the books agree", lambda now: now["reconciled"], PATIENCE_S))
+        code, report, errors, _ = system.end(PATIENCE_S)
 
     assert code == 0, errors
     assert (report["reconciled"], report["corrections"]) == (True, 0)
@@ -72,9 +75,9 @@ def test_a_halt_of_an_earlier_run_is_told_at_the_start_in_the_report_and_by_the_
 def stop_with_a_position(directory: Path) -> Status:
     """Stop a run while it holds something, and return its report."""
     for _ in range(4):  # a signal may close it while we stop; then the next run begins flat
-        with Trial(directory) as system:
-            system.wait_for("a protected position", lambda now: now["positions"] and now["orders"]["open"])
-            ending = system.end()
+        with Trial(directory, **OUT_OF_REACH, **UNHURRIED) as system:
+            system.wait_for("a protected position", lambda now: now["positions"] and now["orders"]["open"], PATIENCE_S)
+            ending = system.end(PATIENCE_S)
         assert ending.code == 0, ending.errors
         if ending.report["positions"]:
             return ending.report
