@@ -166,7 +166,7 @@ class WindingDown:
                 is_reconciled=not (in_flight or differences or unfinished or bare or strange),
                 unconfirmed=tuple(order.id for order in in_flight),
                 protective=tuple(
-                    _in_words(order)
+                    self._stop_in_words(order)
                     for order in live
                     if order.order.purpose is Purpose.PROTECT and not order.is_in_flight
                 ),
@@ -177,6 +177,11 @@ class WindingDown:
                 external=self._foreign.in_words(),
             ),
         )
+
+    def _stop_in_words(self, order: OrderLifecycle) -> str:
+        """Say so where it guards what our books don't know as ours (the journal was lost); money.md 3."""
+        is_flat = self._ledger.books.position(InstrumentId.of(order.order)).is_flat
+        return _in_words(order) + (", though our books have no position there" if is_flat else "")
 
     def _keep_stops(self, live: list[OrderLifecycle], now: Instant) -> None:
         """Let no stop go any more that guards a position: nothing would take its place."""

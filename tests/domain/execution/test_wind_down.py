@@ -1,6 +1,7 @@
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from domain.instant import SECOND_NS
 from domain.instrument import Side
@@ -11,6 +12,7 @@ from domain.messages.orders import (
     OrderRejected,
     OrderReported,
     OrderStatus,
+    OrderType,
     OrderUnconfirmed,
     Purpose,
     QueryOrder,
@@ -108,6 +110,28 @@ def test_protection_stays_and_is_listed(manager: DeskOnTime) -> None:
     assert manager.sent(CancelOrder) == []
     assert last_words(manager).protective == ("coinbase BTC-USD SELL 0.01 target 70000 stop 61000",)
     assert last_words(manager).is_reconciled
+
+
+def test_a_stop_without_a_position_in_our_books_stays_and_is_said_to_be_one() -> None:
+    manager = DeskOnTime().ready(btc="0.01")  # the journal with its purchase was lost
+    stop = replace(
+        make_report(S.OPEN),
+        client_order_id=mint_client_order_id("lost", 0, 1),
+        side=Side.SELL,
+        order_type=OrderType.BRACKET,
+        quantity=Decimal("0.01"),
+        leaves_quantity=Decimal("0.01"),
+        limit_price=Decimal(70000),
+        stop_price=Decimal(61000),
+    )
+    manager.snapshot(btc="0.01", held="0.01", open_orders=[stop])
+    wind_down(manager)
+
+    manager.advance(10)
+
+    assert manager.sent(CancelOrder) == []
+    [protective] = last_words(manager).protective
+    assert protective == ("coinbase BTC-USD SELL 0.01 target 70000 stop 61000, though our books have no position there")
 
 
 def test_a_stop_that_nobody_has_confirmed_is_not_called_in_place(manager: DeskOnTime) -> None:
