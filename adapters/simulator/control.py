@@ -18,6 +18,14 @@ from adapters.simulator.faults import InvalidFault
 from adapters.simulator.hand_trades import InvalidTrade
 from adapters.simulator.venue_clock import VenueClock
 from adapters.simulator.world import World
+from domain.errors import NzezaError
+from domain.text import bounded
+
+LONGEST_REFUSAL = 1_000  # letters
+
+
+class NotAnOrder(NzezaError):
+    """What was sent is nothing to carry out; one line."""
 
 
 def guarded(application: web.Application, netloc: str, token: str) -> web.Application:
@@ -56,20 +64,20 @@ def control_application(world: World, clock: VenueClock) -> web.Application:
 
     async def inject(request: web.Request) -> web.Response:
         try:
-            fault = await request.json()
+            fault = await _order(request)
             world.advance(clock.now_ns())
             world.inject(fault)
-        except (InvalidFault, ValueError) as error:
-            return web.Response(status=400, text=f"{error}\n")
+        except (NotAnOrder, InvalidFault) as error:
+            return _refusal(str(error))
         return web.json_response({"ok": True})
 
     async def trade(request: web.Request) -> web.Response:
         try:
-            order = await request.json()
+            order = await _order(request)
             world.advance(clock.now_ns())
             made = world.trade(order)
-        except (InvalidTrade, ValueError) as error:
-            return web.Response(status=400, text=f"{error}\n")
+        except (NotAnOrder, InvalidTrade) as error:
+            return _refusal(str(error))
         return web.json_response({"ok": True, "order": made})
 
     async def clear(request: web.Request) -> web.Response:
@@ -83,3 +91,21 @@ def control_application(world: World, clock: VenueClock) -> web.Application:
     application.router.add_delete("/faults", clear)
     application.router.add_post("/trades", trade)
     return application
+
+
+async def _order(request: web.Request) -> dict[str, Any]:
+    """Return what was sent. JSON is UTF-8, whatever charset is named.
+
+    Raises:
+        NotAnOrder: it is no object of JSON.
+    """
+    try:
+        return msgspec.json.decode(await request.read(), type=dict[str, Any])
+    except web.RequestPayloadError:
+        raise NotAnOrder("not encoded as its headers say") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotAnOrder(f"not a JSON object: {error}") from None
+
+
+def _refusal(text: str) -> web.Response:
+    return web.Response(status=400, text=f"{bounded(text, LONGEST_REFUSAL)}\n")

@@ -78,6 +78,7 @@ FRAME_FAULTS = frozenset(
 _OPENING = ("refuse", "refuse_upgrade", "slow_handshake")
 
 
+LONGEST_S = 864_000.0  # of any fault: ten days
 LONGEST_LAG_S = 120.0  # for so long the past is kept
 
 
@@ -175,8 +176,9 @@ def _check_numbers(fault: Fault) -> None:
         raise InvalidFault(f"size {fault.size} is out of bounds; allowed are 0 to {MOST_BYTES}")
     if not (fault.says.isascii() and fault.says.isprintable() and len(fault.says) <= MOST_LETTERS):
         raise InvalidFault(f"says is no header; allowed are up to {MOST_LETTERS} printable letters")
-    if min(fault.seconds, fault.late_by, fault.retry_after) < 0:
-        raise InvalidFault("seconds, late_by and retry_after must not be negative")
+    for name, seconds in (("seconds", fault.seconds), ("late_by", fault.late_by), ("retry_after", fault.retry_after)):
+        if not 0 <= seconds <= LONGEST_S:  # nor NaN
+            raise InvalidFault(f"{name} {seconds} is out of bounds; allowed are 0 to {LONGEST_S:g}")
     if fault.kind == "lag" and fault.seconds > LONGEST_LAG_S:
         raise InvalidFault(f"seconds {fault.seconds} is out of bounds; allowed are 0 to {LONGEST_LAG_S:g}")
 
