@@ -81,6 +81,8 @@ class Instrument(Struct, frozen=True, kw_only=True, dict=True):
     is_tradable: bool = True
     settlement: str = ""  # currency that profit is paid in; empty: the quote
     contract_size: Decimal = Decimal(1)  # base units per unit of quantity
+    max_leverage: Decimal | None = None  # of perpetuals; None: the venue doesn't tell
+    maintenance_ratio: Decimal | None = None  # share of the notional below which a position is liquidated
 
     @cached_property  # it is asked for at each tick
     def id(self) -> InstrumentId:

@@ -144,6 +144,10 @@ class RiskSettings(Section):
     late_after_s: Positive = 2.0  # offset-corrected lag of a price
     max_clock_error_s: Positive = 2.0  # between our clock and a venue's; beyond it, no openings there
     min_edge_cost_ratio: NotNegative = 2.0  # expected move over round-trip cost; 0 = off
+    # Of perpetuals:
+    leverage: Annotated[float, Meta(ge=1, le=100)] = 1.0  # notional over margin, at most; a venue may allow less
+    margin_mode: Literal["isolated", "cross"] = "isolated"
+    maintenance_ratio: Annotated[float, Meta(gt=0, lt=1)] = 0.05  # of the notional, where a venue tells none
 
 
 class ProtectionSettings(Section):

@@ -26,6 +26,8 @@ def definition(instrument: Instrument, ts_event: int) -> InstrumentDefined:
         min_notional=instrument.min_notional,
         max_significant_digits=instrument.max_significant_digits,
         contract_size=instrument.contract_size,
+        max_leverage=instrument.max_leverage,
+        maintenance_ratio=instrument.maintenance_ratio,
     )
 
 
@@ -47,6 +49,8 @@ def defined(event: InstrumentDefined) -> Instrument:
         is_tradable=False,
         settlement="" if event.settlement == event.quote else event.settlement,
         contract_size=event.contract_size,
+        max_leverage=event.max_leverage,
+        maintenance_ratio=event.maintenance_ratio,
     )
 
 

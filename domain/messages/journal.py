@@ -84,6 +84,8 @@ class InstrumentDefined(Event, kw_only=True):
     min_notional: Decimal  # quote currency
     max_significant_digits: int | None = None  # of prices; None: the tick is all
     contract_size: Decimal = Decimal(1)  # base units per unit of quantity
+    max_leverage: Decimal | None = None  # of perpetuals, as the venue told it
+    maintenance_ratio: Decimal | None = None
 
 
 class OrderResubmitted(OrderEvent, kw_only=True):

@@ -257,6 +257,8 @@ class PositionLine(Message, kw_only=True):
     average_price: str
     mark_price: str
     unrealized_pnl: str
+    liquidation_price: str = ""  # of a perpetual; empty: of none, or none that is known
+    liquidation_distance: str = ""  # share of the mark; empty as above
 
 
 class PortfolioReported(Event, kw_only=True):
@@ -276,6 +278,7 @@ class PortfolioReported(Event, kw_only=True):
     missing: tuple[str, ...] = ()  # why it is incomplete: "SOL-USD", "dydx balances", "BTC-USD fill price"
     asked_prices: dict[str, str] = {}  # "coinbase:DOGE-USD" -> mid, of what is held and no stream tells
     asked_ns: dict[str, int] = {}  # the same keys -> CLOCK_MONOTONIC of the answer
+    funding: str = "0"  # received less paid
 
 
 class VenueReported(Event, kw_only=True):

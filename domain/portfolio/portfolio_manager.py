@@ -365,7 +365,8 @@ class PortfolioManager:
         return PortfolioReported(
             ts_event=now.utc_ns,
             positions=tuple(
-                position_line(self.portfolio, self.quotes, key) for key in sorted(self.portfolio.positions)
+                position_line(self.portfolio, self.quotes, key, self._settings.risk, now)
+                for key in sorted(self.portfolio.positions)
             ),
             net={base: plain(quantity) for base, quantity in sorted(valuation.net.items()) if quantity},
             equity=shown(valuation.equity, 2),
@@ -373,6 +374,7 @@ class PortfolioManager:
             realized_pnl=shown(self._realized_pnl(), 8),
             unrealized_pnl=shown(valuation.unrealized_pnl, 8),
             fees=shown(valuation.fees, 8),
+            funding=shown(valuation.funding, 8),
             is_complete=valuation.is_complete,
             missing=valuation.missing,
             **self.quotes.asked.fields(),

@@ -27,7 +27,9 @@ class Valuation(NamedTuple):
     net: dict[str, Decimal]  # base asset -> signed quantity of our positions
     gross: dict[str, Decimal]  # base asset -> notional held, ours or not, plus what open decisions may add
     is_complete: bool  # every asset priced freshly, every balance known, every fill at a price that was told
-    missing: tuple[str, ...] = ()  # what makes it incomplete: "SOL-USD", "coinbase balances", "BTC-USD fill price"
+    # What makes it incomplete: "SOL-USD", "coinbase balances", "BTC-USD fill price", "BTC-USD mark".
+    missing: tuple[str, ...] = ()
+    funding: Decimal = ZERO  # received less paid; in the balances already
 
     @property
     def exposure(self) -> Decimal:
@@ -54,7 +56,7 @@ def value(
         venues: where we trade; each one's balances must be known.
         foreign: base asset -> what live orders that are not ours may add.
     """
-    equity = cash = fees = transfers = unrealized = ZERO
+    equity = cash = fees = funding = transfers = unrealized = ZERO
     net: dict[str, Decimal] = defaultdict(Decimal)
     gross: dict[str, Decimal] = defaultdict(Decimal)
     missing = {f"{venue} balances": None for venue in venues if venue not in portfolio.venues}
@@ -73,15 +75,30 @@ def value(
             cash += total
         else:
             gross[currency] += abs(total) * price
+    for key, quantity in portfolio.derivatives.items():
+        if not quantity:
+            continue
+        terms, (mark, is_fresh) = portfolio.terms(key), quotes.mark(*key, now)
+        price, _ = quotes.price_of(key.venue, terms.settlement, now)
+        if not is_fresh or price is None:
+            missing[f"{key.name} mark"] = None
+        # Raw cash alone would be no worth of anything: at its entry a position is worth what was paid for it.
+        mark = portfolio.position(key).average_price if mark is None else mark
+        worth = quantity * terms.contract_size * mark * (price or ZERO)
+        equity += worth
+        gross[terms.base] += abs(worth)
+    for (venue, _, currency), amount in portfolio.funding.items():
+        funding += amount * (quotes.price_of(venue, currency, now)[0] or ZERO)
     for (venue, _, currency), amount in portfolio.fees.items():
         fees += amount * (quotes.price_of(venue, currency, now)[0] or ZERO)
     for (venue, _, currency), amount in portfolio.transfers.items():
         transfers += amount * (quotes.price_of(venue, currency, now)[0] or ZERO)
     for key, position in portfolio.positions.items():
-        net[portfolio.terms(key).base] += position.quantity
-        mark = quotes.price(*key)
+        terms = portfolio.terms(key)
+        net[terms.base] += position.quantity * terms.contract_size
+        mark, _ = quotes.mark(*key, now)
         if mark is not None:
-            unrealized += position.unrealized_pnl(mark)
+            unrealized += position.unrealized_pnl(mark) * terms.contract_size
     for plan in portfolio.plans.values():
         if plan.intent.purpose is Purpose.OPEN:
             gross[portfolio.terms(plan.key).base] += plan.leaves_quantity * plan.worst_price
@@ -92,4 +109,6 @@ def value(
     for base, notional in foreign.items():
         gross[base] += notional
 
-    return Valuation(equity, cash, unrealized, fees, transfers, dict(net), dict(gross), not missing, tuple(missing))
+    return Valuation(
+        equity, cash, unrealized, fees, transfers, dict(net), dict(gross), not missing, tuple(missing), funding
+    )

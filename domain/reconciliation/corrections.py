@@ -71,7 +71,7 @@ class Corrections:
                     quantity=quantity,
                     reason="not held any more" if quantity else "no fill explains it",
                     difference=difference,
-                    price=self._price(key, prices.get(name)) if is_derivative else None,
+                    price=self._price(key, now, prices.get(name)) if is_derivative else None,
                 )
             )
             if quantity:
@@ -83,9 +83,10 @@ class Corrections:
             amount = "of unknown worth" if worth is None else f"worth {plain(worth)} USD"
             self._outbox.halt(venue, f"balance corrected by something {amount}", now.utc_ns)
 
-    def _price(self, key: InstrumentId, told: Decimal | None = None) -> Decimal | None:
+    def _price(self, key: InstrumentId, now: Instant, told: Decimal | None = None) -> Decimal | None:
         """Return what a derivative is worth; its entry where nobody tells another."""
-        return told or self._quotes.price(*key) or self._ledger.books.position(key).average_price or None
+        mark, _ = self._quotes.mark(*key, now)
+        return told or mark or self._ledger.books.position(key).average_price or None
 
     def _worst(self, venue: str, differences: Differences, phantoms: Phantoms) -> Differences:
         """Return what was corrected; what left a balance and a position left once."""
@@ -109,7 +110,7 @@ class Corrections:
         for holding, difference in differences.items():
             if isinstance(holding, Wallet):
                 price, _ = self._quotes.price_of(holding.venue, holding.currency, now)
-            elif price := self._price(holding):
+            elif price := self._price(holding, now):
                 price *= self._ledger.books.terms(holding).contract_size
             if price is None:
                 return None

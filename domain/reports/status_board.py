@@ -242,6 +242,7 @@ class StatusBoard:
                 "realized_pnl": _ZERO,
                 "unrealized_pnl": _ZERO,
                 "fees": _ZERO,
+                "funding": _ZERO,
                 "pnl_after_fees": _ZERO,
                 "net": {},
             }
@@ -253,7 +254,8 @@ class StatusBoard:
             "realized_pnl": portfolio.realized_pnl,
             "unrealized_pnl": portfolio.unrealized_pnl,
             "fees": portfolio.fees,
-            "pnl_after_fees": plain(gross - Decimal(portfolio.fees)),
+            "funding": portfolio.funding,
+            "pnl_after_fees": plain(gross - Decimal(portfolio.fees) + Decimal(portfolio.funding)),
             "net": dict(portfolio.net),
         }
 

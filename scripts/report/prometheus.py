@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 _VENUE_COUNTS = ("quotes", "trades", "gaps", "reconnects", "decode_errors", "orders", "fills")
 _ORDERS_NOW = ("open", "unconfirmed")
-_MONEY = ("equity", "cash", "realized_pnl", "unrealized_pnl", "fees", "pnl_after_fees")
+_MONEY = ("equity", "cash", "realized_pnl", "unrealized_pnl", "fees", "funding", "pnl_after_fees")
 _NS = 1_000_000_000
 
 
@@ -56,7 +56,7 @@ def _families(report: Mapping[str, Any]) -> Iterator[Family]:
     restarts = [Sample({"role": role}, line["restarts"]) for role, line in report["actors"].items()]
     yield Family("nzeza_restarts_total", "counter", "Restarts of an actor.", restarts)
     yield _single("nzeza_reconciled", "gauge", "1: venues and journal agree.", int(report["reconciled"]))
-    money = [Sample({"kind": name}, report[name]) for name in _MONEY]
+    money = [Sample({"kind": name}, report[name]) for name in _MONEY if name in report]
     yield Family("nzeza_account_usd", "gauge", "The account, in dollars.", money)
     yield from _troubles(report)
     yield from _latencies(report["latency_us"])

@@ -72,8 +72,10 @@ def _pnl(report: dict[str, Any]) -> str:
     """Return what the account's trades have earned since its journal began, and what is left after fees."""
     realized, unrealized, fees = (Decimal(report[key]) for key in ("realized_pnl", "unrealized_pnl", "fees"))
     after_fees = report.get("pnl_after_fees", realized + unrealized - fees)
+    funding = Decimal(report.get("funding", 0))
+    paid = f"{funding:,.2f} funding, " if funding else ""  # of perpetuals only
     return (
-        f"of the account: {realized:,.2f} realized, {unrealized:,.2f} open, {fees:,.2f} fees,"
+        f"of the account: {realized:,.2f} realized, {unrealized:,.2f} open, {paid}{fees:,.2f} fees,"
         f" {_amount(after_fees)} after fees"
     )
 

@@ -117,6 +117,9 @@ def _money(status: Fields) -> tuple[Text, Text]:
     right.append_text(wording.gain(status.get("realized_pnl")))
     right.append("  open ")
     right.append_text(wording.gain(status.get("unrealized_pnl")))
+    if status.get("funding", "0") != "0":  # of perpetuals only
+        right.append("  funding ")
+        right.append_text(wording.gain(status.get("funding")))
     right.append(f"  fees {wording.amount(status.get('fees'))}", style=QUIET)
     return left, right
 
@@ -253,6 +256,8 @@ def _signals(view: Fields) -> Section:
 
 
 def _positions(view: Fields) -> Section:
+    lines = _items(view, "positions")
+    has_perpetuals = any(line.get("liquidation_price") for line in lines)
     return Section(
         [
             Column("POSITION"),
@@ -260,6 +265,7 @@ def _positions(view: Fields) -> Section:
             Column("average", 12, is_number=True),
             Column("mark", 12, is_number=True),
             Column("unrealized", 12, is_number=True),
+            *([Column("liquidation", 12, is_number=True)] if has_perpetuals else []),
         ],
         [
             [
@@ -268,8 +274,9 @@ def _positions(view: Fields) -> Section:
                 Text(wording.price(line.get("average_price"))),
                 Text(wording.price(line.get("mark_price"))),
                 wording.gain(line.get("unrealized_pnl")),
+                *([Text(wording.price(line.get("liquidation_price")))] if has_perpetuals else []),
             ]
-            for line in _items(view, "positions")
+            for line in lines
         ]
         or _NONE,
     )

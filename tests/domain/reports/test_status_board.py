@@ -32,6 +32,7 @@ KEYS = {
     "realized_pnl",
     "unrealized_pnl",
     "fees",
+    "funding",
     "pnl_after_fees",
     "net",
     "corrections",

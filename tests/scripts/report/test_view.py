@@ -180,6 +180,16 @@ def test_open_orders_show_how_far_they_are_their_stop_and_the_end_of_their_id() 
     )
 
 
+def test_a_perpetual_shows_where_it_would_be_liquidated_and_its_funding_and_spot_shows_neither() -> None:
+    line = {"key": "toy:BTC-USD", "quantity": "-1", "mark_price": "64000", "liquidation_price": "121904.76"}
+    status = make_status(positions=[line])
+
+    text = "\n".join(screen({**status, "funding": "-6.25"}, width=140))
+
+    assert "liquidation" in text and "121,904.76" in text and "funding -6.25" in text
+    assert "liquidation" not in "\n".join(screen(make_status())) and "funding" not in "\n".join(screen(make_status()))
+
+
 def test_nothing_open_is_said_in_words() -> None:
     lines = screen(make_status(positions=[], open_orders=[], signals=[]))
 

@@ -1,0 +1,136 @@
+"""An account with perpetuals is worth its raw cash and its positions at the venue's marks; what is unknown is named."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from domain.instant import SECOND_NS
+from domain.instrument import InstrumentId, InstrumentKind, Side
+from domain.ledger.definitions import definition
+from domain.messages.base import Event
+from domain.messages.journal import BalancesOpened, ExternalFillSeen, FundingPaid, OrderFilled
+from domain.messages.market import MarketBatch, MarkPrice
+from domain.messages.orders import Balance, InstrumentsLoaded, Purpose
+from domain.messages.system import PositionLine
+from domain.numbers import use_exact_decimals
+from domain.portfolio.valuation import Valuation, value
+from domain.settings import RiskSettings, Settings, VenueSettings
+from tests.builders import UTC, make_instrument, make_stream_state
+from tests.domain.account_harness import Account
+from tests.domain.perpetual_desk import toy_fill
+
+use_exact_decimals()
+
+KEY = InstrumentId("toy", "BTC-USD")
+PERPETUAL = make_instrument(venue="toy", kind=InstrumentKind.PERPETUAL, settlement="USDC", max_leverage=Decimal(10))
+RISK = RiskSettings(leverage=5.0)
+SETTINGS = Settings(risk=RISK, venues={"coinbase": VenueSettings(), "toy": VenueSettings(instruments=("BTC-USD",))})
+
+
+@pytest.fixture
+def account() -> Account:
+    account = Account(SETTINGS)
+    collateral = Balance(currency="USDC", total=Decimal(20000), hold=Decimal(0), wallet="perpetual")
+    account.hear(
+        InstrumentsLoaded(
+            ts_event=UTC,
+            venue="toy",
+            instruments=(PERPETUAL,),
+            taker_fee_ratio=Decimal("0.0005"),
+            maker_fee_ratio=Decimal(0),
+        )
+    )
+    journal(account, definition(PERPETUAL, UTC), BalancesOpened(ts_event=UTC, venue="toy", balances=(collateral,)))
+    return account
+
+
+def journal(account: Account, *events: Event) -> None:
+    for event in events:
+        account.manager.portfolio.apply(event)
+
+
+def trade(account: Account, quantity: str, price: str, side: Side = Side.BUY, fee: str = "0") -> None:
+    fill = toy_fill(quantity, f"{side}{quantity}@{price}", side, price, fee=Decimal(fee))
+    journal(account, OrderFilled(ts_event=UTC, client_order_id="", intent_id="", purpose=Purpose.OPEN, fill=fill))
+
+
+def mark(account: Account, price: str, alive_s: int = 0) -> None:
+    now = account.now.monotonic_ns
+    told = MarkPrice(ts_event=UTC, venue="toy", instrument="BTC-USD", price=Decimal(price), ts_init=UTC, read_ns=now)
+    state = make_stream_state(venue="toy", alive_ns=now - alive_s * SECOND_NS, ts_event=account.now.utc_ns, told_ns=now)
+    account.hear(MarketBatch(venue="toy", quotes=(), trades=(), bars=(), state=state, figures=(told,)))
+
+
+def worth(account: Account) -> Valuation:
+    manager = account.manager
+    return value(manager.portfolio, manager.quotes, (), ("coinbase", "toy"), account.now)
+
+
+def line(account: Account) -> PositionLine:
+    [line] = account.manager.report(account.now).positions
+    return line
+
+
+@pytest.mark.parametrize(("side", "gain"), [(Side.BUY, 2000), (Side.SELL, -2000)])
+def test_a_position_gains_by_the_mark_and_pays_its_fee(account: Account, side: Side, gain: int) -> None:
+    trade(account, "2", "50000", side, fee="30")
+    mark(account, "51000")
+
+    now = worth(account)
+
+    assert now.equity == 10000 + 20000 + gain - 30
+    assert (now.unrealized_pnl, now.fees, now.funding) == (gain, 30, 0)
+    assert now.net == {"BTC": 2 * side.sign} and now.gross == {"BTC": Decimal(102000)}
+    assert now.is_complete
+
+
+def test_funding_is_a_line_of_its_own_and_in_equity(account: Account) -> None:
+    paid = FundingPaid(
+        ts_event=UTC,
+        venue="toy",
+        instrument="BTC-USD",
+        paid_at=UTC,
+        amount=Decimal("-7.5"),
+        currency="USDC",
+        wallet="perpetual",
+    )
+    journal(account, paid)
+
+    report = account.manager.report(account.now)
+
+    assert (report.funding, report.equity, report.realized_pnl, report.fees) == ("-7.5", "29992.5", "0", "0")
+
+
+def test_without_a_mark_equity_is_incomplete_and_says_so(account: Account) -> None:
+    trade(account, "2", "50000")
+
+    assert worth(account).missing == ("BTC-USD mark",)
+    assert worth(account).equity == 30000  # at what was paid
+
+    mark(account, "51000", alive_s=60)
+    assert worth(account).missing == ("BTC-USD mark",)
+    mark(account, "51000")
+    assert worth(account).is_complete
+
+
+def test_what_others_hold_there_is_in_equity_and_exposure_and_in_no_position_of_ours(account: Account) -> None:
+    mark(account, "50000")
+    journal(account, ExternalFillSeen(ts_event=UTC, fill=toy_fill("1", "x", Side.SELL, "50000")))
+    mark(account, "49000")
+
+    now = worth(account)
+
+    assert (now.equity, now.net, now.gross) == (31000, {}, {"BTC": Decimal(49000)})
+
+
+def test_a_line_tells_where_it_would_be_liquidated(account: Account) -> None:
+    trade(account, "0.1", "50000", Side.SELL)
+    mark(account, "51000")
+
+    shown = line(account)
+
+    assert (shown.quantity, shown.mark_price, shown.unrealized_pnl) == ("-0.1", "51000", "-100")
+    assert shown.liquidation_price == "57142.85714286"  # (5000 + 1000) / 0.105: a fifth behind it, 5 % needed
+    assert shown.liquidation_distance == "0.1204"
