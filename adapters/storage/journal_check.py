@@ -171,12 +171,14 @@ def _with_salvage(path: Path, found: Findings, mark: Mark) -> Findings:
     if not rows:
         return found
     last = rows[-1]._replace(kind=b"", body=b"")
+    # What SQLite misses is there.
+    trouble = "its end cannot be read" if found.trouble.endswith("missing") else found.trouble
     return found._replace(
         version=SCHEMA_VERSION,
         meta=_known({**found.meta, **meta}, mark),
         last=last,
         last_seen_seq=max(found.last_seen_seq, last.seq),
-        trouble=found.trouble or "its end cannot be read",
+        trouble=trouble or "its end cannot be read",
         doubt=found.doubt or ("" if mark.instance else _NO_MARK),
         salvaged=rows,
     )

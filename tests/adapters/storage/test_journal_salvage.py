@@ -66,7 +66,9 @@ def test_one_flipped_bit_early_in_the_log_costs_no_entry(at: int, path: Path) ->
     *kept, halt = [entry.event for entry in journal.read()]
     assert kept == [event(number) for number in range(1, ENTRIES + 1)]
     assert halt.reason == journal.trouble
-    assert f"entries 1 to {ENTRIES} were salvaged, no entry is missing; the damaged file is kept as" in journal.trouble
+    assert journal.trouble.startswith(
+        f"journal_damaged: its end cannot be read: entries 1 to {ENTRIES} were salvaged, no entry is missing; the damaged"
+    )
 
 
 def test_whose_journal_it_is_survives_a_flipped_bit(path: Path) -> None:
