@@ -298,7 +298,7 @@ def small_disk(directory: Path) -> SmallDisk | None:
         print(f"the disk will not be full: {error}", file=sys.stderr)
         return None
     # The venue's disk is not ours.
-    (data / ACCOUNT_FILE).symlink_to(directory / ACCOUNT_FILE)
+    disk.keep_elsewhere(directory, *(ACCOUNT_FILE + suffix for suffix in ("", "-wal", "-shm")))
     return disk
 
 
