@@ -58,6 +58,7 @@ class Endings:
         if order.ended is None:
             self._since_ns.pop(order.id, None)
             self._totals.pop(order.id, None)
+            self._taken_back.discard(order.id)
             return
         since_ns = self._since_ns.setdefault(order.id, now.monotonic_ns)
         if self._is_bounded(order) and now.monotonic_ns < since_ns + self._within_ns:

@@ -139,6 +139,19 @@ def test_a_stop_that_ended_unasked_may_have_sold_at_a_price_of_which_we_hear_lat
     assert closes(manager) == [] and manager.manager.books.position(KEY).is_flat
 
 
+def test_so_may_one_whose_end_an_earlier_run_heard_of() -> None:
+    manager = desk("1")
+    sell(manager, Purpose.PROTECT, "stop")
+    manager.hear(canceled("stop", "0"))
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
+
+    after = manager.restarted().ready(usd=CASH - 641, btc="1.01")
+    after.hear(canceled("stop", "0", is_read=True))
+    after.advance(SOON_S)
+
+    assert after.order("stop").is_cancel_pending and closes(after) == []
+
+
 # ---- a close that found too little --------------------------------------------------------------------------
 
 
