@@ -9,6 +9,7 @@ from adapters.clock import Clock
 from adapters.storage_ports import FrameRecorder, History, JournalReader, OrderJournal, Progress
 from adapters.tickets import SharedBudget
 from domain.execution.manager_facts import ManagerFacts
+from domain.execution.order_rules import OrderRulesFactory, PlainOrders
 from domain.instant import Instant
 from domain.market.order_book import Level
 from domain.messages.base import Event
@@ -266,6 +267,7 @@ class VenueKit(NamedTuple):
     venue_clock: Callable[..., VenueClock]
     resubmits_safely: bool  # the same id and body again can never make a second order
     evidence: EvidenceFactory = NoEvidence  # what proves what there
+    order_rules: OrderRulesFactory = PlainOrders  # what orders it takes, and until when one can be accepted
     request_budget: Callable[..., RequestBudget] = SharedBudget  # of a bucket, a clock and a pause
 
 

@@ -10,9 +10,11 @@ from typing import Self
 import msgspec
 
 from adapters.venues.coinbase.evidence import CoinbaseEvidence
+from adapters.venues.coinbase.order_rules import CoinbaseOrders
 from domain.effects import Effect, Record, Tell, WakeAt
 from domain.execution.manager_facts import ManagerFacts
 from domain.execution.order_manager import OrderManager
+from domain.execution.order_rules import OrderRulesFactory
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, Side
 from domain.ledger.order_ids import NO_INSTANCE, mint_client_order_id
@@ -35,8 +37,10 @@ from domain.messages.orders import (
     RequestSnapshot,
     SubmitOrder,
     TimeInForce,
+    VenueMoment,
     VenueSnapshot,
 )
+from domain.reconciliation.evidence import EvidenceFactory
 from domain.settings import Settings, VenueSettings
 from tests.builders import MONO, UTC, make_instrument, make_quote, make_stream_state
 
@@ -148,6 +152,8 @@ class DeskOnTime:
         counts_since: int = UTC,
         instance: str = NO_INSTANCE,
         former_instances: Sequence[str] = (),
+        order_rules: OrderRulesFactory = CoinbaseOrders,
+        evidence: EvidenceFactory = CoinbaseEvidence,
     ) -> None:
         self.settings = settings
         self.resubmits_safely = resubmits_safely
@@ -157,8 +163,8 @@ class DeskOnTime:
         self.told: list[tuple[str, Message]] = []
         self.alarms: list[tuple[int, str]] = []
         safely = dict.fromkeys(settings.venues, resubmits_safely)
-        rules = dict.fromkeys(settings.venues, CoinbaseEvidence)
-        facts = ManagerFacts(safely, "hash", "1.0", counts_since, rules)
+        proofs, rules = dict.fromkeys(settings.venues, evidence), dict.fromkeys(settings.venues, order_rules)
+        facts = ManagerFacts(safely, "hash", "1.0", counts_since, proofs, rules)
         self.manager = OrderManager(settings, facts, instance, former_instances)
         self.manager.replay(self.journal)
         self._perform(self.manager.recover(now))
@@ -304,7 +310,9 @@ class DeskOnTime:
 def again(order: SubmitOrder, now: Instant) -> SubmitOrder:
     """Return `order` as it is sent a second time."""
     end = {"leave_by": now.utc_ns + 3 * SECOND_NS, "leave_by_ns": now.monotonic_ns + 3 * SECOND_NS}
-    return msgspec.structs.replace(order, is_resubmission=True, origin_read_ns=0, **end)
+    later_ns = end["leave_by"] - order.leave_by
+    accept_until = order.accept_until and VenueMoment(utc_ns=order.accept_until.utc_ns + later_ns)
+    return msgspec.structs.replace(order, is_resubmission=True, origin_read_ns=0, accept_until=accept_until, **end)
 
 
 def journaled(order: SubmitOrder) -> SubmitOrder:

@@ -332,6 +332,7 @@ class StageToolbox:
         return ManagerFacts(
             resubmits_safely={venue: kit.resubmits_safely for venue, kit in self.kits.items()},
             evidence={venue: kit.evidence for venue, kit in self.kits.items()},
+            order_rules={venue: kit.order_rules for venue, kit in self.kits.items()},
             configuration_hash="stage",
             code_version="stage",
         )

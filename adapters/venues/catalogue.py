@@ -17,6 +17,7 @@ from adapters.ports import VenueKit
 from adapters.venues.coinbase.client import CoinbaseClient
 from adapters.venues.coinbase.evidence import CoinbaseEvidence
 from adapters.venues.coinbase.market_stream import MarketStream
+from adapters.venues.coinbase.order_rules import CoinbaseOrders
 from adapters.venues.coinbase.private_stream import PrivateStream
 from adapters.venues.coinbase.public_client import PublicClient
 from adapters.venues.coinbase.sign import load_signer
@@ -90,6 +91,7 @@ VENUES: dict[str, VenueKit] = {
         venue_clock=coinbase_clock,
         resubmits_safely=CoinbaseClient.resubmits_safely,
         evidence=CoinbaseEvidence,
+        order_rules=CoinbaseOrders,
     ),
     "dydx": VenueKit(
         trading=None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domain.effects import Role
+from domain.execution.order_rules import OrderRulebook
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
@@ -38,12 +39,15 @@ class Wish:
 class Cancels:
     """The wishes under way, one per order. That they exist is journaled; when to repeat them is not."""
 
-    def __init__(self, settings: Settings, outbox: Outbox, status_queries: StatusQueries) -> None:
+    def __init__(
+        self, settings: Settings, outbox: Outbox, status_queries: StatusQueries, rulebook: OrderRulebook
+    ) -> None:
         # A position may wait for it, so a pause never grows beyond what that may go without its stop.
         self._longest_pause_ns = max(FIRST_PAUSE_NS, round(settings.protection.within_s * SECOND_NS))
         self._alarm_after_ns = round(settings.orders.alarm_after_s * SECOND_NS)
         self._outbox = outbox
         self._status_queries = status_queries
+        self._rulebook = rulebook
         self._wishes: dict[str, Wish] = {}  # client_order_id ->
         self._free_ns: dict[str, int] = {}  # venue -> when its next repeat may leave
         self._dropped: set[str] = set()  # client_order_ids that nobody shall ask to cancel any more
@@ -60,7 +64,7 @@ class Cancels:
         if order.id in self._dropped:
             return
         wish = self._wishes.setdefault(order.id, Wish(now.monotonic_ns))
-        if order.venue_order_id:
+        if order.venue_order_id or self._rulebook.at(order.order.venue).capabilities.cancels_by_client_id:
             self._ask(order, wish, now)
         self._status_queries.begin(order, now, patience=1)
 
@@ -133,7 +137,16 @@ class Cancels:
 
 
 def _command(order: OrderLifecycle) -> CancelOrder:
-    return CancelOrder(client_order_id=order.id, venue=order.order.venue, venue_order_id=order.venue_order_id)
+    body = order.order
+    return CancelOrder(
+        client_order_id=order.id,
+        venue=body.venue,
+        venue_order_id=order.venue_order_id,
+        venue_client_id=body.venue_client_id,
+        instrument=body.instrument,
+        symbol=body.symbol,
+        live_until=body.live_until,
+    )
 
 
 def _in_words(event: Answer) -> str:

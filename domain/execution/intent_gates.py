@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from domain.execution.order_rules import OrderRulebook, order_kind
 from domain.execution.pre_send_checks import PreSendChecks
 from domain.instant import Instant
 from domain.instrument import Instrument
@@ -28,10 +29,11 @@ class Arrival(NamedTuple):
 class IntentGates:
     """The router's side of a decision: whether it is taken up at all."""
 
-    def __init__(self, ledger: OrderLedger, expiries: Expiries, checks: PreSendChecks) -> None:
+    def __init__(self, ledger: OrderLedger, expiries: Expiries, checks: PreSendChecks, rulebook: OrderRulebook) -> None:
         self._ledger = ledger
         self._expiries = expiries
         self._checks = checks
+        self._rulebook = rulebook
         self.is_stopped = False  # after winding down nothing is sent any more
         self._in_order = (
             self._not_stopped,
@@ -40,6 +42,7 @@ class IntentGates:
             self._opening_is_aware,
             self._opening_passes,
             self._opening_leaves_enough,
+            self._venue_has_such_orders,
             self._stop_has_prices,
         )
 
@@ -61,6 +64,16 @@ class IntentGates:
         """Let what reduces risk wait for the products to be told; an opening doesn't."""
         is_due = at.intent.purpose is Purpose.OPEN or self._checks.knows_products(at.intent.venue)
         return DenialReason.NO_INSTRUMENT if at.instrument is None and is_due else ""
+
+    def _venue_has_such_orders(self, at: Arrival) -> Denial:
+        if at.instrument is None:
+            return ""
+        kind_of_order = order_kind(at.intent.purpose)
+        return (
+            ""
+            if self._rulebook.takes(at.intent.venue, at.instrument.kind, *kind_of_order)
+            else DenialReason.NOT_OFFERED
+        )
 
     def _opening_is_aware(self, at: Arrival) -> Denial:
         is_outdated = at.intent.purpose is Purpose.OPEN and self._ledger.is_outdated(at.intent)

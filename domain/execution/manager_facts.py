@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from domain.execution.order_rules import OrderRulesFactory
 from domain.reconciliation.evidence import EvidenceFactory
 
 
@@ -18,6 +19,7 @@ class ManagerFacts(NamedTuple):
     code_version: str
     counts_since: int = sys.maxsize  # UTC ns when the run began, whose earlier routers' work is counted too
     evidence: Mapping[str, EvidenceFactory] = MappingProxyType({})  # venue -> what proves what; without it, nothing
+    order_rules: Mapping[str, OrderRulesFactory] = MappingProxyType({})  # venue -> what orders it takes; else any
 
     @property
     def provenance(self) -> tuple[str, str]:

@@ -13,19 +13,20 @@ from decimal import Decimal
 import msgspec
 
 from domain.effects import Role
+from domain.execution.attempts import Attempts
 from domain.execution.blocking_orders import BlockingOrders
 from domain.execution.closing_prices import ClosingPrices
 from domain.execution.intent_gates import IntentGates
 from domain.execution.manager_facts import ManagerFacts
+from domain.execution.order_rules import OrderRulebook
 from domain.execution.pauses import Pauses
 from domain.execution.pre_send_checks import PreSendChecks
 from domain.execution.price_collar import is_inside_collar
-from domain.instant import SECOND_NS, Instant
+from domain.instant import Instant
 from domain.instrument import Instrument, InstrumentId, InstrumentKind
 from domain.ledger.definitions import definition, is_as_defined
 from domain.ledger.expiries import Expiries
 from domain.ledger.order import OrderLifecycle
-from domain.ledger.order_ids import mint_client_order_id
 from domain.ledger.outbox import Outbox
 from domain.ledger.plans import Plan
 from domain.ledger.position import is_dust
@@ -41,7 +42,7 @@ from domain.messages.journal import (
     OrderSubmitted,
 )
 from domain.messages.market import Quote
-from domain.messages.orders import OrderIntent, OrderStatus, OrderType, Purpose, SubmitOrder, TimeInForce
+from domain.messages.orders import OrderIntent, OrderStatus, Purpose, SubmitOrder
 from domain.numbers import from_ratio
 from domain.reconciliation.status_queries import StatusQueries
 from domain.settings import Settings
@@ -63,7 +64,8 @@ class OrderExecutor:
         prices: ClosingPrices,
         expiries: Expiries,
         facts: ManagerFacts,
-        instance: str,
+        attempts: Attempts,
+        rulebook: OrderRulebook,
     ) -> None:
         self._settings = settings
         self._outbox = outbox
@@ -74,10 +76,10 @@ class OrderExecutor:
         self._blocking = blocking
         self._prices = prices
         self._facts = facts
-        self._instance = instance
+        self._attempts = attempts
         self._expiries = expiries
         self._pauses = Pauses(settings, outbox, gate)
-        self._gates = IntentGates(outbox.ledger, expiries, gate)
+        self._gates = IntentGates(outbox.ledger, expiries, gate, rulebook)
         self.keeps_stops = False  # near the end of a run no close makes a stop go
 
     # ---- intents -----------------------------------------------------------------------------------------
@@ -234,25 +236,7 @@ class OrderExecutor:
     # ---- orders ------------------------------------------------------------------------------------------
 
     def _submit(self, plan: Plan, instrument: Instrument, quantity: Decimal, price: Decimal, now: Instant) -> None:
-        intent, attempt = plan.intent, len(plan.attempts) + 1
-        is_protective = intent.purpose is Purpose.PROTECT
-        stop_price = intent.stop_price if is_protective else None
-        order = SubmitOrder(
-            client_order_id=mint_client_order_id(intent.intent_id, 0, attempt, self._instance),
-            intent_id=intent.intent_id,
-            venue=instrument.venue,
-            instrument=instrument.name,
-            symbol=instrument.symbol,
-            side=intent.side,
-            purpose=intent.purpose,
-            order_type=OrderType.BRACKET if is_protective else OrderType.LIMIT,
-            time_in_force=TimeInForce.GTC if is_protective else TimeInForce.IOC,
-            quantity=quantity,
-            limit_price=price,
-            stop_price=stop_price and instrument.round_price(stop_price, intent.side),
-            leave_by=now.utc_ns + self._send_within_ns,
-            origin_read_ns=intent.origin_read_ns,
-        )
+        order, attempt = self._attempts.make(plan, instrument, quantity, price, now), len(plan.attempts) + 1
         quote = self._quote(instrument)
         self._define(instrument, now)
         self._outbox.record(
@@ -268,10 +252,8 @@ class OrderExecutor:
                 venue_time=self._quotes.venue_now(order.venue, now).utc_ns,
             )
         )
-        self._pauses.forget(intent)
-        leave_by_ns = now.monotonic_ns + self._send_within_ns
-        told = msgspec.structs.replace(order, leave_by_ns=leave_by_ns)
-        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.venue), told)
+        self._pauses.forget(plan.intent)
+        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.venue), self._attempts.told(order, now))
         self._status_queries.watch(plan.attempts[-1], now)
 
     def define_held(self, listed: Iterable[Instrument], now: Instant) -> None:
@@ -311,20 +293,12 @@ class OrderExecutor:
             or not self._is_still_wanted(order, now)
         ):
             return
-        self._outbox.record(OrderResubmitted(ts_event=now.utc_ns, client_order_id=order.id))
-        again = msgspec.structs.replace(
-            body,
-            is_resubmission=True,
-            leave_by=now.utc_ns + self._send_within_ns,
-            leave_by_ns=now.monotonic_ns + self._send_within_ns,
-            origin_read_ns=0,
+        again = self._attempts.again(body, now)
+        self._outbox.record(
+            OrderResubmitted(ts_event=now.utc_ns, client_order_id=order.id, accept_until=again.accept_until)
         )
-        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(body.venue), again)
+        self._outbox.tell(Role.EXCHANGE_GATEWAY.at(body.venue), self._attempts.told(again, now))
         self._status_queries.resent(order, now)
-
-    @property
-    def _send_within_ns(self) -> int:
-        return round(self._settings.orders.send_within_s * SECOND_NS)
 
     def _is_still_wanted(self, order: OrderLifecycle, now: Instant) -> bool:
         body, quote = order.order, self._quotes.quote(order.order.venue, order.order.instrument)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from domain.effects import Effect, Role
 from domain.execution.account_reports import AccountReports
+from domain.execution.attempts import Attempts
 from domain.execution.blocking_orders import BlockingOrders
 from domain.execution.cancels import CANCEL, Cancels
 from domain.execution.closing_prices import ClosingPrices
@@ -21,6 +22,7 @@ from domain.execution.forced_fills import ForcedFills
 from domain.execution.manager_facts import ManagerFacts
 from domain.execution.order_executor import OrderExecutor
 from domain.execution.order_manager_report import OrderManagerReport
+from domain.execution.order_rules import OrderRulebook
 from domain.execution.overdue import OVERDUE, Overdue
 from domain.execution.pauses import PLAN
 from domain.execution.pre_send_checks import PreSendChecks
@@ -57,6 +59,7 @@ from domain.messages.orders import (
     RowsUnread,
     SnapshotFailed,
     TouchReported,
+    VenueClockSeen,
     VenueSnapshot,
 )
 from domain.messages.system import (
@@ -110,6 +113,7 @@ class OrderManager:
         former_instances: Collection[str] = (),
     ) -> None:
         self._rules = Rules(settings, facts.evidence)
+        rulebook = OrderRulebook(settings, facts.order_rules)
         self._outbox = outbox = Outbox(facts.counts_since)
         self.ledger = outbox.ledger
         self._quotes = LatestQuotes(settings, self.books.definitions)
@@ -117,9 +121,9 @@ class OrderManager:
         self._unmatched = UnmatchedFills(settings, outbox)
         self._unread = UnreadRows(settings, outbox, self._quotes)
         self._holds = Holds(self.ledger, self._quotes, self._rules)
-        self._status_queries = StatusQueries(settings, outbox, self._rules, self._holds, self._unmatched)
+        self._status_queries = StatusQueries(settings, outbox, self._quotes, self._rules, self._holds, self._unmatched)
         self._prices = ClosingPrices(settings, outbox, self._quotes)
-        self._cancels = Cancels(settings, outbox, self._status_queries)
+        self._cancels = Cancels(settings, outbox, self._status_queries, rulebook)
         expiries = Expiries(settings.orders)
         self._overdue = Overdue(settings, outbox, self._quotes, expiries, self._cancels)
         foreign = ForeignOrders(self._quotes, self.ledger.books)
@@ -143,7 +147,8 @@ class OrderManager:
             self._prices,
             expiries,
             facts,
-            instance,
+            Attempts(settings, self.ledger, self._quotes, rulebook, instance),
+            rulebook,
         )
         opening = OpeningBalances(outbox, self._quotes, self._rules)
         self._reconciliation = Reconciliation(
@@ -195,6 +200,7 @@ class OrderManager:
             (
                 _on(OrderIntent, self._execution.take),
                 _on(MarketBatch, self._on_market),
+                _on(VenueClockSeen, self._on_venue_clock),
                 _on(InstrumentsLoaded, self._on_instruments),
                 _on(TouchReported, self._prices.hear),
                 _on(BreakerChanged, self._readiness.on_breaker),
@@ -330,6 +336,9 @@ class OrderManager:
     def _on_market(self, batch: MarketBatch, now: Instant) -> None:
         self._quotes.apply(batch)
         self._readiness.on_clock(batch.venue, batch.state.clock_error_ns, now.utc_ns)
+
+    def _on_venue_clock(self, event: VenueClockSeen, now: Instant) -> None:
+        self._quotes.on_clock(event)
 
     def _on_instruments(self, event: InstrumentsLoaded, now: Instant) -> None:
         self._quotes.apply(event)

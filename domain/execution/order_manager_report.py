@@ -8,7 +8,8 @@ from domain.execution.account_reports import AccountReports
 from domain.execution.pre_send_checks import PreSendChecks
 from domain.execution.venue_readiness import VenueReadiness
 from domain.instant import Instant
-from domain.ledger.order import OrderLifecycle, doubt_in_words
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.order_words import doubt_in_words
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderStatus

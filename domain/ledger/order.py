@@ -43,9 +43,9 @@ from domain.messages.orders import (
     OrderUnconfirmed,
     SubmitOrder,
     TimeInForce,
+    VenueMoment,
 )
-from domain.numbers import ZERO, plain
-from domain.stamps import iso_utc
+from domain.numbers import ZERO
 
 SUBMITTED, UNCONFIRMED, OPEN = OrderStatus.SUBMITTED, OrderStatus.UNCONFIRMED, OrderStatus.OPEN
 PARTIALLY_FILLED, FILLED = OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
@@ -96,12 +96,14 @@ class OrderLifecycle:
     ended: OrderStatus | None = None  # how it ended, the venue says, while what had filled is not proven
     ended_at: int = 0  # UTC ns of the newest word of that
     may_reach: Decimal | None = None  # what it counts as filled until that is proven, where that is waited for no more
+    accept_until: VenueMoment | None = None  # no send of it can be accepted later, by the venue's clock
     executions: Executions = field(default_factory=Executions)
     evidence: str = ""  # why it is final
     closed_at: int = 0  # UTC ns when it was proven so
 
     def __post_init__(self) -> None:
         self.last_sent_at = self.last_sent_at or self.submitted.ts_event
+        self.accept_until = self.accept_until or self.order.accept_until
 
     @property
     def sent_at(self) -> int:
@@ -209,6 +211,7 @@ class OrderLifecycle:
             case OrderResubmitted():
                 self.sends += 1
                 self.last_sent_at = event.ts_event
+                self.accept_until = event.accept_until or self.accept_until
             case CancelRequested():
                 self.is_cancel_pending, self.cancel_reason = True, event.reason
             case CancelWithdrawn():
@@ -386,15 +389,3 @@ def not_sent(order: SubmitOrder, reason: str, ts_event: int) -> OrderNotSent | O
     if order.is_resubmission:
         return OrderUnconfirmed(ts_event=ts_event, client_order_id=name, venue=venue, reason=reason, is_void=True)
     return OrderNotSent(ts_event=ts_event, client_order_id=name, venue=venue, reason=reason)
-
-
-def doubt_in_words(order: OrderLifecycle) -> str:
-    """Return which order is in doubt since when, and what goes on.
-
-    A time of day, for an age would be another at the next look; nothing that changes while it is in doubt.
-    """
-    body = order.order
-    return (
-        f"its order to {body.side} {plain(body.quantity)} ({body.purpose}), sent at {iso_utc(order.sent_at)},"
-        f" is not confirmed: the venue is asked until its fate is proven (id {order.id})"
-    )

@@ -85,6 +85,7 @@ class OrderLedger:
         self.verdicts: dict[str, VenueReconciled] = {}  # venue -> newest
         self.corrections: set[str] = set()  # correction_ids
         self.equity_marked_at = 0
+        self.submitted: Counter[str] = Counter()  # venue -> orders ever journaled for it
         self.movements: Counter[str] = Counter()  # venue -> how often its balances were about to change
         self.balance_moves: Counter[str] = Counter()  # venue -> how often they did
         self.refusals = Refusals()  # of what would reduce positions
@@ -121,6 +122,7 @@ class OrderLedger:
                 self._finish(event.intent_id, event.reason)
             case OrderSubmitted():
                 order = event.order
+                self.submitted[order.venue] += 1
                 self.movements[order.venue] += 1
                 if order.venue != self.plans[order.intent_id].intent.venue:  # an opening that has moved
                     self._note_opening(InstrumentId.of(order))

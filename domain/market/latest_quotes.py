@@ -25,7 +25,7 @@ from domain.messages.market import (
     StreamState,
     stream_trouble,
 )
-from domain.messages.orders import InstrumentsLoaded
+from domain.messages.orders import InstrumentsLoaded, VenueClockSeen, VenueMoment
 from domain.numbers import ZERO, from_ratio
 from domain.settings import Settings
 
@@ -54,6 +54,7 @@ class LatestQuotes:
         self.asked = AskedPrices(settings, DOLLARS)  # of what no stream tells
         self._states: dict[str, StreamState] = {}  # venue ->
         self._clocks: dict[str, tuple[int, int]] = {}  # venue -> what its clock showed, CLOCK_MONOTONIC then
+        self._heights: dict[str, int] = {}  # venue -> newest block that was shown
         self._quotes: dict[_Id, Quote] = {}
         self._prices: dict[_Id, Decimal] = {}  # last believable mid
         self._figures: dict[tuple[type[Figure], _Id], Figure] = {}  # newest
@@ -99,6 +100,24 @@ class LatestQuotes:
     def on_time(self, venue: str, shown_ns: int, told_ns: int) -> None:
         """Take what the venue's clock showed (UTC ns) when ours was at `told_ns` (CLOCK_MONOTONIC)."""
         self._clocks[venue] = shown_ns, told_ns
+
+    def monotonic_of(self, venue: str, utc_ns: int) -> int | None:
+        """Return when the venue's clock shows `utc_ns`, on our monotonic one; None while it wasn't told."""
+        if venue not in self._clocks:
+            return None
+        shown_ns, told_ns = self._clocks[venue]
+        return told_ns + utc_ns - shown_ns
+
+    def venue_moment(self, venue: str, now: Instant) -> VenueMoment:
+        """Return what time it is there in its own forms, each as far as it was told; a height stands until the next."""
+        utc_ns = self.venue_now(venue, now).utc_ns if self.knows_time(venue) else 0
+        return VenueMoment(utc_ns=utc_ns, height=self._heights.get(venue, 0))
+
+    def on_clock(self, event: VenueClockSeen) -> None:
+        """Take what a venue's private side showed of its clock. A height never falls: reads of other nodes lag."""
+        if event.utc_ns and event.told_ns:
+            self.on_time(event.venue, event.utc_ns, event.told_ns)
+        self._heights[event.venue] = max(event.height, self._heights.get(event.venue, 0))
 
     def instrument(self, venue: str, name: str) -> Instrument | None:
         """Return the venue's newest listing; before there is one, what is known from before, which can be reduced."""

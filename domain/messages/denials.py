@@ -49,6 +49,7 @@ class DenialReason(StrEnum):
     NOT_SPOT = "not_spot"  # its margin, funding and liquidation are not reckoned with yet
     NOT_IN_DOLLARS = "not_in_dollars"  # limits, cash and fees are
     NOT_TRADABLE = "not_tradable"
+    NOT_OFFERED = "not_offered"  # the venue has no order of that kind
     # The decision
     EXPIRED = "expired"
     OUTDATED = "outdated"  # made unaware of another opening there

@@ -23,6 +23,7 @@ from domain.messages.orders import (
     OrderUnconfirmed,
     Purpose,
     SubmitOrder,
+    VenueMoment,
 )
 from domain.messages.positions import VenuePosition
 
@@ -90,6 +91,8 @@ class InstrumentDefined(Event, kw_only=True):
 
 class OrderResubmitted(OrderEvent, kw_only=True):
     """The same id and body is sent again, at a venue where that cannot make a second order."""
+
+    accept_until: VenueMoment | None = None  # of this send, as of an order's first
 
 
 class CancelRequested(OrderEvent, kw_only=True):

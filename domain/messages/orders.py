@@ -36,6 +36,8 @@ FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED
 class OrderType(StrEnum):
     LIMIT = "LIMIT"  # a market order is an IOC limit at the fresh touch plus a collar (docs/money.md 1)
     BRACKET = "BRACKET"  # take profit at `limit_price`, stop at `stop_price`, one order
+    STOP = "STOP"  # waits until the price is at `stop_price` or worse, then trades down to `limit_price`
+    TAKE_PROFIT = "TAKE_PROFIT"  # the same, once it is at `stop_price` or better
 
 
 class TimeInForce(StrEnum):
@@ -49,6 +51,13 @@ class Purpose(StrEnum):
     OPEN = "OPEN"  # adds risk: every gate applies
     CLOSE = "CLOSE"  # reduces a position of ours: passes halts, open breakers and a full disk
     PROTECT = "PROTECT"  # a resting stop / target that covers a position of ours
+
+
+class VenueMoment(Struct, frozen=True, kw_only=True):
+    """A moment by a venue's own clock, in whichever of the two forms it reckons; 0 = not in that one."""
+
+    utc_ns: int = 0
+    height: int = 0  # of its chain's blocks
 
 
 # ---- intents -------------------------------------------------------------------------------------------
@@ -103,6 +112,15 @@ class SubmitOrder(Command, kw_only=True):
     leave_by_ns: int = 0  # the same moment on CLOCK_MONOTONIC, which decides; never journaled; 0 = not told
     origin_read_ns: int = 0
     is_resubmission: bool = False  # same id and body again, at a venue that is idempotent by it
+    venue_client_id: str = ""  # what the venue calls it for us, in its own form; empty: the client_order_id itself
+    reduce_only: bool = False  # the venue lets it take nothing beyond the position
+    accept_until: VenueMoment | None = None  # no send of it can be accepted later; None: nobody can tell
+    live_until: VenueMoment | None = None  # it trades no later; None: as its time in force says
+
+    @property
+    def wire_id(self) -> str:
+        """Return our id of it in the venue's own form."""
+        return self.venue_client_id or self.client_order_id
 
     @property
     def lane(self) -> Lane:
@@ -115,7 +133,16 @@ class CancelOrder(Command, kw_only=True):
 
     client_order_id: str
     venue: str
-    venue_order_id: str
+    venue_order_id: str  # empty: the venue has not named it, and is one that cancels by our id
+    venue_client_id: str = ""  # as in SubmitOrder
+    instrument: str = ""
+    symbol: str = ""  # the venue's spelling
+    live_until: VenueMoment | None = None  # of the order: a cancel must not die before it
+
+    @property
+    def wire_id(self) -> str:
+        """Return our id of it in the venue's own form."""
+        return self.venue_client_id or self.client_order_id
 
 
 class QueryOrder(Command, kw_only=True):
@@ -126,6 +153,13 @@ class QueryOrder(Command, kw_only=True):
     instrument: str
     sent_at: int  # UTC ns of the first send: how far back to look
     venue_order_id: str = ""  # empty while unknown
+    venue_client_id: str = ""  # as in SubmitOrder
+    symbol: str = ""  # the venue's spelling; empty while nobody knows the order
+
+    @property
+    def wire_id(self) -> str:
+        """Return our id of it in the venue's own form."""
+        return self.venue_client_id or self.client_order_id
 
 
 class RequestSnapshot(Command, kw_only=True):
@@ -343,6 +377,15 @@ class InstrumentsLoaded(Event, kw_only=True):
     maker_fee_ratio: Decimal
     is_fee_known: bool = True  # False: the venue did not tell; these are the last known, or its worst
     left_out: tuple[Unread, ...] = ()  # names that we would trade, and can't: not listed, or not as we read it
+
+
+class VenueClockSeen(Event, kw_only=True):
+    """What a venue's clock showed as its private side spoke: orders are accepted, and die, by that one."""
+
+    venue: str
+    utc_ns: int = 0  # 0: not told
+    told_ns: int = 0  # CLOCK_MONOTONIC then
+    height: int = 0  # newest block of its chain; 0: it has none
 
 
 class PrivateStreamChanged(Event, kw_only=True):

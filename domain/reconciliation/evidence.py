@@ -41,6 +41,10 @@ class Absence(Struct, frozen=True, kw_only=True):
     holds_read_ns: int | None = None  # when the newest read of the holds began
     may_be_held: bool = False  # so much more is held than known orders explain, that it may be this one's
     has_unclaimed_fill: bool = False  # a fill that nobody claims could be its
+    # By the order's own word, on the venue's clock. None: it has none, or nobody has told us that clock.
+    accept_end_ns: int | None = None
+    live_until_height: int = 0  # it trades in no later block; 0: it doesn't say
+    look_height: int = 0  # of the newest block that we had seen when the newest look was asked for
 
 
 class Ending(Struct, frozen=True, kw_only=True):

@@ -6,13 +6,16 @@ doubt is asked about anew, and proof of absence starts over.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.effects import Role
 from domain.instant import SECOND_NS, Instant
-from domain.ledger.order import ABSENT, OrderLifecycle, doubt_in_words
+from domain.ledger.order import ABSENT, OrderLifecycle
+from domain.ledger.order_words import doubt_in_words
 from domain.ledger.outbox import Outbox
+from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderNotFound, OrderStatus, OrderUnconfirmed, Purpose, QueryOrder
 from domain.numbers import ZERO
 from domain.reconciliation.evidence import Absence, Rules
@@ -23,6 +26,7 @@ from domain.settings import Settings, VenueSettings
 ACKNOWLEDGE = "acknowledge"  # alarm keys: "acknowledge:" and the client_order_id
 QUERY = "query"
 _ASKED_IN_VAIN = 3  # questions
+_ASKS_KEPT = 8  # an answer belongs to one of the newest questions
 _LATE_NS = 2 * SECOND_NS  # word that a send got no answer comes that much later than its end, at most
 
 
@@ -48,6 +52,8 @@ class StatusQuery:
     last_look_ns: int = 0  # when the newest one began
     before_resend: tuple[int, int | None] | None = None  # sent_ns, first_look_ns, should that come to nothing
     is_refused: bool = False  # the venue has refused to take it a second time
+    look_height: int = 0  # newest block that we had seen when the newest look was asked for
+    asks: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_ASKS_KEPT))  # when, height then
     has_alarmed: bool = False
 
 
@@ -55,11 +61,18 @@ class StatusQueries:
     """The questions under way, one per order."""
 
     def __init__(
-        self, settings: Settings, outbox: Outbox, rules: Rules, holds: Holds, unmatched: UnmatchedFills
+        self,
+        settings: Settings,
+        outbox: Outbox,
+        quotes: LatestQuotes,
+        rules: Rules,
+        holds: Holds,
+        unmatched: UnmatchedFills,
     ) -> None:
         self._settings = settings
         self._orders = settings.orders
         self._outbox = outbox
+        self._quotes = quotes
         self._rules = rules
         self._holds = holds
         self._unmatched = unmatched
@@ -235,6 +248,9 @@ class StatusQueries:
     def _look(self, order: OrderLifecycle, status_query: StatusQuery, event: OrderNotFound, now: Instant) -> bool:
         """Note when a look without the order began; return whether it was late enough to count."""
         began_ns = _began_ns(event, now)
+        status_query.look_height = max(
+            (height for asked_ns, height in status_query.asks if asked_ns <= began_ns), default=0
+        )
         telling_ns = self._telling_ns(order, status_query)
         status_query.last_look_ns = max(status_query.last_look_ns, began_ns)
         if telling_ns is None or began_ns < telling_ns:
@@ -260,7 +276,16 @@ class StatusQueries:
             holds_read_ns=self._holds.read_ns(body.venue),
             may_be_held=self._holds.may_show(order, self._held_before.get(order.id, ZERO)),
             has_unclaimed_fill=self._unmatched.has_any(body.venue, body.instrument, body.side),
+            accept_end_ns=self._accept_end_ns(order),
+            live_until_height=body.live_until.height if body.live_until else 0,
+            look_height=status_query.look_height,
         )
+
+    def _accept_end_ns(self, order: OrderLifecycle) -> int | None:
+        until = order.accept_until
+        if until is None or not until.utc_ns:
+            return None
+        return self._quotes.monotonic_of(order.order.venue, until.utc_ns)
 
     def _telling_ns(self, order: OrderLifecycle, status_query: StatusQuery) -> int | None:
         """Return from when on a listing without the order is the next step of the proof; None: never."""
@@ -275,8 +300,11 @@ class StatusQueries:
                 instrument=order.order.instrument,
                 sent_at=order.sent_at,
                 venue_order_id=order.venue_order_id,
+                venue_client_id=order.order.venue_client_id,
+                symbol=order.order.symbol,
             ),
         )
+        status_query.asks.append((now.monotonic_ns, self._quotes.venue_moment(order.order.venue, now).height))
         status_query.asked += 1
         status_query.is_answered = False
         self._schedule(order, status_query, now)

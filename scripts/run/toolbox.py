@@ -79,6 +79,7 @@ class ProcessToolbox:
         return ManagerFacts(
             resubmits_safely={venue: kit.resubmits_safely for venue, kit in VENUES.items()},
             evidence={venue: kit.evidence for venue, kit in VENUES.items()},
+            order_rules={venue: kit.order_rules for venue, kit in VENUES.items()},
             configuration_hash=self.configuration_hash,
             code_version=self.code_version,
             counts_since=self.run_began_at,

@@ -174,7 +174,7 @@ def test_f01_a_timeout_at_a_venue_that_accepted_becomes_unconfirmed_then_open(ma
     assert manager.order().status is S.OPEN
     assert len(manager.sent(SubmitOrder)) == 1
     assert manager.sent(QueryOrder)[0] == QueryOrder(
-        client_order_id=ID, venue="coinbase", instrument="BTC-USD", sent_at=UTC
+        client_order_id=ID, venue="coinbase", instrument="BTC-USD", symbol="BTC-USD", sent_at=UTC
     )
     assert manager.journaled(OrderRejected) == []
 
@@ -877,7 +877,9 @@ def test_a_cancel_wished_before_the_venue_named_the_order_goes_out_with_the_name
 
     manager.hear(make_accepted())
 
-    assert manager.sent(CancelOrder) == [CancelOrder(client_order_id=ID, venue="coinbase", venue_order_id="v-1")]
+    assert manager.sent(CancelOrder) == [
+        CancelOrder(client_order_id=ID, venue="coinbase", venue_order_id="v-1", instrument="BTC-USD", symbol="BTC-USD")
+    ]
 
 
 def test_a_restart_between_cancel_asked_and_answered_asks_again(manager: DeskOnTime) -> None:
