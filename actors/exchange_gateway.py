@@ -8,14 +8,14 @@ from typing import Any
 
 from actors.components.account_reading import read_account, read_fills
 from actors.components.clock_check import ClockCheck
-from actors.components.fills_due import FillsDue
+from actors.components.fills_due import READ_FILLS, FillsDue
 from actors.components.listings import LOAD, Listings
 from actors.components.stream_driver import StreamDriver
 from actors.components.venue_calls import Call, Urgency
 from actors.components.venue_line import ACCESS, SEND, VenueLine
 from actors.runtime.base_actor import BaseActor
 from domain.clocks import deadline
-from domain.effects import Effect, Role, venue_of
+from domain.effects import AlarmKey, Effect, Role, venue_of
 from domain.errors import Rejected, Retryable, VenueError
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import not_sent
@@ -58,7 +58,6 @@ from domain.streams.session import Session
 from domain.streams.venue_time import Stamps, VenueTime
 from domain.text import bounded
 
-_FILLS = "gateway:fills"
 _FILLS_AFTER_NS = 20_000_000  # totals come in bursts: one read of the fills for all of them
 _SNAPSHOT_READS, _SNAPSHOT_REQUESTS = 3, 4  # open orders, in two lists; balances; fills
 
@@ -117,7 +116,7 @@ class ExchangeGateway(BaseActor):
             self._announce_stream()
             self.line.announce_access()
 
-    def tick(self, key: str, now: Instant) -> list[Effect]:
+    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
         if self.stream.owns(key):
             self.stream.tick(key, now)
         elif self.clock_check.owns(key):
@@ -128,7 +127,7 @@ class ExchangeGateway(BaseActor):
             self.line.send()
         elif key == ACCESS:
             self.line.look_at_access()
-        elif key == _FILLS:
+        elif key == READ_FILLS:
             self._read_fills()
         return []
 
@@ -297,7 +296,7 @@ class ExchangeGateway(BaseActor):
 
     def _want_fills(self, venue_order_ids: Iterable[str], delay_ns: int) -> None:
         self.fills_due.want(venue_order_ids)
-        self.wake_at(self.clock.now().monotonic_ns + delay_ns, _FILLS)
+        self.wake_at(self.clock.now().monotonic_ns + delay_ns, READ_FILLS)
 
     def _read_fills(self) -> None:
         if wanted := self.fills_due.take():

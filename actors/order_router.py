@@ -8,7 +8,7 @@ from functools import partial
 
 from actors.components.market_reader import MarketReader
 from actors.runtime.wiring_messages import ActorRebuilding
-from domain.effects import Effect, Record, Role, Tell, venue_of
+from domain.effects import AlarmKey, AlarmKind, Effect, Record, Role, Tell, venue_of
 from domain.errors import Fatal
 from domain.execution.order_manager import OrderManager
 from domain.instant import SECOND_NS, Instant
@@ -23,9 +23,15 @@ log = logging.getLogger(__name__)
 
 _FOLLOWERS = (Role.PORTFOLIO, Role.RECORDER)  # who follows the journal live
 _TOLD_EVERY = 20_000  # entries: several times a second
-_TEND = "router:tend"  # alarm key
 _TEND_EVERY_NS = SECOND_NS // 2
 _GATEWAYS = f"{Role.EXCHANGE_GATEWAY}:"
+
+
+class RouterAlarm(AlarmKind):
+    TEND = "tend"
+
+
+_TEND = AlarmKey(RouterAlarm.TEND)
 
 
 class OrderRouter(MarketReader):
@@ -111,7 +117,7 @@ class OrderRouter(MarketReader):
             return []
         return self.manager.halt("all", "disk_full", self.clock.now())
 
-    def tick(self, key: str, now: Instant) -> list[Effect]:
+    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
         if key != _TEND:
             return self.manager.tick(key, now)
         self._tend(now)

@@ -14,7 +14,7 @@ from actors.components.credit_publisher import CreditPublisher
 from actors.components.stream_driver import StreamDriver
 from actors.runtime.base_actor import BaseActor
 from domain.clocks import describe_error
-from domain.effects import Effect, Role, venue_of
+from domain.effects import AlarmKey, AlarmKind, Effect, Role, venue_of
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event, Message
 from domain.messages.market import (
@@ -52,7 +52,6 @@ from domain.streams.health import StreamHealth
 from domain.streams.session import Session
 from domain.streams.venue_time import VenueTime
 
-_FLUSH = "feed:flush"
 _MOST_FRUITLESS = 3
 _FAULTS_KEPT = 100  # between two reports
 
@@ -65,6 +64,13 @@ _Price = TypeVar("_Price", Quote, Trade, Figure)
 
 def _are_quotes(events: Sequence[Event]) -> TypeGuard[Sequence[Quote]]:
     return set(map(type, events)) == _ONLY_QUOTES
+
+
+class FeedAlarm(AlarmKind):
+    FLUSH = "flush"
+
+
+_FLUSH = AlarmKey(FeedAlarm.FLUSH)
 
 
 class PriceFeed(BaseActor):
@@ -115,7 +121,7 @@ class PriceFeed(BaseActor):
         self.stream.stop()
         self.clock_check.stop()
 
-    def tick(self, key: str, now: Instant) -> list[Effect]:
+    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
         if self.stream.owns(key):
             self.stream.tick(key, now)
         elif self.clock_check.owns(key):

@@ -6,13 +6,19 @@ import msgspec
 
 from actors.runtime.base_actor import BaseActor
 from adapters.storage_ports import FILE_LOST
-from domain.effects import Effect
+from domain.effects import AlarmKey, AlarmKind, Effect
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
 from domain.messages.journal import JournalExtended
 
-_FLUSH = "recorder:flush"
 _EVERY_NS = SECOND_NS
+
+
+class RecorderAlarm(AlarmKind):
+    FLUSH = "flush"
+
+
+_FLUSH = AlarmKey(RecorderAlarm.FLUSH)
 
 
 class Recorder(BaseActor):
@@ -33,7 +39,7 @@ class Recorder(BaseActor):
         for entry in extended.entries:
             self.receiveMsg_Event(entry.event, sender)
 
-    def tick(self, key: str, now: Instant) -> list[Effect]:
+    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
         lost = self.history.flush()
         if lost:
             self.counters["rows_lost"] += lost

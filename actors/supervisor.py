@@ -26,7 +26,7 @@ from actors.runtime.wiring_messages import (
     Roster,
     StartActor,
 )
-from domain.effects import Effect, Role, WakeAt
+from domain.effects import AlarmKey, AlarmKind, Effect, Role, WakeAt
 from domain.instant import Instant
 from domain.messages.base import Message
 from domain.messages.system import (
@@ -57,10 +57,16 @@ from domain.resilience.supervision import (
 
 log = logging.getLogger(__name__)
 
-_WIRE = "supervisor:wire"
 _STATUS_WITHIN_S = 1.0
 _RESUME_WITHIN_S = 2.0
 _WIRE_AFTER_NS = 2_000_000  # several children come up together: one table for all
+
+
+class SupervisorAlarm(AlarmKind):
+    WIRE = "wire"
+
+
+_WIRE = AlarmKey(SupervisorAlarm.WIRE)
 
 
 class Supervisor(BaseActor):
@@ -149,7 +155,7 @@ class Supervisor(BaseActor):
         self.alarm(role, f"was restarted too often and given up: {reason}")
         self._tell_launcher("gave_up", f"{role} was restarted too often and given up: {reason}")
 
-    def tick(self, key: str, now: Instant) -> list[Effect]:
+    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
         if key == _WIRE:
             self._publish_wiring()
             return []

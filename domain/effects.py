@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import NamedTuple
 
 from domain.messages.base import Message
@@ -46,11 +46,26 @@ class Tell(NamedTuple):
     message: Message
 
 
+class AlarmKind(Enum):
+    """What an alarm is for. Each owner has a class of its own, and equal words of two owners are two kinds."""
+
+    __hash__ = object.__hash__  # a member is equal to itself only, and it is asked for at each alarm
+
+
+class AlarmKey(NamedTuple):
+    """Which alarm: what it is for, and whom or what it is about, as far as its kind needs that to be told."""
+
+    kind: AlarmKind
+    name: str = ""  # an order, an intent, a venue, a role, a session
+    number: int = 0  # of that name: an incarnation, a connection, a question
+    venue: str = ""  # where a name means something only there
+
+
 class WakeAt(NamedTuple):
     """Call `tick(key, now)` at `due_ns` (monotonic). Alarms cannot be cancelled: the machine asks "still due?"."""
 
     due_ns: int
-    key: str
+    key: AlarmKey
 
 
 class Record(NamedTuple):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import count
 from typing import Self
 
 import msgspec
 
 from adapters.venues.coinbase.evidence import CoinbaseEvidence
 from adapters.venues.coinbase.order_rules import CoinbaseOrders
-from domain.effects import Effect, Record, Tell, WakeAt
+from domain.effects import AlarmKey, Effect, Record, Tell, WakeAt
 from domain.execution.manager_facts import ManagerFacts
 from domain.execution.order_manager import OrderManager
 from domain.execution.order_rules import OrderRulesFactory
@@ -161,7 +162,8 @@ class DeskOnTime:
         self.journal = list(journal)
         self.begins_at = len(self.journal)
         self.told: list[tuple[str, Message]] = []
-        self.alarms: list[tuple[int, str]] = []
+        self.alarms: list[tuple[int, int, AlarmKey]] = []  # (due_ns, in which order they were set, key)
+        self.alarms_set = count()
         safely = dict.fromkeys(settings.venues, resubmits_safely)
         proofs, rules = dict.fromkeys(settings.venues, evidence), dict.fromkeys(settings.venues, order_rules)
         facts = ManagerFacts(safely, "hash", "1.0", counts_since, proofs, rules)
@@ -179,7 +181,7 @@ class DeskOnTime:
         """Let time pass; alarms fire in order, each at its moment."""
         end_ns = self.now.monotonic_ns + round(seconds * SECOND_NS)
         while self.alarms and self.alarms[0][0] <= end_ns:
-            due_ns, key = heapq.heappop(self.alarms)
+            due_ns, _, key = heapq.heappop(self.alarms)
             self._move_to(max(due_ns, self.now.monotonic_ns))
             self._perform(self.manager.tick(key, self.now))
         self._move_to(end_ns)
@@ -207,7 +209,7 @@ class DeskOnTime:
                 case Tell(to, message):
                     self.told.append((to, message))
                 case WakeAt(due_ns, key):
-                    heapq.heappush(self.alarms, (due_ns, key))
+                    heapq.heappush(self.alarms, (due_ns, next(self.alarms_set), key))
 
     # ---- what came out -----------------------------------------------------------------------------------
 

@@ -6,15 +6,23 @@ from collections.abc import Callable
 
 from actors.runtime.base_actor import BaseActor
 from adapters.ports import VenueClock
+from domain.effects import AlarmKey, AlarmKind
 from domain.errors import VenueError
 from domain.instant import SECOND_NS, Instant
 from domain.resilience.outage import Outage
 from domain.streams.health import LONGEST_ROUND_TRIP_NS, ClockReading, StreamHealth
 from domain.streams.venue_time import VenueTime
 
-_KEY = "clock:check"
+_CALL = "clock:check"
 _LOOK_EVERY_NS = 10 * SECOND_NS  # so a reading that failed is repeated after this
 _TIMEOUT_S = LONGEST_ROUND_TRIP_NS / SECOND_NS
+
+
+class ClockAlarm(AlarmKind):
+    CHECK = "check"
+
+
+_CHECK = AlarmKey(ClockAlarm.CHECK)
 
 
 class ClockCheck:
@@ -46,19 +54,19 @@ class ClockCheck:
     def stop(self) -> None:
         self.clock.close()
 
-    def owns(self, key: str) -> bool:
+    def owns(self, key: AlarmKey) -> bool:
         """Tell whether an alarm belongs to this check."""
-        return key == _KEY
+        return key.kind is ClockAlarm.CHECK
 
     def tick(self, now: Instant) -> None:
         self.look(now)
-        self.actor.wake_at(now.monotonic_ns + _LOOK_EVERY_NS, _KEY)
+        self.actor.wake_at(now.monotonic_ns + _LOOK_EVERY_NS, _CHECK)
 
     def look(self, now: Instant) -> None:
         """Read the clock if that is due."""
         if not self.is_asking and any(learner.is_clock_due(now) for learner in self.learners):
             self.is_asking = True
-            self.executor.submit(_KEY, self._read)
+            self.executor.submit(_CALL, self._read)
 
     def _read(self) -> ClockReading:
         asked = self.actor.clock.now()

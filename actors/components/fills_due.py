@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from domain.effects import AlarmKey, AlarmKind
 from domain.messages.base import Event
 from domain.messages.orders import FINAL, OrderReported, OrderStatus
 
 _TOTALS_KEPT = 1_000  # of the newest orders; forgetting one costs a read of fills already known
 _ENDED = None  # an end was heard that told no total
+
+
+class FillsAlarm(AlarmKind):
+    READ = "read"
+
+
+READ_FILLS = AlarmKey(FillsAlarm.READ)
 
 
 class FillsDue:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from actors.components.venue_calls import Urgency
 from actors.runtime.base_actor import BaseActor
-from domain.effects import Role
+from domain.effects import AlarmKey, AlarmKind, Role
 from domain.errors import Fatal, Rejected, VenueError
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind
@@ -24,11 +24,17 @@ from domain.messages.orders import InstrumentsLoaded, OrderReported, OrderStatus
 from domain.numbers import plain
 from domain.resilience.backoff import Backoff
 
-LOAD = "listings:load"  # alarm key
 _AGAIN_NS = 60 * SECOND_NS
 _AGAIN_WHILE_HALTED_NS = 5 * SECOND_NS
 _DOUBTS_KEPT = 100  # reasons; a venue's words may be without end
 _CAPITAL = (Role.ORDER_ROUTER, Role.PORTFOLIO)  # who must know
+
+
+class ListingsAlarm(AlarmKind):
+    LOAD = "load"
+
+
+LOAD = AlarmKey(ListingsAlarm.LOAD)
 
 
 @dataclass

@@ -8,15 +8,21 @@ from actors.components.answer_watch import AnswerWatch
 from actors.components.venue_calls import LEAST_WORKERS, Call, VenueCalls
 from actors.runtime.base_actor import BaseActor
 from adapters.ports import VenueKit
-from domain.effects import Role
+from domain.effects import AlarmKey, AlarmKind, Role
 from domain.errors import VenueError
 from domain.messages.system import VenueAccessChanged
 from domain.resilience.access import READING, Access
 from domain.resilience.rate_limit import TokenBucket
 from domain.settings import VenueSettings
 
-SEND = "line:send"  # alarm keys
-ACCESS = "line:access"
+
+class LineAlarm(AlarmKind):
+    SEND = "send"
+    ACCESS = "access"
+
+
+SEND = AlarmKey(LineAlarm.SEND)
+ACCESS = AlarmKey(LineAlarm.ACCESS)
 
 
 class VenueLine:

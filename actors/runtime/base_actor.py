@@ -36,10 +36,10 @@ from thespian.actors import (
     WatchMessage,
 )
 
-from actors.runtime.alarms import Alarms
+from actors.runtime.alarms import ActorAlarm, Alarms
 from actors.runtime.handlers import Handlers
-from actors.runtime.herald import AGAIN, Herald
-from actors.runtime.reliable_delivery import ReliableDelivery
+from actors.runtime.herald import Herald, HeraldAlarm
+from actors.runtime.reliable_delivery import DeliveryAlarm, ReliableDelivery
 from actors.runtime.request_reply import Requests, Then
 from actors.runtime.root_logger import follow_root_logger
 from actors.runtime.wiring_messages import (
@@ -56,7 +56,7 @@ from actors.runtime.wiring_messages import (
 )
 from adapters.clock import Clock
 from adapters.ports import Toolbox
-from domain.effects import Effect, Role, Tell, WakeAt
+from domain.effects import AlarmKey, Effect, Role, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Message, build_decoders
 from domain.messages.system import ActorReported, Unanswered
@@ -66,8 +66,6 @@ from domain.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_REPORT = "actor:report"
-_DEADLINE = "actor:deadline:"
 _ANSWER_WITHIN_S = 5.0
 _DIE = "actor:die"
 _DIE_AFTER_NS = SECOND_NS // 5  # time for ActorFailed to leave
@@ -121,7 +119,7 @@ class BaseActor(Actor):
         """
         return True
 
-    def tick(self, key: str, now: Instant) -> list[Effect]:
+    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
         return []
 
     def stopping(self) -> None:
@@ -148,7 +146,9 @@ class BaseActor(Actor):
     def ask(self, role: str, message: Message, then: Then, within_s: float = _ANSWER_WITHIN_S) -> None:
         """Send a question. `then` is called once: with the answer, or with Unanswered at the deadline."""
         number = self._questions.ask(role, then)
-        self.wake_at(self.clock.now().monotonic_ns + int(within_s * SECOND_NS), f"{_DEADLINE}{number}")
+        self.wake_at(
+            self.clock.now().monotonic_ns + int(within_s * SECOND_NS), AlarmKey(ActorAlarm.DEADLINE, number=number)
+        )
         self._tell(role, message, request=number)
 
     def answer(self, message: Message) -> None:
@@ -183,7 +183,7 @@ class BaseActor(Actor):
             case _:
                 raise TypeError(f"{self.role} cannot perform {effect!r}")
 
-    def wake_at(self, due_ns: int, key: str) -> None:
+    def wake_at(self, due_ns: int, key: AlarmKey) -> None:
         """Call `tick(key, now)` at `due_ns`; the same pair is armed once."""
         self._alarms.set(due_ns, key)
         self._arm()
@@ -343,23 +343,25 @@ class BaseActor(Actor):
         now = self.clock.now()
         for due_ns, key in self._alarms.take_due(now.monotonic_ns):
             self.lag_ns = now.monotonic_ns - due_ns
-            if key == _REPORT:
-                self._report()
-            elif key.startswith(_DEADLINE):
-                self._questions.give_up(int(key.removeprefix(_DEADLINE)), "timeout", now.utc_ns)
-            elif key == AGAIN:
-                self._herald.look_again()
-            elif self._delivery.owns(key):
-                self._delivery.tick(key, self.peers, now.monotonic_ns)
-            else:
-                self.perform(self.tick(key, now))
+            match key.kind:
+                case ActorAlarm.REPORT:
+                    self._report()
+                case ActorAlarm.DEADLINE:
+                    self._questions.give_up(key.number, "timeout", now.utc_ns)
+                case HeraldAlarm():
+                    self._herald.look_again()
+                case DeliveryAlarm():
+                    self._delivery.tick(key, self.peers, now.monotonic_ns)
+                case _:
+                    self.perform(self.tick(key, now))
         self._is_ringing = False
         self._arm()
 
     # ---- reporting ---------------------------------------------------------------------------------------
 
     def _schedule_report(self) -> None:
-        self.wake_at(self.clock.now().monotonic_ns + int(self.settings.system.report_every_s * SECOND_NS), _REPORT)
+        due_ns = self.clock.now().monotonic_ns + int(self.settings.system.report_every_s * SECOND_NS)
+        self.wake_at(due_ns, AlarmKey(ActorAlarm.REPORT))
 
     def _report(self) -> None:
         self._tell_supervisor(ActorAlive(self.role, self.incarnation))

@@ -9,15 +9,17 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from adapters.clock import Clock
-from domain.effects import Effect, Role, Tell
+from domain.effects import AlarmKey, AlarmKind, Effect, Role, Tell
 from domain.messages.base import Message
 from domain.messages.system import AlarmOver, AlarmRaised
 from domain.resilience.alarm_queue import AGAIN_NS, AlarmQueue
 from domain.text import bounded
 
-AGAIN = "herald:again"  # alarm key
-
 log = logging.getLogger(__name__)
+
+
+class HeraldAlarm(AlarmKind):
+    AGAIN = "again"
 
 
 class Herald:
@@ -29,7 +31,7 @@ class Herald:
         clock: Clock,
         counters: Counter[str],
         tell: Callable[[str, Message], object],
-        wake_at: Callable[[int, str], None],
+        wake_at: Callable[[int, AlarmKey], None],
     ) -> None:
         """Args:
         wake_at: calls `look_again` at that time (CLOCK_MONOTONIC ns).
@@ -55,7 +57,7 @@ class Herald:
         self._wait()
 
     def look_again(self) -> None:
-        """Tell what had to wait; called at each AGAIN."""
+        """Tell what had to wait; called at each alarm of this kind."""
         now = self._clock.now()
         self._is_woken = False
         for alarm in self._queue.due(now.monotonic_ns):
@@ -65,7 +67,7 @@ class Herald:
     def _wait(self) -> None:
         if self._queue.is_waiting and not self._is_woken:
             self._is_woken = True
-            self._wake_at(self._clock.now().monotonic_ns + AGAIN_NS, AGAIN)
+            self._wake_at(self._clock.now().monotonic_ns + AGAIN_NS, AlarmKey(HeraldAlarm.AGAIN))
 
     def _say(self, alarm: AlarmRaised) -> None:
         log.warning("alarm subject=%s text=%s", alarm.subject, alarm.text)

@@ -10,17 +10,22 @@ from collections.abc import Callable, Iterator, Mapping
 
 from actors.runtime.acknowledged_link import Kept, ReceivingLink, SendingLink
 from actors.runtime.wiring_messages import NOTHING_HANDLED, Envelope, Handled, Peer
-from domain.effects import Role
+from domain.effects import AlarmKey, AlarmKind, Role
 from domain.instant import SECOND_NS
 from domain.messages.base import Lane, Message
-
-ACKNOWLEDGE = "actor:acknowledge"  # alarm keys
-AGAIN = "actor:again:"
 
 ACKNOWLEDGE_AFTER_NS = SECOND_NS // 50  # for something to be sent that way anyhow
 
 # Their reports are late or lost without harm, and they must never be waited for.
 _OBSERVERS = (Role.MONITOR, Role.RECORDER, Role.DEAD_LETTERS)
+
+
+class DeliveryAlarm(AlarmKind):
+    ACKNOWLEDGE = "acknowledge"  # to whomever that is owed
+    AGAIN = "again"  # to the role
+
+
+ACKNOWLEDGE = AlarmKey(DeliveryAlarm.ACKNOWLEDGE)
 
 
 class ReliableDelivery:
@@ -31,7 +36,7 @@ class ReliableDelivery:
         role: str,
         incarnation: int,
         post: Callable[[Peer, Envelope], None],
-        wake_at: Callable[[int, str], None],
+        wake_at: Callable[[int, AlarmKey], None],
         survives_restart: Callable[[str, Message], bool],
         refuse: Callable[[str, Message], None],
         counters: Counter[str],
@@ -132,17 +137,14 @@ class ReliableDelivery:
 
     # ---- by time -----------------------------------------------------------------------------------------
 
-    def owns(self, key: str) -> bool:
-        return key == ACKNOWLEDGE or key.startswith(AGAIN)
-
-    def tick(self, key: str, peers: Mapping[str, Peer], now_ns: int) -> None:
-        if key == ACKNOWLEDGE:
+    def tick(self, key: AlarmKey, peers: Mapping[str, Peer], now_ns: int) -> None:
+        if key.kind is DeliveryAlarm.ACKNOWLEDGE:
             self._is_owing = False
             for role, heard in self._receiving.items():
                 if heard.owes and role in peers:
                     self._acknowledge(role, peers[role], now_ns)
             return
-        role = key.removeprefix(AGAIN)
+        role = key.name
         self._watched.discard(role)
         link, peer = self._sending[role], peers.get(role)
         if peer is None or peer.incarnation != link.incarnation:
@@ -165,7 +167,7 @@ class ReliableDelivery:
     def _watch(self, role: str, link: SendingLink) -> None:
         if link.due_ns is not None and role not in self._watched:
             self._watched.add(role)
-            self._wake_at(link.due_ns, AGAIN + role)
+            self._wake_at(link.due_ns, AlarmKey(DeliveryAlarm.AGAIN, role))
 
     def _owe(self, now_ns: int) -> None:
         if not self._is_owing:

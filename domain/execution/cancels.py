@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.effects import Role
+from domain.effects import AlarmKey, Role
 from domain.execution.order_rules import OrderRulebook
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import OrderLifecycle
+from domain.ledger.order_alarms import OrderAlarm
 from domain.ledger.outbox import Outbox
 from domain.messages.journal import CancelRequested, CancelWithdrawn
 from domain.messages.orders import CancelAccepted, CancelOrder, CancelRejected, CancelUnconfirmed
 from domain.reconciliation.status_queries import StatusQueries
 from domain.settings import Settings
 
-CANCEL = "cancel"  # alarm key: "cancel:" and the client_order_id
 FIRST_PAUSE_NS = SECOND_NS  # a venue's yes is not yet an end, nor a no the last word
 PACE_NS = SECOND_NS // 4  # between two repeats at one venue, whatever they are about
 
@@ -133,7 +133,7 @@ class Cancels:
 
     def _wake_at(self, order: OrderLifecycle, wish: Wish, due_ns: int) -> None:
         wish.due_ns = due_ns
-        self._outbox.wake_at(due_ns, f"{CANCEL}:{order.id}")
+        self._outbox.wake_at(due_ns, AlarmKey(OrderAlarm.CANCEL, order.id))
 
 
 def _command(order: OrderLifecycle) -> CancelOrder:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from domain.effects import AlarmKey
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId, Side
 from domain.ledger.order import FILLED, OrderLifecycle
+from domain.ledger.order_alarms import OrderAlarm
 from domain.ledger.outbox import Outbox
 from domain.ledger.wallet import Wallet
 from domain.messages.orders import FINAL, OrderReported
@@ -20,8 +22,6 @@ from domain.reconciliation.evidence import Ending, Rules
 from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
-
-ENDING = "ending"  # alarm key: "ending:" and the client_order_id
 
 
 class Endings:
@@ -62,7 +62,7 @@ class Endings:
             return
         since_ns = self._since_ns.setdefault(order.id, now.monotonic_ns)
         if self._is_bounded(order) and now.monotonic_ns < since_ns + self._within_ns:
-            self._outbox.wake_at(since_ns + self._within_ns, f"{ENDING}:{order.id}")
+            self._outbox.wake_at(since_ns + self._within_ns, AlarmKey(OrderAlarm.ENDING, order.id))
 
     def is_due(self, order: OrderLifecycle, now: Instant) -> bool:
         """Tell whether an end has waited long enough for proof of its total."""

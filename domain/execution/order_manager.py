@@ -10,21 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
-from domain.effects import Effect, Role
+from domain.effects import AlarmKey, Effect, Role
 from domain.execution.account_reports import AccountReports
 from domain.execution.attempts import Attempts
 from domain.execution.blocking_orders import BlockingOrders
-from domain.execution.cancels import CANCEL, Cancels
+from domain.execution.cancels import Cancels
 from domain.execution.closing_prices import ClosingPrices
-from domain.execution.endings import ENDING, Endings
+from domain.execution.endings import Endings
 from domain.execution.execution_reports import ExecutionReports
 from domain.execution.forced_fills import ForcedFills
 from domain.execution.manager_facts import ManagerFacts
 from domain.execution.order_executor import OrderExecutor
 from domain.execution.order_manager_report import OrderManagerReport
 from domain.execution.order_rules import OrderRulebook
-from domain.execution.overdue import OVERDUE, Overdue
-from domain.execution.pauses import PLAN
+from domain.execution.overdue import Overdue
 from domain.execution.pre_send_checks import PreSendChecks
 from domain.execution.venue_readiness import VenueReadiness
 from domain.execution.wind_down import WindingDown
@@ -33,6 +32,7 @@ from domain.instrument import InstrumentId
 from domain.ledger.account import Portfolio
 from domain.ledger.expiries import Expiries
 from domain.ledger.halts import scopes
+from domain.ledger.order_alarms import OrderAlarm
 from domain.ledger.order_ids import NO_INSTANCE
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
@@ -80,10 +80,10 @@ from domain.reconciliation.evidence import Rules
 from domain.reconciliation.holds import Holds
 from domain.reconciliation.opening_balances import OpeningBalances
 from domain.reconciliation.oversold import Oversold
-from domain.reconciliation.reconciliation import RECONCILE, Reconciliation
+from domain.reconciliation.reconciliation import Reconciliation
 from domain.reconciliation.standing_totals import ends_when
-from domain.reconciliation.status_queries import ACKNOWLEDGE, QUERY, StatusQueries
-from domain.reconciliation.unmatched_fills import OWNER, UnmatchedFills
+from domain.reconciliation.status_queries import StatusQueries
+from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unmatched_orders import Adoption
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
@@ -294,26 +294,26 @@ class OrderManager:
             handler(message, now)
         return self._finish(now)
 
-    def tick(self, key: str, now: Instant) -> list[Effect]:
+    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
         """Look after whatever `key` (of an earlier WakeAt) is about, if that is still due."""
-        kind, _, name = key.partition(":")
-        order = self.ledger.live.get(name)
-        if kind == RECONCILE and name in self._readiness.venues:
-            self._account.tick(name, now)
-        elif kind == OWNER:
-            self._unmatched.tick(name, now)
-        elif kind == PLAN:
-            self._execution.tick(name, now)
-        elif kind == ACKNOWLEDGE and order:
-            self._status_queries.unacknowledged(order, "no_acknowledgement", now)
-        elif kind == CANCEL and order:
-            self._cancels.tick(order, now)
-        elif kind == OVERDUE and order:
-            self._overdue.tick(order, now)
-        elif kind == ENDING and order:
-            self._news.end_when_due(order, now)
-        elif kind == QUERY and order:
-            self._news.ask_when_due(order, now)
+        order = self.ledger.live.get(key.name)
+        match key.kind:
+            case OrderAlarm.RECONCILE if key.name in self._readiness.venues:
+                self._account.tick(key.name, now)
+            case OrderAlarm.OWNER:
+                self._unmatched.tick(key.venue, key.name, now)
+            case OrderAlarm.PLAN:
+                self._execution.tick(key.name, now)
+            case OrderAlarm.ACKNOWLEDGE if order:
+                self._status_queries.unacknowledged(order, "no_acknowledgement", now)
+            case OrderAlarm.CANCEL if order:
+                self._cancels.tick(order, now)
+            case OrderAlarm.OVERDUE if order:
+                self._overdue.tick(order, now)
+            case OrderAlarm.ENDING if order:
+                self._news.end_when_due(order, now)
+            case OrderAlarm.QUERY if order:
+                self._news.ask_when_due(order, now)
         return self._finish(now)
 
     def report(self, now: Instant) -> OrdersReported:

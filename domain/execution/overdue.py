@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from domain.effects import AlarmKey
 from domain.execution.cancels import Cancels
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.expiries import Expiries
 from domain.ledger.order import OrderLifecycle
+from domain.ledger.order_alarms import OrderAlarm
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import Purpose, TimeInForce
@@ -20,7 +22,6 @@ from domain.numbers import plain
 from domain.settings import Settings
 from domain.stamps import iso_utc
 
-OVERDUE = "overdue"  # alarm key: "overdue:" and the client_order_id
 KEPT = "should have ended by itself"  # why it is cancelled
 EXPIRED = "its intent has expired"
 
@@ -77,7 +78,7 @@ class Overdue:
             self._cancels.wish(order, EXPIRED, now)
         for due_ns in ends:
             if due_ns is not None and due_ns > now.monotonic_ns:
-                self._outbox.wake_at(due_ns, f"{OVERDUE}:{order.id}")
+                self._outbox.wake_at(due_ns, AlarmKey(OrderAlarm.OVERDUE, order.id))
 
     def settle(self, order: OrderLifecycle, now: Instant) -> None:
         """Forget an order that has ended."""

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from domain.effects import AlarmKey
 from domain.execution.pre_send_checks import PreSendChecks
 from domain.instant import SECOND_NS, Instant
+from domain.ledger.order_alarms import OrderAlarm
 from domain.ledger.outbox import Outbox
 from domain.ledger.plans import Plan
 from domain.messages.orders import OrderIntent, Purpose
 from domain.settings import Settings
 
-PLAN = "plan"  # alarm key: "plan:" and the intent_id
 LOOK_NS = SECOND_NS // 4  # between looks
 LAST_PAUSE_NS = SECOND_NS // 2  # at the end of a run, which has no time for longer ones
 
@@ -63,7 +64,7 @@ class Pauses:
     def look_again(self, intent: OrderIntent, now: Instant) -> None:
         """Have the plan of this intent looked at soon."""
         due_ns = self._looks_at_ns[intent.intent_id] = now.monotonic_ns + LOOK_NS
-        self._outbox.wake_at(due_ns, f"{PLAN}:{intent.intent_id}")
+        self._outbox.wake_at(due_ns, AlarmKey(OrderAlarm.PLAN, intent.intent_id))
 
     def is_due(self, intent_id: str, now: Instant) -> bool:
         return now.monotonic_ns >= self._looks_at_ns.get(intent_id, 0)

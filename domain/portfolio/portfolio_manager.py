@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import singledispatchmethod
 
 from domain.clocks import deadline, is_past, is_void
-from domain.effects import Effect, Role, Tell, WakeAt
+from domain.effects import AlarmKey, AlarmKind, Effect, Role, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId, Side
 from domain.ledger.account import Portfolio
@@ -62,10 +62,17 @@ from domain.portfolio.sizing import sized_for_account
 from domain.portfolio.valuation import Valuation, value
 from domain.settings import Settings
 
-BEAT = "portfolio:beat"
-LAST_CALL = "portfolio:last_call"
 BEAT_NS = SECOND_NS // 2  # how often the untold is told again, and positions and losses are looked at
 GRACE_NS = SECOND_NS  # after an intent's expiry, for an answer under way
+
+
+class PortfolioAlarm(AlarmKind):
+    BEAT = "beat"
+    LAST_CALL = "last_call"
+
+
+BEAT = AlarmKey(PortfolioAlarm.BEAT)
+LAST_CALL = AlarmKey(PortfolioAlarm.LAST_CALL)
 
 
 @dataclass
@@ -280,7 +287,7 @@ class PortfolioManager:
 
     # ---- the beat ---------------------------------------------------------------------------------------
 
-    def tick(self, key: str, now: Instant) -> list[Effect]:
+    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
         if key == LAST_CALL:
             return self._look_after_positions(now)
         if key != BEAT:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from domain.effects import Role
+from domain.effects import AlarmKey, Role
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId
 from domain.ledger.order import OrderLifecycle
+from domain.ledger.order_alarms import OrderAlarm
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.journal import VenueReconciled
@@ -32,7 +33,6 @@ from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
 
-RECONCILE = "reconcile"  # alarm key: "reconcile:" and the venue
 AGAIN_NS = SECOND_NS  # pause before asking again when something moved meanwhile
 TRIES = 3  # questions in a row without an answer that nobody need hear of
 
@@ -149,7 +149,7 @@ class Reconciliation:
     def ask_in(self, venue: str, delay_ns: int, now: Instant) -> None:
         audit = self.audits[venue]
         audit.due_ns = now.monotonic_ns + delay_ns
-        self._outbox.wake_at(audit.due_ns, f"{RECONCILE}:{venue}")
+        self._outbox.wake_at(audit.due_ns, AlarmKey(OrderAlarm.RECONCILE, venue))
 
     def is_quiet(self, venue: str) -> bool:
         """Tell whether nothing of ours is about to move the venue's balances."""

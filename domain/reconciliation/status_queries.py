@@ -10,9 +10,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.effects import Role
+from domain.effects import AlarmKey, Role
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import ABSENT, OrderLifecycle
+from domain.ledger.order_alarms import OrderAlarm
 from domain.ledger.order_words import doubt_in_words
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
@@ -23,8 +24,6 @@ from domain.reconciliation.holds import Holds
 from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.settings import Settings, VenueSettings
 
-ACKNOWLEDGE = "acknowledge"  # alarm keys: "acknowledge:" and the client_order_id
-QUERY = "query"
 _ASKED_IN_VAIN = 3  # questions
 _ASKS_KEPT = 8  # an answer belongs to one of the newest questions
 _LATE_NS = 2 * SECOND_NS  # word that a send got no answer comes that much later than its end, at most
@@ -86,7 +85,7 @@ class StatusQueries:
         self._held_before[order.id] = self._holds.unexplained(order)
         self._sends[order.id] = Send(self._ends_ns(order, now))
         due_ns = now.monotonic_ns + _ns(self._orders.acknowledge_within_s)
-        self._outbox.wake_at(due_ns, f"{ACKNOWLEDGE}:{order.id}")
+        self._outbox.wake_at(due_ns, AlarmKey(OrderAlarm.ACKNOWLEDGE, order.id))
 
     def unacknowledged(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Call a SUBMITTED order UNCONFIRMED; others have been heard of."""
@@ -320,7 +319,7 @@ class StatusQueries:
         if order.is_unproven and telling_ns is not None and telling_ns > now.monotonic_ns:
             due_ns = min(due_ns, telling_ns)
         status_query.due_ns = due_ns
-        self._outbox.wake_at(due_ns, f"{QUERY}:{order.id}")
+        self._outbox.wake_at(due_ns, AlarmKey(OrderAlarm.QUERY, order.id))
 
 
 def _began_ns(event: OrderNotFound, now: Instant) -> int:

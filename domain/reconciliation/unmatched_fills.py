@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from domain.effects import Role
+from domain.effects import AlarmKey, Role
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
+from domain.ledger.order_alarms import OrderAlarm
 from domain.ledger.outbox import Outbox
 from domain.messages.orders import Fill, QueryOrder
 from domain.settings import Settings
-
-OWNER = "owner"  # alarm key: "owner:", the venue, ":" and the venue_order_id
 
 
 @dataclass
@@ -81,9 +80,8 @@ class UnmatchedFills:
             for fill in unmatched_order.fills.values()
         )
 
-    def tick(self, name: str, now: Instant) -> None:
+    def tick(self, venue: str, venue_order_id: str, now: Instant) -> None:
         """Ask whose order it is, if that is still unknown and due."""
-        venue, _, venue_order_id = name.partition(":")
         key = venue, venue_order_id
         unmatched_order = self._unmatched.get(key)
         if unmatched_order is None or now.monotonic_ns < unmatched_order.due_ns:
@@ -111,7 +109,7 @@ class UnmatchedFills:
         delay_s = delays_s[min(unmatched_order.asked, len(delays_s) - 1)]
         delay_s = min(delay_s, self._protection.within_s / 2)  # it may be a position of ours, and unprotected
         unmatched_order.due_ns = now.monotonic_ns + round(delay_s * SECOND_NS)
-        self._outbox.wake_at(unmatched_order.due_ns, f"{OWNER}:{key[0]}:{key[1]}")
+        self._outbox.wake_at(unmatched_order.due_ns, AlarmKey(OrderAlarm.OWNER, key[1], venue=key[0]))
 
 
 def _subject(venue_order_id: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.effects import Effect, Tell, WakeAt
+from domain.effects import AlarmKey, AlarmKind, Effect, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
 from domain.messages.system import (
     BreakerChanged,
@@ -21,6 +21,10 @@ from domain.resilience.outage import EXHAUSTED
 from domain.settings import BreakerSettings
 
 CLOSED, HALF_OPEN, OPEN = BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN
+
+
+class BreakerAlarm(AlarmKind):
+    HALF_OPEN = "half_open"  # of the operation
 
 
 class CircuitBreaker:
@@ -73,7 +77,7 @@ class CircuitBreaker:
                 return self._enter(CLOSED, now)
         return []
 
-    def tick(self, key: str, now: Instant) -> list[Effect]:
+    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
         """Go half-open when the open period is over, whether or not anybody wants to call."""
         if self.state is not OPEN or now.monotonic_ns < self._half_open_at_ns:
             return []
@@ -111,7 +115,10 @@ class CircuitBreaker:
         period_s = min(self._open_s, self.settings.open_cap_s)
         self._former_open_s, self._open_s = period_s, period_s * self.settings.open_factor
         self._half_open_at_ns = now.monotonic_ns + round(period_s * SECOND_NS)
-        return [*self._enter(OPEN, now), WakeAt(self._half_open_at_ns, self.operation.value)]
+        return [
+            *self._enter(OPEN, now),
+            WakeAt(self._half_open_at_ns, AlarmKey(BreakerAlarm.HALF_OPEN, self.operation)),
+        ]
 
     def _enter(self, state: BreakerState, now: Instant) -> list[Effect]:
         self._in_state_ns[self.state] += now.monotonic_ns - self._entered_ns

@@ -12,18 +12,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from domain.effects import Role, WakeAt
+from domain.effects import AlarmKey, AlarmKind, Role, WakeAt
 from domain.instant import SECOND_NS, Instant
 from domain.messages.system import ActorLine
 from domain.settings import SupervisionSettings
 
 BUDGET_WINDOW_NS = 60 * SECOND_NS
-PULSE = "pulse"  # alarm key
 PULSE_NS = SECOND_NS // 2  # between two looks for hung children
 ROLL_CALL_NS = SECOND_NS  # an inherited child that was up answers by then, or hangs like its late supervisor
 DISPENSABLE = frozenset({Role.RECORDER})  # history is not needed to trade
 FALTERING_S = 30.0  # between two tries of such a role
 INCARNATIONS_PER_GENERATION = 1_000_000  # no role is restarted so often under one supervisor
+
+
+class ChildAlarm(AlarmKind):
+    """Of the incarnation of a role, but for the pulse."""
+
+    PULSE = "pulse"
+    HELLO = "hello"
+    REBUILD = "rebuild"
+    ROLL_CALL = "roll_call"
+    RESTART = "restart"
+
+
+PULSE = AlarmKey(ChildAlarm.PULSE)
 
 
 class StartChild(NamedTuple):
@@ -115,7 +127,9 @@ class Supervision:
         if child.is_rebuilding:
             answer_due = self._expect_hello(child, now)
         else:
-            answer_due = WakeAt(now.monotonic_ns + ROLL_CALL_NS, f"roll:{child.incarnation}:{child.role}")
+            answer_due = WakeAt(
+                now.monotonic_ns + ROLL_CALL_NS, AlarmKey(ChildAlarm.ROLL_CALL, child.role, child.incarnation)
+            )
         return [CallRoll(child.role, child.incarnation), answer_due]
 
     def identified(self, role: str, incarnation: int, pid: int, now: Instant) -> None:
@@ -195,22 +209,22 @@ class Supervision:
         elif child.backoff_s < FALTERING_S:
             child.backoff_s = min(2 * child.backoff_s, self.settings.backoff_cap_s)
         due_ns = now.monotonic_ns + int(child.backoff_s * SECOND_NS)
-        return [*effects, WakeAt(due_ns, f"restart:{incarnation}:{role}")]
+        return [*effects, WakeAt(due_ns, AlarmKey(ChildAlarm.RESTART, role, incarnation))]
 
-    def tick(self, key: str, now: Instant) -> list[SupervisionEffect]:
+    def tick(self, key: AlarmKey, now: Instant) -> list[SupervisionEffect]:
         if key == PULSE:
             return [*self._kill_hung(now), WakeAt(now.monotonic_ns + PULSE_NS, PULSE)]
-        reason, incarnation, role = key.split(":", 2)
+        reason, role, incarnation, _ = key
         child = self.children[role]
-        if child.incarnation != int(incarnation) or self.is_ending:
+        if child.incarnation != incarnation or self.is_ending:
             return []
-        if reason == "restart" and child.state == "down":
+        if reason is ChildAlarm.RESTART and child.state == "down":
             child.restarts += 1
             return self._start(child, now)
-        if reason == "hello" and child.state == "starting" and child.is_rebuilding:
+        if reason is ChildAlarm.HELLO and child.state == "starting" and child.is_rebuilding:
             due_ns = now.monotonic_ns + int(self.settings.rebuild_within_s * SECOND_NS)
-            return [WakeAt(due_ns, f"rebuild:{incarnation}:{role}")]
-        if reason in ("hello", "rebuild", "roll") and child.state == "starting":
+            return [WakeAt(due_ns, AlarmKey(ChildAlarm.REBUILD, role, incarnation))]
+        if reason is not ChildAlarm.RESTART and child.state == "starting":
             kill = KillChild(role, child.incarnation, child.pid)
             # The end of a known process is noticed, and its successor must not meet it alive.
             return [kill] if child.pid else [kill, *self.exited(role, child.incarnation, now)]
@@ -246,4 +260,4 @@ class Supervision:
 
     def _expect_hello(self, child: _Child, now: Instant) -> WakeAt:
         due_ns = now.monotonic_ns + int(self.settings.hello_within_s * SECOND_NS)
-        return WakeAt(due_ns, f"hello:{child.incarnation}:{child.role}")
+        return WakeAt(due_ns, AlarmKey(ChildAlarm.HELLO, child.role, child.incarnation))

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
 
-from domain.effects import Effect, Role, Tell, WakeAt
+from domain.effects import AlarmKey, AlarmKind, Effect, Role, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
 from domain.market.candles import CandleSeries, WholeSpan
 from domain.messages.market import Candle, MarketBatch, Quote, StreamState, Trade, TradeBar
@@ -35,6 +35,10 @@ _COUNTERS = (
     "future_frames",
     "strategy_errors",
 )
+
+
+class SignalAlarm(AlarmKind):
+    CANDLE = "candle"  # of the venue: its next one is over
 
 
 class _Stream:
@@ -149,13 +153,13 @@ class SignalGenerator:
         effects = self._close_until(venue, venue.stream.newest_ts, frames, now)
         return effects + self._alarm(batch.venue, now)
 
-    def tick(self, key: str, now: Instant) -> list[Effect]:
+    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
         """Close by the clock what no frame has closed."""
-        venue = self._venues[key]
+        venue = self._venues[key.name]
         venue_time = venue.stream.time(now)
         if venue_time is None:
             return []
-        return self._close_until(venue, venue_time - _HEAD_START_NS, (), now) + self._alarm(key, now)
+        return self._close_until(venue, venue_time - _HEAD_START_NS, (), now) + self._alarm(key.name, now)
 
     def _believable(self, frames: Sequence[F], state: StreamState, now: Instant) -> Sequence[F]:
         """Leave out frames from the venue's future: believing one would close every candle before it."""
@@ -215,9 +219,9 @@ class SignalGenerator:
         self.counters["signals"] += 1
         return [Tell(Role.PORTFOLIO, signal)]
 
-    def _alarm(self, key: str, now: Instant) -> list[Effect]:
+    def _alarm(self, name: str, now: Instant) -> list[Effect]:
         """Ask to be woken for the next candle, unless an alarm is out that will ask again."""
-        venue = self._venues[key]
+        venue = self._venues[name]
         if venue.alarm_ns > now.monotonic_ns:
             return []
         venue_time = venue.stream.time(now)
@@ -226,7 +230,7 @@ class SignalGenerator:
         if venue_time is None or due_ts is None:
             return []
         venue.alarm_ns = now.monotonic_ns + max(due_ts + _HEAD_START_NS - venue_time, 1)
-        return [WakeAt(venue.alarm_ns, key)]
+        return [WakeAt(venue.alarm_ns, AlarmKey(SignalAlarm.CANDLE, name))]
 
     def _count(self) -> None:
         markets = [market for venue in self._venues.values() for market in venue.markets.values()]

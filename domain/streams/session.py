@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from domain.effects import WakeAt
+from domain.effects import AlarmKey, WakeAt
 from domain.instant import SECOND_NS, Instant
 from domain.resilience.backoff import Backoff
 from domain.settings import SessionSettings
@@ -24,6 +24,7 @@ from domain.streams.session_states import (
     Recovered,
     SayGoodbye,
     SendFrame,
+    SessionAlarm,
     SessionEffect,
     SessionState,
     move,
@@ -247,7 +248,7 @@ class Session:
         self._heard_ns = self._alive_ns = now.monotonic_ns
         return []
 
-    def tick(self, key: str, now: Instant) -> list[SessionEffect]:
+    def tick(self, key: AlarmKey, now: Instant) -> list[SessionEffect]:
         if key == self._retry_key:
             return self._retry(now)
         if self._opening_id is not None and key == self._dial_key:
@@ -326,17 +327,17 @@ class Session:
         return self._alive_ns + patience_ns
 
     @property
-    def _retry_key(self) -> str:
-        return f"session:{self.name}:retry"
+    def _retry_key(self) -> AlarmKey:
+        return AlarmKey(SessionAlarm.RETRY, self.name)
 
     @property
-    def _dial_key(self) -> str:
-        return f"session:{self.name}:dial:{self._opening_id}"
+    def _dial_key(self) -> AlarmKey:
+        return AlarmKey(SessionAlarm.DIAL, self.name, self._dials)
 
     @property
-    def _closing_key(self) -> str:
-        return f"session:{self.name}:goodbye:{self._connection_id}"
+    def _closing_key(self) -> AlarmKey:
+        return AlarmKey(SessionAlarm.GOODBYE, self.name, self._dials)
 
     @property
-    def _silence_key(self) -> str:
-        return f"session:{self.name}:silence:{self._connection_id}"
+    def _silence_key(self) -> AlarmKey:
+        return AlarmKey(SessionAlarm.SILENCE, self.name, self._dials)

@@ -5,8 +5,17 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from domain.effects import WakeAt
+from domain.effects import AlarmKind, WakeAt
 from domain.errors import NzezaError
+
+
+class SessionAlarm(AlarmKind):
+    """Of one session; but for the retry, of one of its connections."""
+
+    RETRY = "retry"
+    DIAL = "dial"
+    SILENCE = "silence"
+    GOODBYE = "goodbye"
 
 
 class SessionState(StrEnum):

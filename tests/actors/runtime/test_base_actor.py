@@ -8,7 +8,7 @@ from thespian.actors import PoisonMessage
 from actors.runtime.base_actor import BaseActor
 from actors.runtime.wiring_messages import ActorFailed, Envelope
 from actors.stage.stage import Stage
-from domain.effects import Role, Tell, WakeAt
+from domain.effects import AlarmKey, AlarmKind, Role, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Command, Lane
 from domain.messages.system import AlarmRaised
@@ -39,6 +39,14 @@ class Complain(Command, kw_only=True):
     text: str
 
 
+class BellAlarm(AlarmKind):
+    RING = "ring"
+
+
+class OtherAlarm(AlarmKind):
+    RING = "ring"
+
+
 class Bell(BaseActor):
     """Rings back to the monitor."""
 
@@ -48,7 +56,9 @@ class Bell(BaseActor):
         self.perform([Tell(Role.MONITOR, alarm)])
 
     def receiveMsg_Ring(self, command: Ring, sender: str) -> None:
-        self.wake_at(self.clock.now().monotonic_ns + int(command.after_s * SECOND_NS), command.name)
+        self.wake_at(
+            self.clock.now().monotonic_ns + int(command.after_s * SECOND_NS), AlarmKey(BellAlarm.RING, command.name)
+        )
 
     def receiveMsg_Echo(self, command: Echo, sender: str) -> None:
         self.tell(Role.PORTFOLIO, command)
@@ -57,8 +67,8 @@ class Bell(BaseActor):
         self.tell(Role.PORTFOLIO, Echo(name="half done"))
         raise ValueError("broken")
 
-    def tick(self, key: str, now: Instant) -> list:
-        return [Tell(Role.PORTFOLIO, Echo(name=key))]
+    def tick(self, key: AlarmKey, now: Instant) -> list:
+        return [Tell(Role.PORTFOLIO, Echo(name=key.name))]
 
 
 def rung(stage: Stage) -> list[str]:
@@ -83,10 +93,22 @@ def test_the_same_alarm_set_twice_rings_once() -> None:
     bell = stage.cast(Bell, "bell")
     due_ns = stage.clock.now().monotonic_ns + SECOND_NS
 
-    bell.perform([WakeAt(due_ns, "once"), WakeAt(due_ns, "once")])
+    once = AlarmKey(BellAlarm.RING, "once")
+    bell.perform([WakeAt(due_ns, once), WakeAt(due_ns, once)])
     stage.advance(seconds=2)
 
     assert rung(stage) == ["once"]
+
+
+def test_equal_words_of_two_owners_are_two_alarms() -> None:
+    stage = Stage()
+    bell = stage.cast(Bell, "bell")
+    due_ns = stage.clock.now().monotonic_ns + SECOND_NS
+
+    bell.perform([WakeAt(due_ns, AlarmKey(owner.RING, "same")) for owner in (BellAlarm, OtherAlarm)])
+    stage.advance(seconds=2)
+
+    assert rung(stage) == ["same", "same"]
 
 
 def test_a_handler_that_raises_is_not_run_again_and_the_actor_asks_to_be_replaced() -> None:

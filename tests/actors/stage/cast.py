@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from actors.runtime.base_actor import BaseActor
-from domain.effects import Role, Tell
+from domain.effects import AlarmKey, AlarmKind, Role, Tell
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Command, Lane, Message
 
@@ -42,6 +42,10 @@ class Remind(Command, kw_only=True):
     number: int
 
 
+class ReminderAlarm(AlarmKind):
+    REMIND = "remind"
+
+
 class Player(BaseActor):
     """Keeps what it is told, and tells others what the test wants told."""
 
@@ -62,10 +66,10 @@ class Player(BaseActor):
 
     def receiveMsg_Remind(self, command: Remind, sender: str) -> None:
         due_ns = self.clock.now().monotonic_ns + int(command.after_s * SECOND_NS)
-        self.wake_at(due_ns, str(command.number))
+        self.wake_at(due_ns, AlarmKey(ReminderAlarm.REMIND, number=command.number))
 
-    def tick(self, key: str, now: Instant) -> list[Tell]:
-        return [Tell(str(Role.PORTFOLIO), Count(number=int(key)))]
+    def tick(self, key: AlarmKey, now: Instant) -> list[Tell]:
+        return [Tell(str(Role.PORTFOLIO), Count(number=key.number))]
 
     def refused(self, role: str, message: Message) -> None:
         self.refusals.append(message)

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.effects import Tell, WakeAt
+from domain.effects import AlarmKey, Tell, WakeAt
 from domain.instant import Instant
 from domain.messages.system import BreakerChanged, BreakerState, Operation, OperationEnded
-from domain.resilience.circuit_breaker import CircuitBreaker, Gate
+from domain.resilience.circuit_breaker import BreakerAlarm, CircuitBreaker, Gate
 from domain.settings import BreakerSettings
 
+SUBMIT_AGAIN = AlarmKey(BreakerAlarm.HALF_OPEN, "submit")
 MS = 1_000_000
 UTC = 1_700_000_000_000_000_000
 CLOSED, HALF_OPEN, OPEN = BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN
@@ -53,7 +54,7 @@ def test_fifth_failure_in_a_row_opens_tells_the_audience_and_sets_the_alarm() ->
     assert effects == [
         Tell(GATEWAY, changed(OPEN, ms=2)),
         Tell(MONITOR, changed(OPEN, ms=2)),
-        WakeAt(at(30_002).monotonic_ns, "submit"),
+        WakeAt(at(30_002).monotonic_ns, SUBMIT_AGAIN),
     ]
 
 
@@ -89,8 +90,8 @@ def test_open_lasts_exactly_its_period_and_ends_by_the_alarm() -> None:
     machine = breaker(audience=(GATEWAY,), failures=3, open_s=0.5)
     fail(machine, times=3)
 
-    too_early = machine.tick("submit", Instant(500 * MS - 1, UTC))
-    due = machine.tick("submit", at(500))
+    too_early = machine.tick(SUBMIT_AGAIN, Instant(500 * MS - 1, UTC))
+    due = machine.tick(SUBMIT_AGAIN, at(500))
 
     assert too_early == []
     assert due == [Tell(GATEWAY, changed(HALF_OPEN, ms=500))]
@@ -101,7 +102,7 @@ def test_calls_in_flight_that_end_while_open_decide_nothing() -> None:
     fail(machine, times=2)
 
     late = succeed(machine, times=5, ms=10) + fail(machine, times=5, ms=10)
-    machine.tick("submit", at(1000))
+    machine.tick(SUBMIT_AGAIN, at(1000))
 
     assert late == []
     assert machine.state is HALF_OPEN
@@ -111,7 +112,7 @@ def test_three_successes_close_it_and_the_count_of_failures_starts_over() -> Non
     """T30, CB-04: 2 failures, 200 ms, 3 successes."""
     machine = breaker(failures=2, open_s=0.2, successes=3)
     fail(machine, times=2)
-    machine.tick("submit", at(200))
+    machine.tick(SUBMIT_AGAIN, at(200))
 
     succeed(machine, times=2)
     almost = machine.state
@@ -126,12 +127,12 @@ def test_one_failed_probe_opens_it_again_and_forgets_earlier_probes() -> None:
     """CB-04."""
     machine = breaker(failures=2, open_s=0.2, successes=2)
     fail(machine, times=2)
-    machine.tick("submit", at(200))
+    machine.tick(SUBMIT_AGAIN, at(200))
     succeed(machine, times=1)
 
     fail(machine, times=1, ms=200)
     reopened = machine.state
-    machine.tick("submit", at(10_000))
+    machine.tick(SUBMIT_AGAIN, at(10_000))
     succeed(machine, times=1)
 
     assert reopened is OPEN
@@ -145,7 +146,7 @@ def open_periods_ms(machine: CircuitBreaker, times: int, ms: float = 0) -> list[
         alarms = [e for e in fail(machine, machine.settings.failures, ms) if isinstance(e, WakeAt)]
         periods.append(alarms[0].due_ns / MS - ms)
         ms = alarms[0].due_ns / MS
-        machine.tick("submit", at(ms))
+        machine.tick(SUBMIT_AGAIN, at(ms))
     return periods
 
 
@@ -210,7 +211,7 @@ def test_metrics_equal_an_independent_log(steps: list[tuple[str, int]]) -> None:
         ms += elapsed_ms
         calls[step] += 1
         if step == "alarm":
-            effects = machine.tick("submit", at(ms))
+            effects = machine.tick(SUBMIT_AGAIN, at(ms))
         else:
             effects = machine.apply(ended(step == "success"), at(ms))
         log += [(ms, effect.message.state) for effect in effects if isinstance(effect, Tell)]

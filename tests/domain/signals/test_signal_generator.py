@@ -6,17 +6,18 @@ from decimal import Decimal
 
 import pytest
 
-from domain.effects import Effect, Role, Tell, WakeAt
+from domain.effects import AlarmKey, Effect, Role, Tell, WakeAt
 from domain.errors import InvalidSetting
 from domain.instant import Instant
 from domain.instrument import Side
 from domain.messages.market import MarketBatch, Quote, Trade
 from domain.messages.signals import Signal
 from domain.settings import PROFILES, SignalSettings
-from domain.signals.signal_generator import SignalGenerator
+from domain.signals.signal_generator import SignalAlarm, SignalGenerator
 from domain.signals.strategies import STRATEGIES
 from tests.builders import MONO, UTC, make_quote, make_stream_state, make_trade
 
+CANDLE = AlarmKey(SignalAlarm.CANDLE, "coinbase")
 MS = 1_000_000
 DEMO = SignalSettings(**PROFILES["demo"]["signals"])
 OFFSET_NS = -3_600_000 * MS  # the venue's clock is an hour ahead of ours
@@ -206,7 +207,7 @@ def test_alarm_closes_the_candle_when_no_frame_does(manager: SignalGenerator) ->
     run_market(manager, range(0, 10))
     alive = manager.apply(batch_at(10_100, alive_ns=now_at(10_100).monotonic_ns), now_at(10_100))
 
-    effects = manager.tick("coinbase", now_at(10_750))
+    effects = manager.tick(CANDLE, now_at(10_750))
 
     assert signals(alive) == []
     assert [signal.candle_close for signal in signals(effects)] == [Decimal("109")]
@@ -217,7 +218,7 @@ def test_alarm_gives_frames_a_head_start(manager: SignalGenerator) -> None:
     run_market(manager, range(0, 10))
     candles_before = manager.counters["candles"]
 
-    manager.tick("coinbase", now_at(10_749))
+    manager.tick(CANDLE, now_at(10_749))
 
     assert manager.counters["candles"] == candles_before
 
@@ -225,11 +226,11 @@ def test_alarm_gives_frames_a_head_start(manager: SignalGenerator) -> None:
 def test_one_alarm_at_a_time_leads_to_the_next_candle(manager: SignalGenerator) -> None:
     first = manager.apply(batch_at(520, trade_at(500, "100")), now_at(520))
     again = manager.apply(batch_at(600, quote_at(580)), now_at(600))
-    rung = manager.tick("coinbase", now_at(1750))
+    rung = manager.tick(CANDLE, now_at(1750))
 
-    assert alarms(first) == [WakeAt(now_at(1750).monotonic_ns, "coinbase")]
+    assert alarms(first) == [WakeAt(now_at(1750).monotonic_ns, CANDLE)]
     assert alarms(again) == []
-    assert alarms(rung) == [WakeAt(now_at(2750).monotonic_ns, "coinbase")]
+    assert alarms(rung) == [WakeAt(now_at(2750).monotonic_ns, CANDLE)]
 
 
 def test_no_alarm_before_there_is_anything_to_close(manager: SignalGenerator) -> None:
@@ -240,7 +241,7 @@ def test_silent_stream_closes_candles_but_says_nothing(manager: SignalGenerator)
     run_market(manager, range(0, 12))
     said, candles = manager.counters["signals"], manager.counters["candles"]
 
-    effects = [effect for ms in range(12_750, 20_750, 1000) for effect in manager.tick("coinbase", now_at(ms))]
+    effects = [effect for ms in range(12_750, 20_750, 1000) for effect in manager.tick(CANDLE, now_at(ms))]
 
     assert signals(effects) == []
     assert (manager.counters["signals"], manager.counters["candles"]) == (said, candles + 8)
@@ -251,7 +252,7 @@ def test_step_of_the_wall_clock_closes_nothing(manager: SignalGenerator) -> None
     candles = manager.counters["candles"]
 
     stepped = Instant(now_at(11_800).monotonic_ns, now_at(11_800 + 3_600_000).utc_ns)
-    manager.tick("coinbase", stepped)
+    manager.tick(CANDLE, stepped)
 
     assert manager.counters["candles"] == candles
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.effects import WakeAt
+from domain.effects import AlarmKey, WakeAt
 from domain.instant import Instant
 from domain.settings import SessionSettings
 from domain.streams.session import OUTBOUND_LIMIT, Session
@@ -22,13 +22,14 @@ from domain.streams.session_states import (
     Recovered,
     SayGoodbye,
     SendFrame,
+    SessionAlarm,
     SessionState,
     move,
 )
 
 DISCONNECTED, CONNECTING, CONNECTED, RECONNECTING, FAILED = SessionState
 FIRST, SECOND = "market#1.1", "market#1.2"
-RETRY = "session:market:retry"
+RETRY = AlarmKey(SessionAlarm.RETRY, "market")
 
 
 def at(seconds: float) -> Instant:
@@ -356,7 +357,7 @@ def test_chatter_without_proof_of_life_does_not_keep_a_session_alive() -> None:
     for second in range(3):
         session.heard(at(second))
 
-    assert ClosePipe(FIRST, "silent") in session.tick(f"session:market:silence:{FIRST}", at(3))
+    assert ClosePipe(FIRST, "silent") in session.tick(AlarmKey(SessionAlarm.SILENCE, "market", 1), at(3))
 
 
 def test_the_alarm_of_an_older_connection_is_ignored() -> None:
@@ -365,7 +366,7 @@ def test_the_alarm_of_an_older_connection_is_ignored() -> None:
     session.tick(RETRY, at(2))
     session.opened(SECOND, at(2))
 
-    assert session.tick(f"session:market:silence:{FIRST}", at(60)) == []
+    assert session.tick(AlarmKey(SessionAlarm.SILENCE, "market", 1), at(60)) == []
     assert session.state is CONNECTED
 
 
@@ -628,7 +629,7 @@ def test_a_graceful_end_awaits_the_peers_goodbye_and_is_measured() -> None:
     asked = session.disconnect(at(1), within_s=2.0)
     effects = session.lost(FIRST, "1000", at(1.3))
 
-    assert asked == [SayGoodbye(FIRST), WakeAt(at(3).monotonic_ns, f"session:market:goodbye:{FIRST}")]
+    assert asked == [SayGoodbye(FIRST), WakeAt(at(3).monotonic_ns, AlarmKey(SessionAlarm.GOODBYE, "market", 1))]
     assert Disconnected(FIRST, is_graceful=True, took_ns=300_000_000) in effects
     assert (session.counters["closed_gracefully"], session.counters["closed_forcibly"]) == (1, 0)
     assert (session.state, session.connection_id) == (DISCONNECTED, None)
@@ -711,9 +712,9 @@ def test_whatever_happens_at_most_one_pipe_is_wanted_and_no_move_is_illegal(step
             "reconnect": lambda: session.reconnect(at(now)),
             "tick": lambda: [
                 *session.tick(RETRY, at(now)),
-                *session.tick(f"session:market:silence:{name}", at(now)),
-                *session.tick(f"session:market:dial:{name}", at(now)),
-                *session.tick(f"session:market:goodbye:{name}", at(now)),
+                *session.tick(AlarmKey(SessionAlarm.SILENCE, "market", number), at(now)),
+                *session.tick(AlarmKey(SessionAlarm.DIAL, "market", number), at(now)),
+                *session.tick(AlarmKey(SessionAlarm.GOODBYE, "market", number), at(now)),
             ],
         }[word]()
         if word == "opened" and name in asked:

@@ -11,16 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.effects import Role, Tell
+from domain.effects import AlarmKey, Role, Tell
 from domain.instant import Instant
 from domain.messages.system import ActorReported, AlarmRaised, HaltLine, Operation, OperationEnded, WaitLine
 from domain.reports.histogram import Histogram
 from domain.reports.status_board import StatusBoard
-from domain.resilience.circuit_breaker import CircuitBreaker
+from domain.resilience.circuit_breaker import BreakerAlarm, CircuitBreaker
 from domain.settings import BreakerSettings
 from scripts.report.prometheus import exposition
 from tests.builders import orders_reported
 
+SUBMIT_AGAIN = AlarmKey(BreakerAlarm.HALF_OPEN, "submit")
 MS = 1_000_000
 UTC = 1_700_000_000_000_000_000
 _SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\]|\\.)*",?)*)\})? (-?[0-9.e+-]+)')
@@ -80,7 +81,7 @@ def test_the_breakers_metrics_equal_an_independent_log(steps: list[tuple[str, in
             breaker.reset_metrics(at(ms))
             calls, log, since = {"success": 0, "failure": 0}, [(ms, log[-1][1])], ms
         elif step == "alarm":
-            effects = breaker.tick("submit", at(ms))
+            effects = breaker.tick(SUBMIT_AGAIN, at(ms))
         else:
             calls[step] += 1
             event = OperationEnded(
