@@ -67,6 +67,7 @@ CLOSED_ROADS = (
         Road(floor, "nzeza", "it is for people's own code, and the command")
         for floor in ("domain", "adapters", "actors", "scripts")
     ),
+    Road("domain", "functools.singledispatchmethod", "one dispatch: domain/dispatch.py"),
     Road("scripts.report", "scripts.run", "what is shown and said, whoever runs"),
 )
 # Longer than LONGEST, and why that reads better than two files. Tests may be as long as what they specify.
@@ -320,6 +321,7 @@ TRESPASSES = [
     ("scripts/run/launch.py", "from actors.stage.stage import Stage"),
     ("scripts/main.py", "from nzeza.strategies import Vote"),
     ("scripts/report/view.py", "from scripts.run import control"),
+    ("domain/ledger/account.py", "from functools import singledispatchmethod"),
 ]
 
 

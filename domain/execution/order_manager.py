@@ -7,9 +7,9 @@ into the ledger through the outbox, so an order manager that replays the journal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable
 
+from domain.dispatch import on
 from domain.effects import AlarmKey, Effect, Role
 from domain.execution.account_reports import AccountReports
 from domain.execution.attempts import Attempts
@@ -87,14 +87,6 @@ from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unmatched_orders import Adoption
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
-
-Heard = TypeVar("Heard", bound=Message)
-Handler = Callable[[Any, Instant], None]  # takes the kind of message that it stands beside, see `_on`
-
-
-def _on(kind: type[Heard], handler: Callable[[Heard, Instant], None]) -> tuple[type[Message], Handler]:
-    """Return an entry for the table of handlers: of one that takes what it is there for."""
-    return kind, handler
 
 
 class OrderManager:
@@ -198,35 +190,35 @@ class OrderManager:
         )
         self._handlers = dict(
             (
-                _on(OrderIntent, self._execution.take),
-                _on(MarketBatch, self._on_market),
-                _on(VenueClockSeen, self._on_venue_clock),
-                _on(InstrumentsLoaded, self._on_instruments),
-                _on(TouchReported, self._prices.hear),
-                _on(BreakerChanged, self._readiness.on_breaker),
-                _on(VenueAccessChanged, self._readiness.on_access),
-                _on(PrivateStreamChanged, self._on_private_stream),
-                _on(OrderAccepted, self._news.on_accepted),
-                _on(OrderRejected, self._account.on_rejected),
-                _on(OrderNotSent, self._news.on_refused),
-                _on(OrderUnconfirmed, self._news.on_unconfirmed),
-                _on(OrderReported, self._account.on_report),
-                _on(OrderNotFound, self._news.on_not_found),
-                _on(QueryFailed, self._news.on_query_failed),
-                _on(CancelAccepted, self._news.on_cancel),
-                _on(CancelRejected, self._news.on_cancel),
-                _on(CancelUnconfirmed, self._news.on_cancel),
-                _on(FillsReported, self._account.on_fills),
-                _on(RowsUnread, self._account.on_unread),
-                _on(VenueSnapshot, self._account.on_snapshot),
-                _on(SnapshotFailed, self._account.on_snapshot_failed),
-                _on(CancelProtection, self._cancel_protection),
-                _on(RaiseHalt, self._raise_halt),
-                _on(MarkEquity, self._mark_equity),
-                _on(WishExit, self._wish_exit),
-                _on(EndExit, self._end_exit),
-                _on(ResumeTrading, self._resume),
-                _on(WindDown, self._winding_down.begin),
+                on(OrderIntent, self._execution.take),
+                on(MarketBatch, self._on_market),
+                on(VenueClockSeen, self._on_venue_clock),
+                on(InstrumentsLoaded, self._on_instruments),
+                on(TouchReported, self._prices.hear),
+                on(BreakerChanged, self._readiness.on_breaker),
+                on(VenueAccessChanged, self._readiness.on_access),
+                on(PrivateStreamChanged, self._on_private_stream),
+                on(OrderAccepted, self._news.on_accepted),
+                on(OrderRejected, self._account.on_rejected),
+                on(OrderNotSent, self._news.on_refused),
+                on(OrderUnconfirmed, self._news.on_unconfirmed),
+                on(OrderReported, self._account.on_report),
+                on(OrderNotFound, self._news.on_not_found),
+                on(QueryFailed, self._news.on_query_failed),
+                on(CancelAccepted, self._news.on_cancel),
+                on(CancelRejected, self._news.on_cancel),
+                on(CancelUnconfirmed, self._news.on_cancel),
+                on(FillsReported, self._account.on_fills),
+                on(RowsUnread, self._account.on_unread),
+                on(VenueSnapshot, self._account.on_snapshot),
+                on(SnapshotFailed, self._account.on_snapshot_failed),
+                on(CancelProtection, self._cancel_protection),
+                on(RaiseHalt, self._raise_halt),
+                on(MarkEquity, self._mark_equity),
+                on(WishExit, self._wish_exit),
+                on(EndExit, self._end_exit),
+                on(ResumeTrading, self._resume),
+                on(WindDown, self._winding_down.begin),
             )
         )
 

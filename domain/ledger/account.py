@@ -7,10 +7,10 @@ to price anything (the portfolio manager has the quotes) and to guess: what the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from decimal import Decimal
-from functools import singledispatchmethod
+from typing import Any, TypeVar
 
 from domain.instrument import Instrument, InstrumentId, Side
 from domain.ledger.bare_closes import BareCloses
@@ -52,6 +52,7 @@ from domain.messages.journal import (
     OrderReopened,
     OrderResubmitted,
     OrderSubmitted,
+    OrderUpdate,
     PositionCorrected,
     PositionForced,
     TotalsStand,
@@ -123,33 +124,26 @@ class Portfolio:
 
     def apply(self, event: JournalEvent) -> None:
         """Apply one event of the journal, whatever its sequence number."""
-        _booking_of(type(event))(self, event)
+        booking = _BOOKINGS.get(type(event))
+        if booking is not None:  # most events of an order change nothing here
+            booking(self, event)
 
-    @singledispatchmethod
-    def _apply(self, event: Event) -> None:
-        """Ignore the rest: most events of an order change nothing here."""
-
-    @_apply.register
-    def _(self, event: BalancesOpened) -> None:
+    def _on_balances_opened(self, event: BalancesOpened) -> None:
         self.wallets.open(event)
 
-    @_apply.register
-    def _(self, event: BalanceCorrected) -> None:
+    def _on_balance_corrected(self, event: BalanceCorrected) -> None:
         self.wallets.correct(event)
 
-    @_apply.register
-    def _(self, event: PositionCorrected) -> None:
+    def _on_position_corrected(self, event: PositionCorrected) -> None:
         key = InstrumentId.of(event)
         self.wallets.correct_position(event, self.terms(key))
         self._lose(key, event.quantity, event.price)
 
-    @_apply.register
-    def _(self, event: ExternalFillSeen) -> None:
+    def _on_external_fill_seen(self, event: ExternalFillSeen) -> None:
         self.wallets.move(event.fill, self.terms(InstrumentId.of(event.fill)))
         self.external_fills.hear(event.fill)
 
-    @_apply.register
-    def _(self, event: PositionForced) -> None:
+    def _on_position_forced(self, event: PositionForced) -> None:
         """Take off our position what the venue has: first of it, and only then of what others hold there."""
         fill, key = event.fill, InstrumentId.of(event.fill)
         terms, change, held = self.terms(key), traded(event.fill), self.position(key).quantity
@@ -159,29 +153,24 @@ class Portfolio:
             self._ledger(key).book(Execution("", Side.BUY if change > 0 else Side.SELL, ours, fill.price))
             self.wallets.pay_fee(fill, terms, proportion(fill.fee, ours, fill.quantity))
 
-    @_apply.register
-    def _(self, event: FundingPaid) -> None:
+    def _on_funding_paid(self, event: FundingPaid) -> None:
         self.wallets.pay_funding(event)
 
-    @_apply.register
-    def _(self, event: IntentAccepted) -> None:
+    def _on_intent_accepted(self, event: IntentAccepted) -> None:
         intent, key = event.intent, InstrumentId.of(event.intent)
         self.plans[intent.intent_id] = plan_of(intent)
         self._decide(intent.intent_id, intent.venue, intent.instrument, intent.purpose, is_accepted=True)
         self._bare.accepted(intent, key, has_stop=self.covered_quantity(*key) > 0)
         self.exits.accepted(intent, key, event.ts_event)
 
-    @_apply.register
-    def _(self, event: IntentDenied) -> None:
+    def _on_intent_denied(self, event: IntentDenied) -> None:
         self._decide(event.intent_id, event.venue, event.instrument, event.purpose, is_accepted=False)
 
-    @_apply.register
-    def _(self, event: IntentDone) -> None:
+    def _on_intent_done(self, event: IntentDone) -> None:
         if plan := self.plans.pop(event.intent_id, None):
             self.exits.ended(plan.key, plan.intent.purpose, event.ts_event)
 
-    @_apply.register
-    def _(self, event: OrderSubmitted) -> None:
+    def _on_order_submitted(self, event: OrderSubmitted) -> None:
         order = event.order
         self._live.begin(event)
         plan = self.plans.get(order.intent_id)
@@ -192,26 +181,10 @@ class Portfolio:
             plan.venue = order.venue
             self._bare.moved(InstrumentId.of(order))
 
-    @_apply.register
-    def _(
-        self,
-        event: OrderAccepted
-        | OrderRejected
-        | OrderNotSent
-        | OrderUnconfirmed
-        | OrderResubmitted
-        | OrderAdopted
-        | OrderClosed
-        | CancelRequested
-        | CancelWithdrawn
-        | CancelAccepted
-        | CancelRejected
-        | CancelUnconfirmed,
-    ) -> None:
+    def _follow_order(self, event: OrderUpdate) -> None:
         self._live.apply(event)
 
-    @_apply.register
-    def _(self, event: OrderReopened) -> None:
+    def _on_order_reopened(self, event: OrderReopened) -> None:
         order = event.order
         self._live.apply(event)
         if order.intent_id not in self.plans:
@@ -220,8 +193,7 @@ class Portfolio:
             plan.worst_price, plan.venue = order.limit_price, order.venue  # where it is, if it had moved
             self.plans[order.intent_id] = plan
 
-    @_apply.register
-    def _(self, event: OrderFilledProvisionally) -> None:
+    def _on_order_filled_provisionally(self, event: OrderFilledProvisionally) -> None:
         key, guess = InstrumentId.of(event), self.guessed_prices.filled(event)
         terms = self.terms(key)
         execution = Execution(event.client_order_id, event.side, event.quantity, event.price, event.fee, True, guess)
@@ -229,8 +201,7 @@ class Portfolio:
         self.wallets.move_ours(as_fill(execution, *key, terms), terms)
         self._count(event, event.quantity)
 
-    @_apply.register
-    def _(self, event: OrderFilled) -> None:
+    def _on_order_filled(self, event: OrderFilled) -> None:
         fill = event.fill
         if event.purpose is Purpose.PROTECT:
             self._bare.stopped(InstrumentId.of(fill))
@@ -252,32 +223,26 @@ class Portfolio:
         known = sum((piece.quantity for piece in replaced), ZERO)
         self._count(event, -fill.quantity if is_reversal else fill.quantity - known)
 
-    @_apply.register
-    def _(self, event: TotalsStand) -> None:
+    def _on_totals_stand(self, event: TotalsStand) -> None:
         self.guessed_prices.stand(event)
 
-    @_apply.register
-    def _(self, event: HaltRaised) -> None:
+    def _on_halt_raised(self, event: HaltRaised) -> None:
         self.halts.raise_(event)
 
-    @_apply.register
-    def _(self, event: HaltCleared) -> None:
+    def _on_halt_cleared(self, event: HaltCleared) -> None:
         if any(halt.reason in LOSS_REASONS for halt in self.halts.clear(event)):  # a person has seen it: measured anew
             self.equity_mark = None
             self.rebased += 1
         self.guessed_prices.resumed(event)
         self._bare.resumed(event)
 
-    @_apply.register
-    def _(self, event: EquityMarked) -> None:
+    def _on_equity_marked(self, event: EquityMarked) -> None:
         self.equity_mark = event
 
-    @_apply.register
-    def _(self, event: ExitWished | ExitEnded) -> None:
+    def _on_exit(self, event: ExitWished | ExitEnded) -> None:
         self.exits.hear(event)
 
-    @_apply.register
-    def _(self, event: InstrumentDefined) -> None:
+    def _on_instrument_defined(self, event: InstrumentDefined) -> None:
         key = InstrumentId.of(event)
         instrument = self.definitions[key] = defined(event)
         self._terms[key] = terms_of(instrument)
@@ -380,5 +345,48 @@ class Portfolio:
         return sum((live.leaves_quantity for live in orders if not live.is_unproven), ZERO)
 
 
-# What `self._apply(event)` looks up, without binding it anew for each entry: that costs as much as booking.
-_booking_of = Portfolio.__dict__["_apply"].dispatcher.dispatch
+Booked = TypeVar("Booked", bound=JournalEvent)
+_Booking = Callable[[Portfolio, Any], None]
+
+
+def _on(kind: type[Booked], booking: Callable[[Portfolio, Booked], None]) -> tuple[type[Event], _Booking]:
+    """Return an entry of `_BOOKINGS`: as `dispatch.on`, but of methods of the class, for accounts are copied."""
+    return kind, booking
+
+
+_BOOKINGS = dict(
+    (
+        _on(BalancesOpened, Portfolio._on_balances_opened),
+        _on(BalanceCorrected, Portfolio._on_balance_corrected),
+        _on(PositionCorrected, Portfolio._on_position_corrected),
+        _on(ExternalFillSeen, Portfolio._on_external_fill_seen),
+        _on(PositionForced, Portfolio._on_position_forced),
+        _on(FundingPaid, Portfolio._on_funding_paid),
+        _on(IntentAccepted, Portfolio._on_intent_accepted),
+        _on(IntentDenied, Portfolio._on_intent_denied),
+        _on(IntentDone, Portfolio._on_intent_done),
+        _on(OrderSubmitted, Portfolio._on_order_submitted),
+        _on(OrderAccepted, Portfolio._follow_order),
+        _on(OrderRejected, Portfolio._follow_order),
+        _on(OrderNotSent, Portfolio._follow_order),
+        _on(OrderUnconfirmed, Portfolio._follow_order),
+        _on(OrderResubmitted, Portfolio._follow_order),
+        _on(OrderAdopted, Portfolio._follow_order),
+        _on(OrderClosed, Portfolio._follow_order),
+        _on(CancelRequested, Portfolio._follow_order),
+        _on(CancelWithdrawn, Portfolio._follow_order),
+        _on(CancelAccepted, Portfolio._follow_order),
+        _on(CancelRejected, Portfolio._follow_order),
+        _on(CancelUnconfirmed, Portfolio._follow_order),
+        _on(OrderReopened, Portfolio._on_order_reopened),
+        _on(OrderFilledProvisionally, Portfolio._on_order_filled_provisionally),
+        _on(OrderFilled, Portfolio._on_order_filled),
+        _on(TotalsStand, Portfolio._on_totals_stand),
+        _on(HaltRaised, Portfolio._on_halt_raised),
+        _on(HaltCleared, Portfolio._on_halt_cleared),
+        _on(EquityMarked, Portfolio._on_equity_marked),
+        _on(ExitWished, Portfolio._on_exit),
+        _on(ExitEnded, Portfolio._on_exit),
+        _on(InstrumentDefined, Portfolio._on_instrument_defined),
+    )
+)

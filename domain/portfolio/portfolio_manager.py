@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import singledispatchmethod
 
 from domain.clocks import deadline, is_past, is_void
+from domain.dispatch import on
 from domain.effects import AlarmKey, AlarmKind, Effect, Role, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId, Side
@@ -103,6 +103,19 @@ class PortfolioManager:
         self._submit_breakers: dict[str, BreakerState] = {}  # venue -> newest
         self._is_winding_down = False
         self._alarms = AccountAlarms(settings.protection.within_s)
+        self._handlers = dict(
+            (
+                on(MarketBatch, self._on_market),
+                on(InstrumentsLoaded, self._on_market),
+                on(TouchReported, self._on_touch),
+                on(ExternalOrdersSeen, self._on_foreign_orders),
+                on(VenueReadyChanged, self._on_venue_ready),
+                on(BreakerChanged, self._on_breaker),
+                on(JournalExtended, self._on_journal),
+                on(WindDown, self._wind_down),
+                on(Signal, self._on_signal),
+            )
+        )
 
     @property
     def last_seq(self) -> int:
@@ -122,39 +135,35 @@ class PortfolioManager:
         self._exits.restore(now)
         return [WakeAt(now.monotonic_ns + BEAT_NS, BEAT)]
 
-    @singledispatchmethod
     def apply(self, message: Message, now: Instant) -> list[Effect]:
         """Return what one message calls for. Raises TypeError for one that is not ours to hear."""
-        raise TypeError(f"the portfolio manager takes no {type(message).__name__}")
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            raise TypeError(f"the portfolio manager takes no {type(message).__name__}")
+        return handler(message, now)
 
-    @apply.register
-    def _(self, message: MarketBatch | InstrumentsLoaded, now: Instant) -> list[Effect]:
+    def _on_market(self, message: MarketBatch | InstrumentsLoaded, now: Instant) -> list[Effect]:
         self.quotes.apply(message)
         return []
 
-    @apply.register
-    def _(self, message: TouchReported, now: Instant) -> list[Effect]:
+    def _on_touch(self, message: TouchReported, now: Instant) -> list[Effect]:
         self.quotes.asked.hear(message, now)
         return []
 
-    @apply.register
-    def _(self, message: ExternalOrdersSeen, now: Instant) -> list[Effect]:
+    def _on_foreign_orders(self, message: ExternalOrdersSeen, now: Instant) -> list[Effect]:
         self._foreign.hear(message)
         return []
 
-    @apply.register
-    def _(self, message: VenueReadyChanged, now: Instant) -> list[Effect]:
+    def _on_venue_ready(self, message: VenueReadyChanged, now: Instant) -> list[Effect]:
         self._ready[message.venue] = message
         return []
 
-    @apply.register
-    def _(self, message: BreakerChanged, now: Instant) -> list[Effect]:
+    def _on_breaker(self, message: BreakerChanged, now: Instant) -> list[Effect]:
         if message.operation is Operation.SUBMIT:
             self._submit_breakers[message.venue] = message.state
         return []
 
-    @apply.register
-    def _(self, message: JournalExtended, now: Instant) -> list[Effect]:
+    def _on_journal(self, message: JournalExtended, now: Instant) -> list[Effect]:
         rebased = self.portfolio.rebased
         self.portfolio.replay(self._news(message.entries, now))
         if self.portfolio.rebased != rebased:
@@ -163,8 +172,7 @@ class PortfolioManager:
             del self._pending[intent_id]
         return self._pursue_exits(now) + self._look_after_positions(now)
 
-    @apply.register
-    def _(self, message: WindDown, now: Instant) -> list[Effect]:
+    def _wind_down(self, message: WindDown, now: Instant) -> list[Effect]:
         self._is_winding_down = True
         for intent in self.pending:
             if intent.purpose is Purpose.OPEN:
@@ -173,8 +181,7 @@ class PortfolioManager:
         self._protection.end_at(call_ns)
         return [*self._look_after_positions(now), WakeAt(call_ns, LAST_CALL)]
 
-    @apply.register
-    def _(self, signal: Signal, now: Instant) -> list[Effect]:
+    def _on_signal(self, signal: Signal, now: Instant) -> list[Effect]:
         if signal.signal_id in self._signals or self._is_journaled(signal):
             return []
         expiry = deadline(signal.expires_at, signal.expires_ns, now)
