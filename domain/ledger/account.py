@@ -326,18 +326,24 @@ class Portfolio:
         return sum((live.leaves_quantity for live in aside), ZERO)
 
     def reserved_cash(self, wallet: Wallet, cost_ratio: Decimal) -> Decimal:
-        """Return the most that journaled purchases may still take, `cost_ratio` (fee, collar) included.
+        """Return the most that journaled plans may still take of it, `cost_ratio` (fee, collar) included.
 
-        Only quantity that filled or whose plan is proven over is released.
+        Of coins, purchases do; of the collateral of perpetuals, openings on both sides do, by their notional. Only
+        quantity that filled or whose plan is proven over is released.
         """
         return sum(
             (
                 plan.leaves_quantity * plan.worst_price * (1 + cost_ratio)
                 for plan in self.plans.values()
-                if plan.intent.side is Side.BUY and self.terms(plan.key).cash(plan.venue) == wallet
+                if self._takes_cash(plan) and self.terms(plan.key).cash(plan.venue) == wallet
             ),
             ZERO,
         )
+
+    def _takes_cash(self, plan: Plan) -> bool:
+        if self.terms(plan.key).is_perpetual:
+            return plan.intent.purpose is Purpose.OPEN
+        return plan.intent.side is Side.BUY
 
     def covered_quantity(self, venue: str, instrument: str) -> Decimal:
         """Return how much of the position protective orders would close that the venue says it has."""

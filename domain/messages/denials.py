@@ -68,6 +68,7 @@ class DenialReason(StrEnum):
     POSITION_LIMIT = "position_limit"
     ASSET_LIMIT = "asset_limit"
     EXPOSURE_LIMIT = "exposure_limit"
+    LIQUIDATION_NEAR = "liquidation_near"  # the venue would liquidate it before its stop
     INSUFFICIENT_BALANCE = "insufficient_balance"
     RESERVE = "reserve"
 

@@ -114,10 +114,10 @@ def distance(mark_price: Decimal, liquidation_price: Decimal | None) -> Decimal 
     return None if liquidation_price is None else divide(abs(mark_price - liquidation_price), mark_price)
 
 
-def margin_terms(instrument: Instrument, risk: RiskSettings) -> MarginTerms:
+def margin_terms(instrument: Instrument | None, risk: RiskSettings) -> MarginTerms:
     """Return what a position there needs: by the venue's listing, by our settings where that says nothing."""
-    leverage, most = from_ratio(risk.leverage), instrument.max_leverage
-    ratio = instrument.maintenance_ratio
+    leverage, most = from_ratio(risk.leverage), instrument.max_leverage if instrument else None
+    ratio = instrument.maintenance_ratio if instrument else None
     if ratio is None:
         ratio = from_ratio(risk.maintenance_ratio) if most is None else divide(Decimal(1), 2 * most)
     return MarginTerms(leverage if most is None else min(leverage, most), ratio, risk.margin_mode == "isolated")

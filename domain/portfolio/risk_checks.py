@@ -23,8 +23,11 @@ from domain.messages.market import Quote
 from domain.messages.orders import OrderIntent, Purpose
 from domain.messages.signals import Signal
 from domain.numbers import ZERO, divide, from_ratio, plain
-from domain.portfolio import shared_checks
+from domain.portfolio import margin_checks, shared_checks
 from domain.portfolio.foreign_orders import ForeignOrders
+from domain.portfolio.margin import MarginAccount, MarginTerms, margin_terms
+from domain.portfolio.margin_checks import buying_power
+from domain.portfolio.margin_reading import margin_account
 from domain.portfolio.opening_rate import OpeningRate
 from domain.portfolio.shared_checks import Refused, above
 from domain.portfolio.valuation import Valuation
@@ -69,8 +72,12 @@ class Opening(Struct, frozen=True, kw_only=True):
 
     @property
     def available_cash(self) -> Decimal:
-        """Return the venue's cash in the quote currency that no other decision may still take."""
+        """Return the venue's cash in the quote currency that no other decision may still take.
+
+        Of perpetuals, the notional that its free collateral may carry. There every opening takes of it, on both sides.
+        """
         venue, terms = self.signal.venue, self.portfolio.terms
+        is_perpetual = terms(self.key).is_perpetual
         wallet = terms(self.key).cash(venue)
         # A limit may lie as far from the mid as the fat-finger check lets it.
         cost_ratio = self.fee_ratio + from_ratio(self.risk.max_deviation_ratio)
@@ -78,14 +85,26 @@ class Opening(Struct, frozen=True, kw_only=True):
             (
                 intent.quantity * intent.reference_price
                 for intent in self.pending
-                if intent.side is Side.BUY and terms(InstrumentId.of(intent)).cash(intent.venue) == wallet
+                if (intent.purpose is Purpose.OPEN if is_perpetual else intent.side is Side.BUY)
+                and terms(InstrumentId.of(intent)).cash(intent.venue) == wallet
             ),
             ZERO,
         )
         balance = self.portfolio.balances.get(wallet, ZERO)
+        if is_perpetual:
+            balance = buying_power(self.margin, self.margin_terms)
         reserved = self.portfolio.reserved_cash(wallet, cost_ratio)
         foreign = self.foreign.cash(venue, wallet.currency)
         return balance - reserved - (pending + foreign) * (1 + cost_ratio)
+
+    @property
+    def margin(self) -> MarginAccount | None:
+        """Return what stands behind the perpetuals of the venue."""
+        return margin_account(self.portfolio, self.quotes, self.signal.venue, self.risk, self.now)
+
+    @property
+    def margin_terms(self) -> MarginTerms:
+        return margin_terms(self.instrument, self.risk)
 
     def share_of_equity(self, ratio: float) -> Decimal:
         return self.valuation.equity * from_ratio(ratio)
@@ -275,6 +294,15 @@ def exposure_in_bounds(case: SizedOpening) -> Refused | None:
     )
 
 
+def liquidation_beyond_stop(case: SizedOpening) -> Refused | None:
+    if case.instrument.kind is not InstrumentKind.PERPETUAL:
+        return None
+    change = case.signal.side.sign * case.quantity * case.instrument.contract_size
+    return margin_checks.liquidation_beyond_stop(
+        case.settings, case.margin, case.key, change, case.worst_price, case.margin_terms
+    )
+
+
 def loss_in_bounds(case: Opening) -> Refused | None:
     return Refused(case.breach) if case.breach else None
 
@@ -308,6 +336,7 @@ AFTER_SIZING: tuple[SizedCheck, ...] = (
     rate_in_bounds,
     positions_in_bounds,
     exposure_in_bounds,
+    liquidation_beyond_stop,
     loss_in_bounds,
     cash_suffices,
     reserve_kept,

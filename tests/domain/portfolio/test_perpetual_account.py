@@ -1,9 +1,10 @@
-"""An account with perpetuals is worth its raw cash and its positions at the venue's marks; what is unknown is named."""
+"""An account with perpetuals: what it is worth, and what its collateral may open; what is unknown is named."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from domain.instant import SECOND_NS
@@ -15,10 +16,11 @@ from domain.messages.market import MarketBatch, MarkPrice
 from domain.messages.orders import Balance, InstrumentsLoaded, Purpose
 from domain.messages.system import PositionLine
 from domain.numbers import use_exact_decimals
+from domain.portfolio.risk_checks import Opening, liquidation_beyond_stop, sized
 from domain.portfolio.valuation import Valuation, value
 from domain.settings import RiskSettings, Settings, VenueSettings
-from tests.builders import UTC, make_instrument, make_stream_state
-from tests.domain.account_harness import Account
+from tests.builders import UTC, make_instrument, make_quote, make_stream_state
+from tests.domain.account_harness import Account, accepted, make_intent, make_signal
 from tests.domain.perpetual_desk import toy_fill
 
 use_exact_decimals()
@@ -134,3 +136,61 @@ def test_a_line_tells_where_it_would_be_liquidated(account: Account) -> None:
     assert (shown.quantity, shown.mark_price, shown.unrealized_pnl) == ("-0.1", "51000", "-100")
     assert shown.liquidation_price == "57142.85714286"  # (5000 + 1000) / 0.105: a fifth behind it, 5 % needed
     assert shown.liquidation_distance == "0.1204"
+
+
+# ---- the gate ------------------------------------------------------------------------------------------------
+
+
+def opening(account: Account, side: Side, **risk) -> Opening:
+    manager = account.manager
+    settings = msgspec.structs.replace(SETTINGS, risk=RiskSettings(**{"leverage": 5.0, **risk}))
+    return Opening(
+        signal=make_signal(side, venue="toy"),
+        instrument=PERPETUAL,
+        quote=make_quote("49999", "50001", venue="toy"),
+        now=account.now,
+        settings=settings,
+        portfolio=manager.portfolio,
+        quotes=manager.quotes,
+        valuation=worth(account),
+        pending=(),
+        openings=manager._openings,
+        foreign=manager._foreign,
+        unready="",
+        breach="",
+    )
+
+
+def test_free_collateral_counts_in_place_of_cash_and_openings_of_both_sides_take_of_it(account: Account) -> None:
+    trade(account, "0.4", "50000", Side.SELL)
+    mark(account, "50000")  # 20,000 notional: a fifth is used
+
+    assert account.manager.portfolio.balances["toy", "perpetual", "USDC"] == 40000
+    assert opening(account, Side.BUY).available_cash == 5 * (20000 - 4000)
+
+    for number, (side, purpose) in enumerate([(Side.SELL, Purpose.OPEN), (Side.BUY, Purpose.CLOSE)]):
+        plan = make_intent(f"i-{number}", venue="toy", side=side, purpose=purpose, quantity=Decimal("0.2"))
+        journal(account, accepted(plan))
+    assert opening(account, Side.BUY).available_cash == 80000 - 10000 * Decimal("1.0105")
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(("leverage", "verdict"), [(5.0, None), (12.0, "liquidation_near")])
+def test_what_would_be_liquidated_before_its_stop_is_not_opened(
+    account: Account, side: Side, leverage: float, verdict: str | None
+) -> None:
+    mark(account, "50000")
+    listed = msgspec.structs.replace(PERPETUAL, max_leverage=None, maintenance_ratio=Decimal("0.04"))
+    case = msgspec.structs.replace(opening(account, side, leverage=leverage), instrument=listed)
+    whole = sized(case, Decimal("0.1"))
+
+    refused = liquidation_beyond_stop(whole)
+
+    assert (refused and refused.reason) == verdict  # a stop 5 % away; 1/12 less 4 % is nearer
+
+
+def test_without_a_mark_no_perpetual_is_opened(account: Account) -> None:
+    trade(account, "0.4", "50000")
+
+    assert opening(account, Side.BUY).available_cash == 0
+    assert liquidation_beyond_stop(sized(opening(account, Side.BUY), Decimal("0.1"))).reason == "unknown_equity"
