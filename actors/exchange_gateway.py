@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from actors.components.account_reading import read_account, read_fills
 from actors.components.clock_check import ClockCheck
-from actors.components.fills_due import READ_FILLS, FillsDue
+from actors.components.fill_reads import FillReads
+from actors.components.fills_due import READ_FILLS
 from actors.components.listings import LOAD, Listings
 from actors.components.stream_driver import StreamDriver
 from actors.components.venue_calls import Call, Urgency
@@ -17,10 +18,9 @@ from actors.runtime.base_actor import BaseActor
 from domain.clocks import deadline
 from domain.effects import AlarmKey, Effect, Role, venue_of
 from domain.errors import Rejected, Retryable, VenueError
-from domain.instant import SECOND_NS, Instant
+from domain.instant import Instant
 from domain.ledger.order import not_sent
 from domain.messages.base import Event
-from domain.messages.listing import Listing
 from domain.messages.market import (
     DecodeFailed,
     InstrumentStatus,
@@ -33,7 +33,6 @@ from domain.messages.orders import (
     CancelOrder,
     CancelRejected,
     CancelUnconfirmed,
-    Fill,
     FillsReported,
     InstrumentsLoaded,
     OrderRejected,
@@ -52,13 +51,11 @@ from domain.messages.orders import (
 )
 from domain.messages.system import BreakerChanged, Operation, OperationEnded
 from domain.resilience.access import TRADING
-from domain.resilience.backoff import Backoff
 from domain.resilience.circuit_breaker import Gate
 from domain.streams.session import Session
 from domain.streams.venue_time import Stamps, VenueTime
 from domain.text import bounded
 
-_FILLS_AFTER_NS = 20_000_000  # totals come in bursts: one read of the fills for all of them
 _SNAPSHOT_READS, _SNAPSHOT_REQUESTS = 3, 4  # open orders, in two lists; balances; fills
 
 
@@ -81,9 +78,8 @@ class ExchangeGateway(BaseActor):
         self.touched: set[tuple[str, str]] = set()  # (who asks, instrument) for a price
         self.canceling: set[str] = set()  # orders whose cancel waits or is under way
         self.gate = Gate(Operation.SUBMIT)
-        self.fills_backoff = Backoff(SECOND_NS // 10, 2.0, 4 * SECOND_NS, 0.1)
         self.is_live = False
-        self.fills_due = FillsDue()
+        self.fill_reads = FillReads(self, self.venue, self.client, self.line, self.venue_time, self.timeout_s)
         self.listings = Listings(self, self.venue, self._load_instruments)
         self.stream = StreamDriver(
             self,
@@ -128,7 +124,7 @@ class ExchangeGateway(BaseActor):
         elif key == ACCESS:
             self.line.look_at_access()
         elif key == READ_FILLS:
-            self._read_fills()
+            self.fill_reads.read()
         return []
 
     def _stamps(self) -> Stamps:
@@ -289,37 +285,9 @@ class ExchangeGateway(BaseActor):
     # ---- fills and snapshots -----------------------------------------------------------------------------
 
     def _on_totals(self, event: Event) -> None:
-        """Totals grew, or an end came without: read the exact fills behind them."""
         self.listings.heed(event)
-        if isinstance(event, OrderReported) and self.fills_due.is_due(event):
-            self._want_fills((event.venue_order_id,), _FILLS_AFTER_NS)
-
-    def _want_fills(self, venue_order_ids: Iterable[str], delay_ns: int) -> None:
-        self.fills_due.want(venue_order_ids)
-        self.wake_at(self.clock.now().monotonic_ns + delay_ns, READ_FILLS)
-
-    def _read_fills(self) -> None:
-        if wanted := self.fills_due.take():
-            run = partial(self.client.list_fills, 0, self.timeout_s, wanted)
-            # What filled is known from totals only until then, and no comparison of balances can be made.
-            answered = partial(self._fills_read, wanted)
-            self.line.make(Call(run, answered, Urgency.ASKING, requests=1, within_s=self.timeout_s))
-
-    def _fills_read(self, wanted: tuple[str, ...], result: Any) -> None:
-        if isinstance(result, VenueError):
-            self.counters["fill_read_failures"] += 1
-            self._want_fills(wanted, self.fills_backoff.next_delay_ns(self.toolbox.uniform()))
-            return
-        self.fills_backoff.reset()
-        self._tell_fills(result)
-
-    def _tell_fills(self, result: Listing[Fill] | VenueError) -> None:
-        if isinstance(result, VenueError):
-            return
-        if result:
-            self._tell_router(FillsReported(ts_event=self._stamp(), venue=self.venue, fills=tuple(result)))
-        if result.unread:
-            self._tell_router(RowsUnread(ts_event=self._stamp(), venue=self.venue, rows=result.unread))
+        if isinstance(event, OrderReported):
+            self.fill_reads.on_totals(event)
 
     def receiveMsg_RequestSnapshot(self, command: RequestSnapshot, sender: str) -> None:
         more = bool(command.fills_of)
@@ -340,7 +308,7 @@ class ExchangeGateway(BaseActor):
         self.counters["snapshot_failures"] += 1
         # What has filled must be known even where the rest can't be read: a position may need its stop.
         run, more = partial(read_fills, self.client, command, self.timeout_s), bool(command.fills_of)
-        self.line.make(Call(run, self._tell_fills, requests=1 + more, within_s=(1 + more) * self.timeout_s))
+        self.line.make(Call(run, self.fill_reads.tell, requests=1 + more, within_s=(1 + more) * self.timeout_s))
         self._tell_router(
             SnapshotFailed(
                 ts_event=self._stamp(),
@@ -358,6 +326,8 @@ class ExchangeGateway(BaseActor):
                 case OrderReported():
                     self._on_totals(event)
                     self._tell_router(event)
+                case FillsReported():
+                    self.fill_reads.on_stream(event)
                 case RowsUnread():
                     self._tell_router(event)
                 case StreamWhole():
@@ -387,6 +357,8 @@ class ExchangeGateway(BaseActor):
         if is_live != self.is_live:
             self.is_live = is_live
             self._announce_stream()
+            if not is_live:
+                self.fill_reads.stream_is_gone()
 
     def _announce_stream(self) -> None:
         self._tell_router(PrivateStreamChanged(ts_event=self._stamp(), venue=self.venue, is_live=self.is_live))

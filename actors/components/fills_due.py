@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from domain.effects import AlarmKey, AlarmKind
 from domain.messages.base import Event
-from domain.messages.orders import FINAL, OrderReported, OrderStatus
+from domain.messages.orders import FINAL, Fill, FillKind, OrderReported, OrderStatus
 
 _TOTALS_KEPT = 1_000  # of the newest orders; forgetting one costs a read of fills already known
 _ENDED = None  # an end was heard that told no total
@@ -26,6 +26,8 @@ class FillsDue:
     def __init__(self) -> None:
         self._totals: dict[str, Decimal | None] = {}  # venue_order_id -> cumulative quantity last heard
         self._wanted: dict[str, None] = {}  # venue_order_ids, in the order in which they came
+        # venue_order_id -> fill_id -> quantity, of what the stream has told itself
+        self._streamed: dict[str, dict[str, Decimal]] = {}
 
     def is_due(self, event: Event) -> bool:
         """Return whether this word tells of fills that nobody has read."""
@@ -42,10 +44,26 @@ class FillsDue:
             del self._totals[next(iter(self._totals))]
         return True
 
+    def heard(self, fills: Iterable[Fill]) -> None:
+        """Take in what the stream has told: what a total says beyond it must be read."""
+        for fill in fills:
+            if fill.kind is FillKind.FILL:
+                self._streamed.setdefault(fill.venue_order_id, {})[fill.fill_id] = fill.quantity
+        while len(self._streamed) > _TOTALS_KEPT:
+            del self._streamed[next(iter(self._streamed))]
+
+    @property
+    def is_any_wanted(self) -> bool:
+        return bool(self._wanted)
+
     def want(self, venue_order_ids: Iterable[str]) -> None:
         self._wanted.update(dict.fromkeys(venue_order_ids))
 
     def take(self) -> tuple[str, ...]:
-        """Return whose fills are to be read now; from then on they are wanted no more."""
+        """Return whose fills are to be read now; from then on they are wanted no more, nor those that have come by now."""
         wanted, self._wanted = tuple(self._wanted), {}
-        return wanted
+        return tuple(name for name in wanted if not self._has_come(name))
+
+    def _has_come(self, venue_order_id: str) -> bool:
+        total, streamed = self._totals.get(venue_order_id), self._streamed.get(venue_order_id, {})
+        return total is not None and total > 0 and sum(streamed.values()) >= total

@@ -21,6 +21,7 @@ from domain.messages.orders import (
     CancelOrder,
     CancelRejected,
     CancelUnconfirmed,
+    Fill,
     FillsReported,
     InstrumentsLoaded,
     OrderAccepted,
@@ -407,6 +408,55 @@ def test_a_failed_read_of_fills_is_repeated_with_growing_pauses(venue: FakeVenue
     stage.advance(seconds=8)
     assert len(heard(stage, FillsReported)) == 1
     assert len(venue.called("list_fills")) == 7
+
+
+def streamed(*fills: Fill) -> FillsReported:
+    return FillsReported(ts_event=NOW, venue="coinbase", fills=fills)
+
+
+def test_fills_of_the_stream_are_told_as_they_are_and_not_read_again(venue: FakeVenue, stage: Stage) -> None:
+    first, second = streamed(make_fill("0.004", "f-1")), streamed(make_fill("0.006", "f-2"))
+
+    venue.hear(venue.private, first)
+    venue.hear(venue.private, make_report(OrderStatus.FILLED, "0.01", fees="1"))
+    venue.hear(venue.private, second)
+    stage.advance(seconds=5)
+
+    assert heard(stage, FillsReported) == [first, second]
+    assert venue.called("list_fills") == []
+
+
+def test_a_fill_that_the_stream_tells_twice_explains_a_total_once(venue: FakeVenue, stage: Stage) -> None:
+    half = streamed(make_fill("0.005"))
+
+    venue.hear(venue.private, half)
+    venue.hear(venue.private, make_report(OrderStatus.FILLED, "0.01", fees="1"), half)
+    stage.advance(seconds=1)
+
+    assert len(venue.called("list_fills")) == 1
+
+
+def test_what_the_stream_leaves_out_is_read_once_it_has_had_its_time(venue: FakeVenue, stage: Stage) -> None:
+    venue.hear(venue.private, streamed(make_fill("0.004", "f-1")))
+    venue.hear(venue.private, make_report(OrderStatus.FILLED, "0.01", fees="1"))
+    stage.advance(seconds=0.3)
+    assert venue.called("list_fills") == []
+
+    stage.advance(seconds=0.3)
+    assert len(venue.called("list_fills")) == 1
+
+
+def test_reads_take_over_at_once_where_the_stream_that_tells_fills_is_gone(venue: FakeVenue, stage: Stage) -> None:
+    venue.hear(venue.private, StreamWhole(ts_event=NOW, venue="coinbase"), streamed(make_fill("0.004", "f-1")))
+    venue.hear(venue.private, make_report(OrderStatus.PARTIALLY_FILLED, "0.007"))
+
+    venue.hear(venue.private, StreamGap(ts_event=NOW, venue="coinbase", expected=1, got=3))
+    assert len(venue.called("list_fills")) == 1
+
+    venue.answers["find_order"].append(make_report(OrderStatus.FILLED, "0.01"))
+    stage.tell(GATEWAY, QueryOrder(client_order_id="c", venue="coinbase", instrument="BTC-USD", sent_at=NOW))
+    stage.advance(seconds=0.1)
+    assert len(venue.called("list_fills")) == 2
 
 
 def test_a_snapshot_reads_fills_last_so_that_they_explain_the_balances(venue: FakeVenue, stage: Stage) -> None:
