@@ -19,11 +19,14 @@ _ONE = Decimal(1)
 
 
 class Side(StrEnum):
+    """What an order does with the base currency; also of a position: BUY is long."""
+
     BUY = "BUY"
     SELL = "SELL"
 
     @property
     def sign(self) -> int:
+        """Return 1 for BUY, -1 for SELL."""
         return 1 if self is Side.BUY else -1
 
     @property
@@ -32,6 +35,8 @@ class Side(StrEnum):
 
 
 class InstrumentKind(StrEnum):
+    """How a fill is settled: SPOT moves coins, PERPETUAL a position over margin (docs/money.md 4)."""
+
     SPOT = "spot"
     PERPETUAL = "perpetual"
 

@@ -26,6 +26,8 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class SystemSettings(Section):
+    """`[system]`: this run and its processes."""
+
     profile: Literal["demo", "standard"] = "demo"  # demo: 1 s candles on the simulated market, labelled DEMO
     data_directory: str = "nzeza-data"  # relative to the working directory; journal, history, control socket
     # Local sockets that only this user can enter, or Thespian's own TCP base, for several hosts: that one listens
@@ -39,6 +41,8 @@ class SystemSettings(Section):
 
 
 class SupervisionSettings(Section):
+    """`[supervision]`: when actors are restarted, and when that is given up."""
+
     hello_within_s: Positive = 4.0  # a started actor must report by then, where its process can't be watched
     rebuild_within_s: Positive = 120.0  # then it must have its state back: a long journal takes its time
     backoff_first_s: Positive = 0.02
@@ -91,6 +95,8 @@ class SimulatedAccounts(Section):
 
 
 class SimulatorSettings(Section):
+    """`[simulator]`: the market and the accounts that are played here. Fees are ratios of the notional."""
+
     seed: int = 1
     port_base: Port = 0  # control at port_base, venues after it; 0 = any free ports
     warm_up_s: NotNegative = 90.0  # market history printed before the first client connects
@@ -110,6 +116,8 @@ class SimulatorSettings(Section):
 
 
 class SignalSettings(Section):
+    """`[signals]`: candles, strategies and how their votes are weighed."""
+
     candle_s: Positive = 60.0
     watermark_s: NotNegative = 0.5  # how long a candle waits for late trades
     history: Count = 100  # candles kept per instrument
@@ -126,6 +134,8 @@ class SignalSettings(Section):
 
 
 class RiskSettings(Section):
+    """`[risk]`: what may be opened, and what losses halt. Ratios are of equity, unless said otherwise."""
+
     min_confidence: Ratio = 0.5
     position_ratio: Ratio = 0.02  # of equity per position
     max_position_ratio: Ratio = 0.10
@@ -151,6 +161,8 @@ class RiskSettings(Section):
 
 
 class ProtectionSettings(Section):
+    """`[protection]`: the stop and the target of each position (docs/money.md 3). Ratios are of its entry price."""
+
     stop_loss_ratio: Annotated[float, Meta(gt=0, lt=1)] = 0.05
     take_profit_ratio: Annotated[float, Meta(gt=0, lt=10)] = 0.10
     within_s: Positive = 5.0  # a fill must be covered by then, else the position is closed
@@ -159,6 +171,8 @@ class ProtectionSettings(Section):
 
 
 class OrderSettings(Section):
+    """`[orders]`: sending, asking and reconciling (docs/money.md 1). Ratios are of the touch."""
+
     collar_ratio: Annotated[float, Meta(gt=0, le=0.01)] = 0.002  # IOC limit beyond the touch
     close_collar_cap_ratio: Annotated[float, Meta(gt=0, le=0.05)] = 0.05  # closes widen stepwise to this
     send_within_s: Positive = 3.0  # an order that has waited this long to leave is not sent
@@ -176,6 +190,8 @@ class OrderSettings(Section):
 
 
 class BreakerSettings(Section):
+    """`[breaker]`: `failures` in a row open it for `open_s`, times `open_factor` each time again; `successes` close it."""
+
     failures: Count = 5
     open_s: Positive = 30.0
     open_factor: Annotated[float, Meta(ge=1)] = 2.0
@@ -184,6 +200,8 @@ class BreakerSettings(Section):
 
 
 class SessionSettings(Section):
+    """`[session]`: when a lost stream is dialled again."""
+
     backoff_base_s: Positive = 1.0
     backoff_factor: Annotated[float, Meta(ge=1)] = 2.0
     backoff_cap_s: Positive = 8.0
@@ -194,6 +212,8 @@ class SessionSettings(Section):
 
 
 class MarketDataSettings(Section):
+    """`[market_data]`: how prices get from a feed to its readers."""
+
     credit: Count = 2  # batches in flight per subscriber
     trades_per_batch: Count = 500  # beyond it the oldest are folded into exact bars
     # Per instrument, to warm the candles of a reader that (re)starts; it tells so many apart from new ones.
@@ -201,12 +221,16 @@ class MarketDataSettings(Section):
 
 
 class RecordingSettings(Section):
+    """`[recording]`: raw frames on disk."""
+
     enabled: bool = False  # write every raw frame of the price feeds below the data directory
     rotate_mb: Count = 64  # compressed; then the next file begins
     keep_mb: Count = 4096  # of each venue; then its oldest file goes
 
 
 class HistorySettings(Section):
+    """`[history]`: the rows that people look at later; nothing is decided by them."""
+
     keep_mb: Count = 1024  # of signals, equity and the like; then the oldest rows go
 
 
@@ -220,6 +244,8 @@ VENUES: dict[str, VenueSettings] = {
 
 
 class Settings(Section):
+    """All of it, one table each. `adapters/settings/rules.py` has what they must be to each other."""
+
     system: SystemSettings = SystemSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     # What is not configured at all is every venue that this version knows: `adapters/settings/load.py`.

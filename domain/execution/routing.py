@@ -17,6 +17,7 @@ class Candidate(NamedTuple):
     taker_fee_ratio: Decimal
 
     def price_after_fees(self, side: Side) -> Decimal:
+        """Return the touch with the taker fee in it, in quote currency per base unit."""
         return self.touch * (1 + side.sign * self.taker_fee_ratio)
 
 

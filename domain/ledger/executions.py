@@ -22,6 +22,7 @@ class Totals(NamedTuple):
     fees: Decimal = ZERO
 
     def plus(self, quantity: Decimal, price: Decimal, fee: Decimal) -> Totals:
+        """Return the totals with `quantity` base units more at `price`; the fee is in quote currency."""
         return Totals(self.quantity + quantity, self.value + quantity * price, self.fees + fee)
 
 
@@ -45,6 +46,7 @@ class Executions:
 
     @property
     def filled_quantity(self) -> Decimal:
+        """Return what has filled so far, in base units; provisional fills count."""
         return self._known.quantity + self.adjustment
 
     @property

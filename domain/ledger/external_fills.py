@@ -24,4 +24,5 @@ class ExternalFills:
             del self._filled[next(iter(self._filled))]
 
     def quantity(self, venue: str, venue_order_id: str) -> Decimal:
+        """Return how much of an order that is not ours is known to have filled, in base units."""
         return self._filled.get((venue, venue_order_id), ZERO)

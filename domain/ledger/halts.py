@@ -16,6 +16,8 @@ _NAMES = re.compile(r"\S*\d\S*")  # amounts, and names of orders: no id of ours 
 
 
 class Halt(NamedTuple):
+    """No openings within `scope` until a person resumes."""
+
     scope: str  # "all", "coinbase" or "coinbase:BTC-USD"
     reason: str
     since: int  # UTC ns

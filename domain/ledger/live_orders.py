@@ -77,6 +77,7 @@ class LiveOrder:
 
     @property
     def leaves_quantity(self) -> Decimal:
+        """Return what may still trade, in base units."""
         most = self.order.quantity if self.may_reach is None else self.may_reach
         return max(ZERO, most - self.filled_quantity)
 

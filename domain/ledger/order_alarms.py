@@ -6,6 +6,8 @@ from domain.effects import AlarmKind
 
 
 class OrderAlarm(AlarmKind):
+    """What the machines around the order ledger want to be woken for."""
+
     ACKNOWLEDGE = "acknowledge"  # of the order by its client_order_id, as the four after it
     QUERY = "query"
     CANCEL = "cancel"

@@ -32,6 +32,7 @@ class Plan:
 
     @property
     def filled_quantity(self) -> Decimal:
+        """Return what has filled of the intent, in base units."""
         return sum((order.filled_quantity for order in self.attempts), ZERO)
 
     @property

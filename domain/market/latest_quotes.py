@@ -137,6 +137,7 @@ class LatestQuotes:
         return self._quotes.get((venue, instrument))
 
     def taker_fee_ratio(self, venue: str) -> Decimal:
+        """Return the fee of whoever takes, over the notional."""
         return self._taker_fees.get(venue, ZERO)
 
     def price(self, venue: str, instrument: str) -> Decimal | None:

@@ -10,6 +10,8 @@ from typing import Literal
 
 
 class DenialReason(StrEnum):
+    """Why an opening was refused. The words are journaled, so they never change."""
+
     # The run and the account
     WINDING_DOWN = "winding_down"
     HALTED = "halted"

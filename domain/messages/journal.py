@@ -96,6 +96,8 @@ class OrderResubmitted(OrderEvent, kw_only=True):
 
 
 class CancelRequested(OrderEvent, kw_only=True):
+    """We want the order gone; it is live until the venue, or evidence, says otherwise."""
+
     reason: str
 
 
@@ -258,6 +260,8 @@ class HaltRaised(Event, kw_only=True):
 
 
 class HaltCleared(Event, kw_only=True):
+    """A person resumed."""
+
     scope: str
     reason: str = ""  # the one that is over; empty: all of the scope
 

@@ -33,6 +33,7 @@ class Quote(Event, kw_only=True, gc=False):
 
     @property
     def mid_price(self) -> Decimal:
+        """Return the middle of bid and ask, in quote currency per base unit; on no grid."""
         return divide(self.bid_price + self.ask_price, Decimal(2))
 
     @property
@@ -185,6 +186,8 @@ class Candle(Message, kw_only=True):
 
 
 class TradingStatus(StrEnum):
+    """Whether a venue takes orders in an instrument now, in words of ours for those of all venues."""
+
     TRADING = "trading"
     HALTED = "halted"  # for now: no new orders, or only cancels
     CLOSED = "closed"  # for good: settled or delisted

@@ -94,6 +94,8 @@ class CancelProtection(Command, kw_only=True):
 
 
 class SubmitOrder(Command, kw_only=True):
+    """Send this order; OrderRouter has journaled it."""
+
     client_order_id: str
     intent_id: str
     venue: str
@@ -129,6 +131,8 @@ class SubmitOrder(Command, kw_only=True):
 
 
 class CancelOrder(Command, kw_only=True):
+    """Cancel this order; said again until its end is known."""
+
     usual_lane: ClassVar[Lane] = Lane.URGENT
 
     client_order_id: str

@@ -13,6 +13,8 @@ from domain.messages.base import Command, Event, Lane, Message
 
 
 class BreakerState(StrEnum):
+    """CLOSED lets every call through, OPEN no opening, HALF_OPEN one probe at a time."""
+
     CLOSED = "closed"
     HALF_OPEN = "half_open"
     OPEN = "open"

@@ -33,14 +33,17 @@ class MarginPosition(NamedTuple):
 
     @property
     def notional(self) -> Decimal:
+        """Return what is at stake at the marks, in quote currency, long and short alike."""
         return abs(self.quantity) * self.mark_price
 
     @property
     def initial_margin(self) -> Decimal:
+        """Return what it binds, in quote currency: the notional over the leverage."""
         return divide(self.notional, self.terms.leverage)
 
     @property
     def maintenance_margin(self) -> Decimal:
+        """Return what must be there, or it is liquidated, in quote currency."""
         return self.notional * self.terms.maintenance_ratio
 
 
@@ -52,22 +55,27 @@ class MarginAccount(NamedTuple):
 
     @property
     def value(self) -> Decimal:
+        """Return what the account is worth at the marks, in quote currency."""
         return self.cash + sum((it.quantity * it.mark_price for it in self.positions.values()), ZERO)
 
     @property
     def notional(self) -> Decimal:
+        """Return what is at stake at the marks, in quote currency, long and short alike."""
         return sum((it.notional for it in self.positions.values()), ZERO)
 
     @property
     def margin_used(self) -> Decimal:
+        """Return what all positions bind, in quote currency."""
         return sum((it.initial_margin for it in self.positions.values()), ZERO)
 
     @property
     def maintenance_margin(self) -> Decimal:
+        """Return what must be there, or it is liquidated, in quote currency."""
         return sum((it.maintenance_margin for it in self.positions.values()), ZERO)
 
     @property
     def free_collateral(self) -> Decimal:
+        """Return what may still be bound, in quote currency; never below 0."""
         return max(ZERO, self.value - self.margin_used)
 
     @property

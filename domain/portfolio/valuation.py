@@ -33,6 +33,7 @@ class Valuation(NamedTuple):
 
     @property
     def exposure(self) -> Decimal:
+        """Return the notionals of all positions together, in the currency of the equity."""
         return sum(self.gross.values(), ZERO)
 
     @property

@@ -18,6 +18,8 @@ _KEPT = 500  # words and subjects remembered; who forgets the oldest repeats its
 
 
 class Verdict(Enum):
+    """What becomes of an alarm: told now, left out, or held back because there are too many."""
+
     TOLD = auto()
     REPEATED = auto()  # it was told a moment ago
     HELD = auto()

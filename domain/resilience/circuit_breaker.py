@@ -24,6 +24,8 @@ CLOSED, HALF_OPEN, OPEN = BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerSt
 
 
 class BreakerAlarm(AlarmKind):
+    """Of one operation, by its word."""
+
     HALF_OPEN = "half_open"  # of the operation
 
 

@@ -39,6 +39,8 @@ PULSE = AlarmKey(ChildAlarm.PULSE)
 
 
 class StartChild(NamedTuple):
+    """Start a process for the role; it is this incarnation."""
+
     role: str
     incarnation: int
 

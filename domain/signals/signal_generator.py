@@ -38,6 +38,8 @@ _COUNTERS = (
 
 
 class SignalAlarm(AlarmKind):
+    """Of one venue, by name."""
+
     CANDLE = "candle"  # of the venue: its next one is over
 
 

@@ -26,6 +26,8 @@ class Vote(NamedTuple):
 
 
 class Strategy(Protocol):
+    """Votes after each closed candle of one instrument; knows no money, position or clock. The weights know its name."""
+
     name: str
 
     def update(self, candle: Candle) -> Vote | None:

@@ -6,6 +6,8 @@ from enum import Enum, auto
 
 
 class Verdict(Enum):
+    """How a number follows those before it."""
+
     IN_ORDER = auto()
     LATE = auto()  # its number has passed already: a repeat, or overtaken
     AFTER_GAP = auto()  # messages before it were lost

@@ -19,6 +19,8 @@ class SessionAlarm(AlarmKind):
 
 
 class SessionState(StrEnum):
+    """Where one websocket connection stands; LEGAL_MOVES has what follows what."""
+
     DISCONNECTED = "disconnected"  # by our wish, or between tries to connect for the first time
     CONNECTING = "connecting"  # for the first time, or by hand after a failure
     CONNECTED = "connected"
