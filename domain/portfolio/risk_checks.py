@@ -68,7 +68,6 @@ class Opening(Struct, frozen=True, kw_only=True):
 
     @property
     def fee_ratio(self) -> Decimal:
-        """Return the taker fee there, over the notional."""
         return self.quotes.taker_fee_ratio(self.signal.venue)
 
     @property
@@ -108,7 +107,6 @@ class Opening(Struct, frozen=True, kw_only=True):
         return margin_terms(self.instrument, self.risk)
 
     def share_of_equity(self, ratio: float) -> Decimal:
-        """Return `ratio` of the equity, in the currency that it is told in."""
         return self.valuation.equity * from_ratio(ratio)
 
 
@@ -121,17 +119,14 @@ class SizedOpening(Opening, frozen=True, kw_only=True):
 
     @property
     def mid_price(self) -> Decimal:
-        """Return the middle of the touch, in quote currency per base unit."""
         return self.quote.mid_price
 
     @property
     def worst_price(self) -> Decimal:
-        """Return the limit that it may pay, in quote currency per base unit."""
         return dearest_price(self.quote, self.settings)
 
     @property
     def notional(self) -> Decimal:
-        """Return what it may cost at worst, in quote currency, without fees."""
         return self.quantity * self.worst_price
 
     @property
