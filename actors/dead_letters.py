@@ -10,6 +10,7 @@ from thespian.actors import DeadEnvelope
 from actors.runtime.base_actor import BaseActor
 from actors.runtime.wiring_messages import Envelope
 from domain.effects import Role
+from domain.messages.account import RowsUnread
 from domain.messages.journal import JournalExtended
 from domain.messages.orders import (
     CancelAccepted,
@@ -24,7 +25,6 @@ from domain.messages.orders import (
     OrderRejected,
     OrderReported,
     OrderUnconfirmed,
-    RowsUnread,
     SubmitOrder,
 )
 from domain.messages.system import LetterDied

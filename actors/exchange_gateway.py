@@ -20,6 +20,7 @@ from domain.effects import AlarmKey, Effect, Role, venue_of
 from domain.errors import Rejected, Retryable, VenueError
 from domain.instant import Instant
 from domain.ledger.order import not_sent
+from domain.messages.account import RequestSnapshot, RowsUnread, SnapshotFailed, VenueSnapshot
 from domain.messages.base import Event
 from domain.messages.market import (
     DecodeFailed,
@@ -42,12 +43,8 @@ from domain.messages.orders import (
     Purpose,
     QueryFailed,
     QueryOrder,
-    RequestSnapshot,
     RequestTouch,
-    RowsUnread,
-    SnapshotFailed,
     SubmitOrder,
-    VenueSnapshot,
 )
 from domain.messages.system import BreakerChanged, Operation, OperationEnded
 from domain.resilience.access import TRADING

@@ -12,10 +12,10 @@ from domain.execution.manager_facts import ManagerFacts
 from domain.execution.order_rules import OrderRulesFactory, PlainOrders
 from domain.instant import Instant
 from domain.market.order_book import Level
+from domain.messages.account import Balance
 from domain.messages.base import Event
 from domain.messages.listing import Listing
 from domain.messages.orders import (
-    Balance,
     CancelAccepted,
     CancelOrder,
     Fill,

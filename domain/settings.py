@@ -165,6 +165,7 @@ class ProtectionSettings(Section):
 
     stop_loss_ratio: Annotated[float, Meta(gt=0, lt=1)] = 0.05
     take_profit_ratio: Annotated[float, Meta(gt=0, lt=10)] = 0.10
+    trigger_collar_ratio: Annotated[float, Meta(gt=0, le=0.1)] = 0.02  # beyond its trigger an order may trade so far
     within_s: Positive = 5.0  # a fill must be covered by then, else the position is closed
     bare_closes: Count = 3  # so many positions in a row closed for want of a stop halt the instrument
     on_exit: Literal["keep_stops", "flatten"] = "keep_stops"

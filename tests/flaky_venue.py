@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
+from domain.messages.account import Balance, RequestSnapshot, SnapshotFailed, VenueSnapshot
 from domain.messages.base import Event
 from domain.messages.orders import (
-    Balance,
     CancelAccepted,
     CancelOrder,
     CancelRejected,
@@ -26,11 +26,8 @@ from domain.messages.orders import (
     Purpose,
     QueryFailed,
     QueryOrder,
-    RequestSnapshot,
-    SnapshotFailed,
     SubmitOrder,
     TimeInForce,
-    VenueSnapshot,
 )
 from domain.numbers import ZERO, divide
 

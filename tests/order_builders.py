@@ -19,12 +19,12 @@ from domain.execution.order_rules import OrderRulesFactory
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, Side
 from domain.ledger.order_ids import NO_INSTANCE, mint_client_order_id
+from domain.messages.account import Balance, RequestSnapshot, VenueSnapshot
 from domain.messages.base import Message
 from domain.messages.journal import JournalEntry, OrderSubmitted
 from domain.messages.listing import Unread
 from domain.messages.market import MarketBatch
 from domain.messages.orders import (
-    Balance,
     Fill,
     FillsReported,
     InstrumentsLoaded,
@@ -35,11 +35,9 @@ from domain.messages.orders import (
     OrderType,
     PrivateStreamChanged,
     Purpose,
-    RequestSnapshot,
     SubmitOrder,
     TimeInForce,
     VenueMoment,
-    VenueSnapshot,
 )
 from domain.reconciliation.evidence import EvidenceFactory
 from domain.settings import Settings, VenueSettings

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adapters.ports import TradingVenue
+from domain.messages.account import RequestSnapshot, VenueSnapshot
 from domain.messages.listing import Listing
-from domain.messages.orders import Fill, RequestSnapshot, VenueSnapshot
+from domain.messages.orders import Fill
 from domain.streams.venue_time import Stamps
 
 

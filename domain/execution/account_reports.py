@@ -19,17 +19,9 @@ from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
+from domain.messages.account import RowsUnread, SnapshotFailed, VenueSnapshot
 from domain.messages.listing import Unread
-from domain.messages.orders import (
-    Fill,
-    FillsReported,
-    OrderRejected,
-    OrderReported,
-    Purpose,
-    RowsUnread,
-    SnapshotFailed,
-    VenueSnapshot,
-)
+from domain.messages.orders import Fill, FillsReported, OrderRejected, OrderReported, Purpose
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation.differences import describe

@@ -35,11 +35,11 @@ class Attempts:
 
         Args:
             quantity: base units, on the lot.
-            price: its worst; of what protects the target. Quote currency, on the tick.
+            price: its worst; of a bracket its target. Quote currency, on the tick.
         """
         intent, rules = plan.intent, self._rulebook.at(instrument.venue)
         stop_price = intent.stop_price if intent.purpose is Purpose.PROTECT else None
-        order_type, time_in_force = order_kind(intent.purpose)
+        order_type, time_in_force = order_kind(intent)
         name = mint_client_order_id(intent.intent_id, 0, len(plan.attempts) + 1, self._instance)
         venue_client_id = rules.venue_client_id(name, self._ledger.submitted[instrument.venue] + 1)
         order = SubmitOrder(

@@ -47,18 +47,20 @@ class BlockingOrders:
     def clear(self, intent: OrderIntent, price: Decimal, now: Instant) -> bool:
         """Cancel what holds the position or would trade with us; return whether anything must still be waited for.
 
-        The stop goes last: while something else is in the way, it guards the position.
+        The stop goes last: while something else is in the way, it guards the position. One that the venue lets take
+        nothing beyond the position stays until that is flat.
         """
         there = self._ledger.live_orders(intent.venue, intent.instrument)
         live = [order for order in there if not order.is_set_aside]
         in_the_way = [order for order in live if order.crosses(intent.side, price)]
         if all(order.order.purpose is Purpose.PROTECT for order in in_the_way):
-            in_the_way = [order for order in live if order.order.purpose is Purpose.PROTECT]
+            in_the_way = [order for order in live if _makes_way(order)]
         for order in in_the_way:
             self._cancels.wish(order, f"{MAKES_WAY}{intent.intent_id}", now)
         return not all(self._may_stand_beside(order, intent) for order in in_the_way)
 
     def has_stop(self, intent: OrderIntent) -> bool:
+        """Tell whether there is a stop that would have to make way for a close."""
         return any(True for _ in self._stops(intent))
 
     def keep_stops(self, intent: OrderIntent, now: Instant) -> None:
@@ -90,7 +92,7 @@ class BlockingOrders:
 
     def _stops(self, intent: OrderIntent) -> Iterator[OrderLifecycle]:
         live = self._ledger.live_orders(intent.venue, intent.instrument)
-        return (order for order in live if order.order.purpose is Purpose.PROTECT and not order.is_set_aside)
+        return (order for order in live if _makes_way(order) and not order.is_set_aside)
 
     def is_crossed(self, intent: OrderIntent, price: Decimal) -> bool:
         """Tell whether something else than a stop is in the way: it may still change the position."""
@@ -127,8 +129,8 @@ class BlockingOrders:
         return max(ZERO, min(reducible, self._foreign.free_coins(instrument) - promised))
 
     def may_oversell(self, order: OrderLifecycle) -> bool:
-        """Tell whether selling once more what this order may have sold would find coins: those of somebody else."""
-        if order.order.side is Side.BUY:
+        """Tell whether closing once more what this order may have closed would find something: somebody else's."""
+        if order.order.purpose is Purpose.OPEN or order.order.reduce_only:
             return False
         instrument = self._quotes.instrument(order.order.venue, order.order.instrument)
         if instrument is None or instrument.kind is not InstrumentKind.SPOT:
@@ -165,6 +167,8 @@ class BlockingOrders:
 
     def _may_stand_beside(self, order: OrderLifecycle, intent: OrderIntent) -> bool:
         """Tell whether a close needn't wait for the end of this protective order, for nothing can be sold twice."""
+        if order.order.purpose is Purpose.PROTECT and order.order.reduce_only:
+            return intent.purpose is not Purpose.OPEN  # whichever comes first, the venue lets the other take the rest
         instrument = self._quotes.instrument(intent.venue, intent.instrument)
         if intent.purpose is not Purpose.CLOSE or order.order.purpose is not Purpose.PROTECT or not instrument:
             return False
@@ -189,3 +193,8 @@ class BlockingOrders:
         spare = max(ZERO, instrument.round_quantity(there) - position.quantity)
         price = self._quotes.closing_price(venue, instrument.name, position.average_price or intent.reference_price)
         return ZERO if is_dust(instrument, spare, price) else spare
+
+
+def _makes_way(order: OrderLifecycle) -> bool:
+    """Tell whether a protective order must go before its position can be closed, or another take its place."""
+    return order.order.purpose is Purpose.PROTECT and not order.order.reduce_only

@@ -10,12 +10,12 @@ from decimal import Decimal
 
 from domain.effects import AlarmKey
 from domain.instant import SECOND_NS, Instant
-from domain.instrument import InstrumentId, Side
+from domain.instrument import InstrumentId
 from domain.ledger.order import FILLED, OrderLifecycle
 from domain.ledger.order_alarms import OrderAlarm
 from domain.ledger.outbox import Outbox
 from domain.ledger.wallet import Wallet
-from domain.messages.orders import FINAL, OrderReported
+from domain.messages.orders import FINAL, OrderReported, Purpose
 from domain.numbers import ZERO
 from domain.reconciliation.agreement import Totals
 from domain.reconciliation.evidence import Ending, Rules
@@ -84,7 +84,7 @@ class Endings:
 
     def _is_bounded(self, order: OrderLifecycle) -> bool:
         """Tell whether a position may be bare until the end is proven."""
-        return order.ended is not None and (order.ended is FILLED or order.order.side is Side.SELL)
+        return order.ended is not None and (order.ended is FILLED or order.order.purpose is not Purpose.OPEN)
 
     # ---- what proves how much had filled ---------------------------------------------------------------------
 

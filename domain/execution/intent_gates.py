@@ -68,7 +68,7 @@ class IntentGates:
     def _venue_has_such_orders(self, at: Arrival) -> Denial:
         if at.instrument is None:
             return ""
-        kind_of_order = order_kind(at.intent.purpose)
+        kind_of_order = order_kind(at.intent)
         return (
             ""
             if self._rulebook.takes(at.intent.venue, at.instrument.kind, *kind_of_order)

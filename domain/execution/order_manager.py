@@ -36,6 +36,7 @@ from domain.ledger.order_alarms import OrderAlarm
 from domain.ledger.order_ids import NO_INSTANCE
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
+from domain.messages.account import RowsUnread, SnapshotFailed, VenueSnapshot
 from domain.messages.base import Message
 from domain.messages.journal import EquityMarked, ExitEnded, ExitWished, HaltCleared, JournalEntry
 from domain.messages.market import MarketBatch
@@ -56,11 +57,8 @@ from domain.messages.orders import (
     PrivateStreamChanged,
     Purpose,
     QueryFailed,
-    RowsUnread,
-    SnapshotFailed,
     TouchReported,
     VenueClockSeen,
-    VenueSnapshot,
 )
 from domain.messages.system import (
     BreakerChanged,
@@ -347,7 +345,7 @@ class OrderManager:
 
     def _cancel_protection(self, command: CancelProtection, now: Instant) -> None:
         for order in self.ledger.live_orders(command.venue, command.instrument):
-            if order.order.purpose is Purpose.PROTECT:
+            if order.order.purpose is Purpose.PROTECT and command.leg in (None, order.order.leg):
                 self._cancels.wish(order, command.reason, now)
 
     def _raise_halt(self, command: RaiseHalt, now: Instant) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from domain.instrument import InstrumentKind
-from domain.messages.orders import OrderType, Purpose, SubmitOrder, TimeInForce, VenueMoment
+from domain.messages.orders import Leg, OrderIntent, OrderType, Purpose, SubmitOrder, TimeInForce, VenueMoment
 from domain.settings import Settings, VenueSettings
 
 
@@ -29,10 +29,14 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     most_per_request: int = 1  # orders that one request can place, or cancel
 
 
-def order_kind(purpose: Purpose) -> tuple[OrderType, TimeInForce]:
+_PROTECTIVE = {Leg.WHOLE: OrderType.BRACKET, Leg.STOP: OrderType.STOP, Leg.TARGET: OrderType.TAKE_PROFIT}
+
+
+def order_kind(intent: OrderIntent) -> tuple[OrderType, TimeInForce]:
     """Return what order an intent leads to: what protects rests, all else ends as it arrives."""
-    is_protective = purpose is Purpose.PROTECT
-    return (OrderType.BRACKET, TimeInForce.GTC) if is_protective else (OrderType.LIMIT, TimeInForce.IOC)
+    if intent.purpose is Purpose.PROTECT:
+        return _PROTECTIVE[intent.leg], TimeInForce.GTC
+    return OrderType.LIMIT, TimeInForce.IOC
 
 
 class Lifetime(NamedTuple):

@@ -20,7 +20,7 @@ from domain.ledger.exit_wishes import ExitWishes
 from domain.ledger.external_fills import ExternalFills
 from domain.ledger.guessed_prices import GuessedPrices
 from domain.ledger.halts import Halts
-from domain.ledger.live_orders import LiveOrders, StandingOrder, StandingOrders
+from domain.ledger.live_orders import LiveOrders, StandingOrder, StandingOrders, is_cover
 from domain.ledger.plans import Plan, plan_of
 from domain.ledger.position import Execution, Position, PositionLedger
 from domain.ledger.terms import Terms, terms_by_name, terms_of
@@ -328,8 +328,8 @@ class Portfolio:
     def reserved_cash(self, wallet: Wallet, cost_ratio: Decimal) -> Decimal:
         """Return the most that journaled plans may still take of it, `cost_ratio` (fee, collar) included.
 
-        Of coins, purchases do; of the collateral of perpetuals, openings on both sides do, by their notional. Only
-        quantity that filled or whose plan is proven over is released.
+        Of coins, purchases do; of perpetuals' collateral, openings on both sides, by their notional. Only quantity that
+        filled or whose plan is proven over is released.
         """
         return sum(
             (
@@ -346,9 +346,10 @@ class Portfolio:
         return plan.intent.side is Side.BUY
 
     def covered_quantity(self, venue: str, instrument: str) -> Decimal:
-        """Return how much of the position protective orders would close that the venue says it has."""
-        orders = self.orders_of(venue, instrument, Purpose.PROTECT)
-        return sum((live.leaves_quantity for live in orders if not live.is_unproven), ZERO)
+        """Return how much of the position stops would close that the venue says it has; a target stops nothing."""
+        side = Side.BUY if self.position(InstrumentId(venue, instrument)).quantity < 0 else Side.SELL
+        stops = (it for it in self.orders_of(venue, instrument, Purpose.PROTECT) if is_cover(it, side))
+        return sum((live.leaves_quantity for live in stops), ZERO)
 
 
 Booked = TypeVar("Booked", bound=JournalEvent)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from domain.instrument import Side
 from domain.ledger.order import UNPROVEN, next_status
 from domain.ledger.plans import Plan
 from domain.messages.journal import (
@@ -18,7 +19,7 @@ from domain.messages.journal import (
     OrderSubmitted,
     OrderUpdate,
 )
-from domain.messages.orders import OrderAccepted, OrderStatus, OrderUnconfirmed, SubmitOrder
+from domain.messages.orders import Leg, OrderAccepted, OrderStatus, OrderUnconfirmed, SubmitOrder
 from domain.numbers import ZERO
 
 
@@ -115,3 +116,8 @@ class LiveOrders:
 
     def finished_plan(self, intent_id: str) -> Plan | None:
         return None
+
+
+def is_cover(live: StandingOrder, side: Side) -> bool:
+    """Tell whether it is a stop on that side that the venue says it has; a target stops nothing."""
+    return live.order.side is side and live.order.leg is not Leg.TARGET and not live.is_unproven

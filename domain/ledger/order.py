@@ -34,6 +34,7 @@ from domain.messages.orders import (
     FINAL,
     Fill,
     FillKind,
+    Leg,
     OrderAccepted,
     OrderIntent,
     OrderNotSent,
@@ -41,6 +42,7 @@ from domain.messages.orders import (
     OrderReported,
     OrderStatus,
     OrderUnconfirmed,
+    Purpose,
     SubmitOrder,
     TimeInForce,
     VenueMoment,
@@ -186,7 +188,8 @@ class OrderLifecycle:
         One that never rests has had its one moment once it has ended; or once any of it has filled, unless it must be
         canceled, for then the venue may have kept the rest.
         """
-        if self.is_final or self.is_set_aside or side is self.order.side:
+        waits = self.order.leg is not Leg.WHOLE  # in no book until its price is there, and then it ends as it arrives
+        if self.is_final or self.is_set_aside or side is self.order.side or waits:
             return False
         if self.never_rests and (self.ended or (self.filled_quantity and not self.is_cancel_pending)):
             return False
@@ -277,7 +280,7 @@ class OrderLifecycle:
             return is_second and total is not None and total >= filled
         if total is not None:
             return True
-        return is_second and self.order.side is Side.SELL  # whatever it sold can't be sold twice
+        return is_second and self.order.purpose is not Purpose.OPEN  # whatever it closed can't be closed twice
 
     def judge_end(self, evidence: str, ts_event: int) -> list[OrderUpdate]:
         """Return the end that the venue told without a total, once no better word is to come: FILLED is full."""

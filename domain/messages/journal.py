@@ -7,9 +7,9 @@ from decimal import Decimal
 from msgspec import Struct
 
 from domain.instrument import InstrumentKind, Side
+from domain.messages.account import Balance
 from domain.messages.base import Event
 from domain.messages.orders import (
-    Balance,
     CancelAccepted,
     CancelRejected,
     CancelUnconfirmed,

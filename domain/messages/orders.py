@@ -15,8 +15,7 @@ from msgspec import Struct
 
 from domain.instrument import Instrument, Side
 from domain.messages.base import Command, Event, Lane
-from domain.messages.listing import Aside, Unread
-from domain.messages.positions import FundingPayment, VenuePosition
+from domain.messages.listing import Unread
 
 
 class OrderStatus(StrEnum):
@@ -60,6 +59,14 @@ class VenueMoment(Struct, frozen=True, kw_only=True):
     height: int = 0  # of its chain's blocks
 
 
+class Leg(StrEnum):
+    """Which part of a position's protection an order is."""
+
+    WHOLE = ""  # stop and target in one order, or no protection at all
+    STOP = "stop"  # alone it is what protects
+    TARGET = "target"
+
+
 # ---- intents -------------------------------------------------------------------------------------------
 
 
@@ -80,15 +87,19 @@ class OrderIntent(Command, kw_only=True):
     stop_price: Decimal | None = None  # PROTECT: the trigger
     origin_read_ns: int = 0  # CLOCK_MONOTONIC of the frame that caused it; 0 = a timer did
     known_seq: int | None = None  # entry of the journal up to which the decision knew it
+    leg: Leg = Leg.WHOLE  # of PROTECT; of STOP and TARGET `stop_price` is the trigger, `limit_price` the worst price
 
 
 class CancelProtection(Command, kw_only=True):
-    """Portfolio to OrderRouter: the resting PROTECT order has the wrong size; cancel it, a new one follows."""
+    """Portfolio to OrderRouter: the resting PROTECT orders have the wrong size; cancel them, new ones follow."""
 
     venue: str
     instrument: str
     reason: str
+    leg: Leg | None = None  # these only
 
+
+_LEGS = {OrderType.STOP: Leg.STOP, OrderType.TAKE_PROFIT: Leg.TARGET}
 
 # ---- commands, OrderRouter to ExchangeGateway ----------------------------------------------------------
 
@@ -118,6 +129,10 @@ class SubmitOrder(Command, kw_only=True):
     reduce_only: bool = False  # the venue lets it take nothing beyond the position
     accept_until: VenueMoment | None = None  # no send of it can be accepted later; None: nobody can tell
     live_until: VenueMoment | None = None  # it trades no later; None: as its time in force says
+
+    @property
+    def leg(self) -> Leg:
+        return _LEGS.get(self.order_type, Leg.WHOLE)
 
     @property
     def wire_id(self) -> str:
@@ -164,15 +179,6 @@ class QueryOrder(Command, kw_only=True):
     def wire_id(self) -> str:
         """Return our id of it in the venue's own form."""
         return self.venue_client_id or self.client_order_id
-
-
-class RequestSnapshot(Command, kw_only=True):
-    """Ask for balances, open orders and fills, for reconciliation."""
-
-    request_id: int
-    venue: str
-    fills_since: int  # UTC ns
-    fills_of: tuple[str, ...] = ()  # venue_order_ids whose fills are asked for however old they are
 
 
 class RequestTouch(Command, kw_only=True):
@@ -319,47 +325,6 @@ class Fill(Struct, frozen=True, kw_only=True):
 class FillsReported(Event, kw_only=True):
     venue: str
     fills: tuple[Fill, ...]
-
-
-class Balance(Struct, frozen=True, kw_only=True):
-    """One currency of one venue's wallet."""
-
-    currency: str
-    total: Decimal  # available + hold
-    hold: Decimal
-    wallet: str = ""  # empty: the venue's only one; collateral of perpetuals is in "perpetual"
-
-
-class VenueSnapshot(Event, kw_only=True):
-    """One venue's account as its REST API tells it; the reads are moments apart, so never atomic.
-
-    `fills` were read last, so that what balances already show is explained. With `told_ns`, `ts_event` is what the
-    venue's clock showed then; without, ours stood in for it.
-    """
-
-    request_id: int
-    venue: str
-    balances: tuple[Balance, ...]
-    open_orders: tuple[OrderReported, ...]  # foreign ones have a client_order_id that is not ours
-    fills: tuple[Fill, ...]
-    unread: tuple[Unread, ...] = ()  # rows of any of the three that nobody could read
-    told_ns: int = 0  # CLOCK_MONOTONIC at `ts_event`; 0 = the venue has not told its time
-    set_aside: tuple[Aside, ...] = ()  # what is in none of the balances: no order can spend it
-    positions: tuple[VenuePosition, ...] | None = None  # of derivatives, those that are not flat; None: it keeps none
-    funding: tuple[FundingPayment, ...] = ()  # since `fills_since`, as the fills are
-
-
-class RowsUnread(Event, kw_only=True):
-    """A venue told of orders or fills, outside of a snapshot, in a way that nobody could read."""
-
-    venue: str
-    rows: tuple[Unread, ...]
-
-
-class SnapshotFailed(Event, kw_only=True):
-    request_id: int
-    venue: str
-    reason: str
 
 
 class TouchReported(Event, kw_only=True):

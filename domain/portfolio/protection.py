@@ -1,6 +1,7 @@
 """What must rest at the venue for each position of ours, and when a position must go because it does not.
 
-One bracket covers exactly the filled position. Refuses to trust itself as the only guard: watching the price
+Of spot one bracket covers exactly the filled position; of a perpetual a stop and a target, which take nothing beyond
+it. Refuses to trust itself as the only guard: watching the price
 is the second line, for a stop at the venue that should have fired and didn't.
 """
 
@@ -13,10 +14,10 @@ from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentId, InstrumentKind, Side
 from domain.ledger.account import Portfolio
 from domain.ledger.bare_closes import STOP_JUMPED, UNCOVERED
-from domain.ledger.position import Position
+from domain.ledger.position import Position, is_dust
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.base import Event
-from domain.messages.orders import CancelProtection, OrderIntent, Purpose
+from domain.messages.orders import CancelProtection, Leg, OrderIntent, Purpose
 from domain.numbers import ZERO, from_ratio
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.risk_checks import close_quantity, is_small
@@ -34,6 +35,15 @@ class Levels(NamedTuple):
     target: Decimal
 
 
+class Protective(NamedTuple):
+    """One order that protects."""
+
+    leg: Leg
+    quantity: Decimal
+    trigger: Decimal
+    limit: Decimal  # its worst price once triggered; of a bracket the target
+
+
 class Holding(NamedTuple):
     """One position worth protecting."""
 
@@ -41,6 +51,11 @@ class Holding(NamedTuple):
     position: Position
     quantity: Decimal  # that can be sold: on the lot, and held
     mark: Decimal
+
+    @property
+    def has_legs(self) -> bool:
+        """Tell whether stop and target are orders of their own: where nothing holds what they would sell."""
+        return self.instrument.kind is InstrumentKind.PERPETUAL
 
     @property
     def exit_side(self) -> Side:
@@ -112,7 +127,7 @@ class Protection:
 
         # Neither a plan nor an order on its way is cover: the clock runs until the venue has it.
         covered = portfolio.covered_quantity(*key)
-        is_covered = _covers(covered, holding, owned)
+        is_covered = covered >= owned if holding.has_legs else _covers(covered, holding, owned)
         uncovered_ns = self._track_cover(key, is_covered, now)
         within_ns = self._settings.protection.within_s * SECOND_NS
         is_beyond = self._is_beyond_stop(holding, quotes, covered > 0, now)
@@ -132,25 +147,44 @@ class Protection:
             exit_reason = ""
         if exit_reason:
             return self._request(holding, portfolio, Purpose.CLOSE, exit_reason, now)
+        if any(intent.purpose is Purpose.PROTECT for intent in _of(key, pending)):
+            return None
+        is_filling = self._is_under_way(key, portfolio, pending, Purpose.OPEN) and uncovered_ns < within_ns / 2
+        if holding.has_legs:
+            return self._missing_leg(holding, portfolio, owned, is_filling, now)
         planned = _planned(portfolio, key)
         if _covers(planned, holding, owned):
             return None
-        if any(intent.purpose is Purpose.PROTECT for intent in _of(key, pending)):
-            return None
         if plans:
             return self._withdraw(instrument, "resized", now)
-        is_filling = self._is_under_way(key, portfolio, pending, Purpose.OPEN)
-        if is_filling and uncovered_ns < within_ns / 2:
+        if is_filling:
             return None  # one bracket for the whole entry instead of one per partial fill
         levels = self.levels(holding)
-        return self._request(
-            holding,
-            portfolio,
-            Purpose.PROTECT,
-            "protect",
-            now,
-            levels,
-        )
+        whole = Protective(Leg.WHOLE, holding.quantity, levels.stop, levels.target)
+        return self._request(holding, portfolio, Purpose.PROTECT, "protect", now, whole)
+
+    def _missing_leg(
+        self, holding: Holding, portfolio: Portfolio, owned: Decimal, is_filling: bool, now: Instant
+    ) -> OrderIntent | CancelProtection | None:
+        """Return what is missing of the stop, then of the target: no one of them takes more than the position.
+
+        So several add up, and none must make way for another, nor for a close.
+        """
+        instrument, levels = holding.instrument, self.levels(holding)
+        plans = portfolio.plans_of(*instrument.id, Purpose.PROTECT)
+        if any(plan.intent.side is not holding.exit_side for plan in plans):
+            return self._withdraw(instrument, "of a position that is over", now)
+        for leg, trigger in ((Leg.STOP, levels.stop), (Leg.TARGET, levels.target)):
+            missing = owned - _planned(portfolio, instrument.id, leg)
+            if missing <= 0 or is_filling:
+                continue  # one stop for the whole entry instead of one per partial fill
+            if is_dust(instrument, missing, trigger):
+                missing = owned  # the venue takes no smaller one, and takes nothing beyond the position
+            collar = holding.exit_side.sign * from_ratio(self._settings.protection.trigger_collar_ratio)
+            worst = instrument.round_price(trigger * (1 + collar), holding.exit_side)
+            part = Protective(leg, instrument.round_quantity(missing), trigger, worst)
+            return self._request(holding, portfolio, Purpose.PROTECT, "protect", now, part)
+        return None
 
     def overdue(self, venue: str, now: Instant) -> list[str]:
         """Return the instruments there whose positions have lacked cover for longer than is allowed."""
@@ -168,7 +202,7 @@ class Protection:
         purpose: Purpose,
         reason: str,
         now: Instant,
-        levels: Levels | None = None,
+        part: Protective | None = None,
     ) -> OrderIntent | None:
         instrument = holding.instrument
         if not self._may_ask(instrument, now):
@@ -182,13 +216,14 @@ class Protection:
             venue=instrument.venue,
             instrument=instrument.name,
             side=holding.exit_side,
-            quantity=holding.quantity,
+            quantity=part.quantity if part else holding.quantity,
             purpose=purpose,
             reference_price=holding.mark,
             expires_at=now.utc_ns + left_ns,
             expires_ns=now.monotonic_ns + left_ns,
-            limit_price=levels.target if levels else None,
-            stop_price=levels.stop if levels else None,
+            limit_price=part.limit if part else None,
+            stop_price=part.trigger if part else None,
+            leg=part.leg if part else Leg.WHOLE,
         )
 
     def _withdraw(self, instrument: Instrument, reason: str, now: Instant) -> CancelProtection | None:
@@ -265,10 +300,13 @@ def _covers(quantity: Decimal, holding: Holding, owned: Decimal) -> bool:
     return is_held and holding.instrument.round_quantity(quantity) == owned
 
 
-def _planned(portfolio: Portfolio, key: InstrumentId) -> Decimal:
-    """Return how much the stops that are sent would cover, and those that are not sent yet shall."""
+def _planned(portfolio: Portfolio, key: InstrumentId, leg: Leg = Leg.WHOLE) -> Decimal:
+    """Return how much the orders of that leg would close that are sent, and those that are not sent yet shall.
+
+    A bracket is of either.
+    """
     sent = {live.order.intent_id: live.leaves_quantity for live in portfolio.orders_of(*key, Purpose.PROTECT)}
-    plans = portfolio.plans_of(*key, Purpose.PROTECT)
+    plans = (plan for plan in portfolio.plans_of(*key, Purpose.PROTECT) if plan.intent.leg in (leg, Leg.WHOLE))
     return sum((sent.get(plan.intent.intent_id, plan.leaves_quantity) for plan in plans), ZERO)
 
 

@@ -15,7 +15,7 @@ from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId
 from domain.ledger.order_ledger import OrderLedger
 from domain.ledger.wallet import Holding, Wallet
-from domain.messages.orders import Balance
+from domain.messages.account import Balance
 from domain.messages.positions import VenuePosition
 from domain.numbers import ZERO
 from domain.reconciliation.evidence import Rules

@@ -14,7 +14,8 @@ from domain.instrument import InstrumentId, Side
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ledger import OrderLedger
 from domain.market.latest_quotes import LatestQuotes
-from domain.messages.orders import Balance, OrderReported, OrderStatus
+from domain.messages.account import Balance
+from domain.messages.orders import OrderReported, OrderStatus
 from domain.numbers import ZERO
 from domain.reconciliation.evidence import Rules
 

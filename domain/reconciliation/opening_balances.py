@@ -17,8 +17,9 @@ from domain.ledger.cash_flows import moves
 from domain.ledger.outbox import Outbox
 from domain.ledger.wallet import Holding, Wallet
 from domain.market.latest_quotes import LatestQuotes
+from domain.messages.account import Balance, VenueSnapshot
 from domain.messages.journal import BalancesOpened, ExternalFillSeen
-from domain.messages.orders import Balance, Fill, VenueSnapshot
+from domain.messages.orders import Fill
 from domain.numbers import ZERO
 from domain.reconciliation.agreement import Totals, is_of
 from domain.reconciliation.evidence import Rules

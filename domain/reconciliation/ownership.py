@@ -15,7 +15,7 @@ from domain.instrument import InstrumentId, InstrumentKind, Side
 from domain.ledger.order_ledger import OrderLedger
 from domain.ledger.wallet import Holding, Wallet
 from domain.market.latest_quotes import LatestQuotes
-from domain.messages.orders import Balance
+from domain.messages.account import Balance
 from domain.numbers import ZERO
 
 

@@ -17,8 +17,8 @@ from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_alarms import OrderAlarm
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
+from domain.messages.account import RequestSnapshot, VenueSnapshot
 from domain.messages.journal import VenueReconciled
-from domain.messages.orders import RequestSnapshot, VenueSnapshot
 from domain.messages.positions import VenuePosition
 from domain.numbers import plain
 from domain.reconciliation.agreement import Agreements, Totals, is_of, told_totals

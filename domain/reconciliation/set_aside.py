@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.instant import Instant
 from domain.ledger.outbox import Outbox
-from domain.messages.orders import VenueSnapshot
+from domain.messages.account import VenueSnapshot
 from domain.numbers import plain
 
 

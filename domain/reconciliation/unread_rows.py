@@ -19,9 +19,10 @@ from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
+from domain.messages.account import Balance, RowsUnread, VenueSnapshot
 from domain.messages.denials import Denial, DenialReason
 from domain.messages.listing import UNREAD_KEPT, Unread
-from domain.messages.orders import Balance, Fill, RowsUnread, VenueSnapshot
+from domain.messages.orders import Fill
 from domain.settings import Settings
 
 FILLS_KEPT = 2 * UNREAD_KEPT  # that wait to be readable; far more than one person could look into

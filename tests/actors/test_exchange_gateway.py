@@ -14,6 +14,7 @@ from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instant import SECOND_NS
 from domain.instrument import Instrument, InstrumentKind
+from domain.messages.account import RequestSnapshot, RowsUnread, SnapshotFailed, VenueSnapshot
 from domain.messages.base import Event
 from domain.messages.listing import Aside, Listing, Unread
 from domain.messages.market import InstrumentStatus, StreamGap, StreamWhole, TradingStatus, VenueComplained
@@ -34,12 +35,8 @@ from domain.messages.orders import (
     Purpose,
     QueryFailed,
     QueryOrder,
-    RequestSnapshot,
     RequestTouch,
-    RowsUnread,
-    SnapshotFailed,
     TouchReported,
-    VenueSnapshot,
 )
 from domain.messages.system import (
     AlarmOver,

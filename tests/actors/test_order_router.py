@@ -16,6 +16,7 @@ from actors.stage.stage import Stage
 from actors.stage.toolbox import START, MemoryJournal
 from domain.effects import Role, Tell
 from domain.errors import Fatal
+from domain.messages.account import Balance, RequestSnapshot, VenueSnapshot
 from domain.messages.base import Event
 from domain.messages.journal import (
     HaltRaised,
@@ -27,7 +28,6 @@ from domain.messages.journal import (
 )
 from domain.messages.market import MarketBatch
 from domain.messages.orders import (
-    Balance,
     FillsReported,
     InstrumentsLoaded,
     OrderAccepted,
@@ -36,9 +36,7 @@ from domain.messages.orders import (
     PrivateStreamChanged,
     Purpose,
     QueryOrder,
-    RequestSnapshot,
     SubmitOrder,
-    VenueSnapshot,
 )
 from domain.messages.system import (
     AlarmOver,

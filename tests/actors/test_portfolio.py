@@ -13,8 +13,8 @@ from actors.stage.stage import Stage
 from actors.stage.toolbox import START, MemoryJournal
 from domain.effects import Role
 from domain.errors import Fatal
+from domain.messages.account import Balance
 from domain.messages.journal import BalancesOpened, HaltCleared, HaltRaised, JournalEntry, JournalExtended
-from domain.messages.orders import Balance
 from domain.messages.system import ActorReported, PortfolioReported, ProveJournal, ReportNow
 
 

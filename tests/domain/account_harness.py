@@ -7,6 +7,7 @@ from decimal import Decimal
 from domain.effects import Effect, Role, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentId, Side
+from domain.messages.account import Balance
 from domain.messages.base import Event, Message
 from domain.messages.journal import (
     BalancesOpened,
@@ -20,7 +21,6 @@ from domain.messages.journal import (
 )
 from domain.messages.market import MarketBatch
 from domain.messages.orders import (
-    Balance,
     Fill,
     InstrumentsLoaded,
     OrderAccepted,

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from domain.instrument import InstrumentId, InstrumentKind, Side
 from domain.ledger.wallet import PERPETUAL_WALLET, Wallet
-from domain.messages.orders import Balance, Fill, FillCause, PrivateStreamChanged, RequestSnapshot, VenueSnapshot
+from domain.messages.account import Balance, RequestSnapshot, VenueSnapshot
+from domain.messages.orders import Fill, FillCause, PrivateStreamChanged
 from domain.messages.positions import FundingPayment, VenuePosition
 from domain.settings import Settings, VenueSettings
 from tests.builders import make_instrument

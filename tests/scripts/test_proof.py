@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.storage.journal import SqliteJournal
+from domain.messages.account import Balance
 from domain.messages.base import Event
 from domain.messages.journal import (
     BalanceCorrected,
@@ -20,7 +21,7 @@ from domain.messages.journal import (
     OrderClosed,
     OrderFilled,
 )
-from domain.messages.orders import Balance, OrderStatus, Purpose
+from domain.messages.orders import OrderStatus, Purpose
 from scripts.bench.proof import compare_with_report, compare_with_truth, read_books
 from tests.builders import UTC
 from tests.order_builders import make_accepted, make_fill, make_intent, make_submitted

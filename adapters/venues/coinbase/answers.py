@@ -31,8 +31,9 @@ from adapters.venues.coinbase.fields import VENUE
 from adapters.venues.coinbase.wallets import AccountRow, wallet
 from domain.instrument import Instrument, InstrumentKind
 from domain.ledger.terms import spot_currencies
+from domain.messages.account import Balance
 from domain.messages.listing import Aside, Listing
-from domain.messages.orders import Balance, Fill, FillKind, OrderReported
+from domain.messages.orders import Fill, FillKind, OrderReported
 from domain.numbers import ZERO, divide
 from domain.text import bounded, bounded_id
 

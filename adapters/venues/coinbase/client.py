@@ -31,10 +31,10 @@ from adapters.venues.coinbase.touch import touch
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument
+from domain.messages.account import Balance
 from domain.messages.listing import Listing, Unread, chosen
 from domain.messages.orders import (
     FINAL,
-    Balance,
     CancelAccepted,
     CancelOrder,
     Fill,

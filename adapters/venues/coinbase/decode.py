@@ -24,6 +24,7 @@ from adapters.venues.coinbase.fields import VENUE
 from adapters.venues.coinbase.market_rows import age, candle, trade
 from domain.instant import SECOND_NS
 from domain.market.order_book import Level, Top
+from domain.messages.account import RowsUnread
 from domain.messages.base import Event
 from domain.messages.listing import Unread, summed_up
 from domain.messages.market import (
@@ -35,7 +36,7 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.messages.orders import OrderReported, RowsUnread
+from domain.messages.orders import OrderReported
 from domain.streams.frame_events import (
     BookDelta,
     BookSnapshot,

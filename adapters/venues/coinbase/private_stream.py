@@ -16,6 +16,7 @@ from adapters.decoding.quotes import refused
 from adapters.venues.coinbase.decode import OrderTotals, decode, lost_orders
 from adapters.venues.coinbase.fields import VENUE
 from domain.instant import Instant
+from domain.messages.account import RowsUnread
 from domain.messages.base import Event
 from domain.messages.market import (
     DecodeFailed,
@@ -25,7 +26,6 @@ from domain.messages.market import (
     StreamWhole,
     VenueComplained,
 )
-from domain.messages.orders import RowsUnread
 from domain.settings import VenueSettings
 from domain.streams.channel_watch import Channel, ChannelWatch
 from domain.streams.frame_events import FrameHead

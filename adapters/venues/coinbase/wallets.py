@@ -13,7 +13,7 @@ from msgspec import Struct
 from adapters.decoding.answers import text
 from adapters.decoding.tokens import BadField, Token
 from adapters.venues.coinbase import fields
-from domain.messages.orders import Balance
+from domain.messages.account import Balance
 from domain.numbers import ZERO
 from domain.text import bounded, bounded_id
 

@@ -12,8 +12,9 @@ from adapters.venues import catalogue as venues
 from adapters.venues.coinbase.public_client import PublicClient
 from domain.instant import Instant
 from domain.messages import base as messages
+from domain.messages.account import VenueSnapshot
 from domain.messages.base import build_decoders
-from domain.messages.orders import QueryOrder, VenueSnapshot
+from domain.messages.orders import QueryOrder
 from domain.settings import VenueSettings
 from tests.builders import UTC, make_quote
 from tests.order_builders import make_fill, make_report

@@ -6,6 +6,7 @@ import pytest
 
 from domain.instant import SECOND_NS
 from domain.instrument import Side
+from domain.messages.account import RequestSnapshot, SnapshotFailed
 from domain.messages.base import Event, Message
 from domain.messages.orders import (
     CancelAccepted,
@@ -17,8 +18,6 @@ from domain.messages.orders import (
     Purpose,
     QueryFailed,
     QueryOrder,
-    RequestSnapshot,
-    SnapshotFailed,
     SubmitOrder,
 )
 from domain.messages.system import AlarmOver, AlarmRaised

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
+from domain.messages.account import RequestSnapshot, VenueSnapshot
 from domain.messages.base import Event
 from domain.messages.journal import IntentDone, OrderClosed, OrderFilledProvisionally
 from domain.messages.orders import (
@@ -24,9 +25,7 @@ from domain.messages.orders import (
     OrderUnconfirmed,
     Purpose,
     QueryOrder,
-    RequestSnapshot,
     SubmitOrder,
-    VenueSnapshot,
 )
 from domain.messages.system import AlarmRaised
 from domain.numbers import ZERO

@@ -10,6 +10,7 @@ from domain.effects import Record, Role, Tell
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
+from domain.messages.account import RequestSnapshot, SnapshotFailed
 from domain.messages.journal import (
     BalanceCorrected,
     EquityMarked,
@@ -41,8 +42,6 @@ from domain.messages.orders import (
     Purpose,
     QueryFailed,
     QueryOrder,
-    RequestSnapshot,
-    SnapshotFailed,
     SubmitOrder,
 )
 from domain.messages.system import (

@@ -11,6 +11,7 @@ from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId
 from domain.ledger.account import Portfolio
 from domain.ledger.order_ledger import OrderLedger
+from domain.messages.account import RequestSnapshot
 from domain.messages.base import Event
 from domain.messages.journal import (
     BalanceCorrected,
@@ -19,14 +20,7 @@ from domain.messages.journal import (
     HaltRaised,
     PositionCorrected,
 )
-from domain.messages.orders import (
-    CancelOrder,
-    PrivateStreamChanged,
-    Purpose,
-    QueryOrder,
-    RequestSnapshot,
-    SubmitOrder,
-)
+from domain.messages.orders import CancelOrder, PrivateStreamChanged, Purpose, QueryOrder, SubmitOrder
 from domain.numbers import ZERO
 from tests.builders import MONO, UTC
 from tests.flaky_venue import FlakyVenue

@@ -12,17 +12,9 @@ from msgspec.structs import replace
 from domain.instant import Instant
 from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
+from domain.messages.account import RequestSnapshot, SnapshotFailed
 from domain.messages.base import Event
-from domain.messages.orders import (
-    OrderReported,
-    OrderStatus,
-    Purpose,
-    QueryFailed,
-    QueryOrder,
-    RequestSnapshot,
-    SnapshotFailed,
-    SubmitOrder,
-)
+from domain.messages.orders import OrderReported, OrderStatus, Purpose, QueryFailed, QueryOrder, SubmitOrder
 from domain.messages.system import AlarmRaised
 from domain.numbers import ZERO
 from tests.domain.execution.test_final_words import ACTS, take_orders

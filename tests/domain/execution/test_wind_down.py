@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.ledger.order_ids import mint_client_order_id
+from domain.messages.account import RequestSnapshot, SnapshotFailed
 from domain.messages.orders import (
     CancelOrder,
     CancelRejected,
@@ -16,8 +17,6 @@ from domain.messages.orders import (
     OrderUnconfirmed,
     Purpose,
     QueryOrder,
-    RequestSnapshot,
-    SnapshotFailed,
     SubmitOrder,
 )
 from domain.messages.system import WindDown, WindDownCompleted

@@ -10,6 +10,7 @@ from domain.instrument import InstrumentId, InstrumentKind, Side
 from domain.ledger.account import Portfolio
 from domain.ledger.definitions import defined, definition, is_as_defined
 from domain.ledger.wallet import Wallet
+from domain.messages.account import Balance
 from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
@@ -26,7 +27,6 @@ from domain.messages.journal import (
     OrderSubmitted,
 )
 from domain.messages.orders import (
-    Balance,
     Fill,
     FillKind,
     OrderAccepted,

@@ -14,6 +14,7 @@ from domain.instant import Instant
 from domain.instrument import InstrumentId, InstrumentKind, Side
 from domain.ledger.account import Portfolio
 from domain.ledger.definitions import definition
+from domain.messages.account import Balance
 from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
@@ -26,7 +27,7 @@ from domain.messages.journal import (
     PositionCorrected,
     PositionForced,
 )
-from domain.messages.orders import Balance, Fill, FillCause, FillKind, Purpose
+from domain.messages.orders import Fill, FillCause, FillKind, Purpose
 from domain.numbers import use_exact_decimals
 from domain.portfolio.valuation import value
 from tests.builders import UTC, make_instrument

@@ -15,10 +15,11 @@ from domain.ledger.account import Portfolio
 from domain.ledger.definitions import definition
 from domain.ledger.wallet import Wallet
 from domain.market.latest_quotes import LatestQuotes
+from domain.messages.account import Balance
 from domain.messages.base import Event
 from domain.messages.journal import BalancesOpened, FundingPaid, OrderFilled, PositionForced
 from domain.messages.market import MarketBatch
-from domain.messages.orders import Balance, FillCause, InstrumentsLoaded, Purpose
+from domain.messages.orders import FillCause, InstrumentsLoaded, Purpose
 from domain.numbers import divide, use_exact_decimals
 from domain.portfolio.margin_reading import margin_account
 from domain.portfolio.valuation import Valuation, value

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from domain.instrument import Side
+from domain.messages.account import Balance
 from domain.messages.journal import (
     BalancesOpened,
     ExitEnded,
@@ -15,15 +16,7 @@ from domain.messages.journal import (
     IntentDone,
     OrderClosed,
 )
-from domain.messages.orders import (
-    Balance,
-    InstrumentsLoaded,
-    OrderAccepted,
-    OrderIntent,
-    OrderStatus,
-    OrderUnconfirmed,
-    Purpose,
-)
+from domain.messages.orders import InstrumentsLoaded, OrderAccepted, OrderIntent, OrderStatus, OrderUnconfirmed, Purpose
 from domain.messages.system import EndExit, WishExit
 from domain.settings import Settings, VenueSettings
 from tests.builders import UTC

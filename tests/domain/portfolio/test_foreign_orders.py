@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from domain.instant import SECOND_NS
 from domain.instrument import Side
+from domain.messages.account import RequestSnapshot
 from domain.messages.journal import IntentDenied
 from domain.messages.orders import (
     CancelProtection,
@@ -20,7 +21,6 @@ from domain.messages.orders import (
     OrderReported,
     OrderStatus,
     Purpose,
-    RequestSnapshot,
     SubmitOrder,
 )
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen

@@ -10,10 +10,11 @@ import pytest
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentId, InstrumentKind, Side
 from domain.ledger.definitions import definition
+from domain.messages.account import Balance
 from domain.messages.base import Event
 from domain.messages.journal import BalancesOpened, ExternalFillSeen, FundingPaid, OrderFilled
 from domain.messages.market import MarketBatch, MarkPrice
-from domain.messages.orders import Balance, InstrumentsLoaded, Purpose
+from domain.messages.orders import InstrumentsLoaded, Purpose
 from domain.messages.system import PositionLine
 from domain.numbers import use_exact_decimals
 from domain.portfolio.risk_checks import Opening, liquidation_beyond_stop, sized

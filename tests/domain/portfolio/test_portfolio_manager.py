@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from domain.instant import SECOND_NS
 from domain.instrument import Side
+from domain.messages.account import Balance
 from domain.messages.journal import BalancesOpened, EquityMarked, HaltCleared, HaltRaised, IntentDenied
-from domain.messages.orders import Balance, InstrumentsLoaded, OrderIntent, Purpose, TouchReported
+from domain.messages.orders import InstrumentsLoaded, OrderIntent, Purpose, TouchReported
 from domain.messages.system import (
     BreakerChanged,
     BreakerState,

@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import InstrumentId
+from domain.messages.account import RequestSnapshot
 from domain.messages.journal import BalanceCorrected, HaltRaised, IntentDenied
-from domain.messages.orders import FillsReported, Purpose, RequestSnapshot, SubmitOrder
+from domain.messages.orders import FillsReported, Purpose, SubmitOrder
 from domain.messages.system import AlarmOver, AlarmRaised, VenueReadyChanged
 from tests.builders import UTC
 from tests.order_builders import CASH, DeskOnTime, make_accepted, make_fill, make_intent

@@ -6,6 +6,7 @@ from domain.instant import SECOND_NS
 from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.ledger.wallet import Wallet
+from domain.messages.account import Balance, RequestSnapshot, SnapshotFailed, VenueSnapshot
 from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
@@ -17,17 +18,13 @@ from domain.messages.journal import (
     VenueReconciled,
 )
 from domain.messages.orders import (
-    Balance,
     Fill,
     OrderNotFound,
     OrderStatus,
     PrivateStreamChanged,
     Purpose,
     QueryOrder,
-    RequestSnapshot,
-    SnapshotFailed,
     SubmitOrder,
-    VenueSnapshot,
 )
 from domain.messages.system import AlarmOver, AlarmRaised, ExternalOrdersSeen, MarkEquity, VenueReadyChanged
 from domain.reconciliation.agreement import told_totals

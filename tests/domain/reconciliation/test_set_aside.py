@@ -7,8 +7,8 @@ from decimal import Decimal
 from domain.effects import Tell
 from domain.instant import Instant
 from domain.ledger.outbox import Outbox
+from domain.messages.account import VenueSnapshot
 from domain.messages.listing import Aside, Unread
-from domain.messages.orders import VenueSnapshot
 from domain.messages.system import AlarmOver, AlarmRaised
 from domain.reconciliation.set_aside import SetAside
 from tests.builders import MONO, UTC

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.ledger.order_ids import mint_client_order_id
+from domain.messages.account import Balance, RequestSnapshot, RowsUnread, VenueSnapshot
 from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
@@ -16,15 +17,7 @@ from domain.messages.journal import (
     OrderSubmitted,
 )
 from domain.messages.listing import UNREAD_KEPT, Listing, Unread
-from domain.messages.orders import (
-    Balance,
-    InstrumentsLoaded,
-    OrderStatus,
-    QueryOrder,
-    RequestSnapshot,
-    RowsUnread,
-    VenueSnapshot,
-)
+from domain.messages.orders import InstrumentsLoaded, OrderStatus, QueryOrder
 from domain.messages.system import AlarmRaised, ResumeTrading
 from domain.numbers import ZERO
 from domain.reconciliation.unread_rows import FILLS_KEPT

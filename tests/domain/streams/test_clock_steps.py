@@ -8,17 +8,9 @@ import pytest
 
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
+from domain.messages.account import Balance, RequestSnapshot, VenueSnapshot
 from domain.messages.journal import BalancesOpened, IntentDenied
-from domain.messages.orders import (
-    Balance,
-    OrderIntent,
-    OrderNotFound,
-    Purpose,
-    QueryOrder,
-    RequestSnapshot,
-    SubmitOrder,
-    VenueSnapshot,
-)
+from domain.messages.orders import OrderIntent, OrderNotFound, Purpose, QueryOrder, SubmitOrder
 from tests.builders import MONO, UTC
 from tests.domain.account_harness import Account, make_signal
 from tests.order_builders import BTC, DeskOnTime, make_intent

@@ -7,8 +7,9 @@ import pytest
 from adapters.decoding.answers import UnreadableAnswer
 from adapters.venues.coinbase import answers
 from domain.instrument import InstrumentKind, Side
+from domain.messages.account import Balance
 from domain.messages.listing import Aside
-from domain.messages.orders import Balance, FillKind, OrderStatus, OrderType
+from domain.messages.orders import FillKind, OrderStatus, OrderType
 from tests.builders import make_instrument
 from tests.places import WIRE
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from adapters.venues.coinbase.decode import CANDLE_NS, OrderTotals, decode
 from domain.instrument import Side
 from domain.market.order_book import Level
+from domain.messages.account import RowsUnread
 from domain.messages.base import Event
 from domain.messages.market import (
     Candle,
@@ -20,7 +21,6 @@ from domain.messages.market import (
     VenueCandle,
     VenueComplained,
 )
-from domain.messages.orders import RowsUnread
 from domain.streams.frame_events import BookDelta, BookSnapshot, FrameHead, SubscriptionConfirmed
 from tests.adapters.venues.coinbase.frames import (
     TIME_NS,

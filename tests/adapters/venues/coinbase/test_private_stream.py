@@ -8,6 +8,7 @@ from adapters.decoding.answers import MOST_ROWS
 from adapters.venues.coinbase.private_stream import PrivateStream
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
+from domain.messages.account import RowsUnread
 from domain.messages.base import Event
 from domain.messages.market import (
     DecodeFailed,
@@ -17,7 +18,7 @@ from domain.messages.market import (
     StreamWhole,
     VenueComplained,
 )
-from domain.messages.orders import OrderReported, OrderStatus, OrderType, RowsUnread, TimeInForce
+from domain.messages.orders import OrderReported, OrderStatus, OrderType, TimeInForce
 from domain.settings import VenueSettings
 from tests.adapters.venues.coinbase.frames import TIME_NS, at, frame, heartbeat, order_row, orders
 from tests.simulated_coinbase import SimulatedCoinbase, order
