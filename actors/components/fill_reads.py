@@ -18,8 +18,9 @@ from adapters.ports import TradingVenue
 from domain.effects import Role
 from domain.errors import VenueError
 from domain.instant import SECOND_NS
+from domain.messages.account import RowsUnread
 from domain.messages.listing import Listing
-from domain.messages.orders import Fill, FillsReported, OrderReported, RowsUnread
+from domain.messages.orders import Fill, FillsReported, OrderReported
 from domain.resilience.backoff import Backoff
 from domain.streams.venue_time import VenueTime
 
