@@ -21,10 +21,10 @@ from domain.messages.denials import Denial, DenialReason
 from domain.messages.orders import OrderIntent
 from domain.messages.signals import Signal
 from domain.portfolio.foreign_orders import ForeignOrders
+from domain.portfolio.opening import Opening
 from domain.portfolio.opening_rate import OpeningRate
 from domain.portfolio.risk_checks import (
     Check,
-    Opening,
     SizedCheck,
     balances_known,
     cash_suffices,

@@ -45,18 +45,11 @@ from domain.portfolio.exits import Exits
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.kill_switch import KillSwitch
 from domain.portfolio.last_call import last_call_ns
+from domain.portfolio.opening import Opening, opening_id
 from domain.portfolio.opening_rate import OpeningRate
 from domain.portfolio.position_lines import position_line
 from domain.portfolio.protection import Protection
-from domain.portfolio.risk_checks import (
-    AFTER_SIZING,
-    BEFORE_SIZING,
-    BESIDES_SIZE,
-    Opening,
-    is_small,
-    judge,
-    opening_id,
-)
+from domain.portfolio.risk_checks import AFTER_SIZING, BEFORE_SIZING, BESIDES_SIZE, is_small, judge
 from domain.portfolio.shared_checks import Refused
 from domain.portfolio.sizing import sized_for_account
 from domain.portfolio.valuation import Valuation, value

@@ -10,7 +10,7 @@ from domain.instrument import Instrument
 from domain.ledger.position import is_dust
 from domain.messages.denials import DenialReason
 from domain.numbers import ZERO, divide, from_ratio
-from domain.portfolio.risk_checks import Opening, SizedOpening, sized
+from domain.portfolio.opening import Opening, SizedOpening, sized
 from domain.portfolio.shared_checks import Refused
 from domain.settings import RiskSettings
 

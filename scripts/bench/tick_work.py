@@ -20,7 +20,7 @@ from domain.instrument import Side
 from domain.ledger.order_ids import NO_INSTANCE, TAG, mint_client_order_id
 from domain.messages.market import Candle
 from domain.numbers import plain
-from domain.portfolio.risk_checks import opening_id
+from domain.portfolio.opening import opening_id
 from domain.settings import VenueSettings
 from domain.signals.strategies import FastScalping
 

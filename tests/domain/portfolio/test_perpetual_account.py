@@ -17,7 +17,8 @@ from domain.messages.market import MarketBatch, MarkPrice
 from domain.messages.orders import InstrumentsLoaded, Purpose
 from domain.messages.system import PositionLine
 from domain.numbers import use_exact_decimals
-from domain.portfolio.risk_checks import Opening, liquidation_beyond_stop, sized
+from domain.portfolio.opening import Opening, sized
+from domain.portfolio.risk_checks import liquidation_beyond_stop
 from domain.portfolio.valuation import Valuation, value
 from domain.settings import RiskSettings, Settings, VenueSettings
 from tests.builders import UTC, make_instrument, make_quote, make_stream_state

@@ -11,15 +11,8 @@ from domain.ledger.position import Position
 from domain.messages.journal import HaltRaised, OrderClosed
 from domain.messages.orders import OrderStatus, OrderUnconfirmed, Purpose
 from domain.numbers import use_exact_decimals
-from domain.portfolio.risk_checks import (
-    AFTER_SIZING,
-    BEFORE_SIZING,
-    Allowed,
-    Opening,
-    close_quantity,
-    judge,
-    judge_sized,
-)
+from domain.portfolio.opening import Opening
+from domain.portfolio.risk_checks import AFTER_SIZING, BEFORE_SIZING, Allowed, close_quantity, judge, judge_sized
 from domain.portfolio.shared_checks import Refused
 from domain.portfolio.valuation import value
 from domain.settings import RiskSettings, Settings, VenueSettings

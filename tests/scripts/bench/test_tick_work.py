@@ -17,7 +17,7 @@ from domain.instrument import Side
 from domain.ledger.order_ids import NO_INSTANCE, mint_client_order_id
 from domain.messages.market import MarketBatch, Quote, Trade
 from domain.messages.signals import Signal
-from domain.portfolio.risk_checks import opening_id
+from domain.portfolio.opening import opening_id
 from domain.signals.signal_generator import SignalGenerator
 from domain.streams.health import StreamHealth
 from scripts.bench.tick_processes import append, open_journal
