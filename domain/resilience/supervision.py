@@ -91,6 +91,8 @@ class _Child:
     heard_ns: int = 0  # last sign of life
     backoff_s: float = 0.0
     is_rebuilding: bool = False  # its process is known, and reads what it must know
+    within_ns: int = 0  # in what time it answers, says hello, or is rebuilt
+    due_ns: int = 0  # until when it has that
     cpu_ns: int = 0  # processor time used while it did
     is_wanted_exit: bool = False
     exits_ns: deque[int] = field(default_factory=deque)  # within the budget's window
@@ -107,9 +109,11 @@ class Supervision:
         self._first_incarnation = (generation - 1) * INCARNATIONS_PER_GENERATION
         self.children = {role: _Child(role) for role in roles}  # in starting order
         self.is_ending = False
+        self._looked_ns = 0  # when the last pulse was
 
     def begin(self, now: Instant, inherited: Mapping[str, ActorLine] | None = None) -> list[SupervisionEffect]:
         """Start everybody; children of an earlier supervisor are first asked whether they are there."""
+        self._looked_ns = now.monotonic_ns
         effects: list[SupervisionEffect] = [WakeAt(now.monotonic_ns + PULSE_NS, PULSE)]
         for role, child in self.children.items():
             line = inherited.get(role) if inherited else None
@@ -129,9 +133,7 @@ class Supervision:
         if child.is_rebuilding:
             answer_due = self._expect_hello(child, now)
         else:
-            answer_due = WakeAt(
-                now.monotonic_ns + ROLL_CALL_NS, AlarmKey(ChildAlarm.ROLL_CALL, child.role, child.incarnation)
-            )
+            answer_due = self._expect(child, ChildAlarm.ROLL_CALL, ROLL_CALL_NS, now)
         return [CallRoll(child.role, child.incarnation), answer_due]
 
     def identified(self, role: str, incarnation: int, pid: int, now: Instant) -> None:
@@ -214,6 +216,7 @@ class Supervision:
         return [*effects, WakeAt(due_ns, AlarmKey(ChildAlarm.RESTART, role, incarnation))]
 
     def tick(self, key: AlarmKey, now: Instant) -> list[SupervisionEffect]:
+        self._excuse(now)
         if key == PULSE:
             return [*self._kill_hung(now), WakeAt(now.monotonic_ns + PULSE_NS, PULSE)]
         reason, role, incarnation, _ = key
@@ -223,14 +226,25 @@ class Supervision:
         if reason is ChildAlarm.RESTART and child.state == "down":
             child.restarts += 1
             return self._start(child, now)
-        if reason is ChildAlarm.HELLO and child.state == "starting" and child.is_rebuilding:
-            due_ns = now.monotonic_ns + int(self.settings.rebuild_within_s * SECOND_NS)
-            return [WakeAt(due_ns, AlarmKey(ChildAlarm.REBUILD, role, incarnation))]
         if reason is not ChildAlarm.RESTART and child.state == "starting":
+            if now.monotonic_ns < child.due_ns:
+                return [WakeAt(child.due_ns, key)]
+            if reason is ChildAlarm.HELLO and child.is_rebuilding:
+                return [self._expect(child, ChildAlarm.REBUILD, int(self.settings.rebuild_within_s * SECOND_NS), now)]
             kill = KillChild(role, child.incarnation, child.pid)
             # The end of a known process is noticed, and its successor must not meet it alive.
             return [kill] if child.pid else [kill, *self.exited(role, child.incarnation, now)]
         return []
+
+    def _excuse(self, now: Instant) -> None:
+        """Give everybody the time for which we slept ourselves: a machine that was stopped whole has no hung child."""
+        asleep_ns = now.monotonic_ns - self._looked_ns
+        self._looked_ns = now.monotonic_ns
+        if asleep_ns < 2 * PULSE_NS:
+            return
+        for child in self.children.values():
+            child.heard_ns = min(child.heard_ns + asleep_ns, now.monotonic_ns)
+            child.due_ns = min(child.due_ns + asleep_ns, now.monotonic_ns + child.within_ns)
 
     def _kill_hung(self, now: Instant) -> list[SupervisionEffect]:
         silent_since_ns = now.monotonic_ns - int(self.settings.hung_after_s * SECOND_NS)
@@ -261,5 +275,8 @@ class Supervision:
         return [StartChild(child.role, child.incarnation), self._expect_hello(child, now)]
 
     def _expect_hello(self, child: _Child, now: Instant) -> WakeAt:
-        due_ns = now.monotonic_ns + int(self.settings.hello_within_s * SECOND_NS)
-        return WakeAt(due_ns, AlarmKey(ChildAlarm.HELLO, child.role, child.incarnation))
+        return self._expect(child, ChildAlarm.HELLO, int(self.settings.hello_within_s * SECOND_NS), now)
+
+    def _expect(self, child: _Child, what: ChildAlarm, within_ns: int, now: Instant) -> WakeAt:
+        child.within_ns, child.due_ns = within_ns, now.monotonic_ns + within_ns
+        return WakeAt(child.due_ns, AlarmKey(what, child.role, child.incarnation))

@@ -48,6 +48,12 @@ def crash(supervision: Supervision, seconds: float) -> list:
     return effects
 
 
+def awake(supervision: Supervision, until: float) -> None:
+    """Let it look as often as it asked for."""
+    for half_seconds in range(int(until * 2) + 1):
+        supervision.tick(PULSE, at(half_seconds / 2))
+
+
 def backoff_ms(effects: list, seconds: float) -> list[int]:
     return [(e.due_ns - at(seconds).monotonic_ns) // 1_000_000 for e in effects if isinstance(e, WakeAt)]
 
@@ -132,6 +138,8 @@ def test_a_child_that_never_reports_is_killed_and_replaced() -> None:
     supervision = Supervision(SETTINGS, [ROUTER])
     *_, hello = supervision.begin(at(0))
 
+    awake(supervision, until=5)
+
     effects = supervision.tick(hello.key, at(5))
 
     assert effects[0] == KillChild(ROUTER, 1, 0)
@@ -153,6 +161,7 @@ def test_a_child_that_reads_a_long_journal_is_given_the_time() -> None:
     *_, hello = supervision.begin(at(0))
     supervision.identified(ROUTER, 1, pid=100, now=at(0))
 
+    awake(supervision, until=5)
     [rebuilt] = supervision.tick(hello.key, at(5))
     assert rebuilt.due_ns == at(125).monotonic_ns
 
@@ -164,7 +173,9 @@ def test_a_child_that_never_has_its_state_back_is_killed_and_replaced() -> None:
     supervision = Supervision(SETTINGS, [ROUTER])
     *_, hello = supervision.begin(at(0))
     supervision.identified(ROUTER, 1, pid=100, now=at(0))
+    awake(supervision, until=5)
     [rebuilt] = supervision.tick(hello.key, at(5))
+    awake(supervision, until=125)
 
     assert supervision.tick(rebuilt.key, at(125)) == [KillChild(ROUTER, 1, 100)]
 
@@ -173,13 +184,14 @@ def test_a_child_that_stops_working_while_it_rebuilds_its_state_is_taken_for_hun
     supervision = Supervision(SETTINGS, [ROUTER])
     supervision.begin(at(0))
     supervision.identified(ROUTER, 1, pid=100, now=at(0))
-    for seconds in range(1, 11):
+    for half_seconds in range(1, 21):
         assert supervision.rebuilding() == [(ROUTER, 100)]
-        supervision.used_cpu(ROUTER, cpu_ns=seconds, now=at(seconds))
-        assert KillChild(ROUTER, 1, 100) not in supervision.tick(PULSE, at(seconds))
+        supervision.used_cpu(ROUTER, cpu_ns=half_seconds, now=at(half_seconds / 2))
+        assert KillChild(ROUTER, 1, 100) not in supervision.tick(PULSE, at(half_seconds / 2))
 
-    supervision.used_cpu(ROUTER, cpu_ns=10, now=at(13))
-    assert KillChild(ROUTER, 1, 100) not in supervision.tick(PULSE, at(13))
+    supervision.used_cpu(ROUTER, cpu_ns=20, now=at(13))
+    for seconds in (10.5, 11, 11.5, 12, 12.5, 13):
+        assert KillChild(ROUTER, 1, 100) not in supervision.tick(PULSE, at(seconds))
     assert KillChild(ROUTER, 1, 100) in supervision.tick(PULSE, at(13.1))
 
 
@@ -198,6 +210,7 @@ def test_nobody_is_restarted_while_the_system_ends(running: Supervision) -> None
 
 
 def look(supervision: Supervision, seconds: float) -> list:
+    awake(supervision, until=seconds)
     return [effect for effect in supervision.tick(PULSE, at(seconds)) if not isinstance(effect, WakeAt)]
 
 
@@ -226,6 +239,40 @@ def test_the_look_for_hung_children_goes_on_for_ever(running: Supervision) -> No
     [again] = [effect for effect in running.tick(PULSE, at(1)) if isinstance(effect, WakeAt)]
 
     assert again == WakeAt(at(1).monotonic_ns + PULSE_NS, PULSE)
+
+
+def test_children_that_slept_with_us_are_not_taken_for_hung(running: Supervision) -> None:
+    """A suspended machine, or a SIGSTOP for all at once."""
+    awake(running, until=1)
+
+    awoken = [running.tick(PULSE, at(seconds)) for seconds in (61, 61.5, 62, 62.5)]
+
+    assert all(KillChild(ROUTER, 1, 100) not in effects for effects in awoken)
+    assert KillChild(ROUTER, 1, 100) in running.tick(PULSE, at(63.1))  # it has had its 3 s, awake
+
+
+@pytest.mark.parametrize("state", ["up", "starting"])
+def test_time_that_we_slept_is_not_taken_from_what_a_child_has_to_answer(state: str) -> None:
+    supervision, effects = inherit(state=state)
+    due = effects[-1]
+    supervision.tick(PULSE, at(0.5))
+
+    [again] = supervision.tick(due.key, at(60))
+    assert again == WakeAt(due.due_ns + at(59.5).monotonic_ns - MONO, due.key)
+
+    for half_seconds in range(120, 131):
+        supervision.tick(PULSE, at(half_seconds / 2))
+    assert again not in supervision.tick(again.key, Instant(again.due_ns, UTC))
+
+
+def test_child_that_starts_as_we_awake_has_no_more_than_its_time(running: Supervision) -> None:
+    running.replace(ROUTER)
+    hello = running.exited(ROUTER, 1, at(3600))[-1]
+
+    for half_seconds in range(11):
+        running.tick(PULSE, at(3600 + half_seconds / 2))
+
+    assert running.tick(hello.key, at(3605.5))[0] == KillChild(ROUTER, 2, 0)
 
 
 # ---- restarts that a person asks for -----------------------------------------------------------------------
@@ -264,6 +311,7 @@ def test_an_inherited_child_that_does_not_answer_is_killed_and_replaced() -> Non
     supervision, effects = inherit()
     call = effects[-1]
     assert call.due_ns == at(1).monotonic_ns  # it hangs since its late supervisor did: enough time is lost
+    awake(supervision, until=1)
 
     assert supervision.tick(call.key, at(1)) == [KillChild(ROUTER, 5, 100)]
 
@@ -274,6 +322,7 @@ def test_an_inherited_child_that_does_not_answer_is_killed_and_replaced() -> Non
 def test_an_inherited_child_that_was_starting_is_given_the_time_to_have_its_state_back() -> None:
     supervision, effects = inherit(state="starting")
 
+    awake(supervision, until=5)
     [rebuilt] = supervision.tick(effects[-1].key, at(5))
     assert rebuilt.due_ns == at(125).monotonic_ns
 
