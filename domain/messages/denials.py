@@ -34,6 +34,8 @@ class DenialReason(StrEnum):
     UNREAD_ORDER = "unread_order"
     UNREAD_FILL = "unread_fill"
     UNREAD_INSTRUMENT = "unread_instrument"
+    UNREAD_POSITION = "unread_position"
+    UNREAD_FUNDING = "unread_funding"
     # The price
     NO_QUOTE = "no_quote"
     GAPPED_QUOTE = "gapped_quote"

@@ -25,7 +25,7 @@ UNREAD_KEPT = 1_000  # rows of one kind that can't be read, each by itself; and 
 class Unread(Struct, frozen=True, kw_only=True):
     """One row that could not be read. What it doesn't say is empty, and may be anything."""
 
-    kind: str  # "order", "fill", "balance" or "instrument"
+    kind: str  # "order", "fill", "balance", "position", "funding" or "instrument"
     reason: str  # for people
     row_id: str = ""  # a fill's own id
     instrument: str = ""

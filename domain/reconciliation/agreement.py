@@ -38,8 +38,9 @@ def told_totals(venue: str, balances: Iterable[Balance], positions: Iterable[Ven
     return totals
 
 
-def is_of(holding: Holding, currencies: Collection[str]) -> bool:
-    return isinstance(holding, Wallet) and holding.currency in currencies
+def is_of(holding: Holding, names: Collection[str]) -> bool:
+    """Tell whether a number is about one of these currencies or derivatives."""
+    return (holding.currency if isinstance(holding, Wallet) else holding.name) in names
 
 
 @dataclass

@@ -79,7 +79,7 @@ class FillCoverage:
 
     def _is_one_unread(self, venue: str) -> bool:
         names = self._settings.venues[venue].instruments
-        return any(self._unread.trouble(venue, name) == "unread_fill" for name in names)
+        return any(self._unread.trouble(venue, name) in ("unread_fill", "unread_funding") for name in names)
 
     def _overlap_ns(self, venue: str) -> int:
         overlap_ns = round(self._settings.orders.fills_overlap_s * SECOND_NS)

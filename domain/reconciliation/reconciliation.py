@@ -178,7 +178,7 @@ class Reconciliation:
         self._coverage.answered(venue, self._quotes.venue_now(venue, audit.asked), now)
         self._totals.missed(venue, audit.fills_of, audit.asked, now)
         self._totals.review(venue, now)
-        unknown = self._unread.unknown_currencies(venue, snapshot.balances)
+        unknown = self._unread.unknown_names(venue, snapshot.balances)
         if venue in self._ledger.opened_at:
             self.agreements.read(venue, self._told(snapshot), unknown, audit.asked)
         if not self._is_comparable(venue, audit):
@@ -241,7 +241,9 @@ class Reconciliation:
     def _phantoms(self, venue: str, theirs: Totals, unknown: Collection[str]) -> Phantoms:
         phantoms = self._ownership.phantoms(venue, theirs)
         return {
-            name: quantity for name, quantity in phantoms.items() if self._ownership.base_of(venue, name) not in unknown
+            name: quantity
+            for name, quantity in phantoms.items()
+            if name not in unknown and self._ownership.base_of(venue, name) not in unknown
         }
 
     def _time(self, venue: str, audit: Audit, now: Instant) -> None:

@@ -2,9 +2,9 @@
 
 An order's row leaves that order's fate open, and its instrument takes no openings while it is listed so. A
 fill's row means that the fills there are not known: no openings until it can be read, or a person resumes. A
-balance's row makes its currency unknown, which is not zero. What we don't trade blocks nothing, nor does what names
-no instrument and is somebody else's, however much there is of it. A row that stands for many that name nothing may be
-about anything.
+balance's row makes its currency unknown, which is not zero; a position's, that derivative. What we don't trade blocks
+nothing, nor does what names no instrument and is somebody else's, however much there is of it. A row that stands for
+many that name nothing may be about anything.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from domain.instrument import InstrumentId
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
+from domain.ledger.terms import terms_of
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.account import Balance, RowsUnread, VenueSnapshot
 from domain.messages.denials import Denial, DenialReason
@@ -34,6 +35,8 @@ _UNREAD = {  # kind of a row -> what an opening is refused for
     "fill": DenialReason.UNREAD_FILL,
     "balance": DenialReason.UNREAD_BALANCE,
     "instrument": DenialReason.UNREAD_INSTRUMENT,
+    "position": DenialReason.UNREAD_POSITION,
+    "funding": DenialReason.UNREAD_FUNDING,
 }
 _Row = tuple[str, str, str, str, str, bool]
 
@@ -100,14 +103,19 @@ class UnreadRows:
                 return _UNREAD[one.kind]
         return ""
 
-    def unknown_currencies(self, venue: str, balances: Sequence[Balance]) -> frozenset[str]:
-        """Return of which currencies the venue's word is not known, or can't be explained by fills."""
+    def unknown_names(self, venue: str, balances: Sequence[Balance]) -> frozenset[str]:
+        """Return of which currencies and derivatives the venue's word is not known, or can't be explained."""
         unknown: set[str] = set()
         listed = {balance.currency for balance in balances}
         for one in self._of(venue):
             if one.kind == "fill":
                 instrument = self._instrument(venue, one)
-                unknown.update(self._currencies(venue, instrument) if instrument else ())
+                unknown.update((*self._currencies(venue, instrument), instrument) if instrument else ())
+            elif one.kind == "funding":
+                names = [one.instrument] if one.instrument else self._derivatives(venue)
+                unknown.update(name for it in names for name in self._currencies(venue, it))
+            elif one.kind == "position":
+                unknown.update([one.instrument] if one.instrument else self._derivatives(venue))
             elif one.kind == "balance":
                 named = (one.currency,) if one.currency else self._booked(venue) - listed
                 unknown.update(named)
@@ -165,8 +173,12 @@ class UnreadRows:
 
     def _currencies(self, venue: str, instrument: str) -> tuple[str, ...]:
         key = InstrumentId(venue, instrument)
-        terms = self._quotes.instrument(*key) or self._ledger.books.terms(key)
-        return terms.base, terms.quote
+        listed = self._quotes.instrument(*key)
+        terms = terms_of(listed) if listed else self._ledger.books.terms(key)
+        return (terms.settlement,) if terms.is_perpetual else (terms.base, terms.quote)
+
+    def _derivatives(self, venue: str) -> set[str]:
+        return {key.name for key in self._ledger.books.definitions if key.venue == venue}
 
     def _booked(self, venue: str) -> set[str]:
         return {wallet.currency for wallet in self._ledger.books.balances if wallet.venue == venue}

@@ -8,6 +8,7 @@ from decimal import Decimal
 from domain.instrument import InstrumentId, InstrumentKind, Side
 from domain.ledger.wallet import PERPETUAL_WALLET, Wallet
 from domain.messages.account import Balance, RequestSnapshot, VenueSnapshot
+from domain.messages.listing import Unread
 from domain.messages.orders import Fill, FillCause, PrivateStreamChanged
 from domain.messages.positions import FundingPayment, VenuePosition
 from domain.settings import Settings, VenueSettings
@@ -33,6 +34,7 @@ class PerpetualDesk(DeskOnTime):
         positions: Mapping[str, Decimal | str] | Sequence[VenuePosition] | None = None,
         fills: Sequence[Fill] = (),
         funding: Sequence[FundingPayment] = (),
+        unread: Sequence[Unread] = (),
     ) -> None:
         """Answer the newest question about the account."""
         books = self.manager.books
@@ -52,6 +54,7 @@ class PerpetualDesk(DeskOnTime):
                 fills=tuple(fills),
                 positions=tuple(positions),
                 funding=tuple(funding),
+                unread=tuple(unread),
             )
         )
 

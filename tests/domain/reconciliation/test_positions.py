@@ -15,6 +15,7 @@ from domain.messages.journal import (
     PositionForced,
     VenueReconciled,
 )
+from domain.messages.listing import Unread
 from domain.messages.orders import Purpose
 from domain.messages.positions import VenuePosition
 from domain.numbers import use_exact_decimals
@@ -119,3 +120,30 @@ def test_what_others_close_beyond_their_own_was_ours(desk: PerpetualDesk) -> Non
     [corrected] = desk.journaled(PositionCorrected)
     assert (corrected.difference, corrected.quantity) == (0, Decimal("0.2"))
     assert desk.quantity == Decimal("0.3") == books.derivatives[KEY]
+
+
+@pytest.mark.parametrize("named", [BTC, ""])
+def test_a_position_that_nobody_can_read_is_no_position_of_zero(desk: PerpetualDesk, named: str) -> None:
+    hold(desk, "0.5")
+    row = Unread(kind="position", reason="no number", instrument=named)
+
+    desk.look(5, positions={}, unread=[row])
+
+    assert not desk.journaled(PositionCorrected) and desk.quantity == Decimal("0.5")
+
+
+@pytest.mark.parametrize("kind", ["fill", "funding"])
+def test_what_a_row_that_nobody_can_read_may_explain_is_not_corrected(desk: PerpetualDesk, kind: str) -> None:
+    hold(desk, "0.5")
+    row = Unread(kind=kind, reason="no number", instrument=BTC, row_id="r-1")
+    positions = {BTC: "0.3"} if kind == "fill" else None
+
+    desk.look(5, cash=desk.cash + 5, positions=positions, unread=[row])
+
+    assert not desk.journaled(PositionCorrected, BalanceCorrected)
+
+
+def test_while_a_position_cannot_be_read_nothing_is_opened_there(desk: PerpetualDesk) -> None:
+    desk.look(1, unread=[Unread(kind="position", reason="no number", instrument=BTC)])
+
+    assert desk.manager._unread.trouble("toy", BTC) == "unread_position"
