@@ -45,6 +45,7 @@ from domain.messages.orders import (
     QueryOrder,
     RequestTouch,
     SubmitOrder,
+    VenueClockSeen,
 )
 from domain.messages.system import BreakerChanged, Operation, OperationEnded
 from domain.resilience.access import TRADING
@@ -325,7 +326,7 @@ class ExchangeGateway(BaseActor):
                     self._tell_router(event)
                 case FillsReported():
                     self.fill_reads.on_stream(event)
-                case RowsUnread():
+                case RowsUnread() | VenueClockSeen():
                     self._tell_router(event)
                 case StreamWhole():
                     self._set_live(True)

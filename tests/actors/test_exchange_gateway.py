@@ -37,6 +37,7 @@ from domain.messages.orders import (
     QueryOrder,
     RequestTouch,
     TouchReported,
+    VenueClockSeen,
 )
 from domain.messages.system import (
     AlarmOver,
@@ -454,6 +455,14 @@ def test_reads_take_over_at_once_where_the_stream_that_tells_fills_is_gone(venue
     stage.tell(GATEWAY, QueryOrder(client_order_id="c", venue="coinbase", instrument="BTC-USD", sent_at=NOW))
     stage.advance(seconds=0.1)
     assert len(venue.called("list_fills")) == 2
+
+
+def test_the_venues_clock_is_told_on_as_its_private_side_shows_it(venue: FakeVenue, stage: Stage) -> None:
+    seen = VenueClockSeen(ts_event=NOW, venue="coinbase", utc_ns=NOW, told_ns=START.monotonic_ns, height=7)
+
+    venue.hear(venue.private, seen)
+
+    assert heard(stage, VenueClockSeen) == [seen]
 
 
 def test_a_snapshot_reads_fills_last_so_that_they_explain_the_balances(venue: FakeVenue, stage: Stage) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from adapters.simulator.engine.exchange import Exchange
 from adapters.simulator.engine.market import Market
 from adapters.simulator.engine.past import Funds
+from adapters.simulator.engine.records import FundingPayment
 from adapters.simulator.engine.venue_order import Fill, VenueOrder
 
 
@@ -49,6 +50,10 @@ class PastExchange:
     @property
     def fills(self) -> list[Fill]:
         return [fill for fill in self._exchange.fills if fill.time_ns <= self._then_ns]
+
+    @property
+    def funding(self) -> list[FundingPayment]:
+        return [paid for paid in self._exchange.funding if paid.time_ns <= self._then_ns]
 
     def visible_order(self, order_id: str, now_ns: int) -> VenueOrder | None:
         order = self._exchange.visible_order(order_id, now_ns)
