@@ -333,7 +333,7 @@ class Portfolio:
         """
         return sum(
             (
-                plan.leaves_quantity * plan.worst_price * (1 + cost_ratio)
+                plan.leaves_quantity * plan.worst_price * self.terms(plan.key).contract_size * (1 + cost_ratio)
                 for plan in self.plans.values()
                 if self._takes_cash(plan) and self.terms(plan.key).cash(plan.venue) == wallet
             ),

@@ -75,7 +75,8 @@ class Position(NamedTuple):
 def is_dust(instrument: Instrument, quantity: Decimal, price: Decimal) -> bool:
     """Tell whether the venue would not take a closing order for `quantity` (signed) at `price`."""
     sellable = instrument.round_quantity(abs(quantity))
-    return sellable < instrument.min_quantity or sellable * price < instrument.min_notional or not sellable
+    notional = sellable * price * instrument.contract_size
+    return sellable < instrument.min_quantity or notional < instrument.min_notional or not sellable
 
 
 TOLD = 0  # for the number of a guess: the venue told the price

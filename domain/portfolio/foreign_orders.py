@@ -127,7 +127,8 @@ class ForeignOrders:
 
     def _notional(self, venue: str, order: ExternalOrder) -> Decimal:
         price = order.limit_price or self._quotes.price(venue, order.instrument) or ZERO
-        return (order.leaves_quantity or ZERO) * price
+        size = self._books.terms(InstrumentId(venue, order.instrument)).contract_size
+        return (order.leaves_quantity or ZERO) * price * size
 
 
 def _in_words(venue: str, order: ExternalOrder) -> str:

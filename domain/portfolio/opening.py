@@ -68,7 +68,7 @@ class Opening(Struct, frozen=True, kw_only=True):
         cost_ratio = self.fee_ratio + from_ratio(self.risk.max_deviation_ratio)
         pending = sum(
             (
-                intent.quantity * intent.reference_price
+                intent.quantity * intent.reference_price * terms(InstrumentId.of(intent)).contract_size
                 for intent in self.pending
                 if (intent.purpose is Purpose.OPEN if is_perpetual else intent.side is Side.BUY)
                 and terms(InstrumentId.of(intent)).cash(intent.venue) == wallet
@@ -112,7 +112,7 @@ class SizedOpening(Opening, frozen=True, kw_only=True):
 
     @property
     def notional(self) -> Decimal:
-        return self.quantity * self.worst_price
+        return self.quantity * self.worst_price * self.instrument.contract_size
 
     @property
     def intent(self) -> OrderIntent:

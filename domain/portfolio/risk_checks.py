@@ -134,7 +134,7 @@ def positions_in_bounds(case: Opening) -> Refused | None:
 
 def exposure_in_bounds(case: SizedOpening) -> Refused | None:
     base = case.portfolio.terms(case.key).base
-    position = abs(case.portfolio.position(case.key).quantity) * case.worst_price
+    position = abs(case.portfolio.position(case.key).quantity) * case.worst_price * case.instrument.contract_size
     gross = case.valuation.gross.get(base, ZERO)
     return (
         above(DenialReason.POSITION_LIMIT, position + case.notional, case.share_of_equity(case.risk.max_position_ratio))

@@ -56,5 +56,7 @@ def size_position(
         return DenialReason.INSUFFICIENT_BALANCE
     wanted = equity * from_ratio(risk.position_ratio)
     notional = min(wanted, risk.max_order_notional, cash)
-    quantity = instrument.round_quantity(min(divide(notional, price), instrument.max_quantity))
+    quantity = instrument.round_quantity(
+        min(divide(notional, price * instrument.contract_size), instrument.max_quantity)
+    )
     return DenialReason.BELOW_MINIMUM if is_dust(instrument, quantity, price) else quantity

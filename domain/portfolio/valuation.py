@@ -102,11 +102,12 @@ def value(
             unrealized += position.unrealized_pnl(mark) * terms.contract_size
     for plan in portfolio.plans.values():
         if plan.intent.purpose is Purpose.OPEN:
-            gross[portfolio.terms(plan.key).base] += plan.leaves_quantity * plan.worst_price
+            terms = portfolio.terms(plan.key)
+            gross[terms.base] += plan.leaves_quantity * plan.worst_price * terms.contract_size
     for intent in pending:
         if intent.purpose is Purpose.OPEN:
-            gross[portfolio.terms(InstrumentId.of(intent)).base] += intent.quantity * intent.reference_price
-
+            terms = portfolio.terms(InstrumentId.of(intent))
+            gross[terms.base] += intent.quantity * intent.reference_price * terms.contract_size
     for base, notional in foreign.items():
         gross[base] += notional
 

@@ -19,6 +19,7 @@ from domain.messages.system import PositionLine
 from domain.numbers import use_exact_decimals
 from domain.portfolio.opening import Opening, sized
 from domain.portfolio.risk_checks import liquidation_beyond_stop
+from domain.portfolio.sizing import sized_for_account
 from domain.portfolio.valuation import Valuation, value
 from domain.settings import RiskSettings, Settings, VenueSettings
 from tests.builders import UTC, make_instrument, make_quote, make_stream_state
@@ -189,6 +190,21 @@ def test_what_would_be_liquidated_before_its_stop_is_not_opened(
     refused = liquidation_beyond_stop(whole)
 
     assert (refused and refused.reason) == verdict  # a stop 5 % away; 1/12 less 4 % is nearer
+
+
+def test_a_contract_of_a_tenth_is_a_tenth_of_the_notional(account: Account) -> None:
+    tenth = msgspec.structs.replace(PERPETUAL, contract_size=Decimal("0.1"))
+    journal(account, definition(tenth, UTC))
+    mark(account, "50000")
+    case = msgspec.structs.replace(opening(account, Side.BUY), instrument=tenth)
+
+    assert sized(case, Decimal(2)).notional == sized(case, Decimal(2)).worst_price / 5
+    whole = sized_for_account(case)
+    assert Decimal(590) < whole.notional <= 600  # 2 % of 30,000
+
+    journal(account, accepted(make_intent("i", venue="toy", quantity=Decimal(2))))
+    assert opening(account, Side.BUY).available_cash == 100000 - 10000 * Decimal("1.0105")
+    assert worth(account).gross == {"BTC": Decimal(10000)}
 
 
 def test_without_a_mark_no_perpetual_is_opened(account: Account) -> None:
