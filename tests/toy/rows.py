@@ -48,7 +48,8 @@ def is_understood(command: SubmitOrder) -> bool:
     """Tell whether the venue has such an order at all."""
     is_trigger = command.order_type is not OrderType.LIMIT
     return (
-        command.order_type is not OrderType.BRACKET
+        bool(command.client_order_id)
+        and command.order_type is not OrderType.BRACKET
         and command.time_in_force in (TimeInForce.GTC, TimeInForce.IOC)
         and not (command.post_only and (is_trigger or command.time_in_force is TimeInForce.IOC))
         and is_trigger == (command.stop_price is not None)

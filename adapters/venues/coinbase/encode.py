@@ -38,13 +38,15 @@ def encode_cancel(venue_order_id: str) -> bytes:
 
 
 def _configuration(command: SubmitOrder) -> dict[str, dict[str, Any]]:
+    if command.reduce_only:
+        raise _unsupported("no order knows of a position here")
     order = {"base_size": plain(command.quantity), "limit_price": plain(command.limit_price)}
     if command.order_type is OrderType.BRACKET:
         if command.stop_price is None or command.time_in_force is not TimeInForce.GTC or command.post_only:
             raise _unsupported("a bracket rests until cancelled and needs a stop price")
         return {"trigger_bracket_gtc": {**order, "stop_trigger_price": plain(command.stop_price)}}
-    if command.stop_price is not None:
-        raise _unsupported("only brackets have a stop price")
+    if command.order_type is not OrderType.LIMIT or command.stop_price is not None:
+        raise _unsupported("only brackets wait for a price")
     match command.time_in_force:
         case TimeInForce.GTC:
             return {"limit_limit_gtc": {**order, "post_only": command.post_only}}
