@@ -49,7 +49,7 @@ from domain.messages.orders import (
 )
 from domain.messages.system import BreakerChanged, Operation, OperationEnded
 from domain.resilience.access import TRADING
-from domain.resilience.circuit_breaker import Gate
+from domain.resilience.circuit_breaker import BreakerGate
 from domain.streams.session import Session
 from domain.streams.venue_time import Stamps, VenueTime
 from domain.text import bounded
@@ -75,7 +75,7 @@ class ExchangeGateway(BaseActor):
         self.queried: set[str] = set()  # orders that are being asked about
         self.touched: set[tuple[str, str]] = set()  # (who asks, instrument) for a price
         self.canceling: set[str] = set()  # orders whose cancel waits or is under way
-        self.gate = Gate(Operation.SUBMIT)
+        self.breaker_gate = BreakerGate(Operation.SUBMIT)
         self.is_live = False
         self.fill_reads = FillReads(self, self.venue, self.client, self.line, self.venue_time, self.timeout_s)
         self.listings = Listings(self, self.venue, self._load_instruments)
@@ -151,7 +151,7 @@ class ExchangeGateway(BaseActor):
 
     def receiveMsg_BreakerChanged(self, event: BreakerChanged, sender: str) -> None:
         if event.operation is Operation.SUBMIT:
-            self.gate.heard(event)
+            self.breaker_gate.heard(event)
 
     def receiveMsg_InstrumentStatus(self, event: InstrumentStatus, sender: str) -> None:
         self.listings.compare(event)
@@ -160,7 +160,7 @@ class ExchangeGateway(BaseActor):
 
     def receiveMsg_SubmitOrder(self, command: SubmitOrder, sender: str) -> None:
         is_opening = command.purpose is Purpose.OPEN
-        if is_opening and not command.is_resubmission and not self.gate.enter(command.client_order_id):
+        if is_opening and not command.is_resubmission and not self.breaker_gate.enter(command.client_order_id):
             self._tell_router(not_sent(command, "breaker_open", self._stamp()))
             return
         self._submit(command, may_retry=True)
@@ -184,7 +184,7 @@ class ExchangeGateway(BaseActor):
 
     def _gave_up(self, command: SubmitOrder) -> None:
         """An order that has waited too long is not sent: the router may count it as dead before it lands."""
-        self.gate.ended(command.client_order_id)
+        self.breaker_gate.ended(command.client_order_id)
         self._tell_router(not_sent(command, "waited_too_long", self._stamp()))
 
     def _submitted(self, command: SubmitOrder, may_retry: bool, result: Event | VenueError) -> None:
@@ -195,7 +195,7 @@ class ExchangeGateway(BaseActor):
             self._ended(Operation.SUBMIT, result)
             self._submit(command, may_retry=False)  # it never got there: once more under the same id
             return
-        self.gate.ended(command.client_order_id)
+        self.breaker_gate.ended(command.client_order_id)
         self.listings.heed(result)
         self._ended(Operation.SUBMIT, result)
         event: Event

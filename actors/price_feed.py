@@ -47,7 +47,7 @@ from domain.messages.system import (
     VenueReported,
 )
 from domain.numbers import plain
-from domain.resilience.circuit_breaker import Gate
+from domain.resilience.circuit_breaker import BreakerGate
 from domain.streams.health import StreamHealth
 from domain.streams.session import Session
 from domain.streams.venue_time import VenueTime
@@ -90,7 +90,7 @@ class PriceFeed(BaseActor):
         self.clock_alarm = ""  # what the person was told of it, while that is so
         self.fruitless = 0  # connections in a row that ended before all prices were there
         self.health = StreamHealth(self.venue)
-        self.gate = Gate(Operation.DATA)
+        self.breaker_gate = BreakerGate(Operation.DATA)
         self.publisher = CreditPublisher(self.venue, self.settings.market_data.trades_per_batch)
         self.venue_time = VenueTime()
         self.codec = kit.market_stream(settings)
@@ -108,7 +108,7 @@ class PriceFeed(BaseActor):
             dialer=kit.dialer(settings),
             connect_timeout_s=settings.connect_timeout_s,
             venue_time=self.venue_time,
-            gate=self.gate,
+            breaker_gate=self.breaker_gate,
             recorder=self.toolbox.frame_recorder(self.venue, recording) if recording.enabled else None,
         )
         self.clock_check = ClockCheck(
@@ -201,7 +201,7 @@ class PriceFeed(BaseActor):
         match event:
             case HeartbeatSeen():
                 self.health.proven_alive(event.read_ns)
-                if self.gate.state is BreakerState.HALF_OPEN:
+                if self.breaker_gate.state is BreakerState.HALF_OPEN:
                     self.on_dialed(True, "")  # a dial that went well is not repeated: what comes over it counts
             case StreamWhole():
                 self.health.is_whole = True
@@ -289,7 +289,7 @@ class PriceFeed(BaseActor):
         )
 
     def receiveMsg_BreakerChanged(self, event: BreakerChanged, sender: str) -> None:
-        self.gate.heard(event)
+        self.breaker_gate.heard(event)
         self.stream.tell_if_held_back()
 
     # ---- to the readers ----------------------------------------------------------------------------------
@@ -365,7 +365,7 @@ class PriceFeed(BaseActor):
         while self.faults:
             self.tell(Role.RECORDER, self.faults.popleft())
         self.counters["reconnects"] = session.reconnects
-        self.counters["breaker_refusals"] = self.gate.refusals
+        self.counters["breaker_refusals"] = self.breaker_gate.refusals
         self.counters["downtime_ms"] = session.downtime_ns // 1_000_000
         for name, count in session.counters.items():
             self.counters[f"session_{name}"] = count

@@ -22,7 +22,7 @@ from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, HeartbeatSeen, StreamGap
 from domain.messages.system import BreakerState
-from domain.resilience.circuit_breaker import Gate
+from domain.resilience.circuit_breaker import BreakerGate
 from domain.resilience.outage import Outage
 from domain.settings import Settings
 from domain.streams.session import Session
@@ -105,12 +105,12 @@ class StreamDriver:
         dialer: Dialer,
         connect_timeout_s: float,
         venue_time: VenueTime,
-        gate: Gate | None = None,
+        breaker_gate: BreakerGate | None = None,
         recorder: FrameRecorder | None = None,
     ) -> None:
         """Args:
         venue_time: what the hello is signed by, where it is signed, and what stamps are held against.
-        gate: the breaker's word on whether connecting may be tried; None: nothing forbids it.
+        breaker_gate: the breaker's word on whether connecting may be tried; None: nothing forbids it.
         recorder: gets every frame as it came.
         """
         self.owner = owner
@@ -118,7 +118,7 @@ class StreamDriver:
         self.codec = codec
         self.dialer = dialer
         self.connect_timeout_s = connect_timeout_s
-        self.gate = gate
+        self.breaker_gate = breaker_gate
         self.recorder = recorder
         self.is_failure_told = False  # the recorder's
         self.venue_time = venue_time
@@ -192,7 +192,7 @@ class StreamDriver:
                     self.owner.wake_at(due_ns, key)
 
     def _dial(self, connection_id: str) -> None:
-        if self.gate is not None and not self.gate.enter(connection_id):
+        if self.breaker_gate is not None and not self.breaker_gate.enter(connection_id):
             self._perform(self.session.put_off(connection_id, "breaker_open", self.owner.clock.now()))
             self.tell_if_held_back()
             return
@@ -246,8 +246,8 @@ class StreamDriver:
         self._tell_of_outage()
 
     def _ended(self, connection_id: str, succeeded: bool, reason: str) -> None:
-        if self.gate is not None:
-            self.gate.ended(connection_id)
+        if self.breaker_gate is not None:
+            self.breaker_gate.ended(connection_id)
         self.owner.on_dialed(succeeded, reason)
 
     def _tell_of_outage(self) -> None:
@@ -261,7 +261,7 @@ class StreamDriver:
 
     def tell_if_held_back(self) -> None:
         """Tell the person when the breaker forbids to connect, after however few failures of this outage."""
-        if self.gate is not None and self.gate.state is BreakerState.OPEN and self.pipe is None:
+        if self.breaker_gate is not None and self.breaker_gate.state is BreakerState.OPEN and self.pipe is None:
             if words := self.outage.held_back():
                 self.owner.alarm(self.session.name, words)
 

@@ -58,7 +58,7 @@ class OrderExecutor:
         settings: Settings,
         outbox: Outbox,
         quotes: LatestQuotes,
-        gate: PreSendChecks,
+        pre_send_checks: PreSendChecks,
         status_queries: StatusQueries,
         blocking: BlockingOrders,
         prices: ClosingPrices,
@@ -71,15 +71,15 @@ class OrderExecutor:
         self._outbox = outbox
         self._ledger = outbox.ledger
         self._quotes = quotes
-        self._gate = gate
+        self._pre_send_checks = pre_send_checks
         self._status_queries = status_queries
         self._blocking = blocking
         self._prices = prices
         self._facts = facts
         self._attempts = attempts
         self._expiries = expiries
-        self._pauses = Pauses(settings, outbox, gate)
-        self._gates = IntentGates(outbox.ledger, expiries, gate, rulebook)
+        self._pauses = Pauses(settings, outbox, pre_send_checks)
+        self._intent_gates = IntentGates(outbox.ledger, expiries, pre_send_checks, rulebook)
         self.keeps_stops = False  # near the end of a run no close makes a stop go
 
     # ---- intents -----------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ class OrderExecutor:
             return
         self._expiries.hear(intent, now)
         instrument = self._instrument(intent)
-        if denial := self._gates.refusal(intent, instrument, now):
+        if denial := self._intent_gates.refusal(intent, instrument, now):
             self._deny(intent, denial, now)
             return
         intent = msgspec.structs.replace(intent, expires_ns=0)  # another boot could not read it
@@ -133,7 +133,7 @@ class OrderExecutor:
     def advance(self, plan: Plan, now: Instant) -> None:
         """Do the next thing for a plan: another attempt, a wait, or its end."""
         self._halt_where_nothing_is_taken(plan.intent, now)
-        if plan.is_done or plan.live_attempt or self._gates.is_stopped:
+        if plan.is_done or plan.live_attempt or self._intent_gates.is_stopped:
             return
         if plan.was_done:
             self._finish(plan, now)
@@ -157,7 +157,7 @@ class OrderExecutor:
 
     def _open(self, plan: Plan, instrument: Instrument, now: Instant) -> None:
         quantity = instrument.round_quantity(plan.intent.quantity)
-        price = self._gate.price(instrument, plan.intent.side)
+        price = self._pre_send_checks.price(instrument, plan.intent.side)
         self._submit(plan, instrument, quantity, price, now)
 
     def _fall_back(self, plan: Plan, now: Instant) -> None:
@@ -171,7 +171,7 @@ class OrderExecutor:
         is_exit_wanted = self._ledger.books.exits.any_at(tried, intent.instrument)
         is_wanted = not (plan.filled_quantity or is_exit_wanted or self._expiries.is_over(intent, now))
         if plan.attempts and nobody_accepted and is_wanted:
-            substitutes = self._gate.substitutes(intent, tried, now)
+            substitutes = self._pre_send_checks.substitutes(intent, tried, now)
             if substitutes:
                 self._open(plan, substitutes[0], now)
                 return
@@ -285,7 +285,7 @@ class OrderExecutor:
         if (
             order.status is not OrderStatus.UNCONFIRMED
             or not self._facts.resubmits_safely.get(body.venue)
-            or self._gates.is_stopped
+            or self._intent_gates.is_stopped
             or order.venue_order_id  # it was there: an answer to the same id would prove nothing about now
             or order.ended
             or self._expiries.is_over(intent, now)
@@ -316,7 +316,7 @@ class OrderExecutor:
     def _still_opens(self, body: SubmitOrder, quote: Quote | None, now: Instant) -> bool:
         return (
             # A venue needn't be reconciled for this: the very order in doubt keeps it from being compared.
-            not self._gate.stop(body.venue, body.instrument)
+            not self._pre_send_checks.stop(body.venue, body.instrument)
             and not self._quotes.trouble(body.venue, body.instrument, now)
             and quote is not None
             and is_inside_collar(body.limit_price, quote, body.side, from_ratio(self._settings.orders.collar_ratio))
@@ -325,11 +325,11 @@ class OrderExecutor:
     @property
     def may_open(self) -> bool:
         """Tell whether this run may still open positions."""
-        return not self._gate.is_winding_down
+        return not self._pre_send_checks.is_winding_down
 
     def stop(self) -> None:
         """Send nothing any more, whatever comes: the run is over."""
-        self._gates.is_stopped = True
+        self._intent_gates.is_stopped = True
 
     # ---- ends ----------------------------------------------------------------------------------------------
 

@@ -117,7 +117,7 @@ class OrderManager:
         expiries = Expiries(settings.orders)
         self._overdue = Overdue(settings, outbox, self._quotes, expiries, self._cancels)
         foreign = ForeignOrders(self._quotes, self.ledger.books)
-        gate = PreSendChecks(
+        pre_send_checks = PreSendChecks(
             settings,
             self.ledger,
             self._quotes,
@@ -131,7 +131,7 @@ class OrderManager:
             settings,
             outbox,
             self._quotes,
-            gate,
+            pre_send_checks,
             self._status_queries,
             self._blocking,
             self._prices,
@@ -161,7 +161,7 @@ class OrderManager:
         )
         self._winding_down = WindingDown(
             outbox,
-            gate,
+            pre_send_checks,
             self._execution,
             self._status_queries,
             self._cancels,
@@ -184,7 +184,7 @@ class OrderManager:
             ForcedFills(outbox, opening),
         )
         self._report = OrderManagerReport(
-            outbox, gate, self._readiness, self._reconciliation.audits, self._account, foreign, self._quotes
+            outbox, pre_send_checks, self._readiness, self._reconciliation.audits, self._account, foreign, self._quotes
         )
         self._handlers = dict(
             (

@@ -38,7 +38,7 @@ class OrderManagerReport:
     def __init__(
         self,
         outbox: Outbox,
-        gate: PreSendChecks,
+        pre_send_checks: PreSendChecks,
         readiness: VenueReadiness,
         audits: Mapping[str, Audit],
         account: AccountReports,
@@ -47,7 +47,7 @@ class OrderManagerReport:
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
-        self._gate = gate
+        self._pre_send_checks = pre_send_checks
         self._readiness = readiness
         self._audits = audits
         self._account = account
@@ -97,7 +97,7 @@ class OrderManagerReport:
         for order in self._ledger.live_orders():
             if order.status is OrderStatus.UNCONFIRMED:
                 yield WaitLine(scope=order.scope, reason=doubt_in_words(order))
-        for venue, instrument, trouble in self._gate.troubles():
+        for venue, instrument, trouble in self._pre_send_checks.troubles():
             yield WaitLine(scope=f"{venue}:{instrument}", reason=_TROUBLES.get(trouble, trouble))
 
 

@@ -28,11 +28,11 @@ class _Refused(NamedTuple):
 class Pauses:
     """The waiting plans. Monotonic nanoseconds."""
 
-    def __init__(self, settings: Settings, outbox: Outbox, gate: PreSendChecks) -> None:
+    def __init__(self, settings: Settings, outbox: Outbox, pre_send_checks: PreSendChecks) -> None:
         self._settings = settings
         self._outbox = outbox
         self._ledger = outbox.ledger
-        self._gate = gate
+        self._pre_send_checks = pre_send_checks
         self._refused: dict[tuple[str, str, Purpose], _Refused] = {}  # (venue, instrument, purpose) ->
         self._since_ns: dict[str, int] = {}  # intent_id -> when its last attempt had ended
         self._looks_at_ns: dict[str, int] = {}  # intent_id -> when a waiting plan is looked at again
@@ -86,4 +86,4 @@ class Pauses:
         is_bare = not self._ledger.books.covered_quantity(plan.intent.venue, plan.intent.instrument)
         if is_bare or not row.is_long:
             length_ns = min(length_ns, round(self._settings.protection.within_s * SECOND_NS / 2))
-        return min(length_ns, LAST_PAUSE_NS) if self._gate.is_winding_down else length_ns
+        return min(length_ns, LAST_PAUSE_NS) if self._pre_send_checks.is_winding_down else length_ns

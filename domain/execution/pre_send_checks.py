@@ -57,7 +57,7 @@ Verdict = Refused | Denial | None
 
 
 class PreSendChecks:
-    """The gates that belong to the router; limits on size and loss are the portfolio's."""
+    """The checks that belong to the router; limits on size and loss are the portfolio's."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class PreSendChecks:
         self._substitution = Substitution(settings, ledger, quotes, foreign)
         self._unread = unread
         self.is_winding_down = False
-        self._gates = (
+        self._checks = (
             self._risk_wanted,
             self._opens_wanted,
             self._venue_ready,
@@ -87,7 +87,7 @@ class PreSendChecks:
             self._quote_believable,
             self._product_suits,
         )
-        self._price_gates = (
+        self._price_checks = (
             self._on_grid,
             self._closable,
             self._below_maximum,
@@ -97,14 +97,14 @@ class PreSendChecks:
         )
 
     def refusal(self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant) -> Denial:
-        """Return the first gate that an opening at `instrument`'s venue fails, empty when it passes all."""
+        """Return the first check that an opening at `instrument`'s venue fails, empty when it passes all."""
         venue, name = instrument.venue, instrument.name
         live = tuple(self._ledger.live_orders(venue, name))
         sending = Sending(intent, instrument, venue, name, quantity, now, live)
         quote = self._quotes.quote(venue, name)
-        if (denial := _first(self._gates, sending)) or quote is None:
+        if (denial := _first(self._checks, sending)) or quote is None:
             return denial or DenialReason.NO_QUOTE
-        return _first(self._price_gates, Priced(sending, quote.mid_price, self._limit(instrument, quote, intent.side)))
+        return _first(self._price_checks, Priced(sending, quote.mid_price, self._limit(instrument, quote, intent.side)))
 
     def overdraft(self, intent: OrderIntent, instrument: Instrument, quantity: Decimal, now: Instant) -> Denial:
         """Return the limit that an opening breaks together with one that its decision did not know of.
@@ -142,7 +142,7 @@ class PreSendChecks:
         """Return the limit of an opening at the newest touch.
 
         Raises:
-            LookupError: nobody has told a price: the gates were not asked.
+            LookupError: nobody has told a price: the checks were not asked.
         """
         quote = self._quotes.quote(instrument.venue, instrument.name)
         if quote is None:
@@ -165,7 +165,7 @@ class PreSendChecks:
                 candidates.append(Candidate(other, price, self._quotes.taker_fee_ratio(venue)))
         return [candidate.instrument for candidate in rank(candidates, intent.side)]
 
-    # ---- the gates, in the order of `_gates` and `_price_gates` --------------------------------------------
+    # ---- the checks, in the order of `_checks` and `_price_checks` --------------------------------------------
 
     def _risk_wanted(self, case: Sending) -> Denial:
         return self.stop(case.venue, case.name)
@@ -221,9 +221,9 @@ class PreSendChecks:
         return collared_price(instrument, quote, side, from_ratio(self._settings.orders.collar_ratio))
 
 
-def _first(gates: Iterable[Callable[[Case], Verdict]], case: Case) -> Denial:
-    """Return the first verdict: later gates rely on what earlier ones have seen to."""
-    for gate in gates:
-        if verdict := gate(case):
+def _first(checks: Iterable[Callable[[Case], Verdict]], case: Case) -> Denial:
+    """Return the first verdict: later checks rely on what earlier ones have seen to."""
+    for check in checks:
+        if verdict := check(case):
             return verdict.reason if isinstance(verdict, Refused) else verdict
     return ""

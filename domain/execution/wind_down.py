@@ -34,7 +34,7 @@ class WindingDown:
     def __init__(
         self,
         outbox: Outbox,
-        gate: PreSendChecks,
+        pre_send_checks: PreSendChecks,
         execution: OrderExecutor,
         status_queries: StatusQueries,
         cancels: Cancels,
@@ -45,7 +45,7 @@ class WindingDown:
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
-        self._gate = gate
+        self._pre_send_checks = pre_send_checks
         self._execution = execution
         self._status_queries = status_queries
         self._cancels = cancels
@@ -68,7 +68,7 @@ class WindingDown:
             return
         self._deadline_ns = command.deadline_ns
         self._last_call_ns = last_call_ns(command.deadline_ns, now, self._settings)
-        self._gate.is_winding_down = True
+        self._pre_send_checks.is_winding_down = True
         for order in self._ledger.live_orders():
             self._cancels.hurry(order, now)
             is_in_doubt = order.is_in_flight and order.status is not OrderStatus.SUBMITTED

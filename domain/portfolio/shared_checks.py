@@ -1,6 +1,6 @@
-"""What both gates ask, the portfolio's of a decision and the router's of what it is about to send.
+"""What both lists of checks ask, the portfolio's of a decision and the router's of what it is about to send.
 
-Each gate has its own list of checks in its own order; these are those that stand in both lists.
+Each list has its own order; these are the checks that stand in both.
 """
 
 from __future__ import annotations

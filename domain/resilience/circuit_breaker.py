@@ -1,6 +1,6 @@
 """Circuit breaker: stops calling what keeps failing, and finds out gently when it works again.
 
-`CircuitBreaker` judges one operation of one venue by how its calls ended; `Gate` is its ear at the caller,
+`CircuitBreaker` judges one operation of one venue by how its calls ended; `BreakerGate` is its ear at the caller,
 which alone knows how many calls are in flight. Neither makes a call, and cancels are counted but never gated.
 """
 
@@ -131,7 +131,7 @@ class CircuitBreaker:
         return [*self.announce(now)]
 
 
-class Gate:
+class BreakerGate:
     """The caller's side of a breaker: all calls pass while closed, none while open, one at a time between.
 
     Every call that passed must be reported as `ended` under the same id, however it went.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from domain.effects import AlarmKey, Tell, WakeAt
 from domain.instant import Instant
 from domain.messages.system import BreakerChanged, BreakerState, Operation, OperationEnded
-from domain.resilience.circuit_breaker import BreakerAlarm, CircuitBreaker, Gate
+from domain.resilience.circuit_breaker import BreakerAlarm, BreakerGate, CircuitBreaker
 from domain.settings import BreakerSettings
 
 SUBMIT_AGAIN = AlarmKey(BreakerAlarm.HALF_OPEN, "submit")
@@ -241,8 +241,8 @@ def test_reset_zeroes_the_metrics_and_stamps_the_time_but_stays_open() -> None:
 # ---- the caller's gate -----------------------------------------------------------------------------------
 
 
-def gate(state: BreakerState) -> Gate:
-    gate = Gate(Operation.SUBMIT)
+def gate(state: BreakerState) -> BreakerGate:
+    gate = BreakerGate(Operation.SUBMIT)
     gate.heard(changed(state))
     return gate
 
