@@ -78,7 +78,8 @@ class ExchangeGateway(BaseActor):
         self.breaker_gate = BreakerGate(Operation.SUBMIT)
         self.is_live = False
         self.fill_reads = FillReads(self, self.venue, self.client, self.line, self.venue_time, self.timeout_s)
-        self.listings = Listings(self, self.venue, self._load_instruments)
+        kinds = kit.order_rules(settings).capabilities.kinds
+        self.listings = Listings(self, self.venue, kinds, self._load_instruments)
         self.stream = StreamDriver(
             self,
             session=Session(

@@ -155,6 +155,7 @@ class RiskSettings(Section):
     max_clock_error_s: Positive = 2.0  # between our clock and a venue's; beyond it, no openings there
     min_edge_cost_ratio: NotNegative = 2.0  # expected move over round-trip cost; 0 = off
     # Of perpetuals:
+    allow_short: bool = False  # a signal to sell may open a short there
     leverage: Annotated[float, Meta(ge=1, le=100)] = 1.0  # notional over margin, at most; a venue may allow less
     margin_mode: Literal["isolated", "cross"] = "isolated"
     maintenance_ratio: Annotated[float, Meta(gt=0, lt=1)] = 0.05  # of the notional, where a venue tells none
@@ -283,7 +284,7 @@ class Settings(Section):
 
 
 # What a profile changes; the file and the environment are laid over it. Strategies are the same in all.
-PROFILES: dict[str, dict[str, dict[str, float]]] = {
+PROFILES: dict[str, dict[str, dict[str, float | bool]]] = {
     "standard": {},
     "demo": {
         "signals": {"candle_s": 1.0, "winner_above": 0.3},
@@ -291,6 +292,7 @@ PROFILES: dict[str, dict[str, dict[str, float]]] = {
             "min_confidence": 0.3,  # reachable by one strategy alone (0.32): see docs/money.md 6
             "orders_per_hour": 2000,
             "orders_per_day": 20000,
+            "allow_short": True,
             "min_edge_cost_ratio": 0.0,  # the demo pays its costs; it must not be "right", only alive
             "daily_loss_ratio": 0.5,
             "max_drawdown_ratio": 0.5,

@@ -5,7 +5,7 @@ What says that a listing is old has it read at once: an order that the venue ref
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -54,13 +54,16 @@ class Listings:
         self,
         actor: BaseActor,
         venue: str,
+        kinds: Collection[InstrumentKind],
         ask: Callable[[Callable[[InstrumentsLoaded | VenueError], None], Urgency], None],
     ) -> None:
         """Args:
+        kinds: of products that our orders there can be in.
         ask: asks the venue, on a worker when it is its turn, and hands what came of it on.
         """
         self._actor = actor
         self._venue = venue
+        self._kinds = kinds
         self._ask = ask
         self._backoff = Backoff(SECOND_NS // 4, 2.0, 8 * SECOND_NS, 0.1)
         self._loaded: InstrumentsLoaded | None = None
@@ -169,11 +172,11 @@ class Listings:
         self._again_in(_AGAIN_WHILE_HALTED_NS if is_halted else _AGAIN_NS)
 
     def _tell_of_unopenable(self, loaded: InstrumentsLoaded) -> None:
-        """Tell a person once what is shown and never opened: risk refuses it as `not_spot` or `not_in_dollars`."""
+        """Tell a person once what is shown and never opened: it is refused as `not_offered` or `not_in_dollars`."""
         for one in loaded.instruments:
             why = ""
-            if one.kind is not InstrumentKind.SPOT:
-                why = f"not spot but {one.kind}"
+            if one.kind not in self._kinds:
+                why = f"no order of ours can be in a {one.kind} there"
             elif not is_in_dollars(one):
                 why = f"priced in {one.quote}, and limits are in dollars"
             if why and one.key not in self._told:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.effects import Role
-from domain.execution.price_collar import closing_ratio, touch
+from domain.execution.price_collar import closing_ratio
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentId, Side
 from domain.ledger.outbox import Outbox
@@ -108,7 +108,7 @@ class ClosingPrices:
         key = InstrumentId.of(intent)
         quote = self._quotes.quote(*key)
         if quote and not self._quotes.trouble(*key, now):
-            return Basis(touch(quote, intent.side), "touch")
+            return Basis(quote.touch(intent.side), "touch")
         self._ask(key, now)
         reported, heard_ns = self._touches.get(key, (None, 0))
         is_believed = reported and now.monotonic_ns - heard_ns <= BELIEVED_NS

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from domain.execution.price_collar import collared_price, touch
+from domain.execution.price_collar import collared_price
 from domain.execution.routing import Candidate, is_substitute, rank
 from domain.execution.substitution import SHARED, Substitution
 from domain.execution.venue_readiness import VenueReadiness
@@ -161,7 +161,7 @@ class PreSendChecks:
             if quote and not (
                 self.refusal(intent, other, quantity, now) or self._substitution.refusal(intent, other, quantity, now)
             ):
-                price = touch(quote, intent.side)
+                price = quote.touch(intent.side)
                 candidates.append(Candidate(other, price, self._quotes.taker_fee_ratio(venue)))
         return [candidate.instrument for candidate in rank(candidates, intent.side)]
 

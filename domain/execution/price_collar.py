@@ -10,14 +10,9 @@ from domain.numbers import from_ratio
 from domain.settings import OrderSettings
 
 
-def touch(quote: Quote, side: Side) -> Decimal:
-    """Return the price at which an order of `side` trades at once."""
-    return quote.ask_price if side is Side.BUY else quote.bid_price
-
-
 def edge_of_collar(quote: Quote, side: Side, ratio: Decimal) -> Decimal:
     """Return the worst price that `ratio` allows, off the grid."""
-    return touch(quote, side) * (1 + side.sign * ratio)
+    return quote.touch(side) * (1 + side.sign * ratio)
 
 
 def collared_price(instrument: Instrument, quote: Quote, side: Side, ratio: Decimal) -> Decimal:

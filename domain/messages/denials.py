@@ -50,7 +50,7 @@ class DenialReason(StrEnum):
     # The product
     UNKNOWN_INSTRUMENT = "unknown_instrument"  # to the portfolio
     NO_INSTRUMENT = "no_instrument"  # to the router
-    NOT_SPOT = "not_spot"  # its margin, funding and liquidation are not reckoned with yet
+    NOT_SPOT = "not_spot"  # of journals from before margin, funding and liquidation were reckoned with
     NOT_IN_DOLLARS = "not_in_dollars"  # limits, cash and fees are
     NOT_TRADABLE = "not_tradable"
     NOT_OFFERED = "not_offered"  # the venue has no order of that kind
@@ -71,6 +71,7 @@ class DenialReason(StrEnum):
     MAX_POSITIONS = "max_positions"
     POSITION_LIMIT = "position_limit"
     ASSET_LIMIT = "asset_limit"
+    AGAINST_NET = "against_net"  # other positions in the asset are on the other side
     EXPOSURE_LIMIT = "exposure_limit"
     LIQUIDATION_NEAR = "liquidation_near"  # the venue would liquidate it before its stop
     INSUFFICIENT_BALANCE = "insufficient_balance"

@@ -40,6 +40,10 @@ class Quote(Event, kw_only=True, gc=False):
     def is_crossed(self) -> bool:
         return self.bid_price >= self.ask_price
 
+    def touch(self, side: Side) -> Decimal:
+        """Return the price at which an order of `side` trades at once."""
+        return self.ask_price if side is Side.BUY else self.bid_price
+
 
 class Trade(Event, kw_only=True, gc=False):
     """One public print."""

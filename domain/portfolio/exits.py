@@ -156,7 +156,7 @@ class Exits:
             signal_id=wanted.signal_id,
             venue=venue,
             instrument=name,
-            side=Side.SELL,
+            side=Side.BUY if position.quantity < 0 else Side.SELL,
             quantity=close_quantity(self._portfolio, instrument, self._foreign),
             purpose=Purpose.CLOSE,
             reference_price=self._quotes.price(*key) or position.average_price,
@@ -169,14 +169,19 @@ class Exits:
     def _is_there(self, key: InstrumentId) -> bool:
         """Tell whether there is something to close; without a grid, whether there is a position."""
         position, instrument = self._portfolio.position(key), self._quotes.instrument(*key)
-        if position.quantity <= 0 or instrument is None:
-            return position.quantity > 0
+        if instrument is None or not self._is_held(key):
+            return self._is_held(key)
         quantity: Decimal = close_quantity(self._portfolio, instrument, self._foreign)
         return bool(quantity) and not is_small(self._quotes, key, quantity, position.average_price)
 
+    def _is_held(self, key: InstrumentId) -> bool:
+        """Tell whether there is a position; spot below zero is none."""
+        quantity = self._portfolio.position(key).quantity
+        return quantity > 0 or (quantity < 0 and self._portfolio.terms(key).is_perpetual)
+
     def _why_not(self, key: InstrumentId) -> str:
         position = self._portfolio.position(key)
-        if position.quantity <= 0:
+        if not self._is_held(key):
             return "no_position"
         return "dust" if is_small(self._quotes, key, position.quantity, position.average_price) else "not_free"
 

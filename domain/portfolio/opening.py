@@ -108,15 +108,22 @@ class SizedOpening(Opening, frozen=True, kw_only=True):
 
     @property
     def worst_price(self) -> Decimal:
-        return dearest_price(self.quote, self.settings)
+        """Return the worst that the router may trade at: the touch and its collar."""
+        side = self.signal.side
+        return self.quote.touch(side) * (1 + side.sign * from_ratio(self.settings.orders.collar_ratio))
+
+    @property
+    def dearest_price(self) -> Decimal:
+        """Return the price that limits go by: a sale may well trade above its worst."""
+        return max(self.worst_price, self.quote.ask_price)
 
     @property
     def notional(self) -> Decimal:
-        return self.quantity * self.worst_price * self.instrument.contract_size
+        return self.quantity * self.dearest_price * self.instrument.contract_size
 
     @property
     def intent(self) -> OrderIntent:
-        """Return the decision to buy; it is worth as little as its signal once that is old."""
+        """Return the decision to open; it is worth as little as its signal once that is old."""
         signal, now = self.signal, self.now
         expiry = deadline(signal.expires_at, signal.expires_ns, now)
         left_ns = int(self.settings.orders.intent_expire_after_s * SECOND_NS)
@@ -159,11 +166,6 @@ def sized(case: Opening, quantity: Decimal) -> SizedOpening | Refused:
         breach=case.breach,
         quantity=quantity,
     )
-
-
-def dearest_price(quote: Quote, settings: Settings) -> Decimal:
-    """Return the most that the router may pay: the touch plus its collar."""
-    return quote.ask_price * (1 + from_ratio(settings.orders.collar_ratio))
 
 
 def opening_id(signal_id: str) -> str:

@@ -41,6 +41,7 @@ from domain.messages.system import (
 )
 from domain.numbers import ZERO, plain, shown
 from domain.portfolio.account_alarms import AccountAlarms
+from domain.portfolio.directions import direction, held_side, is_exit, may_be_short
 from domain.portfolio.exits import Exits
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.kill_switch import KillSwitch
@@ -49,7 +50,7 @@ from domain.portfolio.opening import Opening, opening_id
 from domain.portfolio.opening_rate import OpeningRate
 from domain.portfolio.position_lines import position_line
 from domain.portfolio.protection import Protection
-from domain.portfolio.risk_checks import AFTER_SIZING, BEFORE_SIZING, BESIDES_SIZE, is_small, judge
+from domain.portfolio.risk_checks import AFTER_SIZING, BEFORE_SIZING, BESIDES_SIZE, judge
 from domain.portfolio.shared_checks import Refused
 from domain.portfolio.sizing import sized_for_account
 from domain.portfolio.valuation import Valuation, value
@@ -77,7 +78,7 @@ class Pending:
 
 
 class PortfolioManager:
-    """Decides once per signal; one position per instrument; spot never goes short."""
+    """Decides once per signal; one position per instrument."""
 
     def __init__(self, settings: Settings) -> None:
         self.portfolio = Portfolio()
@@ -181,12 +182,11 @@ class PortfolioManager:
         self._signals[signal.signal_id] = expiry.monotonic_ns
         if signal.venue not in self._settings.traded:
             return self._count(DenialReason.PRICES_ONLY)
+        calls_for_end = self._is_exit(signal)
         # An exit of before a step is still one; an entry is as old as nobody knows.
-        if is_past(expiry, now) or (signal.side is Side.BUY and is_void(expiry, now)):
+        if is_past(expiry, now) or (not calls_for_end and is_void(expiry, now)):
             return self._count(DenialReason.EXPIRED)
-        if signal.side is Side.SELL:
-            return self._close(signal, now)
-        return self._open(signal, now)
+        return self._close(signal, now) if calls_for_end else self._open(signal, now)
 
     def _news(self, entries: Iterable[JournalEntry], now: Instant) -> Iterator[JournalEntry]:
         """Yield the entries, and count the openings among those that are new."""
@@ -201,11 +201,10 @@ class PortfolioManager:
 
     def _open(self, signal: Signal, now: Instant) -> list[Effect]:
         key = InstrumentId.of(signal)
-        position = self.portfolio.position(key)
-        is_held = position.quantity > 0 and not is_small(self.quotes, key, position.quantity, position.average_price)
-        if self._is_under_way(key) or is_held:
-            decision = "pending" if self._is_under_way(key) else "already_long"
-            return self._count(decision) + self._withdraw_exit(signal, now)
+        held = held_side(self.portfolio, self.quotes, key)
+        if self._is_under_way(key) or held:
+            already = "already_long" if held is Side.BUY else "already_short"
+            return self._count("pending" if self._is_under_way(key) else already) + self._withdraw_exit(signal, now)
         case = self._case(signal, now)
         verdict = judge(case, BEFORE_SIZING)
         if isinstance(verdict, Refused):
@@ -247,8 +246,13 @@ class PortfolioManager:
 
     def _is_journaled(self, signal: Signal) -> bool:
         """Tell whether the router knows this decision from before a restart of ours."""
-        intent_id = opening_id if signal.side is Side.BUY else close_id
-        return intent_id(signal.signal_id) in self.portfolio.intents
+        known, name = self.portfolio.intents, signal.signal_id
+        return opening_id(name) in known or close_id(name) in known
+
+    def _is_exit(self, signal: Signal) -> bool:
+        key = InstrumentId.of(signal)
+        heading = direction(self.portfolio, self.quotes, self.pending, key)
+        return is_exit(signal.side, heading, may_be_short(self.portfolio, key, self._settings.risk))
 
     def _is_under_way(self, key: InstrumentId) -> bool:
         """Tell whether an entry or an exit of this instrument is decided and not proven over."""

@@ -134,7 +134,7 @@ def positions_in_bounds(case: Opening) -> Refused | None:
 
 def exposure_in_bounds(case: SizedOpening) -> Refused | None:
     base = case.portfolio.terms(case.key).base
-    position = abs(case.portfolio.position(case.key).quantity) * case.worst_price * case.instrument.contract_size
+    position = abs(case.portfolio.position(case.key).quantity) * case.dearest_price * case.instrument.contract_size
     gross = case.valuation.gross.get(base, ZERO)
     return (
         above(DenialReason.POSITION_LIMIT, position + case.notional, case.share_of_equity(case.risk.max_position_ratio))
@@ -154,6 +154,13 @@ def liquidation_beyond_stop(case: SizedOpening) -> Refused | None:
     return margin_checks.liquidation_beyond_stop(
         case.settings, case.margin, case.key, change, case.worst_price, case.margin_terms
     )
+
+
+def with_the_net(case: Opening) -> Refused | None:
+    """Refuse what would stand against the asset's other positions: two costs, and no risk taken (docs/money.md 3)."""
+    base = case.portfolio.terms(case.key).base
+    net = case.valuation.net.get(base, ZERO) * case.signal.side.sign
+    return Refused(DenialReason.AGAINST_NET, f"{base} {plain(net)}") if net < 0 else None
 
 
 def loss_in_bounds(case: Opening) -> Refused | None:
@@ -188,6 +195,7 @@ AFTER_SIZING: tuple[SizedCheck, ...] = (
     no_fat_finger,
     rate_in_bounds,
     positions_in_bounds,
+    with_the_net,
     exposure_in_bounds,
     liquidation_beyond_stop,
     loss_in_bounds,

@@ -10,7 +10,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from domain.instant import Instant
-from domain.instrument import Instrument, InstrumentKind
+from domain.instrument import Instrument
 from domain.ledger.position import is_dust
 from domain.market.latest_quotes import LatestQuotes, is_in_dollars
 from domain.messages.denials import DenialReason
@@ -35,8 +35,6 @@ def quote_believable(quotes: LatestQuotes, venue: str, name: str, now: Instant) 
 
 
 def product_suits(quotes: LatestQuotes, instrument: Instrument) -> Refused | None:
-    if instrument.kind is not InstrumentKind.SPOT:
-        return Refused(DenialReason.NOT_SPOT, f"{instrument.key} is a {instrument.kind}")
     if not is_in_dollars(instrument):
         return Refused(DenialReason.NOT_IN_DOLLARS, f"{instrument.key} is priced in {instrument.quote}")
     return None if quotes.is_tradable(instrument) else Refused(DenialReason.NOT_TRADABLE)

@@ -22,7 +22,7 @@ def sized_for_account(case: Opening) -> SizedOpening | Refused:
         return smallest
     size = size_position(
         smallest.instrument,
-        smallest.worst_price,
+        smallest.dearest_price,
         case.valuation.equity,
         case.available_cash,
         case.fee_ratio,

@@ -9,6 +9,7 @@ from typing import Any
 from actors.stage.stage import Stage
 from actors.stage.toolbox import START, virtual_fd
 from adapters.ports import Frames, VenueKit
+from adapters.venues.coinbase.order_rules import CoinbaseOrders
 from domain.errors import Retryable, VenueError
 from domain.instant import SECOND_NS, Instant
 from domain.market.order_book import Level, OrderBook
@@ -99,6 +100,7 @@ class FakeVenue:
             dialer=lambda settings: self,
             venue_clock=lambda settings: self,
             resubmits_safely=True,
+            order_rules=CoinbaseOrders,
         )
 
     # ---- dialer ------------------------------------------------------------------------------------------

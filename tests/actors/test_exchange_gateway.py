@@ -820,7 +820,7 @@ def test_a_snapshot_also_lists_the_fills_of_the_orders_it_names(venue: FakeVenue
     [
         (
             make_instrument(kind=InstrumentKind.PERPETUAL),
-            "not spot but perpetual: shown, and no position is opened in it",
+            "no order of ours can be in a perpetual there: shown, and no position is opened in it",
         ),
         (
             make_instrument("ETH-BTC"),

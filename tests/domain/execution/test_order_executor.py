@@ -144,7 +144,7 @@ def deny_not_tradable(manager: DeskOnTime) -> None:
     manager.load(make_instrument(BTC, is_tradable=False))
 
 
-def deny_not_spot(manager: DeskOnTime) -> None:
+def deny_not_offered(manager: DeskOnTime) -> None:
     manager.load(make_instrument(BTC, kind=InstrumentKind.PERPETUAL))
 
 
@@ -169,7 +169,7 @@ def deny_halted_by_its_stream(manager: DeskOnTime) -> None:
         (deny_clock, "unknown_clock_offset"),
         (deny_late, "late_quote"),
         (deny_not_tradable, "not_tradable"),
-        (deny_not_spot, "not_spot"),
+        (deny_not_offered, "not_offered"),
         (deny_not_in_dollars, "not_in_dollars"),
         (deny_halted_by_its_stream, "not_tradable"),
         (deny_drifted, "price_drift"),
@@ -191,7 +191,7 @@ GATES_IN_ORDER = (
     (deny_breaker, "breaker_open"),
     (deny_private_stream, "venue_not_ready"),
     (deny_gapped, "gapped_quote"),
-    (deny_not_spot, "not_spot"),
+    (deny_not_offered, "not_offered"),
 )
 
 

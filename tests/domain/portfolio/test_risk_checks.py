@@ -66,7 +66,6 @@ def test_a_sound_opening_passes_every_check(account: Account) -> None:
         ({"instrument": None}, "unknown_instrument"),
         ({"settings": Settings(venues={"coinbase": VenueSettings(closes_only=("BTC-USD",))})}, "closes_only"),
         ({"instrument": replace(BTC, is_tradable=False)}, "not_tradable"),
-        ({"instrument": replace(BTC, kind=InstrumentKind.PERPETUAL)}, "not_spot"),
         ({"instrument": replace(BTC, quote="BTC")}, "not_in_dollars"),
         ({"instrument": replace(BTC, quote="EUR")}, "not_in_dollars"),
         ({"signal": make_signal(expires_at=UTC)}, "expired"),
