@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.runtime.base_actor import BaseActor
-from domain.effects import AlarmKey, Effect, Role, venue_of
+from domain.effects import Effect, Role, WakeupKey, venue_of
 from domain.instant import Instant
 from domain.messages.system import Operation, OperationEnded, ResetBreakerMetrics
 from domain.resilience import circuit_breaker as machine
@@ -41,7 +41,7 @@ class CircuitBreaker(BaseActor):
     def receiveMsg_OperationEnded(self, event: OperationEnded, sender: str) -> None:
         self.perform(self.breakers[event.operation].apply(event, self.clock.now()))
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         return self.breakers[Operation(key.name)].tick(key, now)
 
     def receiveMsg_ResetBreakerMetrics(self, command: ResetBreakerMetrics, sender: str) -> None:

@@ -16,7 +16,7 @@ from actors.components.venue_calls import Call, Urgency
 from actors.components.venue_line import ACCESS, SEND, VenueLine
 from actors.runtime.base_actor import BaseActor
 from domain.clocks import deadline
-from domain.effects import AlarmKey, Effect, Role, venue_of
+from domain.effects import Effect, Role, WakeupKey, venue_of
 from domain.errors import Rejected, Retryable, VenueError
 from domain.instant import Instant
 from domain.ledger.order import not_sent
@@ -111,7 +111,7 @@ class ExchangeGateway(BaseActor):
             self._announce_stream()
             self.line.announce_access()
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         if self.stream.owns(key):
             self.stream.tick(key, now)
         elif self.clock_check.owns(key):

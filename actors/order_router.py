@@ -8,7 +8,7 @@ from functools import partial
 
 from actors.components.market_reader import MarketReader
 from actors.runtime.wiring_messages import ActorRebuilding
-from domain.effects import AlarmKey, AlarmKind, Effect, Record, Role, Tell, venue_of
+from domain.effects import Effect, Record, Role, Tell, WakeupKey, WakeupKind, venue_of
 from domain.errors import Fatal
 from domain.execution.order_manager import OrderManager
 from domain.instant import SECOND_NS, Instant
@@ -27,11 +27,11 @@ _TEND_EVERY_NS = SECOND_NS // 2
 _GATEWAYS = f"{Role.EXCHANGE_GATEWAY}:"
 
 
-class RouterAlarm(AlarmKind):
+class RouterWakeup(WakeupKind):
     TEND = "tend"
 
 
-_TEND = AlarmKey(RouterAlarm.TEND)
+_TEND = WakeupKey(RouterWakeup.TEND)
 
 
 class OrderRouter(MarketReader):
@@ -117,7 +117,7 @@ class OrderRouter(MarketReader):
             return []
         return self.manager.halt("all", "disk_full", self.clock.now())
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         if key != _TEND:
             return self.manager.tick(key, now)
         self._tend(now)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from actors.components.market_reader import MarketReader
-from domain.effects import AlarmKey, Effect, Role
+from domain.effects import Effect, Role, WakeupKey
 from domain.errors import Fatal
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Message
@@ -46,7 +46,7 @@ class Portfolio(MarketReader):
     def on_market(self, batch: MarketBatch) -> None:
         self._apply(batch)
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         return self.manager.tick(key, now)
 
     def receiveMsg_Message(self, message: Message, sender: str) -> None:

@@ -14,7 +14,7 @@ from actors.components.credit_publisher import CreditPublisher
 from actors.components.stream_driver import StreamDriver
 from actors.runtime.base_actor import BaseActor
 from domain.clocks import describe_error
-from domain.effects import AlarmKey, AlarmKind, Effect, Role, venue_of
+from domain.effects import Effect, Role, WakeupKey, WakeupKind, venue_of
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event, Message
 from domain.messages.market import (
@@ -66,11 +66,11 @@ def _are_quotes(events: Sequence[Event]) -> TypeGuard[Sequence[Quote]]:
     return set(map(type, events)) == _ONLY_QUOTES
 
 
-class FeedAlarm(AlarmKind):
+class FeedWakeup(WakeupKind):
     FLUSH = "flush"
 
 
-_FLUSH = AlarmKey(FeedAlarm.FLUSH)
+_FLUSH = WakeupKey(FeedWakeup.FLUSH)
 
 
 class PriceFeed(BaseActor):
@@ -121,7 +121,7 @@ class PriceFeed(BaseActor):
         self.stream.stop()
         self.clock_check.stop()
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         if self.stream.owns(key):
             self.stream.tick(key, now)
         elif self.clock_check.owns(key):

@@ -6,7 +6,7 @@ import msgspec
 
 from actors.runtime.base_actor import BaseActor
 from adapters.storage_ports import FILE_LOST
-from domain.effects import AlarmKey, AlarmKind, Effect
+from domain.effects import Effect, WakeupKey, WakeupKind
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
 from domain.messages.journal import JournalExtended
@@ -14,11 +14,11 @@ from domain.messages.journal import JournalExtended
 _EVERY_NS = SECOND_NS
 
 
-class RecorderAlarm(AlarmKind):
+class RecorderWakeup(WakeupKind):
     FLUSH = "flush"
 
 
-_FLUSH = AlarmKey(RecorderAlarm.FLUSH)
+_FLUSH = WakeupKey(RecorderWakeup.FLUSH)
 
 
 class Recorder(BaseActor):
@@ -39,7 +39,7 @@ class Recorder(BaseActor):
         for entry in extended.entries:
             self.receiveMsg_Event(entry.event, sender)
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         lost = self.history.flush()
         if lost:
             self.counters["rows_lost"] += lost

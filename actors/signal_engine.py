@@ -6,7 +6,7 @@ import logging
 import traceback
 
 from actors.components.market_reader import MarketReader
-from domain.effects import AlarmKey, Effect, Role, Tell
+from domain.effects import Effect, Role, Tell, WakeupKey
 from domain.instant import Instant
 from domain.messages.market import MarketBatch
 from domain.messages.signals import Signal
@@ -34,7 +34,7 @@ class SignalEngine(MarketReader):
         self._tell_falls()
         self.perform(effects)
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         effects = self.manager.tick(key, now)
         self._tell_falls()
         return effects

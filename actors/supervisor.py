@@ -26,7 +26,7 @@ from actors.runtime.wiring_messages import (
     Roster,
     StartActor,
 )
-from domain.effects import AlarmKey, AlarmKind, Effect, Role, WakeAt
+from domain.effects import Effect, Role, WakeAt, WakeupKey, WakeupKind
 from domain.instant import Instant
 from domain.messages.base import Message
 from domain.messages.system import (
@@ -62,11 +62,11 @@ _RESUME_WITHIN_S = 2.0
 _WIRE_AFTER_NS = 2_000_000  # several children come up together: one table for all
 
 
-class SupervisorAlarm(AlarmKind):
+class SupervisorWakeup(WakeupKind):
     WIRE = "wire"
 
 
-_WIRE = AlarmKey(SupervisorAlarm.WIRE)
+_WIRE = WakeupKey(SupervisorWakeup.WIRE)
 
 
 class Supervisor(BaseActor):
@@ -155,7 +155,7 @@ class Supervisor(BaseActor):
         self.alarm(role, f"was restarted too often and given up: {reason}")
         self._tell_launcher("gave_up", f"{role} was restarted too often and given up: {reason}")
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         if key == _WIRE:
             self._publish_wiring()
             return []

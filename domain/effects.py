@@ -46,26 +46,26 @@ class Tell(NamedTuple):
     message: Message
 
 
-class AlarmKind(Enum):
-    """What an alarm is for. Each owner has a class of its own, and equal words of two owners are two kinds."""
+class WakeupKind(Enum):
+    """What a wake-up is for. Each owner has a class of its own, and equal words of two owners are two kinds."""
 
-    __hash__ = object.__hash__  # a member is equal to itself only, and it is asked for at each alarm
+    __hash__ = object.__hash__  # a member is equal to itself only, and it is asked for at each wake-up
 
 
-class AlarmKey(NamedTuple):
-    """Which alarm: what it is for, and whom or what it is about, as far as its kind needs that to be told."""
+class WakeupKey(NamedTuple):
+    """Which wake-up: what it is for, and whom or what it is about, as far as its kind needs that to be told."""
 
-    kind: AlarmKind
+    kind: WakeupKind
     name: str = ""  # an order, an intent, a venue, a role, a session
     number: int = 0  # of that name: an incarnation, a connection, a question
     venue: str = ""  # where a name means something only there
 
 
 class WakeAt(NamedTuple):
-    """Call `tick(key, now)` at `due_ns` (monotonic). Alarms cannot be cancelled: the machine asks "still due?"."""
+    """Call `tick(key, now)` at `due_ns` (monotonic). Wake-ups cannot be cancelled: the machine asks "still due?"."""
 
     due_ns: int
-    key: AlarmKey
+    key: WakeupKey
 
 
 class Record(NamedTuple):

@@ -12,7 +12,7 @@ import msgspec
 
 from adapters.venues.coinbase.evidence import CoinbaseEvidence
 from adapters.venues.coinbase.order_rules import CoinbaseOrders
-from domain.effects import AlarmKey, Effect, Record, Tell, WakeAt
+from domain.effects import Effect, Record, Tell, WakeAt, WakeupKey
 from domain.execution.manager_facts import ManagerFacts
 from domain.execution.order_manager import OrderManager
 from domain.execution.order_rules import OrderRulesFactory
@@ -140,7 +140,7 @@ def make_intent(purpose: Purpose = Purpose.OPEN, intent_id: str = "i-1", **chang
 
 
 class DeskOnTime:
-    """An order manager, its journal and its alarms under virtual time. Venues are played by the test."""
+    """An order manager, its journal and its wake-ups under virtual time. Venues are played by the test."""
 
     def __init__(
         self,
@@ -160,8 +160,8 @@ class DeskOnTime:
         self.journal = list(journal)
         self.begins_at = len(self.journal)
         self.told: list[tuple[str, Message]] = []
-        self.alarms: list[tuple[int, int, AlarmKey]] = []  # (due_ns, in which order they were set, key)
-        self.alarms_set = count()
+        self.wakeups: list[tuple[int, int, WakeupKey]] = []  # (due_ns, in which order they were set, key)
+        self.wakeups_set = count()
         safely = dict.fromkeys(settings.venues, resubmits_safely)
         proofs, rules = dict.fromkeys(settings.venues, evidence), dict.fromkeys(settings.venues, order_rules)
         facts = ManagerFacts(safely, "hash", "1.0", counts_since, proofs, rules)
@@ -176,10 +176,10 @@ class DeskOnTime:
             self._perform(self.manager.apply(message, self.now))
 
     def advance(self, seconds: float) -> None:
-        """Let time pass; alarms fire in order, each at its moment."""
+        """Let time pass; wake-ups come in order, each at its moment."""
         end_ns = self.now.monotonic_ns + round(seconds * SECOND_NS)
-        while self.alarms and self.alarms[0][0] <= end_ns:
-            due_ns, _, key = heapq.heappop(self.alarms)
+        while self.wakeups and self.wakeups[0][0] <= end_ns:
+            due_ns, _, key = heapq.heappop(self.wakeups)
             self._move_to(max(due_ns, self.now.monotonic_ns))
             self._perform(self.manager.tick(key, self.now))
         self._move_to(end_ns)
@@ -207,7 +207,7 @@ class DeskOnTime:
                 case Tell(to, message):
                     self.told.append((to, message))
                 case WakeAt(due_ns, key):
-                    heapq.heappush(self.alarms, (due_ns, next(self.alarms_set), key))
+                    heapq.heappush(self.wakeups, (due_ns, next(self.wakeups_set), key))
 
     # ---- what came out -----------------------------------------------------------------------------------
 

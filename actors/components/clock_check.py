@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from actors.runtime.base_actor import BaseActor
 from adapters.ports import VenueClock
-from domain.effects import AlarmKey, AlarmKind
+from domain.effects import WakeupKey, WakeupKind
 from domain.errors import VenueError
 from domain.instant import SECOND_NS, Instant
 from domain.resilience.outage import Outage
@@ -18,11 +18,11 @@ _LOOK_EVERY_NS = 10 * SECOND_NS  # so a reading that failed is repeated after th
 _TIMEOUT_S = LONGEST_ROUND_TRIP_NS / SECOND_NS
 
 
-class ClockAlarm(AlarmKind):
+class ClockWakeup(WakeupKind):
     CHECK = "check"
 
 
-_CHECK = AlarmKey(ClockAlarm.CHECK)
+_CHECK = WakeupKey(ClockWakeup.CHECK)
 
 
 class ClockCheck:
@@ -54,9 +54,9 @@ class ClockCheck:
     def stop(self) -> None:
         self.clock.close()
 
-    def owns(self, key: AlarmKey) -> bool:
-        """Tell whether an alarm belongs to this check."""
-        return key.kind is ClockAlarm.CHECK
+    def owns(self, key: WakeupKey) -> bool:
+        """Tell whether a wake-up belongs to this check."""
+        return key.kind is ClockWakeup.CHECK
 
     def tick(self, now: Instant) -> None:
         self.look(now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from domain.effects import AlarmKey, AlarmKind
+from domain.effects import WakeupKey, WakeupKind
 from domain.messages.base import Event
 from domain.messages.orders import FINAL, Fill, FillKind, OrderReported, OrderStatus
 
@@ -13,11 +13,11 @@ _TOTALS_KEPT = 1_000  # of the newest orders; forgetting one costs a read of fil
 _ENDED = None  # an end was heard that told no total
 
 
-class FillsAlarm(AlarmKind):
+class FillsWakeup(WakeupKind):
     READ = "read"
 
 
-READ_FILLS = AlarmKey(FillsAlarm.READ)
+READ_FILLS = WakeupKey(FillsWakeup.READ)
 
 
 class FillsDue:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from actors.components.venue_calls import Urgency
 from actors.runtime.base_actor import BaseActor
-from domain.effects import AlarmKey, AlarmKind, Role
+from domain.effects import Role, WakeupKey, WakeupKind
 from domain.errors import Fatal, Rejected, VenueError
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind
@@ -30,11 +30,11 @@ _DOUBTS_KEPT = 100  # reasons; a venue's words may be without end
 _CAPITAL = (Role.ORDER_ROUTER, Role.PORTFOLIO)  # who must know
 
 
-class ListingsAlarm(AlarmKind):
+class ListingsWakeup(WakeupKind):
     LOAD = "load"
 
 
-LOAD = AlarmKey(ListingsAlarm.LOAD)
+LOAD = WakeupKey(ListingsWakeup.LOAD)
 
 
 @dataclass

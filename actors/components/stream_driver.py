@@ -16,7 +16,7 @@ from adapters.clock import Clock
 from adapters.ports import Dialer, Fault, Pipe, StreamCodec, Toolbox
 from adapters.storage_ports import FILE_LOST, FrameRecorder
 from domain.clocks import describe_parting, have_parted
-from domain.effects import AlarmKey, AlarmKind, WakeAt, venue_of
+from domain.effects import WakeAt, WakeupKey, WakeupKind, venue_of
 from domain.errors import Fatal, VenueError
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Event
@@ -35,8 +35,8 @@ from domain.streams.session_states import (
     Recovered,
     SayGoodbye,
     SendFrame,
-    SessionAlarm,
     SessionEffect,
+    SessionWakeup,
 )
 from domain.streams.venue_time import VenueTime
 
@@ -79,14 +79,14 @@ class StreamOwner(Protocol):
 
     def discard(self, fd: int, close: Callable[[], None]) -> None: ...
 
-    def wake_at(self, due_ns: int, key: AlarmKey) -> None: ...
+    def wake_at(self, due_ns: int, key: WakeupKey) -> None: ...
 
     def alarm(self, subject: str, text: str, is_theirs: bool = False) -> None: ...
 
     def alarm_over(self, subject: str, text: str) -> None: ...
 
 
-class StreamAlarm(AlarmKind):
+class StreamWakeup(WakeupKind):
     """Of the stream, by the name of its session."""
 
     CODEC = "codec"
@@ -129,8 +129,8 @@ class StreamDriver:
         self.looked = owner.clock.now()  # at the clocks
         self.tell_fault_at_ns = 0
         self.executor = owner.toolbox.executor(1)
-        self.codec_key = AlarmKey(StreamAlarm.CODEC, session.name)
-        self.watch_key = AlarmKey(StreamAlarm.CHANNELS, session.name)
+        self.codec_key = WakeupKey(StreamWakeup.CODEC, session.name)
+        self.watch_key = WakeupKey(StreamWakeup.CHANNELS, session.name)
 
     def connect(self) -> None:
         self.owner.watch(self.executor.fileno(), self._collect)
@@ -150,11 +150,11 @@ class StreamDriver:
         if self.recorder is not None:
             self.recorder.close()
 
-    def owns(self, key: AlarmKey) -> bool:
-        """Tell whether an alarm belongs to this stream."""
-        return isinstance(key.kind, StreamAlarm | SessionAlarm) and key.name == self.session.name
+    def owns(self, key: WakeupKey) -> bool:
+        """Tell whether a wake-up belongs to this stream."""
+        return isinstance(key.kind, StreamWakeup | SessionWakeup) and key.name == self.session.name
 
-    def tick(self, key: AlarmKey, now: Instant) -> None:
+    def tick(self, key: WakeupKey, now: Instant) -> None:
         if key == self.watch_key:
             self._check_channels(now)
         elif key == self.codec_key:

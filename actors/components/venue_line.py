@@ -8,7 +8,7 @@ from actors.components.answer_watch import AnswerWatch
 from actors.components.venue_calls import LEAST_WORKERS, Call, VenueCalls
 from actors.runtime.base_actor import BaseActor
 from adapters.ports import VenueKit
-from domain.effects import AlarmKey, AlarmKind, Role
+from domain.effects import Role, WakeupKey, WakeupKind
 from domain.errors import VenueError
 from domain.messages.system import VenueAccessChanged
 from domain.resilience.access import READING, Access
@@ -16,13 +16,13 @@ from domain.resilience.rate_limit import TokenBucket
 from domain.settings import VenueSettings
 
 
-class LineAlarm(AlarmKind):
+class LineWakeup(WakeupKind):
     SEND = "send"
     ACCESS = "access"
 
 
-SEND = AlarmKey(LineAlarm.SEND)
-ACCESS = AlarmKey(LineAlarm.ACCESS)
+SEND = WakeupKey(LineWakeup.SEND)
+ACCESS = WakeupKey(LineWakeup.ACCESS)
 
 
 class VenueLine:

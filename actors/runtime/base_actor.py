@@ -5,7 +5,7 @@ What Thespian does and what the base actor makes of it:
 - A handler that raises is run again with the same message. The guard catches everything, reports ActorFailed,
   ignores further messages and ends its process, so no message is ever handled twice.
 - Wakeups cannot be cancelled, and those that came due while the actor was busy arrive newest first. The base actor
-  keeps its own heap of alarms behind one wakeup; a wakeup of an older generation is ignored.
+  keeps its own heap of wake-ups behind one of Thespian; one of an older generation is ignored.
 - The watch list is dropped after every message. The base actor returns it on every path, and closes nothing that is on it.
 - A restarted peer has a new address. Peers are kept by role; what is not for this incarnation is dropped and counted.
 - What cannot be pickled comes back as poison; whoever waits for it would wait for ever, so the actor fails.
@@ -13,8 +13,8 @@ What Thespian does and what the base actor makes of it:
 - Its ask() takes any message for the answer. Ours are numbered, have a deadline, and late answers are dropped.
 
 Subclasses write `receiveMsg_<Class>(message, sender)` where `sender` is the role that spoke, `started()`, and
-`tick(key, now)` for their machine's alarms. What comes within a message (effects, events of a stream, verbs) is
-told apart by `match`.
+`tick(key, now)` for what their machine asked to be woken for. What comes within a message (effects, events of a
+stream, verbs) is told apart by `match`.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from thespian.actors import (
     WatchMessage,
 )
 
-from actors.runtime.alarms import ActorAlarm, Alarms
 from actors.runtime.handlers import Handlers
-from actors.runtime.herald import Herald, HeraldAlarm
-from actors.runtime.reliable_delivery import DeliveryAlarm, ReliableDelivery
+from actors.runtime.herald import Herald, HeraldWakeup
+from actors.runtime.reliable_delivery import DeliveryWakeup, ReliableDelivery
 from actors.runtime.request_reply import Requests, Then
 from actors.runtime.root_logger import follow_root_logger
+from actors.runtime.wakeups import ActorWakeup, Wakeups
 from actors.runtime.wiring_messages import (
     ActorAlive,
     ActorFailed,
@@ -56,7 +56,7 @@ from actors.runtime.wiring_messages import (
 )
 from adapters.clock import Clock
 from adapters.ports import Toolbox
-from domain.effects import AlarmKey, Effect, Role, Tell, WakeAt
+from domain.effects import Effect, Role, Tell, WakeAt, WakeupKey
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Message, build_decoders
 from domain.messages.system import ActorReported, Unanswered
@@ -88,11 +88,11 @@ class BaseActor(Actor):
         self.counters: Counter[str] = Counter()
         self.hops = Histogram()  # ns from a peer's send to our handler
         self.latency = Histogram()  # ns from frame to order request; only a gateway fills it
-        self.lag_ns = 0  # how late the last alarm was: the length of the mailbox in time
+        self.lag_ns = 0  # how late the last wake-up was: the length of the mailbox in time
         self._questions = Requests()
         self._asked: Envelope | None = None  # the question that is being handled
         self._refusals: list[tuple[str, Message]] = []  # told once the handler is through
-        self._alarms = Alarms()
+        self._wakeups = Wakeups()
         self._generation = 0
         self._armed_ns: int | None = None
         self._is_ringing = False
@@ -119,7 +119,7 @@ class BaseActor(Actor):
         """
         return True
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         return []
 
     def stopping(self) -> None:
@@ -147,7 +147,7 @@ class BaseActor(Actor):
         """Send a question. `then` is called once: with the answer, or with Unanswered at the deadline."""
         number = self._questions.ask(role, then)
         self.wake_at(
-            self.clock.now().monotonic_ns + int(within_s * SECOND_NS), AlarmKey(ActorAlarm.DEADLINE, number=number)
+            self.clock.now().monotonic_ns + int(within_s * SECOND_NS), WakeupKey(ActorWakeup.DEADLINE, number=number)
         )
         self._tell(role, message, request=number)
 
@@ -183,9 +183,9 @@ class BaseActor(Actor):
             case _:
                 raise TypeError(f"{self.role} cannot perform {effect!r}")
 
-    def wake_at(self, due_ns: int, key: AlarmKey) -> None:
+    def wake_at(self, due_ns: int, key: WakeupKey) -> None:
         """Call `tick(key, now)` at `due_ns`; the same pair is armed once."""
-        self._alarms.set(due_ns, key)
+        self._wakeups.set(due_ns, key)
         self._arm()
 
     def watch(self, fd: int, ready: Callable[[], None]) -> None:
@@ -322,10 +322,10 @@ class BaseActor(Actor):
                 self._delivery.appeared(role, peer, now_ns)
                 self.peer_appeared(role)
 
-    # ---- alarms ------------------------------------------------------------------------------------------
+    # ---- wake-ups ----------------------------------------------------------------------------------------
 
     def _arm(self) -> None:
-        due_ns = self._alarms.next_due_ns
+        due_ns = self._wakeups.next_due_ns
         if self._is_ringing or due_ns is None:
             return
         if self._armed_ns is not None and self._armed_ns <= due_ns:
@@ -336,21 +336,21 @@ class BaseActor(Actor):
         self.wakeupAfter(timedelta(microseconds=-(-delay_ns // 1000)), self._generation)
 
     def _ring(self, generation: int) -> None:
-        """Serve every alarm that is due, oldest first."""
+        """Serve every wake-up that is due, oldest first."""
         if generation != self._generation:
             return
         self._armed_ns, self._is_ringing = None, True
         now = self.clock.now()
-        for due_ns, key in self._alarms.take_due(now.monotonic_ns):
+        for due_ns, key in self._wakeups.take_due(now.monotonic_ns):
             self.lag_ns = now.monotonic_ns - due_ns
             match key.kind:
-                case ActorAlarm.REPORT:
+                case ActorWakeup.REPORT:
                     self._report()
-                case ActorAlarm.DEADLINE:
+                case ActorWakeup.DEADLINE:
                     self._questions.give_up(key.number, "timeout", now.utc_ns)
-                case HeraldAlarm():
+                case HeraldWakeup():
                     self._herald.look_again()
-                case DeliveryAlarm():
+                case DeliveryWakeup():
                     self._delivery.tick(key, self.peers, now.monotonic_ns)
                 case _:
                     self.perform(self.tick(key, now))
@@ -361,7 +361,7 @@ class BaseActor(Actor):
 
     def _schedule_report(self) -> None:
         due_ns = self.clock.now().monotonic_ns + int(self.settings.system.report_every_s * SECOND_NS)
-        self.wake_at(due_ns, AlarmKey(ActorAlarm.REPORT))
+        self.wake_at(due_ns, WakeupKey(ActorWakeup.REPORT))
 
     def _report(self) -> None:
         self._tell_supervisor(ActorAlive(self.role, self.incarnation))

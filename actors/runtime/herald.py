@@ -9,7 +9,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from adapters.clock import Clock
-from domain.effects import AlarmKey, AlarmKind, Effect, Role, Tell
+from domain.effects import Effect, Role, Tell, WakeupKey, WakeupKind
 from domain.messages.base import Message
 from domain.messages.system import AlarmOver, AlarmRaised
 from domain.resilience.alarm_queue import AGAIN_NS, AlarmQueue
@@ -18,7 +18,7 @@ from domain.text import bounded
 log = logging.getLogger(__name__)
 
 
-class HeraldAlarm(AlarmKind):
+class HeraldWakeup(WakeupKind):
     AGAIN = "again"
 
 
@@ -31,7 +31,7 @@ class Herald:
         clock: Clock,
         counters: Counter[str],
         tell: Callable[[str, Message], object],
-        wake_at: Callable[[int, AlarmKey], None],
+        wake_at: Callable[[int, WakeupKey], None],
     ) -> None:
         """Args:
         wake_at: calls `look_again` at that time (CLOCK_MONOTONIC ns).
@@ -57,7 +57,7 @@ class Herald:
         self._wait()
 
     def look_again(self) -> None:
-        """Tell what had to wait; called at each alarm of this kind."""
+        """Tell what had to wait; called at each wake-up of this kind."""
         now = self._clock.now()
         self._is_woken = False
         for alarm in self._queue.due(now.monotonic_ns):
@@ -67,7 +67,7 @@ class Herald:
     def _wait(self) -> None:
         if self._queue.is_waiting and not self._is_woken:
             self._is_woken = True
-            self._wake_at(self._clock.now().monotonic_ns + AGAIN_NS, AlarmKey(HeraldAlarm.AGAIN))
+            self._wake_at(self._clock.now().monotonic_ns + AGAIN_NS, WakeupKey(HeraldWakeup.AGAIN))
 
     def _say(self, alarm: AlarmRaised) -> None:
         log.warning("alarm subject=%s text=%s", alarm.subject, alarm.text)

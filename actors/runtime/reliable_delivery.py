@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from actors.runtime.acknowledged_link import Kept, ReceivingLink, SendingLink
 from actors.runtime.wiring_messages import NOTHING_HANDLED, Envelope, Handled, Peer
-from domain.effects import AlarmKey, AlarmKind, Role
+from domain.effects import Role, WakeupKey, WakeupKind
 from domain.instant import SECOND_NS
 from domain.messages.base import Lane, Message
 
@@ -20,12 +20,12 @@ ACKNOWLEDGE_AFTER_NS = SECOND_NS // 50  # for something to be sent that way anyh
 _OBSERVERS = (Role.MONITOR, Role.RECORDER, Role.DEAD_LETTERS)
 
 
-class DeliveryAlarm(AlarmKind):
+class DeliveryWakeup(WakeupKind):
     ACKNOWLEDGE = "acknowledge"  # to whomever that is owed
     AGAIN = "again"  # to the role
 
 
-ACKNOWLEDGE = AlarmKey(DeliveryAlarm.ACKNOWLEDGE)
+ACKNOWLEDGE = WakeupKey(DeliveryWakeup.ACKNOWLEDGE)
 
 
 class ReliableDelivery:
@@ -36,14 +36,14 @@ class ReliableDelivery:
         role: str,
         incarnation: int,
         post: Callable[[Peer, Envelope], None],
-        wake_at: Callable[[int, AlarmKey], None],
+        wake_at: Callable[[int, WakeupKey], None],
         survives_restart: Callable[[str, Message], bool],
         refuse: Callable[[str, Message], None],
         counters: Counter[str],
     ) -> None:
         """Args:
         post: carries an envelope to a peer.
-        wake_at: sets an alarm, whose key comes back to `tick`.
+        wake_at: asks to be woken, with a key that comes back to `tick`.
         survives_restart: tells whether a message that one incarnation of a role may not have handled is for the next.
         refuse: hears of each message to a role for which there is no room.
         """
@@ -56,8 +56,8 @@ class ReliableDelivery:
         self._counters = counters
         self._sending: dict[str, SendingLink] = {}  # role -> link
         self._receiving: dict[str, ReceivingLink] = {}
-        self._watched: set[str] = set()  # roles with an alarm for what they don't acknowledge
-        self._is_owing = False  # the alarm for acknowledgements is set
+        self._watched: set[str] = set()  # roles with a wake-up for what they don't acknowledge
+        self._is_owing = False  # the wake-up for acknowledgements is asked for
 
     # ---- out ---------------------------------------------------------------------------------------------
 
@@ -137,8 +137,8 @@ class ReliableDelivery:
 
     # ---- by time -----------------------------------------------------------------------------------------
 
-    def tick(self, key: AlarmKey, peers: Mapping[str, Peer], now_ns: int) -> None:
-        if key.kind is DeliveryAlarm.ACKNOWLEDGE:
+    def tick(self, key: WakeupKey, peers: Mapping[str, Peer], now_ns: int) -> None:
+        if key.kind is DeliveryWakeup.ACKNOWLEDGE:
             self._is_owing = False
             for role, heard in self._receiving.items():
                 if heard.owes and role in peers:
@@ -167,7 +167,7 @@ class ReliableDelivery:
     def _watch(self, role: str, link: SendingLink) -> None:
         if link.due_ns is not None and role not in self._watched:
             self._watched.add(role)
-            self._wake_at(link.due_ns, AlarmKey(DeliveryAlarm.AGAIN, role))
+            self._wake_at(link.due_ns, WakeupKey(DeliveryWakeup.AGAIN, role))
 
     def _owe(self, now_ns: int) -> None:
         if not self._is_owing:

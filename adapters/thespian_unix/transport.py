@@ -1,7 +1,7 @@
 """Thespian's transport over AF_UNIX: whose turn it is, and what becomes of what can't be delivered.
 
 One instance per actor, admin, logger or door from outside. Its loop takes turns: sockets, one WatchMessage,
-the alarms that are due, a few messages, and again, so that none of them starves the others. A lock is held
+the wake-ups that are due, a few messages, and again, so that none of them starves the others. A lock is held
 while it runs; a thread that finds it taken leaves its message and rings the bell.
 
 What becomes of a message that is not handled: Busy when the queue for its receiver is full, a dead letter
@@ -229,7 +229,7 @@ class UnixTransport(Obligations):
                 return self._stopped(Thespian__Run_Terminated())
             ready = self._turn_of_sockets(until_s)
             result = self._turn_of_watches(handler, ready) if ready else None
-            result = self._turn_of_alarms(handler) if result is None else result
+            result = self._turn_of_wakeups(handler) if result is None else result
             result = self._turn_of_messages(handler) if result is None else result
             if result is not None:
                 return result
@@ -270,11 +270,11 @@ class UnixTransport(Obligations):
         # First of all after the poll: any message may change what is watched.
         return self._deliver(handler, ReceiveEnvelope(self.myAddress, WatchMessage(ready)))
 
-    def _turn_of_alarms(self, handler: Any) -> Any:
-        now_s = time.monotonic()  # read once: an alarm that sets the next one at once must not keep the turn
-        while alarm := self._wakeups.take_due(now_s):
-            delay = alarm.delay if isinstance(alarm.delay, timedelta) else timedelta(seconds=alarm.delay)
-            envelope = ReceiveEnvelope(self.myAddress, WakeupMessage(delay, alarm.payload))
+    def _turn_of_wakeups(self, handler: Any) -> Any:
+        now_s = time.monotonic()  # read once: a wake-up that sets the next one at once must not keep the turn
+        while wakeup := self._wakeups.take_due(now_s):
+            delay = wakeup.delay if isinstance(wakeup.delay, timedelta) else timedelta(seconds=wakeup.delay)
+            envelope = ReceiveEnvelope(self.myAddress, WakeupMessage(delay, wakeup.payload))
             result = self._deliver(handler, envelope)
             if result is not None:
                 return result
@@ -361,7 +361,7 @@ class UnixTransport(Obligations):
             response.addKeyVal(path, f"unhandled={unhandled} queued={len(queued)}")
         response.addKeyVal("given up", self._given_up)
         response.addKeyVal("mailbox", len(self._reception.mailbox))
-        timers = [ExpirationTimer(alarm.due_s - time.monotonic()) for alarm in self._wakeups]
+        timers = [ExpirationTimer(wakeup.due_s - time.monotonic()) for wakeup in self._wakeups]
         response.addWakeups([(self.myAddress, timer) for timer in timers])
 
     # ---- ending ------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Alarms that an actor set, given back in the order they are due, and set."""
+"""What an actor asked to be woken for, given back in the order it is due, and asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 
-class Alarm(NamedTuple):
+class Wakeup(NamedTuple):
     due_s: float  # CLOCK_MONOTONIC
     number: int
     delay: Any  # as the actor gave it, timedelta or seconds; its WakeupMessage says it again
@@ -17,23 +17,23 @@ class Alarm(NamedTuple):
 
 class Wakeups:
     def __init__(self) -> None:
-        self._alarms: list[Alarm] = []
+        self._wakeups: list[Wakeup] = []
         self._numbers = count()
 
     def __len__(self) -> int:
-        return len(self._alarms)
+        return len(self._wakeups)
 
-    def __iter__(self) -> Iterator[Alarm]:
-        return iter(sorted(self._alarms))
+    def __iter__(self) -> Iterator[Wakeup]:
+        return iter(sorted(self._wakeups))
 
     def add(self, due_s: float, delay: Any, payload: Any) -> None:
-        heappush(self._alarms, Alarm(due_s, next(self._numbers), delay, payload))
+        heappush(self._wakeups, Wakeup(due_s, next(self._numbers), delay, payload))
 
     def next_due_s(self) -> float | None:
-        return self._alarms[0].due_s if self._alarms else None
+        return self._wakeups[0].due_s if self._wakeups else None
 
-    def take_due(self, now_s: float) -> Alarm | None:
-        """Remove and return the first alarm that is due, or None."""
-        if self._alarms and self._alarms[0].due_s <= now_s:
-            return heappop(self._alarms)
+    def take_due(self, now_s: float) -> Wakeup | None:
+        """Remove and return the first wake-up that is due, or None."""
+        if self._wakeups and self._wakeups[0].due_s <= now_s:
+            return heappop(self._wakeups)
         return None

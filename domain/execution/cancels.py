@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.effects import AlarmKey, Role
+from domain.effects import Role, WakeupKey
 from domain.execution.order_rules import OrderRulebook
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import OrderLifecycle
-from domain.ledger.order_alarms import OrderAlarm
+from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.outbox import Outbox
 from domain.messages.journal import CancelRequested, CancelWithdrawn
 from domain.messages.orders import CancelAccepted, CancelOrder, CancelRejected, CancelUnconfirmed
@@ -133,7 +133,7 @@ class Cancels:
 
     def _wake_at(self, order: OrderLifecycle, wish: Wish, due_ns: int) -> None:
         wish.due_ns = due_ns
-        self._outbox.wake_at(due_ns, AlarmKey(OrderAlarm.CANCEL, order.id))
+        self._outbox.wake_at(due_ns, WakeupKey(OrderWakeup.CANCEL, order.id))
 
 
 def _command(order: OrderLifecycle) -> CancelOrder:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from domain.effects import AlarmKey
+from domain.effects import WakeupKey
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId
 from domain.ledger.order import FILLED, OrderLifecycle
-from domain.ledger.order_alarms import OrderAlarm
+from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.outbox import Outbox
 from domain.ledger.wallet import Wallet
 from domain.messages.orders import FINAL, OrderReported, Purpose
@@ -62,7 +62,7 @@ class Endings:
             return
         since_ns = self._since_ns.setdefault(order.id, now.monotonic_ns)
         if self._is_bounded(order) and now.monotonic_ns < since_ns + self._within_ns:
-            self._outbox.wake_at(since_ns + self._within_ns, AlarmKey(OrderAlarm.ENDING, order.id))
+            self._outbox.wake_at(since_ns + self._within_ns, WakeupKey(OrderWakeup.ENDING, order.id))
 
     def is_due(self, order: OrderLifecycle, now: Instant) -> bool:
         """Tell whether an end has waited long enough for proof of its total."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from domain.dispatch import on
-from domain.effects import AlarmKey, Effect, Role
+from domain.effects import Effect, Role, WakeupKey
 from domain.execution.account_reports import AccountReports
 from domain.execution.attempts import Attempts
 from domain.execution.blocking_orders import BlockingOrders
@@ -32,8 +32,8 @@ from domain.instrument import InstrumentId
 from domain.ledger.account import Portfolio
 from domain.ledger.expiries import Expiries
 from domain.ledger.halts import scopes
-from domain.ledger.order_alarms import OrderAlarm
 from domain.ledger.order_ids import NO_INSTANCE
+from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.account import RowsUnread, SnapshotFailed, VenueSnapshot
@@ -284,25 +284,25 @@ class OrderManager:
             handler(message, now)
         return self._finish(now)
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         """Look after whatever `key` (of an earlier WakeAt) is about, if that is still due."""
         order = self.ledger.live.get(key.name)
         match key.kind:
-            case OrderAlarm.RECONCILE if key.name in self._readiness.venues:
+            case OrderWakeup.RECONCILE if key.name in self._readiness.venues:
                 self._account.tick(key.name, now)
-            case OrderAlarm.OWNER:
+            case OrderWakeup.OWNER:
                 self._unmatched.tick(key.venue, key.name, now)
-            case OrderAlarm.PLAN:
+            case OrderWakeup.PLAN:
                 self._execution.tick(key.name, now)
-            case OrderAlarm.ACKNOWLEDGE if order:
+            case OrderWakeup.ACKNOWLEDGE if order:
                 self._status_queries.unacknowledged(order, "no_acknowledgement", now)
-            case OrderAlarm.CANCEL if order:
+            case OrderWakeup.CANCEL if order:
                 self._cancels.tick(order, now)
-            case OrderAlarm.OVERDUE if order:
+            case OrderWakeup.OVERDUE if order:
                 self._overdue.tick(order, now)
-            case OrderAlarm.ENDING if order:
+            case OrderWakeup.ENDING if order:
                 self._news.end_when_due(order, now)
-            case OrderAlarm.QUERY if order:
+            case OrderWakeup.QUERY if order:
                 self._news.ask_when_due(order, now)
         return self._finish(now)
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from domain.effects import AlarmKey
+from domain.effects import WakeupKey
 from domain.execution.cancels import Cancels
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.expiries import Expiries
 from domain.ledger.order import OrderLifecycle
-from domain.ledger.order_alarms import OrderAlarm
+from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import Purpose, TimeInForce
@@ -78,7 +78,7 @@ class Overdue:
             self._cancels.wish(order, EXPIRED, now)
         for due_ns in ends:
             if due_ns is not None and due_ns > now.monotonic_ns:
-                self._outbox.wake_at(due_ns, AlarmKey(OrderAlarm.OVERDUE, order.id))
+                self._outbox.wake_at(due_ns, WakeupKey(OrderWakeup.OVERDUE, order.id))
 
     def settle(self, order: OrderLifecycle, now: Instant) -> None:
         """Forget an order that has ended."""

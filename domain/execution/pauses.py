@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from domain.effects import AlarmKey
+from domain.effects import WakeupKey
 from domain.execution.pre_send_checks import PreSendChecks
 from domain.instant import SECOND_NS, Instant
-from domain.ledger.order_alarms import OrderAlarm
+from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.outbox import Outbox
 from domain.ledger.plans import Plan
 from domain.messages.orders import OrderIntent, Purpose
@@ -64,7 +64,7 @@ class Pauses:
     def look_again(self, intent: OrderIntent, now: Instant) -> None:
         """Have the plan of this intent looked at soon."""
         due_ns = self._looks_at_ns[intent.intent_id] = now.monotonic_ns + LOOK_NS
-        self._outbox.wake_at(due_ns, AlarmKey(OrderAlarm.PLAN, intent.intent_id))
+        self._outbox.wake_at(due_ns, WakeupKey(OrderWakeup.PLAN, intent.intent_id))
 
     def is_due(self, intent_id: str, now: Instant) -> bool:
         return now.monotonic_ns >= self._looks_at_ns.get(intent_id, 0)

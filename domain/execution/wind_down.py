@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from domain.effects import AlarmKey, Role
+from domain.effects import Role, WakeupKey
 from domain.execution.cancels import Cancels
 from domain.execution.order_executor import OrderExecutor
 from domain.execution.pre_send_checks import PreSendChecks
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId
 from domain.ledger.order import OrderLifecycle
-from domain.ledger.order_alarms import OrderAlarm
+from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderStatus, Purpose
@@ -78,8 +78,8 @@ class WindingDown:
                 self._status_queries.ask_now(order, now)
         for plan in list(self._ledger.open_plans.values()):
             self._execution.advance(plan, now)  # pauses are short from now on
-        self._outbox.wake_at(self._last_call_ns, AlarmKey(OrderAlarm.WIND_DOWN))
-        self._outbox.wake_at(command.deadline_ns, AlarmKey(OrderAlarm.WIND_DOWN))
+        self._outbox.wake_at(self._last_call_ns, WakeupKey(OrderWakeup.WIND_DOWN))
+        self._outbox.wake_at(command.deadline_ns, WakeupKey(OrderWakeup.WIND_DOWN))
 
     def compared(self, venue: str) -> None:
         """Note that the venue has just equalled the books; before the stop that proves nothing."""
@@ -144,7 +144,7 @@ class WindingDown:
         if now.monotonic_ns >= self._may_ask_ns.get(venue, 0):
             self._may_ask_ns[venue] = now.monotonic_ns + PAUSE_NS
             self._reconciliation.ask(venue, now)
-        self._outbox.wake_at(self._may_ask_ns[venue], AlarmKey(OrderAlarm.WIND_DOWN))
+        self._outbox.wake_at(self._may_ask_ns[venue], WakeupKey(OrderWakeup.WIND_DOWN))
 
     def _tell(self, now: Instant) -> None:
         self._is_told = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from domain.effects import AlarmKey, Effect, Record, Role, Tell, WakeAt
+from domain.effects import Effect, Record, Role, Tell, WakeAt, WakeupKey
 from domain.ledger.order_ledger import OrderLedger
 from domain.messages.base import Message
 from domain.messages.journal import (
@@ -66,7 +66,7 @@ class Outbox:
     def tell(self, to: str, message: Message) -> None:
         self._effects.append(Tell(to, message))
 
-    def wake_at(self, due_ns: int, key: AlarmKey) -> None:
+    def wake_at(self, due_ns: int, key: WakeupKey) -> None:
         self._effects.append(WakeAt(due_ns, key))
 
     def alarm(self, subject: str, text: str, utc_ns: int, is_theirs: bool = False) -> None:

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from domain.clocks import deadline, is_past, is_void
 from domain.dispatch import on
-from domain.effects import AlarmKey, AlarmKind, Effect, Role, Tell, WakeAt
+from domain.effects import Effect, Role, Tell, WakeAt, WakeupKey, WakeupKind
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId, Side
 from domain.ledger.account import Portfolio
@@ -60,13 +60,13 @@ BEAT_NS = SECOND_NS // 2  # how often the untold is told again, and positions an
 GRACE_NS = SECOND_NS  # after an intent's expiry, for an answer under way
 
 
-class PortfolioAlarm(AlarmKind):
+class PortfolioWakeup(WakeupKind):
     BEAT = "beat"
     LAST_CALL = "last_call"
 
 
-BEAT = AlarmKey(PortfolioAlarm.BEAT)
-LAST_CALL = AlarmKey(PortfolioAlarm.LAST_CALL)
+BEAT = WakeupKey(PortfolioWakeup.BEAT)
+LAST_CALL = WakeupKey(PortfolioWakeup.LAST_CALL)
 
 
 @dataclass
@@ -291,7 +291,7 @@ class PortfolioManager:
 
     # ---- the beat ---------------------------------------------------------------------------------------
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         if key == LAST_CALL:
             return self._look_after_positions(now)
         if key != BEAT:

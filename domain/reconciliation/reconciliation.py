@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from domain.effects import AlarmKey, Role
+from domain.effects import Role, WakeupKey
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId
 from domain.ledger.order import OrderLifecycle
-from domain.ledger.order_alarms import OrderAlarm
+from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.account import RequestSnapshot, VenueSnapshot
@@ -149,7 +149,7 @@ class Reconciliation:
     def ask_in(self, venue: str, delay_ns: int, now: Instant) -> None:
         audit = self.audits[venue]
         audit.due_ns = now.monotonic_ns + delay_ns
-        self._outbox.wake_at(audit.due_ns, AlarmKey(OrderAlarm.RECONCILE, venue))
+        self._outbox.wake_at(audit.due_ns, WakeupKey(OrderWakeup.RECONCILE, venue))
 
     def is_quiet(self, venue: str) -> bool:
         """Tell whether nothing of ours is about to move the venue's balances."""

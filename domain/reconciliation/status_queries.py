@@ -10,10 +10,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.effects import AlarmKey, Role
+from domain.effects import Role, WakeupKey
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import ABSENT, OrderLifecycle
-from domain.ledger.order_alarms import OrderAlarm
+from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.order_words import doubt_in_words
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
@@ -85,7 +85,7 @@ class StatusQueries:
         self._held_before[order.id] = self._holds.unexplained(order)
         self._sends[order.id] = Send(self._ends_ns(order, now))
         due_ns = now.monotonic_ns + _ns(self._orders.acknowledge_within_s)
-        self._outbox.wake_at(due_ns, AlarmKey(OrderAlarm.ACKNOWLEDGE, order.id))
+        self._outbox.wake_at(due_ns, WakeupKey(OrderWakeup.ACKNOWLEDGE, order.id))
 
     def unacknowledged(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Call a SUBMITTED order UNCONFIRMED; others have been heard of."""
@@ -319,7 +319,7 @@ class StatusQueries:
         if order.is_unproven and telling_ns is not None and telling_ns > now.monotonic_ns:
             due_ns = min(due_ns, telling_ns)
         status_query.due_ns = due_ns
-        self._outbox.wake_at(due_ns, AlarmKey(OrderAlarm.QUERY, order.id))
+        self._outbox.wake_at(due_ns, WakeupKey(OrderWakeup.QUERY, order.id))
 
 
 def _began_ns(event: OrderNotFound, now: Instant) -> int:

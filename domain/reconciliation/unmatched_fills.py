@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from domain.effects import AlarmKey, Role
+from domain.effects import Role, WakeupKey
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Side
-from domain.ledger.order_alarms import OrderAlarm
+from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.outbox import Outbox
 from domain.messages.orders import Fill, QueryOrder
 from domain.settings import Settings
@@ -109,7 +109,7 @@ class UnmatchedFills:
         delay_s = delays_s[min(unmatched_order.asked, len(delays_s) - 1)]
         delay_s = min(delay_s, self._protection.within_s / 2)  # it may be a position of ours, and unprotected
         unmatched_order.due_ns = now.monotonic_ns + round(delay_s * SECOND_NS)
-        self._outbox.wake_at(unmatched_order.due_ns, AlarmKey(OrderAlarm.OWNER, key[1], venue=key[0]))
+        self._outbox.wake_at(unmatched_order.due_ns, WakeupKey(OrderWakeup.OWNER, key[1], venue=key[0]))
 
 
 def _subject(venue_order_id: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.effects import AlarmKey, AlarmKind, Effect, Tell, WakeAt
+from domain.effects import Effect, Tell, WakeAt, WakeupKey, WakeupKind
 from domain.instant import SECOND_NS, Instant
 from domain.messages.system import (
     BreakerChanged,
@@ -23,7 +23,7 @@ from domain.settings import BreakerSettings
 CLOSED, HALF_OPEN, OPEN = BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN
 
 
-class BreakerAlarm(AlarmKind):
+class BreakerWakeup(WakeupKind):
     """Of one operation, by its word."""
 
     HALF_OPEN = "half_open"  # of the operation
@@ -79,7 +79,7 @@ class CircuitBreaker:
                 return self._enter(CLOSED, now)
         return []
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         """Go half-open when the open period is over, whether or not anybody wants to call."""
         if self.state is not OPEN or now.monotonic_ns < self._half_open_at_ns:
             return []
@@ -119,7 +119,7 @@ class CircuitBreaker:
         self._half_open_at_ns = now.monotonic_ns + round(period_s * SECOND_NS)
         return [
             *self._enter(OPEN, now),
-            WakeAt(self._half_open_at_ns, AlarmKey(BreakerAlarm.HALF_OPEN, self.operation)),
+            WakeAt(self._half_open_at_ns, WakeupKey(BreakerWakeup.HALF_OPEN, self.operation)),
         ]
 
     def _enter(self, state: BreakerState, now: Instant) -> list[Effect]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from domain.effects import AlarmKey, AlarmKind, Role, WakeAt
+from domain.effects import Role, WakeAt, WakeupKey, WakeupKind
 from domain.instant import SECOND_NS, Instant
 from domain.messages.system import ActorLine
 from domain.settings import SupervisionSettings
@@ -25,7 +25,7 @@ FALTERING_S = 30.0  # between two tries of such a role
 INCARNATIONS_PER_GENERATION = 1_000_000  # no role is restarted so often under one supervisor
 
 
-class ChildAlarm(AlarmKind):
+class ChildWakeup(WakeupKind):
     """Of the incarnation of a role, but for the pulse."""
 
     PULSE = "pulse"
@@ -35,7 +35,7 @@ class ChildAlarm(AlarmKind):
     RESTART = "restart"
 
 
-PULSE = AlarmKey(ChildAlarm.PULSE)
+PULSE = WakeupKey(ChildWakeup.PULSE)
 
 
 class StartChild(NamedTuple):
@@ -133,7 +133,7 @@ class Supervision:
         if child.is_rebuilding:
             answer_due = self._expect_hello(child, now)
         else:
-            answer_due = self._expect(child, ChildAlarm.ROLL_CALL, ROLL_CALL_NS, now)
+            answer_due = self._expect(child, ChildWakeup.ROLL_CALL, ROLL_CALL_NS, now)
         return [CallRoll(child.role, child.incarnation), answer_due]
 
     def identified(self, role: str, incarnation: int, pid: int, now: Instant) -> None:
@@ -213,9 +213,9 @@ class Supervision:
         elif child.backoff_s < FALTERING_S:
             child.backoff_s = min(2 * child.backoff_s, self.settings.backoff_cap_s)
         due_ns = now.monotonic_ns + int(child.backoff_s * SECOND_NS)
-        return [*effects, WakeAt(due_ns, AlarmKey(ChildAlarm.RESTART, role, incarnation))]
+        return [*effects, WakeAt(due_ns, WakeupKey(ChildWakeup.RESTART, role, incarnation))]
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[SupervisionEffect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[SupervisionEffect]:
         self._excuse(now)
         if key == PULSE:
             return [*self._kill_hung(now), WakeAt(now.monotonic_ns + PULSE_NS, PULSE)]
@@ -223,14 +223,14 @@ class Supervision:
         child = self.children[role]
         if child.incarnation != incarnation or self.is_ending:
             return []
-        if reason is ChildAlarm.RESTART and child.state == "down":
+        if reason is ChildWakeup.RESTART and child.state == "down":
             child.restarts += 1
             return self._start(child, now)
-        if reason is not ChildAlarm.RESTART and child.state == "starting":
+        if reason is not ChildWakeup.RESTART and child.state == "starting":
             if now.monotonic_ns < child.due_ns:
                 return [WakeAt(child.due_ns, key)]
-            if reason is ChildAlarm.HELLO and child.is_rebuilding:
-                return [self._expect(child, ChildAlarm.REBUILD, int(self.settings.rebuild_within_s * SECOND_NS), now)]
+            if reason is ChildWakeup.HELLO and child.is_rebuilding:
+                return [self._expect(child, ChildWakeup.REBUILD, int(self.settings.rebuild_within_s * SECOND_NS), now)]
             kill = KillChild(role, child.incarnation, child.pid)
             # The end of a known process is noticed, and its successor must not meet it alive.
             return [kill] if child.pid else [kill, *self.exited(role, child.incarnation, now)]
@@ -275,8 +275,8 @@ class Supervision:
         return [StartChild(child.role, child.incarnation), self._expect_hello(child, now)]
 
     def _expect_hello(self, child: _Child, now: Instant) -> WakeAt:
-        return self._expect(child, ChildAlarm.HELLO, int(self.settings.hello_within_s * SECOND_NS), now)
+        return self._expect(child, ChildWakeup.HELLO, int(self.settings.hello_within_s * SECOND_NS), now)
 
-    def _expect(self, child: _Child, what: ChildAlarm, within_ns: int, now: Instant) -> WakeAt:
+    def _expect(self, child: _Child, what: ChildWakeup, within_ns: int, now: Instant) -> WakeAt:
         child.within_ns, child.due_ns = within_ns, now.monotonic_ns + within_ns
-        return WakeAt(child.due_ns, AlarmKey(what, child.role, child.incarnation))
+        return WakeAt(child.due_ns, WakeupKey(what, child.role, child.incarnation))

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
 
-from domain.effects import AlarmKey, AlarmKind, Effect, Role, Tell, WakeAt
+from domain.effects import Effect, Role, Tell, WakeAt, WakeupKey, WakeupKind
 from domain.instant import SECOND_NS, Instant
 from domain.market.candles import CandleSeries, WholeSpan
 from domain.messages.market import Candle, MarketBatch, Quote, StreamState, Trade, TradeBar
@@ -24,7 +24,7 @@ from domain.streams.health import FUTURE_NS, venue_time
 Frame = Quote | Trade
 F = TypeVar("F", Quote, Trade)
 
-_HEAD_START_NS = SECOND_NS // 4  # frames have this long to close a candle before the alarm does
+_HEAD_START_NS = SECOND_NS // 4  # frames have this long to close a candle before the wake-up does
 _COUNTERS = (
     "signals",
     "expired_signals",
@@ -37,7 +37,7 @@ _COUNTERS = (
 )
 
 
-class SignalAlarm(AlarmKind):
+class SignalWakeup(WakeupKind):
     """Of one venue, by name."""
 
     CANDLE = "candle"  # of the venue: its next one is over
@@ -123,12 +123,12 @@ class _Market:
 
 
 class _Venue:
-    """What the order manager keeps of one venue."""
+    """What the signal generator keeps of one venue."""
 
     def __init__(self) -> None:
         self.stream = _Stream()
         self.markets: dict[str, _Market] = {}  # instrument -> market
-        self.alarm_ns = 0  # CLOCK_MONOTONIC of the newest alarm
+        self.wake_ns = 0  # CLOCK_MONOTONIC of the newest wake-up
 
 
 class SignalGenerator:
@@ -153,15 +153,15 @@ class SignalGenerator:
             self._market(venue, trade).series.add(trade)
         venue.stream.hear(batch.state, frames, now)
         effects = self._close_until(venue, venue.stream.newest_ts, frames, now)
-        return effects + self._alarm(batch.venue, now)
+        return effects + self._wake_next(batch.venue, now)
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Effect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         """Close by the clock what no frame has closed."""
         venue = self._venues[key.name]
         venue_time = venue.stream.time(now)
         if venue_time is None:
             return []
-        return self._close_until(venue, venue_time - _HEAD_START_NS, (), now) + self._alarm(key.name, now)
+        return self._close_until(venue, venue_time - _HEAD_START_NS, (), now) + self._wake_next(key.name, now)
 
     def _believable(self, frames: Sequence[F], state: StreamState, now: Instant) -> Sequence[F]:
         """Leave out frames from the venue's future: believing one would close every candle before it."""
@@ -221,18 +221,18 @@ class SignalGenerator:
         self.counters["signals"] += 1
         return [Tell(Role.PORTFOLIO, signal)]
 
-    def _alarm(self, name: str, now: Instant) -> list[Effect]:
-        """Ask to be woken for the next candle, unless an alarm is out that will ask again."""
+    def _wake_next(self, name: str, now: Instant) -> list[Effect]:
+        """Ask to be woken for the next candle, unless one is out that will ask again."""
         venue = self._venues[name]
-        if venue.alarm_ns > now.monotonic_ns:
+        if venue.wake_ns > now.monotonic_ns:
             return []
         venue_time = venue.stream.time(now)
         due = [market.series.due_ts for market in venue.markets.values()]
         due_ts = min((ts for ts in due if ts is not None), default=None)
         if venue_time is None or due_ts is None:
             return []
-        venue.alarm_ns = now.monotonic_ns + max(due_ts + _HEAD_START_NS - venue_time, 1)
-        return [WakeAt(venue.alarm_ns, AlarmKey(SignalAlarm.CANDLE, name))]
+        venue.wake_ns = now.monotonic_ns + max(due_ts + _HEAD_START_NS - venue_time, 1)
+        return [WakeAt(venue.wake_ns, WakeupKey(SignalWakeup.CANDLE, name))]
 
     def _count(self) -> None:
         markets = [market for venue in self._venues.values() for market in venue.markets.values()]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from domain.effects import AlarmKey, WakeAt
+from domain.effects import WakeAt, WakeupKey
 from domain.instant import SECOND_NS, Instant
 from domain.resilience.backoff import Backoff
 from domain.settings import SessionSettings
@@ -24,9 +24,9 @@ from domain.streams.session_states import (
     Recovered,
     SayGoodbye,
     SendFrame,
-    SessionAlarm,
     SessionEffect,
     SessionState,
+    SessionWakeup,
     move,
 )
 
@@ -248,7 +248,7 @@ class Session:
         self._heard_ns = self._alive_ns = now.monotonic_ns
         return []
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[SessionEffect]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[SessionEffect]:
         if key == self._retry_key:
             return self._retry(now)
         if self._opening_id is not None and key == self._dial_key:
@@ -260,7 +260,7 @@ class Session:
             return self._disconnected(connection_id, now, is_graceful=False) if is_due else []
         if connection_id is not None and key == self._silence_key:
             return self._check_silence(connection_id, now)
-        return []  # an alarm of an older connection
+        return []  # a wake-up of an older connection
 
     # ---- how it goes on ----------------------------------------------------------------------------------
 
@@ -327,17 +327,17 @@ class Session:
         return self._alive_ns + patience_ns
 
     @property
-    def _retry_key(self) -> AlarmKey:
-        return AlarmKey(SessionAlarm.RETRY, self.name)
+    def _retry_key(self) -> WakeupKey:
+        return WakeupKey(SessionWakeup.RETRY, self.name)
 
     @property
-    def _dial_key(self) -> AlarmKey:
-        return AlarmKey(SessionAlarm.DIAL, self.name, self._dials)
+    def _dial_key(self) -> WakeupKey:
+        return WakeupKey(SessionWakeup.DIAL, self.name, self._dials)
 
     @property
-    def _closing_key(self) -> AlarmKey:
-        return AlarmKey(SessionAlarm.GOODBYE, self.name, self._dials)
+    def _closing_key(self) -> WakeupKey:
+        return WakeupKey(SessionWakeup.GOODBYE, self.name, self._dials)
 
     @property
-    def _silence_key(self) -> AlarmKey:
-        return AlarmKey(SessionAlarm.SILENCE, self.name, self._dials)
+    def _silence_key(self) -> WakeupKey:
+        return WakeupKey(SessionWakeup.SILENCE, self.name, self._dials)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from domain.effects import AlarmKind, WakeAt
+from domain.effects import WakeAt, WakeupKind
 from domain.errors import NzezaError
 
 
-class SessionAlarm(AlarmKind):
+class SessionWakeup(WakeupKind):
     """Of one session; but for the retry, of one of its connections."""
 
     RETRY = "retry"

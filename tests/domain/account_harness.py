@@ -139,7 +139,7 @@ class Account:
         self.told: list[Message] = []  # to the router, newest last
         self.alarms: list[AlarmRaised] = []  # to the person
         self.asked: list[str] = []  # instruments whose price a venue was asked for
-        self._alarms: list[int] = []
+        self._wakeups: list[int] = []
         self._perform(self.manager.replay((), self.now))
         balance = Balance(currency="USD", total=Decimal(cash), hold=Decimal(0))
         self.journal(BalancesOpened(ts_event=UTC, venue="coinbase", balances=(balance,)))
@@ -206,9 +206,9 @@ class Account:
         """Let time pass with its beats, with a fresh quote before each when a price is given."""
         told: list[Message] = []
         until = self.now.monotonic_ns + int(seconds * SECOND_NS)
-        while self._alarms and min(self._alarms) <= until:
-            due = min(self._alarms)
-            self._alarms.remove(due)
+        while self._wakeups and min(self._wakeups) <= until:
+            due = min(self._wakeups)
+            self._wakeups.remove(due)
             self._move_to(due)
             if bid:
                 self.price(bid, ask)
@@ -243,7 +243,7 @@ class Account:
         """Return an account whose portfolio manager has read the same journal, and heard the market open if it `is_open`."""
         other = Account.__new__(Account)
         other.settings, other.now, other.entries = self.settings, self.now, list(self.entries)
-        other.told, other.alarms, other.asked, other._alarms = [], [], [], []
+        other.told, other.alarms, other.asked, other._wakeups = [], [], [], []
         other.manager = PortfolioManager(self.settings)
         other._perform(other.manager.replay(other.entries, other.now))
         if is_open:
@@ -258,7 +258,7 @@ class Account:
         told: list[Message] = []
         for effect in effects:
             if isinstance(effect, WakeAt):
-                self._alarms.append(effect.due_ns)
+                self._wakeups.append(effect.due_ns)
             elif isinstance(effect, Tell) and effect.to == Role.MONITOR:
                 self.alarms.append(effect.message)
             elif isinstance(effect, Tell) and isinstance(effect.message, RequestTouch):

@@ -51,11 +51,11 @@ class Venue:
 
 
 class LiveFeed(Solo):
-    """A feed with its alarms, and the batches that it told."""
+    """A feed with its wake-ups, and the batches that it told."""
 
     def __init__(self, address: str, **venue: Any) -> None:
         self.batches: list[MarketBatch] = []
-        self._alarms: list[tuple[float, int, WakeupMessage]] = []
+        self._wakeups: list[tuple[float, int, WakeupMessage]] = []
         self._armed = 0
         urls = {"market_stream_url": address, "rest_url": address.replace("ws:", "http:", 1)}
         settings = Settings(
@@ -76,7 +76,7 @@ class LiveFeed(Solo):
     def wakeupAfter(self, period: Any, payload: Any = None) -> None:
         self._armed += 1
         due = time.monotonic() + period.total_seconds()
-        heapq.heappush(self._alarms, (due, self._armed, WakeupMessage(period, payload)))
+        heapq.heappush(self._wakeups, (due, self._armed, WakeupMessage(period, payload)))
 
     def run_until(self, is_done: Callable[[], bool]) -> float:
         """Serve the feed until something is so; return how long that took."""
@@ -99,6 +99,6 @@ class LiveFeed(Solo):
 
     def _turn(self, timeout_s: float) -> None:
         self.turn(timeout_s)
-        while self._alarms and self._alarms[0][0] <= time.monotonic():
-            self.give(heapq.heappop(self._alarms)[2])
+        while self._wakeups and self._wakeups[0][0] <= time.monotonic():
+            self.give(heapq.heappop(self._wakeups)[2])
         self.tell(GrantCredit(batches=1))

@@ -8,7 +8,7 @@ from thespian.actors import PoisonMessage
 from actors.runtime.base_actor import BaseActor
 from actors.runtime.wiring_messages import ActorFailed, Envelope
 from actors.stage.stage import Stage
-from domain.effects import AlarmKey, AlarmKind, Role, Tell, WakeAt
+from domain.effects import Role, Tell, WakeAt, WakeupKey, WakeupKind
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Command, Lane
 from domain.messages.system import AlarmRaised
@@ -39,11 +39,11 @@ class Complain(Command, kw_only=True):
     text: str
 
 
-class BellAlarm(AlarmKind):
+class BellWakeup(WakeupKind):
     RING = "ring"
 
 
-class OtherAlarm(AlarmKind):
+class OtherWakeup(WakeupKind):
     RING = "ring"
 
 
@@ -57,7 +57,7 @@ class Bell(BaseActor):
 
     def receiveMsg_Ring(self, command: Ring, sender: str) -> None:
         self.wake_at(
-            self.clock.now().monotonic_ns + int(command.after_s * SECOND_NS), AlarmKey(BellAlarm.RING, command.name)
+            self.clock.now().monotonic_ns + int(command.after_s * SECOND_NS), WakeupKey(BellWakeup.RING, command.name)
         )
 
     def receiveMsg_Echo(self, command: Echo, sender: str) -> None:
@@ -67,7 +67,7 @@ class Bell(BaseActor):
         self.tell(Role.PORTFOLIO, Echo(name="half done"))
         raise ValueError("broken")
 
-    def tick(self, key: AlarmKey, now: Instant) -> list:
+    def tick(self, key: WakeupKey, now: Instant) -> list:
         return [Tell(Role.PORTFOLIO, Echo(name=key.name))]
 
 
@@ -75,7 +75,7 @@ def rung(stage: Stage) -> list[str]:
     return [echo.name for echo in stage.received[Role.PORTFOLIO]]
 
 
-def test_alarms_ring_in_due_order_whatever_order_they_were_set_in() -> None:
+def test_wakeups_come_in_due_order_whatever_order_they_were_asked_for_in() -> None:
     stage = Stage()
     stage.cast(Bell, "bell")
     for after_s, name in ((3, "third"), (1, "first"), (2, "second")):
@@ -88,24 +88,24 @@ def test_alarms_ring_in_due_order_whatever_order_they_were_set_in() -> None:
     assert rung(stage) == ["first", "second", "third"]
 
 
-def test_the_same_alarm_set_twice_rings_once() -> None:
+def test_the_same_wakeup_asked_for_twice_comes_once() -> None:
     stage = Stage()
     bell = stage.cast(Bell, "bell")
     due_ns = stage.clock.now().monotonic_ns + SECOND_NS
 
-    once = AlarmKey(BellAlarm.RING, "once")
+    once = WakeupKey(BellWakeup.RING, "once")
     bell.perform([WakeAt(due_ns, once), WakeAt(due_ns, once)])
     stage.advance(seconds=2)
 
     assert rung(stage) == ["once"]
 
 
-def test_equal_words_of_two_owners_are_two_alarms() -> None:
+def test_equal_words_of_two_owners_are_two_wakeups() -> None:
     stage = Stage()
     bell = stage.cast(Bell, "bell")
     due_ns = stage.clock.now().monotonic_ns + SECOND_NS
 
-    bell.perform([WakeAt(due_ns, AlarmKey(owner.RING, "same")) for owner in (BellAlarm, OtherAlarm)])
+    bell.perform([WakeAt(due_ns, WakeupKey(owner.RING, "same")) for owner in (BellWakeup, OtherWakeup)])
     stage.advance(seconds=2)
 
     assert rung(stage) == ["same", "same"]

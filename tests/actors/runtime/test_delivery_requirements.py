@@ -18,7 +18,7 @@ from actors.runtime.base_actor import BaseActor
 from actors.stage.exploration import explore
 from actors.stage.stage import Stage
 from adapters.thespian_unix.outgoing import Limits
-from domain.effects import AlarmKey, AlarmKind, Role, Tell
+from domain.effects import Role, Tell, WakeupKey, WakeupKind
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Message
 from domain.messages.journal import OrderSubmitted
@@ -143,7 +143,7 @@ def test_am_11_traders_share_nothing_and_cannot_change_what_they_were_told() -> 
         at_anna.number = 2
 
 
-class GossipAlarm(AlarmKind):
+class GossipWakeup(WakeupKind):
     SPEAK = "speak"
 
 
@@ -155,7 +155,7 @@ class Gossip(BaseActor):
         self.said = 0
         _, number = self.role.split(":")
         self.neighbour = f"gossip:{(int(number) + 1) % 20}"
-        self.wake_at(self.clock.now().monotonic_ns, AlarmKey(GossipAlarm.SPEAK))
+        self.wake_at(self.clock.now().monotonic_ns, WakeupKey(GossipWakeup.SPEAK))
 
     def receiveMsg_Count(self, count: Count, sender: str) -> None:
         self.heard.append(count.number)
@@ -163,7 +163,7 @@ class Gossip(BaseActor):
     def receiveMsg_Tick(self, tick: Tick, sender: str) -> None:
         self.counters["ticks"] += 1
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Tell]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Tell]:
         self.wake_at(now.monotonic_ns + SECOND_NS // 4, key)
         self.said += 1
         return [

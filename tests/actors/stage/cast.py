@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from actors.runtime.base_actor import BaseActor
-from domain.effects import AlarmKey, AlarmKind, Role, Tell
+from domain.effects import Role, Tell, WakeupKey, WakeupKind
 from domain.instant import SECOND_NS, Instant
 from domain.messages.base import Command, Lane, Message
 
@@ -42,7 +42,7 @@ class Remind(Command, kw_only=True):
     number: int
 
 
-class ReminderAlarm(AlarmKind):
+class ReminderWakeup(WakeupKind):
     REMIND = "remind"
 
 
@@ -66,9 +66,9 @@ class Player(BaseActor):
 
     def receiveMsg_Remind(self, command: Remind, sender: str) -> None:
         due_ns = self.clock.now().monotonic_ns + int(command.after_s * SECOND_NS)
-        self.wake_at(due_ns, AlarmKey(ReminderAlarm.REMIND, number=command.number))
+        self.wake_at(due_ns, WakeupKey(ReminderWakeup.REMIND, number=command.number))
 
-    def tick(self, key: AlarmKey, now: Instant) -> list[Tell]:
+    def tick(self, key: WakeupKey, now: Instant) -> list[Tell]:
         return [Tell(str(Role.PORTFOLIO), Count(number=key.number))]
 
     def refused(self, role: str, message: Message) -> None:

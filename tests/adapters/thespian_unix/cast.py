@@ -49,7 +49,7 @@ class Sleep(NamedTuple):
     tell: Any = None  # who gets a Numbered when it begins
 
 
-class Alarms(NamedTuple):
+class Wakeups(NamedTuple):
     delays_s: list[float]
 
 
@@ -87,7 +87,7 @@ class Worker(Actor):
     def __init__(self) -> None:
         super().__init__()
         self.numbers: list[int] = []
-        self.alarms: list[float] = []
+        self.wakeups: list[float] = []
         self.busy: list[int] = []
         self.exited = 0
         self.poison = 0
@@ -112,12 +112,12 @@ class Worker(Actor):
             case Forward():
                 for each in message.messages:
                     self.send(message.target, each)
-            case Alarms():
+            case Wakeups():
                 for delay_s in message.delays_s:
                     self.wakeupAfter(delay_s, delay_s)
                 time.sleep(max(message.delays_s) + 0.01)
             case WakeupMessage():
-                self.alarms.append(message.payload)
+                self.wakeups.append(message.payload)
             case FromThreads():
                 self._send_from_threads(message)
             case Watch():
@@ -152,7 +152,7 @@ class Worker(Actor):
                     self.send(sender, self.pairs[1].recv(1))
                 except TimeoutError:
                     self.send(sender, "no end of file")
-            case "pid" | "numbers" | "alarms" | "busy" | "exited" | "poison" | "letters" | "watched":
+            case "pid" | "numbers" | "wakeups" | "busy" | "exited" | "poison" | "letters" | "watched":
                 self.send(sender, os.getpid() if message == "pid" else getattr(self, message))
             case "resident":
                 self.send(sender, _resident_bytes())

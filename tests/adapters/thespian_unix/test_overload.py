@@ -12,7 +12,7 @@ from thespian.actors import ActorSystemFailure
 
 from adapters.thespian_unix.lanes import BULK, LANES
 from adapters.thespian_unix.outgoing import Limits
-from tests.adapters.thespian_unix.cast import Alarms, Flood, Forward, Hatch, Numbered, Sleep, Watch
+from tests.adapters.thespian_unix.cast import Flood, Forward, Hatch, Numbered, Sleep, Wakeups, Watch
 from tests.adapters.thespian_unix.running import Running
 
 pytestmark = pytest.mark.system
@@ -114,12 +114,12 @@ def test_launcher_is_refused_when_the_queue_is_full(running: Running) -> None:
         os.kill(process, signal.SIGCONT)
 
 
-def test_alarms_that_came_due_while_the_actor_was_busy_arrive_in_order(running: Running) -> None:
+def test_wakeups_that_came_due_while_the_actor_was_busy_arrive_in_order(running: Running) -> None:
     worker = running.worker()
 
-    running.tell(worker, Alarms([0.03, 0.01, 0.02]))
+    running.tell(worker, Wakeups([0.03, 0.01, 0.02]))
 
-    running.wait_for(worker, "alarms", lambda alarms: alarms == [0.01, 0.02, 0.03])
+    running.wait_for(worker, "wakeups", lambda wakeups: wakeups == [0.01, 0.02, 0.03])
 
 
 def test_prices_get_their_turn_while_orders_keep_coming(running: Running) -> None:

@@ -378,7 +378,7 @@ def test_an_entry_signal_that_is_refused_withdraws_no_exit(long: Account, weakne
 
 def test_an_exit_waits_for_the_products_to_be_told(long: Account) -> None:
     again = Account.__new__(Account)
-    again.__dict__ |= {**long.__dict__, "told": [], "alarms": [], "_alarms": []}
+    again.__dict__ |= {**long.__dict__, "told": [], "alarms": [], "_wakeups": []}
     again.manager = type(long.manager)(long.settings)
     again._perform(again.manager.replay(again.entries, again.now))
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.effects import AlarmKey, Tell, WakeAt
+from domain.effects import Tell, WakeAt, WakeupKey
 from domain.instant import Instant
 from domain.messages.system import BreakerChanged, BreakerState, Operation, OperationEnded
-from domain.resilience.circuit_breaker import BreakerAlarm, BreakerGate, CircuitBreaker
+from domain.resilience.circuit_breaker import BreakerGate, BreakerWakeup, CircuitBreaker
 from domain.settings import BreakerSettings
 
-SUBMIT_AGAIN = AlarmKey(BreakerAlarm.HALF_OPEN, "submit")
+SUBMIT_AGAIN = WakeupKey(BreakerWakeup.HALF_OPEN, "submit")
 MS = 1_000_000
 UTC = 1_700_000_000_000_000_000
 CLOSED, HALF_OPEN, OPEN = BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN
@@ -43,7 +43,7 @@ def succeed(machine: CircuitBreaker, times: int, ms: float = 0) -> list:
     return [effect for _ in range(times) for effect in machine.apply(ended(True), at(ms))]
 
 
-def test_fifth_failure_in_a_row_opens_tells_the_audience_and_sets_the_alarm() -> None:
+def test_fifth_failure_in_a_row_opens_tells_the_audience_and_asks_to_be_woken() -> None:
     """T28, CB-01."""
     machine = breaker(audience=(GATEWAY, MONITOR))
 
@@ -85,7 +85,7 @@ def test_success_between_failures_keeps_it_closed() -> None:
     assert machine.state is CLOSED
 
 
-def test_open_lasts_exactly_its_period_and_ends_by_the_alarm() -> None:
+def test_open_lasts_exactly_its_period_and_ends_by_the_wakeup() -> None:
     """T29, CB-03: 3 failures, 500 ms, to the nanosecond, though nobody calls."""
     machine = breaker(audience=(GATEWAY,), failures=3, open_s=0.5)
     fail(machine, times=3)
@@ -140,12 +140,12 @@ def test_one_failed_probe_opens_it_again_and_forgets_earlier_probes() -> None:
 
 
 def open_periods_ms(machine: CircuitBreaker, times: int, ms: float = 0) -> list[float]:
-    """Fail it open `times` times, going half-open each time the alarm rings."""
+    """Fail it open `times` times, going half-open each time the wakeup rings."""
     periods = []
     for _ in range(times):
-        alarms = [e for e in fail(machine, machine.settings.failures, ms) if isinstance(e, WakeAt)]
-        periods.append(alarms[0].due_ns / MS - ms)
-        ms = alarms[0].due_ns / MS
+        wakeups = [e for e in fail(machine, machine.settings.failures, ms) if isinstance(e, WakeAt)]
+        periods.append(wakeups[0].due_ns / MS - ms)
+        ms = wakeups[0].due_ns / MS
         machine.tick(SUBMIT_AGAIN, at(ms))
     return periods
 
@@ -196,7 +196,7 @@ def test_announcing_repeats_the_state_and_changes_nothing() -> None:
     assert machine.metrics(at(7)).transitions == 1
 
 
-STEPS = st.lists(st.tuples(st.sampled_from(["success", "failure", "alarm"]), st.integers(0, 400)), max_size=60)
+STEPS = st.lists(st.tuples(st.sampled_from(["success", "failure", "wakeup"]), st.integers(0, 400)), max_size=60)
 
 
 @given(STEPS)
@@ -204,13 +204,13 @@ def test_metrics_equal_an_independent_log(steps: list[tuple[str, int]]) -> None:
     """T32, CB-06."""
     machine = breaker(audience=(MONITOR,), failures=2, open_s=0.5, successes=2)
     log = [(0, CLOSED)]  # (ms, state entered)
-    calls = {"success": 0, "failure": 0, "alarm": 0}
+    calls = {"success": 0, "failure": 0, "wakeup": 0}
     ms = 0
 
     for step, elapsed_ms in steps:
         ms += elapsed_ms
         calls[step] += 1
-        if step == "alarm":
+        if step == "wakeup":
             effects = machine.tick(SUBMIT_AGAIN, at(ms))
         else:
             effects = machine.apply(ended(step == "success"), at(ms))

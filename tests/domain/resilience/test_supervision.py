@@ -7,7 +7,7 @@ from domain.resilience.supervision import (
     PULSE,
     PULSE_NS,
     CallRoll,
-    ChildAlarm,
+    ChildWakeup,
     Falter,
     GiveUp,
     KillChild,
@@ -143,7 +143,7 @@ def test_a_child_that_never_reports_is_killed_and_replaced() -> None:
     effects = supervision.tick(hello.key, at(5))
 
     assert effects[0] == KillChild(ROUTER, 1, 0)
-    assert any(isinstance(effect, WakeAt) and effect.key.kind is ChildAlarm.RESTART for effect in effects)
+    assert any(isinstance(effect, WakeAt) and effect.key.kind is ChildWakeup.RESTART for effect in effects)
 
 
 def test_a_child_that_dies_before_it_reports_is_replaced_like_any_other() -> None:

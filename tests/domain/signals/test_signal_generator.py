@@ -6,18 +6,18 @@ from decimal import Decimal
 
 import pytest
 
-from domain.effects import AlarmKey, Effect, Role, Tell, WakeAt
+from domain.effects import Effect, Role, Tell, WakeAt, WakeupKey
 from domain.errors import InvalidSetting
 from domain.instant import Instant
 from domain.instrument import Side
 from domain.messages.market import MarketBatch, Quote, Trade
 from domain.messages.signals import Signal
 from domain.settings import PROFILES, SignalSettings
-from domain.signals.signal_generator import SignalAlarm, SignalGenerator
+from domain.signals.signal_generator import SignalGenerator, SignalWakeup
 from domain.signals.strategies import STRATEGIES
 from tests.builders import MONO, UTC, make_quote, make_stream_state, make_trade
 
-CANDLE = AlarmKey(SignalAlarm.CANDLE, "coinbase")
+CANDLE = WakeupKey(SignalWakeup.CANDLE, "coinbase")
 MS = 1_000_000
 DEMO = SignalSettings(**PROFILES["demo"]["signals"])
 OFFSET_NS = -3_600_000 * MS  # the venue's clock is an hour ahead of ours
@@ -64,7 +64,7 @@ def signals(effects: list[Effect]) -> list[Signal]:
     return [effect.message for effect in effects if isinstance(effect, Tell)]
 
 
-def alarms(effects: list[Effect]) -> list[WakeAt]:
+def wakeups(effects: list[Effect]) -> list[WakeAt]:
     return [effect for effect in effects if isinstance(effect, WakeAt)]
 
 
@@ -203,7 +203,7 @@ def test_candle_that_closes_after_its_signal_would_have_expired_says_nothing(man
 # ---- closing in quiet times --------------------------------------------------------------------------------
 
 
-def test_alarm_closes_the_candle_when_no_frame_does(manager: SignalGenerator) -> None:
+def test_wakeup_closes_the_candle_when_no_frame_does(manager: SignalGenerator) -> None:
     run_market(manager, range(0, 10))
     alive = manager.apply(batch_at(10_100, alive_ns=now_at(10_100).monotonic_ns), now_at(10_100))
 
@@ -214,7 +214,7 @@ def test_alarm_closes_the_candle_when_no_frame_does(manager: SignalGenerator) ->
     assert signals(effects)[0].origin_read_ns == 0
 
 
-def test_alarm_gives_frames_a_head_start(manager: SignalGenerator) -> None:
+def test_wakeup_gives_frames_a_head_start(manager: SignalGenerator) -> None:
     run_market(manager, range(0, 10))
     candles_before = manager.counters["candles"]
 
@@ -223,17 +223,17 @@ def test_alarm_gives_frames_a_head_start(manager: SignalGenerator) -> None:
     assert manager.counters["candles"] == candles_before
 
 
-def test_one_alarm_at_a_time_leads_to_the_next_candle(manager: SignalGenerator) -> None:
+def test_one_wakeup_at_a_time_leads_to_the_next_candle(manager: SignalGenerator) -> None:
     first = manager.apply(batch_at(520, trade_at(500, "100")), now_at(520))
     again = manager.apply(batch_at(600, quote_at(580)), now_at(600))
     rung = manager.tick(CANDLE, now_at(1750))
 
-    assert alarms(first) == [WakeAt(now_at(1750).monotonic_ns, CANDLE)]
-    assert alarms(again) == []
-    assert alarms(rung) == [WakeAt(now_at(2750).monotonic_ns, CANDLE)]
+    assert wakeups(first) == [WakeAt(now_at(1750).monotonic_ns, CANDLE)]
+    assert wakeups(again) == []
+    assert wakeups(rung) == [WakeAt(now_at(2750).monotonic_ns, CANDLE)]
 
 
-def test_no_alarm_before_there_is_anything_to_close(manager: SignalGenerator) -> None:
+def test_no_wakeup_before_there_is_anything_to_close(manager: SignalGenerator) -> None:
     assert manager.apply(batch_at(520, quote_at(500)), now_at(520)) == []
 
 
@@ -262,7 +262,7 @@ def test_unknown_clock_offset_falls_back_on_the_newest_frame(manager: SignalGene
     effects = run_market(manager, range(0, 11), alive_ns=0, **unknown)
 
     assert [signal.candle_close for signal in signals(effects)] == [Decimal("109")]
-    assert alarms(effects)[0].due_ns == now_at(1750 + LATENCY_MS).monotonic_ns
+    assert wakeups(effects)[0].due_ns == now_at(1750 + LATENCY_MS).monotonic_ns
 
 
 @pytest.mark.parametrize("ahead_ms", [5_000, 1_548_000_000_000])

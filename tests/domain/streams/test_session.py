@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.effects import AlarmKey, WakeAt
+from domain.effects import WakeAt, WakeupKey
 from domain.instant import Instant
 from domain.settings import SessionSettings
 from domain.streams.session import OUTBOUND_LIMIT, Session
@@ -22,14 +22,14 @@ from domain.streams.session_states import (
     Recovered,
     SayGoodbye,
     SendFrame,
-    SessionAlarm,
     SessionState,
+    SessionWakeup,
     move,
 )
 
 DISCONNECTED, CONNECTING, CONNECTED, RECONNECTING, FAILED = SessionState
 FIRST, SECOND = "market#1.1", "market#1.2"
-RETRY = AlarmKey(SessionAlarm.RETRY, "market")
+RETRY = WakeupKey(SessionWakeup.RETRY, "market")
 
 
 def at(seconds: float) -> Instant:
@@ -64,7 +64,7 @@ def dialed(effects: list) -> list[str]:
 
 
 def retry_at(effects: list) -> float:
-    [due_ns] = [alarm.due_ns for alarm in only(WakeAt, effects) if alarm.key == RETRY]
+    [due_ns] = [wakeup.due_ns for wakeup in only(WakeAt, effects) if wakeup.key == RETRY]
     return due_ns / 1e9
 
 
@@ -213,7 +213,7 @@ def test_a_dial_into_a_black_hole_fails_after_exactly_its_time() -> None:
 
 @pytest.mark.parametrize("phase", ["dial", "backoff", "silent after the upgrade", "goodbye"])
 def test_it_never_hangs_whenever_the_network_parts(phase: str) -> None:
-    """F32: whatever answer never comes, its own alarms bring it to a new dial or to an end."""
+    """F32: whatever answer never comes, its own wakeups bring it to a new dial or to an end."""
     session = new_session()
     effects = session.connect(at(0))
     if phase != "dial":
@@ -224,9 +224,9 @@ def test_it_never_hangs_whenever_the_network_parts(phase: str) -> None:
         effects = session.disconnect(at(0), within_s=2.0)
 
     dials = 0
-    for _ in range(6):  # nothing ever answers: only the alarms ring
-        alarms = only(WakeAt, effects)
-        effects = [e for alarm in alarms for e in session.tick(alarm.key, Instant(alarm.due_ns, 0))]
+    for _ in range(6):  # nothing ever answers: only the wakeups ring
+        wakeups = only(WakeAt, effects)
+        effects = [e for wakeup in wakeups for e in session.tick(wakeup.key, Instant(wakeup.due_ns, 0))]
         dials += len(dialed(effects))
 
     assert session.state is DISCONNECTED if phase == "goodbye" else dials >= 2
@@ -298,9 +298,9 @@ def test_hearing_twice_of_the_open_pipe_does_not_close_it() -> None:
 # ---- silence ---------------------------------------------------------------------------------------------
 
 
-def alarm_of(effects: list) -> WakeAt:
-    [alarm] = only(WakeAt, effects)
-    return alarm
+def wakeup_of(effects: list) -> WakeAt:
+    [wakeup] = only(WakeAt, effects)
+    return wakeup
 
 
 def test_the_heartbeat_moves_with_every_frame_and_ends_with_the_connection() -> None:
@@ -320,11 +320,11 @@ def test_a_silent_socket_is_closed_even_before_its_first_message() -> None:
     """WS-03, F29."""
     session = new_session()
     session.connect(at(0))
-    alarm = alarm_of(session.opened(FIRST, at(10)))
+    wakeup = wakeup_of(session.opened(FIRST, at(10)))
 
-    effects = session.tick(alarm.key, at(13))
+    effects = session.tick(wakeup.key, at(13))
 
-    assert alarm.due_ns == at(13).monotonic_ns
+    assert wakeup.due_ns == at(13).monotonic_ns
     assert ClosePipe(FIRST, "silent") in effects
     assert session.state is RECONNECTING
 
@@ -332,23 +332,23 @@ def test_a_silent_socket_is_closed_even_before_its_first_message() -> None:
 def test_a_patient_session_still_wants_its_first_message_soon() -> None:
     session = new_session(silence_s=60.0, first_message_within_s=5.0)
     session.connect(at(0))
-    alarm = alarm_of(session.opened(FIRST, at(0)))
-    assert alarm.due_ns == at(5).monotonic_ns
+    wakeup = wakeup_of(session.opened(FIRST, at(0)))
+    assert wakeup.due_ns == at(5).monotonic_ns
 
     session.heard(at(4))
 
-    assert session.tick(alarm.key, at(5)) == [WakeAt(at(60).monotonic_ns, alarm.key)]
+    assert session.tick(wakeup.key, at(5)) == [WakeAt(at(60).monotonic_ns, wakeup.key)]
 
 
-def test_proof_of_life_postpones_the_alarm() -> None:
+def test_proof_of_life_postpones_the_wakeup() -> None:
     session = new_session()
     session.connect(at(0))
-    alarm = alarm_of(session.opened(FIRST, at(0)))
+    wakeup = wakeup_of(session.opened(FIRST, at(0)))
     session.proven_alive(at(2))
 
-    effects = session.tick(alarm.key, at(3))
+    effects = session.tick(wakeup.key, at(3))
 
-    assert effects == [WakeAt(at(5).monotonic_ns, alarm.key)]
+    assert effects == [WakeAt(at(5).monotonic_ns, wakeup.key)]
     assert session.state is CONNECTED
 
 
@@ -357,16 +357,16 @@ def test_chatter_without_proof_of_life_does_not_keep_a_session_alive() -> None:
     for second in range(3):
         session.heard(at(second))
 
-    assert ClosePipe(FIRST, "silent") in session.tick(AlarmKey(SessionAlarm.SILENCE, "market", 1), at(3))
+    assert ClosePipe(FIRST, "silent") in session.tick(WakeupKey(SessionWakeup.SILENCE, "market", 1), at(3))
 
 
-def test_the_alarm_of_an_older_connection_is_ignored() -> None:
+def test_the_wakeup_of_an_older_connection_is_ignored() -> None:
     session = connected_session()
     session.lost(FIRST, "1006", at(1))
     session.tick(RETRY, at(2))
     session.opened(SECOND, at(2))
 
-    assert session.tick(AlarmKey(SessionAlarm.SILENCE, "market", 1), at(60)) == []
+    assert session.tick(WakeupKey(SessionWakeup.SILENCE, "market", 1), at(60)) == []
     assert session.state is CONNECTED
 
 
@@ -629,7 +629,7 @@ def test_a_graceful_end_awaits_the_peers_goodbye_and_is_measured() -> None:
     asked = session.disconnect(at(1), within_s=2.0)
     effects = session.lost(FIRST, "1000", at(1.3))
 
-    assert asked == [SayGoodbye(FIRST), WakeAt(at(3).monotonic_ns, AlarmKey(SessionAlarm.GOODBYE, "market", 1))]
+    assert asked == [SayGoodbye(FIRST), WakeAt(at(3).monotonic_ns, WakeupKey(SessionWakeup.GOODBYE, "market", 1))]
     assert Disconnected(FIRST, is_graceful=True, took_ns=300_000_000) in effects
     assert (session.counters["closed_gracefully"], session.counters["closed_forcibly"]) == (1, 0)
     assert (session.state, session.connection_id) == (DISCONNECTED, None)
@@ -638,9 +638,9 @@ def test_a_graceful_end_awaits_the_peers_goodbye_and_is_measured() -> None:
 def test_a_peer_that_ignores_the_goodbye_is_hung_up_on_in_time() -> None:
     """T08, WS-11: limit 100 ms; forced, not clean, disconnected."""
     session = connected_session()
-    [_, alarm] = session.disconnect(at(1), within_s=0.1)
+    [_, wakeup] = session.disconnect(at(1), within_s=0.1)
 
-    effects = session.tick(alarm.key, at(1.1))
+    effects = session.tick(wakeup.key, at(1.1))
 
     assert ClosePipe(FIRST, "asked") in effects
     assert Disconnected(FIRST, is_graceful=False, took_ns=100_000_000) in effects
@@ -712,9 +712,9 @@ def test_whatever_happens_at_most_one_pipe_is_wanted_and_no_move_is_illegal(step
             "reconnect": lambda: session.reconnect(at(now)),
             "tick": lambda: [
                 *session.tick(RETRY, at(now)),
-                *session.tick(AlarmKey(SessionAlarm.SILENCE, "market", number), at(now)),
-                *session.tick(AlarmKey(SessionAlarm.DIAL, "market", number), at(now)),
-                *session.tick(AlarmKey(SessionAlarm.GOODBYE, "market", number), at(now)),
+                *session.tick(WakeupKey(SessionWakeup.SILENCE, "market", number), at(now)),
+                *session.tick(WakeupKey(SessionWakeup.DIAL, "market", number), at(now)),
+                *session.tick(WakeupKey(SessionWakeup.GOODBYE, "market", number), at(now)),
             ],
         }[word]()
         if word == "opened" and name in asked:

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.effects import AlarmKey, Role, Tell
+from domain.effects import Role, Tell, WakeupKey
 from domain.instant import Instant
 from domain.messages.system import ActorReported, AlarmRaised, HaltLine, Operation, OperationEnded, WaitLine
 from domain.reports.histogram import Histogram
 from domain.reports.status_board import StatusBoard
-from domain.resilience.circuit_breaker import BreakerAlarm, CircuitBreaker
+from domain.resilience.circuit_breaker import BreakerWakeup, CircuitBreaker
 from domain.settings import BreakerSettings
 from scripts.report.prometheus import exposition
 from tests.builders import orders_reported
 
-SUBMIT_AGAIN = AlarmKey(BreakerAlarm.HALF_OPEN, "submit")
+SUBMIT_AGAIN = WakeupKey(BreakerWakeup.HALF_OPEN, "submit")
 MS = 1_000_000
 UTC = 1_700_000_000_000_000_000
 _SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\]|\\.)*",?)*)\})? (-?[0-9.e+-]+)')

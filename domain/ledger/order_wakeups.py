@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from domain.effects import AlarmKind
+from domain.effects import WakeupKind
 
 
-class OrderAlarm(AlarmKind):
+class OrderWakeup(WakeupKind):
     """What the machines around the order ledger want to be woken for."""
 
     ACKNOWLEDGE = "acknowledge"  # of the order by its client_order_id, as the four after it
