@@ -20,7 +20,7 @@ use_exact_decimals()
 gc.set_threshold(5_000)  # new objects from one collection of garbage to the next
 
 # Each run draws other examples: few in the runs that people wait for, many in those with --long.
-settings.register_profile("quick", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=500)
 settings.load_profile("quick")
 

@@ -57,16 +57,19 @@ class Stage(StageBase):
         kits: Mapping[str, VenueKit] | None = None,
         seed: int | None = None,
         limits: Limits = Limits(),
+        look_every_s: float = 0.04,
     ) -> None:
         """Args:
         kits: venue -> factories of its client and streams, e.g. over an in-memory simulator.
         seed: None delivers in the order sent; a number interleaves the actors as processes may.
         limits: of the mail from one actor to another; what is beyond comes back as Busy.
+        look_every_s: how long a frame may lie in a virtual socket while nothing else happens. A look costs as
+            much as a message, and most find nothing.
         """
         use_exact_decimals()
         super().__init__(settings or Settings())
         self.seed = seed
-        self.system = VirtualSystem(kits or {}, seed, limits)
+        self.system = VirtualSystem(kits or {}, seed, limits, round(look_every_s * SECOND_NS))
         self.dead = self.system.dead
         self.failures = self.system.failures
         self.readables = self.system.readables

@@ -35,21 +35,20 @@ from adapters.ports import VenueKit
 from adapters.thespian_unix.lanes import lane_of, overtakes
 from adapters.thespian_unix.messages import Busy
 from adapters.thespian_unix.outgoing import Limits
-from domain.instant import SECOND_NS
 
-_POLL_NS = SECOND_NS // 25  # how often virtual sockets are looked at
 _MOST_DELIVERIES = 1_000_000  # at one moment of virtual time: a ping-pong loop fails instead of hanging
 _FIRST_PID = 10_000
 OUTSIDE = "probe:outside"  # the name of whoever is no actor: the test
 
 
 class VirtualSystem:
-    def __init__(self, kits: Mapping[str, VenueKit], seed: int | None, limits: Limits) -> None:
+    def __init__(self, kits: Mapping[str, VenueKit], seed: int | None, limits: Limits, look_every_ns: int) -> None:
         self.trace = Trace(lambda name: (self.cells.get(name) or self._elsewhere(name)).role or name)
         self.failures: list[str] = []  # tracebacks of handlers that raised
         self.dead: list[Any] = []  # dead letters while nobody handles them
         self.readables: dict[int, Callable[[], bool]] = {}  # virtual fd -> has it something to read?
         self.is_shut_down = False
+        self._look_every_ns = look_every_ns  # at virtual sockets, while nothing else happens
         self.toolbox = StageToolbox(
             kits,
             seed or 0,
@@ -251,7 +250,7 @@ class VirtualSystem:
             if due_ns is not None:
                 times.append(due_ns)
         if watched:
-            times.append((self.clock.elapsed_ns // _POLL_NS + 1) * _POLL_NS)
+            times.append((self.clock.elapsed_ns // self._look_every_ns + 1) * self._look_every_ns)
         return min(times, default=2**63)
 
     # ---- telling -----------------------------------------------------------------------------------------

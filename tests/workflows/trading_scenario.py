@@ -29,8 +29,8 @@ URLS = {
     "private_stream_url": "ws://127.0.0.1:1/user",
 }
 QUIET = {  # what a second of virtual time costs is mostly the market's own bustle
-    "SIMULATOR__QUOTES_PER_S": "4",
-    "SIMULATOR__TRADES_PER_S": "3",
+    "SIMULATOR__QUOTES_PER_S": "2",
+    "SIMULATOR__TRADES_PER_S": "2",
     "SIMULATOR__WARM_UP_S": "16",  # candles of one second, and the slowest strategy needs thirteen
     "SYSTEM__REPORT_EVERY_S": "1.5",
 }
@@ -50,13 +50,16 @@ class TradingScenario:
         self.world = World(self.settings.simulator, START.utc_ns, venues=["coinbase"])
         self.seed = seed
         self.by_hand: set[str] = set()  # order_ids of a person's trades
-        self.stage = Stage(self.settings, {"coinbase": self._kit()}, seed)
+        self.stage = self._stage()
 
     def restart(self) -> None:
         """Let a new system find the journal and the venue as the old one left them, at once."""
-        old, self.stage = self.stage, Stage(self.settings, {"coinbase": self._kit()}, self.seed)
+        old, self.stage = self.stage, self._stage()
         self.stage.clock.follow(old.clock)
         self.stage.toolbox.memory_journal = old.journal
+
+    def _stage(self) -> Stage:
+        return Stage(self.settings, {"coinbase": self._kit()}, self.seed, look_every_s=0.1)
 
     def _kit(self) -> VenueKit:
         signer = Signer(self.world.key.name, self.world.key.private_key)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
 from actors.dead_letters import DeadLetters
 from actors.runtime.base_actor import BaseActor
 from actors.stage.stage import Stage
+from actors.stage.toolbox import virtual_fd
 from adapters.thespian_unix.outgoing import Limits
 from domain.effects import Role
 from domain.messages.base import Command
@@ -318,3 +320,23 @@ def test_an_actor_that_takes_over_from_a_probe_hears_what_comes_then(stage: Stag
     stage.tell("player", Send(to=Role.PORTFOLIO, counts=1))
 
     assert portfolio.heard == [("player", Count(number=0))]
+
+
+class Listener(BaseActor):
+    def started(self) -> None:
+        self.watch(LISTENED, lambda: None)
+
+
+LISTENED = virtual_fd()
+
+
+@pytest.mark.parametrize("look_every_s", [0.04, 0.5])
+def test_no_frame_lies_in_a_socket_for_longer_than_between_two_looks(look_every_s: float) -> None:
+    stage, looks = Stage(look_every_s=look_every_s), [0.0]
+    stage.readables[LISTENED] = lambda: looks.append(stage.now_s())
+    stage.cast(Listener, "listener")
+
+    stage.advance(seconds=4)
+
+    pauses = [later - earlier for earlier, later in pairwise(looks)]
+    assert max(pauses) == pytest.approx(look_every_s, abs=1e-6)
