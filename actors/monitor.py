@@ -37,7 +37,7 @@ class Monitor(BaseActor):
 
     def _leave_totals(self) -> None:
         """Leave with the supervisor what the next monitor could not learn from anybody alive."""
-        self.tell(Role.SUPERVISOR, self.board.keepsake(self.clock.now().utc_ns))
+        self.tell(Role.SUPERVISOR, self.board.kept_totals(self.clock.now().utc_ns))
 
     def receiveMsg_TotalsKept(self, kept: TotalsKept, sender: str) -> None:
         self.board.adopt(kept)

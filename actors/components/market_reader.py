@@ -12,7 +12,7 @@ _FEEDS = f"{Role.PRICE_FEED}:"
 
 
 class MarketReader(BaseActor):
-    """An actor that follows the prices of all venues. Subclasses write `hear_market(batch)`."""
+    """An actor that follows the prices of all venues. Subclasses write `on_market(batch)`."""
 
     min_interval_s = 0.0  # at most one batch per feed in this time
     wants_history = False

@@ -7,7 +7,7 @@ It holds for every message outside the bulk lane between two roles that trade de
 - A receiver handles each number once, in order, and says how far it is: one cumulative acknowledgement for a batch,
   on the back of whatever it sends that way, else alone after a moment. What it says it has handled, it has.
 - A sender keeps a message until it is acknowledged. What takes too long is sent again, the oldest few first, less
-  and less often: a hung receiver is not buried. The next incarnation of a receiver gets what the last one left.
+  and less often: a hung receiver is not given up. The next incarnation of a receiver gets what the last one left.
 - What is kept for one receiver is bounded. Beyond that a message is refused, in the sender's own hands.
 
 A receiver that died may have handled what it had not acknowledged. So its successor may hear it again, and whoever

@@ -128,7 +128,7 @@ class VirtualSystem:
             del cell.actor
             cell.watched = []
             for letter in self._mail.close(cell.name):
-                self._bury(cell, letter)
+                self._to_dead_letters(cell, letter)
             if cell.parent is not None:
                 self.post(cell.address, cell.parent, ChildActorExited(cell.address))
 
@@ -181,7 +181,7 @@ class VirtualSystem:
     def _send(self, letter: Letter) -> None:
         cell = self.cells.get(letter.target_name) or self._elsewhere(letter.target_name)
         if not cell.is_alive:
-            self._bury(cell, letter)
+            self._to_dead_letters(cell, letter)
         elif not self._mail.send(letter):
             message = pickle.loads(letter.payload)
             self._trace(letter, message, "refused")
@@ -208,7 +208,7 @@ class VirtualSystem:
             if isinstance(message, ActorExitRequest):
                 self.crash_pid(cell.pid)
 
-    def _bury(self, cell: Cell, letter: Letter) -> None:
+    def _to_dead_letters(self, cell: Cell, letter: Letter) -> None:
         message = pickle.loads(letter.payload)
         if isinstance(message, (DeadEnvelope, ChildActorExited, WakeupMessage, Rewired)):
             return

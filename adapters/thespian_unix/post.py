@@ -96,7 +96,7 @@ class Post:
         if end is None:
             return False
         if events & ~select.EPOLLOUT and not end.read():
-            self._bury(end)
+            self._drop(end)
         else:
             self._write(end)
         return True
@@ -169,11 +169,11 @@ class Post:
 
     def _write(self, end: SendingEnd) -> None:
         if self._by_path.get(end.path) is not end:
-            return  # buried meanwhile
+            return  # dropped meanwhile
         try:
             released = end.write()
         except OSError:
-            self._bury(end)
+            self._drop(end)
             return
         if released:
             end.moved_s = time.monotonic()
@@ -184,7 +184,7 @@ class Post:
             end.interest = interest
             self._poller.change(end.fileno, interest)
 
-    def _bury(self, end: SendingEnd) -> None:
+    def _drop(self, end: SendingEnd) -> None:
         if self._by_path.get(end.path) is not end:
             return
         del self._by_path[end.path]

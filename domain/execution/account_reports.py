@@ -41,7 +41,7 @@ class AccountReports:
         self,
         outbox: Outbox,
         quotes: LatestQuotes,
-        news: ExecutionReports,
+        execution_reports: ExecutionReports,
         status_queries: StatusQueries,
         unread: UnreadRows,
         holds: Holds,
@@ -54,7 +54,7 @@ class AccountReports:
         self._outbox = outbox
         self._ledger = outbox.ledger
         self._quotes = quotes
-        self._news = news
+        self._execution_reports = execution_reports
         self._status_queries = status_queries
         self._unread = unread
         self._holds = holds
@@ -87,7 +87,7 @@ class AccountReports:
         """Take in a word about one order; what somebody else's has filled, has moved balances as ours would."""
         if report.cumulative_quantity and self._ours(report.venue, report) is None:
             self._reconciliation.moved(report.venue, now)
-        self._news.on_report(report, now)
+        self._execution_reports.on_report(report, now)
 
     def on_fills(self, event: FillsReported, now: Instant) -> None:
         self._take_fills(event.fills, now)
@@ -104,7 +104,7 @@ class AccountReports:
         self._take_fills(snapshot.fills, now)
         self._funding.take(snapshot.venue, snapshot.funding, now)
         for report in snapshot.open_orders:
-            self._news.on_report(report, now)
+            self._execution_reports.on_report(report, now)
         venue = snapshot.venue
         self._ask_about_unread(venue, snapshot.unread, now)
         foreign = [it for it in snapshot.open_orders if self._ours(venue, it) is None]
@@ -119,10 +119,10 @@ class AccountReports:
             known = [it for it in foreign if not self._ledger.may_be_ours(it)]
             self._holds.read(venue, snapshot.balances, known, asked_ns)
         self._note_external(snapshot, foreign, now)
-        self._news.look_at_holds(venue, now)
+        self._execution_reports.look_at_holds(venue, now)
         self._ask_for_missing(snapshot, now)
         is_equal = self._reconciliation.compare(snapshot, now)
-        self._news.fills_listed(venue, asked_ns, self._reconciliation.agreements.newest_apart(venue), now)
+        self._execution_reports.fills_listed(venue, asked_ns, self._reconciliation.agreements.newest_apart(venue), now)
         if is_equal is not None:
             self._readiness.is_reconciled[venue] = is_equal and not any(self._foreign.tagged(venue))
         self._judge_agreement(venue, now)
@@ -137,7 +137,7 @@ class AccountReports:
 
     def on_rejected(self, event: OrderRejected, now: Instant) -> None:
         """Hand a refusal on; of what would reduce a position, look at once who else may hold the coins."""
-        self._news.on_refused(event, now)
+        self._execution_reports.on_refused(event, now)
         order, audit = self._ledger.orders.get(event.client_order_id), self._reconciliation.audits.get(event.venue)
         if order is None or audit is None or order.order.purpose is Purpose.OPEN:
             return
@@ -170,7 +170,7 @@ class AccountReports:
         for fill in fills:
             self._unread.on_fill(fill)
             if not self._forced.take(fill, now):
-                self._news.on_fill(fill, now)
+                self._execution_reports.on_fill(fill, now)
 
     def _ask_about_unread(self, venue: str, rows: Iterable[Unread], now: Instant) -> None:
         for order in self._unread.orders(venue, rows):

@@ -95,11 +95,11 @@ class ExecutionReports:
             )
             self.on_unconfirmed(doubt, now)
         elif order is not None:
-            was_buried = order.is_final and not order.venue_order_id
+            was_closed_as_absent = order.is_final and not order.venue_order_id
             self._status_queries.send_answered(order, now)
             self._book(order, order.judge_accepted(event), now)
-            if was_buried:
-                self._rise(order, "accepted", now)
+            if was_closed_as_absent:
+                self._reopen(order, "accepted", now)
 
     def on_refused(self, event: OrderRejected | OrderNotSent, now: Instant) -> None:
         if order := self._order(event):
@@ -142,7 +142,7 @@ class ExecutionReports:
             self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
 
     def _judge(self, order: OrderLifecycle, report: OrderReported, now: Instant) -> None:
-        has_risen, had_ended = self._has_risen(order, report), order.ended is not None
+        was_closed_too_soon, had_ended = self._was_closed_too_soon(order, report), order.ended is not None
         if had_ended and self._outlives(report, order.ended_at) and report.status not in FINAL:
             was_set_aside = order.is_set_aside
             self._book(order, [order.accepted(report.venue_order_id, report.ts_event)], now)
@@ -158,8 +158,8 @@ class ExecutionReports:
         is_proof = self._endings.is_read_proof(order, may_repeat, now)
         word = report if is_proof else replace(report, is_read=False)
         self._book(order, order.judge_report(word, may_oversell or order.order.purpose is Purpose.OPEN), now)
-        if has_risen:
-            self._rise(order, f"reported {report.status}", now)
+        if was_closed_too_soon:
+            self._reopen(order, f"reported {report.status}", now)
         if order.ended and not had_ended:
             self._status_queries.ask_now(order, now)
             self._execution.advance_all(order.order.venue, order.order.instrument, now)  # in whose way it is no more
@@ -241,7 +241,7 @@ class ExecutionReports:
             return
         evidence = self._status_queries.looked(order, event, now)
         if evidence:
-            self._bury(order, evidence, now)
+            self._close_as_absent(order, evidence, now)
         else:
             self._execution.resubmit(order, now)
 
@@ -253,9 +253,9 @@ class ExecutionReports:
                 and not order.ended
                 and (evidence := self._status_queries.proof_of_absence(order))
             ):
-                self._bury(order, evidence, now)
+                self._close_as_absent(order, evidence, now)
 
-    def _bury(self, order: OrderLifecycle, evidence: str, now: Instant) -> None:
+    def _close_as_absent(self, order: OrderLifecycle, evidence: str, now: Instant) -> None:
         status = OrderStatus.CANCELED if order.venue_order_id else OrderStatus.REJECTED
         if order.venue_order_id:
             text = f"{order.order.purpose} order is gone: the venue neither lists nor finds it"
@@ -361,7 +361,7 @@ class ExecutionReports:
         self._execution.advance(self._ledger.plans[order.order.intent_id], now)
         self._execution.advance_all(order.order.venue, order.order.instrument, now)
 
-    def _has_risen(self, order: OrderLifecycle, report: OrderReported) -> bool:
+    def _was_closed_too_soon(self, order: OrderLifecycle, report: OrderReported) -> bool:
         """Tell whether a report of life is about an order that we called dead, and no old read of its better days."""
         if not order.is_final or report.status in FINAL or order.filled_quantity >= order.order.quantity:
             return False
@@ -373,7 +373,7 @@ class ExecutionReports:
         lag_ns = self._rules.at(report.venue).facts.read_lag_ns
         return report.ts_event - ended_at > 2 * lag_ns  # a read may have been long under way, too
 
-    def _rise(self, order: OrderLifecycle, evidence: str, now: Instant) -> None:
+    def _reopen(self, order: OrderLifecycle, evidence: str, now: Instant) -> None:
         """An order that was called dead is at the venue: halt there, count it as live, and take it back."""
         text = f"order {order.id} lives although {order.evidence}"
         if not self._outbox.halt(order.scope, text, now.utc_ns):

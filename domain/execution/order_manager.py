@@ -1,7 +1,9 @@
 """The order router's machine: every word about our orders comes in here, every decision leaves as an effect.
 
-It routes. What venues say goes to `execution_reports.py`, what to send next is decided in `order_executor.py`, when
-to ask in `status_queries.py`, whether the books are right in `reconciliation.py`. What must survive is recorded
+It routes. What venues say of the account, and of orders where that says something about the account too (reports,
+refusals, fills), goes to `account_reports.py`, which hands on to `execution_reports.py`; all else about orders goes
+there at once. What to send next is decided in `order_executor.py`, when to ask in `status_queries.py`, whether the
+books are right in `reconciliation.py`. What must survive is recorded
 into the ledger through the outbox, so an order manager that replays the journal stands where this one stood.
 """
 
@@ -146,7 +148,7 @@ class OrderManager:
         )
         self._oversold = Oversold(outbox, self._quotes, self._unmatched)
         self._adoption = Adoption(outbox, self._quotes, facts.provenance, instance, former_instances)
-        self._news = ExecutionReports(
+        self._execution_reports = ExecutionReports(
             outbox,
             self._execution,
             self._status_queries,
@@ -173,7 +175,7 @@ class OrderManager:
         self._account = AccountReports(
             outbox,
             self._quotes,
-            self._news,
+            self._execution_reports,
             self._status_queries,
             self._unread,
             self._holds,
@@ -196,16 +198,16 @@ class OrderManager:
                 on(BreakerChanged, self._readiness.on_breaker),
                 on(VenueAccessChanged, self._readiness.on_access),
                 on(PrivateStreamChanged, self._on_private_stream),
-                on(OrderAccepted, self._news.on_accepted),
+                on(OrderAccepted, self._execution_reports.on_accepted),
                 on(OrderRejected, self._account.on_rejected),
-                on(OrderNotSent, self._news.on_refused),
-                on(OrderUnconfirmed, self._news.on_unconfirmed),
+                on(OrderNotSent, self._execution_reports.on_refused),
+                on(OrderUnconfirmed, self._execution_reports.on_unconfirmed),
                 on(OrderReported, self._account.on_report),
-                on(OrderNotFound, self._news.on_not_found),
-                on(QueryFailed, self._news.on_query_failed),
-                on(CancelAccepted, self._news.on_cancel),
-                on(CancelRejected, self._news.on_cancel),
-                on(CancelUnconfirmed, self._news.on_cancel),
+                on(OrderNotFound, self._execution_reports.on_not_found),
+                on(QueryFailed, self._execution_reports.on_query_failed),
+                on(CancelAccepted, self._execution_reports.on_cancel),
+                on(CancelRejected, self._execution_reports.on_cancel),
+                on(CancelUnconfirmed, self._execution_reports.on_cancel),
                 on(FillsReported, self._account.on_fills),
                 on(RowsUnread, self._account.on_unread),
                 on(VenueSnapshot, self._account.on_snapshot),
@@ -243,7 +245,7 @@ class OrderManager:
         self._adoption.begin(now)
         self._blocking.restore_all_stops(now)
         for order in self.ledger.live_orders():
-            self._news.doubt(order, "restarted", now)
+            self._execution_reports.doubt(order, "restarted", now)
         for plan in list(self.ledger.open_plans.values()):
             self._execution.advance(plan, now)
         for venue in self._readiness.venues:
@@ -253,7 +255,7 @@ class OrderManager:
     def gateway_restarted(self, venue: str, now: Instant) -> list[Effect]:
         """Doubt whatever was on its way through a gateway that is gone."""
         for order in self.ledger.live_orders(venue):
-            self._news.doubt(order, "gateway_restarted", now)
+            self._execution_reports.doubt(order, "gateway_restarted", now)
         if venue in self._readiness.venues:
             self._reconciliation.ask(venue, now)
         return self._finish(now)
@@ -271,11 +273,11 @@ class OrderManager:
 
     def hold_up(self, why: str, now: Instant) -> list[Effect]:
         """Take no openings while the journal cannot be written as it should; `why` is empty when it can again."""
-        news, over = self._readiness.hold_up(why, now.utc_ns)
+        told, over = self._readiness.hold_up(why, now.utc_ns)
         if over:
             self._outbox.alarm_over("journal", over, now.utc_ns)
-        if news:
-            self._outbox.alarm("journal", news, now.utc_ns)
+        if told:
+            self._outbox.alarm("journal", told, now.utc_ns)
         return self._finish(now)
 
     def apply(self, message: Message, now: Instant) -> list[Effect]:
@@ -301,9 +303,9 @@ class OrderManager:
             case OrderWakeup.OVERDUE if order:
                 self._overdue.tick(order, now)
             case OrderWakeup.ENDING if order:
-                self._news.end_when_due(order, now)
+                self._execution_reports.end_when_due(order, now)
             case OrderWakeup.QUERY if order:
-                self._news.ask_when_due(order, now)
+                self._execution_reports.ask_when_due(order, now)
         return self._finish(now)
 
     def report(self, now: Instant) -> OrdersReported:
@@ -314,7 +316,7 @@ class OrderManager:
         self._reconciliation.note_movements(now)
         self._oversold.review(now)
         self._winding_down.progress(now)
-        for venue, missing in self._readiness.news():
+        for venue, missing in self._readiness.changes():
             self._outbox.tell(
                 Role.PORTFOLIO,
                 VenueReadyChanged(ts_event=now.utc_ns, venue=venue, is_ready=not missing, reason=missing),

@@ -53,7 +53,7 @@ class Priced(Struct, frozen=True):
 
 
 Case = TypeVar("Case")
-Verdict = Refused | Denial | None
+CheckResult = Refused | Denial | None
 
 
 class PreSendChecks:
@@ -221,7 +221,7 @@ class PreSendChecks:
         return collared_price(instrument, quote, side, from_ratio(self._settings.orders.collar_ratio))
 
 
-def _first(checks: Iterable[Callable[[Case], Verdict]], case: Case) -> Denial:
+def _first(checks: Iterable[Callable[[Case], CheckResult]], case: Case) -> Denial:
     """Return the first verdict: later checks rely on what earlier ones have seen to."""
     for check in checks:
         if verdict := check(case):

@@ -116,7 +116,7 @@ class VenueReadiness:
                 return what
         return "reconciliation" if venue in self.apart else ""
 
-    def news(self) -> list[tuple[str, str]]:
+    def changes(self) -> list[tuple[str, str]]:
         """Return (venue, what is missing) of those that changed since the last call."""
         changed = [
             (venue, missing) for venue in self.venues if (missing := self.missing(venue)) != self._announced.get(venue)
@@ -125,7 +125,7 @@ class VenueReadiness:
         return changed
 
     def forget_announcements(self) -> None:
-        """Let `news` return every venue again: somebody new is listening."""
+        """Let `changes` return every venue again: somebody new is listening."""
         self._announced.clear()
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from domain.messages.journal import FillsCovered, FundingPaid
 
-Key = tuple[str, int]  # instrument, paid_at
+PaymentKey = tuple[str, int]  # instrument, paid_at
 
 
 @dataclass
@@ -15,7 +15,7 @@ class FundingMemory:
     """The payments of all venues that may still be listed; remembered as long as fills are."""
 
     forgotten: dict[str, int] = field(default_factory=dict)  # venue -> up to which they were known, and are not
-    _paid: dict[str, dict[Key, Decimal]] = field(default_factory=dict)  # venue -> what was booked of each
+    _paid: dict[str, dict[PaymentKey, Decimal]] = field(default_factory=dict)  # venue -> what was booked of each
 
     def book(self, event: FundingPaid) -> None:
         self._paid.setdefault(event.venue, {})[event.instrument, event.paid_at] = event.amount

@@ -8,7 +8,7 @@ so: it tells the router again instead.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -123,7 +123,7 @@ class PortfolioManager:
 
     def replay(self, entries: Iterable[JournalEntry], now: Instant) -> list[Effect]:
         """Begin with what the journal holds. Nothing is decided before this, nor here."""
-        self.portfolio.replay(self._news(entries, now))
+        self._take(entries, now)
         if self.portfolio.equity_mark:
             self._kill_switch.restore(self.portfolio.equity_mark)
         self._exits.restore(now)
@@ -159,7 +159,7 @@ class PortfolioManager:
 
     def _on_journal(self, message: JournalExtended, now: Instant) -> list[Effect]:
         rebased = self.portfolio.rebased
-        self.portfolio.replay(self._news(message.entries, now))
+        self._take(message.entries, now)
         if self.portfolio.rebased != rebased:
             self._kill_switch.forget()
         for intent_id in self._pending.keys() & self.portfolio.intents.keys():
@@ -188,14 +188,14 @@ class PortfolioManager:
             return self._count(DenialReason.EXPIRED)
         return self._close(signal, now) if calls_for_end else self._open(signal, now)
 
-    def _news(self, entries: Iterable[JournalEntry], now: Instant) -> Iterator[JournalEntry]:
-        """Yield the entries, and count the openings among those that are new."""
+    def _take(self, entries: Iterable[JournalEntry], now: Instant) -> None:
+        """Apply the entries one by one. What else follows the journal hears each new one before the books have it."""
         for entry in entries:
             if entry.seq > self.last_seq:
                 self._openings.hear(entry.event, now)
                 self._refused.hear(entry.event, self.portfolio)
                 self._protection.hear(entry.event, self.portfolio, now)
-            yield entry
+            self.portfolio.replay((entry,))
 
     # ---- decisions --------------------------------------------------------------------------------------
 

@@ -119,7 +119,7 @@ class Protection:
         is_oversold = position.quantity < 0 and instrument.kind is InstrumentKind.SPOT
         if is_oversold or is_small(quotes, key, owned, mark):
             self._forget(key)
-            return self._withdraw(instrument, "flat", now) if plans else None
+            return self._cancel(instrument, "flat", now) if plans else None
         if is_small(quotes, key, holding.quantity, mark):
             if foreign.coins(instrument.venue, instrument.base) or portfolio.in_doubt(key):
                 self._forget(key)  # others' orders hold it, or it may be sold: nobody can guard it, or need
@@ -156,7 +156,7 @@ class Protection:
         if _covers(planned, holding, owned):
             return None
         if plans:
-            return self._withdraw(instrument, "resized", now)
+            return self._cancel(instrument, "resized", now)
         if is_filling:
             return None  # one bracket for the whole entry instead of one per partial fill
         levels = self.levels(holding)
@@ -173,7 +173,7 @@ class Protection:
         instrument, levels = holding.instrument, self.levels(holding)
         plans = portfolio.plans_of(*instrument.id, Purpose.PROTECT)
         if any(plan.intent.side is not holding.exit_side for plan in plans):
-            return self._withdraw(instrument, "of a position that is over", now)
+            return self._cancel(instrument, "of a position that is over", now)
         for leg, trigger in ((Leg.STOP, levels.stop), (Leg.TARGET, levels.target)):
             missing = owned - _planned(portfolio, instrument.id, leg)
             if missing <= 0 or is_filling:
@@ -226,7 +226,7 @@ class Protection:
             leg=part.leg if part else Leg.WHOLE,
         )
 
-    def _withdraw(self, instrument: Instrument, reason: str, now: Instant) -> CancelProtection | None:
+    def _cancel(self, instrument: Instrument, reason: str, now: Instant) -> CancelProtection | None:
         if not self._may_ask(instrument, now):
             return None
         return CancelProtection(venue=instrument.venue, instrument=instrument.name, reason=reason)

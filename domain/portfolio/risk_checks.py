@@ -31,7 +31,7 @@ class Allowed(Struct, frozen=True):
     """Every check passed."""
 
 
-Verdict = Allowed | Refused
+RiskVerdict = Allowed | Refused
 
 
 Case = TypeVar("Case", bound=Opening)
@@ -209,7 +209,7 @@ BESIDES_SIZE: tuple[Check, ...] = (
 )  # whether more of it would be wanted at all
 
 
-def judge(case: Case, checks: Iterable[Callable[[Case], Refused | None]]) -> Verdict:
+def judge(case: Case, checks: Iterable[Callable[[Case], Refused | None]]) -> RiskVerdict:
     """Return the first refusal, or Allowed."""
     for check in checks:
         if refused := check(case):
@@ -217,7 +217,7 @@ def judge(case: Case, checks: Iterable[Callable[[Case], Refused | None]]) -> Ver
     return Allowed()
 
 
-def judge_sized(case: Opening, quantity: Decimal, before: Iterable[Check], after: Iterable[SizedCheck]) -> Verdict:
+def judge_sized(case: Opening, quantity: Decimal, before: Iterable[Check], after: Iterable[SizedCheck]) -> RiskVerdict:
     """Return the verdict on an opening whose quantity is known beforehand: the first refusal of all, or Allowed."""
     verdict = judge(case, before)
     if isinstance(verdict, Refused):

@@ -16,7 +16,9 @@ from domain.messages.system import AlarmLine, AlarmOver, AlarmRaised
 ALARMS_KEPT = 50
 
 
-_Key = tuple[bool, str, str]  # is_theirs, subject, text; of a total no text: the newest takes the place of the others
+_LineKey = tuple[
+    bool, str, str
+]  # is_theirs, subject, text; of a total no text: the newest takes the place of the others
 
 
 class AlarmBook:
@@ -29,7 +31,7 @@ class AlarmBook:
     def __init__(self, most: int = ALARMS_KEPT) -> None:
         self.raised = 0  # in all, repeated and forgotten ones too
         self._most = most
-        self._lines: dict[_Key, AlarmLine] = {}
+        self._lines: dict[_LineKey, AlarmLine] = {}
 
     def hear(self, alarm: AlarmRaised) -> bool:
         """Note an alarm; returns True when the book doesn't hold it yet."""
@@ -84,5 +86,5 @@ class AlarmBook:
             del self._lines[alike[0]]
 
 
-def _key(told: AlarmRaised | AlarmLine) -> _Key:
+def _key(told: AlarmRaised | AlarmLine) -> _LineKey:
     return told.is_theirs, told.subject, "" if told.is_total else told.text

@@ -111,7 +111,7 @@ class StatusBoard:
             case Signal():
                 self.signals.appendleft(event)
 
-    def keepsake(self, utc_ns: int) -> TotalsKept:
+    def kept_totals(self, utc_ns: int) -> TotalsKept:
         """Return what the next monitor could not learn from anybody alive."""
         return TotalsKept(
             ts_event=utc_ns,

@@ -17,7 +17,7 @@ _BURST, _PER_S = 100, 1.0  # of all together
 _KEPT = 500  # words and subjects remembered; who forgets the oldest repeats itself at worst
 
 
-class Verdict(Enum):
+class AlarmVerdict(Enum):
     """What becomes of an alarm: told now, left out, or held back because there are too many."""
 
     TOLD = auto()
@@ -39,21 +39,21 @@ class AlarmGate:
         self._buckets: dict[str, TokenBucket] = {}  # subject -> how much may be said about it
         self._all = TokenBucket(_PER_S, _BURST, 0, now_ns)
 
-    def judge(self, subject: str, text: str, now_ns: int, is_new: bool = True) -> Verdict:
+    def judge(self, subject: str, text: str, now_ns: int, is_new: bool = True) -> AlarmVerdict:
         """Args:
         is_new: it is not one that was held back before.
         """
         words = subject, text
         told_ns = self._told_ns.get(words)
         if told_ns is not None and now_ns - told_ns < _AGAIN_NS:
-            return Verdict.REPEATED
+            return AlarmVerdict.REPEATED
         bucket = self._buckets.get(subject) or TokenBucket(self._subject_per_s, _SUBJECT_BURST, 0, now_ns)
         _keep(self._buckets, subject, bucket)
         if bucket.take(now_ns) or self._all.take(now_ns):
             self.held_back += is_new
-            return Verdict.HELD
+            return AlarmVerdict.HELD
         _keep(self._told_ns, words, now_ns)
-        return Verdict.TOLD
+        return AlarmVerdict.TOLD
 
     def ended(self, subject: str, text: str) -> None:
         """Let the same words through at once: what they told of is over, and would be something new."""

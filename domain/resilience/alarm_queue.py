@@ -10,7 +10,7 @@ from collections import Counter
 
 from domain.instant import SECOND_NS
 from domain.messages.system import AlarmRaised
-from domain.resilience.alarm_gate import AlarmGate, Verdict
+from domain.resilience.alarm_gate import AlarmGate, AlarmVerdict
 
 AGAIN_NS = 10 * SECOND_NS  # when to look at what waits
 _TOTAL_NS = 60 * SECOND_NS  # between two tellings of how many were held back
@@ -74,14 +74,14 @@ class _Lane:
 
     def hear(self, alarm: AlarmRaised, now_ns: int) -> bool:
         verdict = self.gate.judge(alarm.subject, alarm.text, now_ns)
-        if verdict is Verdict.HELD:
+        if verdict is AlarmVerdict.HELD:
             has_room = len(self._waiting) < self._most and self._subjects[alarm.subject] < self._most_of_a_subject
             if has_room and (alarm.subject, alarm.text) not in self._waiting:
                 self._waiting[alarm.subject, alarm.text] = alarm
                 self._subjects[alarm.subject] += 1
-        elif verdict is Verdict.TOLD:
+        elif verdict is AlarmVerdict.TOLD:
             self.forget(alarm.subject, alarm.text)
-        return verdict is Verdict.TOLD
+        return verdict is AlarmVerdict.TOLD
 
     def forget(self, subject: str, text: str) -> None:
         if self._waiting.pop((subject, text), None) is not None:
@@ -91,9 +91,9 @@ class _Lane:
         told: list[AlarmRaised] = []
         for (subject, text), alarm in list(self._waiting.items()):
             verdict = self.gate.judge(subject, text, now_ns, is_new=False)
-            if verdict is not Verdict.HELD:
+            if verdict is not AlarmVerdict.HELD:
                 self.forget(subject, text)
-            if verdict is Verdict.TOLD:
+            if verdict is AlarmVerdict.TOLD:
                 told.append(alarm)
         if self.gate.held_back > self._total and now_ns >= self._total_due_ns:
             self._total, self._total_due_ns = self.gate.held_back, now_ns + _TOTAL_NS

@@ -61,7 +61,7 @@ class ChannelWatch:
         """Return the channels whose deadline has passed."""
         return tuple(name for name in self._awaited() if self._due_ns(name) <= now_ns)
 
-    def stray(self, now_ns: int) -> tuple[str, ...]:
+    def stale(self, now_ns: int) -> tuple[str, ...]:
         """Return the silent channels, where the same channel of another instrument speaks for each of them.
 
         Then the connection is not to blame, and a new one would help nobody.

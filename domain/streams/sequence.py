@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 
-class Verdict(Enum):
+class SequenceVerdict(Enum):
     """How a number follows those before it."""
 
     IN_ORDER = auto()
@@ -13,7 +13,7 @@ class Verdict(Enum):
     AFTER_GAP = auto()  # messages before it were lost
 
 
-_IN_ORDER = Verdict.IN_ORDER
+_IN_ORDER = SequenceVerdict.IN_ORDER
 
 
 class SequenceCheck:
@@ -31,13 +31,13 @@ class SequenceCheck:
         """Begin with a new connection, which counts by itself."""
         self.expected = self._first
 
-    def arrive(self, number: int) -> Verdict:
+    def arrive(self, number: int) -> SequenceVerdict:
         """Return how `number` fits; after a gap the count goes on from it, a late one changes nothing."""
         expected = self.expected
         if number == expected or expected is None:
             self.expected = number + 1
             return _IN_ORDER
         if number < expected:
-            return Verdict.LATE
+            return SequenceVerdict.LATE
         self.expected = number + 1
-        return Verdict.AFTER_GAP
+        return SequenceVerdict.AFTER_GAP

@@ -21,7 +21,7 @@ from domain.messages.market import DecodeFailed, HeartbeatSeen, LateFrame, Strea
 from domain.messages.orders import Fill, FillsReported, OrderReported, VenueClockSeen
 from domain.settings import VenueSettings
 from domain.streams.channel_watch import Channel, ChannelWatch
-from domain.streams.sequence import SequenceCheck, Verdict
+from domain.streams.sequence import SequenceCheck, SequenceVerdict
 from domain.streams.venue_time import VenueTime
 from tests.toy.rows import VENUE, fill_row, is_asked_for, order_row
 
@@ -70,13 +70,13 @@ class ToySession(Session):
             rows = tuple(order_row(each, now_ns) for each in live)
             frames.append(self._frame(now_ns, orders=rows, is_snapshot=True))
         if not self.is_stalled(ACCOUNT, now_ns):
-            frames += self._news(now_ns)
+            frames += self._changes(now_ns)
         if now_ns >= self._beat_ns + CLOCK_EVERY_NS and not self.is_stalled(CLOCK, now_ns):
             self._beat_ns = now_ns
             frames.append(self._frame(now_ns, channel=CLOCK))
         return frames
 
-    def _news(self, now_ns: int) -> list[Frame]:
+    def _changes(self, now_ns: int) -> list[Frame]:
         exchange = self._exchange
         revised, self._revised = exchange.revisions[self._revised :], len(exchange.revisions)
         filled, self._filled = exchange.fills[self._filled :], len(exchange.fills)
@@ -125,10 +125,10 @@ class ToyStream:
             return [DecodeFailed(**at, category="parse", reason=str(error), raw=frame[:256])]
         about = {"ts_event": told.at_ns, "venue": VENUE}
         expected, verdict = self._sequence.expected, self._sequence.arrive(told.number)
-        if verdict is Verdict.LATE:
+        if verdict is SequenceVerdict.LATE:
             return [LateFrame(**about, number=told.number)]
         events: list[Event] = []
-        if verdict is Verdict.AFTER_GAP:
+        if verdict is SequenceVerdict.AFTER_GAP:
             self._is_whole = False
             events.append(StreamGap(**about, expected=expected, got=told.number))
         self.watch.heard(ACCOUNT if told.is_snapshot or told.orders or told.fills else CLOCK, read_ns)

@@ -134,8 +134,8 @@ class ProductMarket:
         uniform = self._makers.uniform
         bid_usd, deepest_bid_usd = uniform(*LEVEL_USD), uniform(*LEVEL_USD)
         ask_usd, deepest_ask_usd = uniform(*LEVEL_USD), uniform(*LEVEL_USD)
-        self._withdraw(Side.BUY, bid)
-        self._withdraw(Side.SELL, ask)
+        self._cancel_makers(Side.BUY, bid)
+        self._cancel_makers(Side.SELL, ask)
         hits = self._quote(Side.BUY, bid, bid_usd, now_ns).executions
         self._deepen(Side.BUY, deepest_bid_usd, now_ns)
         lifts = self._quote(Side.SELL, ask, ask_usd, now_ns).executions
@@ -167,7 +167,7 @@ class ProductMarket:
             moved = BASIS_DEVIATION * math.sqrt(1 - kept * kept) * surprise
             self.basis = _bounded(self.basis * kept + moved)
 
-    def _withdraw(self, side: Side, touch: Decimal) -> None:
+    def _cancel_makers(self, side: Side, touch: Decimal) -> None:
         """Cancel maker orders at or inside the new touch, and the deepest ones beyond the kept depth."""
         ids = self._maker_ids[side]
         is_bid = side is Side.BUY

@@ -36,13 +36,13 @@ from domain.settings import VenueSettings
 from domain.streams.channel_watch import Channel, ChannelWatch
 from domain.streams.frame_events import BookDelta, BookSnapshot, BookUnread, FrameHead, SubscriptionConfirmed
 from domain.streams.replay_filter import ReplayFilter
-from domain.streams.sequence import SequenceCheck, Verdict
+from domain.streams.sequence import SequenceCheck, SequenceVerdict
 from domain.streams.venue_time import VenueTime
 from domain.text import bounded
 
 URL = "wss://advanced-trade-ws.coinbase.com"
 
-_LATE, _AFTER_GAP = Verdict.LATE, Verdict.AFTER_GAP
+_LATE, _AFTER_GAP = SequenceVerdict.LATE, SequenceVerdict.AFTER_GAP
 _DOUBTED_FOR_NS = SECOND_NS  # a book may lag behind the tickers by far less
 _HEALED_ALONE_NS = 60 * SECOND_NS  # a new connection that was no help within this time will be none now
 _QUIETER = 3  # prints, over all instruments, may pause this much longer than one book
@@ -75,7 +75,7 @@ class _Product:
 
 
 class MarketStream:
-    """A StreamCodec for the public channels of the configured instruments."""
+    """A MarketCodec for the public channels of the configured instruments."""
 
     def __init__(self, settings: VenueSettings) -> None:
         self.url = settings.market_stream_url or URL
@@ -88,7 +88,7 @@ class MarketStream:
         self._sequence = SequenceCheck(first=0)
         self._time = VenueTime()
         self._is_whole = False
-        self._news: list[Event] = []  # what there is to tell with the next frame
+        self._to_tell: list[Event] = []  # what there is to tell with the next frame
         self.watch = ChannelWatch(
             (
                 Channel("heartbeats", settings.heartbeat_timeout_s, proves_life=True),
@@ -136,8 +136,8 @@ class MarketStream:
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
         told = believable(decode(frame, read_ns, now.utc_ns), self._time, VENUE, frame, now, numbered=True)
         events: list[Event] = []
-        if self._news:
-            events, self._news = self._news, []
+        if self._to_tell:
+            events, self._to_tell = self._to_tell, []
         head = told[0]
         if type(head) is FrameHead:
             if head.number >= 0:
@@ -170,7 +170,7 @@ class MarketStream:
         self._look_after_silent(now)
         frames, late = self._subscriptions.take_due(now.monotonic_ns)
         for asked_as in late:
-            self._tell_left_out(asked_as, now, self._news)
+            self._tell_left_out(asked_as, now, self._to_tell)
         return frames
 
     # ---- one reader per event of a frame -----------------------------------------------------------------
@@ -261,7 +261,7 @@ class MarketStream:
         if not self._is_whole:
             self._judge_whole(ts_event, events)
         if top is None:
-            self._withdraw(product, events)  # a side is gone, and so is the price
+            self._doubt_quote(product, events)  # a side is gone, and so is the price
             product.quoted = None
             return
         if quoted is not None and quoted.is_whole and _touch(quoted) == top:
@@ -287,7 +287,7 @@ class MarketStream:
             return
         self._is_whole = True
         for product in missing:
-            self._withdraw(product, events)
+            self._doubt_quote(product, events)
         events.append(StreamWhole(ts_event=ts_event, venue=VENUE))
 
     def _give_up(self, product: _Product, read_ns: int, now: Instant, events: list[Event]) -> None:
@@ -326,10 +326,10 @@ class MarketStream:
             if not product.book.is_whole or silent_ns < self._patience_ns // 2:
                 continue
             if silent_ns >= self._patience_ns - SECOND_NS and product.renewed_ns > product.book_read_ns:
-                self._void(product, now, self._news)
+                self._void(product, now, self._to_tell)
                 self._subscriptions.lost(product.asked_as, now.monotonic_ns)
                 if self._subscriptions.leave_out(product.asked_as, "its book is silent"):
-                    self._tell_left_out(product.asked_as, now, self._news)
+                    self._tell_left_out(product.asked_as, now, self._to_tell)
             elif product.renewed_ns <= product.book_read_ns:
                 product.renewed_ns = now.monotonic_ns
                 self._subscriptions.renew(product.asked_as)
@@ -339,9 +339,9 @@ class MarketStream:
         product.book.invalidate()
         product.quoted, product.doubted_ns = None, 0
         self.watch.expect(product.channel, now.monotonic_ns, math.inf)
-        self._withdraw(product, events)
+        self._doubt_quote(product, events)
 
-    def _withdraw(self, product: _Product, events: list[Event]) -> None:
+    def _doubt_quote(self, product: _Product, events: list[Event]) -> None:
         """Say of our last price that it can't be believed any more."""
         believed, product.believed = product.believed, None
         if believed is not None:

@@ -29,7 +29,7 @@ from domain.messages.market import (
 from domain.settings import VenueSettings
 from domain.streams.channel_watch import Channel, ChannelWatch
 from domain.streams.frame_events import FrameHead
-from domain.streams.sequence import SequenceCheck, Verdict
+from domain.streams.sequence import SequenceCheck, SequenceVerdict
 from domain.streams.venue_time import VenueTime
 
 URL = "wss://advanced-trade-ws-user.coinbase.com"
@@ -80,9 +80,9 @@ class PrivateStream:
         if type(head) is FrameHead and head.number >= 0:
             expected = self._sequence.expected
             verdict = self._sequence.arrive(head.number)
-            if verdict is Verdict.LATE:
+            if verdict is SequenceVerdict.LATE:
                 return [LateFrame(ts_event=now.utc_ns, venue=VENUE, number=head.number)]
-            if verdict is Verdict.AFTER_GAP and expected is not None:
+            if verdict is SequenceVerdict.AFTER_GAP and expected is not None:
                 self._has_snapshot = self._is_whole = False
                 gap = StreamGap(ts_event=now.utc_ns, venue=VENUE, expected=expected, got=head.number)
                 events.append(gap)

@@ -50,7 +50,7 @@ from domain.streams.frame_events import (
     SubscriptionEnded,
 )
 from domain.streams.replay_filter import ReplayFilter
-from domain.streams.sequence import Verdict
+from domain.streams.sequence import SequenceVerdict
 from domain.streams.venue_time import VenueTime
 from domain.text import bounded
 
@@ -58,7 +58,7 @@ URL = "wss://indexer.dydx.trade/v4/ws"
 
 DOUBTED_FOR_NS = 2 * SECOND_NS  # what the venue takes to say what became of a level, at most
 ANSWERED_WITHIN_S = 5.0
-_STRAY_NS = SECOND_NS // 4  # so much before a channel's silence would cost the connection
+_STALE_NS = SECOND_NS // 4  # so much before a channel's silence would cost the connection
 _AGAIN_NS = 60 * SECOND_NS  # between two questions for what is left out
 _MARKETS_QUIET_S = 60.0  # some oracle price changes with nearly every block
 
@@ -118,8 +118,8 @@ class MarketStream:
         self._venue_ahead_ns: int | None = None  # its time minus our monotonic clock, by its newest block
         self._is_whole = False
         self._unlisted: set[str] = set()  # instruments of which the venue says that it knows no book
-        self._strays: dict[Subscription, int] = {}  # for which nobody waits -> when to ask for it again
-        self._news: list[Event] = []  # what there is to tell with the next frame
+        self._left_out: dict[Subscription, int] = {}  # for which nobody waits -> when to ask for it again
+        self._to_tell: list[Event] = []  # what there is to tell with the next frame
         # kind of event -> what reads it
         self._readers: dict[type, Callable[[Any, _Arrival, list[Event]], None]] = {
             Opened: self._opened,
@@ -163,8 +163,8 @@ class MarketStream:
         seen = decode(frame, read_ns, now.utc_ns)
         head, *told = believable(seen, self._time, VENUE, frame, now, numbered=True)
         events: list[Event] = []
-        if self._news:
-            events, self._news = self._news, []
+        if self._to_tell:
+            events, self._to_tell = self._to_tell, []
         if not isinstance(head, FrameHead):
             return [*events, head]  # it could not be decoded
         kinds: set[type] = {type(event) for event in told}
@@ -173,9 +173,9 @@ class MarketStream:
             is_error = VenueComplained in kinds
             is_answer = is_error or SubscriptionConfirmed in kinds
             verdict = self._message_ids.arrive(head.number, is_answer)
-            if verdict is Verdict.LATE and not is_error:  # errors may repeat the number of the message before
+            if verdict is SequenceVerdict.LATE and not is_error:  # errors may repeat the number of the message before
                 return [*events, LateFrame(ts_event=now.utc_ns, venue=VENUE, number=head.number)]
-            if verdict is Verdict.AFTER_GAP:
+            if verdict is SequenceVerdict.AFTER_GAP:
                 events.append(self._lost(expected, head.number, now))
         arrival = _Arrival(head, read_ns, now)
         self._note_channel(arrival, kinds)
@@ -194,11 +194,11 @@ class MarketStream:
         for instrument in self._instruments.values():
             if now.monotonic_ns - instrument.book_read_ns >= self._quiet_ns:
                 self._subscriptions.renew(Subscription(ORDERBOOK, instrument.name), now.monotonic_ns)
-        for name in self.watch.stray(now.monotonic_ns + _STRAY_NS):
-            self._let_stray(name, now)
-        for one, again_ns in self._strays.items():
+        for name in self.watch.stale(now.monotonic_ns + _STALE_NS):
+            self._leave_out_stale(name, now)
+        for one, again_ns in self._left_out.items():
             if now.monotonic_ns >= again_ns:
-                self._strays[one] = now.monotonic_ns + _AGAIN_NS
+                self._left_out[one] = now.monotonic_ns + _AGAIN_NS
                 self._subscriptions.answered(one)  # or it would be waited for
                 self._subscriptions.renew(one, now.monotonic_ns)
         frames: list[str] = []
@@ -302,7 +302,7 @@ class MarketStream:
         one = self._subscriptions.find(arrival.head.channel, arrival.head.subject)
         if one is None or DecodeFailed in kinds:
             return
-        if self._strays.pop(one, None) is not None:
+        if self._left_out.pop(one, None) is not None:
             self.watch.take_back([one.name])
         if one.channel == ORDERBOOK and one.id in self._unlisted:
             self._unlisted.discard(one.id)
@@ -348,26 +348,26 @@ class MarketStream:
         self._is_whole = all(self._is_left_out(one.name) for one in missing)
         if self._is_whole:
             for instrument in missing:
-                self._withdraw(instrument, events)
+                self._doubt_quote(instrument, events)
             events.append(StreamWhole(ts_event=self._venue_time(arrival), venue=VENUE))
 
     def _is_left_out(self, name: str) -> bool:
-        return name in self._unlisted or Subscription(ORDERBOOK, name) in self._strays
+        return name in self._unlisted or Subscription(ORDERBOOK, name) in self._left_out
 
-    def _let_stray(self, name: str, now: Instant) -> None:
+    def _leave_out_stale(self, name: str, now: Instant) -> None:
         """Wait no more for one subscription of one instrument; without its book, not for its prices either."""
         one = next(one for one in self._subscriptions.all if one.name == name)
         instrument = one.id.partition("/")[0]
         what = "left out" if one.channel == ORDERBOOK else f"its {one.channel} is left out"
         text = bounded(f"{instrument}: {what}, everything else goes on: {one.channel} is silent")
-        self._news.append(VenueComplained(ts_event=now.utc_ns, venue=VENUE, text=text))
+        self._to_tell.append(VenueComplained(ts_event=now.utc_ns, venue=VENUE, text=text))
         self.watch.leave_out([name])
-        self._strays[one] = now.monotonic_ns
+        self._left_out[one] = now.monotonic_ns
         if one.channel == ORDERBOOK:
             self._instruments[one.id].book.invalidate()
-            self._withdraw(self._instruments[one.id], self._news)
+            self._doubt_quote(self._instruments[one.id], self._to_tell)
 
-    def _withdraw(self, instrument: _Instrument, events: list[Event]) -> None:
+    def _doubt_quote(self, instrument: _Instrument, events: list[Event]) -> None:
         """Say of our last price that it can't be believed any more."""
         if instrument.believed is not None:
             events.append(replace(instrument.believed, is_whole=False))

@@ -7,7 +7,7 @@ loss while an answer is still to come that may carry it.
 
 from __future__ import annotations
 
-from domain.streams.sequence import Verdict
+from domain.streams.sequence import SequenceVerdict
 
 
 class MessageIds:
@@ -30,7 +30,7 @@ class MessageIds:
         """Note that a subscription was asked for: its answer may be overtaken."""
         self._unanswered += 1
 
-    def arrive(self, message_id: int, is_answer: bool) -> Verdict:
+    def arrive(self, message_id: int, is_answer: bool) -> SequenceVerdict:
         """Return how a number fits.
 
         Args:
@@ -40,13 +40,13 @@ class MessageIds:
             self._unanswered = max(0, self._unanswered - 1)
         if message_id in self._missing:
             self._missing.remove(message_id)
-            return Verdict.IN_ORDER if is_answer else Verdict.AFTER_GAP
+            return SequenceVerdict.IN_ORDER if is_answer else SequenceVerdict.AFTER_GAP
         if message_id <= self.newest:
-            return Verdict.LATE
+            return SequenceVerdict.LATE
         skipped = range(self.newest + 1 if self.newest >= 0 else message_id, message_id)
         self.newest = message_id
         if len(skipped) + len(self._missing) > self._unanswered:
             self._missing.clear()
-            return Verdict.AFTER_GAP
+            return SequenceVerdict.AFTER_GAP
         self._missing.update(skipped)
-        return Verdict.IN_ORDER
+        return SequenceVerdict.IN_ORDER

@@ -50,7 +50,7 @@ _CHANNELS = (BOOK, TOUCH, TRADES, CONTEXT, CANDLE)
 _SLOW_BOOK_S = 12.0  # with this much patience a book need not be fast, and has more levels
 _PING_EVERY_NS = 30 * SECOND_NS  # the venue hangs up on a connection on which it said nothing for 60 s
 _PONG_WITHIN_S = 60.0
-_STRAY_NS = SECOND_NS // 4  # so much before a channel's silence would cost the connection
+_STALE_NS = SECOND_NS // 4  # so much before a channel's silence would cost the connection
 _STRIKES = 2  # connections that ended while a coin was asked for; one may be chance
 _AGAIN_NS = 60 * SECOND_NS  # between two questions for what is left out
 _HUNG_UP_AGAIN_NS = 600 * SECOND_NS  # likewise, where asking costs the connection
@@ -90,7 +90,7 @@ class _Coin:
 
 
 class MarketStream:
-    """A StreamCodec for the public channels of the configured instruments."""
+    """A MarketCodec for the public channels of the configured instruments."""
 
     def __init__(self, settings: VenueSettings) -> None:
         self.url = settings.market_stream_url or URL
@@ -105,8 +105,8 @@ class MarketStream:
         self._to_ask: deque[_Coin] = deque()  # one after the other, each once the one before has an answer
         self._is_careful = False  # so, because connections ended before all had answers
         self._cut_short = 0  # such connections in a row
-        self._strays: dict[str, tuple[str, _Coin]] = {}  # channel that is left out -> what it tells, and of whom
-        self._news: list[Event] = []  # what there is to tell with the next frame
+        self._left_out: dict[str, tuple[str, _Coin]] = {}  # channel that is left out -> what it tells, and of whom
+        self._to_tell: list[Event] = []  # what there is to tell with the next frame
         self.watch = ChannelWatch(
             (
                 *(
@@ -165,8 +165,8 @@ class MarketStream:
 
     def decode(self, frame: bytes, read_ns: int, now: Instant) -> Sequence[Event]:
         events: list[Event] = []
-        if self._news:
-            events, self._news = self._news, []
+        if self._to_tell:
+            events, self._to_tell = self._to_tell, []
         arrival = _Arrival(read_ns, now)
         told = believable(decode(frame, read_ns, now.utc_ns), self._time, VENUE, frame, now, numbered=False)
         if told and type(told[0]) is Trade:
@@ -184,9 +184,9 @@ class MarketStream:
 
     def tick(self, now: Instant) -> tuple[str, ...]:
         frames = list(self._ask_next()) if not self._asked or self._asked[-1].is_answered else []
-        for name in self.watch.stray(now.monotonic_ns + _STRAY_NS):
-            frames += self._let_stray(name, now)
-        for channel, coin in self._strays.values():
+        for name in self.watch.stale(now.monotonic_ns + _STALE_NS):
+            frames += self._leave_out_stale(name, now)
+        for channel, coin in self._left_out.values():
             if coin.is_answered and now.monotonic_ns >= coin.ask_again_ns:
                 coin.ask_again_ns = now.monotonic_ns + _AGAIN_NS
                 frames += self._renew(channel, coin)
@@ -230,7 +230,7 @@ class MarketStream:
     def _answered(self, coin: _Coin) -> None:
         coin.is_answered, coin.strikes = True, 0
 
-    def _let_stray(self, name: str, now: Instant) -> tuple[str, ...]:
+    def _leave_out_stale(self, name: str, now: Instant) -> tuple[str, ...]:
         """Wait no more for one channel of one coin; without its book, not for its prices either."""
         channel, _, of = name.partition(":")
         coin = self._coins[name_of(of)]
@@ -241,18 +241,18 @@ class MarketStream:
     def _leave_out(self, coin: _Coin, channels: Sequence[str], reason: str, now: Instant) -> None:
         names = {_channel(channel, coin.name): (channel, coin) for channel in channels}
         self.watch.leave_out(names)
-        self._strays |= names
+        self._left_out |= names
         if BOOK in channels:
             coin.left_out = coin.left_out or reason
             coin.book.invalidate()
-            self._withdraw(coin, self._news)
+            self._doubt_quote(coin, self._to_tell)
         what = "left out" if BOOK in channels else f"its {channels[0]} is left out"
         text = bounded(f"{coin.instrument}: {what}, everything else goes on: {reason}")
-        self._news.append(VenueComplained(ts_event=now.utc_ns, venue=VENUE, text=text))
+        self._to_tell.append(VenueComplained(ts_event=now.utc_ns, venue=VENUE, text=text))
 
     def _take_back(self, channel: str, coin: _Coin) -> None:
         name = _channel(channel, coin.name)
-        if self._strays.pop(name, None) is not None:
+        if self._left_out.pop(name, None) is not None:
             self.watch.take_back([name])
             if channel == BOOK:
                 coin.left_out = ""
@@ -349,10 +349,10 @@ class MarketStream:
         self._is_whole = True
         for coin in coins:
             if not coin.book.is_whole:
-                self._withdraw(coin, events)
+                self._doubt_quote(coin, events)
         events.append(StreamWhole(ts_event=ts_event, venue=VENUE))
 
-    def _withdraw(self, coin: _Coin, events: list[Event]) -> None:
+    def _doubt_quote(self, coin: _Coin, events: list[Event]) -> None:
         """Say of our last price that it can't be believed any more."""
         if coin.believed is not None:
             events.append(replace(coin.believed, is_whole=False))
@@ -366,7 +366,7 @@ class MarketStream:
             events.append(gap)
         coin.book.invalidate()
         coin.told = None
-        self._withdraw(coin, events)
+        self._doubt_quote(coin, events)
 
     def _quote(self, coin: _Coin, top: Top | None, ts_event: int, arrival: _Arrival, events: list[Event]) -> None:
         """Tell a touch that is news. When a side is gone, so is the price: say so with the last one."""

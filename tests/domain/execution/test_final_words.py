@@ -178,7 +178,7 @@ def test_an_older_read_of_life_takes_no_end_back_and_a_late_one_does() -> None:
     assert (manager.order("close").status, manager.order("close").ended) == (S.OPEN, None)
 
 
-def test_an_order_that_ended_without_a_total_is_not_buried_for_being_found_nowhere() -> None:
+def test_an_order_that_ended_without_a_total_is_not_closed_for_being_found_nowhere() -> None:
     manager = closing("1", Purpose.PROTECT)
     manager.hear(word(S.CANCELED, None))
 

@@ -302,7 +302,7 @@ def test_a_fill_that_the_stream_lost_is_found(manager: DeskOnTime) -> None:
     assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_a_live_order_missing_at_the_venue_is_asked_about_not_buried(manager: DeskOnTime) -> None:
+def test_a_live_order_missing_at_the_venue_is_asked_about_not_closed(manager: DeskOnTime) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     manager.advance(5)

@@ -102,7 +102,7 @@ def test_counts_survive_the_restart_of_the_monitor(board: StatusBoard) -> None:
     board.on_actor(report(FEED, incarnation=2, quotes=3))
     successor = StatusBoard(("coinbase",), "DEMO", Instant(MONO, UTC))
 
-    successor.adopt(board.keepsake(UTC))
+    successor.adopt(board.kept_totals(UTC))
     successor.on_actor(report(FEED, incarnation=2, quotes=4))
 
     assert successor.status(NOW)["venues"]["coinbase"]["quotes"] == 14
@@ -113,7 +113,7 @@ def test_what_became_of_signals_is_counted_over_every_restart(board: StatusBoard
     board.on_actor(report(Role.PORTFOLIO, incarnation=2, decision_opened=1))
     successor = StatusBoard(("coinbase",), "DEMO", Instant(MONO, UTC))
 
-    successor.adopt(board.keepsake(UTC))
+    successor.adopt(board.kept_totals(UTC))
     successor.on_actor(report(Role.PORTFOLIO, incarnation=2, decision_opened=2))
 
     assert board.view(NOW)["decisions"] == {"opened": 3, "no_position": 15}
@@ -200,7 +200,7 @@ def test_alarms_are_told_with_their_times_and_survive_the_monitor(board: StatusB
         board.on_alarm(AlarmRaised(ts_event=UTC + at_s * SECOND_NS, subject="nz-7", text="unconfirmed"))
     successor = StatusBoard(("coinbase",), "DEMO", Instant(MONO, UTC))
 
-    successor.adopt(board.keepsake(UTC))
+    successor.adopt(board.kept_totals(UTC))
 
     status = successor.status(NOW)
     assert status["alarms"] == [

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from domain.instant import SECOND_NS
-from domain.resilience.alarm_gate import AlarmGate, Verdict
+from domain.resilience.alarm_gate import AlarmGate, AlarmVerdict
 
 
 def passes(gate: AlarmGate, subject: str, text: str, now_ns: int) -> bool:
-    return gate.judge(subject, text, now_ns) is Verdict.TOLD
+    return gate.judge(subject, text, now_ns) is AlarmVerdict.TOLD
 
 
 def passed(gate: AlarmGate, words: list[tuple[str, str]], now_ns: int = 0) -> int:

@@ -131,19 +131,19 @@ def test_a_channel_is_silent_exactly_when_nothing_came_within_its_deadline(words
         assert (look_ns <= at(now)) == bool(expected)
 
 
-def test_channels_stray_while_those_of_another_instrument_speak() -> None:
+def test_channels_are_stale_while_those_of_another_instrument_speak() -> None:
     watch = ChannelWatch((Channel("book:A", 5.0, of="A"), Channel("book:B", 5.0, of="B"), Channel("all", 50.0)))
     watch.restart(0, 5.0)
-    assert watch.stray(5 * SECOND_NS) == ()  # all are silent: the connection is to blame
+    assert watch.stale(5 * SECOND_NS) == ()  # all are silent: the connection is to blame
 
     watch.heard("all", 0)
-    assert watch.stray(5 * SECOND_NS) == ()  # both are
+    assert watch.stale(5 * SECOND_NS) == ()  # both are
 
     watch.heard("book:A", 3 * SECOND_NS)
-    assert watch.stray(5 * SECOND_NS) == ("book:B",)
-    assert watch.stray(6 * SECOND_NS) == ()  # nor does the other speak any more
+    assert watch.stale(5 * SECOND_NS) == ("book:B",)
+    assert watch.stale(6 * SECOND_NS) == ()  # nor does the other speak any more
     watch.leave_out(["book:B"])
-    assert watch.stray(6 * SECOND_NS) == ()
+    assert watch.stale(6 * SECOND_NS) == ()
     assert watch.silent(8 * SECOND_NS) == ("book:A",)
 
 

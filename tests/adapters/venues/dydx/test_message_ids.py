@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.venues.dydx.message_ids import MessageIds
-from domain.streams.sequence import Verdict
+from domain.streams.sequence import SequenceVerdict
 
-IN_ORDER, LATE, AFTER_GAP = Verdict.IN_ORDER, Verdict.LATE, Verdict.AFTER_GAP
+IN_ORDER, LATE, AFTER_GAP = SequenceVerdict.IN_ORDER, SequenceVerdict.LATE, SequenceVerdict.AFTER_GAP
 
 
-def arrive(ids: MessageIds, *numbers: int) -> list[Verdict]:
+def arrive(ids: MessageIds, *numbers: int) -> list[SequenceVerdict]:
     return [ids.arrive(number, is_answer=False) for number in numbers]
 
 
@@ -103,7 +103,7 @@ def venue(seed: int, steps: int) -> list[tuple[str, int]]:
     return [*said, ("data", number)]
 
 
-def judge(said: list[tuple[str, int]]) -> list[Verdict]:
+def judge(said: list[tuple[str, int]]) -> list[SequenceVerdict]:
     ids = MessageIds()
     verdicts = []
     for what, number in said:

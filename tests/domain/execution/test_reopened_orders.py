@@ -29,7 +29,7 @@ ALIVE = make_report(S.OPEN, side=Side.SELL)
 
 
 @pytest.fixture
-def buried() -> DeskOnTime:
+def absent() -> DeskOnTime:
     """A position of 0.01, its bracket proven absent, and the plan for it over."""
     manager = DeskOnTime(resubmits_safely=False).ready()
     manager.hold()
@@ -51,62 +51,62 @@ def counts(manager: DeskOnTime) -> dict[str, int]:
     return manager.manager.report(manager.now).counts
 
 
-def test_it_counts_in_exposure_lists_and_books(buried: DeskOnTime) -> None:
-    rejected = counts(buried)["rejected"]
-    buried.hear(ALIVE)
+def test_it_counts_in_exposure_lists_and_books(absent: DeskOnTime) -> None:
+    rejected = counts(absent)["rejected"]
+    absent.hear(ALIVE)
 
-    ledger, books = buried.manager.ledger, buried.manager.books
+    ledger, books = absent.manager.ledger, absent.manager.books
     assert ledger.reducible_quantity("coinbase", BTC, Side.SELL) == 0
-    assert [line.client_order_id for line in buried.manager.report(buried.now).open_orders] == [ID]
+    assert [line.client_order_id for line in absent.manager.report(absent.now).open_orders] == [ID]
     assert books.covered_quantity("coinbase", BTC) == Decimal("0.01")
     assert [plan.intent.intent_id for plan in books.plans_of("coinbase", BTC, Purpose.PROTECT)] == ["i-1"]
-    assert (counts(buried)["rejected"], counts(buried)["open"]) == (rejected - 1, 1)
-    assert buried.journaled(HaltRaised)[0].scope == "coinbase:BTC-USD"
-    assert buried.journaled(OrderReopened)[0].evidence == "reported OPEN although absent:venue_rule"
+    assert (counts(absent)["rejected"], counts(absent)["open"]) == (rejected - 1, 1)
+    assert absent.journaled(HaltRaised)[0].scope == "coinbase:BTC-USD"
+    assert absent.journaled(OrderReopened)[0].evidence == "reported OPEN although absent:venue_rule"
 
 
-def test_its_cancel_is_repeated_until_its_end_is_proven(buried: DeskOnTime) -> None:
-    buried.hear(ALIVE)
+def test_its_cancel_is_repeated_until_its_end_is_proven(absent: DeskOnTime) -> None:
+    absent.hear(ALIVE)
 
-    buried.advance(8)
-    assert len(buried.sent(CancelOrder)) == 4
-    buried.hear(make_report(S.CANCELED, side=Side.SELL))
-    buried.advance(60)
+    absent.advance(8)
+    assert len(absent.sent(CancelOrder)) == 4
+    absent.hear(make_report(S.CANCELED, side=Side.SELL))
+    absent.advance(60)
 
-    assert len(buried.sent(CancelOrder)) == 4
-    assert buried.order().status is S.CANCELED
-    assert buried.sent(SubmitOrder) == []  # its plan sends nothing more
-    assert [done.intent_id for done in buried.journaled(IntentDone)] == ["held", "i-1", "i-1"]
-    assert buried.manager.books.plans == {} and buried.manager.books.orders == {}
-
-
-def test_its_fills_are_booked_as_ours(buried: DeskOnTime) -> None:
-    buried.hear(ALIVE)
-
-    buried.fills(make_fill("0.01", "f-stop", price="61000", side=Side.SELL))
-
-    assert buried.order().status is S.FILLED
-    assert buried.manager.books.position(InstrumentId("coinbase", BTC)).quantity == 0
+    assert len(absent.sent(CancelOrder)) == 4
+    assert absent.order().status is S.CANCELED
+    assert absent.sent(SubmitOrder) == []  # its plan sends nothing more
+    assert [done.intent_id for done in absent.journaled(IntentDone)] == ["held", "i-1", "i-1"]
+    assert absent.manager.books.plans == {} and absent.manager.books.orders == {}
 
 
-def test_a_restarted_desk_and_portfolio_know_it_too(buried: DeskOnTime) -> None:
-    buried.hear(ALIVE)
+def test_its_fills_are_booked_as_ours(absent: DeskOnTime) -> None:
+    absent.hear(ALIVE)
 
-    next_run = buried.restarted()
+    absent.fills(make_fill("0.01", "f-stop", price="61000", side=Side.SELL))
+
+    assert absent.order().status is S.FILLED
+    assert absent.manager.books.position(InstrumentId("coinbase", BTC)).quantity == 0
+
+
+def test_a_restarted_desk_and_portfolio_know_it_too(absent: DeskOnTime) -> None:
+    absent.hear(ALIVE)
+
+    next_run = absent.restarted()
     portfolio = Portfolio()
-    portfolio.replay(buried.journal)
+    portfolio.replay(absent.journal)
 
     assert [order.id for order in next_run.manager.ledger.live_orders()] == [ID]
     assert len(next_run.sent(CancelOrder)) == 1
     assert portfolio.covered_quantity("coinbase", BTC) == Decimal("0.01")
 
 
-def test_the_event_survives_the_journal(buried: DeskOnTime) -> None:
-    buried.hear(ALIVE)
+def test_the_event_survives_the_journal(absent: DeskOnTime) -> None:
+    absent.hear(ALIVE)
 
-    again = msgspec.json.decode(msgspec.json.encode(buried.journal), type=list[JournalEntry])
+    again = msgspec.json.decode(msgspec.json.encode(absent.journal), type=list[JournalEntry])
 
-    assert again == buried.journal
+    assert again == absent.journal
     ledger = OrderLedger()
     ledger.replay(again)
     assert ledger.orders[ID].status is S.OPEN
