@@ -31,7 +31,7 @@ def read_account(
         balances=tuple(balances),
         open_orders=tuple(open_orders),
         fills=tuple(fills),
-        set_aside=balances.set_aside,
+        unspendable=balances.unspendable,
         positions=None if positions is None else tuple(positions),
         funding=tuple(funding),
         unread=(

@@ -28,9 +28,9 @@ from domain.reconciliation.differences import describe
 from domain.reconciliation.funding import Funding
 from domain.reconciliation.holds import Holds
 from domain.reconciliation.reconciliation import AGAIN_NS, TRIES, Reconciliation
-from domain.reconciliation.set_aside import SetAside
 from domain.reconciliation.status_queries import StatusQueries
 from domain.reconciliation.unread_rows import UnreadRows
+from domain.reconciliation.unspendable import UnspendableMoney
 from domain.resilience.outage import CAUSES
 
 
@@ -63,7 +63,7 @@ class AccountReports:
         self._winding_down = winding_down
         self._foreign = foreign
         self._forced = forced
-        self._set_aside = SetAside(outbox)
+        self._unspendable = UnspendableMoney(outbox)
         self._funding = Funding(outbox)
         self._external: dict[str, ExternalOrdersSeen] = {}  # venue -> what is there, and not ours
         self._unread_orders: dict[str, int] = {}  # venue -> how many more may be
@@ -100,7 +100,7 @@ class AccountReports:
         if snapshot.told_ns:
             self._quotes.on_time(snapshot.venue, snapshot.ts_event, snapshot.told_ns)
         self._unread.on_snapshot(snapshot, now)
-        self._set_aside.hear(snapshot, now)
+        self._unspendable.hear(snapshot, now)
         self._take_fills(snapshot.fills, now)
         self._funding.take(snapshot.venue, snapshot.funding, now)
         for report in snapshot.open_orders:

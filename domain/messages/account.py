@@ -7,7 +7,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from domain.messages.base import Command, Event
-from domain.messages.listing import Aside, Unread
+from domain.messages.listing import Unread, Unspendable
 from domain.messages.orders import Fill, OrderReported
 from domain.messages.positions import FundingPayment, VenuePosition
 
@@ -44,7 +44,7 @@ class VenueSnapshot(Event, kw_only=True):
     fills: tuple[Fill, ...]
     unread: tuple[Unread, ...] = ()  # rows of any of the three that nobody could read
     told_ns: int = 0  # CLOCK_MONOTONIC at `ts_event`; 0 = the venue has not told its time
-    set_aside: tuple[Aside, ...] = ()  # what is in none of the balances: no order can spend it
+    unspendable: tuple[Unspendable, ...] = ()  # what is in none of the balances: no order can spend it
     positions: tuple[VenuePosition, ...] | None = None  # of derivatives, those that are not flat; None: it keeps none
     funding: tuple[FundingPayment, ...] = ()  # since `fills_since`, as the fills are
 

@@ -47,7 +47,7 @@ class Unread(Struct, frozen=True, kw_only=True):
         return " ".join([self.kind, *(f"{what}{name}" for what, name in names if name)])
 
 
-class Aside(Struct, frozen=True):
+class Unspendable(Struct, frozen=True):
     """Money that is there and that no order can spend: it is no buying power, and not in equity."""
 
     currency: str
@@ -60,11 +60,11 @@ class Listing(tuple[T, ...]):
 
     Attributes:
         unread: the others, as `summed_up`.
-        set_aside: of balances, what orders can't spend.
+        unspendable: of balances, what orders can't spend.
     """
 
     unread: tuple[Unread, ...] = ()
-    set_aside: tuple[Aside, ...] = ()
+    unspendable: tuple[Unspendable, ...] = ()
 
     @classmethod
     def of(cls, rows: Iterable[T], unread: Iterable[Unread] = ()) -> Listing[T]:

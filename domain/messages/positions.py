@@ -14,7 +14,7 @@ class VenuePosition(Struct, frozen=True, kw_only=True):
     quantity: Decimal  # signed: negative when short
     entry_price: Decimal | None = None
     mark_price: Decimal | None = None
-    margin: Decimal | None = None  # settlement currency set aside for it; of an isolated one a view, no second cash
+    margin: Decimal | None = None  # settlement currency allotted to it; of an isolated one a view, no second cash
     leverage: Decimal | None = None
     liquidation_price: Decimal | None = None
     is_isolated: bool = False

@@ -1,7 +1,7 @@
 """What perpetuals ask of their collateral: margin used, what is free, and where a position would be liquidated.
 
 Pure numbers in the settlement currency. An account of raw cash is worth that and all positions at their marks
-(docs/money.md 4). A cross position falls with the whole account, an isolated one with the margin set aside for it.
+(docs/money.md 4). A cross position falls with the whole account, an isolated one with the margin allotted to it.
 """
 
 from __future__ import annotations

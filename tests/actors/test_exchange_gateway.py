@@ -16,7 +16,7 @@ from domain.instant import SECOND_NS
 from domain.instrument import Instrument, InstrumentKind
 from domain.messages.account import RequestSnapshot, RowsUnread, SnapshotFailed, VenueSnapshot
 from domain.messages.base import Event
-from domain.messages.listing import Aside, Listing, Unread
+from domain.messages.listing import Listing, Unread, Unspendable
 from domain.messages.market import InstrumentStatus, StreamGap, StreamWhole, TradingStatus, VenueComplained
 from domain.messages.orders import (
     CancelOrder,
@@ -725,13 +725,13 @@ def test_what_cannot_be_read_of_a_snapshot_travels_with_it(venue: FakeVenue, sta
 
 def test_what_no_order_can_spend_travels_with_a_snapshot(venue: FakeVenue, stage: Stage) -> None:
     balances = Listing.of([])
-    balances.set_aside = (Aside("USD", "VAULT", Decimal("90000")),)
+    balances.unspendable = (Unspendable("USD", "VAULT", Decimal("90000")),)
     venue.answers["list_balances"].append(balances)
 
     stage.tell(GATEWAY, RequestSnapshot(request_id=1, venue="coinbase", fills_since=NOW))
     stage.advance(seconds=0.1)
 
-    assert [snapshot.set_aside for snapshot in heard(stage, VenueSnapshot)] == [balances.set_aside]
+    assert [snapshot.unspendable for snapshot in heard(stage, VenueSnapshot)] == [balances.unspendable]
 
 
 def test_fills_that_were_asked_for_and_cannot_be_read_are_told(venue: FakeVenue, stage: Stage) -> None:

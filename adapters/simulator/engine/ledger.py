@@ -54,9 +54,9 @@ class Ledger:
         before = self.held_by(order_id)
         if amount - before > self.available(currency):
             raise InsufficientFunds(f"{currency}: {amount - before} wanted, {self.available(currency)} available")
-        self.set_aside(order_id, currency, amount)
+        self.hold_anyway(order_id, currency, amount)
 
-    def set_aside(self, order_id: str, currency: str, amount: Decimal) -> None:
+    def hold_anyway(self, order_id: str, currency: str, amount: Decimal) -> None:
         """Do the same unasked: where what is available is no matter of cash alone."""
         before = self.held_by(order_id)
         self._holds[order_id] = Hold(currency, amount)

@@ -139,7 +139,7 @@ class MarginAccount:
     def hold(self, order: VenueOrder) -> None:
         asked = order.asked
         needed = ZERO if asked.reduce_only else self._needed(asked, order.leaves)
-        self.ledger.set_aside(order.order_id, self.collateral, needed)
+        self.ledger.hold_anyway(order.order_id, self.collateral, needed)
 
     def release(self, order: VenueOrder) -> None:
         self.ledger.release(order.order_id)

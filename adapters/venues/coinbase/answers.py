@@ -32,7 +32,7 @@ from adapters.venues.coinbase.wallets import AccountRow, wallet
 from domain.instrument import Instrument, InstrumentKind
 from domain.ledger.terms import spot_currencies
 from domain.messages.account import Balance
-from domain.messages.listing import Aside, Listing
+from domain.messages.listing import Listing, Unspendable
 from domain.messages.orders import Fill, FillKind, OrderReported
 from domain.numbers import ZERO, divide
 from domain.text import bounded, bounded_id
@@ -339,16 +339,16 @@ def balances(raws: Iterable[Raw]) -> Listing[Balance]:
     """Sum the rows of each currency: an account may have several wallets of one.
 
     A currency of which one wallet can't be read is not known, whatever the others hold. What orders can't spend
-    is set aside.
+    is in none of the sums.
     """
     wallets, unread = read_apart(raws, lambda raw: wallet(read(raw, AccountRow)), BALANCE)
     unknown = {one.currency for one in unread}
     sums: dict[str, Balance] = {}  # currency -> all of it
-    aside: dict[tuple[str, str], Decimal] = {}  # currency, why -> all of it
+    barred: dict[tuple[str, str], Decimal] = {}  # currency, why -> all of it
     for one, barred_by in wallets:
         if barred_by:
             key = one.currency, barred_by
-            aside[key] = aside.get(key, ZERO) + one.total
+            barred[key] = barred.get(key, ZERO) + one.total
             continue
         so_far = sums.get(one.currency)
         if so_far is not None:
@@ -360,7 +360,7 @@ def balances(raws: Iterable[Raw]) -> Listing[Balance]:
         sums[one.currency] = one
     known = (sums[currency] for currency in sorted(sums) if currency not in unknown)
     listing = Listing.of(known, unread)
-    listing.set_aside = tuple(Aside(*key, total) for key, total in sorted(aside.items()) if total)
+    listing.unspendable = tuple(Unspendable(*key, total) for key, total in sorted(barred.items()) if total)
     return listing
 
 

@@ -8,7 +8,7 @@ from adapters.decoding.answers import UnreadableAnswer
 from adapters.venues.coinbase import answers
 from domain.instrument import InstrumentKind, Side
 from domain.messages.account import Balance
-from domain.messages.listing import Aside
+from domain.messages.listing import Unspendable
 from domain.messages.orders import FillKind, OrderStatus, OrderType
 from tests.builders import make_instrument
 from tests.places import WIRE
@@ -111,13 +111,13 @@ def test_the_wallets_of_one_currency_are_summed() -> None:
         ({"ready": False}, "not ready"),
     ],
 )
-def test_money_that_no_order_can_spend_is_set_aside(said: dict, why: str) -> None:
+def test_money_that_no_order_can_spend_is_told_apart(said: dict, why: str) -> None:
     barred = [account("USD", "90000", "0", **said), account("BTC", "0", "0", **said)]
 
     listed = answers.balances([account("USD", "10", "1"), *barred])
 
     assert listed == (Balance(currency="USD", total=Decimal("11"), hold=Decimal("1")),)
-    assert listed.set_aside == (Aside("USD", why, Decimal("90000")),)
+    assert listed.unspendable == (Unspendable("USD", why, Decimal("90000")),)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_money_that_no_order_can_spend_is_set_aside(said: dict, why: str) -> Non
 def test_what_is_not_said_of_a_wallet_bars_nothing(said: dict) -> None:
     listed = answers.balances([account("USD", "10", "1", **said)])
 
-    assert (listed[0].total, listed.set_aside) == (Decimal("11"), ())
+    assert (listed[0].total, listed.unspendable) == (Decimal("11"), ())
 
 
 def test_prices_step_by_the_price_increment() -> None:

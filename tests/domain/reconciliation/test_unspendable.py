@@ -8,9 +8,9 @@ from domain.effects import Tell
 from domain.instant import Instant
 from domain.ledger.outbox import Outbox
 from domain.messages.account import VenueSnapshot
-from domain.messages.listing import Aside, Unread
+from domain.messages.listing import Unread, Unspendable
 from domain.messages.system import AlarmOver, AlarmRaised
-from domain.reconciliation.set_aside import SetAside
+from domain.reconciliation.unspendable import UnspendableMoney
 from tests.builders import MONO, UTC
 from tests.order_builders import DeskOnTime
 
@@ -23,17 +23,17 @@ class Reader:
 
     def __init__(self) -> None:
         self._outbox = Outbox(0)
-        self._aside = SetAside(self._outbox)
+        self._money = UnspendableMoney(self._outbox)
 
-    def hear(self, *aside: Aside, unread: tuple[Unread, ...] = ()) -> list[tuple[type, str, str]]:
-        told = {"balances": (), "open_orders": (), "fills": (), "unread": unread, "set_aside": aside}
-        self._aside.hear(VenueSnapshot(ts_event=UTC, request_id=1, venue="coinbase", **told), NOW)
+    def hear(self, *money: Unspendable, unread: tuple[Unread, ...] = ()) -> list[tuple[type, str, str]]:
+        told = {"balances": (), "open_orders": (), "fills": (), "unread": unread, "unspendable": money}
+        self._money.hear(VenueSnapshot(ts_event=UTC, request_id=1, venue="coinbase", **told), NOW)
         messages = [it.message for it in self._outbox.take() if isinstance(it, Tell)]
         return [(type(it), it.subject, it.text) for it in messages]
 
 
-def vault(total: str) -> Aside:
-    return Aside("USD", "VAULT", Decimal(total))
+def vault(total: str) -> Unspendable:
+    return Unspendable("USD", "VAULT", Decimal(total))
 
 
 def test_money_in_a_vault_is_told_once() -> None:
@@ -53,7 +53,7 @@ def test_a_wallet_that_cannot_be_read_now_ends_nothing() -> None:
 
 def test_the_desk_tells_of_it_with_the_account() -> None:
     manager = DeskOnTime().ready()
-    about = {"balances": (), "open_orders": (), "fills": (), "set_aside": (vault("90000"),)}
+    about = {"balances": (), "open_orders": (), "fills": (), "unspendable": (vault("90000"),)}
 
     manager.hear(VenueSnapshot(ts_event=UTC, request_id=99, venue="coinbase", **about))
 

@@ -8,7 +8,7 @@ from domain.messages.account import VenueSnapshot
 from domain.numbers import plain
 
 
-class SetAside:
+class UnspendableMoney:
     """What was told, while that is so."""
 
     def __init__(self, outbox: Outbox) -> None:
@@ -17,7 +17,7 @@ class SetAside:
 
     def hear(self, snapshot: VenueSnapshot, now: Instant) -> None:
         venue = snapshot.venue
-        totals = {(venue, one.currency, one.barred_by): one.total for one in snapshot.set_aside}
+        totals = {(venue, one.currency, one.barred_by): one.total for one in snapshot.unspendable}
         unread = {one.currency for one in snapshot.unread if one.kind == "balance"}  # it may be there all the same
         for key in [key for key in self._told if key[0] == venue and key not in totals]:
             if not unread & {"", key[1]}:
