@@ -19,7 +19,7 @@ from domain.clocks import deadline
 from domain.effects import Effect, Role, WakeupKey, venue_of
 from domain.errors import Rejected, Retryable, VenueError
 from domain.instant import Instant
-from domain.ledger.order import not_sent
+from domain.ledger.unconfirmed import in_doubt, not_sent, resend_refused
 from domain.messages.account import RequestSnapshot, RowsUnread, SnapshotFailed, VenueSnapshot
 from domain.messages.base import Event
 from domain.messages.market import (
@@ -38,7 +38,6 @@ from domain.messages.orders import (
     InstrumentsLoaded,
     OrderRejected,
     OrderReported,
-    OrderUnconfirmed,
     PrivateStreamChanged,
     Purpose,
     QueryFailed,
@@ -206,13 +205,13 @@ class ExchangeGateway(BaseActor):
             case Retryable():
                 event = not_sent(command, result.code, self._stamp())
             case Rejected() if command.is_resubmission:
-                event = OrderUnconfirmed(**self._about(command), reason=result.code, is_void=True, is_refused=True)
+                event = resend_refused(command, result.code, self._stamp())
             case Rejected():
                 event = OrderRejected(**self._about(command), code=result.code, reason=str(result))
             case _:
                 # Fatal or Ambiguous. A fatal answer proves nothing about an earlier try of the same id: ask.
                 raw = bounded(result.raw.decode("utf-8", "replace"))
-                event = OrderUnconfirmed(**self._about(command), reason=result.code, raw=raw)
+                event = in_doubt(command, result.code, self._stamp(), raw)
         self._tell_router(event)
 
     def _about(self, command: SubmitOrder | CancelOrder | QueryOrder) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from domain.effects import Effect, Record, Role, Tell, WakeupKey, WakeupKind, ve
 from domain.errors import Fatal
 from domain.execution.order_manager import OrderManager
 from domain.instant import SECOND_NS, Instant
-from domain.ledger.order import not_sent
+from domain.ledger.unconfirmed import not_sent
 from domain.messages.base import Message
 from domain.messages.journal import JournalEntry, JournalEvent, JournalExtended
 from domain.messages.market import MarketBatch

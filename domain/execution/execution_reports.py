@@ -20,6 +20,7 @@ from domain.instant import Instant
 from domain.instrument import InstrumentId, Side
 from domain.ledger.order import ABSENT, OrderLifecycle
 from domain.ledger.outbox import Outbox, refusal_in_words
+from domain.ledger.unconfirmed import in_doubt
 from domain.messages.journal import (
     ExternalFillSeen,
     OrderFilled,
@@ -90,10 +91,7 @@ class ExecutionReports:
         named = self._ledger.order_of(event.venue, event.venue_order_id)
         if order is not None and named not in (None, order):
             # An answer out of step: that is the name of another order of ours.
-            doubt = OrderUnconfirmed(
-                ts_event=event.ts_event, client_order_id=order.id, venue=event.venue, reason="named_as_another"
-            )
-            self.on_unconfirmed(doubt, now)
+            self.on_unconfirmed(in_doubt(order.order, "named_as_another", event.ts_event), now)
         elif order is not None:
             was_closed_as_absent = order.is_final and not order.venue_order_id
             self._status_queries.send_answered(order, now)

@@ -96,7 +96,7 @@ class OrderExecutor:
         intent = msgspec.structs.replace(intent, expires_ns=0)  # another boot could not read it
         self._outbox.record(IntentAccepted(ts_event=now.utc_ns, intent=intent))
         self._halt_where_no_stop_holds(intent, now)
-        plan = self._ledger.plans[intent.intent_id]
+        plan = self._ledger.plans[intent.intent_id]  # the ledger has made it of the event just recorded
         if intent.purpose is Purpose.OPEN and instrument:
             self._open(plan, instrument, now)
         else:
@@ -254,7 +254,7 @@ class OrderExecutor:
         )
         self._pauses.forget(plan.intent)
         self._outbox.tell(Role.EXCHANGE_GATEWAY.at(order.venue), self._attempts.told(order, now))
-        self._status_queries.watch(plan.attempts[-1], now)
+        self._status_queries.watch(plan.attempts[-1], now)  # made by the ledger of the OrderSubmitted above
 
     def define_held(self, listed: Iterable[Instrument], now: Instant) -> None:
         """Journal what those instruments are now in which something of ours is: a journal may not know them yet.

@@ -18,6 +18,7 @@ from decimal import Decimal
 
 from domain.instrument import InstrumentId, Side
 from domain.ledger.executions import Executions, Step
+from domain.ledger.unconfirmed import ended_without_total
 from domain.messages.base import Event
 from domain.messages.journal import (
     CancelRequested,
@@ -346,14 +347,8 @@ class OrderLifecycle:
         return (self.is_unproven and not self.ended) or (not self.venue_order_id and bool(venue_order_id))
 
     def _ended(self, status: OrderStatus | None, ts_event: int, more: Decimal | None = None) -> OrderUnconfirmed:
-        return OrderUnconfirmed(
-            ts_event=ts_event,
-            client_order_id=self.id,
-            venue=self.order.venue,
-            reason="ended_without_total",
-            ended=status,
-            may_have_filled=self.leaves_quantity if self.is_set_aside else more,
-        )
+        may_have_filled = self.leaves_quantity if self.is_set_aside else more
+        return ended_without_total(self.order, status, ts_event, may_have_filled)
 
     def _accepted_by(self, venue_order_id: str, ts_event: int) -> list[OrderUpdate]:
         return [self.accepted(venue_order_id, ts_event)] if self._is_news(venue_order_id) else []
@@ -381,14 +376,3 @@ class OrderLifecycle:
             fee=step.fee,
             is_price_guessed=step.is_price_guessed,
         )
-
-
-def not_sent(order: SubmitOrder, reason: str, ts_event: int) -> OrderNotSent | OrderUnconfirmed:
-    """Return what is known when this send of `order` has certainly not left.
-
-    The first send of a resubmission may still have arrived, so that order stays unconfirmed.
-    """
-    name, venue = order.client_order_id, order.venue
-    if order.is_resubmission:
-        return OrderUnconfirmed(ts_event=ts_event, client_order_id=name, venue=venue, reason=reason, is_void=True)
-    return OrderNotSent(ts_event=ts_event, client_order_id=name, venue=venue, reason=reason)

@@ -218,7 +218,15 @@ class OrderNotSent(OrderEvent, kw_only=True):
 
 
 class OrderUnconfirmed(OrderEvent, kw_only=True):
-    """It may have happened: timeout, 5xx, dropped socket, unreadable answer."""
+    """Something about an order is in doubt, and its status is UNCONFIRMED or stays what it was. One of these:
+
+    - it may have happened: timeout, 5xx, dropped socket, unreadable answer;
+    - a second send of it came to nothing (`is_void`), which says nothing about the first;
+    - it has ended (`ended`), the venue says, and not for certain how much of it had filled;
+    - the same, and it is set aside: nothing waits for that proof any more (`may_have_filled`).
+
+    `domain/ledger/unconfirmed.py` makes them.
+    """
 
     venue: str
     reason: str

@@ -16,6 +16,7 @@ from domain.ledger.order import ABSENT, OrderLifecycle
 from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.order_words import doubt_in_words
 from domain.ledger.outbox import Outbox
+from domain.ledger.unconfirmed import in_doubt
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderNotFound, OrderStatus, OrderUnconfirmed, Purpose, QueryOrder
 from domain.numbers import ZERO
@@ -94,9 +95,7 @@ class StatusQueries:
 
     def doubt(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Journal that it may or may not be at the venue, and ask."""
-        self._outbox.record(
-            OrderUnconfirmed(ts_event=now.utc_ns, client_order_id=order.id, venue=order.order.venue, reason=reason)
-        )
+        self._outbox.record(in_doubt(order.order, reason, now.utc_ns))
         self.begin(order, now)
 
     def begin(self, order: OrderLifecycle, now: Instant, patience: int = 0) -> None:

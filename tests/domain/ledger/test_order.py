@@ -5,7 +5,8 @@ import pytest
 
 from domain.instrument import Side
 from domain.ledger.account import Portfolio
-from domain.ledger.order import NEXT_STATUS, OrderLifecycle, not_sent
+from domain.ledger.order import NEXT_STATUS, OrderLifecycle
+from domain.ledger.unconfirmed import not_sent
 from domain.messages.base import Event
 from domain.messages.journal import CancelRequested, OrderClosed, OrderFilled, OrderResubmitted
 from domain.messages.orders import (
