@@ -221,9 +221,13 @@ class DeskOnTime:
 
     @property
     def trace(self) -> list[str]:
-        """Return the names of the events journaled in this run, without reconciliation and definitions."""
+        """Return the names of the events journaled in this run, without reconciliation, definitions and routes."""
         names = [type(entry.event).__name__ for entry in self.journal[self.begins_at :]]
-        return [name for name in names if name not in ("BalancesOpened", "VenueReconciled", "InstrumentDefined")]
+        return [
+            name
+            for name in names
+            if name not in ("BalancesOpened", "VenueReconciled", "InstrumentDefined", "LegRouted")
+        ]
 
     def order(self, intent_id: str = "i-1", attempt: int = 1):
         return self.manager.ledger.orders[mint_client_order_id(intent_id, 0, attempt)]

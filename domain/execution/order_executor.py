@@ -38,6 +38,7 @@ from domain.messages.journal import (
     IntentAccepted,
     IntentDenied,
     IntentDone,
+    LegRouted,
     OrderResubmitted,
     OrderSubmitted,
 )
@@ -158,6 +159,16 @@ class OrderExecutor:
     def _open(self, plan: Plan, instrument: Instrument, now: Instant) -> None:
         quantity = instrument.round_quantity(plan.intent.quantity)
         price = self._pre_send_checks.price(instrument, plan.intent.side)
+        self._outbox.record(
+            LegRouted(
+                ts_event=now.utc_ns,
+                intent_id=plan.intent.intent_id,
+                leg=0,
+                venue=instrument.venue,
+                quantity=quantity,
+                worst_price=price,
+            )
+        )
         self._submit(plan, instrument, quantity, price, now)
 
     def _fall_back(self, plan: Plan, now: Instant) -> None:

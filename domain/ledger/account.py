@@ -45,6 +45,7 @@ from domain.messages.journal import (
     IntentDone,
     JournalEntry,
     JournalEvent,
+    LegRouted,
     OrderAdopted,
     OrderClosed,
     OrderFilled,
@@ -173,13 +174,17 @@ class Portfolio:
     def _on_order_submitted(self, event: OrderSubmitted) -> None:
         order = event.order
         self._live.begin(event)
-        plan = self.plans.get(order.intent_id)
-        if plan:
-            plan.worst_price = max(plan.worst_price, order.limit_price)
-        if plan and plan.venue != order.venue:  # an opening that moves: cash and limits are taken there
-            self.exits.moved(plan.key, InstrumentId.of(order))
-            plan.venue = order.venue
-            self._bare.moved(InstrumentId.of(order))
+        self._route(order.intent_id, order.venue, order.limit_price)
+
+    def _on_leg_routed(self, event: LegRouted) -> None:
+        self._route(event.intent_id, event.venue, event.worst_price)
+
+    def _route(self, intent_id: str, venue: str, worst_price: Decimal) -> None:
+        """Reserve for a plan where it goes: cash and limits are taken there, also of an opening that moves."""
+        plan = self.plans.get(intent_id)
+        if plan and (before := plan.route(venue, worst_price)):
+            self.exits.moved(before, plan.key)
+            self._bare.moved(plan.key)
 
     def _follow_order(self, event: OrderUpdate) -> None:
         self._live.apply(event)
@@ -189,8 +194,8 @@ class Portfolio:
         self._live.apply(event)
         if order.intent_id not in self.plans:
             plan = self._live.finished_plan(order.intent_id) or plan_of(event.intent)
-            plan.leaves_quantity = max(ZERO, order.quantity - event.filled_quantity)
-            plan.worst_price, plan.venue = order.limit_price, order.venue  # where it is, if it had moved
+            plan.leg.leaves_quantity = max(ZERO, order.quantity - event.filled_quantity)
+            plan.leg.worst_price, plan.leg.venue = order.limit_price, order.venue  # where it is, if it had moved
             self.plans[order.intent_id] = plan
 
     def _on_order_filled_provisionally(self, event: OrderFilledProvisionally) -> None:
@@ -268,7 +273,7 @@ class Portfolio:
         """Take newly filled quantity off what may still trade; of what is taken back a plan buys no more."""
         self._live.apply(event, quantity)
         if plan := self.plans.get(event.intent_id):
-            plan.leaves_quantity = max(ZERO, plan.leaves_quantity - max(ZERO, quantity))
+            plan.leg.leaves_quantity = max(ZERO, plan.leg.leaves_quantity - max(ZERO, quantity))
 
     # ---- what it tells ----------------------------------------------------------------------------------
 
@@ -331,19 +336,8 @@ class Portfolio:
         Of coins, purchases do; of perpetuals' collateral, openings on both sides, by their notional. Only quantity that
         filled or whose plan is proven over is released.
         """
-        return sum(
-            (
-                plan.leaves_quantity * plan.worst_price * self.terms(plan.key).contract_size * (1 + cost_ratio)
-                for plan in self.plans.values()
-                if self._takes_cash(plan) and self.terms(plan.key).cash(plan.venue) == wallet
-            ),
-            ZERO,
-        )
-
-    def _takes_cash(self, plan: Plan) -> bool:
-        if self.terms(plan.key).is_perpetual:
-            return plan.intent.purpose is Purpose.OPEN
-        return plan.intent.side is Side.BUY
+        taking = (it for it in self.plans.values() if it.takes_cash(self.terms(it.key), wallet))
+        return sum((it.notional * self.terms(it.key).contract_size for it in taking), ZERO) * (1 + cost_ratio)
 
     def covered_quantity(self, venue: str, instrument: str) -> Decimal:
         """Return how much of the position stops would close that the venue says it has; a target stops nothing."""
@@ -372,6 +366,7 @@ _BOOKINGS = dict(
         _on(IntentAccepted, Portfolio._on_intent_accepted),
         _on(IntentDenied, Portfolio._on_intent_denied),
         _on(IntentDone, Portfolio._on_intent_done),
+        _on(LegRouted, Portfolio._on_leg_routed),
         _on(OrderSubmitted, Portfolio._on_order_submitted),
         _on(OrderAccepted, Portfolio._follow_order),
         _on(OrderRejected, Portfolio._follow_order),

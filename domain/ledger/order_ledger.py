@@ -39,6 +39,7 @@ from domain.messages.journal import (
     IntentDone,
     JournalEntry,
     JournalEvent,
+    LegRouted,
     OrderAdopted,
     OrderClosed,
     OrderFilled,
@@ -120,6 +121,8 @@ class OrderLedger:
                     self.refusals.denied(event)
             case IntentDone():
                 self._finish(event.intent_id, event.reason)
+            case LegRouted():
+                pass  # the books know it
             case OrderSubmitted():
                 order = event.order
                 self.submitted[order.venue] += 1

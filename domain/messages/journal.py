@@ -52,6 +52,16 @@ class IntentDone(Event, kw_only=True):
     reason: str = ""  # why it ended before its time: says nothing about the venue
 
 
+class LegRouted(Event, kw_only=True):
+    """Where one part of an opening goes, or goes instead, and what is reserved for it there; before its order."""
+
+    intent_id: str
+    leg: int  # from 0
+    venue: str
+    quantity: Decimal  # base units
+    worst_price: Decimal  # quote currency
+
+
 class OrderSubmitted(Event, kw_only=True):
     """An attempt, journaled before it is sent: the request and what was seen when it was made."""
 
@@ -310,6 +320,7 @@ JournalEvent = (
     IntentAccepted
     | IntentDenied
     | IntentDone
+    | LegRouted
     | OrderSubmitted
     | OrderUpdate
     | BalancesOpened

@@ -103,7 +103,7 @@ def value(
     for plan in portfolio.plans.values():
         if plan.intent.purpose is Purpose.OPEN:
             terms = portfolio.terms(plan.key)
-            gross[terms.base] += plan.leaves_quantity * plan.worst_price * terms.contract_size
+            gross[terms.base] += plan.notional * terms.contract_size
     for intent in pending:
         if intent.purpose is Purpose.OPEN:
             terms = portfolio.terms(InstrumentId.of(intent))

@@ -128,9 +128,9 @@ def test_an_order_is_journaled_before_it_is_sent(manager: DeskOnTime) -> None:
         for effect in effects
         if isinstance(effect, (Record, Tell))
     ]
-    assert kinds == ["IntentAccepted", "InstrumentDefined", "OrderSubmitted", "SubmitOrder"]
-    assert effects[2].event.order == journaled(effects[3].message)
-    assert (effects[2].event.quote_ask, effects[2].event.configuration_hash) == (Decimal("64000.10"), "hash")
+    assert kinds == ["IntentAccepted", "LegRouted", "InstrumentDefined", "OrderSubmitted", "SubmitOrder"]
+    assert effects[3].event.order == journaled(effects[4].message)
+    assert (effects[3].event.quote_ask, effects[3].event.configuration_hash) == (Decimal("64000.10"), "hash")
 
 
 def test_a_redelivered_intent_changes_nothing_now_or_after_a_restart(manager: DeskOnTime) -> None:

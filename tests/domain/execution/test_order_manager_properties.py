@@ -219,7 +219,7 @@ def account(books: Portfolio) -> dict:
     """Return what an account knows, whoever follows its orders."""
     own = {"_live", "ledgers", "plans"}
     known = {name: value for name, value in vars(books).items() if name not in own}
-    plans = {name: (plan.key, plan.leaves_quantity, plan.worst_price) for name, plan in books.plans.items()}
+    plans = {name: (plan.key, plan.legs[0].leaves_quantity, plan.notional) for name, plan in books.plans.items()}
     orders = {name: (it.order, it.status, it.leaves_quantity) for name, it in books.orders.items()}
     return {**known, "plans": plans, "orders": orders, "positions": books.positions}
 
