@@ -14,6 +14,7 @@ from domain.execution.order_manager import OrderManager
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.unconfirmed import not_sent
 from domain.messages.base import Message
+from domain.messages.halt_kinds import HaltKind
 from domain.messages.journal import JournalEntry, JournalEvent, JournalExtended
 from domain.messages.market import MarketBatch
 from domain.messages.orders import SubmitOrder
@@ -100,7 +101,7 @@ class OrderRouter(MarketReader):
         before, rebased = self.manager.halts, self.manager.books.rebased
         effects = self.manager.apply(command, self.clock.now())
         if command.still:
-            effects += self.manager.halt("all", command.still, self.clock.now())
+            effects += self.manager.halt("all", command.still_kind, command.still, self.clock.now())
         self.perform([*effects, *self._halt_without_reserve()])
         standing = self.manager.halts
         self.answer(
@@ -115,7 +116,7 @@ class OrderRouter(MarketReader):
     def _halt_without_reserve(self) -> list[Effect]:
         if self.journal.take_reserve():
             return []
-        return self.manager.halt("all", "disk_full", self.clock.now())
+        return self.manager.halt("all", HaltKind.DISK_FULL, "disk_full", self.clock.now())
 
     def tick(self, key: WakeupKey, now: Instant) -> list[Effect]:
         if key != _TEND:
@@ -161,7 +162,7 @@ class OrderRouter(MarketReader):
             self._apply(not_sent(order, "gateway_down", self.clock.now().utc_ns))
         if self.has_lived_on_reserve:
             self.has_lived_on_reserve = False
-            self.perform(self.manager.halt("all", "journal_failed", self.clock.now()))
+            self.perform(self.manager.halt("all", HaltKind.JOURNAL_FAILED, "journal_failed", self.clock.now()))
         self._mind_holdup()
 
     def perform_one(self, effect: Effect) -> None:

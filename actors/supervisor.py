@@ -29,6 +29,7 @@ from actors.runtime.wiring_messages import (
 from domain.effects import Effect, Role, WakeAt, WakeupKey, WakeupKind
 from domain.instant import Instant
 from domain.messages.base import Message
+from domain.messages.halt_kinds import HaltKind
 from domain.messages.system import (
     ActorLine,
     RaiseHalt,
@@ -151,7 +152,7 @@ class Supervisor(BaseActor):
         """Halt openings, also for the next run; tell the person; and the launcher, who winds everything down."""
         log.error("gave_up role=%s", role)
         reason = self.errors.get(role, "its process was killed")
-        self.tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=f"{role} gave up"))
+        self.tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=f"{role} gave up", kind=HaltKind.GAVE_UP.of(role)))
         self.alarm(role, f"was restarted too often and given up: {reason}")
         self._tell_launcher("gave_up", f"{role} was restarted too often and given up: {reason}")
 
@@ -266,18 +267,18 @@ class Supervisor(BaseActor):
                 self.ask(Role.MONITOR, request, answered, _STATUS_WITHIN_S)
             case "resume":
                 resumed = partial(self._resumed, message.request_id)
-                command = ResumeTrading(scope=message.role, still=message.cause)
+                command = ResumeTrading(scope=message.scope, still=message.text, still_kind=message.kind)
                 self.ask(Role.ORDER_ROUTER, command, resumed, _RESUME_WITHIN_S)
             case "reset_metrics":
                 for role in self.up:
                     if role.startswith(Role.CIRCUIT_BREAKER):
                         self.tell(role, ResetBreakerMetrics())
             case "alarm":
-                self.alarm("launcher", message.role)
+                self.alarm("launcher", message.text)
             case "alarm_over":
-                self.alarm_over("launcher", message.role)
+                self.alarm_over("launcher", message.text)
             case "halt":
-                self.tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=message.role))
+                self.tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=message.text, kind=message.kind))
             case "restart":
                 self._restart(message)
             case "stop":

@@ -201,14 +201,24 @@ class LauncherAsked(_Wiring):
     """The launcher to Supervisor. `verb` is "hello", "status", "metrics", "reset_metrics", "stop", "resume",
     "restart", "alarm", "alarm_over" or "halt"."""
 
-    def __init__(self, request_id: int, verb: str, deadline_ns: int = 0, role: str = "", cause: str = "") -> None:
+    def __init__(
+        self,
+        request_id: int,
+        verb: str,
+        *,
+        deadline_ns: int = 0,
+        role: str = "",
+        scope: str = "",
+        text: str = "",
+        kind: str = "",
+    ) -> None:
         self.request_id = request_id
         self.verb = verb
-        self.role = (
-            role  # for "restart"; for "resume" the scope of a halt, empty for all; the words of an alarm or a halt
-        )
-        self.cause = cause  # for "resume": why everything must be halted again at once
         self.deadline_ns = deadline_ns  # for "stop"; CLOCK_MONOTONIC
+        self.role = role  # for "restart"
+        self.scope = scope  # for "resume": of the halts; empty: all
+        self.text = text  # of an alarm or a halt; for "resume": why everything must be halted again at once
+        self.kind = kind  # of that halt
 
 
 class LauncherTold(_Wiring):

@@ -169,11 +169,11 @@ class Stage(StageBase):
         """Send anything at all, from anybody; `settle` delivers it."""
         self.system.post(sender, target, message)
 
-    def ask(self, verb: str, deadline_s: float = 3.0, role: str = "") -> None:
+    def ask(self, verb: str, deadline_s: float = 3.0, **about: str) -> None:
         """Speak to the supervisor as the launcher does; answers are kept in `told`."""
         deadline_ns = self.clock.now().monotonic_ns + int(deadline_s * SECOND_NS)
         supervisor = self._peers[Role.SUPERVISOR].address
-        self.post(self._outside, supervisor, LauncherAsked(len(self.told) + 1, verb, deadline_ns, role))
+        self.post(self._outside, supervisor, LauncherAsked(len(self.told) + 1, verb, deadline_ns=deadline_ns, **about))
         self.settle()
 
     def crash(self, role: str) -> None:

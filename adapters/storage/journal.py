@@ -53,6 +53,7 @@ from adapters.storage.journal_rows import (
 from adapters.storage.own_files import identity, is_gone, not_ours, require_own, require_own_database
 from adapters.storage_ports import Progress
 from domain.errors import Fatal
+from domain.messages.halt_kinds import HaltKind
 from domain.messages.journal import HaltRaised, JournalEntry, JournalEvent
 
 log = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ class SqliteJournal:
             doubt = self._adopt_aside() or doubt
         if doubt:
             self.trouble = f"journal_doubtful: {doubt}: later entries may be missing"
-            self.append([self._halt()], self._clock.now().utc_ns)
+            self.append([self._halt(HaltKind.JOURNAL_DOUBTFUL)], self._clock.now().utc_ns)
         self._put_mark()
 
     def _moved_in(self, findings: Findings) -> Findings:
@@ -194,8 +195,8 @@ class SqliteJournal:
         rebuild(self._path, provable, halts, utc_ns, aside, self._progress)
         return check(self._path)
 
-    def _halt(self) -> HaltRaised:
-        return HaltRaised(ts_event=self._clock.now().utc_ns, scope="all", reason=self.trouble)
+    def _halt(self, kind: HaltKind = HaltKind.JOURNAL_DAMAGED) -> HaltRaised:
+        return HaltRaised(ts_event=self._clock.now().utc_ns, scope="all", reason=self.trouble, kind=kind)
 
     @property
     def last_seq(self) -> int:

@@ -21,6 +21,7 @@ from domain.instrument import InstrumentId, Side
 from domain.ledger.order import ABSENT, OrderLifecycle
 from domain.ledger.outbox import Outbox, refusal_in_words
 from domain.ledger.unconfirmed import in_doubt
+from domain.messages.halt_kinds import HaltKind
 from domain.messages.journal import (
     ExternalFillSeen,
     OrderFilled,
@@ -135,7 +136,7 @@ class ExecutionReports:
                 return  # its fills stay unclaimed, so that it is asked about again
             case Origin.SECOND_BOT:
                 reason = f"a second bot: order {report.client_order_id} is not in our journal"
-                self._outbox.halt(report.venue, reason, now.utc_ns)
+                self._outbox.halt(report.venue, HaltKind.SECOND_BOT, reason, now.utc_ns)
         for fill in self._unmatched.take(report.venue, report.venue_order_id, now):
             self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
 
@@ -207,7 +208,7 @@ class ExecutionReports:
         """Book late fills of an order of ours that ended long ago; nothing else is kept of it."""
         if report.status not in FINAL:
             reason = f"order {report.client_order_id} is {report.status} though it ended long ago"
-            self._outbox.halt(str(InstrumentId.of(report)), reason, now.utc_ns)
+            self._outbox.halt(str(InstrumentId.of(report)), HaltKind.LIVES_LONG_AFTER, reason, now.utc_ns)
         purpose = Purpose.OPEN if report.side is Side.BUY else Purpose.CLOSE
         for fill in self._unmatched.take(report.venue, report.venue_order_id, now):
             self._outbox.record(
@@ -328,7 +329,8 @@ class ExecutionReports:
                 text = f"filled {plain(order.filled_quantity)} after it was {order.status}"
                 self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
         if order.is_overfilled:
-            self._outbox.halt(order.scope, f"order {order.id} filled above its quantity", now.utc_ns)
+            reason = f"order {order.id} filled above its quantity"
+            self._outbox.halt(order.scope, HaltKind.OVERFILLED, reason, now.utc_ns)
         if order.venue_order_id and not was_named:
             self._named(order, now)
         self._follow_up(order, now)
@@ -374,7 +376,7 @@ class ExecutionReports:
     def _reopen(self, order: OrderLifecycle, evidence: str, now: Instant) -> None:
         """An order that was called dead is at the venue: halt there, count it as live, and take it back."""
         text = f"order {order.id} lives although {order.evidence}"
-        if not self._outbox.halt(order.scope, text, now.utc_ns):
+        if not self._outbox.halt(order.scope, HaltKind.REOPENED, text, now.utc_ns):
             self._outbox.alarm(order.scope, text, now.utc_ns)
         intent = self._ledger.plans[order.order.intent_id].intent
         self._outbox.record(order.reopened(intent, evidence, now.utc_ns))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from domain.instant import Instant
 from domain.instrument import InstrumentId
 from domain.ledger.outbox import Outbox
+from domain.messages.halt_kinds import HaltKind
 from domain.messages.journal import PositionForced
 from domain.messages.orders import Fill, FillCause
 from domain.numbers import plain
@@ -33,5 +34,5 @@ class ForcedFills:
         self._outbox.record(PositionForced(ts_event=fill.ts_event, fill=fill))
         key, what = str(InstrumentId.of(fill)), f"{fill.cause.lower()} by the venue"
         self._outbox.alarm(key, f"{what}: {fill.side} {plain(fill.quantity)} at {plain(fill.price)}", now.utc_ns)
-        self._outbox.halt(key, what, now.utc_ns)
+        self._outbox.halt(key, HaltKind.FORCED.of(fill.cause.lower()), what, now.utc_ns)
         return True

@@ -30,9 +30,10 @@ from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.ledger.plans import Plan
 from domain.ledger.position import is_dust
-from domain.ledger.refusals import is_of_a_row
+from domain.ledger.refusals import HALT_FOR
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.denials import DenialReason
+from domain.messages.halt_kinds import HaltKind
 from domain.messages.journal import (
     HaltCleared,
     IntentAccepted,
@@ -122,14 +123,15 @@ class OrderExecutor:
         count = self._ledger.books.bare_closes[InstrumentId.of(intent)]
         if count >= self._settings.protection.bare_closes:
             reason = f"{count} positions in a row closed for want of a stop"
-            self._outbox.halt(str(InstrumentId.of(intent)), reason, now.utc_ns)
+            self._outbox.halt(str(InstrumentId.of(intent)), HaltKind.BARE_CLOSES, reason, now.utc_ns)
 
     def _halt_where_nothing_is_taken(self, intent: OrderIntent, now: Instant) -> None:
         """Open no more where a position can't be reduced, and tell a person why, once for each row of refusals."""
         self._pauses.on_refusals(intent, now)
         row = self._ledger.refusals.of(intent)
         if row.is_long:
-            self._outbox.halt(str(InstrumentId.of(intent)), row.in_words(intent.purpose), now.utc_ns)
+            key, reason = str(InstrumentId.of(intent)), row.in_words(intent.purpose)
+            self._outbox.halt(key, HALT_FOR[intent.purpose], reason, now.utc_ns)
 
     def advance(self, plan: Plan, now: Instant) -> None:
         """Do the next thing for a plan: another attempt, a wait, or its end."""
@@ -286,8 +288,8 @@ class OrderExecutor:
             return
         self._outbox.record(definition(instrument, now.utc_ns))
         for halt in self._ledger.halts:
-            if known and halt.scope == instrument.key and is_of_a_row(halt.reason):  # by what it is no more
-                cleared = HaltCleared(ts_event=now.utc_ns, scope=halt.scope, reason=halt.reason)
+            if known and halt.scope == instrument.key and halt.kind in HALT_FOR.values():  # by what it is no more
+                cleared = HaltCleared(ts_event=now.utc_ns, scope=halt.scope, reason=halt.reason, kind=halt.kind)
                 self._outbox.record(cleared)
 
     def resubmit(self, order: OrderLifecycle, now: Instant) -> None:

@@ -230,7 +230,9 @@ class OrderManager:
     def halts(self) -> tuple[HaltLine, ...]:
         """Return the halts that stand: one that ends by itself first, then those of the journal, oldest first."""
         return self._readiness.halts + tuple(
-            HaltLine(scope=halt.scope, reason=halt.reason, since=halt.since, ends_when=ends_when(halt.reason))
+            HaltLine(
+                scope=halt.scope, reason=halt.reason, since=halt.since, ends_when=ends_when(halt.kind), kind=halt.kind
+            )
             for halt in self.ledger.halts
         )
 
@@ -266,9 +268,9 @@ class OrderManager:
         self._account.announce(now)
         return self._finish(now)
 
-    def halt(self, scope: str, reason: str, now: Instant) -> list[Effect]:
+    def halt(self, scope: str, kind: str, reason: str, now: Instant) -> list[Effect]:
         """Halt openings, e.g. on a full disk; cancels and reducing orders still pass."""
-        self._outbox.halt(scope, reason, now.utc_ns)
+        self._outbox.halt(scope, kind, reason, now.utc_ns)
         return self._finish(now)
 
     def hold_up(self, why: str, now: Instant) -> list[Effect]:
@@ -351,7 +353,7 @@ class OrderManager:
                 self._cancels.wish(order, command.reason, now)
 
     def _raise_halt(self, command: RaiseHalt, now: Instant) -> None:
-        self._outbox.halt(command.scope, command.reason, now.utc_ns)
+        self._outbox.halt(command.scope, command.kind, command.reason, now.utc_ns)
 
     def _mark_equity(self, command: MarkEquity, now: Instant) -> None:
         if command.marked_at != self.ledger.equity_marked_at:

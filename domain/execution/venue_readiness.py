@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from domain.clocks import describe_error
 from domain.instant import SECOND_NS, Instant
 from domain.messages.denials import DenialReason
+from domain.messages.halt_kinds import HaltKind
 from domain.messages.system import BreakerChanged, BreakerState, HaltLine, Operation, VenueAccessChanged
 
 
@@ -52,7 +53,10 @@ class VenueReadiness:
         if not self.journal_holdup:
             return venues
         reason, since = f"{DenialReason.JOURNAL_LOCKED}: {self.journal_holdup}", self._held_up_at
-        return (HaltLine(scope="all", reason=reason, since=since, ends_when="when that does"), *venues)
+        return (
+            HaltLine(scope="all", reason=reason, since=since, ends_when="when that does", kind=HaltKind.JOURNAL_LOCKED),
+            *venues,
+        )
 
     def on_clock(self, venue: str, error_ns: int, utc_ns: int) -> None:
         """Take note of how far our clock is from a venue's: with a wrong one too much of what we do is misdated."""
@@ -60,14 +64,18 @@ class VenueReadiness:
             self._clock_errors.pop(venue, None)
         elif venue in self.venues and venue not in self._clock_errors:
             reason, ends_when = describe_error(error_ns, venue), "when it is set"
-            line = HaltLine(scope=venue, reason=reason, since=utc_ns, ends_when=ends_when)
+            line = HaltLine(scope=venue, reason=reason, since=utc_ns, ends_when=ends_when, kind=HaltKind.CLOCK)
             self._clock_errors[venue] = line
 
     def on_access(self, event: VenueAccessChanged, now: Instant) -> None:
         if event.refusal and event.venue in self.venues:
             since = self._denials[event.venue].since if event.venue in self._denials else now.utc_ns
             self._denials[event.venue] = HaltLine(
-                scope=event.venue, reason=event.refusal, since=since, ends_when="when it takes them"
+                scope=event.venue,
+                reason=event.refusal,
+                since=since,
+                ends_when="when it takes them",
+                kind=HaltKind.CREDENTIALS,
             )
         else:
             self._denials.pop(event.venue, None)
@@ -77,7 +85,9 @@ class VenueReadiness:
         if venue in self._unread:
             return False
         self.is_reconciled[venue] = False
-        self._unread[venue] = HaltLine(scope=venue, reason=reason, since=utc_ns, ends_when="when it can")
+        self._unread[venue] = HaltLine(
+            scope=venue, reason=reason, since=utc_ns, ends_when="when it can", kind=HaltKind.ACCOUNT
+        )
         return True
 
     def account_read(self, venue: str) -> str:

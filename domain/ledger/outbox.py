@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from domain.effects import Effect, Record, Role, Tell, WakeAt, WakeupKey
+from domain.ledger.halts import kind_of
 from domain.ledger.order_ledger import OrderLedger
 from domain.messages.base import Message
 from domain.messages.journal import (
@@ -82,14 +83,15 @@ class Outbox:
         """Tell the person that what an alarm told of has ended."""
         self.tell(Role.MONITOR, AlarmOver(ts_event=utc_ns, subject=subject, text=text))
 
-    def halt(self, scope: str, reason: str, utc_ns: int) -> bool:
+    def halt(self, scope: str, kind: str, reason: str, utc_ns: int) -> bool:
         """Stop openings in `scope` until a person resumes; return whether that is news.
 
-        The first telling of each cause stands: it may be told of one order after the other, without end.
+        The first telling of each kind stands: it may be told of one order after the other, without end.
         """
-        if self.ledger.halts.has(scope, reason):
+        raised = HaltRaised(ts_event=utc_ns, scope=scope, reason=reason, kind=kind)
+        if self.ledger.halts.has(scope, kind_of(raised)):
             return False
-        self.record(HaltRaised(ts_event=utc_ns, scope=scope, reason=reason))
+        self.record(raised)
         self.alarm(scope, _halted(reason), utc_ns)
         return True
 

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from domain.ledger.order import OrderLifecycle
 from domain.messages.denials import DenialReason
+from domain.messages.halt_kinds import HaltKind
 from domain.messages.journal import IntentDenied
 from domain.messages.orders import OrderIntent, OrderStatus, Purpose
 
 ROW = 6  # so many in a row are no chance: people are told, openings stop, and tries become rare
 _ROW_OF = {Purpose.CLOSE: "closes", Purpose.PROTECT: "stops"}
-_REFUSED = " in a row refused: the last one "  # in the reason of a halt
+HALT_FOR = {Purpose.CLOSE: HaltKind.CLOSES_REFUSED, Purpose.PROTECT: HaltKind.STOPS_REFUSED}
 
 
 class Row(NamedTuple):
@@ -31,15 +32,10 @@ class Row(NamedTuple):
 
     def in_words(self, purpose: Purpose) -> str:
         """Return the reason of the halt that a long row of closes or stops raises."""
-        return f"{self.length} {_ROW_OF[purpose]}{_REFUSED}{self.reason}"
+        return f"{self.length} {_ROW_OF[purpose]} in a row refused: the last one {self.reason}"
 
 
 _NONE = Row()
-
-
-def is_of_a_row(reason: str) -> bool:
-    """Tell whether a halt was raised by a row of refusals."""
-    return _REFUSED in reason
 
 
 @dataclass

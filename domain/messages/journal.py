@@ -266,14 +266,16 @@ class HaltRaised(Event, kw_only=True):
     """No new risk in `scope` until a person resumes; for several reasons at once, if need be."""
 
     scope: str  # "all", "coinbase" or "coinbase:BTC-USD"
-    reason: str
+    reason: str  # for people
+    kind: str = ""  # what it is known by, a HaltKind; empty in older journals: `domain/ledger/halts.py` derives it
 
 
 class HaltCleared(Event, kw_only=True):
-    """A person resumed."""
+    """A person resumed, or the cause of one halt is over."""
 
     scope: str
-    reason: str = ""  # the one that is over; empty: all of the scope
+    reason: str = ""  # of the one that is over; empty: all of the scope
+    kind: str = ""  # of the one that is over; empty in older journals
 
 
 class ExitWished(Event, kw_only=True):

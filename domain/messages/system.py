@@ -156,6 +156,7 @@ class HaltLine(Message, kw_only=True):
     reason: str
     since: int  # UTC ns
     ends_when: str = ""  # "when it is set": it ends by itself; empty: only a person ends it
+    kind: str = ""  # a HaltKind
 
 
 class WaitLine(Message, kw_only=True):
@@ -170,6 +171,7 @@ class ResumeTrading(Command, kw_only=True):
 
     scope: str = ""  # of the halts to clear; empty: all of them
     still: str = ""  # why everything must be halted again at once: a cause that only the launcher sees
+    still_kind: str = ""  # of that halt
 
 
 class TradingResumed(Event, kw_only=True):
@@ -186,7 +188,8 @@ class RaiseHalt(Command, kw_only=True):
     usual_lane: ClassVar[Lane] = Lane.URGENT
 
     scope: str  # "all", "coinbase" or "coinbase:BTC-USD"
-    reason: str
+    reason: str  # for people
+    kind: str = ""  # a HaltKind; empty: as of older journals, from the reason
 
 
 class ProveJournal(Command):

@@ -350,7 +350,7 @@ class PortfolioManager:
         switch = self._kill_switch
         for reason in switch.observe(self._value(now), now):
             if not self.portfolio.halts.has("all", reason):
-                effects.append(Tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=reason)))
+                effects.append(Tell(Role.ORDER_ROUTER, RaiseHalt(scope="all", reason=reason, kind=reason)))
         if switch.is_mark_due(self.portfolio.equity_mark, now):
             switch.marked(now)
             mark = MarkEquity(peak=switch.peak, day_start=switch.day_start, marked_at=now.utc_ns)

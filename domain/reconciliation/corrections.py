@@ -10,6 +10,7 @@ from domain.instrument import InstrumentId
 from domain.ledger.outbox import Outbox
 from domain.ledger.wallet import Wallet
 from domain.market.latest_quotes import LatestQuotes
+from domain.messages.halt_kinds import HaltKind
 from domain.messages.journal import BalanceCorrected, PositionCorrected
 from domain.messages.positions import VenuePosition
 from domain.numbers import ZERO, plain
@@ -81,7 +82,7 @@ class Corrections:
             self._outbox.alarm(f"{venue}:{name}", text, now.utc_ns)
         if worth is None or worth > self._halts_above:
             amount = "of unknown worth" if worth is None else f"worth {plain(worth)} USD"
-            self._outbox.halt(venue, f"balance corrected by something {amount}", now.utc_ns)
+            self._outbox.halt(venue, HaltKind.CORRECTED, f"balance corrected by something {amount}", now.utc_ns)
 
     def _price(self, key: InstrumentId, now: Instant, told: Decimal | None = None) -> Decimal | None:
         """Return what a derivative is worth; its entry where nobody tells another."""

@@ -13,6 +13,7 @@ from domain.instant import Instant
 from domain.instrument import InstrumentId
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
+from domain.messages.halt_kinds import HaltKind
 from domain.numbers import ZERO, plain
 from domain.reconciliation.ownership import Ownership
 from domain.reconciliation.unmatched_fills import UnmatchedFills
@@ -44,7 +45,7 @@ class Oversold:
                 continue
             self._told[key] = quantity
             reason = f"sold {plain(-quantity)} more than our books had: the coins were not of this position"
-            self._outbox.halt(str(key), reason, now.utc_ns)
+            self._outbox.halt(str(key), HaltKind.OVERSOLD, reason, now.utc_ns)
 
     def _may_be_explained(self, key: InstrumentId) -> bool:
         """Tell whether fills are to come that may turn out to be the purchase behind the sale."""

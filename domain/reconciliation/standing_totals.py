@@ -12,6 +12,7 @@ from collections.abc import Collection
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
+from domain.messages.halt_kinds import HaltKind
 from domain.messages.journal import HaltCleared, TotalsStand
 from domain.settings import Settings
 
@@ -61,25 +62,19 @@ class StandingTotals:
                 quantity=order.executions.provisional_quantity,
             )
         )
-        self._outbox.halt(order.scope, _reason(order), now.utc_ns)
+        reason = f"its totals stand, for the venue lists no fills of order {order.id}"
+        self._outbox.halt(order.scope, HaltKind.TOTALS_STAND, reason, now.utc_ns)
 
     def _lift(self, venue: str, now: Instant) -> None:
         """Take back the halts of instruments where the rows of all orders came after all; no halt for anything else."""
         standing = self._ledger.standing.items()
         waiting = {self._ledger.orders[it].scope for it, is_settled in standing if not is_settled}
         for halt in self._ledger.halts:
-            if halt.scope.startswith(f"{venue}:") and ends_when(halt.reason) and halt.scope not in waiting:
-                cleared = HaltCleared(ts_event=now.utc_ns, scope=halt.scope, reason=halt.reason)
+            if halt.scope.startswith(f"{venue}:") and ends_when(halt.kind) and halt.scope not in waiting:
+                cleared = HaltCleared(ts_event=now.utc_ns, scope=halt.scope, reason=halt.reason, kind=halt.kind)
                 self._outbox.record(cleared)
 
 
-_REASON = "its totals stand, for the venue lists no fills of order "
-
-
-def ends_when(reason: str) -> str:
-    """Return when a halt for `reason` ends by itself; empty where only a person ends it."""
-    return "when they come" if reason.startswith(_REASON) else ""
-
-
-def _reason(order: OrderLifecycle) -> str:
-    return _REASON + order.id
+def ends_when(kind: str) -> str:
+    """Return when a halt of that kind ends by itself; empty where only a person ends it."""
+    return "when they come" if kind == HaltKind.TOTALS_STAND else ""

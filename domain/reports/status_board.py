@@ -315,7 +315,7 @@ class StatusBoard:
 def halt_fields(halt: HaltLine) -> dict[str, str]:
     """Return a halt as every JSON tells it."""
     told = {"scope": halt.scope, "reason": halt.reason, "since": iso_utc(halt.since)}
-    return {**told, "ends_when": halt.ends_when}
+    return {**told, "ends_when": halt.ends_when, "kind": halt.kind}
 
 
 def _fields(line: Any) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 from domain.account_binding import NO_ACCOUNT
-from domain.ledger.halts import cause_of
 from domain.messages.system import TradingResumed
 from domain.reports.status_board import halt_fields
 
@@ -53,8 +52,7 @@ def refused(report: Mapping[str, Any]) -> list[str]:
 def troubles(status: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
     """Return what a person is to be told as it happens, halts and alarms, each under a key of its own."""
     lines: dict[tuple[str, ...], str] = {
-        (halt["scope"], cause_of(halt["reason"]), halt["since"]): line
-        for halt, line in zip(status["halts"], halted(status))
+        (halt["scope"], halt["kind"], halt["since"]): line for halt, line in zip(status["halts"], halted(status))
     }
     for each in reversed(status["alarms"]):  # the oldest first
         key, over = (each["subject"], each["text"]), each.get("over") or ""

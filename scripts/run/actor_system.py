@@ -107,12 +107,16 @@ class ActorSystem:
         self._tell(start)
         self.ask("hello")
 
-    def ask(self, verb: str, deadline_ns: int = 0, role: str = "", cause: str = "") -> int:
-        """Ask the supervisor something; the answer comes through `listen` under the returned id."""
+    def ask(self, verb: str, **about: Any) -> int:
+        """Ask the supervisor something; the answer comes through `listen` under the returned id.
+
+        Args:
+            about: the fields of `LauncherAsked` that the verb needs.
+        """
         from actors.runtime.wiring_messages import LauncherAsked
 
         request_id = next(self._request_ids)
-        self._tell(LauncherAsked(request_id, verb, deadline_ns, role, cause))
+        self._tell(LauncherAsked(request_id, verb, **about))
         return request_id
 
     def _tell(self, message: Any) -> None:
@@ -228,9 +232,9 @@ class ActorSystem:
         elif renewals != self._renewals:
             found.add("the directory of the actors' sockets was removed, and has been made anew")
         for text in self._told - found:
-            self.ask("alarm_over", role=text)
+            self.ask("alarm_over", text=text)
         for text in found - self._told:
-            self.ask("alarm", role=text)
+            self.ask("alarm", text=text)
         self._renewals, self._told = renewals, found
 
     # ---- the supervisor's line -----------------------------------------------------------------------------

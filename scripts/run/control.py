@@ -50,7 +50,7 @@ class Request:
 
     def __init__(self, verb: str, role: str, connection: socket.socket) -> None:
         self.verb = verb
-        self.role = role  # whom it is about, for "restart"
+        self.role = role  # whom it is about, for "restart"; for "resume" the scope of halts
         self._connection = connection
 
     def reply(self, answer: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from adapters.storage.own_files import open_own
 from domain.errors import InvalidSetting
+from domain.messages.halt_kinds import HaltKind
 from scripts.run.leftovers import LOCK_NAME, Holder, holders
 from scripts.run.ownership import strangers, why_not_private, why_not_safe_place
 
@@ -48,7 +49,11 @@ def make_directory(path: Path) -> Path:
 
 class Trouble(NamedTuple):
     text: str
-    is_lost: bool = False  # the journal can't be found by who looks for it
+    halts_as: str = ""  # a HaltKind, where the journal can't be found by who looks for it
+
+    @property
+    def is_lost(self) -> bool:
+        return bool(self.halts_as)
 
 
 class DataDirectory:
@@ -102,11 +107,13 @@ class DataDirectory:
         """Return what has been done to the directory since it was locked; none while it is as it was."""
         ours = os.fstat(self._place)
         if not ours.st_nlink:
-            return [Trouble("the data directory was removed: what is journaled now ends with this run", is_lost=True)]
+            text = "the data directory was removed: what is journaled now ends with this run"
+            return [Trouble(text, HaltKind.DIRECTORY_REMOVED)]
         found = []
         if not _is_same(self.path, ours):
             now_at = os.readlink(f"/proc/self/fd/{self._place}")
-            found.append(Trouble(f"the data directory was moved to {now_at!r}: move it back, or stop", is_lost=True))
+            text = f"the data directory was moved to {now_at!r}: move it back, or stop"
+            found.append(Trouble(text, HaltKind.DIRECTORY_MOVED))
         mode = ours.st_mode & 0o777
         if ours.st_uid != os.geteuid():
             found.append(Trouble(f"the data directory was given to user {ours.st_uid}: it must be ours alone"))

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from domain.ledger.halts import cause_of
 from scripts.run.control import ControlServer
 from scripts.run.data_directory import DataDirectory, Trouble
 
 
 class Ask(Protocol):
-    def __call__(self, verb: str, *, role: str) -> object:
-        """Tell the supervisor "alarm", "alarm_over" or "halt"; `role` holds the words."""
+    def __call__(self, verb: str, *, text: str, kind: str = "") -> object:
+        """Tell the supervisor "alarm", "alarm_over" or "halt"; `kind` is that of a halt."""
 
 
 class DirectoryWatch:
@@ -25,9 +24,9 @@ class DirectoryWatch:
         self._standing: dict[str, Trouble] = {}  # text -> what was told, and isn't over
 
     @property
-    def lost(self) -> str:
-        """Return why openings must be halted, as of the last look; empty when nothing is in their way."""
-        return next((trouble.text for trouble in self._standing.values() if trouble.is_lost), "")
+    def lost(self) -> Trouble | None:
+        """Return why openings must be halted, as of the last look; None when nothing is in their way."""
+        return next((trouble for trouble in self._standing.values() if trouble.is_lost), None)
 
     def look(self, ask: Ask, halts: Iterable[Mapping[str, Any]] | None) -> None:
         """Tell what has changed.
@@ -39,13 +38,13 @@ class DirectoryWatch:
         before, self._standing = self._standing, found
         for text in before:
             if text not in found:
-                ask("alarm_over", role=text)
+                ask("alarm_over", text=text)
         for text, trouble in found.items():
             is_news = text not in before
             if is_news:
-                ask("alarm", role=text)
-            if trouble.is_lost and (is_news or (halts is not None and not _stands(text, halts))):
-                ask("halt", role=text)
+                ask("alarm", text=text)
+            if trouble.is_lost and (is_news or (halts is not None and not _stands(trouble.halts_as, halts))):
+                ask("halt", text=text, kind=trouble.halts_as)
 
     def _found(self) -> Iterator[Trouble]:
         if self._control.renew():
@@ -53,5 +52,5 @@ class DirectoryWatch:
         yield from self._place.troubles()
 
 
-def _stands(reason: str, halts: Iterable[Mapping[str, Any]]) -> bool:
-    return any(halt["scope"] == "all" and cause_of(halt["reason"]) == cause_of(reason) for halt in halts)
+def _stands(kind: str, halts: Iterable[Mapping[str, Any]]) -> bool:
+    return any(halt["scope"] == "all" and halt["kind"] == kind for halt in halts)

@@ -103,7 +103,7 @@ class _Run:
         self.waiting: list[tuple[int, Request]] = []  # from which answer on it is new enough, who waits
         self.started_at = time.monotonic()
         self.ended_at: float | None = None
-        self.restarting: dict[int, Request] = {}  # request id -> who asked for a restart, or to resume
+        self.answering: dict[int, Request] = {}  # request id -> who asked for a restart, or to resume, and waits
         self.stoppers: list[Request] = []  # who asked for a stop and wants to hear how it went
         self.revivals = 0  # of the simulator
         self.is_running = False
@@ -227,7 +227,7 @@ class _Run:
             return
         self._mind_directory()
         if self.watch.lost:  # it would begin with a new account
-            self.problems.append(f"the simulator has ended, and {self.watch.lost}")
+            self.problems.append(f"the simulator has ended, and {self.watch.lost.text}")
             return
         try:
             simulator.revive()
@@ -241,7 +241,7 @@ class _Run:
     def _mind_admin(self) -> None:
         alarm, problem = self.system.mind_admin()
         if alarm:
-            self.system.ask("alarm", role=alarm)  # on every surface, as those of the actors are
+            self.system.ask("alarm", text=alarm)  # on every surface, as those of the actors are
         if problem:
             self.problems.append(problem)
 
@@ -264,11 +264,11 @@ class _Run:
         elif kind == "gave_up":
             self.problems.append(message.message)
             self.is_asked_to_stop = True
-        elif kind in ("restarting", "refused") and message.request_id in self.restarting:
+        elif kind in ("restarting", "refused") and message.request_id in self.answering:
             word = "error" if kind == "refused" else kind
-            self.restarting.pop(message.request_id).reply({word: message.message})
-        elif kind == "resumed" and message.request_id in self.restarting:
-            request = self.restarting.pop(message.request_id)
+            self.answering.pop(message.request_id).reply({word: message.message})
+        elif kind == "resumed" and message.request_id in self.answering:
+            request = self.answering.pop(message.request_id)
             told = message.message
             self._answer(request, lambda: request.reply(telling.resume_answer(told, request.role, self.status)))
         elif kind == "status":
@@ -310,8 +310,8 @@ class _Run:
             request.reply({"stopping": True, "within_s": self.settings.system.stop_within_s})
         elif request.verb == "resume":
             self._mind_directory()  # what stands in the way is halted again in the same breath
-            asked_id = self.system.ask("resume", role=request.role, cause=self.watch.lost)
-            self.restarting[asked_id] = request
+            text, kind = self.watch.lost or ("", "")
+            self.answering[self.system.ask("resume", scope=request.role, text=text, kind=kind)] = request
         elif request.verb == "reset_metrics":
             self.system.ask("reset_metrics")
             request.reply({"reset": True})
@@ -319,7 +319,7 @@ class _Run:
             self.system.replace_supervisor()
             request.reply({"restarting": request.role})
         elif request.verb == "restart":
-            self.restarting[self.system.ask("restart", role=request.role)] = request
+            self.answering[self.system.ask("restart", role=request.role)] = request
         else:
             request.reply({"error": f"unknown verb {request.verb!r}"})
 

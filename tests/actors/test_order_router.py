@@ -254,7 +254,7 @@ def test_halts_of_an_earlier_run_are_reported_at_once() -> None:
     stage.cast(OrderRouter, Role.ORDER_ROUTER)
 
     [report] = told(stage, OrdersReported, Role.MONITOR)
-    assert report.halts == (HaltLine(scope="all", reason="recorder gave up", since=now),)
+    assert report.halts == (HaltLine(scope="all", reason="recorder gave up", since=now, kind="gave_up:recorder"),)
 
 
 def test_a_person_who_resumes_hears_what_was_cleared_and_what_stands() -> None:

@@ -180,8 +180,8 @@ def test_a_person_can_have_one_actor_restarted(stage: Stage) -> None:
 
 
 def test_what_the_launcher_notices_is_an_alarm_and_may_halt_openings(stage: Stage) -> None:
-    stage.ask("alarm", role="the data directory was moved")
-    stage.ask("halt", role="the data directory was moved")
+    stage.ask("alarm", text="the data directory was moved")
+    stage.ask("halt", text="the data directory was moved")
     stage.advance(seconds=0.1)
 
     assert [line.text for line in stage.actor(Role.MONITOR).board.alarms.lines()] == ["the data directory was moved"]
@@ -197,9 +197,9 @@ def test_what_the_launcher_notices_is_told_when_it_is_over_and_when_it_begins_ag
         return line.count, line.over > 0
 
     for count in (1, 2):
-        stage.ask("alarm", role=text)
+        stage.ask("alarm", text=text)
         assert told_of() == (count, False)
-        stage.ask("alarm_over", role=text)
+        stage.ask("alarm_over", text=text)
         assert told_of() == (count, True)
 
 

@@ -66,6 +66,7 @@ def test_a_halt_of_an_earlier_run_is_told_at_the_start_in_the_report_and_by_the_
         code, report, errors, _ = system.end()
 
     halt = {"scope": "all", "reason": "recorder gave up", "since": "2026-05-28T20:26:40Z", "ends_when": ""}
+    halt["kind"] = "gave_up:recorder"  # from its words: the journal is older than kinds
     line = "nzeza: halted: all: recorder gave up, since 2026-05-28T20:26:40Z: no openings there; `"
     assert code == 1
     assert status["halts"] == report["halts"] == [halt]

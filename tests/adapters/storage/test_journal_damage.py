@@ -18,6 +18,7 @@ from adapters.storage.journal_reader import JournalReader
 from domain.errors import InvalidSetting
 from domain.instant import Instant
 from domain.messages.base import Event
+from domain.messages.halt_kinds import HaltKind
 from domain.messages.journal import HaltCleared, HaltRaised
 
 ENTRIES = 40
@@ -169,7 +170,7 @@ def test_what_is_provable_is_recovered_and_the_rest_is_named(damage: str, tmp_pa
     assert at_least <= len(kept) <= ENTRIES
     assert (len(kept) == ENTRIES) == (damage in ALL_SALVAGED)
     # One line, in the journal as well: it halts openings until a person resumes.
-    assert halt == HaltRaised(ts_event=AT, scope="all", reason=journal.trouble)
+    assert halt == HaltRaised(ts_event=AT, scope="all", reason=journal.trouble, kind=HaltKind.JOURNAL_DAMAGED)
     first = len(kept) + 1
     which = f"entries {first} to {ENTRIES} are" if first < ENTRIES else f"entry {ENTRIES} is"
     missing = "no entry is missing" if len(kept) == ENTRIES else f"{which} missing"
@@ -235,7 +236,7 @@ def test_without_its_mark_nobody_can_tell_whether_the_journal_is_all(
 
     *kept, halt = [entry.event for entry in journal.read()]
     assert len(kept) == ENTRIES
-    assert halt == HaltRaised(ts_event=AT, scope="all", reason=journal.trouble)
+    assert halt == HaltRaised(ts_event=AT, scope="all", reason=journal.trouble, kind=HaltKind.JOURNAL_DOUBTFUL)
     assert journal.trouble.startswith("journal_doubtful: the mark")
     journal.close()
     assert open_journal(path).trouble == ""

@@ -11,6 +11,7 @@ from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.account import RequestSnapshot, SnapshotFailed
+from domain.messages.halt_kinds import HaltKind
 from domain.messages.journal import (
     BalanceCorrected,
     EquityMarked,
@@ -1163,12 +1164,12 @@ def test_a_halt_is_reported_since_it_was_raised_also_after_a_restart(manager: De
 
     (halt,) = manager.restarted().manager.report(manager.now).halts
 
-    assert halt == HaltLine(scope="all", reason="drawdown", since=raised_at)
+    assert halt == HaltLine(scope="all", reason="drawdown", since=raised_at, kind="drawdown")
 
 
 def test_f49_on_a_full_disk_openings_halt_and_cancels_and_closes_pass(manager: DeskOnTime) -> None:
     protected(manager)
-    manager._perform(manager.manager.halt("all", "disk_full", manager.now))
+    manager._perform(manager.manager.halt("all", HaltKind.DISK_FULL, "disk_full", manager.now))
 
     manager.hear(make_intent(intent_id="i-2"), make_intent(Purpose.CLOSE, "i-3"))
     manager.hear(make_report(S.CANCELED, side=Side.SELL))

@@ -462,7 +462,7 @@ def losing_account() -> Account:
     return account
 
 
-DAILY_LOSS, DRAWDOWN = (RaiseHalt(scope="all", reason=reason) for reason in ("daily_loss", "drawdown"))
+DAILY_LOSS, DRAWDOWN = (RaiseHalt(scope="all", reason=reason, kind=reason) for reason in ("daily_loss", "drawdown"))
 
 
 def test_a_loss_seen_twice_two_seconds_apart_asks_for_a_halt_until_it_is_journaled() -> None:
@@ -630,7 +630,7 @@ def test_after_a_restart_losses_are_measured_from_the_journaled_peak(account: Ac
 
     told = account.restarted().advance(3, "49999", "50001")
 
-    assert set(told) == {RaiseHalt(scope="all", reason="drawdown")}
+    assert set(told) == {DRAWDOWN}
 
 
 # ---- the journal ---------------------------------------------------------------------------------------

@@ -188,10 +188,16 @@ def test_the_orders_are_the_routers_own_words(board: StatusBoard) -> None:
 
 
 def test_a_halt_is_told_with_its_scope_reason_and_time(board: StatusBoard) -> None:
-    board.hear(orders_reported(halts=(HaltLine(scope="coinbase", reason="daily_loss", since=UTC),)))
+    board.hear(orders_reported(halts=(HaltLine(scope="coinbase", reason="daily_loss", since=UTC, kind="daily_loss"),)))
 
     assert board.status(NOW)["halts"] == [
-        {"scope": "coinbase", "reason": "daily_loss", "since": "2026-05-28T20:26:40Z", "ends_when": ""}
+        {
+            "scope": "coinbase",
+            "reason": "daily_loss",
+            "since": "2026-05-28T20:26:40Z",
+            "ends_when": "",
+            "kind": "daily_loss",
+        }
     ]
 
 

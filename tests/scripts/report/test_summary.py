@@ -10,7 +10,7 @@ from scripts.report.summary import summary
 from tests.builders import UTC
 from tests.scripts.test_main import REPORT
 
-HALT = {"scope": "all", "reason": "recorder gave up", "since": "2026-11-30T18:14:05Z"}
+HALT = {"scope": "all", "reason": "recorder gave up", "since": "2026-11-30T18:14:05Z", "kind": "gave_up:recorder"}
 ALARM = {
     "subject": "coinbase",
     "text": "answered with 401",
@@ -76,7 +76,7 @@ def test_a_halt_is_told_once_and_its_end_is_told() -> None:
 
 
 def test_each_halt_of_a_scope_is_told_as_it_happens() -> None:
-    second = {**HALT, "reason": "daily_loss"}
+    second = {**HALT, "reason": "daily_loss", "kind": "daily_loss"}
 
     assert len(telling.troubles({"halts": [HALT, second], "alarms": []})) == 2
 

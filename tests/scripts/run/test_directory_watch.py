@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from domain.messages.halt_kinds import HaltKind
 from scripts.run.control import ControlServer
-from scripts.run.data_directory import DataDirectory
+from scripts.run.data_directory import DataDirectory, Trouble
 from scripts.run.directory_watch import DirectoryWatch
 
 Asked = list[tuple[str, str]]
@@ -25,10 +26,10 @@ class Launcher:
         self.asked: Asked = []
         self.halts: list[dict[str, Any]] | None = []  # of the newest status
 
-    def ask(self, verb: str, *, role: str) -> None:
-        self.asked.append((verb, role))
+    def ask(self, verb: str, *, text: str, kind: str = "") -> None:
+        self.asked.append((verb, text))
         if verb == "halt":
-            self.halts = [{"scope": "all", "reason": role}]
+            self.halts = [{"scope": "all", "kind": kind}]
 
     def look(self) -> Asked:
         self.asked = []
@@ -50,7 +51,7 @@ def moved(launcher: Launcher) -> str:
 
 def test_a_directory_that_is_as_it_was_is_not_spoken_of(launcher: Launcher) -> None:
     assert launcher.look() == []
-    assert launcher.watch.lost == ""
+    assert launcher.watch.lost is None
 
 
 def test_each_move_is_told_and_halts_and_its_end_is_told_too(launcher: Launcher) -> None:
@@ -61,11 +62,11 @@ def test_each_move_is_told_and_halts_and_its_end_is_told_too(launcher: Launcher)
         here.rename(away)
         assert launcher.look() == [("alarm", text), ("halt", text)]
         assert launcher.look() == []
-        assert launcher.watch.lost == text
+        assert launcher.watch.lost == Trouble(text, HaltKind.DIRECTORY_MOVED)
         away.rename(here)
         assert launcher.look() == [("alarm_over", text)]
         assert launcher.look() == []
-        assert launcher.watch.lost == ""
+        assert launcher.watch.lost is None
         launcher.halts = []  # a person has resumed
 
 
@@ -73,7 +74,7 @@ def test_a_halt_that_is_gone_while_the_directory_is_lost_is_raised_again(launche
     launcher.directory.path.rename(launcher.directory.path.with_name("away"))
     launcher.look()
 
-    launcher.halts = [{"scope": "coinbase", "reason": moved(launcher)}, {"scope": "all", "reason": "daily_loss"}]
+    launcher.halts = [{"scope": "coinbase", "kind": HaltKind.DIRECTORY_MOVED}, {"scope": "all", "kind": "daily_loss"}]
 
     assert launcher.look() == [("halt", moved(launcher))]
     assert launcher.look() == []
