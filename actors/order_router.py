@@ -14,11 +14,11 @@ from domain.execution.order_manager import OrderManager
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.unconfirmed import not_sent
 from domain.messages.base import Message
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind, ResumeTrading, TradingResumed
 from domain.messages.journal import JournalEntry, JournalEvent, JournalExtended
 from domain.messages.market import MarketBatch
 from domain.messages.orders import SubmitOrder
-from domain.messages.system import ProveJournal, ResumeTrading, TradingResumed
+from domain.messages.system import ProveJournal
 
 log = logging.getLogger(__name__)
 

@@ -29,18 +29,15 @@ from actors.runtime.wiring_messages import (
 from domain.effects import Effect, Role, WakeAt, WakeupKey, WakeupKind
 from domain.instant import Instant
 from domain.messages.base import Message
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind, RaiseHalt, ResumeTrading, TradingResumed
 from domain.messages.system import (
     ActorLine,
-    RaiseHalt,
     ReportNow,
     RequestStatus,
     ResetBreakerMetrics,
-    ResumeTrading,
     RosterReported,
     StatusReported,
     TotalsKept,
-    TradingResumed,
     Unanswered,
     WindDown,
     WindDownCompleted,

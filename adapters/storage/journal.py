@@ -53,7 +53,7 @@ from adapters.storage.journal_rows import (
 from adapters.storage.own_files import identity, is_gone, not_ours, require_own, require_own_database
 from adapters.storage_ports import Progress
 from domain.errors import Fatal
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind
 from domain.messages.journal import HaltRaised, JournalEntry, JournalEvent
 
 log = logging.getLogger(__name__)

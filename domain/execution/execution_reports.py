@@ -21,7 +21,7 @@ from domain.instrument import InstrumentId, Side
 from domain.ledger.order import ABSENT, OrderLifecycle
 from domain.ledger.outbox import Outbox, refusal_in_words
 from domain.ledger.unconfirmed import in_doubt
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind
 from domain.messages.journal import (
     ExternalFillSeen,
     OrderFilled,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.instant import Instant
 from domain.instrument import InstrumentId
 from domain.ledger.outbox import Outbox
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind
 from domain.messages.journal import PositionForced
 from domain.messages.orders import Fill, FillCause
 from domain.numbers import plain

@@ -33,7 +33,7 @@ from domain.ledger.position import is_dust
 from domain.ledger.refusals import HALT_FOR
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.denials import DenialReason
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind
 from domain.messages.journal import (
     HaltCleared,
     IntentAccepted,

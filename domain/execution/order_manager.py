@@ -40,6 +40,7 @@ from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.account import RowsUnread, SnapshotFailed, VenueSnapshot
 from domain.messages.base import Message
+from domain.messages.halts import HaltLine, RaiseHalt, ResumeTrading
 from domain.messages.journal import EquityMarked, ExitEnded, ExitWished, HaltCleared, JournalEntry
 from domain.messages.market import MarketBatch
 from domain.messages.orders import (
@@ -65,11 +66,8 @@ from domain.messages.orders import (
 from domain.messages.system import (
     BreakerChanged,
     EndExit,
-    HaltLine,
     MarkEquity,
     OrdersReported,
-    RaiseHalt,
-    ResumeTrading,
     VenueAccessChanged,
     VenueReadyChanged,
     WindDown,

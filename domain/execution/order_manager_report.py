@@ -12,8 +12,9 @@ from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_words import doubt_in_words
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
+from domain.messages.halts import HaltLine
 from domain.messages.orders import OrderStatus
-from domain.messages.system import HaltLine, OpenOrderLine, OrdersReported, WaitLine
+from domain.messages.system import OpenOrderLine, OrdersReported, WaitLine
 from domain.numbers import plain
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation.reconciliation import Audit

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from domain.clocks import describe_error
 from domain.instant import SECOND_NS, Instant
 from domain.messages.denials import DenialReason
-from domain.messages.halt_kinds import HaltKind
-from domain.messages.system import BreakerChanged, BreakerState, HaltLine, Operation, VenueAccessChanged
+from domain.messages.halts import HaltKind, HaltLine
+from domain.messages.system import BreakerChanged, BreakerState, Operation, VenueAccessChanged
 
 
 class VenueReadiness:

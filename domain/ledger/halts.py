@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind
 from domain.messages.journal import HaltCleared, HaltRaised
 
 _NAMES = re.compile(r"\S*\d\S*")  # amounts, and names of orders: no id of ours is without a digit

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from domain.ledger.order import OrderLifecycle
 from domain.messages.denials import DenialReason
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind
 from domain.messages.journal import IntentDenied
 from domain.messages.orders import OrderIntent, OrderStatus, Purpose
 

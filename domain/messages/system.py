@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from domain.instrument import Side
 from domain.messages.base import Command, Event, Lane, Message
+from domain.messages.halts import HaltLine
 
 
 class BreakerState(StrEnum):
@@ -149,47 +150,11 @@ class AlarmLine(Message):
     is_total: bool = False
 
 
-class HaltLine(Message, kw_only=True):
-    """One halt that stands."""
-
-    scope: str  # "all", "coinbase" or "coinbase:BTC-USD"
-    reason: str
-    since: int  # UTC ns
-    ends_when: str = ""  # "when it is set": it ends by itself; empty: only a person ends it
-    kind: str = ""  # a HaltKind
-
-
 class WaitLine(Message, kw_only=True):
     """Why openings wait somewhere, though nothing is halted: what ends by itself."""
 
     scope: str  # "coinbase" or "coinbase:BTC-USD"
     reason: str
-
-
-class ResumeTrading(Command, kw_only=True):
-    """A person clears halts; OrderRouter answers with TradingResumed."""
-
-    scope: str = ""  # of the halts to clear; empty: all of them
-    still: str = ""  # why everything must be halted again at once: a cause that only the launcher sees
-    still_kind: str = ""  # of that halt
-
-
-class TradingResumed(Event, kw_only=True):
-    """OrderRouter answers: what was cleared, and what stands, also because its cause is still there."""
-
-    cleared: tuple[HaltLine, ...]
-    standing: tuple[HaltLine, ...]
-    is_rebased: bool  # daily loss and drawdown are measured anew
-
-
-class RaiseHalt(Command, kw_only=True):
-    """Portfolio or Supervisor to OrderRouter: journal HaltRaised. Told again until seen; one already raised is a duplicate."""
-
-    usual_lane: ClassVar[Lane] = Lane.URGENT
-
-    scope: str  # "all", "coinbase" or "coinbase:BTC-USD"
-    reason: str  # for people
-    kind: str = ""  # a HaltKind; empty: as of older journals, from the reason
 
 
 class ProveJournal(Command):
@@ -284,6 +249,7 @@ class PortfolioReported(Event, kw_only=True):
     asked_prices: dict[str, str] = {}  # "coinbase:DOGE-USD" -> mid, of what is held and no stream tells
     asked_ns: dict[str, int] = {}  # the same keys -> CLOCK_MONOTONIC of the answer
     funding: str = "0"  # received less paid
+    declined: dict[str, str] = {}  # why openings were refused -> instrument and numbers of the newest
 
 
 class VenueReported(Event, kw_only=True):

@@ -7,7 +7,6 @@ so: it tells the router again instead.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,6 +22,7 @@ from domain.ledger.refused_openings import RefusedOpenings
 from domain.market.latest_quotes import DOLLARS, LatestQuotes
 from domain.messages.base import Message
 from domain.messages.denials import Denial, DenialReason
+from domain.messages.halts import RaiseHalt
 from domain.messages.journal import JournalEntry, JournalExtended
 from domain.messages.market import MarketBatch
 from domain.messages.orders import InstrumentsLoaded, OrderIntent, Purpose, TouchReported
@@ -35,12 +35,12 @@ from domain.messages.system import (
     MarkEquity,
     Operation,
     PortfolioReported,
-    RaiseHalt,
     VenueReadyChanged,
     WindDown,
 )
 from domain.numbers import ZERO, plain, shown
 from domain.portfolio.account_alarms import AccountAlarms
+from domain.portfolio.decisions import Decisions
 from domain.portfolio.directions import direction, held_side, is_exit, may_be_short
 from domain.portfolio.exits import Exits
 from domain.portfolio.foreign_orders import ForeignOrders
@@ -50,9 +50,9 @@ from domain.portfolio.opening import Opening, opening_id
 from domain.portfolio.opening_rate import OpeningRate
 from domain.portfolio.position_lines import position_line
 from domain.portfolio.protection import Protection
-from domain.portfolio.risk_checks import AFTER_SIZING, BEFORE_SIZING, BESIDES_SIZE, judge
+from domain.portfolio.risk_checks import BESIDES_SIZE, judge
 from domain.portfolio.shared_checks import Refused
-from domain.portfolio.sizing import sized_for_account
+from domain.portfolio.sizing import judged_for_account
 from domain.portfolio.valuation import Valuation, value
 from domain.settings import Settings
 
@@ -83,7 +83,7 @@ class PortfolioManager:
     def __init__(self, settings: Settings) -> None:
         self.portfolio = Portfolio()
         self.quotes = LatestQuotes(settings, self.portfolio.definitions)
-        self.decisions: Counter[str] = Counter()  # why signals were traded or not
+        self.decisions = Decisions()
         self._settings = settings
         self._foreign = ForeignOrders(self.quotes, self.portfolio)
         self._protection = Protection(settings)
@@ -205,16 +205,10 @@ class PortfolioManager:
         if self._is_under_way(key) or held:
             already = "already_long" if held is Side.BUY else "already_short"
             return self._count("pending" if self._is_under_way(key) else already) + self._withdraw_exit(signal, now)
-        case = self._case(signal, now)
-        verdict = judge(case, BEFORE_SIZING)
-        if isinstance(verdict, Refused):
-            return self._count(verdict.reason)
-        whole = sized_for_account(case)
+        whole = judged_for_account(self._case(signal, now))
         if isinstance(whole, Refused):
-            return self._count(whole.reason)
-        verdict = judge(whole, AFTER_SIZING)
-        if isinstance(verdict, Refused):
-            return self._count(verdict.reason)
+            self.decisions.refuse(key, whole)
+            return []
         return self._count("opened") + self._withdraw_exit(signal, now) + self._tell(whole.intent, now)
 
     def _withdraw_exit(self, signal: Signal, now: Instant) -> list[Effect]:
@@ -390,6 +384,7 @@ class PortfolioManager:
             missing=valuation.missing,
             **self.quotes.asked.fields(),
             journal_seq=self.last_seq,
+            declined=dict(self.decisions.declined),
         )
 
     def _realized_pnl(self) -> Decimal:

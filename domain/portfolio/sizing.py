@@ -11,8 +11,19 @@ from domain.ledger.position import is_dust
 from domain.messages.denials import DenialReason
 from domain.numbers import ZERO, divide, from_ratio
 from domain.portfolio.opening import Opening, SizedOpening, sized
+from domain.portfolio.risk_checks import AFTER_SIZING, BEFORE_SIZING, judge
 from domain.portfolio.shared_checks import Refused
 from domain.settings import RiskSettings
+
+
+def judged_for_account(case: Opening) -> SizedOpening | Refused:
+    """Return the opening in its size, or the first check of all that refuses it."""
+    verdict = judge(case, BEFORE_SIZING)
+    whole = verdict if isinstance(verdict, Refused) else sized_for_account(case)
+    if isinstance(whole, Refused):
+        return whole
+    verdict = judge(whole, AFTER_SIZING)
+    return verdict if isinstance(verdict, Refused) else whole
 
 
 def sized_for_account(case: Opening) -> SizedOpening | Refused:

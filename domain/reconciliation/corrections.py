@@ -10,7 +10,7 @@ from domain.instrument import InstrumentId
 from domain.ledger.outbox import Outbox
 from domain.ledger.wallet import Wallet
 from domain.market.latest_quotes import LatestQuotes
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind
 from domain.messages.journal import BalanceCorrected, PositionCorrected
 from domain.messages.positions import VenuePosition
 from domain.numbers import ZERO, plain

@@ -13,7 +13,7 @@ from domain.instant import Instant
 from domain.instrument import InstrumentId
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind
 from domain.numbers import ZERO, plain
 from domain.reconciliation.ownership import Ownership
 from domain.reconciliation.unmatched_fills import UnmatchedFills

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from domain.instant import SECOND_NS, Instant
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind
 from domain.messages.journal import HaltCleared, TotalsStand
 from domain.settings import Settings
 

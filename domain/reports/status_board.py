@@ -13,6 +13,7 @@ from typing import Any
 from domain.account_binding import NO_ACCOUNT
 from domain.effects import Role
 from domain.instant import Instant
+from domain.messages.halts import HaltLine
 from domain.messages.signals import Signal
 from domain.messages.system import (
     ActorReported,
@@ -21,7 +22,6 @@ from domain.messages.system import (
     BreakerChanged,
     BreakerReported,
     BreakerState,
-    HaltLine,
     OrdersReported,
     PortfolioReported,
     RosterReported,
@@ -267,6 +267,7 @@ class StatusBoard:
             "halts": [halt_fields(halt) for halt in halts],
             "waiting": [_fields(line) for line in self.orders.waiting] if self.orders else [],
             "refused": dict(self.orders.refused) if self.orders else {},
+            "declined": dict(self.portfolio.declined) if self.portfolio else {},
             "external_orders": self.orders.external_orders if self.orders else 0,
             "alarms": [
                 {

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.account_binding import NO_ACCOUNT
-from domain.messages.system import TradingResumed
+from domain.messages.halts import TradingResumed
 from domain.reports.status_board import halt_fields
 
 _PRICES_WITHIN_S = 5.0

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from adapters.storage.own_files import open_own
 from domain.errors import InvalidSetting
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind
 from scripts.run.leftovers import LOCK_NAME, Holder, holders
 from scripts.run.ownership import strangers, why_not_private, why_not_safe_place
 

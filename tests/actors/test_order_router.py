@@ -18,6 +18,7 @@ from domain.effects import Role, Tell
 from domain.errors import Fatal
 from domain.messages.account import Balance, RequestSnapshot, VenueSnapshot
 from domain.messages.base import Event
+from domain.messages.halts import HaltLine, RaiseHalt, ResumeTrading, TradingResumed
 from domain.messages.journal import (
     HaltRaised,
     IntentAccepted,
@@ -38,17 +39,7 @@ from domain.messages.orders import (
     QueryOrder,
     SubmitOrder,
 )
-from domain.messages.system import (
-    AlarmOver,
-    AlarmRaised,
-    HaltLine,
-    OrdersReported,
-    ProveJournal,
-    RaiseHalt,
-    ResumeTrading,
-    TradingResumed,
-    VenueReadyChanged,
-)
+from domain.messages.system import AlarmOver, AlarmRaised, OrdersReported, ProveJournal, VenueReadyChanged
 from tests.builders import make_instrument, make_quote, make_stream_state
 from tests.order_builders import journaled as as_journaled
 from tests.order_builders import make_fill, make_intent

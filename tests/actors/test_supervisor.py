@@ -13,7 +13,8 @@ from actors.runtime.base_actor import BaseActor
 from actors.stage.stage import Stage
 from domain.effects import Role
 from domain.messages.base import Command
-from domain.messages.system import RaiseHalt, WindDown
+from domain.messages.halts import RaiseHalt
+from domain.messages.system import WindDown
 from domain.settings import Settings, SupervisionSettings
 
 ECHO = "echo"

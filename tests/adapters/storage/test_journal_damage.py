@@ -18,7 +18,7 @@ from adapters.storage.journal_reader import JournalReader
 from domain.errors import InvalidSetting
 from domain.instant import Instant
 from domain.messages.base import Event
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind
 from domain.messages.journal import HaltCleared, HaltRaised
 
 ENTRIES = 40

@@ -7,9 +7,10 @@ import pytest
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
+from domain.messages.halts import ResumeTrading
 from domain.messages.journal import HaltRaised
 from domain.messages.orders import OrderRejected, OrderStatus, Purpose, SubmitOrder
-from domain.messages.system import AlarmRaised, ResumeTrading
+from domain.messages.system import AlarmRaised
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus

@@ -6,6 +6,7 @@ import pytest
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind, Side
 from domain.ledger.order_ids import mint_client_order_id
+from domain.messages.halts import RaiseHalt
 from domain.messages.journal import IntentDenied, IntentDone
 from domain.messages.orders import (
     CancelOrder,
@@ -20,7 +21,7 @@ from domain.messages.orders import (
     SubmitOrder,
     TimeInForce,
 )
-from domain.messages.system import BreakerChanged, BreakerState, Operation, RaiseHalt, WindDown
+from domain.messages.system import BreakerChanged, BreakerState, Operation, WindDown
 from domain.settings import Settings, VenueSettings
 from tests.builders import UTC, make_instrument
 from tests.order_builders import (

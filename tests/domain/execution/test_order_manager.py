@@ -11,7 +11,7 @@ from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.account import RequestSnapshot, SnapshotFailed
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind, HaltLine, RaiseHalt, ResumeTrading
 from domain.messages.journal import (
     BalanceCorrected,
     EquityMarked,
@@ -49,10 +49,7 @@ from domain.messages.system import (
     AlarmOver,
     AlarmRaised,
     EndExit,
-    HaltLine,
     MarkEquity,
-    RaiseHalt,
-    ResumeTrading,
     VenueAccessChanged,
     VenueReadyChanged,
     WishExit,

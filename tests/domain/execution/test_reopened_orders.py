@@ -9,6 +9,7 @@ from domain.instrument import InstrumentId, Side
 from domain.ledger.account import Portfolio
 from domain.ledger.order_ids import mint_client_order_id
 from domain.ledger.order_ledger import OrderLedger
+from domain.messages.halts import ResumeTrading
 from domain.messages.journal import HaltRaised, IntentDone, JournalEntry, OrderReopened
 from domain.messages.orders import (
     CancelOrder,
@@ -20,7 +21,6 @@ from domain.messages.orders import (
     Purpose,
     SubmitOrder,
 )
-from domain.messages.system import ResumeTrading
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus

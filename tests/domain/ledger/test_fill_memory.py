@@ -12,6 +12,7 @@ from domain.ledger import order_ledger
 from domain.ledger.fill_memory import KEPT_NS, FillMemory, RetiredOrders
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.account import RequestSnapshot
+from domain.messages.halts import ResumeTrading
 from domain.messages.journal import (
     ExternalFillSeen,
     FillContradicted,
@@ -22,7 +23,7 @@ from domain.messages.journal import (
     TotalsStand,
 )
 from domain.messages.orders import OrderStatus, QueryOrder, SubmitOrder
-from domain.messages.system import AlarmRaised, ResumeTrading
+from domain.messages.system import AlarmRaised
 from tests.builders import UTC
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

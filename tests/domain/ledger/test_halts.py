@@ -1,7 +1,7 @@
 import pytest
 
 from domain.ledger.halts import Halts, kind_of
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind
 from domain.messages.journal import HaltCleared, HaltRaised
 from tests.builders import UTC
 

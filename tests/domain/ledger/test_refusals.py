@@ -11,9 +11,10 @@ import pytest
 from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.ledger.refusals import ROW
+from domain.messages.halts import ResumeTrading
 from domain.messages.journal import HaltRaised
 from domain.messages.orders import CancelOrder, OrderRejected, OrderStatus, Purpose, SubmitOrder
-from domain.messages.system import AlarmRaised, ResumeTrading
+from domain.messages.system import AlarmRaised
 from tests.builders import make_instrument
 from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

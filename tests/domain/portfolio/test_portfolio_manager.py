@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.messages.account import Balance
+from domain.messages.halts import RaiseHalt
 from domain.messages.journal import BalancesOpened, EquityMarked, HaltCleared, HaltRaised, IntentDenied
 from domain.messages.orders import InstrumentsLoaded, OrderIntent, Purpose, TouchReported
 from domain.messages.system import (
@@ -16,7 +17,6 @@ from domain.messages.system import (
     MarkEquity,
     Operation,
     PositionLine,
-    RaiseHalt,
     VenueReadyChanged,
     WindDown,
 )
@@ -284,6 +284,14 @@ def test_nothing_is_opened_on_a_price_that_cannot_be_believed(account: Account, 
 
     assert account.hear(make_signal(BUY)) == []
     assert account.manager.decisions == {reason: 1}
+
+
+def test_what_was_refused_last_is_told_with_its_numbers(account: Account) -> None:
+    account.price(bid="50200", ask="50202")
+
+    account.hear(make_signal(BUY))
+
+    assert account.manager.report(account.now).declined == {"price_drift": "coinbase:BTC-USD: 0.00402 > 0.002"}
 
 
 def test_no_quote_no_order(account: Account) -> None:

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 
 from domain.instrument import Side
+from domain.messages.halts import RaiseHalt
 from domain.messages.journal import BalanceCorrected, OrderFilledProvisionally
 from domain.messages.orders import Purpose
-from domain.messages.system import RaiseHalt
 from domain.numbers import use_exact_decimals
 from domain.portfolio.valuation import Valuation, value
 from tests.builders import UTC

@@ -7,9 +7,10 @@ from msgspec.structs import replace
 
 from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
+from domain.messages.halts import ResumeTrading
 from domain.messages.journal import HaltRaised, OrderAdopted
 from domain.messages.orders import OrderReported, OrderStatus, OrderUnconfirmed, Purpose, SubmitOrder
-from domain.messages.system import AlarmRaised, ResumeTrading
+from domain.messages.system import AlarmRaised
 from tests.builders import UTC
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
 

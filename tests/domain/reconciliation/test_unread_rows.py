@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.account import Balance, RequestSnapshot, RowsUnread, VenueSnapshot
+from domain.messages.halts import ResumeTrading
 from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
@@ -18,7 +19,7 @@ from domain.messages.journal import (
 )
 from domain.messages.listing import UNREAD_KEPT, Listing, Unread
 from domain.messages.orders import InstrumentsLoaded, OrderStatus, QueryOrder
-from domain.messages.system import AlarmRaised, ResumeTrading
+from domain.messages.system import AlarmRaised
 from domain.numbers import ZERO
 from domain.reconciliation.unread_rows import FILLS_KEPT
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report

@@ -2,13 +2,13 @@ import pytest
 
 from domain.effects import Role
 from domain.instant import SECOND_NS, Instant
+from domain.messages.halts import HaltLine
 from domain.messages.system import (
     ActorLine,
     ActorReported,
     AlarmRaised,
     BreakerChanged,
     BreakerState,
-    HaltLine,
     Operation,
     PortfolioReported,
     RosterReported,
@@ -45,6 +45,7 @@ KEYS = {
     "waiting",
     "account",
     "refused",
+    "declined",
     "external_orders",
     "alarms",
     "alarms_raised",

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from domain.effects import Role, Tell, WakeupKey
 from domain.instant import Instant
-from domain.messages.system import ActorReported, AlarmRaised, HaltLine, Operation, OperationEnded, WaitLine
+from domain.messages.halts import HaltLine
+from domain.messages.system import ActorReported, AlarmRaised, Operation, OperationEnded, WaitLine
 from domain.reports.histogram import Histogram
 from domain.reports.status_board import StatusBoard
 from domain.resilience.circuit_breaker import BreakerWakeup, CircuitBreaker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.messages.system import HaltLine, TradingResumed
+from domain.messages.halts import HaltLine, TradingResumed
 from scripts.report import telling
 from scripts.report.summary import summary
 from tests.builders import UTC

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain.messages.halt_kinds import HaltKind
+from domain.messages.halts import HaltKind
 from scripts.run.control import ControlServer
 from scripts.run.data_directory import DataDirectory, Trouble
 from scripts.run.directory_watch import DirectoryWatch
