@@ -10,7 +10,7 @@ from collections import Counter
 from decimal import Decimal
 
 from domain.instant import Instant
-from domain.instrument import InstrumentId
+from domain.instrument import InstrumentId, Side
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.halts import HaltKind
@@ -48,9 +48,9 @@ class Oversold:
             self._outbox.halt(str(key), HaltKind.OVERSOLD, reason, now.utc_ns)
 
     def _may_be_explained(self, key: InstrumentId) -> bool:
-        """Tell whether fills are to come that may turn out to be the purchase behind the sale."""
-        venue, _name = key
+        """Tell whether fills are to come that may turn out to be the purchase behind the sale; no sale is that."""
         waiting = self._ledger.unexplained.values()
-        return self._unmatched.has_any(venue) or any(
-            (it.order.venue, it.order.instrument) == key and it.id not in self._ledger.standing for it in waiting
+        return self._unmatched.has_any(*key, Side.BUY) or any(
+            InstrumentId.of(it.order) == key and it.order.side is Side.BUY and it.id not in self._ledger.standing
+            for it in waiting
         )

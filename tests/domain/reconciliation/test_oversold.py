@@ -9,7 +9,7 @@ from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.halts import ResumeTrading
 from domain.messages.journal import HaltRaised, OrderAdopted
-from domain.messages.orders import OrderReported, OrderStatus, OrderUnconfirmed, Purpose, SubmitOrder
+from domain.messages.orders import OrderReported, OrderStatus, OrderType, OrderUnconfirmed, Purpose, SubmitOrder
 from domain.messages.system import AlarmRaised
 from tests.builders import UTC
 from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
@@ -142,3 +142,34 @@ def test_a_lost_sale_that_comes_back_before_the_purchase_is_no_such_thing() -> N
     assert len(manager.journaled(OrderAdopted)) == 2
     assert manager.manager.books.position(InstrumentId("coinbase", BTC)).is_flat
     assert manager.journaled(HaltRaised) == []
+
+
+def test_a_lost_stop_that_fires_over_coins_that_are_not_ours_halts_before_its_rows_come() -> None:
+    """A salvaged journal knows neither the position nor the stop: nothing else was bought that could be behind it."""
+    manager = DeskOnTime().ready(btc="0.01")
+    stop = replace(
+        sale(S.OPEN, "stop"),
+        order_type=OrderType.BRACKET,
+        quantity=Decimal("0.01"),
+        limit_price=Decimal("70000"),
+        stop_price=Decimal("61000"),
+    )
+    manager.hear(stop)
+    assert len(manager.journaled(OrderAdopted)) == 1
+
+    manager.hear(replace(sale(S.FILLED, "stop", "0.01"), order_type=OrderType.BRACKET))
+
+    assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("-0.01")
+    assert [halt.reason for halt in manager.journaled(HaltRaised)] == [HALT]
+
+
+def test_a_fill_of_nobodys_that_sold_more_explains_no_sale() -> None:
+    manager = with_a_stop_in_doubt(DeskOnTime().ready())
+    manager.fills(make_fill("1", "f-x", venue_order_id="v-x", side=Side.SELL, ts_event=manager.now.utc_ns))
+    manager.hear(make_intent(Purpose.CLOSE, "close"))
+    for intent_id in ("close", "stop"):
+        order, name = mint_client_order_id(intent_id, 0, 1), f"v-{intent_id}"
+        manager.hear(make_accepted(client_order_id=order, venue_order_id=name))
+        manager.fills(make_fill("0.01", f"f-{intent_id}", venue_order_id=name, side=Side.SELL))
+
+    assert [halt.reason for halt in manager.journaled(HaltRaised)] == [HALT]
