@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
-from decimal import Decimal
 
 import pytest
 
-from domain.effects import Role
-from domain.instrument import InstrumentId, Side
-from domain.ledger.order_ledger import OrderLedger
-from domain.ledger.position import Position
-from domain.messages.journal import (
-    BalanceCorrected,
-    ExternalFillSeen,
-    HaltRaised,
-    IntentAccepted,
-    OrderFilled,
-    OrderSubmitted,
-    PositionCorrected,
-)
+from domain.messages.journal import IntentAccepted
 from domain.messages.orders import Purpose
 from domain.numbers import ZERO
 from tests.workflows.adversary import Adversary
 from tests.workflows.trading_scenario import TradingScenario
+from tests.workflows.truth import (
+    assert_everybody_agrees,
+    assert_nothing_was_doubled_or_guessed,
+    assert_truth_is_ours,
+)
 
 LONGEST_PAUSE_S = 60  # that a venue's Retry-After is followed for
 SELLS_WITHIN_S = 1.0  # a close: decided at the next beat of half a second, there and back, and looked at
@@ -47,78 +38,6 @@ def assert_all_is_well(adversary: Adversary) -> None:
     assert_everybody_agrees(scenario, ledger)
     assert_every_position_is_guarded(scenario)
     assert_nothing_was_bare_for_long(adversary)
-
-
-def assert_nothing_was_doubled_or_guessed(scenario: TradingScenario) -> None:
-    ledger, fills = OrderLedger(), set()
-    for entry in scenario.stage.journal.read():
-        event = entry.event
-        assert not isinstance(event, (BalanceCorrected, PositionCorrected, HaltRaised)), event
-        if isinstance(event, ExternalFillSeen):
-            assert event.fill.venue_order_id in scenario.by_hand
-            assert event.fill.fill_id not in fills
-            fills.add(event.fill.fill_id)
-        if isinstance(event, OrderSubmitted):
-            assert ledger.plans[event.order.intent_id].live_attempt is None
-        if isinstance(event, OrderFilled):
-            assert event.fill.fill_id not in fills
-            fills.add(event.fill.fill_id)
-        ledger.apply(event)
-        assert all(position.quantity >= 0 for position in ledger.books.positions.values())
-    assert fills | in_opening_balances(scenario) == {fill["entry_id"] for fill in scenario.truth()["fills"]}
-
-
-def in_opening_balances(scenario: TradingScenario) -> set[str]:
-    """Return a person's trades from before the books were open; which of them were booked, the balances judge."""
-    opened_at = scenario.ledger().opened_at["coinbase"]
-    fills = scenario.world.exchange.fills
-    return {it.entry_id for it in fills if it.order.order_id in scenario.by_hand and it.time_ns <= opened_at}
-
-
-def assert_truth_is_ours(scenario: TradingScenario, ledger: OrderLedger) -> None:
-    truth = scenario.truth()
-    assert truth["duplicate_client_order_ids"] == []
-    ours = [order for order in truth["orders"] if order["order_id"] not in scenario.by_hand]
-    assert {order["client_order_id"] for order in ours} <= ledger.orders.keys()
-    resting = {order.asked.client_order_id for order in scenario.world.exchange.live_orders()}
-    assert resting == ledger.live.keys()
-
-    positions, fees = defaultdict(Position), ZERO
-    for fill in truth["fills"]:
-        if fill["order_id"] in scenario.by_hand:
-            continue
-        traded = Side(fill["side"]), Decimal(fill["size"]), Decimal(fill["price"])
-        positions[fill["product_id"]] = positions[fill["product_id"]].after(*traded)
-        fees += Decimal(fill["fee"])
-    books = ledger.books
-    assert books.fees["coinbase", "", "USD"] == fees
-    for instrument, position in positions.items():
-        ours = books.position(InstrumentId("coinbase", instrument))
-        assert (ours.quantity, ours.spent) == (position.quantity, position.spent)
-    for currency, balance in truth["balances"].items():
-        assert books.balances["coinbase", "", currency] == Decimal(balance["total"])
-
-
-def assert_everybody_agrees(scenario: TradingScenario, ledger: OrderLedger) -> None:
-    stage = scenario.stage
-    report = stage.actor(Role.ORDER_ROUTER).manager.report(stage.clock.now())
-    portfolio = stage.actor(Role.PORTFOLIO).manager.portfolio
-    assert report.is_reconciled
-    assert report.counts["unconfirmed"] == report.corrections == 0
-    assert portfolio.last_seq == report.journal_seq == ledger.last_seq
-    assert portfolio.balances == ledger.books.balances
-    assert portfolio.positions == ledger.books.positions
-    assert [actor.role for actor in stage.actors() if actor.counters["unhandled"]] == []
-    live = stage.actor(Role.ORDER_ROUTER).manager.ledger  # what it has become, against what the journal makes of it
-    assert live.books.balances == ledger.books.balances and live.books.positions == ledger.books.positions
-    assert {order.id: order.status for order in live.live.values()} == {
-        order.id: order.status for order in ledger.live.values()
-    }
-    assert (live.last_seq, live.halts, live.open_plans.keys()) == (
-        ledger.last_seq,
-        ledger.halts,
-        ledger.open_plans.keys(),
-    )
 
 
 def assert_every_position_is_guarded(scenario: TradingScenario) -> None:

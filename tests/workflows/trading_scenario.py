@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,7 @@ from adapters.venues.coinbase.market_stream import MarketStream
 from adapters.venues.coinbase.private_stream import PrivateStream
 from adapters.venues.coinbase.public_client import PublicClient
 from adapters.venues.coinbase.sign import Signer
+from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.ledger.order_ledger import OrderLedger
 from domain.messages.journal import OrderFilled, OrderSubmitted
@@ -37,20 +39,35 @@ QUIET = {  # what a second of virtual time costs is mostly the market's own bust
 
 
 class TradingScenario:
-    """One stage with one simulated venue behind it."""
+    """One stage with one simulated venue behind it; a subclass may put others beside it.
+
+    Attributes:
+        venues: which the world has.
+        addresses: venue -> what it needs to be reached, by the names of settings.
+    """
+
+    venues: tuple[str, ...] = ("coinbase",)
+    addresses: Mapping[str, Mapping[str, str]] = {"coinbase": URLS}
+    begins_s: float = 0.0  # after the stage's own start
 
     def __init__(self, seed: int | None = None, **environment: str) -> None:
         """Args:
         seed: interleaves the actors' messages; None keeps the order sent.
         environment: settings such as RISK__POSITION_RATIO="0.01".
         """
-        lead = {f"NZEZA__VENUES__COINBASE__{key.upper()}": url for key, url in URLS.items()}
+        lead = {
+            f"NZEZA__VENUES__{venue.upper()}__{key.upper()}": value
+            for venue, values in self.addresses.items()
+            for key, value in values.items()
+        }
         overrides = {f"NZEZA__{key}": value for key, value in {**QUIET, **environment}.items()}
-        self.settings: Settings = load(None, {**lead, **overrides}, ("coinbase",))
-        self.world = World(self.settings.simulator, START.utc_ns, venues=["coinbase"])
+        self.settings: Settings = load(None, {**lead, **overrides}, self.venues)
+        begins_ns = round(self.begins_s * SECOND_NS)
+        self.world = World(self.settings.simulator, START.utc_ns + begins_ns, venues=self.venues)
         self.seed = seed
         self.by_hand: set[str] = set()  # order_ids of a person's trades
         self.stage = self._stage()
+        self.stage.clock.elapsed_ns = begins_ns
 
     def restart(self) -> None:
         """Let a new system find the journal and the venue as the old one left them, at once."""
@@ -59,9 +76,12 @@ class TradingScenario:
         self.stage.toolbox.memory_journal = old.journal
 
     def _stage(self) -> Stage:
-        return Stage(self.settings, {"coinbase": self._kit()}, self.seed, look_every_s=0.1)
+        return Stage(self.settings, self._kits(), self.seed, look_every_s=0.1)
 
-    def _kit(self) -> VenueKit:
+    def _kits(self) -> dict[str, VenueKit]:
+        return {"coinbase": self._coinbase_kit()}
+
+    def _coinbase_kit(self) -> VenueKit:
         signer = Signer(self.world.key.name, self.world.key.private_key)
 
         def trading(settings: VenueSettings) -> CoinbaseClient:
