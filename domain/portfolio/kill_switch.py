@@ -19,7 +19,7 @@ from domain.settings import RiskSettings
 
 CONFIRM_NS = 2 * SECOND_NS  # what one reading says, another must say this much later
 MARK_EVERY_NS = 60 * SECOND_NS  # how often a rising peak is journaled
-MARK_AT_ONCE = from_ratio(1.001)  # of the journaled peak: a crash must forget no higher one for longer than CONFIRM_NS
+MARK_AT_ONCE = from_ratio(0.001)  # above the journaled peak: a crash forgets no higher one for longer than CONFIRM_NS
 
 
 @dataclass
@@ -50,7 +50,7 @@ class KillSwitch:
     def __init__(self, settings: RiskSettings) -> None:
         self._keep_of_day = 1 - from_ratio(settings.daily_loss_ratio)
         self._keep_of_peak = 1 - from_ratio(settings.max_drawdown_ratio)
-        self.peak = ZERO
+        self.peak = ZERO  # no level, as `day_start`, while `_day` is None
         self.day_start = ZERO
         self._day: int | None = None  # UTC day of `day_start`
         self._since: Instant | None = None  # from where days are counted: a step of our clock begins none
@@ -67,7 +67,6 @@ class KillSwitch:
         """Measure from the next complete readings on: a person has seen the loss and resumed."""
         self._higher.end()
         self._morning.end()
-        self.peak = self.day_start = ZERO
         self._day = None
 
     def breach(self, valuation: Valuation) -> Denial:
@@ -99,11 +98,12 @@ class KillSwitch:
         if self._day is not None and today <= self._day:
             self._morning.end()
         elif self._morning.take(reading, now.monotonic_ns):
+            # After more was lost than the account began with, levels are below zero: no peak is no level, not zero.
+            self.peak = self._morning.lowest if self._day is None else max(self.peak, self._morning.lowest)
             self._day, self.day_start, self._marked_ns = today, self._morning.lowest, None
             self._morning.end()
         if self._day is None:
             return  # the first level of all is the start of a day
-        self.peak = max(self.peak, self.day_start)
         if reading <= self.peak:
             self._higher.end()
         elif self._higher.take(reading, now.monotonic_ns):
@@ -128,7 +128,7 @@ class KillSwitch:
             return False  # the stamp of what is told now would belie the start of the day
         if journaled and _levels(journaled) == (self.peak, self.day_start):
             return False
-        has_leapt = journaled is not None and self.peak > journaled.peak * MARK_AT_ONCE
+        has_leapt = journaled is not None and self.peak - journaled.peak > abs(journaled.peak) * MARK_AT_ONCE
         every_ns = CONFIRM_NS if has_leapt else MARK_EVERY_NS
         return self._marked_ns is None or now.monotonic_ns - self._marked_ns >= every_ns
 

@@ -186,6 +186,25 @@ def test_after_resuming_the_next_complete_readings_are_the_level(switch: KillSwi
     assert switch.observe(worth("8200"), at(8)) == ("daily_loss",)
 
 
+def test_after_losing_more_than_it_began_with_the_peak_is_what_is_left_and_no_zero(switch: KillSwitch) -> None:
+    switch.forget()
+    show(switch, "78000", 3, transfers="90000")
+
+    assert (switch.peak, switch.day_start) == (Decimal("-12000"), Decimal("-12000"))
+    assert switch.breach(worth("78000", transfers="90000")) == ""
+    assert switch.breach(worth("75659", transfers="90000")) == "daily_loss"
+    show(switch, "77500", DAY_NS // SECOND_NS, transfers="90000")
+    assert (switch.peak, switch.day_start) == (Decimal("-12000"), Decimal("-12500"))
+
+
+def test_a_peak_below_zero_leaps_no_sooner_than_another(switch: KillSwitch) -> None:
+    switch.forget()
+    show(switch, "78001", 3, transfers="90000")
+    switch.marked(at(5))
+
+    assert not switch.is_mark_due(mark("-12000", "-12000"), at(8))
+
+
 def test_before_the_first_reading_nothing_is_breached() -> None:
     assert KillSwitch(RiskSettings()).breach(worth("0")) == ""
 
