@@ -91,7 +91,9 @@ def test_samples_of_a_halt_and_an_alarm_are_what_people_see() -> None:
 
 
 def test_every_file_that_it_links_to_exists() -> None:
-    links = re.findall(r"\]\(([^)]+)\)", README)
+    operating = PROJECT / "docs" / "operating.md"
+    links = [PROJECT / link for link in re.findall(r"\]\(([^)]+)\)", README)]
+    links += [operating.parent / link for link in re.findall(r"\]\(([^)]+)\)", operating.read_text(encoding="utf-8"))]
 
-    assert links
-    assert [link for link in links if not (PROJECT / link).is_file()] == []
+    assert operating in links
+    assert [link for link in links if not link.is_file()] == []
