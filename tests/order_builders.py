@@ -139,7 +139,7 @@ def make_intent(purpose: Purpose = Purpose.OPEN, intent_id: str = "i-1", **chang
     return OrderIntent(**{**fields, **changes})
 
 
-class DeskOnTime:
+class TimedOrderManager:
     """An order manager, its journal and its wake-ups under virtual time. Venues are played by the test."""
 
     def __init__(
@@ -290,7 +290,7 @@ class DeskOnTime:
             books = {currency.lower(): total for (_, _, currency), total in self.manager.books.balances.items()}
             self.snapshot(**{**books, **answers})
 
-    def ready(self, venue: str = "coinbase", taker_fee: str = "0.006", **balances) -> DeskOnTime:
+    def ready(self, venue: str = "coinbase", taker_fee: str = "0.006", **balances) -> TimedOrderManager:
         """Make the venue ready for openings: instruments, stream, prices and an equal comparison."""
         self.load(make_instrument(BTC, venue=venue), taker_fee)
         self.hear(PrivateStreamChanged(ts_event=self.now.utc_ns, venue=venue, is_live=True))
@@ -298,7 +298,7 @@ class DeskOnTime:
         self.snapshot(venue=venue, **balances)
         return self
 
-    def hold(self, quantity: str = "0.01") -> DeskOnTime:
+    def hold(self, quantity: str = "0.01") -> TimedOrderManager:
         """Open a position of ours, filled exactly; the venue's balances follow from it."""
         self.hear(make_intent(intent_id="held", quantity=Decimal(quantity)))
         order = self.sent(SubmitOrder)[-1]

@@ -13,7 +13,7 @@ from domain.messages.orders import Fill, FillCause, PrivateStreamChanged
 from domain.messages.positions import FundingPayment, VenuePosition
 from domain.settings import Settings, VenueSettings
 from tests.builders import make_instrument
-from tests.order_builders import BTC, CASH, DeskOnTime, make_fill
+from tests.order_builders import BTC, CASH, TimedOrderManager, make_fill
 
 TOY = "toy"
 KEY = InstrumentId(TOY, BTC)
@@ -22,7 +22,7 @@ PERPETUAL = make_instrument(BTC, venue=TOY, kind=InstrumentKind.PERPETUAL, settl
 SETTINGS = Settings(venues={TOY: VenueSettings(instruments=(BTC,))})
 
 
-class PerpetualDesk(DeskOnTime):
+class PerpetualDesk(TimedOrderManager):
     """The venue's account is what the test says; by default, what our books say."""
 
     def __init__(self, *args, **changes) -> None:

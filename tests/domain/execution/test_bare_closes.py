@@ -11,18 +11,18 @@ from domain.messages.halts import ResumeTrading
 from domain.messages.journal import HaltRaised
 from domain.messages.orders import OrderRejected, OrderStatus, Purpose, SubmitOrder
 from domain.messages.system import AlarmRaised
-from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.order_builders import BTC, TimedOrderManager, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
 KEY = InstrumentId("coinbase", BTC)
 
 
 @pytest.fixture
-def manager() -> DeskOnTime:
-    return DeskOnTime().ready()
+def manager() -> TimedOrderManager:
+    return TimedOrderManager().ready()
 
 
-def open_position(manager: DeskOnTime, number: int) -> None:
+def open_position(manager: TimedOrderManager, number: int) -> None:
     manager.hear(make_intent(intent_id=f"open-{number}"))
     order = mint_client_order_id(f"open-{number}", 0, 1)
     name = f"v-open-{number}"
@@ -30,7 +30,7 @@ def open_position(manager: DeskOnTime, number: int) -> None:
     manager.fills(make_fill("0.01", f"f-open-{number}", venue_order_id=name))
 
 
-def protect(manager: DeskOnTime, number: int) -> str:
+def protect(manager: TimedOrderManager, number: int) -> str:
     """The venue takes a bracket; return the order's id."""
     manager.hear(make_intent(Purpose.PROTECT, f"protect-{number}"))
     order = mint_client_order_id(f"protect-{number}", 0, 1)
@@ -38,18 +38,18 @@ def protect(manager: DeskOnTime, number: int) -> str:
     return order
 
 
-def ends(manager: DeskOnTime, order: str, name: str, status: OrderStatus) -> None:
+def ends(manager: TimedOrderManager, order: str, name: str, status: OrderStatus) -> None:
     manager.hear(make_report(status, client_order_id=order, venue_order_id=name, side=Side.SELL))
 
 
-def close(manager: DeskOnTime, number: int, reason: str = "uncovered") -> None:
+def close(manager: TimedOrderManager, number: int, reason: str = "uncovered") -> None:
     manager.hear(make_intent(Purpose.CLOSE, f"close-{number}", signal_id=f"{reason}:coinbase:{BTC}"))
     order, name = mint_client_order_id(f"close-{number}", 0, 1), f"v-close-{number}"
     manager.hear(make_accepted(client_order_id=order, venue_order_id=name))
     manager.fills(make_fill("0.01", f"f-close-{number}", venue_order_id=name, side=Side.SELL))
 
 
-def test_the_third_uncovered_close_in_a_row_halts_the_instrument_with_an_alarm(manager: DeskOnTime) -> None:
+def test_the_third_uncovered_close_in_a_row_halts_the_instrument_with_an_alarm(manager: TimedOrderManager) -> None:
     for number in range(3):
         assert manager.journaled(HaltRaised) == []
         open_position(manager, number)
@@ -62,7 +62,7 @@ def test_the_third_uncovered_close_in_a_row_halts_the_instrument_with_an_alarm(m
     assert manager.manager.books.position(KEY).quantity == 0  # the close itself goes on
 
 
-def test_the_count_survives_a_restart(manager: DeskOnTime) -> None:
+def test_the_count_survives_a_restart(manager: TimedOrderManager) -> None:
     for number in range(2):
         open_position(manager, number)
         close(manager, number)
@@ -74,7 +74,7 @@ def test_the_count_survives_a_restart(manager: DeskOnTime) -> None:
     assert len(next_run.journaled(HaltRaised)) == 1
 
 
-def test_a_venue_that_takes_each_bracket_and_drops_it_is_no_better(manager: DeskOnTime) -> None:
+def test_a_venue_that_takes_each_bracket_and_drops_it_is_no_better(manager: TimedOrderManager) -> None:
     for number in range(3):
         open_position(manager, number)
         ends(manager, protect(manager, number), f"v-protect-{number}", S.REJECTED)
@@ -83,7 +83,7 @@ def test_a_venue_that_takes_each_bracket_and_drops_it_is_no_better(manager: Desk
     assert len(manager.journaled(HaltRaised)) == 1
 
 
-def test_a_stop_passed_before_the_venue_had_it_counts_as_none(manager: DeskOnTime) -> None:
+def test_a_stop_passed_before_the_venue_had_it_counts_as_none(manager: TimedOrderManager) -> None:
     for number in range(3):
         open_position(manager, number)
         close(manager, number, "stop_jumped")
@@ -91,7 +91,7 @@ def test_a_stop_passed_before_the_venue_had_it_counts_as_none(manager: DeskOnTim
     assert len(manager.journaled(HaltRaised)) == 1
 
 
-def test_a_position_given_up_under_its_stop_ends_the_row(manager: DeskOnTime) -> None:
+def test_a_position_given_up_under_its_stop_ends_the_row(manager: TimedOrderManager) -> None:
     for number, reason in enumerate(("uncovered", "uncovered", "signal", "uncovered", "uncovered")):
         open_position(manager, number)
         if reason == "signal":
@@ -103,7 +103,7 @@ def test_a_position_given_up_under_its_stop_ends_the_row(manager: DeskOnTime) ->
     assert manager.journaled(HaltRaised) == []
 
 
-def test_a_stop_that_filled_ends_the_row(manager: DeskOnTime) -> None:
+def test_a_stop_that_filled_ends_the_row(manager: TimedOrderManager) -> None:
     for number in range(2):
         open_position(manager, number)
         close(manager, number)
@@ -117,7 +117,7 @@ def test_a_stop_that_filled_ends_the_row(manager: DeskOnTime) -> None:
     assert manager.journaled(HaltRaised) == []
 
 
-def test_one_position_that_is_hard_to_close_counts_once(manager: DeskOnTime) -> None:
+def test_one_position_that_is_hard_to_close_counts_once(manager: TimedOrderManager) -> None:
     open_position(manager, 0)
     for number in range(8):
         intent = f"close-{number}"
@@ -135,7 +135,7 @@ def test_one_position_that_is_hard_to_close_counts_once(manager: DeskOnTime) -> 
     assert halt.reason == "6 closes in a row refused: the last one rejected:NO"
 
 
-def test_a_resumed_instrument_starts_anew(manager: DeskOnTime) -> None:
+def test_a_resumed_instrument_starts_anew(manager: TimedOrderManager) -> None:
     for number in range(3):
         open_position(manager, number)
         close(manager, number)

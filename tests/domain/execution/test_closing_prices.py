@@ -18,15 +18,15 @@ from domain.messages.orders import (
     TouchReported,
 )
 from domain.messages.system import AlarmRaised
-from tests.order_builders import BTC, DeskOnTime, make_intent, make_report
+from tests.order_builders import BTC, TimedOrderManager, make_intent, make_report
 
 S = OrderStatus
 
 
 @pytest.fixture
-def manager() -> DeskOnTime:
+def manager() -> TimedOrderManager:
     """A position of 0.01 bought at 64000, and nothing in flight."""
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.hold()
     held = manager.sent(SubmitOrder)[-1].client_order_id
     manager.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
@@ -34,18 +34,18 @@ def manager() -> DeskOnTime:
     return manager
 
 
-def close(manager: DeskOnTime, name: str = "close") -> None:
+def close(manager: TimedOrderManager, name: str = "close") -> None:
     expires_at = manager.now.utc_ns + 60 * SECOND_NS
     manager.hear(make_intent(Purpose.CLOSE, name, reference_price=Decimal("64000"), expires_at=expires_at))
 
 
-def finds_nobody(manager: DeskOnTime) -> None:
+def finds_nobody(manager: TimedOrderManager) -> None:
     order = manager.sent(SubmitOrder)[-1].client_order_id
     name = f"v-{order}"
     manager.hear(make_report(S.CANCELED, client_order_id=order, venue_order_id=name, side=Side.SELL))
 
 
-def tells(manager: DeskOnTime, bid: str | None, ask: str | None, last: str | None) -> None:
+def tells(manager: TimedOrderManager, bid: str | None, ask: str | None, last: str | None) -> None:
     bid_price, ask_price, last_price = (price and Decimal(price) for price in (bid, ask, last))
     manager.hear(
         TouchReported(
@@ -59,11 +59,11 @@ def tells(manager: DeskOnTime, bid: str | None, ask: str | None, last: str | Non
     )
 
 
-def limits(manager: DeskOnTime) -> list[str]:
+def limits(manager: TimedOrderManager) -> list[str]:
     return [str(order.limit_price) for order in manager.sent(SubmitOrder)]
 
 
-def test_a_whole_quote_steers_and_the_venue_is_not_asked(manager: DeskOnTime) -> None:
+def test_a_whole_quote_steers_and_the_venue_is_not_asked(manager: TimedOrderManager) -> None:
     manager.quote("60000.00", "60000.10")
 
     close(manager)
@@ -82,7 +82,7 @@ def test_a_whole_quote_steers_and_the_venue_is_not_asked(manager: DeskOnTime) ->
         {"bid": "6400.00", "alive_ns": 0},  # the venue has gone silent
     ],
 )
-def test_a_quote_that_cannot_be_believed_never_gives_the_limit(manager: DeskOnTime, quote: dict) -> None:
+def test_a_quote_that_cannot_be_believed_never_gives_the_limit(manager: TimedOrderManager, quote: dict) -> None:
     manager.quote(**quote)
 
     close(manager)
@@ -91,7 +91,7 @@ def test_a_quote_that_cannot_be_believed_never_gives_the_limit(manager: DeskOnTi
     assert manager.sent(RequestTouch) == [RequestTouch(venue="coinbase", instrument=BTC)]
 
 
-def test_with_a_dead_feed_a_close_follows_the_venue_itself_far_below_the_last_quote(manager: DeskOnTime) -> None:
+def test_with_a_dead_feed_a_close_follows_the_venue_itself_far_below_the_last_quote(manager: TimedOrderManager) -> None:
     manager.advance(10)
     close(manager)
     tells(manager, "58000", "58001", "58000")
@@ -111,7 +111,7 @@ def test_with_a_dead_feed_a_close_follows_the_venue_itself_far_below_the_last_qu
         (("58000", "58001", None), "57768.00"),
     ],
 )
-def test_the_last_trade_steers_where_the_book_does_not(manager: DeskOnTime, touch: tuple, limit: str) -> None:
+def test_the_last_trade_steers_where_the_book_does_not(manager: TimedOrderManager, touch: tuple, limit: str) -> None:
     manager.advance(10)
     close(manager)
     tells(manager, *touch)
@@ -122,7 +122,7 @@ def test_the_last_trade_steers_where_the_book_does_not(manager: DeskOnTime, touc
     assert limits(manager)[1] == limit
 
 
-def test_a_venue_that_names_no_price_leaves_the_one_the_close_was_decided_at(manager: DeskOnTime) -> None:
+def test_a_venue_that_names_no_price_leaves_the_one_the_close_was_decided_at(manager: TimedOrderManager) -> None:
     manager.advance(10)
     close(manager)
     tells(manager, None, "58001", None)
@@ -133,7 +133,7 @@ def test_a_venue_that_names_no_price_leaves_the_one_the_close_was_decided_at(man
     assert limits(manager)[1] == "63744.00"
 
 
-def test_what_the_venue_told_is_soon_too_old_and_asked_for_again(manager: DeskOnTime) -> None:
+def test_what_the_venue_told_is_soon_too_old_and_asked_for_again(manager: TimedOrderManager) -> None:
     manager.advance(10)
     close(manager)
     tells(manager, "58000", "58001", "58000")
@@ -146,7 +146,7 @@ def test_what_the_venue_told_is_soon_too_old_and_asked_for_again(manager: DeskOn
     assert len(manager.sent(RequestTouch)) == 2
 
 
-def test_each_step_further_out_is_told_to_a_person(manager: DeskOnTime) -> None:
+def test_each_step_further_out_is_told_to_a_person(manager: TimedOrderManager) -> None:
     close(manager)
     for _ in range(5):
         finds_nobody(manager)
@@ -163,7 +163,7 @@ def test_each_step_further_out_is_told_to_a_person(manager: DeskOnTime) -> None:
     ]  # fmt: skip
 
 
-def test_a_refusal_says_nothing_about_the_price_and_widens_nothing(manager: DeskOnTime) -> None:
+def test_a_refusal_says_nothing_about_the_price_and_widens_nothing(manager: TimedOrderManager) -> None:
     for attempt in range(4):
         close(manager, f"close-{attempt}")
         manager.quote()
@@ -184,7 +184,7 @@ def test_a_refusal_says_nothing_about_the_price_and_widens_nothing(manager: Desk
     assert len([alarm for alarm in manager.sent(AlarmRaised) if "widens" in alarm.text]) == 1
 
 
-def test_the_next_plan_goes_on_where_the_last_found_nobody(manager: DeskOnTime) -> None:
+def test_the_next_plan_goes_on_where_the_last_found_nobody(manager: TimedOrderManager) -> None:
     close(manager)
     for _ in range(6):
         finds_nobody(manager)
@@ -196,7 +196,7 @@ def test_the_next_plan_goes_on_where_the_last_found_nobody(manager: DeskOnTime) 
     assert limits(manager)[6] == "60800.00"
 
 
-def test_a_close_that_found_somebody_lets_the_next_begin_near_the_price(manager: DeskOnTime) -> None:
+def test_a_close_that_found_somebody_lets_the_next_begin_near_the_price(manager: TimedOrderManager) -> None:
     close(manager)
     for attempt in range(1, 7):
         order = mint_client_order_id("close", 0, attempt)
@@ -210,7 +210,7 @@ def test_a_close_that_found_somebody_lets_the_next_begin_near_the_price(manager:
     assert limits(manager)[6] == "63872.00"
 
 
-def test_a_close_in_doubt_is_sent_again_though_no_quote_can_be_believed(manager: DeskOnTime) -> None:
+def test_a_close_in_doubt_is_sent_again_though_no_quote_can_be_believed(manager: TimedOrderManager) -> None:
     manager.quote("6400.00", is_whole=False)
     close(manager)
     order = manager.sent(SubmitOrder)[0].client_order_id

@@ -31,16 +31,16 @@ from domain.messages.system import AlarmRaised
 from domain.numbers import ZERO
 from tests.domain.execution.test_order_manager_properties import Act, World
 from tests.flaky_venue import FlakyVenue, TrueOrder
-from tests.order_builders import CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.order_builders import CASH, TimedOrderManager, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
 CLOSE = mint_client_order_id("close", 0, 1)
 OPEN = mint_client_order_id("i-1", 0, 1)
 
 
-def closing(theirs: str, purpose: Purpose = Purpose.CLOSE) -> DeskOnTime:
+def closing(theirs: str, purpose: Purpose = Purpose.CLOSE) -> TimedOrderManager:
     """A sale of 0.01 coins of ours, in a wallet with as many coins of somebody's."""
-    manager = DeskOnTime().ready(btc=theirs).hold()
+    manager = TimedOrderManager().ready(btc=theirs).hold()
     manager.hear(make_intent(purpose, "close", quantity=Decimal("0.01")))
     manager.hear(make_accepted(client_order_id=CLOSE, venue_order_id="v-close"))
     manager.told.clear()
@@ -54,7 +54,7 @@ def word(status: OrderStatus, total: str | None, **changes) -> OrderReported:
     )
 
 
-def asked_about(manager: DeskOnTime) -> bool:
+def asked_about(manager: TimedOrderManager) -> bool:
     return any(query.client_order_id == CLOSE for query in manager.sent(QueryOrder))
 
 
@@ -94,7 +94,7 @@ def test_filled_that_nobody_quantifies_is_booked_in_full_at_a_price_to_reckon_wi
 
 
 def test_an_opening_filled_without_a_total_is_guarded_as_soon_as_one_that_has_one() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.hear(make_intent(), make_accepted(), replace(make_report(S.FILLED), cumulative_quantity=None))
 
     manager.advance(2.6)
@@ -149,7 +149,7 @@ def test_where_nobody_elses_coins_are_two_words_without_a_total_are_enough() -> 
     assert [order.quantity for order in manager.sent(SubmitOrder)] == [Decimal("0.01")]
 
 
-def listed(manager: DeskOnTime, **changes) -> None:
+def listed(manager: TimedOrderManager, **changes) -> None:
     manager.snapshot(usd=CASH - 641, btc="1.01", **changes)
 
 

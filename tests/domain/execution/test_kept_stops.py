@@ -20,28 +20,28 @@ from domain.messages.orders import (
 )
 from domain.messages.system import WindDown
 from tests.builders import make_instrument
-from tests.order_builders import BTC, DeskOnTime, make_accepted, make_intent, make_report
+from tests.order_builders import BTC, TimedOrderManager, make_accepted, make_intent, make_report
 
 
 @pytest.fixture
-def manager() -> DeskOnTime:
+def manager() -> TimedOrderManager:
     """A position of ours whose stop rests at the venue."""
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     return manager
 
 
-def close(manager: DeskOnTime) -> None:
+def close(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(Purpose.CLOSE, "exit", expires_at=manager.now.utc_ns + 60 * SECOND_NS))
 
 
-def stop_of(manager: DeskOnTime):
+def stop_of(manager: TimedOrderManager):
     (stop,) = (order for order in manager.manager.ledger.live_orders() if order.order.purpose is Purpose.PROTECT)
     return stop
 
 
-def test_a_stop_that_the_last_run_kept_is_not_cancelled_by_the_next(manager: DeskOnTime) -> None:
+def test_a_stop_that_the_last_run_kept_is_not_cancelled_by_the_next(manager: TimedOrderManager) -> None:
     close(manager)
     assert len(manager.sent(CancelOrder)) == 1  # nobody answers it
     manager.hear(WindDown(deadline_ns=manager.now.monotonic_ns + 3 * SECOND_NS))
@@ -56,7 +56,7 @@ def test_a_stop_that_the_last_run_kept_is_not_cancelled_by_the_next(manager: Des
     assert [type(event) for event in next_run.journaled(CancelWithdrawn)] == [CancelWithdrawn]
 
 
-def test_a_stop_makes_way_again_for_a_close_that_a_restart_found_open(manager: DeskOnTime) -> None:
+def test_a_stop_makes_way_again_for_a_close_that_a_restart_found_open(manager: TimedOrderManager) -> None:
     close(manager)
 
     next_run = manager.restarted()
@@ -65,7 +65,7 @@ def test_a_stop_makes_way_again_for_a_close_that_a_restart_found_open(manager: D
     assert next_run.journaled(CancelWithdrawn) == []
 
 
-def refuse_cancels(manager: DeskOnTime, seconds: float) -> None:
+def refuse_cancels(manager: TimedOrderManager, seconds: float) -> None:
     """Let the venue refuse for so long to cancel the stop, and show that it is there."""
     for _ in range(round(seconds)):
         asked = len(manager.sent(CancelOrder))
@@ -75,7 +75,7 @@ def refuse_cancels(manager: DeskOnTime, seconds: float) -> None:
             manager.hear(CancelRejected(ts_event=manager.now.utc_ns, **refused), make_report(OrderStatus.OPEN))
 
 
-def test_a_close_that_has_expired_wants_no_stop_gone_any_more(manager: DeskOnTime) -> None:
+def test_a_close_that_has_expired_wants_no_stop_gone_any_more(manager: TimedOrderManager) -> None:
     close(manager)
     refuse_cancels(manager, 61)
     assert manager.manager.ledger.plans["exit"].is_done
@@ -91,7 +91,7 @@ def test_a_close_that_has_expired_wants_no_stop_gone_any_more(manager: DeskOnTim
     )
 
 
-def test_a_close_after_one_that_expired_has_the_stop_make_way_again(manager: DeskOnTime) -> None:
+def test_a_close_after_one_that_expired_has_the_stop_make_way_again(manager: TimedOrderManager) -> None:
     close(manager)
     refuse_cancels(manager, 61)
     asked = len(manager.sent(CancelOrder))
@@ -104,7 +104,7 @@ def test_a_close_after_one_that_expired_has_the_stop_make_way_again(manager: Des
     assert [it.intent_id for it in manager.sent(SubmitOrder)[sent:]] == ["next"]
 
 
-def test_whether_the_cancel_of_a_stop_that_shall_stay_has_worked_is_asked(manager: DeskOnTime) -> None:
+def test_whether_the_cancel_of_a_stop_that_shall_stay_has_worked_is_asked(manager: TimedOrderManager) -> None:
     close(manager)
     manager.advance(59.9)
     asked = len(manager.sent(QueryOrder))
@@ -115,7 +115,7 @@ def test_whether_the_cancel_of_a_stop_that_shall_stay_has_worked_is_asked(manage
     assert len(manager.sent(QueryOrder)) == asked + 1
 
 
-def test_a_stop_stays_where_nothing_is_left_that_a_close_could_sell(manager: DeskOnTime) -> None:
+def test_a_stop_stays_where_nothing_is_left_that_a_close_could_sell(manager: TimedOrderManager) -> None:
     close(manager)
     manager.load(make_instrument(BTC, min_notional=Decimal(100_000)))
     manager.advance(1)
@@ -124,7 +124,7 @@ def test_a_stop_stays_where_nothing_is_left_that_a_close_could_sell(manager: Des
     assert not stop_of(manager).is_cancel_pending
 
 
-def test_a_stop_that_has_the_wrong_size_goes_whatever_becomes_of_a_close(manager: DeskOnTime) -> None:
+def test_a_stop_that_has_the_wrong_size_goes_whatever_becomes_of_a_close(manager: TimedOrderManager) -> None:
     manager.hear(CancelProtection(venue="coinbase", instrument=BTC, reason="resized"))
     close(manager)
     refuse_cancels(manager, 61)
@@ -134,7 +134,7 @@ def test_a_stop_that_has_the_wrong_size_goes_whatever_becomes_of_a_close(manager
 
 
 @pytest.mark.parametrize("said_by", ["stream", "listing"])
-def test_where_nothing_trades_no_stop_makes_way_until_it_does(manager: DeskOnTime, said_by: str) -> None:
+def test_where_nothing_trades_no_stop_makes_way_until_it_does(manager: TimedOrderManager, said_by: str) -> None:
     def trade(is_on: bool) -> None:
         if said_by == "listing":
             manager.load(make_instrument(BTC, is_tradable=is_on))
@@ -151,7 +151,7 @@ def test_where_nothing_trades_no_stop_makes_way_until_it_does(manager: DeskOnTim
 
 
 def test_a_bare_position_is_closed_whatever_is_said_about_trading() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.hold()
     manager.quote(halted=(BTC,))
     sent = len(manager.sent(SubmitOrder))

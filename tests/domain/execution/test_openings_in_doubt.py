@@ -14,13 +14,13 @@ from domain.messages.journal import BalanceCorrected, HaltRaised, IntentDenied, 
 from domain.messages.orders import Fill, OrderReported, OrderStatus, Purpose, QueryOrder, SubmitOrder
 from domain.messages.system import AlarmRaised, WindDown
 from domain.numbers import ZERO
-from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.order_builders import BTC, CASH, TimedOrderManager, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
 KEY = InstrumentId("coinbase", BTC)
 
 
-def opening(manager: DeskOnTime, intent_id: str = "i-1") -> None:
+def opening(manager: TimedOrderManager, intent_id: str = "i-1") -> None:
     manager.quote()
     manager.hear(make_intent(intent_id=intent_id, expires_at=manager.now.utc_ns + 10**10))
     manager.hear(make_accepted(client_order_id=name(intent_id), venue_order_id=f"v-{intent_id}"))
@@ -41,13 +41,13 @@ def filled(intent_id: str = "i-1") -> Fill:
     return make_fill("0.01", f"f-{intent_id}", venue_order_id=f"v-{intent_id}")
 
 
-def denied(manager: DeskOnTime) -> list[str]:
+def denied(manager: TimedOrderManager) -> list[str]:
     return [str(event.reason) for event in manager.journaled(IntentDenied)]
 
 
 @pytest.fixture
-def manager() -> DeskOnTime:
-    manager = DeskOnTime().ready()
+def manager() -> TimedOrderManager:
+    manager = TimedOrderManager().ready()
     opening(manager)
     return manager
 
@@ -55,7 +55,7 @@ def manager() -> DeskOnTime:
 @pytest.mark.parametrize("status", [S.CANCELED, S.EXPIRED])
 @pytest.mark.parametrize("total", ["0", "0.004"])
 def test_one_that_ends_short_is_asked_about_at_once_and_counts_in_full_until_fills_are_listed_so(
-    manager: DeskOnTime, total: str, status: OrderStatus
+    manager: TimedOrderManager, total: str, status: OrderStatus
 ) -> None:
     manager.hear(canceled(total, status=status))
 
@@ -82,7 +82,7 @@ def test_one_that_ends_short_is_asked_about_at_once_and_counts_in_full_until_fil
     assert len(manager.sent(SubmitOrder)) == 2
 
 
-def test_what_a_read_says_has_filled_after_all_is_booked_once(manager: DeskOnTime) -> None:
+def test_what_a_read_says_has_filled_after_all_is_booked_once(manager: TimedOrderManager) -> None:
     manager.hear(canceled("0"), canceled("0.01", is_read=True, status=S.FILLED))
     manager.fills(filled())
 
@@ -90,7 +90,9 @@ def test_what_a_read_says_has_filled_after_all_is_booked_once(manager: DeskOnTim
     assert [done.filled_quantity for done in manager.journaled(IntentDone)] == [Decimal("0.01")]
 
 
-def test_a_list_of_fills_that_no_read_lags_behind_ends_the_wait_though_no_other_read_comes(manager: DeskOnTime) -> None:
+def test_a_list_of_fills_that_no_read_lags_behind_ends_the_wait_though_no_other_read_comes(
+    manager: TimedOrderManager,
+) -> None:
     manager.hear(canceled("0"))
     manager.advance(14)
     manager.snapshot()
@@ -105,7 +107,7 @@ def test_a_list_of_fills_that_no_read_lags_behind_ends_the_wait_though_no_other_
 
 
 def test_while_the_coins_are_there_that_it_was_for_no_list_is_proof_and_a_person_hears_of_them(
-    manager: DeskOnTime,
+    manager: TimedOrderManager,
 ) -> None:
     manager.hear(canceled("0"), canceled("0", is_read=True))
 
@@ -118,7 +120,7 @@ def test_while_the_coins_are_there_that_it_was_for_no_list_is_proof_and_a_person
     assert len(manager.journaled(HaltRaised)) == 1
 
 
-def test_at_the_end_of_a_run_a_read_is_enough_for_nothing_is_bought_again(manager: DeskOnTime) -> None:
+def test_at_the_end_of_a_run_a_read_is_enough_for_nothing_is_bought_again(manager: TimedOrderManager) -> None:
     manager.hear(canceled("0"))
     manager.hear(WindDown(deadline_ns=manager.now.monotonic_ns + 5 * SECOND_NS))
 
@@ -128,7 +130,9 @@ def test_at_the_end_of_a_run_a_read_is_enough_for_nothing_is_bought_again(manage
 
 
 @pytest.mark.parametrize("purpose", [Purpose.PROTECT, Purpose.CLOSE])
-def test_what_it_has_filled_for_certain_is_guarded_and_sold_meanwhile(manager: DeskOnTime, purpose: Purpose) -> None:
+def test_what_it_has_filled_for_certain_is_guarded_and_sold_meanwhile(
+    manager: TimedOrderManager, purpose: Purpose
+) -> None:
     manager.hear(canceled("0.004"))
     manager.quote()
     manager.hear(make_intent(purpose, "less", quantity=Decimal("0.004")))
@@ -136,7 +140,7 @@ def test_what_it_has_filled_for_certain_is_guarded_and_sold_meanwhile(manager: D
     assert [order.quantity for order in manager.sent(SubmitOrder)[1:]] == [Decimal("0.004")]
 
 
-def test_a_restart_forgets_no_such_doubt(manager: DeskOnTime) -> None:
+def test_a_restart_forgets_no_such_doubt(manager: TimedOrderManager) -> None:
     manager.hear(canceled("0"))
 
     next_run = manager.restarted().ready()

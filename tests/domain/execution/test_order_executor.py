@@ -26,7 +26,7 @@ from domain.settings import Settings, VenueSettings
 from tests.builders import UTC, make_instrument
 from tests.order_builders import (
     BTC,
-    DeskOnTime,
+    TimedOrderManager,
     make_accepted,
     make_fill,
     make_intent,
@@ -37,16 +37,16 @@ S = OrderStatus
 
 
 @pytest.fixture
-def manager() -> DeskOnTime:
-    return DeskOnTime().ready()
+def manager() -> TimedOrderManager:
+    return TimedOrderManager().ready()
 
 
-def only_denial(manager: DeskOnTime) -> str:
+def only_denial(manager: TimedOrderManager) -> str:
     (denial,) = manager.journaled(IntentDenied)
     return denial.reason
 
 
-def sold(manager: DeskOnTime, status: OrderStatus, quantity: str = "0", attempt: int = 1) -> OrderReported:
+def sold(manager: TimedOrderManager, status: OrderStatus, quantity: str = "0", attempt: int = 1) -> OrderReported:
     """What the venue reports of the close's attempt."""
     order = mint_client_order_id("close", 0, attempt)
     return make_report(status, quantity, client_order_id=order, venue_order_id=f"v-close-{attempt}", side=Side.SELL)
@@ -59,7 +59,7 @@ def bracket(status: OrderStatus, quantity: str = "0") -> OrderReported:
 # ---- openings --------------------------------------------------------------------------------------------
 
 
-def test_an_opening_decided_unaware_of_another_one_there_is_denied(manager: DeskOnTime) -> None:
+def test_an_opening_decided_unaware_of_another_one_there_is_denied(manager: TimedOrderManager) -> None:
     seen = manager.manager.ledger.last_seq  # by two portfolios, one of which died in between
     manager.hear(make_intent(intent_id="i-1", known_seq=seen))
 
@@ -69,7 +69,7 @@ def test_an_opening_decided_unaware_of_another_one_there_is_denied(manager: Desk
     assert only_denial(manager) == "outdated"
 
 
-def test_a_restarted_desk_still_knows_what_an_opening_should_have_known(manager: DeskOnTime) -> None:
+def test_a_restarted_desk_still_knows_what_an_opening_should_have_known(manager: TimedOrderManager) -> None:
     seen = manager.manager.ledger.last_seq
     manager.hear(make_intent(intent_id="i-1", known_seq=seen))
     next_run = manager.restarted().ready()
@@ -79,7 +79,7 @@ def test_a_restarted_desk_still_knows_what_an_opening_should_have_known(manager:
     assert only_denial(next_run) == "outdated"
 
 
-def test_an_opening_decided_in_the_light_of_the_others_passes(manager: DeskOnTime) -> None:
+def test_an_opening_decided_in_the_light_of_the_others_passes(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(intent_id="i-1", known_seq=manager.manager.ledger.last_seq))
     manager.hear(make_accepted(client_order_id=mint_client_order_id("i-1", 0, 1)))
 
@@ -88,7 +88,7 @@ def test_an_opening_decided_in_the_light_of_the_others_passes(manager: DeskOnTim
     assert len(manager.sent(SubmitOrder)) == 2
 
 
-def test_an_opening_is_an_ioc_limit_inside_the_collar(manager: DeskOnTime) -> None:
+def test_an_opening_is_an_ioc_limit_inside_the_collar(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(origin_read_ns=17))
 
     (order,) = manager.sent(SubmitOrder)
@@ -97,63 +97,63 @@ def test_an_opening_is_an_ioc_limit_inside_the_collar(manager: DeskOnTime) -> No
     assert order.origin_read_ns == 17
 
 
-def deny_halted(manager: DeskOnTime) -> None:
+def deny_halted(manager: TimedOrderManager) -> None:
     manager.hear(RaiseHalt(scope="coinbase:BTC-USD", reason="r"))
 
 
-def deny_stale(manager: DeskOnTime) -> None:
+def deny_stale(manager: TimedOrderManager) -> None:
     manager.advance(3.1)
 
 
-def deny_gapped(manager: DeskOnTime) -> None:
+def deny_gapped(manager: TimedOrderManager) -> None:
     manager.quote(is_whole=False)
 
 
-def deny_clock(manager: DeskOnTime) -> None:
+def deny_clock(manager: TimedOrderManager) -> None:
     manager.quote(clock_offset_ns=None)
 
 
-def deny_late(manager: DeskOnTime) -> None:
+def deny_late(manager: TimedOrderManager) -> None:
     manager.quote(lag_ns=2 * SECOND_NS + 1)
 
 
-def deny_crossed(manager: DeskOnTime) -> None:
+def deny_crossed(manager: TimedOrderManager) -> None:
     manager.quote("64000.10", "64000.10")
 
 
-def deny_drifted(manager: DeskOnTime) -> None:
+def deny_drifted(manager: TimedOrderManager) -> None:
     manager.quote("64130.00", "64130.10")
 
 
-def deny_wide(manager: DeskOnTime) -> None:
+def deny_wide(manager: TimedOrderManager) -> None:
     manager.quote("63400.00", "64600.10")
 
 
-def deny_private_stream(manager: DeskOnTime) -> None:
+def deny_private_stream(manager: TimedOrderManager) -> None:
     manager.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=False))
 
 
-def deny_breaker(manager: DeskOnTime) -> None:
+def deny_breaker(manager: TimedOrderManager) -> None:
     manager.hear(BreakerChanged(ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.OPEN))
 
 
-def deny_winding_down(manager: DeskOnTime) -> None:
+def deny_winding_down(manager: TimedOrderManager) -> None:
     manager.hear(WindDown(deadline_ns=manager.now.monotonic_ns + SECOND_NS))
 
 
-def deny_not_tradable(manager: DeskOnTime) -> None:
+def deny_not_tradable(manager: TimedOrderManager) -> None:
     manager.load(make_instrument(BTC, is_tradable=False))
 
 
-def deny_not_offered(manager: DeskOnTime) -> None:
+def deny_not_offered(manager: TimedOrderManager) -> None:
     manager.load(make_instrument(BTC, kind=InstrumentKind.PERPETUAL))
 
 
-def deny_not_in_dollars(manager: DeskOnTime) -> None:
+def deny_not_in_dollars(manager: TimedOrderManager) -> None:
     manager.load(make_instrument(BTC, quote="ETH"))
 
 
-def deny_halted_by_its_stream(manager: DeskOnTime) -> None:
+def deny_halted_by_its_stream(manager: TimedOrderManager) -> None:
     manager.quote(halted=(BTC,))
 
 
@@ -177,7 +177,7 @@ def deny_halted_by_its_stream(manager: DeskOnTime) -> None:
         (deny_wide, "price_deviation"),
     ],
 )
-def test_each_gate_denies_an_opening_and_sends_nothing(manager: DeskOnTime, obstacle, reason: str) -> None:
+def test_each_gate_denies_an_opening_and_sends_nothing(manager: TimedOrderManager, obstacle, reason: str) -> None:
     obstacle(manager)
 
     manager.hear(make_intent())
@@ -197,7 +197,7 @@ GATES_IN_ORDER = (
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.combinations(GATES_IN_ORDER, 2)))
-def test_of_two_gates_the_first_gives_the_reason(manager: DeskOnTime, first, second) -> None:
+def test_of_two_gates_the_first_gives_the_reason(manager: TimedOrderManager, first, second) -> None:
     (earlier, reason), (later, _) = first, second
     later(manager)
     earlier(manager)
@@ -217,13 +217,13 @@ def test_of_two_gates_the_first_gives_the_reason(manager: DeskOnTime, first, sec
         ({"quantity": Decimal("1001")}, "above_maximum"),
     ],
 )
-def test_an_intent_that_cannot_be_sent_as_it_is_is_denied(manager: DeskOnTime, changes, reason: str) -> None:
+def test_an_intent_that_cannot_be_sent_as_it_is_is_denied(manager: TimedOrderManager, changes, reason: str) -> None:
     manager.hear(make_intent(**changes))
 
     assert only_denial(manager) == reason
 
 
-def test_a_half_open_breaker_leaves_the_choice_of_the_probe_to_the_gateway(manager: DeskOnTime) -> None:
+def test_a_half_open_breaker_leaves_the_choice_of_the_probe_to_the_gateway(manager: TimedOrderManager) -> None:
     manager.hear(
         BreakerChanged(ts_event=UTC, venue="coinbase", operation=Operation.SUBMIT, state=BreakerState.HALF_OPEN)
     )
@@ -233,7 +233,7 @@ def test_a_half_open_breaker_leaves_the_choice_of_the_probe_to_the_gateway(manag
     assert len(manager.sent(SubmitOrder)) == 1
 
 
-def test_nothing_opens_before_the_first_comparison_of_a_run(manager: DeskOnTime) -> None:
+def test_nothing_opens_before_the_first_comparison_of_a_run(manager: TimedOrderManager) -> None:
     next_run = manager.restarted()
     next_run.load()
     next_run.quote()
@@ -244,7 +244,7 @@ def test_nothing_opens_before_the_first_comparison_of_a_run(manager: DeskOnTime)
     assert only_denial(next_run) == "venue_not_ready"
 
 
-def test_an_order_in_doubt_blocks_openings_of_its_instrument(manager: DeskOnTime) -> None:
+def test_an_order_in_doubt_blocks_openings_of_its_instrument(manager: TimedOrderManager) -> None:
     manager.hear(make_intent())
     order = manager.sent(SubmitOrder)[0].client_order_id
     manager.hear(OrderUnconfirmed(ts_event=UTC, client_order_id=order, venue="coinbase", reason="timeout"))
@@ -254,7 +254,7 @@ def test_an_order_in_doubt_blocks_openings_of_its_instrument(manager: DeskOnTime
     assert only_denial(manager) == "unconfirmed_order"
 
 
-def test_an_opening_never_crosses_an_order_of_ours(manager: DeskOnTime) -> None:
+def test_an_opening_never_crosses_an_order_of_ours(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT, limit_price=Decimal("64100")), make_accepted())
 
@@ -263,7 +263,7 @@ def test_an_opening_never_crosses_an_order_of_ours(manager: DeskOnTime) -> None:
     assert only_denial(manager) == "would_cross_own"
 
 
-def test_an_opening_that_filled_in_part_is_over(manager: DeskOnTime) -> None:
+def test_an_opening_that_filled_in_part_is_over(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted(), make_report(S.CANCELED, "0.004"))
     manager.read_on()
 
@@ -275,9 +275,9 @@ def test_an_opening_that_filled_in_part_is_over(manager: DeskOnTime) -> None:
 
 
 @pytest.fixture
-def venues() -> DeskOnTime:
+def venues() -> TimedOrderManager:
     settings = Settings(venues={name: VenueSettings(instruments=(BTC,)) for name in ("coinbase", "a", "b")})
-    manager = DeskOnTime(settings)
+    manager = TimedOrderManager(settings)
     return manager.ready().ready("a", "0.005").ready("b", "0.004")
 
 
@@ -287,7 +287,7 @@ def refusal(order: SubmitOrder) -> OrderRejected:
     )
 
 
-def test_ex03_an_opening_proven_refused_is_tried_once_at_the_next_best_venue(venues: DeskOnTime) -> None:
+def test_ex03_an_opening_proven_refused_is_tried_once_at_the_next_best_venue(venues: TimedOrderManager) -> None:
     venues.hear(make_intent())
     venues.hear(refusal(venues.sent(SubmitOrder)[0]))
 
@@ -296,7 +296,7 @@ def test_ex03_an_opening_proven_refused_is_tried_once_at_the_next_best_venue(ven
     assert len({order.client_order_id for order in orders}) == 2
 
 
-def test_ex04_when_every_venue_refuses_the_plan_ends(venues: DeskOnTime) -> None:
+def test_ex04_when_every_venue_refuses_the_plan_ends(venues: TimedOrderManager) -> None:
     venues.hear(make_intent())
     for attempt in range(3):
         venues.hear(refusal(venues.sent(SubmitOrder)[attempt]))
@@ -305,7 +305,7 @@ def test_ex04_when_every_venue_refuses_the_plan_ends(venues: DeskOnTime) -> None
     assert venues.journaled(IntentDone)[0].filled_quantity == 0
 
 
-def test_ex03_an_opening_in_doubt_is_tried_nowhere_else(venues: DeskOnTime) -> None:
+def test_ex03_an_opening_in_doubt_is_tried_nowhere_else(venues: TimedOrderManager) -> None:
     venues.hear(make_intent())
     order = venues.sent(SubmitOrder)[0]
     venues.hear(
@@ -316,13 +316,13 @@ def test_ex03_an_opening_in_doubt_is_tried_nowhere_else(venues: DeskOnTime) -> N
     assert {order.venue for order in venues.sent(SubmitOrder)} == {"coinbase"}
 
 
-def test_an_opening_that_was_accepted_and_then_canceled_is_tried_nowhere_else(venues: DeskOnTime) -> None:
+def test_an_opening_that_was_accepted_and_then_canceled_is_tried_nowhere_else(venues: TimedOrderManager) -> None:
     venues.hear(make_intent(), make_accepted(), make_report(S.CANCELED))
 
     assert len(venues.sent(SubmitOrder)) == 1
 
 
-def test_spot_never_falls_back_to_a_perpetual(venues: DeskOnTime) -> None:
+def test_spot_never_falls_back_to_a_perpetual(venues: TimedOrderManager) -> None:
     for venue in ("a", "b"):
         venues.load(make_instrument(BTC, venue=venue, kind=InstrumentKind.PERPETUAL))
     venues.hear(make_intent())
@@ -332,7 +332,7 @@ def test_spot_never_falls_back_to_a_perpetual(venues: DeskOnTime) -> None:
     assert len(venues.sent(SubmitOrder)) == 1
 
 
-def test_a_close_never_changes_venue(venues: DeskOnTime) -> None:
+def test_a_close_never_changes_venue(venues: TimedOrderManager) -> None:
     venues.hold()
     venues.hear(make_intent(Purpose.CLOSE, "close"))
     venues.hear(refusal(venues.sent(SubmitOrder)[1]))
@@ -344,7 +344,7 @@ def test_a_close_never_changes_venue(venues: DeskOnTime) -> None:
 # ---- protection ------------------------------------------------------------------------------------------
 
 
-def test_protection_is_one_resting_bracket_on_the_grid(manager: DeskOnTime) -> None:
+def test_protection_is_one_resting_bracket_on_the_grid(manager: TimedOrderManager) -> None:
     manager.hold()
 
     manager.hear(make_intent(Purpose.PROTECT, limit_price=Decimal("70000.001"), stop_price=Decimal("61000.001")))
@@ -354,7 +354,7 @@ def test_protection_is_one_resting_bracket_on_the_grid(manager: DeskOnTime) -> N
     assert (order.limit_price, order.stop_price) == (Decimal("70000.01"), Decimal("61000.01"))
 
 
-def test_protection_never_covers_more_than_is_held(manager: DeskOnTime) -> None:
+def test_protection_never_covers_more_than_is_held(manager: TimedOrderManager) -> None:
     manager.hold("0.005")
 
     manager.hear(make_intent(Purpose.PROTECT))
@@ -362,7 +362,7 @@ def test_protection_never_covers_more_than_is_held(manager: DeskOnTime) -> None:
     assert manager.sent(SubmitOrder)[1].quantity == Decimal("0.005")
 
 
-def test_new_protection_waits_for_the_proven_end_of_the_old(manager: DeskOnTime) -> None:
+def test_new_protection_waits_for_the_proven_end_of_the_old(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     manager.hear(make_intent(Purpose.PROTECT, "i-2"))
@@ -374,7 +374,7 @@ def test_new_protection_waits_for_the_proven_end_of_the_old(manager: DeskOnTime)
     assert manager.sent(SubmitOrder)[2].quantity == Decimal("0.006")
 
 
-def test_refused_protection_is_tried_again_a_moment_later(manager: DeskOnTime) -> None:
+def test_refused_protection_is_tried_again_a_moment_later(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT))
     manager.hear(
@@ -387,7 +387,7 @@ def test_refused_protection_is_tried_again_a_moment_later(manager: DeskOnTime) -
     assert len(manager.sent(SubmitOrder)) == 3
 
 
-def test_protection_that_somebody_canceled_is_over(manager: DeskOnTime) -> None:
+def test_protection_that_somebody_canceled_is_over(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted(), bracket(S.CANCELED))
     manager.advance(30)
@@ -399,7 +399,7 @@ def test_protection_that_somebody_canceled_is_over(manager: DeskOnTime) -> None:
 
 
 @pytest.fixture
-def holding(manager: DeskOnTime) -> DeskOnTime:
+def holding(manager: TimedOrderManager) -> TimedOrderManager:
     """A position of 0.01 with a resting bracket, v-1."""
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
@@ -407,7 +407,7 @@ def holding(manager: DeskOnTime) -> DeskOnTime:
     return manager
 
 
-def test_a_close_cancels_the_bracket_and_waits_for_its_proven_end(holding: DeskOnTime) -> None:
+def test_a_close_cancels_the_bracket_and_waits_for_its_proven_end(holding: TimedOrderManager) -> None:
     holding.hear(make_intent(Purpose.CLOSE, "close"))
     holding.advance(0.9)
     assert holding.sent(SubmitOrder) == []
@@ -421,26 +421,26 @@ def test_a_close_cancels_the_bracket_and_waits_for_its_proven_end(holding: DeskO
     )  # fmt: skip
 
 
-def test_a_close_sells_only_what_the_bracket_left(holding: DeskOnTime) -> None:
+def test_a_close_sells_only_what_the_bracket_left(holding: TimedOrderManager) -> None:
     holding.hear(make_intent(Purpose.CLOSE, "close"), bracket(S.CANCELED, "0.007"))
 
     assert [order.quantity for order in holding.sent(SubmitOrder)] == [Decimal("0.003")]
 
 
-def test_a_close_ends_when_the_bracket_filled_first(holding: DeskOnTime) -> None:
+def test_a_close_ends_when_the_bracket_filled_first(holding: TimedOrderManager) -> None:
     holding.hear(make_intent(Purpose.CLOSE, "close"), bracket(S.FILLED, "0.01"))
 
     assert holding.sent(SubmitOrder) == []
     assert [done.intent_id for done in holding.journaled(IntentDone)] == ["held", "i-1", "close"]
 
 
-def test_two_closes_never_sell_the_same_coins(holding: DeskOnTime) -> None:
+def test_two_closes_never_sell_the_same_coins(holding: TimedOrderManager) -> None:
     holding.hear(make_intent(Purpose.CLOSE, "close"), make_intent(Purpose.CLOSE, "other"), bracket(S.CANCELED))
 
     assert [order.quantity for order in holding.sent(SubmitOrder)] == [Decimal("0.01")]
 
 
-def test_a_close_in_part_is_followed_by_another_with_a_wider_collar(manager: DeskOnTime) -> None:
+def test_a_close_in_part_is_followed_by_another_with_a_wider_collar(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.CLOSE, "close"), sold(manager, S.CANCELED, "0.004"))
     manager.advance(0.25)
@@ -452,7 +452,7 @@ def test_a_close_in_part_is_followed_by_another_with_a_wider_collar(manager: Des
     ]
 
 
-def test_a_close_gives_up_after_its_widest_collar_and_says_what_it_filled(manager: DeskOnTime) -> None:
+def test_a_close_gives_up_after_its_widest_collar_and_says_what_it_filled(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.CLOSE, "close"))
     for attempt in range(1, 7):
@@ -466,7 +466,7 @@ def test_a_close_gives_up_after_its_widest_collar_and_says_what_it_filled(manage
     assert manager.journaled(IntentDone)[1].filled_quantity == Decimal("0.006")
 
 
-def test_the_attempts_of_a_close_come_at_growing_intervals_but_never_rarely(manager: DeskOnTime) -> None:
+def test_the_attempts_of_a_close_come_at_growing_intervals_but_never_rarely(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.CLOSE, "close"))
     sent_at = [manager.now.utc_ns]
@@ -480,7 +480,7 @@ def test_the_attempts_of_a_close_come_at_growing_intervals_but_never_rarely(mana
     assert gaps_s == [0.25, 0.5, 1, 2, 2.5]
 
 
-def test_a_close_in_doubt_has_no_second_attempt(manager: DeskOnTime) -> None:
+def test_a_close_in_doubt_has_no_second_attempt(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.CLOSE, "close"))
     manager.advance(300)
@@ -490,7 +490,7 @@ def test_a_close_in_doubt_has_no_second_attempt(manager: DeskOnTime) -> None:
     assert opening.client_order_id != close.client_order_id
 
 
-def test_a_close_passes_a_halt_an_open_breaker_and_a_venue_that_is_not_ready(manager: DeskOnTime) -> None:
+def test_a_close_passes_a_halt_an_open_breaker_and_a_venue_that_is_not_ready(manager: TimedOrderManager) -> None:
     manager.hold()
     for obstacle in (deny_halted, deny_breaker, deny_private_stream, deny_gapped):
         obstacle(manager)
@@ -500,7 +500,7 @@ def test_a_close_passes_a_halt_an_open_breaker_and_a_venue_that_is_not_ready(man
     assert manager.sent(SubmitOrder)[1].purpose is Purpose.CLOSE
 
 
-def test_a_close_without_a_quote_is_measured_from_the_price_it_was_decided_at(manager: DeskOnTime) -> None:
+def test_a_close_without_a_quote_is_measured_from_the_price_it_was_decided_at(manager: TimedOrderManager) -> None:
     manager.hold()
     next_run = manager.restarted()
     next_run.load()
@@ -511,7 +511,7 @@ def test_a_close_without_a_quote_is_measured_from_the_price_it_was_decided_at(ma
     assert order.limit_price == Decimal("49900")
 
 
-def test_a_close_waits_for_our_own_opening_in_flight_that_it_would_cross(manager: DeskOnTime) -> None:
+def test_a_close_waits_for_our_own_opening_in_flight_that_it_would_cross(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(intent_id="i-1"), make_intent(Purpose.CLOSE, "close"))
     assert len(manager.sent(SubmitOrder)) == 2
@@ -521,7 +521,7 @@ def test_a_close_waits_for_our_own_opening_in_flight_that_it_would_cross(manager
     assert manager.sent(SubmitOrder)[2].intent_id == "close"
 
 
-def test_the_stop_stays_while_a_close_waits_for_something_else(holding: DeskOnTime) -> None:
+def test_the_stop_stays_while_a_close_waits_for_something_else(holding: TimedOrderManager) -> None:
     holding.hear(make_intent(intent_id="more"))
 
     holding.hear(make_intent(Purpose.CLOSE, "close"))
@@ -532,7 +532,7 @@ def test_the_stop_stays_while_a_close_waits_for_something_else(holding: DeskOnTi
     assert [cancel.venue_order_id for cancel in holding.sent(CancelOrder)] == ["v-1"]
 
 
-def test_an_opening_in_doubt_that_has_filled_in_part_keeps_no_close_waiting(manager: DeskOnTime) -> None:
+def test_an_opening_in_doubt_that_has_filled_in_part_keeps_no_close_waiting(manager: TimedOrderManager) -> None:
     manager.hear(make_intent())
     order = manager.sent(SubmitOrder)[0].client_order_id
     manager.hear(OrderUnconfirmed(ts_event=UTC, client_order_id=order, venue="coinbase", reason="timeout"))
@@ -547,7 +547,7 @@ def in_doubt(order: SubmitOrder) -> OrderUnconfirmed:
     return OrderUnconfirmed(ts_event=UTC, client_order_id=order.client_order_id, venue=order.venue, reason="timeout")
 
 
-def test_a_spot_close_does_not_wait_for_a_bracket_in_doubt(manager: DeskOnTime) -> None:
+def test_a_spot_close_does_not_wait_for_a_bracket_in_doubt(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT))
     manager.hear(in_doubt(manager.sent(SubmitOrder)[-1]))
@@ -559,7 +559,7 @@ def test_a_spot_close_does_not_wait_for_a_bracket_in_doubt(manager: DeskOnTime) 
     assert manager.order().is_cancel_pending
 
 
-def test_two_closes_beside_a_bracket_in_doubt_never_sell_the_same_coins(manager: DeskOnTime) -> None:
+def test_two_closes_beside_a_bracket_in_doubt_never_sell_the_same_coins(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT))
     manager.hear(in_doubt(manager.sent(SubmitOrder)[-1]))
@@ -569,7 +569,7 @@ def test_two_closes_beside_a_bracket_in_doubt_never_sell_the_same_coins(manager:
     assert [order.intent_id for order in manager.sent(SubmitOrder)] == ["held", "i-1", "close"]
 
 
-def test_where_both_could_fill_a_close_waits_for_a_bracket_in_doubt(manager: DeskOnTime) -> None:
+def test_where_both_could_fill_a_close_waits_for_a_bracket_in_doubt(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.load(make_instrument(BTC, kind=InstrumentKind.PERPETUAL))  # as it was opened by an older version
     manager.hear(make_intent(Purpose.PROTECT))
@@ -581,7 +581,7 @@ def test_where_both_could_fill_a_close_waits_for_a_bracket_in_doubt(manager: Des
     assert "close" not in [order.intent_id for order in manager.sent(SubmitOrder)]
 
 
-def test_new_protection_waits_for_old_protection_in_doubt(manager: DeskOnTime) -> None:
+def test_new_protection_waits_for_old_protection_in_doubt(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT))
     manager.hear(in_doubt(manager.sent(SubmitOrder)[-1]))
@@ -592,7 +592,7 @@ def test_new_protection_waits_for_old_protection_in_doubt(manager: DeskOnTime) -
     assert "i-2" not in [order.intent_id for order in manager.sent(SubmitOrder)]
 
 
-def test_a_close_begun_before_a_restart_goes_on_when_nothing_is_in_its_way(holding: DeskOnTime) -> None:
+def test_a_close_begun_before_a_restart_goes_on_when_nothing_is_in_its_way(holding: TimedOrderManager) -> None:
     holding.hear(make_intent(Purpose.CLOSE, "close"))
 
     next_run = holding.restarted()
@@ -604,7 +604,7 @@ def test_a_close_begun_before_a_restart_goes_on_when_nothing_is_in_its_way(holdi
     assert [order.intent_id for order in next_run.sent(SubmitOrder)] == ["close"]
 
 
-def test_dust_is_not_sold(manager: DeskOnTime) -> None:
+def test_dust_is_not_sold(manager: TimedOrderManager) -> None:
     manager.hold("0.00002")
     manager.load(make_instrument(BTC, min_notional=Decimal("10")))
 
@@ -614,14 +614,14 @@ def test_dust_is_not_sold(manager: DeskOnTime) -> None:
     assert manager.journaled(IntentDone)[1].intent_id == "close"
 
 
-def sell_down_to(manager: DeskOnTime, quantity: str) -> None:
+def sell_down_to(manager: TimedOrderManager, quantity: str) -> None:
     """Let the bracket sell all but `quantity` of 0.01."""
     sold = Decimal("0.01") - Decimal(quantity)
     manager.fills(make_fill(str(sold), "f-p", side=Side.SELL, price="70000"))
 
 
 @pytest.mark.parametrize("quantity", ["0.00015624", "0.00000001"])  # worth 9.99936 and less at a minimum of 10
-def test_no_stop_makes_way_for_a_close_that_the_venue_would_not_take(holding: DeskOnTime, quantity: str) -> None:
+def test_no_stop_makes_way_for_a_close_that_the_venue_would_not_take(holding: TimedOrderManager, quantity: str) -> None:
     holding.load(make_instrument(BTC, min_notional=Decimal("10")))
     sell_down_to(holding, quantity)
 
@@ -631,7 +631,7 @@ def test_no_stop_makes_way_for_a_close_that_the_venue_would_not_take(holding: De
     assert "close" not in holding.manager.ledger.open_plans
 
 
-def test_what_is_worth_the_minimum_at_the_price_is_sold_at_a_limit_that_is_worth_it(holding: DeskOnTime) -> None:
+def test_what_is_worth_the_minimum_at_the_price_is_sold_at_a_limit_that_is_worth_it(holding: TimedOrderManager) -> None:
     holding.load(make_instrument(BTC, min_notional=Decimal("10")))
     sell_down_to(holding, "0.0001563")  # 10.0032 at the bid, 9.9832 at the limit that others begin with
 

@@ -59,7 +59,7 @@ from tests.builders import UTC
 from tests.order_builders import (
     BTC,
     SETTINGS,
-    DeskOnTime,
+    TimedOrderManager,
     again,
     journaled,
     make_accepted,
@@ -74,21 +74,21 @@ GATEWAY = Role.EXCHANGE_GATEWAY.at("coinbase")
 
 
 @pytest.fixture
-def manager() -> DeskOnTime:
-    return DeskOnTime().ready()
+def manager() -> TimedOrderManager:
+    return TimedOrderManager().ready()
 
 
 @pytest.fixture
-def careful() -> DeskOnTime:
+def careful() -> TimedOrderManager:
     """An order manager at a venue where the same id twice might make two orders."""
-    return DeskOnTime(resubmits_safely=False).ready()
+    return TimedOrderManager(resubmits_safely=False).ready()
 
 
-def unconfirmed(manager: DeskOnTime) -> OrderUnconfirmed:
+def unconfirmed(manager: TimedOrderManager) -> OrderUnconfirmed:
     return OrderUnconfirmed(ts_event=manager.now.utc_ns, client_order_id=ID, venue="coinbase", reason="timeout")
 
 
-def not_found(manager: DeskOnTime, is_proof: bool = False) -> OrderNotFound:
+def not_found(manager: TimedOrderManager, is_proof: bool = False) -> OrderNotFound:
     return OrderNotFound(
         ts_event=manager.now.utc_ns,
         client_order_id=ID,
@@ -98,7 +98,7 @@ def not_found(manager: DeskOnTime, is_proof: bool = False) -> OrderNotFound:
     )
 
 
-def read_holds(manager: DeskOnTime, **balances) -> None:
+def read_holds(manager: TimedOrderManager, **balances) -> None:
     """Let an account be read whose question is younger than everything so far."""
     manager.advance(11)  # an answer that never came is given up after ten
     manager.snapshot(**balances)
@@ -108,7 +108,7 @@ def rejected(code: str = "INSUFFICIENT_FUND") -> OrderRejected:
     return OrderRejected(ts_event=UTC, client_order_id=ID, venue="coinbase", code=code)
 
 
-def protected(manager: DeskOnTime) -> DeskOnTime:
+def protected(manager: TimedOrderManager) -> TimedOrderManager:
     """A position of ours with a resting bracket, known at the venue as v-1."""
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
@@ -118,7 +118,7 @@ def protected(manager: DeskOnTime) -> DeskOnTime:
 # ---- submission ------------------------------------------------------------------------------------------
 
 
-def test_an_order_is_journaled_before_it_is_sent(manager: DeskOnTime) -> None:
+def test_an_order_is_journaled_before_it_is_sent(manager: TimedOrderManager) -> None:
     effects = manager.manager.apply(make_intent(), manager.now)
 
     kinds = [
@@ -131,7 +131,7 @@ def test_an_order_is_journaled_before_it_is_sent(manager: DeskOnTime) -> None:
     assert (effects[3].event.quote_ask, effects[3].event.configuration_hash) == (Decimal("64000.10"), "hash")
 
 
-def test_a_redelivered_intent_changes_nothing_now_or_after_a_restart(manager: DeskOnTime) -> None:
+def test_a_redelivered_intent_changes_nothing_now_or_after_a_restart(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_intent())
     manager.hear(make_accepted(), make_report(S.FILLED, "0.01"))
     next_run = manager.restarted().ready()
@@ -142,7 +142,7 @@ def test_a_redelivered_intent_changes_nothing_now_or_after_a_restart(manager: De
     assert next_run.trace == []
 
 
-def test_the_life_of_an_order_that_goes_well(manager: DeskOnTime) -> None:
+def test_the_life_of_an_order_that_goes_well(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted(), make_report(S.FILLED, "0.01", fees="3.84"))
     manager.fills(make_fill("0.01", fee=Decimal("3.84")))
 
@@ -161,7 +161,7 @@ def test_the_life_of_an_order_that_goes_well(manager: DeskOnTime) -> None:
     assert manager.sent(AlarmRaised) == []
 
 
-def test_f01_a_timeout_at_a_venue_that_accepted_becomes_unconfirmed_then_open(manager: DeskOnTime) -> None:
+def test_f01_a_timeout_at_a_venue_that_accepted_becomes_unconfirmed_then_open(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), unconfirmed(manager))
     assert manager.order().status is S.UNCONFIRMED
 
@@ -176,7 +176,7 @@ def test_f01_a_timeout_at_a_venue_that_accepted_becomes_unconfirmed_then_open(ma
     assert manager.journaled(OrderRejected) == []
 
 
-def test_f01_silence_is_noticed_and_asked_about(manager: DeskOnTime) -> None:
+def test_f01_silence_is_noticed_and_asked_about(manager: TimedOrderManager) -> None:
     manager.hear(make_intent())
 
     manager.advance(6.25)
@@ -185,7 +185,7 @@ def test_f01_silence_is_noticed_and_asked_about(manager: DeskOnTime) -> None:
     assert len(manager.sent(QueryOrder)) == 1
 
 
-def test_f02_an_order_that_never_left_is_over_and_says_so(manager: DeskOnTime) -> None:
+def test_f02_an_order_that_never_left_is_over_and_says_so(manager: TimedOrderManager) -> None:
     manager.hear(make_intent())
     manager.hear(OrderNotSent(ts_event=UTC, client_order_id=ID, venue="coinbase", reason="refused"))
 
@@ -194,7 +194,7 @@ def test_f02_an_order_that_never_left_is_over_and_says_so(manager: DeskOnTime) -
     assert manager.sent(QueryOrder) == []
 
 
-def test_f03_an_unknown_outcome_is_asked_about_at_growing_intervals_without_end(careful: DeskOnTime) -> None:
+def test_f03_an_unknown_outcome_is_asked_about_at_growing_intervals_without_end(careful: TimedOrderManager) -> None:
     careful.hear(make_intent(), unconfirmed(careful))
     asked_at = []
 
@@ -207,7 +207,7 @@ def test_f03_an_unknown_outcome_is_asked_about_at_growing_intervals_without_end(
     assert careful.order().status is S.UNCONFIRMED
 
 
-def test_an_order_in_doubt_for_long_is_told_to_a_person_once(careful: DeskOnTime) -> None:
+def test_an_order_in_doubt_for_long_is_told_to_a_person_once(careful: TimedOrderManager) -> None:
     careful.hear(make_intent(), unconfirmed(careful))
 
     careful.advance(25)
@@ -219,7 +219,7 @@ def test_an_order_in_doubt_for_long_is_told_to_a_person_once(careful: DeskOnTime
 
 
 def test_how_long_an_order_is_in_doubt_is_counted_from_its_send_over_restarts_and_its_end_is_told(
-    careful: DeskOnTime,
+    careful: TimedOrderManager,
 ) -> None:
     careful.hear(make_intent(), unconfirmed(careful))
     next_run = careful.restarted(after_s=3600).ready()
@@ -233,14 +233,14 @@ def test_how_long_an_order_is_in_doubt_is_counted_from_its_send_over_restarts_an
     assert (over.subject, over.text) == (alarm.subject, alarm.text)
 
 
-def test_a_halt_that_was_cleared_is_over_for_its_alarm_too(manager: DeskOnTime) -> None:
+def test_a_halt_that_was_cleared_is_over_for_its_alarm_too(manager: TimedOrderManager) -> None:
     manager.hear(RaiseHalt(scope="all", reason="drawdown"), ResumeTrading())
 
     (over,) = manager.sent(AlarmOver)
     assert (over.subject, over.text) == ("all", "halted: drawdown")
 
 
-def test_f08_a_fill_replayed_after_a_reconnect_counts_once(manager: DeskOnTime) -> None:
+def test_f08_a_fill_replayed_after_a_reconnect_counts_once(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted())
 
     manager.fills(make_fill("0.004"), make_fill("0.004"))
@@ -251,7 +251,7 @@ def test_f08_a_fill_replayed_after_a_reconnect_counts_once(manager: DeskOnTime) 
     assert len(manager.journaled(OrderFilled)) == 1
 
 
-def test_f10_a_fill_before_the_acknowledgement_waits_for_it(manager: DeskOnTime) -> None:
+def test_f10_a_fill_before_the_acknowledgement_waits_for_it(manager: TimedOrderManager) -> None:
     manager.hear(make_intent())
     manager.fills(make_fill("0.01"))
     assert manager.trace == ["IntentAccepted", "OrderSubmitted"]
@@ -261,7 +261,7 @@ def test_f10_a_fill_before_the_acknowledgement_waits_for_it(manager: DeskOnTime)
     assert manager.trace[2:] == ["OrderAccepted", "OrderFilled", "OrderClosed", "IntentDone"]
 
 
-def test_f10_totals_before_the_acknowledgement_prove_acceptance(manager: DeskOnTime) -> None:
+def test_f10_totals_before_the_acknowledgement_prove_acceptance(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_report(S.FILLED, "0.01"), make_accepted())
 
     assert manager.trace[2:] == ["OrderAccepted", "OrderFilledProvisionally", "OrderClosed", "IntentDone"]
@@ -276,7 +276,7 @@ def their_report(**changes) -> OrderReported:
     return make_report(S.FILLED, "0.01", venue_order_id="v-x", **{"client_order_id": THEIRS, **changes})
 
 
-def test_the_venue_is_asked_whose_order_is_behind_a_fill_until_it_tells(manager: DeskOnTime) -> None:
+def test_the_venue_is_asked_whose_order_is_behind_a_fill_until_it_tells(manager: TimedOrderManager) -> None:
     manager.fills(make_fill("0.01", venue_order_id="v-x"))
     manager.advance(0.75)
 
@@ -295,7 +295,7 @@ def test_the_venue_is_asked_whose_order_is_behind_a_fill_until_it_tells(manager:
     assert len(manager.journaled(ExternalFillSeen)) == 1
 
 
-def test_a_fill_is_somebody_elses_only_when_the_venue_says_so(manager: DeskOnTime) -> None:
+def test_a_fill_is_somebody_elses_only_when_the_venue_says_so(manager: TimedOrderManager) -> None:
     manager.hear(make_intent())
     manager.fills(make_fill("0.01", venue_order_id="v-x"))
 
@@ -307,7 +307,7 @@ def test_a_fill_is_somebody_elses_only_when_the_venue_says_so(manager: DeskOnTim
     assert manager.manager.books.position(InstrumentId("coinbase", "BTC-USD")).is_flat
 
 
-def proven_absent(manager: DeskOnTime) -> DeskOnTime:
+def proven_absent(manager: TimedOrderManager) -> TimedOrderManager:
     manager.hear(make_intent(), unconfirmed(manager))
     for seconds in (30, 15):
         manager.advance(seconds)
@@ -317,7 +317,7 @@ def proven_absent(manager: DeskOnTime) -> DeskOnTime:
     return manager
 
 
-def test_a_late_fill_of_an_order_proven_absent_is_booked_and_alarmed(careful: DeskOnTime) -> None:
+def test_a_late_fill_of_an_order_proven_absent_is_booked_and_alarmed(careful: TimedOrderManager) -> None:
     proven_absent(careful)
 
     careful.fills(make_fill("0.01", venue_order_id="v-x"))
@@ -331,7 +331,7 @@ def test_a_late_fill_of_an_order_proven_absent_is_booked_and_alarmed(careful: De
     assert "after it was REJECTED" in careful.sent(AlarmRaised)[-1].text
 
 
-def test_a_fill_of_an_order_with_our_tag_that_we_never_sent_is_a_second_bot(manager: DeskOnTime) -> None:
+def test_a_fill_of_an_order_with_our_tag_that_we_never_sent_is_a_second_bot(manager: TimedOrderManager) -> None:
     manager.fills(make_fill("0.01", venue_order_id="v-x"))
 
     manager.hear(their_report(client_order_id=mint_client_order_id("other", 0, 1, "beef")))
@@ -340,7 +340,7 @@ def test_a_fill_of_an_order_with_our_tag_that_we_never_sent_is_a_second_bot(mana
     assert len(manager.journaled(ExternalFillSeen)) == 1
 
 
-def test_nothing_is_opened_in_an_instrument_where_a_fill_is_unclaimed(manager: DeskOnTime) -> None:
+def test_nothing_is_opened_in_an_instrument_where_a_fill_is_unclaimed(manager: TimedOrderManager) -> None:
     manager.fills(make_fill("0.01", venue_order_id="v-x"))
 
     manager.hear(make_intent(intent_id="i-1"))
@@ -350,7 +350,7 @@ def test_nothing_is_opened_in_an_instrument_where_a_fill_is_unclaimed(manager: D
     assert [order.intent_id for order in manager.sent(SubmitOrder)] == ["i-2"]
 
 
-def test_an_unclaimed_fill_may_be_a_bare_position_and_is_asked_about_often(manager: DeskOnTime) -> None:
+def test_an_unclaimed_fill_may_be_a_bare_position_and_is_asked_about_often(manager: TimedOrderManager) -> None:
     manager.fills(make_fill("0.01", venue_order_id="v-x"))
     manager.advance(60)
     asked = len(manager.sent(QueryOrder))
@@ -360,7 +360,7 @@ def test_an_unclaimed_fill_may_be_a_bare_position_and_is_asked_about_often(manag
     assert len(manager.sent(QueryOrder)) == asked + 4
 
 
-def test_balances_are_not_compared_while_a_fill_is_unclaimed(manager: DeskOnTime) -> None:
+def test_balances_are_not_compared_while_a_fill_is_unclaimed(manager: TimedOrderManager) -> None:
     fill = make_fill("0.01", venue_order_id="v-x")
     for _ in range(5):
         manager.advance(5)
@@ -375,7 +375,9 @@ def test_balances_are_not_compared_while_a_fill_is_unclaimed(manager: DeskOnTime
     assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_a_fill_that_stays_unclaimed_is_told_to_a_person_once_until_its_owner_is_known(manager: DeskOnTime) -> None:
+def test_a_fill_that_stays_unclaimed_is_told_to_a_person_once_until_its_owner_is_known(
+    manager: TimedOrderManager,
+) -> None:
     manager.fills(make_fill("0.01", venue_order_id="v-x"))
 
     manager.advance(100)
@@ -391,7 +393,7 @@ def test_a_fill_that_stays_unclaimed_is_told_to_a_person_once_until_its_owner_is
 # ---- acceptance ------------------------------------------------------------------------------------------
 
 
-def test_an_accepted_ioc_order_that_falls_silent_is_asked_about(manager: DeskOnTime) -> None:
+def test_an_accepted_ioc_order_that_falls_silent_is_asked_about(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted())
 
     manager.advance(0.9)
@@ -401,7 +403,7 @@ def test_an_accepted_ioc_order_that_falls_silent_is_asked_about(manager: DeskOnT
     assert [query.venue_order_id for query in manager.sent(QueryOrder)] == ["v-1"]
 
 
-def test_an_order_found_resting_is_left_in_peace(manager: DeskOnTime) -> None:
+def test_an_order_found_resting_is_left_in_peace(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), unconfirmed(manager), make_report(S.OPEN, side=Side.SELL))
 
@@ -413,7 +415,7 @@ def test_an_order_found_resting_is_left_in_peace(manager: DeskOnTime) -> None:
 # ---- proof of absence ------------------------------------------------------------------------------------
 
 
-def test_f25_one_absence_proves_nothing(careful: DeskOnTime) -> None:
+def test_f25_one_absence_proves_nothing(careful: TimedOrderManager) -> None:
     careful.hear(make_intent(), unconfirmed(careful))
 
     careful.advance(31)
@@ -424,7 +426,7 @@ def test_f25_one_absence_proves_nothing(careful: DeskOnTime) -> None:
     assert careful.order().status is S.UNCONFIRMED
 
 
-def test_two_listings_apart_after_the_token_expired_prove_it_dead(careful: DeskOnTime) -> None:
+def test_two_listings_apart_after_the_token_expired_prove_it_dead(careful: TimedOrderManager) -> None:
     careful.hear(make_intent(), unconfirmed(careful))
 
     careful.advance(30)
@@ -437,7 +439,7 @@ def test_two_listings_apart_after_the_token_expired_prove_it_dead(careful: DeskO
     assert (closed.status, closed.evidence) == (S.REJECTED, "absent:twice 15.0 s apart")
 
 
-def doubted_sale(manager: DeskOnTime) -> DeskOnTime:
+def doubted_sale(manager: TimedOrderManager) -> TimedOrderManager:
     """A stop whose create got no answer, and which two late enough listings don't show."""
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), unconfirmed(manager))
@@ -447,7 +449,7 @@ def doubted_sale(manager: DeskOnTime) -> DeskOnTime:
     return manager
 
 
-def test_listings_that_lag_behind_an_order_that_landed_late_prove_nothing(careful: DeskOnTime) -> None:
+def test_listings_that_lag_behind_an_order_that_landed_late_prove_nothing(careful: TimedOrderManager) -> None:
     careful.hear(make_intent(), unconfirmed(careful))
 
     careful.advance(30)  # it landed a second ago, and shows fifteen seconds later
@@ -460,7 +462,7 @@ def test_listings_that_lag_behind_an_order_that_landed_late_prove_nothing(carefu
     assert careful.order().status is S.UNCONFIRMED
 
 
-def test_absence_waits_for_a_read_of_what_is_held(careful: DeskOnTime) -> None:
+def test_absence_waits_for_a_read_of_what_is_held(careful: TimedOrderManager) -> None:
     doubted_sale(careful)
     assert careful.order().status is S.UNCONFIRMED
 
@@ -469,7 +471,7 @@ def test_absence_waits_for_a_read_of_what_is_held(careful: DeskOnTime) -> None:
     assert careful.order().status is S.REJECTED
 
 
-def test_a_hold_that_no_order_explains_may_be_the_lost_orders(careful: DeskOnTime) -> None:
+def test_a_hold_that_no_order_explains_may_be_the_lost_orders(careful: TimedOrderManager) -> None:
     doubted_sale(careful)
 
     for _ in range(5):
@@ -480,14 +482,14 @@ def test_a_hold_that_no_order_explains_may_be_the_lost_orders(careful: DeskOnTim
 
 
 def test_a_hold_that_was_there_before_the_send_is_not_the_lost_orders() -> None:
-    careful = doubted_sale(DeskOnTime(resubmits_safely=False).ready(btc="3", held="2"))
+    careful = doubted_sale(TimedOrderManager(resubmits_safely=False).ready(btc="3", held="2"))
 
     read_holds(careful, btc="3.01", held="2")
 
     assert careful.order().status is S.REJECTED
 
 
-def test_a_hold_of_a_foreign_order_is_explained_by_it(careful: DeskOnTime) -> None:
+def test_a_hold_of_a_foreign_order_is_explained_by_it(careful: TimedOrderManager) -> None:
     doubted_sale(careful)
     theirs = make_report(
         S.OPEN, client_order_id=THEIRS, venue_order_id="v-x", side=Side.SELL, leaves_quantity=Decimal(2)
@@ -498,7 +500,7 @@ def test_a_hold_of_a_foreign_order_is_explained_by_it(careful: DeskOnTime) -> No
     assert careful.order().status is S.REJECTED
 
 
-def test_a_fill_that_nobody_claims_may_be_the_lost_orders(careful: DeskOnTime) -> None:
+def test_a_fill_that_nobody_claims_may_be_the_lost_orders(careful: TimedOrderManager) -> None:
     careful.hear(make_intent(), unconfirmed(careful))
     careful.advance(30)
     careful.hear(not_found(careful))
@@ -514,7 +516,7 @@ def test_a_fill_that_nobody_claims_may_be_the_lost_orders(careful: DeskOnTime) -
     assert careful.order().status is S.REJECTED
 
 
-def test_listings_begun_while_the_token_was_valid_count_for_nothing(careful: DeskOnTime) -> None:
+def test_listings_begun_while_the_token_was_valid_count_for_nothing(careful: TimedOrderManager) -> None:
     careful.hear(make_intent(), unconfirmed(careful))
 
     for _ in range(29):
@@ -528,7 +530,7 @@ def test_listings_begun_while_the_token_was_valid_count_for_nothing(careful: Des
 
 @pytest.mark.parametrize(("look_s", "counts"), [(37.9, False), (38, True)])
 def test_a_send_that_nobody_answers_may_be_signed_again_until_its_call_has_ended(
-    careful: DeskOnTime, look_s: float, counts: bool
+    careful: TimedOrderManager, look_s: float, counts: bool
 ) -> None:
     careful.hear(make_intent())  # leaves within 3 s, its call ends 5 s later, its last token lives for 30 s
     careful.advance(look_s)
@@ -544,7 +546,7 @@ def test_a_send_that_nobody_answers_may_be_signed_again_until_its_call_has_ended
 
 @pytest.mark.parametrize("is_answered", [False, True])
 def test_a_second_send_is_given_all_its_time_as_well_unless_an_answer_ends_it(
-    manager: DeskOnTime, is_answered: bool
+    manager: TimedOrderManager, is_answered: bool
 ) -> None:
     sent_twice(manager)
     if is_answered:
@@ -558,7 +560,7 @@ def test_a_second_send_is_given_all_its_time_as_well_unless_an_answer_ends_it(
     assert manager.order().is_final is is_answered
 
 
-def test_what_a_gateway_took_along_puts_the_proof_of_absence_off(careful: DeskOnTime) -> None:
+def test_what_a_gateway_took_along_puts_the_proof_of_absence_off(careful: TimedOrderManager) -> None:
     careful.hear(make_intent())
     careful.advance(6.5)
     careful._perform(careful.manager.gateway_restarted("coinbase", careful.now))
@@ -571,7 +573,7 @@ def test_what_a_gateway_took_along_puts_the_proof_of_absence_off(careful: DeskOn
     assert not careful.order().is_final
 
 
-def test_a_step_of_our_wall_clock_does_not_hasten_the_proof(careful: DeskOnTime) -> None:
+def test_a_step_of_our_wall_clock_does_not_hasten_the_proof(careful: TimedOrderManager) -> None:
     careful.hear(make_intent(), unconfirmed(careful))
     for _ in range(2):
         careful.now = Instant(careful.now.monotonic_ns, careful.now.utc_ns + 3600 * SECOND_NS)
@@ -581,14 +583,14 @@ def test_a_step_of_our_wall_clock_does_not_hasten_the_proof(careful: DeskOnTime)
     assert careful.order().status is S.UNCONFIRMED
 
 
-def test_the_adapters_proof_by_the_venues_own_rule_is_enough(careful: DeskOnTime) -> None:
+def test_the_adapters_proof_by_the_venues_own_rule_is_enough(careful: TimedOrderManager) -> None:
     careful.hear(make_intent(), unconfirmed(careful), not_found(careful, is_proof=True))
 
     assert careful.order().evidence == "absent:venue_rule"
 
 
 @pytest.mark.parametrize("status", ["submitted", "open"])
-def test_f25_not_found_says_nothing_about_orders_that_are_not_in_doubt(manager: DeskOnTime, status: str) -> None:
+def test_f25_not_found_says_nothing_about_orders_that_are_not_in_doubt(manager: TimedOrderManager, status: str) -> None:
     manager.hear(make_intent())
     if status == "open":
         manager.hear(make_accepted())
@@ -615,7 +617,7 @@ def test_an_order_that_rises_after_proof_of_death_halts_and_is_taken_back(carefu
 # ---- resubmission ----------------------------------------------------------------------------------------
 
 
-def test_where_it_is_safe_the_same_id_and_body_is_sent_again(manager: DeskOnTime) -> None:
+def test_where_it_is_safe_the_same_id_and_body_is_sent_again(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), unconfirmed(manager), not_found(manager))
 
     first, second = manager.sent(SubmitOrder)
@@ -625,7 +627,7 @@ def test_where_it_is_safe_the_same_id_and_body_is_sent_again(manager: DeskOnTime
     assert manager.order().status is S.OPEN
 
 
-def test_it_is_not_sent_a_third_time_before_the_second_is_answered(manager: DeskOnTime) -> None:
+def test_it_is_not_sent_a_third_time_before_the_second_is_answered(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), unconfirmed(manager), not_found(manager), not_found(manager))
     assert len(manager.sent(SubmitOrder)) == 2
 
@@ -636,7 +638,7 @@ def test_it_is_not_sent_a_third_time_before_the_second_is_answered(manager: Desk
 
 @pytest.mark.parametrize("obstacle", ["expired", "collar", "halt", "stale", "exit", "no_idempotence"])
 def test_a_resubmission_must_still_be_wanted_and_safe(obstacle: str) -> None:
-    manager = DeskOnTime(resubmits_safely=obstacle != "no_idempotence").ready()
+    manager = TimedOrderManager(resubmits_safely=obstacle != "no_idempotence").ready()
     manager.hear(make_intent(expires_at=UTC + SECOND_NS // 2), unconfirmed(manager))
     match obstacle:
         case "expired":
@@ -658,7 +660,7 @@ def test_a_resubmission_must_still_be_wanted_and_safe(obstacle: str) -> None:
 
 
 @pytest.mark.parametrize("silence", ["not_found", "failed", "unanswered"])
-def test_an_order_is_sent_again_whatever_keeps_the_venue_from_telling(manager: DeskOnTime, silence: str) -> None:
+def test_an_order_is_sent_again_whatever_keeps_the_venue_from_telling(manager: TimedOrderManager, silence: str) -> None:
     manager.hear(make_intent(), unconfirmed(manager))
     manager.advance(0.25)
     match silence:
@@ -674,7 +676,7 @@ def test_an_order_is_sent_again_whatever_keeps_the_venue_from_telling(manager: D
     assert len(manager.sent(SubmitOrder)) == 2
 
 
-def test_a_bracket_is_sent_again_long_after_an_opening_would_have_expired(manager: DeskOnTime) -> None:
+def test_a_bracket_is_sent_again_long_after_an_opening_would_have_expired(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT))
 
@@ -685,7 +687,7 @@ def test_a_bracket_is_sent_again_long_after_an_opening_would_have_expired(manage
 
 
 def test_a_bracket_that_holds_coins_from_a_close_is_sent_again_to_learn_the_name_that_a_cancel_needs(
-    manager: DeskOnTime,
+    manager: TimedOrderManager,
 ) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), unconfirmed(manager))
@@ -705,7 +707,7 @@ def test_a_bracket_that_holds_coins_from_a_close_is_sent_again_to_learn_the_name
     assert manager.sent(SubmitOrder)[-1].client_order_id == mint_client_order_id("close", 0, 2)
 
 
-def test_a_bracket_whose_position_is_gone_is_not_sent_again(manager: DeskOnTime) -> None:
+def test_a_bracket_whose_position_is_gone_is_not_sent_again(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), unconfirmed(manager))
     manager.fills(make_fill("0.01", "f-2", venue_order_id="v-held", kind=FillKind.REVERSAL))
@@ -715,7 +717,7 @@ def test_a_bracket_whose_position_is_gone_is_not_sent_again(manager: DeskOnTime)
     assert manager.journaled(OrderResubmitted) == []
 
 
-def test_an_opening_that_shall_be_canceled_is_not_sent_again(manager: DeskOnTime) -> None:
+def test_an_opening_that_shall_be_canceled_is_not_sent_again(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(), unconfirmed(manager))
     manager.hear(make_intent(Purpose.CLOSE, "close"))  # would trade with it
@@ -726,7 +728,7 @@ def test_an_opening_that_shall_be_canceled_is_not_sent_again(manager: DeskOnTime
     assert manager.journaled(OrderResubmitted) == []
 
 
-def test_a_refused_resubmission_leaves_the_first_send_in_doubt(manager: DeskOnTime) -> None:
+def test_a_refused_resubmission_leaves_the_first_send_in_doubt(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), unconfirmed(manager), not_found(manager))
 
     manager.hear(rejected())
@@ -734,7 +736,7 @@ def test_a_refused_resubmission_leaves_the_first_send_in_doubt(manager: DeskOnTi
     assert manager.order().status is S.UNCONFIRMED
 
 
-def sent_twice(manager: DeskOnTime) -> DeskOnTime:
+def sent_twice(manager: TimedOrderManager) -> TimedOrderManager:
     """The first send was 29 s ago, the second is now."""
     manager.quote("63000.00", "63000.10")  # meanwhile the price was no good
     manager.hear(make_intent(reference_price=Decimal("63000.05")), unconfirmed(manager))
@@ -747,7 +749,7 @@ def sent_twice(manager: DeskOnTime) -> DeskOnTime:
     return manager
 
 
-def test_proof_of_absence_starts_over_with_each_send(manager: DeskOnTime) -> None:
+def test_proof_of_absence_starts_over_with_each_send(manager: TimedOrderManager) -> None:
     sent_twice(manager).hear(unconfirmed(manager))
     manager.advance(29)
 
@@ -758,7 +760,7 @@ def test_proof_of_absence_starts_over_with_each_send(manager: DeskOnTime) -> Non
     assert not manager.order().is_final
 
 
-def test_a_send_that_came_to_nothing_leaves_the_proof_where_it_was(manager: DeskOnTime) -> None:
+def test_a_send_that_came_to_nothing_leaves_the_proof_where_it_was(manager: TimedOrderManager) -> None:
     void = msgspec.structs.replace(unconfirmed(manager), is_void=True)
     sent_twice(manager).hear(void)
     manager.advance(1)  # 30 s after the only send that may rest
@@ -772,7 +774,7 @@ def test_a_send_that_came_to_nothing_leaves_the_proof_where_it_was(manager: Desk
     assert manager.order().evidence.startswith("absent:twice")
 
 
-def test_a_last_try_after_a_refusal_does_not_put_off_the_proof(manager: DeskOnTime) -> None:
+def test_a_last_try_after_a_refusal_does_not_put_off_the_proof(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), unconfirmed(manager))
     while manager.now.utc_ns < UTC + 4 * SECOND_NS:
@@ -793,7 +795,7 @@ def test_a_last_try_after_a_refusal_does_not_put_off_the_proof(manager: DeskOnTi
     assert manager.order().evidence.startswith("absent:twice")
 
 
-def test_an_order_that_a_position_depends_on_is_asked_about_often(manager: DeskOnTime) -> None:
+def test_an_order_that_a_position_depends_on_is_asked_about_often(manager: TimedOrderManager) -> None:
     protected(manager).hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
     manager.advance(60)  # each answer is as old as a lagging read may be
     asked = len(manager.sent(QueryOrder))
@@ -803,7 +805,7 @@ def test_an_order_that_a_position_depends_on_is_asked_about_often(manager: DeskO
     assert len(manager.sent(QueryOrder)) == asked + 4
 
 
-def test_the_venue_is_asked_when_its_answer_would_be_proof(careful: DeskOnTime) -> None:
+def test_the_venue_is_asked_when_its_answer_would_be_proof(careful: TimedOrderManager) -> None:
     careful.hear(make_intent(), unconfirmed(careful))
     careful.advance(30)
     first_at = len(careful.sent(QueryOrder))
@@ -820,7 +822,7 @@ def test_the_venue_is_asked_when_its_answer_would_be_proof(careful: DeskOnTime) 
 # ---- cancels ---------------------------------------------------------------------------------------------
 
 
-def test_f06_a_cancel_times_out_and_the_fill_wins(manager: DeskOnTime) -> None:
+def test_f06_a_cancel_times_out_and_the_fill_wins(manager: TimedOrderManager) -> None:
     protected(manager)
     manager.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
     manager.hear(CancelUnconfirmed(ts_event=UTC, client_order_id=ID, venue="coinbase", reason="timeout"))
@@ -831,7 +833,7 @@ def test_f06_a_cancel_times_out_and_the_fill_wins(manager: DeskOnTime) -> None:
     assert [event.status for event in manager.journaled(OrderClosed)][1:] == [S.FILLED]
 
 
-def test_f11_a_fill_after_our_cancel_is_booked_and_alarmed(manager: DeskOnTime) -> None:
+def test_f11_a_fill_after_our_cancel_is_booked_and_alarmed(manager: TimedOrderManager) -> None:
     protected(manager)
     manager.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
     manager.hear(make_report(S.CANCELED, side=Side.SELL))
@@ -843,7 +845,7 @@ def test_f11_a_fill_after_our_cancel_is_booked_and_alarmed(manager: DeskOnTime) 
     assert "after it was CANCELED" in manager.sent(AlarmRaised)[0].text
 
 
-def test_f51_a_refused_cancel_is_asked_about_and_repeated_while_the_order_lives(manager: DeskOnTime) -> None:
+def test_f51_a_refused_cancel_is_asked_about_and_repeated_while_the_order_lives(manager: TimedOrderManager) -> None:
     protected(manager)
     manager.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
     manager.hear(CancelRejected(ts_event=UTC, client_order_id=ID, venue="coinbase", code="UNKNOWN"))
@@ -855,7 +857,7 @@ def test_f51_a_refused_cancel_is_asked_about_and_repeated_while_the_order_lives(
     assert len(manager.sent(CancelOrder)) == 2
 
 
-def test_a_cancel_just_asked_for_is_given_a_moment(manager: DeskOnTime) -> None:
+def test_a_cancel_just_asked_for_is_given_a_moment(manager: TimedOrderManager) -> None:
     protected(manager)
     manager.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
 
@@ -866,7 +868,7 @@ def test_a_cancel_just_asked_for_is_given_a_moment(manager: DeskOnTime) -> None:
     assert len(manager.sent(CancelOrder)) == 2
 
 
-def test_a_cancel_wished_before_the_venue_named_the_order_goes_out_with_the_name(manager: DeskOnTime) -> None:
+def test_a_cancel_wished_before_the_venue_named_the_order_goes_out_with_the_name(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT))
     manager.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
@@ -879,7 +881,7 @@ def test_a_cancel_wished_before_the_venue_named_the_order_goes_out_with_the_name
     ]
 
 
-def test_a_restart_between_cancel_asked_and_answered_asks_again(manager: DeskOnTime) -> None:
+def test_a_restart_between_cancel_asked_and_answered_asks_again(manager: TimedOrderManager) -> None:
     protected(manager)
     manager.hear(CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resize"))
 
@@ -892,7 +894,7 @@ def test_a_restart_between_cancel_asked_and_answered_asks_again(manager: DeskOnT
 # ---- surprises -------------------------------------------------------------------------------------------
 
 
-def test_fills_above_the_quantity_are_booked_in_full_and_halt_the_instrument(manager: DeskOnTime) -> None:
+def test_fills_above_the_quantity_are_booked_in_full_and_halt_the_instrument(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted())
 
     manager.fills(make_fill("0.01", "a"), make_fill("0.005", "b"))
@@ -901,7 +903,7 @@ def test_fills_above_the_quantity_are_booked_in_full_and_halt_the_instrument(man
     assert [halt.scope for halt in manager.journaled(HaltRaised)] == ["coinbase:BTC-USD"]
 
 
-def test_an_order_with_our_tag_that_the_journal_does_not_know_is_a_second_bot(manager: DeskOnTime) -> None:
+def test_an_order_with_our_tag_that_the_journal_does_not_know_is_a_second_bot(manager: TimedOrderManager) -> None:
     foreign = mint_client_order_id("of another journal", 0, 1)
 
     manager.hear(make_report(S.OPEN, client_order_id=foreign))
@@ -911,7 +913,7 @@ def test_an_order_with_our_tag_that_the_journal_does_not_know_is_a_second_bot(ma
     assert halt.scope == "coinbase" and "second bot" in halt.reason
 
 
-def test_duplicate_and_late_acknowledgements_change_nothing(manager: DeskOnTime) -> None:
+def test_duplicate_and_late_acknowledgements_change_nothing(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted(), make_accepted(), make_report(S.FILLED, "0.01"))
     before = list(manager.journal)
 
@@ -920,7 +922,7 @@ def test_duplicate_and_late_acknowledgements_change_nothing(manager: DeskOnTime)
     assert manager.journal == before
 
 
-def test_words_about_orders_that_nobody_knows_change_nothing(manager: DeskOnTime) -> None:
+def test_words_about_orders_that_nobody_knows_change_nothing(manager: TimedOrderManager) -> None:
     before = list(manager.journal)
 
     manager.hear(
@@ -937,7 +939,7 @@ def test_words_about_orders_that_nobody_knows_change_nothing(manager: DeskOnTime
 # ---- restarts --------------------------------------------------------------------------------------------
 
 
-def test_f16_an_order_journaled_but_perhaps_never_sent_is_asked_about_and_sent_once(manager: DeskOnTime) -> None:
+def test_f16_an_order_journaled_but_perhaps_never_sent_is_asked_about_and_sent_once(manager: TimedOrderManager) -> None:
     manager.hear(make_intent())
 
     next_run = manager.restarted()
@@ -952,7 +954,7 @@ def test_f16_an_order_journaled_but_perhaps_never_sent_is_asked_about_and_sent_o
     assert next_run.sent(SubmitOrder) == [again(manager.sent(SubmitOrder)[0], next_run.now)]
 
 
-def test_f16_where_sending_again_is_unsafe_it_ends_marked_as_never_arrived(careful: DeskOnTime) -> None:
+def test_f16_where_sending_again_is_unsafe_it_ends_marked_as_never_arrived(careful: TimedOrderManager) -> None:
     careful.hear(make_intent())
 
     next_run = careful.restarted()
@@ -967,7 +969,7 @@ def test_f16_where_sending_again_is_unsafe_it_ends_marked_as_never_arrived(caref
     assert next_run.order().evidence == "absent:twice 15.0 s apart"
 
 
-def test_f17_an_order_sent_before_the_crash_is_found_by_its_id_and_not_sent_again(manager: DeskOnTime) -> None:
+def test_f17_an_order_sent_before_the_crash_is_found_by_its_id_and_not_sent_again(manager: TimedOrderManager) -> None:
     manager.hear(make_intent())
 
     next_run = manager.restarted()
@@ -979,7 +981,7 @@ def test_f17_an_order_sent_before_the_crash_is_found_by_its_id_and_not_sent_agai
 
 
 def test_f21_a_position_that_crossed_zero_while_we_were_down_is_flipped_with_the_right_pnl(
-    manager: DeskOnTime,
+    manager: TimedOrderManager,
 ) -> None:
     protected(manager)
 
@@ -994,7 +996,7 @@ def test_f21_a_position_that_crossed_zero_while_we_were_down_is_flipped_with_the
     assert "above its quantity" in next_run.manager.ledger.halts.over("coinbase", "BTC-USD").reason
 
 
-def test_a_restarted_gateway_puts_what_went_through_it_in_doubt(manager: DeskOnTime) -> None:
+def test_a_restarted_gateway_puts_what_went_through_it_in_doubt(manager: TimedOrderManager) -> None:
     manager.hear(make_intent())
 
     effects = manager.manager.gateway_restarted("coinbase", manager.now)
@@ -1003,7 +1005,7 @@ def test_a_restarted_gateway_puts_what_went_through_it_in_doubt(manager: DeskOnT
     assert manager.order().status is S.UNCONFIRMED
 
 
-def test_counts_begin_with_the_run_and_go_on_when_only_the_router_was_restarted(manager: DeskOnTime) -> None:
+def test_counts_begin_with_the_run_and_go_on_when_only_the_router_was_restarted(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted())
 
     same_run = manager.restarted().manager.report(manager.now)
@@ -1019,7 +1021,7 @@ def test_counts_begin_with_the_run_and_go_on_when_only_the_router_was_restarted(
 
 def test_an_instrument_for_closes_only_is_never_opened() -> None:
     only = VenueSettings(closes_only=("BTC-USD",))
-    manager = DeskOnTime(settings=Settings(venues={"coinbase": only})).ready()
+    manager = TimedOrderManager(settings=Settings(venues={"coinbase": only})).ready()
 
     manager.hear(make_intent())
 
@@ -1027,7 +1029,7 @@ def test_an_instrument_for_closes_only_is_never_opened() -> None:
     assert [event.reason for event in manager.journaled(IntentDenied)] == ["closes_only"]
 
 
-def test_a_halt_survives_a_restart_and_only_a_person_clears_it(manager: DeskOnTime) -> None:
+def test_a_halt_survives_a_restart_and_only_a_person_clears_it(manager: TimedOrderManager) -> None:
     manager.hear(*[RaiseHalt(scope="all", reason="drawdown")] * 2)
     next_run = manager.restarted().ready()
     next_run.hear(make_intent())
@@ -1043,7 +1045,7 @@ def test_a_halt_survives_a_restart_and_only_a_person_clears_it(manager: DeskOnTi
 
 
 def test_every_cause_of_a_halt_is_journaled_once_and_listed_and_a_person_clears_all_of_a_scope(
-    manager: DeskOnTime,
+    manager: TimedOrderManager,
 ) -> None:
     for amount in (11, 12):
         for reason in (f"balance corrected by something worth {amount} USD", "disk_full", "drawdown"):
@@ -1060,7 +1062,7 @@ def test_every_cause_of_a_halt_is_journaled_once_and_listed_and_a_person_clears_
     assert (list(manager.manager.halts), manager.manager.books.rebased) == ([], 1)
 
 
-def test_losses_are_not_measured_anew_when_none_was_among_what_a_person_cleared(manager: DeskOnTime) -> None:
+def test_losses_are_not_measured_anew_when_none_was_among_what_a_person_cleared(manager: TimedOrderManager) -> None:
     manager.hear(*(RaiseHalt(scope="all", reason=reason) for reason in ("disk_full", "recorder gave up")))
 
     manager.hear(ResumeTrading())
@@ -1068,7 +1070,7 @@ def test_losses_are_not_measured_anew_when_none_was_among_what_a_person_cleared(
     assert manager.manager.books.rebased == 0
 
 
-def test_a_halt_whose_cause_stands_is_raised_again_before_anything_is_opened(manager: DeskOnTime) -> None:
+def test_a_halt_whose_cause_stands_is_raised_again_before_anything_is_opened(manager: TimedOrderManager) -> None:
     stranger = make_report(S.OPEN, client_order_id=mint_client_order_id("another's", 0, 1, "beef"))
     manager.hear(stranger)
 
@@ -1080,7 +1082,9 @@ def test_a_halt_whose_cause_stands_is_raised_again_before_anything_is_opened(man
     assert len(manager.journaled(HaltRaised)) == 2
 
 
-def test_openings_wait_after_a_resume_for_a_look_at_the_accounts_that_began_after_it(manager: DeskOnTime) -> None:
+def test_openings_wait_after_a_resume_for_a_look_at_the_accounts_that_began_after_it(
+    manager: TimedOrderManager,
+) -> None:
     manager.hear(RaiseHalt(scope="coinbase:ETH-USD", reason="looked odd"))
     manager.advance(30)  # a question is under way
 
@@ -1097,7 +1101,7 @@ def test_openings_wait_after_a_resume_for_a_look_at_the_accounts_that_began_afte
 
 
 def test_while_an_order_with_our_tag_rests_that_we_do_not_know_nothing_is_called_reconciled(
-    manager: DeskOnTime,
+    manager: TimedOrderManager,
 ) -> None:
     stranger = make_report(S.OPEN, client_order_id=mint_client_order_id("another's", 0, 1, "beef"))
     manager.advance(31)
@@ -1112,7 +1116,7 @@ def test_while_an_order_with_our_tag_rests_that_we_do_not_know_nothing_is_called
     assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_why_the_venue_refuses_orders_is_told_and_counted_over_restarts(manager: DeskOnTime) -> None:
+def test_why_the_venue_refuses_orders_is_told_and_counted_over_restarts(manager: TimedOrderManager) -> None:
     for number in range(3):
         manager.hear(make_intent(intent_id=f"i-{number}"))
         refused = OrderRejected(
@@ -1131,7 +1135,9 @@ def test_why_the_venue_refuses_orders_is_told_and_counted_over_restarts(manager:
     assert manager.restarted(counts_since=0).manager.report(manager.now).refused == expected
 
 
-def test_an_order_in_doubt_and_a_stream_that_is_down_are_said_to_keep_openings_waiting(manager: DeskOnTime) -> None:
+def test_an_order_in_doubt_and_a_stream_that_is_down_are_said_to_keep_openings_waiting(
+    manager: TimedOrderManager,
+) -> None:
     assert manager.manager.report(manager.now).waiting == ()
 
     manager.hear(make_intent(), unconfirmed(manager))
@@ -1143,7 +1149,7 @@ def test_an_order_in_doubt_and_a_stream_that_is_down_are_said_to_keep_openings_w
     assert order.reason.startswith("its order to BUY 0.01 (OPEN), sent at 20")
 
 
-def test_a_person_may_clear_one_scope_and_the_others_stand(manager: DeskOnTime) -> None:
+def test_a_person_may_clear_one_scope_and_the_others_stand(manager: TimedOrderManager) -> None:
     for scope in ("all", "coinbase", "coinbase:BTC-USD"):
         manager.hear(RaiseHalt(scope=scope, reason="looked odd"))
 
@@ -1154,7 +1160,7 @@ def test_a_person_may_clear_one_scope_and_the_others_stand(manager: DeskOnTime) 
     assert [event.scope for event in manager.journaled(HaltCleared)] == ["coinbase"]
 
 
-def test_a_halt_is_reported_since_it_was_raised_also_after_a_restart(manager: DeskOnTime) -> None:
+def test_a_halt_is_reported_since_it_was_raised_also_after_a_restart(manager: TimedOrderManager) -> None:
     raised_at = manager.now.utc_ns
     manager.hear(RaiseHalt(scope="all", reason="drawdown"))
     manager.advance(seconds=60)
@@ -1164,7 +1170,7 @@ def test_a_halt_is_reported_since_it_was_raised_also_after_a_restart(manager: De
     assert halt == HaltLine(scope="all", reason="drawdown", since=raised_at, kind="drawdown")
 
 
-def test_f49_on_a_full_disk_openings_halt_and_cancels_and_closes_pass(manager: DeskOnTime) -> None:
+def test_f49_on_a_full_disk_openings_halt_and_cancels_and_closes_pass(manager: TimedOrderManager) -> None:
     protected(manager)
     manager._perform(manager.manager.halt("all", HaltKind.DISK_FULL, "disk_full", manager.now))
 
@@ -1175,7 +1181,7 @@ def test_f49_on_a_full_disk_openings_halt_and_cancels_and_closes_pass(manager: D
     assert [order.purpose for order in manager.sent(SubmitOrder)][2:] == [Purpose.CLOSE]
 
 
-def test_the_equity_mark_is_journaled_once_per_stamp(manager: DeskOnTime) -> None:
+def test_the_equity_mark_is_journaled_once_per_stamp(manager: TimedOrderManager) -> None:
     mark = MarkEquity(peak=Decimal(2), day_start=Decimal(1), marked_at=UTC + 7)
 
     manager.hear(mark, mark)
@@ -1183,7 +1189,7 @@ def test_the_equity_mark_is_journaled_once_per_stamp(manager: DeskOnTime) -> Non
     assert manager.journaled(EquityMarked) == [EquityMarked(ts_event=UTC + 7, peak=Decimal(2), day_start=Decimal(1))]
 
 
-def test_an_exit_is_journaled_once_and_so_is_its_end(manager: DeskOnTime) -> None:
+def test_an_exit_is_journaled_once_and_so_is_its_end(manager: TimedOrderManager) -> None:
     about = {"venue": "coinbase", "instrument": BTC}
     wish = WishExit(signal_id="exit", **about)
 
@@ -1195,14 +1201,14 @@ def test_an_exit_is_journaled_once_and_so_is_its_end(manager: DeskOnTime) -> Non
     ]
 
 
-def test_no_opening_is_taken_where_an_exit_is_wanted(manager: DeskOnTime) -> None:
+def test_no_opening_is_taken_where_an_exit_is_wanted(manager: TimedOrderManager) -> None:
     manager.hear(WishExit(venue="coinbase", instrument=BTC, signal_id="exit"), make_intent())
 
     (denial,) = manager.journaled(IntentDenied)
     assert denial.reason == "exit_wanted"
 
 
-def test_the_screen_sees_live_orders_in_plain_numbers(manager: DeskOnTime) -> None:
+def test_the_screen_sees_live_orders_in_plain_numbers(manager: TimedOrderManager) -> None:
     protected(manager)
 
     (line,) = manager.manager.report(manager.now).open_orders
@@ -1212,7 +1218,7 @@ def test_the_screen_sees_live_orders_in_plain_numbers(manager: DeskOnTime) -> No
     )  # fmt: skip
 
 
-def test_gateways_are_addressed_by_venue(manager: DeskOnTime) -> None:
+def test_gateways_are_addressed_by_venue(manager: TimedOrderManager) -> None:
     manager.hear(make_intent())
 
     assert {to for to, message in manager.told if isinstance(message, SubmitOrder)} == {GATEWAY}
@@ -1223,13 +1229,13 @@ def test_a_venue_that_takes_no_orders_is_asked_nothing_and_missed_by_nobody() ->
     prices_only = VenueSettings(takes_orders=False)
     settings = msgspec.structs.replace(SETTINGS, venues={**SETTINGS.venues, "dydx": prices_only})
 
-    manager = DeskOnTime(settings).ready()
+    manager = TimedOrderManager(settings).ready()
 
     assert {to for to, _ in manager.told} & {"exchange_gateway:dydx"} == set()
     assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_refused_credentials_stop_openings_before_they_are_journaled(manager: DeskOnTime) -> None:
+def test_refused_credentials_stop_openings_before_they_are_journaled(manager: TimedOrderManager) -> None:
     refusal = "the venue refuses our credentials for reading (401)"
     manager.hear(VenueAccessChanged(ts_event=UTC, venue="coinbase", refusal=refusal))
 

@@ -24,7 +24,7 @@ from domain.messages.orders import CancelOrder, PrivateStreamChanged, Purpose, Q
 from domain.numbers import ZERO
 from tests.builders import MONO, UTC
 from tests.flaky_venue import FlakyVenue
-from tests.order_builders import BTC, DeskOnTime, make_intent
+from tests.order_builders import BTC, TimedOrderManager, make_intent
 
 COMMANDS = (SubmitOrder, CancelOrder, QueryOrder, RequestSnapshot)
 PURPOSES = (Purpose.OPEN, Purpose.PROTECT, Purpose.CLOSE)
@@ -48,7 +48,7 @@ class World:
 
     def __init__(self, resubmits_safely: bool, venue: FlakyVenue | None = None) -> None:
         self.venue = venue or FlakyVenue()
-        self.manager = DeskOnTime(resubmits_safely=resubmits_safely)
+        self.manager = TimedOrderManager(resubmits_safely=resubmits_safely)
         self.commands: list = []  # told to the gateway, not yet carried out
         self.words: list[Event] = []  # of the venue, not yet heard
         self.decided = 0

@@ -26,7 +26,7 @@ from domain.messages.orders import (
 from domain.reconciliation.evidence import Absence, Ending, VenueFacts, Verdict
 from domain.settings import Settings, VenueSettings
 from tests.builders import UTC
-from tests.order_builders import DeskOnTime, make_intent
+from tests.order_builders import TimedOrderManager, make_intent
 
 
 class Numbered(PlainOrders):
@@ -67,8 +67,8 @@ class LimitsOnly(PlainOrders):
         self.capabilities = Capabilities(order_types=frozenset({OrderType.LIMIT}))
 
 
-def numbered() -> DeskOnTime:
-    manager = DeskOnTime(order_rules=Numbered, evidence=InBlocks).ready()
+def numbered() -> TimedOrderManager:
+    manager = TimedOrderManager(order_rules=Numbered, evidence=InBlocks).ready()
     manager.hear(VenueClockSeen(ts_event=UTC, venue="coinbase", height=100))
     return manager
 
@@ -129,7 +129,7 @@ def test_an_order_of_a_venue_in_blocks_is_absent_once_a_later_question_misses_it
     assert manager.order().evidence == "absent:block 105"
 
 
-def not_found(manager: DeskOnTime) -> OrderNotFound:
+def not_found(manager: TimedOrderManager) -> OrderNotFound:
     return OrderNotFound(
         ts_event=manager.now.utc_ns,
         client_order_id=manager.sent(QueryOrder)[-1].client_order_id,
@@ -148,7 +148,7 @@ def test_a_height_never_falls() -> None:
 
 
 def test_what_a_venue_lacks_is_denied_and_nothing_is_sent() -> None:
-    manager = DeskOnTime(order_rules=LimitsOnly).ready()
+    manager = TimedOrderManager(order_rules=LimitsOnly).ready()
     manager.hold()
     sent = len(manager.sent(SubmitOrder))
 
@@ -159,7 +159,7 @@ def test_what_a_venue_lacks_is_denied_and_nothing_is_sent() -> None:
 
 
 def test_coinbase_may_accept_an_order_as_long_as_its_token_lives_after_the_last_send() -> None:
-    manager = DeskOnTime(order_rules=CoinbaseOrders).ready()
+    manager = TimedOrderManager(order_rules=CoinbaseOrders).ready()
     manager.hear(make_intent())
 
     within_s = manager.settings.orders.send_within_s + 5 + 30

@@ -27,7 +27,7 @@ from domain.messages.system import AlarmOver, AlarmRaised, WindDown, WishExit
 from domain.portfolio.last_call import last_call_ns
 from tests.builders import MONO, UTC
 from tests.order_builders import (
-    DeskOnTime,
+    TimedOrderManager,
     make_accepted,
     make_fill,
     make_intent,
@@ -42,14 +42,14 @@ CLOSE = mint_client_order_id("close", 0, 1)
 
 
 @pytest.fixture
-def manager() -> DeskOnTime:
-    return DeskOnTime().ready()
+def manager() -> TimedOrderManager:
+    return TimedOrderManager().ready()
 
 
 @pytest.fixture
-def closing() -> DeskOnTime:
+def closing() -> TimedOrderManager:
     """A position whose close the venue has taken, and keeps."""
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.hold()
     held = manager.sent(SubmitOrder)[-1].client_order_id
     manager.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
@@ -63,15 +63,15 @@ def reported(status: OrderStatus, quantity: str = "0"):
     return make_report(status, quantity, client_order_id=CLOSE, venue_order_id="v-close", side=Side.SELL, fees="1")
 
 
-def sales(manager: DeskOnTime) -> list[SubmitOrder]:
+def sales(manager: TimedOrderManager) -> list[SubmitOrder]:
     return [order for order in manager.sent(SubmitOrder) if order.side is Side.SELL]
 
 
-def texts(manager: DeskOnTime, kind: type) -> list[str]:
+def texts(manager: TimedOrderManager, kind: type) -> list[str]:
     return [alarm.text for alarm in manager.sent(kind) if "should have ended" in alarm.text]
 
 
-def test_a_close_that_the_venue_keeps_is_cancelled_in_time_and_a_person_is_told(closing: DeskOnTime) -> None:
+def test_a_close_that_the_venue_keeps_is_cancelled_in_time_and_a_person_is_told(closing: TimedOrderManager) -> None:
     closing.advance(WITHIN_S)
 
     assert {order.venue_order_id for order in closing.sent(CancelOrder)} == {"v-close"}
@@ -79,7 +79,7 @@ def test_a_close_that_the_venue_keeps_is_cancelled_in_time_and_a_person_is_told(
     assert "SELL 0.01 (CLOSE)" in told and "it is being canceled, and until that is proven no stop is placed" in told
 
 
-def test_one_that_ends_by_itself_is_left_alone(closing: DeskOnTime) -> None:
+def test_one_that_ends_by_itself_is_left_alone(closing: TimedOrderManager) -> None:
     closing.advance(1)
     closing.hear(reported(S.CANCELED))
 
@@ -88,7 +88,7 @@ def test_one_that_ends_by_itself_is_left_alone(closing: DeskOnTime) -> None:
     assert closing.sent(CancelOrder) == [] and texts(closing, AlarmRaised) == []
 
 
-def test_the_end_of_a_kept_close_ends_its_plan_so_that_the_stop_goes_back(closing: DeskOnTime) -> None:
+def test_the_end_of_a_kept_close_ends_its_plan_so_that_the_stop_goes_back(closing: TimedOrderManager) -> None:
     closing.advance(3)
     closing.hear(reported(S.CANCELED))
 
@@ -101,7 +101,7 @@ def test_the_end_of_a_kept_close_ends_its_plan_so_that_the_stop_goes_back(closin
     assert [order.quantity for order in sales(closing)] == [Decimal("0.01")]
 
 
-def test_the_next_close_after_a_kept_one_is_wider(closing: DeskOnTime) -> None:
+def test_the_next_close_after_a_kept_one_is_wider(closing: TimedOrderManager) -> None:
     closing.advance(3)
     closing.hear(reported(S.CANCELED))
     closing.quote()
@@ -112,7 +112,7 @@ def test_the_next_close_after_a_kept_one_is_wider(closing: DeskOnTime) -> None:
     assert again.limit_price < closing.manager.ledger.orders[CLOSE].order.limit_price
 
 
-def test_no_second_sale_leaves_while_the_cancel_of_a_kept_close_finds_no_answer(closing: DeskOnTime) -> None:
+def test_no_second_sale_leaves_while_the_cancel_of_a_kept_close_finds_no_answer(closing: TimedOrderManager) -> None:
     for _ in range(120):
         closing.advance(0.5)
         for cancel in closing.sent(CancelOrder)[-1:]:
@@ -126,7 +126,7 @@ def test_no_second_sale_leaves_while_the_cancel_of_a_kept_close_finds_no_answer(
     assert [alarm.text for alarm in closing.sent(AlarmRaised) if alarm.text.startswith("not canceled")]
 
 
-def test_a_partial_fill_of_a_kept_close_is_booked_and_the_rest_cancelled(closing: DeskOnTime) -> None:
+def test_a_partial_fill_of_a_kept_close_is_booked_and_the_rest_cancelled(closing: TimedOrderManager) -> None:
     closing.hear(reported(S.OPEN, "0.004"))
     closing.advance(3)
     assert closing.sent(CancelOrder)
@@ -137,7 +137,7 @@ def test_a_partial_fill_of_a_kept_close_is_booked_and_the_rest_cancelled(closing
     assert [order.quantity for order in sales(closing)] == [Decimal("0.006")]
 
 
-def test_a_fill_that_wins_against_the_cancel_is_the_end_of_it(closing: DeskOnTime) -> None:
+def test_a_fill_that_wins_against_the_cancel_is_the_end_of_it(closing: TimedOrderManager) -> None:
     closing.advance(3)
     about = {"client_order_id": CLOSE, "venue": "coinbase"}
     closing.hear(CancelRejected(ts_event=closing.now.utc_ns, code="UNKNOWN_CANCEL_ORDER", **about))
@@ -151,7 +151,9 @@ def test_a_fill_that_wins_against_the_cancel_is_the_end_of_it(closing: DeskOnTim
     assert closing.manager.books.position(InstrumentId("coinbase", "BTC-USD")).is_flat
 
 
-def test_a_close_whose_acknowledgement_was_lost_is_cancelled_once_a_query_has_named_it(manager: DeskOnTime) -> None:
+def test_a_close_whose_acknowledgement_was_lost_is_cancelled_once_a_query_has_named_it(
+    manager: TimedOrderManager,
+) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.CLOSE, "close"))
     lost = OrderUnconfirmed(ts_event=UTC, client_order_id=CLOSE, venue="coinbase", reason="timeout")
@@ -166,7 +168,7 @@ def test_a_close_whose_acknowledgement_was_lost_is_cancelled_once_a_query_has_na
 
 
 @pytest.mark.parametrize("age_s", [0.1, 3600])
-def test_a_restarted_desk_cancels_what_the_venue_keeps(closing: DeskOnTime, age_s: float) -> None:
+def test_a_restarted_desk_cancels_what_the_venue_keeps(closing: TimedOrderManager, age_s: float) -> None:
     next_run = closing.restarted(age_s)
 
     next_run.advance(WITHIN_S / 2)
@@ -174,7 +176,7 @@ def test_a_restarted_desk_cancels_what_the_venue_keeps(closing: DeskOnTime, age_
     assert CLOSE in {order.client_order_id for order in next_run.sent(CancelOrder)}
 
 
-def test_a_wall_clock_set_back_keeps_nobody_from_cancelling_what_the_venue_keeps(closing: DeskOnTime) -> None:
+def test_a_wall_clock_set_back_keeps_nobody_from_cancelling_what_the_venue_keeps(closing: TimedOrderManager) -> None:
     closing.set_clock(-3600)
     next_run = closing.restarted()
 
@@ -186,11 +188,11 @@ def test_a_wall_clock_set_back_keeps_nobody_from_cancelling_what_the_venue_keeps
 # ---- openings ----------------------------------------------------------------------------------------------
 
 
-def opening(manager: DeskOnTime, left_s: float) -> None:
+def opening(manager: TimedOrderManager, left_s: float) -> None:
     manager.hear(make_intent(expires_at=manager.now.utc_ns + round(left_s * SECOND_NS)), make_accepted())
 
 
-def test_no_opening_outlives_its_intent(manager: DeskOnTime) -> None:
+def test_no_opening_outlives_its_intent(manager: TimedOrderManager) -> None:
     opening(manager, left_s=1)
     manager.advance(0.9)
     assert manager.sent(CancelOrder) == []
@@ -200,7 +202,9 @@ def test_no_opening_outlives_its_intent(manager: DeskOnTime) -> None:
     assert [order.venue_order_id for order in manager.sent(CancelOrder)] == ["v-1"]
 
 
-def test_an_opening_that_the_venue_keeps_is_cancelled_though_its_intent_lasts_longer(manager: DeskOnTime) -> None:
+def test_an_opening_that_the_venue_keeps_is_cancelled_though_its_intent_lasts_longer(
+    manager: TimedOrderManager,
+) -> None:
     opening(manager, left_s=60)
 
     manager.advance(WITHIN_S / 2)
@@ -208,7 +212,7 @@ def test_an_opening_that_the_venue_keeps_is_cancelled_though_its_intent_lasts_lo
     assert [order.venue_order_id for order in manager.sent(CancelOrder)] == ["v-1"]
 
 
-def test_an_opening_is_cancelled_at_once_when_an_exit_is_wanted_there(manager: DeskOnTime) -> None:
+def test_an_opening_is_cancelled_at_once_when_an_exit_is_wanted_there(manager: TimedOrderManager) -> None:
     opening(manager, left_s=60)
 
     manager.hear(WishExit(venue="coinbase", instrument="BTC-USD", signal_id="exit"))
@@ -216,7 +220,7 @@ def test_an_opening_is_cancelled_at_once_when_an_exit_is_wanted_there(manager: D
     assert [order.venue_order_id for order in manager.sent(CancelOrder)] == ["v-1"]
 
 
-def test_an_opening_is_cancelled_at_once_when_winding_down_begins(manager: DeskOnTime) -> None:
+def test_an_opening_is_cancelled_at_once_when_winding_down_begins(manager: TimedOrderManager) -> None:
     opening(manager, left_s=60)
 
     manager.hear(WindDown(deadline_ns=manager.now.monotonic_ns + 10 * SECOND_NS))
@@ -225,7 +229,7 @@ def test_an_opening_is_cancelled_at_once_when_winding_down_begins(manager: DeskO
 
 
 def test_a_close_that_is_at_the_venue_near_the_end_of_a_run_is_cancelled_while_there_is_time_for_a_stop(
-    closing: DeskOnTime,
+    closing: TimedOrderManager,
 ) -> None:
     deadline_ns = closing.now.monotonic_ns + 3 * SECOND_NS
     closing.hear(WindDown(deadline_ns=deadline_ns))
@@ -236,7 +240,7 @@ def test_a_close_that_is_at_the_venue_near_the_end_of_a_run_is_cancelled_while_t
     assert [order.venue_order_id for order in closing.sent(CancelOrder)] == ["v-close"]
 
 
-def test_an_opening_named_after_its_exit_was_wanted_is_cancelled_then(manager: DeskOnTime) -> None:
+def test_an_opening_named_after_its_exit_was_wanted_is_cancelled_then(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), WishExit(venue="coinbase", instrument="BTC-USD", signal_id="exit"))
     assert manager.sent(CancelOrder) == []
 
@@ -245,7 +249,7 @@ def test_an_opening_named_after_its_exit_was_wanted_is_cancelled_then(manager: D
     assert [order.venue_order_id for order in manager.sent(CancelOrder)] == ["v-1"]
 
 
-def test_a_close_waits_for_the_end_of_an_opening_whose_rest_the_venue_keeps(manager: DeskOnTime) -> None:
+def test_a_close_waits_for_the_end_of_an_opening_whose_rest_the_venue_keeps(manager: TimedOrderManager) -> None:
     opening(manager, left_s=60)
     manager.hear(make_report(S.OPEN, "0.004", fees="1"))
     manager.advance(3)
@@ -261,7 +265,7 @@ def test_a_close_waits_for_the_end_of_an_opening_whose_rest_the_venue_keeps(mana
 # ---- whatever the purpose, and every kind that ends by itself ------------------------------------------------
 
 
-def kept(purpose: Purpose, **changes) -> DeskOnTime:
+def kept(purpose: Purpose, **changes) -> TimedOrderManager:
     """Return an order manager that finds such an order in its journal, taken by the venue a moment ago."""
     intent = make_intent(purpose)
     order = make_order(purpose=purpose, side=intent.side, **changes)
@@ -280,7 +284,7 @@ def kept(purpose: Purpose, **changes) -> DeskOnTime:
         make_accepted(),
     ]
     journal = [JournalEntry(seq=seq, recorded_at=UTC, event=event) for seq, event in enumerate(events, 1)]
-    return DeskOnTime(journal=journal, now=Instant(MONO, UTC))
+    return TimedOrderManager(journal=journal, now=Instant(MONO, UTC))
 
 
 @pytest.mark.parametrize("purpose", list(Purpose))
@@ -295,7 +299,7 @@ def test_whatever_should_end_as_it_arrives_is_cancelled(purpose: Purpose, time_i
     ]
 
 
-def test_one_that_outlives_its_own_end_is_cancelled_after_it(manager: DeskOnTime) -> None:
+def test_one_that_outlives_its_own_end_is_cancelled_after_it(manager: TimedOrderManager) -> None:
     manager = kept(Purpose.CLOSE, time_in_force=TimeInForce.GTD, expires_at=UTC + 20 * SECOND_NS)
     manager.advance(20)
     assert not [it for it in manager.sent(CancelOrder) if it.venue_order_id == "v-1"]
@@ -305,7 +309,7 @@ def test_one_that_outlives_its_own_end_is_cancelled_after_it(manager: DeskOnTime
     assert [it for it in manager.sent(CancelOrder) if it.venue_order_id == "v-1"]
 
 
-def test_a_stop_that_rests_is_left_alone(manager: DeskOnTime) -> None:
+def test_a_stop_that_rests_is_left_alone(manager: TimedOrderManager) -> None:
     bracket = {"order_type": OrderType.BRACKET, "time_in_force": TimeInForce.GTC, "stop_price": Decimal(61000)}
     manager = kept(Purpose.PROTECT, **bracket)
 

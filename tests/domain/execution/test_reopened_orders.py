@@ -21,7 +21,7 @@ from domain.messages.orders import (
     Purpose,
     SubmitOrder,
 )
-from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.order_builders import BTC, TimedOrderManager, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
 ID = mint_client_order_id("i-1", 0, 1)
@@ -29,9 +29,9 @@ ALIVE = make_report(S.OPEN, side=Side.SELL)
 
 
 @pytest.fixture
-def absent() -> DeskOnTime:
+def absent() -> TimedOrderManager:
     """A position of 0.01, its bracket proven absent, and the plan for it over."""
-    manager = DeskOnTime(resubmits_safely=False).ready()
+    manager = TimedOrderManager(resubmits_safely=False).ready()
     manager.hold()
     held = manager.sent(SubmitOrder)[-1].client_order_id
     manager.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
@@ -47,11 +47,11 @@ def absent() -> DeskOnTime:
     return manager
 
 
-def counts(manager: DeskOnTime) -> dict[str, int]:
+def counts(manager: TimedOrderManager) -> dict[str, int]:
     return manager.manager.report(manager.now).counts
 
 
-def test_it_counts_in_exposure_lists_and_books(absent: DeskOnTime) -> None:
+def test_it_counts_in_exposure_lists_and_books(absent: TimedOrderManager) -> None:
     rejected = counts(absent)["rejected"]
     absent.hear(ALIVE)
 
@@ -65,7 +65,7 @@ def test_it_counts_in_exposure_lists_and_books(absent: DeskOnTime) -> None:
     assert absent.journaled(OrderReopened)[0].evidence == "reported OPEN although absent:venue_rule"
 
 
-def test_its_cancel_is_repeated_until_its_end_is_proven(absent: DeskOnTime) -> None:
+def test_its_cancel_is_repeated_until_its_end_is_proven(absent: TimedOrderManager) -> None:
     absent.hear(ALIVE)
 
     absent.advance(8)
@@ -80,7 +80,7 @@ def test_its_cancel_is_repeated_until_its_end_is_proven(absent: DeskOnTime) -> N
     assert absent.manager.books.plans == {} and absent.manager.books.orders == {}
 
 
-def test_its_fills_are_booked_as_ours(absent: DeskOnTime) -> None:
+def test_its_fills_are_booked_as_ours(absent: TimedOrderManager) -> None:
     absent.hear(ALIVE)
 
     absent.fills(make_fill("0.01", "f-stop", price="61000", side=Side.SELL))
@@ -89,7 +89,7 @@ def test_its_fills_are_booked_as_ours(absent: DeskOnTime) -> None:
     assert absent.manager.books.position(InstrumentId("coinbase", BTC)).quantity == 0
 
 
-def test_a_restarted_desk_and_portfolio_know_it_too(absent: DeskOnTime) -> None:
+def test_a_restarted_desk_and_portfolio_know_it_too(absent: TimedOrderManager) -> None:
     absent.hear(ALIVE)
 
     next_run = absent.restarted()
@@ -101,7 +101,7 @@ def test_a_restarted_desk_and_portfolio_know_it_too(absent: DeskOnTime) -> None:
     assert portfolio.covered_quantity("coinbase", BTC) == Decimal("0.01")
 
 
-def test_the_event_survives_the_journal(absent: DeskOnTime) -> None:
+def test_the_event_survives_the_journal(absent: TimedOrderManager) -> None:
     absent.hear(ALIVE)
 
     again = msgspec.json.decode(msgspec.json.encode(absent.journal), type=list[JournalEntry])
@@ -113,7 +113,7 @@ def test_the_event_survives_the_journal(absent: DeskOnTime) -> None:
 
 
 def test_an_old_read_of_an_order_that_the_venue_ended_wakes_nobody() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     manager.hear(make_report(S.CANCELED, side=Side.SELL))
@@ -126,7 +126,7 @@ def test_an_old_read_of_an_order_that_the_venue_ended_wakes_nobody() -> None:
 
 
 def test_an_order_that_the_venue_ended_and_still_lists_a_minute_later_lives() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     manager.hear(make_report(S.CANCELED, side=Side.SELL))
@@ -139,7 +139,7 @@ def test_an_order_that_the_venue_ended_and_still_lists_a_minute_later_lives() ->
 
 
 def test_one_that_was_refused_and_lives_all_the_same_can_rise_twice() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.hear(make_intent())
     manager.hear(OrderRejected(ts_event=manager.now.utc_ns, client_order_id=ID, venue="coinbase", code="NO"))
     manager.hear(make_report(S.OPEN), make_report(S.CANCELED))

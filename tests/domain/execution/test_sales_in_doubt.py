@@ -20,7 +20,7 @@ from domain.numbers import ZERO
 from tests.domain.execution.test_final_words import ACTS, take_orders
 from tests.domain.execution.test_order_manager_properties import Act, World
 from tests.flaky_venue import FlakyVenue
-from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.order_builders import BTC, CASH, TimedOrderManager, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
 WITHIN_S = 5  # `protection.within_s`
@@ -28,12 +28,12 @@ SOON_S = WITHIN_S - 1  # a read has had half of that, and what follows takes its
 KEY = InstrumentId("coinbase", BTC)
 
 
-def desk(theirs: str) -> DeskOnTime:
+def desk(theirs: str) -> TimedOrderManager:
     """A position of 0.01 coins of ours, in a wallet with coins of somebody's."""
-    return DeskOnTime().ready(btc=theirs).hold()
+    return TimedOrderManager().ready(btc=theirs).hold()
 
 
-def sell(manager: DeskOnTime, purpose: Purpose, intent_id: str) -> None:
+def sell(manager: TimedOrderManager, purpose: Purpose, intent_id: str) -> None:
     manager.hear(make_intent(purpose, intent_id))
     manager.hear(make_accepted(client_order_id=mint_client_order_id(intent_id, 0, 1), venue_order_id=f"v-{intent_id}"))
 
@@ -44,7 +44,7 @@ def canceled(intent_id: str, total: str | None, **changes) -> OrderReported:
     return replace(report, cumulative_quantity=None if total is None else Decimal(total))
 
 
-def closes(manager: DeskOnTime) -> list[Decimal]:
+def closes(manager: TimedOrderManager) -> list[Decimal]:
     sent = [order for order in manager.sent(SubmitOrder) if order.purpose is Purpose.CLOSE]
     return [order.quantity for order in sent if not order.is_resubmission]
 
@@ -52,7 +52,7 @@ def closes(manager: DeskOnTime) -> list[Decimal]:
 # ---- a stop -------------------------------------------------------------------------------------------------
 
 
-def leaving(theirs: str) -> DeskOnTime:
+def leaving(theirs: str) -> TimedOrderManager:
     """The stop of that position shall make way for its close."""
     manager = desk(theirs)
     sell(manager, Purpose.PROTECT, "stop")
@@ -147,7 +147,7 @@ def test_so_may_one_whose_end_an_earlier_run_heard_of() -> None:
 # ---- a close that found too little --------------------------------------------------------------------------
 
 
-def closing(theirs: str) -> DeskOnTime:
+def closing(theirs: str) -> TimedOrderManager:
     manager = desk(theirs)
     sell(manager, Purpose.CLOSE, "close")
     return manager
@@ -198,7 +198,7 @@ def test_no_list_of_fills_is_proof_while_coins_are_gone() -> None:
     assert closes(manager) == [Decimal("0.01")] and manager.manager.books.position(KEY).is_flat
 
 
-def closing_a_part(theirs: str) -> DeskOnTime:
+def closing_a_part(theirs: str) -> TimedOrderManager:
     manager = desk(theirs)
     manager.hear(make_intent(Purpose.CLOSE, "close", quantity=Decimal("0.004")))
     about = {"client_order_id": mint_client_order_id("close", 0, 1), "venue_order_id": "v-close"}

@@ -12,21 +12,21 @@ from domain.messages.orders import OrderAccepted, OrderRejected, OrderStatus, Pu
 from domain.messages.system import WishExit
 from domain.settings import RiskSettings, Settings, VenueSettings
 from tests.builders import make_instrument, make_quote, make_stream_state
-from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.order_builders import BTC, TimedOrderManager, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
 RISK = {"max_positions": 5, "min_edge_cost_ratio": 0.0}
 
 
-def venues(other_usd: str = "10000", **risk) -> DeskOnTime:
+def venues(other_usd: str = "10000", **risk) -> TimedOrderManager:
     settings = Settings(
         venues={name: VenueSettings(instruments=(BTC,)) for name in ("coinbase", "other")},
         risk=RiskSettings(**{**RISK, **risk}),
     )
-    return DeskOnTime(settings).ready("coinbase").ready("other", usd=other_usd)
+    return TimedOrderManager(settings).ready("coinbase").ready("other", usd=other_usd)
 
 
-def refuse_the_first(manager: DeskOnTime) -> None:
+def refuse_the_first(manager: TimedOrderManager) -> None:
     """Decide on 0.01 BTC (641 dollars) at coinbase, which refuses."""
     manager.hear(make_intent())
     order = manager.sent(SubmitOrder)[-1]
@@ -36,7 +36,7 @@ def refuse_the_first(manager: DeskOnTime) -> None:
     )
 
 
-def hold_at_other(manager: DeskOnTime, protect: bool = True) -> None:
+def hold_at_other(manager: TimedOrderManager, protect: bool = True) -> None:
     manager.hear(make_intent(intent_id="at-other", venue="other", quantity=Decimal("0.001")))
     order = manager.sent(SubmitOrder)[-1].client_order_id
     about = {"client_order_id": order, "venue": "other", "venue_order_id": "v-o"}
@@ -51,7 +51,7 @@ def hold_at_other(manager: DeskOnTime, protect: bool = True) -> None:
         )
 
 
-def moved(manager: DeskOnTime) -> bool:
+def moved(manager: TimedOrderManager) -> bool:
     """Tell whether the opening went to the other venue; else its plan must be over."""
     orders = [order for order in manager.sent(SubmitOrder) if order.intent_id == "i-1"]
     has_moved = [order.venue for order in orders] == ["coinbase", "other"]
@@ -131,7 +131,7 @@ def test_cash_and_limits_are_reserved_where_the_order_is() -> None:
         assert books.plans_of("coinbase", BTC, Purpose.OPEN) == []
 
 
-def replayed(manager: DeskOnTime) -> Portfolio:
+def replayed(manager: TimedOrderManager) -> Portfolio:
     books = Portfolio()
     books.replay(manager.journal)
     return books
@@ -188,7 +188,7 @@ ETHER = {
 }
 
 
-def offer_ether_at_other(manager: DeskOnTime) -> int:
+def offer_ether_at_other(manager: TimedOrderManager) -> int:
     """Let the other venue trade ETH-USD, too; return how far the journal is."""
     manager.load(make_instrument("ETH-USD", venue="other"))
     manager.hear(

@@ -22,22 +22,22 @@ from domain.messages.orders import (
 from domain.messages.system import WindDown, WindDownCompleted
 from domain.settings import ProtectionSettings, Settings
 from tests.builders import UTC, make_instrument
-from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.order_builders import BTC, TimedOrderManager, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
 AFTER_HOLD = {"usd": "9359", "btc": "0.01"}  # of 10000: 0.01 at 64000, fee 1
 
 
 @pytest.fixture
-def manager() -> DeskOnTime:
-    return DeskOnTime().ready()
+def manager() -> TimedOrderManager:
+    return TimedOrderManager().ready()
 
 
-def wind_down(manager: DeskOnTime, within_s: float = 3) -> None:
+def wind_down(manager: TimedOrderManager, within_s: float = 3) -> None:
     manager.hear(WindDown(deadline_ns=manager.now.monotonic_ns + round(within_s * SECOND_NS)))
 
 
-def protect(manager: DeskOnTime, quantity: str = "0.01") -> OrderReported:
+def protect(manager: TimedOrderManager, quantity: str = "0.01") -> OrderReported:
     """Let the portfolio cover the position; return how the venue lists the bracket."""
     manager.hear(make_intent(Purpose.PROTECT, "guard", quantity=Decimal(quantity)))
     names = {"client_order_id": manager.order("guard").id, "venue_order_id": "v-guard"}
@@ -45,12 +45,12 @@ def protect(manager: DeskOnTime, quantity: str = "0.01") -> OrderReported:
     return make_report(S.OPEN, side=Side.SELL, **names)
 
 
-def last_words(manager: DeskOnTime) -> WindDownCompleted:
+def last_words(manager: TimedOrderManager) -> WindDownCompleted:
     (words,) = manager.sent(WindDownCompleted)
     return words
 
 
-def test_a_quiet_desk_compares_once_more_and_is_done(manager: DeskOnTime) -> None:
+def test_a_quiet_desk_compares_once_more_and_is_done(manager: TimedOrderManager) -> None:
     wind_down(manager)
     assert manager.sent(WindDownCompleted) == []
 
@@ -66,7 +66,7 @@ def test_a_quiet_desk_compares_once_more_and_is_done(manager: DeskOnTime) -> Non
     )
 
 
-def test_an_answer_to_a_question_from_before_the_last_fill_is_not_proof(manager: DeskOnTime) -> None:
+def test_an_answer_to_a_question_from_before_the_last_fill_is_not_proof(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted())
     manager.advance(5)
     wind_down(manager)
@@ -81,7 +81,7 @@ def test_an_answer_to_a_question_from_before_the_last_fill_is_not_proof(manager:
     assert len(manager.sent(RequestSnapshot)) >= 3
 
 
-def test_it_waits_for_what_is_in_flight_and_for_exact_fills(manager: DeskOnTime) -> None:
+def test_it_waits_for_what_is_in_flight_and_for_exact_fills(manager: TimedOrderManager) -> None:
     manager.hear(make_intent())
     wind_down(manager)
     manager.advance(0.1)
@@ -99,7 +99,7 @@ def test_it_waits_for_what_is_in_flight_and_for_exact_fills(manager: DeskOnTime)
     assert manager.now.utc_ns - UTC < SECOND_NS
 
 
-def test_protection_stays_and_is_listed(manager: DeskOnTime) -> None:
+def test_protection_stays_and_is_listed(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     wind_down(manager)
@@ -112,7 +112,7 @@ def test_protection_stays_and_is_listed(manager: DeskOnTime) -> None:
 
 
 def test_a_stop_without_a_position_in_our_books_stays_and_is_said_to_be_one() -> None:
-    manager = DeskOnTime().ready(btc="0.01")  # the journal with its purchase was lost
+    manager = TimedOrderManager().ready(btc="0.01")  # the journal with its purchase was lost
     stop = replace(
         make_report(S.OPEN),
         client_order_id=mint_client_order_id("lost", 0, 1),
@@ -133,7 +133,7 @@ def test_a_stop_without_a_position_in_our_books_stays_and_is_said_to_be_one() ->
     assert protective == ("coinbase BTC-USD SELL 0.01 target 70000 stop 61000, though our books have no position there")
 
 
-def test_a_stop_that_nobody_has_confirmed_is_not_called_in_place(manager: DeskOnTime) -> None:
+def test_a_stop_that_nobody_has_confirmed_is_not_called_in_place(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT))
     wind_down(manager)
@@ -148,7 +148,7 @@ def test_a_stop_that_nobody_has_confirmed_is_not_called_in_place(manager: DeskOn
     assert not words.is_reconciled
 
 
-def test_a_close_in_progress_may_finish(manager: DeskOnTime) -> None:
+def test_a_close_in_progress_may_finish(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted(), make_intent(Purpose.CLOSE, "close"))
     wind_down(manager)
@@ -159,7 +159,7 @@ def test_a_close_in_progress_may_finish(manager: DeskOnTime) -> None:
     assert manager.sent(WindDownCompleted) == []
 
 
-def test_an_order_in_doubt_is_asked_about_at_once_and_named_at_the_deadline(manager: DeskOnTime) -> None:
+def test_an_order_in_doubt_is_asked_about_at_once_and_named_at_the_deadline(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(expires_at=UTC + 1))
     order = manager.order().id
     manager.hear(OrderUnconfirmed(ts_event=UTC, client_order_id=order, venue="coinbase", reason="timeout"))
@@ -173,7 +173,7 @@ def test_an_order_in_doubt_is_asked_about_at_once_and_named_at_the_deadline(mana
     assert not last_words(manager).is_reconciled
 
 
-def test_a_venue_that_does_not_answer_is_named_at_the_deadline(manager: DeskOnTime) -> None:
+def test_a_venue_that_does_not_answer_is_named_at_the_deadline(manager: TimedOrderManager) -> None:
     wind_down(manager)
     manager.advance(2.999)
     assert manager.sent(WindDownCompleted) == []
@@ -185,7 +185,7 @@ def test_a_venue_that_does_not_answer_is_named_at_the_deadline(manager: DeskOnTi
     )
 
 
-def test_a_failed_snapshot_is_asked_for_again_within_the_deadline(manager: DeskOnTime) -> None:
+def test_a_failed_snapshot_is_asked_for_again_within_the_deadline(manager: TimedOrderManager) -> None:
     wind_down(manager)
     request = manager.sent(RequestSnapshot)[-1]
     manager.hear(SnapshotFailed(ts_event=UTC, request_id=request.request_id, venue="coinbase", reason="503"))
@@ -196,7 +196,7 @@ def test_a_failed_snapshot_is_asked_for_again_within_the_deadline(manager: DeskO
     assert last_words(manager).is_reconciled
 
 
-def test_a_difference_is_looked_at_until_the_deadline_and_then_told(manager: DeskOnTime) -> None:
+def test_a_difference_is_looked_at_until_the_deadline_and_then_told(manager: TimedOrderManager) -> None:
     wind_down(manager)
     for _ in range(29):
         manager.snapshot(usd="9999")
@@ -208,7 +208,7 @@ def test_a_difference_is_looked_at_until_the_deadline_and_then_told(manager: Des
     assert last_words(manager).differences == ("coinbase: USD -1",)
 
 
-def test_a_position_is_not_left_without_protection(manager: DeskOnTime) -> None:
+def test_a_position_is_not_left_without_protection(manager: TimedOrderManager) -> None:
     manager.hold()
     wind_down(manager)
     manager.snapshot(**AFTER_HOLD)
@@ -221,7 +221,7 @@ def test_a_position_is_not_left_without_protection(manager: DeskOnTime) -> None:
     assert last_words(manager).is_reconciled
 
 
-def test_a_position_that_nobody_protected_is_named_at_the_deadline(manager: DeskOnTime) -> None:
+def test_a_position_that_nobody_protected_is_named_at_the_deadline(manager: TimedOrderManager) -> None:
     manager.hold()
     wind_down(manager)
     manager.advance(3)
@@ -232,7 +232,7 @@ def test_a_position_that_nobody_protected_is_named_at_the_deadline(manager: Desk
 
 def test_whoever_wants_to_end_flat_waits_until_the_position_is_closed() -> None:
     flatten = ProtectionSettings(on_exit="flatten")
-    manager = DeskOnTime(settings=Settings(protection=flatten)).ready()
+    manager = TimedOrderManager(settings=Settings(protection=flatten)).ready()
     manager.hold()
     guard = protect(manager)
     wind_down(manager)
@@ -244,7 +244,7 @@ def test_whoever_wants_to_end_flat_waits_until_the_position_is_closed() -> None:
 
 
 def test_what_no_close_could_sell_keeps_nobody_waiting() -> None:
-    manager = DeskOnTime(settings=Settings(protection=ProtectionSettings(on_exit="flatten"))).ready()
+    manager = TimedOrderManager(settings=Settings(protection=ProtectionSettings(on_exit="flatten"))).ready()
     manager.hold()
     manager.load(make_instrument(BTC, min_notional=Decimal("640")))  # 640.0005 at the mid, 638.7 at a close's limit
     wind_down(manager)
@@ -255,7 +255,7 @@ def test_what_no_close_could_sell_keeps_nobody_waiting() -> None:
 
 
 def test_what_a_persons_sale_holds_is_named_by_whoever_wants_to_end_flat() -> None:
-    manager = DeskOnTime(settings=Settings(protection=ProtectionSettings(on_exit="flatten"))).ready()
+    manager = TimedOrderManager(settings=Settings(protection=ProtectionSettings(on_exit="flatten"))).ready()
     manager.hold()
     theirs = make_report(
         S.OPEN,
@@ -275,7 +275,7 @@ def test_what_a_persons_sale_holds_is_named_by_whoever_wants_to_end_flat() -> No
     assert last_words(manager).bare == (text,)  # long before the deadline: waiting would not close it
 
 
-def test_after_the_last_word_nothing_is_sent(manager: DeskOnTime) -> None:
+def test_after_the_last_word_nothing_is_sent(manager: TimedOrderManager) -> None:
     manager.hold()
     guard = protect(manager)
     wind_down(manager)
@@ -288,7 +288,7 @@ def test_after_the_last_word_nothing_is_sent(manager: DeskOnTime) -> None:
     assert len(manager.sent(SubmitOrder)) == sent
 
 
-def test_a_close_whose_stop_is_still_to_go_is_given_up_before_the_deadline(manager: DeskOnTime) -> None:
+def test_a_close_whose_stop_is_still_to_go_is_given_up_before_the_deadline(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted(), make_intent(Purpose.CLOSE, "close"))
     wind_down(manager)
@@ -303,7 +303,7 @@ def test_a_close_whose_stop_is_still_to_go_is_given_up_before_the_deadline(manag
     assert unproven.startswith("coinbase BTC-USD SELL 0.01 target 70000 stop 61000")
 
 
-def refuse_close(manager: DeskOnTime) -> None:
+def refuse_close(manager: TimedOrderManager) -> None:
     order = manager.sent(SubmitOrder)[-1]
     assert order.purpose is Purpose.CLOSE
     refused = {"client_order_id": order.client_order_id, "venue": "coinbase", "code": "ORDER_ENTRY_DISABLED"}
@@ -312,7 +312,7 @@ def refuse_close(manager: DeskOnTime) -> None:
 
 def test_a_close_that_pauses_near_the_deadline_leaves_it_to_the_stop() -> None:
     flatten = ProtectionSettings(on_exit="flatten")
-    manager = DeskOnTime(settings=Settings(protection=flatten)).ready()
+    manager = TimedOrderManager(settings=Settings(protection=flatten)).ready()
     manager.hold()
     held = manager.sent(SubmitOrder)[-1].client_order_id
     manager.hear(make_report(S.FILLED, "0.01", client_order_id=held, venue_order_id="v-held", fees="1"))
@@ -345,7 +345,7 @@ def test_a_close_that_pauses_near_the_deadline_leaves_it_to_the_stop() -> None:
 @pytest.mark.parametrize("is_early", [True, False], ids=["wanted before", "wanted at the end"])
 @pytest.mark.parametrize("purpose", [Purpose.CLOSE, Purpose.PROTECT])
 def test_what_was_refused_before_the_end_is_tried_again_while_there_is_time(
-    manager: DeskOnTime, purpose: Purpose, is_early: bool
+    manager: TimedOrderManager, purpose: Purpose, is_early: bool
 ) -> None:
     manager.hold()
     for number in range(8):
@@ -368,7 +368,7 @@ def test_what_was_refused_before_the_end_is_tried_again_while_there_is_time(
     assert [it.purpose for it in manager.sent(SubmitOrder)[sent:]] == [purpose]
 
 
-def test_a_cancel_that_was_refused_before_the_end_is_tried_again_at_once(manager: DeskOnTime) -> None:
+def test_a_cancel_that_was_refused_before_the_end_is_tried_again_at_once(manager: TimedOrderManager) -> None:
     manager.hold()
     protect(manager)
     manager.hear(make_intent(Purpose.CLOSE, "close"))
@@ -385,7 +385,7 @@ def test_a_cancel_that_was_refused_before_the_end_is_tried_again_at_once(manager
 
 
 def test_after_the_last_word_no_stop_is_canceled_any_more() -> None:
-    manager = DeskOnTime(settings=Settings(protection=ProtectionSettings(on_exit="flatten"))).ready()
+    manager = TimedOrderManager(settings=Settings(protection=ProtectionSettings(on_exit="flatten"))).ready()
     manager.hold()
     protect(manager)
     wind_down(manager)
@@ -402,7 +402,7 @@ def test_after_the_last_word_no_stop_is_canceled_any_more() -> None:
     assert len(manager.sent(CancelOrder)) == asked
 
 
-def test_a_supervisor_that_asks_again_hears_the_last_word_again(manager: DeskOnTime) -> None:
+def test_a_supervisor_that_asks_again_hears_the_last_word_again(manager: TimedOrderManager) -> None:
     wind_down(manager)
     manager.snapshot()
 
@@ -412,7 +412,7 @@ def test_a_supervisor_that_asks_again_hears_the_last_word_again(manager: DeskOnT
     assert first == second
 
 
-def test_it_fits_into_its_time_with_slow_venues(manager: DeskOnTime) -> None:
+def test_it_fits_into_its_time_with_slow_venues(manager: TimedOrderManager) -> None:
     """Every call takes 150 ms, a snapshot four of them; the stop comes in the middle of an order."""
     manager.hear(make_intent())
     wind_down(manager)
@@ -433,7 +433,7 @@ def test_it_fits_into_its_time_with_slow_venues(manager: DeskOnTime) -> None:
 
 
 def test_live_orders_that_are_not_ours_are_told_at_the_end_and_one_with_our_tag_is_not_reconciled(
-    manager: DeskOnTime,
+    manager: TimedOrderManager,
 ) -> None:
     tagged = make_report(S.OPEN, client_order_id=mint_client_order_id("another's", 0, 1, "beef"))
     plain_one = make_report(S.OPEN, client_order_id="by hand", venue_order_id="v-hand")

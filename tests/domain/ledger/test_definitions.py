@@ -12,14 +12,14 @@ from domain.messages.orders import Purpose, SubmitOrder
 from tests.builders import UTC, make_instrument
 from tests.domain.account_harness import BTC as ACCOUNT_BTC
 from tests.domain.account_harness import Account, make_signal
-from tests.order_builders import BTC, DeskOnTime, make_intent
+from tests.order_builders import BTC, TimedOrderManager, make_intent
 
 COARSE = make_instrument(BTC, tick_size=Decimal("0.5"), lot_size=Decimal("0.001"))
 
 
 @pytest.fixture
-def manager() -> DeskOnTime:
-    return DeskOnTime().ready()
+def manager() -> TimedOrderManager:
+    return TimedOrderManager().ready()
 
 
 def of_version_1(journal: list[JournalEntry]) -> list[JournalEntry]:
@@ -44,7 +44,7 @@ def test_the_journal_gives_back_an_instrument_but_not_that_it_trades(instrument)
     assert defined(read) == msgspec.structs.replace(instrument, is_tradable=False)
 
 
-def test_an_instrument_is_defined_before_the_first_order_in_it_and_once(manager: DeskOnTime) -> None:
+def test_an_instrument_is_defined_before_the_first_order_in_it_and_once(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT))
 
@@ -54,7 +54,7 @@ def test_an_instrument_is_defined_before_the_first_order_in_it_and_once(manager:
     assert names.index("InstrumentDefined") < names.index("OrderSubmitted")
 
 
-def test_a_grid_that_changes_under_a_position_is_defined_anew(manager: DeskOnTime) -> None:
+def test_a_grid_that_changes_under_a_position_is_defined_anew(manager: TimedOrderManager) -> None:
     manager.load(COARSE)
     assert manager.journaled(InstrumentDefined) == []
     manager.load()
@@ -66,7 +66,7 @@ def test_a_grid_that_changes_under_a_position_is_defined_anew(manager: DeskOnTim
     assert [event.lot_size for event in manager.journaled(InstrumentDefined)][1:] == [COARSE.lot_size]
 
 
-def test_a_venue_that_never_lists_its_products_again_gets_stops_and_closes(manager: DeskOnTime) -> None:
+def test_a_venue_that_never_lists_its_products_again_gets_stops_and_closes(manager: TimedOrderManager) -> None:
     manager.load(COARSE)
     manager.hold("0.012")
     next_run = manager.restarted()
@@ -84,7 +84,7 @@ def test_a_venue_that_never_lists_its_products_again_gets_stops_and_closes(manag
     assert bare.journaled(InstrumentDefined) == []
 
 
-def test_openings_wait_for_the_listing(manager: DeskOnTime) -> None:
+def test_openings_wait_for_the_listing(manager: TimedOrderManager) -> None:
     manager.hold()
     next_run = manager.restarted()
     next_run.quote()
@@ -95,9 +95,11 @@ def test_openings_wait_for_the_listing(manager: DeskOnTime) -> None:
     assert denial.reason == "venue_not_ready"
 
 
-def test_what_is_held_by_a_journal_of_version_1_waits_for_the_listing_which_is_journaled(manager: DeskOnTime) -> None:
+def test_what_is_held_by_a_journal_of_version_1_waits_for_the_listing_which_is_journaled(
+    manager: TimedOrderManager,
+) -> None:
     manager.hold()
-    next_run = DeskOnTime(journal=of_version_1(manager.journal), now=manager.now)
+    next_run = TimedOrderManager(journal=of_version_1(manager.journal), now=manager.now)
 
     next_run.hear(make_intent(Purpose.CLOSE, "close"))
     assert next_run.sent(SubmitOrder) == []

@@ -25,7 +25,7 @@ from domain.messages.journal import (
 from domain.messages.orders import OrderStatus, QueryOrder, SubmitOrder
 from domain.messages.system import AlarmRaised
 from tests.builders import UTC
-from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.order_builders import BTC, CASH, TimedOrderManager, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
 
@@ -74,12 +74,12 @@ def test_retired_orders_stay_recognisable_in_bounded_memory(monkeypatch) -> None
 
 
 @pytest.fixture
-def manager(monkeypatch) -> DeskOnTime:
+def manager(monkeypatch) -> TimedOrderManager:
     monkeypatch.setattr(order_ledger, "FINISHED_KEPT", 2)
-    return DeskOnTime().ready()
+    return TimedOrderManager().ready()
 
 
-def traded(manager: DeskOnTime, number: int) -> SubmitOrder:
+def traded(manager: TimedOrderManager, number: int) -> SubmitOrder:
     """Open and fill 0.001 at once."""
     manager.advance(1)
     manager.quote()
@@ -101,7 +101,7 @@ def fill_of(number: int, fill_id: str = ""):
     )
 
 
-def test_old_fills_of_forgotten_orders_that_are_listed_again_are_known(manager: DeskOnTime) -> None:
+def test_old_fills_of_forgotten_orders_that_are_listed_again_are_known(manager: TimedOrderManager) -> None:
     orders = [traded(manager, number) for number in range(1, 8)]
     assert orders[0].client_order_id not in manager.manager.ledger.orders
     manager.advance(5)
@@ -114,7 +114,7 @@ def test_old_fills_of_forgotten_orders_that_are_listed_again_are_known(manager: 
     assert manager.manager.books.balances["coinbase", "", "BTC"] == Decimal("0.007")
 
 
-def test_a_late_fill_of_a_forgotten_order_is_ours_and_alarmed(manager: DeskOnTime) -> None:
+def test_a_late_fill_of_a_forgotten_order_is_ours_and_alarmed(manager: TimedOrderManager) -> None:
     first, *_ = [traded(manager, number) for number in range(1, 8)]
 
     manager.fills(fill_of(1, "late"))
@@ -129,7 +129,7 @@ def test_a_late_fill_of_a_forgotten_order_is_ours_and_alarmed(manager: DeskOnTim
     assert manager.restarted().manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.008")
 
 
-def test_an_order_whose_fills_are_still_to_come_is_not_forgotten(manager: DeskOnTime) -> None:
+def test_an_order_whose_fills_are_still_to_come_is_not_forgotten(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
     for number in range(11, 18):
         traded(manager, number)
@@ -140,7 +140,7 @@ def test_an_order_whose_fills_are_still_to_come_is_not_forgotten(manager: DeskOn
     assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.017")
 
 
-def test_a_fill_older_than_all_that_is_remembered_was_booked_once(manager: DeskOnTime) -> None:
+def test_a_fill_older_than_all_that_is_remembered_was_booked_once(manager: TimedOrderManager) -> None:
     traded(manager, 1)
     for number in range(2, 6):
         traded(manager, number)
@@ -162,7 +162,7 @@ def test_a_fill_older_than_all_that_is_remembered_was_booked_once(manager: DeskO
 OTHER = make_fill("0.02", price="1")
 
 
-def assert_the_first_stands(manager: DeskOnTime) -> None:
+def assert_the_first_stands(manager: TimedOrderManager) -> None:
     (told,) = manager.journaled(FillContradicted)
     assert (told.first, told.other) == (make_fill(), OTHER)
     assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.01")
@@ -170,7 +170,7 @@ def assert_the_first_stands(manager: DeskOnTime) -> None:
     assert len(alarms) == 1
 
 
-def test_a_fill_told_again_with_other_numbers_changes_nothing_and_is_told(manager: DeskOnTime) -> None:
+def test_a_fill_told_again_with_other_numbers_changes_nothing_and_is_told(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted())
     manager.fills(make_fill())
 
@@ -183,7 +183,7 @@ def test_a_fill_told_again_with_other_numbers_changes_nothing_and_is_told(manage
     assert next_run.journaled(FillContradicted) == []
 
 
-def test_of_two_tellings_within_one_listing_the_first_stands(manager: DeskOnTime) -> None:
+def test_of_two_tellings_within_one_listing_the_first_stands(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted())
 
     manager.fills(make_fill(), OTHER)
@@ -191,7 +191,7 @@ def test_of_two_tellings_within_one_listing_the_first_stands(manager: DeskOnTime
     assert_the_first_stands(manager)
 
 
-def test_of_two_tellings_of_a_fill_that_nobody_claims_yet_the_first_stands(manager: DeskOnTime) -> None:
+def test_of_two_tellings_of_a_fill_that_nobody_claims_yet_the_first_stands(manager: TimedOrderManager) -> None:
     manager.hear(make_intent())
     manager.fills(make_fill(), OTHER)
     assert manager.journaled(OrderFilled) == []
@@ -201,7 +201,7 @@ def test_of_two_tellings_of_a_fill_that_nobody_claims_yet_the_first_stands(manag
     assert_the_first_stands(manager)
 
 
-def test_a_fill_of_somebody_else_told_again_with_other_numbers_is_told_too(manager: DeskOnTime) -> None:
+def test_a_fill_of_somebody_else_told_again_with_other_numbers_is_told_too(manager: TimedOrderManager) -> None:
     manager.advance(2)
     theirs = make_fill("0.5", "x-1", venue_order_id="v-x", ts_event=manager.now.utc_ns)
     manager.fills(theirs)
@@ -215,14 +215,14 @@ def test_a_fill_of_somebody_else_told_again_with_other_numbers_is_told_too(manag
 # ---- totals whose rows never come ------------------------------------------------------------------------
 
 
-def wait(manager: DeskOnTime, seconds: int) -> None:
+def wait(manager: TimedOrderManager, seconds: int) -> None:
     for _ in range(seconds // 5):
         manager.advance(5)
         manager.quote()
         manager.snapshot(usd=CASH - 641, btc="0.01")
 
 
-def test_totals_stand_after_a_while_and_the_venue_is_compared_again(manager: DeskOnTime) -> None:
+def test_totals_stand_after_a_while_and_the_venue_is_compared_again(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
     wait(manager, 55)
     assert manager.manager.report(manager.now).reconciled_at < manager.now.utc_ns - 50 * SECOND_NS
@@ -237,7 +237,7 @@ def test_totals_stand_after_a_while_and_the_venue_is_compared_again(manager: Des
     assert manager.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.01")
 
 
-def test_reads_that_are_slow_or_fail_do_not_let_totals_stand(manager: DeskOnTime) -> None:
+def test_reads_that_are_slow_or_fail_do_not_let_totals_stand(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
     manager.advance(90)  # nothing is answered
     wait(manager, 55)
@@ -249,7 +249,7 @@ def test_reads_that_are_slow_or_fail_do_not_let_totals_stand(manager: DeskOnTime
     assert len(manager.journaled(TotalsStand)) == 1
 
 
-def test_openings_resume_by_the_rows(manager: DeskOnTime) -> None:
+def test_openings_resume_by_the_rows(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
     wait(manager, 70)
 
@@ -261,7 +261,7 @@ def test_openings_resume_by_the_rows(manager: DeskOnTime) -> None:
     assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_what_ends_by_itself_takes_no_other_halt_along(manager: DeskOnTime) -> None:
+def test_what_ends_by_itself_takes_no_other_halt_along(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
     wait(manager, 70)
     manager.fills(make_fill("0.02", "f-too-much"))
@@ -275,7 +275,7 @@ def test_what_ends_by_itself_takes_no_other_halt_along(manager: DeskOnTime) -> N
     assert list(manager.restarted().manager.halts) == [halt]
 
 
-def test_a_halt_for_totals_stands_until_the_rows_of_the_last_order_came(manager: DeskOnTime) -> None:
+def test_a_halt_for_totals_stands_until_the_rows_of_the_last_order_came(manager: TimedOrderManager) -> None:
     for number in (1, 2):
         names = {"venue_order_id": f"v-{number}", "fees": "1"}
         manager.hear(make_intent(intent_id=f"i-{number}"))
@@ -294,7 +294,7 @@ def test_a_halt_for_totals_stands_until_the_rows_of_the_last_order_came(manager:
     assert list(manager.manager.halts) == []
 
 
-def test_what_fills_after_a_persons_word_is_waited_for_anew(manager: DeskOnTime) -> None:
+def test_what_fills_after_a_persons_word_is_waited_for_anew(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted(), make_report(S.PARTIALLY_FILLED, "0.004", fees="1"))
     wait(manager, 70)
     manager.hear(ResumeTrading())
@@ -307,7 +307,7 @@ def test_what_fills_after_a_persons_word_is_waited_for_anew(manager: DeskOnTime)
     assert [stands.quantity for stands in manager.journaled(TotalsStand)] == [Decimal("0.004"), Decimal("0.01")]
 
 
-def test_openings_resume_by_a_persons_word_and_stay_so_over_a_restart(manager: DeskOnTime) -> None:
+def test_openings_resume_by_a_persons_word_and_stay_so_over_a_restart(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
     wait(manager, 70)
 
@@ -321,7 +321,7 @@ def test_openings_resume_by_a_persons_word_and_stay_so_over_a_restart(manager: D
     assert manager.sent(RequestSnapshot)[-1].fills_of == ("v-1",)  # they are still asked for
 
 
-def test_a_forgotten_order_that_is_told_of_again_is_no_second_bot(manager: DeskOnTime) -> None:
+def test_a_forgotten_order_that_is_told_of_again_is_no_second_bot(manager: TimedOrderManager) -> None:
     orders = [traded(manager, number) for number in range(1, 8)]
 
     manager.hear(make_report(S.FILLED, "0.001", client_order_id=orders[0].client_order_id, venue_order_id="v-1"))

@@ -7,7 +7,7 @@ from domain.ledger.order_ledger import OrderLedger
 from domain.messages.journal import HaltRaised, IntentAccepted, IntentDenied, IntentDone, JournalEntry
 from domain.messages.orders import OrderRejected, OrderStatus, OrderUnconfirmed, Purpose
 from tests.builders import UTC
-from tests.order_builders import DeskOnTime, make_intent
+from tests.order_builders import TimedOrderManager, make_intent
 
 
 def entry(seq: int) -> JournalEntry:
@@ -33,7 +33,7 @@ def test_a_halt_covers_what_its_scope_names(scope: str) -> None:
 def test_finished_plans_and_denials_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_ledger, "FINISHED_KEPT", 3)
     monkeypatch.setattr(order_ledger, "IDS_KEPT", 3)
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     ledger = manager.manager.ledger
 
     for number in range(10):
@@ -61,7 +61,7 @@ def test_a_plan_is_kept_while_one_of_its_orders_may_yet_turn_out_to_have_filled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(order_ledger, "FINISHED_KEPT", 1)
-    manager = DeskOnTime().ready(btc="0.001").hold()
+    manager = TimedOrderManager().ready(btc="0.001").hold()
     ledger = manager.manager.ledger
     manager.hear(make_intent(Purpose.CLOSE, "close"))
     order = ledger.plans["close"].attempts[0]

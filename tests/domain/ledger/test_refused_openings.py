@@ -15,7 +15,7 @@ from domain.messages.journal import OrderClosed
 from domain.messages.orders import OrderIntent, OrderRejected, OrderStatus, SubmitOrder
 from tests.builders import UTC
 from tests.domain.account_harness import Account, accepted, ended, make_signal, submitted
-from tests.order_builders import DeskOnTime, make_intent, make_order
+from tests.order_builders import TimedOrderManager, make_intent, make_order
 
 BID, ASK = "49999", "50001"
 
@@ -76,7 +76,7 @@ def test_the_pause_goes_on_after_a_restart() -> None:
 
 
 def test_the_report_says_what_openings_wait_for() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.hear(make_intent())
     name = manager.sent(SubmitOrder)[-1].client_order_id
     refusal = {"client_order_id": name, "venue": "coinbase", "code": "INSUFFICIENT_FUND"}

@@ -28,7 +28,7 @@ from domain.numbers import plain
 from tests.builders import UTC
 from tests.domain.account_harness import FEE_RATIO, Account, accepted, make_signal, submitted
 from tests.domain.portfolio.test_risk_checks import opening
-from tests.order_builders import BTC, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.order_builders import BTC, TimedOrderManager, make_accepted, make_fill, make_intent, make_report
 
 BID, ASK = "49999", "50001"
 
@@ -92,7 +92,7 @@ def test_the_cash_that_it_holds_is_not_ours_to_spend(account: Account) -> None:
 
 
 def test_the_desk_tells_of_them_when_they_change_and_to_whoever_is_new() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     theirs = make_report(
         OrderStatus.OPEN,
         client_order_id="by-hand",
@@ -129,9 +129,9 @@ def sale(quantity: str = "0.004", **changes) -> OrderReported:
 
 
 @pytest.fixture
-def holding() -> DeskOnTime:
+def holding() -> TimedOrderManager:
     """A position of 0.01, without a stop."""
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.hold()
     order = manager.sent(SubmitOrder)[-1].client_order_id
     manager.hear(make_report(OrderStatus.FILLED, "0.01", client_order_id=order, venue_order_id="v-held", fees="1"))
@@ -140,14 +140,14 @@ def holding() -> DeskOnTime:
     return manager
 
 
-def reads(manager: DeskOnTime, held: str, *orders: OrderReported, btc: str = "0.01") -> None:
+def reads(manager: TimedOrderManager, held: str, *orders: OrderReported, btc: str = "0.01") -> None:
     """Let the venue answer what it holds and lists."""
     manager.advance(5)
     manager.quote()
     manager.snapshot(usd="9359", btc=btc, held=held, open_orders=orders)
 
 
-def sent_for(manager: DeskOnTime, purpose: Purpose, name: str = "reduce") -> list[str]:
+def sent_for(manager: TimedOrderManager, purpose: Purpose, name: str = "reduce") -> list[str]:
     until = manager.now.utc_ns + 60 * SECOND_NS
     manager.hear(make_intent(purpose, name, expires_at=until))
     return [plain(it.quantity) for it in manager.sent(SubmitOrder) if it.intent_id == name]
@@ -157,21 +157,21 @@ REDUCING = (Purpose.PROTECT, Purpose.CLOSE)
 
 
 @pytest.mark.parametrize("purpose", REDUCING)
-def test_what_reduces_takes_no_coins_that_a_persons_sale_holds(holding: DeskOnTime, purpose: Purpose) -> None:
+def test_what_reduces_takes_no_coins_that_a_persons_sale_holds(holding: TimedOrderManager, purpose: Purpose) -> None:
     reads(holding, "0.004", sale())
 
     assert sent_for(holding, purpose) == ["0.006"]
 
 
 @pytest.mark.parametrize("purpose", REDUCING)
-def test_nor_what_is_held_for_nothing_that_anybody_lists(holding: DeskOnTime, purpose: Purpose) -> None:
+def test_nor_what_is_held_for_nothing_that_anybody_lists(holding: TimedOrderManager, purpose: Purpose) -> None:
     reads(holding, "0.004")
 
     assert sent_for(holding, purpose) == ["0.006"]
 
 
 @pytest.mark.parametrize("purpose", REDUCING)
-def test_a_sale_of_coins_that_are_not_ours_takes_nothing_from_us(holding: DeskOnTime, purpose: Purpose) -> None:
+def test_a_sale_of_coins_that_are_not_ours_takes_nothing_from_us(holding: TimedOrderManager, purpose: Purpose) -> None:
     holding.hear(FillsReported(ts_event=holding.now.utc_ns, venue="coinbase", fills=(bought_by_hand(),)))
     holding.hear(sale("1", venue_order_id="v-hand", client_order_id="other", side=Side.BUY))
     assert holding.manager.books.balances["coinbase", "", "BTC"] == Decimal("1.01")
@@ -185,7 +185,7 @@ def bought_by_hand() -> Fill:
 
 
 def test_the_hold_of_a_stop_of_ours_that_has_just_ended_takes_nothing_from_the_close(
-    holding: DeskOnTime,
+    holding: TimedOrderManager,
 ) -> None:
     assert sent_for(holding, Purpose.PROTECT, "stop") == ["0.01"]
     stop = holding.order("stop").id
@@ -199,7 +199,7 @@ def test_the_hold_of_a_stop_of_ours_that_has_just_ended_takes_nothing_from_the_c
     assert sent_for(holding, Purpose.CLOSE) == ["0.01"]
 
 
-def test_fills_of_a_sale_are_counted_though_its_listing_is_older(holding: DeskOnTime) -> None:
+def test_fills_of_a_sale_are_counted_though_its_listing_is_older(holding: TimedOrderManager) -> None:
     reads(holding, "0.004", sale())
     fill = make_fill("0.003", "f-x", venue_order_id="v-x", side=Side.SELL, ts_event=holding.now.utc_ns, price="80000")
     holding.fills(fill)
@@ -209,7 +209,7 @@ def test_fills_of_a_sale_are_counted_though_its_listing_is_older(holding: DeskOn
     assert sent_for(holding, Purpose.CLOSE) == ["0.006"]
 
 
-def test_a_refused_stop_asks_at_once_what_else_holds_the_coins(holding: DeskOnTime) -> None:
+def test_a_refused_stop_asks_at_once_what_else_holds_the_coins(holding: TimedOrderManager) -> None:
     assert sent_for(holding, Purpose.PROTECT) == ["0.01"]
     asked = len(holding.sent(RequestSnapshot))
     order = holding.sent(SubmitOrder)[-1].client_order_id

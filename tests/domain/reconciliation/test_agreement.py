@@ -12,7 +12,7 @@ from domain.messages.journal import BalanceCorrected, HaltRaised, IntentDenied
 from domain.messages.orders import FillsReported, Purpose, SubmitOrder
 from domain.messages.system import AlarmOver, AlarmRaised, VenueReadyChanged
 from tests.builders import UTC
-from tests.order_builders import CASH, DeskOnTime, make_accepted, make_fill, make_intent
+from tests.order_builders import CASH, TimedOrderManager, make_accepted, make_fill, make_intent
 
 KEY = InstrumentId("coinbase", "BTC-USD")
 Totals = tuple[Decimal, Decimal]  # USD, BTC
@@ -22,7 +22,7 @@ class Trading:
     """Buys, and sells what was bought, every 2 s, while the account is read every 5 s."""
 
     def __init__(self) -> None:
-        self.desk = DeskOnTime().ready()
+        self.desk = TimedOrderManager().ready()
         self.states: list[Totals] = [(CASH, Decimal(0))]  # after each trade
         self._answered = 1
 

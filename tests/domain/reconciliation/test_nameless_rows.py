@@ -18,19 +18,19 @@ from domain.messages.orders import (
     SubmitOrder,
 )
 from tests.builders import UTC
-from tests.order_builders import DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.order_builders import TimedOrderManager, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
 AFTER_HOLD = {"usd": "9359", "btc": "0.01"}  # of 10000: 0.01 at 64000, fee 1
 
 
 @pytest.fixture
-def manager() -> DeskOnTime:
-    return DeskOnTime().ready()
+def manager() -> TimedOrderManager:
+    return TimedOrderManager().ready()
 
 
 @pytest.fixture
-def guarded(manager: DeskOnTime) -> DeskOnTime:
+def guarded(manager: TimedOrderManager) -> TimedOrderManager:
     """A position and its stop, which the venue calls v-stop."""
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted(venue_order_id="v-stop"))
@@ -42,7 +42,7 @@ def row(status: OrderStatus = S.OPEN, name: str = "", **changes) -> OrderReporte
     return make_report(status, client_order_id=name, **fields)
 
 
-def test_a_stop_listed_by_the_venues_name_only_is_ours_and_in_place(guarded: DeskOnTime) -> None:
+def test_a_stop_listed_by_the_venues_name_only_is_ours_and_in_place(guarded: TimedOrderManager) -> None:
     for _ in range(12):
         guarded.advance(5)
         guarded.snapshot(**AFTER_HOLD, held="0.01", open_orders=[row()])
@@ -53,7 +53,7 @@ def test_a_stop_listed_by_the_venues_name_only_is_ours_and_in_place(guarded: Des
     assert guarded.sent(QueryOrder) == []
 
 
-def test_a_stop_listed_by_our_name_only_is_ours_and_in_place(guarded: DeskOnTime) -> None:
+def test_a_stop_listed_by_our_name_only_is_ours_and_in_place(guarded: TimedOrderManager) -> None:
     for _ in range(12):
         guarded.advance(5)
         ours = row(name=guarded.order().id, venue_order_id="")
@@ -63,13 +63,13 @@ def test_a_stop_listed_by_our_name_only_is_ours_and_in_place(guarded: DeskOnTime
     assert guarded.sent(QueryOrder) == []
 
 
-def test_the_end_of_an_order_is_heard_by_the_venues_name_only(guarded: DeskOnTime) -> None:
+def test_the_end_of_an_order_is_heard_by_the_venues_name_only(guarded: TimedOrderManager) -> None:
     guarded.hear(row(S.CANCELED))
 
     assert guarded.order().status is S.CANCELED
 
 
-def test_a_row_that_cannot_be_read_is_ours_by_either_name(guarded: DeskOnTime) -> None:
+def test_a_row_that_cannot_be_read_is_ours_by_either_name(guarded: TimedOrderManager) -> None:
     guarded.advance(5)
     unread = Unread(kind="order", reason="odd", venue_order_id="v-stop", instrument="BTC-USD")
     guarded.snapshot(**AFTER_HOLD, unread=[unread])
@@ -81,7 +81,7 @@ def test_a_row_that_cannot_be_read_is_ours_by_either_name(guarded: DeskOnTime) -
 
 
 @pytest.fixture
-def unnamed(manager: DeskOnTime) -> DeskOnTime:
+def unnamed(manager: TimedOrderManager) -> TimedOrderManager:
     """A purchase whose answer got lost."""
     manager.hear(make_intent())
     lost = {"client_order_id": manager.order().id, "venue": "coinbase", "reason": "timeout"}
@@ -89,7 +89,7 @@ def unnamed(manager: DeskOnTime) -> DeskOnTime:
     return manager
 
 
-def look(manager: DeskOnTime, seconds: int, *shown: OrderReported) -> None:
+def look(manager: TimedOrderManager, seconds: int, *shown: OrderReported) -> None:
     for _ in range(seconds):
         manager.advance(1)
         manager.quote()
@@ -99,7 +99,7 @@ def look(manager: DeskOnTime, seconds: int, *shown: OrderReported) -> None:
         manager.snapshot(open_orders=shown)
 
 
-def test_a_look_that_shows_a_nameless_order_like_it_proves_no_absence(unnamed: DeskOnTime) -> None:
+def test_a_look_that_shows_a_nameless_order_like_it_proves_no_absence(unnamed: TimedOrderManager) -> None:
     look(unnamed, 120, row(side=Side.BUY, venue_order_id="v-1"))
     assert unnamed.order().status is S.UNCONFIRMED
 
@@ -111,7 +111,7 @@ def test_a_look_that_shows_a_nameless_order_like_it_proves_no_absence(unnamed: D
     "other",
     [{"side": Side.SELL}, {"instrument": "ETH-USD"}, {"quantity": Decimal("0.5")}],
 )
-def test_nameless_orders_unlike_it_hinder_no_proof(unnamed: DeskOnTime, other: dict) -> None:
+def test_nameless_orders_unlike_it_hinder_no_proof(unnamed: TimedOrderManager, other: dict) -> None:
     like_it = row(side=Side.BUY, venue_order_id="v-hand")
 
     look(unnamed, 120, msgspec.structs.replace(like_it, **other))
@@ -119,7 +119,7 @@ def test_nameless_orders_unlike_it_hinder_no_proof(unnamed: DeskOnTime, other: d
     assert unnamed.order().status is S.REJECTED
 
 
-def test_fills_of_a_nameless_order_like_it_wait_until_the_venue_names_ours(unnamed: DeskOnTime) -> None:
+def test_fills_of_a_nameless_order_like_it_wait_until_the_venue_names_ours(unnamed: TimedOrderManager) -> None:
     unnamed.fills(make_fill())
     unnamed.hear(row(S.FILLED, side=Side.BUY, venue_order_id="v-1", cumulative_quantity=Decimal("0.01")))
     assert unnamed.journaled(ExternalFillSeen, OrderFilled) == []
@@ -130,7 +130,7 @@ def test_fills_of_a_nameless_order_like_it_wait_until_the_venue_names_ours(unnam
     assert unnamed.journaled(ExternalFillSeen, HaltRaised) == []
 
 
-def test_an_answer_that_gives_an_order_the_name_of_another_names_none(guarded: DeskOnTime) -> None:
+def test_an_answer_that_gives_an_order_the_name_of_another_names_none(guarded: TimedOrderManager) -> None:
     guarded.hear(make_intent(Purpose.CLOSE, "c", quantity=Decimal("0.005")))
     second = guarded.sent(SubmitOrder)[-1]
     if second.intent_id != "c":  # the stop goes first

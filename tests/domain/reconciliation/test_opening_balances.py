@@ -10,7 +10,7 @@ from domain.instrument import Side
 from domain.messages.journal import BalanceCorrected, BalancesOpened, ExternalFillSeen, HaltRaised
 from domain.messages.orders import Fill, PrivateStreamChanged
 from tests.builders import UTC
-from tests.order_builders import DeskOnTime, make_fill
+from tests.order_builders import TimedOrderManager, make_fill
 
 LAG_S = 15  # of reads, at most
 BEFORE = {"usd": "10000", "btc": "1"}
@@ -31,9 +31,9 @@ def left(*fills: Fill) -> dict[str, Decimal]:
     return {"usd": dollars, "btc": coins}
 
 
-def opened(after_s: float = 0.2, fills: Sequence[Fill] = (), **balances) -> DeskOnTime:
+def opened(after_s: float = 0.2, fills: Sequence[Fill] = (), **balances) -> TimedOrderManager:
     """Return an order manager whose first question left at UTC, and was heard a little later."""
-    manager = DeskOnTime()
+    manager = TimedOrderManager()
     manager.load()
     manager.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
     manager.quote()
@@ -43,14 +43,14 @@ def opened(after_s: float = 0.2, fills: Sequence[Fill] = (), **balances) -> Desk
     return manager
 
 
-def look(manager: DeskOnTime, times: int, fills: Sequence[Fill] = (), **balances) -> None:
+def look(manager: TimedOrderManager, times: int, fills: Sequence[Fill] = (), **balances) -> None:
     for _ in range(times):
         manager.advance(5)
         manager.quote()
         manager.snapshot(**balances, fills=fills)
 
 
-def assert_right(manager: DeskOnTime, *fills: Fill) -> None:
+def assert_right(manager: TimedOrderManager, *fills: Fill) -> None:
     books = manager.manager.books.balances
     assert {"usd": books["coinbase", "", "USD"], "btc": books["coinbase", "", "BTC"]} == left(*fills)
     assert manager.journaled(BalanceCorrected, HaltRaised) == []

@@ -12,7 +12,7 @@ from domain.messages.journal import HaltRaised, OrderAdopted
 from domain.messages.orders import OrderReported, OrderStatus, OrderType, OrderUnconfirmed, Purpose, SubmitOrder
 from domain.messages.system import AlarmRaised
 from tests.builders import UTC
-from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.order_builders import BTC, CASH, TimedOrderManager, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
 HALT = "sold 0.01 more than our books had: the coins were not of this position"
@@ -28,7 +28,7 @@ def sale(status: OrderStatus, intent_id: str, quantity: str = "0") -> OrderRepor
     )
 
 
-def with_a_stop_in_doubt(manager: DeskOnTime) -> DeskOnTime:
+def with_a_stop_in_doubt(manager: TimedOrderManager) -> TimedOrderManager:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT, "stop"))
     order = manager.sent(SubmitOrder)[-1].client_order_id
@@ -36,13 +36,13 @@ def with_a_stop_in_doubt(manager: DeskOnTime) -> DeskOnTime:
     return manager
 
 
-def closes(manager: DeskOnTime) -> list[SubmitOrder]:
+def closes(manager: TimedOrderManager) -> list[SubmitOrder]:
     return [order for order in manager.sent(SubmitOrder) if order.intent_id == "close"]
 
 
 @pytest.mark.parametrize("theirs", ["0.0001", "0.004", "1"])
 def test_a_close_waits_for_a_stop_in_doubt_where_somebodys_coins_could_feed_both(theirs: str) -> None:
-    manager = with_a_stop_in_doubt(DeskOnTime().ready(btc=theirs))
+    manager = with_a_stop_in_doubt(TimedOrderManager().ready(btc=theirs))
 
     manager.hear(make_intent(Purpose.CLOSE, "close"))
     manager.advance(4)
@@ -57,7 +57,7 @@ def test_a_close_waits_for_a_stop_in_doubt_where_somebodys_coins_could_feed_both
 
 @pytest.mark.parametrize("theirs", ["0.000000009", "0.00000001", "0.00001"])
 def test_coins_too_few_for_an_order_feed_nothing(theirs: str) -> None:
-    manager = with_a_stop_in_doubt(DeskOnTime().ready(btc=theirs))
+    manager = with_a_stop_in_doubt(TimedOrderManager().ready(btc=theirs))
 
     manager.hear(make_intent(Purpose.CLOSE, "close"))
 
@@ -65,7 +65,7 @@ def test_coins_too_few_for_an_order_feed_nothing(theirs: str) -> None:
 
 
 def test_coins_that_only_the_newest_reading_shows_are_somebodys_too() -> None:
-    manager = with_a_stop_in_doubt(DeskOnTime().ready())
+    manager = with_a_stop_in_doubt(TimedOrderManager().ready())
     manager.advance(5)
     manager.snapshot(usd=CASH - 641, btc="0.51")
 
@@ -75,7 +75,7 @@ def test_coins_that_only_the_newest_reading_shows_are_somebodys_too() -> None:
 
 
 def test_a_reading_older_than_a_part_of_the_close_makes_the_rest_of_it_wait_for_nothing() -> None:
-    manager = with_a_stop_in_doubt(DeskOnTime().ready())
+    manager = with_a_stop_in_doubt(TimedOrderManager().ready())
     manager.advance(1)
     manager.snapshot(usd=CASH - 641, btc="0.01")
     manager.hear(make_intent(Purpose.CLOSE, "close"))
@@ -89,9 +89,9 @@ def test_a_reading_older_than_a_part_of_the_close_makes_the_rest_of_it_wait_for_
 
 
 @pytest.fixture
-def oversold() -> DeskOnTime:
+def oversold() -> TimedOrderManager:
     """Stop and close have both filled: somebody's coins came in just then."""
-    manager = with_a_stop_in_doubt(DeskOnTime().ready())
+    manager = with_a_stop_in_doubt(TimedOrderManager().ready())
     manager.hear(make_intent(Purpose.CLOSE, "close"))
     for intent_id in ("close", "stop"):
         order, name = mint_client_order_id(intent_id, 0, 1), f"v-{intent_id}"
@@ -100,14 +100,14 @@ def oversold() -> DeskOnTime:
     return manager
 
 
-def test_a_position_below_zero_halts_its_instrument_and_tells_a_person(oversold: DeskOnTime) -> None:
+def test_a_position_below_zero_halts_its_instrument_and_tells_a_person(oversold: TimedOrderManager) -> None:
     assert oversold.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("-0.01")
     assert [(halt.scope, halt.reason) for halt in oversold.manager.halts] == [("coinbase:BTC-USD", HALT)]
     assert f"halted: {HALT}" in [alarm.text for alarm in oversold.sent(AlarmRaised)]
 
 
 @pytest.mark.parametrize("purpose", [Purpose.CLOSE, Purpose.PROTECT])
-def test_nothing_reduces_it_by_buying(oversold: DeskOnTime, purpose: Purpose) -> None:
+def test_nothing_reduces_it_by_buying(oversold: TimedOrderManager, purpose: Purpose) -> None:
     sent = len(oversold.sent(SubmitOrder))
 
     oversold.hear(make_intent(purpose, "back", side=Side.BUY))
@@ -116,7 +116,7 @@ def test_nothing_reduces_it_by_buying(oversold: DeskOnTime, purpose: Purpose) ->
     assert oversold.manager.ledger.open_plans == {}
 
 
-def test_it_is_told_once_and_again_at_the_next_start(oversold: DeskOnTime) -> None:
+def test_it_is_told_once_and_again_at_the_next_start(oversold: TimedOrderManager) -> None:
     oversold.hear(ResumeTrading())
     oversold.advance(20)
     assert len(oversold.journaled(HaltRaised)) == 1
@@ -127,7 +127,7 @@ def test_it_is_told_once_and_again_at_the_next_start(oversold: DeskOnTime) -> No
 
 
 def test_a_lost_sale_that_comes_back_before_the_purchase_is_no_such_thing() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager = manager.restarted().ready()
     manager.advance(2)
     bought = make_fill("0.01", "f-8", venue_order_id="v-lost-8", ts_event=manager.now.utc_ns)
@@ -146,7 +146,7 @@ def test_a_lost_sale_that_comes_back_before_the_purchase_is_no_such_thing() -> N
 
 def test_a_lost_stop_that_fires_over_coins_that_are_not_ours_halts_before_its_rows_come() -> None:
     """A salvaged journal knows neither the position nor the stop: nothing else was bought that could be behind it."""
-    manager = DeskOnTime().ready(btc="0.01")
+    manager = TimedOrderManager().ready(btc="0.01")
     stop = replace(
         sale(S.OPEN, "stop"),
         order_type=OrderType.BRACKET,
@@ -164,7 +164,7 @@ def test_a_lost_stop_that_fires_over_coins_that_are_not_ours_halts_before_its_ro
 
 
 def test_a_fill_of_nobodys_that_sold_more_explains_no_sale() -> None:
-    manager = with_a_stop_in_doubt(DeskOnTime().ready())
+    manager = with_a_stop_in_doubt(TimedOrderManager().ready())
     manager.fills(make_fill("1", "f-x", venue_order_id="v-x", side=Side.SELL, ts_event=manager.now.utc_ns))
     manager.hear(make_intent(Purpose.CLOSE, "close"))
     for intent_id in ("close", "stop"):

@@ -32,7 +32,7 @@ from domain.reconciliation.differences import describe, differences_between
 from tests.builders import UTC
 from tests.order_builders import (
     CASH,
-    DeskOnTime,
+    TimedOrderManager,
     make_accepted,
     make_fill,
     make_intent,
@@ -44,11 +44,11 @@ AFTER_HOLD = {"usd": "9359", "btc": "0.01"}  # of 10000: 0.01 at 64000, fee 1
 
 
 @pytest.fixture
-def manager() -> DeskOnTime:
-    return DeskOnTime().ready()
+def manager() -> TimedOrderManager:
+    return TimedOrderManager().ready()
 
 
-def readiness(manager: DeskOnTime) -> list[tuple[bool, str]]:
+def readiness(manager: TimedOrderManager) -> list[tuple[bool, str]]:
     return [(news.is_ready, news.reason) for news in manager.sent(VenueReadyChanged)]
 
 
@@ -95,7 +95,7 @@ def test_differences_are_told_with_their_sign() -> None:
 
 
 def test_the_first_snapshot_ever_opens_the_books_and_makes_the_venue_ready() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
 
     (opened,) = manager.journaled(BalancesOpened)
     assert {balance.currency: balance.total for balance in opened.balances} == {"USD": CASH, "BTC": 0}
@@ -109,7 +109,7 @@ def test_the_first_snapshot_ever_opens_the_books_and_makes_the_venue_ready() -> 
     assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_a_later_run_compares_instead_of_opening_again(manager: DeskOnTime) -> None:
+def test_a_later_run_compares_instead_of_opening_again(manager: TimedOrderManager) -> None:
     manager.hold()
     next_run = manager.restarted().ready(**AFTER_HOLD)
 
@@ -117,13 +117,13 @@ def test_a_later_run_compares_instead_of_opening_again(manager: DeskOnTime) -> N
     assert readiness(next_run)[-1] == (True, "")
 
 
-def test_readiness_is_told_again_to_a_portfolio_that_has_just_appeared(manager: DeskOnTime) -> None:
+def test_readiness_is_told_again_to_a_portfolio_that_has_just_appeared(manager: TimedOrderManager) -> None:
     manager._perform(manager.manager.announce(manager.now))
 
     assert readiness(manager)[-2:] == [(True, ""), (True, "")]
 
 
-def test_a_private_stream_that_comes_back_is_a_reason_to_look_at_once(manager: DeskOnTime) -> None:
+def test_a_private_stream_that_comes_back_is_a_reason_to_look_at_once(manager: TimedOrderManager) -> None:
     before = len(manager.sent(RequestSnapshot))
     for is_live in (False, True):
         manager.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=is_live))
@@ -135,7 +135,7 @@ def test_a_private_stream_that_comes_back_is_a_reason_to_look_at_once(manager: D
 # ---- asking ----------------------------------------------------------------------------------------------
 
 
-def test_each_venue_is_asked_every_few_seconds(manager: DeskOnTime) -> None:
+def test_each_venue_is_asked_every_few_seconds(manager: TimedOrderManager) -> None:
     before = len(manager.sent(RequestSnapshot))
     for _ in range(4):
         manager.advance(5)
@@ -144,7 +144,7 @@ def test_each_venue_is_asked_every_few_seconds(manager: DeskOnTime) -> None:
     assert len(manager.sent(RequestSnapshot)) == before + 4
 
 
-def test_a_failed_snapshot_is_asked_for_again_soon(manager: DeskOnTime) -> None:
+def test_a_failed_snapshot_is_asked_for_again_soon(manager: TimedOrderManager) -> None:
     manager.advance(5)
     request = manager.sent(RequestSnapshot)[-1]
     manager.hear(SnapshotFailed(ts_event=UTC, request_id=request.request_id, venue="coinbase", reason="503"))
@@ -153,7 +153,7 @@ def test_a_failed_snapshot_is_asked_for_again_soon(manager: DeskOnTime) -> None:
     assert manager.sent(RequestSnapshot)[-1].request_id != request.request_id
 
 
-def fail(manager: DeskOnTime, times: int, reason: str = "unreadable") -> None:
+def fail(manager: TimedOrderManager, times: int, reason: str = "unreadable") -> None:
     """Answer questions with a failure."""
     for _ in range(times):
         request = manager.sent(RequestSnapshot)[-1]
@@ -162,7 +162,9 @@ def fail(manager: DeskOnTime, times: int, reason: str = "unreadable") -> None:
         manager.advance(1)
 
 
-def test_an_account_that_cannot_be_read_takes_no_openings_after_a_few_tries_and_is_told(manager: DeskOnTime) -> None:
+def test_an_account_that_cannot_be_read_takes_no_openings_after_a_few_tries_and_is_told(
+    manager: TimedOrderManager,
+) -> None:
     manager.advance(5)
     fail(manager, 2)
     assert readiness(manager)[-1] == (True, "")
@@ -184,7 +186,7 @@ def test_an_account_that_cannot_be_read_takes_no_openings_after_a_few_tries_and_
     assert [(over.subject, over.text) for over in manager.sent(AlarmOver)] == [("coinbase", text)]
 
 
-def test_an_account_that_can_be_read_again_is_compared_before_openings(manager: DeskOnTime) -> None:
+def test_an_account_that_can_be_read_again_is_compared_before_openings(manager: TimedOrderManager) -> None:
     manager.advance(5)
     fail(manager, 3)
 
@@ -194,7 +196,7 @@ def test_an_account_that_can_be_read_again_is_compared_before_openings(manager: 
     assert not readiness(manager)[-1][0]
 
 
-def test_failures_between_answers_add_up_to_nothing(manager: DeskOnTime) -> None:
+def test_failures_between_answers_add_up_to_nothing(manager: TimedOrderManager) -> None:
     manager.advance(5)
     for _ in range(5):
         fail(manager, 2)
@@ -204,13 +206,13 @@ def test_failures_between_answers_add_up_to_nothing(manager: DeskOnTime) -> None
     assert readiness(manager)[-1] == (True, "")
 
 
-def test_questions_that_are_never_answered_take_the_openings_too(manager: DeskOnTime) -> None:
+def test_questions_that_are_never_answered_take_the_openings_too(manager: TimedOrderManager) -> None:
     manager.advance(60)
 
     assert readiness(manager)[-1] == (False, "account")
 
 
-def test_an_answer_that_never_comes_does_not_stop_the_asking(manager: DeskOnTime) -> None:
+def test_an_answer_that_never_comes_does_not_stop_the_asking(manager: TimedOrderManager) -> None:
     manager.advance(5)
     lost = manager.sent(RequestSnapshot)[-1]
     manager.advance(11)
@@ -218,7 +220,7 @@ def test_an_answer_that_never_comes_does_not_stop_the_asking(manager: DeskOnTime
     assert manager.sent(RequestSnapshot)[-1].request_id > lost.request_id
 
 
-def test_how_old_a_live_order_is_does_not_lengthen_the_listing(manager: DeskOnTime) -> None:
+def test_how_old_a_live_order_is_does_not_lengthen_the_listing(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     for _ in range(720):
@@ -231,7 +233,7 @@ def test_how_old_a_live_order_is_does_not_lengthen_the_listing(manager: DeskOnTi
     assert asked.fills_of == ()
 
 
-def test_fills_are_asked_for_from_before_the_last_answered_question(manager: DeskOnTime) -> None:
+def test_fills_are_asked_for_from_before_the_last_answered_question(manager: TimedOrderManager) -> None:
     manager.advance(5)
     asked_at = manager.now.utc_ns
     manager.advance(3)
@@ -241,7 +243,7 @@ def test_fills_are_asked_for_from_before_the_last_answered_question(manager: Des
     assert manager.sent(RequestSnapshot)[-1].fills_since == asked_at - 60 * SECOND_NS
 
 
-def test_a_restart_asks_for_all_that_no_answer_has_covered(manager: DeskOnTime) -> None:
+def test_a_restart_asks_for_all_that_no_answer_has_covered(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     manager.advance(600)  # reads fail, and other things are journaled
@@ -253,7 +255,7 @@ def test_a_restart_asks_for_all_that_no_answer_has_covered(manager: DeskOnTime) 
     assert asked.fills_of == ("v-1",)  # it may have filled meanwhile
 
 
-def test_what_is_covered_is_journaled_once_a_minute(manager: DeskOnTime) -> None:
+def test_what_is_covered_is_journaled_once_a_minute(manager: TimedOrderManager) -> None:
     for _ in range(60):
         manager.advance(5)
         manager.snapshot()
@@ -264,7 +266,7 @@ def test_what_is_covered_is_journaled_once_a_minute(manager: DeskOnTime) -> None
     assert asked.fills_since == UTC + 240 * SECOND_NS
 
 
-def test_a_fill_that_nobody_claims_holds_back_what_is_covered(manager: DeskOnTime) -> None:
+def test_a_fill_that_nobody_claims_holds_back_what_is_covered(manager: TimedOrderManager) -> None:
     found = make_fill("0.01", "x-1", venue_order_id="v-x", ts_event=UTC + 10 * SECOND_NS)
     for _ in range(60):
         manager.advance(5)
@@ -279,7 +281,7 @@ def test_a_fill_that_nobody_claims_holds_back_what_is_covered(manager: DeskOnTim
     assert [query.venue_order_id for query in next_run.sent(QueryOrder)] == ["v-x"]
 
 
-def test_totals_without_fills_are_asked_about_by_the_name_of_their_order(manager: DeskOnTime) -> None:
+def test_totals_without_fills_are_asked_about_by_the_name_of_their_order(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
     manager.advance(5)
 
@@ -289,7 +291,7 @@ def test_totals_without_fills_are_asked_about_by_the_name_of_their_order(manager
 # ---- what was missed -------------------------------------------------------------------------------------
 
 
-def test_a_fill_that_the_stream_lost_is_found(manager: DeskOnTime) -> None:
+def test_a_fill_that_the_stream_lost_is_found(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted())
     manager.advance(5)
 
@@ -302,7 +304,7 @@ def test_a_fill_that_the_stream_lost_is_found(manager: DeskOnTime) -> None:
     assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_a_live_order_missing_at_the_venue_is_asked_about_not_closed(manager: DeskOnTime) -> None:
+def test_a_live_order_missing_at_the_venue_is_asked_about_not_closed(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     manager.advance(5)
@@ -314,7 +316,7 @@ def test_a_live_order_missing_at_the_venue_is_asked_about_not_closed(manager: De
     assert [query.client_order_id for query in manager.sent(QueryOrder)] == [manager.order().id]
 
 
-def test_an_order_that_has_just_left_is_not_missing_yet(manager: DeskOnTime) -> None:
+def test_an_order_that_has_just_left_is_not_missing_yet(manager: TimedOrderManager) -> None:
     manager.advance(5)
     manager.quote()
     manager.hear(make_intent())
@@ -325,7 +327,7 @@ def test_an_order_that_has_just_left_is_not_missing_yet(manager: DeskOnTime) -> 
     assert manager.sent(QueryOrder) == []
 
 
-def test_an_order_listed_at_the_venue_needs_no_question(manager: DeskOnTime) -> None:
+def test_an_order_listed_at_the_venue_needs_no_question(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     manager.advance(5)
@@ -336,7 +338,7 @@ def test_an_order_listed_at_the_venue_needs_no_question(manager: DeskOnTime) -> 
     assert manager.sent(QueryOrder) == []
 
 
-def test_an_order_in_doubt_that_the_listing_shows_is_in_doubt_no_more(manager: DeskOnTime) -> None:
+def test_an_order_in_doubt_that_the_listing_shows_is_in_doubt_no_more(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT))
     next_run = manager.restarted()
@@ -353,7 +355,7 @@ def foreign_fill(**changes):
     return make_fill("0.5", "x-1", venue_order_id="foreign", **changes)
 
 
-def test_a_foreign_fill_moves_balances_once_and_never_our_position(manager: DeskOnTime) -> None:
+def test_a_foreign_fill_moves_balances_once_and_never_our_position(manager: TimedOrderManager) -> None:
     theirs = make_report(S.FILLED, "0.5", client_order_id="theirs", venue_order_id="foreign")
     for _ in range(3):
         manager.advance(5)
@@ -367,7 +369,7 @@ def test_a_foreign_fill_moves_balances_once_and_never_our_position(manager: Desk
 
 
 def test_foreign_fills_from_before_our_books_are_in_the_opening_balances() -> None:
-    manager = DeskOnTime().ready(fills=[foreign_fill()])
+    manager = TimedOrderManager().ready(fills=[foreign_fill()])
     manager.advance(1)
     manager.snapshot(fills=[foreign_fill()])
     next_run = manager.restarted().ready(fills=[foreign_fill()])
@@ -377,7 +379,7 @@ def test_foreign_fills_from_before_our_books_are_in_the_opening_balances() -> No
 
 @pytest.mark.parametrize("ahead_s", [30, 1_548_000_000])
 def test_the_books_are_not_opened_in_the_future_whatever_a_fill_is_stamped(ahead_s: int) -> None:
-    manager = DeskOnTime()
+    manager = TimedOrderManager()
     manager.quote(clock_offset_ns=0)
     absurd = foreign_fill(ts_event=UTC + ahead_s * SECOND_NS)
     manager.ready(fills=[absurd])
@@ -390,7 +392,7 @@ def test_the_books_are_not_opened_in_the_future_whatever_a_fill_is_stamped(ahead
 
 
 def test_the_books_do_not_open_on_balances_that_a_foreign_fill_may_have_missed() -> None:
-    manager = DeskOnTime().ready(fills=[foreign_fill()])  # the balances were read just before it
+    manager = TimedOrderManager().ready(fills=[foreign_fill()])  # the balances were read just before it
     assert manager.journaled(BalancesOpened) == []
     assert readiness(manager)[-1] == (False, "reconciliation")
 
@@ -410,7 +412,7 @@ def test_the_books_do_not_open_on_balances_that_a_foreign_fill_may_have_missed()
 
 @pytest.mark.parametrize(("age_s", "opens"), [(15, False), (15.1, True)])
 def test_a_fill_older_than_reads_may_lag_by_the_venues_clock_is_in_the_balances(age_s: float, opens: bool) -> None:
-    manager = DeskOnTime()
+    manager = TimedOrderManager()
     manager.set_clock(3600)  # what ours shows is no matter
     manager.load()
     manager.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=True))
@@ -421,7 +423,7 @@ def test_a_fill_older_than_reads_may_lag_by_the_venues_clock_is_in_the_balances(
     assert len(manager.journaled(BalancesOpened)) is int(opens)
 
 
-def test_f18_foreign_open_orders_are_counted_and_left_alone(manager: DeskOnTime) -> None:
+def test_f18_foreign_open_orders_are_counted_and_left_alone(manager: TimedOrderManager) -> None:
     theirs = make_report(S.OPEN, client_order_id="11111111-2222-4333-8444-555555555555")
     before = len(manager.told)
     manager.advance(5)
@@ -432,7 +434,7 @@ def test_f18_foreign_open_orders_are_counted_and_left_alone(manager: DeskOnTime)
     assert [type(message) for _, message in manager.told[before:]] == [RequestSnapshot, ExternalOrdersSeen]
 
 
-def test_a_listed_order_with_our_tag_from_nowhere_halts_the_venue(manager: DeskOnTime) -> None:
+def test_a_listed_order_with_our_tag_from_nowhere_halts_the_venue(manager: TimedOrderManager) -> None:
     manager.advance(5)
 
     manager.snapshot(open_orders=[make_report(S.OPEN, client_order_id=mint_client_order_id("?", 0, 1, "beef"))])
@@ -446,13 +448,13 @@ def test_a_listed_order_with_our_tag_from_nowhere_halts_the_venue(manager: DeskO
 LASTING = 6  # answers 5 s apart: the fifth is asked for more than 15 s after the first, the sixth is equal to it
 
 
-def differ(manager: DeskOnTime, times: int, **balances) -> None:
+def differ(manager: TimedOrderManager, times: int, **balances) -> None:
     for _ in range(times):
         manager.advance(5)
         manager.snapshot(**balances)
 
 
-def test_one_difference_is_only_noted_and_blocks_openings(manager: DeskOnTime) -> None:
+def test_one_difference_is_only_noted_and_blocks_openings(manager: TimedOrderManager) -> None:
     differ(manager, 1, usd="9999")
 
     assert manager.journaled(BalanceCorrected) == []
@@ -460,7 +462,7 @@ def test_one_difference_is_only_noted_and_blocks_openings(manager: DeskOnTime) -
     assert readiness(manager)[-1] == (False, "reconciliation")
 
 
-def test_two_equal_differences_apart_become_a_correction_and_the_venue_is_ready(manager: DeskOnTime) -> None:
+def test_two_equal_differences_apart_become_a_correction_and_the_venue_is_ready(manager: TimedOrderManager) -> None:
     differ(manager, LASTING - 1, usd="9999")
     assert manager.journaled(BalanceCorrected) == []
     differ(manager, 1, usd="9999")
@@ -472,7 +474,7 @@ def test_two_equal_differences_apart_become_a_correction_and_the_venue_is_ready(
     assert manager.journaled(HaltRaised) == []
 
 
-def test_f20_reconciling_again_finds_nothing(manager: DeskOnTime) -> None:
+def test_f20_reconciling_again_finds_nothing(manager: TimedOrderManager) -> None:
     differ(manager, LASTING, usd="9999")
     before = list(manager.journal)
 
@@ -484,7 +486,7 @@ def test_f20_reconciling_again_finds_nothing(manager: DeskOnTime) -> None:
 
 
 def test_of_a_difference_that_changes_what_was_there_throughout_is_corrected_and_the_rest_starts_over(
-    manager: DeskOnTime,
+    manager: TimedOrderManager,
 ) -> None:
     for usd in (9999, 9990, 9980, 9970, 9960, 9950):
         assert manager.journaled(BalanceCorrected) == []
@@ -496,7 +498,7 @@ def test_of_a_difference_that_changes_what_was_there_throughout_is_corrected_and
 
 
 @pytest.mark.parametrize("changed", [{"usd": "10001"}, {"usd": "9999", "btc": "0.001"}, {}])
-def test_a_difference_that_turns_or_is_in_something_else_starts_over(manager: DeskOnTime, changed) -> None:
+def test_a_difference_that_turns_or_is_in_something_else_starts_over(manager: TimedOrderManager, changed) -> None:
     differ(manager, LASTING - 1, usd="9999")
     differ(manager, 1, **changed)
     differ(manager, LASTING - 2, usd="9999")
@@ -504,7 +506,7 @@ def test_a_difference_that_turns_or_is_in_something_else_starts_over(manager: De
     assert manager.journaled(BalanceCorrected) == []
 
 
-def test_two_answers_too_close_together_are_not_enough(manager: DeskOnTime) -> None:
+def test_two_answers_too_close_together_are_not_enough(manager: TimedOrderManager) -> None:
     differ(manager, LASTING - 1, usd="9999")
     for is_live in (False, True):  # makes the order manager look at once
         manager.hear(PrivateStreamChanged(ts_event=UTC, venue="coinbase", is_live=is_live))
@@ -514,28 +516,28 @@ def test_two_answers_too_close_together_are_not_enough(manager: DeskOnTime) -> N
 
 
 @pytest.mark.parametrize(("usd", "is_halted"), [("9990", False), ("9989.99", True), ("10010.01", True)])
-def test_a_correction_above_the_threshold_halts_the_venue(manager: DeskOnTime, usd, is_halted) -> None:
+def test_a_correction_above_the_threshold_halts_the_venue(manager: TimedOrderManager, usd, is_halted) -> None:
     differ(manager, LASTING, usd=usd)
 
     assert len(manager.journaled(BalanceCorrected)) == 1
     assert [halt.scope for halt in manager.journaled(HaltRaised)] == ["coinbase"] * is_halted
 
 
-def test_coins_are_weighed_at_their_price(manager: DeskOnTime) -> None:
+def test_coins_are_weighed_at_their_price(manager: TimedOrderManager) -> None:
     differ(manager, LASTING, btc="0.0002")
 
     assert "worth 12.8" in manager.journaled(HaltRaised)[0].reason
 
 
 def test_what_cannot_be_priced_halts() -> None:
-    manager = DeskOnTime()
+    manager = TimedOrderManager()
     manager.snapshot()
     differ(manager, LASTING, btc="0.00000001")
 
     assert "unknown worth" in manager.journaled(HaltRaised)[0].reason
 
 
-def test_nothing_is_compared_while_an_order_is_in_flight(manager: DeskOnTime) -> None:
+def test_nothing_is_compared_while_an_order_is_in_flight(manager: TimedOrderManager) -> None:
     manager.hear(make_intent())
 
     differ(manager, 4, usd="5000")
@@ -544,7 +546,7 @@ def test_nothing_is_compared_while_an_order_is_in_flight(manager: DeskOnTime) ->
     assert all(verdict.is_equal for verdict in manager.journaled(VenueReconciled))
 
 
-def test_nothing_is_compared_when_a_fill_came_between_question_and_answer(manager: DeskOnTime) -> None:
+def test_nothing_is_compared_when_a_fill_came_between_question_and_answer(manager: TimedOrderManager) -> None:
     manager.advance(5)
     manager.quote()
     manager.hold()
@@ -554,7 +556,7 @@ def test_nothing_is_compared_when_a_fill_came_between_question_and_answer(manage
     assert all(verdict.is_equal for verdict in manager.journaled(VenueReconciled))
 
 
-def test_nothing_is_compared_when_a_resting_order_filled_meanwhile(manager: DeskOnTime) -> None:
+def test_nothing_is_compared_when_a_resting_order_filled_meanwhile(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     manager.advance(5)
@@ -565,7 +567,7 @@ def test_nothing_is_compared_when_a_resting_order_filled_meanwhile(manager: Desk
     assert all(verdict.is_equal for verdict in manager.journaled(VenueReconciled))
 
 
-def test_nothing_is_compared_when_an_order_was_in_flight_as_the_question_left(manager: DeskOnTime) -> None:
+def test_nothing_is_compared_when_an_order_was_in_flight_as_the_question_left(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted())
     manager.advance(5)
     manager.hear(make_report(S.CANCELED))
@@ -575,7 +577,7 @@ def test_nothing_is_compared_when_an_order_was_in_flight_as_the_question_left(ma
     assert all(verdict.is_equal for verdict in manager.journaled(VenueReconciled))
 
 
-def test_nothing_is_compared_while_quantity_is_known_from_totals_only(manager: DeskOnTime) -> None:
+def test_nothing_is_compared_while_quantity_is_known_from_totals_only(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_report(S.FILLED, "0.01", fees="1"))
     manager.advance(5)
     manager.snapshot("9359.01", "0.01")
@@ -588,7 +590,7 @@ def test_nothing_is_compared_while_quantity_is_known_from_totals_only(manager: D
     assert manager.manager.report(manager.now).reconciled_at == manager.now.utc_ns
 
 
-def test_an_answer_to_an_older_question_is_used_for_its_fills_only(manager: DeskOnTime) -> None:
+def test_an_answer_to_an_older_question_is_used_for_its_fills_only(manager: TimedOrderManager) -> None:
     manager.hear(make_intent(), make_accepted())
     before = manager.manager.report(manager.now).reconciled_at
     manager.advance(5)
@@ -605,7 +607,7 @@ def test_an_answer_to_an_older_question_is_used_for_its_fills_only(manager: Desk
 
 
 @pytest.fixture
-def guarded(manager: DeskOnTime) -> DeskOnTime:
+def guarded(manager: TimedOrderManager) -> TimedOrderManager:
     """A position whose stop the venue has had for a minute."""
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
@@ -618,7 +620,7 @@ def guarded(manager: DeskOnTime) -> DeskOnTime:
 RESTS = make_report(S.OPEN, side=Side.SELL)
 
 
-def look_in_vain(manager: DeskOnTime, seconds: float, held: str = "0") -> None:
+def look_in_vain(manager: TimedOrderManager, seconds: float, held: str = "0") -> None:
     """Answer all questions as a venue does that neither lists nor finds the stop."""
     answered = set(map(id, manager.told))
     for _ in range(round(10 * seconds)):
@@ -633,7 +635,7 @@ def look_in_vain(manager: DeskOnTime, seconds: float, held: str = "0") -> None:
                 manager.hear(not_found(manager))
 
 
-def not_found(manager: DeskOnTime) -> OrderNotFound:
+def not_found(manager: TimedOrderManager) -> OrderNotFound:
     identity = {"client_order_id": manager.order().id, "venue": "coinbase"}
     return OrderNotFound(ts_event=manager.now.utc_ns, listing_began_at=manager.now.utc_ns, **identity)
 
@@ -650,7 +652,7 @@ def test_a_stop_that_is_neither_listed_nor_found_is_none_and_another_may_follow(
     assert guarded.sent(SubmitOrder)[-1].intent_id == "p-2"
 
 
-def test_a_stop_missed_once_is_no_cover_until_it_shows_again(guarded: DeskOnTime) -> None:
+def test_a_stop_missed_once_is_no_cover_until_it_shows_again(guarded: TimedOrderManager) -> None:
     guarded.advance(5)
     guarded.snapshot(**AFTER_HOLD)
     guarded.advance(0.25)
@@ -666,7 +668,7 @@ def test_a_stop_missed_once_is_no_cover_until_it_shows_again(guarded: DeskOnTime
 
 
 @pytest.fixture
-def half_sold(guarded: DeskOnTime) -> DeskOnTime:
+def half_sold(guarded: TimedOrderManager) -> TimedOrderManager:
     """A stop whose target has sold part of the position, and that nobody finds a moment later."""
     sold = {"side": Side.SELL, "price": "70000"}
     guarded.fills(make_fill("0.004", "f-target", ts_event=guarded.now.utc_ns, **sold))
@@ -678,7 +680,7 @@ def half_sold(guarded: DeskOnTime) -> DeskOnTime:
     return guarded
 
 
-def test_a_stop_that_has_sold_a_part_and_is_missed_is_no_cover_for_the_rest(half_sold: DeskOnTime) -> None:
+def test_a_stop_that_has_sold_a_part_and_is_missed_is_no_cover_for_the_rest(half_sold: TimedOrderManager) -> None:
     books = half_sold.manager.books
     (live,) = books.orders_of("coinbase", "BTC-USD", Purpose.PROTECT)
 
@@ -700,7 +702,7 @@ def test_a_late_row_of_a_fill_is_no_proof_that_the_rest_of_a_missed_stop_is_ther
     assert half_sold.manager.books.covered_quantity("coinbase", "BTC-USD") == Decimal("0.005")
 
 
-def test_a_young_stop_that_lagging_reads_do_not_show_is_left_in_place(manager: DeskOnTime) -> None:
+def test_a_young_stop_that_lagging_reads_do_not_show_is_left_in_place(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
 
@@ -710,13 +712,13 @@ def test_a_young_stop_that_lagging_reads_do_not_show_is_left_in_place(manager: D
     assert len(manager.sent(QueryOrder)) > 1
 
 
-def test_a_stop_whose_coins_are_still_held_is_not_proven_gone(guarded: DeskOnTime) -> None:
+def test_a_stop_whose_coins_are_still_held_is_not_proven_gone(guarded: TimedOrderManager) -> None:
     look_in_vain(guarded, 60, held="0.01")
 
     assert guarded.order().status is S.UNCONFIRMED
 
 
-def test_a_stop_known_from_the_journal_only_is_given_the_read_lag_to_show(guarded: DeskOnTime) -> None:
+def test_a_stop_known_from_the_journal_only_is_given_the_read_lag_to_show(guarded: TimedOrderManager) -> None:
     next_run = guarded.restarted()
     next_run.load()
 
@@ -727,7 +729,7 @@ def test_a_stop_known_from_the_journal_only_is_given_the_read_lag_to_show(guarde
     assert next_run.order().status is S.CANCELED
 
 
-def test_a_stop_that_is_there_no_more_is_not_sent_a_second_time_under_its_id(guarded: DeskOnTime) -> None:
+def test_a_stop_that_is_there_no_more_is_not_sent_a_second_time_under_its_id(guarded: TimedOrderManager) -> None:
     sends = len(guarded.sent(SubmitOrder))
 
     look_in_vain(guarded, 60, held="0.01")
@@ -739,7 +741,7 @@ def test_a_stop_that_is_there_no_more_is_not_sent_a_second_time_under_its_id(gua
 
 
 @pytest.mark.parametrize("lag_s", [4, 9, 15])
-def test_balances_that_lag_behind_a_fill_are_corrected_by_nobody(manager: DeskOnTime, lag_s: int) -> None:
+def test_balances_that_lag_behind_a_fill_are_corrected_by_nobody(manager: TimedOrderManager, lag_s: int) -> None:
     manager.advance(6)
     manager.snapshot()
     manager.quote()
@@ -754,7 +756,7 @@ def test_balances_that_lag_behind_a_fill_are_corrected_by_nobody(manager: DeskOn
     assert all(verdict.is_equal for verdict in manager.journaled(VenueReconciled))
 
 
-def test_a_difference_is_told_once_reads_no_more_lag_behind_our_last_fill(manager: DeskOnTime) -> None:
+def test_a_difference_is_told_once_reads_no_more_lag_behind_our_last_fill(manager: TimedOrderManager) -> None:
     manager.hold()
     differ(manager, 3, usd="9358", btc="0.01")  # begun 5, 10 and 15 s after the fill
     assert manager.journaled(VenueReconciled)[-1].is_equal
@@ -767,12 +769,12 @@ def test_a_difference_is_told_once_reads_no_more_lag_behind_our_last_fill(manage
     assert [event.difference for event in manager.journaled(BalanceCorrected)] == [Decimal(-1)]
 
 
-def bought_by_hand(manager: DeskOnTime) -> Fill:
+def bought_by_hand(manager: TimedOrderManager) -> Fill:
     return make_fill("0.002", "x-1", venue_order_id="v-x", fee=Decimal(0), ts_event=manager.now.utc_ns)
 
 
 @pytest.mark.parametrize("answers", [1, 2, 3])
-def test_a_trade_that_nobody_told_us_of_is_listed_as_late_as_reads_may_lag(manager: DeskOnTime, answers) -> None:
+def test_a_trade_that_nobody_told_us_of_is_listed_as_late_as_reads_may_lag(manager: TimedOrderManager, answers) -> None:
     manager.advance(30)
     theirs, after = bought_by_hand(manager), {"usd": CASH - 128, "btc": "0.002"}
     differ(manager, answers, **after)
@@ -787,7 +789,9 @@ def test_a_trade_that_nobody_told_us_of_is_listed_as_late_as_reads_may_lag(manag
     assert manager.manager.report(manager.now).is_reconciled
 
 
-def test_a_second_trade_that_leaves_the_difference_of_the_first_is_given_its_time_as_well(manager: DeskOnTime) -> None:
+def test_a_second_trade_that_leaves_the_difference_of_the_first_is_given_its_time_as_well(
+    manager: TimedOrderManager,
+) -> None:
     manager.advance(30)
     differ(manager, LASTING - 2, btc="0.002")
     first = bought_by_hand(manager)
@@ -799,7 +803,7 @@ def test_a_second_trade_that_leaves_the_difference_of_the_first_is_given_its_tim
     assert manager.journaled(BalanceCorrected, HaltRaised) == []
 
 
-def test_what_somebody_elses_order_has_filled_is_a_movement(manager: DeskOnTime) -> None:
+def test_what_somebody_elses_order_has_filled_is_a_movement(manager: TimedOrderManager) -> None:
     manager.advance(30)
     manager.hear(make_report(S.FILLED, "0.002", client_order_id="by-hand", venue_order_id="v-x"))
 
@@ -808,7 +812,7 @@ def test_what_somebody_elses_order_has_filled_is_a_movement(manager: DeskOnTime)
     assert all(verdict.is_equal for verdict in manager.journaled(VenueReconciled))
 
 
-def test_a_difference_that_outlasts_the_lag_is_told_though_other_things_move(manager: DeskOnTime) -> None:
+def test_a_difference_that_outlasts_the_lag_is_told_though_other_things_move(manager: TimedOrderManager) -> None:
     for number in range(5):
         manager.quote()
         manager.hear(make_intent(intent_id=f"i-{number}", quantity=Decimal("0.001")))
@@ -823,7 +827,7 @@ def test_a_difference_that_outlasts_the_lag_is_told_though_other_things_move(man
     assert manager.journaled(BalanceCorrected) == []
 
 
-def test_what_a_resting_stop_of_ours_holds_is_there_whatever_the_total_says(guarded: DeskOnTime) -> None:
+def test_what_a_resting_stop_of_ours_holds_is_there_whatever_the_total_says(guarded: TimedOrderManager) -> None:
     for _ in range(10):
         guarded.advance(5)
         guarded.snapshot(usd="9359", btc="0", held="0.01", open_orders=[RESTS])
@@ -835,7 +839,7 @@ def test_what_a_resting_stop_of_ours_holds_is_there_whatever_the_total_says(guar
 # ---- positions that are not there ------------------------------------------------------------------------
 
 
-def sold_by_hand(manager: DeskOnTime, quantity: str = "0.01") -> dict:
+def sold_by_hand(manager: TimedOrderManager, quantity: str = "0.01") -> dict:
     """Let a person sell coins of the wallet; return what the venue lists from then on."""
     manager.advance(1)
     theirs = make_fill(
@@ -847,7 +851,7 @@ def sold_by_hand(manager: DeskOnTime, quantity: str = "0.01") -> dict:
     return {"usd": left["coinbase", "", "USD"], "btc": left["coinbase", "", "BTC"], "fills": [theirs]}
 
 
-def test_coins_sold_by_hand_are_ours_no_more_once_two_answers_agree(manager: DeskOnTime) -> None:
+def test_coins_sold_by_hand_are_ours_no_more_once_two_answers_agree(manager: TimedOrderManager) -> None:
     manager.hold()
     listed = sold_by_hand(manager)
 
@@ -865,7 +869,7 @@ def test_coins_sold_by_hand_are_ours_no_more_once_two_answers_agree(manager: Des
     assert manager.manager.report(manager.now).corrections == 1
 
 
-def test_coins_that_left_without_a_trade_leave_the_position_with_the_balance(manager: DeskOnTime) -> None:
+def test_coins_that_left_without_a_trade_leave_the_position_with_the_balance(manager: TimedOrderManager) -> None:
     manager.hold()
 
     differ(manager, 7, usd="9359", btc="0.004")
@@ -883,7 +887,7 @@ def test_coins_that_left_without_a_trade_leave_the_position_with_the_balance(man
 
 
 def test_a_foreign_sale_of_what_was_there_before_us_leaves_our_position_alone() -> None:
-    manager = DeskOnTime().ready(btc="0.5")
+    manager = TimedOrderManager().ready(btc="0.5")
     manager.hold()
     listed = sold_by_hand(manager, "0.5")
 
@@ -893,7 +897,7 @@ def test_a_foreign_sale_of_what_was_there_before_us_leaves_our_position_alone() 
     assert manager.manager.books.position(InstrumentId("coinbase", "BTC-USD")).quantity == Decimal("0.01")
 
 
-def test_what_a_resting_stop_sells_is_no_phantom(guarded: DeskOnTime) -> None:
+def test_what_a_resting_stop_sells_is_no_phantom(guarded: TimedOrderManager) -> None:
     for _ in range(10):
         guarded.advance(5)
         guarded.snapshot(usd="9359", btc="0", open_orders=[RESTS])  # no hold is told either
@@ -904,7 +908,7 @@ def test_what_a_resting_stop_sells_is_no_phantom(guarded: DeskOnTime) -> None:
 
 @pytest.mark.parametrize("name", ["BTC-PERP-INTX", "BIP-20DEC30-CDE", "nodash"])
 def test_a_fill_of_a_product_that_is_not_spot_is_somebody_elses_and_touches_nothing(name: str) -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     balances, questions = dict(manager.manager.books.balances), len(manager.sent(QueryOrder))
     manager.advance(6)
     fill = make_fill("1", "f-perp", venue_order_id="v-perp", instrument=name, ts_event=manager.now.utc_ns)

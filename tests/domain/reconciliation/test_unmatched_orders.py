@@ -24,20 +24,22 @@ from domain.messages.orders import (
 )
 from domain.messages.system import AlarmRaised
 from tests.builders import UTC
-from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.order_builders import BTC, CASH, TimedOrderManager, make_accepted, make_fill, make_intent, make_report
 
 S = OrderStatus
 LOST = mint_client_order_id("i-9", 0, 1)
 
 
-def after_the_power_cut(held: bool = False, behind_s: float = 0, knows_time: bool = True, **changes) -> DeskOnTime:
+def after_the_power_cut(
+    held: bool = False, behind_s: float = 0, knows_time: bool = True, **changes
+) -> TimedOrderManager:
     """An order manager whose journal ends before its last order left.
 
     Args:
         behind_s: by so much the wall clock has come back behind the venue's.
         knows_time: the venue has told its time.
     """
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     if held:
         manager.hold()
     manager.set_clock(-behind_s)
@@ -212,7 +214,7 @@ def test_the_instance_is_part_of_the_id_and_can_be_told_from_it() -> None:
 
 
 def test_a_desk_mints_with_its_own_instance() -> None:
-    manager = DeskOnTime(instance="12ab").ready()
+    manager = TimedOrderManager(instance="12ab").ready()
 
     manager.hear(make_intent(), make_accepted())
 

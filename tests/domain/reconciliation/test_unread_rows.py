@@ -22,7 +22,7 @@ from domain.messages.orders import InstrumentsLoaded, OrderStatus, QueryOrder
 from domain.messages.system import AlarmRaised
 from domain.numbers import ZERO
 from domain.reconciliation.unread_rows import FILLS_KEPT
-from tests.order_builders import BTC, CASH, DeskOnTime, make_accepted, make_fill, make_intent, make_report
+from tests.order_builders import BTC, CASH, TimedOrderManager, make_accepted, make_fill, make_intent, make_report
 
 BAD_FILL = Unread(kind="fill", reason="unknown trade type", row_id="f-odd", venue_order_id="v-x", instrument=BTC)
 OTHER_FILL = Unread(kind="fill", reason="?", row_id="f-doge", venue_order_id="v-y", instrument="DOGE-USD")
@@ -32,14 +32,14 @@ BAD_DOGE = Unread(kind="balance", reason="?", currency="DOGE")
 BAD_ORDER = Unread(kind="order", reason="unknown status", venue_order_id="v-z", instrument=BTC)
 
 
-def look_again(manager: DeskOnTime, **answer) -> None:
+def look_again(manager: TimedOrderManager, **answer) -> None:
     """Let the next comparison come, answered like this."""
     manager.advance(6)
     manager.quote()
     manager.snapshot(**answer)
 
 
-def refusal(manager: DeskOnTime, intent_id: str = "i-1") -> str:
+def refusal(manager: TimedOrderManager, intent_id: str = "i-1") -> str:
     """Return why an opening is refused now; empty when it is sent."""
     manager.quote()
     manager.hear(make_intent(intent_id=intent_id, expires_at=manager.now.utc_ns + 10**10))
@@ -47,7 +47,7 @@ def refusal(manager: DeskOnTime, intent_id: str = "i-1") -> str:
     return denied[0] if denied else ""
 
 
-def alarms(manager: DeskOnTime) -> list[str]:
+def alarms(manager: TimedOrderManager) -> list[str]:
     return [f"{alarm.subject}: {alarm.text}" for alarm in manager.sent(AlarmRaised)]
 
 
@@ -66,7 +66,7 @@ def alarms(manager: DeskOnTime) -> list[str]:
     ],
 )
 def test_an_unread_row_is_told_once_and_blocks_only_what_it_is_about(unread: Unread, reason: str) -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
 
     look_again(manager, unread=[unread])
     look_again(manager, unread=[unread])
@@ -78,7 +78,7 @@ def test_an_unread_row_is_told_once_and_blocks_only_what_it_is_about(unread: Unr
 
 
 def test_a_fill_blocks_also_when_it_is_not_listed_any_more_until_it_can_be_read() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     look_again(manager, unread=[BAD_FILL])
     look_again(manager)
     assert refusal(manager, "i-1") == "unread_fill"
@@ -91,7 +91,7 @@ def test_a_fill_blocks_also_when_it_is_not_listed_any_more_until_it_can_be_read(
 
 
 def test_a_person_may_say_that_an_unread_fill_does_not_matter() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.hear(RowsUnread(ts_event=manager.now.utc_ns, venue="coinbase", rows=(BAD_FILL,)))
     assert refusal(manager, "i-1") == "unread_fill"
 
@@ -101,7 +101,7 @@ def test_a_person_may_say_that_an_unread_fill_does_not_matter() -> None:
 
 
 def test_an_order_blocks_as_long_as_it_is_listed_unread() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     look_again(manager, unread=[BAD_ORDER])
     look_again(manager)
 
@@ -109,7 +109,7 @@ def test_an_order_blocks_as_long_as_it_is_listed_unread() -> None:
 
 
 def test_an_unread_row_of_our_order_leaves_its_fate_open_and_asks() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.hear(make_intent())
     [submitted] = manager.journaled(OrderSubmitted)
     ours = submitted.order.client_order_id
@@ -124,7 +124,7 @@ def test_an_unread_row_of_our_order_leaves_its_fate_open_and_asks() -> None:
 
 
 def test_an_unknown_balance_is_neither_zero_nor_corrected() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     for _ in range(5):
         look_again(manager, unread=[BAD_USD])
 
@@ -135,7 +135,7 @@ def test_an_unknown_balance_is_neither_zero_nor_corrected() -> None:
 
 
 def test_other_currencies_are_compared_while_one_is_unknown() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     for _ in range(6):
         look_again(manager, btc="1", unread=[BAD_USD])
 
@@ -143,7 +143,7 @@ def test_other_currencies_are_compared_while_one_is_unknown() -> None:
 
 
 def test_a_fill_that_cannot_be_read_is_not_explained_away_by_a_correction() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     for _ in range(5):
         look_again(manager, usd="9360", btc="0.01", unread=[BAD_FILL])
 
@@ -151,7 +151,7 @@ def test_a_fill_that_cannot_be_read_is_not_explained_away_by_a_correction() -> N
 
 
 def test_a_currency_that_could_not_be_read_at_the_opening_is_opened_late_and_is_no_profit() -> None:
-    manager = DeskOnTime()
+    manager = TimedOrderManager()
     manager.ready(btc="2", unread=[BAD_BTC])
     assert ("coinbase", "", "BTC") not in manager.manager.books.balances
 
@@ -167,7 +167,7 @@ def test_a_currency_that_could_not_be_read_at_the_opening_is_opened_late_and_is_
 
 
 def test_without_its_cash_an_account_is_not_opened() -> None:
-    manager = DeskOnTime()
+    manager = TimedOrderManager()
     manager.ready(unread=[BAD_USD])
 
     assert manager.journaled(BalancesOpened) == []
@@ -178,7 +178,7 @@ def test_without_its_cash_an_account_is_not_opened() -> None:
 
 
 def test_what_a_person_has_settled_does_not_block_again_when_it_is_listed_again() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     look_again(manager, unread=[BAD_FILL])
     manager.hear(ResumeTrading())
 
@@ -188,7 +188,7 @@ def test_what_a_person_has_settled_does_not_block_again_when_it_is_listed_again(
 
 
 def test_fills_are_listed_from_before_an_unread_one_on_also_after_a_restart() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     look_again(manager)
     before = manager.sent(RequestSnapshot)[-1].fills_since
     for _ in range(30):
@@ -199,7 +199,7 @@ def test_fills_are_listed_from_before_an_unread_one_on_also_after_a_restart() ->
 
 
 def test_an_unread_fill_of_what_we_do_not_trade_holds_nothing_back() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     before = manager.sent(RequestSnapshot)[-1].fills_since
     for _ in range(30):
         look_again(manager, unread=[OTHER_FILL])
@@ -208,7 +208,7 @@ def test_an_unread_fill_of_what_we_do_not_trade_holds_nothing_back() -> None:
 
 
 def test_what_is_not_listed_any_more_takes_no_openings() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     gone = Unread(kind="instrument", instrument=BTC, reason="not listed")
 
     manager.hear(
@@ -227,7 +227,7 @@ def test_what_is_not_listed_any_more_takes_no_openings() -> None:
 
 @pytest.mark.parametrize("kind", ["order", "fill"])
 def test_a_row_that_stands_for_many_blocks_all_as_it_may_be_about_anything(kind: str) -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
 
     look_again(manager, unread=[Unread(kind=kind, reason="?", count=300)])
 
@@ -238,7 +238,7 @@ def test_a_row_that_stands_for_many_blocks_all_as_it_may_be_about_anything(kind:
 
 @pytest.mark.parametrize(("told", "reason"), [(["USD"], "unread_balance"), (["USD", "BTC"], "")])
 def test_many_unread_balances_block_what_needs_a_currency_that_is_not_told(told: list[str], reason: str) -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.advance(6)
 
     manager.hear(
@@ -260,7 +260,7 @@ def test_many_unread_balances_block_what_needs_a_currency_that_is_not_told(told:
 def test_many_unread_fills_block_until_a_person_resumes_and_more_of_them_block_again(
     listed_after: int, reason: str
 ) -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     many = Unread(kind="fill", reason="?", count=300)
     look_again(manager, unread=[many])
     look_again(manager)
@@ -273,7 +273,7 @@ def test_many_unread_fills_block_until_a_person_resumes_and_more_of_them_block_a
 
 
 def test_a_flood_of_unread_fills_elsewhere_makes_nobody_forget_one_here() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     manager.hear(RowsUnread(ts_event=manager.now.utc_ns, venue="coinbase", rows=(BAD_FILL,)))
 
     flood = (replace(OTHER_FILL, row_id=f"f-{number}") for number in range(FILLS_KEPT + 10))
@@ -302,7 +302,7 @@ def foreign(kind: str, **about) -> list[Unread]:
     ids=["orders", "fills", "balances", "orders by their names", "by the venue's", "fills of others"],
 )
 def test_what_others_have_takes_no_opening_however_much_of_it_cannot_be_read(unread: list[Unread]) -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     for _ in range(3):
         look_again(manager, unread=Listing.of([], unread).unread)
 
@@ -311,7 +311,7 @@ def test_what_others_have_takes_no_opening_however_much_of_it_cannot_be_read(unr
 
 
 def test_a_flood_of_fills_of_others_takes_no_openings_and_no_memory() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     rows = [
         *(replace(OTHER_FILL, row_id=f"f-{number}") for number in range(FILLS_KEPT + 10)),
         *(Unread(kind="fill", reason="?", row_id=f"g-{n}", venue_order_id="theirs") for n in range(FILLS_KEPT)),
@@ -324,7 +324,7 @@ def test_a_flood_of_fills_of_others_takes_no_openings_and_no_memory() -> None:
 
 
 def test_a_row_with_our_tag_that_nobody_knows_may_be_about_anything() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     ours = mint_client_order_id("lost", 0, 1)
 
     look_again(manager, unread=[Unread(kind="order", reason="?", client_order_id=ours, venue_order_id="v-9")])
@@ -333,7 +333,7 @@ def test_a_row_with_our_tag_that_nobody_knows_may_be_about_anything() -> None:
 
 
 def test_many_rows_are_one_alarm_of_one_subject_that_names_one_which_matters() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     strange = [Unread(kind="order", reason="?", venue_order_id=f"o-{n}", instrument="DOGE-USD") for n in range(19)]
 
     look_again(manager, unread=[*strange, BAD_ORDER, Unread(kind="order", reason="?", count=40)])

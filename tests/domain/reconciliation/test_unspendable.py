@@ -12,7 +12,7 @@ from domain.messages.listing import Unread, Unspendable
 from domain.messages.system import AlarmOver, AlarmRaised
 from domain.reconciliation.unspendable import UnspendableMoney
 from tests.builders import MONO, UTC
-from tests.order_builders import DeskOnTime
+from tests.order_builders import TimedOrderManager
 
 NOW = Instant(MONO, UTC)
 TEXT = "90000 USD there can't be spent by orders (VAULT): not in equity, not traded with"
@@ -52,7 +52,7 @@ def test_a_wallet_that_cannot_be_read_now_ends_nothing() -> None:
 
 
 def test_the_desk_tells_of_it_with_the_account() -> None:
-    manager = DeskOnTime().ready()
+    manager = TimedOrderManager().ready()
     about = {"balances": (), "open_orders": (), "fills": (), "unspendable": (vault("90000"),)}
 
     manager.hear(VenueSnapshot(ts_event=UTC, request_id=99, venue="coinbase", **about))

@@ -13,21 +13,21 @@ from domain.messages.journal import BalancesOpened, IntentDenied
 from domain.messages.orders import OrderIntent, OrderNotFound, Purpose, QueryOrder, SubmitOrder
 from tests.builders import MONO, UTC
 from tests.domain.account_harness import Account, make_signal
-from tests.order_builders import BTC, DeskOnTime, make_intent
+from tests.order_builders import BTC, TimedOrderManager, make_intent
 
 HOUR_S = 3600
 STEPS_S = [-HOUR_S, -1, 1, HOUR_S]
 
 
-def expiring(manager: DeskOnTime, seconds: float, purpose: Purpose = Purpose.OPEN) -> OrderIntent:
+def expiring(manager: TimedOrderManager, seconds: float, purpose: Purpose = Purpose.OPEN) -> OrderIntent:
     left_ns = round(seconds * SECOND_NS)
     end = {"expires_at": manager.now.utc_ns + left_ns, "expires_ns": manager.now.monotonic_ns + left_ns}
     return make_intent(purpose, **end)
 
 
 @pytest.fixture
-def manager() -> DeskOnTime:
-    return DeskOnTime().ready()
+def manager() -> TimedOrderManager:
+    return TimedOrderManager().ready()
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def account() -> Account:
 
 
 @pytest.mark.parametrize("step_s", STEPS_S)
-def test_an_opening_decided_before_the_step_is_not_sent_after_it(manager: DeskOnTime, step_s: float) -> None:
+def test_an_opening_decided_before_the_step_is_not_sent_after_it(manager: TimedOrderManager, step_s: float) -> None:
     intent = expiring(manager, 5)
 
     manager.set_clock(step_s)
@@ -47,7 +47,7 @@ def test_an_opening_decided_before_the_step_is_not_sent_after_it(manager: DeskOn
 
 
 @pytest.mark.parametrize("step_s", STEPS_S)
-def test_a_close_decided_before_the_step_is_sent_after_it(manager: DeskOnTime, step_s: float) -> None:
+def test_a_close_decided_before_the_step_is_sent_after_it(manager: TimedOrderManager, step_s: float) -> None:
     manager.hold()
     intent = expiring(manager, 60, Purpose.CLOSE)
 
@@ -58,7 +58,9 @@ def test_a_close_decided_before_the_step_is_sent_after_it(manager: DeskOnTime, s
 
 
 @pytest.mark.parametrize("step_s", STEPS_S)
-def test_an_order_may_leave_for_three_seconds_whatever_the_wall_clock_shows(manager: DeskOnTime, step_s: float) -> None:
+def test_an_order_may_leave_for_three_seconds_whatever_the_wall_clock_shows(
+    manager: TimedOrderManager, step_s: float
+) -> None:
     manager.set_clock(step_s)
     manager.quote()
     manager.hear(expiring(manager, 5))
@@ -68,7 +70,7 @@ def test_an_order_may_leave_for_three_seconds_whatever_the_wall_clock_shows(mana
 
 
 @pytest.mark.parametrize("step_s", STEPS_S)
-def test_no_opening_is_made_on_a_quote_told_before_the_step(manager: DeskOnTime, step_s: float) -> None:
+def test_no_opening_is_made_on_a_quote_told_before_the_step(manager: TimedOrderManager, step_s: float) -> None:
     manager.set_clock(step_s)
     manager.hear(expiring(manager, 5))
 
@@ -112,7 +114,7 @@ def test_a_request_is_told_again_until_its_own_time_is_over(account: Account, st
 
 @pytest.mark.parametrize("step_s", [-HOUR_S, HOUR_S])
 def test_a_clock_set_during_a_restart_neither_hastens_nor_puts_off_the_proof_of_absence(step_s: float) -> None:
-    manager = DeskOnTime(resubmits_safely=False).ready()
+    manager = TimedOrderManager(resubmits_safely=False).ready()
     manager.hear(make_intent())
     manager.set_clock(step_s)
 
@@ -139,7 +141,7 @@ def test_a_clock_set_during_a_restart_neither_hastens_nor_puts_off_the_proof_of_
 
 @pytest.mark.parametrize(("error_s", "words"), [(-180, "180 s behind"), (2.1, "2 s ahead of")])
 def test_a_clock_that_is_not_the_venues_halts_openings_there_until_it_is_set(
-    manager: DeskOnTime, error_s: float, words: str
+    manager: TimedOrderManager, error_s: float, words: str
 ) -> None:
     manager.quote(clock_error_ns=round(error_s * SECOND_NS))
     manager.hear(expiring(manager, 5))
@@ -154,7 +156,7 @@ def test_a_clock_that_is_not_the_venues_halts_openings_there_until_it_is_set(
     assert (healed, len(manager.sent(SubmitOrder))) == ((), 1)
 
 
-def test_a_wrong_clock_holds_up_no_close(manager: DeskOnTime) -> None:
+def test_a_wrong_clock_holds_up_no_close(manager: TimedOrderManager) -> None:
     manager.hold()
     manager.quote(clock_error_ns=HOUR_S * SECOND_NS)
 
@@ -165,7 +167,7 @@ def test_a_wrong_clock_holds_up_no_close(manager: DeskOnTime) -> None:
 
 @pytest.mark.parametrize("error_s", [-HOUR_S, HOUR_S])
 def test_what_became_of_an_order_is_asked_by_the_venues_time_whatever_ours_is_set_to(error_s: float) -> None:
-    manager = DeskOnTime(now=Instant(MONO, UTC + error_s * SECOND_NS)).ready()
+    manager = TimedOrderManager(now=Instant(MONO, UTC + error_s * SECOND_NS)).ready()
     manager.quote(clock_offset_ns=error_s * SECOND_NS)
     manager.hear(expiring(manager, 5))
 
@@ -181,7 +183,7 @@ def test_fills_are_asked_for_by_the_venues_time_whatever_ours_shows_now_or_at_th
     error_s: float,
 ) -> None:
     wrong_ns = error_s * SECOND_NS
-    manager = DeskOnTime(now=Instant(MONO, UTC + wrong_ns))
+    manager = TimedOrderManager(now=Instant(MONO, UTC + wrong_ns))
     manager.load()
     manager.quote(clock_offset_ns=wrong_ns)
     manager.snapshot()
@@ -197,7 +199,7 @@ def test_fills_are_asked_for_by_the_venues_time_whatever_ours_shows_now_or_at_th
 
 
 def test_the_venues_time_is_also_known_from_its_answers() -> None:
-    manager = DeskOnTime(now=Instant(MONO, UTC + HOUR_S * SECOND_NS))
+    manager = TimedOrderManager(now=Instant(MONO, UTC + HOUR_S * SECOND_NS))
     manager.load()
     asked = manager.sent(RequestSnapshot)[-1]
     balances = (Balance(currency="USD", total=Decimal(100), hold=Decimal(0)),)
