@@ -36,6 +36,7 @@ def start_in_a_terminal(directory: Path) -> tuple[int, int]:
     """Return pid, and the descriptor whose closing closes the terminal."""
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever started the tests may have them ignore it, as nohup does
         os.execv(NZEZA[0], [*NZEZA, "run", "--data-directory", str(directory)])
     return pid, terminal
 
@@ -57,6 +58,20 @@ def processes(launcher: int) -> list[int]:
     for pid in found:
         found += children_of(pid)
     return found
+
+
+def exit_code(pid: int) -> int:
+    """Wait for the end of a child, but not for ever."""
+    give_up_at = time.monotonic() + WITHIN_S
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() >= give_up_at:
+            os.kill(pid, signal.SIGKILL)  # what it started ends with it
+            os.waitpid(pid, 0)
+            raise AssertionError(f"{pid} has not ended within {WITHIN_S:g} s")
+        time.sleep(0.05)
 
 
 def environment(pid: int) -> bytes:
@@ -147,8 +162,7 @@ def test_closed_terminal_and_outputs_without_readers_cost_the_outputs(tmp_path: 
 
     os.close(terminal)
 
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+    assert exit_code(pid) == 0
     assert "told to by SIGHUP" in (tmp_path / "terminal" / "nzeza.log").read_text()
     wait_until_it_trades(tmp_path / "pipes")
     assert [pid for pid in processes(process.pid) if KEYS["CB_SECRET"].encode() in environment(pid)] == []
