@@ -1,4 +1,6 @@
-"""What an opening must pass, in the order of `docs/money.md` section 3, and which other venues would take it.
+"""What an opening must pass before it is sent, and which other venues would take it.
+
+The order is that of docs/money.md 3, of the router's checks; expiry, which comes first, is in `intent_gates.py`.
 
 Refuses to know about reducing orders: they pass none of this.
 """

@@ -48,7 +48,7 @@ from domain.settings import Settings
 
 
 class Checks(NamedTuple):
-    """In gate order: those that need no size, then those that do."""
+    """In their order: those that need no size, then those that do."""
 
     before: tuple[Check, ...]
     after: tuple[SizedCheck, ...]

@@ -1,4 +1,4 @@
-"""The gate before every opening: an ordered list of named checks; the first that refuses is the verdict.
+"""The gate before every opening: named checks in the order of docs/money.md 3; the first that refuses is the verdict.
 
 Reducing orders never come here (docs/money.md section 3): they pass only the lot and the clamp, which
 `close_quantity` applies. It refuses to correct an order: what breaks a limit is not sent.
