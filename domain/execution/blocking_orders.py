@@ -188,7 +188,7 @@ class BlockingOrders:
             return None
         plan = self._ledger.plans.get(intent.intent_id)
         sold = plan.filled_quantity if plan else ZERO
-        there = max(books.balances[wallet], self._holds.total(venue, base) - sold)
+        there = max(books.balances[wallet], self._holds.total(wallet) - sold)
         position = books.position(instrument.id)
         spare = max(ZERO, instrument.round_quantity(there) - position.quantity)
         price = self._quotes.closing_price(venue, instrument.name, position.average_price or intent.reference_price)

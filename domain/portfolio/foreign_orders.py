@@ -51,23 +51,24 @@ class ForeignOrders:
                 added[base] += self._notional(venue, order)
         return dict(added)
 
-    def cash(self, venue: str, currency: str) -> Decimal:
-        """Return what their purchases hold of a venue's cash, fees left out."""
-        return sum(
-            (
-                self._notional(venue, order)
-                for where, order in self._all()
-                if where == venue and order.side is Side.BUY and self._paid_in(venue, order.instrument) == currency
-            ),
-            ZERO,
+    def cash(self, wallet: Wallet) -> Decimal:
+        """Return the notional of what takes of it, fees left out: of cash, purchases; of collateral, both sides.
+
+        What only takes of a perpetual's position frees collateral.
+        """
+        taking = (
+            order
+            for where, order in self._all()
+            if where == wallet.venue and self._paid_from(where, order) == wallet and not self._reduces(where, order)
         )
+        return sum((self._notional(wallet.venue, order) for order in taking), ZERO)
 
     def coins(self, venue: str, base: str) -> Decimal:
         """Return how much of an asset the venue holds back for others' orders, or for nobody knows what."""
         held = self._held.get(venue, {}).get(base, ZERO)
         return (
             held
-            + self.cash(venue, base)
+            + self.cash(Wallet(venue, "", base))
             + sum(
                 (
                     self._leaves(venue, order)
@@ -120,10 +121,16 @@ class ForeignOrders:
         terms = self._books.terms(InstrumentId(venue, name))
         return terms.base, terms.kind is InstrumentKind.SPOT
 
-    def _paid_in(self, venue: str, name: str) -> str:
-        """Return the currency of what a purchase of spot takes; empty of anything else."""
-        terms = self._books.terms(InstrumentId(venue, name))
-        return terms.quote if terms.kind is InstrumentKind.SPOT else ""
+    def _paid_from(self, venue: str, order: ExternalOrder) -> Wallet | None:
+        """Return what an order takes cash from; None of one that takes none, or nobody knows what."""
+        terms = self._books.terms(InstrumentId(venue, order.instrument))
+        is_purchase = terms.kind is InstrumentKind.SPOT and order.side is Side.BUY
+        return terms.cash(venue) if is_purchase or terms.is_perpetual else None
+
+    def _reduces(self, venue: str, order: ExternalOrder) -> bool:
+        """Tell whether an order is for no more than closes what the account has of that perpetual, whoever opened it."""
+        held = self._books.derivatives.get(InstrumentId(venue, order.instrument), ZERO)
+        return order.leaves_quantity is not None and 0 < order.leaves_quantity <= -order.side.sign * held
 
     def _notional(self, venue: str, order: ExternalOrder) -> Decimal:
         price = order.limit_price or self._quotes.price(venue, order.instrument) or ZERO

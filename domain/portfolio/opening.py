@@ -79,7 +79,7 @@ class Opening(Struct, frozen=True, kw_only=True):
         if is_perpetual:
             balance = buying_power(self.margin, self.margin_terms)
         reserved = self.portfolio.reserved_cash(wallet, cost_ratio)
-        foreign = self.foreign.cash(venue, wallet.currency)
+        foreign = self.foreign.cash(wallet)
         return balance - reserved - (pending + foreign) * (1 + cost_ratio)
 
     @property

@@ -19,6 +19,7 @@ from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
 from domain.ledger.terms import terms_of
+from domain.ledger.wallet import Wallet
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.account import Balance, RowsUnread, VenueSnapshot
 from domain.messages.denials import Denial, DenialReason
@@ -106,7 +107,7 @@ class UnreadRows:
     def unknown_names(self, venue: str, balances: Sequence[Balance]) -> frozenset[str]:
         """Return of which currencies and derivatives the venue's word is not known, or can't be explained."""
         unknown: set[str] = set()
-        listed = {balance.currency for balance in balances}
+        listed = {Wallet(venue, balance.wallet, balance.currency) for balance in balances}
         for one in self._of(venue):
             if one.kind == "fill":
                 instrument = self._instrument(venue, one)
@@ -117,8 +118,8 @@ class UnreadRows:
             elif one.kind == "position":
                 unknown.update([one.instrument] if one.instrument else self._derivatives(venue))
             elif one.kind == "balance":
-                named = (one.currency,) if one.currency else self._booked(venue) - listed
-                unknown.update(named)
+                unlisted = {wallet.currency for wallet in self._booked(venue) - listed}
+                unknown.update((one.currency,) if one.currency else unlisted)
         return frozenset(unknown)
 
     def hides_holds(self, snapshot: VenueSnapshot) -> bool:
@@ -180,8 +181,8 @@ class UnreadRows:
     def _derivatives(self, venue: str) -> set[str]:
         return {key.name for key in self._ledger.books.definitions if key.venue == venue}
 
-    def _booked(self, venue: str) -> set[str]:
-        return {wallet.currency for wallet in self._ledger.books.balances if wallet.venue == venue}
+    def _booked(self, venue: str) -> set[Wallet]:
+        return {wallet for wallet in self._ledger.books.balances if wallet.venue == venue}
 
     # ---- people ------------------------------------------------------------------------------------------
 
