@@ -27,6 +27,7 @@ from domain.messages.orders import (
     OrderUnconfirmed,
     SubmitOrder,
 )
+from domain.messages.replacements import ModifyAccepted, ModifyOrder, ModifyRejected, ModifyUnconfirmed
 from domain.messages.system import LetterDied
 
 _MONEY = (
@@ -34,6 +35,7 @@ _MONEY = (
     *(OrderAccepted, OrderRejected, OrderNotSent, OrderUnconfirmed, OrderReported, FillsReported),
     RowsUnread,
     *(CancelAccepted, CancelRejected, CancelUnconfirmed, JournalExtended),
+    *(ModifyOrder, ModifyAccepted, ModifyRejected, ModifyUnconfirmed),
 )
 _KEPT = 100
 

@@ -46,6 +46,7 @@ from domain.messages.orders import (
     SubmitOrder,
     VenueClockSeen,
 )
+from domain.messages.replacements import ModifyOrder, ModifyRejected, ModifyUnconfirmed
 from domain.messages.system import BreakerChanged, Operation, OperationEnded
 from domain.resilience.access import TRADING
 from domain.resilience.circuit_breaker import BreakerGate
@@ -214,7 +215,7 @@ class ExchangeGateway(BaseActor):
                 event = in_doubt(command, result.code, self._stamp(), raw)
         self._tell_router(event)
 
-    def _about(self, command: SubmitOrder | CancelOrder | QueryOrder) -> dict[str, Any]:
+    def _about(self, command: SubmitOrder | CancelOrder | ModifyOrder | QueryOrder) -> dict[str, Any]:
         """Return what each answer to `command` begins with."""
         return {
             "ts_event": self._stamp(),
@@ -241,6 +242,32 @@ class ExchangeGateway(BaseActor):
                 self._tell_router(CancelRejected(**self._about(command), code=result.code))
             case _:
                 self._tell_router(CancelUnconfirmed(**self._about(command), reason=result.code))
+
+    def receiveMsg_ModifyOrder(self, command: ModifyOrder, sender: str) -> None:
+        order = command.order
+        run = partial(self.client.modify_order, command, self.reducing_timeout_s)
+        leave_by = deadline(order.leave_by, order.leave_by_ns, self.clock.now())
+        late = Retryable("it has waited too long", code="waited_too_long")
+        self.line.make(
+            Call(
+                run,
+                partial(self._modified, command),
+                Urgency.REDUCING,
+                leave_by=leave_by,
+                within_s=self.reducing_timeout_s,
+                proves=TRADING,
+                given_up=partial(self._modified, command, late),
+            )
+        )
+
+    def _modified(self, command: ModifyOrder, result: Event | VenueError) -> None:
+        match result:
+            case Event():
+                self._tell_router(result)
+            case Rejected() | Retryable():  # it did not happen, either way
+                self._tell_router(ModifyRejected(**self._about(command), code=result.code))
+            case _:
+                self._tell_router(ModifyUnconfirmed(**self._about(command), reason=result.code))
 
     def receiveMsg_QueryOrder(self, query: QueryOrder, sender: str) -> None:
         if _subject(query) in self.queried:

@@ -28,6 +28,7 @@ from domain.messages.orders import (
     TouchReported,
 )
 from domain.messages.positions import FundingPayment, VenuePosition
+from domain.messages.replacements import ModifyAccepted, ModifyOrder
 from domain.reconciliation.evidence import EvidenceFactory, NoEvidence
 from domain.resilience.rate_limit import RequestBudget
 from domain.settings import HistorySettings, RecordingSettings, Settings
@@ -79,6 +80,15 @@ class TradingVenue(Protocol):
 
     def cancel_order(self, command: CancelOrder, timeout_s: float) -> CancelAccepted:
         """Ask to cancel. Raises Rejected when the venue says it cannot, Ambiguous when unanswered."""
+        ...
+
+    def modify_order(self, command: ModifyOrder, timeout_s: float) -> ModifyAccepted:
+        """Change a live order in one request; asked only of a venue whose `Capabilities` say that it `replaces`.
+
+        Raises:
+            Retryable, Rejected: it has not been changed, nor will it be.
+            Ambiguous: it may have been changed.
+        """
         ...
 
     def find_order(self, query: QueryOrder, timeout_s: float) -> OrderReported | OrderNotFound:

@@ -170,7 +170,7 @@ class AccountReports:
         for fill in fills:
             self._unread.on_fill(fill)
             if not self._forced.take(fill, now):
-                self._execution_reports.on_fill(fill, now)
+                self._execution_reports.fills.take(fill, now)
 
     def _ask_about_unread(self, venue: str, rows: Iterable[Unread], now: Instant) -> None:
         for order in self._unread.orders(venue, rows):

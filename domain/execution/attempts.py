@@ -69,6 +69,14 @@ class Attempts:
             msgspec.structs.replace(order, is_resubmission=True, leave_by=leave_by, origin_read_ns=0), now
         )
 
+    def changed(
+        self, order: SubmitOrder, quantity: Decimal, limit_price: Decimal, stop_price: Decimal | None, now: Instant
+    ) -> SubmitOrder:
+        """Return an order as it shall be at the venue from now on."""
+        terms = {"quantity": quantity, "limit_price": limit_price, "stop_price": stop_price}
+        leave_by = now.utc_ns + self._send_within_ns
+        return self._living(msgspec.structs.replace(order, leave_by=leave_by, origin_read_ns=0, **terms), now)
+
     def told(self, order: SubmitOrder, now: Instant) -> SubmitOrder:
         """Return an order as it travels: with its deadline on the clock that decides, which no journal keeps."""
         return msgspec.structs.replace(order, leave_by_ns=now.monotonic_ns + self._send_within_ns)

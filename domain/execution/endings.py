@@ -11,7 +11,8 @@ from decimal import Decimal
 from domain.effects import WakeupKey
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId
-from domain.ledger.order import FILLED, OrderLifecycle
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.order_status import FILLED
 from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.outbox import Outbox
 from domain.ledger.wallet import Wallet

@@ -12,14 +12,17 @@ from msgspec.structs import replace
 
 from domain.execution.blocking_orders import BlockingOrders
 from domain.execution.cancels import Cancels
-from domain.execution.contradictions import Contradictions
 from domain.execution.endings import Endings
+from domain.execution.fill_reports import FillReports
 from domain.execution.order_executor import OrderExecutor
 from domain.execution.overdue import Overdue
+from domain.execution.replacements import Replacements
 from domain.instant import Instant
-from domain.instrument import InstrumentId, Side
-from domain.ledger.order import ABSENT, OrderLifecycle
+from domain.instrument import InstrumentId
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.order_status import ABSENT
 from domain.ledger.outbox import Outbox, refusal_in_words
+from domain.ledger.replacing import is_aside, is_new_name, judge_change
 from domain.ledger.unconfirmed import in_doubt
 from domain.messages.halts import HaltKind
 from domain.messages.journal import (
@@ -33,7 +36,6 @@ from domain.messages.orders import (
     CancelAccepted,
     CancelRejected,
     CancelUnconfirmed,
-    Fill,
     OrderAccepted,
     OrderEvent,
     OrderNotFound,
@@ -45,6 +47,7 @@ from domain.messages.orders import (
     Purpose,
     QueryFailed,
 )
+from domain.messages.replacements import ModifyAccepted, ModifyRejected, ModifyUnconfirmed
 from domain.numbers import plain
 from domain.reconciliation.agreement import Totals
 from domain.reconciliation.evidence import Rules
@@ -72,6 +75,7 @@ class ExecutionReports:
         opening: OpeningBalances,
         blocking: BlockingOrders,
         endings: Endings,
+        replacements: Replacements,
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -82,10 +86,10 @@ class ExecutionReports:
         self._unmatched = unmatched
         self._rules = rules
         self._adoption = adoption
-        self._opening = opening
         self._blocking = blocking
         self._endings = endings
-        self._contradictions = Contradictions(outbox)
+        self._replacements = replacements
+        self.fills = FillReports(outbox, status_queries, unmatched, opening, self._book)
 
     def on_accepted(self, event: OrderAccepted, now: Instant) -> None:
         order = self._order(event)
@@ -125,7 +129,7 @@ class ExecutionReports:
         if self._ledger.may_be_ours(report):
             return  # whose it is will be told when the venue names ours
         if report.client_order_id in self._ledger.retired:
-            self._on_retired(report, now)
+            self.fills.of_retired(report, now)
             return
         match self._adoption.origin(report):
             case Origin.LOST:
@@ -142,6 +146,10 @@ class ExecutionReports:
 
     def _judge(self, order: OrderLifecycle, report: OrderReported, now: Instant) -> None:
         was_closed_too_soon, had_ended = self._was_closed_too_soon(order, report), order.ended is not None
+        self._book(order, judge_change(order, report, self._replacements.is_late(order, now)), now)
+        if is_aside(order, report):
+            self._book(order, order.judge_totals(report), now)
+            return
         if had_ended and self._outlives(report, order.ended_at) and report.status not in FINAL:
             was_set_aside = order.is_set_aside
             self._book(order, [order.accepted(report.venue_order_id, report.ts_event)], now)
@@ -204,25 +212,6 @@ class ExecutionReports:
         self._outbox.alarm(f"client_order_id={order.id}", f"{order.ended}, but {text}", now.utc_ns)
         self._book(order, order.judge_end("reported without a total", now.utc_ns), now)
 
-    def _on_retired(self, report: OrderReported, now: Instant) -> None:
-        """Book late fills of an order of ours that ended long ago; nothing else is kept of it."""
-        if report.status not in FINAL:
-            reason = f"order {report.client_order_id} is {report.status} though it ended long ago"
-            self._outbox.halt(str(InstrumentId.of(report)), HaltKind.LIVES_LONG_AFTER, reason, now.utc_ns)
-        purpose = Purpose.OPEN if report.side is Side.BUY else Purpose.CLOSE
-        for fill in self._unmatched.take(report.venue, report.venue_order_id, now):
-            self._outbox.record(
-                OrderFilled(
-                    ts_event=fill.ts_event,
-                    client_order_id=report.client_order_id,
-                    intent_id="",
-                    purpose=purpose,
-                    fill=fill,
-                )
-            )
-            text = f"filled {plain(fill.quantity)} long after it ended"
-            self._outbox.alarm(f"client_order_id={report.client_order_id}", text, now.utc_ns)
-
     def on_not_found(self, event: OrderNotFound, now: Instant) -> None:
         order = self._order(event)
         if order is None or order.is_final or order.status is OrderStatus.SUBMITTED:
@@ -276,31 +265,9 @@ class ExecutionReports:
         if order is not None and not order.is_final and order.is_cancel_pending:
             self._cancels.answered(order, event, now)
 
-    def on_fill(self, fill: Fill, now: Instant) -> None:
-        order = self._ledger.order_of(fill.venue, fill.venue_order_id)
-        first = self._ledger.fills.find(fill.venue, fill.fill_id)
-        if first is None and order is not None:
-            first = order.executions.fills.get(fill.fill_id)
-        if first is not None:
-            self._contradictions.compare(first, fill, now)
-            return
-        if order is not None:
-            self._book(order, order.judge_fill(fill), now)
-            return
-        if self._ledger.fills.is_forgotten(fill):
-            return
-        if self._ledger.books.terms(InstrumentId.of(fill)).kind is None:
-            # We have no orders in such products, so nobody needs to be asked whose it is.
-            if self._opening.is_after(fill):
-                self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
-            return
-        candidates = [order for order in self._ledger.live_orders(fill.venue) if _may_own(order, fill)]
-        for order in candidates:
-            self._status_queries.begin(order, now)
-        if candidates or self._opening.is_after(fill):
-            self._contradictions.compare(self._unmatched.keep(fill, now), fill, now)
-        else:
-            self._opening.keep(fill)
+    def on_modified(self, event: ModifyAccepted | ModifyRejected | ModifyUnconfirmed, now: Instant) -> None:
+        if order := self._order(event):
+            self._book(order, self._replacements.judge(order, event, now), now)
 
     def doubt(self, order: OrderLifecycle, reason: str, now: Instant) -> None:
         """Ask about an order whose answers may have been lost with whoever carried them."""
@@ -320,7 +287,7 @@ class ExecutionReports:
 
     def _book(self, order: OrderLifecycle, events: Sequence[OrderUpdate], now: Instant) -> None:
         """Journal what a venue's word proved, and do what follows from it."""
-        was_final, was_named = order.is_final, bool(order.venue_order_id)
+        was_final, was_named = order.is_final, order.venue_order_id
         for event in events:
             filled = order.filled_quantity
             self._outbox.record(event)
@@ -331,7 +298,7 @@ class ExecutionReports:
         if order.is_overfilled:
             reason = f"order {order.id} filled above its quantity"
             self._outbox.halt(order.scope, HaltKind.OVERFILLED, reason, now.utc_ns)
-        if order.venue_order_id and not was_named:
+        if order.venue_order_id != was_named:
             self._named(order, now)
         self._follow_up(order, now)
 
@@ -363,7 +330,11 @@ class ExecutionReports:
 
     def _was_closed_too_soon(self, order: OrderLifecycle, report: OrderReported) -> bool:
         """Tell whether a report of life is about an order that we called dead, and no old read of its better days."""
-        if not order.is_final or report.status in FINAL or order.filled_quantity >= order.order.quantity:
+        if not order.is_final or report.status in FINAL or report.venue_order_id in order.venue_order_ids[:-1]:
+            return False
+        if is_new_name(order, report):
+            return True
+        if order.filled_quantity >= order.order.quantity:
             return False
         if not order.venue_order_id or order.evidence.startswith(ABSENT):
             return True
@@ -384,9 +355,3 @@ class ExecutionReports:
 
     def _order(self, event: OrderEvent) -> OrderLifecycle | None:
         return self._ledger.orders.get(event.client_order_id)
-
-
-def _may_own(order: OrderLifecycle, fill: Fill) -> bool:
-    """Tell whether `fill` could be of an order whose name at the venue we don't know yet."""
-    is_same_market = (order.order.instrument, order.order.side) == (fill.instrument, fill.side)
-    return not order.venue_order_id and is_same_market

@@ -27,6 +27,7 @@ from domain.execution.order_manager_report import OrderManagerReport
 from domain.execution.order_rules import OrderRulebook
 from domain.execution.overdue import Overdue
 from domain.execution.pre_send_checks import PreSendChecks
+from domain.execution.replacements import Replacements
 from domain.execution.venue_readiness import VenueReadiness
 from domain.execution.wind_down import WindingDown
 from domain.instant import Instant
@@ -63,6 +64,7 @@ from domain.messages.orders import (
     TouchReported,
     VenueClockSeen,
 )
+from domain.messages.replacements import ModifyAccepted, ModifyRejected, ModifyUnconfirmed
 from domain.messages.system import (
     BreakerChanged,
     EndExit,
@@ -127,6 +129,8 @@ class OrderManager:
             foreign,
         )
         self._blocking = BlockingOrders(self.ledger, self._quotes, self._cancels, self._rules, self._holds, foreign)
+        attempts = Attempts(settings, self.ledger, self._quotes, rulebook, instance)
+        self._replacements = Replacements(settings, outbox, attempts, self._status_queries, rulebook, self._rules)
         self._execution = OrderExecutor(
             settings,
             outbox,
@@ -137,7 +141,7 @@ class OrderManager:
             self._prices,
             expiries,
             facts,
-            Attempts(settings, self.ledger, self._quotes, rulebook, instance),
+            attempts,
             rulebook,
         )
         opening = OpeningBalances(outbox, self._quotes, self._rules)
@@ -158,6 +162,7 @@ class OrderManager:
             opening,
             self._blocking,
             Endings(settings, outbox, self._rules, self._unmatched, self._unread),
+            self._replacements,
         )
         self._winding_down = WindingDown(
             outbox,
@@ -206,6 +211,9 @@ class OrderManager:
                 on(CancelAccepted, self._execution_reports.on_cancel),
                 on(CancelRejected, self._execution_reports.on_cancel),
                 on(CancelUnconfirmed, self._execution_reports.on_cancel),
+                on(ModifyAccepted, self._execution_reports.on_modified),
+                on(ModifyRejected, self._execution_reports.on_modified),
+                on(ModifyUnconfirmed, self._execution_reports.on_modified),
                 on(FillsReported, self._account.on_fills),
                 on(RowsUnread, self._account.on_unread),
                 on(VenueSnapshot, self._account.on_snapshot),
@@ -347,7 +355,8 @@ class OrderManager:
 
     def _cancel_protection(self, command: CancelProtection, now: Instant) -> None:
         for order in self.ledger.live_orders(command.venue, command.instrument):
-            if order.order.purpose is Purpose.PROTECT and command.leg in (None, order.order.leg):
+            is_meant = order.order.purpose is Purpose.PROTECT and command.leg in (None, order.order.leg)
+            if is_meant and not self._replacements.resize(order, command, now):
                 self._cancels.wish(order, command.reason, now)
 
     def _raise_halt(self, command: RaiseHalt, now: Instant) -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from domain.instrument import Instrument, InstrumentId, Side
 from domain.ledger.bare_closes import BareCloses
@@ -21,6 +21,7 @@ from domain.ledger.external_fills import ExternalFills
 from domain.ledger.guessed_prices import GuessedPrices
 from domain.ledger.halts import Halts
 from domain.ledger.live_orders import LiveOrders, StandingOrder, StandingOrders, is_cover
+from domain.ledger.order_parts import OrderParts
 from domain.ledger.plans import Plan, plan_of
 from domain.ledger.position import Execution, Position, PositionLedger
 from domain.ledger.terms import Terms, terms_by_name, terms_of
@@ -30,8 +31,6 @@ from domain.messages.base import Event
 from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
-    CancelRequested,
-    CancelWithdrawn,
     EquityMarked,
     ExitEnded,
     ExitWished,
@@ -46,12 +45,9 @@ from domain.messages.journal import (
     JournalEntry,
     JournalEvent,
     LegRouted,
-    OrderAdopted,
-    OrderClosed,
     OrderFilled,
     OrderFilledProvisionally,
     OrderReopened,
-    OrderResubmitted,
     OrderSubmitted,
     OrderUpdate,
     PositionCorrected,
@@ -59,16 +55,10 @@ from domain.messages.journal import (
     TotalsStand,
 )
 from domain.messages.orders import (
-    CancelAccepted,
-    CancelRejected,
-    CancelUnconfirmed,
     FillKind,
-    OrderAccepted,
-    OrderNotSent,
-    OrderRejected,
-    OrderUnconfirmed,
     Purpose,
 )
+from domain.messages.replacements import OrderReplaced
 from domain.numbers import ZERO, proportion
 
 INTENTS_KEPT = 1_000  # far more than can be decided before a signal expires
@@ -94,6 +84,7 @@ class Portfolio:
         self.ledgers: dict[InstrumentId, PositionLedger] = {}
         self.external_fills = ExternalFills()
         self.guessed_prices = GuessedPrices()
+        self._parts = OrderParts()
         self._live = LiveOrders() if orders is None else orders
         self.plans: dict[str, Plan] = {}  # intent_id -> accepted and not over
         self.intents: dict[str, bool] = {}  # newest intent_ids -> whether the router accepted
@@ -189,6 +180,10 @@ class Portfolio:
     def _follow_order(self, event: OrderUpdate) -> None:
         self._live.apply(event)
 
+    def _on_order_replaced(self, event: OrderReplaced) -> None:
+        self._parts.hear(event)
+        self._live.apply(event)
+
     def _on_order_reopened(self, event: OrderReopened) -> None:
         order = event.order
         self._live.apply(event)
@@ -201,7 +196,8 @@ class Portfolio:
     def _on_order_filled_provisionally(self, event: OrderFilledProvisionally) -> None:
         key, guess = InstrumentId.of(event), self.guessed_prices.filled(event)
         terms = self.terms(key)
-        execution = Execution(event.client_order_id, event.side, event.quantity, event.price, event.fee, True, guess)
+        part = self._parts.key(event.client_order_id, event.venue, event.venue_order_id)
+        execution = Execution(part, event.side, event.quantity, event.price, event.fee, True, guess)
         self._ledger(key).book(execution)
         self.wallets.move_ours(as_fill(execution, *key, terms), terms)
         self._count(event, event.quantity)
@@ -211,10 +207,10 @@ class Portfolio:
         if event.purpose is Purpose.PROTECT:
             self._bare.stopped(InstrumentId.of(fill))
         key, is_reversal = InstrumentId.of(fill), fill.kind is FillKind.REVERSAL
-        terms = self.terms(key)
+        terms, part = self.terms(key), self._parts.key(event.client_order_id, fill.venue, fill.venue_order_id)
         execution = Execution(
             # Adjustments stand for themselves: running totals never announced them.
-            client_order_id=event.client_order_id if fill.kind is FillKind.FILL else "",
+            client_order_id=part if fill.kind is FillKind.FILL else "",
             side=fill.side.opposite if is_reversal else fill.side,
             quantity=fill.quantity,
             price=fill.price,
@@ -343,7 +339,7 @@ class Portfolio:
         """Return how much of the position stops would close that the venue says it has; a target stops nothing."""
         side = Side.BUY if self.position(InstrumentId(venue, instrument)).quantity < 0 else Side.SELL
         stops = (it for it in self.orders_of(venue, instrument, Purpose.PROTECT) if is_cover(it, side))
-        return sum((live.leaves_quantity for live in stops), ZERO)
+        return sum((live.sure_quantity for live in stops), ZERO)
 
 
 Booked = TypeVar("Booked", bound=JournalEvent)
@@ -357,6 +353,7 @@ def _on(kind: type[Booked], booking: Callable[[Portfolio, Booked], None]) -> tup
 
 _BOOKINGS = dict(
     (
+        *(_on(kind, Portfolio._follow_order) for kind in get_args(OrderUpdate)),  # but for those below
         _on(BalancesOpened, Portfolio._on_balances_opened),
         _on(BalanceCorrected, Portfolio._on_balance_corrected),
         _on(PositionCorrected, Portfolio._on_position_corrected),
@@ -368,18 +365,7 @@ _BOOKINGS = dict(
         _on(IntentDone, Portfolio._on_intent_done),
         _on(LegRouted, Portfolio._on_leg_routed),
         _on(OrderSubmitted, Portfolio._on_order_submitted),
-        _on(OrderAccepted, Portfolio._follow_order),
-        _on(OrderRejected, Portfolio._follow_order),
-        _on(OrderNotSent, Portfolio._follow_order),
-        _on(OrderUnconfirmed, Portfolio._follow_order),
-        _on(OrderResubmitted, Portfolio._follow_order),
-        _on(OrderAdopted, Portfolio._follow_order),
-        _on(OrderClosed, Portfolio._follow_order),
-        _on(CancelRequested, Portfolio._follow_order),
-        _on(CancelWithdrawn, Portfolio._follow_order),
-        _on(CancelAccepted, Portfolio._follow_order),
-        _on(CancelRejected, Portfolio._follow_order),
-        _on(CancelUnconfirmed, Portfolio._follow_order),
+        _on(OrderReplaced, Portfolio._on_order_replaced),
         _on(OrderReopened, Portfolio._on_order_reopened),
         _on(OrderFilledProvisionally, Portfolio._on_order_filled_provisionally),
         _on(OrderFilled, Portfolio._on_order_filled),

@@ -11,10 +11,13 @@ from decimal import Decimal
 from typing import Protocol
 
 from domain.instrument import Side
-from domain.ledger.order import UNPROVEN, next_status
+from domain.ledger.asked import Asked
+from domain.ledger.order_status import UNPROVEN, next_status
 from domain.ledger.plans import Plan
 from domain.messages.journal import (
     OrderClosed,
+    OrderFilled,
+    OrderFilledProvisionally,
     OrderReopened,
     OrderSubmitted,
     OrderUpdate,
@@ -35,6 +38,11 @@ class StandingOrder(Protocol):
     @property
     def leaves_quantity(self) -> Decimal:
         """Return what may still fill, in base units; what may have filled, of one that is set aside."""
+        ...
+
+    @property
+    def sure_quantity(self) -> Decimal:
+        """Return how much of that is there whatever becomes of a change that is under way."""
         ...
 
     @property
@@ -71,16 +79,25 @@ class StandingOrders(Protocol):
 class LiveOrder:
     """One attempt, as an account without the router's knowledge folds it."""
 
-    order: SubmitOrder
+    asked: Asked
     filled_quantity: Decimal = ZERO
     status: OrderStatus = OrderStatus.SUBMITTED
     may_reach: Decimal | None = None  # what it counts as filled until that is proven, where it is set aside
 
     @property
+    def order(self) -> SubmitOrder:
+        """Return it as the venue has it."""
+        return self.asked.order
+
+    @property
     def leaves_quantity(self) -> Decimal:
         """Return what may still trade, in base units."""
-        most = self.order.quantity if self.may_reach is None else self.may_reach
+        most = self.asked.most_quantity if self.may_reach is None else self.may_reach
         return max(ZERO, most - self.filled_quantity)
+
+    @property
+    def sure_quantity(self) -> Decimal:
+        return max(ZERO, min(self.leaves_quantity, self.asked.least_quantity - self.filled_quantity))
 
     @property
     def is_set_aside(self) -> bool:
@@ -98,16 +115,19 @@ class LiveOrders:
     by_id: dict[str, LiveOrder] = field(default_factory=dict)
 
     def begin(self, event: OrderSubmitted) -> None:
-        self.by_id[event.order.client_order_id] = LiveOrder(event.order)
+        self.by_id[event.order.client_order_id] = LiveOrder(Asked(event.order))
 
     def apply(self, event: OrderUpdate, filled: Decimal = ZERO) -> None:
         if isinstance(event, OrderClosed):
             self.by_id.pop(event.client_order_id, None)
         elif isinstance(event, OrderReopened):
-            order = LiveOrder(event.order, event.filled_quantity, next_status(event.was, event))
+            order = LiveOrder(Asked(event.order), event.filled_quantity, next_status(event.was, event))
             self.by_id[event.client_order_id] = order
         elif order_known := self.by_id.get(event.client_order_id):
             order_known.filled_quantity += filled
+            order_known.asked.apply(event)
+            if isinstance(event, (OrderFilled, OrderFilledProvisionally)):
+                order_known.asked.filled(event, filled)
             order_known.status = next_status(order_known.status, event)
             if isinstance(event, OrderAccepted):
                 order_known.may_reach = None

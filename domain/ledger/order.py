@@ -1,4 +1,4 @@
-"""One order at one venue: its status transitions, and what each report of the venue proves.
+"""One order at one venue: what the journal says of it, and what each report of the venue proves.
 
 Two halves. `apply` folds an event of the journal; nothing else changes state, so replaying the journal gives
 the same order. The `judge_*` methods look at what a gateway reports and return the events to journal; they
@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.instrument import InstrumentId, Side
+from domain.ledger.asked import Asked
 from domain.ledger.executions import Executions, Step
+from domain.ledger.order_status import FILLED, SUBMITTED, UNPROVEN, next_status
 from domain.ledger.unconfirmed import ended_without_total
-from domain.messages.base import Event
 from domain.messages.journal import (
     CancelRequested,
     CancelWithdrawn,
@@ -48,41 +49,8 @@ from domain.messages.orders import (
     TimeInForce,
     VenueMoment,
 )
+from domain.messages.replacements import ModifyRequested, OrderReplaced
 from domain.numbers import ZERO
-
-SUBMITTED, UNCONFIRMED, OPEN = OrderStatus.SUBMITTED, OrderStatus.UNCONFIRMED, OrderStatus.OPEN
-PARTIALLY_FILLED, FILLED = OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED
-
-# Besides these, OrderClosed moves every status of the table to the final one that it names, and OrderReopened back.
-NEXT_STATUS: dict[OrderStatus, dict[type[Event], OrderStatus]] = {
-    SUBMITTED: {
-        OrderUnconfirmed: UNCONFIRMED,
-        OrderAccepted: OPEN,
-        OrderFilled: PARTIALLY_FILLED,
-        OrderFilledProvisionally: PARTIALLY_FILLED,
-    },
-    # A fill proves that it was accepted, which is journaled before, but not that the rest is in place now.
-    UNCONFIRMED: {OrderAccepted: OPEN},
-    OPEN: {
-        OrderUnconfirmed: UNCONFIRMED,  # it should be at the venue, and isn't shown there
-        OrderFilled: PARTIALLY_FILLED,
-        OrderFilledProvisionally: PARTIALLY_FILLED,
-    },
-    PARTIALLY_FILLED: {OrderUnconfirmed: UNCONFIRMED},
-}  # the rest are final; OrderNotFound has no entry because it may be a stale read
-
-
-def next_status(status: OrderStatus, event: OrderUpdate) -> OrderStatus:
-    """Return where an event moves an order: the one answer for every projection of the journal."""
-    if isinstance(event, OrderClosed):
-        return status if status in FINAL else event.status
-    if isinstance(event, OrderReopened):
-        return PARTIALLY_FILLED if event.filled_quantity else OPEN
-    return NEXT_STATUS.get(status, {}).get(type(event), status)
-
-
-UNPROVEN = (SUBMITTED, UNCONFIRMED)  # the venue has not yet said that it has it, or shows it no more
-ABSENT = "absent"  # how evidence begins when nobody refused: the venue just doesn't show the order
 
 
 @dataclass
@@ -90,8 +58,9 @@ class OrderLifecycle:
     """One order of ours at one venue. `submitted` is the journaled event that began it."""
 
     submitted: OrderSubmitted
+    asked: Asked = field(init=False)
     status: OrderStatus = SUBMITTED
-    venue_order_id: str = ""  # empty while the venue hasn't told
+    venue_order_ids: list[str] = field(default_factory=list)  # all that the venue has told, the newest last
     sends: int = 1
     last_sent_at: int = 0  # UTC ns of the newest send
     is_cancel_pending: bool = False
@@ -105,6 +74,7 @@ class OrderLifecycle:
     closed_at: int = 0  # UTC ns when it was proven so
 
     def __post_init__(self) -> None:
+        self.asked = Asked(self.submitted.order)
         self.last_sent_at = self.last_sent_at or self.submitted.ts_event
         self.accept_until = self.accept_until or self.order.accept_until
 
@@ -115,7 +85,18 @@ class OrderLifecycle:
 
     @property
     def order(self) -> SubmitOrder:
-        return self.submitted.order
+        """Return it as the venue has it: as it was submitted, but for changes that are proven."""
+        return self.asked.order
+
+    @property
+    def venue_order_id(self) -> str:
+        """Return the venue's newest name of it; empty while the venue hasn't told."""
+        return self.venue_order_ids[-1] if self.venue_order_ids else ""
+
+    @property
+    def pending_replace(self) -> ModifyRequested | None:
+        """Return the change of which nobody knows whether it is through."""
+        return None if self.is_final else self.asked.pending
 
     @property
     def id(self) -> str:
@@ -143,7 +124,7 @@ class OrderLifecycle:
     @property
     def is_in_flight(self) -> bool:
         """Tell whether it is about to change by itself: anything live but a resting order left in peace."""
-        is_resting = not self.never_rests and not self.is_cancel_pending
+        is_resting = not (self.never_rests or self.is_cancel_pending or self.asked.pending)
         return not self.is_final and (self.is_unproven or not is_resting)
 
     @property
@@ -159,8 +140,13 @@ class OrderLifecycle:
     @property
     def leaves_quantity(self) -> Decimal:
         """Return what may still fill, all of the rest while not proven dead; what may have, of one that is set aside."""
-        most = self.order.quantity if self.may_reach is None else self.may_reach
+        most = self.asked.most_quantity if self.may_reach is None else self.may_reach
         return ZERO if self.is_final else max(ZERO, most - self.filled_quantity)
+
+    @property
+    def sure_quantity(self) -> Decimal:
+        """Return how much of that is there whatever becomes of a pending change."""
+        return max(ZERO, min(self.leaves_quantity, self.asked.least_quantity - self.filled_quantity))
 
     @property
     def is_set_aside(self) -> bool:
@@ -174,13 +160,13 @@ class OrderLifecycle:
 
     @property
     def is_overfilled(self) -> bool:
-        return self.filled_quantity > self.order.quantity
+        return self.filled_quantity > self.asked.wanted_quantity
 
     def may_be(self, report: OrderReported) -> bool:
         """Tell whether a row without our name of its order may be of this one, which the venue has not named yet."""
         body = self.order
         is_alike = (report.instrument, report.side) == (body.instrument, body.side)
-        is_nameless = not report.client_order_id and not self.venue_order_id
+        is_nameless = not (report.client_order_id or self.venue_order_id) or bool(self.pending_replace)
         return is_nameless and is_alike and report.quantity in (None, body.quantity)
 
     def crosses(self, side: Side, price: Decimal) -> bool:
@@ -194,7 +180,7 @@ class OrderLifecycle:
             return False
         if self.never_rests and (self.ended or (self.filled_quantity and not self.is_cancel_pending)):
             return False
-        return price >= self.order.limit_price if side is Side.BUY else price <= self.order.limit_price
+        return any(price >= it if side is Side.BUY else price <= it for it in self.asked.prices())
 
     # ---- the journal ------------------------------------------------------------------------------------
 
@@ -206,7 +192,8 @@ class OrderLifecycle:
             case OrderReopened():
                 self.evidence, self.is_cancel_pending, self.may_reach = "", False, None
             case OrderAccepted():
-                self.venue_order_id = self.venue_order_id or event.venue_order_id
+                if event.venue_order_id and not self.venue_order_ids:  # only a change gives it another
+                    self.venue_order_ids.append(event.venue_order_id)
                 self.ended = self.may_reach = None
             case OrderUnconfirmed() if event.ended:
                 self.ended, self.ended_at = event.ended, event.ts_event
@@ -216,14 +203,28 @@ class OrderLifecycle:
                 self.sends += 1
                 self.last_sent_at = event.ts_event
                 self.accept_until = event.accept_until or self.accept_until
+            case ModifyRequested():
+                self.last_sent_at = event.ts_event
+                self.accept_until = event.accept_until or self.accept_until
+            case OrderReplaced():
+                self.ended = self.may_reach = None
+                if event.is_renamed:
+                    self.venue_order_ids.append(event.venue_order_id)
+                    self.executions.begin_part(event.venue_order_id)
             case CancelRequested():
                 self.is_cancel_pending, self.cancel_reason = True, event.reason
             case CancelWithdrawn():
                 self.is_cancel_pending = False
             case OrderFilled():
+                before = self.filled_quantity
                 self.executions.book_exact(event.fill)
+                self.asked.filled(event, self.filled_quantity - before)
             case OrderFilledProvisionally():
-                self.executions.book_provisional(Step(event.quantity, event.price, event.fee))
+                self.executions.book_provisional(
+                    Step(event.quantity, event.price, event.fee, venue_order_id=event.venue_order_id)
+                )
+                self.asked.filled(event, event.quantity)
+        self.asked.apply(event)
         self.status = next_status(self.status, event)
 
     # ---- what a venue's word proves ----------------------------------------------------------------------
@@ -249,15 +250,13 @@ class OrderLifecycle:
             may_repeat: it may be tried again, and what is sold would be others', or what is bought beyond the limits.
         """
         events = self._accepted_by(report.venue_order_id, report.ts_event)
-        step = self.executions.step_to(
-            report.cumulative_quantity, report.average_price, report.total_fees, self.worst_price
-        )
+        step = self._step_to(report)
         if step:
             events.append(self._provisional(step, report.ts_event))
         if self.is_final:
             return events
         filled = self.filled_quantity + (step.quantity if step else ZERO)
-        is_full, is_end = filled >= self.order.quantity, report.status in FINAL
+        is_full, is_end = filled >= self.asked.most_quantity, report.status in FINAL
         if is_full or (is_end and self._proves_end(report, filled, may_repeat)):
             evidence = f"reported:{report.reason}" if report.reason else "reported"
             status = report.status if is_end else FILLED
@@ -267,6 +266,19 @@ class OrderLifecycle:
         elif self.ended and any(isinstance(event, OrderAccepted) for event in events):
             events.append(self._ended(self.ended, report.ts_event))
         return events
+
+    def judge_totals(self, report: OrderReported) -> list[OrderUpdate]:
+        """Return what a word proves that is about another name than the newest, or amid a change: what has filled."""
+        step = self._step_to(report)
+        events: list[OrderUpdate] = [self._provisional(step, report.ts_event)] if step else []
+        is_full = self.filled_quantity + (step.quantity if step else ZERO) >= self.asked.most_quantity
+        if is_full and not self.is_final and self.asked.is_newest(report.venue_order_id):
+            events.append(self.closed(FILLED, "reported", report.ts_event, self.asked.most_quantity))
+        return events
+
+    def _step_to(self, report: OrderReported) -> Step | None:
+        told = report.cumulative_quantity, report.average_price, report.total_fees
+        return self.executions.step_to(*told, self.worst_price, report.venue_order_id)
 
     def _proves_end(self, report: OrderReported, filled: Decimal, may_repeat: bool) -> bool:
         """Tell whether the final word about an order that is not known to be full proves how much of it filled.
@@ -290,7 +302,8 @@ class OrderLifecycle:
         events: list[OrderUpdate] = []
         left = self.leaves_quantity if self.ended is FILLED else ZERO
         if left:
-            events.append(self._provisional(Step(left, self.worst_price, ZERO, is_price_guessed=True), ts_event))
+            step = Step(left, self.worst_price, ZERO, is_price_guessed=True, venue_order_id=self.asked.newest)
+            events.append(self._provisional(step, ts_event))
         return [*events, self.closed(self.ended, evidence, ts_event, self.filled_quantity + left)]
 
     def set_aside(self, may_have_filled: Decimal, ts_event: int) -> OrderUnconfirmed:
@@ -314,9 +327,10 @@ class OrderLifecycle:
             )
         )
         if not self.is_final and fill.kind is FillKind.FILL:
-            exact = self.executions.exact.quantity + fill.quantity
-            filled = max(exact, self.executions.reported.quantity) + self.executions.adjustment
-            if filled >= self.order.quantity:
+            filled = self.executions.filled_with(fill)
+            # What an older name has filled late takes nothing of what rests.
+            late = ZERO if self.asked.is_newest(fill.venue_order_id) else filled - self.filled_quantity
+            if filled >= self.asked.most_quantity + late:
                 events.append(self.closed(FILLED, "filled", fill.ts_event, filled))
         return events
 
@@ -375,4 +389,5 @@ class OrderLifecycle:
             price=step.price,
             fee=step.fee,
             is_price_guessed=step.is_price_guessed,
+            venue_order_id=step.venue_order_id,
         )

@@ -53,6 +53,7 @@ from domain.messages.journal import (
     VenueReconciled,
 )
 from domain.messages.orders import OrderAccepted, OrderIntent, OrderReported, Purpose
+from domain.messages.replacements import OrderReplaced
 from domain.numbers import ZERO
 
 # A redelivery or a late fill of something older than this many is no longer recognised: minutes of the fastest
@@ -193,7 +194,7 @@ class OrderLedger:
         if has_moved:
             self._moved(order.order.venue)
             self.refusals.forget(order.order.venue, order.order.instrument)
-        if isinstance(event, OrderAccepted) and event.venue_order_id:
+        if isinstance(event, (OrderAccepted, OrderReplaced)) and event.venue_order_id:
             self.claims[event.venue, event.venue_order_id] = order.id
         if isinstance(event, OrderClosed):
             self.refusals.ended(order)
@@ -216,8 +217,7 @@ class OrderLedger:
     def _reopen(self, order: OrderLifecycle) -> None:
         plan, venue = self.plans[order.order.intent_id], order.order.venue
         self.movements[venue] += 1
-        if order.venue_order_id:
-            self.claims[venue, order.venue_order_id] = order.id
+        self.claims |= {(venue, name): order.id for name in order.venue_order_ids}
         if plan.is_done:
             plan.is_done, plan.was_done = False, True
             self._finished.remove(plan.intent.intent_id)
@@ -245,7 +245,8 @@ class OrderLedger:
             return
         del self.plans[intent_id]
         for order in orders:
-            self.claims.pop((order.order.venue, order.venue_order_id), None)
+            for name in order.venue_order_ids:
+                self.claims.pop((order.order.venue, name), None)
             self.retired.add(order.id)
             del self.orders[order.id]
 

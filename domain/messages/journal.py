@@ -26,6 +26,13 @@ from domain.messages.orders import (
     VenueMoment,
 )
 from domain.messages.positions import VenuePosition
+from domain.messages.replacements import (
+    ModifyAccepted,
+    ModifyRejected,
+    ModifyRequested,
+    ModifyUnconfirmed,
+    OrderReplaced,
+)
 
 
 class IntentAccepted(Event, kw_only=True):
@@ -135,6 +142,7 @@ class OrderFilledProvisionally(OrderEvent, kw_only=True):
     price: Decimal
     fee: Decimal  # quote currency
     is_price_guessed: bool = False  # the venue told none: it is the worst that the order allowed
+    venue_order_id: str = ""  # under which name it filled, where the venue has changed that; empty: the first
 
 
 class OrderClosed(OrderEvent, kw_only=True):
@@ -316,6 +324,11 @@ OrderUpdate = (  # what happens to one order after its submission
     | OrderClosed
     | OrderReopened
     | OrderAdopted
+    | ModifyRequested
+    | ModifyAccepted
+    | ModifyRejected
+    | ModifyUnconfirmed
+    | OrderReplaced
 )
 
 JournalEvent = (

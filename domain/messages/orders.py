@@ -97,6 +97,10 @@ class CancelProtection(Command, kw_only=True):
     instrument: str
     reason: str
     leg: Leg | None = None  # these only
+    # What is to follow: where the venue can change a bracket in one request, that becomes of it instead.
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
 
 
 _LEGS = {OrderType.STOP: Leg.STOP, OrderType.TAKE_PROFIT: Leg.TARGET}

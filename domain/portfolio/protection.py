@@ -155,12 +155,12 @@ class Protection:
         planned = _planned(portfolio, key)
         if _covers(planned, holding, owned):
             return None
-        if plans:
-            return self._cancel(instrument, "resized", now)
-        if is_filling:
-            return None  # one bracket for the whole entry instead of one per partial fill
         levels = self.levels(holding)
         whole = Protective(Leg.WHOLE, holding.quantity, levels.stop, levels.target)
+        if plans:
+            return self._cancel(instrument, "resized", now, whole)
+        if is_filling:
+            return None  # one bracket for the whole entry instead of one per partial fill
         return self._request(holding, portfolio, Purpose.PROTECT, "protect", now, whole)
 
     def _missing_leg(
@@ -226,10 +226,19 @@ class Protection:
             leg=part.leg if part else Leg.WHOLE,
         )
 
-    def _cancel(self, instrument: Instrument, reason: str, now: Instant) -> CancelProtection | None:
+    def _cancel(
+        self, instrument: Instrument, reason: str, now: Instant, instead: Protective | None = None
+    ) -> CancelProtection | None:
         if not self._may_ask(instrument, now):
             return None
-        return CancelProtection(venue=instrument.venue, instrument=instrument.name, reason=reason)
+        return CancelProtection(
+            venue=instrument.venue,
+            instrument=instrument.name,
+            reason=reason,
+            quantity=instead.quantity if instead else None,
+            limit_price=instead.limit if instead else None,
+            stop_price=instead.trigger if instead else None,
+        )
 
     def _may_ask(self, instrument: Instrument, now: Instant) -> bool:
         key = instrument.id

@@ -62,7 +62,7 @@ class FillCoverage:
         orders = [it for it in self._ledger.unexplained.values() if it.order.venue == venue]
         if venue not in self._known_to:
             orders += self._ledger.live_orders(venue)
-        return tuple(dict.fromkeys(it.venue_order_id for it in orders if it.venue_order_id))
+        return tuple(dict.fromkeys(name for order in orders for name in order.venue_order_ids))
 
     def answered(self, venue: str, asked: Instant, now: Instant) -> None:
         """Note that all fills of a question asked then have been taken in; journal it when it is worth it."""

@@ -38,7 +38,7 @@ class StandingTotals:
             asked: when the question left.
         """
         for order in self._ledger.unexplained.values():
-            if order.order.venue == venue and (order.venue_order_id in asked_of or not order.venue_order_id):
+            if order.order.venue == venue and all(name in asked_of for name in order.venue_order_ids):
                 if self.stand(order):
                     continue
                 since_ns = self._since_ns.setdefault(order.id, asked.monotonic_ns)

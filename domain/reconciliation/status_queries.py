@@ -12,7 +12,8 @@ from decimal import Decimal
 
 from domain.effects import Role, WakeupKey
 from domain.instant import SECOND_NS, Instant
-from domain.ledger.order import ABSENT, OrderLifecycle
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.order_status import ABSENT
 from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.order_words import doubt_in_words
 from domain.ledger.outbox import Outbox
@@ -122,6 +123,12 @@ class StatusQueries:
             send = self._sends.get(order.id) or Send(self._ends_ns(order, now))
             if send.ends_ns > status_query.sent_ns:
                 status_query.sent_ns, status_query.first_look_ns = send.ends_ns, None
+
+    def changing(self, order: OrderLifecycle, now: Instant) -> None:
+        """Ask what comes of a change that is being sent; no look before it has arrived proves the order gone."""
+        self._sends[order.id] = Send(self._ends_ns(order, now))
+        self.begin(order, now, patience=1)
+        self.may_still_leave(order, now)
 
     def resent(self, order: OrderLifecycle, now: Instant) -> None:
         """Start proof of absence over: the order may have arrived just now."""
@@ -297,7 +304,7 @@ class StatusQueries:
                 venue=order.order.venue,
                 instrument=order.order.instrument,
                 sent_at=order.sent_at,
-                venue_order_id=order.venue_order_id,
+                venue_order_id="" if order.pending_replace else order.venue_order_id,  # it may have another by now
                 venue_client_id=order.order.venue_client_id,
                 symbol=order.order.symbol,
             ),

@@ -39,6 +39,7 @@ from domain.messages.orders import (
     TouchReported,
     VenueClockSeen,
 )
+from domain.messages.replacements import ModifyAccepted, ModifyOrder, ModifyRejected, ModifyUnconfirmed
 from domain.messages.system import (
     AlarmOver,
     AlarmRaised,
@@ -167,6 +168,61 @@ def test_what_reduces_risk_waits_for_an_answer_only_while_there_is_time_for_anot
     answer_to_submit(venue, stage, make_accepted(), purpose=Purpose.PROTECT)
 
     assert venue.timeouts_s["submit_order"] == [5.0, 2.5]
+
+
+# ---- changes ---------------------------------------------------------------------------------------------
+
+
+def modify(**changes) -> ModifyOrder:
+    order = make_order(purpose=Purpose.PROTECT, leave_by=NOW + SECOND_NS, **changes)
+    return ModifyOrder(
+        client_order_id=order.client_order_id,
+        venue="coinbase",
+        venue_order_id="v-1",
+        order=order,
+        filled_quantity=Decimal(0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Rejected("no", code="TOO_LATE"), ModifyRejected),
+        (Retryable("?", code="429"), ModifyRejected),
+        (Ambiguous("?", code="timeout"), ModifyUnconfirmed),
+        (Fatal("?", code="401"), ModifyUnconfirmed),
+    ],
+)
+def test_a_change_is_told_for_what_its_answer_proves(
+    venue: FakeVenue, stage: Stage, answer: VenueError, told: type[Event]
+) -> None:
+    venue.answers["modify_order"].append(answer)
+
+    stage.tell(GATEWAY, modify())
+    stage.advance(seconds=0.1)
+
+    assert len(heard(stage, told)) == 1
+    assert venue.called("modify_order") == [modify()]
+
+
+def test_a_change_that_is_through_is_told_with_its_new_name(venue: FakeVenue, stage: Stage) -> None:
+    accepted = ModifyAccepted(ts_event=NOW, client_order_id="c", venue="coinbase", venue_order_id="v-2")
+    venue.answers["modify_order"].append(accepted)
+
+    stage.tell(GATEWAY, modify())
+    stage.advance(seconds=0.1)
+
+    assert heard(stage, ModifyAccepted) == [accepted]
+
+
+def test_a_change_that_has_waited_too_long_is_not_sent(venue: FakeVenue, stage: Stage) -> None:
+    command = modify()
+    stage.advance(seconds=2)
+
+    stage.tell(GATEWAY, command)
+
+    assert [event.code for event in heard(stage, ModifyRejected)] == ["waited_too_long"]
+    assert venue.called("modify_order") == []
 
 
 # ---- the breaker's gate ----------------------------------------------------------------------------------

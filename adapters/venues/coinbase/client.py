@@ -48,6 +48,7 @@ from domain.messages.orders import (
     TouchReported,
 )
 from domain.messages.positions import FundingPayment
+from domain.messages.replacements import ModifyAccepted, ModifyOrder
 from domain.settings import VenueSettings
 from domain.text import bounded_id
 
@@ -114,6 +115,9 @@ class CoinbaseClient(SignedRequests):
                 reason = verdict.failure_reason
                 raise self._failed(sent.refusal, f"cancel refused: {reason}", reason, answer.body)
         raise self._about_something_else(Ambiguous, "no verdict on the cancel", answer.body)
+
+    def modify_order(self, command: ModifyOrder, timeout_s: float) -> ModifyAccepted:
+        raise self._failed(Rejected, "orders are cancelled here, and made anew", "not_offered")
 
     def find_order(self, query: QueryOrder, timeout_s: float) -> OrderReported | OrderNotFound:
         deadline_ns = self._deadline_ns(timeout_s)

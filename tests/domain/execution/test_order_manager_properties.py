@@ -21,12 +21,13 @@ from domain.messages.journal import (
     PositionCorrected,
 )
 from domain.messages.orders import CancelOrder, PrivateStreamChanged, Purpose, QueryOrder, SubmitOrder
+from domain.messages.replacements import ModifyOrder
 from domain.numbers import ZERO
 from tests.builders import MONO, UTC
 from tests.flaky_venue import FlakyVenue
 from tests.order_builders import BTC, TimedOrderManager, make_intent
 
-COMMANDS = (SubmitOrder, CancelOrder, QueryOrder, RequestSnapshot)
+COMMANDS = (SubmitOrder, CancelOrder, ModifyOrder, QueryOrder, RequestSnapshot)
 PURPOSES = (Purpose.OPEN, Purpose.PROTECT, Purpose.CLOSE)
 
 
@@ -48,11 +49,14 @@ class World:
 
     def __init__(self, resubmits_safely: bool, venue: FlakyVenue | None = None) -> None:
         self.venue = venue or FlakyVenue()
-        self.manager = TimedOrderManager(resubmits_safely=resubmits_safely)
+        self.manager = self._desk(resubmits_safely)
         self.commands: list = []  # told to the gateway, not yet carried out
         self.words: list[Event] = []  # of the venue, not yet heard
         self.decided = 0
         self._begin_run()
+
+    def _desk(self, resubmits_safely: bool) -> TimedOrderManager:
+        return TimedOrderManager(resubmits_safely=resubmits_safely)
 
     @property
     def now(self) -> Instant:
@@ -147,7 +151,7 @@ class World:
         for client_order_id, true in self.venue.orders.items():
             order = ledger.orders[client_order_id]
             assert order.filled_quantity == true.filled
-            assert order.executions.exact.fees == sum((fill.fee for fill in true.fills), ZERO)
+            assert order.executions.exact_fees == sum((fill.fee for fill in true.fills), ZERO)
             assert order.is_final is not true.is_live
         assert not any(order.is_in_flight for order in ledger.live_orders())
         assert ledger.books.position(InstrumentId("coinbase", BTC)).quantity == self.venue.coins

@@ -42,7 +42,7 @@ def test_a_total_is_provisional_until_exact_rows_replace_it() -> None:
 
     executions.book_exact(make_fill("0.3", "b", "101", fee=D("1.75")))
     assert (executions.filled_quantity, executions.provisional_quantity) == (D("0.5"), D("0"))
-    assert executions.exact.fees == D("3")
+    assert executions.exact_fees == D("3")
 
 
 def test_the_step_between_two_totals_has_its_own_price_and_fee() -> None:
@@ -121,4 +121,4 @@ def test_rows_and_totals_in_any_order_with_repeats_agree_on_the_quantity(trades,
 
     assert executions.filled_quantity == traded
     assert executions.provisional_quantity == 0
-    assert executions.exact.fees == len(trades)
+    assert executions.exact_fees == len(trades)

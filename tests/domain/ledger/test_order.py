@@ -5,7 +5,8 @@ import pytest
 
 from domain.instrument import Side
 from domain.ledger.account import Portfolio
-from domain.ledger.order import NEXT_STATUS, OrderLifecycle
+from domain.ledger.order import OrderLifecycle
+from domain.ledger.order_status import NEXT_STATUS
 from domain.ledger.unconfirmed import not_sent
 from domain.messages.base import Event
 from domain.messages.journal import CancelRequested, OrderClosed, OrderFilled, OrderResubmitted
@@ -245,7 +246,7 @@ def test_f53_two_fills_reported_as_one_total_count_once_and_with_exact_fees() ->
     assert repeated == []
     assert it.filled_quantity == Decimal("0.01")
     assert it.executions.provisional_quantity == 0
-    assert it.executions.exact.fees == Decimal("3.840")
+    assert it.executions.exact_fees == Decimal("3.840")
 
 
 def test_more_than_the_quantity_is_booked_in_full_and_said() -> None:

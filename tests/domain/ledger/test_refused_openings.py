@@ -9,6 +9,7 @@ import pytest
 from domain.instant import SECOND_NS
 from domain.instrument import Side
 from domain.ledger.account import Portfolio
+from domain.ledger.asked import Asked
 from domain.ledger.live_orders import LiveOrder
 from domain.ledger.refused_openings import RefusedOpenings
 from domain.messages.journal import OrderClosed
@@ -95,7 +96,7 @@ def test_one_reason_in_two_instruments_pauses_the_whole_venue() -> None:
 
     def refuse(name: str) -> None:
         order = make_order(client_order_id=name, instrument=name)
-        books.orders[name] = LiveOrder(order)
+        books.orders[name] = LiveOrder(Asked(order))
         about = {"client_order_id": name, "intent_id": "i", "filled_quantity": Decimal(0)}
         evidence = "rejected:INSUFFICIENT_FUND"
         refused.hear(OrderClosed(ts_event=UTC, status=OrderStatus.REJECTED, evidence=evidence, **about), books)

@@ -266,7 +266,7 @@ def test_when_the_sale_is_gone_the_whole_position_is_covered(long: Account) -> N
 
     long.hear(seen())
 
-    assert long.advance(1, BID, ASK) == 2 * [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resized")]
+    assert [(type(it), it.reason) for it in long.advance(1, BID, ASK)] == 2 * [(CancelProtection, "resized")]
 
 
 def test_a_position_that_is_all_up_for_sale_is_neither_bare_nor_closed(long: Account) -> None:

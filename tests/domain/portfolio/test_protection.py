@@ -75,7 +75,7 @@ def test_a_bracket_of_the_wrong_size_is_withdrawn_and_then_made_anew(account: Ac
     account.advance(6, BID, ASK)
 
     told = account.journal(filled(entry, "50010", "0.0005"))  # a late fill
-    assert told == [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resized")]
+    assert [(type(it), it.reason) for it in told] == [(CancelProtection, "resized")]
 
     account.advance(0.4)
     account.journal(*ended(protect, Decimal(0)))
@@ -104,7 +104,7 @@ def test_a_withdrawal_that_got_lost_is_asked_for_again(account: Account) -> None
     told = account.advance(2, BID, ASK)
 
     assert len(told) >= 3
-    assert set(told) == {CancelProtection(venue="coinbase", instrument="BTC-USD", reason="resized")}
+    assert {(type(it), it.reason) for it in told} == {(CancelProtection, "resized")}
 
 
 def test_a_bracket_that_fills_partly_still_covers_the_rest(account: Account) -> None:
