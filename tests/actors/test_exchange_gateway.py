@@ -703,6 +703,7 @@ def test_a_product_that_the_venue_does_not_list_is_an_alarm(venue: FakeVenue) ->
 def test_a_429_holds_calls_back_for_as_long_as_the_venue_asked_but_cancels_only_for_a_moment(
     venue: FakeVenue, stage: Stage
 ) -> None:
+    """EX-12"""
     venue.answers["find_order"].append(Retryable("?", code="429", retry_after_ns=30 * 10**9))
     venue.answers["cancel_order"].append(Ambiguous("?", code="timeout"))
     stage.tell(GATEWAY, QUERY)

@@ -37,6 +37,7 @@ def opened(scenario: TradingScenario) -> int:
 
 @pytest.mark.parametrize("step_s", [pytest.param(-3600, marks=pytest.mark.long), 3600])
 def test_a_clock_set_wrong_in_a_run_stops_openings_only_and_set_right_stops_nothing(step_s: float) -> None:
+    """F42"""
     scenario = TradingScenario(VENUES__COINBASE__INSTRUMENTS="BTC-USD", PROTECTION__TAKE_PROFIT_RATIO="0.001")
     scenario.stage.boot()
     scenario.run_until_filled(1)

@@ -104,6 +104,7 @@ def test_a_stop_at_the_venue_ends_a_position_while_all_actors_are_away() -> None
 
 
 def test_a_liquidation_is_booked_alarmed_and_stops_openings_there() -> None:
+    """F46"""
     day = Day(SIMULATOR__ACCOUNTS__HYPERLIQUID__USDC="20", RISK__LEVERAGE="15", RISK__RESERVE_RATIO="0")
     day.signal(Side.BUY)
     day.stage.advance(seconds=3)
@@ -145,6 +146,7 @@ def test_a_restart_finds_positions_stops_and_funding_as_they_are() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_signals_trade_both_venues_at_once(seed: int) -> None:
+    """EX-01"""
     scenario = TwoVenues(seed, SIMULATOR__SEED=str(seed))
     scenario.stage.boot()
 

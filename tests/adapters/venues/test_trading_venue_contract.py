@@ -50,6 +50,7 @@ def fate(venue: Candidate, command: SubmitOrder, timeout_s: float = 5) -> VenueE
 
 @of()
 def test_an_accepted_order_rests_at_the_venue_under_our_id(venue: Candidate) -> None:
+    """TC-E10"""
     command = venue.order()
 
     accepted = venue.client.submit_order(command, 5)
@@ -88,6 +89,7 @@ def test_the_same_order_again_makes_no_second_one(venue: Candidate) -> None:
 
 @of()
 def test_a_refusal_carries_the_venues_own_word(venue: Candidate) -> None:
+    """EX-10"""
     error = fate(venue, venue.order(quantity=Decimal(100)))
 
     assert (type(error), error.code, error.venue) == (Rejected, venue.row.too_dear, venue.client.venue)
@@ -125,6 +127,7 @@ def guarding(venue: Candidate, order_type: OrderType, **changes) -> SubmitOrder:
 def test_an_order_of_a_kind_that_it_has_rests_and_any_other_is_denied_unsent(
     venue: Candidate, order_type: OrderType
 ) -> None:
+    """TC-E20 to TC-E27, TC-E72"""
     venue.client.submit_order(venue.taker(), 5)
     sent = len(venue.requests)
 
@@ -145,6 +148,7 @@ def test_an_order_of_a_kind_that_it_has_rests_and_any_other_is_denied_unsent(
 def test_a_time_in_force_that_it_has_is_taken_and_any_other_is_denied_unsent(
     venue: Candidate, time_in_force: TimeInForce
 ) -> None:
+    """TC-E73"""
     command = replace(venue.taker(), time_in_force=time_in_force, expires_at=UTC + 10**12)
 
     if able(venue, OrderType.LIMIT, time_in_force):
@@ -156,6 +160,7 @@ def test_a_time_in_force_that_it_has_is_taken_and_any_other_is_denied_unsent(
 
 @of()
 def test_post_only_never_takes_and_is_denied_unsent_where_there_is_no_such_order(venue: Candidate) -> None:
+    """TC-E60, TC-E70"""
     crossing = replace(venue.taker(), time_in_force=TimeInForce.GTC, post_only=True)
 
     error = fate(venue, crossing)
@@ -171,6 +176,7 @@ def test_post_only_never_takes_and_is_denied_unsent_where_there_is_no_such_order
 def test_reduce_only_takes_no_more_than_the_position_and_is_denied_unsent_where_there_is_no_such_order(
     venue: Candidate,
 ) -> None:
+    """TC-E61, TC-E71"""
     venue.client.submit_order(venue.taker(quantity="0.01"), 5)
     sent = len(venue.requests)
     closing = venue.taker(Side.SELL, "0.03", reduce_only=True)
@@ -247,6 +253,7 @@ def test_a_refused_connection_is_retryable_because_nothing_was_sent(venue: Candi
 
 @of()
 def test_a_throttled_create_may_be_sent_again_after_the_named_time(venue: Candidate) -> None:
+    """F04"""
     venue.inject("429", "submit", retry_after=2.5)
 
     error = fate(venue, venue.order())
@@ -258,6 +265,7 @@ def test_a_throttled_create_may_be_sent_again_after_the_named_time(venue: Candid
 
 @of()
 def test_a_timeout_after_acceptance_is_ambiguous_and_then_found(venue: Candidate) -> None:
+    """EX-11, TC-E74"""
     command = venue.order()
     venue.inject("timeout_after_accept", "submit")
 
@@ -291,6 +299,7 @@ def test_a_timeout_before_acceptance_looks_the_same_and_finding_nothing_is_no_pr
 
 @with_faults("5xx", "5xx_after_accept", "malformed", "refuse")
 def test_whatever_else_goes_wrong_after_sending_is_ambiguous(venue: Candidate, kind: str) -> None:
+    """F05, EX-13"""
     venue.inject(kind, "submit")
 
     assert type(fate(venue, venue.order())) is Ambiguous
@@ -323,6 +332,7 @@ def test_a_definite_answer_to_a_resubmission_is_about_that_send(venue: Candidate
 
 @of()
 def test_a_resting_order_can_be_cancelled(venue: Candidate) -> None:
+    """TC-E40"""
     accepted = venue.client.submit_order(venue.order(), 5)
 
     venue.client.cancel_order(venue.cancel(venue.order(), accepted.venue_order_id), 5)
@@ -347,6 +357,7 @@ def test_an_order_that_it_has_not_named_is_cancelled_by_our_id_or_the_wish_is_no
 
 @of()
 def test_cancelling_what_is_done_is_refused_with_the_reason(venue: Candidate) -> None:
+    """TC-E44"""
     accepted = venue.client.submit_order(venue.taker(), 5)
 
     with pytest.raises(Rejected) as refusal:
@@ -357,6 +368,7 @@ def test_cancelling_what_is_done_is_refused_with_the_reason(venue: Candidate) ->
 
 @with_faults("429", "5xx", "timeout_after_accept", "malformed")
 def test_an_unanswered_cancel_is_ambiguous_even_when_throttled(venue: Candidate, kind: str) -> None:
+    """F04, TC-E75"""
     accepted = venue.client.submit_order(venue.order(), 5)
     venue.inject(kind, "cancel")
 
@@ -379,6 +391,7 @@ def test_a_read_that_fails_leaves_the_question_open(venue: Candidate, kind: str)
 @with_faults(*READS)
 @pytest.mark.parametrize("where", ["accounts", "fills", "list"])
 def test_no_list_that_fails_passes_for_an_empty_one(venue: Candidate, kind: str, where: str) -> None:
+    """F23"""
     venue.inject(kind, where)
 
     with pytest.raises(Retryable):
@@ -406,6 +419,7 @@ def test_an_order_is_found_on_whatever_page_it_is(venue: Candidate, monkeypatch:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_young_order_that_cannot_be_read_yet_is_not_found_and_then_found(name: str) -> None:
+    """EX-08"""
     venue = ROWS[name].make(ROWS[name], read_lag_max_s=10.0)
     accepted = venue.client.submit_order(venue.order(), 5)
 
@@ -430,6 +444,7 @@ def test_whose_order_one_is_can_be_asked_by_the_venues_own_id(venue: Candidate) 
 
 @of()
 def test_open_orders_are_listed_with_those_of_others(venue: Candidate) -> None:
+    """TC-E84"""
     ours, theirs = venue.order("ours"), venue.order("theirs")
     venue.client.submit_order(ours, 5)
     others = {"client_order_id": "web:7", "venue_client_id": "", "symbol": venue.row.symbol.replace("BTC", "ETH")}
@@ -444,6 +459,7 @@ def test_open_orders_are_listed_with_those_of_others(venue: Candidate) -> None:
 
 @of()
 def test_fills_are_exact_and_explain_the_account(venue: Candidate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TC-E85"""
     venue.page(1, monkeypatch)
     before = cash(venue)
     accepted = venue.client.submit_order(venue.taker(quantity="0.1"), 5)
@@ -476,6 +492,7 @@ def held(venue: Candidate) -> Decimal:
 
 @of()
 def test_positions_and_funding_are_told_where_there_are_any(venue: Candidate) -> None:
+    """TC-E86, TC-E87"""
     venue.client.submit_order(venue.taker(), 5)
 
     positions, funding = venue.client.list_positions(5), venue.client.list_funding(0, 5)

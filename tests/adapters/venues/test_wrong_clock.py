@@ -41,6 +41,7 @@ class Play:
 
 @pytest.mark.parametrize("ahead_s", WRONG_S)
 def test_an_account_is_read_and_traded_whatever_our_clock_shows(ahead_s: float) -> None:
+    """F42"""
     play = Play(ahead_s)
 
     balances = {balance.currency: balance.total for balance in play.client.list_balances(5)}

@@ -89,6 +89,7 @@ def test_an_opening_decided_in_the_light_of_the_others_passes(manager: TimedOrde
 
 
 def test_an_opening_is_an_ioc_limit_inside_the_collar(manager: TimedOrderManager) -> None:
+    """TC-E03"""
     manager.hear(make_intent(origin_read_ns=17))
 
     (order,) = manager.sent(SubmitOrder)
@@ -234,6 +235,7 @@ def test_a_half_open_breaker_leaves_the_choice_of_the_probe_to_the_gateway(manag
 
 
 def test_nothing_opens_before_the_first_comparison_of_a_run(manager: TimedOrderManager) -> None:
+    """TC-E80"""
     next_run = manager.restarted()
     next_run.load()
     next_run.quote()

@@ -148,6 +148,7 @@ def test_a_height_never_falls() -> None:
 
 
 def test_what_a_venue_lacks_is_denied_and_nothing_is_sent() -> None:
+    """EX-05"""
     manager = TimedOrderManager(order_rules=LimitsOnly).ready()
     manager.hold()
     sent = len(manager.sent(SubmitOrder))

@@ -14,6 +14,7 @@ RATIO = Decimal("0.002")
 
 
 def test_a_market_order_is_a_limit_at_the_touch_plus_the_collar() -> None:
+    """TC-E01, TC-E02"""
     quote = make_quote("64000.00", "64000.10")
 
     assert collared_price(make_instrument(), quote, Side.BUY, RATIO) == Decimal("64128.10")

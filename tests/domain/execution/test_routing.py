@@ -15,6 +15,7 @@ def venues(candidates: list[Candidate]) -> list[str]:
 
 
 def test_the_better_price_after_fees_wins_not_the_better_touch() -> None:
+    """EX-14"""
     cheap_touch, cheap_fee = candidate("a", "100.0", "0.006"), candidate("b", "100.2", "0.001")
 
     assert venues(rank([cheap_touch, cheap_fee], Side.BUY)) == ["b", "a"]
@@ -27,6 +28,7 @@ def test_a_sale_goes_where_it_brings_most() -> None:
 
 
 def test_equal_prices_are_ranked_by_name_whatever_order_they_come_in() -> None:
+    """EX-14"""
     equals = [candidate(venue, "100", "0.001") for venue in "cab"]
 
     assert {tuple(venues(rank(order, Side.BUY))) for order in permutations(equals)} == {("a", "b", "c")}

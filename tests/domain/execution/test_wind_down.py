@@ -100,6 +100,7 @@ def test_it_waits_for_what_is_in_flight_and_for_exact_fills(manager: TimedOrderM
 
 
 def test_protection_stays_and_is_listed(manager: TimedOrderManager) -> None:
+    """TC-E81"""
     manager.hold()
     manager.hear(make_intent(Purpose.PROTECT), make_accepted())
     wind_down(manager)
@@ -276,6 +277,7 @@ def test_what_a_persons_sale_holds_is_named_by_whoever_wants_to_end_flat() -> No
 
 
 def test_after_the_last_word_nothing_is_sent(manager: TimedOrderManager) -> None:
+    """TC-E83"""
     manager.hold()
     guard = protect(manager)
     wind_down(manager)

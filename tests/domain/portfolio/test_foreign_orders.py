@@ -60,6 +60,7 @@ def decisions_with(account: Account, *orders: ExternalOrder) -> dict[str, int]:
 
 
 def test_a_foreign_purchase_counts_towards_the_limits_of_its_asset(account: Account) -> None:
+    """F26"""
     assert decisions_with(account, resting(quantity="0.0599")) == {"asset_limit": 1}
 
 

@@ -442,6 +442,7 @@ def test_winding_down_still_covers_a_fill_that_comes_late(account: Account) -> N
 
 
 def test_flatten_on_exit_closes_every_position() -> None:
+    """TC-E06, TC-E82"""
     settings = Settings(risk=LOOSE, protection=ProtectionSettings(on_exit="flatten"))
     account = Account(settings)
     account.hear(make_signal(BUY))
@@ -527,6 +528,7 @@ def test_an_incomplete_reading_neither_trips_nor_clears() -> None:
 def test_a_held_asset_without_a_price_is_alarmed_once_and_entries_say_why_they_are_refused(
     account: Account,
 ) -> None:
+    """EX-07"""
     balance = Balance(currency="DOGE", total=Decimal(7), hold=Decimal(0))
     account.journal(BalancesOpened(ts_event=UTC, venue="coinbase", balances=(balance,)))
 

@@ -24,6 +24,7 @@ def test_the_third_failure_in_a_row_tells_the_cause_and_so_does_each_after_it(co
 
 
 def test_the_alarm_of_an_outage_is_over_with_it_or_with_its_cause() -> None:
+    """EX-15"""
     outage = Outage()
     for code in ("dns", "dns", "dns", "dns"):
         outage.failed(code)

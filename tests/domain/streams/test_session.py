@@ -353,6 +353,7 @@ def test_proof_of_life_postpones_the_wakeup() -> None:
 
 
 def test_chatter_without_proof_of_life_does_not_keep_a_session_alive() -> None:
+    """EX-02"""
     session = connected_session()
     for second in range(3):
         session.heard(at(second))

@@ -31,6 +31,7 @@ def reason(reply: dict) -> str:
 
 
 def test_an_aggressive_ioc_fills_at_the_touch_and_pays_the_taker_fee(client: SimulatorClient) -> None:
+    """TC-E13"""
     _, ask = client.touch()
 
     reply = client.submit("a", "BUY", ioc("0.01", "70000"))
@@ -44,6 +45,7 @@ def test_an_aggressive_ioc_fills_at_the_touch_and_pays_the_taker_fee(client: Sim
 
 
 def test_a_passive_ioc_is_cancelled_with_nothing_held(client: SimulatorClient) -> None:
+    """TC-E14"""
     reply = client.submit("a", "BUY", ioc("0.01", "50000"))
 
     order = client.order(reply["success_response"]["order_id"])
@@ -135,6 +137,7 @@ def test_a_resting_order_fills_as_maker_when_the_market_comes_to_it() -> None:
 
 
 def test_a_gtd_order_expires_at_its_end(client: SimulatorClient) -> None:
+    """TC-E17, TC-E18"""
     end = rfc3339(START_NS + 2 * SECOND_NS)
     configuration = {"limit_limit_gtd": {"base_size": "0.01", "limit_price": "50000", "end_time": end}}
     order_id = client.submit("a", "BUY", configuration)["success_response"]["order_id"]

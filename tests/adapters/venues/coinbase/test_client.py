@@ -386,6 +386,7 @@ def test_a_key_without_permission_to_read_is_fatal() -> None:
     ],
 )
 def test_a_cancel_is_settled_only_by_a_verdict_on_its_order(answer, expected: type) -> None:
+    """F07"""
     command = CancelOrder(client_order_id="ours", venue="coinbase", venue_order_id="venue-1")
 
     with pytest.raises(VenueError) as raised:

@@ -86,6 +86,7 @@ def test_every_recorded_listing_is_read() -> None:
 @needs_samples
 @given(st.data())
 def test_rounded_prices_of_all_listed_assets_are_legal(data) -> None:
+    """F43"""
     instrument = data.draw(st.sampled_from(listed_assets()))
     price = data.draw(st.decimals("0.000001", "500000", places=8))
     side = data.draw(st.sampled_from(Side))
