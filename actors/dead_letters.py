@@ -10,7 +10,7 @@ from thespian.actors import DeadEnvelope
 from actors.runtime.base_actor import BaseActor
 from actors.runtime.wiring_messages import Envelope
 from domain.effects import Role
-from domain.messages.account import RowsUnread
+from domain.messages.account import FundingReported, RowsUnread
 from domain.messages.journal import JournalExtended
 from domain.messages.orders import (
     CancelAccepted,
@@ -33,7 +33,7 @@ from domain.messages.system import LetterDied
 _MONEY = (
     *(OrderIntent, SubmitOrder, CancelOrder, CancelProtection),
     *(OrderAccepted, OrderRejected, OrderNotSent, OrderUnconfirmed, OrderReported, FillsReported),
-    RowsUnread,
+    *(FundingReported, RowsUnread),
     *(CancelAccepted, CancelRejected, CancelUnconfirmed, JournalExtended),
     *(ModifyOrder, ModifyAccepted, ModifyRejected, ModifyUnconfirmed),
 )

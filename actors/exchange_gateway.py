@@ -20,7 +20,7 @@ from domain.effects import Effect, Role, WakeupKey, venue_of
 from domain.errors import Rejected, Retryable, VenueError
 from domain.instant import Instant
 from domain.ledger.unconfirmed import in_doubt, not_sent, resend_refused
-from domain.messages.account import RequestSnapshot, RowsUnread, SnapshotFailed, VenueSnapshot
+from domain.messages.account import FundingReported, RequestSnapshot, RowsUnread, SnapshotFailed, VenueSnapshot
 from domain.messages.base import Event
 from domain.messages.market import (
     DecodeFailed,
@@ -353,7 +353,7 @@ class ExchangeGateway(BaseActor):
                     self._tell_router(event)
                 case FillsReported():
                     self.fill_reads.on_stream(event)
-                case RowsUnread() | VenueClockSeen():
+                case FundingReported() | RowsUnread() | VenueClockSeen():
                     self._tell_router(event)
                 case StreamWhole():
                     self._set_live(True)

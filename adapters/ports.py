@@ -203,7 +203,8 @@ class StreamCodec(Protocol):
 
         A `HeartbeatSeen` proves the whole stream alive and moves the age of all its prices. A `StreamGap`
         makes them void until `StreamWhole`, and costs the connection; if it `is_healing`, neither.
-        `FillsReported` of a private stream holds exact fills, under the ids that REST gives them.
+        `FillsReported` of a private stream holds exact fills, under the ids that REST gives them;
+        `FundingReported` payments under the keys that REST gives them.
         """
         ...
 

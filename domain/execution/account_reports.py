@@ -19,7 +19,7 @@ from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
-from domain.messages.account import RowsUnread, SnapshotFailed, VenueSnapshot
+from domain.messages.account import FundingReported, RowsUnread, SnapshotFailed, VenueSnapshot
 from domain.messages.listing import Unread
 from domain.messages.orders import Fill, FillsReported, OrderRejected, OrderReported, Purpose
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
@@ -91,6 +91,9 @@ class AccountReports:
 
     def on_fills(self, event: FillsReported, now: Instant) -> None:
         self._take_fills(event.fills, now)
+
+    def on_funding(self, event: FundingReported, now: Instant) -> None:
+        self._funding.take(event.venue, event.payments, now)
 
     def on_unread(self, event: RowsUnread, now: Instant) -> None:
         self._unread.hear(event, now)

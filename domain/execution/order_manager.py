@@ -39,7 +39,7 @@ from domain.ledger.order_ids import NO_INSTANCE
 from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
-from domain.messages.account import RowsUnread, SnapshotFailed, VenueSnapshot
+from domain.messages.account import FundingReported, RowsUnread, SnapshotFailed, VenueSnapshot
 from domain.messages.base import Message
 from domain.messages.halts import HaltLine, RaiseHalt, ResumeTrading
 from domain.messages.journal import EquityMarked, ExitEnded, ExitWished, HaltCleared, JournalEntry
@@ -215,6 +215,7 @@ class OrderManager:
                 on(ModifyRejected, self._execution_reports.on_modified),
                 on(ModifyUnconfirmed, self._execution_reports.on_modified),
                 on(FillsReported, self._account.on_fills),
+                on(FundingReported, self._account.on_funding),
                 on(RowsUnread, self._account.on_unread),
                 on(VenueSnapshot, self._account.on_snapshot),
                 on(SnapshotFailed, self._account.on_snapshot_failed),

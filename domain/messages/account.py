@@ -49,6 +49,13 @@ class VenueSnapshot(Event, kw_only=True):
     funding: tuple[FundingPayment, ...] = ()  # since `fills_since`, as the fills are
 
 
+class FundingReported(Event, kw_only=True):
+    """What a private stream tells of funding as it is paid; snapshots list the same under the same keys."""
+
+    venue: str
+    payments: tuple[FundingPayment, ...]
+
+
 class RowsUnread(Event, kw_only=True):
     """A venue told of orders or fills, outside of a snapshot, in a way that nobody could read."""
 

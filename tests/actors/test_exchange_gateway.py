@@ -14,7 +14,7 @@ from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instant import SECOND_NS
 from domain.instrument import Instrument, InstrumentKind
-from domain.messages.account import RequestSnapshot, RowsUnread, SnapshotFailed, VenueSnapshot
+from domain.messages.account import FundingReported, RequestSnapshot, RowsUnread, SnapshotFailed, VenueSnapshot
 from domain.messages.base import Event
 from domain.messages.listing import Listing, Unread, Unspendable
 from domain.messages.market import InstrumentStatus, StreamGap, StreamWhole, TradingStatus, VenueComplained
@@ -39,6 +39,7 @@ from domain.messages.orders import (
     TouchReported,
     VenueClockSeen,
 )
+from domain.messages.positions import FundingPayment
 from domain.messages.replacements import ModifyAccepted, ModifyOrder, ModifyRejected, ModifyUnconfirmed
 from domain.messages.system import (
     AlarmOver,
@@ -519,6 +520,15 @@ def test_the_venues_clock_is_told_on_as_its_private_side_shows_it(venue: FakeVen
     venue.hear(venue.private, seen)
 
     assert heard(stage, VenueClockSeen) == [seen]
+
+
+def test_funding_of_the_private_stream_is_told_on_as_it_is(venue: FakeVenue, stage: Stage) -> None:
+    paid = FundingPayment(instrument="BTC-USD", paid_at=NOW, amount=Decimal("-1.5"), currency="USDC")
+    told = FundingReported(ts_event=NOW, venue="coinbase", payments=(paid,))
+
+    venue.hear(venue.private, told)
+
+    assert heard(stage, FundingReported) == [told]
 
 
 def test_a_snapshot_reads_fills_last_so_that_they_explain_the_balances(venue: FakeVenue, stage: Stage) -> None:

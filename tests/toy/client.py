@@ -39,6 +39,7 @@ from tests.toy.rows import (
     WALLET,
     asked_for,
     fill_row,
+    funding_row,
     is_asked_for,
     is_understood,
     name_of,
@@ -155,19 +156,7 @@ class ToyClient:
 
     def list_funding(self, since: int, timeout_s: float) -> Listing[FundingPayment]:
         def paid(now_ns: int, exchange: View) -> list[FundingPayment]:
-            return [
-                FundingPayment(
-                    instrument=name_of(each.product_id),
-                    paid_at=each.time_ns,
-                    amount=each.amount,
-                    currency=COLLATERAL,
-                    wallet=WALLET,
-                    rate=each.rate,
-                    quantity=each.quantity,
-                )
-                for each in exchange.funding
-                if each.time_ns >= since
-            ]
+            return [funding_row(each) for each in exchange.funding if each.time_ns >= since]
 
         return Listing.of(self._ask("fills", paid, timeout_s))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from adapters.simulator.engine.records import FundingPayment as PaidFunding
 from adapters.simulator.engine.venue_order import Fill as VenueFill
 from adapters.simulator.engine.venue_order import NewOrder, VenueOrder, VenueOrderType, VenueStatus
 from domain.instrument import Side
 from domain.messages.orders import Fill, FillCause, OrderReported, OrderStatus, OrderType, SubmitOrder, TimeInForce
+from domain.messages.positions import FundingPayment
 from tests.toy.rules import client_order_id
 
 VENUE, COLLATERAL, WALLET = "hyperliquid", "USDC", "perpetual"
@@ -76,6 +78,18 @@ def fill_row(fill: VenueFill) -> Fill:
         ts_event=fill.time_ns,
         is_maker=fill.is_maker,
         cause=asked.cause,
+    )
+
+
+def funding_row(paid: PaidFunding) -> FundingPayment:
+    return FundingPayment(
+        instrument=name_of(paid.product_id),
+        paid_at=paid.time_ns,
+        amount=paid.amount,
+        currency=COLLATERAL,
+        wallet=WALLET,
+        rate=paid.rate,
+        quantity=paid.quantity,
     )
 
 

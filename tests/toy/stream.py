@@ -16,14 +16,16 @@ from adapters.simulator.faults import PRIVATE_STREAM
 from adapters.simulator.front import Session
 from adapters.simulator.wire import Frame
 from domain.instant import SECOND_NS, Instant
+from domain.messages.account import FundingReported
 from domain.messages.base import Event
 from domain.messages.market import DecodeFailed, HeartbeatSeen, LateFrame, StreamGap, StreamWhole
 from domain.messages.orders import Fill, FillsReported, OrderReported, VenueClockSeen
+from domain.messages.positions import FundingPayment
 from domain.settings import VenueSettings
 from domain.streams.channel_watch import Channel, ChannelWatch
 from domain.streams.sequence import SequenceCheck, SequenceVerdict
 from domain.streams.venue_time import VenueTime
-from tests.toy.rows import VENUE, fill_row, is_asked_for, order_row
+from tests.toy.rows import VENUE, fill_row, funding_row, is_asked_for, order_row
 
 ACCOUNT, CLOCK = "account", "clock"
 CLOCK_EVERY_NS = SECOND_NS
@@ -36,6 +38,7 @@ class Told(Struct):
     at_ns: int  # UTC, by the venue's clock
     orders: tuple[OrderReported, ...] = ()
     fills: tuple[Fill, ...] = ()
+    funding: tuple[FundingPayment, ...] = ()
     is_snapshot: bool = False  # of the orders that are live; fills of before are told by nobody
 
 
@@ -51,6 +54,7 @@ class ToySession(Session):
         super().__init__()
         self._exchange = exchange
         self._revised, self._filled = len(exchange.revisions), len(exchange.fills)
+        self._paid = len(exchange.funding)
         self._number = 0
         self._beat_ns = 0
         self._has_signed_in = False
@@ -80,10 +84,12 @@ class ToySession(Session):
         exchange = self._exchange
         revised, self._revised = exchange.revisions[self._revised :], len(exchange.revisions)
         filled, self._filled = exchange.fills[self._filled :], len(exchange.fills)
+        paid, self._paid = exchange.funding[self._paid :], len(exchange.funding)
         orders = [exchange.orders[each] for each in dict.fromkeys(revised)]
         told = {
             "orders": tuple(order_row(each, now_ns) for each in orders if is_asked_for(each)),
             "fills": tuple(fill_row(each) for each in filled),
+            "funding": tuple(funding_row(each) for each in paid),
         }
         parts = [{name: rows} for name, rows in told.items() if rows]
         if self._random.random() < 0.5:
@@ -131,14 +137,17 @@ class ToyStream:
         if verdict is SequenceVerdict.AFTER_GAP:
             self._is_whole = False
             events.append(StreamGap(**about, expected=expected, got=told.number))
-        self.watch.heard(ACCOUNT if told.is_snapshot or told.orders or told.fills else CLOCK, read_ns)
+        is_account = bool(told.is_snapshot or told.orders or told.fills or told.funding)
+        self.watch.heard(ACCOUNT if is_account else CLOCK, read_ns)
         events.append(VenueClockSeen(**about, utc_ns=told.at_ns, told_ns=read_ns))
         events += told.orders
         if told.fills:
             events.append(FillsReported(**about, fills=told.fills))
+        if told.funding:
+            events.append(FundingReported(**about, payments=told.funding))
         if told.is_snapshot and not self._is_whole:
             self._is_whole = True
             events.append(StreamWhole(**about))
-        if not (told.orders or told.fills or told.is_snapshot):
+        if not is_account:
             events.append(HeartbeatSeen(**about, read_ns=read_ns))
         return events

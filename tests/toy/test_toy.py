@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from domain.errors import Ambiguous, Rejected, Retryable, VenueError
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentKind, Side
+from domain.messages.account import FundingReported
 from domain.messages.market import StreamGap, StreamWhole
 from domain.messages.orders import (
     CancelOrder,
@@ -143,6 +144,16 @@ def test_funding_is_paid_on_the_hour_and_told_by_its_time(venue: SimulatedToy) -
     assert paid.paid_at % (3_600 * SECOND_NS) == 0
     assert venue.client.list_balances(5)[0].total == before + paid.amount
     assert venue.client.list_funding(paid.paid_at + 1, 5) == ()
+
+
+def test_a_stream_tells_of_funding_as_the_lists_do(venue: SimulatedToy) -> None:
+    venue.client.submit_order(taker(venue, Side.BUY), 5)
+    stream = venue.private_stream()
+    told = venue.listen(stream, venue.connect(stream), seconds=3_600)
+
+    payments = [paid for event in told if isinstance(event, FundingReported) for paid in event.payments]
+
+    assert payments == list(venue.client.list_funding(0, 5)) != []
 
 
 def test_a_liquidation_is_a_fill_with_its_cause_and_no_order_of_anybody(venue: SimulatedToy) -> None:

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.instant import HOUR_NS
+from domain.messages.account import FundingReported
 from domain.messages.journal import BalanceCorrected, FundingPaid
 from domain.messages.system import AlarmRaised
 from domain.numbers import use_exact_decimals
@@ -33,6 +34,30 @@ def test_funding_is_booked_once_and_is_no_difference(desk: PerpetualDesk) -> Non
     assert dict(books.funding) == {COLLATERAL: Decimal("-6.25")}
     assert len(desk.journaled(FundingPaid)) == 1 and not desk.journaled(BalanceCorrected)
     assert not books.fees and not books.realized_pnl("USDC")
+
+
+def test_what_a_stream_tells_is_booked_at_once_and_known_when_it_is_listed(desk: PerpetualDesk) -> None:
+    told = FundingReported(ts_event=AT, venue="toy", payments=(funding("-6.25", AT),))
+
+    desk.hear(told, told)
+    assert desk.cash == CASH - Decimal("6.25")
+
+    desk.look(3, cash=CASH - Decimal("6.25"), funding=[funding("-6.25", AT)])
+    again = desk.restarted().ready(cash=desk.cash)
+    again.hear(told)
+    again.look(2, funding=[funding("-6.25", AT)])
+    assert len(desk.journaled(FundingPaid)) == 1
+    assert again.cash == CASH - Decimal("6.25") and not again.journaled(FundingPaid)
+    assert not desk.journaled(BalanceCorrected) and not again.journaled(BalanceCorrected)
+
+
+def test_what_a_stream_tells_before_the_books_are_opened_is_left_to_the_lists() -> None:
+    desk = PerpetualDesk()
+    desk.hear(FundingReported(ts_event=AT, venue="toy", payments=(funding("-6.25", UTC - 1),)))
+
+    desk.ready()
+
+    assert not desk.journaled(FundingPaid)
 
 
 def test_each_time_is_a_payment_of_its_own(desk: PerpetualDesk) -> None:
