@@ -16,9 +16,8 @@ from domain.messages.system import AlarmLine, AlarmOver, AlarmRaised
 ALARMS_KEPT = 50
 
 
-_LineKey = tuple[
-    bool, str, str
-]  # is_theirs, subject, text; of a total no text: the newest takes the place of the others
+# is_theirs, subject, text; of a total no text: the newest takes the place of the others
+_LineKey = tuple[bool, str, str]
 
 
 class AlarmBook:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 GOOD, WARN, BAD, QUIET = "green", "yellow", "bold red", "bright_black"
 _STALE_MS = 3_000  # a price older than this is not traded
-_SLOW_MS = 50.0  # an alarm served later than this: the actor is behind
+_SLOW_MS = 50.0  # a wake-up later than this: the actor is behind
 
 _STYLES = {  # a state as anybody reports it -> how it looks
     "connected": GOOD,
