@@ -226,4 +226,6 @@ def _external(report: OrderReported) -> ExternalOrder:
         limit_price=report.limit_price,
         quantity=report.quantity,
         is_tagged=is_ours(report.client_order_id),
+        stop_price=report.stop_price,
+        reduce_only=bool(report.reduce_only),
     )

@@ -124,7 +124,7 @@ class ExecutionReports:
         order = self._ledger.order_said(report.venue, report.venue_order_id, report.client_order_id)
         if order is not None:
             self._status_queries.query_answered(order)
-            self._judge(order, report, now)
+            self._judge(order, self._with_cash_fees(report), now)
             return
         if self._ledger.may_be_ours(report):
             return  # whose it is will be told when the venue names ours
@@ -143,6 +143,11 @@ class ExecutionReports:
                 self._outbox.halt(report.venue, HaltKind.SECOND_BOT, reason, now.utc_ns)
         for fill in self._unmatched.take(report.venue, report.venue_order_id, now):
             self._outbox.record(ExternalFillSeen(ts_event=fill.ts_event, fill=fill))
+
+    def _with_cash_fees(self, report: OrderReported) -> OrderReported:
+        """Leave out fees that are not paid in the cash of the instrument: the rows tell what they took of what else."""
+        is_cash = report.fee_currency in ("", self._ledger.books.terms(InstrumentId.of(report)).settlement)
+        return report if is_cash else replace(report, total_fees=None)
 
     def _judge(self, order: OrderLifecycle, report: OrderReported, now: Instant) -> None:
         was_closed_too_soon, had_ended = self._was_closed_too_soon(order, report), order.ended is not None

@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 
 from domain.execution.contradictions import Contradictions
 from domain.instant import Instant
-from domain.instrument import InstrumentId, Side
+from domain.instrument import InstrumentId
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.outbox import Outbox
 from domain.messages.halts import HaltKind
 from domain.messages.journal import ExternalFillSeen, OrderFilled, OrderUpdate
-from domain.messages.orders import FINAL, Fill, OrderReported, Purpose
+from domain.messages.orders import FINAL, Fill, OrderReported
 from domain.numbers import plain
 from domain.reconciliation.opening_balances import OpeningBalances
 from domain.reconciliation.status_queries import StatusQueries
 from domain.reconciliation.unmatched_fills import UnmatchedFills
+from domain.reconciliation.unmatched_orders import purpose_told
 
 Book = Callable[[OrderLifecycle, Sequence[OrderUpdate], Instant], None]
 
@@ -75,14 +76,13 @@ class FillReports:
         if report.status not in FINAL:
             reason = f"order {report.client_order_id} is {report.status} though it ended long ago"
             self._outbox.halt(str(InstrumentId.of(report)), HaltKind.LIVES_LONG_AFTER, reason, now.utc_ns)
-        purpose = Purpose.OPEN if report.side is Side.BUY else Purpose.CLOSE
         for fill in self._unmatched.take(report.venue, report.venue_order_id, now):
             self._outbox.record(
                 OrderFilled(
                     ts_event=fill.ts_event,
                     client_order_id=report.client_order_id,
                     intent_id="",
-                    purpose=purpose,
+                    purpose=purpose_told(report),
                     fill=fill,
                 )
             )

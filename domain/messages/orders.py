@@ -273,7 +273,7 @@ class OrderReported(OrderEvent, kw_only=True):
     # None, here and below: the venue did not say. That is never zero.
     cumulative_quantity: Decimal | None
     average_price: Decimal | None  # of the cumulative quantity
-    total_fees: Decimal | None  # quote currency
+    total_fees: Decimal | None  # quote currency, if `fee_currency` says no other
     reason: str = ""  # why it was canceled or rejected, in the venue's words
     is_read: bool = False  # the answer to a question, not what the private stream tells unasked
     created_at: int | None = None  # UTC ns, by the venue's clock
@@ -281,7 +281,9 @@ class OrderReported(OrderEvent, kw_only=True):
     quantity: Decimal | None = None  # base units, filled and not
     leaves_quantity: Decimal | None = None  # what may still fill
     limit_price: Decimal | None = None  # the worst it may fill at
-    stop_price: Decimal | None = None
+    stop_price: Decimal | None = None  # it waits for that price, or has waited
+    reduce_only: bool | None = None  # of perpetuals, where the venue has such orders
+    fee_currency: str = ""  # of `total_fees`; empty: not told
 
 
 class OrderNotFound(OrderEvent, kw_only=True):

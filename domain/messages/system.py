@@ -75,6 +75,8 @@ class ExternalOrder(Struct, frozen=True, kw_only=True):
     limit_price: Decimal | None
     quantity: Decimal | None = None  # base units, filled and not
     is_tagged: bool = False  # it bears our tag, though the journal doesn't know it
+    stop_price: Decimal | None = None
+    reduce_only: bool = False  # it adds nothing to a position
 
 
 class ExternalOrdersSeen(Event, kw_only=True):

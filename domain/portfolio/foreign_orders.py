@@ -47,7 +47,7 @@ class ForeignOrders:
         added: dict[str, Decimal] = defaultdict(Decimal)
         for venue, order in self._all():
             base, is_spot = self._base(venue, order.instrument)
-            if order.side is Side.BUY or not is_spot:
+            if (order.side is Side.BUY or not is_spot) and not order.reduce_only:
                 added[base] += self._notional(venue, order)
         return dict(added)
 
@@ -129,11 +129,13 @@ class ForeignOrders:
 
     def _reduces(self, venue: str, order: ExternalOrder) -> bool:
         """Tell whether an order is for no more than closes what the account has of that perpetual, whoever opened it."""
+        if order.reduce_only:
+            return True
         held = self._books.derivatives.get(InstrumentId(venue, order.instrument), ZERO)
         return order.leaves_quantity is not None and 0 < order.leaves_quantity <= -order.side.sign * held
 
     def _notional(self, venue: str, order: ExternalOrder) -> Decimal:
-        price = order.limit_price or self._quotes.price(venue, order.instrument) or ZERO
+        price = order.limit_price or order.stop_price or self._quotes.price(venue, order.instrument) or ZERO
         size = self._books.terms(InstrumentId(venue, order.instrument)).contract_size
         return (order.leaves_quantity or ZERO) * price * size
 
@@ -142,5 +144,8 @@ def _in_words(venue: str, order: ExternalOrder) -> str:
     leaves, limit = (
         "unknown" if amount is None else plain(amount) for amount in (order.leaves_quantity, order.limit_price)
     )
+    kind = " reduce-only" if order.reduce_only else ""
+    stop = "" if order.stop_price is None else f" stop {plain(order.stop_price)}"
     tag = " with our tag, but not in our journal" if order.is_tagged else ""
-    return f"{venue} {order.instrument} {order.side} {leaves} limit {limit}{tag} (its id there {order.venue_order_id})"
+    terms = f"{order.side} {leaves} limit {limit}{stop}{kind}"
+    return f"{venue} {order.instrument} {terms}{tag} (its id there {order.venue_order_id})"

@@ -99,7 +99,7 @@ class Adoption:
         Raises:
             ValueError: the report says too little of it: its `origin` is not LOST.
         """
-        order, purpose = self._order(report), _purpose(report)
+        order, purpose = self._order(report), purpose_told(report)
         intent = OrderIntent(
             intent_id=order.intent_id,
             signal_id="adopted",
@@ -112,6 +112,7 @@ class Adoption:
             expires_at=now.utc_ns,  # nothing is sent for it any more
             limit_price=order.limit_price if purpose is Purpose.PROTECT else None,
             stop_price=order.stop_price,
+            leg=order.leg,
         )
         self._outbox.record(IntentAccepted(ts_event=now.utc_ns, intent=intent))
         self._outbox.record(
@@ -139,26 +140,34 @@ class Adoption:
         quantity, price = _quantity(report), _price(report)
         if quantity is None or price is None:
             raise ValueError(f"{report.client_order_id} has no quantity or no price")
-        is_bracket = report.order_type is OrderType.BRACKET
+        purpose, instrument = purpose_told(report), self._quotes.instrument(report.venue, report.instrument)
+        is_protective = purpose is Purpose.PROTECT
         return SubmitOrder(
             client_order_id=report.client_order_id,
             intent_id=f"adopted:{report.client_order_id}",
             venue=report.venue,
             instrument=report.instrument,
-            symbol=report.instrument,
+            symbol=instrument.symbol if instrument else report.instrument,
             side=report.side,
-            purpose=_purpose(report),
-            order_type=OrderType.BRACKET if is_bracket else OrderType.LIMIT,
-            time_in_force=TimeInForce.GTC if is_bracket else TimeInForce.IOC,
+            purpose=purpose,
+            order_type=report.order_type or (OrderType.STOP if is_protective else OrderType.LIMIT),
+            time_in_force=TimeInForce.GTC if is_protective else TimeInForce.IOC,
             quantity=quantity,
             limit_price=price,
             stop_price=report.stop_price,
+            reduce_only=bool(report.reduce_only),
         )
 
 
-def _purpose(report: OrderReported) -> Purpose:
-    if report.order_type is OrderType.BRACKET:
+def purpose_told(report: OrderReported) -> Purpose:
+    """Return what an order of ours was for: what waits for a price protects, and only what reduces closes.
+
+    The side tells where the venue doesn't: on spot we sell what we have bought.
+    """
+    if report.stop_price is not None or report.order_type not in (None, OrderType.LIMIT):
         return Purpose.PROTECT
+    if report.reduce_only is not None:
+        return Purpose.CLOSE if report.reduce_only else Purpose.OPEN
     return Purpose.OPEN if report.side is Side.BUY else Purpose.CLOSE
 
 

@@ -117,4 +117,6 @@ def order_row(order: VenueOrder, ts_event: int, is_read: bool = False) -> OrderR
         leaves_quantity=order.leaves,
         limit_price=asked.limit_price,
         stop_price=asked.stop_price,
+        reduce_only=asked.reduce_only,
+        fee_currency=COLLATERAL,
     )

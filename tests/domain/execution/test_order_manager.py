@@ -24,6 +24,7 @@ from domain.messages.journal import (
     IntentDone,
     OrderClosed,
     OrderFilled,
+    OrderFilledProvisionally,
     OrderResubmitted,
     OrderSubmitted,
 )
@@ -315,6 +316,18 @@ def proven_absent(manager: TimedOrderManager) -> TimedOrderManager:
     read_holds(manager)
     assert manager.order().status is S.REJECTED
     return manager
+
+
+@pytest.mark.parametrize(("currency", "fee"), [("", 5), ("USD", 5), ("BTC", 0)])
+def test_fees_that_are_not_paid_in_cash_wait_for_the_rows_that_tell_of_them(
+    manager: TimedOrderManager, currency: str, fee: int
+) -> None:
+    manager.hear(make_intent(), make_accepted())
+
+    manager.hear(make_report(S.FILLED, "0.01", fees="5", fee_currency=currency))
+
+    [filled] = manager.journaled(OrderFilledProvisionally)
+    assert filled.fee == fee
 
 
 def test_a_late_fill_of_an_order_proven_absent_is_booked_and_alarmed(careful: TimedOrderManager) -> None:

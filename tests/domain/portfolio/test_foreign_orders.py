@@ -76,6 +76,22 @@ def test_of_what_is_no_spot_pair_both_sides_count(account: Account, instrument: 
     assert decisions_with(account, resting(side, "0.0599", instrument=instrument)) == {"asset_limit": 1}
 
 
+@pytest.mark.parametrize("side", Side)
+def test_what_only_reduces_a_position_adds_nothing(account: Account, side: Side) -> None:
+    order = resting(side, "0.0599", instrument="BTC-PERP-INTX", reduce_only=True)
+
+    assert decisions_with(account, order) == {"opened": 1}
+
+
+def test_what_waits_for_a_price_counts_at_that_price(account: Account) -> None:
+    stop = {"instrument": "BTC-PERP-INTX", "stop_price": Decimal(60000)}
+
+    assert decisions_with(account, resting(quantity="0.0499", price=None, **stop)) == {"asset_limit": 1}
+    assert decisions_with(Account(), resting(quantity="0.0499", price=None, instrument="BTC-PERP-INTX")) == {
+        "opened": 1
+    }
+
+
 def test_a_foreign_sale_of_coins_adds_nothing(account: Account) -> None:
     assert decisions_with(account, resting(Side.SELL, "10")) == {"opened": 1}
 

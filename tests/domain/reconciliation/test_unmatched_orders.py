@@ -253,3 +253,35 @@ def test_a_lost_order_that_should_have_ended_by_itself_is_cancelled(side: Side) 
     manager.advance(2.5)
 
     assert "v-9" in {order.venue_order_id for order in manager.sent(CancelOrder)}
+
+
+# ---- what it was for -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(
+    ("told", "purpose"),
+    [
+        ({"order_type": OrderType.STOP, "stop_price": Decimal(61000), "reduce_only": True}, Purpose.PROTECT),
+        ({"order_type": OrderType.TAKE_PROFIT, "stop_price": Decimal(61000)}, Purpose.PROTECT),
+        ({"order_type": None, "stop_price": Decimal(61000)}, Purpose.PROTECT),
+        ({"order_type": OrderType.LIMIT, "stop_price": None, "reduce_only": True}, Purpose.CLOSE),
+        ({"order_type": None, "stop_price": None, "reduce_only": False}, Purpose.OPEN),
+    ],
+)
+def test_a_lost_order_is_for_what_its_trigger_and_flags_say_on_either_side(side: Side, told, purpose: Purpose) -> None:
+    manager = after_the_power_cut()
+
+    manager.hear(bracket(side=side, **told))
+
+    order = manager.manager.ledger.orders[LOST].order
+    assert (order.purpose, order.reduce_only) == (purpose, told.get("reduce_only") is True)
+    assert order.order_type is (told["order_type"] or (OrderType.STOP if told["stop_price"] else OrderType.LIMIT))
+
+
+def test_where_the_venue_tells_neither_the_side_does() -> None:
+    manager = after_the_power_cut()
+
+    manager.hear(bracket(order_type=OrderType.LIMIT, stop_price=None))
+
+    assert manager.manager.ledger.orders[LOST].order.purpose is Purpose.CLOSE
