@@ -38,11 +38,16 @@ from domain.ledger.halts import scopes
 from domain.ledger.order_ids import NO_INSTANCE
 from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.outbox import Outbox
+from domain.ledger.wallet import Wallet
 from domain.market.latest_quotes import LatestQuotes
+<<<<<<< HEAD
 from domain.messages.account import FundingReported, RowsUnread, SnapshotFailed, VenueSnapshot
+=======
+from domain.messages.account import RowsUnread, SnapshotFailed, ValueTransfer, VenueSnapshot
+>>>>>>> f241f6a (Count a transfer at what it was worth when it came)
 from domain.messages.base import Message
 from domain.messages.halts import HaltLine, RaiseHalt, ResumeTrading
-from domain.messages.journal import EquityMarked, ExitEnded, ExitWished, HaltCleared, JournalEntry
+from domain.messages.journal import EquityMarked, ExitEnded, ExitWished, HaltCleared, JournalEntry, TransferValued
 from domain.messages.market import MarketBatch
 from domain.messages.orders import (
     CancelAccepted,
@@ -222,6 +227,7 @@ class OrderManager:
                 on(CancelProtection, self._cancel_protection),
                 on(RaiseHalt, self._raise_halt),
                 on(MarkEquity, self._mark_equity),
+                on(ValueTransfer, self._value_transfer),
                 on(WishExit, self._wish_exit),
                 on(EndExit, self._end_exit),
                 on(ResumeTrading, self._resume),
@@ -368,6 +374,18 @@ class OrderManager:
             self._outbox.record(
                 EquityMarked(ts_event=command.marked_at, peak=command.peak, day_start=command.day_start)
             )
+
+    def _value_transfer(self, command: ValueTransfer, now: Instant) -> None:
+        if self.books.transfers.get(Wallet(command.venue, command.wallet, command.currency)) == command.quantity:
+            event = TransferValued(
+                ts_event=now.utc_ns,
+                venue=command.venue,
+                wallet=command.wallet,
+                currency=command.currency,
+                quantity=command.quantity,
+                worth=command.worth,
+            )
+            self._outbox.record(event)
 
     def _wish_exit(self, command: WishExit, now: Instant) -> None:
         known = self.books.exits.wanted.get(InstrumentId.of(command))

@@ -53,6 +53,7 @@ from domain.messages.journal import (
     PositionCorrected,
     PositionForced,
     TotalsStand,
+    TransferValued,
 )
 from domain.messages.orders import (
     FillKind,
@@ -125,6 +126,9 @@ class Portfolio:
 
     def _on_balance_corrected(self, event: BalanceCorrected) -> None:
         self.wallets.correct(event)
+
+    def _on_transfer_valued(self, event: TransferValued) -> None:
+        self.wallets.value_transfer(event)
 
     def _on_position_corrected(self, event: PositionCorrected) -> None:
         key = InstrumentId.of(event)
@@ -356,6 +360,7 @@ _BOOKINGS = dict(
         *(_on(kind, Portfolio._follow_order) for kind in get_args(OrderUpdate)),  # but for those below
         _on(BalancesOpened, Portfolio._on_balances_opened),
         _on(BalanceCorrected, Portfolio._on_balance_corrected),
+        _on(TransferValued, Portfolio._on_transfer_valued),
         _on(PositionCorrected, Portfolio._on_position_corrected),
         _on(ExternalFillSeen, Portfolio._on_external_fill_seen),
         _on(PositionForced, Portfolio._on_position_forced),

@@ -50,6 +50,7 @@ from domain.messages.journal import (
     PositionCorrected,
     PositionForced,
     TotalsStand,
+    TransferValued,
     VenueReconciled,
 )
 from domain.messages.orders import OrderAccepted, OrderIntent, OrderReported, Purpose
@@ -171,7 +172,7 @@ class OrderLedger:
                 self.equity_marked_at = event.ts_event
             case InstrumentDefined():  # orders were refused by what it is no more
                 self.refusals.forget(event.venue, event.instrument)
-            case ExitWished() | ExitEnded():
+            case ExitWished() | ExitEnded() | TransferValued():
                 pass  # the books know them
             case _:
                 self._follow(event, has_moved=self._lives.fills != fills)

@@ -13,7 +13,13 @@ from domain.instrument import InstrumentId
 from domain.ledger.cash_flows import fee_cost, flows, traded
 from domain.ledger.terms import Terms
 from domain.ledger.wallet import Holding, Wallet
-from domain.messages.journal import BalanceCorrected, BalancesOpened, FundingPaid, PositionCorrected
+from domain.messages.journal import (
+    BalanceCorrected,
+    BalancesOpened,
+    FundingPaid,
+    PositionCorrected,
+    TransferValued,
+)
 from domain.messages.orders import Fill
 
 Sums = defaultdict[Wallet, Decimal]
@@ -33,7 +39,10 @@ class Wallets:
     derivatives: dict[InstrumentId, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # signed, all of it
     fees: Sums = field(default_factory=_sums)  # paid by our orders, and by what was forced upon them
     funding: Sums = field(default_factory=_sums)  # received less paid
-    transfers: Sums = field(default_factory=_sums)  # what came or went without a trade
+    # What came or went without a trade: its worth in USD when it did, and what nobody has told the worth of yet.
+    # Coins that have come may be sold since: what they are worth now is no measure of anything.
+    transferred: Decimal = Decimal(0)
+    transfers: Sums = field(default_factory=_sums)
 
     def open(self, event: BalancesOpened) -> None:
         venue, is_late = event.venue, event.venue in self.venues
@@ -51,7 +60,14 @@ class Wallets:
     def correct(self, event: BalanceCorrected) -> None:
         wallet = Wallet(event.venue, event.wallet, event.currency)
         self.balances[wallet] += event.difference
-        self.transfers[wallet] += event.difference
+        if event.worth is None:
+            self.transfers[wallet] += event.difference
+        else:
+            self.transferred += event.worth
+
+    def value_transfer(self, event: TransferValued) -> None:
+        self.transfers[Wallet(event.venue, event.wallet, event.currency)] -= event.quantity
+        self.transferred += event.worth
 
     def correct_position(self, event: PositionCorrected, terms: Terms) -> None:
         """Take in what there is of a derivative. It is worth its price, and no profit: cash differs by itself."""
@@ -64,6 +80,11 @@ class Wallets:
         wallet = Wallet(event.venue, event.wallet, event.currency)
         self.balances[wallet] += event.amount
         self.funding[wallet] += event.amount
+
+    @property
+    def to_price(self) -> set[Wallet]:
+        """Return what a price is needed for."""
+        return {wallet for sums in (self.balances, self.transfers) for wallet, amount in sums.items() if amount}
 
     @property
     def holdings(self) -> dict[Holding, Decimal]:

@@ -6,7 +6,7 @@ fresh price any more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -44,12 +44,12 @@ class AskedPrices:
         self._asked_ns: dict[InstrumentId, int] = {}
         self.prices: dict[InstrumentId, AskedPrice] = {}
 
-    def review(self, balances: Mapping[Wallet, Decimal], now: Instant) -> list[Effect]:
+    def review(self, held: Iterable[Wallet], now: Instant) -> list[Effect]:
         """Ask for what is due: of each currency that is held and that no configured instrument prices."""
         wanted = {
             InstrumentId(venue, f"{currency}-{self._dollars[0]}")
-            for (venue, _, currency), total in balances.items()
-            if total and self._is_unfollowed(venue, currency)
+            for venue, _, currency in held
+            if self._is_unfollowed(venue, currency)
         }
         self._asked_ns = {key: asked_ns for key, asked_ns in self._asked_ns.items() if key in wanted}
         self.prices = {key: price for key, price in self.prices.items() if key in wanted}

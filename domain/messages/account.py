@@ -63,6 +63,19 @@ class RowsUnread(Event, kw_only=True):
     rows: tuple[Unread, ...]
 
 
+class ValueTransfer(Command, kw_only=True):
+    """Portfolio to OrderRouter: journal TransferValued with these numbers. Told again until seen.
+
+    Of another quantity than the books have without a worth, it is a duplicate.
+    """
+
+    venue: str
+    wallet: str
+    currency: str
+    quantity: Decimal
+    worth: Decimal  # USD
+
+
 class SnapshotFailed(Event, kw_only=True):
     """Answer to a RequestSnapshot: a part of the account could not be read, so nothing of it is told."""
 

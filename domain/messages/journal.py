@@ -245,6 +245,17 @@ class BalanceCorrected(Event, kw_only=True):
     difference: Decimal  # venue minus ours
     reason: str
     wallet: str = ""
+    worth: Decimal | None = None  # USD, signed as the difference, then; None: nobody knew a price, or an older journal
+
+
+class TransferValued(Event, kw_only=True):
+    """What came or went without a trade before anybody told its price, at the first price since."""
+
+    venue: str
+    currency: str
+    quantity: Decimal  # signed: all of that currency that had no worth yet
+    worth: Decimal  # USD, signed alike
+    wallet: str = ""
 
 
 class PositionCorrected(Event, kw_only=True):
@@ -346,6 +357,7 @@ JournalEvent = (
     | FillContradicted
     | TotalsStand
     | BalanceCorrected
+    | TransferValued
     | PositionCorrected
     | VenueReconciled
     | HaltRaised

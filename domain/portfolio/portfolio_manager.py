@@ -53,6 +53,7 @@ from domain.portfolio.protection import Protection
 from domain.portfolio.risk_checks import BESIDES_SIZE, judge
 from domain.portfolio.shared_checks import Refused
 from domain.portfolio.sizing import judged_for_account
+from domain.portfolio.transfer_worths import transfers_to_value
 from domain.portfolio.valuation import Valuation, value
 from domain.settings import Settings
 
@@ -298,7 +299,8 @@ class PortfolioManager:
             *self._look_after_positions(now),
             *self._watch_losses(now),
             *self._alarm(now),
-            *self.quotes.asked.review(self.portfolio.balances, now),
+            *(Tell(Role.ORDER_ROUTER, it) for it in transfers_to_value(self.portfolio.wallets, self.quotes, now)),
+            *self.quotes.asked.review(self.portfolio.wallets.to_price, now),
             WakeAt(now.monotonic_ns + BEAT_NS, BEAT),
         ]
 

@@ -23,7 +23,7 @@ class Valuation(NamedTuple):
     cash: Decimal
     unrealized_pnl: Decimal
     fees: Decimal
-    transfers: Decimal  # what came or went without a trade; performance leaves it out
+    transfers: Decimal  # what came or went without a trade, at its worth then; performance leaves it out
     net: dict[str, Decimal]  # base asset -> signed quantity of our positions
     gross: dict[str, Decimal]  # base asset -> notional held, ours or not, plus what open decisions may add
     is_complete: bool  # every asset priced freshly, every balance known, every fill at a price that was told
@@ -57,7 +57,8 @@ def value(
         venues: where we trade; each one's balances must be known.
         foreign: base asset -> what live orders that are not ours may add.
     """
-    equity = cash = fees = funding = transfers = unrealized = ZERO
+    equity = cash = fees = funding = unrealized = ZERO
+    transfers = portfolio.wallets.transferred
     net: dict[str, Decimal] = defaultdict(Decimal)
     gross: dict[str, Decimal] = defaultdict(Decimal)
     missing = {f"{venue} balances": None for venue in venues if venue not in portfolio.venues}

@@ -47,6 +47,7 @@ class Corrections:
         id_prefix = f"{venue}:{self._ledger.last_seq}"
         for holding, difference in differences.items():
             if isinstance(holding, Wallet):
+                price, _ = self._quotes.price_of(venue, holding.currency, now)
                 self._outbox.record(
                     BalanceCorrected(
                         ts_event=now.utc_ns,
@@ -56,6 +57,7 @@ class Corrections:
                         difference=difference,
                         reason="no fill explains it",
                         wallet=holding.wallet,
+                        worth=None if price is None else difference * price,
                     )
                 )
         changed = {holding.name for holding in differences if isinstance(holding, InstrumentId)}

@@ -7,7 +7,7 @@ from decimal import Decimal
 from domain.effects import Effect, Role, Tell, WakeAt
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentId, Side
-from domain.messages.account import Balance
+from domain.messages.account import Balance, ValueTransfer
 from domain.messages.base import Event, Message
 from domain.messages.journal import (
     BalancesOpened,
@@ -266,9 +266,9 @@ class Account:
                 self.asked.append(effect.message.instrument)
             elif isinstance(effect, Tell):
                 assert effect.to == Role.ORDER_ROUTER
-                # Marks of equity and of exits are bookkeeping; the tests about them look at `told`.
+                # Marks of equity, of transfers and of exits are bookkeeping; the tests about them look at `told`.
                 self.told.append(effect.message)
-                if not isinstance(effect.message, MarkEquity | WishExit | EndExit):
+                if not isinstance(effect.message, MarkEquity | ValueTransfer | WishExit | EndExit):
                     told.append(effect.message)
         return told
 

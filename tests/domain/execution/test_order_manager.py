@@ -10,7 +10,7 @@ from domain.effects import Record, Role, Tell
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
-from domain.messages.account import RequestSnapshot, SnapshotFailed
+from domain.messages.account import RequestSnapshot, SnapshotFailed, ValueTransfer
 from domain.messages.halts import HaltKind, HaltLine, RaiseHalt, ResumeTrading
 from domain.messages.journal import (
     BalanceCorrected,
@@ -27,7 +27,9 @@ from domain.messages.journal import (
     OrderFilledProvisionally,
     OrderResubmitted,
     OrderSubmitted,
+    TransferValued,
 )
+from domain.messages.listing import Unread
 from domain.messages.orders import (
     CancelOrder,
     CancelProtection,
@@ -1200,6 +1202,20 @@ def test_the_equity_mark_is_journaled_once_per_stamp(manager: TimedOrderManager)
     manager.hear(mark, mark)
 
     assert manager.journaled(EquityMarked) == [EquityMarked(ts_event=UTC + 7, peak=Decimal(2), day_start=Decimal(1))]
+
+
+def test_what_a_transfer_was_worth_is_journaled_once() -> None:
+    manager = TimedOrderManager()
+    manager.ready(btc="2", unread=[Unread(kind="balance", reason="no number", currency="BTC")])
+    again = manager.restarted()
+    again.ready(btc="2")
+    about = {"venue": "coinbase", "wallet": "", "currency": "BTC", "worth": Decimal(128000)}
+    whole = ValueTransfer(quantity=Decimal(2), **about)
+
+    again.hear(ValueTransfer(quantity=Decimal(1), **about), whole, whole)
+
+    assert again.journaled(TransferValued) == [TransferValued(ts_event=again.now.utc_ns, quantity=Decimal(2), **about)]
+    assert again.manager.books.wallets.transferred == 128000
 
 
 def test_an_exit_is_journaled_once_and_so_is_its_end(manager: TimedOrderManager) -> None:

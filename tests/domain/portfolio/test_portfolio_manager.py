@@ -561,8 +561,7 @@ def test_a_held_asset_that_no_stream_prices_is_valued_by_asking_the_venue_now_an
 
 
 def test_half_a_book_values_nothing_and_what_is_sold_is_asked_for_no_more(account: Account) -> None:
-    balance = Balance(currency="DOGE", total=Decimal(1000), hold=Decimal(0))
-    account.journal(BalancesOpened(ts_event=UTC, venue="coinbase", balances=(balance,)))
+    account.manager.portfolio.balances["coinbase", "", "DOGE"] = Decimal(1000)
     account.advance(1.0, "49999", "50001")
     account.hear(touch("0.19", None))
     assert account.manager.report(account.now).missing == ("DOGE-USD",)

@@ -86,7 +86,7 @@ def test_a_liquidation_that_nobody_listed_is_no_profit_and_no_loss_of_transfers(
 
     books = desk.manager.books
     assert [it.difference for it in desk.journaled(BalanceCorrected)] == [12000]
-    assert books.transfers == {COLLATERAL: 0}
+    assert books.wallets.transferred + books.transfers[COLLATERAL] == 0
     assert books.realized_pnl("USDC") == -800
 
 

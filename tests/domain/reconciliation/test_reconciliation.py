@@ -474,6 +474,13 @@ def test_two_equal_differences_apart_become_a_correction_and_the_venue_is_ready(
     assert manager.journaled(HaltRaised) == []
 
 
+def test_a_correction_tells_what_it_was_worth_then(manager: TimedOrderManager) -> None:
+    differ(manager, LASTING, usd="9990", btc="0.0001")
+
+    worths = {event.currency: event.worth for event in manager.journaled(BalanceCorrected)}
+    assert worths == {"USD": Decimal(-10), "BTC": Decimal("6.400005")}
+
+
 def test_f20_reconciling_again_finds_nothing(manager: TimedOrderManager) -> None:
     differ(manager, LASTING, usd="9999")
     before = list(manager.journal)
