@@ -6,7 +6,7 @@ from domain.instant import Instant
 from domain.ledger.fill_memory import same_numbers
 from domain.ledger.outbox import Outbox
 from domain.messages.journal import FillContradicted
-from domain.messages.orders import Fill
+from domain.messages.orders import Fill, FillCause
 from domain.numbers import plain
 
 
@@ -28,4 +28,5 @@ class Contradictions:
 
 
 def _in_words(fill: Fill) -> str:
-    return f"{fill.side} {plain(fill.quantity)} {fill.instrument} at {plain(fill.price)} fee {plain(fill.fee)}"
+    cause = "" if fill.cause is FillCause.TRADE else f" ({fill.cause.lower()})"
+    return f"{fill.side} {plain(fill.quantity)} {fill.instrument} at {plain(fill.price)} fee {plain(fill.fee)}{cause}"

@@ -18,6 +18,7 @@ from domain.ledger.cash_flows import as_fill, traded, traded_fee
 from domain.ledger.definitions import defined
 from domain.ledger.exit_wishes import ExitWishes
 from domain.ledger.external_fills import ExternalFills
+from domain.ledger.funding_totals import FundingTotals
 from domain.ledger.guessed_prices import GuessedPrices
 from domain.ledger.halts import Halts
 from domain.ledger.live_orders import LiveOrders, StandingOrder, StandingOrders, is_cover
@@ -82,6 +83,7 @@ class Portfolio:
         self.venues, self.unknown, self.balances = wallets.venues, wallets.unknown, wallets.balances
         self.fees, self.transfers, self.funding = wallets.fees, wallets.transfers, wallets.funding
         self.derivatives = wallets.derivatives
+        self.funding_totals = FundingTotals()
         self.ledgers: dict[InstrumentId, PositionLedger] = {}
         self.external_fills = ExternalFills()
         self.guessed_prices = GuessedPrices()
@@ -151,6 +153,7 @@ class Portfolio:
 
     def _on_funding_paid(self, event: FundingPaid) -> None:
         self.wallets.pay_funding(event)
+        self.funding_totals.hear(event)
 
     def _on_intent_accepted(self, event: IntentAccepted) -> None:
         intent, key = event.intent, InstrumentId.of(event.intent)

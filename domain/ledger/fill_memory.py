@@ -58,7 +58,7 @@ def same_numbers(one: Fill, other: Fill) -> bool:
 
 
 def _numbers(fill: Fill) -> tuple[object, ...]:
-    about = fill.venue_order_id, fill.instrument, fill.side, fill.kind
+    about = fill.venue_order_id, fill.instrument, fill.side, fill.kind, fill.cause
     return *about, fill.quantity, fill.price, fill.fee, fill.fee_currency
 
 

@@ -233,6 +233,17 @@ class PositionLine(Message, kw_only=True):
     liquidation_distance: str = ""  # share of the mark; empty as above
 
 
+class FundingLine(Message, kw_only=True):
+    """What one perpetual has paid or cost so far, over all runs. Numbers are canonical text."""
+
+    key: str  # "hyperliquid:BTC-USD"
+    currency: str
+    amount: str  # received less paid
+    rate: str  # of the newest payment, share of the notional; empty: the venue did not tell
+    quantity: str  # signed position that it was reckoned on; empty as above
+    paid_at: int  # UTC ns
+
+
 class PortfolioReported(Event, kw_only=True):
     """Portfolio to Monitor: the account as the journal tells it, marked at the newest whole quotes."""
 
@@ -251,6 +262,7 @@ class PortfolioReported(Event, kw_only=True):
     asked_prices: dict[str, str] = {}  # "coinbase:DOGE-USD" -> mid, of what is held and no stream tells
     asked_ns: dict[str, int] = {}  # the same keys -> CLOCK_MONOTONIC of the answer
     funding: str = "0"  # received less paid
+    funding_lines: tuple[FundingLine, ...] = ()  # the same by instrument
     declined: dict[str, str] = {}  # why openings were refused -> instrument and numbers of the newest
 
 

@@ -48,7 +48,7 @@ from domain.portfolio.kill_switch import KillSwitch
 from domain.portfolio.last_call import last_call_ns
 from domain.portfolio.opening import Opening, opening_id
 from domain.portfolio.opening_rate import OpeningRate
-from domain.portfolio.position_lines import position_line
+from domain.portfolio.position_lines import funding_lines, position_line
 from domain.portfolio.protection import Protection
 from domain.portfolio.risk_checks import BESIDES_SIZE, judge
 from domain.portfolio.shared_checks import Refused
@@ -382,6 +382,7 @@ class PortfolioManager:
             unrealized_pnl=shown(valuation.unrealized_pnl, 8),
             fees=shown(valuation.fees, 8),
             funding=shown(valuation.funding, 8),
+            funding_lines=funding_lines(self.portfolio),
             is_complete=valuation.is_complete,
             missing=valuation.missing,
             **self.quotes.asked.fields(),

@@ -1,4 +1,4 @@
-"""Positions in the words of a report."""
+"""Positions, and what holding them has paid or cost, in the words of a report."""
 
 from __future__ import annotations
 
@@ -6,11 +6,26 @@ from domain.instant import Instant
 from domain.instrument import InstrumentId
 from domain.ledger.account import Portfolio
 from domain.market.latest_quotes import LatestQuotes
-from domain.messages.system import PositionLine
+from domain.messages.system import FundingLine, PositionLine
 from domain.numbers import plain, shown
 from domain.portfolio.margin import distance
 from domain.portfolio.margin_reading import margin_account
 from domain.settings import RiskSettings
+
+
+def funding_lines(portfolio: Portfolio) -> tuple[FundingLine, ...]:
+    """Return what was paid so far by instrument; what a venue did not tell of the newest payment is empty."""
+    return tuple(
+        FundingLine(
+            key=str(InstrumentId.of(total.newest)),
+            currency=total.newest.currency,
+            amount=plain(total.amount),
+            rate="" if total.newest.rate is None else plain(total.newest.rate),
+            quantity="" if total.newest.quantity is None else plain(total.newest.quantity),
+            paid_at=total.newest.paid_at,
+        )
+        for total in portfolio.funding_totals
+    )
 
 
 def position_line(

@@ -22,6 +22,7 @@ from domain.messages.system import (
     BreakerChanged,
     BreakerReported,
     BreakerState,
+    FundingLine,
     OrdersReported,
     PortfolioReported,
     RosterReported,
@@ -243,6 +244,7 @@ class StatusBoard:
                 "unrealized_pnl": _ZERO,
                 "fees": _ZERO,
                 "funding": _ZERO,
+                "funding_paid": [],
                 "pnl_after_fees": _ZERO,
                 "net": {},
             }
@@ -255,6 +257,7 @@ class StatusBoard:
             "unrealized_pnl": portfolio.unrealized_pnl,
             "fees": portfolio.fees,
             "funding": portfolio.funding,
+            "funding_paid": [_funding_fields(line) for line in portfolio.funding_lines],
             "pnl_after_fees": plain(gross - Decimal(portfolio.fees) + Decimal(portfolio.funding)),
             "net": dict(portfolio.net),
         }
@@ -317,6 +320,18 @@ def halt_fields(halt: HaltLine) -> dict[str, str]:
     """Return a halt as every JSON tells it."""
     told = {"scope": halt.scope, "reason": halt.reason, "since": iso_utc(halt.since)}
     return {**told, "ends_when": halt.ends_when, "kind": halt.kind}
+
+
+def _funding_fields(line: FundingLine) -> dict[str, str]:
+    """Return what one perpetual has paid or cost, as JSON tells it."""
+    return {
+        "instrument": line.key,
+        "amount": line.amount,
+        "currency": line.currency,
+        "newest_rate": line.rate,
+        "newest_quantity": line.quantity,
+        "newest": iso_utc(line.paid_at),
+    }
 
 
 def _fields(line: Any) -> dict[str, Any]:

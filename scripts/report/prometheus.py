@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -58,6 +58,7 @@ def _families(report: Mapping[str, Any]) -> Iterator[Family]:
     yield _single("nzeza_reconciled", "gauge", "1: venues and journal agree.", int(report["reconciled"]))
     money = [Sample({"kind": name}, report[name]) for name in _MONEY if name in report]
     yield Family("nzeza_account_usd", "gauge", "The account, in dollars.", money)
+    yield from _funding(report.get("funding_paid", ()))
     yield from _troubles(report)
     yield from _latencies(report["latency_us"])
     yield from _breakers(report["metrics"]["breakers"])
@@ -96,6 +97,19 @@ def _troubles(report: Mapping[str, Any]) -> Iterator[Family]:
     yield _single("nzeza_equity_complete", "gauge", "1: every asset is priced, every balance known.", is_complete)
     missing = [Sample({"what": what}, 1) for what in report["equity_missing"]]
     yield Family("nzeza_equity_missing", "gauge", "1: the equity lacks this.", missing)
+
+
+def _funding(lines: Iterable[Mapping[str, str]]) -> Iterator[Family]:
+    def samples(name: str) -> list[Sample]:
+        return [
+            Sample({"instrument": line["instrument"], "currency": line["currency"]}, line[name])
+            for line in lines
+            if line[name]
+        ]
+
+    yield Family("nzeza_funding_paid", "gauge", "Funding of a perpetual, received less paid.", samples("amount"))
+    about = "Rate of the newest payment: longs pay a positive one."
+    yield Family("nzeza_funding_rate", "gauge", about, samples("newest_rate"))
 
 
 def _epoch_s(stamp: str) -> float:

@@ -43,6 +43,7 @@ def _account(report: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("equity", _equity(report)),
         ("pnl", _pnl(report)),
+        *(("funding", _funding(line)) for line in report.get("funding_paid", ())),
         ("positions", ", ".join(positions) or "none"),
     ]
 
@@ -78,6 +79,15 @@ def _pnl(report: dict[str, Any]) -> str:
         f"of the account: {realized:,.2f} realized, {unrealized:,.2f} open, {paid}{fees:,.2f} fees,"
         f" {_amount(after_fees)} after fees"
     )
+
+
+def _funding(line: dict[str, str]) -> str:
+    """Return what one perpetual has paid or cost, and by which rate it did so last."""
+    text = f"{line['instrument']} {Decimal(line['amount']):,.2f} {line['currency']}"
+    if not line["newest_rate"]:
+        return text
+    at = f" on {line['newest_quantity']}" if line["newest_quantity"] else ""
+    return f"{text}, last at {Decimal(line['newest_rate']):.4%}{at}"
 
 
 def _amount(text: Any) -> str:

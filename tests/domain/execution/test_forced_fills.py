@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from domain.instrument import Side
-from domain.messages.journal import HaltRaised, OrderFilled, PositionForced
+from domain.messages.journal import FillContradicted, HaltRaised, OrderFilled, PositionForced
 from domain.messages.orders import FillCause, FillsReported, Purpose
 from domain.messages.system import AlarmRaised
 from domain.numbers import use_exact_decimals
@@ -60,6 +61,21 @@ def test_told_again_it_is_booked_once(desk: PerpetualDesk) -> None:
 
     assert desk.quantity == Decimal("-0.3")
     assert len(desk.journaled(PositionForced)) == 1
+
+
+def test_told_again_as_a_trade_it_is_contradicted_and_the_first_stands(desk: PerpetualDesk) -> None:
+    hold(desk, "0.5")
+    fill = liquidation("0.2", ts_event=desk.now.utc_ns)
+
+    told(desk, fill)
+    told(desk, replace(fill, cause=FillCause.TRADE))
+
+    assert desk.quantity == Decimal("0.3")
+    [event] = desk.journaled(FillContradicted)
+    assert (event.first.cause, event.other.cause) == (FillCause.LIQUIDATION, FillCause.TRADE)
+    texts = [alarm.text for alarm in desk.sent(AlarmRaised) if "told again" in alarm.text]
+    numbers = "SELL 0.2 BTC-USD at 64000 fee 0"
+    assert texts == [f"told again as {numbers}, first as {numbers} (liquidation): the first stands"]
 
 
 def test_beyond_our_position_it_took_what_was_not_ours(desk: PerpetualDesk) -> None:

@@ -108,6 +108,24 @@ def test_funding_is_a_line_of_its_own_and_in_equity(account: Account) -> None:
     assert (report.funding, report.equity, report.realized_pnl, report.fees) == ("-7.5", "29992.5", "0", "0")
 
 
+def test_funding_is_told_by_instrument_with_its_newest_rate(account: Account) -> None:
+    about = {"ts_event": UTC, "venue": "toy", "currency": "USDC", "wallet": "perpetual"}
+    for name, paid_at, amount, rate in (
+        ("BTC-USD", UTC + 2, "-7.5", "0.0001"),
+        ("BTC-USD", UTC + 1, "2", "-0.0002"),  # listed later, and older
+        ("ETH-USD", UTC, "1", None),
+    ):
+        told = {"rate": rate and Decimal(rate), "quantity": rate and Decimal("0.5")}
+        journal(account, FundingPaid(**about, instrument=name, paid_at=paid_at, amount=Decimal(amount), **told))
+
+    report = account.manager.report(account.now)
+
+    assert [(it.key, it.amount, it.currency, it.rate, it.quantity, it.paid_at) for it in report.funding_lines] == [
+        ("toy:BTC-USD", "-5.5", "USDC", "0.0001", "0.5", UTC + 2),
+        ("toy:ETH-USD", "1", "USDC", "", "", UTC),
+    ]
+
+
 def test_without_a_mark_equity_is_incomplete_and_says_so(account: Account) -> None:
     trade(account, "2", "50000")
 

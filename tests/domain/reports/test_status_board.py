@@ -33,6 +33,7 @@ KEYS = {
     "unrealized_pnl",
     "fees",
     "funding",
+    "funding_paid",
     "pnl_after_fees",
     "net",
     "corrections",

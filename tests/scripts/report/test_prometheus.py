@@ -161,6 +161,17 @@ def test_halts_alarms_and_incomplete_equity_wake_a_person() -> None:
     assert sample(samples, "equity_missing", what="not reported yet") == 1
 
 
+def test_funding_is_told_by_instrument_with_its_newest_rate() -> None:
+    line = {"instrument": "toy:BTC-USD", "amount": "-5.5", "currency": "USDC", "newest_rate": "0.0001"}
+    untold = {**line, "instrument": "toy:ETH-USD", "newest_rate": ""}
+
+    samples = read(exposition({**told(new_board(), 0), "funding_paid": [line, untold]}))
+
+    assert sample(samples, "funding_paid", instrument="toy:BTC-USD", currency="USDC") == -5.5
+    assert sample(samples, "funding_rate", instrument="toy:BTC-USD", currency="USDC") == 0.0001
+    assert ("nzeza_funding_rate", frozenset({("instrument", "toy:ETH-USD"), ("currency", "USDC")})) not in samples
+
+
 def test_what_openings_wait_for_and_what_venues_refused_is_told() -> None:
     board = new_board()
     wait = WaitLine(scope="coinbase", reason="its private stream is down")

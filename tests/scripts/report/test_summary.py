@@ -55,6 +55,15 @@ def test_what_openings_wait_for_and_why_orders_were_refused_stand_in_words() -> 
     assert lines["external"].strip() == "2 live orders at the venues are not ours"
 
 
+def test_funding_is_told_by_instrument_with_its_newest_rate() -> None:
+    line = {"instrument": "toy:BTC-USD", "amount": "-5.5", "currency": "USDC", "newest": "2026-11-30T18:14:05Z"}
+    told_of = told(funding_paid=[{**line, "newest_rate": "0.0001", "newest_quantity": "0.5"}])["funding"]
+    untold = told(funding_paid=[{**line, "newest_rate": "", "newest_quantity": ""}])["funding"]
+
+    assert told_of == "toy:BTC-USD -5.50 USDC, last at 0.0100% on 0.5"
+    assert untold == "toy:BTC-USD -5.50 USDC"
+
+
 def test_without_an_account_no_money_is_told_of() -> None:
     lines = told(account="none", equity="0", reconciled=True)
 
