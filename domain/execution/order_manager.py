@@ -40,11 +40,7 @@ from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.outbox import Outbox
 from domain.ledger.wallet import Wallet
 from domain.market.latest_quotes import LatestQuotes
-<<<<<<< HEAD
-from domain.messages.account import FundingReported, RowsUnread, SnapshotFailed, VenueSnapshot
-=======
-from domain.messages.account import RowsUnread, SnapshotFailed, ValueTransfer, VenueSnapshot
->>>>>>> f241f6a (Count a transfer at what it was worth when it came)
+from domain.messages.account import FundingReported, RowsUnread, SnapshotFailed, ValueTransfer, VenueSnapshot
 from domain.messages.base import Message
 from domain.messages.halts import HaltLine, RaiseHalt, ResumeTrading
 from domain.messages.journal import EquityMarked, ExitEnded, ExitWished, HaltCleared, JournalEntry, TransferValued
