@@ -2,9 +2,10 @@
 
 It routes. What venues say of the account, and of orders where that says something about the account too (reports,
 refusals, fills), goes to `account_reports.py`, which hands on to `execution_reports.py`; all else about orders goes
-there at once. What to send next is decided in `order_executor.py`, when to ask in `status_queries.py`, whether the
-books are right in `reconciliation.py`. What must survive is recorded
-into the ledger through the outbox, so an order manager that replays the journal stands where this one stood.
+there at once. What the portfolio and people ask for is done in `account_commands.py`, what to send next is decided in
+`order_executor.py`, when to ask in `status_queries.py`, whether the books are right in `reconciliation.py`. What must
+survive is recorded into the ledger through the outbox, so an order manager that replays the journal stands where this
+one stood.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Collection, Iterable
 
 from domain.dispatch import on
 from domain.effects import Effect, Role, WakeupKey
+from domain.execution.account_commands import AccountCommands
 from domain.execution.account_reports import AccountReports
 from domain.execution.attempts import Attempts
 from domain.execution.blocking_orders import BlockingOrders
@@ -31,19 +33,16 @@ from domain.execution.replacements import Replacements
 from domain.execution.venue_readiness import VenueReadiness
 from domain.execution.wind_down import WindingDown
 from domain.instant import Instant
-from domain.instrument import InstrumentId
 from domain.ledger.account import Portfolio
 from domain.ledger.expiries import Expiries
-from domain.ledger.halts import scopes
 from domain.ledger.order_ids import NO_INSTANCE
 from domain.ledger.order_wakeups import OrderWakeup
 from domain.ledger.outbox import Outbox
-from domain.ledger.wallet import Wallet
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.account import FundingReported, RowsUnread, SnapshotFailed, ValueTransfer, VenueSnapshot
 from domain.messages.base import Message
 from domain.messages.halts import HaltLine, RaiseHalt, ResumeTrading
-from domain.messages.journal import EquityMarked, ExitEnded, ExitWished, HaltCleared, JournalEntry, TransferValued
+from domain.messages.journal import JournalEntry
 from domain.messages.market import MarketBatch
 from domain.messages.orders import (
     CancelAccepted,
@@ -60,7 +59,6 @@ from domain.messages.orders import (
     OrderReported,
     OrderUnconfirmed,
     PrivateStreamChanged,
-    Purpose,
     QueryFailed,
     TouchReported,
     VenueClockSeen,
@@ -192,6 +190,9 @@ class OrderManager:
         self._report = OrderManagerReport(
             outbox, pre_send_checks, self._readiness, self._reconciliation.audits, self._account, foreign, self._quotes
         )
+        commands = AccountCommands(
+            outbox, self._readiness, self._unread, self._cancels, self._replacements, self._reconciliation
+        )
         self._handlers = dict(
             (
                 on(OrderIntent, self._execution.take),
@@ -220,13 +221,13 @@ class OrderManager:
                 on(RowsUnread, self._account.on_unread),
                 on(VenueSnapshot, self._account.on_snapshot),
                 on(SnapshotFailed, self._account.on_snapshot_failed),
-                on(CancelProtection, self._cancel_protection),
-                on(RaiseHalt, self._raise_halt),
-                on(MarkEquity, self._mark_equity),
-                on(ValueTransfer, self._value_transfer),
-                on(WishExit, self._wish_exit),
-                on(EndExit, self._end_exit),
-                on(ResumeTrading, self._resume),
+                on(CancelProtection, commands.cancel_protection),
+                on(RaiseHalt, commands.raise_halt),
+                on(MarkEquity, commands.mark_equity),
+                on(ValueTransfer, commands.value_transfer),
+                on(WishExit, commands.wish_exit),
+                on(EndExit, commands.end_exit),
+                on(ResumeTrading, commands.resume),
                 on(WindDown, self._winding_down.begin),
             )
         )
@@ -353,57 +354,3 @@ class OrderManager:
         self._readiness.is_live[event.venue] = event.is_live
         if event.is_live and not was_live:  # what happened meanwhile was told to nobody
             self._reconciliation.ask(event.venue, now)
-
-    # ---- people and the portfolio ------------------------------------------------------------------------
-
-    def _cancel_protection(self, command: CancelProtection, now: Instant) -> None:
-        for order in self.ledger.live_orders(command.venue, command.instrument):
-            is_meant = order.order.purpose is Purpose.PROTECT and command.leg in (None, order.order.leg)
-            if is_meant and not self._replacements.resize(order, command, now):
-                self._cancels.wish(order, command.reason, now)
-
-    def _raise_halt(self, command: RaiseHalt, now: Instant) -> None:
-        self._outbox.halt(command.scope, command.kind, command.reason, now.utc_ns)
-
-    def _mark_equity(self, command: MarkEquity, now: Instant) -> None:
-        if command.marked_at != self.ledger.equity_marked_at:
-            self._outbox.record(
-                EquityMarked(ts_event=command.marked_at, peak=command.peak, day_start=command.day_start)
-            )
-
-    def _value_transfer(self, command: ValueTransfer, now: Instant) -> None:
-        if self.books.transfers.get(Wallet(command.venue, command.wallet, command.currency)) == command.quantity:
-            event = TransferValued(
-                ts_event=now.utc_ns,
-                venue=command.venue,
-                wallet=command.wallet,
-                currency=command.currency,
-                quantity=command.quantity,
-                worth=command.worth,
-            )
-            self._outbox.record(event)
-
-    def _wish_exit(self, command: WishExit, now: Instant) -> None:
-        known = self.books.exits.wanted.get(InstrumentId.of(command))
-        if known is None or known.signal_id != command.signal_id:
-            about = {"venue": command.venue, "instrument": command.instrument}
-            self._outbox.record(ExitWished(ts_event=now.utc_ns, signal_id=command.signal_id, **about))
-        for order in self.ledger.live_orders(command.venue, command.instrument):
-            if order.order.purpose is Purpose.OPEN:  # nobody wants what it may still buy
-                self._cancels.wish(order, "an exit is wanted", now)
-
-    def _end_exit(self, command: EndExit, now: Instant) -> None:
-        if InstrumentId.of(command) in self.books.exits.wanted:
-            about = {"venue": command.venue, "instrument": command.instrument}
-            self._outbox.record(ExitEnded(ts_event=now.utc_ns, **about))
-
-    def _resume(self, command: ResumeTrading, now: Instant) -> None:
-        """Clear halts. Openings wait for one more look at the accounts: a cause that still stands halts them anew."""
-        self._unread.forget(command.scope)
-        cleared = [scope for scope in scopes(self.ledger.halts) if command.scope in ("", scope)]
-        for scope in cleared:
-            self._outbox.record(HaltCleared(ts_event=now.utc_ns, scope=scope))
-        for venue in self._readiness.venues:
-            if {"all", venue} & {scope.partition(":")[0] for scope in cleared}:
-                self._readiness.is_reconciled[venue] = False
-                self._reconciliation.ask(venue, now)
