@@ -125,7 +125,12 @@ def identity(path: Path) -> tuple[tuple[int, int] | None, int]:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None, 0
-    return (found.st_dev, found.st_ino), found.st_size
+    return identity_of(found), found.st_size
+
+
+def identity_of(found: os.stat_result) -> tuple[int, int]:
+    """Return which file that is, whatever it is called."""
+    return found.st_dev, found.st_ino
 
 
 class HeldFiles:

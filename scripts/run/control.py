@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from adapters.storage.own_files import identity, is_gone
 from domain.errors import InvalidSetting, NzezaError
 from scripts.run.data_directory import SOCKET_NAME, DataDirectory
 
@@ -80,23 +81,34 @@ class ControlServer:
             Path(address).unlink(missing_ok=True)
             listener.bind(address)
             os.chmod(address, 0o600)  # before listen, so there is no moment in which others get in
+            self._file, _ = identity(Path(address))
         except OSError:
             listener.close()
             raise
         listener.listen()
         return listener
 
-    def renew(self) -> bool:
-        """Make the socket's file anew if somebody has removed it; return whether that was so, and went well."""
-        if os.path.lexists(_address(self._directory)):
-            return False
+    def renew(self) -> str:
+        """Take the socket's place back where somebody removed its file, or put something else there.
+
+        Returns:
+            What to tell: that it was so, or for as long as it cannot be undone that it is so; empty otherwise.
+        """
+        address = Path(_address(self._directory))
+        try:
+            found, _ = identity(address)
+        except OSError:
+            return ""  # the directory is shut to us: whoever looks after it tells that
+        if found == self._file or is_gone(address.parent):
+            return ""
+        what = f"{SOCKET_NAME!r} was {'replaced in' if found else 'removed from'} the data directory"
         try:
             listener = self._listen()
-        except OSError:
-            return False  # the directory is gone, or full: whoever looks after it tells that
+        except OSError as error:
+            return f"{what}: this system can't be found by it any more ({error.strerror})"
         self._listener, before = listener, self._listener
         _hang_up(before)
-        return True
+        return f"{what}, and has been made anew"
 
     def filenos(self) -> list[int]:
         """Return what to wait on: any of them readable means that `poll` has work."""
@@ -156,8 +168,10 @@ class ControlServer:
             self._drop(client)
         _hang_up(self._listener)
         if self._directory >= 0:
+            address = Path(_address(self._directory))
             with contextlib.suppress(OSError):  # the directory is gone, or shut to us by now
-                os.unlink(_address(self._directory))
+                if identity(address)[0] == self._file:
+                    address.unlink()
             os.close(self._directory)
             self._directory = -1
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.storage.own_files import open_own
+from adapters.storage.own_files import identity, identity_of, open_own
 from domain.errors import InvalidSetting
 from domain.messages.halts import HaltKind
 from scripts.run.leftovers import LOCK_NAME, Holder, holders
@@ -119,10 +119,11 @@ class DataDirectory:
             found.append(Trouble(f"the data directory was given to user {ours.st_uid}: it must be ours alone"))
         elif mode != 0o700:
             found.append(Trouble(f"the data directory was given mode {mode:03o}: it {self._close_to_others()}"))
-        for name in (LOCK_NAME, SOCKET_NAME):
-            if not os.path.lexists(self.handle / name):
-                text = f"{name!r} was removed from the data directory: this system can't be found by it any more"
-                found.append(Trouble(text))
+        lock, _ = identity(self.handle / LOCK_NAME)
+        if lock != identity_of(os.fstat(self._lock)):
+            what = "replaced in" if lock else "removed from"
+            text = f"{LOCK_NAME!r} was {what} the data directory: this system can't be found by it any more"
+            found.append(Trouble(text))
         return found
 
     def _close_to_others(self) -> str:

@@ -47,8 +47,8 @@ class DirectoryWatch:
                 ask("halt", text=text, kind=trouble.halts_as)
 
     def _found(self) -> Iterator[Trouble]:
-        if self._control.renew():
-            yield Trouble("'control.sock' was removed from the data directory, and has been made anew")
+        if told := self._control.renew():
+            yield Trouble(told)
         yield from self._place.troubles()
 
 

@@ -230,15 +230,68 @@ def test_without_a_system_the_client_says_so(tmp_path: Path, directory: DataDire
             ask(path, "status", timeout_s=1)
 
 
-def test_a_socket_that_was_removed_is_made_anew(directory: DataDirectory, server: ControlServer) -> None:
-    assert not server.renew()
-    (directory.path / "control.sock").unlink()
+def replace_by_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("elsewhere")
 
-    assert server.renew()
+
+def replace_by_file(path: Path) -> None:
+    path.with_name("other").write_text("")
+    path.with_name("other").rename(path)
+
+
+def replace_by_socket(path: Path) -> None:
+    path.unlink()
+    other = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    other.bind(str(path))
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("take_away", "told"),
+    [
+        (Path.unlink, "removed from"),
+        (replace_by_link, "replaced in"),
+        (replace_by_file, "replaced in"),
+        (replace_by_socket, "replaced in"),
+    ],
+)
+def test_a_socket_that_was_taken_away_is_made_anew(
+    directory: DataDirectory, server: ControlServer, take_away: Callable[[Path], None], told: str
+) -> None:
+    assert server.renew() == ""
+    take_away(directory.path / "control.sock")
+
+    assert server.renew() == f"'control.sock' was {told} the data directory, and has been made anew"
 
     got = answering(server, lambda request: request.reply({"ok": True}), lambda: ask(directory.path, "status", 2))
     assert got == {"ok": True}
     assert (directory.path / "control.sock").stat().st_mode & 0o777 == 0o600
+    assert server.renew() == ""
+
+
+def test_a_directory_in_the_place_of_the_socket_is_told_for_as_long_as_it_is_there(
+    directory: DataDirectory, server: ControlServer
+) -> None:
+    place = directory.path / "control.sock"
+    place.unlink()
+    place.mkdir()
+
+    for _ in range(2):
+        assert "was replaced in the data directory: this system can't be found by it any more (" in server.renew()
+    place.rmdir()
+
+    assert "has been made anew" in server.renew()
+    assert server.renew() == ""
+
+
+def test_what_is_not_our_socket_is_left_there_at_the_end(directory: DataDirectory) -> None:
+    server = ControlServer(directory)
+    replace_by_socket(directory.path / "control.sock")
+
+    server.close()
+
+    assert (directory.path / "control.sock").exists()
 
 
 def test_a_running_system_that_cannot_be_asked_is_ended_cleanly_first_of_all(directory: DataDirectory) -> None:

@@ -99,7 +99,8 @@ def test_each_change_of_permissions_is_told_and_so_is_that_they_are_back(launche
 
 
 def test_each_loss_of_a_way_to_the_system_is_told(launcher: Launcher) -> None:
-    (launcher.directory.path / "lock").unlink()
+    lock = launcher.directory.path / "lock"
+    lock.rename(lock.with_name("elsewhere"))
     [(_, lost)] = launcher.look()
 
     for _ in range(2):
@@ -110,5 +111,5 @@ def test_each_loss_of_a_way_to_the_system_is_told(launcher: Launcher) -> None:
 
         assert [verb for verb, _ in told] == ["alarm", "alarm"] and "made anew" in told[0][1]
         assert over == [("alarm_over", text) for _, text in told]
-    (launcher.directory.path / "lock").touch()
+    lock.with_name("elsewhere").rename(lock)
     assert launcher.look() == [("alarm_over", lost)]
