@@ -36,6 +36,11 @@ def proportion(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     return divide(_DIVISION.multiply(amount, part), whole).quantize(_FINEST, context=_DIVISION)
 
 
+def settled(number: Decimal) -> Decimal:
+    """Return what was divided up, to 18 decimals: so many digits that it can be reckoned with further."""
+    return number.quantize(_FINEST, context=_DIVISION)
+
+
 def from_ratio(ratio: float) -> Decimal:
     """Return a setting's ratio as a person wrote it: 0.02 is two hundredths, not a binary fraction."""
     return Decimal(repr(ratio))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.instrument import Instrument, InstrumentId
-from domain.numbers import ZERO, divide, from_ratio
+from domain.numbers import ZERO, divide, from_ratio, settled
 from domain.settings import RiskSettings
 
 
@@ -99,7 +99,8 @@ class MarginAccount(NamedTuple):
         slope = it.quantity - abs(it.quantity) * ratio  # by how much more a mark is worth than it asks for
         if not slope:
             return None
-        price = divide(needed - behind, slope)
+        # What an average entry leaves over in its last digit is no price, and no exact sum could hold it beside one.
+        price = settled(divide(needed - behind, slope))
         return price if price > 0 else None
 
     def after(self, key: InstrumentId, change: Decimal, price: Decimal, terms: MarginTerms) -> MarginAccount:
