@@ -144,7 +144,7 @@ class ActorSystem:
 
     def mind_supervisor(self) -> str:
         """Replace a supervisor that has died; return a problem when that is no use any more."""
-        if self._exit_fd is None or not select.select([self._exit_fd], [], [], 0)[0]:
+        if not self._supervisor_has_ended():
             return ""
         self._forget_exit()
         if self._is_replacing:
@@ -156,6 +156,20 @@ class ActorSystem:
             return "the supervisor was restarted too often and given up"
         self._successions.append(now)
         return self._succeed()
+
+    def _supervisor_has_ended(self) -> bool:
+        if not self._supervisor_pid:
+            return False
+        if self._exit_fd is None:
+            try:
+                self._exit_fd = os.pidfd_open(self._supervisor_pid)
+            except OSError:
+                return (
+                    False  # out of descriptors: the next look tries again; or told late by one that is replaced already
+                )
+        waiting = select.poll()  # not select(): descriptors may have large numbers
+        waiting.register(self._exit_fd, select.POLLIN)
+        return bool(waiting.poll(0))
 
     def _succeed(self) -> str:
         from thespian.actors import ActorSystemFailure
@@ -244,8 +258,6 @@ class ActorSystem:
         if roster.supervisor_pid != self._supervisor_pid:
             self._forget_exit()
             self._supervisor_pid = roster.supervisor_pid
-            with contextlib.suppress(ProcessLookupError):
-                self._exit_fd = os.pidfd_open(roster.supervisor_pid)
 
     def _forget_exit(self) -> None:
         if self._exit_fd is not None:

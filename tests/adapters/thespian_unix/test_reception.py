@@ -310,6 +310,15 @@ def test_newcomer_comes_in_though_the_directory_was_given_another_mode_and_the_l
         each.close()
 
 
+def test_note_of_another_mode_is_told_later_by_a_launcher_that_is_out_of_descriptors(tmp_path: Path) -> None:
+    (tmp_path / "755.opened").touch()
+
+    with no_descriptor_left():
+        assert socket_directory.opened_modes(tmp_path) == []
+
+    assert socket_directory.opened_modes(tmp_path) == ["755"]
+
+
 def test_directory_whose_mode_cannot_be_taken_back_is_told_until_it_can(
     reception: Reception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,34 @@
+"""The actor system as the launcher holds it, in what needs no actors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scripts.run.actor_system import ActorSystem
+
+
+def test_the_end_of_a_supervisor_is_seen_though_there_was_no_descriptor_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    system: Any = SimpleNamespace(_supervisor_pid=process.pid, _exit_fd=None)
+
+    def no_room(pid: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as out_of_descriptors:
+        out_of_descriptors.setattr(os, "pidfd_open", no_room)
+        assert not ActorSystem._supervisor_has_ended(system)
+    assert not ActorSystem._supervisor_has_ended(system)
+    process.kill()
+    process.wait()
+
+    assert ActorSystem._supervisor_has_ended(system)
+    os.close(system._exit_fd)
