@@ -9,7 +9,7 @@ from domain.instrument import InstrumentId
 from domain.messages.journal import HaltCleared
 from domain.messages.orders import OrderIntent, Purpose
 
-# Why the guard of positions closes one; its `signal_id` begins with it.
+# Why the guard of positions closes one.
 UNCOVERED = "uncovered"  # no stop at the venue covers it
 STOP_JUMPED = "stop_jumped"  # the price is beyond the stop, and the venue has done nothing
 
@@ -30,7 +30,7 @@ class BareCloses:
             self._counted.discard(key)
         if intent.purpose is not Purpose.CLOSE:
             return
-        reason = intent.signal_id.partition(":")[0]
+        reason = intent.reason or intent.signal_id.partition(":")[0]  # the latter in older journals
         if reason == UNCOVERED or (reason == STOP_JUMPED and not has_stop):
             self.counts[key] += key not in self._counted
             self._counted.add(key)

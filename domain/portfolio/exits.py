@@ -164,6 +164,7 @@ class Exits:
             expires_ns=now.monotonic_ns + self._wanted_ns,
             origin_read_ns=wanted.origin_read_ns if is_first else 0,
             known_seq=self._portfolio.last_seq,
+            reason="signal",
         )
 
     def _is_there(self, key: InstrumentId) -> bool:

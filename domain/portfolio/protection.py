@@ -224,6 +224,7 @@ class Protection:
             limit_price=part.limit if part else None,
             stop_price=part.trigger if part else None,
             leg=part.leg if part else Leg.WHOLE,
+            reason=reason,
         )
 
     def _cancel(

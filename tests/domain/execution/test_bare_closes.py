@@ -6,6 +6,7 @@ import pytest
 
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentId, Side
+from domain.ledger.bare_closes import BareCloses
 from domain.ledger.order_ids import mint_client_order_id
 from domain.messages.halts import ResumeTrading
 from domain.messages.journal import HaltRaised
@@ -146,3 +147,14 @@ def test_a_resumed_instrument_starts_anew(manager: TimedOrderManager) -> None:
 
     assert len(manager.journaled(HaltRaised)) == 1
     assert manager.manager.books.position(KEY).quantity == Decimal(0)
+
+
+@pytest.mark.parametrize(("reason", "count"), [("uncovered", 1), ("signal", 0)])
+def test_why_a_close_was_wanted_is_said_by_its_reason_whatever_its_signal_is_called(reason: str, count: int) -> None:
+    rows, key = BareCloses(), InstrumentId("coinbase", BTC)
+
+    rows.accepted(
+        make_intent(Purpose.CLOSE, signal_id="uncovered:by a strategy of that name", reason=reason), key, False
+    )
+
+    assert rows.counts[key] == count

@@ -414,6 +414,7 @@ def test_a_fill_is_covered_at_once_by_one_bracket_of_its_size(account: Account) 
         expires_ns=MONO + 60 * SECOND_NS,
         limit_price=Decimal("55000.00"),
         stop_price=Decimal("47500.00"),
+        reason="protect",
     )
     assert account.manager.decisions["protected"] == 1
 
