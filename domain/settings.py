@@ -61,7 +61,7 @@ class VenueSettings(Section):
     # Of these: positions are priced, protected and closed, never opened. The start adds, to both lists, what is still
     # held and not among the instruments any more.
     closes_only: tuple[str, ...] = ()
-    rest_url: str = ""  # empty: the venue's own, or the simulator's
+    rest_url: str = ""  # empty: the venue's own; always the simulator's where mode is "simulated", as the next ones
     market_stream_url: str = ""
     private_stream_url: str = ""
     stream_token_file: str = ""  # bearer token for the streams' upgrade, read at each dial; empty: none

@@ -111,6 +111,8 @@ def _check_venue(path: str, name: str, venue: VenueSettings) -> None:
     for key, schemes in ADDRESSES.items():
         if getattr(venue, key):
             _check_url(f"{path}.{key}", getattr(venue, key), schemes, venue.mode)
+    if venue.key_file and venue.mode == "simulated":
+        raise _not_its_own(f"{path}.key_file", venue.key_file)
 
 
 def _check_url(path: str, url: str, schemes: tuple[str, str], mode: str) -> None:
@@ -123,11 +125,14 @@ def _check_url(path: str, url: str, schemes: tuple[str, str], mode: str) -> None
     if address is None or address.scheme not in schemes:
         shown = "" if "@" in url else f" = {bounded(url)!r}"  # there may be a password in it
         raise InvalidSetting(f"{path}{shown}: must be an address such as {schemes[1]}://host/path, and no more")
-    if address.is_on_this_machine:
-        return
     if mode == "simulated":
-        raise InvalidSetting(
-            f'{path} = {bounded(url)!r}: must be on this machine (127.0.0.1) while mode is "simulated"'
-        )
-    if not address.is_secure:
+        raise _not_its_own(path, url)
+    if not address.is_on_this_machine and not address.is_secure:
         raise InvalidSetting(f"{path} = {bounded(url)!r}: must be {schemes[1]}:// for any but this machine (127.0.0.1)")
+
+
+def _not_its_own(path: str, value: str) -> InvalidSetting:
+    """The launcher would put that of the simulator in its place: nobody's setting is passed over in silence."""
+    return InvalidSetting(
+        f'{path} = {bounded(value)!r}: must be empty while mode is "simulated": a simulated venue has its own'
+    )

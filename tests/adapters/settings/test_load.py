@@ -275,12 +275,23 @@ def test_secret_in_the_place_of_a_variable_name_is_not_repeated(write: Write) ->
     assert text == "venues.coinbase.api_secret_env: must be the name of an environment variable, not the secret"
 
 
-def test_simulated_venue_cannot_be_pointed_at_a_real_one(write: Write) -> None:
-    text = complaint(write("venues.coinbase.rest_url = 'https://api.coinbase.com'"))
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("rest_url", "https://api.coinbase.com"),
+        ("rest_url", "http://127.0.0.1:8080"),
+        ("market_stream_url", "ws://127.0.0.1:8080/"),
+        ("private_stream_url", "wss://advanced-trade-ws-user.coinbase.com"),
+        ("key_file", "key.json"),
+    ],
+)
+def test_simulated_venue_has_its_own_addresses_and_key(key: str, value: str, write: Write) -> None:
+    text = complaint(write(f"venues.coinbase.{key} = '{value}'"))
 
-    assert text.endswith('must be on this machine (127.0.0.1) while mode is "simulated"')
-    load(write("venues.coinbase.rest_url = 'http://127.0.0.1:8080'"), {}, VENUES)
-    load(write("venues.coinbase = {mode = 'live', rest_url = 'https://api.coinbase.com'}"), {}, VENUES)
+    assert text == (
+        f"venues.coinbase.{key} = '{value}': must be empty while mode is \"simulated\": a simulated venue has its own"
+    )
+    load(write(f"venues.coinbase = {{mode = 'live', {key} = '{value}'}}"), {}, VENUES)
 
 
 NEARLY = {
@@ -378,7 +389,7 @@ def test_address_of_another_machine_is_for_live_venues_and_then_encrypted(url: s
     simulated = complaint(NZEZA__VENUES__DYDX__REST_URL=url)
     live = complaint(NZEZA__VENUES__DYDX__REST_URL=url, NZEZA__VENUES__DYDX__MODE="live")
 
-    assert simulated.endswith('must be on this machine (127.0.0.1) while mode is "simulated"')
+    assert simulated.endswith('must be empty while mode is "simulated": a simulated venue has its own')
     assert live.endswith("must be https:// for any but this machine (127.0.0.1)")
     secure = url.replace("http:", "https:")
     load(None, {"NZEZA__VENUES__DYDX__REST_URL": secure, "NZEZA__VENUES__DYDX__MODE": "live"}, VENUES)
@@ -398,8 +409,7 @@ def test_address_that_could_be_read_in_two_ways_is_none(url: str, mode: str) -> 
     ["http://127.0.0.1", "http://127.9.9.9:1/a/b", "http://localhost:8080/", "http://LOCALHOST", "http://[::1]:80"],
 )
 def test_address_of_this_machine_needs_no_encryption(url: str) -> None:
-    for mode in ("live", "simulated"):
-        load(None, {"NZEZA__VENUES__DYDX__REST_URL": url, "NZEZA__VENUES__DYDX__MODE": mode}, VENUES)
+    load(None, {"NZEZA__VENUES__DYDX__REST_URL": url, "NZEZA__VENUES__DYDX__MODE": "live"}, VENUES)
 
 
 def test_streams_are_encrypted_too(write: Write) -> None:
