@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from actors.components.account_reading import read_account, read_fills
+from actors.components.batches import shared
 from actors.components.clock_check import ClockCheck
 from actors.components.fill_reads import FillReads
 from actors.components.fills_due import READ_FILLS
@@ -68,6 +69,7 @@ class ExchangeGateway(BaseActor):
         kit = self.toolbox.venue_kit(self.venue)
         if kit.trading is None or kit.private_stream is None:
             raise ValueError(f"nothing is traded at {self.venue}")
+        self.able = kit.order_rules(settings).capabilities
         self.client = kit.trading(settings)
         self.venue_time = VenueTime()
         self.client.follow(self.venue_time)
@@ -180,6 +182,7 @@ class ExchangeGateway(BaseActor):
                 within_s=timeout_s,
                 proves=TRADING,
                 given_up=partial(self._gave_up, command),
+                batch=shared(self.able.most_submits, self.client.submit_many, command, timeout_s),
             )
         )
 
@@ -230,7 +233,8 @@ class ExchangeGateway(BaseActor):
         run = partial(self.client.cancel_order, command, self.reducing_timeout_s)
         answered = partial(self._canceled, command)
         within_s = self.reducing_timeout_s
-        self.line.make(Call(run, answered, Urgency.REDUCING, proves=TRADING, within_s=within_s))
+        batch = shared(self.able.most_cancels, self.client.cancel_many, command, within_s)
+        self.line.make(Call(run, answered, Urgency.REDUCING, proves=TRADING, within_s=within_s, batch=batch))
 
     def _canceled(self, command: CancelOrder, result: Event | VenueError) -> None:
         self.canceling.discard(command.client_order_id)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from adapters.clock import Clock
 from adapters.storage_ports import FrameRecorder, History, JournalReader, OrderJournal, Progress
 from adapters.tickets import SharedBudget
+from domain.errors import VenueError
 from domain.execution.manager_facts import ManagerFacts
 from domain.execution.order_rules import OrderRulesFactory, PlainOrders
 from domain.instant import Instant
@@ -80,6 +81,22 @@ class TradingVenue(Protocol):
 
     def cancel_order(self, command: CancelOrder, timeout_s: float) -> CancelAccepted:
         """Ask to cancel. Raises Rejected when the venue says it cannot, Ambiguous when unanswered."""
+        ...
+
+    def submit_many(self, commands: Sequence[SubmitOrder], timeout_s: float) -> Sequence[OrderAccepted | VenueError]:
+        """Place several orders in one request, and return each one's fate, in their order.
+
+        Asked of at most `Capabilities.most_submits`, where that is more than one.
+
+        Raises:
+            Retryable: not one was placed.
+            Ambiguous, Rejected: of the request as a whole, which proves nothing about any of the orders.
+            Fatal: bad credentials.
+        """
+        ...
+
+    def cancel_many(self, commands: Sequence[CancelOrder], timeout_s: float) -> Sequence[CancelAccepted | VenueError]:
+        """Ask to cancel at most `Capabilities.most_cancels` orders in one request; fates and errors as of submits."""
         ...
 
     def modify_order(self, command: ModifyOrder, timeout_s: float) -> ModifyAccepted:

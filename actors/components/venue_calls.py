@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
+from actors.components.batches import Batch, fates
 from adapters.ports import Executor
 from domain.clocks import have_parted
 from domain.errors import Ambiguous, VenueError
@@ -59,6 +60,7 @@ class Call:
     requests: int = 0  # that it usually makes; 0 = as many as others of its urgency
     proves: str = READING  # which credentials its answer is about; empty: anybody may ask it
     replaces: str = ""  # of those with the same word here that wait, the newest is enough
+    batch: Batch | None = None  # None: it always has a request of its own
     within_s: float | None = None  # once it runs, it ends by then, or hangs; None = it knows no deadline
 
     @property
@@ -76,7 +78,7 @@ class Call:
 
 @dataclass(eq=False)
 class _Running:
-    call: Call
+    calls: tuple[Call, ...]
     ticket: Ticket
     hangs_ns: int | None  # monotonic; from then on nobody waits for it
 
@@ -110,7 +112,7 @@ class VenueCalls:
             running.ticket.settle()
             self._executor.replace(key)
             error = Ambiguous("the call hangs beyond its deadline", code="overdue")
-            ended.append((running.call, error))
+            ended += [(call, error) for call in running.calls]
         return ended
 
     def hold(self, now: Instant, wait_ns: int) -> None:
@@ -126,14 +128,15 @@ class VenueCalls:
         """
         due_ns = []
         for call in sorted(self._waiting, key=lambda call: call.urgency):
+            if call not in self._waiting:
+                continue  # it shares an earlier one's request
             if call.is_overdue(now):
                 self._waiting.remove(call)
                 call.given_up()
                 continue
             wait_ns = self._wait_ns(call, now)
             if wait_ns == 0:
-                self._waiting.remove(call)
-                self._start(call, now)
+                self._start(self._beside(call, now), now)
                 continue
             if wait_ns is not None:
                 due_ns.append(now.monotonic_ns + wait_ns)
@@ -150,15 +153,27 @@ class VenueCalls:
         is_reducing = urgency is Urgency.REDUCING
         return self._budget.take(now.monotonic_ns, is_reducing, urgency.longest_pause_ns, call.price)
 
-    def _start(self, call: Call, now: Instant) -> None:
-        key = str(next(self._keys))
+    def _beside(self, call: Call, now: Instant) -> tuple[Call, ...]:
+        """Return the calls that leave in one request with this one, itself first, the others as they came."""
+        if call.batch is None:
+            return (call,)
+        others = (it for it in self._waiting if it.batch and it.batch.key == call.batch.key and it is not call)
+        return (call, *islice((it for it in others if not it.is_overdue(now)), call.batch.most - 1))
+
+    def _start(self, calls: tuple[Call, ...], now: Instant) -> None:
+        for each in calls:
+            self._waiting.remove(each)
+        key, call = str(next(self._keys)), calls[0]
+        run = call.run
+        if call.batch and len(calls) > 1:
+            run = partial(call.batch.run, [it.batch.item for it in calls if it.batch])
         is_reducing = call.urgency is Urgency.REDUCING
         ticket = self._budget.ticket(call.price, is_reducing, call.urgency.longest_pause_ns)
         hangs_ns = None
         if call.within_s is not None:
             hangs_ns = now.monotonic_ns + int(call.within_s * SECOND_NS) + _GRACE_NS
-        self._running[key] = _Running(call, ticket, hangs_ns)
-        self._executor.submit(key, partial(ticket.run, call.run))
+        self._running[key] = _Running(calls, ticket, hangs_ns)
+        self._executor.submit(key, partial(ticket.run, run))
 
     def collect(self, now: Instant) -> Iterator[tuple[Call, Any]]:
         """Yield the calls that have ended, with what came of them.
@@ -174,7 +189,7 @@ class VenueCalls:
             if isinstance(result, BaseException) and not isinstance(result, VenueError):
                 raise result
             self._heed(result, now)
-            yield running.call, result
+            yield from zip(running.calls, fates(result, len(running.calls)), strict=True)
 
     def _heed(self, result: Any, now: Instant) -> None:
         """Slow down when the venue wants it, and no more when it answers."""

@@ -26,7 +26,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     has_reduce_only: bool = False
     cancels_by_client_id: bool = False  # also an order that it has not named yet
     replaces: bool = False  # quantity and price of a live order can be changed in one request
-    most_per_request: int = 1  # orders that one request can place, or cancel
+    most_submits: int = 1  # orders that one request can place
+    most_cancels: int = 1  # orders that one request can cancel
 
 
 _PROTECTIVE = {Leg.WHOLE: OrderType.BRACKET, Leg.STOP: OrderType.STOP, Leg.TARGET: OrderType.TAKE_PROFIT}

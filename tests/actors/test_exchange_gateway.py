@@ -12,6 +12,7 @@ from actors.stage.stage import Stage
 from actors.stage.toolbox import START
 from domain.effects import Role
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
+from domain.execution.order_rules import Capabilities, PlainOrders
 from domain.instant import SECOND_NS
 from domain.instrument import Instrument, InstrumentKind
 from domain.messages.account import FundingReported, RequestSnapshot, RowsUnread, SnapshotFailed, VenueSnapshot
@@ -19,6 +20,7 @@ from domain.messages.base import Event
 from domain.messages.listing import Listing, Unread, Unspendable
 from domain.messages.market import InstrumentStatus, StreamGap, StreamWhole, TradingStatus, VenueComplained
 from domain.messages.orders import (
+    CancelAccepted,
     CancelOrder,
     CancelRejected,
     CancelUnconfirmed,
@@ -169,6 +171,91 @@ def test_what_reduces_risk_waits_for_an_answer_only_while_there_is_time_for_anot
     answer_to_submit(venue, stage, make_accepted(), purpose=Purpose.PROTECT)
 
     assert venue.timeouts_s["submit_order"] == [5.0, 2.5]
+
+
+# ---- several in one request ------------------------------------------------------------------------------
+
+
+class Batches(PlainOrders):
+    """A venue that takes three orders in one request."""
+
+    def __init__(self, settings: VenueSettings) -> None:
+        self.capabilities = Capabilities(most_submits=3, most_cancels=3)
+
+
+def cancel(name: str) -> CancelOrder:
+    return CancelOrder(client_order_id=name, venue="coinbase", venue_order_id=f"v-{name}")
+
+
+def canceled(name: str) -> CancelAccepted:
+    return CancelAccepted(ts_event=NOW, client_order_id=name, venue="coinbase")
+
+
+@pytest.fixture
+def spent(venue: FakeVenue) -> Stage:
+    """A stage whose budget is spent, at a venue that takes three orders in one request."""
+    stage = venue.stage = Stage(kits={"coinbase": venue.kit()._replace(order_rules=Batches)})
+    stage.cast(ExchangeGateway, GATEWAY)
+    stage.advance(seconds=2)
+    venue.last["cancel_order"] = canceled("other")
+    for number in range(int(stage.settings.venues["coinbase"].requests_per_second)):
+        stage.tell(GATEWAY, cancel(f"other-{number}"))
+        stage.advance(seconds=0.001)
+    stage.received[Role.ORDER_ROUTER].clear()
+    venue.calls.clear()
+    return stage
+
+
+def test_cancels_that_wait_share_requests_and_each_has_its_own_fate(venue: FakeVenue, spent: Stage) -> None:
+    venue.answers["cancel_many"].append([canceled("a"), Rejected("no", code="FILLED"), Ambiguous("?", code="bad")])
+
+    for name in ("a", "b", "c", "d"):
+        spent.tell(GATEWAY, cancel(name))
+    assert venue.calls == []
+    spent.advance(seconds=1.1)
+
+    assert venue.called("cancel_many") == [[cancel("a"), cancel("b"), cancel("c")]]
+    assert venue.called("cancel_order") == [cancel("d")]
+    told = {
+        event.client_order_id: type(event) for event in heard(spent, CancelAccepted, CancelRejected, CancelUnconfirmed)
+    }
+    assert told == {"a": CancelAccepted, "b": CancelRejected, "c": CancelUnconfirmed, "other": CancelAccepted}
+
+
+@pytest.mark.parametrize(
+    "error", [Rejected("no", code="400"), Ambiguous("?", code="timeout"), Fatal("?", code="401"), None]
+)
+def test_a_request_that_fails_as_a_whole_refuses_none_of_its_orders(
+    venue: FakeVenue, spent: Stage, error: VenueError | None
+) -> None:
+    """F07, TC-E77"""
+    venue.answers["cancel_many"].append(error or [canceled("a")])  # or fates of who knows which
+    venue.answers["submit_many"].append(error or [])
+
+    for name in ("a", "b"):
+        spent.tell(GATEWAY, cancel(name))
+        spent.tell(GATEWAY, make_order(client_order_id=name, purpose=Purpose.CLOSE))
+    spent.advance(seconds=1.1)
+
+    assert [event.client_order_id for event in heard(spent, CancelUnconfirmed)] == ["a", "b"]
+    assert [event.client_order_id for event in heard(spent, OrderUnconfirmed)] == ["a", "b"]
+    assert heard(spent, CancelRejected, OrderRejected) == []
+
+
+def test_orders_that_wait_share_a_request_and_what_reduces_goes_with_its_like(venue: FakeVenue, spent: Stage) -> None:
+    close, other = (make_order(client_order_id=name, purpose=Purpose.CLOSE) for name in ("a", "c"))
+    opening = make_order(client_order_id="b")
+    venue.answers["submit_many"].append([make_accepted(client_order_id="a"), Rejected("no", code="NO_MONEY")])
+    venue.answers["submit_order"].append(make_accepted(client_order_id="b"))
+
+    for command in (close, opening, other):
+        spent.tell(GATEWAY, command)
+    spent.advance(seconds=1.5)
+
+    assert venue.called("submit_many") == [[close, other]]
+    assert venue.called("submit_order") == [opening]
+    assert [event.client_order_id for event in heard(spent, OrderAccepted)] == ["a", "b"]
+    assert [event.client_order_id for event in heard(spent, OrderRejected)] == ["c"]
 
 
 # ---- changes ---------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from adapters.venues.coinbase import answers
 from adapters.venues.coinbase.encode import encode_cancel, encode_create
 from adapters.venues.coinbase.fields import rfc3339, share_a_book
 from adapters.venues.coinbase.sign import Signer
-from adapters.venues.coinbase.signed_requests import Query, SignedRequests
+from adapters.venues.coinbase.signed_requests import Query, Sent, SignedRequests
 from adapters.venues.coinbase.touch import touch
 from domain.errors import Ambiguous, Fatal, Rejected, Retryable, VenueError
 from domain.instant import SECOND_NS, Instant
@@ -89,32 +89,45 @@ class CoinbaseClient(SignedRequests):
     def submit_order(self, command: SubmitOrder, timeout_s: float) -> OrderAccepted:
         return self._create(command, encode_create(command), self._deadline_ns(timeout_s))
 
+    def submit_many(self, commands: Sequence[SubmitOrder], timeout_s: float) -> Sequence[OrderAccepted | VenueError]:
+        raise self._failed(Rejected, "one order per request is placed here", "not_offered")
+
     def cancel_order(self, command: CancelOrder, timeout_s: float) -> CancelAccepted:
-        if not command.venue_order_id:
-            raise self._failed(Rejected, "Coinbase cancels by its own id only", "no_venue_order_id")
-        sent = self._exchange(
-            "POST",
-            "/orders/batch_cancel",
-            self._deadline_ns(timeout_s),
-            body=encode_cancel(command.venue_order_id),
-        )
+        [fate] = self.cancel_many([command], timeout_s)
+        if isinstance(fate, VenueError):
+            raise fate
+        return fate
+
+    def cancel_many(self, commands: Sequence[CancelOrder], timeout_s: float) -> Sequence[CancelAccepted | VenueError]:
+        named = [command.venue_order_id for command in commands if command.venue_order_id]
+        if not named:
+            return [self._unnamed() for _ in commands]
+        body = encode_cancel(named)
+        sent = self._exchange("POST", "/orders/batch_cancel", self._deadline_ns(timeout_s), body=body)
         answer = sent.answer
         if answer.status in (400, 403):
             raise self._status_error(sent.refusal, answer)
         if answer.status != 200:
             raise self._status_error(Ambiguous, answer)
-        verdicts = self._read(answer, answers.CancelAnswer, Ambiguous).results
-        for verdict in verdicts:
-            if verdict.order_id == command.venue_order_id:
-                if verdict.success:
-                    return CancelAccepted(
-                        ts_event=self._utc_ns(),
-                        client_order_id=command.client_order_id,
-                        venue=self.venue,
-                    )
-                reason = verdict.failure_reason
-                raise self._failed(sent.refusal, f"cancel refused: {reason}", reason, answer.body)
-        raise self._about_something_else(Ambiguous, "no verdict on the cancel", answer.body)
+        results = self._read(answer, answers.CancelAnswer, Ambiguous).results
+        verdicts = {verdict.order_id: verdict for verdict in reversed(results)}
+        return [self._cancel_fate(command, verdicts.get(command.venue_order_id), sent) for command in commands]
+
+    def _unnamed(self) -> VenueError:
+        return self._failed(Rejected, "Coinbase cancels by its own id only", "no_venue_order_id")
+
+    def _cancel_fate(
+        self, command: CancelOrder, verdict: answers.CancelVerdict | None, sent: Sent
+    ) -> CancelAccepted | VenueError:
+        body = sent.answer.body
+        if not command.venue_order_id:
+            return self._unnamed()
+        if verdict is None:
+            return self._about_something_else(Ambiguous, "no verdict on the cancel", body)
+        if not verdict.success:
+            reason = verdict.failure_reason
+            return self._failed(sent.refusal, f"cancel refused: {reason}", reason, body)
+        return CancelAccepted(ts_event=self._utc_ns(), client_order_id=command.client_order_id, venue=self.venue)
 
     def modify_order(self, command: ModifyOrder, timeout_s: float) -> ModifyAccepted:
         raise self._failed(Rejected, "orders are cancelled here, and made anew", "not_offered")

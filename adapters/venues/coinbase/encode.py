@@ -5,6 +5,7 @@ What Coinbase cannot express is refused here, before anything is sent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -33,8 +34,8 @@ def encode_create(command: SubmitOrder) -> bytes:
     )
 
 
-def encode_cancel(venue_order_id: str) -> bytes:
-    return msgspec.json.encode({"order_ids": [venue_order_id]})
+def encode_cancel(venue_order_ids: Sequence[str]) -> bytes:
+    return msgspec.json.encode({"order_ids": venue_order_ids})
 
 
 def _configuration(command: SubmitOrder) -> dict[str, dict[str, Any]]:

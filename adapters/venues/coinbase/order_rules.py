@@ -8,6 +8,8 @@ from domain.instrument import InstrumentKind
 from domain.messages.orders import OrderType, Purpose, SubmitOrder, TimeInForce, VenueMoment
 from domain.settings import VenueSettings
 
+MOST_CANCELS = 100  # order_ids of one batch_cancel
+
 
 class CoinbaseOrders:
     """The `OrderRules` of Coinbase: spot, by our own UUID, accepted as long as its token lives."""
@@ -19,6 +21,7 @@ class CoinbaseOrders:
             order_types=frozenset({OrderType.LIMIT, OrderType.BRACKET}),
             times_in_force=frozenset(TimeInForce),
             has_post_only=True,
+            most_cancels=MOST_CANCELS,
         )
 
     def venue_client_id(self, client_order_id: str, number: int) -> str:

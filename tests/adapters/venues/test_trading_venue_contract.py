@@ -355,6 +355,32 @@ def test_an_order_that_it_has_not_named_is_cancelled_by_our_id_or_the_wish_is_no
         assert len(venue.requests) == sent
 
 
+@of(lambda row: row.able.most_cancels > 1)
+def test_several_are_cancelled_in_one_request_and_each_has_its_own_fate(venue: Candidate) -> None:
+    """TC-E43, TC-E78"""
+    done = venue.client.submit_order(venue.taker(), 5)
+    resting = [venue.order(f"rests {number}") for number in range(2)]
+    accepted = [venue.client.submit_order(order, 5) for order in resting]
+    before = len(venue.requests)
+
+    first, refused, second = venue.client.cancel_many(
+        [
+            venue.cancel(resting[0], accepted[0].venue_order_id),
+            venue.cancel(venue.taker(), done.venue_order_id),
+            venue.cancel(resting[1], accepted[1].venue_order_id),
+        ],
+        5,
+    )
+
+    assert len(venue.requests) == before + 1
+    assert [first.client_order_id, second.client_order_id] == [order.client_order_id for order in resting]
+    assert isinstance(refused, Rejected)
+    assert refused.code == venue.row.is_done
+    for order, answer in zip(resting, accepted, strict=True):
+        found = venue.client.find_order(venue.query(order, answer.venue_order_id), 5)
+        assert found.status is OrderStatus.CANCELED
+
+
 @of()
 def test_cancelling_what_is_done_is_refused_with_the_reason(venue: Candidate) -> None:
     """TC-E44"""

@@ -74,4 +74,4 @@ def test_what_coinbase_has_no_word_for_is_refused(changes: dict) -> None:
 
 
 def test_a_cancel_names_the_venues_id() -> None:
-    assert msgspec.json.decode(encode_cancel("venue-1")) == {"order_ids": ["venue-1"]}
+    assert msgspec.json.decode(encode_cancel(["venue-1", "venue-2"])) == {"order_ids": ["venue-1", "venue-2"]}
