@@ -127,7 +127,10 @@ class TradingVenue(Protocol):
     def list_balances(self, timeout_s: float) -> Listing[Balance]: ...
 
     def list_positions(self, timeout_s: float) -> Listing[VenuePosition] | None:
-        """Return the derivatives that the venue keeps for us; None where it keeps none."""
+        """Return the derivatives that the venue keeps for us; None where it keeps none.
+
+        Where the venue tells leverage and margin mode of an instrument without a position, a flat one is among them.
+        """
         ...
 
     def list_funding(self, since: int, timeout_s: float) -> Listing[FundingPayment]:

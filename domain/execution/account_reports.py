@@ -19,7 +19,7 @@ from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ids import is_ours
 from domain.ledger.outbox import Outbox
 from domain.market.latest_quotes import LatestQuotes
-from domain.messages.account import FundingReported, RowsUnread, SnapshotFailed, VenueSnapshot
+from domain.messages.account import FundingReported, RowsUnread, SnapshotFailed, VenuePositionsSeen, VenueSnapshot
 from domain.messages.listing import Unread
 from domain.messages.orders import Fill, FillsReported, OrderRejected, OrderReported, Purpose
 from domain.messages.system import ExternalOrder, ExternalOrdersSeen
@@ -27,6 +27,7 @@ from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation.differences import describe
 from domain.reconciliation.funding import Funding
 from domain.reconciliation.holds import Holds
+from domain.reconciliation.margin_settings import MarginSettings
 from domain.reconciliation.reconciliation import AGAIN_NS, TRIES, Reconciliation
 from domain.reconciliation.status_queries import StatusQueries
 from domain.reconciliation.unread_rows import UnreadRows
@@ -50,6 +51,7 @@ class AccountReports:
         winding_down: WindingDown,
         foreign: ForeignOrders,
         forced: ForcedFills,
+        margin: MarginSettings,
     ) -> None:
         self._outbox = outbox
         self._ledger = outbox.ledger
@@ -63,8 +65,10 @@ class AccountReports:
         self._winding_down = winding_down
         self._foreign = foreign
         self._forced = forced
+        self._margin = margin
         self._unspendable = UnspendableMoney(outbox)
         self._funding = Funding(outbox)
+        self._positions: dict[str, VenuePositionsSeen] = {}  # venue -> as it told them last
         self._external: dict[str, ExternalOrdersSeen] = {}  # venue -> what is there, and not ours
         self._unread_orders: dict[str, int] = {}  # venue -> how many more may be
         self._failed_with: dict[str, str] = {}  # venue -> why its account was not read last
@@ -82,6 +86,8 @@ class AccountReports:
         """Tell a portfolio that has just appeared what else rests at the venues."""
         for seen in self._external.values():
             self._tell_of_external(seen, now)
+        for positions in self._positions.values():
+            self._outbox.tell(Role.PORTFOLIO, positions)
 
     def on_report(self, report: OrderReported, now: Instant) -> None:
         """Take in a word about one order; what somebody else's has filled, has moved balances as ours would."""
@@ -104,6 +110,8 @@ class AccountReports:
             self._quotes.on_time(snapshot.venue, snapshot.ts_event, snapshot.told_ns)
         self._unread.on_snapshot(snapshot, now)
         self._unspendable.hear(snapshot, now)
+        self._margin.hear(snapshot, now)
+        self._tell_of_positions(snapshot)
         self._take_fills(snapshot.fills, now)
         self._funding.take(snapshot.venue, snapshot.funding, now)
         for report in snapshot.open_orders:
@@ -189,6 +197,14 @@ class AccountReports:
 
     def _ours(self, venue: str, row: OrderReported | Unread) -> OrderLifecycle | None:
         return self._ledger.order_said(venue, row.venue_order_id, row.client_order_id)
+
+    def _tell_of_positions(self, snapshot: VenueSnapshot) -> None:
+        if snapshot.positions is None:
+            return
+        seen = VenuePositionsSeen(ts_event=snapshot.ts_event, venue=snapshot.venue, positions=snapshot.positions)
+        before, self._positions[snapshot.venue] = self._positions.get(snapshot.venue), seen
+        if before is None or before.positions != seen.positions:
+            self._outbox.tell(Role.PORTFOLIO, seen)
 
     # ---- what is not ours --------------------------------------------------------------------------------
 

@@ -77,6 +77,7 @@ from domain.messages.system import (
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.holds import Holds
+from domain.reconciliation.margin_settings import MarginSettings
 from domain.reconciliation.opening_balances import OpeningBalances
 from domain.reconciliation.oversold import Oversold
 from domain.reconciliation.reconciliation import Reconciliation
@@ -118,6 +119,7 @@ class OrderManager:
         expiries = Expiries(settings.orders)
         self._overdue = Overdue(settings, outbox, self._quotes, expiries, self._cancels)
         foreign = ForeignOrders(self._quotes, self.ledger.books)
+        margin = MarginSettings(settings, outbox, self._quotes)
         pre_send_checks = PreSendChecks(
             settings,
             self.ledger,
@@ -126,6 +128,7 @@ class OrderManager:
             self._unmatched,
             self._unread,
             foreign,
+            margin,
         )
         self._blocking = BlockingOrders(self.ledger, self._quotes, self._cancels, self._rules, self._holds, foreign)
         attempts = Attempts(settings, self.ledger, self._quotes, rulebook, instance)
@@ -186,6 +189,7 @@ class OrderManager:
             self._winding_down,
             foreign,
             ForcedFills(outbox, opening),
+            margin,
         )
         self._report = OrderManagerReport(
             outbox, pre_send_checks, self._readiness, self._reconciliation.audits, self._account, foreign, self._quotes

@@ -26,6 +26,7 @@ _MISSING = {  # in a venue's readiness; what else is missing there is a halt, an
     "reconciliation": "its account has not been found to be what the books say",
 }
 _TROUBLES = {  # of a venue's instrument
+    "margin_mismatch": "leverage or margin mode at the venue are not as configured",
     "unclaimed_fill": "a fill there is of no order that we know: the venue is being asked whose it is",
     "unread_balance": "a balance that it needs can't be read",
     "unread_fill": "a fill there can't be read",

@@ -29,6 +29,7 @@ from domain.numbers import from_ratio
 from domain.portfolio import shared_checks
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.shared_checks import Refused
+from domain.reconciliation.margin_settings import MarginSettings
 from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unread_rows import UnreadRows
 from domain.settings import Settings
@@ -70,6 +71,7 @@ class PreSendChecks:
         unmatched: UnmatchedFills,
         unread: UnreadRows,
         foreign: ForeignOrders,
+        margin: MarginSettings,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -78,6 +80,7 @@ class PreSendChecks:
         self._unmatched = unmatched
         self._substitution = Substitution(settings, ledger, quotes, foreign)
         self._unread = unread
+        self._margin = margin
         self.is_winding_down = False
         self._checks = (
             self._risk_wanted,
@@ -88,6 +91,7 @@ class PreSendChecks:
             self._rows_read,
             self._quote_believable,
             self._product_suits,
+            self._margin_as_configured,
         )
         self._price_checks = (
             self._on_grid,
@@ -121,8 +125,13 @@ class PreSendChecks:
         """Yield venue, instrument, and why what is known of the account there is not enough for openings."""
         for venue in self._readiness.venues:
             for name in self._settings.venues[venue].instruments:
-                if trouble := self._fill_unclaimed(venue, name) or self._unread.trouble(venue, name):
+                if trouble := self._trouble(venue, name):
                     yield venue, name, trouble
+
+    def _trouble(self, venue: str, name: str) -> Denial:
+        return (
+            self._fill_unclaimed(venue, name) or self._unread.trouble(venue, name) or self._margin.trouble(venue, name)
+        )
 
     def knows_products(self, venue: str) -> bool:
         """Tell whether the venue has told in this run what it trades."""
@@ -193,6 +202,9 @@ class PreSendChecks:
 
     def _product_suits(self, case: Sending) -> Refused | None:
         return shared_checks.product_suits(self._quotes, case.instrument)
+
+    def _margin_as_configured(self, case: Sending) -> Denial:
+        return self._margin.trouble(case.venue, case.name)
 
     def _on_grid(self, case: Priced) -> Denial:
         sending = case.sending

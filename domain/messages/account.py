@@ -45,7 +45,7 @@ class VenueSnapshot(Event, kw_only=True):
     unread: tuple[Unread, ...] = ()  # rows of any of the three that nobody could read
     told_ns: int = 0  # CLOCK_MONOTONIC at `ts_event`; 0 = the venue has not told its time
     unspendable: tuple[Unspendable, ...] = ()  # what is in none of the balances: no order can spend it
-    positions: tuple[VenuePosition, ...] | None = None  # of derivatives, those that are not flat; None: it keeps none
+    positions: tuple[VenuePosition, ...] | None = None  # of derivatives; None: it keeps none
     funding: tuple[FundingPayment, ...] = ()  # since `fills_since`, as the fills are
 
 
@@ -54,6 +54,13 @@ class FundingReported(Event, kw_only=True):
 
     venue: str
     payments: tuple[FundingPayment, ...]
+
+
+class VenuePositionsSeen(Event, kw_only=True):
+    """OrderRouter to Portfolio: the derivatives that a venue keeps, as it told them last, whoever opened them."""
+
+    venue: str
+    positions: tuple[VenuePosition, ...]
 
 
 class RowsUnread(Event, kw_only=True):

@@ -73,6 +73,7 @@ class DenialReason(StrEnum):
     ASSET_LIMIT = "asset_limit"
     AGAINST_NET = "against_net"  # other positions in the asset are on the other side
     EXPOSURE_LIMIT = "exposure_limit"
+    MARGIN_MISMATCH = "margin_mismatch"  # leverage or margin mode at the venue are not what is configured
     LIQUIDATION_NEAR = "liquidation_near"  # the venue would liquidate it before its stop
     INSUFFICIENT_BALANCE = "insufficient_balance"
     RESERVE = "reserve"

@@ -8,16 +8,19 @@ from msgspec import Struct
 
 
 class VenuePosition(Struct, frozen=True, kw_only=True):
-    """One position of an account, whoever opened it. What the venue did not say is None."""
+    """One position of an account, whoever opened it. What the venue did not say is None.
+
+    A flat one (quantity 0) tells with what leverage and margin mode an opening there would begin.
+    """
 
     instrument: str
     quantity: Decimal  # signed: negative when short
     entry_price: Decimal | None = None
     mark_price: Decimal | None = None
     margin: Decimal | None = None  # settlement currency allotted to it; of an isolated one a view, no second cash
-    leverage: Decimal | None = None
+    leverage: Decimal | None = None  # that is set there: notional over initial margin
     liquidation_price: Decimal | None = None
-    is_isolated: bool = False
+    is_isolated: bool | None = None  # the margin mode that is set there; False: the whole account stands behind it
 
 
 class FundingPayment(Struct, frozen=True, kw_only=True):

@@ -231,6 +231,11 @@ class PositionLine(Message, kw_only=True):
     unrealized_pnl: str
     liquidation_price: str = ""  # of a perpetual; empty: of none, or none that is known
     liquidation_distance: str = ""  # share of the mark; empty as above
+    liquidation_by: str = ""  # who reckoned it: "venue", or "us" where the venue told none of this very position
+    # As the venue tells them; empty: it did not.
+    margin: str = ""  # settlement currency allotted to it
+    leverage: str = ""
+    margin_mode: str = ""  # "isolated" or "cross"
 
 
 class FundingLine(Message, kw_only=True):

@@ -118,6 +118,11 @@ class MarginAccount(NamedTuple):
         return MarginAccount(self.cash - change * price, positions)
 
 
+def margin_mode(is_isolated: bool) -> str:
+    """Return a margin mode as settings spell it."""
+    return "isolated" if is_isolated else "cross"
+
+
 def distance(mark_price: Decimal, liquidation_price: Decimal | None) -> Decimal | None:
     """Return how far a mark may move before a liquidation, as a share of it; None: however far."""
     return None if liquidation_price is None else divide(abs(mark_price - liquidation_price), mark_price)

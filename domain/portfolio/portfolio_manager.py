@@ -20,6 +20,7 @@ from domain.ledger.account import Portfolio
 from domain.ledger.exit_wishes import close_id
 from domain.ledger.refused_openings import RefusedOpenings
 from domain.market.latest_quotes import DOLLARS, LatestQuotes
+from domain.messages.account import VenuePositionsSeen
 from domain.messages.base import Message
 from domain.messages.denials import Denial, DenialReason
 from domain.messages.halts import RaiseHalt
@@ -48,13 +49,14 @@ from domain.portfolio.kill_switch import KillSwitch
 from domain.portfolio.last_call import last_call_ns
 from domain.portfolio.opening import Opening, opening_id
 from domain.portfolio.opening_rate import OpeningRate
-from domain.portfolio.position_lines import funding_lines, position_line
+from domain.portfolio.position_lines import funding_lines, position_lines
 from domain.portfolio.protection import Protection
 from domain.portfolio.risk_checks import BESIDES_SIZE, judge
 from domain.portfolio.shared_checks import Refused
 from domain.portfolio.sizing import judged_for_account
 from domain.portfolio.transfer_worths import transfers_to_value
 from domain.portfolio.valuation import Valuation, value
+from domain.portfolio.venue_positions import VenuePositions
 from domain.settings import Settings
 
 BEAT_NS = SECOND_NS // 2  # how often the untold is told again, and positions and losses are looked at
@@ -87,6 +89,7 @@ class PortfolioManager:
         self.decisions = Decisions()
         self._settings = settings
         self._foreign = ForeignOrders(self.quotes, self.portfolio)
+        self._venue_positions = VenuePositions(self.portfolio)
         self._protection = Protection(settings)
         self._exits = Exits(settings, self.portfolio, self.quotes, self._foreign)
         self._kill_switch = KillSwitch(settings.risk)
@@ -104,6 +107,7 @@ class PortfolioManager:
                 on(InstrumentsLoaded, self._on_market),
                 on(TouchReported, self._on_touch),
                 on(ExternalOrdersSeen, self._on_foreign_orders),
+                on(VenuePositionsSeen, self._venue_positions.hear),
                 on(VenueReadyChanged, self._on_venue_ready),
                 on(BreakerChanged, self._on_breaker),
                 on(JournalExtended, self._on_journal),
@@ -371,10 +375,7 @@ class PortfolioManager:
         valuation = self._value(now)
         return PortfolioReported(
             ts_event=now.utc_ns,
-            positions=tuple(
-                position_line(self.portfolio, self.quotes, key, self._settings.risk, now)
-                for key in sorted(self.portfolio.positions)
-            ),
+            positions=position_lines(self.portfolio, self.quotes, self._venue_positions, self._settings.risk, now),
             net={base: plain(quantity) for base, quantity in sorted(valuation.net.items()) if quantity},
             equity=shown(valuation.equity, 2),
             cash=shown(valuation.cash, 2),

@@ -82,7 +82,7 @@ class OpeningBalances:
                 ts_event=opened_at,
                 venue=venue,
                 balances=snapshot.balances,
-                positions=snapshot.positions or (),
+                positions=tuple(one for one in snapshot.positions or () if one.quantity),
                 unknown=tuple(sorted(unknown)),
                 surely_with=min(began_at, opened_at) - 2 * self._lag_ns(venue) - STAMPS_NS,
             )

@@ -265,7 +265,7 @@ def _positions(view: Fields) -> Section:
             Column("average", 12, is_number=True),
             Column("mark", 12, is_number=True),
             Column("unrealized", 12, is_number=True),
-            *([Column("liquidation", 12, is_number=True)] if has_perpetuals else []),
+            *([Column("liquidation", 13, is_number=True), Column("away", 7, is_number=True)] if has_perpetuals else []),
         ],
         [
             [
@@ -274,12 +274,22 @@ def _positions(view: Fields) -> Section:
                 Text(wording.price(line.get("average_price"))),
                 Text(wording.price(line.get("mark_price"))),
                 wording.gain(line.get("unrealized_pnl")),
-                *([Text(wording.price(line.get("liquidation_price")))] if has_perpetuals else []),
+                *(
+                    [_liquidation(line), Text(wording.share(line.get("liquidation_distance")))]
+                    if has_perpetuals
+                    else []
+                ),
             ]
             for line in lines
         ]
         or _NONE,
     )
+
+
+def _liquidation(line: Fields) -> Text:
+    """Return at which mark it would be liquidated: as the venue says, else, marked, as we reckon."""
+    about = "" if line.get("liquidation_by") == "venue" or not line.get("liquidation_price") else "~"
+    return Text(about + wording.price(line.get("liquidation_price")))
 
 
 def _open_orders(view: Fields) -> Section:

@@ -125,6 +125,12 @@ def price(value: Any) -> str:
     return f"{number:,.{2 if abs(number) >= 100 else 4 if abs(number) >= 1 else 8}f}"
 
 
+def share(value: Any) -> str:
+    """Return a share of 1 as a percentage."""
+    number = _decimal(value)
+    return "-" if number is None else f"{number:.1%}"
+
+
 def quantity(value: Any) -> str:
     number = _decimal(value)
     return "-" if number is None else f"{number:,f}"

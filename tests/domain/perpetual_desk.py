@@ -64,7 +64,9 @@ class PerpetualDesk(TimedOrderManager):
             self.advance(20)
             self.account(**account)
 
-    def ready(self, cash: Decimal | str = CASH, positions: Mapping[str, str] | None = None) -> PerpetualDesk:
+    def ready(
+        self, cash: Decimal | str = CASH, positions: Mapping[str, str] | Sequence[VenuePosition] | None = None
+    ) -> PerpetualDesk:
         self.load(PERPETUAL, "0.0005")
         self.hear(PrivateStreamChanged(ts_event=0, venue=TOY, is_live=True))
         self.quote(venue=TOY)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from adapters.clock import Clock
+from adapters.simulator.engine.margin_account import Held
 from adapters.simulator.engine.past_exchange import PastExchange
 from adapters.simulator.engine.perpetual_exchange import PerpetualExchange
 from adapters.simulator.engine.venue_order import VenueOrder
@@ -173,14 +174,17 @@ class ToyClient:
 
     def _positions(self, exchange: View) -> Iterable[VenuePosition]:
         account = self._toy.exchange.account
-        for name, held in self._toy.positions(exchange).items():
-            is_now = exchange is self._toy.exchange
+        positions = self._toy.positions(exchange)
+        for name in sorted(positions.keys() | self._toy.margin_set.keys()):
+            held, is_now = positions.get(name, Held()), exchange is self._toy.exchange
+            leverage, is_isolated = self._toy.margin_set.get(name, (None, None))
             yield VenuePosition(
                 instrument=name_of(name),
                 quantity=held.quantity,
                 entry_price=held.entry_price,
                 mark_price=self._toy.exchange._mark(name),
-                leverage=Decimal(LISTED[name].max_leverage),
+                leverage=leverage,
+                is_isolated=is_isolated,
                 liquidation_price=account.liquidation_price(name) if is_now else None,
             )
 

@@ -146,6 +146,15 @@ def test_funding_is_paid_on_the_hour_and_told_by_its_time(venue: SimulatedToy) -
     assert venue.client.list_funding(paid.paid_at + 1, 5) == ()
 
 
+def test_leverage_and_margin_mode_are_told_where_they_are_set_position_or_not(venue: SimulatedToy) -> None:
+    venue.client.submit_order(taker(venue, Side.BUY), 5)
+    venue.toy.margin_set["ETH"] = D(3), True
+
+    told = [(it.instrument, it.quantity, it.leverage, it.is_isolated) for it in venue.client.list_positions(5)]
+
+    assert told == [("BTC-USD", D("0.1"), None, None), ("ETH-USD", 0, D(3), True)]
+
+
 def test_a_stream_tells_of_funding_as_the_lists_do(venue: SimulatedToy) -> None:
     venue.client.submit_order(taker(venue, Side.BUY), 5)
     stream = venue.private_stream()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
@@ -41,6 +42,8 @@ class ToyVenue:
     Attributes:
         is_refusing: nothing listens: requests fail before their first byte is sent.
         requests: where each that was sent went, in order.
+        margin_set: the venue's spelling -> leverage, and whether its margin is isolated, as they are told; of others it
+            tells neither. The account itself is cross, at the highest leverage.
     """
 
     def __init__(self, world: World) -> None:
@@ -48,6 +51,7 @@ class ToyVenue:
         self.faults = FaultPlan()
         self.is_refusing = False
         self.requests: list[str] = []
+        self.margin_set: dict[str, tuple[Decimal, bool]] = {}
         self._fails = False  # the order that is being placed, after it was accepted
 
     @property

@@ -10,11 +10,12 @@ import pytest
 from domain.instant import SECOND_NS
 from domain.instrument import InstrumentId, InstrumentKind, Side
 from domain.ledger.definitions import definition
-from domain.messages.account import Balance
+from domain.messages.account import Balance, VenuePositionsSeen
 from domain.messages.base import Event
 from domain.messages.journal import BalancesOpened, ExternalFillSeen, FundingPaid, OrderFilled
 from domain.messages.market import MarketBatch, MarkPrice
 from domain.messages.orders import InstrumentsLoaded, Purpose
+from domain.messages.positions import VenuePosition
 from domain.messages.system import PositionLine
 from domain.numbers import use_exact_decimals
 from domain.portfolio.opening import Opening, sized
@@ -157,6 +158,41 @@ def test_a_line_tells_where_it_would_be_liquidated(account: Account) -> None:
     assert (shown.quantity, shown.mark_price, shown.unrealized_pnl) == ("-0.1", "51000", "-100")
     assert shown.liquidation_price == "57142.85714286"  # (5000 + 1000) / 0.105: a fifth behind it, 5 % needed
     assert shown.liquidation_distance == "0.1204"
+
+
+def test_what_the_venue_tells_of_liquidation_comes_first(account: Account) -> None:
+    trade(account, "0.1", "50000", Side.SELL)
+    mark(account, "51000")
+    told = VenuePosition(
+        instrument="BTC-USD",
+        quantity=Decimal("-0.1"),
+        margin=Decimal(1000),
+        leverage=Decimal(5),
+        liquidation_price=Decimal(61200),
+        is_isolated=True,
+    )
+    account.hear(VenuePositionsSeen(ts_event=UTC, venue="toy", positions=(told,)))
+
+    shown = line(account)
+
+    assert (shown.liquidation_price, shown.liquidation_distance, shown.liquidation_by) == ("61200", "0.2", "venue")
+    assert (shown.margin, shown.leverage, shown.margin_mode) == ("1000", "5", "isolated")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"liquidation_price": None}, {"quantity": Decimal("-0.2")}],
+    ids=["it told none", "it told of another position"],
+)
+def test_else_ours_stands_there_and_says_so(account: Account, changes: dict) -> None:
+    trade(account, "0.1", "50000", Side.SELL)
+    mark(account, "51000")
+    told = VenuePosition(instrument="BTC-USD", quantity=Decimal("-0.1"), liquidation_price=Decimal(61200))
+    account.hear(VenuePositionsSeen(ts_event=UTC, venue="toy", positions=(msgspec.structs.replace(told, **changes),)))
+
+    shown = line(account)
+
+    assert (shown.liquidation_price, shown.liquidation_by) == ("57142.85714286", "us")
 
 
 # ---- the gate ------------------------------------------------------------------------------------------------

@@ -190,6 +190,14 @@ def test_a_perpetual_shows_where_it_would_be_liquidated_and_its_funding_and_spot
     assert "liquidation" not in "\n".join(screen(make_status())) and "funding" not in "\n".join(screen(make_status()))
 
 
+@pytest.mark.parametrize(("by", "shown"), [("venue", "121,904.76"), ("us", "~121,904.76")])
+def test_a_liquidation_that_the_venue_did_not_tell_is_marked(by: str, shown: str) -> None:
+    line = {"key": "toy:BTC-USD", "quantity": "-1", "mark_price": "64000", "liquidation_price": "121904.76"}
+    status = make_status(positions=[{**line, "liquidation_by": by, "liquidation_distance": "0.9047"}])
+
+    assert line_with(screen(status, width=140), "toy:BTC-USD")[-2:] == [shown, "90.5%"]
+
+
 def test_nothing_open_is_said_in_words() -> None:
     lines = screen(make_status(positions=[], open_orders=[], signals=[]))
 
