@@ -88,9 +88,7 @@ class OrderIntent(Command, kw_only=True):
     origin_read_ns: int = 0  # CLOCK_MONOTONIC of the frame that caused it; 0 = a timer did
     known_seq: int | None = None  # entry of the journal up to which the decision knew it
     leg: Leg = Leg.WHOLE  # of PROTECT; of STOP and TARGET `stop_price` is the trigger, `limit_price` the worst price
-    reason: str = (
-        ""  # of what reduces, why: "signal", "protect", "uncovered", ...; in older journals `signal_id` begins with it
-    )
+    reason: str = ""  # of what reduces: "signal", "protect", "uncovered", ...; in older journals `signal_id` begins so
 
 
 class CancelProtection(Command, kw_only=True):
