@@ -20,7 +20,7 @@ from domain.messages.base import Event
 from domain.messages.journal import BalancesOpened, FundingPaid, OrderFilled, PositionForced
 from domain.messages.market import MarketBatch
 from domain.messages.orders import FillCause, InstrumentsLoaded, Purpose
-from domain.numbers import divide, use_exact_decimals
+from domain.numbers import divide, settled, use_exact_decimals
 from domain.portfolio.margin_reading import margin_account
 from domain.portfolio.valuation import Valuation, value
 from domain.settings import RiskSettings, Settings, VenueSettings
@@ -112,7 +112,7 @@ def test_a_day_with_funding_and_a_partial_liquidation_is_what_a_hand_reckons(day
     assert day.worth.equity == Decimal(19_975)
     assert (day.margin.margin_used, day.margin.free_collateral) == decimals("10000", "9975")
     # Worth its maintenance where 0.95 p = 30,025.
-    assert day.margin.liquidation_price(KEY) == divide(Decimal(30_025), Decimal("0.95"))
+    assert day.margin.liquidation_price(KEY) == settled(divide(Decimal(30_025), Decimal("0.95")))
 
     # 00:20 buy 1 more at 53,000, fee 26.5: entry (50,000 + 53,000) / 2.
     day.trade(Side.BUY, "1", "53000", "26.5")
@@ -142,7 +142,7 @@ def test_a_day_with_funding_and_a_partial_liquidation_is_what_a_hand_reckons(day
     assert day.state == decimals("-0.8", "41600.84", "45000", "-14280")
     assert day.worth.equity == Decimal("5600.84") and day.worth.unrealized_pnl == 0
     # Short: worth its maintenance where 41,600.84 = 0.8 x 1.05 p.
-    assert day.margin.liquidation_price(KEY) == divide(Decimal("41600.84"), Decimal("0.84"))
+    assert day.margin.liquidation_price(KEY) == settled(divide(Decimal("41600.84"), Decimal("0.84")))
 
     # 16:00 funding at 0.02 % of 36,000, which shorts get: 7.2. 20:00 bought back at 44,000, fee 17.6.
     day.fund(16, "7.2")
