@@ -12,6 +12,7 @@ from actors.components.clock_check import ClockCheck
 from actors.components.fill_reads import FillReads
 from actors.components.fills_due import READ_FILLS
 from actors.components.listings import LOAD, Listings
+from actors.components.order_changes import OrderChanges
 from actors.components.stream_driver import StreamDriver
 from actors.components.venue_calls import Call, Urgency
 from actors.components.venue_line import ACCESS, SEND, VenueLine
@@ -47,9 +48,10 @@ from domain.messages.orders import (
     SubmitOrder,
     VenueClockSeen,
 )
-from domain.messages.replacements import ModifyOrder, ModifyRejected, ModifyUnconfirmed
+from domain.messages.replacements import ModifyOrder
 from domain.messages.system import BreakerChanged, Operation, OperationEnded
 from domain.resilience.access import TRADING
+from domain.resilience.budgets import RequestKind
 from domain.resilience.circuit_breaker import BreakerGate
 from domain.streams.session import Session
 from domain.streams.venue_time import Stamps, VenueTime
@@ -81,6 +83,7 @@ class ExchangeGateway(BaseActor):
         self.is_live = False
         self.fill_reads = FillReads(self, self.venue, self.client, self.line, self.venue_time, self.timeout_s)
         kinds = kit.order_rules(settings).capabilities.kinds
+        self.changes = OrderChanges(self, self.client, self.line, self.venue_time, self.reducing_timeout_s)
         self.listings = Listings(self, self.venue, kinds, self._load_instruments)
         self.stream = StreamDriver(
             self,
@@ -106,6 +109,9 @@ class ExchangeGateway(BaseActor):
         self.stream.stop()
         self.clock_check.stop()
         self.client.close()
+
+    def report(self) -> None:
+        self.line.report()
 
     def peer_appeared(self, role: str) -> None:
         self.listings.announce(role)
@@ -182,6 +188,7 @@ class ExchangeGateway(BaseActor):
                 within_s=timeout_s,
                 proves=TRADING,
                 given_up=partial(self._gave_up, command),
+                kind=RequestKind.SUBMIT,
                 batch=shared(self.able.most_submits, self.client.submit_many, command, timeout_s),
             )
         )
@@ -218,7 +225,7 @@ class ExchangeGateway(BaseActor):
                 event = in_doubt(command, result.code, self._stamp(), raw)
         self._tell_router(event)
 
-    def _about(self, command: SubmitOrder | CancelOrder | ModifyOrder | QueryOrder) -> dict[str, Any]:
+    def _about(self, command: SubmitOrder | CancelOrder | QueryOrder) -> dict[str, Any]:
         """Return what each answer to `command` begins with."""
         return {
             "ts_event": self._stamp(),
@@ -234,7 +241,8 @@ class ExchangeGateway(BaseActor):
         answered = partial(self._canceled, command)
         within_s = self.reducing_timeout_s
         batch = shared(self.able.most_cancels, self.client.cancel_many, command, within_s)
-        self.line.make(Call(run, answered, Urgency.REDUCING, proves=TRADING, within_s=within_s, batch=batch))
+        kind = RequestKind.CANCEL
+        self.line.make(Call(run, answered, Urgency.REDUCING, proves=TRADING, within_s=within_s, kind=kind, batch=batch))
 
     def _canceled(self, command: CancelOrder, result: Event | VenueError) -> None:
         self.canceling.discard(command.client_order_id)
@@ -248,30 +256,7 @@ class ExchangeGateway(BaseActor):
                 self._tell_router(CancelUnconfirmed(**self._about(command), reason=result.code))
 
     def receiveMsg_ModifyOrder(self, command: ModifyOrder, sender: str) -> None:
-        order = command.order
-        run = partial(self.client.modify_order, command, self.reducing_timeout_s)
-        leave_by = deadline(order.leave_by, order.leave_by_ns, self.clock.now())
-        late = Retryable("it has waited too long", code="waited_too_long")
-        self.line.make(
-            Call(
-                run,
-                partial(self._modified, command),
-                Urgency.REDUCING,
-                leave_by=leave_by,
-                within_s=self.reducing_timeout_s,
-                proves=TRADING,
-                given_up=partial(self._modified, command, late),
-            )
-        )
-
-    def _modified(self, command: ModifyOrder, result: Event | VenueError) -> None:
-        match result:
-            case Event():
-                self._tell_router(result)
-            case Rejected() | Retryable():  # it did not happen, either way
-                self._tell_router(ModifyRejected(**self._about(command), code=result.code))
-            case _:
-                self._tell_router(ModifyUnconfirmed(**self._about(command), reason=result.code))
+        self.changes.ask(command)
 
     def receiveMsg_QueryOrder(self, query: QueryOrder, sender: str) -> None:
         if _subject(query) in self.queried:

@@ -31,8 +31,8 @@ from domain.messages.orders import (
 from domain.messages.positions import FundingPayment, VenuePosition
 from domain.messages.replacements import ModifyAccepted, ModifyOrder
 from domain.reconciliation.evidence import EvidenceFactory, NoEvidence
-from domain.resilience.rate_limit import RequestBudget
-from domain.settings import HistorySettings, RecordingSettings, Settings
+from domain.resilience.budgets import BucketTerms, RequestBudget, one_budget
+from domain.settings import HistorySettings, RecordingSettings, Settings, VenueSettings
 from domain.signals.bench import Watch
 from domain.streams.channel_watch import ChannelWatch
 from domain.streams.venue_time import VenueTime
@@ -300,7 +300,8 @@ class VenueKit(NamedTuple):
     resubmits_safely: bool  # the same id and body again can never make a second order
     evidence: EvidenceFactory = NoEvidence  # what proves what there
     order_rules: OrderRulesFactory = PlainOrders  # what orders it takes, and until when one can be accepted
-    request_budget: Callable[..., RequestBudget] = SharedBudget  # of a bucket, a clock and a pause
+    budgets: Callable[[VenueSettings], Sequence[BucketTerms]] = one_budget  # its limits, and what counts there
+    request_budget: Callable[..., RequestBudget] = SharedBudget  # of budgets, a clock and a pause
 
 
 class Toolbox(Protocol):

@@ -18,7 +18,7 @@ from domain.clocks import have_parted
 from domain.errors import Ambiguous, VenueError
 from domain.instant import SECOND_NS, Instant
 from domain.resilience.access import READING
-from domain.resilience.rate_limit import RequestBudget, Ticket
+from domain.resilience.budgets import RequestBudget, RequestKind, Ticket
 
 LEAST_WORKERS = 2  # with fewer, a question that hangs holds up a cancel
 _GRACE_NS = SECOND_NS  # after its deadline, a call hangs where its own deadline does not reach
@@ -60,6 +60,7 @@ class Call:
     requests: int = 0  # that it usually makes; 0 = as many as others of its urgency
     proves: str = READING  # which credentials its answer is about; empty: anybody may ask it
     replaces: str = ""  # of those with the same word here that wait, the newest is enough
+    kind: RequestKind = RequestKind.READ  # as which it counts there
     batch: Batch | None = None  # None: it always has a request of its own
     within_s: float | None = None  # once it runs, it ends by then, or hangs; None = it knows no deadline
 
@@ -134,9 +135,13 @@ class VenueCalls:
                 self._waiting.remove(call)
                 call.given_up()
                 continue
-            wait_ns = self._wait_ns(call, now)
+            calls = self._beside(call, now)
+            wait_ns = self._wait_ns(calls, now)
+            if wait_ns and len(calls) > 1:
+                calls = (call,)
+                wait_ns = self._wait_ns(calls, now)
             if wait_ns == 0:
-                self._start(self._beside(call, now), now)
+                self._start(calls, now)
                 continue
             if wait_ns is not None:
                 due_ns.append(now.monotonic_ns + wait_ns)
@@ -145,13 +150,14 @@ class VenueCalls:
         due_ns += [each.hangs_ns for each in self._running.values() if each.hangs_ns is not None]
         return min(due_ns, default=None)
 
-    def _wait_ns(self, call: Call, now: Instant) -> int | None:
-        """Return how long `call` has to wait, 0 when it may leave; None: until an answer frees a worker."""
-        urgency = call.urgency
+    def _wait_ns(self, calls: tuple[Call, ...], now: Instant) -> int | None:
+        """Return how long a request has to wait, 0 when it may leave; None: until an answer frees a worker."""
+        call, urgency = calls[0], calls[0].urgency
         if len(self._running) >= urgency.share(self._workers):
             return None
         is_reducing = urgency is Urgency.REDUCING
-        return self._budget.take(now.monotonic_ns, is_reducing, urgency.longest_pause_ns, call.price)
+        how = is_reducing, urgency.longest_pause_ns, call.price, call.kind
+        return self._budget.take(now.monotonic_ns, *how, orders=len(calls))
 
     def _beside(self, call: Call, now: Instant) -> tuple[Call, ...]:
         """Return the calls that leave in one request with this one, itself first, the others as they came."""
@@ -168,7 +174,7 @@ class VenueCalls:
         if call.batch and len(calls) > 1:
             run = partial(call.batch.run, [it.batch.item for it in calls if it.batch])
         is_reducing = call.urgency is Urgency.REDUCING
-        ticket = self._budget.ticket(call.price, is_reducing, call.urgency.longest_pause_ns)
+        ticket = self._budget.ticket(call.price, is_reducing, call.urgency.longest_pause_ns, call.kind)
         hangs_ns = None
         if call.within_s is not None:
             hangs_ns = now.monotonic_ns + int(call.within_s * SECOND_NS) + _GRACE_NS

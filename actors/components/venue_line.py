@@ -10,9 +10,9 @@ from actors.runtime.base_actor import BaseActor
 from adapters.ports import VenueKit
 from domain.effects import Role, WakeupKey, WakeupKind
 from domain.errors import VenueError
-from domain.messages.system import VenueAccessChanged
+from domain.messages.system import BudgetsReported, VenueAccessChanged
 from domain.resilience.access import READING, Access
-from domain.resilience.rate_limit import TokenBucket
+from domain.resilience.budgets import Budgets
 from domain.settings import VenueSettings
 
 
@@ -30,10 +30,8 @@ class VenueLine:
 
     def __init__(self, actor: BaseActor, venue: str, settings: VenueSettings, kit: VenueKit) -> None:
         workers = max(settings.workers, LEAST_WORKERS)
-        burst = max(2, int(settings.requests_per_second))
-        now_ns = actor.clock.now().monotonic_ns
-        bucket = TokenBucket(settings.requests_per_second, burst, burst // 4, now_ns, most_in_a_second=burst)
-        budget = kit.request_budget(bucket, actor.clock, actor.toolbox.pause)
+        budgets = Budgets(kit.budgets(settings), actor.clock.now().monotonic_ns)
+        self._budget = budget = kit.request_budget(budgets, actor.clock, actor.toolbox.pause)
         self._actor = actor
         self._executor = actor.toolbox.executor(workers)
         self._calls = VenueCalls(self._executor, budget, workers)
@@ -48,6 +46,12 @@ class VenueLine:
         """Run a blocking call on a worker when it is its turn, and hand what came of it to its `answered`."""
         self._calls.add(call)
         self.send()
+
+    def report(self) -> None:
+        """Tell the monitor what is left of the budgets."""
+        now = self._actor.clock.now()
+        lines = self._budget.lines(now.monotonic_ns)
+        self._actor.tell(Role.MONITOR, BudgetsReported(ts_event=now.utc_ns, venue=self._venue, lines=lines))
 
     def send(self) -> None:
         """Give up what hangs, send what may leave; called at each SEND, too."""

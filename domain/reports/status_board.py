@@ -22,6 +22,7 @@ from domain.messages.system import (
     BreakerChanged,
     BreakerReported,
     BreakerState,
+    BudgetsReported,
     FundingLine,
     OrdersReported,
     PortfolioReported,
@@ -69,6 +70,7 @@ class StatusBoard:
         self.earlier: dict[str, Counter[str]] = {}  # role -> totals of incarnations that are gone
         self.feeds: dict[str, VenueReported] = {}  # venue -> newest
         self.breakers: dict[tuple[str, str], BreakerState] = {}  # (venue, operation) -> state
+        self.budgets: dict[str, BudgetsReported] = {}  # venue -> newest
         self.breaker_reports: dict[tuple[str, str], BreakerReported] = {}  # (venue, operation) -> newest
         self.orders: OrdersReported | None = None
         self.portfolio: PortfolioReported | None = None
@@ -99,6 +101,8 @@ class StatusBoard:
         match event:
             case VenueReported():
                 self.feeds[event.venue] = event
+            case BudgetsReported():
+                self.budgets[event.venue] = event
             case BreakerReported():
                 self.breaker_reports[event.venue, event.operation] = event
             case BreakerChanged():
@@ -170,6 +174,10 @@ class StatusBoard:
         return {
             "counters": {role: dict(self.totals(role)) for role in sorted(self.reports)},
             "breakers": [_fields(report) for _, report in sorted(self.breaker_reports.items())],
+            "budgets": {
+                venue: {line.name: {"left": line.left, "burst": line.burst} for line in told.lines}
+                for venue, told in sorted(self.budgets.items())
+            },
             "stream_quality": {venue: feed.stream_quality for venue, feed in self.feeds.items()},
         }
 

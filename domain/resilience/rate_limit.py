@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Protocol
 
 from domain.instant import SECOND_NS
 
@@ -57,22 +55,34 @@ class TokenBucket:
             longest_pause_ns: for how long a pause that the venue asked for is kept; None to its end.
             requests: how many tokens. For more than it can ever hold, a full bucket is enough, and leaves a debt.
         """
+        if wait_ns := self.wait_ns(now_ns, is_reducing, longest_pause_ns, requests):
+            return wait_ns
+        self._credit_ns -= requests * self._token_ns
+        self._give(requests)
+        return 0
+
+    def wait_ns(self, now_ns: int, is_reducing: bool, longest_pause_ns: int | None, requests: int) -> int:
+        """Return how long `take` would have to wait."""
         closed_until_ns = self._closed_until_ns(longest_pause_ns)
         if now_ns < closed_until_ns:
             return closed_until_ns - now_ns
-        # Who takes may have looked at the clock before somebody on another thread.
-        elapsed_ns = max(0, now_ns - self._refilled_ns)
-        self._refilled_ns += elapsed_ns
-        self._credit_ns = min(self._capacity_ns, self._credit_ns + elapsed_ns)
+        self._refill(now_ns)
         price_ns = requests * self._token_ns
         floor_ns = 0 if is_reducing else self._reserve_ns
         missing_ns = min(floor_ns + price_ns, self._capacity_ns) - self._credit_ns
         crowded_ns = self._crowded_ns(now_ns, requests, 0 if is_reducing else self._reserved)
-        if missing_ns > 0 or crowded_ns > 0:
-            return max(missing_ns, crowded_ns)
-        self._credit_ns -= price_ns
-        self._give(requests)
-        return 0
+        return max(0, missing_ns, crowded_ns)
+
+    def left(self, now_ns: int) -> int:
+        """Return how many tokens there are; below zero where there is a debt."""
+        self._refill(now_ns)
+        return self._credit_ns // self._token_ns
+
+    def _refill(self, now_ns: int) -> None:
+        # Who takes may have looked at the clock before somebody on another thread.
+        elapsed_ns = max(0, now_ns - self._refilled_ns)
+        self._refilled_ns += elapsed_ns
+        self._credit_ns = min(self._capacity_ns, self._credit_ns + elapsed_ns)
 
     def charge(self, requests: int) -> None:
         """Pay for requests that were sent without asking; fewer than none: some were paid for and not sent."""
@@ -124,27 +134,3 @@ class TokenBucket:
             ),
             default=0,
         )
-
-
-class Ticket(Protocol):
-    """What one call may send."""
-
-    def run(self, call: Callable[[], Any]) -> Any:
-        """Run the call on this thread. It waits its turn before each request beyond those that were paid for."""
-        ...
-
-    def settle(self) -> None:
-        """Pay what is owed when it has ended, or get back what was not used."""
-        ...
-
-
-class RequestBudget(Protocol):
-    """What a venue may be sent, in requests: a TokenBucket that threads share."""
-
-    def take(self, now_ns: int, is_reducing: bool, longest_pause_ns: int | None, requests: int) -> int: ...
-
-    def ticket(self, paid: int, is_reducing: bool, longest_pause_ns: int | None) -> Ticket: ...
-
-    def hold(self, now_ns: int, wait_ns: int | None) -> None: ...
-
-    def let_go(self, now_ns: int) -> None: ...

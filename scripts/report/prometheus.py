@@ -62,6 +62,12 @@ def _families(report: Mapping[str, Any]) -> Iterator[Family]:
     yield from _troubles(report)
     yield from _latencies(report["latency_us"])
     yield from _breakers(report["metrics"]["breakers"])
+    budgets = [
+        Sample({"venue": venue, "budget": name}, line["left"])
+        for venue, lines in report["metrics"]["budgets"].items()
+        for name, line in lines.items()
+    ]
+    yield Family("nzeza_request_budget_left", "gauge", "What is left of a venue's limit, in its units.", budgets)
     quality = [Sample({"venue": venue}, one) for venue, one in report["metrics"]["stream_quality"].items()]
     yield Family("nzeza_stream_quality", "gauge", "1: no connection lost in the last minute.", quality)
     counted = [

@@ -48,10 +48,12 @@ from domain.messages.system import (
     AlarmRaised,
     BreakerChanged,
     BreakerState,
+    BudgetsReported,
     Operation,
     OperationEnded,
     VenueAccessChanged,
 )
+from domain.resilience.budgets import BucketTerms, Cost, RequestKind, one_budget
 from domain.settings import Settings, VenueSettings
 from tests.actors.fakes import FakeVenue
 from tests.builders import make_instrument
@@ -818,6 +820,41 @@ def test_a_429_holds_calls_back_for_as_long_as_the_venue_asked_but_cancels_only_
 
     stage.advance(seconds=1)
     assert len(venue.called("submit_order")) == 1
+
+
+def test_what_is_left_of_the_budgets_is_published(venue: FakeVenue, stage: Stage) -> None:
+    stage.advance(seconds=2)
+    venue.answers["submit_order"].append(make_accepted())
+    stage.tell(GATEWAY, make_order())
+    stage.advance(seconds=0.51)
+
+    reported = [event for event in stage.received[Role.MONITOR] if isinstance(event, BudgetsReported)]
+    [line] = reported[-1].lines
+    assert (reported[-1].venue, line.name, line.burst) == ("coinbase", "requests", line.per_second)
+    assert 0 <= line.left <= line.burst
+
+
+def test_a_venue_with_several_limits_is_asked_when_all_can_pay(venue: FakeVenue) -> None:
+    actions = BucketTerms(
+        name="actions",
+        per_second=1,
+        burst=2,
+        costs={RequestKind.CANCEL: Cost(0, 1)},
+        only=frozenset({RequestKind.CANCEL}),
+    )
+    kit = venue.kit()._replace(order_rules=Batches, budgets=lambda settings: (*one_budget(settings), actions))
+    stage = venue.stage = Stage(kits={"coinbase": kit})
+    stage.cast(ExchangeGateway, GATEWAY)
+    stage.advance(seconds=0.1)
+    venue.last["cancel_order"], venue.last["cancel_many"] = canceled("a"), [canceled("a")] * 2
+
+    for name in ("a", "b", "c", "d", "e"):
+        stage.tell(GATEWAY, cancel(name))
+    asked = [len(venue.called("cancel_order")), len(venue.called("cancel_many"))]
+    stage.advance(seconds=4)
+
+    assert asked == [2, 0]
+    assert sum(1 for name, _ in venue.calls if name.startswith("cancel")) == 5, "a batch costs as many as it holds"
 
 
 def test_when_the_budget_is_short_cancels_go_before_openings(venue: FakeVenue, stage: Stage) -> None:

@@ -16,7 +16,7 @@ from adapters.venues.coinbase.sign import Signer
 from domain.errors import Retryable
 from domain.instant import SECOND_NS
 from domain.messages.orders import QueryOrder
-from domain.resilience.rate_limit import TokenBucket
+from domain.resilience.budgets import BucketTerms, Budgets
 from domain.settings import VenueSettings
 from tests.adapters.venues.coinbase.test_client import SEED
 from tests.builders import UTC
@@ -68,8 +68,9 @@ class Rig:
         self.clock = ManualClock()
         self.venue = Pages(self.clock, pages)
         self.client = CoinbaseClient(VenueSettings(), Signer("key", SEED), self.venue, self.clock)
-        bucket = TokenBucket(PER_S, PER_S, 0, self.clock.now().monotonic_ns)
-        budget = SharedBudget(bucket, self.clock, self.clock.advance)
+        terms = BucketTerms(name="requests", per_second=PER_S, burst=PER_S)
+        budgets = Budgets([terms], self.clock.now().monotonic_ns)
+        budget = SharedBudget(budgets, self.clock, self.clock.advance)
         self.calls = VenueCalls(AtOnce(), budget, 8)
         self.results: list[Any] = []
 

@@ -262,7 +262,12 @@ def test_status_as_json_is_the_report_on_one_line(
     assert json.loads(capsys.readouterr().out) == REPORT
 
 
-METRICS = {"counters": {"monitor": {"busy": 3}}, "breakers": [], "stream_quality": {"coinbase": 1.0}}
+METRICS = {
+    "counters": {"monitor": {"busy": 3}},
+    "breakers": [],
+    "budgets": {"coinbase": {"requests": {"left": 7, "burst": 8}}},
+    "stream_quality": {"coinbase": 1.0},
+}
 
 
 def test_metrics_are_printed_for_prometheus_or_as_json(
@@ -276,6 +281,7 @@ def test_metrics_are_printed_for_prometheus_or_as_json(
 
     assert 'nzeza_gaps_total{venue="coinbase"} 2' in lines
     assert 'nzeza_actor_events_total{role="monitor",name="busy"} 3' in lines
+    assert 'nzeza_request_budget_left{venue="coinbase",budget="requests"} 7' in lines
     assert json.loads(capsys.readouterr().out) == METRICS
 
 

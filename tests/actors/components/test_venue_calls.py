@@ -12,7 +12,7 @@ from adapters.executor import ThreadExecutor
 from adapters.tickets import SharedBudget
 from domain.errors import Ambiguous
 from domain.instant import SECOND_NS, Instant
-from domain.resilience.rate_limit import TokenBucket
+from domain.resilience.budgets import BucketTerms, Budgets
 
 START = Instant(0, 0)
 
@@ -35,8 +35,8 @@ class Never:
 
 
 def calls_of(executor: Any, workers: int) -> VenueCalls:
-    bucket = TokenBucket(1_000, 1_000, 0, 0)
-    return VenueCalls(executor, SharedBudget(bucket, None, None), workers)
+    budgets = Budgets([BucketTerms(name="requests", per_second=1_000, burst=1_000)], 0)
+    return VenueCalls(executor, SharedBudget(budgets, None, None), workers)
 
 
 def call(urgency: Urgency = Urgency.READING, **how: Any) -> Call:
