@@ -5,7 +5,7 @@ The adversary does what a bad day does and nothing else; what must hold afterwar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from random import Random
 
@@ -94,10 +94,16 @@ class Adversary:
         asked_to_pause: a venue may have said that it wants no requests for a minute.
     """
 
+    kind_of_scenario: type[TradingScenario] = TradingScenario
+    haste: Mapping[str, str] = HASTY
+    moods: Sequence[Mapping[str, str]] = MOODS
+    roles: Mapping[str, int] = dict(zip(ROLES, IMPORTANCE))  # who may be killed, and how much more often
+    calm_s: float = CALM_S
+
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
-        mood = self.random.choice(MOODS)
-        self.scenario = TradingScenario(seed, **HASTY, **mood, SIMULATOR__SEED=str(seed))
+        mood = self.random.choice(self.moods)
+        self.scenario = self.kind_of_scenario(seed, **self.haste, **mood, SIMULATOR__SEED=str(seed))
         self.scenario.stage.toolbox.memory_journal = self.journal = FragileJournal()
         self.trace: list[str] = []
         self.failures: list[str] = []
@@ -130,7 +136,8 @@ class Adversary:
     def crash(self) -> None:
         """Kill one or two actors, again and again while they recover."""
         for _ in range(self.random.choice((1, 1, 2, 3))):
-            hit = self.random.choices(ROLES, IMPORTANCE, k=self.random.choice((1, 1, 2)))
+            names, weights = zip(*self.roles.items())
+            hit = self.random.choices(names, weights, k=self.random.choice((1, 1, 2)))
             for role in dict.fromkeys(hit):  # a set would have another order in each process
                 if self.scenario.stage.is_played(role):
                     self._tell(f"crash {role}")
@@ -168,7 +175,7 @@ class Adversary:
         except InvalidTrade as error:  # a venue that has halted, say
             self._tell(f"no trade by hand: {error}")
             return
-        self.scenario.by_hand.add(made["order_id"])
+        self.scenario.by_hand.add(("coinbase", made["order_id"]))
         self._tell(f"by hand: {trade} filled {made['filled_size']}")
 
     def lose_the_supervisor(self) -> None:
@@ -216,12 +223,15 @@ class Adversary:
         """Let nothing go wrong any more, long enough for everything to be proven."""
         self._tell("calm")
         self.journal.appends_left = 0
-        self.scenario.world.clear_faults()
+        self._clear_faults()
         if self.scenario.stage.clock.stepped_ns:
             self.set_the_clock()
         self.guard.disturbed(BACK_WITHIN_S)
-        self.guard.advance(CALM_S)
+        self.guard.advance(self.calm_s)
         self._collect_failures()
+
+    def _clear_faults(self) -> None:
+        self.scenario.world.clear_faults()
 
     def wait_for_rest(self, within_s: int = 60) -> None:
         """Advance to a moment at which nothing is under way and the last comparison was equal.
@@ -237,8 +247,8 @@ class Adversary:
     def _is_at_rest(self) -> bool:
         stage = self.scenario.stage
         manager = stage.actor(Role.ORDER_ROUTER).manager
-        fills = self.scenario.world.exchange.fills
-        has_just_filled = fills and fills[-1].time_ns > stage.clock.true.now().utc_ns - REST_S * SECOND_NS
+        last_ns = (one.fills[-1].time_ns for one in self.scenario.world.exchanges.values() if one.fills)
+        has_just_filled = max(last_ns, default=0) > stage.clock.true.now().utc_ns - REST_S * SECOND_NS
         is_moving = any(order.is_in_flight for order in manager.ledger.live_orders())
         is_pausing = any(plan.live_attempt is None for plan in manager.ledger.open_plans.values()) or any(
             plan.intent.purpose is Purpose.CLOSE for plan in manager.ledger.open_plans.values()

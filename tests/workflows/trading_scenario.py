@@ -65,7 +65,7 @@ class TradingScenario:
         begins_ns = round(self.begins_s * SECOND_NS)
         self.world = World(self.settings.simulator, START.utc_ns + begins_ns, venues=self.venues)
         self.seed = seed
-        self.by_hand: set[str] = set()  # order_ids of a person's trades
+        self.by_hand: set[tuple[str, str]] = set()  # (venue, order_id) of a person's trades
         self.stage = self._stage()
         self.stage.clock.elapsed_ns = begins_ns
 
@@ -144,7 +144,7 @@ class TradingScenario:
         """Return what a person has bought by hand and not sold: base asset -> quantity."""
         owned: dict[str, Decimal] = defaultdict(Decimal)
         for fill in self.truth()["fills"]:
-            if fill["order_id"] in self.by_hand:
+            if ("coinbase", fill["order_id"]) in self.by_hand:
                 owned[fill["product_id"].split("-")[0]] += Side(fill["side"]).sign * Decimal(fill["size"])
         return owned
 

@@ -51,12 +51,15 @@ class Place(NamedTuple):
 
     def fills(self, scenario: TradingScenario) -> list[Fill]:
         """Return those that are ours: of our orders, or forced upon what they opened."""
-        return [it for it in self.exchange(scenario).fills if it.order.order_id not in scenario.by_hand]
+        return [it for it in self.exchange(scenario).fills if not self.is_by_hand(scenario, it.order)]
 
     def orders(self, scenario: TradingScenario) -> list[VenueOrder]:
         """Return those that we sent."""
         orders = self.exchange(scenario).orders.values()
-        return [it for it in orders if it.order_id not in scenario.by_hand and it.asked.cause is FillCause.TRADE]
+        return [it for it in orders if not self.is_by_hand(scenario, it) and it.asked.cause is FillCause.TRADE]
+
+    def is_by_hand(self, scenario: TradingScenario, order: VenueOrder) -> bool:
+        return (self.venue, order.order_id) in scenario.by_hand
 
 
 COINBASE = Place("coinbase", "", "USD", False, str, str)
@@ -76,10 +79,10 @@ def assert_nothing_was_doubled_or_guessed(
         assert not isinstance(event, never), event
         match event:
             case ExternalFillSeen():
-                assert event.fill.venue_order_id in scenario.by_hand
-                fills[event.fill.fill_id] += 1
+                assert (event.fill.venue, event.fill.venue_order_id) in scenario.by_hand
+                fills[event.fill.venue, event.fill.fill_id] += 1
             case OrderFilled() | PositionForced():
-                fills[event.fill.fill_id] += 1
+                fills[event.fill.venue, event.fill.fill_id] += 1
             case OrderSubmitted():
                 assert ledger.plans[event.order.intent_id].live_attempt is None
         ledger.apply(event)
@@ -87,21 +90,21 @@ def assert_nothing_was_doubled_or_guessed(
         assert all(position.quantity >= 0 for key, position in held if key.venue in spot)
     assert [fill_id for fill_id, count in fills.items() if count > 1] == []
     booked = set(fills) | in_opening_balances(scenario, places)
-    assert booked == {fill.entry_id for place in places for fill in place.exchange(scenario).fills}
+    assert booked == {(place.venue, fill.entry_id) for place in places for fill in place.exchange(scenario).fills}
     for place in places:
         if place.is_margined:
             paid = [event for event in scenario.journaled(FundingPaid) if event.venue == place.venue]
             assert len({(event.instrument, event.paid_at) for event in paid}) == len(paid)
 
 
-def in_opening_balances(scenario: TradingScenario, places: Collection[Place]) -> set[str]:
+def in_opening_balances(scenario: TradingScenario, places: Collection[Place]) -> set[tuple[str, str]]:
     """Return a person's trades from before the books were open; which of them were booked, the balances judge."""
     opened_at = scenario.ledger().opened_at
     return {
-        fill.entry_id
+        (place.venue, fill.entry_id)
         for place in places
         for fill in place.exchange(scenario).fills
-        if fill.order.order_id in scenario.by_hand and fill.time_ns <= opened_at[place.venue]
+        if place.is_by_hand(scenario, fill.order) and fill.time_ns <= opened_at[place.venue]
     }
 
 
