@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from actors.stage.stage import Stage
 from actors.stage.toolbox import START, virtual_fd
 from adapters.ports import VenueKit
@@ -43,11 +45,12 @@ class TradingScenario:
 
     Attributes:
         venues: which the world has.
-        addresses: venue -> what it needs to be reached, by the names of settings.
+        addresses: venue -> where it is, by the names of settings.
     """
 
     venues: tuple[str, ...] = ("coinbase",)
     addresses: Mapping[str, Mapping[str, str]] = {"coinbase": URLS}
+    trades: Mapping[str, str] = {}  # settings that let the venues take orders
     begins_s: float = 0.0  # after the stage's own start
 
     def __init__(self, seed: int | None = None, **environment: str) -> None:
@@ -55,13 +58,11 @@ class TradingScenario:
         seed: interleaves the actors' messages; None keeps the order sent.
         environment: settings such as RISK__POSITION_RATIO="0.01".
         """
-        lead = {
-            f"NZEZA__VENUES__{venue.upper()}__{key.upper()}": value
-            for venue, values in self.addresses.items()
-            for key, value in values.items()
-        }
-        overrides = {f"NZEZA__{key}": value for key, value in {**QUIET, **environment}.items()}
-        self.settings: Settings = load(None, {**lead, **overrides}, self.venues)
+        overrides = {f"NZEZA__{key}": value for key, value in {**QUIET, **self.trades, **environment}.items()}
+        loaded = load(None, overrides, self.venues)
+        # As the launcher does, who alone knows where simulated venues are.
+        venues = {name: replace(venue, **self.addresses[name]) for name, venue in loaded.venues.items()}
+        self.settings: Settings = replace(loaded, venues=venues)
         begins_ns = round(self.begins_s * SECOND_NS)
         self.world = World(self.settings.simulator, START.utc_ns + begins_ns, venues=self.venues)
         self.seed = seed

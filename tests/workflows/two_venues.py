@@ -22,7 +22,8 @@ class TwoVenues(TradingScenario):
     """
 
     venues = ("coinbase", VENUE)
-    addresses = {"coinbase": URLS, VENUE: {**TOY_URLS, "takes_orders": "true"}}
+    addresses = {"coinbase": URLS, VENUE: TOY_URLS}
+    trades = {"VENUES__HYPERLIQUID__TAKES_ORDERS": "true"}
     toy: ToyVenue | None = None
 
     def _kits(self) -> dict[str, VenueKit]:
