@@ -12,10 +12,11 @@ from adapters.clock import Clock
 from adapters.simulator.engine.margin_account import Held
 from adapters.simulator.engine.past_exchange import PastExchange
 from adapters.simulator.engine.perpetual_exchange import PerpetualExchange
+from adapters.simulator.engine.refusals import Refused
 from adapters.simulator.engine.venue_order import VenueOrder
 from adapters.simulator.hyperliquid.venue import LISTED
 from adapters.simulator.in_memory import no_time
-from domain.errors import Fatal, Rejected
+from domain.errors import Fatal, Rejected, VenueError
 from domain.instrument import Instrument, Side
 from domain.messages.account import Balance
 from domain.messages.listing import Listing, chosen
@@ -32,6 +33,7 @@ from domain.messages.orders import (
     TouchReported,
 )
 from domain.messages.positions import FundingPayment, VenuePosition
+from domain.messages.replacements import ModifyAccepted, ModifyOrder
 from domain.numbers import divide
 from domain.streams.venue_time import VenueTime
 from tests.toy.rows import (
@@ -85,37 +87,55 @@ class ToyClient:
     # ---- orders ------------------------------------------------------------------------------------------
 
     def submit_order(self, command: SubmitOrder, timeout_s: float) -> OrderAccepted:
-        if not is_understood(command):
-            raise Rejected("no such order", venue=VENUE, code="unsupported_order")
-        until_ns = command.accept_until.utc_ns if command.accept_until else 0
+        [fate] = self.submit_many([command], timeout_s)
+        if isinstance(fate, VenueError):
+            raise fate
+        return fate
+
+    def submit_many(self, commands: Sequence[SubmitOrder], timeout_s: float) -> Sequence[OrderAccepted | VenueError]:
+        understood = [command for command in commands if is_understood(command)]
         sent_ns = self._clock.now().monotonic_ns
 
-        def place(now_ns: int, exchange: View) -> VenueOrder:
-            return self._toy.place(asked_for(command), until_ns, now_ns)
+        def place(now_ns: int, exchange: View) -> dict[str, VenueOrder | VenueError]:
+            return {it.client_order_id: self._placed(it, now_ns) for it in understood}
 
-        order = self._ask("submit", place, timeout_s)
-        self._sent[command.client_order_id] = sent_ns
-        return OrderAccepted(
-            ts_event=order.created_ns,
-            client_order_id=command.client_order_id,
-            venue=VENUE,
-            venue_order_id=order.order_id,
-        )
+        placed = self._ask("submit", place, timeout_s) if understood else {}
+        self._sent.update(dict.fromkeys(placed, sent_ns))
+        unsupported = Rejected("no such order", venue=VENUE, code="unsupported_order")
+        return [_accepted(command, placed.get(command.client_order_id, unsupported)) for command in commands]
+
+    def _placed(self, command: SubmitOrder, now_ns: int) -> VenueOrder | VenueError:
+        until_ns = command.accept_until.utc_ns if command.accept_until else 0
+        try:
+            return self._toy.place(asked_for(command), until_ns, now_ns)
+        except Refused as refused:
+            return Rejected("refused", venue=VENUE, code=refused.why.name)
+        except Rejected as error:
+            return error
 
     def cancel_order(self, command: CancelOrder, timeout_s: float) -> CancelAccepted:
-        def cancel(now_ns: int, exchange: View) -> int:
-            if not command.venue_order_id:
-                order = self._toy.order(command.wire_id)
-            else:
-                order = self._toy.exchange.orders.get(command.venue_order_id)
-            if order is None:
-                raise Rejected("no such order", venue=VENUE, code="UNKNOWN_ORDER")
-            if not self._toy.exchange.cancel(order.order_id, now_ns):
-                raise Rejected("it has ended", venue=VENUE, code=f"IS_{order.status}")
-            return now_ns
+        [fate] = self.cancel_many([command], timeout_s)
+        if isinstance(fate, VenueError):
+            raise fate
+        return fate
 
-        canceled_ns = self._ask("cancel", cancel, timeout_s)
-        return CancelAccepted(ts_event=canceled_ns, client_order_id=command.client_order_id, venue=VENUE)
+    def cancel_many(self, commands: Sequence[CancelOrder], timeout_s: float) -> Sequence[CancelAccepted | VenueError]:
+        def cancel(now_ns: int, exchange: View) -> list[CancelAccepted | VenueError]:
+            return [self._canceled(command, now_ns) for command in commands]
+
+        return self._ask("cancel", cancel, timeout_s)
+
+    def _canceled(self, command: CancelOrder, now_ns: int) -> CancelAccepted | VenueError:
+        toy, named = self._toy, command.venue_order_id
+        order = toy.exchange.orders.get(named) if named else toy.order(command.wire_id)
+        if order is None:
+            return Rejected("no such order", venue=VENUE, code="UNKNOWN_ORDER")
+        if not toy.exchange.cancel(order.order_id, now_ns):
+            return Rejected("it has ended", venue=VENUE, code=f"IS_{order.status}")
+        return CancelAccepted(ts_event=now_ns, client_order_id=command.client_order_id, venue=VENUE)
+
+    def modify_order(self, command: ModifyOrder, timeout_s: float) -> ModifyAccepted:
+        raise Rejected("no order can be changed here", venue=VENUE, code="unsupported_order")
 
     def find_order(self, query: QueryOrder, timeout_s: float) -> OrderReported | OrderNotFound:
         began = self._clock.now()
@@ -221,6 +241,17 @@ class ToyClient:
             )
 
         return self._ask("market_data", touch, timeout_s)
+
+
+def _accepted(command: SubmitOrder, placed: VenueOrder | VenueError) -> OrderAccepted | VenueError:
+    if isinstance(placed, VenueError):
+        return placed
+    return OrderAccepted(
+        ts_event=placed.created_ns,
+        client_order_id=command.client_order_id,
+        venue=VENUE,
+        venue_order_id=placed.order_id,
+    )
 
 
 def _listed(symbol: str, instrument: Instrument, is_halted: bool) -> Instrument:

@@ -40,6 +40,8 @@ class ToyOrders:
             has_post_only=True,
             has_reduce_only=True,
             cancels_by_client_id=True,
+            most_submits=10,
+            most_cancels=10,
         )
 
     def venue_client_id(self, client_order_id: str, number: int) -> str:

@@ -158,7 +158,11 @@ def test_leverage_and_margin_mode_are_told_where_they_are_set_position_or_not(ve
 def test_a_stream_tells_of_funding_as_the_lists_do(venue: SimulatedToy) -> None:
     venue.client.submit_order(taker(venue, Side.BUY), 5)
     stream = venue.private_stream()
-    told = venue.listen(stream, venue.connect(stream), seconds=3_600)
+    pipe = venue.connect(stream)
+    venue.listen(stream, pipe, 0.1)
+
+    venue.clock.advance(3_600)
+    told = venue.listen(stream, pipe, 0.1)
 
     payments = [paid for event in told if isinstance(event, FundingReported) for paid in event.payments]
 

@@ -355,6 +355,31 @@ def test_an_order_that_it_has_not_named_is_cancelled_by_our_id_or_the_wish_is_no
         assert len(venue.requests) == sent
 
 
+@of()
+def test_several_are_placed_in_one_request_each_with_its_own_fate_or_the_wish_is_not_sent(venue: Candidate) -> None:
+    commands = [venue.order("one"), venue.order("too dear", quantity=Decimal(100)), venue.order("other")]
+
+    if venue.row.able.most_submits > 1:
+        first, refused, second = venue.client.submit_many(commands, 5)
+        assert len(venue.requests) == 1
+        assert [first.venue_order_id, second.venue_order_id] == [held.order_id for held in venue.orders]
+        assert (type(refused), refused.code) == (Rejected, venue.row.too_dear)
+    else:
+        with pytest.raises(Rejected):
+            venue.client.submit_many(commands, 5)
+        assert venue.requests == []
+
+
+@of(lambda row: row.able.most_submits > 1)
+def test_a_request_for_several_that_is_lost_leaves_all_of_them_in_doubt(venue: Candidate) -> None:
+    venue.inject("5xx_after_accept", "submit")
+
+    with pytest.raises(Ambiguous):
+        venue.client.submit_many([venue.order("one"), venue.order("other")], 5)
+
+    assert len(venue.orders) == 2
+
+
 @of(lambda row: row.able.most_cancels > 1)
 def test_several_are_cancelled_in_one_request_and_each_has_its_own_fate(venue: Candidate) -> None:
     """TC-E43, TC-E78"""
