@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from domain.instant import SECOND_NS
-from domain.messages.system import BudgetLine
+from domain.messages.budgets import BudgetLine
 from domain.resilience.budgets import Budgets, RequestKind
 
 if TYPE_CHECKING:  # whose kits have a budget of ours

@@ -10,7 +10,8 @@ from actors.runtime.base_actor import BaseActor
 from adapters.ports import VenueKit
 from domain.effects import Role, WakeupKey, WakeupKind
 from domain.errors import VenueError
-from domain.messages.system import BudgetsReported, VenueAccessChanged
+from domain.messages.budgets import BudgetsReported
+from domain.messages.system import VenueAccessChanged
 from domain.resilience.access import READING, Access
 from domain.resilience.budgets import Budgets
 from domain.settings import VenueSettings

@@ -46,24 +46,6 @@ class BreakerChanged(Event, kw_only=True):
     state: BreakerState
 
 
-class BudgetLine(Struct, frozen=True, kw_only=True):
-    """One limit of a venue on our requests, in its own units."""
-
-    name: str
-    left: int  # that may be spent now; below zero: a debt, which is paid first
-    burst: int  # at most
-    per_second: float  # that come back
-
-
-class BudgetsReported(Event, kw_only=True):
-    """ExchangeGateway to Monitor: what is left of a venue's limits."""
-
-    usual_lane: ClassVar[Lane] = Lane.BULK
-
-    venue: str
-    lines: tuple[BudgetLine, ...]
-
-
 class BreakerReported(Event, kw_only=True):
     """CircuitBreaker to Monitor: what one breaker has seen since it was made or its metrics were last reset."""
 

@@ -13,6 +13,7 @@ from typing import Any
 from domain.account_binding import NO_ACCOUNT
 from domain.effects import Role
 from domain.instant import Instant
+from domain.messages.budgets import BudgetsReported
 from domain.messages.halts import HaltLine
 from domain.messages.signals import Signal
 from domain.messages.system import (
@@ -22,7 +23,6 @@ from domain.messages.system import (
     BreakerChanged,
     BreakerReported,
     BreakerState,
-    BudgetsReported,
     FundingLine,
     OrdersReported,
     PortfolioReported,

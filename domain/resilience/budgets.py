@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from domain.messages.system import BudgetLine
+from domain.messages.budgets import BudgetLine
 from domain.resilience.rate_limit import TokenBucket
 from domain.settings import VenueSettings
 

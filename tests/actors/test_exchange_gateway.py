@@ -17,6 +17,7 @@ from domain.instant import SECOND_NS
 from domain.instrument import Instrument, InstrumentKind
 from domain.messages.account import FundingReported, RequestSnapshot, RowsUnread, SnapshotFailed, VenueSnapshot
 from domain.messages.base import Event
+from domain.messages.budgets import BudgetsReported
 from domain.messages.listing import Listing, Unread, Unspendable
 from domain.messages.market import InstrumentStatus, StreamGap, StreamWhole, TradingStatus, VenueComplained
 from domain.messages.orders import (
@@ -48,7 +49,6 @@ from domain.messages.system import (
     AlarmRaised,
     BreakerChanged,
     BreakerState,
-    BudgetsReported,
     Operation,
     OperationEnded,
     VenueAccessChanged,

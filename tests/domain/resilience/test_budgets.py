@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.instant import SECOND_NS
-from domain.messages.system import BudgetLine
+from domain.messages.budgets import BudgetLine
 from domain.resilience.budgets import BucketTerms, Budgets, Cost, RequestKind, one_budget
 from domain.settings import VenueSettings
 
