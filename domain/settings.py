@@ -143,6 +143,10 @@ class RiskSettings(Section):
     max_positions: Count = 5
     max_asset_ratio: Ratio = 0.30  # of equity per base asset, over all venues
     max_exposure_ratio: Ratio = 0.8  # sum of notionals over equity
+    max_venue_ratio: Ratio = 1.0  # the same of one venue
+    max_net_ratio: Ratio = (
+        1.0  # of equity per base asset over all venues, longs less shorts, spot and perpetuals summed
+    )
     reserve_ratio: Ratio = 0.05  # cash kept back
     max_order_notional: Decimal = Decimal("1000")  # USD: fat finger
     max_price_drift_ratio: Ratio = 0.002  # since the signal
@@ -158,6 +162,8 @@ class RiskSettings(Section):
     allow_short: bool = False  # a signal to sell may open a short there
     leverage: Annotated[float, Meta(ge=1, le=100)] = 1.0  # notional over margin, at most; a venue may allow less
     margin_mode: Literal["isolated", "cross"] = "isolated"
+    # All notionals at one venue over what its account of perpetuals is worth, whatever `leverage` lets each bind.
+    max_leverage: Annotated[float, Meta(gt=0, le=100)] = 1.0
     maintenance_ratio: Annotated[float, Meta(gt=0, lt=1)] = 0.05  # of the notional, where a venue tells none
 
 

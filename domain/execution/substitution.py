@@ -33,6 +33,8 @@ from domain.portfolio.risk_checks import (
     instrument_tradable,
     is_small,
     judge_sized,
+    leverage_in_bounds,
+    net_in_bounds,
     no_fat_finger,
     on_grid,
     positions_in_bounds,
@@ -56,7 +58,14 @@ class Checks(NamedTuple):
 
 SHARED = Checks(  # what one opening takes from another
     before=(balances_known,),
-    after=(positions_in_bounds, exposure_in_bounds, cash_suffices, reserve_kept),
+    after=(
+        positions_in_bounds,
+        exposure_in_bounds,
+        net_in_bounds,
+        leverage_in_bounds,
+        cash_suffices,
+        reserve_kept,
+    ),
 )
 ALL = Checks(
     before=(

@@ -73,6 +73,9 @@ class DenialReason(StrEnum):
     ASSET_LIMIT = "asset_limit"
     AGAINST_NET = "against_net"  # other positions in the asset are on the other side
     EXPOSURE_LIMIT = "exposure_limit"
+    VENUE_LIMIT = "venue_limit"
+    NET_LIMIT = "net_limit"  # of one asset over all venues, spot and perpetuals summed
+    LEVERAGE_LIMIT = "leverage_limit"  # all perpetuals of a venue over what their account is worth
     MARGIN_MISMATCH = "margin_mismatch"  # leverage or margin mode at the venue are not what is configured
     LIQUIDATION_NEAR = "liquidation_near"  # the venue would liquidate it before its stop
     INSUFFICIENT_BALANCE = "insufficient_balance"

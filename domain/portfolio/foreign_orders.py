@@ -42,13 +42,13 @@ class ForeignOrders:
         """Return every order for a person."""
         return tuple(_in_words(venue, order) for venue, order in self._all())
 
-    def exposure(self) -> dict[str, Decimal]:
-        """Return by base asset the notional that they may add."""
-        added: dict[str, Decimal] = defaultdict(Decimal)
+    def exposure(self) -> dict[tuple[str, str], Decimal]:
+        """Return by venue and base asset the notional that they may add."""
+        added: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         for venue, order in self._all():
             base, is_spot = self._base(venue, order.instrument)
             if (order.side is Side.BUY or not is_spot) and not order.reduce_only:
-                added[base] += self._notional(venue, order)
+                added[venue, base] += self._notional(venue, order)
         return dict(added)
 
     def cash(self, wallet: Wallet) -> Decimal:
@@ -129,6 +129,8 @@ class ForeignOrders:
 
     def _reduces(self, venue: str, order: ExternalOrder) -> bool:
         """Tell whether an order is for no more than closes what the account has of that perpetual, whoever opened it."""
+        if order.reduce_only:
+            return True
         if order.reduce_only:
             return True
         held = self._books.derivatives.get(InstrumentId(venue, order.instrument), ZERO)

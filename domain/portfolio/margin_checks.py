@@ -8,13 +8,27 @@ from domain.instrument import InstrumentId
 from domain.messages.denials import DenialReason
 from domain.numbers import ZERO, from_ratio, plain
 from domain.portfolio.margin import MarginAccount, MarginTerms
-from domain.portfolio.shared_checks import Refused
+from domain.portfolio.shared_checks import Refused, above
 from domain.settings import Settings
 
 
 def buying_power(account: MarginAccount | None, terms: MarginTerms) -> Decimal:
     """Return the notional that free collateral may carry; none where the account can't be reckoned."""
     return ZERO if account is None else account.free_collateral * terms.leverage
+
+
+def leverage_in_bounds(
+    settings: Settings, account: MarginAccount | None, key: InstrumentId, added: Decimal
+) -> Refused | None:
+    """Refuse more notional than an account of perpetuals may carry, whatever each position binds.
+
+    Args:
+        added: the notional of what may still be opened there, this opening included.
+    """
+    if account is None:
+        return Refused(DenialReason.UNKNOWN_EQUITY, f"no margin known at {key.venue}")
+    limit = account.value * from_ratio(settings.risk.max_leverage)
+    return above(DenialReason.LEVERAGE_LIMIT, account.notional + added, limit)
 
 
 def liquidation_beyond_stop(

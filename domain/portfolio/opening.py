@@ -61,11 +61,20 @@ class Opening(Struct, frozen=True, kw_only=True):
 
         Of perpetuals, the notional that its free collateral may carry. There every opening takes of it, on both sides.
         """
-        venue, terms = self.signal.venue, self.portfolio.terms
-        is_perpetual = terms(self.key).is_perpetual
-        wallet = terms(self.key).cash(venue)
         # A limit may lie as far from the mid as the fat-finger check lets it.
         cost_ratio = self.fee_ratio + from_ratio(self.risk.max_deviation_ratio)
+        terms = self.portfolio.terms(self.key)
+        balance = self.portfolio.balances.get(terms.cash(self.signal.venue), ZERO)
+        if terms.is_perpetual:
+            balance = buying_power(self.margin, self.margin_terms)
+        return balance - self.promised * (1 + cost_ratio)
+
+    @property
+    def promised(self) -> Decimal:
+        """Return the notional that other decisions, and orders that are not ours, may still take of the same wallet."""
+        terms = self.portfolio.terms
+        is_perpetual = terms(self.key).is_perpetual
+        wallet = terms(self.key).cash(self.signal.venue)
         pending = sum(
             (
                 intent.quantity * intent.reference_price * terms(InstrumentId.of(intent)).contract_size
@@ -75,12 +84,7 @@ class Opening(Struct, frozen=True, kw_only=True):
             ),
             ZERO,
         )
-        balance = self.portfolio.balances.get(wallet, ZERO)
-        if is_perpetual:
-            balance = buying_power(self.margin, self.margin_terms)
-        reserved = self.portfolio.reserved_cash(wallet, cost_ratio)
-        foreign = self.foreign.cash(wallet)
-        return balance - reserved - (pending + foreign) * (1 + cost_ratio)
+        return self.portfolio.reserved_cash(wallet, ZERO) + pending + self.foreign.cash(wallet)
 
     @property
     def margin(self) -> MarginAccount | None:

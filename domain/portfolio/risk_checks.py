@@ -144,7 +144,28 @@ def exposure_in_bounds(case: SizedOpening) -> Refused | None:
             case.valuation.exposure + case.notional,
             case.share_of_equity(case.risk.max_exposure_ratio),
         )
+        or above(
+            DenialReason.VENUE_LIMIT,
+            case.valuation.by_venue.get(case.signal.venue, ZERO) + case.notional,
+            case.share_of_equity(case.risk.max_venue_ratio),
+        )
     )
+
+
+def net_in_bounds(case: SizedOpening) -> Refused | None:
+    """Refuse what leads further from zero than an asset may be, over all venues, spot and perpetuals summed."""
+    before = case.valuation.net_notional.get(case.portfolio.terms(case.key).base, ZERO)
+    after = abs(before + case.signal.side.sign * case.notional)
+    if after <= abs(before):
+        return None
+    return above(DenialReason.NET_LIMIT, after, case.share_of_equity(case.risk.max_net_ratio))
+
+
+def leverage_in_bounds(case: SizedOpening) -> Refused | None:
+    """Refuse what makes the perpetuals of a venue too much for what their account is worth."""
+    if case.instrument.kind is not InstrumentKind.PERPETUAL:
+        return None
+    return margin_checks.leverage_in_bounds(case.settings, case.margin, case.key, case.promised + case.notional)
 
 
 def liquidation_beyond_stop(case: SizedOpening) -> Refused | None:
@@ -197,6 +218,8 @@ AFTER_SIZING: tuple[SizedCheck, ...] = (
     positions_in_bounds,
     with_the_net,
     exposure_in_bounds,
+    net_in_bounds,
+    leverage_in_bounds,
     liquidation_beyond_stop,
     loss_in_bounds,
     cash_suffices,

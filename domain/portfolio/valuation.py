@@ -30,6 +30,10 @@ class Valuation(NamedTuple):
     # What makes it incomplete: "SOL-USD", "coinbase balances", "BTC-USD fill price", "BTC-USD mark".
     missing: tuple[str, ...] = ()
     funding: Decimal = ZERO  # received less paid; in the balances already
+    # The notionals of `gross` once more: signed, base asset -> (spot and perpetuals of all venues summed; orders that
+    # are not ours left out, for nobody knows what they are for), and venue -> all of them there.
+    net_notional: Mapping[str, Decimal] = MappingProxyType({})
+    by_venue: Mapping[str, Decimal] = MappingProxyType({})
 
     @property
     def exposure(self) -> Decimal:
@@ -48,19 +52,21 @@ def value(
     pending: Iterable[OrderIntent],
     venues: Iterable[str],
     now: Instant,
-    foreign: Mapping[str, Decimal] = MappingProxyType({}),
+    foreign: Mapping[tuple[str, str], Decimal] = MappingProxyType({}),
 ) -> Valuation:
     """Return the account's worth, decisions that may still trade included in its gross exposure.
 
     Args:
         pending: intents decided but not journaled yet.
         venues: where we trade; each one's balances must be known.
-        foreign: base asset -> what live orders that are not ours may add.
+        foreign: (venue, base asset) -> what live orders that are not ours may add.
     """
     equity = cash = fees = funding = unrealized = ZERO
     transfers = portfolio.wallets.transferred
     net: dict[str, Decimal] = defaultdict(Decimal)
     gross: dict[str, Decimal] = defaultdict(Decimal)
+    signed: dict[str, Decimal] = defaultdict(Decimal)
+    by_venue: dict[str, Decimal] = defaultdict(Decimal)
     missing = {f"{venue} balances": None for venue in venues if venue not in portfolio.venues}
     missing |= {f"{key.name} fill price": None for key in portfolio.guessed_prices}
 
@@ -77,6 +83,8 @@ def value(
             cash += total
         else:
             gross[currency] += abs(total) * price
+            signed[currency] += total * price
+            by_venue[venue] += abs(total) * price
     for key, quantity in portfolio.derivatives.items():
         if not quantity:
             continue
@@ -89,6 +97,8 @@ def value(
         worth = quantity * terms.contract_size * mark * (price or ZERO)
         equity += worth
         gross[terms.base] += abs(worth)
+        signed[terms.base] += worth
+        by_venue[key.venue] += abs(worth)
     for (venue, _, currency), amount in portfolio.funding.items():
         funding += amount * (quotes.price_of(venue, currency, now)[0] or ZERO)
     for (venue, _, currency), amount in portfolio.fees.items():
@@ -101,17 +111,30 @@ def value(
         mark, _ = quotes.mark(*key, now)
         if mark is not None:
             unrealized += position.unrealized_pnl(mark) * terms.contract_size
-    for plan in portfolio.plans.values():
-        if plan.intent.purpose is Purpose.OPEN:
-            terms = portfolio.terms(plan.key)
-            gross[terms.base] += plan.notional * terms.contract_size
-    for intent in pending:
+    opening = [(plan.key, plan.intent, plan.notional) for plan in portfolio.plans.values()]
+    opening += [(InstrumentId.of(it), it, it.quantity * it.reference_price) for it in pending]
+    for key, intent, price_of_all in opening:
         if intent.purpose is Purpose.OPEN:
-            terms = portfolio.terms(InstrumentId.of(intent))
-            gross[terms.base] += intent.quantity * intent.reference_price * terms.contract_size
-    for base, notional in foreign.items():
+            terms = portfolio.terms(key)
+            notional = price_of_all * terms.contract_size
+            gross[terms.base] += notional
+            signed[terms.base] += intent.side.sign * notional
+            by_venue[key.venue] += notional
+    for (venue, base), notional in foreign.items():
         gross[base] += notional
+        by_venue[venue] += notional
 
     return Valuation(
-        equity, cash, unrealized, fees, transfers, dict(net), dict(gross), not missing, tuple(missing), funding
+        equity=equity,
+        cash=cash,
+        unrealized_pnl=unrealized,
+        fees=fees,
+        transfers=transfers,
+        net=dict(net),
+        gross=dict(gross),
+        is_complete=not missing,
+        missing=tuple(missing),
+        funding=funding,
+        net_notional=dict(signed),
+        by_venue=dict(by_venue),
     )

@@ -19,7 +19,7 @@ from domain.messages.positions import VenuePosition
 from domain.messages.system import PositionLine
 from domain.numbers import use_exact_decimals
 from domain.portfolio.opening import Opening, sized
-from domain.portfolio.risk_checks import liquidation_beyond_stop
+from domain.portfolio.risk_checks import leverage_in_bounds, liquidation_beyond_stop, net_in_bounds
 from domain.portfolio.sizing import sized_for_account
 from domain.portfolio.valuation import Valuation, value
 from domain.settings import RiskSettings, Settings, VenueSettings
@@ -244,6 +244,40 @@ def test_what_would_be_liquidated_before_its_stop_is_not_opened(
     refused = liquidation_beyond_stop(whole)
 
     assert (refused and refused.reason) == verdict  # a stop 5 % away; 1/12 less 4 % is nearer
+
+
+def test_the_net_of_an_asset_is_that_of_spot_and_perpetuals_of_all_venues(account: Account) -> None:
+    coins = BalancesOpened(
+        ts_event=UTC, venue="coinbase", balances=(Balance(currency="BTC", total=Decimal("0.3"), hold=Decimal(0)),)
+    )
+    journal(account, coins)
+    trade(account, "0.1", "50000", Side.SELL)
+    mark(account, "50000")
+    journal(account, accepted(make_intent("i", venue="toy", side=Side.SELL, quantity=Decimal("0.05"))))
+
+    now = worth(account)
+    assert now.net_notional == {"BTC": Decimal(7500)} and now.gross == {"BTC": Decimal(22500)}
+    assert now.by_venue == {"coinbase": Decimal(15000), "toy": Decimal(7500)}
+
+    limit = {"max_net_ratio": 0.1}  # 4,500 of 45,000: beyond it already
+    more = sized(opening(account, Side.BUY, **limit), Decimal("0.001"))
+    assert net_in_bounds(more).reason == "net_limit"
+    assert net_in_bounds(sized(opening(account, Side.SELL, **limit), Decimal("0.2"))) is None  # nearer to zero
+    assert net_in_bounds(sized(opening(account, Side.SELL, **limit), Decimal("0.4"))).reason == "net_limit"
+
+
+@pytest.mark.parametrize("side", Side)
+def test_all_notionals_at_a_venue_are_held_against_what_its_account_is_worth(account: Account, side: Side) -> None:
+    trade(account, "0.1", "50000", Side.SELL)
+    mark(account, "50000")
+    journal(account, accepted(make_intent("i", venue="toy", side=Side.BUY, quantity=Decimal("0.1"))))
+    case = opening(account, side, max_leverage=0.75)  # 15,000 of 20,000, and 10,000 are taken
+
+    assert leverage_in_bounds(sized(case, Decimal("0.0997"))) is None
+    refused = leverage_in_bounds(sized(case, Decimal("0.1003")))
+
+    assert refused.reason == "leverage_limit" and refused.detail.endswith(" > 15000.000")
+    assert leverage_in_bounds(sized(opening(account, side), Decimal("0.1003"))) is None  # as much as it is worth
 
 
 def test_a_contract_of_a_tenth_is_a_tenth_of_the_notional(account: Account) -> None:

@@ -84,6 +84,8 @@ def test_a_sound_opening_passes_every_check(account: Account) -> None:
         ({"quantity": "0.0199", "risk": {"max_position_ratio": 0.09}}, "position_limit"),
         ({"quantity": "0.0199", "risk": {"max_asset_ratio": 0.09}}, "asset_limit"),
         ({"quantity": "0.0199", "risk": {"max_exposure_ratio": 0.09}}, "exposure_limit"),
+        ({"quantity": "0.0199", "risk": {"max_venue_ratio": 0.09}}, "venue_limit"),
+        ({"quantity": "0.0199", "risk": {"max_net_ratio": 0.09}}, "net_limit"),
         ({"breach": "drawdown"}, "drawdown"),
         ({"risk": {"reserve_ratio": 0.99}}, "reserve"),
         ({"risk": {"min_edge_cost_ratio": 9.0}}, "edge_below_cost"),
@@ -140,6 +142,19 @@ def test_a_held_position_counts_against_its_instrument(account: Account) -> None
     account.journal(filled(make_intent("b"), "50000"))
 
     assert reason(opening(account)) == "positions_per_instrument"
+
+
+def test_the_limit_of_a_venue_counts_what_is_held_decided_and_others_there_and_nothing_elsewhere(
+    account: Account,
+) -> None:
+    risk = {"max_venue_ratio": 0.09, "max_exposure_ratio": 1.0, "max_asset_ratio": 1.0}
+    elsewhere = make_intent("e", "ETH-USD", venue="dydx", quantity=Decimal("0.01"))
+    account.journal(accepted(elsewhere))
+    assert reason(opening(account, risk=risk)) == "allowed"
+
+    account.journal(accepted(make_intent("f", "ETH-USD", quantity=Decimal("0.01"))))
+    assert reason(opening(account, risk=risk), "0.0039") == "allowed"  # 5 % of 10,000 and 2 %
+    assert reason(opening(account, risk=risk), "0.0085") == "venue_limit"
 
 
 def test_cash_must_pay_for_everything_that_may_still_trade(account: Account) -> None:
