@@ -24,7 +24,6 @@ SOCKET_NAME = "control.sock"
 LEFTOVERS_END_WITHIN_S = 2.0  # orphaned actors see the launcher's death and end themselves
 _LOOK_AGAIN_S = 0.02
 _HOLDERS_NAMED = 2
-_VENUES = frozenset({"simulator.sqlite"})  # the simulated account: its disk needn't be ours, like a real venue's
 
 
 def make_directory(path: Path) -> Path:
@@ -38,7 +37,7 @@ def make_directory(path: Path) -> Path:
         # Journal and keys are nobody else's business.
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse(path, why_not_private(path))
-        for stranger in strangers(path, may_be_linked=_VENUES):
+        for stranger in strangers(path):
             _refuse(path, f"{stranger}, which it must not be: see who put it there, and move it away")
         return path.absolute()
     except FileExistsError:

@@ -8,7 +8,7 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -46,14 +46,14 @@ def why_not_safe_place(path: Path) -> str:
     return ""
 
 
-def strangers(directory: Path, may_be_linked: Collection[str] = ()) -> Iterator[str]:
+def strangers(directory: Path) -> Iterator[str]:
     """Yield what in `directory` isn't simply a file of ours: links, and what belongs to others."""
     with os.scandir(directory) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             found = entry.stat(follow_symlinks=False)
             if found.st_uid != os.geteuid():
                 yield f"{entry.name!r} in it belongs to {_user(found.st_uid)}"
-            elif stat.S_ISLNK(found.st_mode) and entry.name not in may_be_linked:
+            elif stat.S_ISLNK(found.st_mode):
                 yield f"{entry.name!r} in it is a link"
             elif stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
                 yield f"{entry.name!r} in it is a file that has a second name elsewhere"

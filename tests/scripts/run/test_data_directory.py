@@ -156,7 +156,7 @@ def test_directory_behind_a_link_is_judged_by_where_it_lies(tmp_path: Path) -> N
     DataDirectory(tmp_path / "link").release()
 
 
-@pytest.mark.parametrize("name", ["lock", "control.sock", "nzeza.log", "journal.sqlite", "journal.sqlite.reserve"])
+@pytest.mark.parametrize("name", ["lock", "control.sock", "nzeza.log", "journal.sqlite", "simulator.sqlite"])
 @pytest.mark.parametrize("kind", ["link", "hard link"])
 def test_what_leads_out_of_the_directory_is_refused(tmp_path: Path, name: str, kind: str) -> None:
     victim = tmp_path / "victim"
