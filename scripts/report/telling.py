@@ -179,7 +179,9 @@ def last_words(status: Mapping[str, Any]) -> list[str]:
     if lacking := incomplete(status):
         lines.append(lacking)
     lines += lost_recordings(status)
-    if told := alarms(status):
+    halted_as = {(halt.get("scope"), f"halted: {halt.get('reason')}") for halt in status.get("halts") or ()}
+    # A halt that stands is a problem already.
+    if told := [each for each in alarms(status) if (each.get("subject"), each.get("text")) not in halted_as]:
         lines.append(f"alarms of this run: {status.get('alarms_raised', len(told))}, the newest: {alarm(told[0])}")
     return lines
 

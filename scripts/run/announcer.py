@@ -29,6 +29,7 @@ class Announcer:
         self._options = options
         self._voice = Voice(place.handle / LOG_FILE, output)
         self._view: Any = None
+        self._is_ending = False
         self._told: dict[tuple[str, ...], None] = {}  # halts and alarms that a person has been told of
 
     def begin(self, mode: str, venues: Iterable[str]) -> None:
@@ -52,7 +53,8 @@ class Announcer:
         """Say on standard error what a person should look at, once: halts, of earlier runs too, and alarms."""
         lines = telling.troubles(status)
         for key, line in lines.items():
-            if key not in self._told:
+            is_reported = self._is_ending and line.startswith("halted: ")  # as a problem, in a moment
+            if key not in self._told and not is_reported:
                 self.tell(line, is_logged=False)  # who raised it has logged it
         # A monitor that has just been replaced knows less for a moment, so what is not told now is kept as well.
         self._told = dict.fromkeys([*self._told, *lines])
@@ -65,7 +67,9 @@ class Announcer:
     def tell(self, text: str, is_logged: bool = True, is_shown: bool = True) -> None:
         self._voice.tell(text, is_logged, is_shown)
 
-    def leave_screen(self) -> None:
+    def end(self) -> None:
+        """Leave the screen: the report comes next."""
+        self._is_ending = True
         if self._view is not None:
             self._view.close()
             self._view = None

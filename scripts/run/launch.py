@@ -353,7 +353,7 @@ class _Run:
         deadline = self.ended_at + self.settings.system.stop_within_s
         if self.signals.stop is not None:
             self.announcer.tell(f"stopping, for it was told to by {self.signals.stop.name}", is_shown=False)
-        self.announcer.leave_screen()
+        self.announcer.end()
         if self.started_system is not None:
             if self.is_running:
                 self._wind_down(deadline - _EXIT_SHARE_S)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.report import telling
 from scripts.run.announcer import Announcer
 from scripts.run.data_directory import DataDirectory
 from scripts.run.options import RunOptions
@@ -77,6 +78,21 @@ def test_what_was_missed_is_told_at_the_end(announcer: Announcer, tmp_path: Path
         "nzeza: equity incomplete: SOL-USD",
         "nzeza: alarms of this run: 7, the newest: 18:14:05 coinbase: answered with 401",
     ]
+
+
+def test_a_halt_at_the_end_is_told_once_as_the_problem_that_it_is(announcer: Announcer, tmp_path: Path) -> None:
+    halt = {"scope": "coinbase", "kind": "unreadable", "reason": "no answer", "since": "18:14:06", "ends_when": ""}
+    status = {"halts": [halt], "alarms": [{**ALARM, "text": "halted: no answer"}, ALARM], "alarms_raised": 2}
+
+    announcer.end()
+    announcer.show(status)
+    announcer.report(status, telling.halted(status))
+    announcer.close()
+
+    alarm, problem, last = (tmp_path / "errors").read_text().splitlines()
+    assert alarm == "nzeza: alarm: 18:14:05 coinbase: answered with 401"
+    assert problem.startswith("nzeza: halted: coinbase: no answer, since 18:14:06: no openings there")
+    assert last == "nzeza: alarms of this run: 2, the newest: 18:14:05 coinbase: answered with 401"
 
 
 def test_report_leaves_out_what_is_for_the_screen(announcer: Announcer, tmp_path: Path) -> None:
