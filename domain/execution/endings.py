@@ -18,7 +18,7 @@ from domain.ledger.outbox import Outbox
 from domain.ledger.wallet import Wallet
 from domain.messages.orders import FINAL, OrderReported, Purpose
 from domain.numbers import ZERO
-from domain.reconciliation.agreement import Totals
+from domain.reconciliation.differences import Totals
 from domain.reconciliation.evidence import Ending, Rules
 from domain.reconciliation.unmatched_fills import UnmatchedFills
 from domain.reconciliation.unread_rows import UnreadRows

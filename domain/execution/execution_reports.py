@@ -49,7 +49,7 @@ from domain.messages.orders import (
 )
 from domain.messages.replacements import ModifyAccepted, ModifyRejected, ModifyUnconfirmed
 from domain.numbers import plain
-from domain.reconciliation.agreement import Totals
+from domain.reconciliation.differences import Totals
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.opening_balances import OpeningBalances
 from domain.reconciliation.status_queries import StatusQueries

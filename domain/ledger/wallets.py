@@ -5,7 +5,7 @@ A fold of the journal's movements. It knows no orders and no prices but those of
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -39,6 +39,8 @@ class Wallets:
     derivatives: dict[InstrumentId, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # signed, all of it
     fees: Sums = field(default_factory=_sums)  # paid by our orders, and by what was forced upon them
     funding: Sums = field(default_factory=_sums)  # received less paid
+    fills: Counter[Wallet] = field(default_factory=Counter)  # that moved it, payments of funding too
+    exact_at: Counter[Wallet] = field(default_factory=Counter)  # at how many of those it was last told or corrected
     # What came or went without a trade: its worth in USD when it did, and what nobody has told the worth of yet.
     # Coins that have come may be sold since: what they are worth now is no measure of anything.
     transferred: Decimal = Decimal(0)
@@ -53,6 +55,7 @@ class Wallets:
             if is_late:  # it was there all the time, so it is no profit
                 self.transfers[wallet] += balance.total - self.balances[wallet]
             self.balances[wallet] = balance.total
+            self.exact_at[wallet] = self.fills[wallet]
             self.unknown -= {key, (venue, "")} if is_late else {key}
         for position in event.positions:
             self.derivatives[InstrumentId(venue, position.instrument)] = position.quantity
@@ -60,6 +63,7 @@ class Wallets:
     def correct(self, event: BalanceCorrected) -> None:
         wallet = Wallet(event.venue, event.wallet, event.currency)
         self.balances[wallet] += event.difference
+        self.exact_at[wallet] = self.fills[wallet]
         if event.worth is None:
             self.transfers[wallet] += event.difference
         else:
@@ -79,6 +83,7 @@ class Wallets:
     def pay_funding(self, event: FundingPaid) -> None:
         wallet = Wallet(event.venue, event.wallet, event.currency)
         self.balances[wallet] += event.amount
+        self.fills[wallet] += 1
         self.funding[wallet] += event.amount
 
     @property
@@ -94,8 +99,11 @@ class Wallets:
 
     def move(self, fill: Fill, terms: Terms, sign: int = 1) -> None:
         """Take in a fill, whoever's it is; with a `sign` of -1 take it back."""
-        for wallet, amount in flows(fill, terms):
+        changes = flows(fill, terms)
+        for wallet, amount in changes:
             self.balances[wallet] += sign * amount
+        for wallet in {wallet for wallet, _ in changes}:
+            self.fills[wallet] += sign  # what is taken back has rounded nothing
         if terms.is_perpetual:
             self.derivatives[InstrumentId.of(fill)] += sign * traded(fill)
 

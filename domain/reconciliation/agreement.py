@@ -6,7 +6,7 @@ some moment, or there is something that they don't know of, be it another each t
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,12 +18,11 @@ from domain.ledger.wallet import Holding, Wallet
 from domain.messages.account import Balance
 from domain.messages.positions import VenuePosition
 from domain.numbers import ZERO
+from domain.reconciliation.differences import Totals, differences_between
 from domain.reconciliation.evidence import Rules
 from domain.settings import Settings
 
 READS = 3  # that may fail, or come at a bad moment, beyond what lags explain
-
-Totals = dict[Holding, Decimal]
 
 
 def told_totals(venue: str, balances: Iterable[Balance], positions: Iterable[VenuePosition] = ()) -> Totals:
@@ -63,6 +62,7 @@ class Agreements:
         self._ledger = ledger
         self._rules = rules
         self._venues: dict[str, Agreement] = {}
+        self._exact: Counter[Wallet] = Counter()  # at how many fills the venue had just what we have, to the last digit
 
     def moved(self, venue: str, now: Instant) -> None:
         """Remember what our books said until now."""
@@ -79,7 +79,7 @@ class Agreements:
         ours = [self.totals(venue), known.totals, *(totals for _, totals in known.former)]
         holdings = there.keys() | {holding for totals in ours for holding in totals}
         differences = {
-            holding: [there.get(holding, ZERO) - totals.get(holding, ZERO) for totals in ours]
+            holding: [self.beyond(holding, there.get(holding, ZERO) - totals.get(holding, ZERO)) for totals in ours]
             for holding in sorted(holdings)
             if not is_of(holding, unknown)
         }
@@ -102,6 +102,26 @@ class Agreements:
     def newest_apart(self, venue: str) -> Totals:
         """Return the venue's totals less ours in the newest read, where no lag explains that."""
         return self._of(venue).apart
+
+    def compared(self, venue: str, there: Totals) -> Totals:
+        """Return where the venue's numbers are not ours now, and note where they are so to the last digit."""
+        ours = self.totals(venue)
+        differences = differences_between(ours, there)
+        for holding in ours.keys() - differences.keys():
+            if isinstance(holding, Wallet):
+                self._exact[holding] = self._ledger.books.wallets.fills[holding]
+        return {holding: apart for holding, amount in differences.items() if (apart := self.beyond(holding, amount))}
+
+    def beyond(self, holding: Holding, difference: Decimal) -> Decimal:
+        """Return a difference, or zero where it is no more than the venue may have rounded since the last equality.
+
+        After a restart that is when the balance was told or corrected: the bound is looser, and still one.
+        """
+        if not isinstance(holding, Wallet):
+            return difference
+        wallets = self._ledger.books.wallets
+        fills = wallets.fills[holding] - max(wallets.exact_at[holding], self._exact[holding])
+        return ZERO if abs(difference) <= fills * self._rules.at(holding.venue).facts.rounds_by else difference
 
     def patience_ns(self, venue: str) -> int:
         return 2 * self._rules.at(venue).facts.read_lag_ns + READS * self._every_ns

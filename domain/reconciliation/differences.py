@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from domain.ledger.wallet import Holding, Wallet
 from domain.numbers import ZERO, plain
-from domain.reconciliation.agreement import Totals
 
+Totals = dict[Holding, Decimal]
 Differences = Totals  # the venue's minus ours, never zero
 Phantoms = dict[str, Decimal]  # instrument -> how much of our position is not there
 Name = TypeVar("Name", bound=Hashable)

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from domain.instrument import InstrumentKind
+from domain.numbers import ZERO
 from domain.settings import Settings, VenueSettings
 
 
@@ -28,6 +29,9 @@ class VenueFacts(Struct, frozen=True, kw_only=True):
 
     read_lag_ns: int  # a read may show what was so long ago
     holds_prove_coins: bool  # what a resting sale of ours holds is there, whatever the total says
+    # By so much its cash may differ from exact sums with each fill and each funding payment, for it rounds them; in
+    # the currency of the cash. Zero: it does not.
+    rounds_by: Decimal = ZERO
 
 
 class Absence(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,8 @@ from domain.messages.account import Balance, VenueSnapshot
 from domain.messages.journal import BalancesOpened, ExternalFillSeen
 from domain.messages.orders import Fill
 from domain.numbers import ZERO
-from domain.reconciliation.agreement import Totals, is_of
+from domain.reconciliation.agreement import is_of
+from domain.reconciliation.differences import Totals
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.fill_coverage import listed_until
 

@@ -21,9 +21,9 @@ from domain.messages.account import RequestSnapshot, VenueSnapshot
 from domain.messages.journal import VenueReconciled
 from domain.messages.positions import VenuePosition
 from domain.numbers import plain
-from domain.reconciliation.agreement import Agreements, Totals, is_of, told_totals
+from domain.reconciliation.agreement import Agreements, is_of, told_totals
 from domain.reconciliation.corrections import Corrections
-from domain.reconciliation.differences import Differences, Phantoms, describe, differences_between, lasting
+from domain.reconciliation.differences import Differences, Phantoms, Totals, describe, lasting
 from domain.reconciliation.evidence import Rules
 from domain.reconciliation.fill_coverage import FillCoverage
 from domain.reconciliation.opening_balances import OpeningBalances
@@ -224,7 +224,7 @@ class Reconciliation:
         audit.least, audit.least_phantoms = least, least_phantoms
 
     def _differences(self, venue: str, theirs: Totals, unknown: Collection[str]) -> Differences:
-        differences = differences_between(self.agreements.totals(venue), theirs)
+        differences = self.agreements.compared(venue, theirs)
         return {holding: amount for holding, amount in differences.items() if not is_of(holding, unknown)}
 
     def _told(self, snapshot: VenueSnapshot) -> Totals:
