@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import msgspec
 
 from actors.runtime.base_actor import BaseActor
@@ -18,6 +20,8 @@ from domain.messages.system import (
 )
 from domain.mode_label import mode_label
 from domain.reports.status_board import StatusBoard
+
+log = logging.getLogger(__name__)
 
 
 class Monitor(BaseActor):
@@ -48,6 +52,7 @@ class Monitor(BaseActor):
 
     def receiveMsg_AlarmOver(self, event: AlarmOver, sender: str) -> None:
         if self.board.on_alarm_over(event):
+            log.warning("alarm_over subject=%s text=%s", event.subject, event.text)
             self._leave_totals()
 
     def receiveMsg_Event(self, event: Event, sender: str) -> None:

@@ -74,12 +74,14 @@ class Herald:
         self._tell(Role.MONITOR, alarm)
 
     def over(self, subject: str, text: str) -> None:
-        """Tell that what an alarm told of has ended, if it told of anything; should it begin again, that is news."""
+        """Tell that what an alarm told of has ended, if it told of anything; should it begin again, that is news.
+
+        Whether a person was told of it, be it by who had this role before, is the monitor's to know, who logs it.
+        """
         if not text:
             return
         subject, text = bounded(subject), bounded(text)
         self._queue.over(subject, text)
-        log.warning("alarm_over subject=%s text=%s", subject, text)
         self._tell(Role.MONITOR, AlarmOver(ts_event=self._clock.now().utc_ns, subject=subject, text=text))
 
     def takes(self, effect: Effect) -> bool:

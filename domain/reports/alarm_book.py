@@ -31,6 +31,7 @@ class AlarmBook:
         self.raised = 0  # in all, repeated and forgotten ones too
         self._most = most
         self._lines: dict[_LineKey, AlarmLine] = {}
+        self._ended: dict[tuple[str, str], int] = {}  # what isn't known here -> when it was over; the newest last
 
     def hear(self, alarm: AlarmRaised) -> bool:
         """Note an alarm; returns True when the book doesn't hold it yet."""
@@ -49,20 +50,30 @@ class AlarmBook:
         return False
 
     def end(self, event: AlarmOver) -> bool:
-        """Mark an alarm as over; returns False when it is not known, or was over already."""
-        is_news = False
+        """Mark an alarm as over; returns False when it is not known, or was over already.
+
+        Actors say it of what they may have told, in an earlier life, say; whether they have is known here.
+        """
+        is_news, subject_and_text = False, (event.subject, event.text)
         for key in ((False, event.subject, event.text), (True, event.subject, event.text)):
             line = self._lines.get(key)
             if line is not None and not line.over:
                 self._lines[key] = msgspec.structs.replace(line, over=event.ts_event)
                 is_news = True
+        if not is_news:  # the earlier book, which is still to come, may know it
+            self._ended.pop(subject_and_text, None)
+            self._ended[subject_and_text] = event.ts_event
+            if len(self._ended) > self._most:
+                del self._ended[next(iter(self._ended))]
         return is_news
 
     def adopt(self, lines: Iterable[AlarmLine], raised: int) -> None:
         """Take over what an earlier book had kept, newest first; what was heard since stays the newer."""
         known, self._lines = self._lines, {}
         for line in sorted(lines, key=lambda line: line.last):
-            self._keep(line)
+            ended = self._ended.get((line.subject, line.text), 0)
+            is_over_since = not line.over and ended >= line.last
+            self._keep(msgspec.structs.replace(line, over=ended) if is_over_since else line)
         for key, line in known.items():
             before = self._lines.pop(key, None)
             if before is not None:

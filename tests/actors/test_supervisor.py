@@ -204,6 +204,15 @@ def test_what_the_launcher_notices_is_told_when_it_is_over_and_when_it_begins_ag
         assert told_of() == (count, True)
 
 
+def test_only_the_end_of_what_was_told_is_logged(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.ask("alarm", text="told")
+    for text in ("told", "never told"):
+        stage.ask("alarm_over", text=text)
+    stage.advance(seconds=0.1)
+
+    assert [record.args for record in caplog.records if "alarm_over" in record.msg] == [("launcher", "told")]
+
+
 def test_asking_for_a_role_that_nobody_plays_is_refused(stage: Stage) -> None:
     stage.ask("restart", role="nobody")
 

@@ -71,6 +71,23 @@ def test_an_alarm_that_is_over_says_so_and_leaves_the_top_until_it_is_raised_aga
     assert [(line.text, line.over) for line in book.lines()] == [("new", 0), ("old", 0)]
 
 
+def test_an_end_that_comes_before_the_earlier_book_ends_what_that_one_kept() -> None:
+    earlier, book = AlarmBook(), AlarmBook()
+    for text in ("ended", "raised again", "stands"):
+        earlier.hear(alarm(text, at_s=1))
+
+    for text in ("ended", "raised again"):
+        assert not book.end(AlarmOver(ts_event=UTC + 2 * SECOND_NS, subject="nz-7", text=text))
+    book.hear(alarm("raised again", at_s=3))
+    book.adopt(earlier.lines(), earlier.raised)
+
+    assert {line.text: line.over for line in book.lines()} == {
+        "ended": UTC + 2 * SECOND_NS,
+        "raised again": 0,
+        "stands": 0,
+    }
+
+
 def test_a_mail_that_is_sent_again_to_a_new_monitor_counts_once_whatever_comes_first() -> None:
     earlier, early, late = AlarmBook(), AlarmBook(), AlarmBook()
     earlier.hear(alarm(at_s=1))
