@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,10 @@ from scripts.run.leftovers import LOCK_NAME, Holder, holders
 from scripts.run.ownership import strangers, why_not_private, why_not_safe_place
 
 SOCKET_NAME = "control.sock"
+_WATCHED = {  # of the files that stay the same from their first day -> what follows when one doesn't
+    LOCK_NAME: "this system can't be found by it any more",
+    "simulator.sqlite": "a next start will not find the simulated account as this run leaves it",
+}
 LEFTOVERS_END_WITHIN_S = 2.0  # orphaned actors see the launcher's death and end themselves
 _LOOK_AGAIN_S = 0.02
 _HOLDERS_NAMED = 2
@@ -72,6 +76,7 @@ class DataDirectory:
         try:
             self._take_lock(path)
             self._place = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._held = {LOCK_NAME: identity_of(os.fstat(self._lock))}  # name -> which file it was
         except BaseException:
             os.close(self._lock)
             raise
@@ -118,12 +123,16 @@ class DataDirectory:
             found.append(Trouble(f"the data directory was given to user {ours.st_uid}: it must be ours alone"))
         elif mode != 0o700:
             found.append(Trouble(f"the data directory was given mode {mode:03o}: it {self._close_to_others()}"))
-        lock, _ = identity(self.handle / LOCK_NAME)
-        if lock != identity_of(os.fstat(self._lock)):
-            what = "replaced in" if lock else "removed from"
-            text = f"{LOCK_NAME!r} was {what} the data directory: this system can't be found by it any more"
-            found.append(Trouble(text))
-        return found
+        return [*found, *self._files_lost()]
+
+    def _files_lost(self) -> Iterator[Trouble]:
+        for name, consequence in _WATCHED.items():
+            now, _ = identity(self.handle / name)
+            held = self._held.setdefault(name, now) if now else self._held.get(name)
+            if now != held:
+                yield Trouble(
+                    f"{name!r} was {'replaced in' if now else 'removed from'} the data directory: {consequence}"
+                )
 
     def _close_to_others(self) -> str:
         try:

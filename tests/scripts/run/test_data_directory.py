@@ -247,3 +247,16 @@ def test_lost_way_to_the_system_is_noticed(held: DataDirectory) -> None:
 
     (held.path / "lock").touch()
     assert "'lock' was replaced in" in trouble_of(held).text
+
+
+def test_account_of_the_simulated_venues_that_was_taken_away_is_noticed(held: DataDirectory) -> None:
+    account = held.path / "simulator.sqlite"
+    account.touch()
+    assert trouble_of(held) is None
+
+    account.rename(account.with_name("elsewhere"))
+    assert "'simulator.sqlite' was removed from the data directory: a next start" in trouble_of(held).text
+    account.touch()
+    assert "'simulator.sqlite' was replaced in" in trouble_of(held).text
+    account.with_name("elsewhere").rename(account)
+    assert trouble_of(held) is None
