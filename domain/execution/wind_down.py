@@ -21,6 +21,7 @@ from domain.numbers import plain
 from domain.portfolio.foreign_orders import ForeignOrders
 from domain.portfolio.last_call import last_call_ns
 from domain.portfolio.risk_checks import close_quantity, is_small
+from domain.portfolio.stuck_positions import stuck_positions
 from domain.reconciliation.reconciliation import Reconciliation
 from domain.reconciliation.status_queries import StatusQueries
 from domain.settings import Settings
@@ -197,6 +198,9 @@ class WindingDown:
         if self._is_flattening:
             for key, held in self._foreign.held_back().items():
                 yield f"position {key} is not closed: {plain(held)} of it are held for an order that is not ours"
+        for key in stuck_positions(books, self._quotes, self._settings.orders.correction_halts_above):
+            if self._is_flattening or books.covered_quantity(*key) < abs(books.position(key).quantity):
+                yield f"position {key} is {state}: it is below the venue's minimum, so no order can close it"
         for key, position in books.positions.items():
             is_unknown = self._quotes.instrument(*key) is None
             if key in bare or (is_unknown and books.covered_quantity(*key) < abs(position.quantity)):

@@ -1,4 +1,4 @@
-"""What the portfolio tells a person about the account: positions without cover, equity that can't be told.
+"""What the portfolio tells a person about the account: positions without cover or end, equity that can't be told.
 
 Each is told once per time that it begins. Refuses to decide anything: who stops openings looks for himself.
 """
@@ -28,6 +28,7 @@ class AccountAlarms:
     def __init__(self, cover_within_s: float) -> None:
         self._within_s = cover_within_s
         self._bare: set[str] = set()
+        self._stuck: set[str] = set()
         self._held_back: dict[str, Decimal] = {}  # "coinbase:BTC-USD" -> how much
         self._missing_since: dict[str, int] = {}  # what -> CLOCK_MONOTONIC
         self._told_missing: set[str] = set()
@@ -37,6 +38,7 @@ class AccountAlarms:
         self,
         bare: Iterable[InstrumentId],
         held_back: Mapping[InstrumentId, Decimal],
+        stuck: Iterable[InstrumentId],
         valuation: Valuation,
         now: Instant,
     ) -> list[Effect]:
@@ -45,10 +47,12 @@ class AccountAlarms:
         Args:
             bare: the positions that have lacked cover for too long.
             held_back: the same of those that others' orders hold -> how much of them.
+            stuck: those that no order can close.
         """
         return [
             *self._review_cover({str(key) for key in bare}, now),
             *self._review_held_back({str(key): held for key, held in held_back.items()}, now),
+            *self._review_stuck({str(key) for key in stuck}, now),
             *self._review_equity(valuation, now),
         ]
 
@@ -65,6 +69,11 @@ class AccountAlarms:
     def _review_cover(self, bare: set[str], now: Instant) -> list[Effect]:
         news, ended, self._bare = sorted(bare - self._bare), sorted(self._bare - bare), bare
         text = f"no stop covers the position after {self._within_s:g} s: it is being closed"
+        return [*(_over(key, text, now) for key in ended), *(_alarm(key, text, now) for key in news)]
+
+    def _review_stuck(self, stuck: set[str], now: Instant) -> list[Effect]:
+        news, ended, self._stuck = sorted(stuck - self._stuck), sorted(self._stuck - stuck), stuck
+        text = "no order can close the position: it is below the venue's minimum; what protects it there stays"
         return [*(_over(key, text, now) for key in ended), *(_alarm(key, text, now) for key in news)]
 
     def _review_equity(self, valuation: Valuation, now: Instant) -> list[Effect]:

@@ -54,6 +54,7 @@ from domain.portfolio.protection import Protection
 from domain.portfolio.risk_checks import BESIDES_SIZE, judge
 from domain.portfolio.shared_checks import Refused
 from domain.portfolio.sizing import judged_for_account
+from domain.portfolio.stuck_positions import stuck_positions
 from domain.portfolio.transfer_worths import transfers_to_value
 from domain.portfolio.valuation import Valuation, value
 from domain.portfolio.venue_positions import VenuePositions
@@ -343,7 +344,8 @@ class PortfolioManager:
             for venue in self._settings.traded
             for instrument in self._protection.overdue(venue, now)
         ]
-        return self._alarms.review(bare, self._foreign.held_back(), self._value(now), now)
+        stuck = stuck_positions(self.portfolio, self.quotes, self._settings.orders.correction_halts_above)
+        return self._alarms.review(bare, self._foreign.held_back(), stuck, self._value(now), now)
 
     def _watch_losses(self, now: Instant) -> list[Effect]:
         effects: list[Effect] = []

@@ -117,9 +117,12 @@ class Protection:
         plans = portfolio.plans_of(*key, Purpose.PROTECT)
         owned = instrument.round_quantity(abs(position.quantity))
         is_oversold = position.quantity < 0 and instrument.kind is InstrumentKind.SPOT
-        if is_oversold or is_small(quotes, key, owned, mark):
+        if is_oversold or position.is_flat:
             self._forget(key)
             return self._cancel(instrument, "flat", now) if plans else None
+        if is_small(quotes, key, owned, mark):
+            self._forget(key)
+            return self._excess(holding, portfolio, now) if plans else None
         if is_small(quotes, key, holding.quantity, mark):
             if foreign.coins(instrument.venue, instrument.base) or portfolio.in_doubt(key):
                 self._forget(key)  # others' orders hold it, or it may be sold: nobody can guard it, or need
@@ -162,6 +165,18 @@ class Protection:
         if is_filling:
             return None  # one bracket for the whole entry instead of one per partial fill
         return self._request(holding, portfolio, Purpose.PROTECT, "protect", now, whole)
+
+    def _excess(self, holding: Holding, portfolio: Portfolio, now: Instant) -> CancelProtection | None:
+        """Withdraw from dust only what might take more than is held of it.
+
+        The venue would take no other stop in its place: it may have raised its minimum since this one.
+        """
+        key = holding.instrument.id
+        plans = portfolio.plans_of(*key, Purpose.PROTECT)
+        is_of_another = any(plan.intent.side is not holding.exit_side for plan in plans)
+        if is_of_another or (not holding.has_legs and _planned(portfolio, key) > abs(holding.position.quantity)):
+            return self._cancel(holding.instrument, "flat", now)
+        return None
 
     def _missing_leg(
         self, holding: Holding, portfolio: Portfolio, owned: Decimal, is_filling: bool, now: Instant

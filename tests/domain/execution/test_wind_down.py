@@ -244,13 +244,38 @@ def test_whoever_wants_to_end_flat_waits_until_the_position_is_closed() -> None:
     assert "position coinbase:BTC-USD is not closed" in last_words(manager).differences
 
 
-def test_what_no_close_could_sell_keeps_nobody_waiting() -> None:
+def test_what_no_close_could_sell_keeps_nobody_waiting_and_is_told() -> None:
     manager = TimedOrderManager(settings=Settings(protection=ProtectionSettings(on_exit="flatten"))).ready()
     manager.hold()
     manager.load(make_instrument(BTC, min_notional=Decimal("640")))  # 640.0005 at the mid, 638.7 at a close's limit
     wind_down(manager)
 
     manager.snapshot(**AFTER_HOLD)
+
+    too_small = "it is below the venue's minimum, so no order can close it"
+    assert last_words(manager).bare == (f"position coinbase:BTC-USD is not closed: {too_small}",)
+
+
+@pytest.mark.parametrize(("has_stop", "bare"), [(True, 0), (False, 1)])
+def test_a_position_below_the_venues_new_minimum_is_told_unless_its_stop_rests(has_stop: bool, bare: int) -> None:
+    manager = TimedOrderManager().ready()
+    manager.hold()
+    open_orders = [protect(manager)] if has_stop else []
+    manager.load(make_instrument(BTC, min_notional=Decimal("5000")))
+    wind_down(manager)
+
+    manager.snapshot(**AFTER_HOLD, open_orders=open_orders)
+
+    assert len(last_words(manager).bare) == bare
+
+
+def test_dust_that_no_close_could_sell_is_left_in_silence() -> None:
+    manager = TimedOrderManager().ready()
+    manager.hold("0.0001")
+    manager.load(make_instrument(BTC, min_notional=Decimal("7")))
+    wind_down(manager)
+
+    manager.snapshot(usd="9992.6", btc="0.0001")
 
     assert last_words(manager).bare == ()
 

@@ -20,7 +20,7 @@ def test_what_is_over_is_told_in_the_words_of_its_alarm() -> None:
     alarms, key = AccountAlarms(cover_within_s=5), InstrumentId("coinbase", "BTC-USD")
 
     def told(bare: list, missing: tuple[str, ...], at_ns: int) -> list[tuple[bool, str, str]]:
-        effects = alarms.review(bare, {}, Lacking(missing), Instant(at_ns, at_ns))
+        effects = alarms.review(bare, {}, (), Lacking(missing), Instant(at_ns, at_ns))
         messages = [effect.message for effect in effects]
         return [(isinstance(one, AlarmOver), one.subject, one.text.partition(":")[0]) for one in messages]
 
@@ -38,7 +38,7 @@ def test_coins_that_others_hold_are_told_anew_as_they_change_and_the_alarm_befor
     alarms, key = AccountAlarms(cover_within_s=5), InstrumentId("coinbase", "BTC-USD")
 
     def told(held: dict) -> list[tuple[bool, str]]:
-        effects = alarms.review([], held, Lacking(), Instant(0, 0))
+        effects = alarms.review([], held, (), Lacking(), Instant(0, 0))
         return [(isinstance(one.message, AlarmOver), one.message.text.split()[0]) for one in effects]
 
     assert told({key: Decimal(2)}) == [(False, "2")]

@@ -10,6 +10,7 @@ from domain.instrument import InstrumentKind, Side
 from domain.ledger.position import Position
 from domain.messages.journal import BalanceCorrected, IntentDenied, PositionCorrected
 from domain.messages.orders import CancelProtection, InstrumentsLoaded, OrderIntent, OrderUnconfirmed, Purpose
+from domain.messages.system import AlarmOver
 from domain.numbers import use_exact_decimals
 from domain.portfolio.protection import Holding, Levels, Protection
 from domain.settings import ProtectionSettings, Settings
@@ -177,18 +178,48 @@ def test_a_position_corrected_away_takes_its_stop_along(account: Account) -> Non
     assert told == [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="flat")]
 
 
-def test_dust_gets_no_order_and_loses_its_bracket(account: Account) -> None:
+def test_dust_gets_no_order_and_keeps_what_is_left_of_its_bracket(account: Account) -> None:
     entry = account.last_intent
     (protect,) = account.execute(entry, "50000")
     account.rest(protect)
     account.advance(1, BID, ASK)
 
-    told = account.journal(filled(protect, "55000", "0.00385"))
-
-    assert told == [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="flat")]
+    assert account.journal(filled(protect, "55000", "0.00385")) == []
+    assert account.advance(6, BID, ASK) == []
     account.journal(*ended(protect, Decimal("0.00385")))
     assert account.advance(6, BID, ASK) == []
     assert account.quantity == Decimal("0.00005")
+
+
+def test_a_bracket_that_would_sell_more_than_the_dust_that_is_left_goes(account: Account) -> None:
+    entry = account.last_intent
+    (protect,) = account.execute(entry, "50000")
+    account.rest(protect)
+    account.advance(1, BID, ASK)
+    sold = replace(entry, intent_id="sold", side=Side.SELL, purpose=Purpose.CLOSE, quantity=Decimal("0.00385"))
+
+    told = account.execute(sold, "50000")
+
+    assert told == [CancelProtection(venue="coinbase", instrument="BTC-USD", reason="flat")]
+
+
+@pytest.mark.parametrize("kind", [InstrumentKind.SPOT, InstrumentKind.PERPETUAL])
+@pytest.mark.parametrize("grid", [{"min_notional": Decimal(500)}, {"lot_size": Decimal("0.1")}])
+def test_a_stop_stays_when_the_venue_raises_its_minimum_and_a_person_is_told_once(
+    account: Account, kind: InstrumentKind, grid: dict
+) -> None:
+    (protect,) = account.execute(account.last_intent, "50000")
+    account.rest(protect)
+    account.advance(1, BID, ASK)
+
+    account.load(replace(BTC, kind=kind, **grid))
+
+    assert account.advance(20, BID, ASK) + account.advance(20, "40000", "40001") == []
+    [alarm] = account.alarms
+    assert (alarm.subject, alarm.text.partition(":")[0]) == ("coinbase:BTC-USD", "no order can close the position")
+    account.load(BTC)
+    account.advance(1, BID, ASK)
+    assert isinstance(account.alarms[-1], AlarmOver) and account.alarms[-1].text == alarm.text
 
 
 def test_a_position_that_nothing_covers_in_time_is_closed(account: Account) -> None:
