@@ -105,7 +105,12 @@ def test_a_stop_at_the_venue_ends_a_position_while_all_actors_are_away() -> None
 
 def test_a_liquidation_is_booked_alarmed_and_stops_openings_there() -> None:
     """F46"""
-    day = Day(SIMULATOR__ACCOUNTS__HYPERLIQUID__USDC="20", RISK__LEVERAGE="15", RISK__RESERVE_RATIO="0")
+    day = Day(
+        SIMULATOR__ACCOUNTS__HYPERLIQUID__USDC="20",
+        RISK__LEVERAGE="15",
+        RISK__MAX_LEVERAGE="15",
+        RISK__RESERVE_RATIO="0",
+    )
     day.signal(Side.BUY)
     day.stage.advance(seconds=3)
     assert day.held() > 0
