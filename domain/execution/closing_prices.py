@@ -16,6 +16,7 @@ from domain.execution.price_collar import closing_ratio
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentId, Side
 from domain.ledger.outbox import Outbox
+from domain.market.far_prices import is_far
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.orders import OrderIntent, RequestTouch, TouchReported
 from domain.numbers import divide, from_ratio, plain
@@ -128,7 +129,7 @@ class ClosingPrices:
         if price is None:
             return None if last is None else Basis(last, "last trade")
         cap = from_ratio(self._settings.orders.close_collar_cap_ratio)
-        if last is not None and abs(price - last) > last * cap:
+        if last is not None and is_far(price, last, cap):
             return Basis(last, "last trade")
         return Basis(price, "touch that the venue told")
 

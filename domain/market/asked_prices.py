@@ -14,8 +14,9 @@ from domain.effects import Effect, Role, Tell
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import InstrumentId
 from domain.ledger.wallet import Wallet
+from domain.market.far_prices import is_far
 from domain.messages.orders import RequestTouch, TouchReported
-from domain.numbers import plain
+from domain.numbers import from_ratio, plain
 from domain.settings import Settings
 
 ASK_EVERY_NS = 10 * SECOND_NS
@@ -23,7 +24,7 @@ FRESH_NS = 30 * SECOND_NS
 
 
 class AskedPrice(NamedTuple):
-    """The mid of a touch, and when it was heard (CLOCK_MONOTONIC)."""
+    """The mid of a touch, or the last trade where that is far from it; and when it was heard (CLOCK_MONOTONIC)."""
 
     mid_price: Decimal
     heard_ns: int
@@ -41,6 +42,7 @@ class AskedPrices:
         """
         self._settings = settings
         self._dollars = dollars
+        self._cap = from_ratio(settings.orders.close_collar_cap_ratio)
         self._asked_ns: dict[InstrumentId, int] = {}
         self.prices: dict[InstrumentId, AskedPrice] = {}
 
@@ -61,9 +63,12 @@ class AskedPrices:
 
     def hear(self, told: TouchReported, now: Instant) -> None:
         """Keep an answer; a book with one side is no price."""
-        if told.bid_price is not None and told.ask_price is not None:
-            mid_price = (told.bid_price + told.ask_price) / 2
-            self.prices[InstrumentId.of(told)] = AskedPrice(mid_price, now.monotonic_ns)
+        if told.bid_price is None or told.ask_price is None:
+            return
+        price, last = (told.bid_price + told.ask_price) / 2, told.last_price
+        if last is not None and (is_far(told.bid_price, last, self._cap) or is_far(told.ask_price, last, self._cap)):
+            price = last  # nobody has traded at such a price
+        self.prices[InstrumentId.of(told)] = AskedPrice(price, now.monotonic_ns)
 
     def fields(self) -> dict[str, dict[str, Any]]:
         """Return what a report tells of them."""

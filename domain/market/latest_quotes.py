@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from domain.instant import Instant
 from domain.instrument import Instrument, InstrumentId, InstrumentKind
-from domain.market.asked_prices import AskedPrices
+from domain.market.asked_prices import AskedPrice, AskedPrices
 from domain.messages.denials import Denial, DenialReason
 from domain.messages.market import (
     Figure,
@@ -195,5 +195,11 @@ class LatestQuotes:
             price = self.price(venue, instrument)
             if price is not None:
                 return price, not self.trouble(venue, instrument, now)
-        asked = self.asked.prices.get(InstrumentId(venue, f"{currency}-{DOLLARS[0]}"))
+        asked = self.asked_price(venue, currency)
         return (None, False) if asked is None else (asked.mid_price, asked.is_fresh(now))
+
+    def asked_price(self, venue: str, currency: str) -> AskedPrice | None:
+        """Return what a currency is valued at where no stream prices it, if the venue has answered."""
+        if currency in DOLLARS or any(self.price(venue, f"{currency}-{dollar}") is not None for dollar in DOLLARS):
+            return None
+        return self.asked.prices.get(InstrumentId(venue, f"{currency}-{DOLLARS[0]}"))

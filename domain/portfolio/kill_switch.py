@@ -29,13 +29,14 @@ class Rise:
     since_ns: int | None = None  # monotonic; None: none is under way
     lowest: Decimal = ZERO
 
-    def take(self, reading: Decimal, now_ns: int) -> bool:
+    def take(self, valuation: Valuation, now_ns: int) -> bool:
         """Take a reading in; tell whether it is far enough from the first."""
+        reading = valuation.performance
         if self.since_ns is None:
             self.since_ns, self.lowest = now_ns, reading
             return False
         self.lowest = min(self.lowest, reading)
-        return now_ns - self.since_ns >= CONFIRM_NS
+        return _confirms(valuation, self.since_ns, now_ns)
 
     def end(self) -> None:
         self.since_ns = None
@@ -85,31 +86,31 @@ class KillSwitch:
         """Take a reading; return the broken limits that a second fresh reading confirms."""
         if not valuation.is_complete:
             return ()
-        self._raise_levels(valuation.performance, now)
+        self._raise_levels(valuation, now)
         since = self._breached_ns
         self._breached_ns = {reason: since.get(reason, now.monotonic_ns) for reason in self._breaches(valuation)}
         return tuple(
-            reason for reason, since_ns in self._breached_ns.items() if now.monotonic_ns - since_ns >= CONFIRM_NS
+            reason for reason, since_ns in self._breached_ns.items() if _confirms(valuation, since_ns, now.monotonic_ns)
         )
 
-    def _raise_levels(self, reading: Decimal, now: Instant) -> None:
+    def _raise_levels(self, valuation: Valuation, now: Instant) -> None:
         """Raise peak and start of day by two readings only, to the lower of them."""
         today = self._today(now)
         if self._day is not None and today <= self._day:
             self._morning.end()
-        elif self._morning.take(reading, now.monotonic_ns):
+        elif self._morning.take(valuation, now.monotonic_ns):
             # After more was lost than the account began with, levels are below zero: no peak is no level, not zero.
             self.peak = self._morning.lowest if self._day is None else max(self.peak, self._morning.lowest)
             self._day, self.day_start, self._marked_ns = today, self._morning.lowest, None
             self._morning.end()
         if self._day is None:
             return  # the first level of all is the start of a day
-        if reading <= self.peak:
+        if valuation.performance <= self.peak:
             self._higher.end()
-        elif self._higher.take(reading, now.monotonic_ns):
+        elif self._higher.take(valuation, now.monotonic_ns):
             self.peak = self._higher.lowest
             self._higher.end()
-            self._higher.take(reading, now.monotonic_ns)
+            self._higher.take(valuation, now.monotonic_ns)
 
     def _today(self, now: Instant) -> int:
         """Count days by the time that has passed since the first look, so that none begins, or ends, by a step.
@@ -135,6 +136,15 @@ class KillSwitch:
     def marked(self, now: Instant) -> None:
         """Remember that the levels were sent; they are sent again when the journal does not show them."""
         self._marked_ns = now.monotonic_ns
+
+
+def _confirms(valuation: Valuation, since_ns: int, now_ns: int) -> bool:
+    """Tell whether a reading is a second one since then: long enough after, and no price in it is that of before.
+
+    What is asked for now and then is told anew much more seldom than readings are taken.
+    """
+    is_anew = valuation.heard_ns is None or valuation.heard_ns > since_ns
+    return is_anew and now_ns - since_ns >= CONFIRM_NS
 
 
 def _levels(mark: EquityMarked) -> tuple[Decimal, Decimal]:

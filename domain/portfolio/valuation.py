@@ -34,6 +34,8 @@ class Valuation(NamedTuple):
     # are not ours left out, for nobody knows what they are for), and venue -> all of them there.
     net_notional: Mapping[str, Decimal] = MappingProxyType({})
     by_venue: Mapping[str, Decimal] = MappingProxyType({})
+    # CLOCK_MONOTONIC of the oldest answer among the prices that were asked for; None: streams tell all of them.
+    heard_ns: int | None = None
 
     @property
     def exposure(self) -> Decimal:
@@ -124,6 +126,7 @@ def value(
         gross[base] += notional
         by_venue[venue] += notional
 
+    asked = (quotes.asked_price(venue, currency) for venue, _, currency in portfolio.wallets.to_price)
     return Valuation(
         equity=equity,
         cash=cash,
@@ -137,4 +140,5 @@ def value(
         funding=funding,
         net_notional=dict(signed),
         by_venue=dict(by_venue),
+        heard_ns=min((price.heard_ns for price in asked if price), default=None),
     )

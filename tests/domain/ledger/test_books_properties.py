@@ -289,6 +289,7 @@ def test_worth_and_profit_are_exact_and_venues_add_up_to_the_account(trace: list
     worth = {"USD": Decimal(1), "USDC": Decimal(1), "BTC": btc, "BNB": Decimal(7)}
     quotes = SimpleNamespace(
         price_of=lambda venue, currency, now: (worth[currency], True),
+        asked_price=lambda venue, currency: None,
         mark=lambda venue, name, now: (marks[InstrumentId(venue, name)], True),
     )
 

@@ -70,6 +70,35 @@ def test_a_partial_reading_is_no_reading(switch: KillSwitch) -> None:
     assert switch.peak == Decimal("10000")
 
 
+def test_a_price_that_was_asked_for_counts_as_a_second_reading_only_when_it_is_told_anew(switch: KillSwitch) -> None:
+    def reading(equity: str, heard_s: float, at_s: float) -> tuple[str, ...]:
+        return switch.observe(worth(equity)._replace(heard_ns=at(heard_s).monotonic_ns), at(at_s))
+
+    assert [reading("9600", 9, seconds) for seconds in (10, 12, 19)] == [()] * 3
+    assert reading("10000", 20, 20) == ()  # the answer before was an odd one
+    assert [reading("9600", 30, seconds) for seconds in (30, 39)] == [()] * 2
+    assert reading("9600", 40, 40) == ("daily_loss",)
+
+
+def test_a_price_that_was_asked_for_makes_no_level_alone(switch: KillSwitch) -> None:
+    tomorrow = DAY_NS // SECOND_NS
+
+    def read(equity: str, heard_s: float, at_s: float) -> None:
+        switch.observe(worth(equity)._replace(heard_ns=at(heard_s).monotonic_ns), at(at_s))
+
+    for seconds in (10, 12, 19):
+        read("13000", 10, seconds)
+    assert switch.peak == 10000
+    read("13000", 20, 20)
+    assert switch.peak == 13000
+
+    for seconds in (0, 2, 9):
+        read("12000", tomorrow, tomorrow + seconds)
+    assert switch.day_start == 10000
+    read("12900", tomorrow + 10, tomorrow + 10)
+    assert switch.day_start == 12000
+
+
 def test_every_limit_that_is_broken_is_told(switch: KillSwitch) -> None:
     switch.observe(worth("8999"), at(1))
 

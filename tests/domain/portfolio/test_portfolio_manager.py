@@ -573,6 +573,39 @@ def test_half_a_book_values_nothing_and_what_is_sold_is_asked_for_no_more(accoun
     assert account.asked == ["DOGE-USD"]
 
 
+@pytest.mark.parametrize(("bid", "ask"), [("0.12", "0.21"), ("0.19", "0.36")])
+def test_one_odd_answer_values_nothing_and_halts_nothing(bid: str, ask: str) -> None:
+    account = Account(Settings(risk=replace(LOOSE, daily_loss_ratio=0.03)))
+    account.manager.portfolio.balances["coinbase", "", "DOGE"] = Decimal(50000)  # as much as the dollars
+    account.advance(1.0, "49999", "50001")
+    account.hear(touch("0.199", "0.201"))
+    account.advance(10.0, "49999", "50001")
+
+    account.hear(replace(touch(bid, ask), last_price=Decimal("0.2")))
+    told = account.advance(9.0, "49999", "50001")
+    odd = account.manager.report(account.now)
+    account.hear(touch("0.199", "0.201"))
+    told += account.advance(9.0, "49999", "50001")
+
+    assert odd.equity == "20000"
+    assert [message for message in told if isinstance(message, RaiseHalt)] == []
+
+
+def test_an_odd_answer_without_a_last_trade_is_one_reading_whatever_the_beats_between() -> None:
+    account = Account(Settings(risk=replace(LOOSE, daily_loss_ratio=0.03)))
+    account.manager.portfolio.balances["coinbase", "", "DOGE"] = Decimal(50000)
+    account.advance(1.0, "49999", "50001")
+    for bid in ("0.199", "0.199", "0.12", "0.199", "0.199"):
+        account.hear(replace(touch(bid, "0.201"), last_price=None))
+        told = account.advance(9.0, "49999", "50001")
+        assert [message for message in told if isinstance(message, RaiseHalt)] == []
+
+    for bid in ("0.12", "0.12"):
+        account.hear(replace(touch(bid, "0.201"), last_price=None))
+        told = account.advance(9.0, "49999", "50001")
+    assert DAILY_LOSS in told
+
+
 def touch(bid: str, ask: str | None) -> TouchReported:
     return TouchReported(
         ts_event=UTC,
@@ -580,7 +613,7 @@ def touch(bid: str, ask: str | None) -> TouchReported:
         instrument="DOGE-USD",
         bid_price=Decimal(bid),
         ask_price=Decimal(ask) if ask else None,
-        last_price=Decimal(bid),
+        last_price=(Decimal(bid) + Decimal(ask or bid)) / 2,
     )
 
 

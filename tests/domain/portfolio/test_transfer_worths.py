@@ -70,7 +70,7 @@ def doge(bid: str, ask: str) -> TouchReported:
         instrument="DOGE-USD",
         bid_price=Decimal(bid),
         ask_price=Decimal(ask),
-        last_price=Decimal(bid),
+        last_price=(Decimal(bid) + Decimal(ask)) / 2,
     )
 
 
