@@ -151,7 +151,11 @@ class ExecutionReports:
 
     def _judge(self, order: OrderLifecycle, report: OrderReported, now: Instant) -> None:
         was_closed_too_soon, had_ended = self._was_closed_too_soon(order, report), order.ended is not None
-        self._book(order, judge_change(order, report, self._replacements.is_late(order, now)), now)
+        self._book(
+            order,
+            judge_change(order, report, self._replacements.renames(order), self._replacements.is_late(order, now)),
+            now,
+        )
         if is_aside(order, report):
             self._book(order, order.judge_totals(report), now)
             return
@@ -337,7 +341,7 @@ class ExecutionReports:
         """Tell whether a report of life is about an order that we called dead, and no old read of its better days."""
         if not order.is_final or report.status in FINAL or report.venue_order_id in order.venue_order_ids[:-1]:
             return False
-        if is_new_name(order, report):
+        if is_new_name(order, report, self._replacements.renames(order)):
             return True
         if order.filled_quantity >= order.order.quantity:
             return False

@@ -132,6 +132,10 @@ class Replacements:
         self._status_queries.ask_now(order, now)
         return [event]
 
+    def renames(self, order: OrderLifecycle) -> bool:
+        """Tell whether its venue may give it another name; a journal may have lost that we asked for that."""
+        return self._rulebook.at(order.order.venue).capabilities.replaces
+
     def is_late(self, order: OrderLifecycle, now: Instant) -> bool:
         """Tell whether a change has arrived by now or never will, and a read that answers now knows of it."""
         if order.pending_replace is None:

@@ -17,10 +17,15 @@ from domain.messages.replacements import ModifyAccepted, ModifyRejected, ModifyR
 from domain.numbers import ZERO
 
 
-def is_new_name(order: OrderLifecycle, report: OrderReported) -> bool:
-    """Tell whether a venue that has named our order tells of it, by our id, under a name that we don't know."""
+def is_new_name(order: OrderLifecycle, report: OrderReported, renames: bool) -> bool:
+    """Tell whether a venue that has named our order tells of it, by our id, under a name that we don't know.
+
+    Args:
+        renames: the venue changes orders. At any other the row is not what it seems.
+    """
     names, name = order.venue_order_ids, report.venue_order_id
-    return bool(names and name) and name not in names and report.client_order_id == order.id
+    may_have_another = renames or order.pending_replace is not None
+    return may_have_another and bool(names and name) and name not in names and report.client_order_id == order.id
 
 
 def is_aside(order: OrderLifecycle, report: OrderReported) -> bool:
@@ -36,14 +41,15 @@ def judge_answer(order: OrderLifecycle, event: ModifyAccepted) -> list[OrderUpda
     return [event, _replaced(order, pending, event.venue_order_id, event.ts_event)] if pending else []
 
 
-def judge_change(order: OrderLifecycle, report: OrderReported, is_late: bool) -> list[OrderUpdate]:
+def judge_change(order: OrderLifecycle, report: OrderReported, renames: bool, is_late: bool) -> list[OrderUpdate]:
     """Return what a report proves of a change.
 
     Args:
+        renames: as of `is_new_name`.
         is_late: what we have asked for has arrived by now or never will, and reads show it.
     """
     pending = order.pending_replace
-    if is_new_name(order, report):
+    if is_new_name(order, report, renames):
         if pending is None and report.status in FINAL:
             return []
         return [_replaced(order, pending or _as_told(order, report), report.venue_order_id, report.ts_event)]

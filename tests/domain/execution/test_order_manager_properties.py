@@ -58,6 +58,9 @@ class World:
     def _desk(self, resubmits_safely: bool) -> TimedOrderManager:
         return TimedOrderManager(resubmits_safely=resubmits_safely)
 
+    def _restarted(self) -> TimedOrderManager:
+        return self.manager.restarted()
+
     @property
     def now(self) -> Instant:
         return self.manager.now
@@ -85,7 +88,7 @@ class World:
             case Act.LAND:
                 self.venue.land(self.now)
             case Act.CRASH:
-                self.manager = self.manager.restarted()
+                self.manager = self._restarted()
                 self.commands.clear()
                 self._begin_run()
         self._collect()
@@ -95,7 +98,7 @@ class World:
         kinds = [type(entry.event) for entry in self.manager.journal]
         kept = max(len(kinds) - lost, kinds.index(BalancesOpened) + 1)
         del self.manager.journal[kept:]
-        self.manager = self.manager.restarted()
+        self.manager = self._restarted()
         self.commands.clear()
         self.words.clear()
         self._begin_run()

@@ -264,6 +264,31 @@ def test_an_old_name_says_nothing_of_an_order_that_has_ended(desk: TimedOrderMan
     assert desk.journaled(HaltRaised) == []
 
 
+def test_a_change_that_the_journal_has_lost_is_known_by_the_name_that_it_led_to(desk: TimedOrderManager) -> None:
+    desk.hear(resized("0.02"))
+    begins = [type(entry.event) for entry in desk.journal].index(ModifyRequested)
+    del desk.journal[begins:]
+    reborn = desk.restarted(order_rules=Changeable)
+    assert stop(reborn).pending_replace is None
+
+    reborn.hear(told_of(S.OPEN, "v-2", quantity=Decimal("0.02"), is_read=True))
+    reborn.fills(fill("0.005", "f-1", "v-2"))
+
+    assert (stop(reborn).venue_order_id, stop(reborn).leaves_quantity) == ("v-2", Decimal("0.015"))
+
+
+def test_where_no_order_is_changed_a_strange_name_of_ours_changes_nothing() -> None:
+    manager = TimedOrderManager().ready().hold("0.02")
+    manager.hear(make_intent(Purpose.PROTECT), make_accepted())
+
+    manager.hear(told_of(S.OPEN, "strange"))
+    assert stop(manager).venue_order_ids == ["v-1"]
+    read = told_of(S.CANCELED, "v-1", is_read=True)
+    manager.hear(read, read)
+
+    assert stop(manager).ended is S.CANCELED or stop(manager).is_final
+
+
 # ---- whatever happens ------------------------------------------------------------------------------------
 
 
@@ -284,6 +309,9 @@ class ChangingWorld(World):
 
     def _desk(self, resubmits_safely: bool) -> TimedOrderManager:
         return TimedOrderManager(resubmits_safely=resubmits_safely, order_rules=Changeable)
+
+    def _restarted(self) -> TimedOrderManager:
+        return self.manager.restarted(order_rules=Changeable)
 
     def resize(self, luck: int) -> None:
         held = self.manager.manager.books.positions
