@@ -268,6 +268,7 @@ class PortfolioReported(Event, kw_only=True):
     asked_ns: dict[str, int] = {}  # the same keys -> CLOCK_MONOTONIC of the answer
     funding: str = "0"  # received less paid
     funding_lines: tuple[FundingLine, ...] = ()  # the same by instrument
+    wallets: dict[str, str] = {}  # "coinbase:USD", "hyperliquid:USDC (perpetual)" -> total
     declined: dict[str, str] = {}  # why openings were refused -> instrument and numbers of the newest
 
 

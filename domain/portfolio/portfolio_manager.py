@@ -49,7 +49,7 @@ from domain.portfolio.kill_switch import KillSwitch
 from domain.portfolio.last_call import last_call_ns
 from domain.portfolio.opening import Opening, opening_id
 from domain.portfolio.opening_rate import OpeningRate
-from domain.portfolio.position_lines import funding_lines, position_lines
+from domain.portfolio.position_lines import funding_lines, position_lines, wallet_totals
 from domain.portfolio.protection import Protection
 from domain.portfolio.risk_checks import BESIDES_SIZE, judge
 from domain.portfolio.shared_checks import Refused
@@ -386,6 +386,7 @@ class PortfolioManager:
             fees=shown(valuation.fees, 8),
             funding=shown(valuation.funding, 8),
             funding_lines=funding_lines(self.portfolio),
+            wallets=wallet_totals(self.portfolio),
             is_complete=valuation.is_complete,
             missing=valuation.missing,
             **self.quotes.asked.fields(),

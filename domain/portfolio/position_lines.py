@@ -1,4 +1,4 @@
-"""Positions, and what holding them has paid or cost, in the words of a report."""
+"""Wallets, positions, and what holding those has paid or cost, in the words of a report."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from domain.portfolio.margin import distance, margin_mode
 from domain.portfolio.margin_reading import margin_account
 from domain.portfolio.venue_positions import VenuePositions
 from domain.settings import RiskSettings
+
+
+def wallet_totals(portfolio: Portfolio) -> dict[str, str]:
+    """Return by venue, currency and wallet what is there; of perpetuals raw cash: what positions cost is out of it."""
+    return {f"{wallet.venue}:{wallet}": plain(total) for wallet, total in sorted(portfolio.balances.items()) if total}
 
 
 def funding_lines(portfolio: Portfolio) -> tuple[FundingLine, ...]:

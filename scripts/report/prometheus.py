@@ -58,6 +58,8 @@ def _families(report: Mapping[str, Any]) -> Iterator[Family]:
     yield _single("nzeza_reconciled", "gauge", "1: venues and journal agree.", int(report["reconciled"]))
     money = [Sample({"kind": name}, report[name]) for name in _MONEY if name in report]
     yield Family("nzeza_account_usd", "gauge", "The account, in dollars.", money)
+    wallets = [Sample({"wallet": wallet}, total) for wallet, total in report.get("wallets", {}).items()]
+    yield Family("nzeza_wallet", "gauge", "What is in a wallet of a venue, in its own currency.", wallets)
     yield from _funding(report.get("funding_paid", ()))
     yield from _troubles(report)
     yield from _latencies(report["latency_us"])

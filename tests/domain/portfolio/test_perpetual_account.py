@@ -127,6 +127,16 @@ def test_funding_is_told_by_instrument_with_its_newest_rate(account: Account) ->
     ]
 
 
+def test_the_same_currency_in_two_wallets_is_told_twice(account: Account) -> None:
+    spot = Balance(currency="USDC", total=Decimal(7), hold=Decimal(0))
+    journal(account, BalancesOpened(ts_event=UTC, venue="toy", balances=(spot,)))
+    trade(account, "0.5", "50000", fee="3")
+
+    wallets = account.manager.report(account.now).wallets
+
+    assert wallets == {"coinbase:USD": "10000", "toy:USDC": "7", "toy:USDC (perpetual)": "-5003"}
+
+
 def test_without_a_mark_equity_is_incomplete_and_says_so(account: Account) -> None:
     trade(account, "2", "50000")
 

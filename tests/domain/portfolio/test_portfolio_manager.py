@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from domain.instant import SECOND_NS
 from domain.instrument import Side
+from domain.ledger.wallet import Wallet
 from domain.messages.account import Balance
 from domain.messages.halts import RaiseHalt
 from domain.messages.journal import BalancesOpened, EquityMarked, HaltCleared, HaltRaised, IntentDenied
@@ -255,7 +256,7 @@ def test_foreign_coins_are_equity_but_never_sold(account: Account) -> None:
     account.hear(make_signal(BUY))
     intent = account.last_intent
     account.execute(intent, "50000")
-    account.manager.portfolio.balances["coinbase", "", "BTC"] += 5
+    account.manager.portfolio.balances[Wallet("coinbase", "", "BTC")] += 5
 
     (close,) = account.hear(make_signal(SELL, "exit"))
 
@@ -380,7 +381,7 @@ def test_an_intent_without_an_answer_is_released_after_it_expired(account: Accou
 
 def test_what_is_pending_takes_cash_from_the_next_decision() -> None:
     account = Account(cash="10000")
-    account.manager.portfolio.balances["coinbase", "", "USD"] = Decimal("700")
+    account.manager.portfolio.balances[Wallet("coinbase", "", "USD")] = Decimal("700")
     account.price("3000", "3000.02", instrument="ETH-USD")
     account.hear(make_signal(BUY))
     first = account.last_intent
@@ -468,7 +469,7 @@ def losing_account() -> Account:
     account.hear(make_signal(BUY))
     (protect,) = account.execute(account.last_intent, "50000")
     account.rest(protect)
-    account.manager.portfolio.balances["coinbase", "", "USD"] -= 6000
+    account.manager.portfolio.balances[Wallet("coinbase", "", "USD")] -= 6000
     return account
 
 
@@ -562,12 +563,12 @@ def test_a_held_asset_that_no_stream_prices_is_valued_by_asking_the_venue_now_an
 
 
 def test_half_a_book_values_nothing_and_what_is_sold_is_asked_for_no_more(account: Account) -> None:
-    account.manager.portfolio.balances["coinbase", "", "DOGE"] = Decimal(1000)
+    account.manager.portfolio.balances[Wallet("coinbase", "", "DOGE")] = Decimal(1000)
     account.advance(1.0, "49999", "50001")
     account.hear(touch("0.19", None))
     assert account.manager.report(account.now).missing == ("DOGE-USD",)
 
-    account.manager.portfolio.balances["coinbase", "", "DOGE"] = Decimal(0)
+    account.manager.portfolio.balances[Wallet("coinbase", "", "DOGE")] = Decimal(0)
     account.advance(30.0, "49999", "50001")
 
     assert account.asked == ["DOGE-USD"]
@@ -576,7 +577,7 @@ def test_half_a_book_values_nothing_and_what_is_sold_is_asked_for_no_more(accoun
 @pytest.mark.parametrize(("bid", "ask"), [("0.12", "0.21"), ("0.19", "0.36")])
 def test_one_odd_answer_values_nothing_and_halts_nothing(bid: str, ask: str) -> None:
     account = Account(Settings(risk=replace(LOOSE, daily_loss_ratio=0.03)))
-    account.manager.portfolio.balances["coinbase", "", "DOGE"] = Decimal(50000)  # as much as the dollars
+    account.manager.portfolio.balances[Wallet("coinbase", "", "DOGE")] = Decimal(50000)  # as much as the dollars
     account.advance(1.0, "49999", "50001")
     account.hear(touch("0.199", "0.201"))
     account.advance(10.0, "49999", "50001")
@@ -593,7 +594,7 @@ def test_one_odd_answer_values_nothing_and_halts_nothing(bid: str, ask: str) -> 
 
 def test_an_odd_answer_without_a_last_trade_is_one_reading_whatever_the_beats_between() -> None:
     account = Account(Settings(risk=replace(LOOSE, daily_loss_ratio=0.03)))
-    account.manager.portfolio.balances["coinbase", "", "DOGE"] = Decimal(50000)
+    account.manager.portfolio.balances[Wallet("coinbase", "", "DOGE")] = Decimal(50000)
     account.advance(1.0, "49999", "50001")
     for bid in ("0.199", "0.199", "0.12", "0.199", "0.199"):
         account.hear(replace(touch(bid, "0.201"), last_price=None))
@@ -650,8 +651,8 @@ def test_the_fresh_measure_after_a_loss_survives_a_restart_before_its_first_read
 
 def test_half_a_second_of_an_odd_price_is_no_peak_to_lose_from() -> None:
     account = losing_account()
-    account.manager.portfolio.balances["coinbase", "", "USD"] += 6000
-    account.manager.portfolio.balances["coinbase", "", "BTC"] += Decimal("0.2")
+    account.manager.portfolio.balances[Wallet("coinbase", "", "USD")] += 6000
+    account.manager.portfolio.balances[Wallet("coinbase", "", "BTC")] += Decimal("0.2")
     account.manager.portfolio.transfers["coinbase", "", "BTC"] += Decimal("0.2")
 
     told = account.advance(0.5, "49999", "80001")
@@ -698,12 +699,12 @@ def test_reading_the_journal_again_gives_the_same_account(long: Account) -> None
 
 
 def test_entries_heard_twice_count_once(long: Account) -> None:
-    cash = long.manager.portfolio.balances["coinbase", "", "USD"]
+    cash = long.manager.portfolio.balances[Wallet("coinbase", "", "USD")]
 
     other = long.restarted()
     other.manager.replay(long.entries, long.now)
 
-    assert other.manager.portfolio.balances["coinbase", "", "USD"] == cash
+    assert other.manager.portfolio.balances[Wallet("coinbase", "", "USD")] == cash
 
 
 def test_a_message_that_is_not_ours_to_hear_is_a_bug(account: Account) -> None:

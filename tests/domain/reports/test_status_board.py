@@ -29,6 +29,7 @@ KEYS = {
     "positions",
     "equity",
     "cash",
+    "wallets",
     "realized_pnl",
     "unrealized_pnl",
     "fees",

@@ -161,6 +161,15 @@ def test_halts_alarms_and_incomplete_equity_wake_a_person() -> None:
     assert sample(samples, "equity_missing", what="not reported yet") == 1
 
 
+def test_each_wallet_is_told_apart() -> None:
+    wallets = {"hyperliquid:USDC": "7", "hyperliquid:USDC (perpetual)": "-11.5"}
+
+    samples = read(exposition({**told(new_board(), 0), "wallets": wallets}))
+
+    assert sample(samples, "wallet", wallet="hyperliquid:USDC") == 7
+    assert sample(samples, "wallet", wallet="hyperliquid:USDC (perpetual)") == -11.5
+
+
 def test_funding_is_told_by_instrument_with_its_newest_rate() -> None:
     line = {"instrument": "toy:BTC-USD", "amount": "-5.5", "currency": "USDC", "newest_rate": "0.0001"}
     untold = {**line, "instrument": "toy:ETH-USD", "newest_rate": ""}
