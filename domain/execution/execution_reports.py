@@ -22,7 +22,7 @@ from domain.instrument import InstrumentId
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_status import ABSENT
 from domain.ledger.outbox import Outbox, refusal_in_words
-from domain.ledger.replacing import is_aside, is_new_name, judge_change
+from domain.ledger.replacing import is_aside, is_new_name, judge_change, judge_size
 from domain.ledger.unconfirmed import in_doubt
 from domain.messages.halts import HaltKind
 from domain.messages.journal import (
@@ -159,6 +159,7 @@ class ExecutionReports:
         if is_aside(order, report):
             self._book(order, order.judge_totals(report), now)
             return
+        self._take_size(order, report, now)
         if had_ended and self._outlives(report, order.ended_at) and report.status not in FINAL:
             was_set_aside = order.is_set_aside
             self._book(order, [order.accepted(report.venue_order_id, report.ts_event)], now)
@@ -179,6 +180,18 @@ class ExecutionReports:
         if order.ended and not had_ended:
             self._status_queries.ask_now(order, now)
             self._execution.advance_all(order.order.venue, order.order.instrument, now)  # in whose way it is no more
+
+    def _take_size(self, order: OrderLifecycle, report: OrderReported, now: Instant) -> None:
+        """Believe a row's size, and tell a person; a read may lag behind a change of our own."""
+        if order.asked.wanted is not None and not self._outlives(report, order.last_sent_at):
+            return
+        before = order.order.quantity
+        if events := judge_size(order, report):
+            self._book(order, events, now)
+            text = (
+                f"somebody has changed its size at the venue: {plain(order.order.quantity)} instead of {plain(before)}"
+            )
+            self._outbox.alarm(f"client_order_id={order.id}", text, now.utc_ns)
 
     def end_when_due(self, order: OrderLifecycle, now: Instant) -> None:
         """Wait no more for proof of a total: a position may be bare meanwhile.

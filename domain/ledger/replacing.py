@@ -9,6 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
+from domain.ledger.executions import FIRST
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_status import UNCONFIRMED
 from domain.messages.journal import OrderUpdate
@@ -63,6 +66,22 @@ def judge_change(order: OrderLifecycle, report: OrderReported, renames: bool, is
     if report.status in FINAL and order.status is not UNCONFIRMED:
         return [OrderUnconfirmed(**about, reason="ended_amid_change")]
     return []
+
+
+def judge_size(order: OrderLifecycle, report: OrderReported) -> list[OrderUpdate]:
+    """Return what a row proves that tells another size than ours, though we have asked for no change.
+
+    Somebody has changed it at the venue: its row's size is the most that the order may come to.
+    """
+    told = report.quantity
+    has_own_name = report.venue_order_id == order.venue_order_id and order.asked.newest == FIRST
+    if not (report.is_read and has_own_name) or order.is_final or order.pending_replace or not told:
+        return []
+    quantity = max(told, order.filled_quantity)
+    if quantity == order.order.quantity:
+        return []
+    change = replace(_as_told(order, report), quantity=quantity)
+    return [_replaced(order, change, order.venue_order_id, report.ts_event)]
 
 
 def _has_terms(report: OrderReported, wanted: ModifyRequested) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from domain.execution.order_rules import Capabilities, PlainOrders
-from domain.instrument import Side
+from domain.instrument import InstrumentId, Side
 from domain.ledger.account import Portfolio
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_ledger import OrderLedger
@@ -31,6 +31,7 @@ from domain.messages.replacements import (
     ModifyUnconfirmed,
     OrderReplaced,
 )
+from domain.messages.system import AlarmRaised
 from domain.settings import VenueSettings
 from tests.builders import UTC
 from tests.changing_venue import ChangingVenue
@@ -290,6 +291,52 @@ def test_where_no_order_is_changed_a_strange_name_of_ours_changes_nothing() -> N
 
 
 # ---- whatever happens ------------------------------------------------------------------------------------
+
+
+# ---- changed by somebody else ------------------------------------------------------------------------------
+
+
+def read_of(status: OrderStatus, size: str, filled: str = "0") -> OrderReported:
+    return told_of(status, "v-1", filled, is_read=True, quantity=Decimal(size))
+
+
+def covered(desk: TimedOrderManager) -> Decimal:
+    alone = Portfolio()
+    alone.replay(desk.journal)
+    assert alone.covered_quantity("coinbase", BTC) == desk.manager.books.covered_quantity("coinbase", BTC)
+    return alone.covered_quantity("coinbase", BTC)
+
+
+@pytest.mark.parametrize("size", ["0.004", "0.013"])
+def test_a_size_that_a_person_has_changed_at_the_venue_is_what_the_order_may_come_to(
+    desk: TimedOrderManager, size: str
+) -> None:
+    desk.hear(read_of(S.OPEN, size), read_of(S.OPEN, size))
+
+    assert (covered(desk), stop(desk).leaves_quantity) == (Decimal(size), Decimal(size))
+    [alarm] = desk.sent(AlarmRaised)
+    assert alarm.text == f"somebody has changed its size at the venue: {size} instead of 0.01"
+    assert desk.journaled(HaltRaised) == []
+
+
+def test_what_was_made_smaller_before_it_filled_is_never_booked_beyond_its_row(desk: TimedOrderManager) -> None:
+    desk.hear(told_of(S.FILLED, "v-1", "0.004"))
+    assert ended(desk) == []
+
+    desk.hear(read_of(S.FILLED, "0.004", "0.004"))
+    desk.advance(60)
+
+    assert [(event.status, event.filled_quantity) for event in ended(desk)] == [(S.FILLED, Decimal("0.004"))]
+    assert desk.manager.books.position(InstrumentId("coinbase", BTC)).quantity == Decimal("0.016")
+
+
+def test_a_read_that_lags_behind_our_own_change_takes_nothing_back(desk: TimedOrderManager) -> None:
+    desk.hear(resized("0.02"))
+    desk.hear(answer(ModifyAccepted, venue_order_id="v-1"))
+
+    desk.hear(read_of(S.OPEN, "0.01"))
+
+    assert covered(desk) == Decimal("0.02")
 
 
 class ChangingWorld(World):
