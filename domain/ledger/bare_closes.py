@@ -11,6 +11,7 @@ from domain.messages.orders import OrderIntent, Purpose
 
 # Why the guard of positions closes one.
 UNCOVERED = "uncovered"  # no stop at the venue covers it
+TARGET_REACHED = "target_reached"  # before the order that takes the profit was at the venue
 STOP_JUMPED = "stop_jumped"  # the price is beyond the stop, and the venue has done nothing
 
 

@@ -13,7 +13,7 @@ from domain.ledger.order import OrderLifecycle
 from domain.messages.denials import DenialReason
 from domain.messages.halts import HaltKind
 from domain.messages.journal import IntentDenied
-from domain.messages.orders import OrderIntent, OrderStatus, Purpose
+from domain.messages.orders import Leg, OrderIntent, OrderStatus, Purpose
 
 ROW = 6  # so many in a row are no chance: people are told, openings stop, and tries become rare
 _ROW_OF = {Purpose.CLOSE: "closes", Purpose.PROTECT: "stops"}
@@ -50,6 +50,8 @@ class Refusals:
     def ended(self, order: OrderLifecycle) -> None:
         """Take in the proven end of an order. One that worked, and ended by its own terms or our wish, ends the row."""
         body = order.order
+        if body.leg is Leg.TARGET:
+            return  # without one a position is no less guarded
         if order.status is OrderStatus.REJECTED:
             self._add(body.venue, body.instrument, body.purpose, order.evidence)
         elif body.purpose is Purpose.CLOSE or order.is_cancel_pending:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from domain.instant import SECOND_NS, Instant
 from domain.instrument import Instrument, InstrumentId, InstrumentKind, Side
 from domain.ledger.account import Portfolio
-from domain.ledger.bare_closes import STOP_JUMPED, UNCOVERED
+from domain.ledger.bare_closes import STOP_JUMPED, TARGET_REACHED, UNCOVERED
 from domain.ledger.position import Position, is_dust
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.base import Event
@@ -154,7 +154,7 @@ class Protection:
             return None
         is_filling = self._is_under_way(key, portfolio, pending, Purpose.OPEN) and uncovered_ns < within_ns / 2
         if holding.has_legs:
-            return self._missing_leg(holding, portfolio, owned, is_filling, now)
+            return self._missing_leg(holding, portfolio, quotes, owned, is_filling, now)
         planned = _planned(portfolio, key)
         if _covers(planned, holding, owned):
             return None
@@ -179,17 +179,27 @@ class Protection:
         return None
 
     def _missing_leg(
-        self, holding: Holding, portfolio: Portfolio, owned: Decimal, is_filling: bool, now: Instant
+        self,
+        holding: Holding,
+        portfolio: Portfolio,
+        quotes: LatestQuotes,
+        owned: Decimal,
+        is_filling: bool,
+        now: Instant,
     ) -> OrderIntent | CancelProtection | None:
         """Return what is missing of the stop, then of the target: no one of them takes more than the position.
 
-        So several add up, and none must make way for another, nor for a close.
+        So several add up, and none must make way for another, nor for a close. A venue takes no target that is reached
+        already: then the profit is taken at once.
         """
         instrument, levels = holding.instrument, self.levels(holding)
         plans = portfolio.plans_of(*instrument.id, Purpose.PROTECT)
         if any(plan.intent.side is not holding.exit_side for plan in plans):
             return self._cancel(instrument, "of a position that is over", now)
         for leg, trigger in ((Leg.STOP, levels.stop), (Leg.TARGET, levels.target)):
+            if leg is Leg.TARGET and not _rests(portfolio, instrument.id, leg):
+                if self._is_reached(holding, trigger, quotes, now):
+                    return self._request(holding, portfolio, Purpose.CLOSE, TARGET_REACHED, now)
             missing = owned - _planned(portfolio, instrument.id, leg)
             if missing <= 0 or is_filling:
                 continue  # one stop for the whole entry instead of one per partial fill
@@ -200,6 +210,13 @@ class Protection:
             part = Protective(leg, instrument.round_quantity(missing), trigger, worst)
             return self._request(holding, portfolio, Purpose.PROTECT, "protect", now, part)
         return None
+
+    def _is_reached(self, holding: Holding, target: Decimal, quotes: LatestQuotes, now: Instant) -> bool:
+        """Tell whether the price by which the venue pulls triggers is at the target or beyond."""
+        mark, is_fresh = quotes.mark(*holding.instrument.id, now)
+        if mark is None or not is_fresh:
+            return False
+        return mark >= target if holding.exit_side is Side.SELL else mark <= target
 
     def overdue(self, venue: str, now: Instant) -> list[str]:
         """Return the instruments there whose positions have lacked cover for longer than is allowed."""
@@ -333,6 +350,12 @@ def _planned(portfolio: Portfolio, key: InstrumentId, leg: Leg = Leg.WHOLE) -> D
     sent = {live.order.intent_id: live.leaves_quantity for live in portfolio.orders_of(*key, Purpose.PROTECT)}
     plans = (plan for plan in portfolio.plans_of(*key, Purpose.PROTECT) if plan.intent.leg in (leg, Leg.WHOLE))
     return sum((sent.get(plan.intent.intent_id, plan.leaves_quantity) for plan in plans), ZERO)
+
+
+def _rests(portfolio: Portfolio, key: InstrumentId, leg: Leg) -> bool:
+    """Tell whether the venue has an order of that leg there."""
+    orders = portfolio.orders_of(*key, Purpose.PROTECT)
+    return any(live.order.leg is leg and not live.is_unproven for live in orders)
 
 
 def _of(key: InstrumentId, intents: tuple[OrderIntent, ...]) -> list[OrderIntent]:

@@ -131,7 +131,6 @@ def test_a_liquidation_is_booked_alarmed_and_stops_openings_there() -> None:
     assert_books_are_the_venues(day, never=(BalanceCorrected, PositionCorrected))
 
 
-@pytest.mark.xfail(reason="the target is refused as reached, again and again, and the instrument halts")
 def test_a_target_that_is_reached_before_it_rests_takes_the_profit() -> None:
     day = Day()
     day.signal(Side.SELL)

@@ -244,6 +244,16 @@ def test_a_stop_that_jumped_closes_a_short(account: Perpetuals) -> None:
     assert account.last_intent.side is Side.BUY
 
 
+def test_a_target_that_is_reached_before_it_rests_is_taken_at_once(account: Perpetuals) -> None:
+    account.short()
+    account.stand(account.last_intent)
+
+    account.advance(1, "44989", "44991")
+
+    close = account.last_intent
+    assert (close.purpose, close.side, close.reason) == (Purpose.CLOSE, Side.BUY, "target_reached")
+
+
 def test_an_ended_stop_is_made_anew(account: Perpetuals) -> None:
     account.short().protected()
     stop = next(entry.event for entry in account.entries if _is_stop(entry.event))
