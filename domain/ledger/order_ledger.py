@@ -19,6 +19,7 @@ from domain.ledger.funding_memory import FundingMemory
 from domain.ledger.halts import Halts
 from domain.ledger.order import OrderLifecycle
 from domain.ledger.order_lives import OrderLives
+from domain.ledger.recent_corrections import RecentCorrections
 from domain.ledger.refusals import Refusals
 from domain.ledger.refused_openings import RefusedOpenings
 from domain.messages.journal import (
@@ -87,6 +88,7 @@ class OrderLedger:
         self.surely_with: dict[str, int] = {}  # venue -> UTC ns up to which those show every fill
         self.verdicts: dict[str, VenueReconciled] = {}  # venue -> newest
         self.corrections: set[str] = set()  # correction_ids
+        self.recent_corrections = RecentCorrections()
         self.equity_marked_at = 0
         self.submitted: Counter[str] = Counter()  # venue -> orders ever journaled for it
         self.movements: Counter[str] = Counter()  # venue -> how often its balances were about to change
@@ -158,6 +160,7 @@ class OrderLedger:
                 del self.standing[event.client_order_id]  # a person's word was about the totals of before
             case BalanceCorrected() | PositionCorrected():
                 self.corrections.add(event.correction_id)
+                self.recent_corrections.hear(event)
             case VenueReconciled():
                 self.verdicts[event.venue] = event
                 if event.is_equal:  # then no fill was missing
@@ -168,6 +171,7 @@ class OrderLedger:
                 self._settle(event)
                 if not event.reason:
                     self.refusals.resumed(event.scope)
+                    self.recent_corrections.resumed(event.scope)
             case EquityMarked():
                 self.equity_marked_at = event.ts_event
             case InstrumentDefined():  # orders were refused by what it is no more

@@ -271,6 +271,8 @@ class PositionCorrected(Event, kw_only=True):
     reason: str
     difference: Decimal = Decimal(0)  # signed, of a derivative: what the venue keeps minus what our books say
     price: Decimal | None = None  # of the difference: the venue's entry or mark; None: what is gone leaves at cost
+    # USD, signed, then: what no BalanceCorrected beside it counts already. None: unknown, or an older journal.
+    worth: Decimal | None = None
 
 
 class VenueReconciled(Event, kw_only=True):

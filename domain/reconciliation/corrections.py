@@ -8,7 +8,7 @@ from decimal import Decimal
 from domain.instant import Instant
 from domain.instrument import InstrumentId
 from domain.ledger.outbox import Outbox
-from domain.ledger.wallet import Wallet
+from domain.ledger.wallet import Holding, Wallet
 from domain.market.latest_quotes import LatestQuotes
 from domain.messages.halts import HaltKind
 from domain.messages.journal import BalanceCorrected, PositionCorrected
@@ -42,12 +42,13 @@ class Corrections:
         Args:
             positions: as the venue keeps them.
         """
-        worth = self._worth(self._worst(venue, differences, phantoms), now)  # at the prices of before
+        worst = self._worst(venue, differences, phantoms)
+        worth = self._worth(worst, now)  # at the prices of before
+        besides = self._besides(venue, differences, phantoms, worst, now)
         prices = {position.instrument: position.mark_price or position.entry_price for position in positions}
         id_prefix = f"{venue}:{self._ledger.last_seq}"
         for holding, difference in differences.items():
             if isinstance(holding, Wallet):
-                price, _ = self._quotes.price_of(venue, holding.currency, now)
                 self._outbox.record(
                     BalanceCorrected(
                         ts_event=now.utc_ns,
@@ -57,7 +58,7 @@ class Corrections:
                         difference=difference,
                         reason="no fill explains it",
                         wallet=holding.wallet,
-                        worth=None if price is None else difference * price,
+                        worth=self._value_of(holding, difference, now),
                     )
                 )
         changed = {holding.name for holding in differences if isinstance(holding, InstrumentId)}
@@ -75,6 +76,7 @@ class Corrections:
                     reason="not held any more" if quantity else "no fill explains it",
                     difference=difference,
                     price=self._price(key, now, prices.get(name)) if is_derivative else None,
+                    worth=besides.get(name, ZERO),
                 )
             )
             if quantity:
@@ -85,6 +87,9 @@ class Corrections:
         if worth is None or worth > self._halts_above:
             amount = "of unknown worth" if worth is None else f"worth {plain(worth)} USD"
             self._outbox.halt(venue, HaltKind.CORRECTED, f"balance corrected by something {amount}", now.utc_ns)
+        elif (sum_of_day := self._ledger.recent_corrections.worth(venue, now.utc_ns)) > self._halts_above:
+            reason = f"balances corrected by {plain(sum_of_day)} USD within 24 hours, little by little"
+            self._outbox.halt(venue, HaltKind.CORRECTED, reason, now.utc_ns)
 
     def _price(self, key: InstrumentId, now: Instant, told: Decimal | None = None) -> Decimal | None:
         """Return what a derivative is worth; its entry where nobody tells another."""
@@ -104,6 +109,27 @@ class Corrections:
             worst[wallet] = -max(abs(worst.get(wallet, ZERO)), quantity)
         return worst
 
+    def _besides(
+        self, venue: str, differences: Differences, phantoms: Phantoms, worst: Differences, now: Instant
+    ) -> dict[str, Decimal | None]:
+        """Return what corrections of positions are worth beyond those of balances, by the instrument's name."""
+        left = dict(worst)
+        besides: dict[str, Decimal | None] = {}
+        for name in sorted(phantoms.keys() | {it.name for it in differences if isinstance(it, InstrumentId)}):
+            key, base = InstrumentId(venue, name), self._ownership.base_of(venue, name)
+            holding = Wallet(venue, "", base) if base and key not in left else key
+            lost = left.pop(holding, ZERO)
+            counted = min(ZERO, differences.get(holding, ZERO)) if isinstance(holding, Wallet) else ZERO
+            besides[name] = self._value_of(holding, lost - counted, now) if lost else ZERO
+        return besides
+
+    def _value_of(self, holding: Holding, difference: Decimal, now: Instant) -> Decimal | None:
+        if isinstance(holding, Wallet):
+            price, _ = self._quotes.price_of(holding.venue, holding.currency, now)
+        elif price := self._price(holding, now):
+            price *= self._ledger.books.terms(holding).contract_size
+        return None if price is None else difference * price
+
     def _worth(self, differences: Differences, now: Instant) -> Decimal | None:
         """Return what differences are worth in USD; None when one cannot be priced.
 
@@ -111,12 +137,9 @@ class Corrections:
         """
         came = went = ZERO
         for holding, difference in differences.items():
-            if isinstance(holding, Wallet):
-                price, _ = self._quotes.price_of(holding.venue, holding.currency, now)
-            elif price := self._price(holding, now):
-                price *= self._ledger.books.terms(holding).contract_size
-            if price is None:
+            worth = self._value_of(holding, difference, now)
+            if worth is None:
                 return None
-            came += max(ZERO, difference) * price
-            went += max(ZERO, -difference) * price
+            came += max(ZERO, worth)
+            went += max(ZERO, -worth)
         return max(came, went)

@@ -7,6 +7,7 @@ from domain.instrument import InstrumentId, Side
 from domain.ledger.order_ids import mint_client_order_id
 from domain.ledger.wallet import Wallet
 from domain.messages.account import Balance, RequestSnapshot, SnapshotFailed, VenueSnapshot
+from domain.messages.halts import ResumeTrading
 from domain.messages.journal import (
     BalanceCorrected,
     BalancesOpened,
@@ -528,6 +529,44 @@ def test_a_correction_above_the_threshold_halts_the_venue(manager: TimedOrderMan
 
     assert len(manager.journaled(BalanceCorrected)) == 1
     assert [halt.scope for halt in manager.journaled(HaltRaised)] == ["coinbase"] * is_halted
+
+
+def test_many_small_corrections_of_one_day_halt_the_venue_once_and_after_a_restart_too(
+    manager: TimedOrderManager,
+) -> None:
+    differ(manager, LASTING, usd="9994")
+    assert manager.journaled(HaltRaised) == []
+    next_run = manager.restarted().ready(usd="9994")
+
+    differ(next_run, LASTING, usd="9988")
+    differ(next_run, LASTING, usd="9982")
+
+    assert len(next_run.journaled(BalanceCorrected)) == 2
+    [halt] = next_run.journaled(HaltRaised)
+    assert (halt.scope, halt.reason) == ("coinbase", "balances corrected by 12 USD within 24 hours, little by little")
+    next_run.hear(ResumeTrading())
+    differ(next_run, LASTING, usd="9976")
+    assert next_run.journaled(HaltRaised) == [halt]
+
+
+def test_a_correction_that_is_taken_back_is_no_leak(manager: TimedOrderManager) -> None:
+    differ(manager, LASTING, usd="9994")
+    differ(manager, LASTING, usd="10000")
+
+    assert len(manager.journaled(BalanceCorrected)) == 2
+    assert manager.journaled(HaltRaised) == []
+
+
+def test_positions_that_leave_little_by_little_halt_too_and_count_once(manager: TimedOrderManager) -> None:
+    manager.hold()
+
+    differ(manager, 7, usd="9359", btc="0.0099")
+    [position], [balance] = manager.journaled(PositionCorrected), manager.journaled(BalanceCorrected)
+    assert (position.worth, balance.worth) == (0, Decimal("-6.400005"))
+    assert manager.journaled(HaltRaised) == []
+
+    differ(manager, 7, usd="9359", btc="0.0098")
+    assert "12.80001 USD within 24 hours" in manager.journaled(HaltRaised)[0].reason
 
 
 def test_coins_are_weighed_at_their_price(manager: TimedOrderManager) -> None:
