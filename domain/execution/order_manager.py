@@ -188,7 +188,7 @@ class OrderManager:
             self._readiness,
             self._winding_down,
             foreign,
-            ForcedFills(outbox, opening),
+            ForcedFills(outbox, opening, self._unmatched),
             margin,
         )
         self._report = OrderManagerReport(

@@ -72,6 +72,12 @@ class UnmatchedFills:
             self._outbox.alarm_over(_subject(venue_order_id), unmatched_order.told, now.utc_ns)
         return unmatched_order.fills.values()
 
+    def forget(self, fill: Fill, now: Instant) -> None:
+        """Let go of one fill that needs no order."""
+        unmatched_order = self._unmatched.get((fill.venue, fill.venue_order_id))
+        if unmatched_order and unmatched_order.fills.pop(fill.fill_id, None) and not unmatched_order.fills:
+            self.take(fill.venue, fill.venue_order_id, now)
+
     def has_any(self, venue: str, instrument: str = "", side: Side | None = None) -> bool:
         """Tell whether anything there is unclaimed; an empty instrument matches all, no side both."""
         return any(

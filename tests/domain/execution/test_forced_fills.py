@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from domain.instrument import Side
 from domain.messages.journal import FillContradicted, HaltRaised, OrderFilled, PositionForced
-from domain.messages.orders import FillCause, FillsReported, Purpose
+from domain.messages.orders import FillCause, FillsReported, Purpose, QueryOrder
 from domain.messages.system import AlarmRaised
 from domain.numbers import use_exact_decimals
 from tests.domain.perpetual_desk import KEY, TOY, PerpetualDesk, liquidation, toy_fill
@@ -50,6 +50,20 @@ def test_it_takes_off_our_position_and_stops_openings_there(desk: PerpetualDesk,
     [halt] = desk.journaled(HaltRaised)
     assert (halt.scope, halt.reason) == (str(KEY), f"{cause.lower()} by the venue")
     assert f"{cause.lower()} by the venue: SELL 0.2 at 60000" in [alarm.text for alarm in desk.sent(AlarmRaised)]
+
+
+def test_told_as_a_trade_of_nobodys_first_it_waits_for_no_owner(desk: PerpetualDesk) -> None:
+    hold(desk, "0.5")
+    fill = liquidation("0.2", ts_event=desk.now.utc_ns)
+    told(desk, replace(fill, cause=FillCause.TRADE))
+    assert desk.quantity == Decimal("0.5")
+
+    told(desk, fill)
+    assert desk.quantity == Decimal("0.3")
+    asked = len(desk.sent(QueryOrder))
+    desk.advance(60)
+
+    assert len(desk.sent(QueryOrder)) == asked
 
 
 def test_told_again_it_is_booked_once(desk: PerpetualDesk) -> None:
