@@ -84,7 +84,10 @@ class Attempts:
     def _living(self, order: SubmitOrder, now: Instant) -> SubmitOrder:
         timeout_s = self._settings.create_timeout_s(order.venue, order.purpose is not Purpose.OPEN)
         within_ns = self._send_within_ns + round(timeout_s * SECOND_NS)
-        moment = self._quotes.venue_moment(order.venue, now)
-        sent_by = VenueMoment(utc_ns=moment.utc_ns and moment.utc_ns + within_ns, height=moment.height)
+        # By our own clock where nobody has told us the venue's: the venue goes by its own all the same, and so do the
+        # proofs, once it is told. An order without an end might never be proven absent.
+        utc_ns = self._quotes.venue_now(order.venue, now).utc_ns
+        height = self._quotes.venue_moment(order.venue, now).height
+        sent_by = VenueMoment(utc_ns=utc_ns + within_ns, height=height)
         lifetime = self._rulebook.at(order.venue).lifetime(order, sent_by)
         return msgspec.structs.replace(order, accept_until=lifetime.accept_until, live_until=lifetime.live_until)

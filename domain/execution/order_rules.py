@@ -64,7 +64,7 @@ class OrderRules(Protocol):
         """Return until when the order can be accepted, and live.
 
         Args:
-            sent_by: when its last byte has left for certain, by the venue's clock as far as that was told.
+            sent_by: when its last byte has left for certain, by the venue's clock; by ours until that was told.
         """
         ...
 

@@ -48,8 +48,6 @@ class ToyOrders:
         return wire_id(client_order_id)
 
     def lifetime(self, order: SubmitOrder, sent_by: VenueMoment) -> Lifetime:
-        if not sent_by.utc_ns:
-            return Lifetime()
         return Lifetime(accept_until=VenueMoment(utc_ns=sent_by.utc_ns + ACCEPTED_WITHIN_NS))
 
 

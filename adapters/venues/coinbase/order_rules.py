@@ -28,7 +28,5 @@ class CoinbaseOrders:
         return client_order_id
 
     def lifetime(self, order: SubmitOrder, sent_by: VenueMoment) -> Lifetime:
-        if not sent_by.utc_ns:
-            return Lifetime()
         ttl_s = self._settings.create_ttl_s(order.purpose is not Purpose.OPEN)
         return Lifetime(accept_until=VenueMoment(utc_ns=sent_by.utc_ns + round(ttl_s * SECOND_NS)))

@@ -33,6 +33,4 @@ class HyperliquidOrders:
         return f"0x{UUID(client_order_id).hex}"
 
     def lifetime(self, order: SubmitOrder, sent_by: VenueMoment) -> Lifetime:
-        if not sent_by.utc_ns:
-            return Lifetime()
         return Lifetime(accept_until=VenueMoment(utc_ns=sent_by.utc_ns + ACCEPTED_WITHIN_NS))

@@ -236,7 +236,6 @@ def test_our_name_of_an_order_is_the_same_whenever_it_is_asked_for_and_its_end_i
     assert rules.venue_client_id(venue.order("i-2").client_order_id, 2) != command.wire_id
     sent_by = VenueMoment(utc_ns=UTC)
     assert rules.lifetime(command, sent_by).accept_until.utc_ns > UTC
-    assert rules.lifetime(command, VenueMoment()).accept_until is None  # of a clock that nobody has told
 
 
 # ---- the fates of a create -----------------------------------------------------------------------------

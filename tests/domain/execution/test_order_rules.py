@@ -173,3 +173,14 @@ def test_coinbase_has_no_reduce_only_and_no_perpetuals() -> None:
     assert book.takes("coinbase", InstrumentKind.SPOT, OrderType.BRACKET, TimeInForce.GTC)
     assert not book.takes("coinbase", InstrumentKind.PERPETUAL, OrderType.LIMIT, TimeInForce.IOC)
     assert not book.takes("coinbase", InstrumentKind.SPOT, OrderType.STOP, TimeInForce.GTC)
+
+
+def test_an_order_has_its_end_also_while_nobody_has_told_the_venues_clock() -> None:
+    """Else it could never be proven absent: what reduces a position waits for no stream."""
+    manager = TimedOrderManager(order_rules=CoinbaseOrders).ready()
+    manager.hold()
+    next_run = manager.restarted(order_rules=CoinbaseOrders)
+    next_run.load()
+    next_run.hear(make_intent(Purpose.CLOSE, "exit", expires_at=next_run.now.utc_ns + 60 * SECOND_NS))
+
+    assert next_run.sent(SubmitOrder)[-1].accept_until is not None

@@ -48,10 +48,6 @@ def test_an_order_can_be_accepted_for_five_seconds_and_says_so() -> None:
     assert lifetime.live_until is None
 
 
-def test_by_a_clock_that_nobody_has_told_an_order_has_no_end() -> None:
-    assert RULES.lifetime(submit(), VenueMoment()).accept_until is None
-
-
 @pytest.mark.parametrize("kind", OrderType)
 @pytest.mark.parametrize("lasts", TimeInForce)
 def test_the_venue_is_said_to_take_just_what_can_be_written(kind: OrderType, lasts: TimeInForce) -> None:
