@@ -18,7 +18,7 @@ from domain.errors import InvalidSetting
 from domain.settings import Settings, SystemSettings
 from scripts.run.admin_watch import AdminVerdict, AdminWatch
 from scripts.run.logs import log_definitions
-from scripts.run.processes import is_stopped, live_children
+from scripts.run.processes import is_running, is_stopped, live_children
 
 if TYPE_CHECKING:  # they import Thespian, which must not be imported before `prepare_environment`
     from actors.runtime.wiring_messages import InheritedChild, Roster
@@ -85,6 +85,7 @@ class ActorSystem:
         self._heard_at = time.monotonic()
         self._is_ending = threading.Event()
         self._is_replacing = False  # a person asked for another supervisor
+        self._is_owed = False  # one could not be started, though the admin lives
         self._successions: list[float] = []  # when supervisors were replaced, within the budget's window
         self._request_ids = count(1)
 
@@ -144,6 +145,8 @@ class ActorSystem:
 
     def mind_supervisor(self) -> str:
         """Replace a supervisor that has died; return a problem when that is no use any more."""
+        if self._is_owed:
+            return self._succeed()
         if not self._supervisor_has_ended():
             return ""
         self._forget_exit()
@@ -177,7 +180,11 @@ class ActorSystem:
         try:
             self.start_supervisor(self._children)
         except ActorSystemFailure as error:
-            return f"the actor system's admin has ended, and with it every actor ({error})"
+            self._is_owed = any(
+                map(is_running, self._admin_pids)
+            )  # it is us who can't reach it: the next look tries again
+            return "" if self._is_owed else f"the actor system's admin has ended, and with it every actor ({error})"
+        self._is_owed = False
         return ""
 
     def replace_supervisor(self) -> None:

@@ -63,6 +63,14 @@ def live_children(parent: int) -> set[int]:
     return {pid for pid in children_of(parent) if _live_parent(pid) is not None}
 
 
+def is_running(child: int) -> bool:
+    """Tell whether a child of this process has not ended. Asks for no descriptor: there may be none left."""
+    try:
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False
+
+
 def is_stopped(pid: int) -> bool:
     """Tell whether a process was stopped by a signal, or by who traces it."""
     return _state_and_parent(pid)[0] in ("T", "t")

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from thespian.actors import ActorSystemFailure
 
 from scripts.run.actor_system import ActorSystem
 
@@ -32,3 +33,23 @@ def test_the_end_of_a_supervisor_is_seen_though_there_was_no_descriptor_at_first
 
     assert ActorSystem._supervisor_has_ended(system)
     os.close(system._exit_fd)
+
+
+def test_a_supervisor_that_cannot_be_started_is_owed_while_the_admin_lives() -> None:
+    """A launcher without a descriptor can't reach its admin; that is not the end of every actor."""
+    admin = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    answers: list[Exception | None] = [ActorSystemFailure("no descriptor"), None, ActorSystemFailure("gone")]
+
+    def start(children: object) -> None:
+        if answer := answers.pop(0):
+            raise answer
+
+    system: Any = SimpleNamespace(_admin_pids={admin.pid}, _is_owed=False, _children={}, start_supervisor=start)
+
+    assert (ActorSystem._succeed(system), system._is_owed) == ("", True)
+    assert (ActorSystem._succeed(system), system._is_owed) == ("", False)
+    admin.kill()
+    admin.wait()
+    problem = ActorSystem._succeed(system)
+
+    assert problem.startswith("the actor system's admin has ended") and not system._is_owed
