@@ -30,6 +30,7 @@ _SUPERVISOR_HUNG_AFTER_S = 2.5  # then its successor may still find hung childre
 _WATCHDOG_EVERY_S = 0.25
 _WE_SLEPT_S = 1.0  # between two of its looks
 _ADMINS_ANSWER = "Thespian_SystemStatus"  # by name, for Thespian is imported late
+_TRY_AGAIN_S = 1.0  # to start a supervisor
 _SUCCESSION_WINDOW_S = 60.0
 _MOST_SUCCESSIONS = 10  # of supervisors within the window
 
@@ -85,7 +86,7 @@ class ActorSystem:
         self._heard_at = time.monotonic()
         self._is_ending = threading.Event()
         self._is_replacing = False  # a person asked for another supervisor
-        self._is_owed = False  # one could not be started, though the admin lives
+        self._owed_at: float | None = None  # when to try again to start one, which failed though the admin lives
         self._successions: list[float] = []  # when supervisors were replaced, within the budget's window
         self._request_ids = count(1)
 
@@ -101,9 +102,9 @@ class ActorSystem:
         from actors.supervisor import Supervisor
         from domain.effects import Role
 
-        self.generation += 1
         settings, toolbox = self._start
         self._supervisor = self._system.createActor(Supervisor)
+        self.generation += 1
         start = StartActor(str(Role.SUPERVISOR), self.generation, settings, toolbox, {}, dict(inherited))
         self._tell(start)
         self.ask("hello")
@@ -145,8 +146,8 @@ class ActorSystem:
 
     def mind_supervisor(self) -> str:
         """Replace a supervisor that has died; return a problem when that is no use any more."""
-        if self._is_owed:
-            return self._succeed()
+        if self._owed_at is not None:
+            return self._succeed() if time.monotonic() >= self._owed_at else ""
         if not self._supervisor_has_ended():
             return ""
         self._forget_exit()
@@ -180,11 +181,12 @@ class ActorSystem:
         try:
             self.start_supervisor(self._children)
         except ActorSystemFailure as error:
-            self._is_owed = any(
-                map(is_running, self._admin_pids)
-            )  # it is us who can't reach it: the next look tries again
-            return "" if self._is_owed else f"the actor system's admin has ended, and with it every actor ({error})"
-        self._is_owed = False
+            self._owed_at = None
+            if any(map(is_running, self._admin_pids)):  # it is us who can't reach it
+                self._owed_at = time.monotonic() + _TRY_AGAIN_S
+                return ""
+            return f"the actor system's admin has ended, and with it every actor ({error})"
+        self._owed_at = None
         return ""
 
     def replace_supervisor(self) -> None:
